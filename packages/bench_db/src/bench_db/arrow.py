@@ -1,0 +1,148 @@
+"""Arrow schemas derived from the records, and records to Arrow tables and back without loss."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from bench_db.model import Result, Run, Samples, Storage
+
+Record = TypeVar("Record")
+
+# How Lance is told which column a merge must keep unique.
+PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+
+_PLAIN: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    Samples: pa.list_(pa.float64()),
+}
+
+
+def schema_of(record: type, primary_key: str = "") -> pa.Schema:
+    """The Arrow schema of a record: one column a field, in order; `primary_key` names the column merges keep unique."""
+    columns = _columns(record)
+    return pa.schema([c.with_metadata(PRIMARY_KEY) if c.name == primary_key else c for c in columns])
+
+
+def _columns(record: Any) -> list[pa.Field]:
+    return [_field(name, hint) for name, hint in _hints(record, include_extras=True).items()]
+
+
+def _hints(record: Any, *, include_extras: bool = False) -> dict[str, Any]:
+    hints = get_type_hints(record, include_extras=include_extras)
+    return {f.name: hints[f.name] for f in fields(record)}
+
+
+def _field(name: str, hint: Any) -> pa.Field:
+    if get_origin(hint) in {Union, types.UnionType}:
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    if get_origin(hint) is Annotated:
+        storage = next(extra for extra in hint.__metadata__ if isinstance(extra, Storage))
+        return pa.field(name, pa.type_for_alias(storage.arrow), nullable=storage.nullable)
+    return pa.field(name, _type(hint))
+
+
+def _type(hint: Any) -> pa.DataType:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Mapping:
+        return pa.map_(_type(args[0]), _type(args[1]))
+    if origin is tuple:
+        return pa.list_(_type(args[0]))
+    if is_dataclass(hint):
+        return pa.struct(_columns(hint))
+    if issubclass(hint, StrEnum):
+        return pa.string()
+    return _PLAIN[hint]
+
+
+RESULTS = schema_of(Result, primary_key="run_key")
+RUNS = schema_of(Run, primary_key="run_key")
+
+
+def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
+    """Records as a table of `schema`, a row each; an empty sequence gives an empty table."""
+    return pa.table([_column(records, column) for column in schema], schema=schema)
+
+
+def _column(records: Sequence[Any], column: pa.Field) -> pa.Array:
+    values = [getattr(record, column.name) for record in records]
+    if column.name == "values":
+        return samples_column(values)
+    if pa.types.is_struct(column.type):
+        return _struct(values, column.type)
+    if pa.types.is_map(column.type):
+        return pa.array([sorted(value.items()) for value in values], column.type)
+    return pa.array(values, column.type)
+
+
+def _struct(values: Sequence[Any], dtype: pa.StructType) -> pa.StructArray:
+    blank = [value is None for value in values]
+    leaves = [pa.array([None if v is None else getattr(v, leaf.name) for v in values], leaf.type) for leaf in dtype]
+    return pa.StructArray.from_arrays(leaves, fields=list(dtype), mask=pa.array(blank))
+
+
+def samples_column(values: Sequence[Samples]) -> pa.ListArray:
+    """Samples as one `list<double>` column, copied as blocks of memory."""
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(v) for v in values], out=offsets[1:])
+    flat = np.frombuffer(b"".join(memoryview(v) for v in values), np.float64) if len(values) else np.empty(0)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+
+
+def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
+    """The records of a table, the reverse of `to_table`: same values, same nulls, same order."""
+    builds = {name: _builder(hint) for name, hint in _hints(record).items() if name in table.column_names}
+    columns = {name: map(build, _python(table[name])) for name, build in builds.items()}
+    return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def _python(column: pa.ChunkedArray) -> Iterable[Any]:
+    if column.type == _PLAIN[Samples]:
+        return (None if not item.is_valid else item.values.to_numpy() for chunk in column.chunks for item in chunk)
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def _builder(hint: Any) -> Callable[[Any], Any]:
+    if get_origin(hint) in {Union, types.UnionType}:
+        return _optional(_builder(next(arg for arg in get_args(hint) if arg is not type(None))))
+    if get_origin(hint) is Mapping:
+        return lambda value: dict(value or ())
+    if get_origin(hint) is tuple:
+        return lambda value: tuple(value or ())
+    if hint is Samples:
+        return lambda value: Samples() if value is None else _samples(value)
+    if is_dataclass(hint):
+        inner = {name: _builder(kind) for name, kind in _hints(hint).items()}
+        return lambda value: hint(**{name: build(value[name]) for name, build in inner.items() if name in value})
+    if issubclass(hint, StrEnum):
+        return hint
+    return lambda value: value
+
+
+def _optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else build(value)
+
+
+def _samples(values: np.ndarray[Any, np.dtype[np.float64]]) -> Samples:
+    samples = Samples()
+    samples.frombytes(np.ascontiguousarray(values).tobytes())
+    return samples
+
+
+def samples_of(values: Any) -> Samples:
+    """Samples from any float64 buffer or sequence of numbers, copied once."""
+    return _samples(np.asarray(values, np.float64))
+
+
+def values_hash(values: Samples) -> int:
+    """Checksum of the value bytes as a signed 64-bit integer; Lance itself has no checksums."""
+    return int.from_bytes(xxhash.xxh3_64_digest(memoryview(values)), "big", signed=True)

@@ -1,0 +1,82 @@
+"""Fields that follow from other fields: keys, statistics, checksums. The same content always derives the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench_db import identity
+from bench_db.arrow import values_hash
+from bench_db.summary import summarise_lists
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench_db.model import Result, Run
+
+ORDINAL_TAG = "ordinal"
+
+
+def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
+    """The run and its results with every derived field set; deriving twice changes nothing.
+
+    A missing summary is computed from the values. Two results of one file with one natural key are kept apart by a tag
+    `ordinal` (2, 3, ...) and named in the run's notes.
+    """
+    run = replace(run, run_key=run_key(run))
+    notes: list[str] = []
+    rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
+    fresh = tuple(note for note in notes if note not in run.notes)
+    return replace(run, results=len(rows), notes=run.notes + fresh), rows
+
+
+def run_key(run: Run) -> int:
+    """The identity of a run: content, device under test and test bed name. CI's run id and attempt are no part of it."""
+    dut = run.dut
+    return identity.hash63(("run", run.sha256, dut.name, dut.version, str(dut.timestamp), run.test_bed.name))
+
+
+def series_key(result: Result, *, by_name_alone: bool = False) -> int:
+    """The identity of the series a result belongs to."""
+    bed = result.test_bed.class_parts(by_name_alone=by_name_alone)
+    own = (result.suite, result.benchmark_name, result.metric, identity.tags_key(result.tags), result.units)
+    return identity.hash63(("series", result.dut.name, str(len(bed)), *bed, *own))
+
+
+def _natural_key(result: Result) -> tuple[str, ...]:
+    return (result.suite, result.benchmark_name, result.metric, identity.tags_key(result.tags), result.units)
+
+
+def _kept_apart(results: Iterator[Result], notes: list[str]) -> Iterator[Result]:
+    seen: Counter[tuple[str, ...]] = Counter()
+    for result in results:
+        key = _natural_key(result)
+        seen[key] += 1
+        if seen[key] == 1:
+            yield result
+            continue
+        ordinal = str(seen[key])
+        notes.append(f"{result.benchmark_name}: occurs again in the file, kept apart by the tag {ORDINAL_TAG}={ordinal}")
+        yield replace(result, tags={**result.tags, ORDINAL_TAG: ordinal})
+
+
+def _summarised(results: Sequence[Result]) -> Iterator[Result]:
+    bare = [r for r in results if r.summary is None and r.error is None and len(r.values)]
+    summaries = iter(summarise_lists([r.values for r in bare]) if bare else ())
+    for result in results:
+        if result.summary is None and result.error is None and len(result.values):
+            yield replace(result, summary=next(summaries), n=len(result.values))
+        else:
+            yield result
+
+
+def _result(run: Run, result: Result) -> Result:
+    keyed = replace(
+        result,
+        run_key=run.run_key,
+        series_key=series_key(result, by_name_alone=run.test_bed_class == "name"),
+        tags_key=identity.tags_key(result.tags),
+        values_hash=values_hash(result.values) if len(result.values) else None,
+    )
+    return replace(keyed, id=identity.content_id((str(run.run_key), *_natural_key(keyed))))

@@ -1,0 +1,38 @@
+"""Keys that come from content: the same thing always has the same key, whoever computes it, on whatever machine."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
+_POSITIVE = (1 << 63) - 1
+
+
+def injective(parts: Iterable[str]) -> str:
+    """One text for a list of texts, so that two different lists never give the same text."""
+    return "".join(f"{len(part)}:{part}" for part in parts)
+
+
+def hash63(parts: Iterable[str]) -> int:
+    """A non-negative 63-bit hash of a list of texts, stable for ever."""
+    digest = blake2b(injective(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") & _POSITIVE
+
+
+def content_id(parts: Iterable[str]) -> str:
+    """A UUID (version 5) of a list of texts."""
+    return str(uuid5(_NAMESPACE, injective(parts)))
+
+
+def tags_key(tags: Mapping[str, str]) -> str:
+    """Canonical text of a set of tags: `k=v` sorted by name and joined by commas, `%`, `=` and `,` escaped; "" for none."""
+    return ",".join(f"{_escape(name)}={_escape(tags[name])}" for name in sorted(tags))
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("=", "%3D").replace(",", "%2C")

@@ -1,0 +1,178 @@
+"""The records of bench_db: where it ran, what was measured, one published file, one result."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, NamedTuple, Self
+
+from bench_db.units import Direction
+
+SCHEMA_VERSION = 1
+
+
+class Storage(NamedTuple):
+    """How a field is stored when its Python type alone does not say: an Arrow type name, and whether null is allowed."""
+
+    arrow: str
+    nullable: bool = True
+
+
+Int16 = Annotated[int, Storage("int16")]
+Int32 = Annotated[int, Storage("int32")]
+Key = Annotated[int, Storage("int64", nullable=False)]
+
+
+class Samples(array[float]):
+    """Per-iteration values in a base unit: a float64 array that equals any sequence of the same numbers."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __new__(cls, values: Iterable[float] = ()) -> Self:
+        return super().__new__(cls, "d", values)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, array):
+            return array.__eq__(self, other)
+        if isinstance(other, Sequence):
+            return self.tolist() == list(other)
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:3]))
+        return f"Samples([{shown}{', ...' if len(self) > 3 else ''}], n={len(self)})"  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestBed:
+    """Where a run was measured.
+
+    `memory_gb` is whole GiB, 0 when unknown; `os` is system and release; `created_at` is unix seconds when the bed was
+    first described, 0 when unknown, and is no part of its identity.
+    """
+
+    __test__: ClassVar[bool] = False  # not a test class, whatever its name looks like
+
+    name: str
+    cpu: str = ""
+    memory_gb: Int32 = 0
+    os: str = ""
+    created_at: int = 0
+
+    @property
+    def os_family(self) -> str:
+        """The operating system without its release: an updated kernel is not another test bed."""
+        return self.os.split(" ", 1)[0]
+
+    def class_parts(self, *, by_name_alone: bool = False) -> tuple[str, ...]:
+        """The test bed class, which a series never crosses."""
+        if by_name_alone:
+            return (self.name,)
+        return (self.name, self.cpu, str(self.memory_gb), self.os_family)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutBuild:
+    """The device under test: what was measured. `timestamp` is the commit's time in unix seconds, 0 when unknown."""
+
+    name: str
+    version: str
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryValues:
+    """Statistics of one result's values, in its unit; formulas in `bench_db.summary`."""
+
+    min: float
+    q1: float
+    median: float
+    q3: float
+    max: float
+    mean: float
+    standard_deviation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """Work done by one iteration: `multiplier` of `name` (bytes, elements); `unit_system` is "binary" or "decimal"."""
+
+    multiplier: float
+    name: str
+    unit_system: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One benchmark's outcome in one run; the first ten fields are those of a lance-bench row, in their order.
+
+    `values` are per iteration in `units`, empty when the tool kept only statistics or the benchmark failed; `n` is how many
+    samples stand behind `summary`, which is null exactly when `error` is not. `lower` and `upper` are the interval the tool
+    itself states; `iterations` are counts per sample, empty when the tool gives none. Times are unix seconds.
+    """
+
+    id: str = ""
+    dut: DutBuild
+    test_bed: TestBed
+    benchmark_name: str
+    values: Samples = field(default_factory=Samples)
+    summary: SummaryValues | None = None
+    units: str = "nanoseconds"
+    throughput: Throughput | None = None
+    metadata: str = "{}"
+    timestamp: int = 0
+    run_key: Key = 0
+    series_key: Key = 0
+    commit: str | None = None
+    branch: str | None = None
+    pr_number: Int32 | None = None
+    suite: str = ""
+    metric: str = "time"
+    direction: Direction = Direction.LOWER
+    tags: Mapping[str, str] = field(default_factory=dict)
+    tags_key: str = ""
+    iterations: tuple[int, ...] = ()
+    lower: float | None = None
+    upper: float | None = None
+    n: int = 0
+    error: str | None = None
+    run_time: int | None = None
+    source: str = ""
+    schema_version: Int16 = SCHEMA_VERSION
+    values_hash: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One published file (or one Criterion directory), with all that its results have in common.
+
+    `run_key` is the identity: content, device and test bed name. `run_id` and `attempt` are provenance and group the files
+    of one CI run. `context` is the tool's own description of itself and its machine, one JSON text. `skipped` counts what was
+    left out, by reason, and `notes` names each. `test_bed_class` says what a series never crosses: "machine" or "name".
+    Times are unix seconds; null means the file did not say.
+    """
+
+    run_key: Key = 0
+    run_id: str = ""
+    attempt: Int32 = 1
+    file_name: str
+    sha256: str
+    format: str
+    dut: DutBuild
+    test_bed: TestBed
+    test_bed_class: str = "machine"
+    commit: str | None = None
+    branch: str | None = None
+    pr_number: Int32 | None = None
+    repository: str | None = None
+    workflow: str | None = None
+    run_url: str | None = None
+    context: str = "{}"
+    run_time: int | None = None
+    results: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    ingested_at: int = 0
+    bench_db_version: str = ""
+    schema_version: Int16 = SCHEMA_VERSION

@@ -1,0 +1,141 @@
+"""Statistics of samples: one formula each, for one list and for a column of lists. The formulas are in docs/statistics.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from bench_db.arrow import samples_column, samples_of
+from bench_db.errors import UserError
+from bench_db.model import Samples, SummaryValues
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+STATISTICS = tuple(f.name for f in fields(SummaryValues))
+_NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+
+
+def summarise(values: Iterable[float]) -> SummaryValues:
+    """Statistics of one list of finite numbers; raises `UserError` for an empty list or a number that is not finite."""
+    samples = values if isinstance(values, Samples) else samples_of(list(values))
+    if not samples or not np.isfinite(np.frombuffer(samples)).all():
+        message = "cannot summarise an empty list, a NaN or an infinity"
+        raise UserError(message)
+    return summarise_lists([samples])[0]
+
+
+def summarise_lists(lists: list[Samples]) -> list[SummaryValues]:
+    """Statistics of each list; every list must be non-empty and finite."""
+    columns = statistics(samples_column(lists))
+    rows = zip(*(columns[name].tolist() for name in STATISTICS), strict=True)
+    return [SummaryValues(**dict(zip(STATISTICS, row, strict=True))) for row in rows]
+
+
+def summarise_column(batches: Iterable[pa.ListArray], threads: int = 2) -> pl.DataFrame:
+    """Statistics and the 95 % interval of the mean for each list of a `list<double>` column, a row each, in order.
+
+    Columns are those of `SummaryValues` plus `n`, `lower` and `upper`. An empty or null list gives nulls and n = 0. The
+    interval is mean +- 1.96 standard errors, which treats the samples of a run as independent.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(_in_flight(pool, batches, 2 * threads))
+    return pl.concat(parts) if parts else _frame(pa.array([], pa.list_(pa.float64())))
+
+
+def _in_flight(pool: ThreadPoolExecutor, batches: Iterable[pa.ListArray], limit: int) -> Iterator[pl.DataFrame]:
+    """Results in order, with at most `limit` batches held in memory."""
+    waiting = []
+    for batch in batches:
+        waiting.append(pool.submit(_frame, batch))
+        if len(waiting) >= limit:
+            yield waiting.pop(0).result()
+    yield from (future.result() for future in waiting)
+
+
+def _frame(lists: pa.ListArray) -> pl.DataFrame:
+    lengths = pa.compute.fill_null(pa.compute.list_value_length(lists), 0).to_numpy()
+    filled = lengths > 0
+    if not filled.all():
+        columns = statistics(lists.filter(pa.array(filled)))
+        rows = pl.DataFrame({"row": np.flatnonzero(filled), **_with_interval(columns)})
+        return pl.DataFrame({"row": np.arange(len(lists))}).join(rows, on="row", how="left").with_columns(
+            pl.col("n").fill_null(0)
+        ).drop("row")
+    return pl.DataFrame(_with_interval(statistics(lists)))
+
+
+def _with_interval(columns: dict[str, Floats]) -> dict[str, Any]:
+    margin = _NORMAL_95 * columns["standard_deviation"] / np.sqrt(np.maximum(columns["n"], 1))
+    lower, upper = columns["mean"] - margin, columns["mean"] + margin
+    return columns | {"n": columns["n"].astype(np.int64), "lower": lower, "upper": upper}
+
+
+def statistics(lists: pa.ListArray) -> dict[str, Floats]:
+    """The statistics of each list, an array each; lists must be non-null, non-empty and finite.
+
+    Lists of one length are sorted together as the rows of one matrix: no Python object per list or per value.
+    """
+    offsets = lists.offsets.to_numpy()
+    values = lists.values.to_numpy()[offsets[0] : offsets[-1]]
+    offsets = offsets.astype(np.int64) - offsets[0]
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    columns = {name: np.empty(len(lengths)) for name in STATISTICS} | {"n": lengths}
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        for name, column in _of_equal_length(values[starts[rows][:, None] + np.arange(length)]).items():
+            columns[name][rows] = column
+    return columns
+
+
+def _of_equal_length(block: Floats) -> dict[str, Floats]:
+    """The statistics of each row of a matrix; sorted first, so that the order of samples cannot change a single bit."""
+    block.sort(axis=1)
+    last = block.shape[1] - 1
+    mean = np.clip(_mean(block), block[:, 0], block[:, -1])
+    return {
+        "min": block[:, 0],
+        "q1": _quantile(block, 0.25),
+        "median": _quantile(block, 0.5),
+        "q3": _quantile(block, 0.75),
+        "max": block[:, -1],
+        "mean": mean,
+        "standard_deviation": _root_mean_square(block - mean[:, None], last) if last else np.zeros(len(block)),
+    }
+
+
+def _mean(block: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        mean = block.mean(axis=1)
+    if np.isfinite(mean).all():
+        return mean
+    return (block / block.shape[1]).sum(axis=1)  # only when the plain sum overflows
+
+
+def _root_mean_square(deviations: Floats, degrees: int) -> Floats:
+    with np.errstate(over="ignore", under="ignore"):
+        spread = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / degrees)
+    extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares leave the range of a float64 here
+    if not extreme.any():
+        return spread
+    scale = np.maximum(np.abs(deviations[extreme]).max(axis=1), np.finfo(np.float64).tiny)
+    scaled = deviations[extreme] / scale[:, None]
+    spread[extreme] = scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
+    return spread
+
+
+def _quantile(block: Floats, probability: float) -> Floats:
+    """Linear interpolation between order statistics at (n - 1) p (Hyndman and Fan 1996, type 7)."""
+    position = (block.shape[1] - 1) * probability
+    below = int(position)
+    low = block[:, below]
+    if position == below:
+        return low.copy()
+    high, share = block[:, below + 1], position - below
+    return np.clip(low * (1 - share) + high * share, low, high)

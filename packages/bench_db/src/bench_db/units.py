@@ -1,0 +1,80 @@
+"""Base units: what a stored number counts, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench_db.errors import UserError
+
+
+class Direction(StrEnum):
+    """Which way a value must move to be better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit as stored: its name, its short sign, and the direction that is better when nothing else says so."""
+
+    name: str
+    sign: str
+    direction: Direction
+
+
+NANOSECONDS = Unit(name="nanoseconds", sign="ns", direction=Direction.LOWER)
+BYTES = Unit(name="bytes", sign="B", direction=Direction.LOWER)
+RECALL = Unit(name="recall", sign="", direction=Direction.HIGHER)
+COUNT = Unit(name="count", sign="", direction=Direction.LOWER)
+PER_SECOND = Unit(name="per_second", sign="/s", direction=Direction.HIGHER)
+BYTES_PER_SECOND = Unit(name="bytes_per_second", sign="B/s", direction=Direction.HIGHER)
+RATIO = Unit(name="ratio", sign="", direction=Direction.INFO)
+
+BASE_UNITS = {
+    unit.name: unit for unit in (NANOSECONDS, BYTES, RECALL, COUNT, PER_SECOND, BYTES_PER_SECOND, RATIO)
+}
+
+# name as tools write it -> (base unit, how many base units one of it is)
+_SPELLINGS: dict[str, tuple[Unit, float]] = {
+    "fs": (NANOSECONDS, 1e-6),
+    "ps": (NANOSECONDS, 1e-3),
+    "ns": (NANOSECONDS, 1.0),
+    "nanosecond": (NANOSECONDS, 1.0),
+    "nanoseconds": (NANOSECONDS, 1.0),
+    "us": (NANOSECONDS, 1e3),
+    "\N{MICRO SIGN}s": (NANOSECONDS, 1e3),
+    "\N{GREEK SMALL LETTER MU}s": (NANOSECONDS, 1e3),
+    "microseconds": (NANOSECONDS, 1e3),
+    "ms": (NANOSECONDS, 1e6),
+    "milliseconds": (NANOSECONDS, 1e6),
+    "s": (NANOSECONDS, 1e9),
+    "sec": (NANOSECONDS, 1e9),
+    "second": (NANOSECONDS, 1e9),
+    "seconds": (NANOSECONDS, 1e9),
+    "b": (BYTES, 1.0),
+    "byte": (BYTES, 1.0),
+    "bytes": (BYTES, 1.0),
+    "recall": (RECALL, 1.0),
+}
+
+
+def base_unit(spelling: str) -> tuple[Unit, float]:
+    """The base unit for a unit as a tool spells it, and the factor to multiply its numbers by.
+
+    Raises `UserError` for a spelling that is not known: a wrong scale is worse than no number.
+    """
+    try:
+        return _SPELLINGS[spelling.lower() if spelling not in _SPELLINGS else spelling]
+    except KeyError as error:
+        known = ", ".join(sorted(_SPELLINGS))
+        message = f"unknown unit {spelling!r}; known: {known}"
+        raise UserError(message) from error
+
+
+def direction_of(unit_name: str) -> Direction:
+    """The direction of a stored unit: lower is better for a unit that bench_db does not know."""
+    unit = BASE_UNITS.get(unit_name)
+    return unit.direction if unit else Direction.LOWER
