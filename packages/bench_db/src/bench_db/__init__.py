@@ -1,0 +1,69 @@
+"""A columnar warehouse for benchmark results: know whether software got faster or slower, and be right about it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench_db.errors import (
+        BenchDbError,
+        CorruptStoreError,
+        SchemaMismatchError,
+        StoreNotFoundError,
+        StoreUnavailableError,
+        UnreadableOutputError,
+        UserError,
+    )
+    from bench_db.ingest import Provenance, parse
+    from bench_db.model import DutBuild, Result, Run, SummaryValues, TestBed, Throughput
+    from bench_db.query.selection import Selection
+    from bench_db.store.database import Database, connect
+    from bench_db.summary import summarise
+    from bench_db.units import Direction
+
+__all__ = [
+    "BenchDbError",
+    "CorruptStoreError",
+    "Database",
+    "Direction",
+    "DutBuild",
+    "Provenance",
+    "Result",
+    "Run",
+    "SchemaMismatchError",
+    "Selection",
+    "StoreNotFoundError",
+    "StoreUnavailableError",
+    "SummaryValues",
+    "TestBed",
+    "Throughput",
+    "UnreadableOutputError",
+    "UserError",
+    "connect",
+    "parse",
+    "summarise",
+]
+
+# Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
+_HOMES = {
+    "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
+    "bench_db.ingest": ["Provenance", "parse"],
+    "bench_db.model": ["DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
+    "bench_db.query.selection": ["Selection"],
+    "bench_db.store.database": ["Database", "connect"],
+    "bench_db.summary": ["summarise"],
+    "bench_db.units": ["Direction"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        message = f"module 'bench_db' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

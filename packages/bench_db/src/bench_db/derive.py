@@ -22,9 +22,10 @@ def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
     """The run and its results with every derived field set; deriving twice changes nothing.
 
     A missing summary is computed from the values. Two results of one file with one natural key are kept apart by a tag
-    `ordinal` (2, 3, ...) and named in the run's notes.
+    `ordinal` (2, 3, ...) and named in the run's notes. A run without an id is a group of its own.
     """
-    run = replace(run, run_key=run_key(run))
+    key = run_key(run)
+    run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
     notes: list[str] = []
     rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
     fresh = tuple(note for note in notes if note not in run.notes)

@@ -36,3 +36,13 @@ def tags_key(tags: Mapping[str, str]) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("%", "%25").replace("=", "%3D").replace(",", "%2C")
+
+
+def tags_of_key(key: str) -> dict[str, str]:
+    """The tags a canonical text stands for; the reverse of `tags_key`."""
+    pairs = (part.split("=", 1) for part in key.split(",") if part)
+    return {_unescape(name): _unescape(value) for name, value in pairs}
+
+
+def _unescape(text: str) -> str:
+    return text.replace("%2C", ",").replace("%3D", "=").replace("%25", "%")

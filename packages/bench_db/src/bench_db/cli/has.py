@@ -1,0 +1,31 @@
+"""`bench-db has`: is a commit measured."""
+
+from __future__ import annotations
+
+import click
+
+from bench_db.cli.options import common, emit, open_store
+
+
+@click.command("has")
+@click.argument("commit")
+@click.option("--suite", "suites", multiple=True, help="Ask for this suite; may be repeated, and then all must be there.")
+@click.option("--testbed-name", metavar="NAME", help="Ask for this test bed.")
+@common
+@click.pass_context
+def command(
+    ctx: click.Context, commit: str, suites: tuple[str, ...], testbed_name: str | None, uri: str | None, output: str
+) -> None:
+    """Say whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
+
+    A commit whose benchmarks all failed has not been measured. An abbreviated sha of 7 digits or more will do.
+
+    Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
+    """
+    found = open_store(uri).has(commit, suites, testbed_name)
+    document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
+    lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
+    lines += [f"{suite or '(no suite)'}: {count} failed" for suite, count in found.failed.items()]
+    headline = f"{commit}: {'measured' if found.present else 'not measured'}"
+    emit(output, document, lambda: "\n".join((headline, *lines)))
+    ctx.exit(0 if found.present else 1)

@@ -1,0 +1,80 @@
+"""The command tree, and how an error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from bench_db.errors import BenchDbError
+
+# One module a verb; a module is imported when its verb runs, and help texts stand here so that --help imports none.
+VERBS = {
+    "demo": "Publish shipped real measurements and show what bench_db makes of them.",
+    "publish": "Publish the output of benchmark tools, once, whatever happens.",
+    "has": "Say whether a commit has been measured.",
+    "latest": "Show the newest result of every series.",
+    "trend": "Show the history of a benchmark, oldest commit first.",
+    "summary": "Show statistics of every series over its history.",
+    "query": "Run SQL over the results.",
+    "store": "Make, inspect and care for the store.",
+    "doctor": "Check the installation, the store and the way to it.",
+}
+
+EPILOG = """Exit codes: 0 done, 1 a regression was found (or a commit is not there), 2 wrong usage or unreadable input,
+3 store or network unavailable, 4 store corrupt."""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        """Verbs in the order of a first visit."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
+        """The command of a verb, or None for a word that is not one."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"bench_db.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of verbs, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="bench-db", message="%(version)s")
+def root() -> None:
+    """Know whether software got faster or slower: a warehouse for benchmark results, in a directory or a bucket.
+
+    Example: bench-db publish results.json && bench-db latest
+    """
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one line on stderr and an exit code of its own."""
+    try:
+        sys.exit(root.main(prog_name="bench-db", standalone_mode=False) or 0)
+    except click.Abort:
+        sys.exit(130)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BenchDbError as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"bench-db: {' '.join(str(error).split())}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

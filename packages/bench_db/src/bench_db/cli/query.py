@@ -1,0 +1,26 @@
+"""`bench-db query`: SQL over the results."""
+
+from __future__ import annotations
+
+import click
+
+from bench_db.cli.options import emit, open_store, reading
+from bench_db.errors import UserError
+
+
+@click.command("query")
+@click.argument("sql", required=False)
+@click.option("--filter", "expression", metavar="EXPR", help="Instead of SQL: the rows a SQL condition keeps.")
+@reading
+def command(sql: str | None, expression: str | None, uri: str | None, output: str, as_of: str | None) -> None:
+    """Run a Polars SQL query over the tables `results` and `runs`.
+
+    Example: bench-db query "SELECT benchmark_name, AVG(median) FROM results GROUP BY benchmark_name"
+    """
+    from bench_db.report import frame
+
+    if (sql is None) == (expression is None):
+        message = "give a query, or --filter with a condition such as \"median > 1000 AND branch = 'main'\""
+        raise UserError(message)
+    found = open_store(uri).query(sql or f"SELECT * FROM results WHERE {expression}", as_of)  # noqa: S608 reads only
+    emit(output, frame.as_json(found), lambda: frame.text(found))

@@ -1,0 +1,28 @@
+"""Which commits have been measured, and for which suites."""
+
+from __future__ import annotations
+
+import polars as pl
+
+SHORTEST_ABBREVIATION = 7
+FULL_SHA = 40
+
+
+def of_commit(commit: str) -> pl.Expr:
+    """Rows of a commit: the sha itself, an abbreviation of it that a tool stored, or any sha it abbreviates itself.
+
+    Only lower-case hexadecimal is compared by prefix; any other text must be equal.
+    """
+    column = pl.col("commit")
+    if len(commit) < SHORTEST_ABBREVIATION or not set(commit) <= set("0123456789abcdef"):
+        return column == commit
+    stored = [commit[:length] for length in range(SHORTEST_ABBREVIATION, len(commit) + 1)]
+    if len(commit) >= FULL_SHA:
+        return column.is_in(stored)
+    return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
+
+
+def suites(results: pl.LazyFrame) -> pl.LazyFrame:
+    """How many results each suite has, and how many of them failed."""
+    failed = pl.col("error").is_not_null()
+    return results.group_by("suite").agg((~failed).sum().alias("measured"), failed.sum().alias("failed")).sort("suite")

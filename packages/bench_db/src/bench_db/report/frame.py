@@ -1,0 +1,45 @@
+"""Any frame as JSON documents and as text, whatever its columns."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bench_db.report.text import table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_FEW = 4
+
+
+def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """A dictionary a row. A number JSON cannot hold becomes null, and what has no JSON form its text."""
+    return [{name: _plain(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def text(rows: pl.DataFrame) -> str:
+    """All rows and columns, long lists shortened."""
+    numbers = [name for name, dtype in rows.schema.items() if dtype.is_numeric()]
+    cells = [[_cell(value) for value in row] for row in rows.iter_rows()]
+    return table(rows.columns, cells, right=numbers)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and len(value) > _FEW:
+        return f"[{', '.join(map(_cell, value[:_FEW]))}, ... {len(value)}]"
+    return str(value)

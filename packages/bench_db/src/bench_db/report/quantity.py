@@ -1,0 +1,38 @@
+"""A number with its unit, as people read it."""
+
+from __future__ import annotations
+
+from bench_db.units import BASE_UNITS
+
+_LADDERS = {
+    "nanoseconds": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"), (1e-3, "ps"), (1e-6, "fs")),
+    "bytes": ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
+    "bytes_per_second": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
+    "per_second": ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")),
+}
+
+
+def quantity(value: float | None, units: str) -> str:
+    """Four significant digits and the largest fitting unit, as in `1.432 µs`; "-" for null."""
+    if value is None:
+        return "-"
+    ladder = _LADDERS.get(units)
+    if ladder is None:
+        unit = BASE_UNITS.get(units)
+        sign = units if unit is None else unit.sign
+        return f"{value:.4g} {sign}".rstrip()
+    size = abs(value)
+    scale, sign = next((step for step in ladder if size >= step[0]), ladder[-1])
+    return f"{_digits(value / scale)} {sign}" if value else f"0 {ladder[-1][1] if units == 'bytes' else sign}"
+
+
+def change(new: float | None, old: float | None) -> str:
+    """Relative change as `+4.2 %`; "-" when there is nothing to compare with."""
+    if new is None or not old:
+        return "-"
+    return f"{(new - old) / abs(old) * 100:+.1f} %"
+
+
+def _digits(value: float) -> str:
+    before = len(str(int(abs(value))))
+    return f"{value:.{max(0, 4 - before)}f}"

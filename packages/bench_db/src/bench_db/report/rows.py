@@ -1,0 +1,105 @@
+"""Rows of latest, trend and summary as JSON documents and as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bench_db.identity import tags_of_key
+from bench_db.report.quantity import change, quantity
+from bench_db.report.text import sparkline, table, visible
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_JSON_NAMES = {"test_bed_name": "testbed_name", "dut_version": "version", "dut_timestamp": "timestamp"}
+_INTERNAL = {"timestamp", "tags_key", "run_key"}
+_NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
+_SHA = 9
+
+
+def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """A dictionary a row: keys are hexadecimal texts, `tags` a dictionary, `timestamp` the commit time in unix seconds."""
+    return [_document(row) for row in rows.iter_rows(named=True)]
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    document = {_JSON_NAMES.get(name, name): value for name, value in row.items() if name not in _INTERNAL}
+    document["series_key"] = f"{row['series_key']:016x}"
+    if row.get("run_key") is not None:
+        document["run_key"] = f"{row['run_key']:016x}"
+    document["tags"] = tags_of_key(row["tags_key"])
+    return document
+
+
+def label(row: dict[str, Any]) -> str:
+    """What a reader calls a series: benchmark, then metric and tags where they say something."""
+    metric = "" if row["metric"] == "time" else f" {row['metric']}"
+    tags = f" {{{row['tags_key']}}}" if row["tags_key"] else ""
+    suite = f"{row['suite']}: " if row["suite"] else ""
+    return visible(f"{suite}{row['benchmark_name']}{metric}{tags}")
+
+
+def latest_text(rows: pl.DataFrame) -> str:
+    """The newest result of each series as a table."""
+    headings = ("benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3")
+    cells = [
+        (label(r), r["test_bed_name"], r["dut_version"], when(r["dut_timestamp"]), *_statistics(r))
+        for r in rows.iter_rows(named=True)
+    ]
+    return table(headings, cells, right=_NUMBERS)
+
+
+def summary_text(rows: pl.DataFrame) -> str:
+    """Statistics of each series over its history as a table; `spread` is the standard deviation over the mean."""
+    headings = ("benchmark", "test bed", "n", "min", "median", "max", "spread")
+    cells = [
+        (
+            label(r),
+            r["test_bed_name"],
+            str(r["n"]),
+            *(quantity(r[name], r["units"]) for name in ("min", "median", "max")),
+            f"{r['standard_deviation'] / abs(r['mean']) * 100:.1f} %" if r["mean"] else "-",
+        )
+        for r in rows.iter_rows(named=True)
+    ]
+    return table(headings, cells, right=(*_NUMBERS, "spread"))
+
+
+def trend_text(rows: pl.DataFrame) -> str:
+    """Each series as a sparkline over a table of its points, oldest first."""
+    return "\n\n".join(_series_text(points) for points in rows.partition_by("series_key", maintain_order=True))
+
+
+def _series_text(points: pl.DataFrame) -> str:
+    rows = list(points.iter_rows(named=True))
+    first, medians = rows[0], [row["median"] for row in rows]
+    better = {"lower": "lower is better", "higher": "higher is better"}.get(first["direction"], "for information")
+    known = [median for median in medians if median is not None]
+    ends = f"{quantity(known[0], first['units'])} to {quantity(known[-1], first['units'])}" if known else "no values"
+    moved = f", {change(known[-1], known[0])}" if len(known) > 1 else ""
+    head = f"{label(first)}  on {visible(first['test_bed_name'])}  ({better})"
+    before = [None, *medians[:-1]]
+    cells = [
+        (
+            (r["commit"] or "-")[:_SHA],
+            when(r["dut_timestamp"]),
+            r["dut_version"],
+            *_statistics(r),
+            change(r["median"], old),
+        )
+        for r, old in zip(rows, before, strict=True)
+    ]
+    headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", "change")
+    return "\n".join((head, f"{sparkline(medians)}  {len(rows)} points, {ends}{moved}", table(headings, cells, _NUMBERS)))
+
+
+def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
+    if row["error"] is not None:
+        return (str(row["n"]), f"failed: {row['error']}".splitlines()[0][:60], "", "")
+    return (str(row["n"]), *(quantity(row[name], row["units"]) for name in ("median", "q1", "q3")))
+
+
+def when(seconds: int | None) -> str:
+    """A unix time in UTC, to the minute; "-" for unknown."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else "-"

@@ -1,0 +1,56 @@
+"""Text for a terminal: names made harmless, tables aligned, a line for a history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BARS = "▁▂▃▄▅▆▇█"
+_GAP = "·"
+
+
+def visible(text: str) -> str:
+    """The text with everything that would move a cursor or change a colour written out."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def sparkline(values: Sequence[float | None], width: int = 60) -> str:
+    """A bar a value, lowest to highest; `·` for null. More values than `width` are drawn as the median of each bin."""
+    binned = _binned(values, width)
+    known = [value for value in binned if value is not None]
+    if not known:
+        return _GAP * len(binned)
+    low, high = min(known), max(known)
+    step = (high - low) / (len(_BARS) - 1) or 1.0
+    return "".join(_GAP if value is None else _BARS[round((value - low) / step)] for value in binned)
+
+
+def _binned(values: Sequence[float | None], width: int) -> list[float | None]:
+    if len(values) <= width:
+        return list(values)
+    edges = [round(i * len(values) / width) for i in range(width + 1)]
+    return [_median(values[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = sorted(value for value in values if value is not None)
+    return known[len(known) // 2] if known else None
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Aligned columns under their headings, nothing cut off; columns named in `right` are set to the right."""
+    cells = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(text) for text in column) for column in zip(headings, *cells, strict=True)]
+    to_right = [heading in right for heading in headings]
+    lines = [_line(headings, widths, to_right), _line(["─" * width for width in widths], widths, to_right)]
+    return "\n".join(lines + [_line(row, widths, to_right) for row in cells])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> str:
+    parts = [
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(cells, widths, to_right, strict=True)
+    ]
+    return "  ".join(parts).rstrip()

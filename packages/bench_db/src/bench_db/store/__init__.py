@@ -1,0 +1,1 @@
+"""The store: Lance tables in a directory or a bucket, written by many at once and read through Polars."""

@@ -1,0 +1,211 @@
+"""A store, opened: publish runs, scan results lazily, ask the common questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.arrow import from_table
+from bench_db.errors import UserError
+from bench_db.model import Result
+from bench_db.query import availability, series
+from bench_db.query.selection import Selection
+from bench_db.store import lazy, maintain, publish, rollup
+from bench_db.store.engine import AsOf, Engine
+from bench_db.store.filters import Where, filter_text
+from bench_db.store.pushdown import lance_filter
+from bench_db.store.s3 import Bucket
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.uri import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lancedb import DBConnection
+
+    from bench_db.model import Run
+    from bench_db.store.maintain import Maintenance
+    from bench_db.store.publish import Published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """Whether a commit is measured: results and failures per suite; `present` when every suite asked for has results."""
+
+    commit: str
+    present: bool
+    suites: dict[str, int]
+    failed: dict[str, int]
+
+
+class Database:
+    """A store of benchmark results in a directory or a bucket. Reading methods take `as_of`: a version, a tag or a date."""
+
+    def __init__(self, engine: Engine, *, single_writer: bool = False) -> None:
+        self._engine = engine
+        self._single_writer = single_writer
+
+    def __repr__(self) -> str:
+        return f"Database({self.uri!r})"
+
+    @property
+    def uri(self) -> str:
+        """Where the store is."""
+        return str(self._engine.location)
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def init(self) -> None:
+        """Make the tables that do not exist yet. `StoreUnavailableError` on a bucket that cannot keep writers apart."""
+        publish.ensure_tables(self._engine, single_writer=self._single_writer)
+
+    def publish(self, results: Sequence[Result], run: Run, *, replace: bool = False) -> Published:
+        """Add a run and its results, whole or not at all; publishing it again adds nothing.
+
+        `replace` takes out the earlier run of the same run id and file name, and any earlier reading of the same content,
+        in the commit that adds the new rows. Raises `UserError` for values that are not finite, and `CorruptStoreError`
+        when the key belongs to other content.
+        """
+        self.init()
+        return publish.publish(self._engine, results, run, replace=replace)
+
+    def optimize(self) -> Maintenance:
+        """Compact, index and clean now, whether due or not."""
+        return maintain.optimize(self._engine)
+
+    def tag(self, name: str, version: int | None = None) -> int:
+        """Name a version of the results (the newest by default) so that it is kept and can be read for ever."""
+        dataset = self._engine.open(RESULTS_TABLE)
+        number = dataset.version if version is None else version
+        self._engine.call("tagging", lambda: dataset.tags.create(name, number))
+        return int(number)
+
+    def tags(self) -> dict[str, int]:
+        """Version of each tag."""
+        dataset = self._engine.open(RESULTS_TABLE)
+        return {name: int(tag["version"]) for name, tag in sorted(dataset.tags.list().items())}
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def _open(self, table: Table, as_of: AsOf | None) -> Any:
+        version = None if as_of is None else self._engine.version_at(table, as_of)
+        return self._engine.open(table, version)
+
+    def scan(
+        self,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
+        as_of: AsOf | None = None,
+        *,
+        observe: Callable[[Any], None] | None = None,
+    ) -> pl.LazyFrame:
+        """The results, lazily, a flat column a leaf (dut_name, median, ...).
+
+        Only the columns a query uses and the rows its predicates keep are read. `observe` is called with Lance's statistics
+        of each scan (`bytes_read`, `iops`).
+        """
+        return lazy.scan(self._open(RESULTS_TABLE, as_of), RESULTS_TABLE, columns, where, observe)
+
+    def runs(self, as_of: AsOf | None = None) -> pl.LazyFrame:
+        """The published files, lazily, a flat column a leaf."""
+        return lazy.scan(self._open(RUNS_TABLE, as_of), RUNS_TABLE)
+
+    def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
+        """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
+        rows = self._rows(
+            ("suite", "error"), availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate(), None
+        )
+        found = availability.suites(rows.lazy()).collect()
+        measured = dict(zip(found["suite"].to_list(), found["measured"].to_list(), strict=True))
+        failed = dict(zip(found["suite"].to_list(), found["failed"].to_list(), strict=True))
+        counted = {suite: measured.get(suite, 0) for suite in suites or measured}
+        present = all(counted.values()) if suites else any(counted.values())
+        return Presence(commit=commit, present=present, suites=counted, failed={s: n for s, n in failed.items() if n})
+
+    def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
+        """The newest result of each series, a row a series by name; columns of `query.series.COLUMNS`."""
+        rows = rollup.latest(self._engine, self._open(RESULTS_TABLE, as_of)).lazy()
+        return rows.filter(selection.predicate()).sort("benchmark_name", "test_bed_name", "series_key").collect()
+
+    def trend(
+        self,
+        benchmark: str,
+        selection: Selection = Selection(),  # noqa: B008 frozen
+        *,
+        last: int | None = None,
+        values: bool = False,
+        as_of: AsOf | None = None,
+    ) -> pl.DataFrame:
+        """The points of a benchmark's series, oldest commit first, series after series when several have the name.
+
+        `last` keeps the newest points of each series; `values` adds the raw samples, per iteration.
+        """
+        predicate = Selection(benchmark=benchmark).predicate() & selection.predicate()
+        columns = (*series.COLUMNS, *(("values",) if values else ()))
+        rows = series.oldest_first(self._rows(columns, predicate, as_of).lazy())
+        return (rows if last is None else series.last_points(rows, last)).collect()
+
+    def summary(
+        self,
+        selection: Selection = Selection(),  # noqa: B008 frozen
+        *,
+        last: int | None = None,
+        as_of: AsOf | None = None,
+    ) -> pl.DataFrame:
+        """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
+        rows = self.scan(as_of=as_of).filter(selection.predicate())
+        chosen = rows if last is None else series.last_points(series.oldest_first(rows), last)
+        return series.statistics(chosen).sort("benchmark_name", "test_bed_name", "series_key").collect()
+
+    def names_like(self, benchmark: str) -> list[str]:
+        """Up to five benchmark names near the given one, nearest first."""
+        names = self.latest()["benchmark_name"].unique().sort().to_list()
+        holding = [name for name in names if benchmark.strip("*") in name]
+        return holding[:5] or get_close_matches(benchmark, names, n=5, cutoff=0.3)
+
+    def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:
+        """Whole results as records, in the order they were published."""
+        dataset = self._open(RESULTS_TABLE, as_of)
+        text = filter_text(where, RESULTS_TABLE.leaves)
+        table = self._engine.call("reading", lambda: dataset.scanner(filter=text).to_table())
+        return from_table(table, Result)
+
+    def query(self, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
+        """The answer to a Polars SQL query over the tables `results` and `runs`; `UserError` when it cannot be run."""
+        context = pl.SQLContext(results=self.scan(as_of=as_of), runs=self.runs(as_of))
+        try:
+            return context.execute(sql, eager=True)
+        except pl.exceptions.PolarsError as error:
+            message = f"the query cannot be run: {error}"
+            raise UserError(message) from error
+
+    def lancedb(self) -> DBConnection:
+        """A LanceDB connection on the same store."""
+        return self._engine.lancedb()
+
+    def _rows(self, columns: Sequence[str], predicate: pl.Expr, as_of: AsOf | None) -> pl.DataFrame:
+        """Rows at once, without the cost of a lazy plan."""
+        leaves = RESULTS_TABLE.leaves
+        needed = {name: leaves[name] for name in (*columns, *predicate.meta.root_names())}
+        table = self._engine.read(self._open(RESULTS_TABLE, as_of), needed, lance_filter(predicate, leaves))
+        return pl.DataFrame(table).filter(predicate).select(columns)
+
+
+def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
+    """Open the store at a directory, `file:///path` or `s3://bucket/prefix`; `create` makes it when there is none.
+
+    Raises `StoreNotFoundError` when there is no store and it was not to be made.
+    """
+    location = locate(uri)
+    engine = Engine(location, Bucket(location) if location.is_s3 else None)
+    database = Database(engine, single_writer=single_writer)
+    if create:
+        database.init()
+    else:
+        engine.open(RESULTS_TABLE)
+    return database
+

@@ -1,0 +1,220 @@
+"""Lance behind one door: open, create, merge into and read one table of a store. The only import of lance and lancedb."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import lance
+import pyarrow as pa
+
+from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
+from bench_db.store import faults
+from bench_db.store.s3 import Bucket
+from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from lancedb import DBConnection
+
+    from bench_db.store.uri import Location
+
+Answer = TypeVar("Answer")
+
+AsOf = int | str | datetime
+COMMIT_RETRIES = 30
+_OUTER_TRIES = 20
+_TRANSIENT_TRIES = 4
+_RETRY_TIMEOUT = timedelta(seconds=60)
+
+
+class Engine:
+    """The Lance datasets of one store. Every call opens the newest version anew, so no handle outlives a clean-up."""
+
+    def __init__(self, location: Location, bucket: Bucket | None) -> None:
+        self.location = location
+        self.bucket = bucket
+        self._session = lance.Session()
+        self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
+
+    def __repr__(self) -> str:
+        return f"Engine({str(self.location)!r})"
+
+    def call(self, doing: str, action: Callable[[], Answer], *, bulk: bool = False) -> Answer:
+        """The answer of a storage call: errors told plainly, and on S3 a deadline, longer for work on whole tables."""
+        with faults.told_plainly(doing, str(self.location)):
+            return self.bucket.within_deadline(doing, action, bulk=bulk) if self.bucket else action()
+
+    def open(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
+        """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist."""
+        try:
+            return self.call(f"opening {table.name}", lambda: self._open(table, version))
+        except StoreNotFoundError:
+            if self._has_leftovers(table):
+                message = (
+                    f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
+                    "Restore its _versions directory, or move the table away"
+                )
+                raise CorruptStoreError(message) from None
+            raise
+
+    def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
+        return lance.dataset(
+            self.location.child(table.directory), version, storage_options=self._options, session=self._session
+        )
+
+    @property
+    def _options(self) -> dict[str, str] | None:
+        return self.bucket.storage_options() if self.bucket else None
+
+    def _has_leftovers(self, table: Table) -> bool:
+        if self.bucket:
+            return self.bucket.has_objects(f"{self.location.path}/{table.directory}/data/".lstrip("/"))
+        data = Path(self.location.child(table.directory)) / "data"
+        return data.is_dir() and any(data.iterdir())
+
+    def create(self, table: Table) -> None:
+        """An empty table, unless it exists; of several processes doing so at once all succeed and one creates."""
+        self.call(f"creating {table.name}", lambda: self._create(table))
+
+    def _create(self, table: Table) -> None:
+        try:
+            self.write(table, table.schema.empty_table(), "create")
+        except faults.STORAGE_ERRORS as error:
+            if not (faults.already_exists(error) or faults.is_conflict(error)):
+                raise
+
+    def replace_all(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Rows as the whole new content of a table, in one commit, whether or not it existed."""
+        try:
+            self.open(table)
+        except StoreNotFoundError:
+            self.call(f"writing {table.name}", lambda: self.write(table, rows, "create"), bulk=True)
+        else:
+            self.call(f"writing {table.name}", lambda: self.write(table, rows, "overwrite"), bulk=True)
+
+    def write(self, table: Table, rows: pa.Table | pa.RecordBatchReader, mode: str) -> lance.LanceDataset:
+        """Rows as the whole new content of a table: `create` fails if it exists, `overwrite` makes a new version."""
+        return lance.write_dataset(
+            rows,
+            self.location.child(table.directory),
+            schema=rows.schema,
+            mode=mode,
+            data_storage_version=STORAGE_VERSION,
+            max_rows_per_file=131_072,
+            storage_options=self._options,
+        )
+
+    def merge(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> int:
+        """Insert rows whose `run_key` is not in the table yet, in one commit; how many were inserted.
+
+        With `replacing`, a filter, rows it selects leave the table in the same commit that adds the new ones. Safe to
+        repeat: a merge that lost a race is tried again, and finds what it wanted to add.
+        """
+        return self.call(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
+
+    def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
+        for attempt in range(_OUTER_TRIES):
+            merge = self._open(table, None).merge_insert("run_key" if replacing is None else table.row_key)
+            merge = merge.when_not_matched_insert_all()
+            if replacing is not None:
+                merge = merge.when_matched_update_all().when_not_matched_by_source_delete(replacing)
+            # An index on the key, were there one, would let concurrent merges insert the same rows twice.
+            merge = merge.use_index(False).conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT)
+            try:
+                done = merge.execute(rows)
+            except faults.STORAGE_ERRORS as error:
+                tries = _OUTER_TRIES if faults.is_conflict(error) else _TRANSIENT_TRIES if faults.is_transient(error) else 1
+                if attempt + 1 >= tries:
+                    raise
+                time.sleep(self._jitter.uniform(0, 0.05 * (attempt + 1)))
+            else:
+                return int(done["num_inserted_rows"] + done["num_updated_rows"])
+        raise AssertionError
+
+    def read(
+        self,
+        dataset: lance.LanceDataset,
+        columns: Mapping[str, str],
+        where: str | None = None,
+        *,
+        fragments: Iterable[Any] | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Leaves of a table by flat name, for the rows a filter keeps."""
+        return self.call(
+            "reading",
+            lambda: dataset.scanner(
+                columns={name: path for name, path in columns.items()},
+                filter=where,
+                fragments=None if fragments is None else list(fragments),
+                limit=limit,
+            ).to_table(),
+        )
+
+    def take(self, dataset: lance.LanceDataset, rows: list[int], columns: Mapping[str, str]) -> pa.Table:
+        """Leaves of the rows with these row ids, in their order."""
+        return self.call("reading", lambda: dataset._take_rows(rows, columns=dict(columns)))
+
+    def version_at(self, table: Table, as_of: AsOf) -> int | str:
+        """The version a reader means: a number, a tag, or a date (the last version made until then; a day ends at its end).
+
+        Numbers and tags are those of the results; any other table is read as it was when that version was made.
+        """
+        if table.name == RESULTS_TABLE.name:
+            return self._version_at(table, as_of)
+        number = self.open(RESULTS_TABLE, self._version_at(RESULTS_TABLE, as_of)).version
+        return self._version_at(table, self._made(RESULTS_TABLE)[number])
+
+    def _made(self, table: Table) -> dict[int, datetime]:
+        """When each kept version was made."""
+        versions = self.call("listing versions", self.open(table).versions)
+        return {int(version["version"]): _aware(version["timestamp"]) for version in versions}
+
+    def _version_at(self, table: Table, as_of: AsOf) -> int | str:
+        dataset = self.open(table)
+        if isinstance(as_of, str) and as_of in dataset.tags.list():
+            return as_of
+        known = self._made(table)
+        if isinstance(as_of, int) or (isinstance(as_of, str) and as_of.isdecimal()):
+            number = int(as_of)
+            if number in known:
+                return number
+            message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {self._tags(dataset)}"
+            raise UserError(message)
+        moment = as_of if isinstance(as_of, datetime) else _moment(as_of, self._tags(dataset))
+        until = [number for number, made in known.items() if made <= moment]
+        if not until:
+            oldest = min(known.values()).isoformat(timespec="seconds")
+            message = f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
+            raise UserError(message)
+        return max(until)
+
+    def _tags(self, dataset: lance.LanceDataset) -> str:
+        return ", ".join(sorted(dataset.tags.list())) or "none"
+
+    def lancedb(self) -> DBConnection:
+        """A LanceDB connection on the same store."""
+        import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
+
+        return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _moment(text: str, tags: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{text!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
+        raise UserError(message) from error
+    if len(text) == len("2026-01-31"):
+        moment += timedelta(days=1, microseconds=-1)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    """Lance gives naive local times."""
+    return moment.astimezone(UTC)

@@ -1,0 +1,154 @@
+"""A bucket: credentials by the AWS chain, a deadline on every call, and the proof that it honours conditional writes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bench_db.errors import StoreUnavailableError
+from bench_db.store.faults import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench_db.store.uri import Location
+
+Answer = TypeVar("Answer")
+
+_CONNECT_SECONDS = 2
+_READ_SECONDS = 4
+# A whole Lance call, retries included. Lance multiplies its own time-outs by its layers of retries (a silent server costs
+# 32 s with a time-out of 5 s), and a short read time-out would cut off slow uploads.
+DEADLINE_SECONDS = 30.0
+BULK_DEADLINE_SECONDS = 1800.0
+_PRECONDITION_FAILED = 412
+
+
+class Bucket:
+    """The S3 side of a store. Its repr and its errors never hold a credential."""
+
+    def __init__(self, location: Location, *, deadline: float = DEADLINE_SECONDS) -> None:
+        self.location = location
+        self._deadline = deadline
+        self._session = boto3.Session()
+        self._reached = False
+        self._proved = False
+        self._lazy_client: Any = None
+
+    def __repr__(self) -> str:
+        return f"Bucket({str(self.location)!r})"
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client, with short time-outs and one retry."""
+        if self._lazy_client is None:
+            config = Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"total_max_attempts": 2, "mode": "standard"},
+            )
+            with self._told_plainly("reading the AWS configuration"):
+                self._lazy_client = self._session.client("s3", config=config)
+        return self._lazy_client
+
+    def storage_options(self) -> dict[str, str]:
+        """Lance's options, credentials as they are now: a role's temporary ones are refreshed by boto3 when due."""
+        options = {
+            "region": self._session.region_name or "us-east-1",
+            "timeout": "30s",
+            "connect_timeout": f"{_CONNECT_SECONDS}s",
+            "client_max_retries": "3",
+            "client_retry_timeout": "15",
+        }
+        endpoint = self.client.meta.endpoint_url
+        if "amazonaws.com" not in endpoint:
+            options |= {"endpoint": endpoint, "allow_http": str(endpoint.startswith("http:")).lower()}
+        credentials = self._credentials()
+        if credentials is None:
+            message = (
+                f"{self.location}: no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
+            )
+            raise StoreUnavailableError(message)
+        options |= {"access_key_id": credentials.access_key, "secret_access_key": credentials.secret_key}
+        return options | ({"session_token": credentials.token} if credentials.token else {})
+
+    def _credentials(self) -> Any:
+        with self._told_plainly("looking for AWS credentials"):
+            found = self._session.get_credentials()
+            return found and found.get_frozen_credentials()
+
+    def has_objects(self, prefix: str) -> bool:
+        """Whether anything lies under a prefix."""
+        with self._told_plainly("listing objects"):
+            answer = self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, MaxKeys=1)
+        return bool(answer.get("KeyCount"))
+
+    def within_deadline(self, doing: str, action: Callable[[], Answer], *, bulk: bool = False) -> Answer:
+        """The answer of a call, or its error; `StoreUnavailableError` when there is none in time.
+
+        A call that hangs inside Lance cannot be interrupted: its thread is left behind, and does not keep the process.
+        """
+        if not self._reached:
+            self.has_objects(self.location.path)
+            self._reached = True
+        seconds = BULK_DEADLINE_SECONDS if bulk else self._deadline
+        answers: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
+        Thread(target=_answer, args=(action, answers), daemon=True).start()
+        try:
+            fine, answer = answers.get(timeout=seconds)
+        except Empty:
+            message = f"{self.location}: no answer within {seconds:g} s while {doing}; nothing is half-written, try again"
+            raise StoreUnavailableError(message) from None
+        if fine:
+            return answer  # type: ignore[no-any-return]
+        raise answer
+
+    def prove_conditional_writes(self) -> bool:
+        """Whether the endpoint refuses to overwrite when asked to (If-None-Match); asked once, with an object of its own.
+
+        Without it two commits at once silently lose one of them.
+        """
+        if not self._proved:
+            key = f"{self.location.path}/.bench-db-probe-{uuid4().hex}".lstrip("/")
+            place = {"Bucket": self.location.bucket, "Key": key}
+            with self._told_plainly("proving that the endpoint honours conditional writes"):
+                self.client.put_object(**place, Body=b"1", IfNoneMatch="*")
+                try:
+                    self._proved = _refuses(lambda: self.client.put_object(**place, Body=b"2", IfNoneMatch="*"))
+                finally:
+                    with suppress(ClientError):
+                        self.client.delete_object(**place)
+        return self._proved
+
+    @contextmanager
+    def _told_plainly(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            cause = redacted(str(error))
+            message = f"{self.location}: no use while {doing}: {cause}; check the address, the credentials and the network"
+            raise StoreUnavailableError(message) from error
+
+
+def _refuses(write: Callable[[], object]) -> bool:
+    try:
+        write()
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == _PRECONDITION_FAILED:
+            return True
+        raise
+    return False
+
+
+def _answer(action: Callable[[], Any], answers: SimpleQueue[tuple[bool, Any]]) -> None:
+    try:
+        answers.put((True, action()))
+    except BaseException as error:  # noqa: BLE001 raised again by the caller's thread
+        answers.put((False, error))
