@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
+_BUILD_SHA = re.compile(r"\+g?([0-9a-f]{7,40})(?:\.dirty)?$")
 _POSITIVE = (1 << 63) - 1
 
 
@@ -46,3 +48,9 @@ def tags_of_key(key: str) -> dict[str, str]:
 
 def _unescape(text: str) -> str:
     return text.replace("%2C", ",").replace("%3D", "=").replace("%25", "%")
+
+
+def commit_of_version(version: str) -> str | None:
+    """The sha at the end of a version such as `0.15.0+abc1234`; None when it has none."""
+    found = _BUILD_SHA.search(version)
+    return found and found[1]

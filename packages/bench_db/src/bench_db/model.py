@@ -142,6 +142,10 @@ class Result:
     schema_version: Int16 = SCHEMA_VERSION
     values_hash: int | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, Samples):
+            object.__setattr__(self, "values", Samples(self.values))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:

@@ -13,7 +13,7 @@ from bench_db.errors import UserError
 from bench_db.model import Result
 from bench_db.query import availability, series
 from bench_db.query.selection import Selection
-from bench_db.store import lazy, maintain, publish, rollup
+from bench_db.store import evolve, info, lazy, maintain, publish, rollup, verify
 from bench_db.store.engine import AsOf, Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from lancedb import DBConnection
 
     from bench_db.model import Run
+    from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
     from bench_db.store.publish import Published
+    from bench_db.store.verify import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +79,28 @@ class Database:
         """Compact, index and clean now, whether due or not."""
         return maintain.optimize(self._engine)
 
+    def verify(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
+        """Read everything and say what is wrong; nothing is changed."""
+        return verify.verify(self._engine, progress)
+
+    def repair(self) -> None:
+        """Make again what can be made from the results: indexes and the rollup."""
+        verify.repair(self._engine)
+
+    def info(self) -> StoreInfo:
+        """What the store holds and what shape it is in."""
+        return info.store_info(self._engine)
+
     def tag(self, name: str, version: int | None = None) -> int:
         """Name a version of the results (the newest by default) so that it is kept and can be read for ever."""
         dataset = self._engine.open(RESULTS_TABLE)
-        number = dataset.version if version is None else version
+        taken = dataset.tags.list().get(name)
+        if taken:
+            message = f"the tag {name!r} already names version {taken['version']}; tags never move, choose another name"
+            raise UserError(message)
+        number = dataset.version if version is None else int(self._engine.version_at(RESULTS_TABLE, version))
         self._engine.call("tagging", lambda: dataset.tags.create(name, number))
         return int(number)
-
-    def tags(self) -> dict[str, int]:
-        """Version of each tag."""
-        dataset = self._engine.open(RESULTS_TABLE)
-        return {name: int(tag["version"]) for name, tag in sorted(dataset.tags.list().items())}
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -200,8 +213,7 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
 
     Raises `StoreNotFoundError` when there is no store and it was not to be made.
     """
-    location = locate(uri)
-    engine = Engine(location, Bucket(location) if location.is_s3 else None)
+    engine = _engine(uri)
     database = Database(engine, single_writer=single_writer)
     if create:
         database.init()
@@ -209,3 +221,17 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
         engine.open(RESULTS_TABLE)
     return database
 
+
+def upgrade(uri: str | Path, *, dry_run: bool = False) -> evolve.Upgrade:
+    """Bring the database of lance-bench at a place to the present schema; with `dry_run` only say what would change."""
+    return evolve.upgrade(_engine(uri), dry_run=dry_run)
+
+
+def _engine(uri: str | Path) -> Engine:
+    location = locate(uri)
+    return Engine(location, Bucket(location) if location.is_s3 else None)
+
+
+def lancedb_connection(uri: str | Path) -> DBConnection:
+    """A LanceDB connection on a place, whether or not there is a store."""
+    return _engine(uri).lancedb()

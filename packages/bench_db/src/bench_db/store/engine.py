@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import lance
 import pyarrow as pa
 
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError, UserError
 from bench_db.store import faults
 from bench_db.store.s3 import Bucket
 from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
@@ -50,7 +50,23 @@ class Engine:
             return self.bucket.within_deadline(doing, action, bulk=bulk) if self.bucket else action()
 
     def open(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
-        """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist."""
+        """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist.
+
+        `SchemaMismatchError` when it lacks columns, as a database of lance-bench does.
+        """
+        dataset = self.open_any(table, version)
+        present = set(dataset.schema.names)
+        missing = [name for name in table.schema.names if name not in present]
+        if missing:
+            message = (
+                f"{self.location}: {table.name} is of an older kind, without {', '.join(missing[:3])} and so on; "
+                "see what an upgrade changes with 'bench-db store upgrade --dry-run'"
+            )
+            raise SchemaMismatchError(message)
+        return dataset
+
+    def open_any(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
+        """The table as `open` gives it, whatever its columns."""
         try:
             return self.call(f"opening {table.name}", lambda: self._open(table, version))
         except StoreNotFoundError:
@@ -91,7 +107,7 @@ class Engine:
     def replace_all(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Rows as the whole new content of a table, in one commit, whether or not it existed."""
         try:
-            self.open(table)
+            self.open_any(table)
         except StoreNotFoundError:
             self.call(f"writing {table.name}", lambda: self.write(table, rows, "create"), bulk=True)
         else:

@@ -1,0 +1,110 @@
+"""`bench-db store`: make, inspect and care for the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from bench_db.cli.options import common, default_uri, emit, open_store, progress_bar
+from bench_db.errors import CorruptStoreError
+
+
+@click.group("store")
+def command() -> None:
+    """Make, inspect and care for the store.
+
+    Example: bench-db store init --store s3://my-bucket/benchmarks
+    """
+
+
+@command.command("init")
+@click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
+@common
+def init(uri: str | None, output: str, *, single_writer: bool) -> None:
+    """Make the store, unless it is there; on a bucket, prove first that it can keep concurrent writers apart.
+
+    Example: bench-db store init --store ./results
+    """
+    store = open_store(uri, create=True, single_writer=single_writer)
+    emit(output, {"store": store.uri}, lambda: f"store ready at {store.uri}")
+
+
+@command.command("info")
+@common
+def info(uri: str | None, output: str) -> None:
+    """Show what the store holds and what shape it is in.
+
+    Example: bench-db store info
+    """
+    from bench_db.report.store import info_text
+
+    found = open_store(uri).info()
+    emit(output, asdict(found), lambda: info_text(found))
+
+
+@command.command("optimize")
+@common
+def optimize(uri: str | None, output: str) -> None:
+    """Compact, index and clean now; publishing does it by itself about every 50 publishes.
+
+    Example: bench-db store optimize
+    """
+    done = open_store(uri).optimize()
+    emit(
+        output,
+        asdict(done),
+        lambda: (
+            f"fragments {done.fragments_before} -> {done.fragments_after}, {done.versions_removed} old versions removed, "
+            f"{done.series} series"
+        ),
+    )
+
+
+@command.command("verify")
+@click.option("--repair", is_flag=True, help="Make again what can be made: indexes and the rollup of series.")
+@common
+def verify(uri: str | None, output: str, *, repair: bool) -> None:
+    """Read everything and compare it with its checksums; exit code 4 when a number cannot be trusted.
+
+    Example: bench-db store verify --output json
+    """
+    from bench_db.report.store import verification_text
+
+    store = open_store(uri)
+    with progress_bar("verifying") as progress:
+        found = store.verify(progress)
+    if repair:
+        store.repair()
+    emit(output, {**asdict(found), "sound": found.sound}, lambda: verification_text(found))
+    if not found.sound:
+        message = f"{store.uri}: some numbers cannot be trusted; restore the files named above from a copy"
+        raise CorruptStoreError(message)
+
+
+@command.command("upgrade")
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@common
+def upgrade(uri: str | None, output: str, *, dry_run: bool) -> None:
+    """Bring a database of lance-bench to the present schema, in place; the version before keeps the tag before-upgrade.
+
+    Example: bench-db store upgrade --dry-run --store s3://lance-bench-results
+    """
+    from bench_db.report.store import upgrade_text
+    from bench_db.store.database import upgrade as upgrade_store
+
+    done = upgrade_store(uri or default_uri(), dry_run=dry_run)
+    emit(output, asdict(done), lambda: upgrade_text(done, dry_run=dry_run))
+
+
+@command.command("tag")
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), help="The version to name; the newest by default.")
+@common
+def tag(name: str, version: int | None, uri: str | None, output: str) -> None:
+    """Name a version of the results, so that it is kept and --as-of NAME reads it for ever.
+
+    Example: bench-db store tag release-1.0
+    """
+    number = open_store(uri).tag(name, version)
+    emit(output, {"tag": name, "version": number}, lambda: f"{name} names version {number}")

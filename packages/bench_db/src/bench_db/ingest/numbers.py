@@ -1,0 +1,93 @@
+"""Numbers of a tool as samples: finite, of the right sign, per iteration and in a base unit, or refused with the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench_db.arrow import samples_of
+from bench_db.errors import UserError
+from bench_db.ingest.reading import RefusedError, SkipReason
+from bench_db.units import Unit, base_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.model import Samples
+
+_LITERALS = {"NaN", "Infinity", "-Infinity"}
+_LARGEST_COUNT = 2**63
+
+
+def scaled(values: Sequence[float], factor: float, *, at: str) -> Samples:
+    """Samples of finite, non-negative times; `at` is the JSON path of the list."""
+    return _per_iteration(_floats(values, at), factor, at=at)
+
+
+def per_iteration(totals: Sequence[float], counts: Sequence[float], factor: float) -> tuple[Samples, tuple[int, ...]]:
+    """Batch totals divided by their iteration counts, and the counts."""
+    if len(totals) != len(counts):
+        reason = f"{len(totals)} measured values but {len(counts)} iteration counts"
+        raise RefusedError(SkipReason.LENGTH_MISMATCH, reason)
+    if not totals:
+        raise RefusedError(SkipReason.NO_STATISTICS, "no samples")
+    iterations = _floats(counts, "the iteration counts")
+    if not ((iterations >= 1) & (iterations < _LARGEST_COUNT) & (iterations == np.floor(iterations))).all():
+        raise RefusedError(SkipReason.ZERO_ITERATIONS, "an iteration count is not a whole number of at least 1")
+    values = _per_iteration(_floats(totals, "the measured values"), factor, iterations, at="the measured values")
+    return values, tuple(int(count) for count in counts)
+
+
+def _floats(values: Sequence[float], at: str) -> Any:
+    try:
+        return np.asarray(values, np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
+
+
+def _per_iteration(totals: Any, factor: float, iterations: Any = 1, *, at: str) -> Samples:
+    with np.errstate(over="ignore"):
+        values = totals * factor / iterations
+    if not np.isfinite(values).all():
+        first = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"sample {first + 1} does not fit a float64 at {at}")
+    if values.size and values.min() < 0:
+        first = int(np.flatnonzero(values < 0)[0])
+        raise RefusedError(SkipReason.NEGATIVE_TIME, f"sample {first + 1} is negative ({totals[first]:g}) at {at}")
+    return samples_of(values)
+
+
+def number(value: object, *, at: str) -> float:
+    """A foreign value as a finite float; booleans and texts are refused."""
+    if isinstance(value, str) and value in _LITERALS:
+        raise RefusedError(SkipReason.NOT_FINITE, f"{value} at {at}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{_shown(value)} at {at}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
+
+
+def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | None:
+    """The refusal of the first entry that is no finite number; None when all are."""
+    for index, value in enumerate(values):
+        try:
+            number(value, at=f"{at}[{index}]")
+        except RefusedError as refused:
+            return refused
+    return None
+
+
+def unit_of(spelling: str) -> tuple[Unit, float]:
+    """The base unit and factor of a unit as a tool spells it."""
+    try:
+        return base_unit(spelling)
+    except UserError as error:
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {_shown(spelling)}") from error
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004 one line of a note

@@ -1,0 +1,45 @@
+"""The state of a store, what was found in it and what an upgrade does, as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench_db.report.quantity import quantity
+from bench_db.report.text import table, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def info_text(info: Any) -> str:
+    """Tables and tags of a `store.info.StoreInfo`."""
+    cells = [
+        (t.name, f"{t.rows:,}", str(t.fragments), quantity(t.bytes, "bytes"), str(t.version), ", ".join(t.indexes) or "-")
+        for t in info.tables
+    ]
+    headings = ("table", "rows", "fragments", "size", "version", "indexes")
+    tags = ", ".join(f"{name} = {version}" for name, version in info.tags.items()) or "none"
+    due = "due at the next publish" if info.maintenance_due else "not due"
+    return f"{info.uri}\n{table(headings, cells, headings[1:5])}\ntags: {tags}\nmaintenance: {due}"
+
+
+def verification_text(found: Any) -> str:
+    """What a `store.verify.Verification` read and found."""
+    head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
+    lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)})" for p in found.problems]
+    return "\n".join((head, *lines))
+
+
+def upgrade_text(done: Any, *, dry_run: bool) -> str:
+    """What a `store.evolve.Upgrade` changed, or would change."""
+    if not done.needed:
+        return f"nothing to do: {done.rows_before:,} results are of the present kind"
+    lines: Sequence[str] = (
+        f"{'would change' if dry_run else 'changed'}: {done.rows_before:,} rows before, {done.rows_after:,} after, {done.runs:,} runs",
+        f"  columns added: {', '.join(done.columns_added)}",
+        f"  Criterion rows from batch totals to per-iteration values: {done.criterion_repaired:,}",
+        f"  rows whose unit was 'ns' instead of 'nanoseconds': {done.units_unified:,}",
+        f"  commits read from the version: {done.commits_parsed:,}",
+        f"  exact copies collapsed: {done.copies_collapsed:,}",
+    )
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""Reading everything to see whether it is as it was written: Lance has no checksums of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.arrow import RESULTS, samples_of, values_hash
+from bench_db.errors import CorruptStoreError, StoreUnavailableError
+from bench_db.store import maintain
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench_db.store.engine import Engine
+
+_BATCH_ROWS = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One kind of thing that is wrong: where, how often, and the first example. `harmless` ones lose no number."""
+
+    kind: str
+    table: str
+    count: int
+    example: str
+    harmless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What was read and what was found; `sound` when nothing found loses or changes a number."""
+
+    rows: int
+    runs: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every number can be trusted."""
+        return all(problem.harmless for problem in self.problems)
+
+
+def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
+    """Read the whole store and say what is wrong with it; nothing is changed. `progress` gets rows read and rows in all."""
+    problems = [p for table in TABLES for p in _schema(engine, table)]
+    seen: Counter[int] = Counter()
+    ids: list[pl.Series] = []
+    changed: list[str] = []
+    dataset = engine.open(RESULTS_TABLE)
+    total = sum(f.metadata.num_rows for f in dataset.get_fragments())
+    done = 0
+    for batch in _batches(engine, dataset, problems):
+        frame = pl.DataFrame(batch)
+        seen.update(frame["run_key"].to_list())
+        ids.append(frame["id"])
+        changed += [row for row, bad in zip(frame["id"].to_list(), _changed(batch), strict=True) if bad]
+        done += len(frame)
+        progress(done, total)
+    if changed:
+        problems.append(_problem("values differ from their checksum", RESULTS_TABLE, changed))
+    problems += _doubled(ids)
+    runs = engine.read(engine.open(RUNS_TABLE), {"run_key": "run_key", "results": "results"})
+    expected = dict(zip(runs["run_key"].to_pylist(), runs["results"].to_pylist(), strict=True))
+    problems += _disagreements(seen, expected)
+    problems += [p for table in TABLES for p in _orphans(engine, table)]
+    return Verification(rows=done, runs=len(expected), problems=tuple(problems))
+
+
+def repair(engine: Engine) -> None:
+    """Make again what can be made from the results: indexes, compaction, the rollup. Nothing else is touched."""
+    maintain.optimize(engine)
+
+
+def _problem(kind: str, table: Table, examples: list[str], *, harmless: bool = False) -> Problem:
+    return Problem(kind=kind, table=table.name, count=len(examples), example=examples[0], harmless=harmless)
+
+
+def _schema(engine: Engine, table: Table) -> Iterator[Problem]:
+    stored = {column.name: column.type for column in engine.open(table).schema}
+    wrong = [column.name for column in table.schema if stored.get(column.name) != column.type]
+    if wrong:
+        yield _problem("columns missing or of another type; run 'bench-db store upgrade'", table, wrong)
+
+
+def _batches(engine: Engine, dataset: Any, problems: list[Problem]) -> Iterator[Any]:
+    """Every readable row, fragment by fragment, so that one damaged file does not hide the others."""
+    present = set(dataset.schema.names)
+    columns = [name for name in RESULTS.names if name in present]
+    for fragment in dataset.get_fragments():
+        try:
+            batches = engine.call("verifying", lambda f=fragment: list(_read(dataset, f, columns)), bulk=True)
+        except (CorruptStoreError, StoreUnavailableError) as error:
+            file = fragment.metadata.files[0].path
+            problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{file}: {error}"]))
+        else:
+            yield from batches
+
+
+def _read(dataset: Any, fragment: Any, columns: list[str]) -> Iterator[Any]:
+    return dataset.scanner(columns=columns, fragments=[fragment], batch_size=_BATCH_ROWS).to_batches()  # type: ignore[no-any-return]
+
+
+def _changed(batch: Any) -> Iterator[bool]:
+    """For each row, whether its values are not the ones its checksum was made of."""
+    for item, checksum in zip(batch.column("values"), batch.column("values_hash").to_pylist(), strict=True):
+        values = item.values if item.is_valid else None
+        if checksum is None:
+            yield bool(values is not None and len(values))
+        else:
+            yield values is None or values_hash(samples_of(values.to_numpy(zero_copy_only=False))) != checksum
+
+
+def _doubled(ids: list[pl.Series]) -> Iterator[Problem]:
+    every = pl.concat(ids) if ids else pl.Series(dtype=pl.String)
+    if every.n_unique() != len(every):
+        twice = every.filter(every.is_duplicated()).unique().sort().to_list()
+        yield _problem("rows stored more than once", RESULTS_TABLE, twice)
+
+
+def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Problem]:
+    kinds = {
+        "rows without a run": ([key for key in seen if key not in expected], False),
+        "runs without rows; publish their file again": ([key for key in expected if not seen[key]], True),
+        "runs with more or fewer rows than published": (
+            [key for key, rows in expected.items() if seen[key] and seen[key] != rows],
+            False,
+        ),
+    }
+    for kind, (keys, harmless) in kinds.items():
+        if keys:
+            yield _problem(kind, RUNS_TABLE, [f"{key:016x}" for key in sorted(keys)], harmless=harmless)
+
+
+def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
+    """Data files that no version names: left by killed writers, removed by Lance itself once they are a week old."""
+    dataset = engine.open(table)
+    named = set(engine.call("listing files", lambda: dataset.tracked_files().read_all(), bulk=True)["path"].to_pylist())
+    present = engine.call("listing files", lambda: dataset.all_files().read_all(), bulk=True)["path"].to_pylist()
+    orphans = sorted(path for path in present if path.startswith("data/") and path not in named)
+    if orphans:
+        yield _problem("files of unfinished writes", table, orphans, harmless=True)
