@@ -22,8 +22,10 @@ def quantity(value: float | None, units: str) -> str:
         sign = units if unit is None else unit.sign
         return f"{value:.4g} {sign}".rstrip()
     size = abs(value)
+    if not value:
+        return f"0 {dict(ladder)[1.0]}"
     scale, sign = next((step for step in ladder if size >= step[0]), ladder[-1])
-    return f"{_digits(value / scale)} {sign}" if value else f"0 {ladder[-1][1] if units == 'bytes' else sign}"
+    return f"{_digits(value / scale)} {sign}"
 
 
 def change(new: float | None, old: float | None) -> str:

@@ -133,7 +133,7 @@ class Bucket:
             yield
         except (BotoCoreError, ClientError) as error:
             cause = redacted(str(error))
-            message = f"{self.location}: no use while {doing}: {cause}; check the address, the credentials and the network"
+            message = f"{self.location}: failed while {doing}: {cause}; check the address, the credentials and the network"
             raise StoreUnavailableError(message) from error
 
 

@@ -1,0 +1,130 @@
+"""`bench-db publish`: raw output into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench_db.cli.environment import ci_provenance
+from bench_db.cli.options import common, emit, open_store, pairs, progress_bar, unix_time
+from bench_db.errors import UserError
+
+if TYPE_CHECKING:
+    from bench_db.ingest import Provenance
+    from bench_db.model import Result, Run
+    from bench_db.report.publish import Outcome
+    from bench_db.store.database import Database
+
+
+@click.command("publish")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content.")
+@click.option("--testbed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
+@click.option("--testbed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
+              help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
+@click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")
+@click.option("--dut-version", metavar="V", help="Its version, such as 0.15.0+abc1234.")
+@click.option("--dut-timestamp", metavar="TIME", help="The time of its commit: unix seconds or a date.")
+@click.option("--commit", metavar="SHA", help="The full sha of its commit.")
+@click.option("--branch", help="The branch of its commit.")
+@click.option("--pr", "pr_number", type=int, metavar="N", help="The pull request it belongs to.")
+@click.option("--suite", help="The suite of all results of these files.")
+@click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag for every result; may be repeated.")
+@click.option("--run-id", metavar="ID", help="Groups the files of one CI run [in GitHub Actions: its run id].")
+@click.option("--attempt", type=click.IntRange(1), help="Which attempt of the CI run.")
+@click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file or here.")
+@click.option("--replace", is_flag=True, help="Take out the earlier run of the same run id and file name.")
+@click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
+@click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
+@common
+def command(
+    paths: tuple[str, ...],
+    format_name: str,
+    uri: str | None,
+    output: str,
+    *,
+    replace: bool,
+    dry_run: bool,
+    single_writer: bool,
+    **stated: Any,
+) -> None:
+    """Publish files and directories of benchmark output. Doing it again adds nothing.
+
+    A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each. All files
+    are read before the first is stored, so an unreadable one leaves the store as it was.
+
+    Example: bench-db publish results.json --testbed-name ci-1 --suite python
+    """
+    from bench_db.report.publish import as_json, as_text
+
+    provenance = _provenance(**stated)
+    files = [file for path in paths for file in _files(Path(path), format_name)]
+    runs = [(file, *_parsed(file, format_name, provenance)) for file in files]
+    if dry_run:
+        outcomes = [_outcome(file, run, len(results), None) for file, run, results in runs]
+    else:
+        outcomes = _published(open_store(uri, create=True, single_writer=single_writer), runs, replace=replace)
+    emit(output, as_json(outcomes), lambda: as_text(outcomes, dry_run=dry_run))
+
+
+def _provenance(
+    *, tags: tuple[str, ...], dut_timestamp: str | None, checkout: str | None, **stated: Any
+) -> Provenance:
+    from bench_db.ingest import Provenance
+
+    given = {name: value for name, value in stated.items() if value is not None}
+    return Provenance(
+        **{
+            **ci_provenance(),
+            **given,
+            "tags": pairs(tags),
+            "dut_timestamp": unix_time(dut_timestamp, "--dut-timestamp"),
+            "checkout": Path(checkout) if checkout else None,
+        }
+    )
+
+
+def _files(path: Path, format_name: str) -> list[Path]:
+    from bench_db.ingest import find
+
+    return find(path, format_name)
+
+
+def _parsed(file: Path, format_name: str, provenance: Provenance) -> tuple[Run, list[Result]]:
+    from bench_db.ingest import parse
+
+    run, results = parse(file, format_name, provenance=provenance)
+    if run.dut.version == "unknown":
+        message = f"{file}: DUT version could not be determined. Give --dut-version, or --checkout with the measured source"
+        raise UserError(message)
+    if not run.dut.timestamp:
+        message = f"{file}: DUT timestamp could not be determined. Give --dut-timestamp, or --checkout with the measured source"
+        raise UserError(message)
+    return run, results
+
+
+def _published(store: Database, runs: list[tuple[Path, Run, list[Result]]], *, replace: bool) -> list[Outcome]:
+    outcomes = []
+    with progress_bar("publishing") as progress:
+        for done, (file, run, results) in enumerate(runs, 1):
+            published = store.publish(results, run, replace=replace)
+            outcomes.append(_outcome(file, run, len(results), published))
+            progress(done, len(runs))
+    return outcomes
+
+
+def _outcome(file: Path, run: Run, read: int, published: Any) -> Outcome:
+    from bench_db.report.publish import Outcome
+
+    return Outcome(
+        path=str(file),
+        format=run.format,
+        run_id=run.run_id,
+        new=published.new if published else read,
+        unchanged=published.unchanged if published else 0,
+        replaced=published.replaced if published else 0,
+        skipped=dict(run.skipped),
+        notes=run.notes,
+    )

@@ -1,0 +1,95 @@
+"""Checks of the installation and of the way to a store, each with what was found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_db.errors import BenchDbError, StoreNotFoundError
+from bench_db.store.database import connect
+from bench_db.store.s3 import Bucket
+from bench_db.store.uri import Location, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LIBRARIES = ("bench-db", "pylance", "lancedb", "pyarrow", "polars", "boto3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check: its name, whether it passed, and what was found or what to do."""
+
+    name: str
+    passed: bool
+    finding: str
+
+
+def examine(uri: str | Path) -> list[Check]:
+    """All checks that make sense for a place; one that fails does not stop the others."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    installed = Check(name="installation", passed=True, finding=f"Python {platform.python_version()}, {versions}")
+    return [installed, *_checks_of(uri)]
+
+
+def _checks_of(uri: str | Path) -> Iterator[Check]:
+    try:
+        location = locate(uri)
+    except BenchDbError as error:
+        yield Check(name="address", passed=False, finding=str(error))
+        return
+    yield Check(name="address", passed=True, finding=str(location))
+    yield from _bucket_checks(location) if location.is_s3 else (_checked("directory", lambda: _directory(location)),)
+    yield _checked("store", lambda: _store(uri))
+
+
+def _bucket_checks(location: Location) -> Iterator[Check]:
+    bucket = Bucket(location)
+    yield _checked("credentials", lambda: _credentials(bucket))
+    yield _checked("bucket", lambda: _reached(bucket))
+    yield _checked("conditional writes", lambda: _conditional(bucket))
+
+
+def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
+    try:
+        passed, finding = look()
+    except StoreNotFoundError as error:
+        return Check(name=name, passed=True, finding=f"{error} (publishing makes it, too)")
+    except BenchDbError as error:
+        return Check(name=name, passed=False, finding=str(error))
+    return Check(name=name, passed=passed, finding=finding)
+
+
+def _credentials(bucket: Bucket) -> tuple[bool, str]:
+    bucket.storage_options()
+    return True, "found by the AWS chain"
+
+
+def _reached(bucket: Bucket) -> tuple[bool, str]:
+    there = bucket.has_objects(bucket.location.path)
+    return True, "answers, and holds something at this prefix" if there else "answers, and is empty at this prefix"
+
+
+def _conditional(bucket: Bucket) -> tuple[bool, str]:
+    if bucket.prove_conditional_writes():
+        return True, "honoured: concurrent writers are kept apart"
+    return False, "IGNORED by the endpoint: two writers at once would silently lose data; use --single-writer or another endpoint"
+
+
+def _directory(location: Location) -> tuple[bool, str]:
+    nearest = next(parent for parent in (Path(location.path), *Path(location.path).parents) if parent.exists())
+    if not os.access(nearest, os.W_OK):
+        return False, f"{nearest} cannot be written by this user"
+    with tempfile.NamedTemporaryFile(dir=nearest, prefix=".bench-db-probe-"):
+        return True, f"{nearest} can be written"
+
+
+def _store(uri: str | Path) -> tuple[bool, str]:
+    info = connect(uri).info()
+    rows = {table.name: table.rows for table in info.tables}
+    return True, f"{rows['results']:,} results of {rows['runs']:,} runs"
