@@ -87,7 +87,7 @@ def _column(records: Sequence[Any], column: pa.Field) -> pa.Array:
 def _struct(values: Sequence[Any], dtype: pa.StructType) -> pa.StructArray:
     blank = [value is None for value in values]
     leaves = [pa.array([None if v is None else getattr(v, leaf.name) for v in values], leaf.type) for leaf in dtype]
-    return pa.StructArray.from_arrays(leaves, fields=list(dtype), mask=pa.array(blank))
+    return pa.StructArray.from_arrays(leaves, fields=list(dtype), mask=pa.array(blank, pa.bool_()))
 
 
 def samples_column(values: Sequence[Samples]) -> pa.ListArray:

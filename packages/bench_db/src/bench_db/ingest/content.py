@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import codecs
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bench_db.errors import UnreadableOutputError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _BLOCK = 1 << 20
 _EDGE = 1 << 16
@@ -64,10 +61,8 @@ def open_file(path: Path) -> Content:
         message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise UserError(message) from error
     if not content.edges.strip():
-        raise UnreadableOutputError(
-            "is empty; expected the output of a benchmark tool. Did the benchmark step fail before writing it?",
-            file=str(path),
-        )
+        reason = "is empty; expected the output of a benchmark tool: did the step fail before it wrote any?"
+        raise UnreadableOutputError(reason, file=str(path))
     _require_utf8(content)
     return content
 
@@ -82,9 +77,8 @@ def _require_utf8(content: Content) -> None:
             decoder.decode(text[start : start + _BLOCK], final=start + _BLOCK >= len(text))
         except UnicodeDecodeError as error:
             line, column = position(content.text, start - pending + error.start)
-            raise UnreadableOutputError(
-                f"is not UTF-8 text: {error.reason}", file=str(content.path), line=line, column=column
-            ) from error
+            reason = f"is not UTF-8 text: {error.reason}"
+            raise UnreadableOutputError(reason, file=str(content.path), line=line, column=column) from error
 
 
 def position(text: bytes | memoryview, offset: int) -> tuple[int, int]:

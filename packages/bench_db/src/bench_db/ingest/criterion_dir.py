@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,11 @@ def open_directory(path: Path) -> Content:
     return Content(path=path, files={p.relative_to(root).as_posix(): _bytes(p) for p in pieces if p.is_file()})
 
 
+def is_criterion(path: Path) -> bool:
+    """Whether any measurement of Criterion lies below a directory."""
+    return next(_measured(path), None) is not None
+
+
 def _measured(path: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         message = f"{error.filename}: cannot be read: {error.strerror}"
@@ -90,7 +96,7 @@ def read(content: Content) -> Reading:
     """One measurement for each `new/`; one that lacks a piece, or has a broken one, is skipped."""
     measurements, skips = [], []
     for directory, names in groupby(sorted(content.files), key=lambda name: name.rpartition("/")[0]):
-        pieces = {name.rpartition("/")[2]: content.files[name] for name in names}
+        pieces = {name.rpartition("/")[2]: content.files[name].removeprefix(BOM_UTF8) for name in names}
         name = directory.removesuffix("new").rstrip("/") or content.path.name
         try:
             measurements.append(_measurement(pieces))
@@ -123,11 +129,12 @@ def _measurement(pieces: Mapping[str, bytes]) -> Measurement:
 def _throughput(declared: Mapping[str, msgspec.Raw] | None) -> Throughput | None:
     """`{"Bytes": 1024}`; of the two counts in `{"ElementsAndBytes": {...}}` the bytes, the other stays in the metadata."""
     for kind, amount in (declared or {}).items():
+        at = f"benchmark.json: $.throughput.{kind}"
         if kind == "ElementsAndBytes":
-            both = foreign.part(amount, dict[str, float], at="benchmark.json: $.throughput.ElementsAndBytes")
+            both = foreign.part(amount, dict[str, float], at=at)
             return throughput_of("bytes", both["bytes"]) if "bytes" in both else None
-        multiplier = number(msgspec.json.decode(amount), at=f"benchmark.json: $.throughput.{kind}")
-        return throughput_of({"Bytes": "bytes"}.get(kind, kind.lower()), multiplier)
+        multiplier = number(foreign.part(amount, object, at=at), at=at)
+        return throughput_of(kind.lower(), multiplier)
     return None
 
 

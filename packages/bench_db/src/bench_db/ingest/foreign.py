@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest.content import position
-from bench_db.ingest.reading import RefusedError, SkipReason
+from bench_db.ingest.reading import RefusedError, Skip, SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bench_db.ingest.reading import Measurement
 
 Record = dict[str, msgspec.Raw]
+Records = Sequence[Record | msgspec.Raw]
 Shape = TypeVar("Shape")
 
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -98,6 +102,75 @@ def _reason(error: Exception, message: str) -> SkipReason:
     return SkipReason.NOT_A_NUMBER if re.search("Expected `(int|float)", message) else SkipReason.WRONG_TYPE
 
 
+def listing(text: bytes | memoryview, name: str, usual: type[msgspec.Struct], *, file: str) -> tuple[Record, Records]:
+    """All that a document says beside its list `name`, and the records of that list.
+
+    `usual` has the fields a document normally has, and no others: one pass over the text where it fits, two where it does
+    not. A list of anything but objects gives its raw entries. Raises `UnreadableOutputError`, also for an empty list.
+    """
+    records: Records
+    try:
+        top = msgspec.structs.asdict(msgspec.json.decode(text, type=usual))
+        records = top.pop(name)
+    except _FAULTS:
+        top = decode(text, Record, file=file)
+        records = _records(top, name, file)
+    if not records:
+        reason = "holds no benchmark; did the run select any?"
+        raise UnreadableOutputError(reason, file=file, json_path=f"$.{name}")
+    return {field: raw for field, raw in top.items() if bytes(raw)}, records
+
+
+def _records(top: Record, name: str, file: str) -> Records:
+    at = f"$.{name}"
+    if name not in top:
+        reason = f"has no list `{name}`"
+        raise UnreadableOutputError(reason, file=file, json_path=at)
+    listed = top.pop(name)
+    try:
+        return part(listed, list[Record], at=at)
+    except RefusedError:
+        try:
+            return part(listed, list[msgspec.Raw], at=at)
+        except RefusedError as refused:
+            reason = refused.detail.removesuffix(f" at {at}")
+            raise UnreadableOutputError(reason, file=file, json_path=at) from refused
+
+
+def each(
+    records: Iterable[Record | msgspec.Raw],
+    at: str,
+    name_of: Callable[[Record, str], str],
+    read: Callable[[str, Record, str], Iterable[Measurement]],
+) -> tuple[tuple[Measurement, ...], tuple[Skip, ...]]:
+    """What `read(benchmark name, record, JSON path)` gives for each record, and those it refused; `at` is the list's path."""
+    measurements: list[Measurement] = []
+    skips: list[Skip] = []
+    for index, record in enumerate(records):
+        benchmark = place = f"{at}[{index}]"
+        try:
+            fields = part(record, Record, at=place) if isinstance(record, msgspec.Raw) else record
+            benchmark = name_of(fields, place)
+            measurements += list(read(benchmark, fields, place))
+        except RefusedError as refused:
+            skips.append(Skip(benchmark=benchmark, reason=refused.reason, detail=refused.detail))
+    return tuple(measurements), tuple(skips)
+
+
+def plain(raw: msgspec.Raw | None) -> Any:
+    """Any value as Python has it; None when it is missing, or so odd that it cannot be held.
+
+    For what describes the file: it may be strange without costing a benchmark.
+    """
+    try:
+        return None if raw is None else part(raw, object, at="$")
+    except RefusedError:
+        return None
+
+
 def compact(record: Mapping[str, Any]) -> str:
     """JSON text of a record without insignificant white space; raw parts are copied, not decoded."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=-1).decode()
+    try:
+        return msgspec.json.format(msgspec.json.encode(record), indent=-1).decode()
+    except UnicodeDecodeError as error:
+        raise RefusedError(SkipReason.BROKEN_JSON, f"is not UTF-8 text: {error.reason}") from error

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import first_not_a_number, number, scaled
-from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
-from bench_db.model import Samples, SummaryValues, TestBed
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
+from bench_db.model import SummaryValues, TestBed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench_db.ingest.content import Content
 
 SOURCE = "pytest-benchmark/1"
@@ -24,34 +25,143 @@ _NS = 1e9
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "stddev")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
+_Decoder = msgspec.json.Decoder[dict[str, Any]]
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    benchmarks: list[foreign.Record]
+    machine_info: msgspec.Raw = msgspec.Raw()
+    commit_info: msgspec.Raw = msgspec.Raw()
+    datetime: msgspec.Raw = msgspec.Raw()
+    version: msgspec.Raw = msgspec.Raw()
+
+
 # One pass over the samples in C; a record of another shape is read again as whatever it is, to say what is wrong.
-_stats = msgspec.json.Decoder(dict[str, int | float | str | None | list[float]])
-_anything = msgspec.json.Decoder(dict[str, Any])
+_stats: _Decoder = msgspec.json.Decoder(dict[str, int | float | str | list[float] | None])
+_anything: _Decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def sniff(edges: bytes) -> bool:
     """Whether it is an object with benchmarks and either the machine or the full name of a test."""
-    return re.search(rb'"benchmarks"\s*:\s*\[', edges) is not None and (b'"machine_info"' in edges or b'"fullname"' in edges)
+    return re.search(rb'"benchmarks"\s*:\s*\[', edges) is not None and (
+        b'"machine_info"' in edges or b'"fullname"' in edges
+    )
 
 
 def read(content: Content) -> Reading:
     """One measurement a benchmark, under its full name."""
-    file = str(content.path)
-    top = foreign.decode(content.body, foreign.Record, file=file)
-    records = foreign.records(top, "benchmarks", file=file)
-    if not records:
-        reason = "holds no benchmark; did the run select any test that uses the benchmark fixture?"
-        raise UnreadableOutputError(reason, file=file, json_path="$.benchmarks")
-    measurements: list[Measurement] = []
-    skips: list[Skip] = []
+    top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
     notes: list[str] = []
-    for index, record in enumerate(records):
-        at = f"$.benchmarks[{index}]"
-        name = at
-        try:
-            fields = foreign.part(record, foreign.Record, at=at) if isinstance(record, msgspec.Raw) else record
-            name = _name(fields, at)
-            measurements.append(_measurement(name, fields, at, notes))
-        except RefusedError as refused:
-            skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
-    return _with_origin(top, measurements, skips, notes)
+
+    def measured(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+        yield _measurement(name, record, at, notes)
+
+    measurements, skips = foreign.each(records, "$.benchmarks", _name, measured)
+    return replace(_origin(top), measurements=measurements, skips=skips, notes=(*_dirt(top), *notes))
+
+
+def _name(record: foreign.Record, at: str) -> str:
+    for field in ("fullname", "name"):
+        name = foreign.plain(record.get(field))
+        if isinstance(name, str) and name:
+            return name
+    raise RefusedError(SkipReason.NO_NAME, f"neither a fullname nor a name at {at}")
+
+
+def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -> Measurement:
+    error = foreign.plain(record.get("error"))
+    if error or bytes(record.get("stats", b"null")).strip() == b"null":
+        text = error if isinstance(error, str) else "no statistics in the file"
+        return Measurement(benchmark_name=name, error=text, metadata=foreign.compact(record))
+    at += ".stats"
+    try:
+        stats = foreign.part(record["stats"], _stats, at=at)
+        fault = None
+    except RefusedError:
+        stats = foreign.part(record["stats"], _anything, at=at)
+        fault = _fault(stats.get("data"), at=f"{at}.data")
+    data, rounds = stats.pop("data", None), stats.get("rounds")
+    metadata = foreign.compact({**record, "stats": stats})
+    if data and not fault and (rounds is None or rounds == len(data)):
+        return Measurement(benchmark_name=name, values=scaled(data, _NS, at=f"{at}.data"), metadata=metadata)
+    summary, n = _summary(stats, at), _rounds(rounds, at=f"{at}.rounds")
+    if data:
+        why = fault or f"{len(data)} of {n} rounds"
+        notes.append(
+            f"{name}: the list of samples is not complete ({why}); the statistics of the tool are kept instead"
+        )
+    return Measurement(benchmark_name=name, summary=summary, n=n, metadata=metadata)
+
+
+def _fault(data: object, *, at: str) -> str:
+    """What is wrong with a list of samples; "" for a good one or none."""
+    if data is None:
+        return ""
+    if not isinstance(data, list):
+        return f"not a list at {at}"
+    refused = first_not_a_number(data, at=at)
+    return refused.detail if refused else ""
+
+
+def _summary(stats: dict[str, Any], at: str) -> SummaryValues:
+    missing = [name for name in _STATISTICS if stats.get(name) is None]
+    if missing:
+        raise RefusedError(SkipReason.NO_STATISTICS, f"neither all samples nor {', '.join(missing)} at {at}")
+    values = {name: scaled([number(stats[name], at=f"{at}.{name}")], _NS, at=f"{at}.{name}")[0] for name in _STATISTICS}
+    return SummaryValues(standard_deviation=values.pop("stddev"), **values)
+
+
+def _rounds(value: object, *, at: str) -> int:
+    rounds = number(value, at=at)
+    if rounds < 1 or rounds != int(rounds) or rounds >= 2**63:
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"not a count of rounds at {at}")
+    return int(rounds)
+
+
+def _origin(top: foreign.Record) -> Reading:
+    """What the file says of its build and its machine."""
+    machine, commit = _fields(top.get("machine_info")), _fields(top.get("commit_info"))
+    sha, branch, node = commit.get("id"), commit.get("branch"), machine.get("node")
+    return Reading(
+        source=SOURCE,
+        context=foreign.compact(top),
+        run_time=_unix(foreign.plain(top.get("datetime"))),
+        commit=sha if isinstance(sha, str) and _COMMIT.fullmatch(sha) else None,
+        branch=branch if isinstance(branch, str) and branch and not branch.startswith("(") else None,
+        commit_time=_unix(commit.get("time")),
+        node=node if isinstance(node, str) else None,
+        test_bed=_test_bed(machine) if machine else None,
+    )
+
+
+def _dirt(top: foreign.Record) -> Iterator[str]:
+    if _fields(top.get("commit_info")).get("dirty") is True:
+        yield "the checkout had uncommitted changes when this was measured"
+
+
+def _fields(raw: msgspec.Raw | None) -> dict[str, Any]:
+    value = foreign.plain(raw)
+    return value if isinstance(value, dict) else {}
+
+
+def _unix(moment: object) -> int | None:
+    """Unix seconds of an ISO 8601 time; pytest-benchmark writes UTC when it writes no offset."""
+    try:
+        time = datetime.fromisoformat(moment) if isinstance(moment, str) else None
+    except ValueError:
+        return None
+    return None if time is None else int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+
+
+def _test_bed(machine: dict[str, Any]) -> TestBed:
+    """The machine of `machine_info`, which says nothing of memory."""
+    text = {name: value for name, value in machine.items() if isinstance(value, str)}
+    cpu = machine.get("cpu")
+    named: list[object] = [cpu.get("brand_raw"), cpu.get("brand")] if isinstance(cpu, dict) else []
+    brand = next((name for name in named if isinstance(name, str) and name != "unknown"), "")
+    system, architecture = text.get("system", ""), text.get("machine", "")
+    return TestBed(
+        name=stable_name(text.get("node", ""), system, architecture),
+        cpu=brand or text.get("processor") or architecture,
+        os=f"{system} {text.get('release', '')}".strip(),
+    )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from bench_db.model import Samples
+from bench_db.model import Samples, SummaryValues, TestBed, Throughput
 from bench_db.units import Direction
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bench_db.model import SummaryValues, TestBed, Throughput
 
 
 class SkipReason(StrEnum):

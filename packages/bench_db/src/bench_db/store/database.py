@@ -189,6 +189,9 @@ class Database:
 
     def query(self, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
         """The answer to a Polars SQL query over the tables `results` and `runs`; `UserError` when it cannot be run."""
+        if not sql.lstrip("( \n\t").lower().startswith(("select", "with")):
+            message = "a query starts with SELECT or WITH; the tables are results and runs"
+            raise UserError(message)
         context = pl.SQLContext(results=self.scan(as_of=as_of), runs=self.runs(as_of))
         try:
             return context.execute(sql, eager=True)

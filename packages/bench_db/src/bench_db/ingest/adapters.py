@@ -1,0 +1,129 @@
+"""The formats bench_db reads, one line each, and how a path is told to be one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import criterion, criterion_dir, dbpedia, pytest_benchmark, values_ns
+from bench_db.ingest.content import Content, open_file
+from bench_db.ingest.reading import Reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory."""
+
+    name: str
+    source: str
+    summary: str
+    read: Callable[[Content], Reading]
+    sniff: Callable[[bytes], bool] | None = None
+
+
+ADAPTERS = (
+    Adapter(
+        name="criterion",
+        source=criterion.SOURCE,
+        summary="cargo-criterion's message stream: cargo criterion --message-format=json",
+        sniff=criterion.sniff,
+        read=criterion.read,
+    ),
+    Adapter(
+        name="criterion-dir",
+        source=criterion_dir.SOURCE,
+        summary="Criterion's own directory, target/criterion",
+        read=criterion_dir.read,
+    ),
+    Adapter(
+        name="pytest-benchmark",
+        source=pytest_benchmark.SOURCE,
+        summary="pytest --benchmark-json, and the files pytest-benchmark saves",
+        sniff=pytest_benchmark.sniff,
+        read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="values-ns",
+        source=values_ns.SOURCE,
+        summary="lance-bench's results files, with values_ns",
+        sniff=values_ns.sniff,
+        read=values_ns.read,
+    ),
+    Adapter(
+        name="dbpedia",
+        source=dbpedia.SOURCE,
+        summary="lance-bench's recall lines: IVF100,PQ96: refine=10, recall@10=0.95",
+        sniff=dbpedia.sniff,
+        read=dbpedia.read,
+    ),
+)
+_BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
+
+
+def open_path(path: Path, format_name: str = AUTO) -> tuple[Adapter, Content]:
+    """The content of a path and the adapter that reads it: the named one, or the one its content shows.
+
+    Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
+    none or several.
+    """
+    if format_name != AUTO and format_name not in _BY_NAME:
+        message = f"--format {format_name}: no such format; known: {', '.join((AUTO, *_BY_NAME))}"
+        raise UserError(message)
+    is_directory = path.is_dir()
+    content = criterion_dir.open_directory(path) if is_directory else open_file(path)
+    if format_name == AUTO:
+        return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
+    adapter = _BY_NAME[format_name]
+    if is_directory == (adapter.sniff is not None):
+        message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, which {path} is not"
+        raise UserError(message)
+    return adapter, content
+
+
+def find(path: Path, format_name: str = AUTO) -> list[Path]:
+    """What of a path is to be read, a run each: itself, or the files below a directory that is not Criterion's.
+
+    Files below a directory that show no format, and hidden ones, are passed over. Raises `UserError` when none is left.
+    """
+    if not path.is_dir() or criterion_dir.is_criterion(path):
+        return [path]
+    found = [file for file in sorted(path.rglob("*")) if _is_output(file, path, format_name)]
+    if not found:
+        message = f"{path}: no file below it is in a format bench_db knows by its content, and no Criterion measurement"
+        raise UserError(message)
+    return found
+
+
+def _is_output(file: Path, root: Path, format_name: str) -> bool:
+    if not file.is_file() or any(part.startswith(".") for part in file.relative_to(root).parts):
+        return False
+    try:
+        return format_name in {AUTO, _shown_by(open_file(file)).name}
+    except UnreadableOutputError:
+        return False
+
+
+def detect(path: Path) -> Adapter:
+    """The adapter that the content of a path shows; raises as `open_path` does."""
+    return open_path(path)[0]
+
+
+def _shown_by(content: Content) -> Adapter:
+    edges = content.edges
+    shown = [adapter for adapter in ADAPTERS if adapter.sniff and adapter.sniff(edges)]
+    if len(shown) == 1:
+        return shown[0]
+    if shown:
+        reason = f"could be {' or '.join(adapter.name for adapter in shown)}; say which with --format"
+    else:
+        known = "; ".join(f"{adapter.name} ({adapter.summary})" for adapter in ADAPTERS)
+        reason = f"is in no format bench_db knows by its content; known: {known}; if it is one of them, name it with --format"
+    raise UnreadableOutputError(reason, file=str(content.path))

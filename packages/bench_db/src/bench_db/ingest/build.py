@@ -1,0 +1,89 @@
+"""What is checked out: the device under test as its manifest and its git history name it."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE_SECONDS = 30
+_SHORT = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A checkout. Null or empty is for what neither git nor a manifest says; `timestamp` is the commit's, in unix seconds."""
+
+    name: str | None = None
+    version: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    timestamp: int | None = None
+
+
+def build_of(checkout: Path) -> Build:
+    """The build of a checkout; `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
+    name, number = _manifest(checkout)
+    commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    time = _git(checkout, "log", "-1", "--format=%ct", commit, "--") if commit else None
+    return Build(
+        name=name,
+        version="+".join(part for part in (number, commit[:_SHORT] if commit else None) if part) or None,
+        commit=commit,
+        branch=_git(checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
+        timestamp=int(time) if time and time.isdecimal() else None,
+    )
+
+
+def checkout_around(path: Path) -> Path | None:
+    """The git checkout a file or directory lies in; None when it lies in none."""
+    for directory in (path, *path.parents):
+        if (directory / ".git").exists():
+            return directory
+    return None
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    """What git answers; None when it has nothing to say, or is not there. No shell, no configured hook or pager runs."""
+    command = ["git", "-C", str(checkout), "--no-pager", "-c", "core.fsmonitor=false", *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True)  # noqa: S603 no shell
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.decode("utf-8", "replace").strip() or None
+
+
+def _manifest(checkout: Path) -> tuple[str | None, str | None]:
+    """Name and version of Cargo.toml, else of pyproject.toml."""
+    for file, tables in _TABLES.items():
+        document = _toml(checkout / file)
+        found = [_table(document, path) for path in tables]
+        name = next((t["name"] for t in found if isinstance(t.get("name"), str)), None)
+        number = next((t["version"] for t in found if isinstance(t.get("version"), str)), None)
+        if name or number:
+            return name, number
+    return None, None
+
+
+_TABLES = {
+    "Cargo.toml": (("package",), ("workspace", "package")),
+    "pyproject.toml": (("project",), ("tool", "poetry")),
+}
+
+
+def _table(document: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for key in path:
+        inner = document.get(key)
+        document = inner if isinstance(inner, dict) else {}
+    return document
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):  # a checkout may hold anything; the commit is still known
+        return {}

@@ -1,0 +1,201 @@
+"""A reading and its provenance as one run and its results. What the caller says beats the file, the file beats a default."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from hashlib import sha256 as sha256_of
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_db import identity
+from bench_db.derive import derive
+from bench_db.errors import UserError
+from bench_db.ingest import host
+from bench_db.ingest.build import Build
+from bench_db.model import DutBuild, Result, Run, TestBed
+from bench_db.summary import summarise_lists
+
+if TYPE_CHECKING:
+    from bench_db.ingest.reading import Measurement, Reading
+
+UNKNOWN = "unknown"
+_SHORT = 7
+_BED_CLASSES = ("machine", "name")
+_COMMIT_IN_VERSION = re.compile(r"\+(?:.*\.)?([0-9a-f]{7,40})(?:\.dirty|-dirty)?$", re.IGNORECASE)
+_BLOCK = 1 << 17
+
+
+_NO_BUILD = Build()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What the one who publishes knows of a file beyond its content; None is for what is not known.
+
+    `test_bed` replaces the whole test bed, `testbed_name` only its name. `checkout` is where the measured source is; when
+    it is not given, a file that lies in a checkout was measured from it, unless it names another commit. Times are unix
+    seconds.
+    """
+
+    dut_name: str | None = None
+    dut_version: str | None = None
+    dut_timestamp: int | None = None
+    test_bed: TestBed | None = None
+    testbed_name: str | None = None
+    testbed_class: str = "machine"
+    checkout: Path | None = None
+    commit: str | None = None
+    branch: str | None = None
+    pr_number: int | None = None
+    suite: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+    attempt: int = 1
+    repository: str | None = None
+    workflow: str | None = None
+    run_url: str | None = None
+    ingested_at: int = 0
+
+
+def normalise(  # noqa: PLR0913 all but the reading by keyword
+    reading: Reading,
+    *,
+    file_name: str,
+    sha256: str,
+    format: str,  # noqa: A002 the column's name
+    provenance: Provenance,
+    build: Build = _NO_BUILD,
+) -> tuple[Run, list[Result]]:
+    """The run and its results, derived and ready to publish; only the last part of `file_name` is kept.
+
+    `build` is the checkout it was measured from, which yields to what the caller and the file say.
+    """
+    if provenance.testbed_class not in _BED_CLASSES:
+        message = f"test bed class {provenance.testbed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
+        raise UserError(message)
+    dut, bed = _dut(reading, provenance, build), _test_bed(reading, provenance)
+    run = Run(
+        run_id=provenance.run_id or _run_id(sha256, dut, bed),
+        attempt=provenance.attempt,
+        file_name=re.split(r"[/\\]", file_name)[-1].encode("utf-8", "replace").decode(),
+        sha256=sha256,
+        format=format,
+        dut=dut,
+        test_bed=bed,
+        test_bed_class=provenance.testbed_class,
+        commit=provenance.commit or reading.commit or commit_in(provenance.dut_version or "") or build.commit,
+        branch=provenance.branch or reading.branch or build.branch,
+        pr_number=provenance.pr_number,
+        repository=provenance.repository,
+        workflow=provenance.workflow,
+        run_url=provenance.run_url,
+        context=reading.context,
+        run_time=reading.run_time,
+        skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
+        notes=(*reading.notes, *map(str, reading.skips)),
+        ingested_at=provenance.ingested_at,
+        bench_db_version=_own_version(),
+    )
+    return derive(run, [_result(run, reading.source, m, provenance) for m in _summarised(reading.measurements)])
+
+
+def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
+    commit = provenance.commit or reading.commit
+    time = next((t for t in (provenance.dut_timestamp, reading.commit_time, build.timestamp) if t is not None), 0)
+    return DutBuild(
+        name=provenance.dut_name or build.name or UNKNOWN,
+        version=provenance.dut_version or reading.version or build.version or (commit[:_SHORT] if commit else UNKNOWN),
+        timestamp=time,
+    )
+
+
+def commit_in(version_text: str) -> str | None:
+    """The commit of `0.15.0+abc1234`, the convention of lance-bench; as short as it was written."""
+    found = _COMMIT_IN_VERSION.search(version_text)
+    return found[1].lower() if found else None
+
+
+def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:
+    """The declared bed, else the one in the file, else this machine, which also knows itself better than its own file."""
+    bed = provenance.test_bed or _described(reading)
+    return replace(bed, name=provenance.testbed_name) if provenance.testbed_name else bed
+
+
+def _described(reading: Reading) -> TestBed:
+    here = host.this_machine()
+    if reading.test_bed is None or _is(here, reading.test_bed, reading.node):
+        return here
+    return reading.test_bed
+
+
+def _is(here: TestBed, described: TestBed, node: str | None) -> bool:
+    """Whether a file describes this machine: a host name alone does not tell, half of all virtual machines share one."""
+    cpus = {here.cpu, platform.processor(), platform.machine()}
+    return bool(node) and node == platform.node() and described.os == here.os and described.cpu in cpus
+
+
+def _run_id(sha256: str, dut: DutBuild, bed: TestBed) -> str:
+    parts = (sha256, dut.name, dut.version, str(dut.timestamp), bed.name)
+    return sha256_of(identity.injective(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _result(run: Run, source: str, measurement: Measurement, provenance: Provenance) -> Result:
+    return Result(
+        dut=run.dut,
+        test_bed=run.test_bed,
+        benchmark_name=measurement.benchmark_name,
+        values=measurement.values,
+        summary=measurement.summary,
+        units=measurement.units,
+        throughput=measurement.throughput,
+        metadata=measurement.metadata,
+        timestamp=run.ingested_at,
+        commit=run.commit,
+        branch=run.branch,
+        pr_number=run.pr_number,
+        suite=measurement.suite if provenance.suite is None else provenance.suite,
+        metric=measurement.metric,
+        direction=measurement.direction,
+        tags={**measurement.tags, **provenance.tags},
+        iterations=measurement.iterations,
+        lower=measurement.lower,
+        upper=measurement.upper,
+        n=measurement.n,
+        error=measurement.error,
+        run_time=run.run_time,
+        source=source,
+    )
+
+
+def _summarised(measurements: Iterable[Measurement]) -> Iterator[Measurement]:
+    """Measurements with their statistics, a block of samples at a time: all at once holds every sample five times over."""
+    block: list[Measurement] = []
+    size = 0
+    for measurement in measurements:
+        block.append(measurement)
+        size += len(measurement.values)
+        if size >= _BLOCK:
+            yield from _with_summaries(block)
+            block, size = [], 0
+    yield from _with_summaries(block)
+
+
+def _with_summaries(block: list[Measurement]) -> Iterator[Measurement]:
+    bare = [m.values for m in block if m.summary is None and m.values]
+    summaries = iter(summarise_lists(bare) if bare else ())
+    for m in block:
+        yield m if m.summary or not m.values else replace(m, summary=next(summaries), n=len(m.values))
+
+
+@cache
+def _own_version() -> str:
+    try:
+        return version("bench-db")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,59 @@
+"""The store verbs."""
+
+from pathlib import Path
+
+from tests.cli.conftest import bench_db
+
+
+class TestStore:
+    """A store can be made, described, cared for and checked from the command line."""
+
+    def test_init_twice(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            assert bench_db("store", "init", "--store", tmp_path / "s").code == 0
+        assert bench_db("latest", "--store", tmp_path / "s", "--output", "json").document == []
+
+    def test_info(self, demo_store: Path) -> None:
+        info = bench_db("store", "info", "--store", demo_store, "--output", "json").document
+        rows = {table["name"]: table["rows"] for table in info["tables"]}
+        assert (rows["results"], rows["runs"]) == (250, 48)
+
+    def test_verify_finds_a_changed_byte(self, tmp_path: Path) -> None:
+        assert bench_db("demo", tmp_path).code == 0
+        store = tmp_path / "store"
+        sound = bench_db("store", "verify", "--store", store, "--output", "json")
+        assert (sound.code, sound.document["sound"], sound.document["rows"]) == (0, True, 250)
+        for file in (store / "results.lance" / "data").iterdir():
+            data = bytearray(file.read_bytes())
+            data[len(data) // 3] ^= 0xFF
+            file.write_bytes(data)
+        damaged = bench_db("store", "verify", "--store", store, "--output", "json")
+        assert damaged.code == 4
+        assert damaged.document["sound"] is False
+
+    def test_optimize_changes_no_answer(self, tmp_path: Path) -> None:
+        assert bench_db("demo", tmp_path).code == 0
+        ask = ("latest", "--store", tmp_path / "store", "--output", "json")
+        before = bench_db(*ask).document
+        assert bench_db("store", "optimize", "--store", tmp_path / "store").code == 0
+        assert bench_db(*ask).document == before
+
+    def test_a_tag_is_kept_and_read(self, tmp_path: Path) -> None:
+        assert bench_db("store", "init", "--store", tmp_path).code == 0
+        assert bench_db("store", "tag", "empty", "--store", tmp_path).code == 0
+        again = bench_db("store", "tag", "empty", "--store", tmp_path)
+        assert (again.code, "already" in again.err) == (2, True)
+        assert bench_db("latest", "--as-of", "empty", "--store", tmp_path, "--output", "json").document == []
+
+
+class TestDoctor:
+    """Every check says what it found."""
+
+    def test_healthy(self, demo_store: Path) -> None:
+        answer = bench_db("doctor", "--store", demo_store, "--output", "json")
+        assert answer.code == 0
+        assert {check["name"] for check in answer.document["checks"]} == {"installation", "address", "directory", "store"}
+
+    def test_a_bad_address(self) -> None:
+        answer = bench_db("doctor", "--store", "ftp://host/x", "--output", "json")
+        assert (answer.code, answer.document["healthy"]) == (3, False)
