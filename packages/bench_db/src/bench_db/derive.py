@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,16 +49,18 @@ def _natural_key(result: Result) -> tuple[str, ...]:
 
 
 def _kept_apart(results: Iterator[Result], notes: list[str]) -> Iterator[Result]:
-    seen: Counter[tuple[str, ...]] = Counter()
+    taken: set[tuple[str, ...]] = set()
     for result in results:
-        key = _natural_key(result)
-        seen[key] += 1
-        if seen[key] == 1:
-            yield result
-            continue
-        ordinal = str(seen[key])
-        notes.append(f"{result.benchmark_name}: occurs again in the file, kept apart by the tag {ORDINAL_TAG}={ordinal}")
-        yield replace(result, tags={**result.tags, ORDINAL_TAG: ordinal})
+        ordinal = 1
+        apart = result
+        while _natural_key(apart) in taken:
+            ordinal += 1
+            apart = replace(result, tags={**result.tags, ORDINAL_TAG: str(ordinal)})
+        taken.add(_natural_key(apart))
+        if apart is not result:
+            tag = f"{ORDINAL_TAG}={ordinal}"
+            notes.append(f"{result.benchmark_name}: occurs again in the file, kept apart by the tag {tag}")
+        yield apart
 
 
 def _summarised(results: Sequence[Result]) -> Iterator[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from bench_db.units import Direction
 
@@ -24,7 +24,13 @@ Int32 = Annotated[int, Storage("int32")]
 Key = Annotated[int, Storage("int64", nullable=False)]
 
 
-class Samples(array[float]):
+if TYPE_CHECKING:
+    _FloatArray = array[float]
+else:
+    _FloatArray = array  # takes no parameter before Python 3.12
+
+
+class Samples(_FloatArray):
     """Per-iteration values in a base unit: a float64 array that equals any sequence of the same numbers."""
 
     __hash__ = None  # type: ignore[assignment]

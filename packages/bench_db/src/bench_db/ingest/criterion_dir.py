@@ -16,11 +16,11 @@ from bench_db.ingest.content import Content
 from bench_db.ingest.criterion import throughput_of
 from bench_db.ingest.numbers import number, per_iteration
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.model import Throughput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench_db.model import Throughput
 
 SOURCE = "criterion-dir/1"
 _PIECES = ("benchmark.json", "estimates.json", "sample.json")
@@ -134,6 +134,8 @@ def _throughput(declared: Mapping[str, msgspec.Raw] | None) -> Throughput | None
             both = foreign.part(amount, dict[str, float], at=at)
             return throughput_of("bytes", both["bytes"]) if "bytes" in both else None
         multiplier = number(foreign.part(amount, object, at=at), at=at)
+        if kind == "BytesDecimal":
+            return Throughput(multiplier=multiplier, name="bytes", unit_system="decimal")
         return throughput_of(kind.lower(), multiplier)
     return None
 

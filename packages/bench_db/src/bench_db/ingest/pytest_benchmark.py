@@ -74,12 +74,7 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
         text = error if isinstance(error, str) else "no statistics in the file"
         return Measurement(benchmark_name=name, error=text, metadata=foreign.compact(record))
     at += ".stats"
-    try:
-        stats = foreign.part(record["stats"], _stats, at=at)
-        fault = None
-    except RefusedError:
-        stats = foreign.part(record["stats"], _anything, at=at)
-        fault = _fault(stats.get("data"), at=f"{at}.data")
+    stats, fault = _stats_of(record["stats"], at)
     data, rounds = stats.pop("data", None), stats.get("rounds")
     metadata = foreign.compact({**record, "stats": stats})
     if data and not fault and (rounds is None or rounds == len(data)):
@@ -93,14 +88,17 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
     return Measurement(benchmark_name=name, summary=summary, n=n, metadata=metadata)
 
 
-def _fault(data: object, *, at: str) -> str:
-    """What is wrong with a list of samples; "" for a good one or none."""
-    if data is None:
-        return ""
+def _stats_of(text: msgspec.Raw, at: str) -> tuple[dict[str, Any], str]:
+    """The statistics, and what is wrong with their list of samples, "" for a good list or none."""
+    try:
+        stats, entries_are_numbers = foreign.part(text, _stats, at=at), True
+    except RefusedError:
+        stats, entries_are_numbers = foreign.part(text, _anything, at=at), False
+    data, at = stats.get("data"), f"{at}.data"
     if not isinstance(data, list):
-        return f"not a list at {at}"
-    refused = first_not_a_number(data, at=at)
-    return refused.detail if refused else ""
+        return stats, "" if data is None else f"not a list at {at}"
+    refused = None if entries_are_numbers else first_not_a_number(data, at=at)
+    return stats, refused.detail if refused else ""
 
 
 def _summary(stats: dict[str, Any], at: str) -> SummaryValues:

@@ -17,7 +17,6 @@ from bench_db.store import evolve, info, lazy, maintain, publish, rollup, verify
 from bench_db.store.engine import AsOf, Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
-from bench_db.store.s3 import Bucket
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
 
@@ -232,7 +231,11 @@ def upgrade(uri: str | Path, *, dry_run: bool = False) -> evolve.Upgrade:
 
 def _engine(uri: str | Path) -> Engine:
     location = locate(uri)
-    return Engine(location, Bucket(location) if location.is_s3 else None)
+    if not location.is_s3:
+        return Engine(location, None)
+    from bench_db.store.s3 import Bucket  # noqa: PLC0415 boto3 takes a third of a look-up's time
+
+    return Engine(location, Bucket(location))
 
 
 def lancedb_connection(uri: str | Path) -> DBConnection:

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError, UserError
 from bench_db.store import faults
-from bench_db.store.s3 import Bucket
 from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
+    from bench_db.store.s3 import Bucket
     from bench_db.store.uri import Location
 
 Answer = TypeVar("Answer")

