@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench_db.arrow import samples_column, samples_of
 from bench_db.errors import UserError
@@ -60,7 +61,7 @@ def _in_flight(pool: ThreadPoolExecutor, batches: Iterable[pa.ListArray], limit:
 
 
 def _frame(lists: pa.ListArray) -> pl.DataFrame:
-    lengths = pa.compute.fill_null(pa.compute.list_value_length(lists), 0).to_numpy()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     filled = lengths > 0
     if not filled.all():
         columns = statistics(lists.filter(pa.array(filled)))
@@ -106,28 +107,32 @@ def _of_equal_length(block: Floats) -> dict[str, Floats]:
         "q3": _quantile(block, 0.75),
         "max": block[:, -1],
         "mean": mean,
-        "standard_deviation": _root_mean_square(block - mean[:, None], last) if last else np.zeros(len(block)),
+        "standard_deviation": _standard_deviation(block, mean) if last else np.zeros(len(block)),
     }
 
 
 def _mean(block: Floats) -> Floats:
     with np.errstate(over="ignore"):
         mean = block.mean(axis=1)
-    if np.isfinite(mean).all():
-        return mean
-    return (block / block.shape[1]).sum(axis=1)  # only when the plain sum overflows
+        too_large = ~np.isfinite(mean)  # the sum leaves the range of a float64, though the mean does not
+        if too_large.any():
+            mean[too_large] = (block[too_large] / block.shape[1]).sum(axis=1)
+    return mean
 
 
-def _root_mean_square(deviations: Floats, degrees: int) -> Floats:
+def _standard_deviation(block: Floats, mean: Floats) -> Floats:
+    """Held at the largest float64 where it would leave its range."""
+    degrees = block.shape[1] - 1
     with np.errstate(over="ignore", under="ignore"):
+        deviations = block - mean[:, None]
         spread = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / degrees)
-    extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares leave the range of a float64 here
-    if not extreme.any():
-        return spread
-    scale = np.maximum(np.abs(deviations[extreme]).max(axis=1), np.finfo(np.float64).tiny)
-    scaled = deviations[extreme] / scale[:, None]
-    spread[extreme] = scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
-    return spread
+        extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares leave the range of a float64 here
+        if extreme.any():
+            quarters = block[extreme] / 4 - mean[extreme, None] / 4
+            scale = np.maximum(np.abs(quarters).max(axis=1), np.finfo(np.float64).tiny)
+            scaled = quarters / scale[:, None]
+            spread[extreme] = 4 * scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
+    return np.minimum(spread, np.finfo(np.float64).max)
 
 
 def _quantile(block: Floats, probability: float) -> Floats:

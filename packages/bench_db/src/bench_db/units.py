@@ -43,7 +43,6 @@ _SPELLINGS: dict[str, tuple[Unit, float]] = {
     "ps": (NANOSECONDS, 1e-3),
     "ns": (NANOSECONDS, 1.0),
     "nanosecond": (NANOSECONDS, 1.0),
-    "nanoseconds": (NANOSECONDS, 1.0),
     "us": (NANOSECONDS, 1e3),
     "\N{MICRO SIGN}s": (NANOSECONDS, 1e3),
     "\N{GREEK SMALL LETTER MU}s": (NANOSECONDS, 1e3),
@@ -56,9 +55,7 @@ _SPELLINGS: dict[str, tuple[Unit, float]] = {
     "seconds": (NANOSECONDS, 1e9),
     "b": (BYTES, 1.0),
     "byte": (BYTES, 1.0),
-    "bytes": (BYTES, 1.0),
-    "recall": (RECALL, 1.0),
-}
+} | {name: (unit, 1.0) for name, unit in BASE_UNITS.items()}
 
 
 def base_unit(spelling: str) -> tuple[Unit, float]:

@@ -29,12 +29,13 @@ def build_of(checkout: Path) -> Build:
     """The build of a checkout; `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
     name, number = _manifest(checkout)
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short would tell branch and tag of one name apart
     time = _git(checkout, "log", "-1", "--format=%ct", commit, "--") if commit else None
     return Build(
         name=name,
         version="+".join(part for part in (number, commit[:_SHORT] if commit else None) if part) or None,
         commit=commit,
-        branch=_git(checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
+        branch=head.removeprefix("refs/heads/") if head else None,
         timestamp=int(time) if time and time.isdecimal() else None,
     )
 

@@ -11,11 +11,12 @@ FULL_SHA = 40
 def of_commit(commit: str) -> pl.Expr:
     """Rows of a commit: the sha itself, an abbreviation of it that a tool stored, or any sha it abbreviates itself.
 
-    Only lower-case hexadecimal is compared by prefix; any other text must be equal.
+    Only hexadecimal is compared by prefix, in lower case; any other text must be equal.
     """
     column = pl.col("commit")
-    if len(commit) < SHORTEST_ABBREVIATION or not set(commit) <= set("0123456789abcdef"):
+    if len(commit) < SHORTEST_ABBREVIATION or not set(commit.lower()) <= set("0123456789abcdef"):
         return column == commit
+    commit = commit.lower()
     stored = [commit[:length] for length in range(SHORTEST_ABBREVIATION, len(commit) + 1)]
     if len(commit) >= FULL_SHA:
         return column.is_in(stored)
