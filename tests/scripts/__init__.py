@@ -1,0 +1,1 @@
+"""The scripts of lance-bench, run as it ran them."""

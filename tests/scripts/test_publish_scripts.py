@@ -1,0 +1,91 @@
+"""Flags, messages and exit codes of the publishing scripts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench_db
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests/data"
+BUILD = ("--dut-version", "0.15.0+abc1234", "--dut-timestamp", "1702345678")
+
+
+def run(script: str, *arguments: object, store: Path) -> subprocess.CompletedProcess[str]:
+    """One script in a process of its own, publishing to `store`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_DB", "LANCE"))}
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        env={**kept, "LANCE_BENCH_URI": str(store)},
+        check=False,
+        timeout=120,
+    )
+
+
+class TestPublished:
+    """Each script publishes its own format, once however often it is run."""
+
+    @pytest.mark.parametrize(
+        ("script", "file", "dut"),
+        [
+            ("publish_pytest", "pytest-benchmark/5.3.1/with_raw_data.json", "lance"),
+            ("publish_fts_index", "values-ns", "lance"),
+            ("publish_fts_index_postgres", "values-ns", "postgres"),
+            ("publish_dbpedia", "dbpedia", "lance"),
+        ],
+    )
+    def test_twice(self, tmp_path: Path, script: str, file: str, dut: str) -> None:
+        path = DATA / file
+        if path.is_dir():
+            path = next(found for found in sorted(path.rglob("*")) if found.suffix in {".json", ".txt"} and "golden" not in found.name)
+        for _ in range(2):
+            done = run(script, path, "--testbed-name", "ci", *BUILD, store=tmp_path / "s")
+            assert done.returncode == 0, done.stderr
+            lines = done.stdout.splitlines()
+            assert lines[0].startswith("Parsing ")
+            assert lines[1].startswith("Found ")
+            assert lines[2] == f"Uploading results to LanceDB at {tmp_path / 's'}..."
+            assert lines[3].startswith("Successfully uploaded ")
+        results = bench_db.connect(tmp_path / "s").results()
+        assert f"Found {len(results)} benchmark results" in done.stdout
+        assert {(r.dut.name, r.dut.version, r.dut.timestamp, r.test_bed.name) for r in results} == {
+            (dut, "0.15.0+abc1234", 1702345678, "ci")
+        }
+
+    def test_pytest_takes_the_build_from_the_file(self, tmp_path: Path) -> None:
+        done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/with_raw_data.json", store=tmp_path)
+        assert done.returncode == 0
+        result = bench_db.connect(tmp_path).results()[0]
+        assert result.commit is not None
+        assert result.dut.version == result.commit[:7]
+
+
+class TestRefused:
+    """What cannot be published leaves no store behind."""
+
+    def test_no_such_file(self, tmp_path: Path) -> None:
+        done = run("publish_criterion", tmp_path / "none.json", *BUILD, store=tmp_path / "s")
+        assert (done.returncode, done.stderr) == (1, f"Error: File not found: {tmp_path / 'none.json'}\n")
+
+    def test_required_flags(self, tmp_path: Path) -> None:
+        done = run("publish_criterion", tmp_path / "none.json", store=tmp_path / "s")
+        assert done.returncode == 2
+        assert "--dut-version" in done.stderr
+
+    def test_undeterminable_version(self, tmp_path: Path) -> None:
+        done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/outside_git.json", store=tmp_path / "s")
+        assert done.returncode == 1
+        assert "DUT version could not be determined" in done.stderr
+        assert not (tmp_path / "s").exists()
+
+    def test_another_format(self, tmp_path: Path) -> None:
+        done = run("publish_dbpedia", DATA / "pytest-benchmark/5.3.1/with_raw_data.json", *BUILD, store=tmp_path / "s")
+        assert done.returncode == 1
+        assert not (tmp_path / "s").exists()
