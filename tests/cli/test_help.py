@@ -55,6 +55,8 @@ class TestHelp:
     def test_version(self) -> None:
         assert bench_db_process("--version").out.strip().count(".") == 2
 
-    @pytest.mark.parametrize("words", [["nonsense"], ["latest", "--nonsense"], ["trend"], ["latest", "--last", "0"]], ids=" ".join)
+    @pytest.mark.parametrize(
+        "words", [["nonsense"], ["latest", "--nonsense"], ["trend"], ["latest", "--last", "0"]], ids=" ".join
+    )
     def test_wrong_usage_is_exit_code_2(self, words: list[str]) -> None:
         assert bench_db(*words).code == 2

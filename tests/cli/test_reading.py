@@ -7,7 +7,20 @@ import pytest
 from tests.cli.conftest import bench_db
 
 QUERY = "benchmarks/test_speed.py::test_query[1]"
-ROW = {"series_key", "commit", "version", "timestamp", "n", "min", "q1", "median", "q3", "max", "mean", "standard_deviation"}
+ROW = {
+    "series_key",
+    "commit",
+    "version",
+    "timestamp",
+    "n",
+    "min",
+    "q1",
+    "median",
+    "q3",
+    "max",
+    "mean",
+    "standard_deviation",
+}
 SLOW_COMMIT = "110aa08"
 
 
@@ -79,7 +92,9 @@ class TestSummary:
 class TestHas:
     """Exit code 0 for a measured commit, 1 for any other."""
 
-    @pytest.mark.parametrize(("commit", "code"), [(SLOW_COMMIT, 0), ("d3f1e3210ac78e0f095f7dc191e4375f697ef42e", 0), ("0" * 40, 1)])
+    @pytest.mark.parametrize(
+        ("commit", "code"), [(SLOW_COMMIT, 0), ("d3f1e3210ac78e0f095f7dc191e4375f697ef42e", 0), ("0" * 40, 1)]
+    )
     def test_exit_code(self, demo_store: Path, commit: str, code: int) -> None:
         answer = bench_db("has", commit, "--store", demo_store, "--output", "json")
         assert answer.code == code
@@ -102,7 +117,13 @@ class TestQuery:
 
     def test_filter(self, demo_store: Path) -> None:
         rows = bench_db(
-            "query", "--filter", f"benchmark_name = '{QUERY}' AND median > 3e6", "--store", demo_store, "--output", "json"
+            "query",
+            "--filter",
+            f"benchmark_name = '{QUERY}' AND median > 3e6",
+            "--store",
+            demo_store,
+            "--output",
+            "json",
         ).document
         assert len(rows) == 14
         assert len(rows[0]["values"]) == 15
@@ -121,7 +142,9 @@ class TestQuery:
 class TestNoStore:
     """Reading where there is no store makes none, and says how to."""
 
-    @pytest.mark.parametrize("verb", [["latest"], ["summary"], ["trend", "x"], ["has", "abc1234"], ["query", "SELECT 1"], ["store", "info"]])
+    @pytest.mark.parametrize(
+        "verb", [["latest"], ["summary"], ["trend", "x"], ["has", "abc1234"], ["query", "SELECT 1"], ["store", "info"]]
+    )
     def test_exit_code_3(self, tmp_path: Path, verb: list[str]) -> None:
         answer = bench_db(*verb, "--store", tmp_path / "nowhere")
         assert answer.code == 3

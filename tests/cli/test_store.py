@@ -52,7 +52,12 @@ class TestDoctor:
     def test_healthy(self, demo_store: Path) -> None:
         answer = bench_db("doctor", "--store", demo_store, "--output", "json")
         assert answer.code == 0
-        assert {check["name"] for check in answer.document["checks"]} == {"installation", "address", "directory", "store"}
+        assert {check["name"] for check in answer.document["checks"]} == {
+            "installation",
+            "address",
+            "directory",
+            "store",
+        }
 
     def test_a_bad_address(self) -> None:
         answer = bench_db("doctor", "--store", "ftp://host/x", "--output", "json")

@@ -44,7 +44,11 @@ class TestPublished:
     def test_twice(self, tmp_path: Path, script: str, file: str, dut: str) -> None:
         path = DATA / file
         if path.is_dir():
-            path = next(found for found in sorted(path.rglob("*")) if found.suffix in {".json", ".txt"} and "golden" not in found.name)
+            path = next(
+                found
+                for found in sorted(path.rglob("*"))
+                if found.suffix in {".json", ".txt"} and "golden" not in found.name
+            )
         for _ in range(2):
             done = run(script, path, "--testbed-name", "ci", *BUILD, store=tmp_path / "s")
             assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
-_BUILD_SHA = re.compile(r"\+g?([0-9a-f]{7,40})(?:\.dirty)?$")
+_BUILD_SHA = re.compile(r"\+(?:.*\.)?g?([0-9a-f]{7,40})(?:[.-]dirty)?$", re.IGNORECASE)
 _POSITIVE = (1 << 63) - 1
 
 
@@ -53,4 +53,4 @@ def _unescape(text: str) -> str:
 def commit_of_version(version: str) -> str | None:
     """The sha at the end of a version such as `0.15.0+abc1234`; None when it has none."""
     found = _BUILD_SHA.search(version)
-    return found and found[1]
+    return found[1].lower() if found else None

@@ -33,9 +33,7 @@ PER_SECOND = Unit(name="per_second", sign="/s", direction=Direction.HIGHER)
 BYTES_PER_SECOND = Unit(name="bytes_per_second", sign="B/s", direction=Direction.HIGHER)
 RATIO = Unit(name="ratio", sign="", direction=Direction.INFO)
 
-BASE_UNITS = {
-    unit.name: unit for unit in (NANOSECONDS, BYTES, RECALL, COUNT, PER_SECOND, BYTES_PER_SECOND, RATIO)
-}
+BASE_UNITS = {unit.name: unit for unit in (NANOSECONDS, BYTES, RECALL, COUNT, PER_SECOND, BYTES_PER_SECOND, RATIO)}
 
 # name as tools write it -> (base unit, how many base units one of it is)
 _SPELLINGS: dict[str, tuple[Unit, float]] = {

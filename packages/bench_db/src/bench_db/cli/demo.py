@@ -48,7 +48,10 @@ def command(directory: Path, output: str) -> None:
 def _publish(store: Database, shipped: Path) -> dict[str, int]:
     from bench_db.ingest import Provenance
 
-    sources = [(path, _stated(path)) for path in sorted(shipped.glob("*/[0-9]*"), key=lambda p: (p.parent.name != "pytest-benchmark", p.name))]
+    sources = [
+        (path, _stated(path))
+        for path in sorted(shipped.glob("*/[0-9]*"), key=lambda p: (p.parent.name != "pytest-benchmark", p.name))
+    ]
     counts = {"runs": 0, "new": 0, "unchanged": 0}
     bed = None
     with progress_bar("publishing") as progress:

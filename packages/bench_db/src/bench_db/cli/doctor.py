@@ -27,7 +27,11 @@ def command(uri: str | None, output: str) -> None:
 
     checks = examine(uri or default_uri())
     healthy = all(check.passed for check in checks)
-    emit(output, {"healthy": healthy, "checks": [asdict(check) for check in checks]}, lambda: "\n".join(map(_line, checks)))
+    emit(
+        output,
+        {"healthy": healthy, "checks": [asdict(check) for check in checks]},
+        lambda: "\n".join(map(_line, checks)),
+    )
     if not healthy:
         message = "not everything is well; the failed checks above say what to do"
         raise StoreUnavailableError(message)

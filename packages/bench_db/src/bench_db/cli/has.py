@@ -9,7 +9,9 @@ from bench_db.cli.options import common, emit, open_store
 
 @click.command("has")
 @click.argument("commit")
-@click.option("--suite", "suites", multiple=True, help="Ask for this suite; may be repeated, and then all must be there.")
+@click.option(
+    "--suite", "suites", multiple=True, help="Ask for this suite; may be repeated, and then all must be there."
+)
 @click.option("--testbed-name", metavar="NAME", help="Ask for this test bed.")
 @common
 @click.pass_context

@@ -26,9 +26,7 @@ Document = Mapping[str, Any] | list[Any]
 
 def default_uri(environment: Mapping[str, str] = os.environ) -> str:
     """The store's address when none is given: BENCH_DB_URI, then LANCE_BENCH_URI, then `~/.lance-bench`."""
-    return (
-        environment.get("BENCH_DB_URI") or environment.get("LANCE_BENCH_URI") or str(Path.home() / ".lance-bench")
-    )
+    return environment.get("BENCH_DB_URI") or environment.get("LANCE_BENCH_URI") or str(Path.home() / ".lance-bench")
 
 
 _COMMON = (
@@ -70,7 +68,9 @@ def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-def selection(*, tags: tuple[str, ...] = (), since: str | None = None, until: str | None = None, **exact: Any) -> Selection:
+def selection(
+    *, tags: tuple[str, ...] = (), since: str | None = None, until: str | None = None, **exact: Any
+) -> Selection:
     """The selection that the options of `selecting` describe."""
     from bench_db.query.selection import Selection
 

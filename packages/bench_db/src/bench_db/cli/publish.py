@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 @click.command("publish")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content.")
-@click.option("--testbed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
+@click.option(
+    "--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content."
+)
+@click.option(
+    "--testbed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says."
+)
 @click.option("--testbed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
               help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
 @click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag for every result; may be repeated.")
 @click.option("--run-id", metavar="ID", help="Groups the files of one CI run [in GitHub Actions: its run id].")
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt of the CI run.")
-@click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file or here.")
+@click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file.")
 @click.option("--replace", is_flag=True, help="Take out the earlier run of the same run id and file name.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
 @click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
@@ -69,9 +73,7 @@ def command(
     emit(output, as_json(outcomes), lambda: as_text(outcomes, dry_run=dry_run))
 
 
-def _provenance(
-    *, tags: tuple[str, ...], dut_timestamp: str | None, checkout: str | None, **stated: Any
-) -> Provenance:
+def _provenance(*, tags: tuple[str, ...], dut_timestamp: str | None, checkout: str | None, **stated: Any) -> Provenance:
     from bench_db.ingest import Provenance
 
     given = {name: value for name, value in stated.items() if value is not None}
@@ -96,8 +98,13 @@ def _parsed(file: Path, format_name: str, provenance: Provenance) -> tuple[Run, 
     from bench_db.ingest import parse
 
     run, results = parse(file, format_name, provenance=provenance)
+    if not results:
+        message = f"{file}: no benchmark in it could be read: {'; '.join(run.notes[:3])}"
+        raise UserError(message)
     if run.dut.version == "unknown":
-        message = f"{file}: DUT version could not be determined. Give --dut-version, or --checkout with the measured source"
+        message = (
+            f"{file}: DUT version could not be determined. Give --dut-version, or --checkout with the measured source"
+        )
         raise UserError(message)
     if not run.dut.timestamp:
         message = f"{file}: DUT timestamp could not be determined. Give --dut-timestamp, or --checkout with the measured source"

@@ -25,11 +25,15 @@ def publish_script(
 
     @click.command(help=f"Publish {kind} results to the database at LANCE_BENCH_URI.")
     @click.argument(argument, metavar=argument.upper(), type=click.Path(path_type=Path))
-    @click.option("--testbed-name", default=None, help="Name of the test bed; otherwise as the file or this machine says.")
+    @click.option(
+        "--testbed-name", default=None, help="Name of the test bed; otherwise as the file or this machine says."
+    )
     @click.option("--dut-name", default=dut_name, show_default=True, help="Name of the device under test.")
     @click.option("--dut-version", required=not from_file, help="Version, such as 0.15.0+abc1234.")
     @click.option("--dut-timestamp", type=int, required=not from_file, help="Commit time in unix seconds.")
-    def script(testbed_name: str | None, dut_name: str, dut_version: str | None, dut_timestamp: int | None, **path: Path) -> None:
+    def script(
+        testbed_name: str | None, dut_name: str, dut_version: str | None, dut_timestamp: int | None, **path: Path
+    ) -> None:
         stated = {"testbed_name": testbed_name, "dut_name": dut_name, "dut_version": dut_version}
         _publish(path[argument], format_name, kind, dut_timestamp=dut_timestamp, **stated)
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench_db import identity
 from bench_db.ingest import host
 from bench_db.ingest.adapters import ADAPTERS, AUTO, Adapter, detect, find, open_path
 from bench_db.ingest.build import Build, build_of, checkout_around
 from bench_db.ingest.host import this_machine
-from bench_db.ingest.normalise import Provenance, commit_in, normalise
+from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _source(path: Path, reading: Reading, provenance: Provenance) -> Build:
     """The checkout that was measured: the declared one, or the one around the file if nothing says it is another."""
     checkout = provenance.checkout or checkout_around(path.absolute())
     build = build_of(checkout) if checkout else Build()
-    measured = provenance.commit or reading.commit or commit_in(provenance.dut_version or "")
+    measured = provenance.commit or reading.commit or identity.commit_of_version(provenance.dut_version or "")
     if measured and build.commit and not build.commit.startswith(measured.lower()):
         return Build(name=build.name) if provenance.checkout else Build()
     return build if provenance.checkout or provenance.dut_name in {None, build.name} else Build()

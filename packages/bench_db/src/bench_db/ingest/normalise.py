@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 _SHORT = 7
 _BED_CLASSES = ("machine", "name")
-_COMMIT_IN_VERSION = re.compile(r"\+(?:.*\.)?([0-9a-f]{7,40})(?:\.dirty|-dirty)?$", re.IGNORECASE)
 _BLOCK = 1 << 17
 
 
@@ -89,7 +88,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         dut=dut,
         test_bed=bed,
         test_bed_class=provenance.testbed_class,
-        commit=provenance.commit or reading.commit or commit_in(provenance.dut_version or "") or build.commit,
+        commit=provenance.commit or reading.commit or identity.commit_of_version(provenance.dut_version or "") or build.commit,
         branch=provenance.branch or reading.branch or build.branch,
         pr_number=provenance.pr_number,
         repository=provenance.repository,
@@ -98,7 +97,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         context=reading.context,
         run_time=reading.run_time,
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
-        notes=(*reading.notes, *map(str, reading.skips)),
+        notes=(*_timing(reading, dut), *reading.notes, *map(str, reading.skips)),
         ingested_at=provenance.ingested_at,
         bench_db_version=_own_version(),
     )
@@ -107,7 +106,8 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
 
 def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
     commit = provenance.commit or reading.commit
-    time = next((t for t in (provenance.dut_timestamp, reading.commit_time, build.timestamp) if t is not None), 0)
+    times = (provenance.dut_timestamp, reading.commit_time, build.timestamp, reading.run_time)
+    time = next((time for time in times if time is not None), 0)
     return DutBuild(
         name=provenance.dut_name or build.name or UNKNOWN,
         version=provenance.dut_version or reading.version or build.version or (commit[:_SHORT] if commit else UNKNOWN),
@@ -115,10 +115,9 @@ def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
     )
 
 
-def commit_in(version_text: str) -> str | None:
-    """The commit of `0.15.0+abc1234`, the convention of lance-bench; as short as it was written."""
-    found = _COMMIT_IN_VERSION.search(version_text)
-    return found[1].lower() if found else None
+def _timing(reading: Reading, dut: DutBuild) -> tuple[str, ...]:
+    by_run = reading.commit_time is None and dut.timestamp == reading.run_time
+    return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
 
 
 def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SOURCE = "pytest-benchmark/1"
 _NS = 1e9
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "stddev")
+# What follows from the samples, and is left out of the metadata where all of them are kept.
+_DERIVED = {*_STATISTICS, "rounds", "iqr", "iqr_outliers", "stddev_outliers", "outliers", "ld15iqr", "hd15iqr", "ops", "total"}
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 _Decoder = msgspec.json.Decoder[dict[str, Any]]
@@ -76,9 +78,11 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
     at += ".stats"
     stats, fault = _stats_of(record["stats"], at)
     data, rounds = stats.pop("data", None), stats.get("rounds")
-    metadata = foreign.compact({**record, "stats": stats})
     if data and not fault and (rounds is None or rounds == len(data)):
-        return Measurement(benchmark_name=name, values=scaled(data, _NS, at=f"{at}.data"), metadata=metadata)
+        values = scaled(data, _NS, at=f"{at}.data")
+        own = {field: value for field, value in stats.items() if field not in _DERIVED}
+        return Measurement(benchmark_name=name, values=values, metadata=foreign.compact({**record, "stats": own}))
+    metadata = foreign.compact({**record, "stats": stats})
     summary, n = _summary(stats, at), _rounds(rounds, at=f"{at}.rounds")
     if data:
         why = fault or f"{len(data)} of {n} rounds"

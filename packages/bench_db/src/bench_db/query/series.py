@@ -74,5 +74,7 @@ def statistics(results: pl.LazyFrame) -> pl.LazyFrame:
             median.std(ddof=1).alias("standard_deviation"),
             median.median().alias("median"),
         )
-        .with_columns(pl.when(pl.col("n") == 1).then(0.0).otherwise(pl.col("standard_deviation")).alias("standard_deviation"))
+        .with_columns(
+            pl.when(pl.col("n") == 1).then(0.0).otherwise(pl.col("standard_deviation")).alias("standard_deviation")
+        )
     )

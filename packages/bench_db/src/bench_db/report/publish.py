@@ -36,7 +36,9 @@ def as_text(outcomes: Sequence[Outcome], *, dry_run: bool = False) -> str:
     """A line a file, its notes under it, and the total."""
     added = "to add" if dry_run else "new"
     lines = [line for outcome in outcomes for line in _lines(outcome, added)]
-    total = f"{len(outcomes)} files: {sum(o.new for o in outcomes)} {added}, {sum(o.unchanged for o in outcomes)} unchanged"
+    total = (
+        f"{len(outcomes)} files: {sum(o.new for o in outcomes)} {added}, {sum(o.unchanged for o in outcomes)} unchanged"
+    )
     return "\n".join([*lines, total] if len(outcomes) > 1 else lines)
 
 

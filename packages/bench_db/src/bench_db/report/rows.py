@@ -91,7 +91,9 @@ def _series_text(points: pl.DataFrame) -> str:
         for r, old in zip(rows, before, strict=True)
     ]
     headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", "change")
-    return "\n".join((head, f"{sparkline(medians)}  {len(rows)} points, {ends}{moved}", table(headings, cells, _NUMBERS)))
+    return "\n".join(
+        (head, f"{sparkline(medians)}  {len(rows)} points, {ends}{moved}", table(headings, cells, _NUMBERS))
+    )
 
 
 def _statistics(row: dict[str, Any]) -> tuple[str, ...]:

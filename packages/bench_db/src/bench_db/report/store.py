@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 def info_text(info: Any) -> str:
     """Tables and tags of a `store.info.StoreInfo`."""
     cells = [
-        (t.name, f"{t.rows:,}", str(t.fragments), quantity(t.bytes, "bytes"), str(t.version), ", ".join(t.indexes) or "-")
+        (
+            t.name,
+            f"{t.rows:,}",
+            str(t.fragments),
+            quantity(t.bytes, "bytes"),
+            str(t.version),
+            ", ".join(t.indexes) or "-",
+        )
         for t in info.tables
     ]
     headings = ("table", "rows", "fragments", "size", "version", "indexes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _binned(values: Sequence[float | None], width: int) -> list[float | None]:
     if len(values) <= width:
         return list(values)
     edges = [round(i * len(values) / width) for i in range(width + 1)]
-    return [_median(values[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [_median(values[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 def _median(values: Sequence[float | None]) -> float | None:

@@ -78,7 +78,10 @@ def _reached(bucket: Bucket) -> tuple[bool, str]:
 def _conditional(bucket: Bucket) -> tuple[bool, str]:
     if bucket.prove_conditional_writes():
         return True, "honoured: concurrent writers are kept apart"
-    return False, "IGNORED by the endpoint: two writers at once would silently lose data; use --single-writer or another endpoint"
+    return (
+        False,
+        "IGNORED by the endpoint: two writers at once would silently lose data; use --single-writer or another endpoint",
+    )
 
 
 def _directory(location: Location) -> tuple[bool, str]:

@@ -9,7 +9,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import lance
-import pyarrow as pa
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError, UserError
 from bench_db.store import faults
@@ -18,6 +17,7 @@ from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import pyarrow as pa
     from lancedb import DBConnection
 
     from bench_db.store.s3 import Bucket
@@ -144,7 +144,9 @@ class Engine:
             try:
                 done = merge.execute(rows)
             except faults.STORAGE_ERRORS as error:
-                tries = _OUTER_TRIES if faults.is_conflict(error) else _TRANSIENT_TRIES if faults.is_transient(error) else 1
+                tries = (
+                    _OUTER_TRIES if faults.is_conflict(error) else _TRANSIENT_TRIES if faults.is_transient(error) else 1
+                )
                 if attempt + 1 >= tries:
                     raise
                 time.sleep(self._jitter.uniform(0, 0.05 * (attempt + 1)))
@@ -165,7 +167,7 @@ class Engine:
         return self.call(
             "reading",
             lambda: dataset.scanner(
-                columns={name: path for name, path in columns.items()},
+                columns=dict(columns.items()),
                 filter=where,
                 fragments=None if fragments is None else list(fragments),
                 limit=limit,
@@ -206,7 +208,9 @@ class Engine:
         until = [number for number, made in known.items() if made <= moment]
         if not until:
             oldest = min(known.values()).isoformat(timespec="seconds")
-            message = f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
+            message = (
+                f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
+            )
             raise UserError(message)
         return max(until)
 

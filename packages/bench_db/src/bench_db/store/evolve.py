@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from bench_db import identity
 from bench_db.arrow import from_table, samples_of, to_table
 from bench_db.derive import derive
@@ -21,6 +19,8 @@ from bench_db.units import RECALL, direction_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pyarrow as pa
 
     from bench_db.store.engine import Engine
 

@@ -51,4 +51,3 @@ def scan(
     schema = pl.DataFrame(table.flat_schema.empty_table()).schema
     frame = register_io_source(source, schema=schema, explain_name=f"lance {table.name}")
     return frame.select(columns) if columns else frame
-

@@ -66,8 +66,10 @@ def _index(engine: Engine, table: Table) -> None:
     existing = {tuple(index.field_names) for index in dataset.describe_indices()}
     for leaf, kind in table.indexes:
         if (leaf,) not in existing and (leaf.rsplit(".", 1)[-1],) not in existing:
-            engine.call(f"indexing {leaf}", lambda leaf=leaf, kind=kind: dataset.create_scalar_index(leaf, kind), bulk=True)
-    engine.call("updating indexes", lambda: engine.open(table).optimize.optimize_indices(), bulk=True)
+            engine.call(
+                f"indexing {leaf}", lambda leaf=leaf, kind=kind: dataset.create_scalar_index(leaf, kind), bulk=True
+            )
+    engine.call("updating indexes", engine.open(table).optimize.optimize_indices, bulk=True)
 
 
 def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:

@@ -6,14 +6,17 @@ Polars applies the whole predicate again to what comes back, so leaving a part o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 
 from bench_db.errors import UserError
 from bench_db.store.filters import identifier, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
 
 _COMPARISONS = {"Eq": "=", "NotEq": "!=", "Lt": "<", "LtEq": "<=", "Gt": ">", "GtEq": ">="}
 _RANGE = {"Both": (">=", "<="), "Left": (">=", "<"), "Right": (">", "<="), "None": (">", "<")}
@@ -89,4 +92,3 @@ def _members(node: Any) -> list[str]:
             if all(isinstance(value, str | int | float) for value in values):
                 return [literal(value) for value in values]
     raise _NotSayable
-

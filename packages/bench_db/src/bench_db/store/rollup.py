@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 _COVER = b"bench_db:covers"
 _LEAVES = {name: RESULTS_TABLE.leaves[name] for name in COLUMNS}
 
-SERIES_TABLE = Table(
-    name="series", schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in COLUMNS])
-)
+SERIES_TABLE = Table(name="series", schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in COLUMNS]))
 
 
 def rebuild(engine: Engine) -> int:

@@ -72,9 +72,7 @@ class Bucket:
             options |= {"endpoint": endpoint, "allow_http": str(endpoint.startswith("http:")).lower()}
         credentials = self._credentials()
         if credentials is None:
-            message = (
-                f"{self.location}: no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
-            )
+            message = f"{self.location}: no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role"
             raise StoreUnavailableError(message)
         options |= {"access_key_id": credentials.access_key, "secret_access_key": credentials.secret_key}
         return options | ({"session_token": credentials.token} if credentials.token else {})
@@ -104,7 +102,9 @@ class Bucket:
         try:
             fine, answer = answers.get(timeout=seconds)
         except Empty:
-            message = f"{self.location}: no answer within {seconds:g} s while {doing}; nothing is half-written, try again"
+            message = (
+                f"{self.location}: no answer within {seconds:g} s while {doing}; nothing is half-written, try again"
+            )
             raise StoreUnavailableError(message) from None
         if fine:
             return answer  # type: ignore[no-any-return]
@@ -133,7 +133,9 @@ class Bucket:
             yield
         except (BotoCoreError, ClientError) as error:
             cause = redacted(str(error))
-            message = f"{self.location}: failed while {doing}: {cause}; check the address, the credentials and the network"
+            message = (
+                f"{self.location}: failed while {doing}: {cause}; check the address, the credentials and the network"
+            )
             raise StoreUnavailableError(message) from error
 
 

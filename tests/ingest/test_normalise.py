@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import UserError
+from bench_db.ingest import Measurement, Provenance, Reading, Skip, SkipReason, normalise, this_machine
+from bench_db.ingest.build import Build
+from bench_db.identity import commit_of_version
+from bench_db.model import DutBuild, Result, Run, Samples, TestBed
+from tests.ingest.support import FIXED, pytest_benchmark, pytest_file, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = TestBed(name="from-file", cpu="file cpu", os="Linux 5")
+READING = Reading(
+    source="x/1",
+    context='{"a":1}',
+    measurements=(Measurement(benchmark_name="b", suite="own", values=Samples([1.0, 3.0]), tags={"k": "1"}),),
+    run_time=50,
+    commit="c" * 40,
+    branch="file-branch",
+    version="file-version",
+    commit_time=40,
+    node="from-file",
+    test_bed=FILE,
+)
+NOTHING = Provenance()
+BARE = Reading(source="x/1", measurements=READING.measurements)
+
+
+def normal(reading: Reading = READING, provenance: Provenance = NOTHING, **more: Build) -> tuple[Run, list[Result]]:
+    return normalise(reading, file_name="f.json", sha256="ab" * 32, format="x", provenance=provenance, **more)
+
+
+class TestPrecedence:
+    """What the caller says beats the file, the file beats the checkout, the checkout beats "unknown"."""
+
+    BUILD = Build(name="lib", version="1.0+ddddddd", commit="d" * 40, branch="dev", timestamp=30)
+
+    def test_caller(self) -> None:
+        said = Provenance(
+            dut_name="n", dut_version="v", dut_timestamp=0, test_bed=TestBed(name="tb"), testbed_name="better",
+            commit="e" * 40, branch="br", pr_number=7, suite="", tags={"k": "2", "l": "3"}, run_id="r", attempt=2,
+            repository="o/r", workflow="w", run_url="u", ingested_at=99,
+        )  # fmt: skip
+        run, [result] = normal(READING, said, build=self.BUILD)
+        assert run.dut == DutBuild(name="n", version="v", timestamp=0)
+        assert run.test_bed == TestBed(name="better")
+        assert (run.commit, run.branch, run.pr_number, run.run_id, run.attempt) == ("e" * 40, "br", 7, "r", 2)
+        assert (run.repository, run.workflow, run.run_url, run.ingested_at) == ("o/r", "w", "u", 99)
+        assert (result.suite, result.tags, result.timestamp) == ("", {"k": "2", "l": "3"}, 99)
+
+    def test_file(self) -> None:
+        run, [result] = normal(READING, Provenance(), build=self.BUILD)
+        assert run.dut == DutBuild(name="lib", version="file-version", timestamp=40)
+        assert (run.test_bed, run.commit, run.branch, run.run_time) == (FILE, "c" * 40, "file-branch", 50)
+        assert (result.suite, result.tags, result.run_time, result.source) == ("own", {"k": "1"}, 50, "x/1")
+
+    def test_checkout(self) -> None:
+        run, _ = normal(BARE, Provenance(), build=self.BUILD)
+        assert run.dut == DutBuild(name="lib", version="1.0+ddddddd", timestamp=30)
+        assert (run.commit, run.branch) == ("d" * 40, "dev")
+
+    def test_default(self) -> None:
+        run, _ = normal(BARE)
+        assert run.dut == DutBuild(name="unknown", version="unknown", timestamp=0)
+        assert (run.commit, run.branch, run.run_time, run.test_bed) == (None, None, None, this_machine())
+
+    def test_version_of_a_known_commit(self) -> None:
+        assert normal(replace(READING, version=None))[0].dut.version == "ccccccc"
+
+    def test_commit_of_a_known_version(self) -> None:
+        assert normal(BARE, Provenance(dut_version="0.15.0+ABC1234"))[0].commit == "abc1234"
+
+
+class TestCommitInVersion:
+    """Only a hexadecimal build part of 7 to 40 digits is a commit."""
+
+    @pytest.mark.parametrize(
+        ("version", "commit"),
+        [
+            ("0.15.0+abc1234", "abc1234"),
+            ("1+" + "a" * 40, "a" * 40),
+            ("1+2.gabc", None),
+            ("1+abc123", None),
+            ("1+" + "a" * 41, None),
+            ("1+xyz1234", None),
+            ("abc1234", None),
+            ("", None),
+        ],
+    )
+    def test_versions(self, version: str, commit: str | None) -> None:
+        assert commit_of_version(version) == commit
+
+
+class TestTestBed:
+    """The machine is the one of the file, and only when that is this one, or none, the one we run on."""
+
+    def test_name_alone_is_replaced(self) -> None:
+        assert normal(READING, Provenance(testbed_name="ci"))[0].test_bed == replace(FILE, name="ci")
+
+    def test_this_machine_knows_more_of_itself_than_its_file(self, tmp_path: Path) -> None:
+        machine = {
+            "node": platform.node(),
+            "system": platform.system(),
+            "release": platform.release(),
+            "machine": platform.machine(),
+        }
+        run, _ = read(tmp_path / "f", pytest_file(pytest_benchmark(), machine_info=machine), Provenance(ingested_at=1))
+        assert run.test_bed == this_machine()
+
+    def test_another_machine_of_the_same_name_is_not_this_one(self, tmp_path: Path) -> None:
+        machine = {
+            "node": platform.node(),
+            "system": platform.system(),
+            "release": "0.0.1",
+            "machine": platform.machine(),
+        }
+        run, _ = read(tmp_path / "f", pytest_file(pytest_benchmark(), machine_info=machine), Provenance(ingested_at=1))
+        assert run.test_bed.os.endswith(" 0.0.1")
+
+    def test_throw_away_name_does_not_identify(self, tmp_path: Path) -> None:
+        beds = set()
+        for node in ("0123456789ab", "ba9876543210"):
+            machine = {"node": node, "system": "Linux", "machine": "x86_64", "processor": "p"}
+            beds.add(
+                read(tmp_path / "f", pytest_file(pytest_benchmark(), machine_info=machine), Provenance(ingested_at=1))[
+                    0
+                ].test_bed
+            )
+        assert {bed.name for bed in beds} == {"Linux-x86_64"}
+
+    def test_class_is_one_of_two(self) -> None:
+        assert normal(READING, Provenance(testbed_class="name"))[0].test_bed_class == "name"
+        with pytest.raises(UserError, match="must be one of machine, name"):
+            normal(READING, Provenance(testbed_class="cpu"))
+
+
+class TestRun:
+    """A run's identity is its content, and it says what was left out."""
+
+    def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
+        assert read(tmp_path / "f", pytest_file(pytest_benchmark())) == read(tmp_path / "f")
+
+    def test_provenance_of_the_job_is_no_identity(self) -> None:
+        first, second = (
+            normal(READING, Provenance(run_id=i, attempt=a, ingested_at=a))[0] for i, a in (("1", 1), ("2", 2))
+        )
+        assert first.run_key == second.run_key
+
+    def test_run_id_without_one_follows_content_device_and_bed(self) -> None:
+        ids = [
+            normal(READING, p)[0].run_id for p in (Provenance(), Provenance(dut_name="n"), Provenance(testbed_name="t"))
+        ]
+        assert len(set(ids)) == 3
+        assert all(len(i) == 16 and int(i, 16) >= 0 for i in ids)
+        assert normal(READING)[0].run_id == ids[0]
+
+    @pytest.mark.parametrize("path", ["/home/me/secret/f.json", "C:\\Users\\me\\f.json", "f.json"])
+    def test_no_path_of_the_machine_is_kept(self, path: str) -> None:
+        run, _ = normalise(READING, file_name=path, sha256="", format="x", provenance=Provenance())
+        assert run.file_name == "f.json"
+
+    def test_skips_are_counted_and_named(self) -> None:
+        skips = tuple(Skip(benchmark=n, reason=SkipReason.NO_NAME, detail="d") for n in "xy")
+        run, results = normal(replace(READING, skips=skips, notes=("first",)))
+        assert (run.skipped, run.results, len(results)) == ({"no-name": 2}, 1, 1)
+        assert run.notes == ("first", "x: skipped, no-name: d", "y: skipped, no-name: d")
+
+    def test_ingested_now_unless_said(self, tmp_path: Path) -> None:
+        run, _ = read(tmp_path / "f", pytest_file(pytest_benchmark()), Provenance())
+        assert run.ingested_at > 1_700_000_000
+        assert read(tmp_path / "f")[0].ingested_at == FIXED.ingested_at
+
+    def test_many_small_and_large_measurements_are_summarised_alike(self) -> None:
+        sizes = [1, 200_000, 3, 131_072, 2]
+        measurements = tuple(
+            Measurement(benchmark_name=f"b{s}", values=Samples(float(i) for i in range(s))) for s in sizes
+        )
+        _, results = normal(replace(READING, measurements=measurements))
+        assert [(r.n, r.summary.median if r.summary else None) for r in results] == [(s, (s - 1) / 2) for s in sizes]

@@ -1,0 +1,121 @@
+"""Golden readings of real files that are not part of the project; skipped where they are absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import UnreadableOutputError
+from tests.ingest.support import REAL, assert_close, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real files are not here")
+
+PYTEST_BENCHMARK = [
+    (
+        "benchmark-action+github-action-benchmark/test/data/extract/pytest_several_units.json",
+        ["bench.py::test_fib_1", "bench.py::test_fib_10", "bench.py::test_fib_20", "bench.py::test_sleep_2"],
+        {"min": 1.422099999981441e-07, "mean": 1.4995610248628836e-07, "standard_deviation": 2.9351731952139377e-08,
+         "median": 1.437600000020467e-07},
+        68536, 0, "b8e9e2af2493", 1575622738,
+    ),
+    (
+        "generated-here/pytest-benchmark-5.3.1-with-data.json",
+        ["test_b.py::test_fib[5]", "test_b.py::test_fib[10]", "test_b.py::test_sort"],
+        {"min": 5.142499958310509e-07, "mean": 1.032720892363985e-06, "standard_deviation": 9.872276178060266e-06,
+         "median": 5.412999939835572e-07},
+        426, 426, "5de6afac4e3d", 1795220084,
+    ),
+    (
+        "ionelmc+pytest-benchmark/tests/test_storage/0001_b87b9aae14ff14a7887a6bbaa9731b9a8760555d_20150814_190343_uncommitted-changes.json",
+        ["tests/test_normal.py::test_xfast_parametrized[0]"],
+        {"min": 2.1731454219544334e-07, "mean": 2.622408132654948e-07, "standard_deviation": 2.140441942118885e-07,
+         "median": 2.2016643907464864e-07},
+        9987, 0, "5b78858eb718", 1439596906,
+    ),
+]  # fmt: skip
+
+
+class TestPytestBenchmark:
+    """Statistics in nanoseconds, whether the samples are there or not."""
+
+    @pytest.mark.parametrize("golden", PYTEST_BENCHMARK, ids=lambda golden: golden[0].split("/")[0])
+    def test_golden(self, golden: tuple[str, list[str], dict[str, float], int, int, str, int]) -> None:
+        file, names, stats, n, kept, commit, time = golden
+        run, results = read(REAL / file)
+        assert (run.format, run.skipped, run.run_time) == ("pytest-benchmark", {}, time)
+        assert run.commit is not None
+        assert run.commit.startswith(commit)
+        assert [r.benchmark_name for r in results][: len(names)] == names
+        assert (results[0].n, len(results[0].values)) == (n, kept)
+        for name, seconds in stats.items():
+            assert getattr(results[0].summary, name) == pytest.approx(seconds * 1e9, rel=1e-12)
+
+
+class TestCriterion:
+    """Per-iteration times: the minimum is that of an iteration, not of a batch."""
+
+    def test_stream(self) -> None:
+        run, [result] = read(REAL / "lemmih+num-criterion" / "cargo-criterion-one.jsonl")
+        assert (run.format, result.benchmark_name, result.n, len(result.iterations)) == (
+            "criterion",
+            "clone/64bits/uint",
+            100,
+            100,
+        )
+        assert result.summary is not None
+        assert result.summary.mean == pytest.approx(1.4401793550510666, rel=1e-14)
+        assert (result.summary.min, result.summary.max) == (1.3801137453987196, 1.8056355146165164)
+        assert (result.lower, result.upper) == (1.4248770384169342, 1.4407761974403446)
+
+    def test_directory(self) -> None:
+        run, results = read(REAL / "garypen+deduplicate" / "target" / "criterion")
+        found = {r.benchmark_name: r for r in results}
+        assert (run.format, sorted(found)) == ("criterion-dir", ["get/deduplicate get/0", "get/deduplicate get/1024"])
+        first, second = found["get/deduplicate get/0"], found["get/deduplicate get/1024"]
+        assert_close(first.summary, {"mean": 5486177.750999999, "median": 5517447.9, "standard_deviation": 302809.3625796138,
+                                     "min": 4867171.5, "max": 6096338.8, "q1": 5285475.4, "q3": 5682059.1})  # fmt: skip
+        assert second.summary is not None
+        assert (second.summary.min, second.summary.max) == (716543.9523809524, 2944442.1428571427)
+        assert (first.lower, first.upper) == (5427147.800400001, 5544756.894974998)
+
+
+class TestLanceBench:
+    """Any results file with values_ns is read, the IVF one too, and its time is its own."""
+
+    @pytest.mark.parametrize(
+        ("directory", "time", "suite", "metrics", "mean"),
+        [
+            ("many_frags_fts_search", 1772502275, "many_frags_fts_search", ["time"], 90453852.5),
+            ("train_ivf_index", 1772046362, "train_ivf_index", ["time", "peak_rss", "delta_rss"], 223041488815.0),
+        ],
+    )
+    def test_golden(self, directory: str, time: int, suite: str, metrics: list[str], mean: float) -> None:
+        [file] = (REAL / "lancedb+lance-bench" / "benchmarks" / directory).glob("*.json")
+        run, results = read(file)
+        assert (run.format, run.run_time) == ("values-ns", time)
+        assert [(r.suite, r.metric) for r in results] == [(suite, m) for m in metrics]
+        assert results[0].summary is not None
+        assert results[0].summary.mean == mean
+
+
+class TestOthers:
+    """Output of tools that no adapter reads is refused as unknown, never misread."""
+
+    def test_are_not_taken_for_something_else(self) -> None:
+        known = ("pytest-benchmark", "pytest_several", "criterion", "lance-bench", "garypen", "INDEX", "test_storage")
+        others = [p for p in REAL.rglob("*") if p.is_file() and not any(k in str(p.relative_to(REAL)) for k in known)]
+        assert len(others) > 10
+        for path in others:
+            assert self.refused(path), path
+
+    @staticmethod
+    def refused(path: Path) -> bool:
+        try:
+            read(path)
+        except UnreadableOutputError as error:
+            return "is in no format bench_db knows" in str(error)
+        return False
