@@ -33,7 +33,14 @@ class TestChange:
 
     @pytest.mark.parametrize(
         ("new", "old", "shown"),
-        [(110.0, 100.0, "+10.0 %"), (90.0, 100.0, "-10.0 %"), (-90.0, -100.0, "+10.0 %"), (1.0, 0.0, "-"), (1.0, None, "-"), (None, 1.0, "-")],
+        [
+            (110.0, 100.0, "+10.0 %"),
+            (90.0, 100.0, "-10.0 %"),
+            (-90.0, -100.0, "+10.0 %"),
+            (1.0, 0.0, "-"),
+            (1.0, None, "-"),
+            (None, 1.0, "-"),
+        ],
     )
     def test_shown(self, new: float | None, old: float | None, shown: str) -> None:
         assert change(new, old) == shown

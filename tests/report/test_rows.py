@@ -14,7 +14,13 @@ def points(**changes: object) -> pl.DataFrame:
     """Two points of one series."""
     row: dict[str, object] = dict.fromkeys(COLUMNS)
     row |= {"series_key": 255, "dut_name": "lance", "test_bed_name": "ci", "suite": "", "benchmark_name": NAME}
-    row |= {"metric": "time", "tags_key": "k=10", "units": "nanoseconds", "direction": "lower", "commit": "1a2b3c4d5e6f"}
+    row |= {
+        "metric": "time",
+        "tags_key": "k=10",
+        "units": "nanoseconds",
+        "direction": "lower",
+        "commit": "1a2b3c4d5e6f",
+    }
     row |= {"dut_version": "1.0+1a2b3c4", "dut_timestamp": 1_700_000_000, "timestamp": 1, "run_key": 10, "n": 3}
     row |= dict.fromkeys(("min", "q1", "median", "q3", "max", "mean"), 1000.0) | {"standard_deviation": 0.0} | changes
     later = row | {"dut_timestamp": 1_700_086_400, "median": 1500.0}
@@ -43,7 +49,20 @@ class TestTrend:
         shown = rows.trend_text(points()).splitlines()
         assert shown[0] == f"{NAME} {{k=10}}  on ci  (lower is better)"
         assert shown[1] == "▁█  2 points, 1.000 µs to 1.500 µs, +50.0 %"
-        assert shown[4].split() == ["1a2b3c4d5", "2023-11-14", "22:13", "1.0+1a2b3c4", "3", "1.000", "µs", "1.000", "µs", "1.000", "µs", "-"]
+        assert shown[4].split() == [
+            "1a2b3c4d5",
+            "2023-11-14",
+            "22:13",
+            "1.0+1a2b3c4",
+            "3",
+            "1.000",
+            "µs",
+            "1.000",
+            "µs",
+            "1.000",
+            "µs",
+            "-",
+        ]
         assert shown[5].endswith("+50.0 %")
 
     def test_two_series_are_two_tables(self) -> None:

@@ -39,7 +39,13 @@ class TestSparkline:
     def test_a_step_survives_binning(self) -> None:
         assert sparkline([1.0] * 500 + [2.0] * 500, width=10) == "▁▁▁▁▁█████"
 
-    @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300) | st.none(), max_size=200), st.integers(1, 80))
+    @given(
+        st.lists(
+            st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300) | st.none(),
+            max_size=200,
+        ),
+        st.integers(1, 80),
+    )
     def test_never_wider_than_asked(self, values: list[float | None], width: int) -> None:
         assert len(sparkline(values, width)) == min(len(values), width)
 
@@ -50,10 +56,7 @@ class TestTable:
     def test_layout(self) -> None:
         shown = table(("name", "n"), [("a", "1"), ("a much longer name", "22")], right=("n",))
         assert shown == (
-            "name                 n\n"
-            "──────────────────  ──\n"
-            "a                    1\n"
-            "a much longer name  22"
+            "name                 n\n──────────────────  ──\na                    1\na much longer name  22"
         )
 
     def test_no_rows(self) -> None:

@@ -49,19 +49,21 @@ class TestPublished:
                 for found in sorted(path.rglob("*"))
                 if found.suffix in {".json", ".txt"} and "golden" not in found.name
             )
-        for _ in range(2):
-            done = run(script, path, "--testbed-name", "ci", *BUILD, store=tmp_path / "s")
-            assert done.returncode == 0, done.stderr
-            lines = done.stdout.splitlines()
-            assert lines[0].startswith("Parsing ")
-            assert lines[1].startswith("Found ")
-            assert lines[2] == f"Uploading results to LanceDB at {tmp_path / 's'}..."
-            assert lines[3].startswith("Successfully uploaded ")
+        found = {self._publish(script, path, tmp_path / "s") for _ in range(2)}
         results = bench_db.connect(tmp_path / "s").results()
-        assert f"Found {len(results)} benchmark results" in done.stdout
+        assert found == {f"Found {len(results)} benchmark results"}
         assert {(r.dut.name, r.dut.version, r.dut.timestamp, r.test_bed.name) for r in results} == {
             (dut, "0.15.0+abc1234", 1702345678, "ci")
         }
+
+    def _publish(self, script: str, path: Path, store: Path) -> str:
+        done = run(script, path, "--testbed-name", "ci", *BUILD, store=store)
+        assert done.returncode == 0, done.stderr
+        parsing, found, uploading, uploaded = done.stdout.splitlines()
+        assert parsing.startswith("Parsing ")
+        assert uploading == f"Uploading results to LanceDB at {store}..."
+        assert uploaded.startswith("Successfully uploaded ")
+        return found
 
     def test_pytest_takes_the_build_from_the_file(self, tmp_path: Path) -> None:
         done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/with_raw_data.json", store=tmp_path)

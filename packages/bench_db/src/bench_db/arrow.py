@@ -112,20 +112,27 @@ def _python(column: pa.ChunkedArray) -> Iterable[Any]:
 
 
 def _builder(hint: Any) -> Callable[[Any], Any]:
+    """What makes the value of a field of what Arrow gives for it."""
     if get_origin(hint) in {Union, types.UnionType}:
         return _optional(_builder(next(arg for arg in get_args(hint) if arg is not type(None))))
-    if get_origin(hint) is Mapping:
-        return lambda value: dict(value or ())
-    if get_origin(hint) is tuple:
-        return lambda value: tuple(value or ())
-    if hint is Samples:
-        return lambda value: Samples() if value is None else _samples(value)
     if is_dataclass(hint):
-        inner = {name: _builder(kind) for name, kind in _hints(hint).items()}
-        return lambda value: hint(**{name: build(value[name]) for name, build in inner.items() if name in value})
-    if issubclass(hint, StrEnum):
-        return hint
-    return lambda value: value
+        return _record_builder(hint)
+    makers: dict[Any, Callable[[Any], Any]] = {
+        Mapping: lambda value: dict(value or ()),
+        tuple: lambda value: tuple(value or ()),
+        Samples: lambda value: Samples() if value is None else _samples(value),
+    }
+    plain = hint if isinstance(hint, type) and issubclass(hint, StrEnum) else _unchanged
+    return makers.get(get_origin(hint) or hint, plain)
+
+
+def _record_builder(record: Any) -> Callable[[Any], Any]:
+    inner = {name: _builder(kind) for name, kind in _hints(record).items()}
+    return lambda value: record(**{name: build(value[name]) for name, build in inner.items() if name in value})
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -33,14 +33,15 @@ else:
 class Samples(_FloatArray):
     """Per-iteration values in a base unit: a float64 array that equals any sequence of the same numbers."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __new__(cls, values: Iterable[float] = ()) -> Self:
-        return super().__new__(cls, "d", values)
+        """The values, copied."""
+        return super().__new__(cls, "d", values)  # type: ignore[return-value]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, array):
-            return array.__eq__(self, other)
+            return super().__eq__(other)
         if isinstance(other, Sequence):
             return self.tolist() == list(other)
         return NotImplemented
@@ -149,8 +150,9 @@ class Result:
     values_hash: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, Samples):
-            object.__setattr__(self, "values", Samples(self.values))
+        given: Sequence[float] = self.values
+        if not isinstance(given, Samples):  # any sequence of numbers will do
+            object.__setattr__(self, "values", Samples(given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,7 +137,8 @@ def _standard_deviation(block: Floats, mean: Floats) -> Floats:
             scale = np.maximum(np.abs(quarters).max(axis=1), np.finfo(np.float64).tiny)
             scaled = quarters / scale[:, None]
             spread[extreme] = 4 * scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
-    return np.minimum(spread, np.finfo(np.float64).max)
+    held: Floats = np.minimum(spread, np.finfo(np.float64).max)
+    return held
 
 
 def _quantile(block: Floats, probability: float) -> Floats:
@@ -148,4 +149,5 @@ def _quantile(block: Floats, probability: float) -> Floats:
     if position == below:
         return low.copy()
     high, share = block[:, below + 1], position - below
-    return np.clip(low * (1 - share) + high * share, low, high)
+    between: Floats = np.clip(low * (1 - share) + high * share, low, high)
+    return between

@@ -88,7 +88,10 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         dut=dut,
         test_bed=bed,
         test_bed_class=provenance.testbed_class,
-        commit=provenance.commit or reading.commit or identity.commit_of_version(provenance.dut_version or "") or build.commit,
+        commit=provenance.commit
+        or reading.commit
+        or identity.commit_of_version(provenance.dut_version or "")
+        or build.commit,
         branch=provenance.branch or reading.branch or build.branch,
         pr_number=provenance.pr_number,
         repository=provenance.repository,

@@ -24,7 +24,18 @@ SOURCE = "pytest-benchmark/1"
 _NS = 1e9
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "stddev")
 # What follows from the samples, and is left out of the metadata where all of them are kept.
-_DERIVED = {*_STATISTICS, "rounds", "iqr", "iqr_outliers", "stddev_outliers", "outliers", "ld15iqr", "hd15iqr", "ops", "total"}
+_DERIVED = {
+    *_STATISTICS,
+    "rounds",
+    "iqr",
+    "iqr_outliers",
+    "stddev_outliers",
+    "outliers",
+    "ld15iqr",
+    "hd15iqr",
+    "ops",
+    "total",
+}
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 _Decoder = msgspec.json.Decoder[dict[str, Any]]

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import lance
 
@@ -27,6 +27,11 @@ Answer = TypeVar("Answer")
 
 AsOf = int | str | datetime
 COMMIT_RETRIES = 30
+# Deadlines on S3 for a whole call of Lance, its retries included. Lance multiplies its own time-outs by its layers of
+# retries (a silent server costs 32 s with a time-out of 5 s), and a short read time-out would cut off slow uploads.
+READ_SECONDS = 30.0
+WRITE_SECONDS = 120.0
+BULK_SECONDS = 1800.0
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
 _RETRY_TIMEOUT = timedelta(seconds=60)
@@ -38,16 +43,16 @@ class Engine:
     def __init__(self, location: Location, bucket: Bucket | None) -> None:
         self.location = location
         self.bucket = bucket
-        self._session = lance.Session()
+        self._session = lance.Session()  # type: ignore[attr-defined]
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
         return f"Engine({str(self.location)!r})"
 
-    def call(self, doing: str, action: Callable[[], Answer], *, bulk: bool = False) -> Answer:
-        """The answer of a storage call: errors told plainly, and on S3 a deadline, longer for work on whole tables."""
+    def call(self, doing: str, action: Callable[[], Answer], *, seconds: float = READ_SECONDS) -> Answer:
+        """The answer of a storage call: errors told plainly, and on S3 a deadline."""
         with faults.told_plainly(doing, str(self.location)):
-            return self.bucket.within_deadline(doing, action, bulk=bulk) if self.bucket else action()
+            return self.bucket.within_deadline(doing, action, seconds) if self.bucket else action()
 
     def open(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
         """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist.
@@ -109,9 +114,9 @@ class Engine:
         try:
             self.open_any(table)
         except StoreNotFoundError:
-            self.call(f"writing {table.name}", lambda: self.write(table, rows, "create"), bulk=True)
+            self.call(f"writing {table.name}", lambda: self.write(table, rows, "create"), seconds=BULK_SECONDS)
         else:
-            self.call(f"writing {table.name}", lambda: self.write(table, rows, "overwrite"), bulk=True)
+            self.call(f"writing {table.name}", lambda: self.write(table, rows, "overwrite"), seconds=BULK_SECONDS)
 
     def write(self, table: Table, rows: pa.Table | pa.RecordBatchReader, mode: str) -> lance.LanceDataset:
         """Rows as the whole new content of a table: `create` fails if it exists, `overwrite` makes a new version."""
@@ -131,7 +136,9 @@ class Engine:
         With `replacing`, a filter, rows it selects leave the table in the same commit that adds the new ones. Safe to
         repeat: a merge that lost a race is tried again, and finds what it wanted to add.
         """
-        return self.call(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
+        return self.call(
+            f"publishing to {table.name}", lambda: self._merge(table, rows, replacing), seconds=WRITE_SECONDS
+        )
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
         for attempt in range(_OUTER_TRIES):
@@ -140,14 +147,12 @@ class Engine:
             if replacing is not None:
                 merge = merge.when_matched_update_all().when_not_matched_by_source_delete(replacing)
             # An index on the key, were there one, would let concurrent merges insert the same rows twice.
-            merge = merge.use_index(False).conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT)
+            merge = merge.use_index(False)  # noqa: FBT003 positional alone
+            merge = merge.conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT)
             try:
                 done = merge.execute(rows)
             except faults.STORAGE_ERRORS as error:
-                tries = (
-                    _OUTER_TRIES if faults.is_conflict(error) else _TRANSIENT_TRIES if faults.is_transient(error) else 1
-                )
-                if attempt + 1 >= tries:
+                if attempt + 1 >= _tries(error):
                     raise
                 time.sleep(self._jitter.uniform(0, 0.05 * (attempt + 1)))
             else:
@@ -176,7 +181,7 @@ class Engine:
 
     def take(self, dataset: lance.LanceDataset, rows: list[int], columns: Mapping[str, str]) -> pa.Table:
         """Leaves of the rows with these row ids, in their order."""
-        return self.call("reading", lambda: dataset._take_rows(rows, columns=dict(columns)))
+        return self.call("reading", lambda: dataset._take_rows(rows, columns=dict(columns)))  # noqa: SLF001
 
     def version_at(self, table: Table, as_of: AsOf) -> int | str:
         """The version a reader means: a number, a tag, or a date (the last version made until then; a day ends at its end).
@@ -191,7 +196,7 @@ class Engine:
     def _made(self, table: Table) -> dict[int, datetime]:
         """When each kept version was made."""
         versions = self.call("listing versions", self.open(table).versions)
-        return {int(version["version"]): _aware(version["timestamp"]) for version in versions}
+        return {int(version["version"]): _aware(cast("datetime", version["timestamp"])) for version in versions}
 
     def _version_at(self, table: Table, as_of: AsOf) -> int | str:
         dataset = self.open(table)
@@ -222,6 +227,13 @@ class Engine:
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _tries(error: BaseException) -> int:
+    """How often a merge that failed so is worth trying in all; merging again is always safe."""
+    if faults.is_conflict(error):
+        return _OUTER_TRIES
+    return _TRANSIENT_TRIES if faults.is_transient(error) else 1
 
 
 def _moment(text: str, tags: str) -> datetime:

@@ -13,6 +13,7 @@ from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
 from bench_db.model import Result
 from bench_db.store import maintain
+from bench_db.store.engine import BULK_SECONDS
 from bench_db.store.legacy import SOURCE, as_runs
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import RECALL, direction_of
@@ -56,7 +57,7 @@ def upgrade(engine: Engine, *, dry_run: bool) -> Upgrade:
     if dataset.schema.names != _SEED_COLUMNS:
         message = f"{engine.location}: results has columns that no version wrote: {', '.join(dataset.schema.names)}"
         raise SchemaMismatchError(message)
-    old = _read(engine.call("reading", dataset.to_table, bulk=True))
+    old = _read(engine.call("reading", dataset.to_table, seconds=BULK_SECONDS))
     kept = _without_copies(old)
     counts: Counter[str] = Counter()
     repaired = [_repaired(result, counts) for result in kept]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,8 @@ def store_info(engine: Engine) -> StoreInfo:
     """Describe the store as it is now."""
     results = engine.open(RESULTS_TABLE)
     tables = [_table_info(engine, table) for table in TABLES]
-    try:
+    with suppress(StoreNotFoundError):  # made by the first maintenance
         tables.append(_table_info(engine, rollup.SERIES_TABLE))
-    except StoreNotFoundError:  # made by the first maintenance
-        pass
     return StoreInfo(
         uri=str(engine.location),
         tables=tuple(tables),

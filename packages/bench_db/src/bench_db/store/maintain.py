@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench_db.store import faults, rollup
+from bench_db.store.engine import BULK_SECONDS
 from bench_db.store.tables import RESULTS_TABLE, TABLES, Table
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
     engine.call(
         f"compacting {table.name}",
         lambda: dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT),
-        bulk=True,
+        seconds=BULK_SECONDS,
     )
     _index(engine, table)
     return _clean(engine, table, kept)
@@ -63,13 +65,11 @@ def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
 def _index(engine: Engine, table: Table) -> None:
     """Bring every index up to date, making those that do not exist yet."""
     dataset = engine.open(table)
-    existing = {tuple(index.field_names) for index in dataset.describe_indices()}
+    existing = {".".join(index.field_names) for index in dataset.describe_indices()}
     for leaf, kind in table.indexes:
-        if (leaf,) not in existing and (leaf.rsplit(".", 1)[-1],) not in existing:
-            engine.call(
-                f"indexing {leaf}", lambda leaf=leaf, kind=kind: dataset.create_scalar_index(leaf, kind), bulk=True
-            )
-    engine.call("updating indexes", engine.open(table).optimize.optimize_indices, bulk=True)
+        if leaf not in existing:
+            engine.call(f"indexing {leaf}", partial(dataset.create_scalar_index, leaf, kind), seconds=BULK_SECONDS)
+    engine.call("updating indexes", engine.open(table).optimize.optimize_indices, seconds=BULK_SECONDS)
 
 
 def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
@@ -77,7 +77,7 @@ def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
     stats = engine.call(
         f"cleaning {table.name}",
         lambda: dataset.cleanup_old_versions(older_than=kept, error_if_tagged_old_versions=False),
-        bulk=True,
+        seconds=BULK_SECONDS,
     )
     return stats.old_versions, stats.bytes_removed
 

@@ -34,7 +34,7 @@ def rebuild(engine: Engine) -> int:
     cover = json.dumps(_files(results)).encode()
     table = table.replace_schema_metadata({_COVER: cover})
     engine.replace_all(SERIES_TABLE, table)
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def latest(engine: Engine, results: Any) -> pl.DataFrame:

@@ -24,19 +24,14 @@ Answer = TypeVar("Answer")
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 4
-# A whole Lance call, retries included. Lance multiplies its own time-outs by its layers of retries (a silent server costs
-# 32 s with a time-out of 5 s), and a short read time-out would cut off slow uploads.
-DEADLINE_SECONDS = 30.0
-BULK_DEADLINE_SECONDS = 1800.0
 _PRECONDITION_FAILED = 412
 
 
 class Bucket:
     """The S3 side of a store. Its repr and its errors never hold a credential."""
 
-    def __init__(self, location: Location, *, deadline: float = DEADLINE_SECONDS) -> None:
+    def __init__(self, location: Location) -> None:
         self.location = location
-        self._deadline = deadline
         self._session = boto3.Session()
         self._reached = False
         self._proved = False
@@ -88,7 +83,7 @@ class Bucket:
             answer = self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, MaxKeys=1)
         return bool(answer.get("KeyCount"))
 
-    def within_deadline(self, doing: str, action: Callable[[], Answer], *, bulk: bool = False) -> Answer:
+    def within_deadline(self, doing: str, action: Callable[[], Answer], seconds: float) -> Answer:
         """The answer of a call, or its error; `StoreUnavailableError` when there is none in time.
 
         A call that hangs inside Lance cannot be interrupted: its thread is left behind, and does not keep the process.
@@ -96,7 +91,6 @@ class Bucket:
         if not self._reached:
             self.has_objects(self.location.path)
             self._reached = True
-        seconds = BULK_DEADLINE_SECONDS if bulk else self._deadline
         answers: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
         Thread(target=_answer, args=(action, answers), daemon=True).start()
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import pyarrow as pa
 
 from bench_db.arrow import RESULTS, RUNS
 
-STORAGE_VERSION = "2.2"
+STORAGE_VERSION: Final = "2.2"
 
 # Repetitive text: 571 bytes a row against 961 for the default encoding of a 2 KB JSON.
 _TEXT = {
@@ -17,6 +18,9 @@ _TEXT = {
     b"lance-encoding:structural-encoding": b"miniblock",
 }
 _FLAT_PREFIX = {"dut": "dut_", "test_bed": "test_bed_", "summary": "", "throughput": "throughput_"}
+
+
+IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,7 @@ class Table:
     name: str
     schema: pa.Schema
     row_key: str = "run_key"
-    indexes: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[tuple[str, IndexKind], ...] = ()
 
     @property
     def directory(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from bench_db.arrow import RESULTS, samples_of, values_hash
 from bench_db.errors import CorruptStoreError, StoreUnavailableError
 from bench_db.store import maintain
+from bench_db.store.engine import BULK_SECONDS
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def _batches(engine: Engine, dataset: Any, problems: list[Problem]) -> Iterator[
     columns = [name for name in RESULTS.names if name in present]
     for fragment in dataset.get_fragments():
         try:
-            batches = engine.call("verifying", lambda f=fragment: list(_read(dataset, f, columns)), bulk=True)
+            batches = engine.call("verifying", partial(_read, dataset, fragment, columns), seconds=BULK_SECONDS)
         except (CorruptStoreError, StoreUnavailableError) as error:
             file = fragment.metadata.files[0].path
             problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{file}: {error}"]))
@@ -102,8 +104,8 @@ def _batches(engine: Engine, dataset: Any, problems: list[Problem]) -> Iterator[
             yield from batches
 
 
-def _read(dataset: Any, fragment: Any, columns: list[str]) -> Iterator[Any]:
-    return dataset.scanner(columns=columns, fragments=[fragment], batch_size=_BATCH_ROWS).to_batches()  # type: ignore[no-any-return]
+def _read(dataset: Any, fragment: Any, columns: list[str]) -> list[Any]:
+    return list(dataset.scanner(columns=columns, fragments=[fragment], batch_size=_BATCH_ROWS).to_batches())
 
 
 def _changed(batch: Any) -> Iterator[bool]:
@@ -140,8 +142,14 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
 def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
     """Data files that no version names: left by killed writers, removed by Lance itself once they are a week old."""
     dataset = engine.open(table)
-    named = set(engine.call("listing files", lambda: dataset.tracked_files().read_all(), bulk=True)["path"].to_pylist())
-    present = engine.call("listing files", lambda: dataset.all_files().read_all(), bulk=True)["path"].to_pylist()
+    named = set(
+        engine.call("listing files", lambda: dataset.tracked_files().read_all(), seconds=BULK_SECONDS)[
+            "path"
+        ].to_pylist()
+    )
+    present = engine.call("listing files", lambda: dataset.all_files().read_all(), seconds=BULK_SECONDS)[
+        "path"
+    ].to_pylist()
     orphans = sorted(path for path in present if path.startswith("data/") and path not in named)
     if orphans:
         yield _problem("files of unfinished writes", table, orphans, harmless=True)
