@@ -1,0 +1,59 @@
+"""The budgets: one line each, with its limit. The order is the order of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FULL_SIZE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What is measured, in which unit, and what it may be; `limit` None is measured without a budget of its own.
+
+    A budget is of `rows` rows unless that is None, when every size is held to it. With `at_least` more is better.
+    """
+
+    what: str
+    unit: str
+    limit: float | None
+    at_least: bool = False
+    rows: int | None = FULL_SIZE
+
+    def is_met(self, measured: float, rows: int | None) -> bool | None:
+        """Whether the budget holds; None when there is none for this size."""
+        if self.limit is None or (self.rows is not None and rows != self.rows):
+            return None
+        return measured >= self.limit if self.at_least else measured <= self.limit
+
+
+LINES = {
+    "help": Line(what="bench-db --help, process", unit="ms", limit=150, rows=None),
+    "has-process": Line(what="bench-db has, process", unit="ms", limit=600),
+    "has": Line(what="look-up with open", unit="ms", limit=3),
+    "has-warm": Line(what="look-up, store open", unit="ms", limit=None),
+    "trend": Line(what="trend of one series", unit="ms", limit=5),
+    "trend-values": Line(what="trend with raw values", unit="ms", limit=40),
+    "latest": Line(what="latest per series", unit="ms", limit=50),
+    "latest-scan": Line(what="latest without the rollup", unit="ms", limit=None),
+    "latest-memory": Line(what="latest, peak memory", unit="MB", limit=400),
+    "summary": Line(what="summary of all series", unit="ms", limit=40),
+    "summary-memory": Line(what="summary, peak memory", unit="MB", limit=400),
+    "recompute": Line(what="statistics of all samples", unit="ms", limit=2_000),
+    "recompute-memory": Line(what="the same, peak memory", unit="MB", limit=1_000),
+    "publish": Line(what="publish 200 rows, new", unit="ms", limit=30),
+    "publish-again": Line(what="publish 200 rows, there already", unit="ms", limit=30),
+    "race-same": Line(what="8 processes, same runs, p95", unit="ms", limit=1_000),
+    "race-same-failed": Line(what="  publishes that failed", unit="publishes", limit=0),
+    "race-same-wrong": Line(what="  rows lost or doubled", unit="rows", limit=0),
+    "race-different": Line(what="8 processes, different runs, p95", unit="ms", limit=1_000),
+    "race-different-failed": Line(what="  publishes that failed", unit="publishes", limit=0),
+    "race-different-wrong": Line(what="  rows lost or doubled", unit="rows", limit=0),
+    "disk": Line(what="disk", unit="B/row", limit=600),
+    "requests": Line(what="S3: open and rows of one commit", unit="requests", limit=12, rows=None),
+    "maintenance": Line(what="maintenance after 50 publishes", unit="ms", limit=2_000),
+    "parse": Line(what="parse 50 MB of pytest-benchmark", unit="MB/s", limit=150, at_least=True, rows=None),
+    "parse-memory": Line(what="the same, above the start", unit="MB", limit=130, rows=None),
+    "latest-ten-million": Line(what="latest at 10 M rows", unit="ms", limit=100, rows=None),
+    "latest-ten-million-newer": Line(what="  50 publishes after maintenance", unit="ms", limit=100, rows=None),
+}

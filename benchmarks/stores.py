@@ -1,0 +1,159 @@
+"""The stores that are compared, each built once from the same history and kept in a cache directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench_db import connect
+from bench_db.arrow import RESULTS, RUNS
+from bench_db.store.engine import Engine
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from bench_db.store.uri import locate
+from benchmarks.generate import BENCHMARKS, VERSION, History
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PARQUET_FILES = 10
+# Rivals keep tags as their canonical text and have no counts per sample: less to store, never more.
+_FLAT = {name: leaf for name, leaf in RESULTS_TABLE.leaves.items() if name not in {"tags", "iterations"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where built stores lie; one is built in a directory of its own and moved into place when whole."""
+
+    directory: Path
+    history: History
+
+    def store(self, kind: str) -> Path:
+        """The store of a kind of `BUILDERS`, built when it is not there."""
+        layout = sha256(f"{RESULTS}{RUNS}".encode()).hexdigest()[:8]
+        samples = "" if self.history.samples else "-narrow"
+        place = self.directory / f"v{VERSION}-{layout}-seed{self.history.seed}" / f"{self.history.rows}{samples}" / kind
+        if not place.exists():
+            unfinished = place.with_name(f"{kind}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            BUILDERS[kind](self.history, unfinished)
+            unfinished.rename(place)
+        return place
+
+
+def copy(store: Path, place: Path) -> Path:
+    """A store to write into. Files that are never changed in place are linked, the others copied."""
+    changing = any(store.glob("*.sqlite"))
+    return Path(shutil.copytree(store, place, copy_function=shutil.copy2 if changing else os.link))
+
+
+def bytes_on_disk(store: Path) -> int:
+    """Bytes of every file in a store."""
+    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+
+
+def flat(rows: pa.RecordBatch | pa.Table) -> pa.Table:
+    """Rows with a flat column a leaf, as the rivals keep them."""
+    paths = {name: leaf.split(".") for name, leaf in _FLAT.items()}
+    return pa.table(
+        {name: pa.compute.struct_field(rows[p[0]], p[1]) if len(p) > 1 else rows[p[0]] for name, p in paths.items()}
+    )
+
+
+def build_bench_db(history: History, place: Path) -> None:
+    """The package's own tables and encodings, written in bulk, then its maintenance: what publishing leaves behind."""
+    engine = Engine(locate(place), None)
+    reader = pa.RecordBatchReader.from_batches(
+        RESULTS_TABLE.schema, (batch.cast(RESULTS_TABLE.schema) for batch in history.batches())
+    )
+    engine.replace_all(RUNS_TABLE, history.runs().cast(RUNS_TABLE.schema))
+    engine.replace_all(RESULTS_TABLE, reader)
+    connect(place).optimize()
+
+
+def build_parquet(history: History, place: Path) -> None:
+    """Ten files of zstd Parquet in order of arrival."""
+    writer, written = None, 0
+    for batch in history.batches():
+        part = flat(batch)
+        if writer is None or written >= history.rows // PARQUET_FILES:
+            if writer:
+                writer.close()
+            name = f"{len(list(place.iterdir())):03}.parquet"
+            writer, written = pq.ParquetWriter(place / name, part.schema, compression="zstd"), 0
+        writer.write_table(part)
+        written += part.num_rows
+    if writer:
+        writer.close()
+
+
+SQLITE_COLUMNS = tuple(_FLAT)
+SQLITE_INSERT = f"INSERT OR IGNORE INTO results VALUES ({', '.join('?' * len(SQLITE_COLUMNS))})"
+# The run is the unit of idempotence here too; (series, time, median) covers trend, latest and summary of medians.
+_SQLITE_INDEXES = """
+CREATE UNIQUE INDEX by_id ON results (id);
+CREATE INDEX by_commit ON results ("commit");
+CREATE INDEX by_series ON results (series_key, dut_timestamp, median);
+CREATE INDEX by_name ON results (benchmark_name, test_bed_name, dut_timestamp);
+ANALYZE;
+"""
+
+
+def sqlite_rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Rows as SQLite takes them, samples as one blob."""
+    blobs = [item.values.to_numpy().tobytes() for chunk in rows["values"].chunks for item in chunk]
+    columns = [blobs if name == "values" else rows[name].to_pylist() for name in SQLITE_COLUMNS]
+    return zip(*columns, strict=True)
+
+
+def open_sqlite(place: Path) -> sqlite3.Connection:
+    """A connection that waits for other writers."""
+    database = sqlite3.connect(place / "results.sqlite", timeout=60)
+    database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
+    return database
+
+
+def build_sqlite(history: History, place: Path) -> None:
+    """One wide table with indexes, in WAL mode."""
+    database = open_sqlite(place)
+    columns = ", ".join(f'"{name}"' for name in SQLITE_COLUMNS)
+    database.execute(f"CREATE TABLE results ({columns})")
+    with database:
+        for batch in history.batches():
+            database.executemany(SQLITE_INSERT, sqlite_rows(flat(batch)))
+    database.executescript(_SQLITE_INDEXES)
+    database.close()
+
+
+def json_path(place: Path, run: pa.Table) -> Path:
+    """The file of one run: a directory a commit, a file a test bed."""
+    commit, bed = (str(run[name][0].as_py()) for name in ("commit", "test_bed_name"))
+    return place / commit / f"{bed}.json"
+
+
+def build_json(history: History, place: Path) -> None:
+    """A file a run."""
+    for batch in history.batches():
+        rows = flat(batch)
+        for first in range(0, rows.num_rows, BENCHMARKS):
+            run = rows.slice(first, BENCHMARKS)
+            file = json_path(place, run)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(msgspec.json.encode(run.to_pylist()))
+
+
+BUILDERS: dict[str, Callable[[History, Path], None]] = {
+    "bench_db": build_bench_db,
+    "duckdb": build_parquet,
+    "sqlite": build_sqlite,
+    "json": build_json,
+}

@@ -1,0 +1,110 @@
+"""Reading: every answer is compared with the rivals' before it is timed."""
+
+from __future__ import annotations
+
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from bench_db.query.latest import newest
+from bench_db.query.series import COLUMNS
+from benchmarks.contenders import CONTENDERS, BenchDb, Contender
+from benchmarks.fresh import in_fresh_process
+from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, test_bed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.generate import History
+    from benchmarks.side_by_side import SideBySide
+    from benchmarks.stores import Shelf
+
+SERIES = BENCHMARKS * TEST_BEDS
+NAME, BED = benchmark_name(17), test_bed(2).name
+Opened = dict[str, Contender]
+
+
+def kinds(rows: int) -> list[str]:
+    """Stores to compare at a size: reading every JSON file of a million rows takes most of a minute."""
+    return [kind for kind in CONTENDERS if kind != "json" or rows <= 100_000]
+
+
+@pytest.fixture
+def opened(shelf: Shelf, rows: int) -> Opened:
+    return {kind: CONTENDERS[kind](shelf.store(kind)) for kind in kinds(rows)}
+
+
+def asked(opened: Opened, question: Callable[[Contender], Any]) -> dict[str, Callable[[], Any]]:
+    return {kind: partial(question, contender) for kind, contender in opened.items()}
+
+
+def look_up(kind: str, place: Path, commit: str) -> bool:
+    """Open a store and ask for a commit."""
+    return CONTENDERS[kind](place).has(commit)
+
+
+def test_look_up_with_open(side_by_side: SideBySide, shelf: Shelf, history: History, rows: int) -> None:
+    commit = commit_sha(history.commits // 2)
+    places = {kind: shelf.store(kind) for kind in kinds(rows)}
+    work = {kind: partial(look_up, kind, place, commit) for kind, place in places.items()}
+    assert all(side_by_side.race("has", work, rounds=31).values())
+
+
+def test_look_up(side_by_side: SideBySide, opened: Opened, history: History) -> None:
+    commit = commit_sha(history.commits // 2)
+    assert all(side_by_side.race("has-warm", asked(opened, lambda c: c.has(commit)), rounds=31).values())
+
+
+@pytest.mark.parametrize("values", [False, True], ids=["points", "values"])
+def test_trend(side_by_side: SideBySide, opened: Opened, history: History, *, values: bool) -> None:
+    line = "trend-values" if values else "trend"
+    answers = side_by_side.race(line, asked(opened, lambda c: c.trend(NAME, BED, values=values)), rounds=21)
+    assert {len(points) for points in answers.values()} == {history.commits}
+
+
+def test_latest(side_by_side: SideBySide, opened: Opened, shelf: Shelf) -> None:
+    answers = side_by_side.race("latest", asked(opened, lambda c: c.latest()))
+    assert {len(rows) for rows in answers.values()} == {SERIES}
+    assert answers["bench_db"]["median"].sort().equals(answers["duckdb"]["median"].sort())
+    read_memory(side_by_side, shelf, "latest")
+
+
+def test_latest_without_the_rollup(side_by_side: SideBySide, opened: Opened) -> None:
+    ours = opened["bench_db"]
+    assert isinstance(ours, BenchDb)
+    whole = ours.database.scan(COLUMNS)
+    works = {"bench_db": lambda: newest(whole).collect(), "duckdb": opened["duckdb"].latest}
+    answers = side_by_side.race("latest-scan", works, rounds=5)
+    assert {len(rows) for rows in answers.values()} == {SERIES}
+
+
+def test_summary(side_by_side: SideBySide, opened: Opened, shelf: Shelf) -> None:
+    answers = side_by_side.race("summary", asked(opened, lambda c: c.summary()))
+    assert {len(rows) for rows in answers.values()} == {SERIES}
+    ours, theirs = answers["bench_db"].sort("series_key"), answers["duckdb"].sort("series_key")
+    quartiles = theirs["q"].to_list()
+    for index, name in enumerate(("q1", "median", "q3")):
+        expected = pl.Series([quartile[index] for quartile in quartiles])
+        assert ((ours[name] - expected).abs() <= expected * 1e-12).all()
+    read_memory(side_by_side, shelf, "summary")
+
+
+def read_memory(side_by_side: SideBySide, shelf: Shelf, question: str) -> None:
+    """Peak memory of three fresh processes each."""
+    peaks = {
+        kind: median(in_fresh_process(question, kind, str(shelf.store(kind))).peak for _ in range(3))
+        for kind in ("bench_db", "duckdb")
+    }
+    side_by_side.read_all(f"{question}-memory", peaks)
+
+
+def test_statistics_of_all_samples(side_by_side: SideBySide, shelf: Shelf) -> None:
+    places = {"bench_db": shelf.store("bench_db"), "duckdb": shelf.store("duckdb"), "polars": shelf.store("duckdb")}
+    works = {kind: partial(in_fresh_process, "recompute", kind, str(place)) for kind, place in places.items()}
+    spent = side_by_side.contest(works, rounds=3)
+    side_by_side.read_all("recompute", {k: median(s.milliseconds for s in known) for k, known in spent.items()})
+    side_by_side.read_all("recompute-memory", {k: median(s.peak for s in known) for k, known in spent.items()})

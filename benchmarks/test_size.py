@@ -1,0 +1,63 @@
+"""Bytes on disk, and requests to a bucket."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db import connect
+from benchmarks.generate import ROWS_PER_COMMIT, commit_sha
+from benchmarks.stores import BUILDERS, bytes_on_disk
+from tests.support.s3_server import s3_server
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from benchmarks.generate import History
+    from benchmarks.side_by_side import SideBySide
+    from benchmarks.stores import Shelf
+    from tests.support.s3_server import S3Server
+
+
+def test_disk(side_by_side: SideBySide, shelf: Shelf, rows: int) -> None:
+    places = {kind: shelf.store(kind) for kind in BUILDERS if kind != "json" or rows <= 100_000}
+    side_by_side.turns(partial(bytes_on_disk, places["bench_db"]), {}, rounds=1)
+    sizes = {kind: bytes_on_disk(place) / rows for kind, place in places.items()}
+    side_by_side.read_all("disk", sizes)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as running:
+        yield running
+
+
+def upload(server: S3Server, store: Path) -> str:
+    """The store's files in a bucket of their own."""
+    bucket, client = server.new_bucket(), server.client()
+    for file in store.rglob("*"):
+        if file.is_file():
+            client.upload_file(str(file), bucket, f"store/{file.relative_to(store)}")
+    return f"s3://{bucket}/store"
+
+
+def test_requests(
+    side_by_side: SideBySide, shelf: Shelf, history: History, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    uri, commit = upload(server, shelf.store("bench_db")), commit_sha(history.commits // 2)
+    counted: list[Counter[str]] = []
+
+    def rows_of_commit() -> None:
+        server.reset_requests()
+        rows = connect(uri).scan(["benchmark_name", "median"], {"commit": commit}).collect()
+        counted.append(server.requests())
+        assert rows.height == ROWS_PER_COMMIT
+
+    side_by_side.turns(rows_of_commit, {}, rounds=3)
+    side_by_side.read("requests", max(requests.total() for requests in counted))

@@ -1,0 +1,44 @@
+"""Ten million rows without samples: what a warehouse of years looks like to the rollup. Only with --ten-million."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import stores
+from benchmarks.contenders import BenchDb, DuckDb
+from benchmarks.generate import BENCHMARKS, TEST_BEDS, History
+from benchmarks.stores import Shelf
+from benchmarks.writers import Batch, BenchDbWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.side_by_side import SideBySide
+
+_HISTORY = History(commits=10_000, samples=False)
+_NEWER = 45
+
+
+@pytest.fixture
+def large(request: pytest.FixtureRequest, cache: Path) -> Shelf:
+    if not request.config.getoption("--ten-million"):
+        pytest.skip("needs --ten-million")
+    return Shelf(directory=cache, history=_HISTORY)
+
+
+def test_latest(side_by_side: SideBySide, large: Shelf) -> None:
+    ours, duckdb = BenchDb(large.store("bench_db")), DuckDb(large.store("duckdb"))
+    answers = side_by_side.race("latest-ten-million", {"bench_db": ours.latest, "duckdb": duckdb.latest}, rounds=5)
+    assert {len(rows) for rows in answers.values()} == {BENCHMARKS * TEST_BEDS}
+
+
+def test_latest_with_newer_fragments(
+    side_by_side: SideBySide, large: Shelf, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = stores.copy(large.store("bench_db"), large.directory / "written" / tmp_path_factory.mktemp("ten").name)
+    writer = BenchDbWriter(place)
+    for commit in range(_HISTORY.commits, _HISTORY.commits + _NEWER):
+        assert writer.publish(Batch(run=_HISTORY.run(commit), results=_HISTORY.results(commit))) == BENCHMARKS
+    side_by_side.race("latest-ten-million-newer", {"bench_db": BenchDb(place).latest}, rounds=5)

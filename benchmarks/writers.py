@@ -1,0 +1,124 @@
+# ruff: noqa: D102 the protocol says what each method does
+"""Publishing one run into each store, whole or not at all, and once however often it is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench_db import connect
+from bench_db.arrow import RESULTS, to_table
+from bench_db.derive import derive
+from bench_db.model import Result, Run
+from benchmarks import stores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One run with its results, as records and, for rivals that know no records, as a flat table."""
+
+    run: Run
+    results: Sequence[Result]
+
+    def table(self) -> pa.Table:
+        """The rows with every derived field; part of what is measured, as it is for bench_db."""
+        return stores.flat(to_table(derive(self.run, self.results)[1], RESULTS))
+
+
+class Writer(Protocol):
+    """Publishes runs; the answer is how many rows were new."""
+
+    def __init__(self, place: Path) -> None: ...
+    def publish(self, batch: Batch) -> int: ...
+    def rows(self) -> int: ...
+
+
+class BenchDbWriter:
+    """The package's own publish."""
+
+    def __init__(self, place: Path) -> None:
+        self.database = connect(place)
+
+    def publish(self, batch: Batch) -> int:
+        return self.database.publish(batch.results, batch.run).new
+
+    def rows(self) -> int:
+        return self.database.scan(["run_key"]).collect().height
+
+
+class SqliteWriter:
+    """INSERT OR IGNORE under a unique index, in one transaction."""
+
+    def __init__(self, place: Path) -> None:
+        self.connection = stores.open_sqlite(place)
+
+    def publish(self, batch: Batch) -> int:
+        with self.connection:
+            return self.connection.executemany(stores.SQLITE_INSERT, stores.sqlite_rows(batch.table())).rowcount
+
+    def rows(self) -> int:
+        return int(self.connection.execute("SELECT count(*) FROM results").fetchone()[0])
+
+
+class DuckDbWriter:
+    """A look for the key, then a new Parquet file: two writers at once would both add it."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.connection = duckdb.connect()
+        self.connection.execute("SET threads = 2")
+
+    def publish(self, batch: Batch) -> int:
+        table = batch.table()
+        key = table["run_key"][0].as_py()
+        asked = f"SELECT 1 FROM '{self.place}/*.parquet' WHERE run_key = ? LIMIT 1"
+        if self.connection.execute(asked, [key]).fetchone():
+            return 0
+        pq.write_table(table, self.place / f"run-{key}.parquet", compression="zstd")
+        return int(table.num_rows)
+
+    def rows(self) -> int:
+        found = self.connection.execute(f"SELECT count(*) FROM '{self.place}/*.parquet'").fetchone()
+        return int(found[0]) if found else 0
+
+
+class JsonWriter:
+    """A file a run, made under another name and linked into place, which only one writer can do."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def publish(self, batch: Batch) -> int:
+        table = batch.table()
+        file = stores.json_path(self.place, table)
+        file.parent.mkdir(exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(msgspec.json.encode(table.to_pylist()))
+        try:
+            file.hardlink_to(unfinished)
+        except FileExistsError:
+            return 0
+        finally:
+            unfinished.unlink()
+        return int(table.num_rows)
+
+    def rows(self) -> int:
+        return sum(len(msgspec.json.decode(file.read_bytes())) for file in self.place.glob("*/*.json"))
+
+
+WRITERS: dict[str, type[Writer]] = {
+    "bench_db": BenchDbWriter,
+    "duckdb": DuckDbWriter,
+    "sqlite": SqliteWriter,
+    "json": JsonWriter,
+}

@@ -1,0 +1,1 @@
+"""The tests: they mirror the source, and besides it properties, documents and the repository itself."""

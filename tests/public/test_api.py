@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+
+import bench_db
+
+_HEAVY = ("boto3", "click", "lance", "lancedb", "msgspec", "numpy", "polars", "pyarrow", "rich", "scipy")
+
+
+class TestNames:
+    """The public names are one sorted list, all of it importable and documented, and nothing else."""
+
+    def test_sorted_and_without_doubles(self) -> None:
+        assert bench_db.__all__ == sorted(set(bench_db.__all__))
+
+    def test_those_of_the_contract(self) -> None:
+        contract = {
+            "connect",
+            "parse",
+            "summarise",
+            "Database",
+            "TestBed",
+            "DutBuild",
+            "Result",
+            "SummaryValues",
+            "Throughput",
+        }
+        assert contract | {"BenchDbError", "Run"} <= set(bench_db.__all__)
+        assert dir(bench_db) == sorted(bench_db.__all__)
+
+    @pytest.mark.parametrize("name", bench_db.__all__)
+    def test_importable_and_documented(self, name: str) -> None:
+        public = getattr(bench_db, name)
+        assert (inspect.getdoc(public) or "").strip()
+        assert public.__name__ == name
+
+    @pytest.mark.parametrize("name", [name for name in bench_db.__all__ if name[0].isupper()])
+    def test_public_methods_are_documented(self, name: str) -> None:
+        public = getattr(bench_db, name)
+        methods = {
+            key: value for key, value in vars(public).items() if not key.startswith("_") and inspect.isfunction(value)
+        }
+        assert [key for key, method in methods.items() if not inspect.getdoc(method)] == []
+
+    def test_every_error_is_one_of_ours(self) -> None:
+        errors = [getattr(bench_db, name) for name in bench_db.__all__ if name.endswith("Error")]
+        assert all(issubclass(error, bench_db.BenchDbError) and error.exit_code in {2, 3, 4} for error in errors)
+
+    def test_an_unknown_name_is_said(self) -> None:
+        with pytest.raises(AttributeError, match="no attribute 'invented'"):
+            _ = bench_db.invented
+
+    def test_typed(self) -> None:
+        assert resources.files("bench_db").joinpath("py.typed").is_file()
+
+
+class TestImport:
+    """Importing bench_db costs nothing: nothing heavy comes with it until a name is used."""
+
+    @pytest.mark.parametrize(
+        "module", ["bench_db", "bench_db.errors", "bench_db.model", "bench_db.units", "bench_db.identity"]
+    )
+    def test_nothing_heavy(self, module: str) -> None:
+        ask = f"import sys, {module}; print([m for m in {_HEAVY!r} if m in sys.modules])"
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == "[]"
+
+    def test_the_records_do_not_need_the_store(self) -> None:
+        ask = "import sys, bench_db; bench_db.Result, bench_db.BenchDbError; print('polars' in sys.modules, 'lance' in sys.modules)"
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == "False False"

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.query.latest import newest
+from bench_db.query.series import COMMIT_ORDER, IDENTITY, last_points, oldest_first, statistics
+
+_TIMES = st.integers(-3, 3)
+_POINTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "series_key": st.integers(1, 3),
+            "dut_timestamp": _TIMES,
+            "run_time": st.none() | _TIMES,
+            "timestamp": _TIMES,
+            "median": st.none() | st.floats(-1e6, 1e6),
+        }
+    ),
+    max_size=12,
+)
+Point = dict[str, object]
+
+
+def _frame(points: list[Point]) -> pl.LazyFrame:
+    """Points as flat rows, each of a run of its own, in the given order."""
+    same = {name: pl.lit("") for name in IDENTITY if name != "series_key"}
+    schema = {
+        "series_key": pl.Int64,
+        "dut_timestamp": pl.Int64,
+        "run_time": pl.Int64,
+        "timestamp": pl.Int64,
+        "median": pl.Float64,
+    }
+    rows = (
+        pl.LazyFrame(points, schema=schema)
+        .with_row_index("run_key")
+        .with_columns(pl.col("run_key").cast(pl.Int64), **same)
+    )
+    return rows.with_columns(commit=pl.col("run_key").cast(pl.String), dut_version=pl.lit(""))
+
+
+def _order(row: Point) -> tuple[tuple[bool, int], ...]:
+    """The order of points said in plain Python: an unknown time is before every known one."""
+    times = [row[name] for name in COMMIT_ORDER]
+    return tuple((time is not None, int(str(time or 0))) for time in times)
+
+
+class TestOldestFirst:
+    """Points are in commit order, then run order; publish order decides nothing but ties, and unknown run times come first."""
+
+    @given(_POINTS)
+    def test_order(self, points: list[Point]) -> None:
+        rows = oldest_first(_frame(points)).collect().to_dicts()
+        assert rows == sorted(_frame(points).collect().to_dicts(), key=lambda row: (row["series_key"], _order(row)))
+
+    def test_a_backfilled_old_commit_is_not_the_newest(self) -> None:
+        backfilled: Point = {"series_key": 1, "dut_timestamp": 1, "run_time": 99, "timestamp": 99, "median": 1.0}
+        recent: Point = {"series_key": 1, "dut_timestamp": 2, "run_time": 2, "timestamp": 2, "median": 2.0}
+        ordered = oldest_first(_frame([recent, backfilled])).collect()
+        assert ordered["median"].to_list() == [1.0, 2.0]
+
+
+class TestLastPoints:
+    """The newest points of each series, still oldest first."""
+
+    @given(_POINTS, st.integers(0, 4))
+    def test_each_series_keeps_its_newest(self, points: list[Point], count: int) -> None:
+        ordered = oldest_first(_frame(points))
+        rows = ordered.collect().to_dicts()
+        series = [[row for row in rows if row["series_key"] == key] for key in (1, 2, 3)]
+        expected = [row for of_one in series for row in of_one[max(0, len(of_one) - count) :]]
+        assert last_points(ordered, count).collect().to_dicts() == expected
+
+
+class TestNewest:
+    """One row a series: the last of its points in commit order, failed or not."""
+
+    @given(_POINTS)
+    def test_the_last_of_each_series(self, points: list[Point]) -> None:
+        rows = _frame(points).collect().to_dicts()
+        expected = {row["series_key"]: row for row in sorted(rows, key=_order)}
+        assert {row["series_key"]: row for row in newest(_frame(points)).collect().to_dicts()} == expected
+
+    @given(_POINTS)
+    def test_idempotent_and_unchanged_by_order(self, points: list[Point]) -> None:
+        once = newest(_frame(points)).sort("series_key").collect()
+        again = newest(once.lazy()).sort("series_key").collect()
+        reverse = newest(_frame(points).reverse()).sort("series_key").collect()
+        assert again.equals(once)
+        assert reverse.equals(once)
+
+    def test_a_series_without_any_commit_time_is_still_there(self) -> None:
+        point: Point = {"series_key": 1, "dut_timestamp": None, "run_time": None, "timestamp": 1, "median": 1.0}
+        assert newest(_frame([point])).collect()["median"].to_list() == [1.0]
+
+
+class TestStatistics:
+    """Each point counts once by its median: linear quantiles, ddof 1, a single point without spread, failures without count."""
+
+    @given(_POINTS)
+    def test_as_numpy_says(self, points: list[Point]) -> None:
+        rows = _frame(points).collect().to_dicts()
+        for row in statistics(_frame(points)).collect().to_dicts():
+            medians = [r["median"] for r in rows if r["series_key"] == row["series_key"] and r["median"] is not None]
+            assert row["n"] == len(medians)
+            found = [row[name] for name in ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")]
+            if not medians:
+                assert found == [None] * 7
+                continue
+            values = np.array(medians)
+            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+            expected = [*np.quantile(values, [0, 0.25, 0.5, 0.75, 1]), values.mean(), spread]
+            assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+    @given(_POINTS)
+    def test_the_commit_shown_is_that_of_the_newest_point(self, points: list[Point]) -> None:
+        newest_rows = newest(_frame(points)).collect()
+        expected = dict(zip(newest_rows["series_key"], newest_rows["commit"], strict=True))
+        found = statistics(_frame(points)).collect()
+        assert dict(zip(found["series_key"], found["commit"], strict=True)) == expected
+
+    def test_nothing_of_nothing(self) -> None:
+        assert statistics(_frame([])).collect().height == 0

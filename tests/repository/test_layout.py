@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repository import tree
+
+LONGEST_MODULE = 300
+LONGEST_SCRIPT = 25
+PACKAGE = Path("packages/bench_db/src/bench_db")
+# what everything else rests on, and so what rests on nothing
+FOUNDATION = [PACKAGE / f"{name}.py" for name in ("errors", "identity", "model", "units")]
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names a module imports, wherever in it the import stands."""
+    nodes = list(ast.walk(ast.parse(tree.text(path))))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    given = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.split(".")[0] for name in plain | given}
+
+
+class TestLayout:
+    """What a file is called says how long it may be and what it may rest on."""
+
+    def test_modules_stay_short(self) -> None:
+        lengths = {str(path): len(tree.text(path).splitlines()) for path in tree.modules()}
+        assert {path: n for path, n in lengths.items() if n >= LONGEST_MODULE} == {}
+
+    def test_scripts_only_call_the_package(self) -> None:
+        scripts = tree.modules("scripts")
+        assert scripts
+        assert {str(p): n for p in scripts if (n := len(tree.text(p).splitlines())) > LONGEST_SCRIPT} == {}
+
+    def test_nothing_edits_the_import_path(self) -> None:
+        ours = [path for path in tree.modules() if path.parts[0] != "tests"]
+        assert [str(path) for path in ours if "sys." + "path" in tree.text(path)] == []
+
+    @pytest.mark.parametrize("path", FOUNDATION, ids=lambda path: path.stem)
+    def test_the_foundation_is_the_standard_library(self, path: Path) -> None:
+        assert imported(path) - sys.stdlib_module_names - {"bench_db"} == set()
+
+    def test_every_package_says_that_it_is_one(self) -> None:
+        folders = {path.parent for path in tree.modules("packages")}
+        assert [str(folder) for folder in folders if folder / "__init__.py" not in tree.paths()] == []

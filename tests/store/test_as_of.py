@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import BenchDbError, UserError
+from bench_db.store import maintain
+from bench_db.store.tables import RESULTS_TABLE
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from bench_db import Database
+
+_ASK = """
+import sys
+from datetime import datetime
+from bench_db import connect
+database = connect(sys.argv[1])
+print(database.scan(as_of=sys.argv[2]).collect().height)
+"""
+
+
+def _publish(database: Database, number: int) -> int:
+    """The version of the results once the run is in."""
+    run, results = publication(number)
+    database.publish(results, run)
+    return int(database._engine.open(RESULTS_TABLE).version)
+
+
+class TestAsOf:
+    """A version, a tag or a date names a state of the store, and every reading method shows that state."""
+
+    def test_a_version(self, database: Database) -> None:
+        versions = [_publish(database, number) for number in range(3)]
+        for count, version in enumerate(versions, start=1):
+            assert len(database.results(as_of=version)) == 3 * count
+            assert len(database.results(as_of=str(version))) == 3 * count
+
+    def test_a_tag(self, database: Database) -> None:
+        _publish(database, 0)
+        number = database.tag("release-1.0_its")
+        _publish(database, 1)
+        assert database.info().tags == {"release-1.0_its": number}
+        assert len(database.results(as_of="release-1.0_its")) == 3
+
+    def test_a_moment(self, database: Database) -> None:
+        _publish(database, 0)
+        time.sleep(0.05)
+        between = datetime.now(UTC)
+        time.sleep(0.05)
+        _publish(database, 1)
+        assert len(database.results(as_of=between)) == 3
+        assert len(database.results(as_of=between.isoformat())) == 3
+        assert len(database.results(as_of=between.astimezone(timezone(timedelta(hours=5, minutes=30))))) == 3
+        assert len(database.results(as_of=datetime.now(UTC))) == 6
+
+    def test_a_moment_without_a_zone_is_utc_however_it_is_given(self, database: Database) -> None:
+        _publish(database, 0)
+        naive = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=1)
+        assert len(database.results(as_of=naive.isoformat())) == 3
+        assert len(database.results(as_of=naive)) == 3
+
+    def test_a_day_ends_at_its_end(self, database: Database) -> None:
+        _publish(database, 0)
+        assert len(database.results(as_of=datetime.now(UTC).date().isoformat())) == 3
+
+    @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
+    def test_wherever_the_reader_sits(self, database: Database, zone: str) -> None:
+        _publish(database, 0)
+        time.sleep(0.05)
+        between = datetime.now(UTC).isoformat()
+        time.sleep(0.05)
+        _publish(database, 1)
+        found = subprocess.run(
+            [sys.executable, "-c", _ASK, database.uri, between],
+            env=os.environ | {"TZ": zone},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == "3"
+
+    def test_every_reading_method(self, database: Database) -> None:
+        version = _publish(database, 0)
+        database.optimize()
+        _publish(database, 1)
+        assert database.runs(as_of=version).collect().height == 1
+        assert database.scan(as_of=version).collect().height == 3
+        assert database.trend("bench 0", as_of=version).height == 1
+        assert database.latest(as_of=version)["dut_version"].unique().to_list() == ["1.0.0"]
+        assert database.summary(as_of=version)["n"].to_list() == [1, 1, 1]
+        assert database.query("select count(*) as n from results", as_of=version)["n"].to_list() == [3]
+        assert database.query("select count(*) as n from runs", as_of=version)["n"].to_list() == [1]
+
+    @pytest.mark.parametrize(
+        "wrong", [0, 99, "99", -1, "no-such-tag", "2026-13-01", "", "1999-01-01", datetime(1999, 1, 1, tzinfo=UTC)]
+    )
+    def test_what_is_not_kept_is_refused(self, database: Database, wrong: int | str | datetime) -> None:
+        _publish(database, 0)
+        with pytest.raises(UserError):
+            database.results(as_of=wrong)
+
+
+class TestTag:
+    """A tagged state is read for ever, all of it: clean-up takes the versions around it, never the tagged one."""
+
+    def test_a_tag_pins_results_and_runs(self, database: Database) -> None:
+        _publish(database, 0)
+        database.tag("pinned")
+        for number in range(1, 4):
+            _publish(database, number)
+        maintain.optimize(database._engine, kept=timedelta(0))
+        assert len(database.results(as_of="pinned")) == 3
+        assert database.latest(as_of="pinned")["dut_version"].unique().to_list() == ["1.0.0"]
+        assert database.runs(as_of="pinned").collect().height == 1
+        assert database.query("select count(*) as n from results", as_of="pinned")["n"].to_list() == [3]
+
+    def test_an_earlier_version_can_be_tagged(self, database: Database) -> None:
+        version = _publish(database, 0)
+        _publish(database, 1)
+        assert database.tag("earlier", version) == version
+        assert len(database.results(as_of="earlier")) == 3
+
+    def test_a_tag_is_never_moved_silently(self, database: Database) -> None:
+        version = _publish(database, 0)
+        database.tag("taken")
+        _publish(database, 1)
+        with pytest.raises(UserError, match="taken"):
+            database.tag("taken")
+        assert database.info().tags == {"taken": version}
+
+    @pytest.mark.parametrize("name", ["", "a/b", "a b", "../x", "it's"])
+    def test_a_name_that_cannot_be_is_refused_and_makes_none(self, database: Database, name: str) -> None:
+        with pytest.raises(UserError):
+            database.tag(name)
+        assert database.info().tags == {}
+
+    def test_a_version_that_is_not_there_cannot_be_tagged(self, database: Database) -> None:
+        with pytest.raises(BenchDbError):
+            database.tag("future", 99)
+        assert database.info().tags == {}

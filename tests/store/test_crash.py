@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import Counter
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db import Database, connect
+from tests.store.workers import publish_until_killed
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ROWS = 20
+_READY_SECONDS = 60
+
+
+def _kill_one(uri: str, start: int, random: Random, *, maintaining: bool, place: str = "") -> list[int]:
+    """Let a process publish from `start` on, kill it at a random moment; the numbers it said are in."""
+    # the server imports everything once and starts no Lance thread: its children begin at once, and are safe to fork
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.store.workers", "bench_db.store.database"])
+    ours, theirs = context.Pipe(duplex=False)
+    options = {"maintaining": maintaining, "place": place}
+    child = context.Process(target=publish_until_killed, args=(theirs, uri, start), kwargs=options)
+    child.start()
+    theirs.close()
+    assert ours.poll(_READY_SECONDS)
+    time.sleep(random.uniform(0, 0.3))
+    child.kill()
+    child.join()
+    assert child.exitcode == -9
+    acknowledged = []
+    with suppress(EOFError):
+        while True:
+            acknowledged.append(ours.recv())
+    ours.close()
+    child.close()
+    return [number for number in acknowledged if number >= 0]
+
+
+def _rows_of_each_run(database: Database) -> Counter[int]:
+    return Counter(database.scan(["dut_timestamp"]).collect()["dut_timestamp"].to_list())
+
+
+class TestKilled:
+    """kill -9 at any moment leaves a readable store without a part of a run, and publishing again completes it."""
+
+    @pytest.mark.parametrize("maintaining", [False, True])
+    def test_whole_runs_only_and_nothing_acknowledged_lost(self, tmp_path: Path, *, maintaining: bool) -> None:
+        uri, random = str(tmp_path / "store"), Random(7)
+        database = connect(uri, create=True)
+        acknowledged: set[int] = set()
+        for kill in range(18):
+            acknowledged.update(_kill_one(uri, 50 * kill, random, maintaining=maintaining))
+            found = _rows_of_each_run(connect(uri))
+            assert set(found.values()) <= {_ROWS}
+            assert {number + 1_700_000_000 for number in acknowledged} <= found.keys()
+            assert connect(uri).latest().height in {0, _ROWS}
+        assert acknowledged
+        everything = [*sorted(acknowledged), *(50 * kill + next_one for kill in range(18) for next_one in range(3))]
+        for number in sorted(set(everything)):
+            run, results = publication(number, rows=_ROWS)
+            database.publish(results, run)
+        for number in {run - 1_700_000_000 for run in database.runs().collect()["dut_timestamp"]} - set(everything):
+            run, results = publication(number, rows=_ROWS)
+            database.publish(results, run)
+        found = _rows_of_each_run(database)
+        assert set(found.values()) == {_ROWS}
+        assert Counter(database.runs().collect()["dut_timestamp"].to_list()) == dict.fromkeys(found, 1)
+        assert not [problem for problem in database.verify().problems if not problem.harmless]
+
+    def test_a_killed_replacement_happened_or_did_not(self, tmp_path: Path) -> None:
+        uri, random = str(tmp_path / "store"), Random(11)
+        database = connect(uri, create=True)
+        run, results = publication(0, rows=_ROWS, place="ci")
+        database.publish(results, run)
+        for kill in range(8):
+            _kill_one(uri, 1 + 50 * kill, random, maintaining=kill % 2 == 1, place="ci")
+            assert list(_rows_of_each_run(connect(uri)).values()) == [_ROWS]
+        run, results = publication(9999, rows=_ROWS, place="ci")
+        database.publish(results, run, replace=True)
+        assert _rows_of_each_run(database) == {1_700_009_999: _ROWS}
+        assert database.runs().collect()["dut_version"].to_list() == ["1.0.9999"]

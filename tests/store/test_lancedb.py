@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lance
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from tests.strategies import HOSTILE, publication
+from tests.test_arrow import SEED
+
+if TYPE_CHECKING:
+    from bench_db import Database
+
+
+@pytest.fixture(params=[False, True], ids=["fresh", "maintained"])
+def filled(request: pytest.FixtureRequest, database: Database) -> Database:
+    for number in range(3):
+        run, results = publication(number)
+        database.publish(results, run)
+    if request.param:
+        database.optimize()
+    return database
+
+
+class TestLanceDb:
+    """A plain LanceDB connection opens the store and sees the seed's table."""
+
+    def test_the_seed_s_columns_in_order_with_its_types(self, filled: Database) -> None:
+        import lancedb
+
+        table = lancedb.connect(filled.uri).open_table("results")
+        assert table.schema.names[: len(SEED)] == SEED.names
+        assert table.schema.types[: len(SEED)] == SEED.types
+        assert table.count_rows() == 9
+
+    def test_the_rows_are_the_published_ones(self, filled: Database) -> None:
+        import lancedb
+
+        rows = lancedb.connect(filled.uri).open_table("results").to_arrow().select(SEED.names).to_pylist()
+        expected = {result.id: result for result in filled.results()}
+        assert {row["id"] for row in rows} == expected.keys()
+        for row in rows:
+            result = expected[row["id"]]
+            assert row["values"] == result.values.tolist()
+            assert result.summary is not None
+            assert row["summary"]["median"] == result.summary.median
+            assert row["dut"]["version"] == result.dut.version
+
+    def test_the_store_s_own_connection(self, filled: Database) -> None:
+        connection = filled.lancedb()
+        assert {"results", "runs"} <= set(connection.list_tables().tables)
+        query = connection.open_table("results").search().where("dut.version = '1.0.1'").limit(10)
+        assert len(query.to_list()) == 3
+
+
+class TestDirectly:
+    """Lance and Polars read the store without bench_db."""
+
+    def test_polars_scans_the_lance_dataset(self, filled: Database) -> None:
+        dataset = lance.dataset(str(Path(filled.uri) / "results.lance"))
+        kept = pl.from_arrow(
+            dataset.to_table(columns=["benchmark_name", "timestamp"], filter="benchmark_name = 'bench 1'")
+        )
+        assert isinstance(kept, pl.DataFrame)
+        assert kept["benchmark_name"].to_list() == ["bench 1"] * 3
+        scanned = pl.scan_pyarrow_dataset(dataset).select("benchmark_name", "n").filter(pl.col("n") == 3).collect()
+        assert scanned.height == 9
+
+    def test_the_storage_version_is_set(self, filled: Database) -> None:
+        for table in ("results", "runs"):
+            assert lance.dataset(str(Path(filled.uri) / f"{table}.lance")).data_storage_version == "2.2"
+
+    def test_a_row_of_lance_bench_fits_the_first_columns(self) -> None:
+        from bench_db.arrow import RESULTS, from_table
+        from bench_db.model import Result
+
+        row = dict.fromkeys(SEED.names) | {
+            "id": "x",
+            "dut": {"name": HOSTILE, "version": "1", "timestamp": 1},
+            "test_bed": {"name": "b", "cpu": "", "memory_gb": 1, "os": "", "created_at": 1},
+            "benchmark_name": HOSTILE,
+            "values": [1.0],
+        }
+        (result,) = from_table(pa.Table.from_pylist([row], SEED), Result)
+        assert (result.benchmark_name, list(result.values), result.summary is None) == (HOSTILE, [1.0], True)
+        assert RESULTS.names[: len(SEED)] == SEED.names

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.store import maintain
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from tests.strategies import commit_of, publication
+
+if TYPE_CHECKING:
+    from bench_db import Database
+    from bench_db.store.tables import Table
+
+
+def _publish(database: Database, count: int, start: int = 0) -> None:
+    for number in range(start, start + count):
+        run, results = publication(number, rows=2)
+        database.publish(results, run)
+
+
+def _indexes(database: Database, table: Table) -> set[str]:
+    dataset = database._engine.open(table)
+    return {name for index in dataset.describe_indices() for name in index.field_names}
+
+
+class TestOptimize:
+    """Maintenance changes how rows lie, never which rows there are."""
+
+    def test_fragments_become_one(self, database: Database) -> None:
+        _publish(database, 10)
+        before = database.results()
+        done = database.optimize()
+        assert (done.fragments_before, done.fragments_after) == (10, 1)
+        assert len(database._engine.open(RUNS_TABLE).get_fragments()) == 1
+        assert sorted(map(repr, database.results())) == sorted(map(repr, before))
+
+    def test_twice_changes_nothing(self, database: Database) -> None:
+        _publish(database, 3)
+        database.optimize()
+        again = database.optimize()
+        assert (again.fragments_before, again.fragments_after, again.series) == (1, 1, 2)
+
+    def test_an_empty_store(self, database: Database) -> None:
+        assert database.optimize().series == 0
+        assert database.latest().height == 0
+
+    def test_old_versions_go_and_tagged_ones_stay(self, database: Database) -> None:
+        _publish(database, 3)
+        tagged = database.tag("kept")
+        _publish(database, 3, start=3)
+        done = maintain.optimize(database._engine, kept=timedelta(0))
+        dataset = database._engine.open(RESULTS_TABLE)
+        assert done.versions_removed > 5
+        assert done.bytes_removed > 0
+        assert {version["version"] for version in dataset.versions()} == {tagged, dataset.version}
+        assert len(database.results(as_of="kept")) == 6
+        assert len(database.results()) == 12
+
+    def test_versions_of_today_are_kept(self, database: Database) -> None:
+        _publish(database, 3)
+        assert database.optimize().versions_removed == 0
+
+    def test_clean_up_leaves_no_file_of_a_removed_version(self, database: Database) -> None:
+        _publish(database, 10)
+        maintain.optimize(database._engine, kept=timedelta(0))
+        assert len(list((Path(database.uri) / RESULTS_TABLE.directory / "data").iterdir())) == 1
+
+
+class TestIndexes:
+    """What is looked up is indexed and the index is used; the key of merges has none, ever."""
+
+    def test_all_but_the_run_key(self, database: Database) -> None:
+        _publish(database, 3)
+        database.optimize()
+        leaves = {leaf.rsplit(".", 1)[-1] for leaf, _ in RESULTS_TABLE.indexes}
+        indexed = {name.rsplit(".", 1)[-1] for name in _indexes(database, RESULTS_TABLE)}
+        assert indexed == leaves
+        assert "run_key" not in indexed | _indexes(database, RUNS_TABLE)
+        assert {"series_key", "commit", "benchmark_name"} <= indexed
+
+    def test_two_indexed_leaves_of_one_name_would_both_be_made(self) -> None:
+        names = [leaf.rsplit(".", 1)[-1] for leaf, _ in RESULTS_TABLE.indexes]
+        assert len(set(names)) == len(names)
+
+    @pytest.mark.parametrize(
+        "predicate",
+        [
+            f"`commit` = '{commit_of(1)}'",
+            "`series_key` = 5",
+            "`dut`.`version` = '1.0.1'",
+            "`benchmark_name` = 'bench 1'",
+        ],
+    )
+    def test_used(self, database: Database, predicate: str) -> None:
+        _publish(database, 3)
+        database.optimize()
+        plan = database._engine.open(RESULTS_TABLE).scanner(columns=["id"], filter=predicate).explain_plan()
+        assert "ScalarIndexQuery" in plan
+
+    def test_rows_published_later_are_found_before_and_after_they_are_indexed(self, database: Database) -> None:
+        _publish(database, 2)
+        database.optimize()
+        _publish(database, 2, start=2)
+        for _ in range(2):
+            assert [database.has(commit_of(number)).present for number in range(5)] == [True] * 4 + [False]
+            assert database.trend("bench 1")["dut_version"].to_list() == [f"1.0.{number}" for number in range(4)]
+            database.optimize()
+        dataset = database._engine.open(RESULTS_TABLE)
+        assert {index.num_rows_indexed for index in dataset.describe_indices()} == {8}
+
+
+class TestWhenDue:
+    """Publishing maintains the store by itself once enough small fragments have gathered, and not before."""
+
+    def test_after_fifty_publishes(self, database: Database) -> None:
+        _publish(database, maintain.SMALL_FRAGMENTS - 1)
+        assert len(database._engine.open(RESULTS_TABLE).get_fragments()) == maintain.SMALL_FRAGMENTS - 1
+        assert not database.info().maintenance_due
+        _publish(database, 1, start=maintain.SMALL_FRAGMENTS)
+        assert len(database._engine.open(RESULTS_TABLE).get_fragments()) == 1
+        assert _indexes(database, RESULTS_TABLE)
+        assert len(database.results()) == 2 * maintain.SMALL_FRAGMENTS
+
+    def test_publishing_what_is_there_maintains_nothing(self, database: Database) -> None:
+        _publish(database, 2)
+        version = database._engine.open(RESULTS_TABLE).version
+        _publish(database, 2)
+        assert database._engine.open(RESULTS_TABLE).version == version

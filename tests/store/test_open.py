@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from bench_db import connect
+from bench_db.errors import BenchDbError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store.uri import locate
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db import Database
+
+_NOBODY = 65534
+_ASK_AS_NOBODY = f"""
+import os, sys
+import bench_db.store.database as home
+from tests.strategies import publication
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid({_NOBODY})
+    os.setuid({_NOBODY})
+try:
+    database = home.connect(sys.argv[1], create=sys.argv[2] == "create")
+    database.publish(*reversed(publication(1)))
+except home.UserError.__mro__[1] as error:
+    print(type(error).__name__, error)
+else:
+    print("no error")
+"""
+
+
+def _listing(path: Path) -> list[tuple[str, bytes]]:
+    return sorted((str(file), file.read_bytes()) for file in path.rglob("*") if file.is_file())
+
+
+@pytest.fixture
+def filled(database: Database) -> Path:
+    run, results = publication(1)
+    database.publish(results, run)
+    return Path(database.uri)
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory any user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made)
+        path.chmod(0o755)
+        yield path
+        for inside in path.rglob("*"):
+            inside.chmod(0o755)
+
+
+class TestOpen:
+    """Opening never creates; only a publish or an explicit wish does, and only where there was nothing."""
+
+    def test_nothing_is_made(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreNotFoundError, match="store init"):
+            connect(tmp_path / "absent")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_empty_directory_is_no_store(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreNotFoundError):
+            connect(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_created_when_told_and_opened_after(self, tmp_path: Path) -> None:
+        connect(tmp_path / "a" / "b", create=True)
+        assert connect(tmp_path / "a" / "b").results() == []
+        connect(tmp_path / "a" / "b", create=True)
+
+    def test_creating_an_existing_store_keeps_it(self, filled: Path) -> None:
+        before = _listing(filled)
+        assert len(connect(filled, create=True).results()) == 3
+        assert _listing(filled) == before
+
+    @pytest.mark.parametrize("name", ['it\'s "x"', "a#b?c", "100%20é", "a b\\c", "with:colon", "ünï", "-dash", "a&b=c"])
+    def test_any_directory_name(self, tmp_path: Path, name: str) -> None:
+        run, results = publication(1)
+        connect(tmp_path / name, create=True).publish(results, run)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        assert connect(str(tmp_path / name)).latest().height == 3
+        assert connect(str(tmp_path / name)).lancedb().open_table("results").count_rows() == 3
+
+    def test_a_file_is_no_store(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("hello")
+        for create in (False, True):
+            with pytest.raises(BenchDbError):
+                connect(tmp_path / "file", create=create)
+        assert (tmp_path / "file").read_text() == "hello"
+
+    def test_a_relative_place_a_home_and_a_file_address(self, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(filled.parent)
+        monkeypatch.setenv("HOME", str(filled.parent))
+        for address in ("store", "./store", "~/store", f"file://{filled}", filled):
+            assert len(connect(address).results()) == 3
+
+
+class TestDamage:
+    """A damaged store is called so, with the next step, and nothing is written over it."""
+
+    @pytest.mark.parametrize("table", ["results", "runs"])
+    def test_lost_versions(self, filled: Path, table: str) -> None:
+        shutil.rmtree(filled / f"{table}.lance" / "_versions")
+        before = _listing(filled)
+        run, results = publication(2)
+        for create in (False, True):
+            with pytest.raises(CorruptStoreError, match="_versions"):
+                connect(filled, create=create).publish(results, run)
+        assert _listing(filled) == before
+
+    @pytest.mark.parametrize("keep", [0, 5, 100])
+    def test_a_truncated_manifest(self, filled: Path, keep: int) -> None:
+        manifest = min((filled / "results.lance" / "_versions").iterdir())
+        manifest.write_bytes(manifest.read_bytes()[:keep])
+        before = _listing(filled)
+        for create in (False, True):
+            with pytest.raises(CorruptStoreError):
+                connect(filled, create=create)
+        assert _listing(filled) == before
+
+    def test_a_manifest_of_noise(self, filled: Path) -> None:
+        manifest = min((filled / "results.lance" / "_versions").iterdir())
+        manifest.write_bytes(b"\xa5" * len(manifest.read_bytes()))
+        with pytest.raises(CorruptStoreError):
+            connect(filled)
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_damaged_data_in_every_way_of_reading(self, filled: Path, *, gone: bool) -> None:
+        for file in (filled / "results.lance" / "data").iterdir():
+            if gone:
+                file.unlink()
+            else:
+                file.write_bytes(file.read_bytes()[:30])
+        database = connect(filled)
+        reading = (
+            database.results,
+            database.latest,
+            lambda: database.trend("bench 0"),
+            database.summary,
+            lambda: database.has("0" * 40),
+            lambda: database.query("select max(median) from results"),
+            lambda: database.scan(["median"]).collect(),
+        )
+        for read in reading:
+            with pytest.raises(CorruptStoreError):
+                read()
+
+
+class TestRefused:
+    """A place that refuses us is unavailable, which is neither empty nor corrupt."""
+
+    @pytest.mark.parametrize("create", ["open", "create"])
+    @pytest.mark.parametrize("closed", [0o000, 0o555])
+    def test_permission(self, reachable: Path, create: str, closed: int) -> None:
+        store = reachable / "store"
+        run, results = publication(3)
+        connect(store, create=True).publish(results, run)
+        for path in (*store.rglob("*"), store):
+            if path.is_dir():
+                path.chmod(closed)
+        said = subprocess.run(
+            [sys.executable, "-c", _ASK_AS_NOBODY, str(store), create],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.stdout.startswith("StoreUnavailableError"), said.stdout + said.stderr
+        assert "permission" in said.stdout.lower()
+        assert len(said.stdout.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "",
+            "\0",
+            "https://host/x",
+            "gs://bucket/x",
+            "s3://",
+            "s3:///x",
+            "s3://key:secret@bucket/x",
+            "s3://b/x?secret=1",
+            "file://host/x",
+        ],
+    )
+    def test_an_address_of_another_kind(self, address: str) -> None:
+        with pytest.raises(UserError) as caught:
+            connect(address)
+        assert "secret" not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+
+    def test_addresses_are_read_once_and_said_the_same(self) -> None:
+        assert str(locate("s3://bucket/a/b/")) == "s3://bucket/a/b"
+        assert str(locate("s3://bucket")) == "s3://bucket"
+        assert locate("s3://bucket").child("results.lance") == "s3://bucket/results.lance"
+        assert str(locate(str(locate("~/x")))) == str(Path("~/x").expanduser())
+
+    def test_a_query_that_cannot_be_run(self, database: Database) -> None:
+        for sql in ("selec", "select nothing from results", "select * from nowhere", ""):
+            with pytest.raises(UserError):
+                database.query(sql)
+        assert database.query("select 1 as one").equals(pl.DataFrame({"one": [1]}, schema={"one": pl.Int32}))
+
+    def test_unavailable_is_said_with_its_exit_code(self) -> None:
+        assert (StoreNotFoundError.exit_code, StoreUnavailableError.exit_code, CorruptStoreError.exit_code) == (3, 3, 4)

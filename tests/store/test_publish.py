@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench_db import connect
+from bench_db.arrow import to_table
+from bench_db.derive import derive
+from bench_db.errors import BenchDbError, CorruptStoreError, UserError
+from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from tests.strategies import HOSTILE, publication, publications
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db import Database
+
+_IN_LANCE = settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
+_SUMMARY = SummaryValues(min=1, q1=1, median=1, q3=1, max=1, mean=1, standard_deviation=0)
+
+
+def _content(database: Database) -> list[tuple[str, str]]:
+    """All that the store says, in no order: the rows of both tables as text."""
+    rows = [("result", repr(result)) for result in database.results()]
+    return sorted([*rows, *(("run", repr(run)) for run in database.runs().collect().to_dicts())])
+
+
+class TestPublish:
+    """Publishing twice leaves the store as publishing once, and what was published is read back the same."""
+
+    @_IN_LANCE
+    @given(published=publications())
+    def test_records_through_lance_and_back(
+        self, tmp_path_factory: pytest.TempPathFactory, published: tuple[Run, list[Result]]
+    ) -> None:
+        run, results = published
+        database = connect(tmp_path_factory.mktemp("lance") / "store", create=True)
+        done = database.publish(results, run)
+        assert (done.new, done.unchanged) == (len(results), 0)
+        assert database.results() == derive(run, results)[1]
+
+    def test_again_adds_nothing(self, database: Database) -> None:
+        run, results = publication(1)
+        first = database.publish(results, run)
+        once = _content(database)
+        again = database.publish(results, run)
+        assert (first.new, first.unchanged, again.new, again.unchanged) == (3, 0, 0, 3)
+        assert _content(database) == once
+
+    def test_again_after_maintenance_adds_nothing(self, database: Database) -> None:
+        for number in range(3):
+            database.publish(*reversed(publication(number)))  # type: ignore[arg-type]
+        once = _content(database)
+        database.optimize()
+        assert [database.publish(publication(number)[1], publication(number)[0]).new for number in range(3)] == [
+            0,
+            0,
+            0,
+        ]
+        assert _content(database) == once
+
+    def test_the_same_content_from_another_job_is_the_same_run(self, database: Database) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        once = _content(database)
+        assert database.publish(results, replace(run, run_id="other", attempt=2, file_name="renamed.json")).new == 0
+        assert _content(database) == once
+
+    @_IN_LANCE
+    @given(order=st.permutations(range(5)), again=st.lists(st.integers(0, 4), max_size=3))
+    def test_order_is_no_difference(
+        self, tmp_path_factory: pytest.TempPathFactory, order: list[int], again: list[int]
+    ) -> None:
+        def published(numbers: list[int]) -> Database:
+            database = connect(tmp_path_factory.mktemp("order") / "store", create=True)
+            for number in numbers:
+                run, results = publication(number, rows=2)
+                database.publish(results, run)
+            return database
+
+        assert _content(published([*order, *again])) == _content(published([0, 1, 2, 3, 4]))
+
+    def test_a_hostile_name_is_found_by_it(self, database: Database) -> None:
+        run, results = publication(1, rows=2)
+        hostile = replace(results[0], benchmark_name=HOSTILE, suite=HOSTILE, tags={HOSTILE: HOSTILE})
+        database.publish([hostile, results[1]], run)
+        assert database.trend(HOSTILE)["benchmark_name"].to_list() == [HOSTILE]
+        assert database.results({"benchmark_name": HOSTILE})[0].tags == {HOSTILE: HOSTILE}
+        assert database.has(str(run.commit), [HOSTILE]).present
+        assert HOSTILE in database.latest()["benchmark_name"].to_list()
+
+    def test_a_run_left_without_its_rows_is_completed(self, database: Database) -> None:
+        run, results = publication(1)
+        derived, _ = derive(run, results)
+        database._engine.merge(RUNS_TABLE, to_table([derived], RUNS_TABLE.schema))
+        assert database.results() == []
+        assert database.publish(results, run).new == 3
+        assert database.runs().collect().height == 1
+
+    def test_rows_left_without_their_run_are_completed(self, database: Database) -> None:
+        run, results = publication(1)
+        database._engine.merge(RESULTS_TABLE, to_table(derive(run, results)[1], RESULTS_TABLE.schema))
+        assert database.publish(results, run).new == 0
+        assert database.runs().collect().height == 1
+        assert len(database.results()) == 3
+
+
+class TestReplace:
+    """A replacement takes out the earlier run of its place, and nothing else."""
+
+    def test_the_earlier_run_goes_and_others_stay(self, database: Database) -> None:
+        other_run, other = publication(9, place="elsewhere")
+        database.publish(other, other_run)
+        first_run, first = publication(1, rows=4, place="ci")
+        database.publish(first, first_run)
+        second_run, second = publication(2, rows=2, place="ci")
+        done = database.publish(second, second_run, replace=True)
+        assert (done.new, done.replaced) == (2, 4)
+        assert database.results() == [*derive(other_run, other)[1], *derive(second_run, second)[1]]
+        assert set(database.runs().collect()["sha256"]) == {other_run.sha256, second_run.sha256}
+
+    def test_twice_is_once(self, database: Database) -> None:
+        run, results = publication(1, place="ci")
+        database.publish(results, run)
+        once = _content(database)
+        for _ in range(2):
+            database.publish(results, run, replace=True)
+            assert _content(database) == once
+
+    def test_nothing_to_replace_is_a_publish(self, database: Database) -> None:
+        run, results = publication(1, place="ci")
+        done = database.publish(results, run, replace=True)
+        assert (done.new, done.replaced) == (3, 0)
+
+    def test_another_reading_of_the_same_content(self, database: Database) -> None:
+        run, results = publication(1, rows=3)
+        database.publish(results, run)
+        corrected = [replace(results[0], values=Samples([5.0])), replace(results[2], benchmark_name="added")]
+        database.publish(corrected, run, replace=True)
+        assert sorted(database.results(), key=lambda r: r.benchmark_name) == sorted(
+            derive(run, corrected)[1], key=lambda r: r.benchmark_name
+        )
+        assert database.runs().collect()["results"].to_list() == [2]
+
+    def test_same_file_name_of_another_ci_run_stays(self, database: Database) -> None:
+        run, results = publication(1, place="ci")
+        database.publish(results, run)
+        later, more = publication(2, place="ci")
+        database.publish(more, replace(later, run_id="other"), replace=True)
+        assert len(database.results()) == 6
+
+    def test_results_change_in_one_commit(self, database: Database) -> None:
+        run, results = publication(1, rows=4, place="ci")
+        database.publish(results, run)
+        before = database._engine.open(RESULTS_TABLE).version
+        run, results = publication(2, rows=3, place="ci")
+        database.publish(results, run, replace=True)
+        after = database._engine.open(RESULTS_TABLE).version
+        counts = [database.scan(as_of=version).collect().height for version in range(before, after + 1)]
+        assert set(counts) == {4, 3}
+
+    def test_after_maintenance(self, database: Database) -> None:
+        for number in range(3):
+            run, results = publication(number, place=f"ci{number}")
+            database.publish(results, run)
+        database.optimize()
+        run, results = publication(7, place="ci1")
+        database.publish(results, run, replace=True)
+        assert len(database.results()) == 9
+        assert len({result.id for result in database.results()}) == 9
+        assert database.trend("bench 0")["dut_version"].to_list() == ["1.0.0", "1.0.2", "1.0.7"]
+
+
+class TestRefused:
+    """What cannot be stored is refused with a reason before anything is written."""
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"values": Samples([1.0, math.nan])},
+            {"values": Samples([math.inf])},
+            {"values": Samples([math.inf, -math.inf])},
+            {"values": Samples(), "summary": replace(_SUMMARY, mean=math.nan)},
+            {"values": Samples(), "summary": replace(_SUMMARY, max=math.inf)},
+            {"lower": math.nan},
+            {"upper": -math.inf},
+            {"throughput": Throughput(multiplier=math.nan, name="bytes", unit_system="binary")},
+            {"values": Samples()},
+            {"error": "boom", "values": Samples(), "summary": _SUMMARY},
+            {"benchmark_name": "lone surrogate \ud800"},
+            {"metadata": "\udcff"},
+            {"pr_number": 2**40},
+        ],
+        ids=str,
+    )
+    def test_nothing_is_written(self, database: Database, wrong: dict[str, object]) -> None:
+        run, results = publication(1)
+        mixed = [*results[1:], replace(results[0], **wrong)]  # type: ignore[arg-type]
+        with pytest.raises(UserError) as caught:
+            database.publish(mixed, run)
+        assert len(str(caught.value).splitlines()) == 1
+        assert database.results() == []
+        assert database.runs().collect().height == 0
+
+    def test_no_results(self, database: Database) -> None:
+        with pytest.raises(UserError, match="at least one result"):
+            database.publish([], publication(1)[0])
+        assert database.runs().collect().height == 0
+
+    @pytest.mark.parametrize("again", [False, True])
+    def test_a_key_of_other_content(self, database: Database, *, again: bool) -> None:
+        run, results = publication(1)
+        key = derive(run, results)[0].run_key
+        foreign, rows = derive(*publication(2))
+        database._engine.merge(RUNS_TABLE, to_table([replace(foreign, run_key=key)], RUNS_TABLE.schema))
+        database._engine.merge(RESULTS_TABLE, to_table([replace(r, run_key=key) for r in rows], RESULTS_TABLE.schema))
+        before = _content(database)
+        with pytest.raises(CorruptStoreError, match="other content"):
+            database.publish(results, run, replace=again)
+        assert _content(database) == before
+
+    def test_a_store_that_lost_a_column_is_not_written(self, tmp_path: Path) -> None:
+        database = connect(tmp_path / "store", create=True)
+        database._engine.open(RESULTS_TABLE).drop_columns(["series_key"])
+        run, results = publication(1)
+        with pytest.raises(BenchDbError, match="upgrade"):
+            database.publish(results, run)
+        assert database.runs().select(pl.len()).collect().item() == 0

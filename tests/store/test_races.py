@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections import Counter
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench_db import Database, connect
+from bench_db.store.engine import Engine
+from bench_db.store.uri import locate
+from tests.store.workers import Done, Job, get_ready, race
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench_db.store.tables import Table
+    from tests.support.s3_server import S3Server
+
+_PROCESSES = 8
+_LOG = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Any]:
+    """Eight processes, spawned because Lance is not safe to fork, kept for all races."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(_PROCESSES, get_ready, (context.Barrier(_PROCESSES),)) as running:
+        yield running
+        running.close()
+        running.join()
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
+    """A store's address, and the environment its writers need."""
+    if request.param == "directory":
+        return str(tmp_path / "store"), {}
+    server: S3Server = request.getfixturevalue("server")
+    return request.getfixturevalue("bucket_uri"), server.environment()
+
+
+def _stored(uri: str) -> tuple[Counter[str], Counter[str]]:
+    """How often each row and each run is there, by build and name."""
+    database = connect(uri)
+    rows = database.scan(["dut_version", "benchmark_name"]).collect()
+    runs = database.runs().collect()
+    return Counter(f"{version} {name}" for version, name in rows.rows()), Counter(runs["dut_version"].to_list())
+
+
+def _expected(numbers: range | list[int], rows: int = 10) -> tuple[Counter[str], Counter[str]]:
+    runs = [publication(number, rows=rows) for number in numbers]
+    names = Counter(f"{run.dut.version} {result.benchmark_name}" for run, results in runs for result in results)
+    return names, Counter(run.dut.version for run, _ in runs)
+
+
+def _fine(done: list[Done]) -> None:
+    seconds = [second for one in done for second in one.seconds]
+    # shown by --log-level=INFO
+    _LOG.info("p95 %.3f s, longest %.3f s of %d", quantiles(seconds, n=20)[-1], max(seconds), len(seconds))
+    assert [error for one in done for error in one.errors] == []
+
+
+class TestRaces:
+    """Eight processes at once lose nothing, double nothing and see no error, whatever they race for."""
+
+    def test_the_same_runs_from_no_store_at_all(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
+        uri, environment = place
+        numbers = tuple(range(12))
+        done = race(pool, [Job(uri=uri, numbers=numbers, environment=environment)] * _PROCESSES)
+        _fine(done)
+        assert _stored(uri) == _expected(range(12))
+        assert sum(one.new for one in done) == 120
+
+    def test_different_runs(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
+        uri, environment = place
+        shares = [tuple(range(first, 96, _PROCESSES)) for first in range(_PROCESSES)]
+        done = race(pool, [Job(uri=uri, numbers=share, environment=environment) for share in shares])
+        _fine(done)
+        assert _stored(uri) == _expected(range(96))
+        assert sum(one.new for one in done) == 960
+
+    def test_publishing_while_others_maintain(self, pool: Any, tmp_path: Path) -> None:
+        uri = str(tmp_path / "store")
+        publishers = [Job(uri=uri, numbers=tuple(range(first, 48, 6))) for first in range(6)]
+        done = race(pool, [*publishers, *[Job(uri=uri, optimize_seconds=2)] * 2])
+        _fine(done)
+        assert _stored(uri) == _expected(range(48))
+        assert connect(uri).verify().sound
+
+    def test_creation_alone(self, pool: Any, tmp_path: Path) -> None:
+        for attempt in range(5):
+            uri = str(tmp_path / f"store-{attempt}")
+            done = race(pool, [Job(uri=uri, numbers=(number,)) for number in range(_PROCESSES)])
+            _fine(done)
+            assert _stored(uri) == _expected(range(_PROCESSES))
+
+    def test_a_table_born_while_we_looked_is_no_corrupt_one(self, tmp_path: Path) -> None:
+        uri = tmp_path / "store"
+
+        class LateLook(Engine):
+            """An engine between whose look and whose next step another process publishes."""
+
+            def _has_leftovers(self, table: Table) -> bool:
+                run, results = publication(1)
+                connect(uri, create=True).publish(results, run)
+                return super()._has_leftovers(table)
+
+        run, results = publication(2)
+        Database(LateLook(locate(uri), None)).publish(results, run)
+        assert _stored(str(uri)) == _expected([1, 2], rows=3)
+
+
+class TestReplacing:
+    """Of several replacements of one run at once, exactly one is left, whole, and as if they had come one by one."""
+
+    @pytest.mark.parametrize("existing", [True, False])
+    def test_the_same_replacement(self, pool: Any, tmp_path: Path, *, existing: bool) -> None:
+        for attempt in range(3):
+            uri = str(tmp_path / f"store-{attempt}")
+            if existing:
+                _publish(uri, 100)
+            done = race(pool, [Job(uri=uri, numbers=(1,), place="ci", replace=True)] * _PROCESSES)
+            assert [error for one in done for error in one.errors] == []
+            assert _stored(uri) == _expected([1])
+
+    def test_replacing_and_publishing_the_same_run(self, pool: Any, tmp_path: Path) -> None:
+        for attempt in range(3):
+            uri = str(tmp_path / f"store-{attempt}")
+            _publish(uri, 100)
+            jobs = [Job(uri=uri, numbers=(1,), place="ci", replace=number % 2 == 0) for number in range(_PROCESSES)]
+            done = race(pool, jobs)
+            assert [error for one in done for error in one.errors] == []
+            rows, runs = _stored(uri)
+            assert set(rows.values()) == set(runs.values()) == {1}
+            assert _expected([1])[0].keys() <= rows.keys()
+
+    def test_different_replacements(self, pool: Any, tmp_path: Path) -> None:
+        for attempt in range(3):
+            uri = str(tmp_path / f"store-{attempt}")
+            _publish(uri, 100)
+            jobs = [Job(uri=uri, numbers=(number,), place="ci", replace=True) for number in range(_PROCESSES)]
+            done = race(pool, jobs)
+            assert [error for one in done for error in one.errors] == []
+            rows, runs = _stored(uri)
+            assert len(runs) == 1
+            assert (rows, runs) == _expected([int(next(iter(runs)).rpartition(".")[2])])
+
+
+def _publish(uri: str, number: int) -> None:
+    run, results = publication(number, rows=10, place="ci")
+    connect(uri, create=True).publish(results, run)

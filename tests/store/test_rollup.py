@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from bench_db import Selection, connect
+from bench_db.query.latest import newest
+from bench_db.query.series import COLUMNS
+from bench_db.store.rollup import SERIES_TABLE
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from bench_db import Database
+
+_ORDER = ("benchmark_name", "test_bed_name", "series_key")
+
+
+def _scanned(database: Database, selection: Selection | None = None, as_of: int | None = None) -> pl.DataFrame:
+    """The newest rows by reading every row."""
+    rows = database.scan(COLUMNS, as_of=as_of).filter((selection or Selection()).predicate())
+    return newest(rows).sort(*_ORDER).collect().select(COLUMNS)
+
+
+def _latest(database: Database, selection: Selection | None = None, as_of: int | None = None) -> pl.DataFrame:
+    return database.latest(selection or Selection(), as_of=as_of).select(COLUMNS)
+
+
+class _Sequences(RuleBasedStateMachine):
+    """Any sequence of publishing, replacing and maintaining, asked for the newest rows after every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.database = connect(self.directory / "store", create=True)
+
+    @rule(
+        number=st.integers(0, 9),
+        rows=st.integers(1, 3),
+        commit_time=st.integers(0, 3),
+        place=st.sampled_from(["", "a", "b"]),
+    )
+    def publish(self, number: int, rows: int, commit_time: int, place: str) -> None:
+        run, results = publication(number, rows=rows, commit_time=commit_time, place=place)
+        self.database.publish(results, run)
+
+    @rule(
+        number=st.integers(0, 9),
+        rows=st.integers(1, 3),
+        commit_time=st.integers(0, 3),
+        place=st.sampled_from(["a", "b"]),
+    )
+    def replace(self, number: int, rows: int, commit_time: int, place: str) -> None:
+        run, results = publication(number, rows=rows, commit_time=commit_time, place=place)
+        self.database.publish(results, run, replace=True)
+
+    @rule()
+    def optimize(self) -> None:
+        self.database.optimize()
+
+    @invariant()
+    def the_newest_rows_are_those_of_a_full_scan(self) -> None:
+        assert _latest(self.database).equals(_scanned(self.database))
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.directory)
+
+
+class TestSequences(_Sequences.TestCase):  # type: ignore[misc, valid-type]
+    """After any sequence of publish, replace and optimize, latest through the rollup is latest from a full scan."""
+
+    settings = settings(max_examples=12, stateful_step_count=10, deadline=None)
+
+
+class TestLatest:
+    """The rollup makes reading faster, never different."""
+
+    def test_of_an_old_version(self, database: Database) -> None:
+        for number in range(4):
+            run, results = publication(number)
+            database.publish(results, run)
+            if number == 2:
+                database.optimize()
+        newest_version = database.info().tables[1].version
+        for version in range(1, newest_version + 1):
+            assert _latest(database, as_of=version).equals(_scanned(database, as_of=version))
+
+    @pytest.mark.parametrize("maintained", [False, True])
+    @pytest.mark.parametrize(
+        "selection",
+        [
+            Selection(branch="dev"),
+            Selection(branch="main"),
+            Selection(until=1_700_000_001),
+            Selection(since=1_700_000_002),
+            Selection(benchmark="bench 1"),
+            Selection(benchmark="bench*", branch="dev"),
+            Selection(suite="suite", dut_name="engine"),
+        ],
+        ids=str,
+    )
+    def test_the_newest_of_what_was_asked_for(
+        self, database: Database, selection: Selection, *, maintained: bool
+    ) -> None:
+        for number, branch in enumerate(["dev", "main", "dev", "main"]):
+            run, results = publication(number, branch=branch)
+            database.publish(results, run)
+        if maintained:
+            database.optimize()
+        assert _scanned(database, selection).height > 0
+        assert _latest(database, selection).equals(_scanned(database, selection))
+
+    def test_published_after_the_rollup(self, database: Database) -> None:
+        for number in (1, 3):
+            run, results = publication(number, rows=2)
+            database.publish(results, run)
+        database.optimize()
+        run, results = publication(2, rows=4)
+        database.publish(results, run)
+        assert database.latest()["dut_version"].to_list() == ["1.0.3", "1.0.3", "1.0.2", "1.0.2"]
+
+    @pytest.mark.parametrize("damage", ["versions", "data", "all"])
+    def test_a_lost_or_damaged_rollup_is_done_without(self, database: Database, damage: str) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        database.optimize()
+        table = Path(database.uri) / SERIES_TABLE.directory
+        if damage == "all":
+            shutil.rmtree(table)
+        elif damage == "versions":
+            shutil.rmtree(table / "_versions")
+        else:
+            for file in (table / "data").iterdir():
+                file.write_bytes(file.read_bytes()[:20])
+        again = connect(database.uri)
+        assert _latest(again).equals(_scanned(again))
+        again.optimize()
+        assert _latest(again).equals(_scanned(again))
+
+    @given(st.lists(st.integers(0, 5), min_size=1, max_size=5))
+    @settings(max_examples=8, deadline=None)
+    def test_a_commit_published_late_does_not_become_the_newest(self, numbers: list[int]) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            database = connect(Path(directory) / "store", create=True)
+            for number in numbers:
+                run, results = publication(number, rows=1)
+                database.publish(results, run)
+            assert database.latest()["dut_version"].to_list() == [f"1.0.{max(numbers)}"]

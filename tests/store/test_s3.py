@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db import Database, connect
+from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store.engine import Engine
+from bench_db.store.s3 import Bucket
+from bench_db.store.uri import locate
+from tests.strategies import commit_of, publication
+from tests.support.faults import Fault, FaultProxy, FaultRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.s3_server import S3Server
+
+_LOG = logging.getLogger(__name__)
+_SECRET = "hush-hush-5eCr3t"
+_PUT = frozenset({"PUT"})
+
+
+def _publish(database: Database, count: int, start: int = 0) -> None:
+    for number in range(start, start + count):
+        run, results = publication(number)
+        database.publish(results, run)
+
+
+def _complete(uri: str, count: int) -> bool:
+    """Whether runs 0 ... count - 1 are there, each row once."""
+    database = connect(uri)
+    rows = database.scan(["dut_version", "benchmark_name"]).collect()
+    runs = database.runs().select("dut_version").collect()
+    return (rows.height, rows.n_unique(), runs.height, runs.n_unique()) == (3 * count, 3 * count, count, count)
+
+
+class TestBucket:
+    """A store in a bucket does what one in a directory does."""
+
+    def test_published_and_read(self, bucket_uri: str) -> None:
+        database = connect(bucket_uri, create=True)
+        _publish(database, 3)
+        _publish(database, 3)
+        assert _complete(bucket_uri, 3)
+        assert database.trend("bench 1")["dut_version"].to_list() == ["1.0.0", "1.0.1", "1.0.2"]
+        assert database.latest()["dut_version"].to_list() == ["1.0.2"] * 3
+        assert database.has(commit_of(1)[:10]).present
+        assert not database.has(commit_of(9)).present
+        database.optimize()
+        assert _complete(bucket_uri, 3)
+        assert database.latest()["dut_version"].to_list() == ["1.0.2"] * 3
+        assert database.lancedb().open_table("results").count_rows() == 9
+
+    @pytest.mark.parametrize("prefix", ["", "/", "a b/ü#%20", "deep/er/"])
+    def test_any_prefix(self, bucket_uri: str, server: S3Server, prefix: str) -> None:
+        uri = f"s3://{server.new_bucket()}/{prefix}"
+        if "#" in prefix:
+            with pytest.raises(UserError):
+                connect(uri)
+            uri = uri.replace("#", "")
+        run, results = publication(0)
+        connect(uri, create=True).publish(results, run)
+        assert _complete(uri, 1)
+        assert bucket_uri != uri
+
+    def test_opening_creates_nothing(self, bucket_uri: str, server: S3Server) -> None:
+        with pytest.raises(StoreNotFoundError):
+            connect(bucket_uri)
+        with closing(server.client()) as client:
+            assert client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["KeyCount"] == 0
+
+    def test_the_probe_leaves_nothing(self, bucket_uri: str, server: S3Server) -> None:
+        connect(bucket_uri, create=True)
+        with closing(server.client()) as client:
+            listed = client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["Contents"]
+        assert not [item["Key"] for item in listed if "probe" in item["Key"]]
+
+
+class TestRequests:
+    """A question costs few requests: the store is far away."""
+
+    def test_open_and_the_rows_of_one_commit(self, bucket_uri: str, server: S3Server) -> None:
+        database = connect(bucket_uri, create=True)
+        _publish(database, 12)
+        database.optimize()
+        server.reset_requests()
+        rows = connect(bucket_uri).scan(["benchmark_name", "median"], where={"commit": commit_of(5)}).collect()
+        asked = server.requests()
+        _LOG.info("open and the rows of one commit: %s", dict(asked))
+        assert rows.height == 3
+        assert asked.total() <= 12
+
+    def test_has(self, bucket_uri: str, server: S3Server) -> None:
+        database = connect(bucket_uri, create=True)
+        _publish(database, 12)
+        database.optimize()
+        server.reset_requests()
+        assert connect(bucket_uri).has(commit_of(5)).present
+        _LOG.info("open and has: %s", dict(server.requests()))
+        assert server.requests().total() <= 12
+
+    def test_publishing_again(self, bucket_uri: str, server: S3Server) -> None:
+        database = connect(bucket_uri, create=True)
+        _publish(database, 2)
+        server.reset_requests()
+        _publish(database, 1)
+        _LOG.info("publishing what is there: %s", dict(server.requests()))
+        assert server.requests()["PUT"] == 0
+        assert server.requests().total() <= 16
+
+
+class TestConditionalWrites:
+    """Without If-None-Match two writers lose data silently, so such an endpoint is refused, unless there is one writer."""
+
+    def test_refused(self, faulty_uri: str, proxy: FaultProxy) -> None:
+        proxy.inject(FaultRule(fault=Fault.IGNORE_CONDITION))
+        run, results = publication(0)
+        with pytest.raises(StoreUnavailableError, match=r"If-None-Match.*--single-writer"):
+            connect(faulty_uri, create=True)
+        with pytest.raises(StoreNotFoundError):
+            connect(faulty_uri)
+        connect(faulty_uri, create=True, single_writer=True).publish(results, run)
+        with pytest.raises(StoreUnavailableError, match="If-None-Match"):
+            connect(faulty_uri).publish(results, run)
+        assert _complete(faulty_uri, 1)
+
+
+class TestFaults:
+    """Whatever the network does to a publish, it ends complete and once, or with an error that changes nothing."""
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            FaultRule(fault=Fault.SLOW_DOWN, times=2),
+            FaultRule(fault=Fault.SLOW_DOWN, share=0.1, seed=3),
+            FaultRule(fault=Fault.RESET, share=0.1, seed=5),
+            FaultRule(fault=Fault.LOSE_ANSWER, methods=_PUT, path=r"\.manifest", times=1),
+            FaultRule(fault=Fault.LOSE_ANSWER, methods=_PUT, path=r"results.*\.manifest", times=1),
+            FaultRule(fault=Fault.LOSE_ANSWER, methods=_PUT, path="probe", times=1),
+            FaultRule(fault=Fault.LOSE_ANSWER, share=0.1, seed=2),
+            FaultRule(fault=Fault.DELAY, share=0.2, delay_seconds=0.3),
+        ],
+        ids=lambda rule: f"{rule.fault.name} {rule.path} {rule.share}",
+    )
+    def test_complete_and_not_doubled(self, faulty_uri: str, proxy: FaultProxy, rule: FaultRule) -> None:
+        connect(faulty_uri, create=True)
+        proxy.inject(rule)
+        _publish(connect(faulty_uri), 3)
+        assert proxy.injected()[rule.fault] > 0
+        proxy.inject()
+        assert _complete(faulty_uri, 3)
+
+    def test_a_failed_publish_is_completed_by_the_next(self, faulty_uri: str, proxy: FaultProxy) -> None:
+        database = connect(faulty_uri, create=True)
+        proxy.inject(FaultRule(fault=Fault.RESET, methods=_PUT, path=r"results\.lance"))
+        with pytest.raises(StoreUnavailableError):
+            _publish(database, 1)
+        proxy.inject()
+        assert connect(faulty_uri).scan().collect().height == 0
+        _publish(database, 1)
+        assert _complete(faulty_uri, 1)
+
+
+class TestDeadlines:
+    """A server that accepts and never answers costs seconds, and is called unavailable, whatever was asked of it."""
+
+    def test_at_first_contact(self, faulty_uri: str, proxy: FaultProxy) -> None:
+        proxy.inject(FaultRule(fault=Fault.SILENCE))
+        for create in (False, True):
+            started = time.monotonic()
+            with pytest.raises(StoreUnavailableError):
+                connect(faulty_uri, create=create)
+            assert time.monotonic() - started < 15
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda database: database.results(),
+            lambda database: database.has(commit_of(1)),
+            lambda database: database.latest(),
+            lambda database: database.trend("bench 1"),
+            lambda database: database.scan(["median"]).collect(),
+            lambda database: database.summary(),
+            lambda database: database.query("select max(median) from results"),
+            lambda database: database.runs().collect(),
+            lambda database: database.publish(*reversed(publication(1))),
+            lambda database: database.publish(*reversed(publication(9))),
+            lambda database: database.optimize(),
+        ],
+        ids=[
+            "results",
+            "has",
+            "latest",
+            "trend",
+            "scan",
+            "summary",
+            "query",
+            "runs",
+            "publish-again",
+            "publish",
+            "optimize",
+        ],
+    )
+    def test_later(
+        self, faulty_uri: str, proxy: FaultProxy, ask: Callable[[Database], object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bench_db.store.s3.BULK_DEADLINE_SECONDS", 1.0)
+        location = locate(faulty_uri)
+        _publish(connect(faulty_uri, create=True), 2)
+        database = Database(Engine(location, Bucket(location, deadline=1.0)))
+        assert database.info().tables
+        proxy.inject(FaultRule(fault=Fault.SILENCE, path=r"\.lance/data/"))
+        _release_after(proxy, 12)
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            ask(database)
+        assert time.monotonic() - started < 8
+        proxy.inject()
+
+
+def _release_after(proxy: FaultProxy, seconds: float) -> None:
+    """Let a call without a deadline go in the end, so that it fails the test and does not hold up the rest."""
+    from threading import Timer
+
+    timer = Timer(seconds, proxy.inject)
+    timer.daemon = True
+    timer.start()

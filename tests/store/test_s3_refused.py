@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from bench_db import Database, connect
+from bench_db.errors import BenchDbError, StoreUnavailableError
+from tests.strategies import publication
+from tests.support.faults import Fault, FaultProxy, FaultRule
+
+if TYPE_CHECKING:
+    from tests.support.s3_server import S3Server
+
+_SECRET = "hush-hush-5eCr3t"
+
+
+def _publish(database: Database) -> None:
+    run, results = publication(0)
+    database.publish(results, run)
+
+
+class TestRefused:
+    """What is wrong is said in one line with the next step, and never with a secret."""
+
+    def test_a_missing_bucket(self, bucket_uri: str) -> None:
+        assert bucket_uri
+        for create in (False, True):
+            with pytest.raises(StoreUnavailableError, match="bucket"):
+                connect("s3://no-such-bucket-here/x", create=create)
+
+    def test_no_credentials(self, bucket_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        with pytest.raises(StoreUnavailableError, match="credentials"):
+            connect(bucket_uri)
+
+    def test_nobody_listens(self, bucket_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailableError):
+            connect(bucket_uri)
+        assert time.monotonic() - started < 15
+
+    @pytest.mark.parametrize("name", ["AWS_PROFILE", "AWS_ENDPOINT_URL"])
+    def test_a_configuration_that_cannot_be(self, bucket_uri: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(name, "no such thing")
+        with pytest.raises(BenchDbError) as caught:
+            connect(bucket_uri)
+        assert len(str(caught.value).splitlines()) == 1
+
+    def test_lost_versions(self, bucket_uri: str, server: S3Server) -> None:
+        _publish(connect(bucket_uri, create=True))
+        bucket = bucket_uri.split("/")[2]
+        with closing(server.client()) as client:
+            for item in client.list_objects_v2(Bucket=bucket)["Contents"]:
+                if "results.lance/_versions" in item["Key"]:
+                    client.delete_object(Bucket=bucket, Key=item["Key"])
+            before = client.list_objects_v2(Bucket=bucket)["KeyCount"]
+            with pytest.raises(BenchDbError, match="_versions"):
+                connect(bucket_uri, create=True)
+            assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == before
+
+
+class TestSecrets:
+    """No secret is in any repr, error or traceback, whatever fails."""
+
+    @pytest.fixture
+    def hushed(self, faulty_uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", _SECRET)
+        monkeypatch.setenv("AWS_SESSION_TOKEN", _SECRET + "-token")
+        return faulty_uri
+
+    def test_in_a_repr(self, hushed: str) -> None:
+        database = connect(hushed, create=True)
+        bucket = database._engine.bucket
+        shown = [
+            repr(database),
+            str(database),
+            repr(database._engine),
+            repr(bucket),
+            repr(database.scan()),
+            database.scan().explain(),
+        ]
+        assert not [text for text in shown if _SECRET in text]
+
+    @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET])
+    @pytest.mark.parametrize("path", ["", r"\.lance"])
+    def test_in_an_error(self, hushed: str, proxy: FaultProxy, fault: Fault, path: str) -> None:
+        database = connect(hushed, create=True)
+        proxy.inject(FaultRule(fault=fault, path=path))
+        with pytest.raises(BenchDbError) as caught:
+            _publish(database)
+        text = "".join(traceback.format_exception(caught.value))
+        assert _SECRET not in text
+        assert "Authorization" not in text
+        assert len(str(caught.value).splitlines()) == 1
+
+    def test_in_the_address_of_the_endpoint(self, hushed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://user:{_SECRET}@127.0.0.1:9")
+        with pytest.raises(BenchDbError) as caught:
+            connect(hushed)
+        assert _SECRET not in str(caught.value)
+        assert _SECRET not in "".join(traceback.format_exception(caught.value))
+
+    def test_the_environment_is_left_alone(self, hushed: str) -> None:
+        before = dict(os.environ)
+        run, results = publication(0)
+        connect(hushed, create=True).publish(results, replace(run, run_id="x"))
+        assert dict(os.environ) == before
+        assert connect(hushed).scan().select(pl.len()).collect().item() == 3

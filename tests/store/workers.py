@@ -1,0 +1,103 @@
+"""What the processes of a race do: publish, replace or maintain, all beginning at the same moment."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bench_db import BenchDbError, connect
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+    from bench_db import Database
+
+_READY: list[Any] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Runs to publish by number into the store at `uri`; with `place`, as replacements of that place's run."""
+
+    uri: str
+    numbers: tuple[int, ...] = ()
+    place: str = ""
+    rows: int = 10
+    replace: bool = False
+    optimize_seconds: float = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How long each publish took, how many rows it says it added, and the errors a caller would have seen."""
+
+    seconds: list[float]
+    new: int
+    errors: list[str]
+
+
+def get_ready(barrier: Any) -> None:
+    """Keep the starting line of this process's races."""
+    _READY.append(barrier)
+
+
+def run(job: Job) -> Done:
+    """Do a job as soon as every process has its own."""
+    os.environ.update(job.environment)
+    _READY[0].wait(60)
+    seconds, new, errors = [], 0, []
+    for action in _actions(job):
+        started = time.perf_counter()
+        try:
+            new += action()
+        except BenchDbError as error:
+            errors.append(f"{type(error).__name__}: {error}")
+        seconds.append(time.perf_counter() - started)
+    return Done(seconds=seconds, new=new, errors=errors)
+
+
+def _actions(job: Job) -> Iterator[Callable[[], int]]:
+    """Opening counts as part of the first."""
+    opened: list[Database] = []
+
+    def database() -> Database:
+        if not opened:
+            opened.append(connect(job.uri, create=True))
+        return opened[0]
+
+    def publish(number: int) -> int:
+        run, results = publication(number, rows=job.rows, place=job.place)
+        return database().publish(results, run, replace=job.replace).new
+
+    def optimize() -> int:
+        database().optimize()
+        return 0
+
+    for number in job.numbers:
+        yield partial(publish, number)
+    end = time.monotonic() + job.optimize_seconds
+    while time.monotonic() < end:
+        yield optimize
+
+
+def publish_until_killed(acknowledge: Connection, uri: str, start: int, *, maintaining: bool, place: str = "") -> None:
+    """Publish runs from `start` on, and say the number of each that is in."""
+    database = connect(uri)
+    acknowledge.send(-1)
+    for number in range(start, start + 1000):
+        run, results = publication(number, rows=20, place=place)
+        database.publish(results, run, replace=bool(place))
+        acknowledge.send(number)
+        if maintaining:
+            database.optimize()
+
+
+def race(pool: Any, jobs: list[Job]) -> list[Done]:
+    """All jobs at once, each in a process of its own."""
+    return list(pool.map(run, jobs, chunksize=1))

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.arrow import RESULTS, RUNS, from_table, samples_of, to_table, values_hash
+from bench_db.derive import derive
+from bench_db.model import Result, Run, Samples
+from tests.strategies import publication, publications, samples
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DataObject
+
+# Copied from the description of lance-bench's one table, on purpose not from the records.
+SEED = pa.schema(
+    [
+        ("id", pa.string()),
+        ("dut", pa.struct([("name", pa.string()), ("version", pa.string()), ("timestamp", pa.int64())])),
+        (
+            "test_bed",
+            pa.struct(
+                [
+                    ("name", pa.string()),
+                    ("cpu", pa.string()),
+                    ("memory_gb", pa.int32()),
+                    ("os", pa.string()),
+                    ("created_at", pa.int64()),
+                ]
+            ),
+        ),
+        ("benchmark_name", pa.string()),
+        ("values", pa.list_(pa.float64())),
+        (
+            "summary",
+            pa.struct(
+                [(name, pa.float64()) for name in ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")]
+            ),
+        ),
+        ("units", pa.string()),
+        (
+            "throughput",
+            pa.struct([("multiplier", pa.float64()), ("name", pa.string()), ("unit_system", pa.string())]),
+        ),
+        ("metadata", pa.string()),
+        ("timestamp", pa.int64()),
+    ]
+)
+
+
+class TestSchema:
+    """The seed's ten columns stand first, unchanged; runs are merged by their key, which is never null."""
+
+    def test_the_seed_s_columns_come_first_with_its_names_types_and_order(self) -> None:
+        first = pa.schema(list(RESULTS)[: len(SEED)])
+        assert first.names == SEED.names
+        assert first.types == SEED.types
+        assert [field.nullable for field in first] == [True] * len(SEED)
+
+    def test_added_columns_are_flat(self) -> None:
+        assert not any(pa.types.is_struct(field.type) for field in list(RESULTS)[len(SEED) :])
+
+    @pytest.mark.parametrize("schema", [RESULTS, RUNS])
+    def test_the_run_key_alone_is_the_key_of_merges(self, schema: Any) -> None:
+        marked = {
+            field.name
+            for field in schema
+            if (field.metadata or {}).get(b"lance-schema:unenforced-primary-key") == b"true"
+        }
+        assert marked == {"run_key"}
+        assert schema.field("run_key").type == pa.int64()
+        assert not schema.field("run_key").nullable
+
+    def test_the_added_columns_have_the_types_of_the_contract(self) -> None:
+        expected = {
+            "series_key": pa.int64(),
+            "commit": pa.string(),
+            "pr_number": pa.int32(),
+            "tags": pa.map_(pa.string(), pa.string()),
+            "iterations": pa.list_(pa.int64()),
+            "lower": pa.float64(),
+            "n": pa.int64(),
+            "error": pa.string(),
+            "values_hash": pa.int64(),
+        }
+        assert {name: RESULTS.field(name).type for name in expected} == expected
+
+
+class TestRoundTrip:
+    """Records become a table and come back the same: every null, every empty list, every odd text."""
+
+    @given(publications())
+    def test_results(self, published: tuple[Run, list[Result]]) -> None:
+        results = published[1]
+        assert from_table(to_table(results, RESULTS), Result) == results
+
+    @given(publications())
+    def test_derived_results_and_runs(self, published: tuple[Run, list[Result]]) -> None:
+        run, results = derive(*published)
+        assert from_table(to_table([run], RUNS), Run) == [run]
+        assert from_table(to_table(results, RESULTS), Result) == results
+
+    @given(publications(), publications(), st.data())
+    def test_a_part_of_a_table_of_several_chunks(
+        self, first: tuple[Run, list[Result]], second: tuple[Run, list[Result]], data: DataObject
+    ) -> None:
+        results = first[1] + second[1]
+        table = pa.concat_tables([to_table(first[1], RESULTS), to_table(second[1], RESULTS)])
+        start = data.draw(st.integers(0, len(results)))
+        assert from_table(table.slice(start, 2), Result) == results[start : start + 2]
+
+    def test_nothing_is_an_empty_table(self) -> None:
+        assert to_table([], RESULTS).schema == RESULTS
+        assert from_table(to_table([], RESULTS), Result) == []
+
+    def test_columns_the_table_lacks_take_their_defaults(self) -> None:
+        run, results = publication(1)
+        seed_only = to_table(results, RESULTS).select(SEED.names)
+        back = from_table(seed_only, Result)
+        assert [row.values for row in back] == [row.values for row in results]
+        assert {(row.commit, row.metric, row.run_key) for row in back} == {(None, "time", 0)}
+        assert run.commit is not None
+
+    def test_null_values_are_no_values(self) -> None:
+        table = to_table(publication(1, rows=1)[1], RESULTS)
+        at = table.schema.get_field_index("values")
+        nulled = table.set_column(at, "values", pa.array([None], pa.list_(pa.float64())))
+        assert from_table(nulled, Result)[0].values == Samples()
+
+
+class TestValuesHash:
+    """The checksum is of the bytes: any flipped bit shows, equal values agree, and it fits the column."""
+
+    @given(samples(min_size=1), st.data())
+    def test_any_flipped_bit_shows(self, values: Samples, data: DataObject) -> None:
+        raw = bytearray(values.tobytes())
+        bit = data.draw(st.integers(0, 8 * len(raw) - 1))
+        raw[bit // 8] ^= 1 << bit % 8
+        flipped = Samples()
+        flipped.frombytes(bytes(raw))
+        assert values_hash(flipped) != values_hash(values)
+
+    @given(samples())
+    def test_equal_values_agree(self, values: Samples) -> None:
+        assert values_hash(samples_of(np.array(values))) == values_hash(values)
+        assert -(2**63) <= values_hash(values) < 2**63
+
+    def test_it_never_changes(self) -> None:
+        assert values_hash(Samples([1.0, 2.0, 4.0])) == 4_380_814_348_044_431_313

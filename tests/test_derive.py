@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db import identity
+from bench_db.arrow import values_hash
+from bench_db.derive import derive, run_key, series_key
+from bench_db.model import Result, Run, Samples, SummaryValues
+from bench_db.summary import summarise
+from tests.strategies import publication, publications
+
+Published = tuple[Run, list[Result]]
+
+
+class TestDerive:
+    """Derived fields follow from content alone, and deriving twice changes nothing."""
+
+    @given(publications())
+    def test_idempotent(self, published: Published) -> None:
+        once = derive(*published)
+        assert derive(*once) == once
+
+    @given(publications())
+    def test_content_is_kept(self, published: Published) -> None:
+        run, results = published
+        derived_run, derived = derive(run, results)
+        assert derived_run.results == len(derived) == len(results)
+        for before, after in zip(results, derived, strict=True):
+            assert (after.values, after.error, after.benchmark_name) == (
+                before.values,
+                before.error,
+                before.benchmark_name,
+            )
+            assert before.tags.items() <= after.tags.items()
+
+    @given(publications())
+    def test_every_row_belongs_to_the_run_and_says_its_tags(self, published: Published) -> None:
+        run, results = derive(*published)
+        assert {result.run_key for result in results} == {run.run_key}
+        assert all(result.tags_key == identity.tags_key(result.tags) for result in results)
+        assert all(0 < len(result.id) == 36 for result in results)
+
+    def test_statistics_follow_from_values(self) -> None:
+        run, results = publication(1)
+        for result in derive(run, results)[1]:
+            assert result.summary == summarise(result.values)
+            assert result.n == len(result.values)
+            assert result.values_hash == values_hash(result.values)
+
+    def test_a_tool_s_statistics_are_never_recomputed_from_part_of_its_samples(self) -> None:
+        run, results = publication(1)
+        stated = SummaryValues(min=0, q1=1, median=2, q3=3, max=9, mean=4, standard_deviation=5)
+        _, derived = derive(run, [replace(results[0], summary=stated, n=1000)])
+        assert (derived[0].summary, derived[0].n) == (stated, 1000)
+
+    def test_a_failure_has_no_statistics(self) -> None:
+        run, results = publication(1)
+        _, derived = derive(run, [replace(results[0], values=Samples(), error="boom")])
+        assert (derived[0].summary, derived[0].n, derived[0].values_hash) == (None, 0, None)
+
+    def test_a_run_without_an_id_is_a_group_of_its_own(self) -> None:
+        ids = {derive(*publication(number))[0].run_id for number in range(5)}
+        assert len(ids) == 5
+        assert derive(*publication(1, place="ci-7"))[0].run_id == "ci-7"
+
+
+class TestKeys:
+    """A run is its content, its device and its test bed's name; a series crosses nothing that makes numbers incomparable."""
+
+    def test_golden(self) -> None:
+        run, results = publication(1)
+        assert (run_key(run), series_key(results[0])) == (2_035_932_258_065_392_509, 6_934_468_901_078_783_745)
+
+    @pytest.mark.parametrize(
+        "provenance",
+        [{"run_id": "9"}, {"attempt": 2}, {"file_name": "b"}, {"run_url": "u"}, {"ingested_at": 9}, {"branch": "b"}],
+    )
+    def test_provenance_is_no_part_of_a_run_s_identity(self, provenance: dict[str, object]) -> None:
+        run = publication(1)[0]
+        assert run_key(replace(run, **provenance)) == run_key(run)  # type: ignore[arg-type]
+
+    def test_content_device_and_test_bed_are(self) -> None:
+        run = publication(1)[0]
+        others = [
+            replace(run, sha256="other"),
+            *(
+                replace(run, dut=replace(run.dut, **change))
+                for change in ({"name": "x"}, {"version": "x"}, {"timestamp": 1})
+            ),
+            replace(run, test_bed=replace(run.test_bed, name="x")),
+        ]
+        assert len({run_key(r) for r in (run, *others)}) == len(others) + 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"suite": "x"}, {"benchmark_name": "x"}, {"metric": "x"}, {"tags": {"k": "v"}}, {"units": "x"}],
+    )
+    def test_each_part_of_a_series_matters(self, change: dict[str, object]) -> None:
+        result = publication(1)[1][0]
+        assert series_key(replace(result, **change)) != series_key(result)  # type: ignore[arg-type]
+
+    def test_another_build_kernel_or_time_is_the_same_series(self) -> None:
+        result = publication(1)[1][0]
+        later = replace(
+            publication(2)[1][0],
+            test_bed=replace(result.test_bed, os="Linux 7", created_at=1),
+            timestamp=9,
+            direction=result.direction,
+        )
+        assert series_key(later) == series_key(result)
+
+    def test_the_test_bed_s_name_alone_when_the_run_says_so(self) -> None:
+        run, results = publication(1, rows=1)
+        moved = replace(results[0], test_bed=replace(results[0].test_bed, cpu="another"))
+        by_name = [derive(replace(run, test_bed_class="name"), [r])[1][0].series_key for r in (results[0], moved)]
+        by_machine = [derive(run, [r])[1][0].series_key for r in (results[0], moved)]
+        assert len(set(by_name)) == 1
+        assert len(set(by_machine)) == 2
+
+
+class TestCollisions:
+    """Two results of one file with one natural key are kept apart and reported, whatever tags they came with."""
+
+    @given(publications(max_results=3), st.data())
+    def test_no_two_rows_of_a_run_share_an_id(self, published: Published, data: st.DataObject) -> None:
+        run, results = published
+        again = data.draw(st.lists(st.sampled_from(results), max_size=4))
+        tagged = [replace(r, tags={**r.tags, "ordinal": data.draw(st.sampled_from("123"))}) for r in again[:2]]
+        _, derived = derive(run, [*results, *again, *tagged])
+        assert [i for i, count in Counter(r.id for r in derived).items() if count > 1] == []
+
+    @given(publications(max_results=3), st.data())
+    def test_ordinals_that_were_given_stay_idempotent(self, published: Published, data: st.DataObject) -> None:
+        run, results = published
+        tagged = [replace(r, tags={**r.tags, "ordinal": data.draw(st.sampled_from("23"))}) for r in results]
+        once = derive(run, data.draw(st.permutations([*results, *results, *tagged])))
+        assert derive(*once) == once
+
+    def test_ordinals_count_from_two_in_order_and_are_noted(self) -> None:
+        run, results = publication(1, rows=1)
+        noted, derived = derive(run, [*results, *results, *results])
+        assert [r.tags for r in derived] == [{}, {"ordinal": "2"}, {"ordinal": "3"}]
+        assert len(noted.notes) == 2
+        assert all(results[0].benchmark_name in note for note in noted.notes)
+
+    def test_results_that_differ_are_not_renamed(self) -> None:
+        run, results = publication(1, rows=4)
+        noted, derived = derive(run, results)
+        assert [r.tags for r in derived] == [{}] * 4
+        assert noted.notes == ()

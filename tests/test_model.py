@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pickle
+from array import array
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+from hypothesis import given
+
+from bench_db.model import DutBuild, Result, Samples, TestBed
+from tests.strategies import beds, publication, publications, samples
+
+_BED = TestBed(name="bed", cpu="cpu", memory_gb=16, os="Linux 6.1.0")
+
+
+class TestSamples:
+    """Samples equal any sequence of the same numbers, and survive the way to another process."""
+
+    @given(samples())
+    def test_equal_to_every_sequence_of_the_same_numbers(self, values: Samples) -> None:
+        assert values == list(values) == values == tuple(values)
+        assert values == array("d", values)
+
+    @given(samples(min_size=1))
+    def test_unequal_to_other_numbers(self, values: Samples) -> None:
+        assert values != [*values, 1.0]
+        assert values != [*list(values)[:-1], values[-1] + max(1.0, abs(values[-1]))]
+        assert values != "values"
+        assert values != 1
+
+    @given(samples())
+    def test_pickled_and_back(self, values: Samples) -> None:
+        back = pickle.loads(pickle.dumps(values))
+        assert back == values
+        assert type(back) is Samples
+
+    def test_integers_become_floats(self) -> None:
+        assert [type(value) for value in Samples([1, 2])] == [float, float]
+
+    def test_a_long_list_is_shown_short(self) -> None:
+        assert repr(Samples([1, 2])) == "Samples([1.0, 2.0], n=2)"
+        assert repr(Samples(range(10**5))) == "Samples([0.0, 1.0, 2.0, ...], n=100000)"
+
+
+class TestTestBedClass:
+    """A series crosses neither cpu, memory, system nor name, and outlives an updated kernel."""
+
+    @pytest.mark.parametrize("other", [{"name": "b"}, {"cpu": "b"}, {"memory_gb": 1}, {"os": "Darwin 6.1.0"}])
+    def test_another_machine_is_another_class(self, other: dict[str, object]) -> None:
+        assert replace(_BED, **other).class_parts() != _BED.class_parts()  # type: ignore[arg-type]
+
+    def test_another_kernel_or_description_time_is_not(self) -> None:
+        assert replace(_BED, os="Linux 6.12.1", created_at=5).class_parts() == _BED.class_parts()
+
+    @given(beds())
+    def test_configurable_to_the_name_alone(self, bed: TestBed) -> None:
+        assert bed.class_parts(by_name_alone=True) == (bed.name,)
+        assert bed.class_parts()[0] == bed.name
+
+
+class TestRecords:
+    """Records cannot change, take their fields by name only, and are equal when their content is."""
+
+    def test_frozen(self) -> None:
+        with pytest.raises(FrozenInstanceError):
+            _BED.name = "other"  # type: ignore[misc]
+        with pytest.raises((AttributeError, TypeError)):
+            _BED.invented = "other"  # type: ignore[attr-defined]
+
+    def test_by_name_only(self) -> None:
+        with pytest.raises(TypeError):
+            DutBuild("name", "version")  # type: ignore[call-arg]
+
+    @given(publications())
+    def test_pickled_and_back(self, published: tuple[object, list[Result]]) -> None:
+        assert pickle.loads(pickle.dumps(published)) == published
+
+    def test_equal_by_content(self) -> None:
+        assert publication(1) == publication(1)
+        assert publication(1) != publication(2)
