@@ -90,8 +90,7 @@ class TestSecrets:
         ]
         assert not [text for text in shown if _SECRET in text]
 
-    @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET])
-    @pytest.mark.parametrize("path", ["", r"\.lance"])
+    @pytest.mark.parametrize(("fault", "path"), [(Fault.RESET, ""), (Fault.SLOW_DOWN, r"\.lance")])
     def test_in_an_error(self, hushed: str, proxy: FaultProxy, fault: Fault, path: str) -> None:
         database = connect(hushed, create=True)
         proxy.inject(FaultRule(fault=fault, path=path))

@@ -52,6 +52,10 @@ class StoreUnavailableError(BenchDbError):
     exit_code = 3
 
 
+class ConflictError(StoreUnavailableError):
+    """Other writers kept coming first; nothing was changed, and trying again is safe."""
+
+
 class CorruptStoreError(BenchDbError):
     """The store holds something that no writer of bench_db leaves behind."""
 

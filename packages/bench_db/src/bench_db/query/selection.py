@@ -32,6 +32,11 @@ class Selection:
     until: int | None = None
     series_key: int | None = None
 
+    @property
+    def is_of_series(self) -> bool:
+        """Whether it selects whole series and never a part of one's history."""
+        return self.branch is None and self.since is None and self.until is None
+
     def predicate(self) -> pl.Expr:
         """The conditions over flat columns; rows for which a condition is null are left out."""
         exact = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from bench_db.arrow import from_table
 from bench_db.errors import UserError
 from bench_db.model import Result
 from bench_db.query import availability, series
+from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
 from bench_db.store import evolve, info, lazy, maintain, publish, rollup, verify
 from bench_db.store.engine import AsOf, Engine
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from bench_db.store.maintain import Maintenance
     from bench_db.store.publish import Published
     from bench_db.store.verify import Verification
+
+
+_TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +98,12 @@ class Database:
     def tag(self, name: str, version: int | None = None) -> int:
         """Name a version of the results (the newest by default) so that it is kept and can be read for ever."""
         dataset = self._engine.open(RESULTS_TABLE)
-        taken = dataset.tags.list().get(name)
-        if taken:
-            message = f"the tag {name!r} already names version {taken['version']}; tags never move, choose another name"
+        taken = self._engine.tags(RESULTS_TABLE).get(name)
+        if taken is not None:
+            message = f"the tag {name!r} already names version {taken}; tags never move, choose another name"
+            raise UserError(message)
+        if not _TAG.fullmatch(name) or name.isdecimal():
+            message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
             raise UserError(message)
         number = dataset.version if version is None else int(self._engine.version_at(RESULTS_TABLE, version))
         self._engine.call("tagging", lambda: dataset.tags.create(name, number))
@@ -120,11 +128,20 @@ class Database:
         Only the columns a query uses and the rows its predicates keep are read. `observe` is called with Lance's statistics
         of each scan (`bytes_read`, `iops`).
         """
-        return lazy.scan(self._open(RESULTS_TABLE, as_of), RESULTS_TABLE, columns, where, observe)
+        return self._scan(self._open(RESULTS_TABLE, as_of), columns, where, observe)
+
+    def _scan(
+        self,
+        results: Any,
+        columns: Sequence[str] | None,
+        where: Where | None = None,
+        observe: Callable[[Any], None] | None = None,
+    ) -> pl.LazyFrame:
+        return lazy.scan(self._engine, results, RESULTS_TABLE, columns=columns, where=where, observe=observe)
 
     def runs(self, as_of: AsOf | None = None) -> pl.LazyFrame:
         """The published files, lazily, a flat column a leaf."""
-        return lazy.scan(self._open(RUNS_TABLE, as_of), RUNS_TABLE)
+        return lazy.scan(self._engine, self._open(RUNS_TABLE, as_of), RUNS_TABLE)
 
     def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
         """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
@@ -139,9 +156,13 @@ class Database:
         return Presence(commit=commit, present=present, suites=counted, failed={s: n for s, n in failed.items() if n})
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """The newest result of each series, a row a series by name; columns of `query.series.COLUMNS`."""
-        rows = rollup.latest(self._engine, self._open(RESULTS_TABLE, as_of)).lazy()
-        return rows.filter(selection.predicate()).sort("benchmark_name", "test_bed_name", "series_key").collect()
+        """The newest of the selected results of each series, a row a series by name; columns of `query.series.COLUMNS`."""
+        results = self._open(RESULTS_TABLE, as_of)
+        if selection.is_of_series:
+            rows = rollup.latest(self._engine, results).lazy().filter(selection.predicate())
+        else:
+            rows = newest(self._scan(results, series.COLUMNS).filter(selection.predicate()))
+        return rows.sort("benchmark_name", "test_bed_name", "series_key").collect()
 
     def trend(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -10,7 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import lance
 
-from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError, UserError
+from bench_db.errors import (
+    ConflictError,
+    CorruptStoreError,
+    SchemaMismatchError,
+    StoreNotFoundError,
+    StoreUnavailableError,
+    UserError,
+)
 from bench_db.store import faults
 from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
 
@@ -27,32 +36,55 @@ Answer = TypeVar("Answer")
 
 AsOf = int | str | datetime
 COMMIT_RETRIES = 30
-# Deadlines on S3 for a whole call of Lance, its retries included. Lance multiplies its own time-outs by its layers of
-# retries (a silent server costs 32 s with a time-out of 5 s), and a short read time-out would cut off slow uploads.
-READ_SECONDS = 30.0
-WRITE_SECONDS = 120.0
-BULK_SECONDS = 1800.0
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
 _RETRY_TIMEOUT = timedelta(seconds=60)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Seconds a whole call of Lance may take on S3, its retries included: to read, to publish, to work on whole tables.
+
+    Lance multiplies its own time-outs by its layers of retries (a silent server costs 32 s with a time-out of 5 s), and a
+    short read time-out would cut off slow uploads.
+    """
+
+    read: float = 30.0
+    write: float = 120.0
+    bulk: float = 1800.0
+
+
 class Engine:
     """The Lance datasets of one store. Every call opens the newest version anew, so no handle outlives a clean-up."""
 
-    def __init__(self, location: Location, bucket: Bucket | None) -> None:
+    def __init__(self, location: Location, bucket: Bucket | None, deadlines: Deadlines = Deadlines()) -> None:
         self.location = location
         self.bucket = bucket
+        self.deadlines = deadlines
         self._session = lance.Session()  # type: ignore[attr-defined]
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
         return f"Engine({str(self.location)!r})"
 
-    def call(self, doing: str, action: Callable[[], Answer], *, seconds: float = READ_SECONDS) -> Answer:
-        """The answer of a storage call: errors told plainly, and on S3 a deadline."""
+    def call(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
+        """The answer of a storage call: errors told plainly, and on S3 a deadline, that of reading by default."""
         with faults.told_plainly(doing, str(self.location)):
-            return self.bucket.within_deadline(doing, action, seconds) if self.bucket else action()
+            if self.bucket is None:
+                return action()
+            return self.bucket.within_deadline(doing, action, seconds or self.deadlines.read)
+
+    def persist(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
+        """The answer of a call that is safe to repeat, tried again while other writers come first or the way to S3 fails."""
+        attempt = 0
+        while True:
+            try:
+                return self.call(doing, action, seconds=seconds or self.deadlines.write)
+            except StoreUnavailableError as error:
+                attempt += 1
+                if attempt >= _tries(error):
+                    raise
+                time.sleep(self._jitter.uniform(0, 0.05 * attempt))
 
     def open(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
         """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist.
@@ -73,15 +105,21 @@ class Engine:
     def open_any(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
         """The table as `open` gives it, whatever its columns."""
         try:
-            return self.call(f"opening {table.name}", lambda: self._open(table, version))
+            return self._opened(table, version)
         except StoreNotFoundError:
-            if self._has_leftovers(table):
-                message = (
-                    f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
-                    "Restore its _versions directory, or move the table away"
-                )
-                raise CorruptStoreError(message) from None
-            raise
+            if not self._has_leftovers(table):
+                raise
+        try:
+            return self._opened(table, version)  # it may have been made while we looked
+        except StoreNotFoundError:
+            message = (
+                f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
+                "Restore its _versions directory, or move the table away"
+            )
+            raise CorruptStoreError(message) from None
+
+    def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
+        return self.call(f"opening {table.name}", lambda: self._open(table, version))
 
     def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         return lance.dataset(
@@ -114,9 +152,17 @@ class Engine:
         try:
             self.open_any(table)
         except StoreNotFoundError:
-            self.call(f"writing {table.name}", lambda: self.write(table, rows, "create"), seconds=BULK_SECONDS)
+            mode = "create"
         else:
-            self.call(f"writing {table.name}", lambda: self.write(table, rows, "overwrite"), seconds=BULK_SECONDS)
+            mode = "overwrite"
+        self.call(f"writing {table.name}", lambda: self.write(table, rows, mode), seconds=self.deadlines.bulk)
+
+    def discard(self, table: Table) -> None:
+        """Remove every file of a table that can be made again."""
+        if self.bucket:
+            self.bucket.remove(f"{self.location.path}/{table.directory}/".lstrip("/"))
+        else:
+            shutil.rmtree(self.location.child(table.directory), ignore_errors=True)
 
     def write(self, table: Table, rows: pa.Table | pa.RecordBatchReader, mode: str) -> lance.LanceDataset:
         """Rows as the whole new content of a table: `create` fails if it exists, `overwrite` makes a new version."""
@@ -133,31 +179,34 @@ class Engine:
     def merge(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> int:
         """Insert rows whose `run_key` is not in the table yet, in one commit; how many were inserted.
 
-        With `replacing`, a filter, rows it selects leave the table in the same commit that adds the new ones. Safe to
-        repeat: a merge that lost a race is tried again, and finds what it wanted to add.
+        With `replacing`, a filter, rows it selects leave the table in the same commit that adds the new ones.
         """
-        return self.call(
-            f"publishing to {table.name}", lambda: self._merge(table, rows, replacing), seconds=WRITE_SECONDS
-        )
+        return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
-        for attempt in range(_OUTER_TRIES):
-            merge = self._open(table, None).merge_insert("run_key" if replacing is None else table.row_key)
-            merge = merge.when_not_matched_insert_all()
-            if replacing is not None:
-                merge = merge.when_matched_update_all().when_not_matched_by_source_delete(replacing)
-            # An index on the key, were there one, would let concurrent merges insert the same rows twice.
-            merge = merge.use_index(False)  # noqa: FBT003 positional alone
-            merge = merge.conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT)
-            try:
-                done = merge.execute(rows)
-            except faults.STORAGE_ERRORS as error:
-                if attempt + 1 >= _tries(error):
-                    raise
-                time.sleep(self._jitter.uniform(0, 0.05 * (attempt + 1)))
-            else:
-                return int(done["num_inserted_rows"] + done["num_updated_rows"])
-        raise AssertionError
+        merge = self._open(table, None).merge_insert("run_key" if replacing is None else table.row_key)
+        merge = merge.when_not_matched_insert_all()
+        if replacing is not None:
+            merge = merge.when_matched_update_all().when_not_matched_by_source_delete(replacing)
+        # An index on the key, were there one, would let concurrent merges insert the same rows twice.
+        merge = merge.use_index(False)  # noqa: FBT003 positional alone
+        done = merge.conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT).execute(rows)
+        return int(done["num_inserted_rows"] + done["num_updated_rows"])
+
+    def delete(self, table: Table, where: str) -> None:
+        """Take the rows a filter selects out of a table, in one commit."""
+        self.persist(f"taking rows out of {table.name}", lambda: self._open(table, None).delete(where))
+
+    def count(self, table: Table, where: str) -> int:
+        """How many rows of a table a filter selects."""
+        dataset = self.open(table)
+        return self.call(f"counting {table.name}", lambda: dataset.count_rows(filter=where))
+
+    def tags(self, table: Table) -> dict[str, int]:
+        """Version of each tag of a table, by name."""
+        dataset = self.open(table)
+        tags = self.call("listing tags", dataset.tags.list)
+        return {name: int(tag["version"]) for name, tag in sorted(tags.items())}
 
     def read(
         self,
@@ -199,17 +248,17 @@ class Engine:
         return {int(version["version"]): _aware(cast("datetime", version["timestamp"])) for version in versions}
 
     def _version_at(self, table: Table, as_of: AsOf) -> int | str:
-        dataset = self.open(table)
-        if isinstance(as_of, str) and as_of in dataset.tags.list():
+        if isinstance(as_of, str) and as_of in self.tags(table):
             return as_of
         known = self._made(table)
+        tags = ", ".join(self.tags(table)) or "none"
         if isinstance(as_of, int) or (isinstance(as_of, str) and as_of.isdecimal()):
             number = int(as_of)
             if number in known:
                 return number
-            message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {self._tags(dataset)}"
+            message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {tags}"
             raise UserError(message)
-        moment = as_of if isinstance(as_of, datetime) else _moment(as_of, self._tags(dataset))
+        moment = _moment(as_of, tags)
         until = [number for number, made in known.items() if made <= moment]
         if not until:
             oldest = min(known.values()).isoformat(timespec="seconds")
@@ -219,9 +268,6 @@ class Engine:
             raise UserError(message)
         return max(until)
 
-    def _tags(self, dataset: lance.LanceDataset) -> str:
-        return ", ".join(sorted(dataset.tags.list())) or "none"
-
     def lancedb(self) -> DBConnection:
         """A LanceDB connection on the same store."""
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
@@ -230,19 +276,20 @@ class Engine:
 
 
 def _tries(error: BaseException) -> int:
-    """How often a merge that failed so is worth trying in all; merging again is always safe."""
-    if faults.is_conflict(error):
+    """How often a call that failed so is worth trying in all."""
+    if isinstance(error, ConflictError):
         return _OUTER_TRIES
-    return _TRANSIENT_TRIES if faults.is_transient(error) else 1
+    return _TRANSIENT_TRIES if faults.is_transient(error.__cause__ or error) else 1
 
 
-def _moment(text: str, tags: str) -> datetime:
+def _moment(when: str | datetime, tags: str) -> datetime:
+    """A point in time, in UTC where it does not say; a day alone is its end."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
     except ValueError as error:
-        message = f"{text!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
+        message = f"{when!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
         raise UserError(message) from error
-    if len(text) == len("2026-01-31"):
+    if isinstance(when, str) and len(when) == len("2026-01-31"):
         moment += timedelta(days=1, microseconds=-1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

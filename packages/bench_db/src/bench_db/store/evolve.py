@@ -13,7 +13,6 @@ from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
 from bench_db.model import Result
 from bench_db.store import maintain
-from bench_db.store.engine import BULK_SECONDS
 from bench_db.store.legacy import SOURCE, as_runs
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import RECALL, direction_of
@@ -57,14 +56,14 @@ def upgrade(engine: Engine, *, dry_run: bool) -> Upgrade:
     if dataset.schema.names != _SEED_COLUMNS:
         message = f"{engine.location}: results has columns that no version wrote: {', '.join(dataset.schema.names)}"
         raise SchemaMismatchError(message)
-    old = _read(engine.call("reading", dataset.to_table, seconds=BULK_SECONDS))
+    old = _read(engine.call("reading", dataset.to_table, seconds=engine.deadlines.bulk))
     kept = _without_copies(old)
     counts: Counter[str] = Counter()
     repaired = [_repaired(result, counts) for result in kept]
     pairs = [derive(run, results) for run, results in as_runs(repaired)]
     results = [result for _, rows in pairs for result in rows]
     if not dry_run:
-        if TAG not in dataset.tags.list():
+        if TAG not in engine.call("listing tags", dataset.tags.list):
             dataset.tags.create(TAG, dataset.version)
         engine.create(RUNS_TABLE)
         engine.merge(RUNS_TABLE, to_table([run for run, _ in pairs], RUNS_TABLE.schema))

@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError
+from bench_db.errors import ConflictError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,13 @@ _TRANSIENT = re.compile(
 )
 _CORRUPT = re.compile(
     r"failed to fill whole buffer|file size is too small|Invalid range|corrupt|invalid utf-8|Not found: .*\.lance"
-    r"|does not have an identifier|Invalid magic|magic number|Encountered|decode",
+    r"|does not have an identifier|Invalid magic|magic number|Encountered|decode|sufficient data",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|403|ExpiredToken|credential")
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _SECRET = re.compile(r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*\W{1,3})[^\s,&\"'<>]+")
+_USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
 def is_not_found(error: BaseException) -> bool:
@@ -70,6 +71,8 @@ def _plain(error: Exception, doing: str, where: str) -> Exception:
         return StoreUnavailableError(f"{where}: the bucket does not exist; make it first, or check --store")
     if _REFUSED.search(text):
         return StoreUnavailableError(f"{where}: access refused while {doing}; check the AWS credentials ({cause})")
+    if is_conflict(error):
+        return ConflictError(f"{where}: other writers kept coming first while {doing}; nothing was changed, try again")
     if isinstance(error, PermissionError) or "Permission denied" in text:
         return StoreUnavailableError(f"{where}: permission denied while {doing}; check the owner of the directory")
     if _CORRUPT.search(text):
@@ -79,4 +82,4 @@ def _plain(error: Exception, doing: str, where: str) -> Exception:
 
 def redacted(text: str) -> str:
     """The text without anything that looks like a credential."""
-    return _SECRET.sub(r"\1***", text)
+    return _USER_INFO.sub("//***@", _SECRET.sub(r"\1***", text))

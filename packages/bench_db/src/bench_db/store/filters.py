@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench_db.errors import UserError
 
 Scalar = str | int | float | bool
+_BEYOND = 1 << 63  # the least int64 itself is read as a float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ def literal(value: Scalar) -> str:
             message = f"a filter cannot hold a NUL character: {value!r}"
             raise UserError(message)
         return "'" + value.replace("'", "''") + "'"
-    if not math.isfinite(value):
+    if not math.isfinite(value) or (isinstance(value, int) and abs(value) >= _BEYOND):
         message = f"a filter cannot compare with {value}"
         raise UserError(message)
     return repr(value)

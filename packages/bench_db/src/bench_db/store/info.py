@@ -45,13 +45,14 @@ def store_info(engine: Engine) -> StoreInfo:
     return StoreInfo(
         uri=str(engine.location),
         tables=tuple(tables),
-        tags={name: int(tag["version"]) for name, tag in sorted(results.tags.list().items())},
+        tags=engine.tags(RESULTS_TABLE),
         maintenance_due=maintain.is_due(results),
     )
 
 
 def _table_info(engine: Engine, table: Table) -> TableInfo:
     dataset = engine.open(table)
+    indexes = engine.call("listing indexes", dataset.describe_indices)
     fragments = [fragment.metadata for fragment in dataset.get_fragments()]
     return TableInfo(
         name=table.name,
@@ -59,5 +60,5 @@ def _table_info(engine: Engine, table: Table) -> TableInfo:
         fragments=len(fragments),
         bytes=sum(file.file_size_bytes or 0 for fragment in fragments for file in fragment.files),
         version=int(dataset.version),
-        indexes=tuple(sorted(".".join(index.field_names) for index in dataset.describe_indices())),
+        indexes=tuple(sorted(".".join(index.field_names) for index in indexes)),
     )

@@ -13,12 +13,15 @@ from bench_db.store.pushdown import lance_filter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
 
 def scan(
+    engine: Engine,
     dataset: Any,
     table: Table,
+    *,
     columns: Sequence[str] | None = None,
     where: Where | None = None,
     observe: Callable[[Any], None] | None = None,
@@ -39,14 +42,16 @@ def scan(
             batch_size=batch,
             scan_stats_callback=observe,
         )
+        batches = engine.call("reading", lambda: iter(scanner.to_batches()))
         left = limit
-        for rows in scanner.to_batches():
+        while left is None or left > 0:
+            rows = engine.call("reading", lambda: next(batches, None))
+            if rows is None:
+                return
             frame = pl.DataFrame(rows)
             frame = frame if predicate is None else frame.filter(predicate)
             yield frame if left is None else frame.head(left)
             left = None if left is None else left - len(frame)
-            if left is not None and left <= 0:
-                return
 
     schema = pl.DataFrame(table.flat_schema.empty_table()).schema
     frame = register_io_source(source, schema=schema, explain_name=f"lance {table.name}")

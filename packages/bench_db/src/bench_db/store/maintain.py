@@ -7,11 +7,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench_db.store import faults, rollup
-from bench_db.store.engine import BULK_SECONDS
-from bench_db.store.tables import RESULTS_TABLE, TABLES, Table
+from bench_db.errors import ConflictError, StoreUnavailableError
+from bench_db.store import rollup
+from bench_db.store.tables import RESULTS_TABLE, TABLES, IndexKind, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench_db.store.engine import Engine
 
 # Larger ones are rewritten whole at every compaction: 11 s against 1.5 s per 50 commits at 1 M rows.
@@ -52,11 +54,10 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
 
 
 def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
-    dataset = engine.open(table)
-    engine.call(
+    engine.persist(
         f"compacting {table.name}",
-        lambda: dataset.optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT),
-        seconds=BULK_SECONDS,
+        lambda: engine.open(table).optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT),
+        seconds=engine.deadlines.bulk,
     )
     _index(engine, table)
     return _clean(engine, table, kept)
@@ -65,11 +66,30 @@ def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
 def _index(engine: Engine, table: Table) -> None:
     """Bring every index up to date, making those that do not exist yet."""
     dataset = engine.open(table)
-    existing = {".".join(index.field_names) for index in dataset.describe_indices()}
+    existing = {".".join(i.field_names) for i in engine.call("listing indexes", dataset.describe_indices)}
+    _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in existing])
+    try:
+        engine.persist(
+            f"updating the indexes of {table.name}",
+            lambda: engine.open(table).optimize.optimize_indices(),
+            seconds=engine.deadlines.bulk,
+        )
+    except ConflictError:
+        raise
+    except StoreUnavailableError:
+        # Lance cannot update an index of a nested column whose rows were all replaced; it can make it anew.
+        _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
+
+
+def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
     for leaf, kind in table.indexes:
-        if leaf not in existing:
-            engine.call(f"indexing {leaf}", partial(dataset.create_scalar_index, leaf, kind), seconds=BULK_SECONDS)
-    engine.call("updating indexes", engine.open(table).optimize.optimize_indices, seconds=BULK_SECONDS)
+        if leaf in leaves:
+            make = partial(_make_index, engine, table, leaf, kind)
+            engine.persist(f"indexing {leaf}", make, seconds=engine.deadlines.bulk)
+
+
+def _make_index(engine: Engine, table: Table, leaf: str, kind: IndexKind) -> None:
+    engine.open(table).create_scalar_index(leaf, kind)
 
 
 def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
@@ -77,7 +97,7 @@ def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
     stats = engine.call(
         f"cleaning {table.name}",
         lambda: dataset.cleanup_old_versions(older_than=kept, error_if_tagged_old_versions=False),
-        seconds=BULK_SECONDS,
+        seconds=engine.deadlines.bulk,
     )
     return stats.old_versions, stats.bytes_removed
 
@@ -88,7 +108,5 @@ def optimize_if_due(engine: Engine) -> Maintenance | None:
         return None
     try:
         return optimize(engine)
-    except faults.STORAGE_ERRORS as error:
-        if faults.is_conflict(error):
-            return None
-        raise
+    except ConflictError:
+        return None

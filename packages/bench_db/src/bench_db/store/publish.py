@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from bench_db.arrow import to_table
 from bench_db.derive import derive
@@ -15,12 +16,10 @@ from bench_db.store.filters import Where, condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench_db.model import Result, Run
     from bench_db.store.engine import Engine
-
-_RUN_KEY = {"run_key": "run_key"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +49,30 @@ def ensure_tables(engine: Engine, *, single_writer: bool) -> None:
 
 def publish(engine: Engine, results: Sequence[Result], run: Run, *, replace: bool) -> Published:
     """Add a run and its results to existing tables; see `Database.publish`."""
-    run, results = derive(run, results)
-    _refuse_unfinished(results)
-    old = _earlier_runs(engine, run) if replace else []
-    if run.run_key not in old and _is_complete(engine, run, len(results)):
+    run, results, record, rows = _storable(run, results)
+    if _is_complete(engine, run, len(results)) and not replace:
         return Published(run_key=run.run_key, new=0, unchanged=len(results))
-    record, rows = to_table([run], RUNS_TABLE.schema), to_table(results, RESULTS_TABLE.schema)
-    # The run first: a process killed in between leaves a run without rows, which the next publish completes.
-    engine.merge(RUNS_TABLE, record)
-    if not old:
+    if replace:
+        done = _replace(engine, run, record, rows)
+    else:
+        # The run first: a process killed in between leaves a run without rows, which the next publish completes.
+        engine.merge(RUNS_TABLE, record)
         new = engine.merge(RESULTS_TABLE, rows)
         done = Published(run_key=run.run_key, new=new, unchanged=len(results) - new)
-    else:
-        taken_out = condition("run_key", old)
-        before = engine.open(RESULTS_TABLE).count_rows(filter=taken_out)
-        new = engine.merge(RESULTS_TABLE, rows, replacing=taken_out)
-        engine.merge(RUNS_TABLE, record, replacing=taken_out)
-        done = Published(run_key=run.run_key, new=new, unchanged=len(results) - new, replaced=before)
     maintain.optimize_if_due(engine)
     return done
+
+
+def _storable(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result], pa.Table, pa.Table]:
+    """The derived records and their columns; `UserError` for what no column can hold."""
+    _refuse_unfinished(results)
+    try:
+        run, results = derive(run, results)
+        record, rows = to_table([run], RUNS_TABLE.schema), to_table(results, RESULTS_TABLE.schema)
+    except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid) as error:
+        message = f"{run.file_name}: something in it cannot be stored: {' '.join(str(error).split())}"
+        raise UserError(message) from error
+    return run, results, record, rows
 
 
 def _is_complete(engine: Engine, run: Run, rows: int) -> bool:
@@ -78,16 +82,41 @@ def _is_complete(engine: Engine, run: Run, rows: int) -> bool:
     if any(sha256 != run.sha256 for sha256 in known):
         message = f"{engine.location}: run key {run.run_key} belongs to other content; nothing was written"
         raise CorruptStoreError(message)
-    return bool(known) and engine.open(RESULTS_TABLE).count_rows(filter=mine) == rows
+    return bool(known) and engine.count(RESULTS_TABLE, mine) == rows
 
 
-def _earlier_runs(engine: Engine, run: Run) -> list[int]:
-    """Keys of the runs a replacement takes out: same run id and file name, or the same content read before."""
-    runs = engine.open(RUNS_TABLE)
+def _replace(engine: Engine, run: Run, record: pa.Table, rows: pa.Table) -> Published:
+    """Take the place of earlier runs. Of several replacements at once the one whose record came last stays.
+
+    The record of a run is put at the end of `runs`, so all processes see one order; who finds a later record in its place
+    takes itself out, as if it had come first and been replaced.
+    """
+    mine = condition("run_key", run.run_key)
+    engine.merge(RUNS_TABLE, record, replacing=mine)
+    earlier, later = _in_place_of(engine, run)
+    taken_out = condition("run_key", [run.run_key, *earlier])
+    before = engine.count(RESULTS_TABLE, taken_out)
+    new = 0
+    if not later:
+        new = engine.merge(RESULTS_TABLE, rows, replacing=taken_out)
+        if earlier:
+            engine.delete(RUNS_TABLE, condition("run_key", earlier))
+        later = _in_place_of(engine, run)[1]
+    if later:
+        engine.delete(RESULTS_TABLE, mine)
+        engine.delete(RUNS_TABLE, mine)
+    return Published(run_key=run.run_key, new=new, unchanged=rows.num_rows - new, replaced=before)
+
+
+def _in_place_of(engine: Engine, run: Run) -> tuple[list[int], list[int]]:
+    """Keys of the other runs with this run id and file name, before and after this one's record."""
     same_place: Where = {"run_id": run.run_id, "file_name": run.file_name}
-    found = engine.read(runs, _RUN_KEY, filter_text(same_place, RUNS_TABLE.leaves))
-    same = engine.read(runs, _RUN_KEY, condition("run_key", run.run_key))
-    return sorted({*found["run_key"].to_pylist(), *same["run_key"].to_pylist()})
+    columns = {"run_key": "run_key", "_rowid": "_rowid"}
+    found = engine.read(engine.open(RUNS_TABLE), columns, filter_text(same_place, RUNS_TABLE.leaves))
+    keys = found.sort_by("_rowid")["run_key"].to_pylist()
+    # Another replacement may have taken this record out already; then all that are there came later.
+    at = keys.index(run.run_key) if run.run_key in keys else -1
+    return keys[: max(at, 0)], keys[at + 1 :]
 
 
 def _refuse_unfinished(results: Sequence[Result]) -> None:
@@ -95,9 +124,17 @@ def _refuse_unfinished(results: Sequence[Result]) -> None:
         message = "a run needs at least one result"
         raise UserError(message)
     for result in results:
-        if len(result.values) and not np.isfinite(np.frombuffer(result.values)).all():
-            message = f"{result.benchmark_name}: values must be finite numbers"
+        if not all(np.isfinite(number).all() for number in _numbers(result)):
+            message = f"{result.benchmark_name!r}: every number must be finite"
             raise UserError(message)
-        if (result.summary is None) == (result.error is None):
-            message = f"{result.benchmark_name}: a result has either statistics or an error"
+        has_values = bool(len(result.values)) or result.summary is not None
+        if has_values == (result.error is not None):
+            message = f"{result.benchmark_name!r}: a result has either values or an error"
             raise UserError(message)
+
+
+def _numbers(result: Result) -> Iterator[Any]:
+    yield np.frombuffer(result.values) if len(result.values) else ()
+    stated = [result.lower, result.upper, result.throughput and result.throughput.multiplier]
+    stated += astuple(result.summary) if result.summary else ()
+    yield [number for number in stated if number is not None]

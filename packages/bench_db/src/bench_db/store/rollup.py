@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
-from bench_db.errors import StoreNotFoundError
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.query.latest import newest
 from bench_db.query.series import COLUMNS
 from bench_db.store.tables import RESULTS_TABLE, Table
@@ -33,21 +33,25 @@ def rebuild(engine: Engine) -> int:
     table = rows.to_arrow().cast(SERIES_TABLE.schema)
     cover = json.dumps(_files(results)).encode()
     table = table.replace_schema_metadata({_COVER: cover})
-    engine.replace_all(SERIES_TABLE, table)
+    try:
+        engine.replace_all(SERIES_TABLE, table)
+    except CorruptStoreError:
+        engine.discard(SERIES_TABLE)
+        engine.replace_all(SERIES_TABLE, table)
     return int(table.num_rows)
 
 
 def latest(engine: Engine, results: Any) -> pl.DataFrame:
     """The newest row of each series, as of an open version of the results, with the columns of `query.series.COLUMNS`."""
+    present = _files(results)
     try:
         series = engine.open(SERIES_TABLE)
-    except StoreNotFoundError:
+        covered: dict[str, int] = json.loads((series.schema.metadata or {}).get(_COVER, b"{}"))
+        if any(present.get(path) != rows for path, rows in covered.items()):
+            return _newest_of(engine, results, None)
+        known = pl.DataFrame(engine.read(series, {name: name for name in COLUMNS}))
+    except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):  # a derived table may be missing or damaged
         return _newest_of(engine, results, None)
-    covered: dict[str, int] = json.loads((series.schema.metadata or {}).get(_COVER, b"{}"))
-    present = _files(results)
-    if any(present.get(path) != rows for path, rows in covered.items()):
-        return _newest_of(engine, results, None)
-    known = pl.DataFrame(engine.read(series, {name: name for name in COLUMNS}))
     newer = [f for f in results.get_fragments() if f.metadata.files[0].path not in covered]
     if not newer:
         return known

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
+from functools import partial
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +27,6 @@ Answer = TypeVar("Answer")
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 4
-_PRECONDITION_FAILED = 412
 
 
 class Bucket:
@@ -32,7 +34,8 @@ class Bucket:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._session = boto3.Session()
+        with self._told_plainly("reading the AWS configuration"):
+            self._session = boto3.Session()
         self._reached = False
         self._proved = False
         self._lazy_client: Any = None
@@ -79,9 +82,29 @@ class Bucket:
 
     def has_objects(self, prefix: str) -> bool:
         """Whether anything lies under a prefix."""
-        with self._told_plainly("listing objects"):
-            answer = self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, MaxKeys=1)
+        answer = self._ask("listing objects", lambda: self._listed(prefix, MaxKeys=1))
         return bool(answer.get("KeyCount"))
+
+    def remove(self, prefix: str) -> None:
+        """Remove every object under a prefix."""
+        while objects := self._ask("listing objects", lambda: self._listed(prefix)).get("Contents"):
+            keys = {"Objects": [{"Key": item["Key"]} for item in objects]}
+            self._ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
+
+    def _listed(self, prefix: str, **limits: int) -> Any:
+        return self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, **limits)
+
+    def _ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
+        """The answer of boto3; a server that says it is busy is asked again, one that says nothing is not."""
+        with self._told_plainly(doing):
+            for pause in (0.2, 0.5, 1.0, 2.0):
+                try:
+                    return question()
+                except ClientError as error:
+                    if error.response["ResponseMetadata"]["HTTPStatusCode"] < HTTPStatus.INTERNAL_SERVER_ERROR:
+                        raise
+                time.sleep(pause)
+            return question()
 
     def within_deadline(self, doing: str, action: Callable[[], Answer], seconds: float) -> Answer:
         """The answer of a call, or its error; `StoreUnavailableError` when there is none in time.
@@ -111,14 +134,16 @@ class Bucket:
         """
         if not self._proved:
             key = f"{self.location.path}/.bench-db-probe-{uuid4().hex}".lstrip("/")
-            place = {"Bucket": self.location.bucket, "Key": key}
-            with self._told_plainly("proving that the endpoint honours conditional writes"):
-                self.client.put_object(**place, Body=b"1", IfNoneMatch="*")
-                try:
-                    self._proved = _refuses(lambda: self.client.put_object(**place, Body=b"2", IfNoneMatch="*"))
-                finally:
-                    with suppress(ClientError):
-                        self.client.delete_object(**place)
+            put = partial(self.client.put_object, Bucket=self.location.bucket, Key=key, IfNoneMatch="*")
+            doing = "proving that the endpoint honours conditional writes"
+            try:
+                # A refusal of the first is one too: its answer was lost, and boto3 has asked again.
+                self._proved = any(
+                    self._ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2")
+                )
+            finally:
+                with suppress(ClientError, BotoCoreError):
+                    self.client.delete_object(Bucket=self.location.bucket, Key=key)
         return self._proved
 
     @contextmanager
@@ -137,7 +162,7 @@ def _refuses(write: Callable[[], object]) -> bool:
     try:
         write()
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == _PRECONDITION_FAILED:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.PRECONDITION_FAILED:
             return True
         raise
     return False

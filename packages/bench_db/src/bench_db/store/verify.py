@@ -12,7 +12,6 @@ import polars as pl
 from bench_db.arrow import RESULTS, samples_of, values_hash
 from bench_db.errors import CorruptStoreError, StoreUnavailableError
 from bench_db.store import maintain
-from bench_db.store.engine import BULK_SECONDS
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table
 
 if TYPE_CHECKING:
@@ -96,7 +95,9 @@ def _batches(engine: Engine, dataset: Any, problems: list[Problem]) -> Iterator[
     columns = [name for name in RESULTS.names if name in present]
     for fragment in dataset.get_fragments():
         try:
-            batches = engine.call("verifying", partial(_read, dataset, fragment, columns), seconds=BULK_SECONDS)
+            batches = engine.call(
+                "verifying", partial(_read, dataset, fragment, columns), seconds=engine.deadlines.bulk
+            )
         except (CorruptStoreError, StoreUnavailableError) as error:
             file = fragment.metadata.files[0].path
             problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{file}: {error}"]))
@@ -143,11 +144,11 @@ def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
     """Data files that no version names: left by killed writers, removed by Lance itself once they are a week old."""
     dataset = engine.open(table)
     named = set(
-        engine.call("listing files", lambda: dataset.tracked_files().read_all(), seconds=BULK_SECONDS)[
+        engine.call("listing files", lambda: dataset.tracked_files().read_all(), seconds=engine.deadlines.bulk)[
             "path"
         ].to_pylist()
     )
-    present = engine.call("listing files", lambda: dataset.all_files().read_all(), seconds=BULK_SECONDS)[
+    present = engine.call("listing files", lambda: dataset.all_files().read_all(), seconds=engine.deadlines.bulk)[
         "path"
     ].to_pylist()
     orphans = sorted(path for path in present if path.startswith("data/") and path not in named)
