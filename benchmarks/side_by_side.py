@@ -65,7 +65,7 @@ class SideBySide:
                 answers[name].append(rival())
             before()
 
-        self.benchmark.pedantic(ours, setup=rivals_first, rounds=rounds, iterations=1)
+        self.benchmark.pedantic(ours, setup=rivals_first, rounds=rounds, iterations=1)  # type: ignore[no-untyped-call]
         return answers
 
     def contest(self, works: Mapping[str, Callable[[], Answer]], *, rounds: int) -> dict[str, list[Answer]]:

@@ -118,9 +118,7 @@ def _run_pytest(repository: Path, target: Path) -> None:
     _call(command, repository, {"PYTHONHASHSEED": "0"})
 
 
-def _run_cargo_bench(
-    repository: Path, target: Path, criterion: Path, crates: Path | None, *options: str
-) -> None:
+def _run_cargo_bench(repository: Path, target: Path, criterion: Path, crates: Path | None, *options: str) -> None:
     # Criterion compares with what it finds there; every build is to be measured on its own.
     shutil.rmtree(criterion, ignore_errors=True)
     command = ["cargo", *_crate_source(crates), "bench", "--quiet", "--bench=scan", *options]

@@ -30,12 +30,15 @@ def _kill_one(uri: str, start: int, random: Random, *, maintaining: bool, place:
     child = context.Process(target=publish_until_killed, args=(theirs, uri, start), kwargs=options)
     child.start()
     theirs.close()
-    assert ours.poll(_READY_SECONDS)
-    time.sleep(random.uniform(0, 0.3))
+    acknowledged = []
+    # its readiness, and in half of the cases a run that is in: however slow the machine, some are
+    for _ in range(random.choice((1, 2))):
+        assert ours.poll(_READY_SECONDS)
+        acknowledged.append(ours.recv())
+    time.sleep(random.uniform(0, 0.25))
     child.kill()
     child.join()
     assert child.exitcode == -9
-    acknowledged = []
     with suppress(EOFError):
         while True:
             acknowledged.append(ours.recv())

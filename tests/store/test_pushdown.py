@@ -16,8 +16,10 @@ from bench_db import connect
 from bench_db.query.availability import of_commit
 from bench_db.query.selection import Selection
 from bench_db.store import lazy
+from bench_db.store.engine import Engine
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, Table
+from bench_db.store.uri import locate
 from tests.strategies import HOSTILE, commit_of, publication
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from bench_db import Database
 
+_ENGINE = Engine(locate("unused"), None)
 _TABLE = Table(
     name="rows",
     schema=pa.schema(
@@ -38,6 +41,7 @@ _TABLE = Table(
         ]
     ),
 )
+_ENGINE = Engine(locate("unused"), None)
 _NAMES = ("", "a", "ab", "b", HOSTILE, "it's", "NULL", "\U0010ffff", "ünï", "a%", "a_", "back\\")
 _INTEGERS = (0, 1, -1, 7, 2**31 - 1, -(2**31), 2**31, 2**53 + 1, 2**63 - 1, -(2**63))
 _FLOATS = (0.0, -0.0, 1.0, -1.5, math.nan, math.inf, -math.inf, 5e-324, 1e300, 2.0**53)
@@ -137,7 +141,7 @@ class TestAgreement:
         self, tmp_path: Path, rows: list[dict[str, Any]], predicates: list[pl.Expr], *, indexed: bool
     ) -> None:
         dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        everything = lazy.scan(dataset, _TABLE).collect()
+        everything = lazy.scan(_ENGINE, dataset, _TABLE).collect()
         for predicate in predicates:
             _agree(dataset, everything, predicate)
 
@@ -148,9 +152,9 @@ class TestAgreement:
         row = {"benchmark_name": "a", "commit": "a", "n": 0, "small": 0, "summary": {"median": stored, "mean": stored}}
         dataset = _written(tmp_path / "rows", [row, row], indexed=indexed)
         for compare in (pl.Expr.eq, pl.Expr.ge, pl.Expr.le):
-            assert lazy.scan(dataset, _TABLE).filter(compare(pl.col("median"), asked)).collect().height == 2
-        assert lazy.scan(dataset, _TABLE).filter(pl.col("median").is_in([asked])).collect().height == 2
-        assert lazy.scan(dataset, _TABLE).filter(pl.col("median") > asked).collect().height == 0
+            assert lazy.scan(_ENGINE, dataset, _TABLE).filter(compare(pl.col("median"), asked)).collect().height == 2
+        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(pl.col("median").is_in([asked])).collect().height == 2
+        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(pl.col("median") > asked).collect().height == 0
 
     @pytest.mark.parametrize(
         "predicate",
@@ -203,7 +207,7 @@ class TestAgreement:
             for i in range(2 * longest)
         ]
         dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        _agree(dataset, lazy.scan(dataset, _TABLE).collect(), predicate)
+        _agree(dataset, lazy.scan(_ENGINE, dataset, _TABLE).collect(), predicate)
 
     @given(rows=_ROWS, predicate=_PREDICATES, count=st.integers(0, 5))
     @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
@@ -211,13 +215,13 @@ class TestAgreement:
         self, tmp_path: Path, rows: list[dict[str, Any]], predicate: pl.Expr, count: int
     ) -> None:
         dataset = _written(tmp_path / "rows", rows, indexed=False)
-        expected = lazy.scan(dataset, _TABLE).collect().filter(predicate).head(count)
-        assert lazy.scan(dataset, _TABLE).filter(predicate).head(count).collect().equals(expected)
-        assert lazy.scan(dataset, _TABLE).head(count).collect().height == min(count, len(rows))
+        expected = lazy.scan(_ENGINE, dataset, _TABLE).collect().filter(predicate).head(count)
+        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(predicate).head(count).collect().equals(expected)
+        assert lazy.scan(_ENGINE, dataset, _TABLE).head(count).collect().height == min(count, len(rows))
 
 
 def _agree(dataset: lance.LanceDataset, everything: pl.DataFrame, predicate: pl.Expr) -> None:
-    pushed = lazy.scan(dataset, _TABLE).filter(predicate).collect()
+    pushed = lazy.scan(_ENGINE, dataset, _TABLE).filter(predicate).collect()
     assert pushed.equals(everything.filter(predicate)), f"{predicate} as {lance_filter(predicate, _TABLE.leaves)}"
 
 

@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench_db.errors import ConflictError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError
+from bench_db.errors import BenchDbError, ConflictError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ _CORRUPT = re.compile(
 )
 _REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|403|ExpiredToken|credential")
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
+_DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
 _SECRET = re.compile(r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*\W{1,3})[^\s,&\"'<>]+")
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
@@ -62,22 +63,31 @@ def told_plainly(doing: str, where: str) -> Iterator[None]:
         raise _plain(error, doing, where) from error
 
 
-def _plain(error: Exception, doing: str, where: str) -> Exception:
+# What a message shows, what it means, and what to do: the first that fits is told.
+_MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
+    (_NOT_FOUND, StoreNotFoundError, "no store at {where}: make one with 'bench-db store init', or check --store"),
+    (_MISSING_BUCKET, StoreUnavailableError, "{where}: the bucket does not exist; make it first, or check --store"),
+    (_REFUSED, StoreUnavailableError, "{where}: access refused while {doing}; check the AWS credentials ({cause})"),
+    (
+        _CONFLICT,
+        ConflictError,
+        "{where}: other writers kept coming first while {doing}; nothing was changed, try again",
+    ),
+    (_DENIED, StoreUnavailableError, "{where}: permission denied while {doing}; check the owner of the directory"),
+    (_CORRUPT, CorruptStoreError, "{where}: damaged, found while {doing}: {cause}; run 'bench-db store verify'"),
+    (
+        re.compile(""),
+        StoreUnavailableError,
+        "{where}: storage failed while {doing}: {cause}; try again, or run 'bench-db doctor'",
+    ),
+)
+
+
+def _plain(error: Exception, doing: str, where: str) -> BenchDbError:
     text = str(error)
     cause = redacted(re.split(r", /|\n|<\?xml", text, maxsplit=1)[0])[:300]
-    if is_not_found(error):
-        return StoreNotFoundError(f"no store at {where}: make one with 'bench-db store init', or check --store")
-    if _MISSING_BUCKET.search(text):
-        return StoreUnavailableError(f"{where}: the bucket does not exist; make it first, or check --store")
-    if _REFUSED.search(text):
-        return StoreUnavailableError(f"{where}: access refused while {doing}; check the AWS credentials ({cause})")
-    if is_conflict(error):
-        return ConflictError(f"{where}: other writers kept coming first while {doing}; nothing was changed, try again")
-    if isinstance(error, PermissionError) or "Permission denied" in text:
-        return StoreUnavailableError(f"{where}: permission denied while {doing}; check the owner of the directory")
-    if _CORRUPT.search(text):
-        return CorruptStoreError(f"{where}: damaged, found while {doing}: {cause}; run 'bench-db store verify'")
-    return StoreUnavailableError(f"{where}: storage failed while {doing}: {cause}; try again, or run 'bench-db doctor'")
+    kind, told = next((kind, told) for shows, kind, told in _MEANINGS if shows.search(text))
+    return kind(told.format(where=where, doing=doing, cause=cause))
 
 
 def redacted(text: str) -> str:

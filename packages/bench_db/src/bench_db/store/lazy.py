@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench_db.store.tables import Table
 
 
-def scan(
+def scan(  # noqa: PLR0913 all but the first three by keyword
     engine: Engine,
     dataset: Any,
     table: Table,

@@ -71,7 +71,7 @@ def _index(engine: Engine, table: Table) -> None:
     try:
         engine.persist(
             f"updating the indexes of {table.name}",
-            lambda: engine.open(table).optimize.optimize_indices(),
+            partial(_update_indexes, engine, table),
             seconds=engine.deadlines.bulk,
         )
     except ConflictError:
@@ -86,6 +86,10 @@ def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
         if leaf in leaves:
             make = partial(_make_index, engine, table, leaf, kind)
             engine.persist(f"indexing {leaf}", make, seconds=engine.deadlines.bulk)
+
+
+def _update_indexes(engine: Engine, table: Table) -> None:
+    engine.open(table).optimize.optimize_indices()
 
 
 def _make_index(engine: Engine, table: Table, leaf: str, kind: IndexKind) -> None:
