@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# A small file of the same kind, beside the large one.
+WARM_UP = "pytest-benchmark-warm-up.json"
+
+
 def bench_db(file: Path) -> Any:
     """Bytes to typed records."""
     from bench_db import parse  # noqa: PLC0415 exists once there is an adapter

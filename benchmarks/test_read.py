@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from bench_db.query.latest import newest
-from bench_db.query.series import COLUMNS
+from bench_db.store.rollup import SERIES_TABLE
 from benchmarks.contenders import CONTENDERS, BenchDb, Contender
 from benchmarks.fresh import in_fresh_process
 from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, test_bed
@@ -73,11 +73,10 @@ def test_latest(side_by_side: SideBySide, opened: Opened, shelf: Shelf) -> None:
     read_memory(side_by_side, shelf, "latest")
 
 
-def test_latest_without_the_rollup(side_by_side: SideBySide, opened: Opened) -> None:
-    ours = opened["bench_db"]
-    assert isinstance(ours, BenchDb)
-    whole = ours.database.scan(COLUMNS)
-    works = {"bench_db": lambda: newest(whole).collect(), "duckdb": opened["duckdb"].latest}
+def test_latest_without_the_rollup(side_by_side: SideBySide, opened: Opened, writable: Callable[[str], Path]) -> None:
+    place = writable("bench_db")
+    shutil.rmtree(place / SERIES_TABLE.directory)
+    works = {"bench_db": BenchDb(place).latest, "duckdb": opened["duckdb"].latest}
     answers = side_by_side.race("latest-scan", works, rounds=5)
     assert {len(rows) for rows in answers.values()} == {SERIES}
 

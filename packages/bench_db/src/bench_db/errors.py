@@ -56,6 +56,16 @@ class ConflictError(StoreUnavailableError):
     """Other writers kept coming first; nothing was changed, and trying again is safe."""
 
 
+class GitHubError(BenchDbError):
+    """GitHub did not answer, refused us, or answered something else; `status` is 0 when there was no answer."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
+
+
 class CorruptStoreError(BenchDbError):
     """The store holds something that no writer of bench_db leaves behind."""
 

@@ -28,6 +28,12 @@ def quantity(value: float | None, units: str) -> str:
     return f"{_digits(value / scale)} {sign}"
 
 
+def ladders() -> dict[str, list[tuple[float, str]]]:
+    """For each stored unit the scales it is read in, largest first, so that a page formats as this module does."""
+    plain = {name: [(1.0, unit.sign)] for name, unit in BASE_UNITS.items()}
+    return plain | {name: list(steps) for name, steps in _LADDERS.items()}
+
+
 def change(new: float | None, old: float | None) -> str:
     """Relative change as `+4.2 %`; "-" when there is nothing to compare with."""
     if new is None or not old:

@@ -14,6 +14,8 @@ _GAP = "·"
 
 def visible(text: str) -> str:
     """The text with everything that would move a cursor or change a colour written out."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 

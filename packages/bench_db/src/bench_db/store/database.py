@@ -96,7 +96,7 @@ class Database:
         return info.store_info(self._engine)
 
     def tag(self, name: str, version: int | None = None) -> int:
-        """Name a version of the results (the newest by default) so that it is kept and can be read for ever."""
+        """Name a version of the results (the newest by default) so that it is kept, with the runs it knows, and can be read for ever."""
         dataset = self._engine.open(RESULTS_TABLE)
         taken = self._engine.tags(RESULTS_TABLE).get(name)
         if taken is not None:
@@ -106,6 +106,10 @@ class Database:
             message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
             raise UserError(message)
         number = dataset.version if version is None else int(self._engine.version_at(RESULTS_TABLE, version))
+        then = self._engine.version_at(RUNS_TABLE, number)
+        runs = self._engine.open(RUNS_TABLE)
+        if name not in self._engine.tags(RUNS_TABLE):
+            self._engine.call("tagging", lambda: runs.tags.create(name, then))
         self._engine.call("tagging", lambda: dataset.tags.create(name, number))
         return int(number)
 

@@ -237,7 +237,7 @@ class Engine:
 
         Numbers and tags are those of the results; any other table is read as it was when that version was made.
         """
-        if table.name == RESULTS_TABLE.name:
+        if table.name == RESULTS_TABLE.name or as_of in self.tags(table):
             return self._version_at(table, as_of)
         number = self.open(RESULTS_TABLE, self._version_at(RESULTS_TABLE, as_of)).version
         return self._version_at(table, self._made(RESULTS_TABLE)[number])

@@ -136,26 +136,24 @@ class Bucket:
             key = f"{self.location.path}/.bench-db-probe-{uuid4().hex}".lstrip("/")
             put = partial(self.client.put_object, Bucket=self.location.bucket, Key=key, IfNoneMatch="*")
             doing = "proving that the endpoint honours conditional writes"
-            try:
-                # A refusal of the first is one too: its answer was lost, and boto3 has asked again.
-                self._proved = any(
-                    self._ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2")
-                )
-            finally:
-                with suppress(ClientError, BotoCoreError):
-                    self.client.delete_object(Bucket=self.location.bucket, Key=key)
+            # A refusal of the first is one too: its answer was lost, and boto3 has asked again.
+            self._proved = any(self._ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2"))
+            with suppress(ClientError, BotoCoreError):
+                self.client.delete_object(Bucket=self.location.bucket, Key=key)
         return self._proved
 
     @contextmanager
     def _told_plainly(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
-            cause = redacted(str(error))
+        except (BotoCoreError, ClientError, ValueError) as error:
+            told = " ".join(str(error).split())
+            cause = redacted(told)
             message = (
                 f"{self.location}: failed while {doing}: {cause}; check the address, the credentials and the network"
             )
-            raise StoreUnavailableError(message) from error
+            # A traceback shows the cause too, so one that holds a credential is left out.
+            raise StoreUnavailableError(message) from (error if cause == told else None)
 
 
 def _refuses(write: Callable[[], object]) -> bool:

@@ -1,0 +1,161 @@
+"""A candidate against a baseline, run by run: numbers in, one verdict with its effect, interval, p-value and counts out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bench_db.analysis.student import t_quantile, two_sided_p
+from bench_db.units import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ALPHA = 0.01
+MINIMUM_EFFECT = 0.02
+MOST_BASELINE_RUNS = 20
+LEAST_LEVEL_RUNS = 7  # a level younger than this does not cut the baseline
+FEWEST_RUNS = 5  # of the baseline; also the candidates from which their own spread is used
+DEVIATION_SHARE = 0.85
+NORMAL_CONSISTENCY = 1.4826022185056018  # 1 / 75 % quantile of the standard normal distribution
+# what makes the MAD of few normal values unbiased: Croux and Rousseeuw 1992
+_SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.2, 7: 1.14, 8: 1.129, 9: 1.107}
+
+
+class Verdict(StrEnum):
+    """What a comparison says of one series."""
+
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    UNCHANGED = "unchanged"
+    INSUFFICIENT = "insufficient"
+    MISSING = "missing"
+    NEW = "new"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its 99 % interval.
+
+    They and `p_value` are null for insufficient, missing, new and failed. `significant` says that both the test and the minimum
+    effect were passed, whatever the direction: a series of direction `info` is never improved or regressed.
+    """
+
+    verdict: Verdict
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    n_baseline: int
+    n_candidate: int
+    significant: bool = False
+
+
+def baseline_start(points: int, changes: Iterable[int]) -> int:
+    """Index of the first of the baseline runs among `points` oldest-first ones: the level since the last of `changes`, at most 20.
+
+    A level of fewer than 7 runs does not count yet: the newest 7 are taken, and their spread then holds the step.
+    """
+    level = max((index for index in changes if index <= points - LEAST_LEVEL_RUNS), default=0)
+    return max(level, points - MOST_BASELINE_RUNS, 0)
+
+
+def compare(
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    direction: Direction = Direction.LOWER,
+    *,
+    failed: bool = False,
+    alpha: float = ALPHA,
+    minimum_effect: float = MINIMUM_EFFECT,
+) -> Comparison:
+    """Verdict on the medians of candidate runs against those of baseline runs; NaN and infinity are runs without a result.
+
+    `failed` says that the candidate was run and gave an error.
+    """
+    new, old = [x for x in candidate if math.isfinite(x)], [x for x in baseline if math.isfinite(x)]
+    without = _without_test(new, old, failed=failed)
+    if without is not None:
+        return Comparison(verdict=without, n_baseline=len(old), n_candidate=len(new))
+    return _tested(new, old, direction, alpha, minimum_effect)
+
+
+def _without_test(new: list[float], old: list[float], *, failed: bool) -> Verdict | None:
+    if not new:
+        return Verdict.FAILED if failed else Verdict.MISSING
+    if not old:
+        return Verdict.NEW
+    return Verdict.INSUFFICIENT if len(old) < FEWEST_RUNS else None
+
+
+def _tested(
+    new: list[float], old: list[float], direction: Direction, alpha: float, minimum_effect: float
+) -> Comparison:
+    logarithmic = min(*new, *old) > 0.0
+    unit = 1.0 if logarithmic else _size(new, old)
+    y_new, y_old = ([math.log(x) if logarithmic else x / unit for x in values] for values in (new, old))
+    level, step = median(y_old), median(y_new) - median(y_old)
+    scale, df = _scale(y_new, y_old)
+    error = scale * math.sqrt(1.0 / len(old) + 1.0 / len(new))
+    p_value = two_sided_p(step / error, df) if error > 0.0 else float(step == 0.0)
+    margin = error * t_quantile(alpha, df)
+    least = math.log1p(minimum_effect) if logarithmic else minimum_effect
+    significant = p_value < alpha and abs(step) >= least * (1.0 - 1e-9)  # rounding must not decide a tie
+    effect, low, high = (
+        _relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
+    )
+    return Comparison(
+        verdict=_verdict(step, direction) if significant else Verdict.UNCHANGED,
+        effect=effect,
+        low=low,
+        high=high,
+        p_value=p_value,
+        n_baseline=len(old),
+        n_candidate=len(new),
+        significant=significant,
+    )
+
+
+def _size(new: list[float], old: list[float]) -> float:
+    """What numbers that may be zero or negative are measured in: a size both sides share, so that sides may be swapped."""
+    size = (median(map(abs, new)) + median(map(abs, old))) / 2
+    return size or max(map(abs, (*new, *old))) or 1.0
+
+
+def _scale(new: list[float], old: list[float]) -> tuple[float, int]:
+    """Robust run-to-run scale max(MAD, 0.85 SD) and its degrees of freedom, max(3, half those of the SD).
+
+    From the baseline's runs about their median; from the candidate's as well once there are 5, and then a swap of the sides
+    changes nothing but the sign.
+    """
+    sides = [old, new] if len(new) >= FEWEST_RUNS else [old]
+    centres = [median(side) for side in sides]
+    residuals = [x - centre for side, centre in zip(sides, centres, strict=True) for x in side]
+    degrees = len(residuals) - len(sides)
+    mad = NORMAL_CONSISTENCY * median(map(abs, residuals)) * _SMALL_SAMPLE.get(len(residuals), _of_many(len(residuals)))
+    means = [math.fsum(side) / len(side) for side in sides]
+    square = math.fsum((x - mean) ** 2 for side, mean in zip(sides, means, strict=True) for x in side)
+    constant = not any(residuals)  # the mean of equal numbers may miss them by a bit
+    return (0.0 if constant else max(mad, DEVIATION_SHARE * math.sqrt(square / degrees))), max(3, degrees // 2)
+
+
+def _of_many(n: int) -> float:
+    return n / (n - 0.8)
+
+
+def _relative(step: float, before: float, after: float, *, logarithmic: bool) -> float:
+    """Step relative to the level before, or to the level after where that is 0; 0 where both are."""
+    if logarithmic:
+        return math.expm1(min(step, 700.0))  # an interval may be wider than a float64
+    return step / (abs(before) or abs(after) or 1.0)
+
+
+def _verdict(step: float, direction: Direction) -> Verdict:
+    if direction is Direction.INFO:
+        return Verdict.UNCHANGED
+    better = (step < 0.0) is (direction is Direction.LOWER)
+    return Verdict.IMPROVED if better else Verdict.REGRESSED

@@ -1,0 +1,118 @@
+"""Change points of a series, or of very many: arrays in, typed changes out."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench_db.analysis.constants import PROFILES, PROVISIONAL_UNDER, Constants, Profile
+from bench_db.analysis.detect_kernel import EFFECT, HIGH, LOW, P_VALUE, all_changes
+from bench_db.analysis.jit import Floats, Ints
+
+SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoint:
+    """A change of level: the point at `index` is the first at the new level.
+
+    `effect` is the change relative to the level before (+0.1 is 10 % more), `low` and `high` its 95 % interval. `p_value` is
+    corrected for the choice of the place among the points tested and for autocorrelation. A change is `provisional` until 5
+    points follow, itself included.
+    """
+
+    index: int
+    effect: float
+    low: float
+    high: float
+    p_value: float
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Change points of many series as columns, a row each, series by series; `points` is per series and counts finite values."""
+
+    series: Ints
+    index: Ints
+    effect: Floats
+    low: Floats
+    high: Floats
+    p_value: Floats
+    provisional: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    points: Ints
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self, which: Ints) -> list[ChangePoint]:
+        """The changes of these rows, as records."""
+        columns = (self.index, self.effect, self.low, self.high, self.p_value, self.provisional)
+        return [
+            ChangePoint(index=index, effect=effect, low=low, high=high, p_value=p_value, provisional=provisional)
+            for index, effect, low, high, p_value, provisional in zip(
+                *(c[which].tolist() for c in columns), strict=True
+            )
+        ]
+
+
+def change_points(values: Floats, profile: Profile = Profile.DEFAULT) -> list[int]:
+    """Index of the first point at each new level; NaN and infinity stand for runs without a result and keep their place."""
+    flat = np.ascontiguousarray(values, np.float64)
+    found: Ints = all_changes(flat, np.array([0, len(flat)]), PROFILES[profile])[2]
+    return [int(index) for index in found]
+
+
+def detect(values: Floats, profile: Profile = Profile.DEFAULT) -> list[ChangePoint]:
+    """Changes of one series, oldest first; a series of fewer than 20 finite points has none."""
+    flat = np.ascontiguousarray(values, np.float64)
+    found = detect_all(flat, np.array([0, len(flat)]), profile=profile, threads=1)
+    return found.rows(np.arange(len(found)))
+
+
+def detect_all(
+    values: Floats,
+    offsets: Ints,
+    *,
+    profile: Profile = Profile.DEFAULT,
+    constants: Constants | None = None,
+    threads: int = 2,
+) -> Changes:
+    """Changes of series that lie end to end: series s is values[offsets[s] : offsets[s + 1]], as an Arrow list column is.
+
+    `constants` replaces those of the profile, for studies of stability.
+    """
+    chosen = constants or PROFILES[profile]
+    starts = range(0, max(1, len(offsets) - 1), SERIES_A_PART)
+    parts = [np.asarray(offsets[start : start + SERIES_A_PART + 1], np.int64) for start in starts]
+    flat = np.ascontiguousarray(values, np.float64)
+
+    def of_part(part: Ints) -> tuple[Ints, Ints, Ints, Floats]:
+        found: tuple[Ints, Ints, Ints, Floats] = all_changes(flat, part, chosen)
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        counts, points, indices, figures = zip(*pool.map(of_part, parts), strict=True)
+    return _columns(
+        np.concatenate(counts),
+        np.concatenate(points),
+        np.concatenate(indices),
+        np.concatenate(figures),
+        np.diff(offsets),
+    )
+
+
+def _columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: Ints) -> Changes:
+    series = np.repeat(np.arange(len(counts)), counts)
+    return Changes(
+        series=series,
+        index=index,
+        effect=figures[:, EFFECT],
+        low=figures[:, LOW],
+        high=figures[:, HIGH],
+        p_value=figures[:, P_VALUE],
+        provisional=lengths[series] - index < PROVISIONAL_UNDER,
+        points=points,
+    )

@@ -1,0 +1,154 @@
+"""All series at once: changes whose false discovery rate is controlled, and what moved with a whole run set apart and named."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench_db.analysis.common_kernel import without_common
+from bench_db.analysis.constants import Profile, for_scan
+from bench_db.analysis.detect import ChangePoint, Changes, detect_all
+from bench_db.analysis.student import benjamini_hochberg
+
+if TYPE_CHECKING:
+    from bench_db.analysis.jit import Floats, Ints
+
+FALSE_DISCOVERY_RATE = 0.05
+NAMED_FROM = 0.02  # smallest movement of a run worth a line
+SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
+SHARED_SERIES = 5
+SHARED_SHARE = 0.25  # of the series measured in that run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFinding:
+    """A change of one series that survived the scan: positions in the arrays scanned, its figures, and its q-value.
+
+    `suite_wide` says that many series of run `run` changed with it: the runner or the tool chain, more likely than the code.
+    """
+
+    series: int
+    run: int
+    change: ChangePoint
+    q_value: float
+    suite_wide: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """All series of one run moving together by `effect`, over `series` of them; `lasting` if they stayed there."""
+
+    run: int
+    effect: float
+    series: int
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Findings by falling evidence, movements by size; `expected_false` is how many findings are expected to be false alarms."""
+
+    findings: tuple[ScanFinding, ...]
+    movements: tuple[Movement, ...]
+    tested: int
+    too_short: int
+    expected_false: float
+
+
+def scan(
+    values: Floats,
+    offsets: Ints,
+    runs: Ints,
+    *,
+    rate: float = FALSE_DISCOVERY_RATE,
+    profile: Profile = Profile.DEFAULT,
+    threads: int = 2,
+) -> Scan:
+    """Scan of series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
+
+    `runs` numbers the run of each point from 0, whatever the order. Benjamini-Hochberg at `rate` runs over all series long enough
+    to be tested, each by its smallest p-value; of a series that passes, every change at or below the last accepted p is given.
+    """
+    flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
+    steady = np.empty_like(flat)
+    of_points = np.asarray(runs, np.int64)
+    n_runs = int(of_points.max()) + 1 if len(of_points) else 0
+    moved, measured = without_common(flat, starts, of_points, n_runs, steady)
+    constants = for_scan(profile)
+    changes = detect_all(steady, starts, constants=constants, threads=threads)
+    tested = int((changes.points >= constants.minimum_points).sum())
+    accepted, q_values = _accepted(changes, tested, rate)
+    shared = _shared(accepted, changes, starts, of_points, measured)
+    findings = _findings(accepted, q_values, changes, starts, of_points, shared)
+    lasting = [_lasting(run, findings) for run in sorted(set(shared.values()))]
+    passing = [
+        Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
+        for run in np.flatnonzero(np.abs(np.expm1(moved)) >= NAMED_FROM)
+    ]
+    return Scan(
+        findings=tuple(
+            sorted(findings, key=lambda f: (f.change.p_value, -abs(f.change.effect), f.series, f.change.index))
+        ),
+        movements=tuple(sorted(lasting + passing, key=lambda m: (-abs(m.effect), m.run))),
+        tested=tested,
+        too_short=len(starts) - 1 - tested,
+        expected_false=rate * len(findings),
+    )
+
+
+def _accepted(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]:
+    """Rows of `changes` at or below the largest p that Benjamini-Hochberg over series accepts, and the q-value of every row."""
+    if not len(changes):
+        return np.empty(0, np.int64), np.empty(0)
+    least = np.full(int(changes.series.max()) + 1, np.inf)
+    np.minimum.at(least, changes.series, changes.p_value)
+    having = np.flatnonzero(np.isfinite(least))
+    by_series = np.ones(len(least))
+    by_series[having] = benjamini_hochberg(least[having], tested)
+    limit = least[having][by_series[having] <= rate].max(initial=-1.0)
+    return np.flatnonzero(changes.p_value <= limit), by_series[changes.series]
+
+
+def _near(row: int, changes: Changes, starts: Ints, runs: Ints) -> Ints:
+    """Runs of the points around a change."""
+    series, index = changes.series[row], changes.index[row]
+    low, high = starts[series], starts[series + 1]
+    return runs[max(low, low + index - SHARED_RUNS) : min(high, low + index + SHARED_RUNS + 1)]
+
+
+def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints, measured: Ints) -> dict[int, int]:
+    """Row -> run for changes that many series share: the run most of them lie near, then the next."""
+    near = {int(row): {int(run) for run in _near(int(row), changes, starts, runs)} for row in accepted}
+    exact = Counter(int(runs[starts[changes.series[row]] + changes.index[row]]) for row in near)
+    around = Counter(run for others in near.values() for run in others)
+    shared: dict[int, int] = {}
+    for run in sorted(around, key=lambda r: (-exact[r], r)):
+        rows = [row for row, others in near.items() if run in others and row not in shared]
+        if len(rows) >= max(SHARED_SERIES, SHARED_SHARE * measured[run]):
+            shared |= dict.fromkeys(rows, run)
+    return shared
+
+
+def _findings(
+    accepted: Ints, q_values: Floats, changes: Changes, starts: Ints, runs: Ints, shared: dict[int, int]
+) -> list[ScanFinding]:
+    every = changes.rows(accepted)
+    return [
+        ScanFinding(
+            series=int(changes.series[row]),
+            run=shared.get(int(row), int(runs[starts[changes.series[row]] + change.index])),
+            change=change,
+            q_value=float(q_values[row]),
+            suite_wide=int(row) in shared,
+        )
+        for row, change in zip(accepted, every, strict=True)
+    ]
+
+
+def _lasting(run: int, findings: list[ScanFinding]) -> Movement:
+    effects = [f.change.effect for f in findings if f.suite_wide and f.run == run]
+    return Movement(run=run, effect=float(np.median(effects)), series=len(effects), lasting=True)

@@ -1,0 +1,209 @@
+"""`bench-db backfill`: measure a history."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench_db.cli.options import common, default_uri, emit, open_store, progress_bar
+from bench_db.cli.planning import (
+    Wanted,
+    chosen_range,
+    commits_of,
+    configuration,
+    connection,
+    evidence_of,
+    plan_document,
+    plan_text,
+    planning,
+    policy_of,
+)
+from bench_db.cli.schedule import workflow_of
+from bench_db.errors import StoreNotFoundError
+
+if TYPE_CHECKING:
+    from bench_db.schedule.config import Config
+    from bench_db.schedule.evidence import Evidence
+    from bench_db.schedule.journal import Entry, Journal
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.policy import Plan
+    from bench_db.schedule.runner import Measured
+
+
+@click.command("backfill")
+@planning
+@click.option("--engine", type=click.Choice(["local", "github"]), default="local", show_default=True)
+@click.option(
+    "--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees, logs and the journal."
+)
+@click.option("--pr", "pr_number", type=int, help="Mark the results as those of a pull request.")
+@click.option("--fail-on-error", is_flag=True, help="Exit with 1 when a commit could not be measured.")
+@click.option("--workflow", metavar="FILE", help="With github: the workflow that measures.")
+@click.option("--workflow-repository", metavar="OWNER/NAME", help="With github: where it is [env: LANCE_BENCH_REPO].")
+@click.option("--ref", help="With github: the branch of the workflow.")
+@click.option("--parallel", type=click.IntRange(1), metavar="N", help="With github: so many runs at once.")
+@click.option("--timeout-minutes", type=float, help="With github: how long one run is waited for.")
+@click.option("--poll-seconds", type=float, default=15.0, show_default=True, help="With github: how often to look.")
+@common
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    uri: str | None,
+    output: str,
+    engine: str,
+    work_dir: str,
+    pr_number: int | None,
+    workflow: str | None,
+    workflow_repository: str | None,
+    ref: str | None,
+    parallel: int | None,
+    timeout_minutes: float | None,
+    poll_seconds: float,
+    *,
+    dry_run: bool,
+    fail_on_error: bool,
+    **options: Any,
+) -> None:
+    """Measure the commits of a range that are not measured yet, here or on GitHub; run it again to go on where it stopped.
+
+    The engine local makes a git work tree per commit and runs the commands of bench-db.toml; a commit that fails becomes rows
+    with the error. The engine github starts a workflow per commit and waits for it.
+
+    Example: bench-db backfill --range v1.0..main --steps 20 --order bisect
+    """
+    from bench_db.schedule.journal import Journal
+    from bench_db.schedule.limits import Clock
+
+    wanted, clock = Wanted(**options), Clock()
+    config = configuration(wanted)
+    journal = Journal(Path(work_dir) / f"{engine}.jsonl")
+    signal.signal(signal.SIGTERM, _leave)
+    if engine == "github":
+        from bench_db.schedule import backfill, dispatch
+
+        pace = backfill.Pace(
+            parallel=parallel or config.schedule.parallel,
+            timeout_seconds=60 * (timeout_minutes or config.schedule.timeout_minutes),
+            poll_seconds=poll_seconds,
+        )
+        with connection(clock) as github:
+            there = workflow_of(github, config, workflow, workflow_repository, ref)
+            if not dry_run:
+                backfill.resume(there, journal, clock)
+            flying = dispatch.commits_in_flight(there)
+            # a store that cannot be read, or is not there, is no reason to start anything
+            plan = _plan(wanted, config, evidence_of(open_store(uri)), journal, github, flying)
+            ended: list[Entry] = []
+            if not dry_run:
+                with progress_bar("backfill") as progress:
+                    ended = backfill.run(plan.steps, there, journal, clock, pace, progress=progress)
+    else:
+        plan = _plan(wanted, config, _evidence(uri), journal, None)
+        ended = [] if dry_run else _measure_here(plan, wanted, config, uri, Path(work_dir), journal, clock, pr_number)
+    report = [{"commit": e.commit, "state": str(e.state), "detail": e.detail, "url": e.url} for e in ended]
+    failed = [entry for entry in ended if entry.state != "succeeded"]
+    lines = [f"{e.commit[:10]}: {e.state}{f', {e.detail.splitlines()[0]}' if e.detail else ''}" for e in ended]
+    emit(output, {**plan_document(plan), "ended": report}, lambda: "\n".join([plan_text(plan), *lines]))
+    ctx.exit(1 if failed and fail_on_error else 0)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(143)  # 128 + SIGTERM, and on the way out benchmarks are ended and work trees taken away
+
+
+def _evidence(uri: str | None) -> tuple[Evidence, ...]:
+    """What the store holds; nothing when there is no store yet, which the first publish makes."""
+    try:
+        return evidence_of(open_store(uri))
+    except StoreNotFoundError:
+        return ()
+
+
+def _plan(
+    wanted: Wanted,
+    config: Config,
+    evidence: tuple[Evidence, ...],
+    journal: Journal,
+    github: Any,
+    flying: frozenset[str] = frozenset(),
+) -> Plan:
+    from bench_db.schedule.evidence import Known
+    from bench_db.schedule.plan import plan
+
+    chosen = chosen_range(wanted, config, "ALL")
+    bed = _test_bed(wanted, config) if github is None else ""
+    policy = policy_of(wanted, config, chosen, test_bed=bed)
+    waited_for = (entry.commit for entry in journal.open if github is not None)
+    known = Known(evidence=evidence, in_flight=flying.union(waited_for), attempts=journal.attempts)
+    return plan(commits_of(wanted, config, chosen, known, policy, github), known, policy)
+
+
+def _test_bed(wanted: Wanted, config: Config) -> str:
+    from bench_db.ingest import this_machine
+
+    return wanted.testbed_name or config.project.test_bed or this_machine().name
+
+
+def _measure_here(
+    plan: Plan,
+    wanted: Wanted,
+    config: Config,
+    uri: str | None,
+    home: Path,
+    journal: Journal,
+    clock: Clock,
+    pr_number: int | None,
+) -> list[Entry]:
+    from bench_db.cli.local import Delivery
+    from bench_db.schedule import runner
+    from bench_db.schedule.journal import Entry, State
+
+    if not plan.steps:
+        return []
+    delivery = Delivery(
+        store=open_store(uri or default_uri(), create=True),
+        config=config,
+        test_bed=_test_bed(wanted, config),
+        branch=wanted.branch or config.project.branch,
+        pr_number=pr_number,
+    )
+    bench = runner.Bench(
+        repository=Path(wanted.clone or ".").resolve(),
+        home=home.resolve(),
+        suites=config.suite,
+        environment=os.environ,
+        clock=clock,
+    )
+    ended: list[Entry] = []
+    attempts = {step.commit.sha: step.attempt for step in plan.steps}
+    jobs, done = sum(len(step.suites or config.suite) for step in plan.steps), 0
+    with progress_bar("backfill") as progress:
+
+        def deliver(measured: Measured) -> None:
+            nonlocal done
+            error, done = delivery.publish(measured), done + 1
+            state = State.FAILED if error else State.SUCCEEDED
+            ended.append(
+                journal.add(
+                    Entry(
+                        commit=measured.commit.sha,
+                        state=state,
+                        at=int(clock.now()),
+                        started_at=measured.began,
+                        attempt=attempts[measured.commit.sha],
+                        suites=(measured.suite,),
+                        detail=error or "",
+                        url=str(measured.log),
+                    )
+                )
+            )
+            progress(done, jobs)
+
+        progress(0, jobs)
+        runner.run(plan.steps, bench, deliver)
+    return ended

@@ -1,0 +1,252 @@
+"""`bench-db pr`: benchmark pull requests. The comparison of a pull request belongs to the analysis and joins this group."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_db.cli import output_file
+from bench_db.cli.options import common, emit
+from bench_db.cli.planning import connection
+from bench_db.errors import UserError
+
+if TYPE_CHECKING:
+    from bench_db.schedule.config import Config
+
+_CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to measure. [default: bench-db.toml]")
+
+
+@click.group("pr")
+def command() -> None:
+    """Benchmark pull requests: understand comments, start runs, merge results, answer. The token is GITHUB_TOKEN.
+
+    Example: bench-db pr merge ./downloaded-artifacts ./merged
+    """
+
+
+@command.command("process-comment")
+@click.option("--payload-json", envvar="COMMENT_PAYLOAD", required=True, help="The comment [env: COMMENT_PAYLOAD].")
+@click.option("--command-file", type=click.Path(dir_okay=False), default="command.json", show_default=True)
+@_CONFIG
+@common
+def process_comment(
+    payload_json: str,
+    command_file: str,
+    config_file: str | None,
+    uri: str | None,  # noqa: ARG001 every verb has --store
+    output: str,
+) -> None:
+    """Understand a comment: a command goes to a file and to GITHUB_OUTPUT, a refusal comes with its answer.
+
+    Only who may write to the repository and the author of the pull request are obeyed.
+
+    Example: bench-db pr process-comment --payload-json "$COMMENT_PAYLOAD"
+    """
+    import msgspec
+
+    from bench_db.cli import comment_command
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.repository import Repository
+
+    config = _config(config_file)
+    payload = comment_command.payload_of(payload_json, config)
+    with connection(Clock()) as github:
+        decided = comment_command.decide(payload, config, Repository(github, payload.repository))
+    if decided.order is not None:
+        Path(command_file).write_text(json.dumps(msgspec.to_builtins(decided.order), indent=2), encoding="utf-8")
+    output_file.write(comment_command.outputs(decided), os.environ)
+    emit(output, comment_command.outputs(decided), lambda: decided.text)
+
+
+@command.command("dispatch")
+@click.option("--command-file", type=click.Path(dir_okay=False, exists=True), help="What `process-comment` wrote.")
+@click.option("--pr", "pr_number", type=int, help="Instead of a file: the pull request,")
+@click.option("--sha", help="its commit,")
+@click.option("--pr-repo", metavar="OWNER/NAME", help="and its repository.")
+@click.option("--workflow", metavar="FILE", help="The workflow that measures. [default: run-benchmarks.yml]")
+@click.option("--workflow-repository", metavar="OWNER/NAME", help="Where it is [env: LANCE_BENCH_REPO].")
+@click.option("--ref", help="The branch of the workflow.")
+@_CONFIG
+@common
+def dispatch(
+    command_file: str | None,
+    pr_number: int | None,
+    sha: str | None,
+    pr_repo: str | None,
+    workflow: str | None,
+    workflow_repository: str | None,
+    ref: str | None,
+    config_file: str | None,
+    uri: str | None,  # noqa: ARG001 every verb has --store
+    output: str,
+) -> None:
+    """Start the workflow that measures a pull request.
+
+    Example: bench-db pr dispatch --pr 12 --sha 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --pr-repo owner/name
+    """
+    from bench_db.cli import comment_command
+    from bench_db.cli.schedule import workflow_of
+    from bench_db.schedule.dispatch import start
+    from bench_db.schedule.limits import Clock
+
+    config, clock = _config(config_file), Clock()
+    order = comment_command.order_of(command_file, pr_number, sha, pr_repo, config)
+    with connection(clock) as github:
+        there = workflow_of(github, config, workflow, workflow_repository, ref)
+        inputs = comment_command.inputs(order)
+        run = start(there, inputs, comment_command.correlation(order, int(clock.now())), clock)
+    output_file.write({"run_id": str(run.run_id), "run_url": run.url}, os.environ)
+    emit(output, {"run_id": run.run_id, "url": run.url, "inputs": inputs}, lambda: f"started: {run.url}")
+
+
+@command.command("comment")
+@click.argument("pr_number", type=int)
+@click.option("--repo", metavar="OWNER/NAME", help="The repository of the pull request.")
+@click.option("--body", envvar="COMMENT_BODY", help="The text [env: COMMENT_BODY],")
+@click.option("--body-file", type=click.Path(dir_okay=False), help="or the file it is in; else standard input is read.")
+@click.option(
+    "--kind", type=click.Choice(["report", "acknowledgement", "refusal"]), default="report", show_default=True
+)
+@click.option("--no-update", is_flag=True, help="Write a new comment even when there is one of this kind.")
+@_CONFIG
+@common
+def comment(
+    pr_number: int,
+    repo: str | None,
+    body: str | None,
+    body_file: str | None,
+    kind: str,
+    config_file: str | None,
+    uri: str | None,  # noqa: ARG001 every verb has --store
+    output: str,
+    *,
+    no_update: bool,
+) -> None:
+    """Write a comment to a pull request, in place of our earlier one of the same kind.
+
+    Example: bench-db pr comment 12 --repo owner/name --body-file report.md
+    """
+    from bench_db.schedule import comments
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.repository import Repository
+
+    text = _body(body, body_file)
+    name = repo or _config(config_file).project.repository
+    with connection(Clock()) as github:
+        done = comments.post(Repository(github, name), pr_number, text, comments.Kind(kind), update=not no_update)
+    emit(output, {"id": done.id, "url": done.html_url}, lambda: done.html_url)
+
+
+@command.command("check")
+@click.argument("sha")
+@click.option("--repo", metavar="OWNER/NAME", help="The repository of the commit.")
+@click.option("--name", default="benchmarks", show_default=True, help="What the check is called.")
+@click.option("--conclusion", type=click.Choice(["success", "failure", "neutral"]), required=True)
+@click.option("--title", default="Benchmarks", show_default=True)
+@click.option(
+    "--summary-file", type=click.Path(dir_okay=False, exists=True), required=True, help="The report, Markdown."
+)
+@_CONFIG
+@common
+def check(
+    sha: str,
+    repo: str | None,
+    name: str,
+    conclusion: str,
+    title: str,
+    summary_file: str,
+    config_file: str | None,
+    uri: str | None,  # noqa: ARG001 every verb has --store
+    output: str,
+) -> None:
+    """Put a verdict on a commit as a check run.
+
+    Example: bench-db pr check 127847f --repo owner/name --conclusion failure --summary-file report.md
+    """
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.repository import Repository
+
+    summary = Path(summary_file).read_text(encoding="utf-8")[:65_000]
+    repository = repo or _config(config_file).project.repository
+    with connection(Clock()) as github:
+        run = Repository(github, repository).create_check(
+            name, sha, status="completed", conclusion=conclusion, output={"title": title, "summary": summary}
+        )
+    emit(output, {"id": run.id, "url": run.html_url}, lambda: run.html_url or str(run.id))
+
+
+@command.command("merge")
+@click.argument("results_dir", type=click.Path(file_okay=False, exists=True))
+@click.argument("target", metavar="OUTPUT")
+@common
+def merge(results_dir: str, target: str, uri: str | None, output: str) -> None:  # noqa: ARG001 every verb has --store
+    """Merge the stores in the sub-directories of a directory into the store OUTPUT. Doing it again adds nothing.
+
+    Example: bench-db pr merge ./downloaded-artifacts s3://bucket/benchmarks
+    """
+    if not target:
+        message = "OUTPUT is empty: where do the results go? In a workflow, is the secret with the store's address set?"
+        raise UserError(message)
+    found = stores_in(Path(results_dir))
+    rows, new = merged(found, target)
+    text = f"Found {len(found)} Lance tables to merge\nMerged {rows} rows into {target} ({new} new)"
+    emit(
+        output,
+        {"stores": len(found), "rows": rows, "new": new},
+        lambda: text if found else "Found 0 Lance tables to merge",
+    )
+
+
+def stores_in(directory: Path) -> list[Path]:
+    """The stores a directory holds: itself, or its sub-directories, in the order of their names."""
+    found = sorted(path.parent for path in directory.glob("*/results.lance"))
+    return ([directory] if (directory / "results.lance").is_dir() else []) + found
+
+
+def merged(sources: list[Path], target: str) -> tuple[int, int]:
+    """Rows read and rows added, after publishing every run of the sources into the target; none makes no store."""
+    from bench_db.arrow import from_table
+    from bench_db.model import Run
+    from bench_db.store.database import connect
+
+    rows = new = 0
+    for source in sources:
+        store = connect(source)
+        results = defaultdict(list)
+        for result in store.results():
+            results[result.run_key].append(result)
+        for run in from_table(store.lancedb().open_table("runs").to_arrow(), Run):
+            if mine := results.pop(run.run_key, []):
+                rows += len(mine)
+                new += connect(target, create=True).publish(mine, run).new
+        if results:
+            message = f"{source}: {len(results)} runs have rows and no record of their own; bring it up to date: bench-db store upgrade --store {source}"
+            raise UserError(message)
+    return rows, new
+
+
+def _config(config_file: str | None) -> Config:
+    from bench_db.schedule.config import FILE, Config, Project, load
+
+    if config_file is None and not Path(FILE).exists():
+        return Config(project=Project(name="", repository=os.environ.get("GITHUB_REPOSITORY", "")))
+    return load(Path(config_file or FILE))
+
+
+def _body(body: str | None, body_file: str | None) -> str:
+    if body is not None and body_file is not None:
+        message = "give --body or --body-file, not both"
+        raise UserError(message)
+    if body_file is None:
+        return sys.stdin.read() if body is None else body
+    try:
+        return Path(body_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{body_file}: cannot be read: {error}"
+        raise UserError(message) from error

@@ -1,0 +1,77 @@
+"""Foreign text made harmless for the language it is put into; every name in a report passes one of these."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+from bench_db.report.text import visible
+
+_MARKDOWN = re.compile(
+    r"[&<>\"'`*\[\]\\|~#@!$^]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # an underscore inside a word means nothing
+    r"|:(?=//)|(?<=[wW]{3})\."  # what would become a link
+)
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    "µ": r"\textmu{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+_FORMULA = tuple("=+-@\t\r")
+# the line separators end a line of JavaScript, and < could end the script element
+_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def shortened(text: str, length: int) -> str:
+    """The text with its middle left out when it is longer than `length`."""
+    half = (length - 1) // 2
+    return text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
+
+
+def markdown_code(text: str) -> str:
+    """Text as inline code of GitHub's Markdown, safe in a table cell.
+
+    Written as HTML with character references: a code span cannot hold a pipe after a backslash inside a table, and GitHub turns
+    no mention, issue number or emoji inside a code element into anything else.
+    """
+    return f"<code>{markdown_text(text)}</code>"
+
+
+def markdown_text(text: str) -> str:
+    """Text that no Markdown rule applies to, on one line; a mention needs `markdown_code` to stay one."""
+    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", visible(text))
+
+
+def html_text(text: str) -> str:
+    """Text for an element or a quoted attribute."""
+    return html.escape(visible(text), quote=True)
+
+
+def latex_text(text: str) -> str:
+    """Text for a LaTeX paragraph or cell."""
+    return "".join(_LATEX.get(letter, letter) for letter in visible(text))
+
+
+def csv_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: an apostrophe goes before what would start one."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def script_json(document: Any) -> str:
+    """JSON that is safe wherever JavaScript stands, inside a page too; lone surrogates are written as escapes.
+
+    Raises `ValueError` for a number that JSON cannot hold.
+    """
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    safe = re.sub("[<>&\u2028\u2029]", lambda found: _SCRIPT[found[0]], text)
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", safe)

@@ -1,0 +1,85 @@
+"""An Atom feed of findings (RFC 4287)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from bench_db.identity import content_id
+from bench_db.report.contract import Finding, is_worse
+from bench_db.report.effect import percent, percent_with_interval, probability
+from bench_db.report.escape import shortened
+from bench_db.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_NAME, _SHA = 200, 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEntry:
+    """A finding with what a reader calls its series, the time its state last changed (unix seconds) and its page."""
+
+    finding: Finding
+    label: str
+    direction: str
+    updated: int
+    href: str = ""
+
+
+def atom(entries: Sequence[FeedEntry], *, feed_id: str, title: str, updated: int, href: str = "") -> bytes:
+    """The feed as UTF-8 XML, newest first. Identifiers come from `feed_id` and the findings' ids alone, so they never change."""
+    root = ET.Element("feed", xmlns=_ATOM)
+    _text(root, "id", _urn("feed", feed_id))
+    _text(root, "title", title)
+    _text(root, "updated", _when(updated))
+    _text(ET.SubElement(root, "author"), "name", "bench_db")
+    _link(root, href, "self")
+    for entry in sorted(entries, key=lambda e: (-e.updated, e.finding.id)):
+        _entry(root, entry, feed_id)
+    ET.indent(root)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"
+
+
+def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
+    node, finding = ET.SubElement(root, "entry"), entry.finding
+    _text(node, "id", _urn("finding", feed_id, finding.id))
+    _text(node, "title", f"{shortened(entry.label, _NAME)}: {percent(finding.effect)}, {_kind(entry)}")
+    _text(node, "updated", _when(entry.updated))
+    _link(node, entry.href, "alternate")
+    ET.SubElement(node, "category", term=finding.state)
+    common = f" Part of {finding.common_mode}." if finding.common_mode else ""
+    provisional = " Provisional: few points follow it." if finding.provisional else ""
+    moved = percent_with_interval(finding.effect, finding.low, finding.high)
+    at = f"at {finding.commit[:_SHA]}" if finding.commit else f"at point {finding.index}"
+    _text(
+        node, "summary", f"{moved} {at}, p {probability(finding.p_value)}. State: {finding.state}.{provisional}{common}"
+    )
+
+
+def _kind(entry: FeedEntry) -> str:
+    worse = is_worse(entry.finding.effect, entry.direction)
+    return {True: "regression", False: "improvement", None: "change"}[worse]
+
+
+def _urn(*parts: str) -> str:
+    return f"urn:uuid:{content_id(parts)}"
+
+
+def _text(parent: ET.Element, name: str, text: str) -> None:
+    # XML has no way to write most control characters: `visible` spells them out
+    ET.SubElement(parent, name).text = visible(text)
+
+
+def _link(parent: ET.Element, href: str, relation: str) -> None:
+    if href:
+        ET.SubElement(parent, "link", rel=relation, href=visible(href))
+
+
+def _when(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,59 @@
+"use strict";
+/* What every page has: elements made from text alone, the theme, and the door through which data scripts hand over their data. */
+const bench = (() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const listeners = [];
+
+  function kept() {
+    try { return localStorage.getItem("bench-theme"); } catch { return null; }
+  }
+
+  function applyTheme() {
+    root.dataset.theme = kept() || (dark.matches ? "dark" : "light");
+    for (const listener of listeners) listener();
+  }
+
+  function toggleTheme() {
+    const next = root.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem("bench-theme", next); } catch { /* a browser that keeps nothing still switches */ }
+    root.dataset.theme = next;
+    for (const listener of listeners) listener();
+  }
+
+  /* An element; strings among the children become text, so no name is ever read as markup. */
+  function el(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name === "onclick" || name === "oninput" || name === "onchange") node.addEventListener(name.slice(2), value);
+      else node.setAttribute(name, value === true ? "" : String(value));
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+    return node;
+  }
+
+  const held = new Map();
+  const waiting = new Map();
+
+  function receive(name, content) {
+    held.set(name, content);
+    waiting.get(name)?.(content);
+  }
+
+  /* The hash of the address as names and values, which survives file:// where a query may not. */
+  function state() { return new URLSearchParams(location.hash.slice(1)); }
+
+  function remember(values) {
+    const hash = new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
+    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  }
+
+  function colour(name) { return getComputedStyle(root).getPropertyValue(`--${name}`).trim(); }
+
+  dark.addEventListener("change", applyTheme);
+  applyTheme();
+  document.addEventListener("DOMContentLoaded", () => document.getElementById("theme")?.addEventListener("click", toggleTheme));
+
+  return { el, receive, held, waiting, state, remember, colour, onTheme: (listener) => listeners.push(listener) };
+})();

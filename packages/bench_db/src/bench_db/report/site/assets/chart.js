@@ -1,0 +1,142 @@
+"use strict";
+/* The history of a series: its points, the band of their middle half, the level between changes, and the changes themselves. */
+bench.chart = (() => {
+  const failed = 5;
+
+  /* The levels between changes: where each begins and ends, its median, and the finding that began it. */
+  function levels(series) {
+    const cuts = series.findings.filter((finding) => finding.state !== "ignored" && finding.at > 0);
+    const edges = [0, ...cuts.map((finding) => finding.at), series.length];
+    return edges.slice(1).map((end, i) => ({
+      from: edges[i], to: end - 1, finding: cuts[i - 1] || null, at: bench.draw.median(series.median.slice(edges[i], end)),
+    })).filter((level) => level.to >= level.from && level.at !== null);
+  }
+
+  function tone(finding) { return finding.worse === null ? "level" : finding.worse ? "worse" : "better"; }
+
+  /* Draws into a box; `onSelect` is told the place of the point under the pointer. */
+  function chart(box, series, { units, byDate, fromZero, onSelect, onPin }) {
+    const across = byDate ? series.time : series.median.map((_, i) => i);
+    const ink = bench.colour("muted"), grid = bench.colour("grid");
+    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+    const segments = levels(series);
+    const height = Math.max(260, Math.min(400, Math.round(window.innerHeight * 0.44)));
+    const shown = (u, values) => values.map((value) => label(value));
+
+    function label(value) {
+      if (byDate) return bench.quantity.shortDate(value);
+      return Number.isInteger(value) && value >= 0 && value < series.length ? bench.quantity.shortDate(series.time[value]) : "";
+    }
+
+    /* All medians in sight, and as much of the band as most points need: one wild run shall not flatten the rest. */
+    function extent(u) {
+      const [from, to] = u.series[0].idxs || [0, series.length - 1];
+      const known = (values) => values.slice(from, to + 1).filter((value) => value !== null).sort((a, b) => a - b);
+      const middle = known(series.median), lower = known(series.q1), upper = known(series.q3);
+      const most = (values, share, other) => (values.length ? values[Math.round(share * (values.length - 1))] : other);
+      const low = middle[0], high = middle[middle.length - 1];
+      return [Math.min(low, most(lower, 0.1, low)), Math.max(high, most(upper, 0.9, high))];
+    }
+
+    function range(u, lowest) {
+      if (lowest === null) return [0, 1];
+      const [low, high] = extent(u);
+      if (low === undefined) return [0, 1];
+      const edge = (high - low) * 0.08 || Math.abs(high) * 0.05 || 1;
+      return fromZero ? [Math.min(0, low), Math.max(0, high + edge)] : [low - edge, high + edge];
+    }
+
+    function line(u, from, to, at, stroke, width, dash) {
+      const context = u.ctx;
+      context.save();
+      context.beginPath();
+      context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+      context.clip();
+      context.strokeStyle = stroke;
+      context.lineWidth = width * devicePixelRatio;
+      context.setLineDash(dash.map((length) => length * devicePixelRatio));
+      context.beginPath();
+      context.moveTo(from, at[0]);
+      context.lineTo(to, at[1]);
+      context.stroke();
+      context.restore();
+    }
+
+    function drawLevels(u) {
+      const half = (place, side) => {
+        const here = u.valToPos(across[place], "x", true), other = across[place + side];
+        return other === undefined ? here : (here + u.valToPos(other, "x", true)) / 2;
+      };
+      for (const level of segments) {
+        const y = u.valToPos(level.at, "y", true);
+        const blessed = level.finding?.state === "blessed";
+        const stroke = bench.colour(blessed ? "blessed" : "level");
+        line(u, half(level.from, -1), half(level.to, 1), [y, y], stroke, 2, blessed ? [7, 4] : []);
+      }
+      for (const finding of series.findings) drawChange(u, finding, half(finding.at, -1));
+      drawFailures(u);
+    }
+
+    function drawChange(u, finding, x) {
+      const quiet = finding.state === "ignored" || finding.state === "fixed";
+      const stroke = bench.colour(quiet ? "faint" : finding.state === "blessed" ? "blessed" : tone(finding));
+      const top = u.bbox.top, bottom = u.bbox.top + u.bbox.height, size = 5 * devicePixelRatio;
+      line(u, x, x, [top, bottom], stroke, quiet ? 1 : 1.5, finding.provisional ? [2, 3] : [5, 3]);
+      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+      const up = (finding.effect || 0) > 0 ? 1 : -1;
+      u.ctx.fillStyle = stroke;
+      u.ctx.beginPath();
+      u.ctx.moveTo(x, top + size - up * size);
+      u.ctx.lineTo(x - size, top + size + up * size);
+      u.ctx.lineTo(x + size, top + size + up * size);
+      u.ctx.fill();
+    }
+
+    function drawFailures(u) {
+      const size = failed * devicePixelRatio * 0.8, y = u.bbox.top + u.bbox.height - 2 * size;
+      u.ctx.strokeStyle = bench.colour("worse");
+      u.ctx.lineWidth = 1.6 * devicePixelRatio;
+      for (const at of Object.keys(series.errors)) {
+        const x = u.valToPos(across[at], "x", true);
+        if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+        u.ctx.beginPath();
+        u.ctx.moveTo(x - size, y - size); u.ctx.lineTo(x + size, y + size);
+        u.ctx.moveTo(x + size, y - size); u.ctx.lineTo(x - size, y + size);
+        u.ctx.stroke();
+      }
+    }
+
+    const pale = { stroke: "transparent", width: 0, points: { show: false } };
+    const many = series.length > 400;
+    const options = {
+      width: Math.max(200, box.clientWidth), height, padding: [10, 14, 0, 0], legend: { show: false },
+      scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range } },
+      cursor: { y: false, drag: { x: true, y: false, dist: 8 }, points: { size: (u, place) => (place === 1 ? 9 : 0), width: (u, place) => (place === 1 ? 2 : 0), stroke: bench.colour("accent"), fill: bench.colour("surface") } },
+      axes: [
+        { ...axis, incrs: byDate ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], space: 70, values: shown, size: 34 },
+        { ...axis, size: 78, gap: 8, values: (u, values) => bench.quantity.ticks(values, units) },
+      ],
+      series: [
+        {},
+        { label: "median", stroke: bench.colour("thread"), width: 1, spanGaps: false, points: { show: true, size: many ? 2.5 : 4, fill: bench.colour("series"), stroke: bench.colour("series"), width: 0 } },
+        { ...pale, label: "q1" }, { ...pale, label: "q3" },
+      ],
+      bands: [{ series: [3, 2], fill: bench.colour("band") }],
+      hooks: {
+        draw: [drawLevels],
+        setCursor: [(u) => { if (u.cursor.idx !== null && u.cursor.idx !== undefined && u.cursor.left >= 0) onSelect(u.cursor.idx); }],
+        ready: [() => performance.mark("bench-chart")],
+      },
+    };
+    const plot = new uPlot(options, [across, series.median, series.q1, series.q3], box);
+    plot.over.addEventListener("click", () => onPin());
+    return {
+      point: (at) => plot.setCursor({ left: plot.valToPos(across[at], "x"), top: 0 }, false),
+      fit: () => plot.setSize({ width: Math.max(200, box.clientWidth), height }),
+      all: () => plot.setScale("x", { min: across[0], max: across[across.length - 1] }),
+      destroy: () => plot.destroy(),
+    };
+  }
+
+  return { chart, levels };
+})();

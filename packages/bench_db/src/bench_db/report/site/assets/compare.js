@@ -1,0 +1,111 @@
+"use strict";
+/* Two commits of one device, test bed and suite: every series at both, largest change first. */
+(() => {
+  const { el, quantity } = bench;
+  const all = bench.held.get("catalogue");
+  const { groups, builds } = bench.held.get("commits");
+  const form = document.getElementById("pick");
+  const status = document.getElementById("status");
+  const facet = (name, i) => all.facets[name][all[name][i]];
+  let rows = [], order = { key: "change", descending: true }, asked = 0;
+
+  const columns = [
+    { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))) },
+    { key: "before", title: "Before", class: "num wide", cell: (row) => quantity.text(row.before, row.units) },
+    { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
+    { key: "change", title: "Change", class: "num", sort: (row) => (row.change === null ? -1 : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind }, row.note || quantity.percent(row.change)) },
+    { key: "size", title: "", class: "wide", cell: bar },
+    { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
+  ];
+  const grid = bench.grid(document.getElementById("grid"), { name: "Series at both commits", columns, sorted: order, onSort: (key) => {
+    order = { key, descending: order.key === key ? !order.descending : key !== "name" };
+    grid.mark(key, order.descending);
+    show();
+  } });
+
+  function bar(row) {
+    const length = Math.min(50, Math.abs(row.change || 0) * 200);
+    const piece = el("i", { class: row.kind });
+    piece.style.width = `${length}%`;
+    piece.style.left = `${row.change > 0 ? 50 : 50 - length}%`;
+    return el("span", { class: "delta", "aria-hidden": "true" }, piece);
+  }
+
+  function options(select, choices, wanted) {
+    select.replaceChildren(...choices.map(([value, text]) => el("option", { value }, text)));
+    if (wanted !== null && choices.some(([value]) => String(value) === String(wanted))) select.value = String(wanted);
+  }
+
+  function describe([commit, version, time]) { return `${quantity.date(time)} · ${commit.slice(0, 10) || "no commit"} · ${version.slice(0, 60)}`; }
+
+  function chooseGroup(given) {
+    const group = Number(form.group.value);
+    const held = builds.map((build, i) => [build, i]).filter(([build]) => build[3].includes(group));
+    const choices = held.map(([build, i]) => [i, describe(build)]);
+    const place = (commit) => { const found = held.find(([build]) => commit && build[0] === commit); return found ? found[1] : null; };
+    options(form.b, choices, place(given.get("b")));
+    options(form.a, choices, place(given.get("a")) ?? (choices[1] || choices[0] || [null])[0]);
+    compare();
+  }
+
+  async function compare() {
+    const turn = asked += 1;
+    const [dut, bed, suite] = groups[form.group.value] || [];
+    const a = builds[form.a.value], b = builds[form.b.value];
+    if (!a || !b) { status.textContent = "Nothing has been measured yet."; return; }
+    const members = all.key.map((_, i) => i).filter((i) => facet("dut", i) === dut && facet("bed", i) === bed && facet("suite", i) === suite);
+    const needed = [...new Set(members.map((i) => all.files[all.file[i]][0]))];
+    bench.remember({ dut, bed, suite, a: a[0], b: b[0] });
+    status.textContent = `Reading ${needed.length} files …`;
+    try {
+      const shards = new Map(await Promise.all(needed.map(async (url) => [url, await bench.data.load(url)])));
+      if (turn !== asked) return;
+      rows = members.map((i) => row(i, shards.get(all.files[all.file[i]][0]), a, b)).filter(Boolean);
+    } catch (error) { status.textContent = error.message; return; }
+    show();
+  }
+
+  function row(i, shard, a, b) {
+    const series = bench.data.series(shard, all.key[i]);
+    const at = (build) => series.commit.map((_, place) => place).filter((place) => series.commit[place] === build[0] && series.version[place] === build[1] && series.time[place] === build[2]);
+    const [first, second] = [at(a), at(b)];
+    if (!first.length && !second.length) return null;
+    const [before, after] = [first, second].map((places) => bench.draw.median(places.map((place) => series.median[place])));
+    const change = before && after !== null ? (after - before) / Math.abs(before) : null;
+    const noise = all.noise[i], kind = quantity.kind(change, facet("direction", i), noise);
+    const gone = (places) => (places.length ? "failed" : "");
+    const note = before !== null && after !== null ? "" : after === null ? gone(second) || "missing" : gone(first) || "new";
+    return { key: all.key[i], label: all.label[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, spread: noise?.[0] ?? null };
+  }
+
+  function show() {
+    const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const chosen = rows.filter((one) => words.every((word) => one.label.toLowerCase().includes(word)));
+    const value = columns.find(({ key }) => key === order.key).sort, way = order.descending ? -1 : 1;
+    chosen.sort((x, y) => { const a = value(x) ?? -1, b = value(y) ?? -1; return a < b ? -way : a > b ? way : 0; });
+    grid.show(chosen);
+    const count = (kind) => rows.filter((one) => one.kind === kind).length;
+    const other = rows.filter((one) => one.note).length;
+    status.textContent = `${rows.length.toLocaleString("en")} series: ${count("worse")} worse, ${count("better")} better${other ? `, ${other} at one commit only or failed` : ""}`;
+  }
+
+  /* The group with the most series, which is what a reader most likely means. */
+  function largest() {
+    const counts = new Map();
+    all.key.forEach((_, i) => { const name = JSON.stringify([facet("dut", i), facet("bed", i), facet("suite", i)]); counts.set(name, (counts.get(name) || 0) + 1); });
+    const sizes = groups.map((group) => counts.get(JSON.stringify(group)) || 0);
+    return sizes.indexOf(Math.max(...sizes));
+  }
+
+  const given = bench.state();
+  const names = groups.map(([dut, bed, suite], i) => [i, [suite, bed, dut].filter(Boolean).map((text) => text.slice(0, 60)).join(" · ")]);
+  const wanted = groups.findIndex(([dut, bed, suite]) => dut === given.get("dut") && bed === given.get("bed") && suite === (given.get("suite") || ""));
+  options(form.group, names, wanted < 0 ? largest() : wanted);
+  form.group.addEventListener("change", () => chooseGroup(new URLSearchParams({ a: builds[form.a.value]?.[0] || "", b: builds[form.b.value]?.[0] || "" })));
+  form.a.addEventListener("change", compare);
+  form.b.addEventListener("change", compare);
+  form.q.addEventListener("input", show);
+  form.swap.addEventListener("click", () => { [form.a.value, form.b.value] = [form.b.value, form.a.value]; compare(); });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  chooseGroup(given);
+})();

@@ -1,0 +1,75 @@
+"use strict";
+/* Data scripts loaded when they are needed: a page opened from a file may load scripts but may not fetch. */
+bench.data = (() => {
+  const path = /^(?:data|samples)\/[0-9a-z-]+\.js$/;
+  const policy = window.trustedTypes?.createPolicy("bench-db", {
+    createScriptURL: (url) => { if (!path.test(url)) throw new TypeError("not a data script"); return url; },
+  });
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const pending = new Map();
+
+  /* The content of a data script by what it calls itself, loaded once. */
+  function load(url) {
+    if (!pending.has(url)) pending.set(url, request(url));
+    return pending.get(url);
+  }
+
+  function request(url) {
+    const name = url.replace(/^data\//, "shard/").replace(/-[0-9a-f]{12}\.js$/, "");
+    return new Promise((resolve, reject) => {
+      bench.waiting.set(name, resolve);
+      const script = document.createElement("script");
+      script.onerror = () => reject(new Error("The site has been rebuilt since this page was opened. Reload the page."));
+      script.src = policy ? policy.createScriptURL(url) : url;
+      document.head.append(script);
+    });
+  }
+
+  function bytes(text) { return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer; }
+
+  /* Numbers, with null where there is none. */
+  function floats(text) { return Array.from(new Float32Array(bytes(text)), (value) => (Number.isNaN(value) ? null : value)); }
+
+  function steps(text) { return new Uint16Array(bytes(text)); }
+
+  /* The heights of a sparkline from 0 to 1, null for a gap. */
+  function heights(text) {
+    return Array.from(text, (letter) => (letter === "." ? null : letters.indexOf(letter) / (letters.length - 1)));
+  }
+
+  /* A series of a shard: its points with what each was built from. */
+  function series(shard, key) {
+    const found = shard.series[key];
+    const builds = [];
+    for (let i = 0; i < found.at.length; i += 2) for (let j = 0; j < found.at[i + 1]; j += 1) builds.push(found.at[i] + j);
+    const pick = (column) => builds.map((build) => shard.builds[column][build]);
+    const branches = pick("branch");
+    return {
+      length: builds.length, commit: pick("commit"), version: pick("version"), time: pick("time"),
+      branch: branches.map((place) => shard.builds.branches[place] || ""),
+      median: floats(found.median), q1: floats(found.q1), q3: floats(found.q3),
+      lower: found.lower ? floats(found.lower) : null, upper: found.upper ? floats(found.upper) : null,
+      n: typeof found.n === "number" ? builds.map(() => found.n) : found.n,
+      errors: found.errors || {}, findings: found.findings,
+    };
+  }
+
+  /* The samples of one point as shares between its lowest and its highest, in the order of measuring; null when none are kept. */
+  function samples(strips, at) {
+    if (!strips || !strips.c[at]) return null;
+    strips.steps ??= steps(strips.v);
+    const start = strips.c.slice(0, at).reduce((sum, count) => sum + count, 0);
+    const shares = Array.from(strips.steps.slice(start, start + strips.c[at]), (step) => step / 65535);
+    return { shares, low: strips.lo[at], high: strips.hi[at], all: strips.n[at] };
+  }
+
+  function commitLink(commit, length = 10) {
+    const pattern = bench.held.get("settings").commitUrl;
+    const text = commit ? commit.slice(0, length) : "no commit";
+    if (!commit || !pattern.startsWith("https://")) return bench.el("span", { class: "sha" }, text);
+    const href = pattern.replace("{commit}", encodeURIComponent(commit));
+    return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
+  }
+
+  return { load, floats, heights, series, samples, commitLink };
+})();

@@ -1,0 +1,60 @@
+"use strict";
+/* Numbers as people read them, by the scales the package itself uses. */
+bench.quantity = (() => {
+  function ladder(units) { return bench.held.get("settings").ladders[units] || [[1, units]]; }
+
+  function step(size, units) {
+    const steps = ladder(units);
+    return steps.find(([scale]) => size >= scale) || steps[steps.length - 1];
+  }
+
+  /* Four significant digits and the largest fitting unit; "–" for null. */
+  function text(value, units) {
+    if (value === null || value === undefined || Number.isNaN(value)) return "–";
+    const [scale, sign] = step(Math.abs(value) || 1, units);
+    const number = value / scale, whole = String(Math.trunc(Math.abs(number))).length;
+    if (!number) return `0 ${sign}`.trim();
+    const digits = ladder(units).length > 1 ? number.toFixed(Math.max(0, 4 - whole)) : String(Number(number.toPrecision(4)));
+    return `${digits} ${sign}`.trim();
+  }
+
+  /* Labels of an axis: one unit for all, as few digits as tell neighbours apart. */
+  function ticks(values, units) {
+    const [scale, sign] = step(Math.max(...values.map(Math.abs)), units);
+    const distance = values.length > 1 ? Math.abs(values[1] - values[0]) / scale : 1;
+    let places = 0;
+    while (places < 9 && Math.abs(distance * 10 ** places - Math.round(distance * 10 ** places)) > 1e-6) places += 1;
+    return values.map((value) => `${(value / scale).toFixed(places)} ${sign}`.trim());
+  }
+
+  function percent(effect) {
+    if (effect === null || effect === undefined || Number.isNaN(effect)) return "–";
+    const value = (effect * 100).toFixed(Math.abs(effect) >= 1 ? 0 : 1);
+    return `${Number(value) > 0 ? "+" : ""}${Number(value) === 0 ? "0.0" : value.replace("-", "−")} %`;
+  }
+
+  function share(effect) { return percent(effect).replace(/^[+−]/, ""); }
+
+  function interval(low, high) {
+    return low === null || high === null ? "" : `${percent(low).replace(" %", "")} to ${percent(high)}`;
+  }
+
+  function probability(p) { return p === null ? "" : p < 0.001 ? "p < 0.001" : `p ${Number(p.toPrecision(2))}`; }
+
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const brief = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+  function date(seconds) { return seconds ? day.format(seconds * 1000) : "unknown date"; }
+  function shortDate(seconds) { return seconds ? brief.format(seconds * 1000) : ""; }
+  function moment(seconds) { return seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") : "–"; }
+
+  /* What a relative change means: worse and better only from 2 %, or from what the noise of the series lets be seen. */
+  function kind(change, direction, noise) {
+    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(0.02, noise?.[1] || 0)) return "quiet";
+    return (change > 0) === (direction === "lower") ? "worse" : "better";
+  }
+
+  const better = { lower: "lower is better", higher: "higher is better", info: "for information" };
+
+  return { text, ticks, percent, share, interval, probability, date, shortDate, moment, kind, better };
+})();

@@ -1,0 +1,160 @@
+"""The list of all series with what their row shows, and the findings with the stretch of history around each."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench_db.report.contract import State
+from bench_db.report.rows import label
+from bench_db.report.site.numbers import floats, sparkline
+from bench_db.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench_db.report.site.encode import EncodedSeries
+    from bench_db.report.site.shards import Shard
+
+STANDING = frozenset({State.OPEN, State.REOPENED})
+_AROUND = 30
+_LEVEL_POINTS = 20
+_FACETS = ("dut_name", "test_bed_name", "suite", "metric", "units", "direction")
+_NAMES = {"dut_name": "dut", "test_bed_name": "bed"}
+
+Row = dict[str, Any]
+
+
+def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
+    """What the index shows of a series; `change` is its newest point against the median of up to 20 before."""
+    medians = one.points["median"].to_numpy()
+    known = medians[np.isfinite(medians)]
+    failing = one.points["error"][-1] is not None
+    latest = float(known[-1]) if known.size and not failing else None
+    before = float(np.median(known[-_LEVEL_POINTS - 1 : -1])) if known.size > 1 else None
+    standing = [finding for finding in one.findings if finding["state"] in STANDING]
+    return {
+        **{name: identity[name] for name in _FACETS},
+        "key": f"{one.key:016x}",
+        "label": label(identity),
+        "latest": latest,
+        "change": (latest - before) / abs(before) if before and latest is not None else None,
+        "points": len(medians),
+        "time": one.points["dut_timestamp"][-1] or 0,
+        "spark": sparkline(medians),
+        "worse": sum(finding["worse"] is True for finding in standing),
+        "better": sum(finding["worse"] is False for finding in standing),
+        "failing": failing,
+        "noise": _noise(noise),
+    }
+
+
+def _noise(noise: Row | None) -> list[float | bool | None] | None:
+    if noise is None:
+        return None
+    return [noise[name] for name in ("spread", "smallest_effect", "autocorrelated", "runs_needed")]
+
+
+def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """All rows, a list a column, texts that repeat once; `files` are each shard's data and samples scripts, "" for none."""
+    facets = {name: sorted({row[name] for _, row in rows}) for name in _FACETS}
+    place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
+    newest: dict[tuple[str, str, str], int] = defaultdict(int)
+    for _, one in rows:
+        newest[_group(one)] = max(newest[_group(one)], one["time"])
+    columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in _FACETS}
+    plain = ("key", "label", "latest", "change", "points", "time", "spark", "worse", "better", "noise")
+    return {
+        "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
+        "files": [list(pair) for pair in files],
+        **columns,
+        **{name: [_short(one[name]) for _, one in rows] for name in plain},
+        "failing": [int(one["failing"]) for _, one in rows],
+        "stale": [int(one["time"] < newest[_group(one)]) for _, one in rows],
+        "file": [file for file, _ in rows],
+    }
+
+
+def _group(one: Row) -> tuple[str, str, str]:
+    return one["dut_name"], one["test_bed_name"], one["suite"]
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def finding_rows(one: EncodedSeries, described: Row) -> Iterable[Row]:
+    """Each finding of a series with its series' name and the medians around it; `here` is its place among them."""
+    for finding in one.findings:
+        start = max(0, finding["at"] - _AROUND)
+        excerpt = one.points["median"][start : finding["at"] + _AROUND]
+        series = {name: described[name] for name in ("key", "label", "units", "direction")}
+        bed = visible(described["test_bed_name"])
+        yield {**finding, **series, "bed": bed, "excerpt": floats(excerpt), "here": finding["at"] - start}
+
+
+def ranked(findings: Iterable[Row]) -> list[Row]:
+    """Standing findings first, then worse ones, then the newest, then the largest."""
+    order = {str(state): number for number, state in enumerate(State)}
+    return sorted(
+        findings,
+        key=lambda f: (
+            f["state"] not in STANDING,
+            f["worse"] is not True,
+            -f["time"],
+            -abs(f["effect"] or 0.0),
+            order[f["state"]],
+            f["id"],
+        ),
+    )
+
+
+def counts(findings: Sequence[Row]) -> Mapping[str, int]:
+    """How many findings stand and are worse, better or neither, how many move with others, and how many have each state."""
+    standing = [finding for finding in findings if finding["state"] in STANDING]
+    alone = Counter({True: "worse", False: "better", None: "moved"}[f["worse"]] for f in standing if not f["common"])
+    states = Counter(finding["state"] for finding in findings)
+    return Counter(alone + Counter(common=sum(1 for f in standing if f["common"])) + states)
+
+
+def beds(rows: Sequence[Row]) -> list[Row]:
+    """Each test bed with how many series it has, when it was last measured, and how noisy it is at the median."""
+    held: dict[str, list[Row]] = defaultdict(list)
+    for one in rows:
+        held[one["test_bed_name"]].append(one)
+    return [_bed(name, held[name]) for name in sorted(held)]
+
+
+def _bed(name: str, rows: Sequence[Row]) -> Row:
+    noise = [one["noise"] for one in rows if one["noise"] is not None]
+    return {
+        "name": visible(name),
+        "series": len(rows),
+        "failing": sum(one["failing"] for one in rows),
+        "time": max(one["time"] for one in rows),
+        "spread": _middle([figures[0] for figures in noise]),
+        "smallest_effect": _middle([figures[1] for figures in noise]),
+        "autocorrelated": sum(figures[2] is True for figures in noise),
+    }
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None
+
+
+def commits(groups: Sequence[tuple[Shard, dict[str, Any]]]) -> dict[str, Any]:
+    """Every build with the groups (device, test bed, suite) that measured it, newest first, for choosing two to compare."""
+    names = sorted({shard.group for shard, _ in groups})
+    place = {group: number for number, group in enumerate(names)}
+    measured: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for shard, builds in groups:
+        for build in zip(builds["commit"], builds["version"], builds["time"], strict=True):
+            measured[build].add(place[shard.group])
+    ordered = sorted(measured, key=lambda build: (-build[2], build[0], build[1]))
+    return {
+        "groups": [[visible(text) for text in group] for group in names],
+        "builds": [[*build, sorted(measured[build])] for build in ordered],
+    }

@@ -1,0 +1,75 @@
+"""What a site is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import polars as pl
+
+from bench_db.query.series import IDENTITY
+from bench_db.report.contract import Finding
+
+PointsOf = Callable[[Sequence[int]], pl.DataFrame]
+
+NOISE = ("series_key", "spread", "smallest_effect", "autocorrelated", "runs_needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteMetadata:
+    """What the pages say of themselves.
+
+    `store` is shown to everybody and holds no secret. `generated_at` (unix seconds) is the time of the data rather than of the
+    clock where a rebuild without news shall change no file. `commit_url` links a commit: `{commit}` stands for the sha.
+    """
+
+    store: str
+    version: str
+    generated_at: int
+    title: str = "Benchmarks"
+    commit_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteContent:
+    """Series, their points, and what the analyses say of them.
+
+    `series` has a row a series with the columns of `query.series.IDENTITY`. `points_of` gives all points of some series, with the
+    columns of `query.series.COLUMNS` in any order of rows, and where raw samples shall be shown a `values` list, null or empty
+    at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
+    show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
+    """
+
+    series: pl.DataFrame
+    points_of: PointsOf
+    metadata: SiteMetadata
+    findings: Sequence[Finding] = ()
+    noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))
+
+    @classmethod
+    def of_frame(
+        cls,
+        points: pl.DataFrame,
+        metadata: SiteMetadata,
+        findings: Sequence[Finding] = (),
+        noise: pl.DataFrame | None = None,
+    ) -> Self:
+        """The content of a frame that holds the points of all series."""
+        series = points.select(IDENTITY).unique("series_key", maintain_order=True)
+        given = {} if noise is None else {"noise": noise}
+        return cls(series=series, points_of=slices(points), metadata=metadata, findings=findings, **given)
+
+
+def slices(points: pl.DataFrame) -> PointsOf:
+    """Look-ups that copy nothing: the frame is sorted once and a series is a slice of it."""
+    ordered = points.sort("series_key", maintain_order=True)
+    bounds = ordered.select(pl.col("series_key").rle()).unnest("series_key")
+    start = bounds["len"].cum_sum() - bounds["len"]
+    place = dict(zip(bounds["value"], zip(start, bounds["len"], strict=True), strict=True))
+
+    def points_of(keys: Sequence[int]) -> pl.DataFrame:
+        known = [ordered.slice(*place[key]) for key in keys if key in place]
+        return pl.concat(known) if known else ordered.clear()
+
+    return points_of

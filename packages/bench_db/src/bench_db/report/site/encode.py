@@ -1,0 +1,107 @@
+"""The points and findings of a shard as the document its data script carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.query.series import COMMIT_ORDER
+from bench_db.report.contract import State, is_worse
+from bench_db.report.site import numbers
+from bench_db.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench_db.report.contract import Finding
+
+_BUILD = ("commit", "dut_version", "dut_timestamp", "branch")
+_FLOATS = ("median", "q1", "q3", "lower", "upper")
+_ERROR = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedSeries:
+    """A series in commit order: its points, and its document. Findings are ordered by place."""
+
+    key: int
+    points: pl.DataFrame
+    findings: Sequence[dict[str, Any]]
+    document: dict[str, Any]
+
+
+def shard_document(
+    points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]
+) -> tuple[dict[str, Any], list[EncodedSeries]]:
+    """A shard's document and its parts. Builds are listed once and points name them by position."""
+    ordered = points.sort(COMMIT_ORDER, nulls_last=False)
+    builds = ordered.select(_BUILD).unique(maintain_order=True).with_row_index("build")
+    numeric = ordered.with_columns(pl.col(_FLOATS).cast(pl.Float64), pl.col("n").fill_null(0))
+    placed = numeric.join(builds, on=_BUILD, how="left", nulls_equal=True, maintain_order="left")
+    parts = placed.partition_by("series_key", maintain_order=True)
+    encoded = [_series(part, findings) for part in sorted(parts, key=lambda part: int(part["series_key"][0]))]
+    series = {f"{one.key:016x}": one.document for one in encoded}
+    return {"builds": _builds(builds), "series": series}, encoded
+
+
+def _builds(builds: pl.DataFrame) -> dict[str, Any]:
+    branches = sorted({branch for branch in builds["branch"] if branch is not None})
+    place = {branch: number for number, branch in enumerate(branches)}
+    return {
+        "commit": [visible(commit or "") for commit in builds["commit"]],
+        "version": [visible(version or "") for version in builds["dut_version"]],
+        "time": [time or 0 for time in builds["dut_timestamp"]],
+        "branch": [place.get(branch, -1) for branch in builds["branch"]],
+        "branches": [visible(branch) for branch in branches],
+    }
+
+
+def _series(points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]) -> EncodedSeries:
+    key = int(points["series_key"][0])
+    direction = points["direction"][0]
+    found = sorted((finding_document(f, points, direction) for f in findings.get(key, ())), key=lambda f: int(f["at"]))
+    counts = points["n"].to_list()
+    document = {
+        "at": numbers.runs(points["build"].to_list()),
+        "median": numbers.floats(points["median"]),
+        "q1": numbers.floats(points["q1"]),
+        "q3": numbers.floats(points["q3"]),
+        "n": counts[0] if len(set(counts)) == 1 else counts,
+        "findings": found,
+    }
+    if points["lower"].null_count() < len(points):
+        document |= {"lower": numbers.floats(points["lower"]), "upper": numbers.floats(points["upper"])}
+    if points["error"].null_count() < len(points):
+        errors = enumerate(points["error"].to_list())
+        document["errors"] = {str(at): visible(text)[:_ERROR] for at, text in errors if text is not None}
+    return EncodedSeries(key=key, points=points, findings=found, document=document)
+
+
+def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> dict[str, Any]:
+    """A finding as the pages read it; `at` is the point it names: its commit's first, else its index."""
+    places = (points["commit"] == finding.commit).arg_true() if finding.commit else None
+    at = int(places[0]) if places is not None and len(places) else max(0, min(finding.index, len(points) - 1))
+    return {
+        "id": visible(finding.id),
+        "at": at,
+        "commit": visible(finding.commit or ""),
+        "time": points["dut_timestamp"][at] or 0,
+        "effect": finding.effect,
+        "low": finding.low,
+        "high": finding.high,
+        "p": finding.p_value,
+        "state": State(finding.state).value,
+        "provisional": finding.provisional,
+        "common": visible(finding.common_mode) if finding.common_mode else None,
+        "worse": is_worse(finding.effect, direction),
+    }
+
+
+def samples_document(encoded: Sequence[EncodedSeries]) -> dict[str, Any] | None:
+    """The raw samples of a shard's series, point by point; None when there are none."""
+    held = [one for one in encoded if "values" in one.points.columns and one.points["values"].list.len().sum()]
+    strips = {f"{one.key:016x}": numbers.strips(one.points["values"].to_list()) for one in held}
+    return {"series": strips} if strips else None

@@ -1,0 +1,52 @@
+"""What a rebuild changes: decided from two manifests, done by whoever writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANIFEST = "manifest.json"
+_OURS = re.compile(r"(?:(?:assets|data|samples)/)?[a-z0-9][\w.-]*\.(?:html|js|css|svg|txt|xml)", re.ASCII)
+
+Manifest = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Paths to write and paths to remove."""
+
+    write: frozenset[str]
+    remove: frozenset[str]
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
+    """What turns the files of one manifest into those of another. Nothing that no manifest names is ever removed."""
+    write = frozenset(path for path, digest in after.items() if before.get(path) != digest)
+    return Changes(write=write, remove=frozenset(before) - frozenset(after))
+
+
+def digest(content: bytes) -> str:
+    """What stands for a file's bytes in a manifest."""
+    return sha256(content).hexdigest()
+
+
+def manifest_bytes(manifest: Mapping[str, str]) -> bytes:
+    """A manifest as it is written: JSON, paths in order."""
+    return (json.dumps(manifest, indent=0, sort_keys=True) + "\n").encode()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest in some bytes. What is no manifest is an empty one, and a path that no site has is left out."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {path: value for path, value in found.items() if isinstance(value, str) and _OURS.fullmatch(path)}

@@ -1,0 +1,65 @@
+"""The HTML pages and what they load; every text goes through the templates' escaping."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench_db.report.effect import percent
+from bench_db.report.rows import when
+from bench_db.report.site.manifest import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench_db.report.site.contract import SiteMetadata
+
+# page -> the scripts it loads beside those of every page
+PAGES = {
+    "index.html": ("overview.js",),
+    "series.html": ("grid.js", "series.js"),
+    "benchmark.html": ("uplot.min.js", "strip.js", "chart.js", "benchmark.js"),
+    "compare.html": ("grid.js", "compare.js"),
+}
+_EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
+_LICENCE = "uplot.LICENSE.txt"
+_HASH = 12
+
+
+def named(folder: str, name: str, content: bytes) -> str:
+    """A path that changes with its content, so that no cache ever answers with the content before."""
+    stem, _, suffix = name.rpartition(".")
+    return f"{folder}/{stem}-{digest(content)[:_HASH]}.{suffix}"
+
+
+@cache
+def assets() -> Mapping[str, tuple[str, bytes]]:
+    """Name -> path and bytes of every style, script and picture that ships with the package."""
+    found = sorted((entry.name, entry.read_bytes()) for entry in files(__package__).joinpath("assets").iterdir())
+    return {name: (f"assets/{name}" if name == _LICENCE else named("assets", name, body), body) for name, body in found}
+
+
+@cache
+def _templates() -> Environment:
+    # a template that names what it is not given is a fault here and not an empty place in a page
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"when": when, "percent": percent, "relative": lambda v: percent(v).lstrip("+")}
+    return environment
+
+
+def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: Any) -> bytes:
+    """One page. `scripts` are the paths of the data scripts it starts with, by name."""
+    paths = {asset: path for asset, (path, _) in assets().items()}
+    # a page's own script reads the data scripts, so they come before it
+    loaded = [*map(paths.get, _EVERYWHERE), *scripts.values(), *map(paths.get, PAGES[name])]
+    template = _templates().get_template(f"{name}.j2")
+    return template.render(metadata=metadata, here=name, asset=paths, loaded=loaded, **facts).encode()

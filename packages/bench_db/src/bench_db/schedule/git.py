@@ -1,0 +1,108 @@
+"""Questions to a local clone. No shell runs, and nothing a user names can become an option."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE_SECONDS = 120
+_FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+# A hook, a pager, a prompt or a file system monitor of the clone's own configuration has no business here.
+_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+_FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit; `time` is the committer's, in unix seconds, and `parents` are full shas, the first one first."""
+
+    sha: str
+    time: int
+    parents: tuple[str, ...] = ()
+    subject: str = ""
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """What git prints. `UserError` with git's own words when it fails."""
+    command = ["git", "-C", str(repository), "--no-pager", *_QUIET, *arguments]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set while a hook runs, and then they win over -C
+        environment.pop(name, None)
+    try:
+        answer = subprocess.run(  # noqa: S603 a list of arguments, no shell
+            command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True, env=environment
+        )
+    except FileNotFoundError as error:
+        message = "git is not installed, or not on the PATH"
+        raise UserError(message) from error
+    except subprocess.TimeoutExpired as error:
+        message = f"{repository}: git {arguments[0]} did not end within {_PATIENCE_SECONDS} s"
+        raise UserError(message) from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
+        message = f"{repository}: git {arguments[0]}: {said or f'exit code {error.returncode}'}"
+        raise UserError(message) from error
+    return answer.stdout.decode("utf-8", "replace")
+
+
+def resolve(repository: Path, name: str) -> str:
+    """The full sha of the commit a name means."""
+    try:
+        found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    except UserError as error:
+        git(repository, "rev-parse", "--git-dir")  # a directory that is no clone has a message of its own
+        message = f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or mend the name"
+        raise UserError(message) from error
+    return found
+
+
+def history(repository: Path, end: str, start: str | None = None, *, first_parent: bool = True) -> list[Commit]:
+    """The commits reachable from `end` and not from `start`, oldest first, parents before children.
+
+    With `first_parent` a merged branch counts as its merge commit, so that each commit follows from the one before it.
+    """
+    excluded = [] if start is None else [f"^{resolve(repository, start)}"]
+    options = ["--first-parent"] if first_parent else []
+    tips = [resolve(repository, end), *excluded]
+    text = git(repository, "log", "-z", "--reverse", "--topo-order", _FORMAT, *options, "--end-of-options", *tips, "--")
+    return [_commit(record) for record in text.split("\0") if record]
+
+
+def commit_of(repository: Path, name: str) -> Commit:
+    """The commit a name means."""
+    sha = resolve(repository, name)
+    return _commit(git(repository, "log", "-1", "-z", _FORMAT, "--end-of-options", sha, "--").rstrip("\0"))
+
+
+def tags(repository: Path, pattern: str = "*") -> list[tuple[str, str]]:
+    """Names and commits of the tags a glob pattern matches, by name; a tag of anything but a commit is left out."""
+    form = "--format=%(refname:strip=2)%09%(objecttype)%09%(*objecttype)%09%(objectname)%09%(*objectname)"
+    lines = git(repository, "for-each-ref", form, f"refs/tags/{pattern}").splitlines()
+    found = []
+    for name, kind, target_kind, sha, target in (line.split("\t") for line in lines):
+        if "commit" in (kind, target_kind):
+            found.append((name, target or sha))
+    return found
+
+
+def merge_base(repository: Path, one: str, other: str) -> str:
+    """The best common ancestor of two commits."""
+    return git(repository, "merge-base", resolve(repository, one), resolve(repository, other)).strip()
+
+
+def is_sha(text: str) -> bool:
+    """Whether a text is a full commit id."""
+    return bool(_FULL_SHA.fullmatch(text))
+
+
+def _commit(record: str) -> Commit:
+    sha, time, parents, subject = record.strip("\n").split("\x1f", 3)
+    return Commit(sha=sha, time=int(time), parents=tuple(parents.split()), subject=subject)

@@ -1,0 +1,155 @@
+"""The plan: which commits to measure, of what, in which order and why. A pure function of what is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench_db.schedule.evidence import Known, Standing, Target
+from bench_db.schedule.policy import LeftOut, Order, Plan, Policy, Reason, Step
+from bench_db.schedule.ranges import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.schedule.git import Commit
+
+_Chosen = dict[int, tuple[Target, ...]]
+_Reasons = dict[int, Reason]
+
+
+def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
+    """An ordered plan over commits given oldest first.
+
+    It never repeats what is measured, tries again only what failed or is missing, and gives every commit a reason.
+    """
+    standings = known.standing([commit.sha for commit in commits], policy.targets)
+    standing = [standings[commit.sha] for commit in commits]
+    left: _Reasons = {}
+    inside = _within(commits, policy, left)
+    wanted = _in_scope(inside, standing, policy, left)
+    thinned = _thinned(commits, wanted, policy, left)
+    open_ = {i: targets for i, targets in thinned.items() if not _is_settled(i, standing[i], targets, policy, left)}
+    ordered = _ordered(open_, standing, policy)
+    limit = len(ordered) if policy.max_commits is None else policy.max_commits
+    left.update(dict.fromkeys(ordered[limit:], Reason.OVER_LIMIT))
+    return Plan(
+        steps=tuple(_step(commits[i], standing[i], open_[i]) for i in ordered[:limit]),
+        left_out=tuple(LeftOut(commit=commits[i], reason=left[i]) for i in sorted(left)),
+    )
+
+
+def _within(commits: Sequence[Commit], policy: Policy, left: _Reasons) -> list[int]:
+    """Positions of the commits within the dates."""
+    inside = []
+    for i, commit in enumerate(commits):
+        early = policy.since is not None and commit.time < policy.since
+        late = policy.until is not None and commit.time > policy.until
+        if early or late:
+            left[i] = Reason.OUT_OF_TIME
+        else:
+            inside.append(i)
+    return inside
+
+
+def _in_scope(inside: list[int], standing: Sequence[Standing], policy: Policy, left: _Reasons) -> _Chosen:
+    """The positions in scope, with the targets that are not measured there; a measured one stays, it may be a step taken."""
+    chosen: _Chosen = {}
+    for i in inside:
+        open_targets = tuple(t for t in policy.targets if t not in standing[i].measured)
+        if policy.scope is Scope.EXISTING and not standing[i].begun:
+            left[i] = Reason.NEVER_MEASURED
+        else:
+            chosen[i] = open_targets
+    return _only_new(chosen, standing, policy, left) if policy.scope is Scope.NEW else chosen
+
+
+def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, left: _Reasons) -> _Chosen:
+    """Per target: the commits after the newest measured one, and those before it that were begun and not finished.
+
+    A target never measured starts with the newest commit, not with the whole history.
+    """
+    positions = list(chosen)
+    measured = {t: [i for i in positions if t in standing[i].measured] for t in policy.targets}
+
+    def is_new(i: int, target: Target) -> bool:
+        if not measured[target]:
+            return i == positions[-1] or target in standing[i].failed
+        return i > measured[target][-1] or (standing[i].begun and i > measured[target][0])
+
+    kept: _Chosen = {}
+    for i, targets in chosen.items():
+        new = tuple(t for t in targets if is_new(i, t))
+        if new:
+            kept[i] = new
+        else:
+            left[i] = Reason.NOT_NEW if targets else Reason.MEASURED
+    return kept
+
+
+def _thinned(commits: Sequence[Commit], chosen: _Chosen, policy: Policy, left: _Reasons) -> _Chosen:
+    """Every Nth counted from the newest, the newest of each period, then N evenly spread with both ends."""
+    positions = list(chosen)
+    positions = positions[::-1][:: policy.every][::-1]
+    if policy.period_seconds:
+        positions = sorted({commits[i].time // policy.period_seconds: i for i in positions}.values())
+    if policy.steps is not None and policy.steps < len(positions):
+        positions = _spread(positions, policy.steps)
+    kept = set(positions)
+    left.update({i: Reason.NOT_CHOSEN for i in chosen if i not in kept})
+    return {i: chosen[i] for i in positions}
+
+
+def _spread(positions: list[int], count: int) -> list[int]:
+    """`count` positions at equal distances with both ends; the newest alone when only one may stay."""
+    if count == 1:
+        return positions[-1:]
+    last = len(positions) - 1
+    return [positions[(2 * k * last + count - 1) // (2 * (count - 1))] for k in range(count)]
+
+
+def _is_settled(i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons) -> bool:
+    """Whether nothing is to be done here now, noting why."""
+    failed = bool(standing.failed.intersection(targets))
+    if not targets:
+        left[i] = Reason.MEASURED
+    elif standing.in_flight:
+        left[i] = Reason.IN_FLIGHT
+    elif failed and not policy.retry_failed:
+        left[i] = Reason.FAILED_KEPT
+    elif standing.attempts >= policy.max_attempts:
+        left[i] = Reason.GIVEN_UP
+    return i in left
+
+
+def _ordered(open_: _Chosen, standing: Sequence[Standing], policy: Policy) -> list[int]:
+    positions = sorted(open_)
+    match policy.effective_order:
+        case Order.OLDEST:
+            return positions
+        case Order.NEWEST:
+            return positions[::-1]
+        case Order.BISECT:
+            count = len(positions) if policy.max_commits is None else policy.max_commits
+            taken = [i for i, known in enumerate(standing) if known.measured or known.in_flight]
+            return _widest_first(positions, taken, count)
+
+
+def _widest_first(positions: list[int], taken: list[int], count: int) -> list[int]:
+    """Positions ordered so that each of the first `count` halves the widest gap between the taken; the rest newest first."""
+    far = max(positions, default=0) + 1
+    gaps = {i: min((abs(i - j) for j in taken), default=far) for i in positions}
+    ordered: list[int] = []
+    while gaps and len(ordered) < count:
+        best = max(gaps, key=lambda i: (gaps[i], i))
+        ordered.append(best)
+        del gaps[best]
+        gaps = {i: min(gap, abs(i - best)) for i, gap in gaps.items()}
+    return ordered + sorted(gaps, reverse=True)
+
+
+def _step(commit: Commit, standing: Standing, targets: tuple[Target, ...]) -> Step:
+    if standing.failed.intersection(targets):
+        reason = Reason.FAILED_BEFORE
+    else:
+        reason = Reason.INCOMPLETE if standing.measured else Reason.NOT_MEASURED
+    return Step(commit=commit, targets=targets, reason=reason, attempt=standing.attempts + 1)

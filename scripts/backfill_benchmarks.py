@@ -1,0 +1,6 @@
+"""lance-bench's `backfill_benchmarks.py`: its flags and exit codes."""
+
+from bench_db.cli.seed import backfill_benchmarks
+
+if __name__ == "__main__":
+    backfill_benchmarks()

@@ -1,0 +1,6 @@
+"""lance-bench's `merge_pr_results.py`: its flags and exit codes."""
+
+from bench_db.cli.seed import merge_pr_results
+
+if __name__ == "__main__":
+    merge_pr_results()

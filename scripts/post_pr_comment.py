@@ -1,0 +1,6 @@
+"""lance-bench's `post_pr_comment.py`: its flags and exit codes."""
+
+from bench_db.cli.seed import post_pr_comment
+
+if __name__ == "__main__":
+    post_pr_comment()

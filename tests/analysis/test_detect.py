@@ -1,0 +1,264 @@
+"""Change points: laws of the detector, and slow oracles of its parts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench_db.analysis.constants import PROFILES, Constants, Profile
+from bench_db.analysis.detect import change_points, detect, detect_all
+from bench_db.analysis.noise_kernel import quantile, rolling_quantile
+from bench_db.analysis.partition_kernel import FREQUENCIES, fourier, least_squares
+
+Array = np.ndarray[Any, Any]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def noisy(seed: int, n: int = 80, at: int | None = 40, step: float = 0.2, sigma: float = 0.01) -> Array:
+    rng = np.random.default_rng(seed)
+    y = rng.normal(0, sigma, n)
+    if at is not None:
+        y[at:] += math.log1p(step)
+    return np.exp(y)
+
+
+class TestConstantSeries:
+    """A constant series has no change; a constant series that changed has exactly one."""
+
+    @given(value=st.floats(-1e12, 1e12), n=st.integers(0, 200))
+    def test_none(self, value: float, n: int) -> None:
+        assert change_points(np.full(n, value)) == []
+
+    @given(
+        before=st.floats(-1e9, 1e9),
+        ratio=st.sampled_from([-3.0, 0.0, 0.5, 0.97, 1.03, 2.0, 100.0]),
+        at=st.integers(8, 40),
+        after=st.integers(8, 40),
+    )
+    def test_one(self, before: float, ratio: float, at: int, after: int) -> None:
+        size = before if abs(before) > 1e-9 else 1.0
+        values = np.concatenate([np.full(at + 6, size), np.full(after + 6, size * ratio)])
+        (change,) = detect(values)
+        assert change.index == at + 6
+        assert change.low <= change.effect <= change.high
+        if size > 0 and ratio > 0:
+            assert change.effect == pytest.approx(ratio - 1)
+        assert (change.effect > 0) == (size * ratio > size)
+
+    def test_from_and_to_zero(self) -> None:
+        zeros, ones = np.zeros(30), np.ones(30)
+        assert [c.effect for c in detect(np.concatenate([zeros, ones]))] == [pytest.approx(1.0)]
+        assert [c.effect for c in detect(np.concatenate([ones, zeros]))] == [pytest.approx(-1.0)]
+
+
+class TestStep:
+    """A step far above the noise is found at its place, whatever the unit or the sign."""
+
+    @given(seed=seeds, at=st.integers(15, 65), step=st.sampled_from([-0.3, -0.1, 0.1, 0.5]))
+    def test_found(self, seed: int, at: int, step: float) -> None:
+        found = detect(noisy(seed, at=at, step=step))
+        assert any(abs(c.index - at) <= 1 and abs(c.effect - step) < 0.03 for c in found)
+
+    @given(seed=seeds, scale=st.floats(1e-9, 1e12))
+    def test_scale_does_not_matter(self, seed: int, scale: float) -> None:
+        values = noisy(seed)
+        ours, scaled = detect(values), detect(values * scale)
+        assert [c.index for c in ours] == [c.index for c in scaled]
+        np.testing.assert_allclose([c.effect for c in ours], [c.effect for c in scaled], rtol=1e-6)
+
+    @given(seed=seeds)
+    def test_negative_values_mirror(self, seed: int) -> None:
+        values = (
+            noisy(seed) - 1.1
+        )  # of both signs: a series of one sign, were it positive, would be taken on the log scale
+        assert change_points(values) == change_points(-values)
+        assert [a.effect for a in detect(values)] == pytest.approx([-b.effect for b in detect(-values)])
+
+    def test_interval_and_p(self) -> None:
+        (change,) = detect(noisy(1))
+        assert 0.17 < change.low < change.effect < change.high < 0.23
+        assert change.p_value < 1e-9
+        assert not change.provisional
+
+    @pytest.mark.parametrize(("after", "provisional"), [(4, True), (5, False), (9, False)])
+    def test_provisional_until_five_points(self, after: int, provisional: bool) -> None:
+        (change,) = detect(noisy(2, n=60 + after, at=60, step=0.3))
+        assert change.index == 60
+        assert change.provisional is provisional
+
+    def test_excursion(self) -> None:
+        values = noisy(3, at=None)
+        for length, expected in ((4, []), (6, [40, 46])):
+            bumped = values.copy()
+            bumped[40 : 40 + length] *= 1.3
+            assert change_points(bumped) == expected
+
+    def test_under_the_minimum_effect(self) -> None:
+        assert change_points(noisy(4, step=0.006, sigma=1e-5)) == []
+        assert change_points(noisy(4, step=0.012, sigma=1e-5)) == [40]
+
+    def test_ramp_is_no_step(self) -> None:
+        assert change_points(np.exp(np.linspace(0, 0.5, 100) + np.random.default_rng(5).normal(0, 0.01, 100))) == []
+
+
+class TestGaps:
+    """Runs without a result are passed over, and the others keep their positions."""
+
+    @given(
+        seed=seeds,
+        holes=st.lists(st.integers(0, 79), max_size=15, unique=True),
+        hole=st.sampled_from([math.nan, math.inf, -math.inf]),
+    )
+    def test_as_if_never_there(self, seed: int, holes: list[int], hole: float) -> None:
+        values = noisy(seed)
+        values[holes] = hole
+        kept = np.flatnonzero(np.isfinite(values))
+        assert change_points(values) == [int(kept[i]) for i in change_points(values[kept])]
+
+    @pytest.mark.parametrize("n", [0, 1, 2, 3, 19])
+    def test_short(self, n: int) -> None:
+        assert detect(np.array([1.0] * (n // 2) + [2.0] * (n - n // 2))) == []
+
+    def test_nothing_but_gaps(self) -> None:
+        assert detect(np.full(50, math.nan)) == []
+
+    def test_twenty(self) -> None:
+        assert change_points(np.repeat([1.0, 2.0], 10)) == [10]
+
+    @given(values=st.lists(st.floats(), max_size=60))
+    @settings(max_examples=300)
+    def test_any_numbers(self, values: list[float]) -> None:
+        for change in detect(np.array(values)):
+            assert 0 < change.index < len(values)
+            assert 0 <= change.p_value <= 1
+
+
+class TestMany:
+    """Series detected together are as series detected alone, in any number of parts and threads."""
+
+    @given(seed=seeds)
+    @settings(max_examples=10)
+    def test_together(self, seed: int) -> None:
+        series = [noisy(seed + i, n=20 + i % 60, at=10 + i % 30) for i in range(30)] + [np.empty(0), np.ones(3)]
+        offsets = np.concatenate([[0], np.cumsum([len(s) for s in series])])
+        for threads in (1, 2):
+            found = detect_all(np.concatenate(series), offsets, threads=threads)
+            assert found.points.tolist() == [len(s) for s in series]
+            for k, values in enumerate(series):
+                assert found.rows(np.flatnonzero(found.series == k)) == detect(values)
+
+    def test_more_than_one_part(self) -> None:
+        values = np.tile(noisy(6), 5000)
+        found = detect_all(values, np.arange(0, len(values) + 1, 80))
+        assert found.series.tolist() == list(range(5000))
+        assert set(found.index.tolist()) == {40}
+
+    def test_no_series(self) -> None:
+        assert len(detect_all(np.empty(0), np.array([0]))) == 0
+
+    def test_slice_of_an_arrow_list(self) -> None:
+        values = np.concatenate([np.ones(7), noisy(6), noisy(6)])
+        found = detect_all(values, np.array([7, 87, 167]))
+        assert found.index.tolist() == [40, 40]
+
+
+class TestProfiles:
+    """A stricter profile alarms less; each is exactly its constants."""
+
+    def test_order(self) -> None:
+        rng = np.random.default_rng(7)
+        values = np.exp(np.cumsum(rng.normal(0, 0.01, 100_000)).reshape(-1, 100) + rng.normal(0, 0.02, (1000, 100)))
+        counts = {p: len(detect_all(values.ravel(), np.arange(0, 100_001, 100), profile=p)) for p in Profile}
+        assert counts[Profile.STRICT] < counts[Profile.DEFAULT] < counts[Profile.SENSITIVE]
+        assert counts[Profile.QUIET] < counts[Profile.DEFAULT]
+
+    def test_constants(self) -> None:
+        values, offsets = noisy(8), np.array([0, 80])
+        assert PROFILES[Profile.DEFAULT] == Constants()
+        assert detect_all(values, offsets, constants=Constants(minimum_points=81)).index.tolist() == []
+
+
+def best(costs: Any, places: list[int], penalty: float) -> tuple[float, list[int]]:
+    """Least total cost over every partitioning, by recursion over all last segments: the slow oracle."""
+
+    @cache
+    def up_to(j: int) -> tuple[float, tuple[int, ...]]:
+        if j == 0:
+            return -penalty, ()
+        return min((up_to(i)[0] + costs(places[i], places[j]) + penalty, (*up_to(i)[1], places[j])) for i in range(j))
+
+    cost, path = up_to(len(places) - 1)
+    return cost, [0, *path]
+
+
+class TestPartitioning:
+    """The pruned dynamic programmes find the partitioning that an exhaustive search finds."""
+
+    @given(seed=seeds, penalty=st.floats(0.5, 20))
+    @settings(max_examples=60)
+    def test_least_squares(self, seed: int, penalty: float) -> None:
+        y, scale, places = self.example(seed)
+        weight = scale**-2
+
+        def cost(a: int, b: int) -> float:
+            mean = np.average(y[a:b], weights=weight[a:b])
+            return float((weight[a:b] * (y[a:b] - mean) ** 2).sum())
+
+        bounds = np.empty(len(places) + 2, np.int64)
+        count = least_squares(y, scale, np.array(places), len(places), penalty, bounds)
+        self.same(cost, places, penalty, bounds[:count].tolist())
+
+    @given(seed=seeds, penalty=st.floats(0.5, 20))
+    @settings(max_examples=60)
+    def test_fourier(self, seed: int, penalty: float) -> None:
+        y, _, places = self.example(seed)
+
+        def cost(a: int, b: int) -> float:
+            angles = np.concatenate([np.outer(FREQUENCIES, y[a:b] / h) for h in (0.03, 0.08)])
+            together = np.cos(angles).sum(axis=1) ** 2 + np.sin(angles).sum(axis=1) ** 2
+            return float(2 * (b - a) - together.sum() / 4 / (b - a))
+
+        bounds = np.empty(len(places) + 2, np.int64)
+        count = fourier(y, np.array(places), len(places), 0.03, 0.08, penalty, bounds)
+        self.same(cost, places, penalty, bounds[:count].tolist())
+
+    @staticmethod
+    def example(seed: int) -> tuple[Array, Array, list[int]]:
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(20, 60))
+        y = rng.normal(0, 0.02, n) + np.repeat(rng.normal(0, 0.1, 4), -(-n // 4))[:n]
+        inner = rng.choice(np.arange(1, n), 10, replace=False)
+        return y, rng.uniform(0.01, 0.03, n), [0, *sorted(int(i) for i in inner), n]
+
+    @staticmethod
+    def same(cost: Any, places: list[int], penalty: float, ours: list[int]) -> None:
+        least, path = best(cost, places, penalty)
+        total = sum(cost(a, b) + penalty for a, b in itertools.pairwise(ours)) - penalty
+        assert total == pytest.approx(least, rel=1e-9)
+        assert ours == path
+
+
+class TestQuantiles:
+    """Quantiles are NumPy's, also over a moving window."""
+
+    @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), p=st.floats(0, 1))
+    def test_selected(self, values: list[float], p: float) -> None:
+        assert quantile(np.array(values), len(values), p) == pytest.approx(np.quantile(values, p), rel=1e-9, abs=1e-9)
+
+    @given(
+        values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60),
+        before=st.integers(0, 9),
+        after=st.integers(1, 9),
+    )
+    def test_rolling(self, values: list[float], before: int, after: int) -> None:
+        out, x = np.empty(len(values)), np.array(values)
+        rolling_quantile(x, before, after, 0.75, out)
+        expected = [np.quantile(x[max(0, i - before) : i + after], 0.75) for i in range(len(x))]
+        np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,78 @@
+"""Laws of the scan over all series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench_db.analysis.scan import scan
+
+Array = np.ndarray[Any, Any]
+
+
+def suite(seed: int, series: int = 60, runs: int = 100, sigma: float = 0.02) -> Array:
+    """Log values, a row a series."""
+    return np.random.default_rng(seed).normal(0, sigma, (series, runs))
+
+
+def scanned(y: Array) -> Any:
+    rows, columns = y.shape
+    return scan(np.exp(y).ravel(), np.arange(0, y.size + 1, columns), np.tile(np.arange(columns), rows))
+
+
+class TestScan:
+    """Findings come with a controlled rate; what moves with the whole run is named instead."""
+
+    def test_quiet(self) -> None:
+        found = scanned(suite(1))
+        assert found.findings == found.movements == ()
+        assert (found.tested, found.too_short, found.expected_false) == (60, 0, 0.0)
+
+    def test_a_step_of_three_series(self) -> None:
+        y = suite(2)
+        y[[3, 17, 40], 50:] += 0.2
+        found = scanned(y)
+        assert sorted((f.series, f.run) for f in found.findings) == [(3, 50), (17, 50), (40, 50)]
+        assert not any(f.suite_wide for f in found.findings)
+        assert all(f.q_value <= 0.05 for f in found.findings)
+        assert found.expected_false == 0.05 * 3
+
+    def test_a_slow_runner_is_a_movement_not_a_regression(self) -> None:
+        y = suite(3)
+        y[:, 97:] += 0.3
+        found = scanned(y)
+        assert found.findings == ()
+        assert {m.run for m in found.movements} == {97, 98, 99}
+        assert all(abs(m.effect - np.expm1(0.3)) < 0.03 and m.series == 60 and not m.lasting for m in found.movements)
+
+    def test_a_lasting_step_of_the_whole_suite_is_named_once(self) -> None:
+        y = suite(4)
+        y[:, 60:] += 0.2
+        y[7, 30:] -= 0.3
+        found = scanned(y)
+        (movement,) = (m for m in found.movements if m.lasting)
+        assert movement.run == 60
+        assert movement.series >= 55
+        assert [f.series for f in found.findings if not f.suite_wide] == [7]
+
+    def test_movement_hides_no_step(self) -> None:
+        y = suite(5, sigma=0.05) + np.random.default_rng(6).normal(0, 0.15, 100)
+        y[5, 50:] += 0.3
+        assert [f.series for f in scanned(y).findings] == [5]
+
+    def test_short_and_empty(self) -> None:
+        found = scan(np.ones(25), np.array([0, 0, 5, 25]), np.arange(25))
+        assert (found.tested, found.too_short, found.findings) == (1, 2, ())
+        assert scan(np.empty(0), np.array([0]), np.empty(0, np.int64)).tested == 0
+
+    def test_zero_and_negative_series(self) -> None:
+        values = np.concatenate([np.zeros(40), -np.exp(suite(7, 1, 40)[0]), np.full(40, np.nan)])
+        found = scan(values, np.arange(0, 121, 40), np.tile(np.arange(40), 3))
+        assert (found.tested, found.findings) == (2, ())
+
+    def test_order_of_series_does_not_matter(self) -> None:
+        y = suite(8)
+        y[::9, 40:] += 0.2
+        ours, reversed_ = scanned(y), scanned(y[::-1])
+        assert {(f.series, f.change) for f in ours.findings} == {(59 - f.series, f.change) for f in reversed_.findings}

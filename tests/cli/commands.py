@@ -1,0 +1,45 @@
+"""The real command line in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench_db import Provenance, connect, parse
+
+COMMAND = [sys.executable, "-c", "from bench_db.cli import main; main()"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment without anything of CI or of the user; a value is added by name."""
+    kept = {
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+    }
+    return {**kept, **more}
+
+
+def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """What `bench-db` did."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def document(answer: subprocess.CompletedProcess[str], code: int = 0) -> Any:
+    """The JSON on standard output of a command that ended with a code."""
+    assert answer.returncode == code, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def publish(file: Path, store: Path, commit: str) -> None:
+    """A file in a store, as the measurement of a commit."""
+    run, results = parse(file, provenance=Provenance(commit=commit, dut_version="1", dut_timestamp=1))
+    connect(store, create=True).publish(results, run)

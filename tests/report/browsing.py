@@ -1,0 +1,72 @@
+"""A real browser and what a visit to a page brings to light."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The chromium on the path, with a profile of its own; the test is skipped where there is none, but never in CI."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("no chromium on the path; Debian's package has it, and CI installs it")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page, what it asked for, and what it complained of."""
+
+    page: Page
+    root: Path
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, where: str) -> Page:
+        self.page.goto(f"{self.root.as_uri()}/{where}")
+        return self.page
+
+    def open_series(self, text: str, bed: str = "runner-large") -> Page:
+        self.open(f"series.html#q={text}&bed={bed}")
+        self.page.locator(".row a").first.click()
+        self.page.locator("#plot canvas").wait_for()
+        return self.page
+
+
+@contextmanager
+def visiting(browser: Browser, root: Path, **options: object) -> Iterator[Visit]:
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
+    visit = Visit(context.new_page(), root)
+    visit.page.on("request", lambda request: visit.requests.append(request.url))
+    visit.page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
+    visit.page.on("console", lambda message: visit.complaints.append(message.text))
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    visit.page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
+    yield visit
+    context.close()

@@ -1,0 +1,14 @@
+"""Every report of the same two runs, as files to read; `RENEW_GOLDEN=1` writes them anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def golden(name: str, text: str) -> str:
+    """What a report of the golden examples must be."""
+    path = Path(__file__).parent / name
+    if os.environ.get("RENEW_GOLDEN"):
+        path.write_text(text, "utf-8", newline="")
+    return path.read_bytes().decode()

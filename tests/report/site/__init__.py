@@ -1,0 +1,1 @@
+"""The static site, file by file."""

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import polars as pl
+import pytest
+
+from bench_db.report.site.build import site
+from bench_db.report.site.contract import SiteContent
+from bench_db.report.site.manifest import read_manifest
+from tests.report.example_site import METADATA, history, site_content, stepped
+from tests.report.examples import HOSTILE, commit_of
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return dict(site(site_content()))
+
+
+def received(files: dict[str, bytes], pattern: str) -> list[dict[str, Any]]:
+    """The documents of the data scripts whose path has this form."""
+    found = [content.decode() for path, content in files.items() if re.fullmatch(pattern, path)]
+    return [json.loads(text[text.index(",") + 1 : text.rindex(");")]) for text in found]
+
+
+def small(points: int, *, suites: int = 3) -> SiteContent:
+    frames = [
+        history(f"b{i}", stepped(1e3, points if suite == 0 else 40, {}, seed=i), suite=f"s{suite}")
+        for suite in range(suites)
+        for i in range(5)
+    ]
+    return SiteContent.of_frame(pl.concat(frames), METADATA)
+
+
+class TestSite:
+    """A site is whole: every path it names is there, and it asks nobody else for anything."""
+
+    def test_every_reference_is_a_file(self, files: dict[str, bytes]) -> None:
+        pages = [content.decode() for path, content in files.items() if path.endswith(".html")]
+        named = {name for page in pages for name in re.findall(r'(?:src|href)="([^"#]+)', page)}
+        named |= {
+            path
+            for document in received(files, r"data/catalogue-.*")
+            for pair in document["files"]
+            for path in pair
+            if path
+        }
+        assert {name.split("#")[0] for name in named} - set(files) == set()
+
+    def test_no_address_but_links_to_commits(self, files: dict[str, bytes]) -> None:
+        ours = {
+            path: content.decode()
+            for path, content in files.items()
+            if "uplot" not in path and not path.startswith("data/findings")
+        }
+        addresses = {address for text in ours.values() for address in re.findall(r"https?://[\w.-]+", text)}
+        assert addresses <= {"https://example.org", "http://www.w3.org", "https://", "http://e.example"}
+
+    def test_strict_policy_on_every_page(self, files: dict[str, bytes]) -> None:
+        for path, content in files.items():
+            if path.endswith(".html"):
+                page = content.decode()
+                assert "default-src 'none'; script-src 'self'; style-src 'self'" in page
+                assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|unsafe", page)
+
+    def test_paths_are_the_manifest_s(self, files: dict[str, bytes]) -> None:
+        named = json.dumps(dict.fromkeys(files, "x")).encode()
+        assert set(read_manifest(named)) == set(files)
+
+    def test_pages_come_last(self, files: dict[str, bytes]) -> None:
+        assert [path.endswith(".html") for path in files][-4:] == [True] * 4
+        assert not any(path.endswith(".html") for path in list(files)[:-4])
+
+    def test_hostile_names_end_no_script(self, files: dict[str, bytes]) -> None:
+        for path, content in files.items():
+            if path.startswith(("data/", "samples/")):
+                assert b"<" not in content
+                assert content.isascii() or "\u2028" not in content.decode()
+
+    def test_the_feed_is_xml(self, files: dict[str, bytes]) -> None:
+        assert len(ET.fromstring(files["feed.xml"])) > len(HOSTILE)
+
+    def test_the_licence_ships_with_the_chart_library(self, files: dict[str, bytes]) -> None:
+        assert b"MIT License" in files["assets/uplot.LICENSE.txt"]
+
+    def test_nothing_published_yet(self) -> None:
+        empty = SiteContent.of_frame(history("x", stepped(1.0, 3, {})).clear(), METADATA)
+        assert b"0 series" in dict(site(empty))["series.html"]
+
+
+class TestSeries:
+    """What the pages are told of each kind of series."""
+
+    def test_every_kind(self, files: dict[str, bytes]) -> None:
+        (catalogue,) = received(files, r"data/catalogue-.*")
+        columns = {name: catalogue[name] for name in ("label", "failing", "stale", "points", "change")}
+        rows = {row["label"]: row for row in pl.DataFrame(columns, strict=False).iter_rows(named=True)}
+        assert rows["io: flaky"]["failing"] == 1
+        assert rows["io: stale"]["stale"] == 1
+        assert rows["io: single"] == {"label": "io: single", "failing": 0, "stale": 0, "points": 1, "change": None}
+        assert rows["io: constant"]["change"] == 0.0
+
+    def test_findings_follow_their_commit(self, files: dict[str, bytes]) -> None:
+        (document,) = received(files, r"data/findings-.*")
+        found = {f["id"]: f for f in document["findings"]}
+        assert found["f-encode"]["commit"] == commit_of(200)
+        assert (found["f-encode"]["worse"], found["f-recall"]["worse"], found["f-memory"]["worse"]) == (
+            True,
+            True,
+            False,
+        )
+
+    def test_rows_in_any_order(self) -> None:
+        frame = pl.concat([history("a", stepped(1.0, 50, {})), history("b", stepped(1.0, 50, {}))])
+        shuffled = frame.sample(fraction=1.0, shuffle=True, seed=3).sort("benchmark_name", maintain_order=True)
+        assert dict(site(SiteContent.of_frame(frame, METADATA))) == dict(site(SiteContent.of_frame(shuffled, METADATA)))
+
+
+class TestRebuild:
+    """A rebuild without news is the same to the byte; after a publish only that suite's files, the lists and the pages differ."""
+
+    def test_same_twice(self) -> None:
+        assert dict(site(small(50))) == dict(site(small(50)))
+
+    def test_one_suite(self) -> None:
+        before, after = dict(site(small(50))), dict(site(small(51)))
+        changed = sorted(
+            re.sub(r"-[0-9a-f]{12}\.", ".", path) for path, content in after.items() if before.get(path) != content
+        )
+        shard = [path for path in changed if re.match(r"data/[0-9a-f]{16}-", path)]
+        assert len(shard) == 1
+        assert set(changed) - set(shard) <= {
+            "data/catalogue.js",
+            "data/commits.js",
+            "index.html",
+            "series.html",
+            "benchmark.html",
+            "compare.html",
+        }
+
+    def test_points_are_asked_for_a_few_shards_at_a_time(self) -> None:
+        content, most = small(20, suites=11), []
+
+        def points_of(keys: object) -> pl.DataFrame:
+            most.append(len(keys))  # type: ignore[arg-type]
+            return content.points_of(keys)  # type: ignore[arg-type]
+
+        list(site(SiteContent(series=content.series, points_of=points_of, metadata=METADATA)))
+        assert most == [40, 15]

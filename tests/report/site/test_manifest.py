@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.report.site.manifest import changes, digest, manifest_bytes, read_manifest
+
+MANIFESTS = st.dictionaries(st.sampled_from([f"data/{n}.js" for n in "abcdef"]), st.sampled_from("123"))
+
+
+class TestChanges:
+    """What is written and removed turns one manifest into the other, and nothing else is touched."""
+
+    @given(MANIFESTS, MANIFESTS)
+    def test_turns_one_into_the_other(self, before: dict[str, str], after: dict[str, str]) -> None:
+        found = changes(before, after)
+        kept = {path: value for path, value in before.items() if path not in found.remove}
+        assert kept | {path: after[path] for path in found.write} == after
+        assert not found.write & found.remove
+
+    @given(MANIFESTS)
+    def test_nothing_to_do(self, manifest: dict[str, str]) -> None:
+        assert changes(manifest, manifest) == changes({}, {})
+
+
+class TestManifest:
+    """A manifest reads back; one that was tampered with names nothing outside the site."""
+
+    def test_reads_back(self) -> None:
+        manifest = {"index.html": digest(b"x"), "data/a-1.js": digest(b"y")}
+        assert read_manifest(manifest_bytes(manifest)) == manifest
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"index.html": 3}', b"\xff"])
+    def test_what_is_none(self, content: bytes) -> None:
+        assert read_manifest(content) == {}
+
+    @pytest.mark.parametrize(
+        "path", ["../x.js", "/etc/x.js", "data/../../x.js", "data\\x.js", "a/b.js", ".git/x.js", "CNAME", "data/x.js\n"]
+    )
+    def test_paths_outside(self, path: str) -> None:
+        assert read_manifest(json.dumps({path: "1"}).encode()) == {}

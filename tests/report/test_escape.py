@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.report.escape import html_text, script_json, shortened
+
+DOCUMENTS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+
+
+class TestScriptJson:
+    """JSON for a script: reads back as it was, ends no script element and no line, and is UTF-8."""
+
+    @given(DOCUMENTS)
+    def test_reads_back(self, document: object) -> None:
+        assert json.loads(script_json(document)) == document
+
+    @given(st.text(st.characters()))
+    def test_holds_nothing_that_ends_a_script(self, text: str) -> None:
+        written = script_json({text: text})
+        assert not set("<>&\u2028\u2029") & set(written)
+        written.encode()
+
+
+class TestHtmlText:
+    """Text for an element or attribute: no markup, no character that turns the reading around."""
+
+    @given(st.text(st.characters()))
+    def test_no_markup(self, text: str) -> None:
+        assert not set("<>\"'\u202e") & set(html_text(text))
+
+
+class TestShortened:
+    """A text no longer than asked for, its ends kept."""
+
+    @given(st.text(), st.integers(3, 40))
+    def test_length(self, text: str, length: int) -> None:
+        short = shortened(text, length)
+        assert len(short) <= max(length, 0)
+        assert short == text or short[0] == text[0]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.report.feed import FeedEntry, atom
+from tests.report.examples import HOSTILE, Found, commit_of
+from tests.report.golden import golden
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def entry(
+    label: str = "io: decode", finding_id: str = "f-1", updated: int = 1_780_000_000, **found: object
+) -> FeedEntry:
+    finding = Found(id=finding_id, series_key=1, index=120, commit=commit_of(120), **found)  # type: ignore[arg-type]
+    return FeedEntry(finding=finding, label=label, direction="lower", updated=updated, href="benchmark.html#s=1&p=120")
+
+
+ENTRIES = [
+    entry(),
+    entry("recall", "f-2", 1_780_100_000, effect=-0.2, low=-0.25, high=-0.15, state="blessed"),
+    entry("new", "f-3", 1_779_000_000, effect=0.5, provisional=True, common_mode="runner-large from 3 September"),
+]
+
+
+def feed(entries: list[FeedEntry]) -> bytes:
+    return atom(entries, feed_id="s3://bucket/benchmarks", title="Benchmarks", updated=1_780_100_000, href="feed.xml")
+
+
+def texts(content: bytes, path: str) -> list[str]:
+    return [
+        node.text or "" for node in ET.fromstring(content).iterfind(path.replace("/", f"/{ATOM}").replace("@", ATOM))
+    ]
+
+
+class TestFeed:
+    """A feed a reader can follow: valid XML, newest first, identifiers that never change."""
+
+    def test_golden(self) -> None:
+        text = feed(ENTRIES).decode()
+        assert text == golden("feed.xml", text)
+
+    def test_newest_first(self) -> None:
+        assert texts(feed(ENTRIES), "@entry/updated") == [
+            "2026-05-30T00:13:20Z",
+            "2026-05-28T20:26:40Z",
+            "2026-05-17T06:40:00Z",
+        ]
+
+    def test_identifiers_depend_on_the_finding_alone(self) -> None:
+        changed = [entry("renamed", updated=5, state="fixed"), *ENTRIES[1:]]
+        assert sorted(texts(feed(changed), "@entry/id")) == sorted(texts(feed(ENTRIES), "@entry/id"))
+
+    def test_identifiers_differ(self) -> None:
+        assert len({*texts(feed(ENTRIES), "@entry/id"), *texts(feed(ENTRIES), "@id")}) == 4
+
+    def test_empty(self) -> None:
+        assert texts(feed([]), "@entry") == []
+
+    @given(st.text(max_size=300))
+    def test_any_name_is_valid_xml(self, label: str) -> None:
+        assert len(texts(feed([entry(label)]), "@entry")) == 1
+
+    @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+    def test_hostile(self, name: str) -> None:
+        assert [node.tag for node in ET.fromstring(feed([entry(name)])).iter() if "img" in node.tag] == []

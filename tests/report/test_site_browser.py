@@ -1,0 +1,251 @@
+"""The site in a real browser, opened from files as a reader without a server opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.report.site.build import site
+from tests.report.browsing import Visit, visiting
+from tests.report.example_site import METADATA, site_content
+from tests.report.examples import HOSTILE, commit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    for path, content in site(site_content()):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(content)
+    return directory
+
+
+@pytest.fixture
+def visit(browser: Browser, root: Path) -> Iterator[Visit]:
+    """A visit that must end without a complaint, and without a request to anything but the site's own files."""
+    with visiting(browser, root) as one:
+        yield one
+        assert one.complaints == []
+        assert [url for url in one.requests if not url.startswith(root.as_uri())] == []
+
+
+COLOURS = """(canvas) => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(new Uint32Array(data.buffer)).size;
+}"""
+
+
+def colours(page: Page, selector: str) -> int:
+    """How many colours a canvas shows; 1 is blank."""
+    count: int = page.locator(selector).first.evaluate(COLOURS)
+    return count
+
+
+class TestCharts:
+    """Charts are drawn, and say in words what they show."""
+
+    def test_findings(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        assert colours(page, ".finding canvas") > 2
+        assert page.locator("h1").inner_text() == "10 regressions and 2 improvements standing"
+
+    def test_history(self, visit: Visit) -> None:
+        page = visit.open_series("decode_batch")
+        assert colours(page, "#plot canvas") > 5
+        assert page.locator("#title").inner_text() == "io: decode_batch/rows=1000"
+
+    def test_rows_of_the_index(self, visit: Visit) -> None:
+        assert colours(visit.open("series.html"), ".row canvas") > 1
+
+    def test_raw_samples(self, visit: Visit) -> None:
+        page = visit.open_series("decode_batch")
+        page.get_by_text("48 of 56 samples").wait_for()
+        assert colours(page, "#samples") > 2
+
+    def test_hover_names_the_commit(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        page.locator("#plot .u-over").hover(position={"x": 2, "y": 50})
+        assert commit_of(0)[:12] in page.locator("#values").inner_text()
+        link = page.locator("#values a.sha").get_attribute("href")
+        assert link == METADATA.commit_url.replace("{commit}", commit_of(0))
+
+    def test_by_date_and_from_zero(self, visit: Visit) -> None:
+        page = visit.open_series("decode_batch")
+        page.get_by_text("By date").click()
+        page.get_by_text("From zero").click()
+        assert colours(page, "#plot canvas") > 5
+
+    @pytest.mark.parametrize("name", ["flaky", "stale", "constant", "single", "recall", "peak_memory"])
+    def test_every_kind_of_series(self, visit: Visit, name: str) -> None:
+        assert colours(visit.open_series(name), "#plot canvas") > 1
+
+    def test_failing_and_stale_are_said(self, visit: Visit) -> None:
+        assert "Its newest result is a failure." in visit.open_series("flaky").locator("#warnings").inner_text()
+        assert "Not measured at the newest commits" in visit.open_series("stale").locator("#warnings").inner_text()
+
+    def test_a_series_that_is_gone(self, visit: Visit) -> None:
+        assert (
+            "no longer in the store" in visit.open("benchmark.html#s=0000000000000000").locator("#facts").inner_text()
+        )
+
+
+class TestFilter:
+    """The lists show what is asked for, and the address keeps the question."""
+
+    def test_index(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        page.get_by_label("Filter by name").fill("suite WIDE/3")
+        assert page.locator("#status").inner_text() == "1 of 24 series"
+        assert page.locator(".row").all_inner_texts()[0].startswith("io: suite-wide/3")
+        page.reload()
+        assert page.locator("#status").inner_text() == "1 of 24 series"
+
+    def test_choices(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        page.get_by_label("Test bed").select_option("laptop")
+        assert page.locator("#status").inner_text() == "1 of 24 series"
+
+    def test_sorting(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        page.get_by_role("button", name="Latest").click()
+        assert page.locator(".row a").first.inner_text() == "io: peak_memory memory"
+        assert page.locator("[aria-sort=descending]").count() == 1
+
+    def test_states_of_findings(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        page.get_by_text("Blessed").click()
+        assert page.locator(".finding").count() == 1
+        assert page.locator(".finding .badge").inner_text() == "blessed"
+
+    def test_what_moved_together_is_one_notice(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        assert "6 series moved together: runner-large from 3 September" in page.locator("#together").inner_text()
+        page.get_by_text("The 6 series").click()
+        page.locator("#together .finding").nth(5).wait_for()
+        assert colours(page, "#together .finding canvas") > 2
+
+
+class TestCompare:
+    """Two commits of a suite, every series at both."""
+
+    def test_a_step_lies_between(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_text("series: ").wait_for()
+        row = page.locator(".row", has_text="encode_batch")
+        assert row.locator(".num span").first.get_attribute("class") == "worse"
+
+    def test_swapping_turns_worse_into_better(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_role("button", name="Swap").click()
+        page.locator(".row .better", has_text="\N{MINUS SIGN}").first.wait_for()
+        assert (
+            page.locator(".row", has_text="encode_batch").locator(".num span").first.get_attribute("class") == "better"
+        )
+
+    def test_from_a_point(self, visit: Visit) -> None:
+        page = visit.open_series("decode_batch")
+        page.get_by_text("Compare all series with the commit before").click()
+        page.get_by_text("series: ").wait_for()
+        assert page.locator(".row").count() > 5
+
+
+class TestKeyboard:
+    """Everything can be reached and done without a pointer."""
+
+    def test_index(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        page.keyboard.press("/")
+        page.keyboard.type("suite-wide")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.textContent") == "io: suite-wide/1"
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.locator("#plot canvas").wait_for()
+        assert page.locator("#title").inner_text() == "io: suite-wide/5"
+
+    def test_points_of_a_chart(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        plot = page.get_by_role("slider")
+        plot.focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        assert (plot.get_attribute("aria-valuetext") or "").startswith("Point 2 of 300")
+        assert commit_of(1)[:12] in page.locator("#values").inner_text()
+
+    def test_table_instead_of_the_chart(self, visit: Visit) -> None:
+        page = visit.open_series("single")
+        page.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert "42" in page.locator("#table tr").inner_text()
+
+    def test_next_series(self, visit: Visit) -> None:
+        page = visit.open_series("suite-wide/1")
+        page.keyboard.press("]")
+        page.get_by_role("heading", name="io: suite-wide/2").wait_for()
+
+    def test_everything_has_a_name(self, visit: Visit) -> None:
+        for where in ("index.html", "series.html", "compare.html"):
+            page = visit.open(where)
+            unnamed = page.evaluate(
+                """[...document.querySelectorAll("button, input, select, a[href], [role=slider]")].filter((node) =>
+                    !(node.textContent.trim() || node.getAttribute("aria-label") || node.labels?.length)).map((node) => node.outerHTML)"""
+            )
+            assert unnamed == []
+
+
+class TestHostileNames:
+    """A name is text wherever it is shown, and nothing else."""
+
+    @pytest.mark.parametrize(
+        "where", ["index.html", "series.html", "compare.html#dut=device&bed=runner-large&suite=hostile"]
+    )
+    def test_lists(self, visit: Visit, where: str) -> None:
+        page = visit.open(where)
+        page.locator("bdi", has_text="</script><img").first.wait_for()
+        assert page.locator("main img, main script").count() == 0
+        assert "owned" not in page.title()
+
+    def test_pages(self, visit: Visit) -> None:
+        page = visit.open("series.html#suite=hostile")
+        keys = page.locator(".row a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
+        assert len(keys) == len(HOSTILE)
+        for key in keys:
+            visit.open(key)
+            page.locator("#plot canvas").wait_for()
+            assert page.locator("main img, main script").count() == 0
+            assert not {"\u202e", "\n", "\x1b"} & set(page.locator("#title").text_content() or "")
+
+    def test_markup_is_refused_even_if_asked_for(self, browser: Browser, root: Path) -> None:
+        with visiting(browser, root) as visit:
+            page = visit.open("series.html")
+            refused = page.evaluate("""() => {
+                try { document.body.innerHTML = "<img src=x onerror=alert(1)>"; return "taken"; } catch (error) { return error.name; }
+            }""")
+            assert refused == "TypeError"
+
+
+class TestAppearance:
+    """Light and dark, wide and narrow."""
+
+    def test_follows_the_system_and_the_switch(self, browser: Browser, root: Path) -> None:
+        with visiting(browser, root, color_scheme="dark") as visit:
+            page = visit.open("index.html")
+            dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            page.get_by_role("button", name="Switch between light and dark").click()
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+            page.reload()
+            assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+    @pytest.mark.parametrize("where", ["index.html", "series.html", "compare.html"])
+    def test_narrow(self, browser: Browser, root: Path, where: str) -> None:
+        with visiting(browser, root, viewport={"width": 360, "height": 740}) as visit:
+            page = visit.open(where)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.schedule.config import Suite, load
+
+PROJECT = '[project]\nname = "x"\n'
+SUITE = PROJECT + '[suite."rust/io"]\n'
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "bench-db.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class TestLoad:
+    """A configuration is typed, and what is wrong is named by its key."""
+
+    def test_a_whole_one(self, tmp_path: Path) -> None:
+        text = (
+            SUITE
+            + 'setup = ["make all", ["echo", "a b"]]\nbenchmark = "cargo bench -- \'x y\'"\noutputs = ["target/*"]'
+        )
+        config = load(written(tmp_path, text))
+        suite = config.suite["rust/io"]
+        assert suite.setup_words == [["make", "all"], ["echo", "a b"]]
+        assert (config.schedule.range, config.project.branch) == ("NEW", "main")
+
+    def test_this_projects_own(self) -> None:
+        assert load(Path(__file__).parents[2] / "bench-db.toml").suite
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", "missing required field `project`"),
+            ("[project]\n", "at $.project"),
+            (PROJECT + "[schedule]\nevry = 2\n", "evry"),
+            (PROJECT + '[schedule]\nevery = "2"\n', "at $.schedule.every"),
+            (SUITE, "benchmark"),
+            (SUITE + 'benchmark = "x"\n', "needs `outputs`"),
+            (SUITE + 'benchmark = ""\nstdout = "o"\n', "a command needs words at $.suite.rust/io.benchmark"),
+            (SUITE + 'benchmark = "a \'b"\nstdout = "o"\n', "not a command"),
+            (SUITE + 'benchmark = "x"\nstdout = "../o"\n', "within the repository at $.suite.rust/io.stdout"),
+            (SUITE + 'benchmark = "x"\noutputs = ["/etc/*"]\n', "within the repository"),
+            (SUITE + 'benchmark = "x"\nstdout = "o"\ntimeout_seconds = 0\n', "time-out"),
+            (SUITE + 'benchmark = "x"\nstdout = "o"\nkind = "go"\n', "kind"),
+            ("[project\n", "not TOML"),
+        ],
+    )
+    def test_faults_are_named(self, text: str, words: str, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError) as caught:
+            load(written(tmp_path, text))
+        assert words in str(caught.value)
+        assert "bench-db.toml" in str(caught.value)
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no such file"):
+            load(tmp_path / "bench-db.toml")
+
+    def test_an_unknown_suite_is_answered_with_the_known(self, tmp_path: Path) -> None:
+        config = load(written(tmp_path, SUITE + 'benchmark = "x"\nstdout = "o"\n'))
+        with pytest.raises(UserError, match="it has: rust/io"):
+            config.suites(("io",))
+        assert config.suites(()) == {"rust/io": Suite(benchmark="x", stdout="o")}

@@ -1,0 +1,235 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench_db.errors import UserError
+from bench_db.schedule.evidence import Evidence, Known
+from bench_db.schedule.git import Commit
+from bench_db.schedule.plan import plan
+from bench_db.schedule.policy import Order, Plan, Policy, Reason
+from bench_db.schedule.ranges import Scope
+
+DAY = 86_400
+SUITES = ("python", "rust")
+
+
+def commits(count: int) -> list[Commit]:
+    return [Commit(sha=f"{i:x}".rjust(2, "0").ljust(40, "e"), time=i * DAY) for i in range(1, count + 1)]
+
+
+def measured(commit: Commit, suite: str = "", results: int = 1, failures: int = 0) -> Evidence:
+    return Evidence(commit=commit.sha, suite=suite, results=results, failures=failures)
+
+
+def chosen(found: Plan, history: Sequence[Commit]) -> list[int]:
+    return [history.index(step.commit) for step in found.steps]
+
+
+def reasons(found: Plan, history: Sequence[Commit]) -> dict[int, Reason]:
+    return {history.index(out.commit): out.reason for out in found.left_out}
+
+
+class TestNew:
+    """NEW is every commit since the newest measured one, and what was begun before it and not finished."""
+
+    def test_all_since_the_last_and_not_only_the_newest(self) -> None:
+        history = commits(6)
+        found = plan(history, Known(evidence=(measured(history[2]),)), Policy(scope=Scope.NEW))
+        assert chosen(found, history) == [3, 4, 5]
+        assert reasons(found, history) == {0: Reason.NOT_NEW, 1: Reason.NOT_NEW, 2: Reason.MEASURED}
+
+    def test_a_limit_never_jumps_over_a_commit(self) -> None:
+        history = commits(6)
+        known = Known(evidence=(measured(history[1]),))
+        found = plan(history, known, Policy(scope=Scope.NEW, max_commits=2))
+        assert chosen(found, history) == [2, 3]
+        assert reasons(found, history)[5] is Reason.OVER_LIMIT
+
+    def test_nothing_measured_yet_starts_at_the_newest(self) -> None:
+        history = commits(4)
+        assert chosen(plan(history, Known(), Policy(scope=Scope.NEW)), history) == [3]
+
+    def test_a_failed_commit_is_tried_again_although_newer_ones_are_measured(self) -> None:
+        history = commits(4)
+        evidence = (measured(history[1]), measured(history[2], results=0, failures=3), measured(history[3]))
+        found = plan(history, Known(evidence=evidence), Policy(scope=Scope.NEW))
+        assert [(step.commit, step.reason) for step in found.steps] == [(history[2], Reason.FAILED_BEFORE)]
+
+    def test_a_suite_that_was_lost_is_measured_alone(self) -> None:
+        history = commits(3)
+        evidence = tuple(measured(c, s) for c in history for s in SUITES if (c, s) != (history[1], "rust"))
+        found = plan(history, Known(evidence=evidence), Policy(scope=Scope.NEW, suites=SUITES))
+        assert [(step.commit, step.suites, step.reason) for step in found.steps] == [
+            (history[1], ("rust",), Reason.INCOMPLETE)
+        ]
+
+    def test_a_new_suite_starts_at_the_newest_commit(self) -> None:
+        history = commits(5)
+        evidence = tuple(measured(commit, "python") for commit in history)
+        found = plan(history, Known(evidence=evidence), Policy(scope=Scope.NEW, suites=SUITES))
+        assert [(step.commit, step.suites) for step in found.steps] == [(history[4], ("rust",))]
+
+
+class TestSettled:
+    """What is under way, or failed too often, is left alone and says so."""
+
+    def test_in_flight(self) -> None:
+        history = commits(2)
+        found = plan(history, Known(in_flight=frozenset({history[0].sha})), Policy())
+        assert (chosen(found, history), reasons(found, history)) == ([1], {0: Reason.IN_FLIGHT})
+
+    def test_given_up(self) -> None:
+        history = commits(2)
+        found = plan(history, Known(attempts={history[1].sha: 3}), Policy(max_attempts=3))
+        assert reasons(found, history) == {1: Reason.GIVEN_UP}
+
+    def test_failures_kept(self) -> None:
+        history = commits(2)
+        known = Known(evidence=(measured(history[0], results=0, failures=1),))
+        assert reasons(plan(history, known, Policy(retry_failed=False)), history) == {0: Reason.FAILED_KEPT}
+
+    def test_an_abbreviated_commit_in_the_store_counts(self) -> None:
+        history = commits(2)
+        known = Known(evidence=(Evidence(commit=history[0].sha[:7], results=1),))
+        assert reasons(plan(history, known, Policy()), history)[0] is Reason.MEASURED
+
+    def test_a_shorter_text_never_counts(self) -> None:
+        history = commits(2)
+        known = Known(evidence=(Evidence(commit=history[0].sha[:6], results=1), Evidence(commit="", results=1)))
+        assert len(plan(history, known, Policy()).steps) == 2
+
+    def test_another_test_bed_does_not_count(self) -> None:
+        history = commits(1)
+        evidence = (Evidence(commit=history[0].sha, test_bed="other", results=1),)
+        assert len(plan(history, Known(evidence=evidence), Policy(test_beds=("mine",))).steps) == 1
+
+
+class TestThinning:
+    """Fewer commits, evenly: every Nth, one a period, or so many over all."""
+
+    def test_every(self) -> None:
+        history = commits(10)
+        assert chosen(plan(history, Known(), Policy(every=3)), history) == [9, 6, 3, 0]
+
+    def test_steps_hold_both_ends(self) -> None:
+        history = commits(10)
+        assert sorted(chosen(plan(history, Known(), Policy(steps=4)), history)) == [0, 3, 6, 9]
+
+    def test_a_measured_commit_may_be_one_of_the_steps(self) -> None:
+        history = commits(10)
+        found = plan(history, Known(evidence=(measured(history[3]),)), Policy(steps=4))
+        assert sorted(chosen(found, history)) == [0, 6, 9]
+
+    def test_one_a_period(self) -> None:
+        history = commits(14)  # days 1 to 14 since the epoch
+        found = plan(history, Known(), Policy(period_seconds=7 * DAY))
+        assert [step.commit.time // DAY for step in found.steps] == [14, 13, 6]
+
+    def test_dates(self) -> None:
+        history = commits(5)
+        found = plan(history, Known(), Policy(since=2 * DAY, until=4 * DAY))
+        assert chosen(found, history) == [3, 2, 1]
+        assert set(reasons(found, history).values()) == {Reason.OUT_OF_TIME}
+
+    def test_existing_is_what_was_ever_begun(self) -> None:
+        history = commits(3)
+        evidence = (measured(history[1], "python"),)
+        found = plan(history, Known(evidence=evidence), Policy(scope=Scope.EXISTING, suites=SUITES))
+        assert (chosen(found, history), found.steps[0].suites) == ([1], ("rust",))
+
+    def test_bisecting_halves_the_widest_gap(self) -> None:
+        history = commits(17)
+        found = plan(history, Known(evidence=(measured(history[0]),)), Policy(order=Order.BISECT, max_commits=4))
+        assert chosen(found, history) == [16, 8, 12, 4]
+
+    @pytest.mark.parametrize(
+        "wrong", [{"every": 0}, {"steps": 0}, {"max_commits": -1}, {"max_attempts": 0}, {"period_seconds": 0}]
+    )
+    def test_impossible_policies(self, wrong: dict[str, int]) -> None:
+        with pytest.raises(UserError, match="must be at least"):
+            Policy(**wrong)  # type: ignore[arg-type]
+
+
+def policies() -> st.SearchStrategy[Policy]:
+    small = st.integers(1, 12)
+    return st.builds(
+        Policy,
+        scope=st.sampled_from(Scope),
+        suites=st.sampled_from([(), ("python",), SUITES]),
+        since=st.none() | st.integers(0, 30 * DAY),
+        until=st.none() | st.integers(0, 30 * DAY),
+        every=small,
+        period_seconds=st.none() | st.integers(DAY // 2, 9 * DAY),
+        steps=st.none() | small,
+        max_commits=st.none() | st.integers(0, 12),
+        max_attempts=st.integers(1, 3),
+        retry_failed=st.booleans(),
+        order=st.none() | st.sampled_from(Order),
+    )
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[list[Commit], Known]:
+    history = commits(draw(st.integers(0, 24)))
+    one = st.sampled_from(history) if history else st.nothing()
+    counts = st.integers(0, 2)
+    evidence = st.builds(measured, one, st.sampled_from(("", *SUITES)), counts, counts)
+    shas = one.map(lambda commit: commit.sha)
+    return history, Known(
+        evidence=tuple(draw(st.lists(evidence, max_size=20))) if history else (),
+        in_flight=draw(st.frozensets(shas, max_size=5)) if history else frozenset(),
+        attempts=draw(st.dictionaries(shas, st.integers(0, 4), max_size=5)) if history else {},
+    )
+
+
+class TestLaws:
+    """Whatever is known and wanted."""
+
+    @given(situations(), policies())
+    def test_a_plan_never_repeats_a_measured_commit(
+        self, situation: tuple[list[Commit], Known], policy: Policy
+    ) -> None:
+        history, known = situation
+        found = {(e.commit, e.suite) for e in known.evidence if e.results}
+        for step in plan(history, known, policy).steps:
+            for target in step.targets:
+                has = any(sha == step.commit.sha and target.suite in ("", suite) for sha, suite in found)
+                assert not has
+
+    @given(situations(), policies())
+    def test_every_commit_is_a_step_or_left_out_with_a_reason(
+        self, situation: tuple[list[Commit], Known], policy: Policy
+    ) -> None:
+        history, known = situation
+        found = plan(history, known, policy)
+        told = [step.commit.sha for step in found.steps] + [out.commit.sha for out in found.left_out]
+        assert sorted(told) == sorted(commit.sha for commit in history)
+        assert all(step.targets and step.explanation for step in found.steps)
+
+    @given(situations(), policies())
+    def test_a_plan_keeps_its_limits(self, situation: tuple[list[Commit], Known], policy: Policy) -> None:
+        history, known = situation
+        steps = plan(history, known, policy).steps
+        assert len(steps) <= min(n for n in (policy.max_commits, policy.steps, len(history)) if n is not None)
+        for step in steps:
+            assert step.commit.sha not in known.in_flight
+            assert step.attempt <= policy.max_attempts
+
+    @given(situations(), policies())
+    def test_the_same_question_has_the_same_answer(self, situation: tuple[list[Commit], Known], policy: Policy) -> None:
+        history, known = situation
+        shuffled = Known(evidence=known.evidence[::-1], in_flight=known.in_flight, attempts=known.attempts)
+        assert plan(history, known, policy) == plan(history, shuffled, policy)
+
+    @given(situations(), policies())
+    def test_carrying_out_a_plan_leaves_nothing_of_it_to_do(
+        self, situation: tuple[list[Commit], Known], policy: Policy
+    ) -> None:
+        history, known = situation
+        steps = plan(history, known, policy).steps
+        done = tuple(measured(step.commit, target.suite) for step in steps for target in step.targets)
+        after = plan(history, Known(evidence=known.evidence + done, attempts=known.attempts), policy)
+        carried_out = {(step.commit.sha, target) for step in steps for target in step.targets}
+        assert not carried_out & {(step.commit.sha, target) for step in after.steps for target in step.targets}

@@ -1,0 +1,247 @@
+"""A GitHub on loopback with a memory: dispatched runs go from queued to completed, and it misbehaves on request."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+REPOSITORY = "owner/name"
+TOKEN = "ghp_fixedTestTokenOnLoopback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that stands in for the server's own."""
+
+    status: int = 200
+    document: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+    """Whether the server acts on the request first."""
+
+
+@dataclass(kw_only=True)
+class FakeGitHub:
+    """What the server remembers; a test reads and changes it at will."""
+
+    url: str = ""
+    created_at: str = "2027-01-15T08:00:00Z"
+    returns_run_details: bool = True
+    knows_return_run_details: bool = True
+    inputs: frozenset[str] = frozenset({"git_sha", "correlation_id", "run_rust", "run_python", "rust_crates"})
+    looks_until_done: int = 2
+    conclusions: dict[str, str] = field(default_factory=dict)
+    commits: list[dict[str, Any]] = field(default_factory=list)
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    looks: dict[int, int] = field(default_factory=dict)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    permissions: dict[str, str] = field(default_factory=dict)
+    login: str | None = "bench-bot[bot]"
+    author: str = "author"
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    faults: list[tuple[str, Reply]] = field(default_factory=list)
+    most_active: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fail(self, pattern: str, *replies: Reply) -> None:
+        """The next requests whose "METHOD path" matches are answered with these, one each."""
+        self.faults += [(pattern, reply) for reply in replies]
+
+    def asked(self, pattern: str) -> int:
+        """How many requests matched."""
+        return sum(bool(re.search(pattern, " ".join(request))) for request in self.requests)
+
+    @property
+    def active(self) -> int:
+        """Runs that have not ended."""
+        return sum(run["status"] != "completed" for run in self.runs.values())
+
+
+@contextmanager
+def github_server() -> Iterator[FakeGitHub]:
+    """The server, until the block ends."""
+    state = FakeGitHub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer in one piece
+    state: FakeGitHub
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def _answer(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        document = json.loads(self.rfile.read(size)) if size else None
+        parts = urlsplit(self.path)
+        with self.state.lock:
+            self.state.requests.append((self.command, self.path))
+            self.state.headers.append({name.lower(): value for name, value in self.headers.items()})
+            fault = self._fault(f"{self.command} {self.path}")
+            status, body, headers = self._acted(parts.path, parts.query, document) if _acts(fault) else (0, None, {})
+            if fault is not None:
+                status, body, headers = fault.status, fault.document, fault.headers
+        if status == 0:  # no answer at all
+            self.close_connection = True
+            self.connection.close()
+            return
+        content = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value.replace("$URL", self.state.url))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = _answer  # noqa: N815 http.server's names
+
+    def _fault(self, request: str) -> Reply | None:
+        for i, (pattern, reply) in enumerate(self.state.faults):
+            if re.search(pattern, request):
+                del self.state.faults[i]
+                return reply
+        return None
+
+    def _acted(self, path: str, query: str, document: Any) -> tuple[int, Any, dict[str, str]]:
+        return self._route(path, {name: values[-1] for name, values in parse_qs(query).items()}, document)
+
+    def _route(self, path: str, query: dict[str, str], document: Any) -> tuple[int, Any, dict[str, str]]:
+        routes: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]]]] = [
+            (r"GET /user", self._user),
+            (rf"GET /repos/{REPOSITORY}/commits", self._commits),
+            (rf"POST /repos/{REPOSITORY}/actions/workflows/[^/]+/dispatches", self._dispatch),
+            (rf"GET /repos/{REPOSITORY}/actions/workflows/[^/]+/runs", self._runs),
+            (rf"GET /repos/{REPOSITORY}/actions/runs/(\d+)", self._run),
+            (rf"GET /repos/{REPOSITORY}/actions/runs/(\d+)/jobs", self._jobs),
+            (rf"GET /repos/{REPOSITORY}/issues/(\d+)/comments", self._comments),
+            (rf"POST /repos/{REPOSITORY}/issues/(\d+)/comments", self._new_comment),
+            (rf"PATCH /repos/{REPOSITORY}/issues/comments/(\d+)", self._changed_comment),
+            (rf"GET /repos/{REPOSITORY}/collaborators/([^/]+)/permission", self._permission),
+            (rf"GET /repos/{REPOSITORY}/pulls/(\d+)", self._pull),
+            (rf"POST /repos/{REPOSITORY}/check-runs", self._check),
+        ]
+        for pattern, handler in routes:
+            found = re.fullmatch(pattern, f"{self.command} {path}")
+            if found:
+                return handler(*found.groups(), query=query, document=document)
+        return 404, {"message": "Not Found"}, {}
+
+    def _user(self, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        if self.state.login is None:
+            return 403, {"message": "Resource not accessible by integration"}, {}
+        return 200, {"login": self.state.login}, {}
+
+    def _commits(self, query: dict[str, str], **_: Any) -> tuple[int, Any, dict[str, str]]:
+        return self._page(self.state.commits, query, lambda part: part)
+
+    def _page(
+        self, items: list[Any], query: dict[str, str], wrap: Callable[[list[Any]], Any]
+    ) -> tuple[int, Any, dict[str, str]]:
+        number, size = int(query.get("page", 1)), int(query.get("per_page", 30))
+        part = items[(number - 1) * size : number * size]
+        if number * size >= len(items):
+            return 200, wrap(part), {}
+        rest = "&".join(f"{name}={value}" for name, value in {**query, "page": str(number + 1)}.items())
+        link = f'<$URL{urlsplit(self.path).path}?{rest}>; rel="next", <$URL/last>; rel="last"'
+        return 200, wrap(part), {"Link": link}
+
+    def _dispatch(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        if "return_run_details" in document and not self.state.knows_return_run_details:
+            return 422, {"message": '"return_run_details" is not a permitted key.'}, {}
+        unexpected = sorted(set(document.get("inputs", {})) - self.state.inputs)
+        if unexpected:
+            return 422, {"message": f"Unexpected inputs provided: {json.dumps(unexpected)}"}, {}
+        number = 1000 + len(self.state.runs)
+        title = f"Benchmarks {document['inputs'].get('git_sha', '')} {document['inputs'].get('correlation_id', '')}"
+        run = {
+            "id": number,
+            "status": "queued",
+            "conclusion": None,
+            "html_url": f"https://github.test/runs/{number}",
+            "head_sha": "f" * 40,
+            "event": "workflow_dispatch",
+            "created_at": self.state.created_at,
+            "display_title": title,
+            "inputs": document["inputs"],
+        }
+        self.state.runs[number] = run
+        self.state.most_active = max(self.state.most_active, self.state.active)
+        if self.state.returns_run_details and document.get("return_run_details"):
+            return 200, {"workflow_run_id": number, "run_url": "", "html_url": run["html_url"]}, {}
+        return 204, None, {}
+
+    def _runs(self, query: dict[str, str], **_: Any) -> tuple[int, Any, dict[str, str]]:
+        wanted = query.get("status")
+        runs = [run for run in reversed(self.state.runs.values()) if wanted in (None, run["status"])]
+        return self._page(runs, query, lambda part: {"total_count": len(runs), "workflow_runs": part})
+
+    def _run(self, number: str, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        run = self.state.runs.get(int(number))
+        if run is None:
+            return 404, {"message": "Not Found"}, {}
+        self.state.looks[run["id"]] = looks = self.state.looks.get(run["id"], 0) + 1
+        if looks >= self.state.looks_until_done:
+            sha = run["inputs"].get("git_sha", "")
+            run |= {"status": "completed", "conclusion": self.state.conclusions.get(sha, "success")}
+        else:
+            run["status"] = "in_progress"
+        return 200, run, {}
+
+    def _jobs(self, number: str, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        conclusion = self.state.runs[int(number)]["conclusion"]
+        job = {"id": 1, "name": "measure", "status": "completed", "conclusion": conclusion}
+        return 200, {"total_count": 1, "jobs": [job]}, {}
+
+    def _comments(self, _: str, query: dict[str, str], **__: Any) -> tuple[int, Any, dict[str, str]]:
+        return self._page(self.state.comments, query, lambda part: part)
+
+    def _new_comment(self, _: str, document: Any, **__: Any) -> tuple[int, Any, dict[str, str]]:
+        number = 1 + len(self.state.comments)
+        login = self.state.login or "github-actions[bot]"
+        comment = {"id": number, "html_url": f"https://github.test/c/{number}", "user": {"login": login}}
+        self.state.comments.append({**comment, "body": document["body"]})
+        return 201, self.state.comments[-1], {}
+
+    def _changed_comment(self, number: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        comment = next(comment for comment in self.state.comments if comment["id"] == int(number))
+        comment["body"] = document["body"]
+        return 200, comment, {}
+
+    def _permission(self, user: str, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        if user not in self.state.permissions:
+            return 404, {"message": "Not Found"}, {}
+        return 200, {"permission": self.state.permissions[user], "role_name": self.state.permissions[user]}, {}
+
+    def _pull(self, number: str, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        end = {"sha": "a" * 40, "ref": "main"}
+        user = {"login": self.state.author}
+        return 200, {"number": int(number), "state": "open", "head": end, "base": end, "user": user}, {}
+
+    def _check(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        return (
+            201,
+            {"id": 7, "name": document["name"], "status": "completed", "html_url": "https://github.test/check"},
+            {},
+        )
+
+
+def _acts(fault: Reply | None) -> bool:
+    return fault is None or fault.after
