@@ -13,7 +13,7 @@ import pytest
 from bench_db.store.rollup import SERIES_TABLE
 from benchmarks.contenders import CONTENDERS, BenchDb, Contender
 from benchmarks.fresh import in_fresh_process
-from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, test_bed
+from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, nth_test_bed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.stores import Shelf
 
 SERIES = BENCHMARKS * TEST_BEDS
-NAME, BED = benchmark_name(17), test_bed(2).name
+NAME, BED = benchmark_name(17), nth_test_bed(2).name
 Opened = dict[str, Contender]
 
 

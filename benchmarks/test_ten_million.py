@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +15,6 @@ from benchmarks.stores import Shelf
 from benchmarks.writers import Batch, BenchDbWriter
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.side_by_side import SideBySide
 
 _HISTORY = History(commits=10_000, samples=False)
@@ -34,11 +34,10 @@ def test_latest(side_by_side: SideBySide, large: Shelf) -> None:
     assert {len(rows) for rows in answers.values()} == {BENCHMARKS * TEST_BEDS}
 
 
-def test_latest_with_newer_fragments(
-    side_by_side: SideBySide, large: Shelf, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = stores.copy(large.store("bench_db"), large.directory / "written" / tmp_path_factory.mktemp("ten").name)
-    writer = BenchDbWriter(place)
-    for commit in range(_HISTORY.commits, _HISTORY.commits + _NEWER):
-        assert writer.publish(Batch(run=_HISTORY.run(commit), results=_HISTORY.results(commit))) == BENCHMARKS
-    side_by_side.race("latest-ten-million-newer", {"bench_db": BenchDb(place).latest}, rounds=5)
+def test_latest_with_newer_fragments(side_by_side: SideBySide, large: Shelf) -> None:
+    with TemporaryDirectory(dir=large.directory) as directory:
+        place = stores.copy(large.store("bench_db"), Path(directory) / "bench_db")
+        writer = BenchDbWriter(place)
+        for commit in range(_HISTORY.commits, _HISTORY.commits + _NEWER):
+            assert writer.publish(Batch(run=_HISTORY.run(commit), results=_HISTORY.results(commit))) == BENCHMARKS
+        side_by_side.race("latest-ten-million-newer", {"bench_db": BenchDb(place).latest}, rounds=5)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.model import Result, Run, Samples, Storage
+from bench_db.model import Baseline, Finding, Result, Run, Samples, Storage
 
 Record = TypeVar("Record")
 
@@ -21,6 +21,7 @@ PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 
 _PLAIN: dict[type, pa.DataType] = {
     str: pa.string(),
+    bool: pa.bool_(),
     int: pa.int64(),
     float: pa.float64(),
     Samples: pa.list_(pa.float64()),
@@ -66,6 +67,8 @@ def _type(hint: Any) -> pa.DataType:
 
 RESULTS = schema_of(Result, primary_key="run_key")
 RUNS = schema_of(Run, primary_key="run_key")
+BASELINES = schema_of(Baseline, primary_key="key")
+FINDINGS = schema_of(Finding, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:

@@ -12,7 +12,7 @@ from bench_db.summary import summarise_lists
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench_db.model import Result, Run
+    from bench_db.model import Baseline, Finding, Result, Run
 
 ORDINAL_TAG = "ordinal"
 
@@ -35,6 +35,23 @@ def run_key(run: Run) -> int:
     """The identity of a run: content, device under test and test bed name. CI's run id and attempt are no part of it."""
     dut = run.dut
     return identity.hash63(("run", run.sha256, dut.name, dut.version, str(dut.timestamp), run.test_bed.name))
+
+
+def baseline_key(baseline: Baseline) -> int:
+    """The identity of one setting of a pointer."""
+    scope = (baseline.dut_name, baseline.testbed_name, baseline.branch, baseline.commit)
+    parts = (str(part is None) + (part or "") for part in scope)
+    return identity.hash63(("baseline", baseline.name, str(baseline.set_at), baseline.set_by, *parts))
+
+
+def finding_key(finding: Finding) -> int:
+    """The identity of one record of a finding."""
+    return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
+
+
+def finding_id(series: int, commit: str | None) -> str:
+    """The identity of a finding: its series and the commit it was first seen at."""
+    return f"{identity.hash63(('change', str(series), commit or '')):016x}"
 
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:

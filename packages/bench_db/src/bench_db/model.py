@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from bench_db.units import Direction
@@ -188,3 +189,55 @@ class Run:
     ingested_at: int = 0
     bench_db_version: str = ""
     schema_version: Int16 = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A named pointer to the commit a candidate is compared with, as set once; the newest of a name and scope holds.
+
+    The scope is a device, a test bed and a branch, null for any. A pointer without a commit clears the name.
+    """
+
+    key: Key = 0
+    name: str
+    commit: str | None
+    dut_name: str | None = None
+    testbed_name: str | None = None
+    branch: str | None = None
+    set_at: int
+    set_by: str = ""
+
+
+class State(StrEnum):
+    """Where a finding stands, in the order a reader wants them."""
+
+    OPEN = "open"
+    REOPENED = "reopened"
+    BLESSED = "blessed"
+    FIXED = "fixed"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A change of a series as it stood at one time; the newest record of an id holds.
+
+    `index` counts the points of the series from 0 and names the first of the new level, `commit` is that point's. `effect`,
+    `low` and `high` are relative (0.08 is +8 %). `common_mode` names the movement of a whole suite that it is part of.
+    """
+
+    key: Key = 0
+    id: str
+    series_key: int
+    commit: str | None
+    index: int
+    effect: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    provisional: bool
+    common_mode: str | None = None
+    state: State = State.OPEN
+    at: int
+    by: str = ""
+    note: str = ""

@@ -26,15 +26,15 @@ _SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.2, 7: 1.14, 8: 1.1
 
 
 class Verdict(StrEnum):
-    """What a comparison says of one series."""
+    """What a comparison says of one series, in the order a reader wants them."""
 
-    IMPROVED = "improved"
     REGRESSED = "regressed"
-    UNCHANGED = "unchanged"
-    INSUFFICIENT = "insufficient"
-    MISSING = "missing"
-    NEW = "new"
+    IMPROVED = "improved"
     FAILED = "failed"
+    MISSING = "missing"
+    INSUFFICIENT = "insufficient"
+    NEW = "new"
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 # Commit time, then run time: a backfill of an old commit never becomes the newest. Publish time and run only break ties.
@@ -78,3 +81,11 @@ def statistics(results: pl.LazyFrame) -> pl.LazyFrame:
             pl.when(pl.col("n") == 1).then(0.0).otherwise(pl.col("standard_deviation")).alias("standard_deviation")
         )
     )
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """What a reader calls a series: suite, benchmark, then metric and tags where they say something."""
+    metric = "" if row["metric"] == "time" else f" {row['metric']}"
+    tags = f" {{{row['tags_key']}}}" if row["tags_key"] else ""
+    suite = f"{row['suite']}: " if row["suite"] else ""
+    return f"{suite}{row['benchmark_name']}{metric}{tags}"

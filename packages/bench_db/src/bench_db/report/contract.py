@@ -2,30 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Protocol
-
-
-class Verdict(StrEnum):
-    """What follows from a comparison, in the order a reader wants them."""
-
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    FAILED = "failed"
-    MISSING = "missing"
-    INSUFFICIENT = "insufficient"
-    NEW = "new"
-    UNCHANGED = "unchanged"
-
-
-class State(StrEnum):
-    """Where a finding stands, in the order a reader wants them."""
-
-    OPEN = "open"
-    REOPENED = "reopened"
-    BLESSED = "blessed"
-    FIXED = "fixed"
-    IGNORED = "ignored"
 
 
 class Comparison(Protocol):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench_db.report.contract import Comparison, Verdict
+from bench_db.analysis.compare import Verdict
+from bench_db.report.contract import Comparison
 from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import quantity

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bench_db.identity import tags_of_key
+from bench_db.query.series import label
 from bench_db.report.quantity import change, quantity
 from bench_db.report.text import sparkline, table, visible
 
@@ -30,14 +31,6 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
         document["run_key"] = f"{row['run_key']:016x}"
     document["tags"] = tags_of_key(row["tags_key"])
     return document
-
-
-def label(row: dict[str, Any]) -> str:
-    """What a reader calls a series: benchmark, then metric and tags where they say something."""
-    metric = "" if row["metric"] == "time" else f" {row['metric']}"
-    tags = f" {{{row['tags_key']}}}" if row["tags_key"] else ""
-    suite = f"{row['suite']}: " if row["suite"] else ""
-    return visible(f"{suite}{row['benchmark_name']}{metric}{tags}")
 
 
 def latest_text(rows: pl.DataFrame) -> str:
@@ -78,7 +71,7 @@ def _series_text(points: pl.DataFrame) -> str:
     known = [median for median in medians if median is not None]
     ends = f"{quantity(known[0], first['units'])} to {quantity(known[-1], first['units'])}" if known else "no values"
     moved = f", {change(known[-1], known[0])}" if len(known) > 1 else ""
-    head = f"{label(first)}  on {visible(first['test_bed_name'])}  ({better})"
+    head = f"{visible(label(first))}  on {visible(first['test_bed_name'])}  ({better})"
     before = [None, *medians[:-1]]
     cells = [
         (

@@ -15,7 +15,7 @@ from bench_db.model import Result
 from bench_db.query import availability, series
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import evolve, info, lazy, maintain, publish, rollup, verify
+from bench_db.store import evolve, info, lazy, ledger, maintain, publish, rollup, verify
 from bench_db.store.engine import AsOf, Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
-    from bench_db.model import Run
+    from bench_db.model import Baseline, Finding, Run
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
     from bench_db.store.publish import Published
@@ -90,6 +90,27 @@ class Database:
     def repair(self) -> None:
         """Make again what can be made from the results: indexes and the rollup."""
         verify.repair(self._engine)
+
+    def set_baseline(self, baseline: Baseline) -> None:
+        """Point a name at a commit, or clear it; earlier settings stay in the history."""
+        ledger.set_baseline(self._engine, baseline)
+
+    def baselines(self) -> list[Baseline]:
+        """The baselines that hold, by name."""
+        return ledger.baselines(self._engine)
+
+    def record_findings(self, findings: Sequence[Finding]) -> None:
+        """Keep findings as they stand now."""
+        ledger.record_findings(self._engine, findings)
+
+    def findings(self) -> list[Finding]:
+        """Every finding as it stands."""
+        return ledger.findings(self._engine)
+
+    def points(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
+        """Every point of the selected series, oldest first, series after series; columns of `query.series.COLUMNS`."""
+        rows = self._scan(self._open(RESULTS_TABLE, as_of), series.COLUMNS).filter(selection.predicate())
+        return series.oldest_first(rows).collect()
 
     def info(self) -> StoreInfo:
         """What the store holds and what shape it is in."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import lance
 
@@ -149,13 +149,16 @@ class Engine:
 
     def replace_all(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Rows as the whole new content of a table, in one commit, whether or not it existed."""
+        self.persist(
+            f"writing {table.name}", lambda: self.write(table, rows, self._mode(table)), seconds=self.deadlines.bulk
+        )
+
+    def _mode(self, table: Table) -> Literal["create", "overwrite"]:
         try:
-            self.open_any(table)
-        except StoreNotFoundError:
-            mode = "create"
-        else:
-            mode = "overwrite"
-        self.call(f"writing {table.name}", lambda: self.write(table, rows, mode), seconds=self.deadlines.bulk)
+            self._opened(table, None)
+        except StoreNotFoundError:  # data files alone may be those of somebody who is creating it now
+            return "create"
+        return "overwrite"
 
     def discard(self, table: Table) -> None:
         """Remove every file of a table that can be made again."""
@@ -184,13 +187,18 @@ class Engine:
         return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
-        merge = self._open(table, None).merge_insert("run_key" if replacing is None else table.row_key)
-        merge = merge.when_not_matched_insert_all()
+        dataset = self._open(table, None)
+        # Lance keeps two merges of the same rows apart by the marked key alone: another is matched by only where it must be.
+        again = replacing is not None and dataset.count_rows(filter=f"run_key = {rows['run_key'][0].as_py()}") > 0
+        merge = dataset.merge_insert(table.row_key if again else table.merge_key).when_not_matched_insert_all()
+        if again:
+            merge = merge.when_matched_update_all()
         if replacing is not None:
-            merge = merge.when_matched_update_all().when_not_matched_by_source_delete(replacing)
+            merge = merge.when_not_matched_by_source_delete(replacing)
         # An index on the key, were there one, would let concurrent merges insert the same rows twice.
-        merge = merge.use_index(False)  # noqa: FBT003 positional alone
-        done = merge.conflict_retries(COMMIT_RETRIES).retry_timeout(_RETRY_TIMEOUT).execute(rows)
+        merge = merge.use_index(False).retry_timeout(_RETRY_TIMEOUT)  # noqa: FBT003 positional alone
+        # A replacement is tried again from here: Lance's own retries would keep what this one has seen.
+        done = merge.conflict_retries(COMMIT_RETRIES if replacing is None else 0).execute(rows)
         return int(done["num_inserted_rows"] + done["num_updated_rows"])
 
     def delete(self, table: Table, where: str) -> None:

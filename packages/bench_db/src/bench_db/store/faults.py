@@ -15,7 +15,9 @@ STORAGE_ERRORS = (OSError, ValueError, RuntimeError)
 
 _NOT_FOUND = re.compile(r"Dataset at path .* was not found|Table '.*' was not found")
 _EXISTS = re.compile(r"Dataset already exists", re.IGNORECASE)
-_CONFLICT = re.compile(r"Too many concurrent writers|conflict|retry.*transaction|preempted", re.IGNORECASE)
+_CONFLICT = re.compile(
+    r"already exists|Too many concurrent writers|conflict|retry.*transaction|preempted", re.IGNORECASE
+)
 # Includes a commit whose answer was lost: it may or may not have been applied, and merging again finds out.
 _TRANSIENT = re.compile(
     r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|\b50[0-4]\b|timed? ?out|error sending request"

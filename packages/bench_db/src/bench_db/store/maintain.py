@@ -74,9 +74,9 @@ def _index(engine: Engine, table: Table) -> None:
             partial(_update_indexes, engine, table),
             seconds=engine.deadlines.bulk,
         )
-    except ConflictError:
-        raise
-    except StoreUnavailableError:
+    except StoreUnavailableError as error:
+        if "No column with name" not in str(error):
+            raise
         # Lance cannot update an index of a nested column whose rows were all replaced; it can make it anew.
         _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
 

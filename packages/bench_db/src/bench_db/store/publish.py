@@ -109,14 +109,18 @@ def _replace(engine: Engine, run: Run, record: pa.Table, rows: pa.Table) -> Publ
 
 
 def _in_place_of(engine: Engine, run: Run) -> tuple[list[int], list[int]]:
-    """Keys of the other runs with this run id and file name, before and after this one's record."""
+    """Keys of the other runs with this run id and file name: all before this one's record, and those after it with rows.
+
+    A later one without rows may have been killed, or will take this one out itself.
+    """
     same_place: Where = {"run_id": run.run_id, "file_name": run.file_name}
     columns = {"run_key": "run_key", "_rowid": "_rowid"}
     found = engine.read(engine.open(RUNS_TABLE), columns, filter_text(same_place, RUNS_TABLE.leaves))
     keys = found.sort_by("_rowid")["run_key"].to_pylist()
     # Another replacement may have taken this record out already; then all that are there came later.
     at = keys.index(run.run_key) if run.run_key in keys else -1
-    return keys[: max(at, 0)], keys[at + 1 :]
+    later = keys[at + 1 :]
+    return keys[: max(at, 0)], [key for key in later if engine.count(RESULTS_TABLE, condition("run_key", key))]
 
 
 def _refuse_unfinished(results: Sequence[Result]) -> None:

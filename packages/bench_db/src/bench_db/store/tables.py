@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import RESULTS, RUNS
+from bench_db.arrow import BASELINES, FINDINGS, RESULTS, RUNS
 
 STORAGE_VERSION: Final = "2.2"
 
@@ -27,11 +27,13 @@ IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
 class Table:
     """One Lance dataset of the store: its name, its schema as written, and the scalar index of each indexed leaf.
 
-    `row_key` is the column that tells one row from another, which a replacement is matched by. The key of merges is never indexed: an index on it makes concurrent merges write rows twice.
+    `merge_key` is the column that keeps merges apart, `row_key` the one that tells one row from another, which a replacement is
+    matched by. The key of merges is never indexed: an index on it makes concurrent merges write rows twice.
     """
 
     name: str
     schema: pa.Schema
+    merge_key: str = "run_key"
     row_key: str = "run_key"
     indexes: tuple[tuple[str, IndexKind], ...] = ()
 
@@ -84,3 +86,6 @@ RESULTS_TABLE = Table(
 )
 RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"))
 TABLES = (RUNS_TABLE, RESULTS_TABLE)
+# Kept from the first use on: every record ever written, the newest of a name or id holds.
+BASELINES_TABLE = Table(name="baselines", schema=BASELINES, merge_key="key", row_key="key")
+FINDINGS_TABLE = Table(name="findings", schema=FINDINGS, merge_key="key", row_key="key")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench_db.report.contract import State
+from bench_db.model import State
 from bench_db.report.rows import label
 from bench_db.report.site.numbers import floats, sparkline
 from bench_db.report.text import visible
