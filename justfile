@@ -38,3 +38,7 @@ bench *args:
 # renew every pin; `just relock --keep` only takes in what was added or taken out
 relock *args:
     uv run --no-project python .ci/relock.py {{ args }}
+
+# the accuracy of comparison, change points and scan on synthetic histories, beside the targets
+accuracy *seeds:
+    uv run python -m benchmarks.accuracy {{ seeds }}

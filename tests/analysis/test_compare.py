@@ -105,7 +105,7 @@ class TestWithoutTest:
             ([], [], False, Verdict.MISSING),
         ],
     )
-    def test_verdict(self, candidate: list[float], baseline: list[float], failed: bool, verdict: Verdict) -> None:
+    def test_verdict(self, candidate: list[float], baseline: list[float], failed: bool, verdict: Verdict) -> None:  # noqa: FBT001
         c = compare(candidate, baseline, failed=failed)
         assert c.verdict is verdict
         assert (c.effect, c.low, c.high, c.p_value, c.significant) == (None, None, None, None, False)

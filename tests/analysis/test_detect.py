@@ -88,7 +88,7 @@ class TestStep:
         assert not change.provisional
 
     @pytest.mark.parametrize(("after", "provisional"), [(4, True), (5, False), (9, False)])
-    def test_provisional_until_five_points(self, after: int, provisional: bool) -> None:
+    def test_provisional_until_five_points(self, after: int, provisional: bool) -> None:  # noqa: FBT001
         (change,) = detect(noisy(2, n=60 + after, at=60, step=0.3))
         assert change.index == 60
         assert change.provisional is provisional

@@ -64,7 +64,7 @@ def baseline_start(points: int, changes: Iterable[int]) -> int:
     return max(level, points - MOST_BASELINE_RUNS, 0)
 
 
-def compare(
+def compare(  # noqa: PLR0913 all but the first three by keyword
     candidate: Sequence[float],
     baseline: Sequence[float],
     direction: Direction = Direction.LOWER,

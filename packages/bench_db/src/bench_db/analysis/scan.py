@@ -59,7 +59,7 @@ class Scan:
     expected_false: float
 
 
-def scan(
+def scan(  # noqa: PLR0913
     values: Floats,
     offsets: Ints,
     runs: Ints,
@@ -133,7 +133,7 @@ def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints, measured
     return shared
 
 
-def _findings(
+def _findings(  # noqa: PLR0913, PLR0917
     accepted: Ints, q_values: Floats, changes: Changes, starts: Ints, runs: Ints, shared: dict[int, int]
 ) -> list[ScanFinding]:
     every = changes.rows(accepted)

@@ -35,7 +35,7 @@ def lance_bench_ttest(
     """Student's t-test of equal variances: the last `recent` runs, in commit order, against all older ones."""
     kept = [x for x in values if math.isfinite(x)]
     new, old = kept[-recent:], kept[:-recent]
-    if len(old) < 2:
+    if len(old) < 2:  # noqa: PLR2004
         return Comparison(verdict=Verdict.INSUFFICIENT, n_baseline=len(old), n_candidate=len(new))
     degrees = len(old) + len(new) - 2
     pooled = math.sqrt((_square(old) + _square(new)) / degrees)

@@ -23,7 +23,7 @@ class Student(NamedTuple):
     quantile: Callable[[float, float], float]
 
 
-def student(form: Form) -> Student:
+def student(form: Form) -> Student:  # noqa: C901
     """Each function passed through `form`. One source serves kernels and code that must not wait for a compiler."""
 
     @form

@@ -14,7 +14,7 @@ from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from bench_db.ingest import Provenance
-    from bench_db.model import Result, Run
+    from bench_db.model import Finding, Result, Run
     from bench_db.store.database import Database
 
 _STEP = "benchmarks/test_speed.py::test_query[1]"
@@ -41,8 +41,11 @@ def command(directory: Path, output: str) -> None:
     store = connect(store_directory, create=True)
     with as_file(files("bench_db.demo")) as shipped:
         counts = _publish(store, shipped)
-    document = {"paths": {"store": str(store_directory)}, "counts": counts}
-    emit(output, document, lambda: _story(store, store_directory, counts))
+    found = _findings(store)
+    site = _site(store, directory / "site")
+    paths = {"store": str(store_directory), "site": str(site)}
+    document = {"paths": paths, "counts": {**counts, "findings": len(found)}, "findings": [f.id for f in found]}
+    emit(output, document, lambda: _story(store, store_directory, counts, found, site))
 
 
 def _publish(store: Database, shipped: Path) -> dict[str, int]:
@@ -83,14 +86,52 @@ def _read(path: Path, provenance: Provenance) -> tuple[Run, list[Result]]:
     return parse(path, provenance=provenance)
 
 
-def _story(store: Database, directory: Path, counts: dict[str, int]) -> str:
+def _findings(store: Database) -> list[Finding]:
+    """The findings of a scan, kept in the store; at the time of the newest commit, so that a repeated demo says the same."""
+    from bench_db.analysis.findings import scanned, updated
+    from bench_db.analysis.histories import histories
+
+    held = histories(store.points())
+    at = int(held.points["dut_timestamp"].max())  # type: ignore[arg-type]
+    store.record_findings(updated(held, scanned(held, rate=0.05), store.findings(), at=at))
+    return store.findings()
+
+
+def _site(store: Database, out: Path) -> Path:
+    from bench_db.analysis.histories import histories
+    from bench_db.analysis.noise import noise
+    from bench_db.cli.site import site_content
+    from bench_db.cli.tree import write_tree
+    from bench_db.query.selection import Selection
+    from bench_db.report.site.build import site
+
+    content = site_content(
+        store,
+        Selection(),
+        None,
+        title="bench_db demo",
+        commit_url="",
+        samples=60,
+        findings=store.findings(),
+        noise=noise(histories(store.points())),
+    )
+    write_tree(out, site(content))
+    return out / "index.html"
+
+
+def _story(store: Database, directory: Path, counts: dict[str, int], found: list[Finding], site: Path) -> str:
+    from bench_db.analysis.histories import histories
     from bench_db.report import rows
+    from bench_db.report.detected import labels
+    from bench_db.report.terminal import findings_text
 
     parts = (
         f"{counts['runs']} runs of two libraries: {counts['new']} results published, {counts['unchanged']} were there already",
         f"$ bench-db latest --store {directory}\n{rows.latest_text(store.latest())}",
         f"$ bench-db summary --store {directory}\n{rows.summary_text(store.summary())}",
         f"$ bench-db trend '{_STEP}' --store {directory} --last 20\n{rows.trend_text(store.trend(_STEP, last=20))}",
-        "The step in that trend is real: commit 110aa08 looks words up in a list where a set was before.",
+        f"$ bench-db scan --store {directory}\n{findings_text(found, labels(histories(store.latest())))}",
+        "The steps are real: 110aa08 looks words up in a list where a set was before, f1cb113 joins strings instead of growing one.",
+        f"The site is at {site}: open it in a browser.",
     )
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""`bench-db pr`: benchmark pull requests. The comparison of a pull request belongs to the analysis and joins this group."""
+"""`bench-db pr`: benchmark pull requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli import output_file
-from bench_db.cli.options import common, emit
+from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import connection
 from bench_db.errors import UserError
 
@@ -24,7 +24,7 @@ _CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to 
 
 @click.group("pr")
 def command() -> None:
-    """Benchmark pull requests: understand comments, start runs, merge results, answer. The token is GITHUB_TOKEN.
+    """Benchmark pull requests: understand comments, start runs, merge and compare results, answer. The token is GITHUB_TOKEN.
 
     Example: bench-db pr merge ./downloaded-artifacts ./merged
     """
@@ -201,6 +201,30 @@ def merge(results_dir: str, target: str, uri: str | None, output: str) -> None: 
         {"stores": len(found), "rows": rows, "new": new},
         lambda: text if found else "Found 0 Lance tables to merge",
     )
+
+
+@command.command("compare")
+@click.argument("pr_sha")
+@click.option("--pr", "pr_number", type=int, required=True, help="The pull request's number, for the report.")
+@click.option("--local-results", required=True, metavar="STORE", help="Where the pull request's own results are.")
+@click.option("--report", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the comment here.")
+@common
+def compare(pr_sha: str, pr_number: int, local_results: str, report: Path | None, uri: str | None, output: str) -> None:
+    """Compare a pull request's own results with the history in the store, and write the comment that says so.
+
+    Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --report comment.md
+    """
+    from bench_db.cli.comparing import as_json, local_verdicts
+    from bench_db.report.markdown import CommentContext, comment
+
+    judged = local_verdicts(open_store(uri), open_store(local_results), pr_sha)
+    about = CommentContext(
+        candidate=pr_sha, baseline="the level since the last change", plan=f"pull request #{pr_number}"
+    )
+    body = comment(judged, about)
+    if report is not None:
+        report.write_text(body, encoding="utf-8")
+    emit(output, as_json(judged), lambda: body)
 
 
 def stores_in(directory: Path) -> list[Path]:

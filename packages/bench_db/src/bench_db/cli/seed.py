@@ -45,6 +45,22 @@ def process_pr_comment() -> None:
     _exit(["pr", "process-comment", *("--command-file" if word == "--output" else word for word in sys.argv[1:])])
 
 
+def compare_pr_benchmarks() -> None:
+    """`compare_pr_benchmarks.py PR_SHA --pr-number N --local-results PATH [--baseline-limit 20] [--threshold 2.0] ... [--output FILE]`.
+
+    The limits of the old method are accepted and unused: `bench-db compare --method lance-bench-z` has it.
+    """
+    unused = {"--baseline-limit", "--threshold", "--min-baseline-count"}
+    renamed = {"--pr-number": "--pr", "--output": "--report"}
+    words, arguments = iter(sys.argv[1:]), []
+    for word in words:
+        if word in unused:
+            next(words, None)
+        else:
+            arguments.append(renamed.get(word, word))
+    _exit(["pr", "compare", *arguments])
+
+
 def _exit(arguments: Sequence[str]) -> None:
     sys.exit(exit_code(arguments))
 

@@ -37,12 +37,22 @@ def command(
 
     Example: bench-db site public --commit-url 'https://github.com/me/project/commit/{commit}'
     """
+    from bench_db.analysis.histories import histories
+    from bench_db.analysis.noise import noise
     from bench_db.cli.tree import write_tree
     from bench_db.report.quantity import quantity
     from bench_db.report.site.build import site
 
+    store, chosen = open_store(uri), selection(**given)
     content = site_content(
-        open_store(uri), selection(**given), as_of, title=title, commit_url=commit_url, samples=samples
+        store,
+        chosen,
+        as_of,
+        title=title,
+        commit_url=commit_url,
+        samples=samples,
+        findings=store.findings(),
+        noise=noise(histories(store.points(chosen, as_of))),
     )
     done = write_tree(out, site(content))
     sizes = f"{done.files} files, {quantity(done.bytes, 'bytes')}; {done.written} written, {done.removed} removed"

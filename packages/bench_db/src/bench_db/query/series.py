@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Commit time, then run time: a backfill of an old commit never becomes the newest. Publish time and run only break ties.
 COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench_db.model import State
 from bench_db.analysis.compare import Verdict
-from bench_db.report.contract import Comparison, Finding
+from bench_db.model import State
 from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.quantity import quantity
 from bench_db.report.text import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from bench_db.report.contract import Comparison, Finding
 
 _SHA = 9
 _NUMBERS = ("before", "after", "change", "p", "runs")

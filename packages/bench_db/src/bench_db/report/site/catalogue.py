@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench_db.model import State
-from bench_db.report.rows import label
+from bench_db.query.series import label
 from bench_db.report.site.numbers import floats, sparkline
 from bench_db.report.text import visible
 
@@ -38,7 +38,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
     return {
         **{name: identity[name] for name in _FACETS},
         "key": f"{one.key:016x}",
-        "label": label(identity),
+        "label": visible(label(identity)),
         "latest": latest,
         "change": (latest - before) / abs(before) if before and latest is not None else None,
         "points": len(medians),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.query.series import COMMIT_ORDER
 from bench_db.model import State
+from bench_db.query.series import COMMIT_ORDER
 from bench_db.report.contract import is_worse
 from bench_db.report.site import numbers
 from bench_db.report.text import visible

@@ -1,0 +1,91 @@
+"""Findings and their lives: detected changes matched to the findings already known, so that each keeps its id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench_db.analysis.scan import Scan, scan
+from bench_db.derive import finding_id
+from bench_db.model import Finding, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench_db.analysis.histories import Histories
+
+# A change seen again within this many points of where it was is the same change.
+SAME_WITHIN = 5
+_SETTLED = {State.BLESSED, State.IGNORED}
+_NAMED = 12
+
+
+def scanned(histories: Histories, *, rate: float) -> Scan:
+    """The scan of all histories at a false discovery rate."""
+    return scan(histories.values, histories.offsets, histories.runs, rate=rate)
+
+
+def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: int) -> list[Finding]:
+    """Records to add so that the findings tell what a scan at a time (unix seconds) found.
+
+    A new change is opened. A known one keeps its id and its state, unless it was fixed and is back: then it is reopened. One
+    that is not seen any more, in a series that was scanned, is fixed; what people blessed or ignored stays so.
+    """
+    places = {key: _indices(histories, series) for series, key in enumerate(_keys(histories))}
+    left = {finding.id: finding for finding in known if finding.series_key in places}
+    records: list[Finding] = []
+    for fresh in _fresh(histories, found, at):
+        old = _match(fresh, left.values(), places[fresh.series_key])
+        if old is None:
+            records.append(fresh)
+            continue
+        del left[old.id]
+        if old.state is State.FIXED:
+            records.append(replace(fresh, id=old.id, state=State.REOPENED, note="seen again"))
+        elif (old.commit, old.provisional, old.common_mode) != (fresh.commit, fresh.provisional, fresh.common_mode):
+            records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=old.note))
+    gone = [finding for finding in left.values() if finding.state not in {*_SETTLED, State.FIXED}]
+    return records + [replace(finding, state=State.FIXED, at=at, by="", note="not seen any more") for finding in gone]
+
+
+def _keys(histories: Histories) -> list[int]:
+    return [int(series["series_key"]) for series in histories.series]
+
+
+def _indices(histories: Histories, series: int) -> Mapping[str, int]:
+    commits = histories.of(series)["commit"].to_list()
+    return {commit: index for index, commit in reversed(list(enumerate(commits))) if commit is not None}
+
+
+def _fresh(histories: Histories, found: Scan, at: int) -> list[Finding]:
+    keys, commits, runs = _keys(histories), histories.points["commit"].to_list(), histories.runs
+    first_of_run: dict[int, str | None] = {}
+    for commit, run in zip(commits, runs.tolist(), strict=True):
+        first_of_run.setdefault(run, commit)
+    return [
+        Finding(
+            id=finding_id(keys[f.series], commits[int(histories.offsets[f.series]) + f.change.index]),
+            series_key=keys[f.series],
+            commit=commits[int(histories.offsets[f.series]) + f.change.index],
+            index=f.change.index,
+            effect=f.change.effect,
+            low=f.change.low,
+            high=f.change.high,
+            p_value=f.change.p_value,
+            provisional=f.change.provisional,
+            common_mode=f"the whole run of {(first_of_run[f.run] or '?')[:_NAMED]}" if f.suite_wide else None,
+            at=at,
+        )
+        for f in found.findings
+    ]
+
+
+def _match(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int]) -> Finding | None:
+    """The nearest known finding of the series that moved the same way, within 5 points."""
+    near = [
+        (abs(places.get(old.commit or "", old.index) - fresh.index), old.id, old)
+        for old in known
+        if old.series_key == fresh.series_key and ((old.effect or 0) > 0) == ((fresh.effect or 0) > 0)
+    ]
+    within = [entry for entry in near if entry[0] <= SAME_WITHIN]
+    return min(within)[2] if within else None

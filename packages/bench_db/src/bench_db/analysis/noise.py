@@ -1,0 +1,78 @@
+"""How noisy a series is, and so what it can show: spread between runs, smallest effect, and whether runs are alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, MOST_BASELINE_RUNS, NORMAL_CONSISTENCY, baseline_start
+from bench_db.analysis.student import t_quantile
+
+if TYPE_CHECKING:
+    from bench_db.analysis.histories import Floats, Histories
+
+# Correlation of neighbouring runs from which their number says less than it seems: two standard errors at 20 runs.
+_ALIKE = 0.45
+_ASKED_EFFECT = 0.05
+_SCHEMA = {
+    "series_key": pl.Int64,
+    "spread": pl.Float64,
+    "smallest_effect": pl.Float64,
+    "autocorrelated": pl.Boolean,
+    "runs_needed": pl.Int64,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """One series at its present level; null where its history cannot tell.
+
+    `spread` between runs and `smallest_effect` one more run can show are relative; `autocorrelated` says that neighbouring runs
+    are alike; `runs_needed` is how many candidate runs would show a change of 5 %, null too when no number would.
+    """
+
+    spread: float | None
+    smallest_effect: float | None
+    autocorrelated: bool | None
+    runs_needed: int | None
+
+
+def noise_of(level: Floats) -> Noise:
+    """The noise of the runs at one level, all positive; nulls for fewer than 5 or for values that are not."""
+    kept = level[np.isfinite(level)]
+    if len(kept) < FEWEST_RUNS or kept.min() <= 0:
+        return Noise(spread=None, smallest_effect=None, autocorrelated=None, runs_needed=None)
+    y = np.log(kept)
+    apart = y - np.median(y)
+    scale = max(NORMAL_CONSISTENCY * float(np.median(np.abs(apart))), 0.5 * float(y.std(ddof=1)))
+    n, quantile = len(kept), t_quantile(ALPHA, max(3, (len(kept) - 1) // 2))
+    needed = (math.log1p(_ASKED_EFFECT) / (quantile * scale)) ** 2 - 1 / n if scale else math.inf
+    centred = y - y.mean()
+    square = float((centred**2).sum())
+    alike = float((centred[1:] * centred[:-1]).sum()) / square if square else 0.0
+    return Noise(
+        spread=math.expm1(scale),
+        smallest_effect=math.expm1(min(700.0, quantile * scale * math.sqrt(1 / n + 1))),
+        autocorrelated=alike > _ALIKE,
+        runs_needed=None if needed <= 0 else max(1, math.ceil(1 / needed)),
+    )
+
+
+def noise(histories: Histories) -> pl.DataFrame:
+    """The noise of each series at its present level, at most its newest 20 runs: a row a series, `series_key` and `Noise`."""
+    from bench_db.analysis.detect import detect_all  # noqa: PLC0415 loading machine code takes a while
+
+    found = detect_all(histories.values, histories.offsets)
+    changes: dict[int, list[int]] = {}
+    for series, index in zip(found.series.tolist(), found.index.tolist(), strict=True):
+        changes.setdefault(series, []).append(index)
+    rows = []
+    for number, series in enumerate(histories.series):
+        values = histories.values[histories.offsets[number] : histories.offsets[number + 1]]
+        level = values[baseline_start(len(values), changes.get(number, ())) :][-MOST_BASELINE_RUNS:]
+        rows.append({"series_key": series["series_key"], **asdict(noise_of(level))})
+    return pl.DataFrame(rows, schema=_SCHEMA)

@@ -1,0 +1,86 @@
+"""Changes and findings as JSON and as text, each under the series it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.query.series import label
+from bench_db.report.terminal import findings_text
+from bench_db.report.text import sparkline, table, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.analysis.histories import Histories
+    from bench_db.model import Finding
+
+
+def found_json(held: Histories, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Each finding with the name of its series."""
+    names = labels(held)
+    rows = [
+        {**asdict(f), "series_key": f"{f.series_key:016x}", "series": names.get(f.series_key, "")} for f in findings
+    ]
+    return {"findings": [{name: value for name, value in row.items() if name != "key"} for row in rows]}
+
+
+def labels(held: Histories) -> dict[int, str]:
+    """What a reader calls each series."""
+    return {series["series_key"]: label(series) for series in held.series}
+
+
+def changes_text(held: Histories, findings: Sequence[Finding]) -> str:
+    """Each series as a sparkline with a mark under every change, then the changes as a table."""
+    drawn = [_drawn(held, number, findings) for number in range(len(held))]
+    return "\n".join((*drawn, "", findings_text(findings, labels(held))))
+
+
+def _drawn(held: Histories, number: int, findings: Sequence[Finding]) -> str:
+    series = held.series[number]
+    medians = held.of(number)["median"].to_list()
+    at = {finding.index for finding in findings if finding.series_key == series["series_key"]}
+    width = min(60, len(medians))
+    marks = [" "] * width
+    for index in at:
+        marks[min(width - 1, index * width // len(medians))] = "^"
+    head = f"{visible(label(series))}  on {visible(series['test_bed_name'])}: {len(medians)} runs, {len(at)} changes"
+    return "\n".join((head, sparkline(medians, width), "".join(marks).rstrip())).rstrip()
+
+
+def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
+    """What a scan tested, what to expect of it, movements of whole runs, and the findings that stand."""
+    tested = f"{found.tested} series tested, {found.too_short} with fewer than 20 runs"
+    expected = f"{len(found.findings)} changes, of which {found.expected_false:.1f} are expected to be false alarms"
+    moved = [
+        f"run {_run_name(held, m.run)}: {m.series} series moved together by {m.effect:+.1%}"
+        f"{', and stayed' if m.lasting else ''}: the machine or the tool chain, more likely than the code"
+        for m in found.movements[:5]
+    ]
+    return "\n".join((f"{tested}; {expected}", *moved, "", findings_text(findings, labels(held))))
+
+
+def _run_name(held: Histories, run: int) -> str:
+    at = (pl.Series(held.runs) == run).arg_max()
+    return str(held.points["commit"][at or 0] or "-")[:9]
+
+
+def noise_text(held: Histories, noise: pl.DataFrame) -> str:
+    """The noise of each series as a table, noisiest first."""
+    names, beds = labels(held), {series["series_key"]: series["test_bed_name"] for series in held.series}
+    rows = noise.sort("spread", descending=True, nulls_last=True).iter_rows(named=True)
+    cells = [
+        (
+            names[r["series_key"]],
+            beds[r["series_key"]],
+            "-" if r["spread"] is None else f"{r['spread']:.1%}",
+            "-" if r["smallest_effect"] is None else f"{r['smallest_effect']:.1%}",
+            "-" if r["runs_needed"] is None else str(r["runs_needed"]),
+            "neighbouring runs are alike" if r["autocorrelated"] else "",
+        )
+        for r in rows
+    ]
+    headings = ("benchmark", "test bed", "spread", "smallest effect", "runs for 5 %", "warning")
+    return table(headings, cells, right=headings[2:5])

@@ -1,0 +1,6 @@
+"""lance-bench's `regression_report.py`: its flags and exit codes."""
+
+from bench_db.cli.regression_report import regression_report
+
+if __name__ == "__main__":
+    regression_report()
