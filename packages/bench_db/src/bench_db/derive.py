@@ -56,9 +56,12 @@ def finding_id(series: int, commit: str | None) -> str:
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:
     """The identity of the series a result belongs to."""
+    return _series_key(result, _natural_key(result), by_name_alone=by_name_alone)
+
+
+def _series_key(result: Result, natural: tuple[str, ...], *, by_name_alone: bool) -> int:
     bed = result.test_bed.class_parts(by_name_alone=by_name_alone)
-    own = (result.suite, result.benchmark_name, result.metric, identity.tags_key(result.tags), result.units)
-    return identity.hash63(("series", result.dut.name, str(len(bed)), *bed, *own))
+    return identity.hash63(("series", result.dut.name, str(len(bed)), *bed, *natural))
 
 
 def _natural_key(result: Result) -> tuple[str, ...]:
@@ -91,11 +94,13 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
 
 
 def _result(run: Run, result: Result) -> Result:
-    keyed = replace(
+    """One copy of the record, not two: copying is most of what deriving costs."""
+    natural = _natural_key(result)
+    return replace(
         result,
+        id=identity.content_id((str(run.run_key), *natural)),
         run_key=run.run_key,
-        series_key=series_key(result, by_name_alone=run.test_bed_class == "name"),
+        series_key=_series_key(result, natural, by_name_alone=run.test_bed_class == "name"),
         tags_key=identity.tags_key(result.tags),
         values_hash=values_hash(result.values) if len(result.values) else None,
     )
-    return replace(keyed, id=identity.content_id((str(run.run_key), *_natural_key(keyed))))

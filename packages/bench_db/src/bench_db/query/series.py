@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.summary import STATISTICS, summarise_column
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,32 +59,23 @@ def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     return results.filter(place >= pl.len().cast(pl.Int64).over("series_key") - count)
 
 
-def statistics(results: pl.LazyFrame) -> pl.LazyFrame:
+def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
+    """The newest `count` points of each series, in no order of series."""
+    return last_points(results.sort("series_key", *COMMIT_ORDER, nulls_last=False), count)
+
+
+def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
     """Statistics of each series over its history, a row a series: each point counts once, by its median.
 
-    `n` counts the points that have a median; a series of failures alone has n = 0 and null statistics. Quantiles are linear,
-    the standard deviation has ddof 1 and is 0 for a single point.
+    `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
+    points that have a median; a series of failures alone has n = 0 and null statistics.
     """
-    median = pl.col("median")
-    newest = pl.struct(COMMIT_ORDER)
-    return (
-        results.group_by("series_key")
-        .agg(
-            *(pl.col(name).first() for name in IDENTITY[1:]),
-            *(pl.col(name).sort_by(newest).last() for name in ("commit", "dut_version", "dut_timestamp")),
-            median.count().alias("n"),
-            median.min().alias("min"),
-            median.quantile(0.25, "linear").alias("q1"),
-            median.quantile(0.75, "linear").alias("q3"),
-            median.max().alias("max"),
-            median.mean().alias("mean"),
-            median.std(ddof=1).alias("standard_deviation"),
-            median.median().alias("median"),
-        )
-        .with_columns(
-            pl.when(pl.col("n") == 1).then(0.0).otherwise(pl.col("standard_deviation")).alias("standard_deviation")
-        )
-    )
+    lists = medians.group_by("series_key").agg(pl.col("median").drop_nulls())
+    column = lists["median"].to_arrow()
+    half = len(column) // 2  # a half a thread
+    found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
+    rows = lists.select("series_key").hstack(found.select("n", *STATISTICS))
+    return newest.select(*IDENTITY, "commit", "dut_version", "dut_timestamp").join(rows, on="series_key")
 
 
 def label(row: Mapping[str, Any]) -> str:

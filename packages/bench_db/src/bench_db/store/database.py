@@ -23,7 +23,7 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from lancedb import DBConnection
@@ -215,9 +215,24 @@ class Database:
         as_of: AsOf | None = None,
     ) -> pl.DataFrame:
         """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
-        rows = self.scan(as_of=as_of).filter(selection.predicate())
-        chosen = rows if last is None else series.last_points(series.oldest_first(rows), last)
-        return series.statistics(chosen).sort("benchmark_name", "test_bed_name", "series_key").collect()
+        dataset, predicate = self._open(RESULTS_TABLE, as_of), selection.predicate()
+        if last is None and selection == Selection():
+            medians, newest = (
+                self._points(dataset, ("series_key", "median"), predicate),
+                rollup.latest(self._engine, dataset),
+            )
+        else:
+            order = () if last is None else series.COMMIT_ORDER
+            points = self._points(dataset, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
+            medians = points if last is None else series.newest_points(points.lazy(), last).collect()
+            newest = rollup.newest_of(self._engine, dataset, medians)
+        return series.statistics(medians, newest).sort("benchmark_name", "test_bed_name", "series_key")
+
+    def _points(self, dataset: Any, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
+        """Narrow columns of the points a predicate keeps."""
+        leaves = RESULTS_TABLE.leaves | {"_rowid": "_rowid"}
+        needed = {name: leaves[name] for name in (*columns, *predicate.meta.root_names())}
+        return pl.DataFrame(self._engine.read(dataset, needed, lance_filter(predicate, leaves))).filter(predicate)
 
     def names_like(self, benchmark: str) -> list[str]:
         """Up to five benchmark names near the given one, nearest first."""

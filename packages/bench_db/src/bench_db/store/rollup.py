@@ -58,14 +58,18 @@ def latest(engine: Engine, results: Any) -> pl.DataFrame:
     return newest(pl.concat([known, _newest_of(engine, results, newer)]).lazy()).collect()
 
 
-def _newest_of(engine: Engine, results: Any, fragments: list[Any] | None) -> pl.DataFrame:
-    """Two passes: the narrow columns that decide, then the rows they chose."""
-    deciding = {"series_key": "series_key", "dut_timestamp": "dut.timestamp"}
-    table = engine.read(results, deciding | {"_rowid": "_rowid"}, fragments=fragments)
+def newest_of(engine: Engine, results: Any, points: pl.DataFrame) -> pl.DataFrame:
+    """The newest row of each series among points, which have the series key, the commit time and the row id."""
     commit_time = pl.col("dut_timestamp").fill_null(-1)
-    of_newest_commit = pl.DataFrame(table).filter(commit_time == commit_time.max().over("series_key"))
+    of_newest_commit = points.filter(commit_time == commit_time.max().over("series_key"))
     rows = engine.take(results, of_newest_commit["_rowid"].to_list(), _LEAVES)
     return newest(pl.DataFrame(rows).lazy()).collect()
+
+
+def _newest_of(engine: Engine, results: Any, fragments: list[Any] | None) -> pl.DataFrame:
+    """Two passes: the narrow columns that decide, then the rows they chose."""
+    deciding = {"series_key": "series_key", "dut_timestamp": "dut.timestamp", "_rowid": "_rowid"}
+    return newest_of(engine, results, pl.DataFrame(engine.read(results, deciding, fragments=fragments)))
 
 
 def _files(dataset: Any) -> dict[str, int]:
