@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.query.availability import of_commit, suites
+from bench_db.query.availability import of_commit
 from tests.strategies import HOSTILE, commit_of, texts
 
 _SHA = commit_of(1)
@@ -54,11 +54,3 @@ class TestOfCommit:
 
     def test_letters_in_capitals_name_the_same_commit(self) -> None:
         assert _found([_SHA], _SHA.upper()) == [_SHA]
-
-
-class TestSuites:
-    """Measured and failed results are counted apart, a row a suite by name."""
-
-    def test_counts(self) -> None:
-        rows = pl.LazyFrame({"suite": ["b", "a", "b", "b"], "error": [None, "boom", "boom", None]})
-        assert suites(rows).collect().rows() == [("a", 0, 1), ("b", 2, 1)]

@@ -21,9 +21,3 @@ def of_commit(commit: str) -> pl.Expr:
     if len(commit) >= FULL_SHA:
         return column.is_in(stored)
     return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
-
-
-def suites(results: pl.LazyFrame) -> pl.LazyFrame:
-    """How many results each suite has, and how many of them failed."""
-    failed = pl.col("error").is_not_null()
-    return results.group_by("suite").agg((~failed).sum().alias("measured"), failed.sum().alias("failed")).sort("suite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -170,15 +171,18 @@ class Database:
 
     def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
         """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
-        rows = self._rows(
-            ("suite", "error"), availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate(), None
+        asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
+        leaves = RESULTS_TABLE.leaves
+        # The filter says the whole of the question, so that nothing but the answer is read.
+        rows = self._engine.read(
+            self._open(RESULTS_TABLE, None), {"suite": "suite", "error": "error"}, lance_filter(asked, leaves)
         )
-        found = availability.suites(rows.lazy()).collect()
-        measured = dict(zip(found["suite"].to_list(), found["measured"].to_list(), strict=True))
-        failed = dict(zip(found["suite"].to_list(), found["failed"].to_list(), strict=True))
-        counted = {suite: measured.get(suite, 0) for suite in suites or measured}
+        outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
+        measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
+        failed = {suite: count for (suite, fine), count in sorted(outcomes.items()) if not fine}
+        counted = {suite: measured.get(suite, 0) for suite in suites or sorted({*measured, *failed})}
         present = all(counted.values()) if suites else any(counted.values())
-        return Presence(commit=commit, present=present, suites=counted, failed={s: n for s, n in failed.items() if n})
+        return Presence(commit=commit, present=present, suites=counted, failed=failed)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
         """The newest of the selected results of each series, a row a series by name; columns of `query.series.COLUMNS`."""
@@ -281,7 +285,7 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
     if create:
         database.init()
     else:
-        engine.open(RESULTS_TABLE)
+        engine.keep_open(RESULTS_TABLE)
     return database
 
 

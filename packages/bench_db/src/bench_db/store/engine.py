@@ -38,6 +38,7 @@ AsOf = int | str | datetime
 COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
+_FRESH_SECONDS = 1.0
 _RETRY_TIMEOUT = timedelta(seconds=60)
 
 
@@ -62,6 +63,7 @@ class Engine:
         self.bucket = bucket
         self.deadlines = deadlines
         self._session = lance.Session()  # type: ignore[attr-defined]
+        self._just_opened: dict[str, tuple[float, lance.LanceDataset]] = {}
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
@@ -119,7 +121,15 @@ class Engine:
             raise CorruptStoreError(message) from None
 
     def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
+        made, dataset = self._just_opened.pop(table.name, (0.0, None))
+        if version is None and dataset is not None and time.monotonic() - made < _FRESH_SECONDS:
+            return dataset
         return self.call(f"opening {table.name}", lambda: self._open(table, version))
+
+    def keep_open(self, table: Table) -> None:
+        """Open a table for whoever opens it next within a second: on S3 that spares a look-up two requests."""
+        dataset = self.open(table)
+        self._just_opened[table.name] = time.monotonic(), dataset
 
     def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         return lance.dataset(
