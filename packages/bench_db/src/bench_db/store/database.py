@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +11,16 @@ import polars as pl
 from bench_db.arrow import from_table
 from bench_db.errors import UserError
 from bench_db.model import Result
-from bench_db.query import availability, series
+from bench_db.query import series
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import evolve, info, lazy, ledger, maintain, publish, rollup, verify
-from bench_db.store.engine import AsOf, Engine
+from bench_db.store import evolve, info, lazy, ledger, maintain, presence, publish, rollup, verify
+from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
+from bench_db.store.versions import AsOf, version_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,21 +31,12 @@ if TYPE_CHECKING:
     from bench_db.model import Baseline, Finding, Run
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
+    from bench_db.store.presence import Presence
     from bench_db.store.publish import Published
     from bench_db.store.verify import Verification
 
 
 _TAG = re.compile(r"[A-Za-z0-9._-]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
-    """Whether a commit is measured: results and failures per suite; `present` when every suite asked for has results."""
-
-    commit: str
-    present: bool
-    suites: dict[str, int]
-    failed: dict[str, int]
 
 
 class Database:
@@ -127,8 +117,8 @@ class Database:
         if not _TAG.fullmatch(name) or name.isdecimal():
             message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
             raise UserError(message)
-        number = dataset.version if version is None else int(self._engine.version_at(RESULTS_TABLE, version))
-        then = self._engine.version_at(RUNS_TABLE, number)
+        number = dataset.version if version is None else int(version_at(self._engine, RESULTS_TABLE, version))
+        then = version_at(self._engine, RUNS_TABLE, number)
         runs = self._engine.open(RUNS_TABLE)
         if name not in self._engine.tags(RUNS_TABLE):
             self._engine.call("tagging", lambda: runs.tags.create(name, then))
@@ -138,7 +128,7 @@ class Database:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def _open(self, table: Table, as_of: AsOf | None) -> Any:
-        version = None if as_of is None else self._engine.version_at(table, as_of)
+        version = None if as_of is None else version_at(self._engine, table, as_of)
         return self._engine.open(table, version)
 
     def scan(
@@ -171,18 +161,7 @@ class Database:
 
     def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
         """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
-        asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
-        leaves = RESULTS_TABLE.leaves
-        # The filter says the whole of the question, so that nothing but the answer is read.
-        rows = self._engine.read(
-            self._open(RESULTS_TABLE, None), {"suite": "suite", "error": "error"}, lance_filter(asked, leaves)
-        )
-        outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
-        measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
-        failed = {suite: count for (suite, fine), count in sorted(outcomes.items()) if not fine}
-        counted = {suite: measured.get(suite, 0) for suite in suites or sorted({*measured, *failed})}
-        present = all(counted.values()) if suites else any(counted.values())
-        return Presence(commit=commit, present=present, suites=counted, failed=failed)
+        return presence.presence(self._engine, commit, suites, testbed_name)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
         """The newest of the selected results of each series, a row a series by name; columns of `query.series.COLUMNS`."""

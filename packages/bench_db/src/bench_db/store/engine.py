@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import lance
 
@@ -18,10 +18,9 @@ from bench_db.errors import (
     SchemaMismatchError,
     StoreNotFoundError,
     StoreUnavailableError,
-    UserError,
 )
 from bench_db.store import faults
-from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, Table
+from bench_db.store.tables import STORAGE_VERSION, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-AsOf = int | str | datetime
 COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
@@ -250,42 +248,6 @@ class Engine:
         """Leaves of the rows with these row ids, in their order."""
         return self.call("reading", lambda: dataset._take_rows(rows, columns=dict(columns)))  # noqa: SLF001
 
-    def version_at(self, table: Table, as_of: AsOf) -> int | str:
-        """The version a reader means: a number, a tag, or a date (the last version made until then; a day ends at its end).
-
-        Numbers and tags are those of the results; any other table is read as it was when that version was made.
-        """
-        if table.name == RESULTS_TABLE.name or as_of in self.tags(table):
-            return self._version_at(table, as_of)
-        number = self.open(RESULTS_TABLE, self._version_at(RESULTS_TABLE, as_of)).version
-        return self._version_at(table, self._made(RESULTS_TABLE)[number])
-
-    def _made(self, table: Table) -> dict[int, datetime]:
-        """When each kept version was made."""
-        versions = self.call("listing versions", self.open(table).versions)
-        return {int(version["version"]): _aware(cast("datetime", version["timestamp"])) for version in versions}
-
-    def _version_at(self, table: Table, as_of: AsOf) -> int | str:
-        if isinstance(as_of, str) and as_of in self.tags(table):
-            return as_of
-        known = self._made(table)
-        tags = ", ".join(self.tags(table)) or "none"
-        if isinstance(as_of, int) or (isinstance(as_of, str) and as_of.isdecimal()):
-            number = int(as_of)
-            if number in known:
-                return number
-            message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {tags}"
-            raise UserError(message)
-        moment = _moment(as_of, tags)
-        until = [number for number, made in known.items() if made <= moment]
-        if not until:
-            oldest = min(known.values()).isoformat(timespec="seconds")
-            message = (
-                f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
-            )
-            raise UserError(message)
-        return max(until)
-
     def lancedb(self) -> DBConnection:
         """A LanceDB connection on the same store."""
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
@@ -298,20 +260,3 @@ def _tries(error: BaseException) -> int:
     if isinstance(error, ConflictError):
         return _OUTER_TRIES
     return _TRANSIENT_TRIES if faults.is_transient(error.__cause__ or error) else 1
-
-
-def _moment(when: str | datetime, tags: str) -> datetime:
-    """A point in time, in UTC where it does not say; a day alone is its end."""
-    try:
-        moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
-    except ValueError as error:
-        message = f"{when!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
-        raise UserError(message) from error
-    if isinstance(when, str) and len(when) == len("2026-01-31"):
-        moment += timedelta(days=1, microseconds=-1)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _aware(moment: datetime) -> datetime:
-    """Lance gives naive local times."""
-    return moment.astimezone(UTC)

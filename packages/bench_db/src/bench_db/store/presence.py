@@ -1,0 +1,41 @@
+"""Whether a commit is measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench_db.query import availability
+from bench_db.query.selection import Selection
+from bench_db.store.pushdown import lance_filter
+from bench_db.store.tables import RESULTS_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.store.engine import Engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """Whether a commit is measured: results and failures per suite; `present` when every suite asked for has results."""
+
+    commit: str
+    present: bool
+    suites: dict[str, int]
+    failed: dict[str, int]
+
+
+def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:
+    """Results and failures of a commit by suite; see `Database.has`."""
+    asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
+    leaves = RESULTS_TABLE.leaves
+    # The filter says the whole of the question, so that nothing but the answer is read.
+    rows = engine.read(engine.open(RESULTS_TABLE), {"suite": "suite", "error": "error"}, lance_filter(asked, leaves))
+    outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
+    measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
+    failed = {suite: count for (suite, fine), count in sorted(outcomes.items()) if not fine}
+    counted = {suite: measured.get(suite, 0) for suite in suites or sorted({*measured, *failed})}
+    present = all(counted.values()) if suites else any(counted.values())
+    return Presence(commit=commit, present=present, suites=counted, failed=failed)

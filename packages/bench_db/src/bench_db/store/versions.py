@@ -1,0 +1,68 @@
+"""The version of a table that a reader means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from bench_db.errors import UserError
+from bench_db.store.tables import RESULTS_TABLE, Table
+
+if TYPE_CHECKING:
+    from bench_db.store.engine import Engine
+
+AsOf = int | str | datetime
+
+
+def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
+    """A version by number, tag, or date: the last one made until then; a day ends at its end.
+
+    Numbers and tags are those of the results; any other table is read as it was when that version was made.
+    """
+    if table.name == RESULTS_TABLE.name or as_of in engine.tags(table):
+        return _version_at(engine, table, as_of)
+    number = engine.open(RESULTS_TABLE, _version_at(engine, RESULTS_TABLE, as_of)).version
+    return _version_at(engine, table, _made(engine, RESULTS_TABLE)[number])
+
+
+def _made(engine: Engine, table: Table) -> dict[int, datetime]:
+    """When each kept version was made."""
+    versions = engine.call("listing versions", engine.open(table).versions)
+    return {int(version["version"]): _aware(cast("datetime", version["timestamp"])) for version in versions}
+
+
+def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
+    if isinstance(as_of, str) and as_of in engine.tags(table):
+        return as_of
+    known = _made(engine, table)
+    tags = ", ".join(engine.tags(table)) or "none"
+    if isinstance(as_of, int) or (isinstance(as_of, str) and as_of.isdecimal()):
+        number = int(as_of)
+        if number in known:
+            return number
+        message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {tags}"
+        raise UserError(message)
+    moment = _moment(as_of, tags)
+    until = [number for number, made in known.items() if made <= moment]
+    if not until:
+        oldest = min(known.values()).isoformat(timespec="seconds")
+        message = f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
+        raise UserError(message)
+    return max(until)
+
+
+def _moment(when: str | datetime, tags: str) -> datetime:
+    """A point in time, in UTC where it does not say; a day alone is its end."""
+    try:
+        moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
+    except ValueError as error:
+        message = f"{when!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
+        raise UserError(message) from error
+    if isinstance(when, str) and len(when) == len("2026-01-31"):
+        moment += timedelta(days=1, microseconds=-1)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    """Lance gives naive local times."""
+    return moment.astimezone(UTC)

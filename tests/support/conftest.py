@@ -1,0 +1,58 @@
+"""A server, a proxy before it, and what a test of either needs."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.fault_proxy import fault_proxy
+from tests.support.faults import FaultProxy
+from tests.support.s3_server import S3Server, s3_server
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ROUNDS = 300
+_WRITERS = 8
+_LARGE = os.urandom(24 * 2**20)
+_HASTY = {"client_max_retries": "0", "read_timeout": "300ms"}
+_OWNER = """
+import signal
+from tests.support.s3_server import s3_server
+if __name__ == "__main__":
+    with s3_server() as server:
+        print(server.endpoint, flush=True)
+        signal.pause()
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: S3Server) -> Iterator[FaultProxy]:
+    with fault_proxy(server.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def behind(server: S3Server, proxy: FaultProxy) -> S3Server:
+    """Give the server as seen through the proxy."""
+    return replace(server, endpoint=proxy.endpoint)
+
+
+@pytest.fixture
+def client(behind: S3Server) -> Iterator["S3Client"]:
+    with closing(behind.client()) as built:
+        yield built
+
+
+@pytest.fixture
+def bucket(server: S3Server) -> str:
+    return server.new_bucket()
