@@ -1,1 +1,1 @@
-"""Questions asked of results: LazyFrame in, LazyFrame out; nothing here reads, writes or collects."""
+"""Questions asked of results: frames in, frames out; nothing here reads or writes."""
