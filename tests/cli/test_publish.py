@@ -1,0 +1,109 @@
+"""Publishing from the command line, the hostile name included."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.conftest import bench_db
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
+BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "1700000000", "--testbed-name", "ci")
+
+
+def output_file(path: Path, *names: str, **stats: Any) -> Path:
+    """A file of pytest-benchmark with three samples a benchmark."""
+    data = {"data": [1e-6, 2e-6, 3e-6], "rounds": 3, "iterations": 1, **stats}
+    benchmarks = [{"name": name, "fullname": name, "stats": data} for name in names]
+    document = {"machine_info": {"node": "n"}, "commit_info": {}, "benchmarks": benchmarks, "version": "5.3.1"}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+class TestPublish:
+    """What is read is stored once; what cannot be read is named, and leaves the store as it was."""
+
+    def test_twice(self, tmp_path: Path) -> None:
+        file = output_file(tmp_path / "f.json", "a", "b")
+        first, second = (
+            bench_db("publish", file, *BUILD, "--store", tmp_path / "s", "--output", "json").document for _ in range(2)
+        )
+        assert (first["new"], first["unchanged"]) == (2, 0)
+        assert (second["new"], second["unchanged"]) == (0, 2)
+        assert first["published"][0].keys() >= {"path", "format", "run_id", "new", "unchanged", "skipped"}
+
+    def test_dry_run_stores_nothing(self, tmp_path: Path) -> None:
+        file = output_file(tmp_path / "f.json", "a")
+        assert bench_db("publish", file, *BUILD, "--dry-run", "--store", tmp_path / "s").code == 0
+        assert not (tmp_path / "s").exists()
+
+    def test_a_bad_file_among_good_ones_leaves_no_store(self, tmp_path: Path) -> None:
+        good = output_file(tmp_path / "good.json", "a")
+        bad = tmp_path / "bad.json"
+        bad.write_text('{"benchmarks": [', encoding="utf-8")
+        answer = bench_db("publish", good, bad, "--format", "pytest-benchmark", *BUILD, "--store", tmp_path / "s")
+        assert (answer.code, str(bad) in answer.err) == (2, True)
+        assert not (tmp_path / "s").exists()
+
+    def test_a_bad_benchmark_is_named(self, tmp_path: Path) -> None:
+        file = output_file(tmp_path / "f.json", "good")
+        document = json.loads(file.read_text())
+        document["benchmarks"].append({"fullname": "bad", "stats": {"data": [-1.0], "rounds": 1}})
+        file.write_text(json.dumps(document))
+        answer = bench_db("publish", file, *BUILD, "--store", tmp_path / "s")
+        assert (answer.code, "bad: skipped, negative-time" in answer.out) == (0, True)
+
+    def test_unknown_build(self, tmp_path: Path) -> None:
+        answer = bench_db("publish", output_file(tmp_path / "f.json", "a"), "--store", tmp_path / "s")
+        assert (answer.code, "--dut-version" in answer.err) == (2, True)
+
+    def test_a_corrected_file_replaces_the_run(self, tmp_path: Path) -> None:
+        store = ("--store", tmp_path / "s", "--run-id", "ci-1", *BUILD)
+        assert bench_db("publish", output_file(tmp_path / "f.json", "a", "wrong"), *store).code == 0
+        answer = bench_db("publish", output_file(tmp_path / "f.json", "a"), *store, "--replace", "--output", "json")
+        assert answer.document["published"][0]["replaced"] == 2
+        rows = bench_db("latest", "--store", tmp_path / "s", "--output", "json").document
+        assert [row["benchmark_name"] for row in rows] == ["a"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a hostile name in it."""
+    path = tmp_path_factory.mktemp("hostile")
+    file = output_file(path / "f.json", HOSTILE, "innocent")
+    assert bench_db("publish", file, *BUILD, "--store", path / "s").code == 0
+    return path / "s"
+
+
+class TestHostileName:
+    """A name is only ever a name: found by itself, shown in every output, harmful in none."""
+
+    @pytest.mark.parametrize("verb", ["latest", "summary"])
+    def test_lists(self, store: Path, verb: str) -> None:
+        rows = bench_db(verb, "--benchmark", HOSTILE, "--store", store, "--output", "json").document
+        assert [row["benchmark_name"] for row in rows] == [HOSTILE]
+        assert HOSTILE in bench_db(verb, "--store", store).out
+
+    @pytest.mark.parametrize("verb", ["trend", "detect"])
+    def test_by_name(self, store: Path, verb: str) -> None:
+        assert HOSTILE in bench_db(verb, HOSTILE, "--store", store).out
+
+    def test_sql(self, store: Path) -> None:
+        quoted = HOSTILE.replace("'", "''")
+        rows = bench_db(
+            "query", "--filter", f"benchmark_name = '{quoted}'", "--store", store, "--output", "json"
+        ).document
+        assert [row["benchmark_name"] for row in rows] == [HOSTILE]
+
+    @pytest.mark.parametrize("verb", [("compare", "abcdef1", "--all"), ("noise",)])
+    def test_verdicts(self, store: Path, verb: tuple[str, ...]) -> None:
+        assert HOSTILE in bench_db(*verb, "--store", store).out
+
+    def test_site(self, store: Path, tmp_path: Path) -> None:
+        assert bench_db("site", tmp_path / "site", "--store", store).code == 0
+        assert any("ünïcode" in file.read_text(encoding="utf-8") for file in (tmp_path / "site").rglob("*.js"))
