@@ -148,7 +148,7 @@ class TestSeedMethods:
 
     def test_z(self) -> None:
         history = runs(2, 40)
-        mean, spread = np.mean(history[-20:]), np.std(history[-20:], ddof=1)
+        mean, spread = float(np.mean(history[-20:])), float(np.std(history[-20:], ddof=1))
         assert lance_bench_z(mean + 2.1 * spread, history).verdict is Verdict.REGRESSED
         assert lance_bench_z(mean + 1.9 * spread, history).verdict is Verdict.UNCHANGED
         assert (

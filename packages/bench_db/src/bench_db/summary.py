@@ -118,7 +118,7 @@ def _of_equal_length(block: Floats) -> dict[str, Floats]:
 
 def _mean(block: Floats) -> Floats:
     with np.errstate(over="ignore"):
-        mean = block.mean(axis=1)
+        mean: Floats = block.mean(axis=1)
         too_large = ~np.isfinite(mean)  # the sum leaves the range of a float64, though the mean does not
         if too_large.any():
             mean[too_large] = (block[too_large] / block.shape[1]).sum(axis=1)
