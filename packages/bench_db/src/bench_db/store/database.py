@@ -186,9 +186,16 @@ class Database:
         `last` keeps the newest points of each series; `values` adds the raw samples, per iteration.
         """
         predicate = Selection(benchmark=benchmark).predicate() & selection.predicate()
-        columns = (*series.COLUMNS, *(("values",) if values else ()))
-        rows = series.oldest_first(self._rows(columns, predicate, as_of).lazy())
-        return (rows if last is None else series.last_points(rows, last)).collect()
+        dataset = self._open(RESULTS_TABLE, as_of)
+        columns = (*series.POINT, *(("values",) if values else ()))
+        points = self._points(dataset, ("series_key", "_rowid", *columns), predicate)
+        # What identifies a series is the same in all its rows: read once a series, not once a point.
+        one_each = points.unique("series_key")["_rowid"].to_list()
+        names = {name: RESULTS_TABLE.leaves[name] for name in series.IDENTITY}
+        identity = pl.DataFrame(self._engine.take(dataset, one_each, names))
+        rows = identity.join(points.select("series_key", *columns), on="series_key")
+        ordered = series.oldest_first(rows.lazy())
+        return (ordered if last is None else series.last_points(ordered, last)).collect()
 
     def summary(
         self,
@@ -245,13 +252,6 @@ class Database:
     def lancedb(self) -> DBConnection:
         """A LanceDB connection on the same store."""
         return self._engine.lancedb()
-
-    def _rows(self, columns: Sequence[str], predicate: pl.Expr, as_of: AsOf | None) -> pl.DataFrame:
-        """Rows at once, without the cost of a lazy plan."""
-        leaves = RESULTS_TABLE.leaves
-        needed = {name: leaves[name] for name in (*columns, *predicate.meta.root_names())}
-        table = self._engine.read(self._open(RESULTS_TABLE, as_of), needed, lance_filter(predicate, leaves))
-        return pl.DataFrame(table).filter(predicate).select(columns)
 
 
 def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
