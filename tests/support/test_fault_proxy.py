@@ -1,6 +1,5 @@
 """Every fault of the proxy, seen by real clients."""
 
-import os
 import socket
 import time
 from collections import Counter
@@ -23,18 +22,7 @@ from tests.support.s3_server import S3Server
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ROUNDS = 300
-_WRITERS = 8
-_LARGE = os.urandom(24 * 2**20)
 _HASTY = {"client_max_retries": "0", "read_timeout": "300ms"}
-_OWNER = """
-import signal
-from tests.support.s3_server import s3_server
-if __name__ == "__main__":
-    with s3_server() as server:
-        print(server.endpoint, flush=True)
-        signal.pause()
-"""
 
 
 class TestFaults:

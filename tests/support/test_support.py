@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _ROUNDS = 300
 _WRITERS = 8
 _LARGE = os.urandom(24 * 2**20)
-_HASTY = {"client_max_retries": "0", "read_timeout": "300ms"}
 _OWNER = """
 import signal
 from tests.support.s3_server import s3_server
