@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from bench_db.analysis.compare import Comparison, Verdict, baseline_start, compare
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
-from bench_db.query.series import label
+from bench_db.query.series import IDENTITY, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 METHODS = ("runs", "lance-bench-t", "lance-bench-z")
 # A series that none of this many newest earlier commits of its device and test bed measured is stale, not missing.
 _RECENT_COMMITS = 5
+# Points of a series in which its present level is looked for: many times the 20 runs a baseline has.
+_HISTORY = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +80,27 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     known = kept.join(recent, on=group, how="left")
     fresh = (pl.col("dut_timestamp") >= pl.col("since")) | pl.col("candidate")
     chosen = known.filter(fresh.any().over("series_key"))
-    old = histories(chosen.filter(~pl.col("candidate")))
-    new = {key: rows for (key,), rows in ours.group_by("series_key")}
+    age = pl.col("dut_timestamp").rank("ordinal", descending=True).over("series_key")
+    old = histories(chosen.filter(~pl.col("candidate")).filter(age <= max(_HISTORY, last or 0)))
+    new = _medians(ours)
     changes = _changes(old) if last is None and method == "runs" else {}
     judged = []
     for number, series in enumerate(old.series):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
-        found = new.pop(series["series_key"], None)
+        found = new.pop(int(series["series_key"]), None)
         held = values[-last:] if last else values[baseline_start(len(values), changes.get(number, ())) :]
-        judged.append(_judged(series, found, values if method != "runs" else held, method, minimum_effect))
-    judged += [_judged(rows.row(0, named=True), rows, np.empty(0), method, minimum_effect) for rows in new.values()]
+        medians = None if found is None else found["medians"]
+        judged.append(_judged(series, medians, values if method != "runs" else held, method, minimum_effect))
+    nothing = np.empty(0)
+    judged += [_judged(row, row["medians"], nothing, method, minimum_effect) for row in new.values()]
     return sorted(judged, key=lambda j: (j.label, j.testbed_name))
+
+
+def _medians(ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
+    """What identifies each series of the candidate, with the medians of its runs; failed runs have none."""
+    medians = pl.col("median").drop_nulls().alias("medians")
+    rows = ours.group_by("series_key").agg(medians, *(pl.col(name).first() for name in IDENTITY[1:]))
+    return {row["series_key"]: row for row in rows.iter_rows(named=True)}
 
 
 def _changes(old: Histories) -> dict[int, list[int]]:
@@ -103,10 +115,10 @@ def _changes(old: Histories) -> dict[int, list[int]]:
 
 
 def _judged(
-    series: dict[str, object], found: pl.DataFrame | None, old: Floats, method: str, minimum_effect: float | None
+    series: dict[str, Any], medians: list[float] | None, old: Floats, method: str, minimum_effect: float | None
 ) -> Judged:
-    new = [] if found is None else found["median"].drop_nulls().to_list()
-    failed = found is not None and not new
+    new = medians or []
+    failed = medians is not None and not new
     comparison = _compared(new, old, Direction(str(series["direction"])), method, minimum_effect, failed=failed)
     finite = [x for x in old.tolist() if np.isfinite(x)]
     return Judged(

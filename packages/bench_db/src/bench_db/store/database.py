@@ -99,9 +99,8 @@ class Database:
         return ledger.findings(self._engine)
 
     def points(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """Every point of the selected series, oldest first, series after series; columns of `query.series.COLUMNS`."""
-        rows = self._scan(self._open(RESULTS_TABLE, as_of), series.COLUMNS).filter(selection.predicate())
-        return series.oldest_first(rows).collect()
+        """Every point of the selected series, in no order; columns of `query.series.COLUMNS`."""
+        return self._scan(self._open(RESULTS_TABLE, as_of), series.COLUMNS).filter(selection.predicate()).collect()
 
     def info(self) -> StoreInfo:
         """What the store holds and what shape it is in."""
