@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +17,9 @@ from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest
 from tests.ingest.test_criterion_dir import measure
 from tests.ingest.test_values_ns import entry, results_file
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
@@ -21,6 +27,18 @@ SAMPLES = {
     "values-ns": results_file(entry()),
     "dbpedia": RECALL,
 }
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without the rights of root, who may read everything."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
 
 
 class TestDetect:
@@ -143,12 +161,15 @@ class TestUnreadablePaths:
         with pytest.raises(UserError, match="cannot be read"):
             parse("/proc/self/mem")
 
-    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is readable")
-    def test_no_permission(self, tmp_path: Path) -> None:
-        (tmp_path / "f").write_text(RECALL)
-        (tmp_path / "f").chmod(0)
-        with pytest.raises(UserError, match="Permission denied"):
-            parse(tmp_path / "f")
+    @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
+    def test_no_permission(self) -> None:
+        with tempfile.TemporaryDirectory() as made:  # pytest's own directories are closed to others
+            Path(made).chmod(0o755)
+            file = Path(made) / "f"
+            file.write_text(RECALL)
+            file.chmod(0)
+            with as_nobody(), pytest.raises(UserError, match="Permission denied"):
+                parse(file)
 
     @pytest.mark.parametrize(
         ("text", "line", "column"), [(b'{"a":\n "\xff"}', 2, 3), (b"x" * 2_000_000 + b"\n\xe9", 2, 1)]
