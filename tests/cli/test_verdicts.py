@@ -79,9 +79,9 @@ class TestBaselineAndCheck:
         store = ("--store", tmp_path / "store")
         assert bench_db("baseline", "set", "main", "d7fbbca", *store).code == 0
         assert bench_db("check", SLOWER, "--set-baseline", *store).code == 1
-        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"] == "d7fbbca"
+        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"].startswith("d7fbbca")
         assert bench_db("check", "a80c338", "--set-baseline", *store).code == 0
-        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"] == "a80c338"
+        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"].startswith("a80c338")
         assert bench_db("baseline", "clear", "main", *store).code == 0
         assert bench_db("baseline", "list", *store, "--output", "json").document == {"baselines": []}
 

@@ -31,6 +31,8 @@ class Compared:
     n_candidate: int = 3
     baseline_median: float | None = None
     candidate_median: float | None = None
+    testbed_name: str = "ci-1"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +95,30 @@ GOLDEN = (
         candidate_median=5.002e6,
     ),
     Compared(
-        label="rare", verdict="insufficient", n_baseline=2, baseline_median=12.0, candidate_median=13.0, effect=0.083
+        label="rare",
+        verdict="insufficient",
+        n_baseline=2,
+        baseline_median=12.0,
+        candidate_median=13.0,
+        note="a verdict needs 5 runs of the baseline",
     ),
-    Compared(label="vanished", verdict="missing", n_candidate=0, baseline_median=77.0),
-    Compared(label="arrived", verdict="new", n_baseline=0, candidate_median=99.0),
-    Compared(label="broken", verdict="failed", n_candidate=0, baseline_median=31.0),
+    Compared(
+        label="vanished",
+        verdict="missing",
+        n_candidate=0,
+        baseline_median=77.0,
+        note="renamed from vanished to arrived?",
+    ),
+    Compared(
+        label="arrived",
+        verdict="new",
+        n_baseline=0,
+        candidate_median=99.0,
+        note="renamed from vanished to arrived?",
+    ),
+    Compared(
+        label="broken", verdict="failed", n_candidate=0, baseline_median=31.0, note="assert 1 == 2 | <b>@octocat</b>"
+    ),
     Compared(
         label=HOSTILE["quotes"],
         verdict="regressed",

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench_db.cli.gate import check
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
         UserError,
     )
     from bench_db.ingest import Provenance, parse
-    from bench_db.model import DutBuild, Result, Run, SummaryValues, TestBed, Throughput
+    from bench_db.model import Baseline, DutBuild, Result, Run, SummaryValues, TestBed, Throughput
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database, connect
     from bench_db.summary import summarise
     from bench_db.units import Direction
 
 __all__ = [
+    "Baseline",
     "BenchDbError",
     "CorruptStoreError",
     "Database",
@@ -40,6 +42,7 @@ __all__ = [
     "Throughput",
     "UnreadableOutputError",
     "UserError",
+    "check",
     "connect",
     "parse",
     "summarise",
@@ -48,8 +51,9 @@ __all__ = [
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
+    "bench_db.cli.gate": ["check"],
     "bench_db.ingest": ["Provenance", "parse"],
-    "bench_db.model": ["DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
+    "bench_db.model": ["Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
     "bench_db.query.selection": ["Selection"],
     "bench_db.store.database": ["Database", "connect"],
     "bench_db.summary": ["summarise"],

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import Comparison, Verdict, baseline_start, compare
+from bench_db.analysis.compare import (
+    ALPHA,
+    FEWEST_RUNS,
+    MINIMUM_EFFECT,
+    Comparison,
+    Verdict,
+    baseline_start,
+    compare,
+)
 from bench_db.analysis.histories import Histories, histories
-from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
+from bench_db.analysis.renames import Named, change_between, successors
+from bench_db.analysis.seed_methods import (
+    RECENT_RUNS,
+    T_TEST_ALPHA,
+    Z_THRESHOLD,
+    lance_bench_ttest,
+    lance_bench_z,
+)
+from bench_db.analysis.threshold import within_threshold
 from bench_db.query.series import IDENTITY, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from bench_db.analysis.histories import Floats
 
-METHODS = ("runs", "lance-bench-t", "lance-bench-z")
+METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
+# Methods that hold a candidate against its level; those of lance-bench look at the whole history.
+_OF_LEVEL = {"runs", "threshold"}
 # A series that none of this many newest earlier commits of its device and test bed measured is stale, not missing.
 _RECENT_COMMITS = 5
 # Points of a series in which its present level is looked for: many times the 20 runs a baseline has.
@@ -27,11 +45,19 @@ _HISTORY = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The verdict on one series, with what a report says of it; medians are in base units, null where there are none."""
+    """The verdict on one series, with what a report says of it; medians are in base units, null where there are none.
+
+    `note` says what the figures cannot: the error, what is lacking for a verdict, or under which name a series may go on.
+    """
 
     series_key: int
     label: str
+    dut_name: str
     testbed_name: str
+    suite: str
+    benchmark_name: str
+    metric: str
+    tags_key: str
     units: str
     direction: str
     verdict: Verdict
@@ -43,6 +69,7 @@ class Judged:
     n_candidate: int
     baseline_median: float | None
     candidate_median: float | None
+    note: str = ""
 
 
 def judge(  # noqa: PLR0913 all but the first two by keyword
@@ -58,7 +85,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
     `candidate` selects its points. The baseline of a series are its points before the candidate's (or those `until` selects):
     the level since its last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one
-    of the newest 5 earlier commits of its device, test bed and suite has it.
+    of the newest 5 earlier commits of its device, test bed and suite has it. `minimum_effect` is the threshold of the method
+    `threshold`, for which reaching it is none.
     """
     marked = points.with_columns(candidate.fill_null(value=False).alias("candidate"))
     ours = marked.filter("candidate")
@@ -83,23 +111,35 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     age = pl.col("dut_timestamp").rank("ordinal", descending=True).over("series_key")
     old = histories(chosen.filter(~pl.col("candidate")).filter(age <= max(_HISTORY, last or 0)))
     new = _medians(ours)
-    changes = _changes(old) if last is None and method == "runs" else {}
+    changes = _changes(old) if last is None and method in _OF_LEVEL else {}
     judged = []
     for number, series in enumerate(old.series):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
         found = new.pop(int(series["series_key"]), None)
         held = values[-last:] if last else values[baseline_start(len(values), changes.get(number, ())) :]
-        medians = None if found is None else found["medians"]
-        judged.append(_judged(series, medians, values if method != "runs" else held, method, minimum_effect))
+        judged.append(_judged(series, found, held if method in _OF_LEVEL else values, method, minimum_effect))
     nothing = np.empty(0)
-    judged += [_judged(row, row["medians"], nothing, method, minimum_effect) for row in new.values()]
-    return sorted(judged, key=lambda j: (j.label, j.testbed_name))
+    judged += [_judged(row, row, nothing, method, minimum_effect) for row in new.values()]
+    return sorted(_hinted(judged), key=lambda j: (j.label, j.testbed_name))
+
+
+def plan(method: str, minimum_effect: float | None = None) -> str:
+    """By which rules verdicts are made, so that a report can be made again; rules that change get another number."""
+    least = f"from {100 * (MINIMUM_EFFECT if minimum_effect is None else minimum_effect):.4g} %"
+    rules = {
+        "runs": f"p < {ALPHA:g}, {least}",
+        "lance-bench-t": f"p < {T_TEST_ALPHA:g} of the last {RECENT_RUNS} runs, {least}",
+        "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, {least}",
+        "threshold": f"any change, beyond {least.removeprefix('from ')}",
+    }
+    return f"{method}/1: {rules[method]}"
 
 
 def _medians(ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
-    """What identifies each series of the candidate, with the medians of its runs; failed runs have none."""
-    medians = pl.col("median").drop_nulls().alias("medians")
-    rows = ours.group_by("series_key").agg(medians, *(pl.col(name).first() for name in IDENTITY[1:]))
+    """What identifies each series of the candidate, with the medians of its runs; failed runs, and those of NaN, have none."""
+    median = pl.col("median")
+    found = (median.filter(median.is_finite()).alias("medians"), pl.len().alias("runs"), pl.col("error").drop_nulls())
+    rows = ours.group_by("series_key").agg(*found, *(pl.col(name).first() for name in IDENTITY[1:]))
     return {row["series_key"]: row for row in rows.iter_rows(named=True)}
 
 
@@ -115,16 +155,21 @@ def _changes(old: Histories) -> dict[int, list[int]]:
 
 
 def _judged(
-    series: dict[str, Any], medians: list[float] | None, old: Floats, method: str, minimum_effect: float | None
+    series: dict[str, Any], found: dict[str, Any] | None, old: Floats, method: str, minimum_effect: float | None
 ) -> Judged:
-    new = medians or []
-    failed = medians is not None and not new
+    new = [] if found is None else found["medians"]
+    failed = found is not None and not new
     comparison = _compared(new, old, Direction(str(series["direction"])), method, minimum_effect, failed=failed)
     finite = [x for x in old.tolist() if np.isfinite(x)]
     return Judged(
         series_key=int(str(series["series_key"])),
         label=label(series),
+        dut_name=str(series["dut_name"]),
         testbed_name=str(series["test_bed_name"]),
+        suite=str(series["suite"] or ""),
+        benchmark_name=str(series["benchmark_name"]),
+        metric=str(series["metric"]),
+        tags_key=str(series["tags_key"] or ""),
         units=str(series["units"]),
         direction=str(series["direction"]),
         verdict=comparison.verdict,
@@ -136,7 +181,42 @@ def _judged(
         n_candidate=comparison.n_candidate,
         baseline_median=median(finite) if finite else None,
         candidate_median=median(new) if new else None,
+        note=_note(comparison, found),
     )
+
+
+def _note(comparison: Comparison, found: dict[str, Any] | None) -> str:
+    """The error of runs without a result, or what is lacking for a verdict."""
+    without = 0 if found is None else found["runs"] - len(found["medians"])
+    if found is not None and without:
+        reason = (found["error"] or ["no finite value"])[0].strip().partition("\n")[0]
+        return reason if comparison.verdict == Verdict.FAILED else f"{without} of {found['runs']} runs failed: {reason}"
+    if comparison.verdict == Verdict.INSUFFICIENT:
+        return f"a verdict needs {FEWEST_RUNS} runs of the baseline"
+    return ""
+
+
+def _hinted(judged: list[Judged]) -> list[Judged]:
+    """The same, where a missing series may go on as a new one: a hint on either."""
+    named = {
+        j.series_key: Named(
+            key=j.series_key,
+            group=(j.dut_name, j.testbed_name, j.suite),
+            benchmark=j.benchmark_name,
+            metric=j.metric,
+            tags=j.tags_key,
+            units=j.units,
+            level=j.baseline_median if j.verdict == Verdict.MISSING else j.candidate_median,
+            at=int(j.verdict == Verdict.NEW),
+        )
+        for j in judged
+        if j.verdict in {Verdict.MISSING, Verdict.NEW}
+    }
+    gone, come = ([n for n in named.values() if n.at == at] for at in (0, 1))
+    hints = {
+        key: change_between(named[old], named[new]) for old, new in successors(gone, come).items() for key in (old, new)
+    }
+    return [replace(j, note=hints[j.series_key]) if j.series_key in hints else j for j in judged]
 
 
 def _compared(  # noqa: PLR0913 what a comparison needs
@@ -145,6 +225,9 @@ def _compared(  # noqa: PLR0913 what a comparison needs
     if not new or not len(old) or method == "runs":
         least = {} if minimum_effect is None else {"minimum_effect": minimum_effect}
         return compare(new, old.tolist(), direction, failed=failed, **least)
+    if method == "threshold":
+        threshold = MINIMUM_EFFECT if minimum_effect is None else minimum_effect
+        return within_threshold(new, old.tolist(), direction, threshold=threshold, failed=failed)
     if method == "lance-bench-z":
         return lance_bench_z(new[-1], old.tolist(), direction)
     return lance_bench_ttest([*old.tolist(), *new], direction)

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.comparing import METHOD, MINIMUM_EFFECT, REGRESSION_FOUND, as_json, regressed, verdicts
+from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
 from bench_db.cli.options import common, emit, open_store, selecting, selection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.cli.gate import Gate
 
 
 @click.command("check")
-@click.argument("candidate")
-@click.option("--baseline", default="main", show_default=True, metavar="NAME", help="The baseline to compare with.")
-@click.option("--set-baseline", is_flag=True, help="When nothing got worse, point the baseline at CANDIDATE.")
+@click.argument("candidate", default="latest")
+@click.option(
+    "--baseline",
+    default="main",
+    show_default=True,
+    metavar="WHAT",
+    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level.",
+)
+@click.option("--set-baseline", is_flag=True, help="When all is well, point the named baseline at CANDIDATE.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0),
+    metavar="PERCENT",
+    help="No test: worse is what moved by more than this from the baseline's own runs; exactly this much is not.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["missing", "insufficient"]),
+    multiple=True,
+    help="Fail on series that vanished, or that cannot be judged, too; may be repeated.",
+)
 @METHOD
 @MINIMUM_EFFECT
+@BASELINE_BRANCH
+@CLONE
 @selecting()
 @common
 @click.pass_context
@@ -27,29 +51,48 @@ def command(
     baseline: str,
     uri: str | None,
     output: str,
+    threshold: float | None,
+    fail_on: tuple[str, ...],
     method: str,
     min_effect: float | None,
+    baseline_branch: str | None,
+    clone: Path,
     *,
     set_baseline: bool,
     **conditions: Any,
 ) -> None:
-    """Compare CANDIDATE with a named baseline: exit code 0 when nothing got worse, 1 when something did.
+    """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when all is well, 1 when not.
 
-    A series that vanished is reported; one that failed, or has nothing to compare with, never passes as unchanged.
+    A series that got worse fails the check, and so does one whose runs gave no number. One that vanished is reported. With
+    --set-baseline a commit that passes becomes the baseline, so that the next is measured against the last known good one.
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
-    from bench_db.model import Baseline
-    from bench_db.report.terminal import comparisons_text
+    from bench_db.cli.gate import check
 
-    store = open_store(uri)
-    judged = verdicts(
-        store, candidate, baseline=baseline, method=method, min_effect=min_effect, chosen=selection(**conditions)
+    gate = check(
+        open_store(uri),
+        candidate,
+        baseline=baseline,
+        threshold=threshold,
+        method=method,
+        min_effect=min_effect,
+        fail_on=fail_on,
+        selection=selection(**conditions),
+        baseline_branch=baseline_branch,
+        clone=clone,
+        set_baseline=set_baseline,
     )
-    failed = regressed(judged)
-    if set_baseline and not failed:
-        store.set_baseline(Baseline(name=baseline, commit=candidate, set_at=int(time.time()), set_by="check"))
-    count = sum(j.verdict == "regressed" for j in judged)
-    head = f"FAILED: {count} series got worse" if failed else f"PASSED: no series got worse than {baseline}"
-    emit(output, {"passed": not failed, **as_json(judged)}, lambda: f"{head}\n{comparisons_text(judged)}")
-    ctx.exit(REGRESSION_FOUND if failed else 0)
+    emit(output, gate.document, lambda: _text(gate, baseline))
+    ctx.exit(0 if gate.passed else REGRESSION_FOUND)
+
+
+def _text(gate: Gate, name: str) -> str:
+    from bench_db.report.terminal import comparisons_text, counted
+    from bench_db.report.text import visible
+
+    failing = ", ".join(f"{number} {verdict}" for verdict, number in counted(gate.failing).items())
+    head = "PASSED: no series got worse" if gate.passed else f"FAILED: {failing}"
+    moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
+    against = visible(f"{gate.candidate[:9]} against {gate.baseline}")
+    return f"{head}\n{against}: {comparisons_text(gate.comparisons)}{moved}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,14 +11,16 @@ import click
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Collection
 
     from bench_db.analysis.judge import Judged
+    from bench_db.cli.baselines import Held
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database
 
-_LAST = re.compile(r"last:(\d+)")
 REGRESSION_FOUND = 1
+# What `--fail-on` names, and the verdict it is.
+FAILING = {"regression": "regressed", "failed": "failed", "missing": "missing", "insufficient": "insufficient"}
 
 METHOD = click.option(
     "--method",
@@ -30,7 +32,16 @@ METHOD = click.option(
 BASELINE = click.option(
     "--baseline",
     metavar="WHAT",
-    help="A named baseline, a commit, or last:N. [default: the level since the last change, before the candidate]",
+    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level, which is that since the last change, before the "
+    "candidate. [default: level]",
+)
+BASELINE_BRANCH = click.option("--baseline-branch", metavar="NAME", help="As baseline, only runs of this branch.")
+CLONE = click.option(
+    "--clone",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="The local clone that knows a merge base.",
 )
 MINIMUM_EFFECT = click.option(
     "--min-effect", type=click.FloatRange(0), metavar="PERCENT", help="Smaller changes are no verdict. [default: 2]"
@@ -41,24 +52,22 @@ def verdicts(
     store: Database,
     candidate: str,
     *,
-    baseline: str | None,
+    held: Held,
     method: str,
     min_effect: float | None,
     chosen: Selection,
     as_of: str | None = None,
 ) -> list[Judged]:
-    """The verdict on every series of a candidate commit; `UserError` when it has no results or the baseline is unknown."""
+    """The verdict on every series of a candidate commit; `UserError` when it has no results. `min_effect` is in percent."""
     from bench_db.analysis.judge import judge
     from bench_db.query.availability import of_commit
 
     points = store.points(chosen, as_of)
-    last = _LAST.fullmatch(baseline or "")
-    until = None if baseline is None or last else _until(store, points, baseline)
     judged = judge(
         points,
         of_commit(candidate),
-        until=until,
-        last=int(last[1]) if last else None,
+        until=held.until,
+        last=held.last,
         method=method,
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
@@ -85,22 +94,6 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
     return judge(pl.concat([history, own]), pl.col("run_key").is_in(runs), until=~pl.col("run_key").is_in(runs))
 
 
-def _until(store: Database, points: pl.DataFrame, baseline: str) -> pl.Expr:
-    """The points up to the commit of a baseline, its own included."""
-    import polars as pl
-
-    from bench_db.query.availability import of_commit
-
-    named = {b.name: b.commit for b in store.baselines()}
-    commit = named.get(baseline) or baseline
-    times = points.filter(of_commit(commit))["dut_timestamp"]
-    if times.is_empty():
-        names = ", ".join(sorted(named)) or "none"
-        message = f"--baseline {baseline}: no such baseline, commit with results, or last:N; baselines: {names}"
-        raise UserError(message)
-    return pl.col("dut_timestamp") <= times.max()
-
-
 def as_json(judged: list[Judged]) -> dict[str, Any]:
     """The comparisons and how often each verdict occurs."""
     from bench_db.report.terminal import counted
@@ -109,6 +102,7 @@ def as_json(judged: list[Judged]) -> dict[str, Any]:
     return {"comparisons": rows, "counts": counted(judged)}
 
 
-def regressed(judged: list[Judged]) -> bool:
-    """Whether any series got worse."""
-    return any(j.verdict == "regressed" for j in judged)
+def fails(judged: list[Judged], on: Collection[str]) -> list[Judged]:
+    """The comparisons whose verdict is one of those that `--fail-on` names."""
+    verdicts_of = {FAILING[name] for name in on}
+    return [j for j in judged if j.verdict in verdicts_of]

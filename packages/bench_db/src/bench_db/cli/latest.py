@@ -6,20 +6,53 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
+from bench_db.errors import UserError
 
 
 @click.command("latest")
 @selecting()
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the N series with the newest commits.")
+@TABLE
+@click.option(
+    "--across",
+    metavar="WHAT",
+    help="With --table: a column for each dut, testbed, suite or metric, or each value of the tag of this name; the best stands out.",
+)
 @reading
-def command(uri: str | None, output: str, as_of: str | None, last: int | None, **conditions: Any) -> None:
+def command(
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    last: int | None,
+    table: str | None,
+    across: str | None,
+    **conditions: Any,
+) -> None:
     """Show the newest result of every series: by commit time, so a backfill never becomes the newest.
+
+    A series is stale that was not measured at the newest commit of its device, test bed and suite.
 
     Example: bench-db latest --benchmark '*fib*' --output json
     """
-    from bench_db.report import rows
+    import polars as pl
 
-    found = open_store(uri).latest(selection(**conditions), as_of)
-    shown = found if last is None else found.sort("dut_timestamp", maintain_order=True).tail(last)
-    emit(output, rows.as_json(shown), lambda: rows.latest_text(shown))
+    from bench_db.query.series import is_stale
+    from bench_db.report import figures, rows
+
+    if across is not None and table is None:
+        message = "--across says how a table is arranged: add --table latex, html or csv"
+        raise UserError(message)
+    store, chosen = open_store(uri), selection(**conditions)
+    found = store.latest(chosen, as_of)
+    around = found if chosen.of_points == chosen else store.latest(chosen.of_points, as_of)
+    stale = around.filter(is_stale())["series_key"].implode()
+    marked = found.with_columns(pl.col("series_key").is_in(stale).alias("stale"))
+    shown = marked if last is None else marked.sort("dut_timestamp", maintain_order=True).tail(last)
+
+    def text() -> str:
+        if table is None:
+            return rows.latest_text(shown)
+        return figures.latest(shown, table) if across is None else figures.across(shown, table, across)
+
+    emit(output, rows.as_json(shown), text)

@@ -46,6 +46,9 @@ _SELECTION = (
     click.option("--since", metavar="DATE", help="Only commits of this date or later."),
     click.option("--until", metavar="DATE", help="Only commits of this date or earlier."),
 )
+TABLE = click.option(
+    "--table", type=click.Choice(["latex", "html", "csv"]), help="Text as a table for a paper, a page or a spreadsheet."
+)
 
 
 def common(command: Command) -> Command:

@@ -214,12 +214,19 @@ def compare(pr_sha: str, pr_number: int, local_results: str, report: Path | None
 
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --report comment.md
     """
+    from bench_db.analysis.judge import plan
     from bench_db.cli.comparing import as_json, local_verdicts
     from bench_db.report.markdown import CommentContext, comment
 
-    judged = local_verdicts(open_store(uri), open_store(local_results), pr_sha)
+    store = open_store(uri)
+    version = str(store.version)
+    judged = local_verdicts(store, open_store(local_results), pr_sha)
     about = CommentContext(
-        candidate=pr_sha, baseline="the level since the last change", plan=f"pull request #{pr_number}"
+        candidate=pr_sha,
+        pull_request=pr_number,
+        baseline="the level since the last change",
+        plan=plan("runs"),
+        store_version=version,
     )
     body = comment(judged, about)
     if report is not None:

@@ -6,19 +6,22 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
 
 
 @click.command("summary")
 @selecting()
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N points of each series.")
+@TABLE
 @reading
-def command(uri: str | None, output: str, as_of: str | None, last: int | None, **conditions: Any) -> None:
+def command(
+    uri: str | None, output: str, as_of: str | None, last: int | None, table: str | None, **conditions: Any
+) -> None:
     """Show statistics of every series over its history; each run counts once, by its median.
 
     Example: bench-db summary --testbed-name ci-1 --since 2026-01-01
     """
-    from bench_db.report import rows
+    from bench_db.report import figures, rows
 
     found = open_store(uri).summary(selection(**conditions), last=last, as_of=as_of)
-    emit(output, rows.as_json(found), lambda: rows.summary_text(found))
+    emit(output, rows.as_json(found), lambda: figures.summary(found, table) if table else rows.summary_text(found))

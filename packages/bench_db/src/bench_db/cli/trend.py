@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
 from bench_db.errors import UserError
 
 
@@ -14,15 +14,22 @@ from bench_db.errors import UserError
 @click.argument("benchmark")
 @selecting(without="benchmark")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N points of each series.")
+@TABLE
 @reading
 def command(
-    benchmark: str, uri: str | None, output: str, as_of: str | None, last: int | None, **conditions: Any
+    benchmark: str,
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    last: int | None,
+    table: str | None,
+    **conditions: Any,
 ) -> None:
     """Show the history of BENCHMARK (* and ? are wildcards), oldest commit first, a series at a time.
 
     Example: bench-db trend 'test_fib[5]' --last 20
     """
-    from bench_db.report import rows
+    from bench_db.report import figures, rows
 
     store = open_store(uri)
     found = store.trend(benchmark, selection(**conditions), last=last, as_of=as_of)
@@ -30,4 +37,4 @@ def command(
         near = ", ".join(store.names_like(benchmark)) or "none yet"
         message = f"no results of {benchmark!r} with these conditions; the nearest names are: {near}"
         raise UserError(message)
-    emit(output, rows.as_json(found), lambda: rows.trend_text(found))
+    emit(output, rows.as_json(found), lambda: figures.trend(found, table) if table else rows.trend_text(found))

@@ -37,6 +37,11 @@ class Selection:
         """Whether it selects whole series and never a part of one's history."""
         return self.branch is None and self.since is None and self.until is None
 
+    @property
+    def of_points(self) -> Selection:
+        """Its conditions on points alone: all series, and of each the part of its history that is chosen."""
+        return Selection(branch=self.branch, since=self.since, until=self.until)
+
     def predicate(self) -> pl.Expr:
         """The conditions over flat columns; rows for which a condition is null are left out."""
         exact = {

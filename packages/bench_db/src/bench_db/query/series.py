@@ -64,13 +64,20 @@ def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     return last_points(results.sort("series_key", *COMMIT_ORDER, nulls_last=False), count)
 
 
+def is_stale() -> pl.Expr:
+    """Of the newest points of all series: not of the newest commit of their device, test bed and suite."""
+    time = pl.col("dut_timestamp").fill_null(0)
+    return time < time.max().over("dut_name", "test_bed_name", "suite")
+
+
 def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
     """Statistics of each series over its history, a row a series: each point counts once, by its median.
 
     `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
-    points that have a median; a series of failures alone has n = 0 and null statistics.
+    points that have a median, a finite one; a series of failures alone has n = 0 and null statistics.
     """
-    lists = medians.group_by("series_key").agg(pl.col("median").drop_nulls())
+    median = pl.col("median")
+    lists = medians.group_by("series_key").agg(median.filter(median.is_finite()))
     column = lists["median"].to_arrow()
     half = len(column) // 2  # a half a thread
     found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])

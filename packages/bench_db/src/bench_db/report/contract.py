@@ -17,6 +17,10 @@ class Comparison(Protocol):
         """What a reader calls the series."""
 
     @property
+    def testbed_name(self) -> str:
+        """Where it was measured."""
+
+    @property
     def units(self) -> str:
         """Stored unit."""
 
@@ -59,6 +63,10 @@ class Comparison(Protocol):
     @property
     def candidate_median(self) -> float | None:
         """In base units."""
+
+    @property
+    def note(self) -> str:
+        """What the figures cannot say; "" for nothing."""
 
 
 class Finding(Protocol):

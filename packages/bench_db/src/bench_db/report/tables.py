@@ -25,25 +25,31 @@ class TableFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One number of a table; null is missing."""
+    """One number of a table; null is missing. `shown` is what people read in its place, or all there is without a number."""
 
-    value: float | None
-    units: str
-    direction: str
+    value: float | None = None
+    units: str = ""
+    direction: str = "info"
+    shown: str = ""
+
+    @property
+    def text(self) -> str:
+        """The figure as people read it."""
+        return self.shown or quantity(self.value, self.units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """A table: `corner` heads the labels, each row is a label and a figure a column.
 
-    `best_in` says what is compared: the figures of a row (one benchmark, several builds) or of a column (one metric, several
-    benchmarks).
+    `best_in` says what is compared: the figures of a row (one benchmark, several builds), of a column (one metric, several
+    benchmarks), or none.
     """
 
     corner: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Figure]]]
-    best_in: Literal["row", "column"] = "row"
+    best_in: Literal["row", "column", "none"] = "row"
     caption: str = ""
 
 
@@ -53,10 +59,13 @@ def rendered(figures: Figures, table_format: TableFormat) -> str:
 
 
 def best(group: Sequence[Figure]) -> set[int]:
-    """Positions of the best figures of a group, ties included; none when units or directions differ or only one is known."""
-    known = [(position, figure) for position, figure in enumerate(group) if figure.value is not None]
-    kinds = {(figure.units, figure.direction) for _, figure in known}
-    if len(known) < 2 or len(kinds) != 1 or known[0][1].direction not in {"lower", "higher"}:  # noqa: PLR2004 two to compare
+    """Positions of the best figures of a group, ties included; none when units or directions differ or only one is known.
+
+    Figures for information are none of it.
+    """
+    judged = ((position, figure) for position, figure in enumerate(group) if figure.direction in {"lower", "higher"})
+    known = [(position, figure) for position, figure in judged if figure.value is not None]
+    if len(known) < 2 or len({(figure.units, figure.direction) for _, figure in known}) != 1:  # noqa: PLR2004 two to compare
         return set()
     pick = min if known[0][1].direction == "lower" else max
     value = pick(figure.value for _, figure in known if figure.value is not None)
@@ -65,6 +74,8 @@ def best(group: Sequence[Figure]) -> set[int]:
 
 def _emphasised(figures: Figures) -> set[tuple[int, int]]:
     rows = [row for _, row in figures.rows]
+    if figures.best_in == "none":
+        return set()
     if figures.best_in == "row":
         return {(r, c) for r, row in enumerate(rows) for c in best(row)}
     return {(r, c) for c, column in enumerate(zip(*rows, strict=True)) for r in best(column)}
@@ -75,7 +86,7 @@ def latex(figures: Figures) -> str:
     strong = _emphasised(figures)
     lines = [_latex_row([figures.corner, *figures.columns]), r"\midrule"]
     for r, (label, row) in enumerate(figures.rows):
-        cells = [latex_text(quantity(figure.value, figure.units)) for figure in row]
+        cells = [latex_text(figure.text) for figure in row]
         bold = [rf"\textbf{{{cell}}}" if (r, c) in strong else cell for c, cell in enumerate(cells)]
         lines.append(" & ".join([latex_text(label), *bold]) + r" \\")
     tabular = [
@@ -106,23 +117,31 @@ def html(figures: Figures) -> str:
 
 
 def _html_row(label: str, row: Sequence[Figure], strong: set[int]) -> str:
-    texts = [html_text(quantity(figure.value, figure.units)) for figure in row]
+    texts = [html_text(figure.text) for figure in row]
     cells = [f"<td><strong>{text}</strong></td>" if c in strong else f"<td>{text}</td>" for c, text in enumerate(texts)]
     return f'<tr><th scope="row">{html_text(label)}</th>{"".join(cells)}</tr>'
 
 
 def comma_separated(figures: Figures) -> str:
-    """RFC 4180 with full precision in base units, which the headings of a uniform column name; nothing can act as a formula."""
+    """RFC 4180 with full precision in base units; nothing can act as a formula.
+
+    The heading of a column names its unit; where the rows of one differ in it, a last column says the unit of each row.
+    """
+    units = [{row[c].units for _, row in figures.rows} - {""} for c in range(len(figures.columns))]
+    mixed = any(len(unit) > 1 for unit in units)
+    heads = [
+        f"{name} [{min(unit)}]" if len(unit) == 1 else name for name, unit in zip(figures.columns, units, strict=True)
+    ]
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([csv_text(text) for text in (figures.corner, *_csv_headings(figures))])
+    writer.writerow(map(csv_text, (figures.corner, *heads, *(["unit"] if mixed else []))))
     for label, row in figures.rows:
-        writer.writerow([csv_text(label), *(MISSING if f.value is None else repr(f.value) for f in row)])
+        own = [csv_text(" ".join(sorted({figure.units for figure in row} - {""})))] if mixed else []
+        writer.writerow([csv_text(label), *map(_csv_cell, row), *own])
     return written.getvalue()
 
 
-def _csv_headings(figures: Figures) -> list[str]:
-    units = [{row[c].units for _, row in figures.rows} for c in range(len(figures.columns))]
-    return [
-        f"{name} [{unit.pop()}]" if len(unit) == 1 else name for name, unit in zip(figures.columns, units, strict=True)
-    ]
+def _csv_cell(figure: Figure) -> str:
+    if figure.value is not None:
+        return repr(figure.value)
+    return csv_text(figure.shown) if figure.shown not in ("", MISSING) else MISSING

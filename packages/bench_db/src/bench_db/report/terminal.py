@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from bench_db.analysis.compare import Verdict
 from bench_db.model import State
 from bench_db.report.effect import percent_with_interval, probability
+from bench_db.report.escape import shortened
 from bench_db.report.quantity import quantity
 from bench_db.report.text import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench_db.report.contract import Comparison, Finding
 
-_SHA = 9
+_SHA, _NOTE = 9, 100
 _NUMBERS = ("before", "after", "change", "p", "runs")
 
 
@@ -27,14 +28,35 @@ def comparisons_text(comparisons: Sequence[Comparison], *, everything: bool = Fa
     head = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "nothing to compare"
     if not shown:
         return head
-    headings = ("verdict", "benchmark", "before", "after", "change", "p", "runs")
-    return f"{head}\n\n{table(headings, [_comparison(c) for c in shown], right=_NUMBERS)}"
+    columns = [column for column in _COLUMNS if column[2] is None or column[2](shown)]
+    cells = [[cell(c) for _, cell, _ in columns] for c in shown]
+    return f"{head}\n\n{table([name for name, _, _ in columns], cells, right=_NUMBERS)}"
 
 
-def _comparison(c: Comparison) -> tuple[str, ...]:
-    medians = (quantity(c.baseline_median, c.units), quantity(c.candidate_median, c.units))
-    moved = percent_with_interval(c.effect, c.low, c.high)
-    return (c.verdict, c.label, *medians, moved, probability(c.p_value), f"{c.n_baseline} + {c.n_candidate}")
+def several_beds(comparisons: Sequence[Comparison]) -> bool:
+    """Whether the name of a series is not enough to tell where it was measured."""
+    return len({c.testbed_name for c in comparisons}) > 1
+
+
+def _moved_by(c: Comparison) -> str:
+    return percent_with_interval(c.effect, c.low, c.high)
+
+
+# heading, cell, and when a column is worth its place
+_COLUMNS: tuple[
+    tuple[str, Callable[[Comparison], str], Callable[[Sequence[Comparison]], bool] | None],
+    ...,
+] = (
+    ("verdict", lambda c: c.verdict, None),
+    ("benchmark", lambda c: c.label, None),
+    ("test bed", lambda c: c.testbed_name, several_beds),
+    ("before", lambda c: quantity(c.baseline_median, c.units), None),
+    ("after", lambda c: quantity(c.candidate_median, c.units), None),
+    ("change", _moved_by, None),
+    ("p", lambda c: probability(c.p_value), None),
+    ("runs", lambda c: f"{c.n_baseline} + {c.n_candidate}", None),
+    ("note", lambda c: shortened(c.note, _NOTE), lambda shown: any(c.note for c in shown)),
+)
 
 
 def counted(comparisons: Sequence[Comparison]) -> dict[str, int]:

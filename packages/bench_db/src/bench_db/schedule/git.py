@@ -94,8 +94,27 @@ def tags(repository: Path, pattern: str = "*") -> list[tuple[str, str]]:
 
 
 def merge_base(repository: Path, one: str, other: str) -> str:
-    """The best common ancestor of two commits."""
-    return git(repository, "merge-base", resolve(repository, one), resolve(repository, other)).strip()
+    """The best common ancestor of two commits; `UserError` when the clone knows none."""
+    ends = resolve(repository, one), resolve(repository, other)
+    try:
+        return git(repository, "merge-base", *ends).strip()
+    except UserError as error:
+        shallow = is_shallow(repository)
+        why = (
+            "the clone is shallow: git fetch --unshallow (actions/checkout: fetch-depth: 0)" if shallow else "unrelated"
+        )
+        message = f"{repository}: {one} and {other} have no common ancestor here; {why}"
+        raise UserError(message) from error
+
+
+def is_shallow(repository: Path) -> bool:
+    """Whether the clone was cut off at some depth, so that older commits are not in it."""
+    return git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def ancestors(repository: Path, end: str) -> list[str]:
+    """The full shas of a commit and all before it along first parents, newest first."""
+    return git(repository, "rev-list", "--first-parent", "--end-of-options", resolve(repository, end), "--").split()
 
 
 def is_sha(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from bench_db.arrow import from_table
 from bench_db.errors import UserError
 from bench_db.model import Result
 from bench_db.query import series
+from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import evolve, info, lazy, ledger, maintain, presence, publish, rollup, verify
+from bench_db.store import evolve, info, lazy, ledger, maintain, presence, publish, rollup, verify, versions
 from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from bench_db.store.verify import Verification
 
 
-_TAG = re.compile(r"[A-Za-z0-9._-]+")
-
-
 class Database:
     """A store of benchmark results in a directory or a bucket. Reading methods take `as_of`: a version, a tag or a date."""
 
@@ -53,6 +51,11 @@ class Database:
     def uri(self) -> str:
         """Where the store is."""
         return str(self._engine.location)
+
+    @property
+    def version(self) -> int:
+        """The newest version of the results."""
+        return int(self._engine.open(RESULTS_TABLE).version)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -82,13 +85,27 @@ class Database:
         """Make again what can be made from the results: indexes and the rollup."""
         verify.repair(self._engine)
 
-    def set_baseline(self, baseline: Baseline) -> None:
-        """Point a name at a commit, or clear it; earlier settings stay in the history."""
-        ledger.set_baseline(self._engine, baseline)
+    def set_baseline(self, baseline: Baseline) -> Baseline:
+        """Point a name at a commit, which must have results, or clear it with None; what was written.
 
-    def baselines(self) -> list[Baseline]:
-        """The baselines that hold, by name."""
-        return ledger.baselines(self._engine)
+        Earlier settings stay in the history.
+        """
+        commit = baseline.commit and self.measured_commit(baseline.commit)
+        if commit and not self.has(commit).present:
+            message = f"{commit} has failures alone, and no result that anything could be held against"
+            raise UserError(message)
+        return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
+
+    def baseline(
+        self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
+    ) -> Baseline | None:
+        """The setting of a name that holds here: of all whose scope is no other than this, the narrowest."""
+        named = [pointer for pointer in self.baselines() if pointer.name == name]
+        return holding(named, (dut_name, testbed_name), {branch} if branch else ())
+
+    def baselines(self, *, history: bool = False) -> list[Baseline]:
+        """The baselines that hold, by name; with `history` every setting there ever was, oldest first."""
+        return ledger.baseline_history(self._engine) if history else ledger.baselines(self._engine)
 
     def record_findings(self, findings: Sequence[Finding]) -> None:
         """Keep findings as they stand now."""
@@ -108,21 +125,7 @@ class Database:
 
     def tag(self, name: str, version: int | None = None) -> int:
         """Name a version of the results (the newest by default) so that it is kept, with the runs it knows, and can be read for ever."""
-        dataset = self._engine.open(RESULTS_TABLE)
-        taken = self._engine.tags(RESULTS_TABLE).get(name)
-        if taken is not None:
-            message = f"the tag {name!r} already names version {taken}; tags never move, choose another name"
-            raise UserError(message)
-        if not _TAG.fullmatch(name) or name.isdecimal():
-            message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
-            raise UserError(message)
-        number = dataset.version if version is None else int(version_at(self._engine, RESULTS_TABLE, version))
-        then = version_at(self._engine, RUNS_TABLE, number)
-        runs = self._engine.open(RUNS_TABLE)
-        if name not in self._engine.tags(RUNS_TABLE):
-            self._engine.call("tagging", lambda: runs.tags.create(name, then))
-        self._engine.call("tagging", lambda: dataset.tags.create(name, number))
-        return int(number)
+        return versions.tag(self._engine, name, version)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -154,13 +157,21 @@ class Database:
     ) -> pl.LazyFrame:
         return lazy.scan(self._engine, results, RESULTS_TABLE, columns=columns, where=where, observe=observe)
 
-    def runs(self, as_of: AsOf | None = None) -> pl.LazyFrame:
-        """The published files, lazily, a flat column a leaf."""
-        return lazy.scan(self._engine, self._open(RUNS_TABLE, as_of), RUNS_TABLE)
+    def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
+        """The published files, lazily, a flat column a leaf; with a selection those that have a selected result."""
+        runs = lazy.scan(self._engine, self._open(RUNS_TABLE, as_of), RUNS_TABLE)
+        if selection is None:
+            return runs
+        keys = self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), selection.predicate())["run_key"]
+        return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
 
     def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
         """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
         return presence.presence(self._engine, commit, suites, testbed_name)
+
+    def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
+        """The full commit that a text means, from what is measured; `UserError` when it means none or several."""
+        return presence.measured_commit(self._engine, self._open(RESULTS_TABLE, as_of), text)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
         """The newest of the selected results of each series, a row a series by name; columns of `query.series.COLUMNS`."""

@@ -20,21 +20,36 @@ if TYPE_CHECKING:
 Record = TypeVar("Record", Baseline, Finding)
 
 
-def set_baseline(engine: Engine, baseline: Baseline) -> None:
-    """Add one setting of a pointer."""
+def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
+    """Add one setting of a pointer, later than every other of its name and scope; the record as it was written.
+
+    A pointer that is there already is left as it is.
+    """
+    earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
+    if earlier and earlier[-1].commit == baseline.commit:
+        return earlier[-1]
     _ensure(engine, BASELINES_TABLE)
-    engine.merge(BASELINES_TABLE, to_table([replace(baseline, key=baseline_key(baseline))], BASELINES_TABLE.schema))
+    # Two settings within a second, or by machines whose clocks differ: what comes later holds.
+    set_at = max([baseline.set_at, *(b.set_at + 1 for b in earlier)])
+    placed = replace(baseline, set_at=set_at)
+    written = replace(placed, key=baseline_key(placed))
+    engine.merge(BASELINES_TABLE, to_table([written], BASELINES_TABLE.schema))
+    return written
 
 
 def baselines(engine: Engine) -> list[Baseline]:
     """The settings that hold: the newest of each name and scope, cleared ones left out, by name."""
-    newest = {(b.name, b.dut_name, b.testbed_name, b.branch): b for b in baseline_history(engine)}
+    newest = {_scope(b): b for b in baseline_history(engine)}
     return sorted((b for b in newest.values() if b.commit is not None), key=lambda b: (b.name, b.key))
 
 
 def baseline_history(engine: Engine) -> list[Baseline]:
     """Every setting, oldest first."""
-    return sorted(_records(engine, BASELINES_TABLE, Baseline), key=lambda b: b.set_at)
+    return sorted(_records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key))
+
+
+def _scope(baseline: Baseline) -> tuple[str | None, ...]:
+    return baseline.name, baseline.dut_name, baseline.testbed_name, baseline.branch
 
 
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:

@@ -1,11 +1,12 @@
-"""Whether a commit is measured."""
+"""Whether a commit is measured, and which commit a text means."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench_db.errors import UserError
 from bench_db.query import availability
 from bench_db.query.selection import Selection
 from bench_db.store.pushdown import lance_filter
@@ -39,3 +40,20 @@ def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: s
     counted = {suite: measured.get(suite, 0) for suite in suites or sorted({*measured, *failed})}
     present = all(counted.values()) if suites else any(counted.values())
     return Presence(commit=commit, present=present, suites=counted, failed=failed)
+
+
+def measured_commit(engine: Engine, results: Any, text: str) -> str:
+    """The one commit with rows that a text means, as long as any row has it; `UserError` when there is none or several."""
+    wanted = lance_filter(availability.of_commit(text), RESULTS_TABLE.leaves)
+    found = engine.read(results, {"commit": "commit"}, wanted)["commit"].unique().to_pylist()
+    longest = max(found, key=len, default=None)
+    if longest is None:
+        message = f"no results of {text} in {engine.location}; 'bench-db latest' shows what is measured"
+        raise UserError(message)
+    others = sorted(commit for commit in found if not longest.startswith(commit))
+    if others:
+        message = (
+            f"{text} means {1 + len(others)} commits: {', '.join([longest, *others][:5])}; write more of its digits"
+        )
+        raise UserError(message)
+    return str(longest)

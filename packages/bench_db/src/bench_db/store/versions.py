@@ -1,17 +1,19 @@
-"""The version of a table that a reader means."""
+"""The version of a table that a reader means, and names for versions."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from bench_db.errors import UserError
-from bench_db.store.tables import RESULTS_TABLE, Table
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 
 if TYPE_CHECKING:
     from bench_db.store.engine import Engine
 
 AsOf = int | str | datetime
+_TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
@@ -66,3 +68,22 @@ def _moment(when: str | datetime, tags: str) -> datetime:
 def _aware(moment: datetime) -> datetime:
     """Lance gives naive local times."""
     return moment.astimezone(UTC)
+
+
+def tag(engine: Engine, name: str, version: int | None) -> int:
+    """Name a version of the results, and the runs as they were then; see `Database.tag`."""
+    dataset = engine.open(RESULTS_TABLE)
+    taken = engine.tags(RESULTS_TABLE).get(name)
+    if taken is not None:
+        message = f"the tag {name!r} already names version {taken}; tags never move, choose another name"
+        raise UserError(message)
+    if not _TAG.fullmatch(name) or name.isdecimal():
+        message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
+        raise UserError(message)
+    number = dataset.version if version is None else int(version_at(engine, RESULTS_TABLE, version))
+    then = version_at(engine, RUNS_TABLE, number)
+    runs = engine.open(RUNS_TABLE)
+    if name not in engine.tags(RUNS_TABLE):
+        engine.call("tagging", lambda: runs.tags.create(name, then))
+    engine.call("tagging", lambda: dataset.tags.create(name, number))
+    return int(number)

@@ -1,0 +1,122 @@
+"""Series that ended and series that began: which may be one, under another name, unit or tag. A hint and no verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+# Share of common letters from which two names are alike, and how far apart the levels of one series may be under two names, or
+# under two tags.
+_ALIKE, _NEAR, _SAME = 0.6, 0.5, 0.1
+# Comparing names letter by letter is dear: where more could be pairs, only names with the same end are compared.
+_MOST_PAIRS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A series by what may change of it. `group` (device, test bed, suite) never does; `level` is a typical value, null if unknown.
+
+    `at` orders: a series that began is later than the one that ended.
+    """
+
+    key: int
+    group: tuple[str, ...]
+    benchmark: str
+    metric: str
+    tags: str
+    units: str
+    level: float | None = None
+    at: int = 0
+
+
+def successors(ended: Iterable[Named], began: Iterable[Named]) -> dict[int, int]:
+    """The key of the series that each ended one may have become, where there is one; no two become the same.
+
+    They differ in one thing: the unit; or the tags, at about the same level; or the name, which then is alike, has the same end,
+    or is the only one of its suite that came where only one went, at about the same level.
+    """
+    groups: dict[tuple[str, ...], tuple[list[Named], list[Named]]] = defaultdict(lambda: ([], []))
+    for old in ended:
+        groups[old.group][0].append(old)
+    for new in began:
+        groups[new.group][1].append(new)
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for gone, come in groups.values():
+        scored = ((_score(old, new, alone=len(gone) == len(come) == 1), old, new) for old, new in _pairs(gone, come))
+        for _, old, new in sorted(
+            (p for p in scored if p[0] > 0), key=lambda p: (-p[0], p[1].benchmark, p[2].benchmark)
+        ):
+            if old.key not in found and new.key not in taken:
+                found[old.key] = new.key
+                taken.add(new.key)
+    return found
+
+
+def change_between(old: Named, new: Named) -> str:
+    """What differs between the two, in words."""
+    if old.units != new.units:
+        return f"unit changed from {old.units} to {new.units}"
+    if old.tags != new.tags:
+        return f"tags changed from {old.tags or 'none'} to {new.tags or 'none'}?"
+    return f"renamed from {old.benchmark} to {new.benchmark}?"
+
+
+def _pairs(gone: Sequence[Named], come: Sequence[Named]) -> Iterator[tuple[Named, Named]]:
+    """Pairs that differ in one thing, each once."""
+    kinds: tuple[Callable[[Named], tuple[str, ...]], ...] = (
+        lambda s: (s.benchmark, s.metric, s.tags),
+        lambda s: (s.benchmark, s.metric, s.units),
+        lambda s: (_end(s.benchmark), s.metric, s.tags, s.units),
+        lambda s: (s.metric, s.tags, s.units),
+    )
+    seen = set()
+    for kind in kinds:
+        together: dict[tuple[str, ...], tuple[list[Named], list[Named]]] = defaultdict(lambda: ([], []))
+        for old in gone:
+            together[kind(old)][0].append(old)
+        for new in come:
+            together[kind(new)][1].append(new)
+        for olds, news in together.values():
+            if len(olds) * len(news) > _MOST_PAIRS:
+                continue
+            for old, new in product(olds, news):
+                if new.at > old.at and (old.key, new.key) not in seen:
+                    seen.add((old.key, new.key))
+                    yield old, new
+
+
+def _score(old: Named, new: Named, *, alone: bool) -> float:
+    """How likely two are one series; 0 for not."""
+    if old.units != new.units:
+        return 3.0
+    if old.tags != new.tags:
+        return 1.0 if _apart(old, new) <= _SAME else 0.0
+    if _apart(old, new) > _NEAR:
+        return 0.0
+    matcher = SequenceMatcher(None, old.benchmark, new.benchmark)
+    quick = min(matcher.real_quick_ratio(), matcher.quick_ratio())
+    alike = matcher.ratio() if quick >= _ALIKE else 0.0
+    same_end = _end(old.benchmark) == _end(new.benchmark)
+    if alike >= _ALIKE or same_end:
+        return 1.0 + alike + same_end
+    known = old.level is not None and new.level is not None
+    return 0.5 if alone and known and _apart(old, new) <= _SAME else 0.0
+
+
+def _end(benchmark: str) -> str:
+    """The last part of a path or qualified name."""
+    return benchmark.replace("::", "/").rpartition("/")[2]
+
+
+def _apart(old: Named, new: Named) -> float:
+    """The difference of two levels, as a share of the larger; 0 when one is unknown."""
+    if old.level is None or new.level is None:
+        return 0.0
+    return abs(new.level - old.level) / (max(abs(old.level), abs(new.level)) or 1.0)

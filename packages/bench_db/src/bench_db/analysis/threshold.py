@@ -1,0 +1,53 @@
+"""The plain gate: how far a number may move before it counts, in exact arithmetic and without a test of significance."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bench_db.analysis.compare import Comparison, Verdict
+from bench_db.units import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A float64 keeps 15 decimal digits; what conversion to base units and a median of two do to the last few decides nothing.
+_DIGITS = 12
+
+
+def within_threshold(
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    direction: Direction = Direction.LOWER,
+    *,
+    threshold: float,
+    failed: bool = False,
+) -> Comparison:
+    """Verdict on the median of candidate runs: it may differ from that of baseline runs by a share of `threshold`, that included.
+
+    One run on either side is enough. NaN and infinity are runs without a result.
+    """
+    new, old = [x for x in candidate if math.isfinite(x)], [x for x in baseline if math.isfinite(x)]
+    if not new or not old:
+        absent = Verdict.FAILED if failed else Verdict.MISSING
+        return Comparison(verdict=Verdict.NEW if new else absent, n_baseline=len(old), n_candidate=len(new))
+    before, after = exact(median(old)), exact(median(new))
+    step = after - before
+    relative = step / (abs(before) or abs(after) or 1)
+    beyond = abs(relative) > exact(threshold)
+    better = (step < 0) is (direction is Direction.LOWER)
+    moved = Verdict.IMPROVED if better else Verdict.REGRESSED
+    return Comparison(
+        verdict=moved if beyond and direction is not Direction.INFO else Verdict.UNCHANGED,
+        effect=float(relative),
+        n_baseline=len(old),
+        n_candidate=len(new),
+        significant=beyond,
+    )
+
+
+def exact(number: float) -> Fraction:
+    """The decimal number that a float stands for, to 12 digits."""
+    return Fraction(f"{number:.{_DIGITS}g}")

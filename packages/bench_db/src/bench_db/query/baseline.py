@@ -1,0 +1,58 @@
+"""Which setting of a named baseline holds for a candidate, and the rows it stands for."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from bench_db.model import Baseline
+
+Place = tuple[str, str]
+PLACE = ("dut_name", "test_bed_name")
+
+
+def holding(
+    pointers: Iterable[Baseline], place: tuple[str | None, str | None], branches: Collection[str]
+) -> Baseline | None:
+    """The pointer of the narrowest scope that holds for a device and test bed and any of some branches; None when none does.
+
+    Of two that name equally many of the three, the one that names a branch is narrower, then the one that names a test bed.
+    """
+    dut, bed = place
+    fitting = [
+        p
+        for p in pointers
+        if p.dut_name in (None, dut) and p.testbed_name in (None, bed) and (p.branch is None or p.branch in branches)
+    ]
+    return max(fitting, key=_narrowness, default=None)
+
+
+def _narrowness(pointer: Baseline) -> tuple[int, bool, bool, int]:
+    given = (pointer.branch is not None, pointer.testbed_name is not None, pointer.dut_name is not None)
+    return sum(given), given[0], given[1], pointer.set_at
+
+
+def by_place(of_place: Mapping[Place, pl.Expr]) -> pl.Expr:
+    """Rows of each device and test bed that its own condition selects; no row of any other."""
+    terms = [
+        (pl.col("dut_name") == dut) & (pl.col("test_bed_name") == bed) & condition
+        for (dut, bed), condition in of_place.items()
+    ]
+    return reduce(or_, terms, pl.lit(value=False))
+
+
+def newest_build_of_each(builds: pl.DataFrame) -> pl.Expr:
+    """Rows of the newest commit of each device, test bed and suite among some builds."""
+    group = [*PLACE, "suite"]
+    newest = builds.sort("dut_timestamp", "commit", nulls_last=False).unique(group, keep="last", maintain_order=True)
+    terms = [
+        reduce(lambda one, other: one & other, (pl.col(name).eq_missing(value) for name, value in row.items()))
+        for row in newest.select(*group, "commit", "dut_timestamp").to_dicts()
+    ]
+    return reduce(or_, terms, pl.lit(value=False))

@@ -1,0 +1,120 @@
+"""What the command line shows, as figures of a table for publication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench_db.analysis.compare import Verdict
+from bench_db.identity import tags_key, tags_of_key
+from bench_db.query.series import label
+from bench_db.report.effect import percent_with_interval, probability
+from bench_db.report.rows import when
+from bench_db.report.tables import Figure, Figures, TableFormat, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from bench_db.report.contract import Comparison
+
+_STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
+_SHA = 9
+# What series may be set side by side by, and the column that holds it.
+ACROSS = {"dut": "dut_name", "testbed": "test_bed_name", "suite": "suite", "metric": "metric"}
+
+
+def latest(rows: pl.DataFrame, table_format: str) -> str:
+    """The newest result of each series."""
+    return _statistics(rows, table_format, ("median", "q1", "q3"))
+
+
+def summary(rows: pl.DataFrame, table_format: str) -> str:
+    """Statistics of each series over its history."""
+    return _statistics(rows, table_format, ("min", "median", "max", "standard_deviation"))
+
+
+def trend(rows: pl.DataFrame, table_format: str) -> str:
+    """The points of each series, oldest first."""
+    return _statistics(rows, table_format, ("median", "q1", "q3", "lower", "upper"))
+
+
+def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> str:
+    """A row a row; a spreadsheet gets every statistic there is."""
+    wide = table_format == TableFormat.CSV
+    extra = ("lower", "upper") if "lower" in rows.columns else ()
+    names = (*_STATISTICS, *extra) if wide else shown
+    names = tuple(name for name in names if rows[name].null_count() < len(rows)) or names[:1]
+    several = _several(rows["test_bed_name"])
+    heads = [*(["test bed"] if several or wide else []), "commit", "commit time", "n", *names]
+    body = [
+        (
+            label(r),
+            [
+                *([Figure(shown=r["test_bed_name"])] if several or wide else []),
+                Figure(shown=r["commit"] or "" if wide else (r["commit"] or "-")[:_SHA]),
+                Figure(shown=when(r["dut_timestamp"])),
+                Figure(value=r["n"], shown=str(r["n"])),
+                *(Figure(value=r[name], units=r["units"]) for name in names),
+            ],
+        )
+        for r in rows.iter_rows(named=True)
+    ]
+    return rendered(Figures(corner="benchmark", columns=heads, rows=body, best_in="none"), TableFormat(table_format))
+
+
+def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
+    """The newest medians, a column for each device, test bed, suite or metric, or each value of a tag, the best in bold.
+
+    Series that differ in nothing else stand in one row; of several for one place the newest counts.
+    """
+    kinds: dict[str, dict[str, dict[str, Any]]] = {}
+    places: dict[str, None] = {}
+    for r in rows.sort("dut_timestamp", maintain_order=True).iter_rows(named=True):
+        place, rest = _split(r, by)
+        places[place] = None
+        kinds.setdefault(label(rest), {})[place] = r
+    columns = sorted(places)
+    body = [(name, [_median(held.get(place)) for place in columns]) for name, held in sorted(kinds.items())]
+    shown = [column or "-" for column in columns]
+    return rendered(Figures(corner="benchmark", columns=shown, rows=body), TableFormat(table_format))
+
+
+def _split(row: dict[str, Any], by: str) -> tuple[str, dict[str, Any]]:
+    """Where a series stands among those that are compared, and what it shares with them."""
+    if by in ACROSS:
+        kept = {ACROSS[by]: "time" if by == "metric" else ""}
+        return row[ACROSS[by]], {**row, **kept}
+    tags = dict(tags_of_key(row["tags_key"]))
+    return tags.pop(by, ""), {**row, "tags_key": tags_key(tags)}
+
+
+def _median(row: dict[str, Any] | None) -> Figure:
+    if row is None or row["error"] is not None:
+        return Figure(shown="" if row is None else "failed", units="" if row is None else row["units"])
+    return Figure(value=row["median"], units=row["units"], direction=row["direction"])
+
+
+def comparisons(judged: Sequence[Comparison], table_format: str) -> str:
+    """Each comparison, the better side in bold; the interval as figures of its own in a spreadsheet."""
+    wide = table_format == TableFormat.CSV
+    several = _several([c.testbed_name for c in judged])
+    bed = ["test bed"] if several or wide else []
+    heads = [*bed, "before", "after", "change", *(["low", "high"] if wide else []), "p", "verdict"]
+    body = [(c.label, [*([Figure(shown=c.testbed_name)] if bed else []), *_compared(c, wide=wide)]) for c in judged]
+    notes = ["runs before", "runs after", "note"] if wide else []
+    return rendered(Figures(corner="benchmark", columns=[*heads, *notes], rows=body), TableFormat(table_format))
+
+
+def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
+    moved = c.direction if c.verdict in {Verdict.REGRESSED, Verdict.IMPROVED} else "info"
+    sides = [Figure(value=v, units=c.units, direction=moved) for v in (c.baseline_median, c.candidate_median)]
+    change = Figure(value=c.effect, shown=percent_with_interval(c.effect, c.low, c.high))
+    ends = [Figure(value=c.low), Figure(value=c.high)] if wide else []
+    tested = [Figure(value=c.p_value, shown=probability(c.p_value)), Figure(shown=c.verdict)]
+    counts = [Figure(value=n, shown=str(n)) for n in (c.n_baseline, c.n_candidate)]
+    return [*sides, change, *ends, *tested, *([*counts, Figure(shown=c.note)] if wide else [])]
+
+
+def _several(names: Any) -> bool:
+    return len(set(names)) > 1
