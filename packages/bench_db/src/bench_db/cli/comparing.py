@@ -60,6 +60,7 @@ def verdicts(
 ) -> list[Judged]:
     """The verdict on every series of a candidate commit; `UserError` when it has no results. `min_effect` is in percent."""
     from bench_db.analysis.judge import judge
+    from bench_db.cli.skipped import with_skipped
     from bench_db.query.availability import of_commit
 
     points = store.points(chosen, as_of)
@@ -71,6 +72,7 @@ def verdicts(
         method=method,
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
+    judged = with_skipped(store, judged, candidate, as_of)
     if not judged:
         message = f"no results of {candidate} with these conditions; 'bench-db has {candidate}' says what is measured"
         raise UserError(message)
@@ -82,6 +84,7 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
     import polars as pl
 
     from bench_db.analysis.judge import judge
+    from bench_db.cli.skipped import with_skipped
     from bench_db.query.availability import of_commit
 
     own = local.points().filter(of_commit(commit))
@@ -91,7 +94,8 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
     runs = own["run_key"].unique().implode()
     history = store.points().filter(~pl.col("run_key").is_in(runs))
     # A pull request's commit is newer than all it is compared with, whenever it was made.
-    return judge(pl.concat([history, own]), pl.col("run_key").is_in(runs), until=~pl.col("run_key").is_in(runs))
+    judged = judge(pl.concat([history, own]), pl.col("run_key").is_in(runs), until=~pl.col("run_key").is_in(runs))
+    return with_skipped(local, judged, commit)
 
 
 def as_json(judged: list[Judged]) -> dict[str, Any]:

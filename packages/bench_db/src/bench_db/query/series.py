@@ -76,8 +76,8 @@ def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
     `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
     points that have a median, a finite one; a series of failures alone has n = 0 and null statistics.
     """
-    median = pl.col("median")
-    lists = medians.group_by("series_key").agg(median.filter(median.is_finite()))
+    known = medians.with_columns(pl.when(pl.col("median").is_finite()).then("median").alias("median"))
+    lists = known.group_by("series_key").agg(pl.col("median").drop_nulls())
     column = lists["median"].to_arrow()
     half = len(column) // 2  # a half a thread
     found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeGuard
+
 from bench_db.units import BASE_UNITS
+
+# What is said of a result that has neither an error nor a number.
+NO_VALUE = "no finite value"
 
 _LADDERS = {
     "nanoseconds": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"), (1e-3, "ps"), (1e-6, "fs")),
@@ -12,9 +18,14 @@ _LADDERS = {
 }
 
 
+def is_known(value: float | None) -> TypeGuard[float]:
+    """Whether there is a number: null, NaN and infinity are none."""
+    return value is not None and math.isfinite(value)
+
+
 def quantity(value: float | None, units: str) -> str:
-    """Four significant digits and the largest fitting unit, as in `1.432 µs`; "-" for null."""
-    if value is None:
+    """Four significant digits and the largest fitting unit, as in `1.432 µs`; "-" for null and what is not finite."""
+    if not is_known(value):
         return "-"
     ladder = _LADDERS.get(units)
     if ladder is None:
@@ -36,7 +47,7 @@ def ladders() -> dict[str, list[tuple[float, str]]]:
 
 def change(new: float | None, old: float | None) -> str:
     """Relative change as `+4.2 %`; "-" when there is nothing to compare with."""
-    if new is None or not old:
+    if not is_known(new) or not is_known(old) or not old:
         return "-"
     return f"{(new - old) / abs(old) * 100:+.1f} %"
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.identity import tags_of_key
 from bench_db.query.series import label
-from bench_db.report.quantity import change, quantity
+from bench_db.report import frame
+from bench_db.report.quantity import NO_VALUE, change, is_known, quantity
 from bench_db.report.text import sparkline, table, visible
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ _SHA = 9
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """A dictionary a row: keys are hexadecimal texts, `tags` a dictionary, `timestamp` the commit time in unix seconds."""
-    return [_document(row) for row in rows.iter_rows(named=True)]
+    """A dictionary a row: keys are hexadecimal texts, `tags` a dictionary, `timestamp` the commit time in unix seconds.
+
+    A number that is not finite is null.
+    """
+    return [_document(row) for row in frame.as_json(rows)]
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
@@ -34,10 +38,18 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def latest_text(rows: pl.DataFrame) -> str:
-    """The newest result of each series as a table."""
-    headings = ("benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3")
+    """The newest result of each series as a table; a column marks the stale ones, where there is one of that name."""
+    marked = ("standing",) if "stale" in rows.columns and rows["stale"].any() else ()
+    headings = ("benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3", *marked)
     cells = [
-        (label(r), r["test_bed_name"], r["dut_version"], when(r["dut_timestamp"]), *_statistics(r))
+        (
+            label(r),
+            r["test_bed_name"],
+            r["dut_version"],
+            when(r["dut_timestamp"]),
+            *_statistics(r),
+            *("stale" if r["stale"] else "" for _ in marked),
+        )
         for r in rows.iter_rows(named=True)
     ]
     return table(headings, cells, right=_NUMBERS)
@@ -66,32 +78,40 @@ def trend_text(rows: pl.DataFrame) -> str:
 
 def _series_text(points: pl.DataFrame) -> str:
     rows = list(points.iter_rows(named=True))
-    first, medians = rows[0], [row["median"] for row in rows]
+    first, medians = rows[0], [row["median"] if is_known(row["median"]) else None for row in rows]
     better = {"lower": "lower is better", "higher": "higher is better"}.get(first["direction"], "for information")
     known = [median for median in medians if median is not None]
     ends = f"{quantity(known[0], first['units'])} to {quantity(known[-1], first['units'])}" if known else "no values"
     moved = f", {change(known[-1], known[0])}" if len(known) > 1 else ""
     head = f"{visible(label(first))}  on {visible(first['test_bed_name'])}  ({better})"
     before = [None, *medians[:-1]]
+    stated = ("interval",) if any(r["lower"] is not None for r in rows) else ()
     cells = [
         (
             (r["commit"] or "-")[:_SHA],
             when(r["dut_timestamp"]),
             r["dut_version"],
             *_statistics(r),
+            *(_interval(r) for _ in stated),
             change(r["median"], old),
         )
         for r, old in zip(rows, before, strict=True)
     ]
-    headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", "change")
+    headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", *stated, "change")
     return "\n".join(
         (head, f"{sparkline(medians)}  {len(rows)} points, {ends}{moved}", table(headings, cells, _NUMBERS))
     )
 
 
+def _interval(row: dict[str, Any]) -> str:
+    """The interval the tool itself states."""
+    ends = [quantity(row[name], row["units"]) for name in ("lower", "upper")]
+    return "-" if "-" in ends else " to ".join(ends)
+
+
 def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
-    if row["error"] is not None:
-        return (str(row["n"]), f"failed: {row['error']}".splitlines()[0][:60], "", "")
+    if row["error"] is not None or not is_known(row["median"]):
+        return (str(row["n"]), f"failed: {row['error'] or NO_VALUE}".splitlines()[0][:60], "", "")
     return (str(row["n"]), *(quantity(row[name], row["units"]) for name in ("median", "q1", "q3")))
 
 

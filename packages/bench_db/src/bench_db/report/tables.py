@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bench_db.report.escape import csv_text, html_text, latex_text
-from bench_db.report.quantity import quantity
+from bench_db.report.quantity import is_known, quantity
 
 MISSING = "-"
 
@@ -64,7 +64,7 @@ def best(group: Sequence[Figure]) -> set[int]:
     Figures for information are none of it.
     """
     judged = ((position, figure) for position, figure in enumerate(group) if figure.direction in {"lower", "higher"})
-    known = [(position, figure) for position, figure in judged if figure.value is not None]
+    known = [(position, figure) for position, figure in judged if is_known(figure.value)]
     if len(known) < 2 or len({(figure.units, figure.direction) for _, figure in known}) != 1:  # noqa: PLR2004 two to compare
         return set()
     pick = min if known[0][1].direction == "lower" else max
@@ -142,6 +142,6 @@ def comma_separated(figures: Figures) -> str:
 
 
 def _csv_cell(figure: Figure) -> str:
-    if figure.value is not None:
+    if is_known(figure.value):
         return repr(figure.value)
     return csv_text(figure.shown) if figure.shown not in ("", MISSING) else MISSING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def visible(text: str) -> str:
 
 
 def sparkline(values: Sequence[float | None], width: int = 60) -> str:
-    """A bar a value, lowest to highest; `·` for null. More values than `width` are drawn as the median of each bin."""
-    binned = _binned(values, width)
+    """A bar a value, lowest to highest; `·` for null or NaN. More values than `width` are drawn as the median of each bin."""
+    binned = _binned([value if value is not None and math.isfinite(value) else None for value in values], width)
     known = [value for value in binned if value is not None]
     if not known:
         return _GAP * len(binned)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from bench_db.analysis.compare import FEWEST_RUNS
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedEntry, atom
 from bench_db.report.quantity import ladders
@@ -69,7 +70,7 @@ def _entrance(
 ) -> Iterator[File]:
     """The files that everything starts from: catalogue, findings, commits and pages."""
     rows.sort(key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]))
-    settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url}
+    settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "fewestRuns": FEWEST_RUNS}
     everything = {
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", catalogue.catalogue(rows, names)),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench_db.analysis.compare import FEWEST_RUNS
+from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import State
 from bench_db.query.series import label
 from bench_db.report.site.numbers import floats, sparkline
@@ -28,7 +30,10 @@ Row = dict[str, Any]
 
 
 def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
-    """What the index shows of a series; `change` is its newest point against the median of up to 20 before."""
+    """What the index shows of a series; `change` is its newest point against the median of up to 20 before.
+
+    `few` says that these are fewer than a verdict needs. `level` and `first` are typical values at its end and at its start.
+    """
     medians = one.points["median"].to_numpy()
     known = medians[np.isfinite(medians)]
     failing = one.points["error"][-1] is not None
@@ -42,7 +47,13 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
         "latest": latest,
         "change": (latest - before) / abs(before) if before and latest is not None else None,
         "points": len(medians),
+        "few": int(known.size <= FEWEST_RUNS),
         "time": one.points["dut_timestamp"][-1] or 0,
+        "began": one.points["dut_timestamp"][0] or 0,
+        "benchmark": identity["benchmark_name"],
+        "tags": identity["tags_key"] or "",
+        "level": before if before is not None else latest,
+        "first": float(np.median(known[:_LEVEL_POINTS])) if known.size else None,
         "spark": sparkline(medians),
         "worse": sum(finding["worse"] is True for finding in standing),
         "better": sum(finding["worse"] is False for finding in standing),
@@ -65,7 +76,7 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]])
     for _, one in rows:
         newest[_group(one)] = max(newest[_group(one)], one["time"])
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in _FACETS}
-    plain = ("key", "label", "latest", "change", "points", "time", "spark", "worse", "better", "noise")
+    plain = ("key", "label", "latest", "change", "points", "few", "time", "spark", "worse", "better", "noise")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
         "files": [list(pair) for pair in files],
@@ -73,8 +84,35 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]])
         **{name: [_short(one[name]) for _, one in rows] for name in plain},
         "failing": [int(one["failing"]) for _, one in rows],
         "stale": [int(one["time"] < newest[_group(one)]) for _, one in rows],
+        "heirs": _heirs([one for _, one in rows], newest),
         "file": [file for file, _ in rows],
     }
+
+
+def _heirs(rows: Sequence[Row], newest: Mapping[tuple[str, str, str], int]) -> list[tuple[int, int, str]]:
+    """Place of a series that ended, of the one it may go on as, and what changed between them."""
+    oldest: dict[tuple[str, str, str], int] = {}
+    for one in rows:
+        oldest[_group(one)] = min(oldest.get(_group(one), one["began"]), one["began"])
+    stale = [i for i, one in enumerate(rows) if one["time"] < newest[_group(one)]]
+    later = [i for i, one in enumerate(rows) if one["began"] > oldest[_group(one)]]
+    ended = {i: _named(i, rows[i], "level", "time") for i in stale}
+    began = {i: _named(i, rows[i], "first", "began") for i in later}
+    found = successors(ended.values(), began.values())
+    return [(old, new, visible(change_between(ended[old], began[new]))) for old, new in sorted(found.items())]
+
+
+def _named(place: int, one: Row, level: str, at: str) -> Named:
+    return Named(
+        key=place,
+        group=_group(one),
+        benchmark=one["benchmark"],
+        metric=one["metric"],
+        tags=one["tags"],
+        units=one["units"],
+        level=one[level],
+        at=one[at],
+    )
 
 
 def _group(one: Row) -> tuple[str, str, str]:

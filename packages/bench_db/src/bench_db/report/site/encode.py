@@ -11,6 +11,7 @@ import polars as pl
 from bench_db.model import State
 from bench_db.query.series import COMMIT_ORDER
 from bench_db.report.contract import is_worse
+from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site import numbers
 from bench_db.report.text import visible
 
@@ -41,6 +42,8 @@ def shard_document(
     ordered = points.sort(COMMIT_ORDER, nulls_last=False)
     builds = ordered.select(_BUILD).unique(maintain_order=True).with_row_index("build")
     numeric = ordered.with_columns(pl.col(_FLOATS).cast(pl.Float64), pl.col("n").fill_null(0))
+    numberless = pl.col("error").is_null() & ~pl.col("median").is_finite().fill_null(value=False)
+    numeric = numeric.with_columns(pl.when(numberless).then(pl.lit(NO_VALUE)).otherwise("error").alias("error"))
     placed = numeric.join(builds, on=_BUILD, how="left", nulls_equal=True, maintain_order="left")
     parts = placed.partition_by("series_key", maintain_order=True)
     encoded = [_series(part, findings) for part in sorted(parts, key=lambda part: int(part["series_key"][0]))]

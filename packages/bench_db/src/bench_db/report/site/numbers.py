@@ -21,8 +21,9 @@ _STEPS = 65_535
 
 
 def floats(column: pl.Series) -> str:
-    """A column of floats as float32 (seven digits are more than is shown), NaN for null."""
-    return packed(np.asarray(column.to_numpy(), dtype="<f4"))
+    """A column of floats as float32 (seven digits are more than is shown), NaN for null and infinity."""
+    values = column.to_numpy()
+    return packed(np.where(np.isfinite(values), values, np.nan).astype("<f4"))
 
 
 def packed(array: np.ndarray) -> str:

@@ -79,7 +79,11 @@
     if (all.stale[here]) warnings.push("Not measured at the newest commits of its suite.");
     if (all.failing[here]) warnings.push("Its newest result is a failure.");
     if (noise && noise[2]) warnings.push("Neighbouring runs resemble each other: small changes need more runs than the spread suggests.");
-    $("warnings").replaceChildren(...warnings.map((text) => el("p", { class: "notice" }, text)));
+    if (all.few[here]) warnings.push(`Too few runs for a verdict: a candidate is held against at least ${bench.held.get("settings").fewestRuns}.`);
+    const { later, earlier } = bench.data.relatives(all);
+    const relatives = [["May go on as ", later.get(here)], ["May be the continuation of ", earlier.get(here)]].filter(([, found]) => found);
+    const notices = [...warnings.map((text) => [text]), ...relatives.map(([text, [place, hint]]) => [text, link(place, all.label[place]), ": ", el("bdi", {}, hint)])];
+    $("warnings").replaceChildren(...notices.map((parts) => el("p", { class: "notice" }, ...parts)));
   }
 
   function draw() {

@@ -7,13 +7,14 @@
   const form = document.getElementById("pick");
   const status = document.getElementById("status");
   const facet = (name, i) => all.facets[name][all[name][i]];
+  const { later, earlier } = bench.data.relatives(all);
   let rows = [], order = { key: "change", descending: true }, asked = 0;
 
   const columns = [
-    { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))) },
+    { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
     { key: "before", title: "Before", class: "num wide", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
-    { key: "change", title: "Change", class: "num", sort: (row) => (row.change === null ? -1 : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind }, row.note || quantity.percent(row.change)) },
+    { key: "change", title: "Change", class: "num", sort: (row) => (row.change === null ? -1 : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.error }, [row.change === null ? "" : quantity.percent(row.change), row.note].filter(Boolean).join(" · ")) },
     { key: "size", title: "", class: "wide", cell: bar },
     { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
   ];
@@ -72,10 +73,19 @@
     if (!first.length && !second.length) return null;
     const [before, after] = [first, second].map((places) => bench.draw.median(places.map((place) => series.median[place])));
     const change = before && after !== null ? (after - before) / Math.abs(before) : null;
-    const noise = all.noise[i], kind = quantity.kind(change, facet("direction", i), noise);
+    const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
+    const few = before !== null && after !== null && runsUpTo(series, first) < bench.held.get("settings").fewestRuns;
+    const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise);
     const gone = (places) => (places.length ? "failed" : "");
-    const note = before !== null && after !== null ? "" : after === null ? gone(second) || "missing" : gone(first) || "new";
-    return { key: all.key[i], label: all.label[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, spread: noise?.[0] ?? null };
+    const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
+    const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
+    const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
+    return { key: all.key[i], label: all.label[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null };
+  }
+
+  /* How many runs with a number there are up to the commit that is compared with. */
+  function runsUpTo(series, places) {
+    return series.median.slice(0, Math.max(...places) + 1).filter((median) => median !== null).length;
   }
 
   function show() {
@@ -85,8 +95,8 @@
     chosen.sort((x, y) => { const a = value(x) ?? -1, b = value(y) ?? -1; return a < b ? -way : a > b ? way : 0; });
     grid.show(chosen);
     const count = (kind) => rows.filter((one) => one.kind === kind).length;
-    const other = rows.filter((one) => one.note).length;
-    status.textContent = `${rows.length.toLocaleString("en")} series: ${count("worse")} worse, ${count("better")} better${other ? `, ${other} at one commit only or failed` : ""}`;
+    const notes = ["failed", "failed before", "missing", "insufficient", "new"].map((note) => [rows.filter((one) => one.note === note).length, note]);
+    status.textContent = [`${rows.length.toLocaleString("en")} series: ${count("worse")} worse`, `${count("better")} better`, ...notes.filter(([number]) => number).map((pair) => pair.join(" "))].join(", ");
   }
 
   /* The group with the most series, which is what a reader most likely means. */

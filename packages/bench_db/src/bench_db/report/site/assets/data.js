@@ -54,6 +54,13 @@ bench.data = (() => {
     };
   }
 
+  /* What each series of the catalogue may go on as, or may have been before: its place, and in words what changed. */
+  function relatives(all) {
+    const found = { later: new Map(), earlier: new Map() };
+    for (const [old, heir, hint] of all.heirs) { found.later.set(old, [heir, hint]); found.earlier.set(heir, [old, hint]); }
+    return found;
+  }
+
   /* The samples of one point as shares between its lowest and its highest, in the order of measuring; null when none are kept. */
   function samples(strips, at) {
     if (!strips || !strips.c[at]) return null;
@@ -71,5 +78,5 @@ bench.data = (() => {
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
   }
 
-  return { load, floats, heights, series, samples, commitLink };
+  return { load, floats, heights, series, relatives, samples, commitLink };
 })();

@@ -5,6 +5,7 @@
   const all = bench.held.get("catalogue");
   const form = document.getElementById("filter");
   const noisy = all.noise.some(Boolean);
+  const { later, earlier } = bench.data.relatives(all);
   const facet = (name, i) => all.facets[name][all[name][i]];
   const texts = all.label.map((label, i) => `${label} ${facet("bed", i)} ${facet("dut", i)}`.toLowerCase());
   const everything = all.key.map((_, i) => i);
@@ -16,7 +17,12 @@
       all.worse[i] > 0 && el("span", { class: "badge worse" }, `${all.worse[i]} worse`),
       all.better[i] > 0 && el("span", { class: "badge better" }, `${all.better[i]} better`),
       all.failing[i] ? el("span", { class: "badge warn" }, "failing") : null,
-      all.stale[i] ? el("span", { class: "badge warn", title: "Not measured at the newest commits of its suite" }, "stale") : null);
+      all.stale[i] ? el("span", { class: "badge warn", title: "Not measured at the newest commits of its suite" }, "stale") : null,
+      relative(later.get(i)), relative(earlier.get(i)));
+  }
+
+  function relative(found) {
+    return found ? el("span", { class: "badge", title: found[1].slice(0, 500) }, found[1].startsWith("renamed") ? "renamed?" : found[1].split(" from ")[0]) : null;
   }
 
   const columns = [
@@ -24,7 +30,7 @@
     { key: "bed", title: "Test bed", class: "quiet wide", sort: (i) => facet("bed", i), cell: (i) => el("bdi", {}, facet("bed", i)) },
     { key: "trend", title: "History", class: "wide", cell: () => el("canvas", { "aria-hidden": "true" }), drawn: (cell, i) => bench.draw.spark(cell.firstChild, all.spark[i]) },
     { key: "latest", title: "Latest", class: "num", sort: (i) => all.latest[i], cell: (i) => (all.failing[i] ? "failed" : quantity.text(all.latest[i], facet("units", i))) },
-    { key: "change", title: "Change", class: "num", sort: (i) => all.change[i], cell: (i) => el("span", { class: quantity.kind(all.change[i], facet("direction", i), all.noise[i]) }, quantity.percent(all.change[i])) },
+    { key: "change", title: "Change", class: "num", sort: (i) => all.change[i], cell: (i) => el("span", all.few[i] ? { class: "quiet", title: "Too few runs for a verdict" } : { class: quantity.kind(all.change[i], facet("direction", i), all.noise[i]) }, quantity.percent(all.change[i])) },
     noisy && { key: "noise", title: "Spread", class: "num quiet wide", sort: (i) => all.noise[i]?.[0], cell: (i) => quantity.share(all.noise[i]?.[0]) },
     { key: "standing", title: "Standing", class: "wide", sort: (i) => all.worse[i] * 1e6 + all.better[i] * 1e3 + all.failing[i] * 2 + all.stale[i], cell: flags },
   ].filter(Boolean);
