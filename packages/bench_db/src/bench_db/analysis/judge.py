@@ -20,6 +20,7 @@ from bench_db.analysis.compare import (
 )
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.renames import Named, change_between, successors
+from bench_db.analysis.seed_methods import MINIMUM_EFFECT as SEED_MINIMUM
 from bench_db.analysis.seed_methods import (
     RECENT_RUNS,
     T_TEST_ALPHA,
@@ -116,7 +117,11 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     for number, series in enumerate(old.series):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
         found = new.pop(int(series["series_key"]), None)
-        held = values[-last:] if last else values[baseline_start(len(values), changes.get(number, ())) :]
+        held = (
+            values[np.isfinite(values)][-last:]
+            if last
+            else values[baseline_start(len(values), changes.get(number, ())) :]
+        )
         judged.append(_judged(series, found, held if method in _OF_LEVEL else values, method, minimum_effect))
     nothing = np.empty(0)
     judged += [_judged(row, row, nothing, method, minimum_effect) for row in new.values()]
@@ -128,8 +133,8 @@ def plan(method: str, minimum_effect: float | None = None) -> str:
     least = f"from {100 * (MINIMUM_EFFECT if minimum_effect is None else minimum_effect):.4g} %"
     rules = {
         "runs": f"p < {ALPHA:g}, {least}",
-        "lance-bench-t": f"p < {T_TEST_ALPHA:g} of the last {RECENT_RUNS} runs, {least}",
-        "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, {least}",
+        "lance-bench-t": f"p < {T_TEST_ALPHA:g} of the last {RECENT_RUNS} runs, from {100 * SEED_MINIMUM:g} %",
+        "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, from {100 * SEED_MINIMUM:g} %",
         "threshold": f"any change, beyond {least.removeprefix('from ')}",
     }
     return f"{method}/1: {rules[method]}"

@@ -92,7 +92,9 @@ def _text(gate: Gate, name: str) -> str:
     from bench_db.report.text import visible
 
     failing = ", ".join(f"{number} {verdict}" for verdict, number in counted(gate.failing).items())
-    head = "PASSED: no series got worse" if gate.passed else f"FAILED: {failing}"
+    judged = any(j.effect is not None for j in gate.comparisons)
+    passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
+    head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
     against = visible(f"{gate.candidate[:9]} against {gate.baseline}")
     return f"{head}\n{against}: {comparisons_text(gate.comparisons)}{moved}"

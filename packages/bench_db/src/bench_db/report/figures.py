@@ -8,6 +8,7 @@ from bench_db.analysis.compare import Verdict
 from bench_db.identity import tags_key, tags_of_key
 from bench_db.query.series import label
 from bench_db.report.effect import percent_with_interval, probability
+from bench_db.report.quantity import is_known
 from bench_db.report.rows import when
 from bench_db.report.tables import Figure, Figures, TableFormat, rendered
 
@@ -55,12 +56,18 @@ def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> 
                 Figure(shown=r["commit"] or "" if wide else (r["commit"] or "-")[:_SHA]),
                 Figure(shown=when(r["dut_timestamp"])),
                 Figure(value=r["n"], shown=str(r["n"])),
-                *(Figure(value=r[name], units=r["units"]) for name in names),
+                *(_figure(r, name) for name in names),
             ],
         )
         for r in rows.iter_rows(named=True)
     ]
     return rendered(Figures(corner="benchmark", columns=heads, rows=body, best_in="none"), TableFormat(table_format))
+
+
+def _figure(row: dict[str, Any], name: str) -> Figure:
+    """One statistic; a result without a number says in the place of its median that it failed."""
+    failed = name == "median" and not is_known(row[name])
+    return Figure(shown="failed") if failed else Figure(value=row[name], units=row["units"])
 
 
 def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
@@ -90,8 +97,10 @@ def _split(row: dict[str, Any], by: str) -> tuple[str, dict[str, Any]]:
 
 
 def _median(row: dict[str, Any] | None) -> Figure:
-    if row is None or row["error"] is not None:
-        return Figure(shown="" if row is None else "failed", units="" if row is None else row["units"])
+    if row is None:
+        return Figure()
+    if not is_known(row["median"]):
+        return Figure(shown="failed", units=row["units"])
     return Figure(value=row["median"], units=row["units"], direction=row["direction"])
 
 
