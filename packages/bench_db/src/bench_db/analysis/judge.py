@@ -12,10 +12,12 @@ import polars as pl
 from bench_db.analysis.compare import Comparison, Verdict, baseline_start, compare
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
-from bench_db.query.series import IDENTITY, label
+from bench_db.query.series import Points, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bench_db.analysis.histories import Floats
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z")
@@ -46,43 +48,33 @@ class Judged:
 
 
 def judge(  # noqa: PLR0913 all but the first two by keyword
-    points: pl.DataFrame,
-    candidate: pl.Expr,
+    points: Points,
+    candidate: Collection[int],
     *,
-    until: pl.Expr | None = None,
+    until: int | None = None,
     last: int | None = None,
     method: str = "runs",
     minimum_effect: float | None = None,
 ) -> list[Judged]:
     """Verdicts on every series of the devices, test beds and suites that the candidate was measured on.
 
-    `candidate` selects its points. The baseline of a series are its points before the candidate's (or those `until` selects):
-    the level since its last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one
-    of the newest 5 earlier commits of its device, test bed and suite has it.
+    `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
+    up to `until`): the level since its last change point, at most 20 runs, or the `last` N. A series that the candidate lacks
+    is missing if one of the newest 5 earlier commits of its device, test bed and suite has it.
     """
-    marked = points.with_columns(candidate.fill_null(value=False).alias("candidate"))
-    ours = marked.filter("candidate")
-    if ours.is_empty():
-        return []
-    group = ("dut_name", "test_bed_name", "suite")
-    first = ours.group_by(group).agg(pl.col("dut_timestamp").min().alias("first"))
-    scope = marked.join(first, on=group, how="inner")
-    earlier = until.fill_null(value=False) if until is not None else pl.col("dut_timestamp") <= pl.col("first")
-    kept = scope.filter(pl.col("candidate") | (earlier & ~pl.col("candidate")))
-    recent = (
-        kept.filter(~pl.col("candidate"))
-        .select(*group, "dut_timestamp")
-        .unique()
-        .filter(pl.col("dut_timestamp").rank("dense", descending=True).over(group) <= _RECENT_COMMITS)
-        .group_by(group)
-        .agg(pl.col("dut_timestamp").min().alias("since"))
-    )
-    known = kept.join(recent, on=group, how="left")
-    fresh = (pl.col("dut_timestamp") >= pl.col("since")) | pl.col("candidate")
-    chosen = known.filter(fresh.any().over("series_key"))
-    age = pl.col("dut_timestamp").rank("ordinal", descending=True).over("series_key")
-    old = histories(chosen.filter(~pl.col("candidate")).filter(age <= max(_HISTORY, last or 0)))
-    new = _medians(ours)
+    names = points.series.with_columns(pl.struct("dut_name", "test_bed_name", "suite").rank("dense").alias("group"))
+    is_candidate = pl.col("run_key").is_in(list(candidate))
+    ours = points.rows.filter(is_candidate).join(names.select("series_key", "group"), on="series_key")
+    first = ours.group_by("group").agg(pl.col("dut_timestamp").min().alias("first"))
+    end = pl.col("first") if until is None else pl.lit(until)
+    scope = names.lazy().select("series_key", "group").join(first.lazy(), on="group")
+    others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
+    earlier = others.filter(pl.col("dut_timestamp") <= end).drop("first").collect()
+    recent = _of_recent_commits(earlier)
+    known = pl.concat([recent.select("series_key"), ours.select("series_key")]).unique()
+    kept = None if last is None and method != "runs" else max(_HISTORY, last or 0)
+    old = histories(Points(series=names, rows=earlier.join(known, on="series_key", how="semi")), newest=kept)
+    new = _medians(names, ours)
     changes = _changes(old) if last is None and method == "runs" else {}
     judged = []
     for number, series in enumerate(old.series):
@@ -96,11 +88,17 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     return sorted(judged, key=lambda j: (j.label, j.testbed_name))
 
 
-def _medians(ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
+def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
+    """The points of the newest 5 commits of each group."""
+    commits = earlier.select("group", "dut_timestamp").unique()
+    age = pl.col("dut_timestamp").rank("dense", descending=True).over("group")
+    return earlier.join(commits.filter(age <= _RECENT_COMMITS), on=["group", "dut_timestamp"], how="semi")
+
+
+def _medians(names: pl.DataFrame, ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
     """What identifies each series of the candidate, with the medians of its runs; failed runs have none."""
-    medians = pl.col("median").drop_nulls().alias("medians")
-    rows = ours.group_by("series_key").agg(medians, *(pl.col(name).first() for name in IDENTITY[1:]))
-    return {row["series_key"]: row for row in rows.iter_rows(named=True)}
+    medians = ours.group_by("series_key").agg(pl.col("median").drop_nulls().alias("medians"))
+    return {row["series_key"]: row for row in names.join(medians, on="series_key").iter_rows(named=True)}
 
 
 def _changes(old: Histories) -> dict[int, list[int]]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LAST = re.compile(r"last:(\d+)")
 REGRESSION_FOUND = 1
+_END_OF_TIME = 2**63 - 1
 
 METHOD = click.option(
     "--method",
@@ -49,15 +50,13 @@ def verdicts(
 ) -> list[Judged]:
     """The verdict on every series of a candidate commit; `UserError` when it has no results or the baseline is unknown."""
     from bench_db.analysis.judge import judge
-    from bench_db.query.availability import of_commit
 
-    points = store.points(chosen, as_of)
     last = _LAST.fullmatch(baseline or "")
-    until = None if baseline is None or last else _until(store, points, baseline)
+    measured = _measured(store, candidate, as_of)
     judged = judge(
-        points,
-        of_commit(candidate),
-        until=until,
+        store.points(chosen, as_of),
+        measured["run_key"].to_list(),
+        until=None if baseline is None or last else _until(store, baseline, as_of),
         last=int(last[1]) if last else None,
         method=method,
         minimum_effect=None if min_effect is None else min_effect / 100,
@@ -70,35 +69,39 @@ def verdicts(
 
 def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged]:
     """The verdict on every series of the results in `local`, held against the history in `store`."""
-    import polars as pl
-
     from bench_db.analysis.judge import judge
-    from bench_db.query.availability import of_commit
+    from bench_db.query.series import Points
 
-    own = local.points().filter(of_commit(commit))
-    if own.is_empty():
+    own = local.points()
+    runs = _measured(local, commit, None)["run_key"].to_list()
+    rows = own.rows.filter(own.rows["run_key"].is_in(runs))
+    if rows.is_empty():
         message = f"{local.uri} has no results of {commit}; did its benchmarks run and publish there?"
         raise UserError(message)
-    runs = own["run_key"].unique().implode()
-    history = store.points().filter(~pl.col("run_key").is_in(runs))
+    held = store.points()
+    history = Points(series=held.series, rows=held.rows.filter(~held.rows["run_key"].is_in(runs)))
     # A pull request's commit is newer than all it is compared with, whenever it was made.
-    return judge(pl.concat([history, own]), pl.col("run_key").is_in(runs), until=~pl.col("run_key").is_in(runs))
+    return judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=_END_OF_TIME)
 
 
-def _until(store: Database, points: pl.DataFrame, baseline: str) -> pl.Expr:
-    """The points up to the commit of a baseline, its own included."""
-    import polars as pl
-
+def _measured(store: Database, commit: str, as_of: str | None) -> pl.DataFrame:
+    """The runs of a commit: `run_key` and `dut_timestamp`."""
     from bench_db.query.availability import of_commit
 
+    rows = store.scan(as_of=as_of).filter(of_commit(commit))
+    return rows.select("run_key", "dut_timestamp").unique().collect()
+
+
+def _until(store: Database, baseline: str, as_of: str | None) -> int:
+    """The commit time of a baseline, in unix seconds."""
     named = {b.name: b.commit for b in store.baselines()}
     commit = named.get(baseline) or baseline
-    times = points.filter(of_commit(commit))["dut_timestamp"]
-    if times.is_empty():
+    times = _measured(store, commit, as_of)["dut_timestamp"].drop_nulls().to_list()
+    if not times:
         names = ", ".join(sorted(named)) or "none"
         message = f"--baseline {baseline}: no such baseline, commit with results, or last:N; baselines: {names}"
         raise UserError(message)
-    return pl.col("dut_timestamp") <= times.max()
+    return int(max(times))
 
 
 def as_json(judged: list[Judged]) -> dict[str, Any]:

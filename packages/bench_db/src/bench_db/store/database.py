@@ -98,9 +98,11 @@ class Database:
         """Every finding as it stands."""
         return ledger.findings(self._engine)
 
-    def points(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """Every point of the selected series, in no order; columns of `query.series.COLUMNS`."""
-        return self._scan(self._open(RESULTS_TABLE, as_of), series.COLUMNS).filter(selection.predicate()).collect()
+    def points(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> series.Points:  # noqa: B008 frozen
+        """Every selected point, in no order, as far as the statistics of many series need it."""
+        dataset = self._open(RESULTS_TABLE, as_of)
+        rows = self._points(dataset, series.HISTORY, selection.predicate()).select(series.HISTORY)
+        return series.Points(series=rollup.latest(self._engine, dataset).select(series.IDENTITY), rows=rows)
 
     def info(self) -> StoreInfo:
         """What the store holds and what shape it is in."""
@@ -169,7 +171,7 @@ class Database:
             rows = rollup.latest(self._engine, results).lazy().filter(selection.predicate())
         else:
             rows = newest(self._scan(results, series.COLUMNS).filter(selection.predicate()))
-        return rows.sort("benchmark_name", "test_bed_name", "series_key").collect()
+        return rows.sort(series.SERIES_ORDER).collect()
 
     def trend(
         self,
@@ -215,7 +217,7 @@ class Database:
             points = self._points(dataset, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
             newest = rollup.newest_of(self._engine, dataset, medians)
-        return series.statistics(medians, newest).sort("benchmark_name", "test_bed_name", "series_key")
+        return series.statistics(medians, newest).sort(series.SERIES_ORDER)
 
     def _points(self, dataset: Any, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
         """Narrow columns of the points a predicate keeps."""
