@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,12 @@ from benchmarks.synthetic import NOISE, SCALE, Array, History, history, places
 
 STEPS = (0.01, 0.02, 0.05, 0.10, 0.20)
 DELAYED_STEPS = (0.05, 0.10, 0.20)
+HORIZON = 40  # commits a step is waited for
 MARGIN = 5
 INDEPENDENT = ("independent", "heavy_tail", "outlier", "bimodal")
 NEVER = 999
 
 Found = Sequence[Sequence[int]]
-Detector = Callable[[Sequence[Array]], Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,23 @@ class Suite:
     score: Callable[[Found], dict[str, float]]
 
 
-def figures(suites: Iterable[Suite], detector: Detector) -> dict[str, float]:
-    """The figures of several suites, of which the detector is asked once."""
+def joined(suites: Iterable[Suite]) -> Suite:
+    """Several suites as one, so that a detector is asked once."""
     every = list(suites)
-    found = iter(detector([series for suite in every for series in suite.series]))
-    out: dict[str, float] = {}
-    for suite in every:
-        out |= suite.score(list(itertools.islice(found, len(suite.series))))
-    return out
+
+    def score(found: Found) -> dict[str, float]:
+        rest = iter(found)
+        return {
+            name: figure
+            for suite in every
+            for name, figure in suite.score(list(itertools.islice(rest, len(suite.series)))).items()
+        }
+
+    return Suite(
+        size="; ".join(dict.fromkeys(suite.size for suite in every)),
+        series=[series for suite in every for series in suite.series],
+        score=score,
+    )
 
 
 def hits(truth: Iterable[int], found: Sequence[int]) -> int:
@@ -123,7 +132,7 @@ def _chunks(found: Found, length: int) -> Iterator[Found]:
     return (found[start : start + length] for start in range(0, len(found), length))
 
 
-def delays(seed: int, step: float, *, count: int = 30, horizon: int = 40) -> Suite:
+def delays(seed: int, step: float, *, count: int = 30, horizon: int = HORIZON) -> Suite:
     """Commits at the new level, the first included, until the change is reported within 5 points."""
     rng = np.random.default_rng(seed)
     histories: list[History] = []
@@ -199,8 +208,3 @@ def for_timing(n: int, count: int = 70) -> list[Array]:
     rng = np.random.default_rng(99)
     kinds = list(NOISE)
     return [history(kinds[i % len(kinds)], n, 0.1, (n // 2,), rng).values for i in range(count)]
-
-
-def mean(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Every figure as its mean over seeds."""
-    return {name: float(np.mean([column[name] for column in columns])) for name in columns[0]}
