@@ -60,7 +60,7 @@ def _answered(method: Method, asked: Sequence[Questions]) -> Outcome:
     except RivalFailedError as error:
         return str(error)
     finally:
-        print(f"{method.name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+        sys.stderr.write(f"{method.name}: {time.monotonic() - started:.0f} s\n")  # whole lines: two threads write
     return {name: float(np.mean([column[name] for column in columns])) for name in columns[0]}
 
 
