@@ -43,3 +43,7 @@ relock *args:
 # the accuracy of comparison, change points and scan on synthetic histories, beside the targets
 accuracy *seeds:
     uv run python -m benchmarks.accuracy {{ seeds }}
+
+# the same suites asked of Otava, ruptures, asv and lance-bench's methods too, each in an environment of its own; --quick, --markdown
+rivals *args:
+    uv run python -m benchmarks.rivals {{ args }}

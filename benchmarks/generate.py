@@ -36,12 +36,9 @@ def benchmark_name(benchmark: int) -> str:
     return f"bench/module_{benchmark % 10}/test_case_{benchmark}[size={1 << benchmark % 12}]"
 
 
-_NAMES = [benchmark_name(b) for b in range(BENCHMARKS)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """`commits` builds of one device, each measured by 200 benchmarks on 5 test beds: one run per commit and test bed.
+    """`commits` builds of one device, each measured by `benchmarks` benchmarks on `beds` test beds: one run per commit and test bed.
 
     Without `samples` rows have statistics alone, as of a tool that keeps no raw data, and no record of the tool.
     """
@@ -49,20 +46,22 @@ class History:
     commits: int
     seed: int = 7
     samples: bool = True
+    benchmarks: int = BENCHMARKS
+    beds: int = TEST_BEDS
 
     @property
     def rows(self) -> int:
         """Rows in the whole history."""
-        return self.commits * ROWS_PER_COMMIT
+        return self.commits * self.benchmarks * self.beds
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in commit order, 10,000 at a time, 10 to 102 samples each (56 on average)."""
+        """The rows in commit order, 10 commits at a time, 10 to 102 samples each (56 on average)."""
         for first in range(0, self.commits, _COMMITS_PER_BATCH):
             yield self._batch(np.arange(first, min(first + _COMMITS_PER_BATCH, self.commits)))
 
     def runs(self) -> pa.Table:
         """A row a published file."""
-        keyed = [self._keyed(c, b) for c, b in product(range(self.commits), range(TEST_BEDS))]
+        keyed = [self._keyed(c, b) for c, b in product(range(self.commits), range(self.beds))]
         return to_table(keyed, RUNS)
 
     def run(self, commit: int, bed: int = 0) -> Run:
@@ -80,24 +79,28 @@ class History:
             branch="main",
             context=context(nth_test_bed(bed)),
             run_time=time + 1800,
-            results=BENCHMARKS,
+            results=self.benchmarks,
             ingested_at=time + 3600,
         )
 
     def results(self, commit: int, bed: int = 0) -> list[Result]:
-        """The 200 results of one published file."""
+        """The results of one published file."""
         batch = self._batch(np.array([commit]))
-        return from_table(pa.table(batch.slice(bed * BENCHMARKS, BENCHMARKS)), Result)
+        return from_table(pa.table(batch.slice(bed * self.benchmarks, self.benchmarks)), Result)
 
     def _keyed(self, commit: int, bed: int) -> Run:
         run = self.run(commit, bed)
         return replace(run, run_key=derive.run_key(run))
 
     @cached_property
+    def _names(self) -> list[str]:
+        return [benchmark_name(b) for b in range(self.benchmarks)]
+
+    @cached_property
     def _series(self) -> Array:
         """Series key by benchmark and test bed."""
         dut = DutBuild(name="lance", version="0")
-        named = [[(benchmark_name(b), nth_test_bed(t)) for t in range(TEST_BEDS)] for b in range(BENCHMARKS)]
+        named = [[(name, nth_test_bed(t)) for t in range(self.beds)] for name in self._names]
         return np.array(
             [
                 [
@@ -110,28 +113,31 @@ class History:
 
     def _batch(self, commits: Array) -> pa.RecordBatch:
         rng = np.random.default_rng((self.seed, int(commits[0])))
-        bed = np.tile(np.repeat(np.arange(TEST_BEDS), BENCHMARKS), len(commits))
-        bench = np.tile(np.arange(BENCHMARKS), len(commits) * TEST_BEDS)
-        measured = columns.measured(rng, _NAMES, bench, bed, samples=self.samples)
+        bed = np.tile(np.repeat(np.arange(self.beds), self.benchmarks), len(commits))
+        bench = np.tile(np.arange(self.benchmarks), len(commits) * self.beds)
+        measured = columns.measured(rng, self._names, bench, bed, samples=self.samples)
         given = {**self._identity(rng, commits, bench, bed), **measured}
         arrays = [given[f.name] if f.name in given else columns.default(f, len(bed)) for f in RESULTS]
         return pa.RecordBatch.from_arrays(arrays, schema=RESULTS)
 
     def _identity(self, rng: np.random.Generator, commits: Array, bench: Array, bed: Array) -> dict[str, pa.Array]:
-        at = np.repeat(np.arange(len(commits)), ROWS_PER_COMMIT)
+        at = np.repeat(np.arange(len(commits)), self.benchmarks * self.beds)
         shas = np.array([commit_sha(int(c)) for c in commits], object)
         versions = np.array([f"0.1.0+{sha[:7]}" for sha in shas], object)
         times = FIRST_COMMIT_TIME + commits[at] * SECONDS_BETWEEN_COMMITS
-        runs = np.array([[self._keyed(int(c), b).run_key for b in range(TEST_BEDS)] for c in commits])
+        runs = np.array([[self._keyed(int(c), b).run_key for b in range(self.beds)] for c in commits])
         beds = to_table(
-            [Result(dut=DutBuild(name="", version=""), test_bed=nth_test_bed(b), benchmark_name="") for b in range(5)],
+            [
+                Result(dut=DutBuild(name="", version=""), test_bed=nth_test_bed(b), benchmark_name="")
+                for b in range(self.beds)
+            ],
             RESULTS,
         )
         return {
             "id": columns.ids(rng, len(bed)),
             "dut": columns.struct("dut", name=pa.repeat("lance", len(bed)), version=versions[at], timestamp=times),
             "test_bed": beds["test_bed"].combine_chunks().take(pa.array(bed)),
-            "benchmark_name": pa.array(_NAMES).take(pa.array(bench)),
+            "benchmark_name": pa.array(self._names).take(pa.array(bench)),
             "timestamp": pa.array(times + 3600),
             "run_time": pa.array(times + 1800),
             "run_key": pa.array(runs[at, bed]),

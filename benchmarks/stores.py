@@ -40,7 +40,9 @@ class Shelf:
         """The store of a kind of `BUILDERS`, built when it is not there."""
         layout = sha256(f"{RESULTS}{RUNS}".encode()).hexdigest()[:8]
         samples = "" if self.history.samples else "-narrow"
-        place = self.directory / f"v{VERSION}-{layout}-seed{self.history.seed}" / f"{self.history.rows}{samples}" / kind
+        shape = "" if self.history.benchmarks == BENCHMARKS else f"-{self.history.benchmarks}x{self.history.beds}"
+        size = f"{self.history.rows}{samples}{shape}"
+        place = self.directory / f"v{VERSION}-{layout}-seed{self.history.seed}" / size / kind
         if not place.exists():
             unfinished = place.with_name(f"{kind}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -144,8 +146,8 @@ def build_json(history: History, place: Path) -> None:
     """A file a run."""
     for batch in history.batches():
         rows = flat(batch)
-        for first in range(0, rows.num_rows, BENCHMARKS):
-            run = rows.slice(first, BENCHMARKS)
+        for first in range(0, rows.num_rows, history.benchmarks):
+            run = rows.slice(first, history.benchmarks)
             file = json_path(place, run)
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(msgspec.json.encode(run.to_pylist()))

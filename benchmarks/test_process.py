@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from benchmarks.fresh import BIN, process_wall
-from benchmarks.generate import commit_sha
+from benchmarks.generate import History, commit_sha
+from benchmarks.stores import Shelf
 
 if TYPE_CHECKING:
-    from benchmarks.generate import History
+    from pathlib import Path
+
     from benchmarks.side_by_side import SideBySide
-    from benchmarks.stores import Shelf
 
 COMMAND = str(BIN / "bench-db")
 _DUCKDB = "import sys, duckdb; print(duckdb.sql(f\"SELECT count(*) FROM '{sys.argv[1]}/*.parquet' WHERE commit = '{sys.argv[2]}'\"))"
@@ -45,3 +48,29 @@ def test_has(side_by_side: SideBySide, shelf: Shelf, history: History) -> None:
         rounds=9,
     )
     assert set(answers.values()) == {0}
+
+
+_WIDE = 3000
+# The candidate against mean and deviation of the 20 runs before it: less than ours does, from the same rows.
+_DUCKDB_COMPARE = '''
+import sys, duckdb
+print(duckdb.sql(f"""
+  WITH ranked AS (
+    SELECT series_key, median, commit = '{sys.argv[2]}' AS candidate,
+      row_number() OVER (PARTITION BY series_key, commit = '{sys.argv[2]}' ORDER BY dut_timestamp DESC) AS age
+    FROM '{sys.argv[1]}/*.parquet')
+  SELECT series_key, avg(median) FILTER (candidate), avg(median) FILTER (NOT candidate), stddev_samp(median) FILTER (NOT candidate)
+  FROM ranked WHERE age <= 20 GROUP BY series_key""").fetchall()[-1])
+'''
+
+
+@pytest.mark.parametrize(("line", "baseline"), [("compare", ()), ("compare-last", ("--baseline", "last:20"))])
+def test_compare(side_by_side: SideBySide, cache: Path, rows: int, line: str, baseline: tuple[str, ...]) -> None:
+    history = History(commits=rows // _WIDE, benchmarks=_WIDE, beds=1)
+    shelf, commit = Shelf(directory=cache, history=history), commit_sha(history.commits - 1)
+    ours, parquet = str(shelf.store("bench_db")), str(shelf.store("duckdb"))
+    works = {
+        "bench_db": lambda: process_wall(COMMAND, "compare", commit, *baseline, "--store", ours),
+        "duckdb": lambda: process_wall(sys.executable, "-c", _DUCKDB_COMPARE, parquet, commit),
+    }
+    assert set(side_by_side.race(line, works, rounds=7).values()) == {0}

@@ -118,6 +118,17 @@ class TestFilter:
         assert page.locator(".row a").first.inner_text() == "io: peak_memory memory"
         assert page.locator("[aria-sort=descending]").count() == 1
 
+    def test_noise(self, visit: Visit) -> None:
+        page = visit.open("noise.html")
+        spreads = page.locator(".row > :nth-child(3)").all_inner_texts()
+        known = [float(text.rstrip(" %")) for text in spreads if text[0].isdigit()]
+        assert known
+        assert known == sorted(known, reverse=True)
+        page.get_by_label("Which series").select_option("Runs alike")
+        assert set(page.locator(".row > :last-child").all_inner_texts()) == {"runs alike"}
+        page.get_by_role("link", name="laptop").click()
+        page.locator("#status", has_text="1 of 24 series").wait_for()
+
     def test_states_of_findings(self, visit: Visit) -> None:
         page = visit.open("index.html")
         page.get_by_text("Blessed").click()
@@ -192,7 +203,7 @@ class TestKeyboard:
         page.get_by_role("heading", name="io: suite-wide/2").wait_for()
 
     def test_everything_has_a_name(self, visit: Visit) -> None:
-        for where in ("index.html", "series.html", "compare.html"):
+        for where in ("index.html", "series.html", "compare.html", "noise.html"):
             page = visit.open(where)
             unnamed = page.evaluate(
                 """[...document.querySelectorAll("button, input, select, a[href], [role=slider]")].filter((node) =>
@@ -205,7 +216,7 @@ class TestHostileNames:
     """A name is text wherever it is shown, and nothing else."""
 
     @pytest.mark.parametrize(
-        "where", ["index.html", "series.html", "compare.html#dut=device&bed=runner-large&suite=hostile"]
+        "where", ["index.html", "series.html", "noise.html", "compare.html#dut=device&bed=runner-large&suite=hostile"]
     )
     def test_lists(self, visit: Visit, where: str) -> None:
         page = visit.open(where)
@@ -244,7 +255,7 @@ class TestAppearance:
             page.reload()
             assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
-    @pytest.mark.parametrize("where", ["index.html", "series.html", "compare.html"])
+    @pytest.mark.parametrize("where", ["index.html", "series.html", "compare.html", "noise.html"])
     def test_narrow(self, browser: Browser, root: Path, where: str) -> None:
         with visiting(browser, root, viewport={"width": 360, "height": 740}) as visit:
             page = visit.open(where)

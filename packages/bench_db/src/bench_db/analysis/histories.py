@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from bench_db.query.series import IDENTITY, oldest_first
+from bench_db.query.series import COMMIT_ORDER, HISTORY, SERIES_ORDER
+
+if TYPE_CHECKING:
+    from bench_db.query.series import Points
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -19,9 +22,11 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 class Histories:
     """Series that lie end to end, oldest point first: series s is points offsets[s] to offsets[s + 1].
 
-    `points` has the columns of `query.series.COLUMNS`; `values` are the medians of the runs, NaN for a failed one.
+    `names` has the columns of `query.series.IDENTITY`, a row a series; `points` those of `query.series.HISTORY`; `values` are
+    the medians of the runs, NaN for a failed one.
     """
 
+    names: pl.DataFrame
     points: pl.DataFrame
     values: Floats
     offsets: Ints
@@ -32,8 +37,7 @@ class Histories:
     @cached_property
     def series(self) -> list[dict[str, Any]]:
         """What identifies each series: a row of `query.series.IDENTITY`."""
-        rows: list[dict[str, Any]] = self.points[self.offsets[:-1].tolist()].select(IDENTITY).to_dicts()
-        return rows
+        return self.names.to_dicts()
 
     @cached_property
     def runs(self) -> Ints:
@@ -45,12 +49,21 @@ class Histories:
         return self.points[int(self.offsets[series]) : int(self.offsets[series + 1])]
 
 
-def histories(points: pl.DataFrame) -> Histories:
-    """Points in any order as histories, series by series."""
-    ordered = oldest_first(points.lazy()).collect()
-    lengths = ordered["series_key"].rle().struct.field("len").to_numpy()
+def histories(points: Points, *, newest: int | None = None) -> Histories:
+    """Points in any order as histories, series by series in the order of their names; of each its `newest` points at most."""
+    present = points.series.join(points.rows, on="series_key", how="semi")
+    names = present.sort(SERIES_ORDER).with_row_index("number")
+    ordered = (
+        points.rows.join(names.select("series_key", "number"), on="series_key")
+        .sort("number", *COMMIT_ORDER, nulls_last=False)
+        .select("number", *HISTORY)
+    )
+    if newest is not None:
+        ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
+    lengths = ordered["number"].rle().struct.field("len").to_numpy()
     return Histories(
-        points=ordered,
+        names=names.drop("number"),
+        points=ordered.drop("number"),
         values=ordered["median"].fill_null(float("nan")).to_numpy().astype(np.float64),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     )

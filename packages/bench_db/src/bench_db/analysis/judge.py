@@ -29,10 +29,12 @@ from bench_db.analysis.seed_methods import (
     lance_bench_z,
 )
 from bench_db.analysis.threshold import within_threshold
-from bench_db.query.series import IDENTITY, label
+from bench_db.query.series import HISTORY, Points, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bench_db.analysis.histories import Floats
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
@@ -42,6 +44,7 @@ _OF_LEVEL = {"runs", "threshold"}
 _RECENT_COMMITS = 5
 # Points of a series in which its present level is looked for: many times the 20 runs a baseline has.
 _HISTORY = 120
+_PLACE = ("dut_name", "test_bed_name", "suite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,8 @@ class Judged:
 
 
 def judge(  # noqa: PLR0913 all but the first two by keyword
-    points: pl.DataFrame,
-    candidate: pl.Expr,
+    points: Points,
+    candidate: Collection[int],
     *,
     until: pl.Expr | None = None,
     last: int | None = None,
@@ -84,34 +87,25 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 ) -> list[Judged]:
     """Verdicts on every series of the devices, test beds and suites that the candidate was measured on.
 
-    `candidate` selects its points. The baseline of a series are its points before the candidate's (or those `until` selects):
-    the level since its last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one
-    of the newest 5 earlier commits of its device, test bed and suite has it. `minimum_effect` is the threshold of the method
-    `threshold`, for which reaching it is none.
+    `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
+    those that `until` selects, by columns of `points.rows` and of the series' device, test bed and suite): the level since its
+    last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one of the newest 5
+    earlier commits of its device, test bed and suite has it. `minimum_effect` is the threshold of the method `threshold`, for
+    which reaching it is none.
     """
-    marked = points.with_columns(candidate.fill_null(value=False).alias("candidate"))
-    ours = marked.filter("candidate")
-    if ours.is_empty():
-        return []
-    group = ("dut_name", "test_bed_name", "suite")
-    first = ours.group_by(group).agg(pl.col("dut_timestamp").min().alias("first"))
-    scope = marked.join(first, on=group, how="inner")
-    earlier = until.fill_null(value=False) if until is not None else pl.col("dut_timestamp") <= pl.col("first")
-    kept = scope.filter(pl.col("candidate") | (earlier & ~pl.col("candidate")))
-    recent = (
-        kept.filter(~pl.col("candidate"))
-        .select(*group, "dut_timestamp")
-        .unique()
-        .filter(pl.col("dut_timestamp").rank("dense", descending=True).over(group) <= _RECENT_COMMITS)
-        .group_by(group)
-        .agg(pl.col("dut_timestamp").min().alias("since"))
-    )
-    known = kept.join(recent, on=group, how="left")
-    fresh = (pl.col("dut_timestamp") >= pl.col("since")) | pl.col("candidate")
-    chosen = known.filter(fresh.any().over("series_key"))
-    age = pl.col("dut_timestamp").rank("ordinal", descending=True).over("series_key")
-    old = histories(chosen.filter(~pl.col("candidate")).filter(age <= max(_HISTORY, last or 0)))
-    new = _medians(ours)
+    names = points.series.with_columns(pl.struct(_PLACE).rank("dense").alias("group"))
+    is_candidate = pl.col("run_key").is_in(list(candidate))
+    ours = points.rows.filter(is_candidate).join(names.select("series_key", "group"), on="series_key")
+    first = ours.group_by("group").agg(pl.col("dut_timestamp").min().alias("first"))
+    scope = names.lazy().select("series_key", "group", *_PLACE).join(first.lazy(), on="group")
+    others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
+    before = pl.col("dut_timestamp") <= pl.col("first") if until is None else until
+    earlier = others.filter(before).select(*HISTORY, "group").collect()
+    recent = _of_recent_commits(earlier)
+    known = pl.concat([recent.select("series_key"), ours.select("series_key")]).unique()
+    kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
+    old = histories(Points(series=names, rows=earlier.join(known, on="series_key", how="semi")), newest=kept)
+    new = _medians(names, ours)
     changes = _changes(old) if last is None and method in _OF_LEVEL else {}
     judged = []
     for number, series in enumerate(old.series):
@@ -140,11 +134,18 @@ def plan(method: str, minimum_effect: float | None = None) -> str:
     return f"{method}/1: {rules[method]}"
 
 
-def _medians(ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
+def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
+    """The points of the newest 5 commits of each group."""
+    commits = earlier.select("group", "dut_timestamp").unique()
+    age = pl.col("dut_timestamp").rank("dense", descending=True).over("group")
+    return earlier.join(commits.filter(age <= _RECENT_COMMITS), on=["group", "dut_timestamp"], how="semi")
+
+
+def _medians(names: pl.DataFrame, ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
     """What identifies each series of the candidate, with the medians of its runs; failed runs, and those of NaN, have none."""
     median = pl.col("median")
     found = (median.filter(median.is_finite()).alias("medians"), pl.len().alias("runs"), pl.col("error").drop_nulls())
-    rows = ours.group_by("series_key").agg(*found, *(pl.col(name).first() for name in IDENTITY[1:]))
+    rows = names.join(ours.group_by("series_key").agg(*found), on="series_key")
     return {row["series_key"]: row for row in rows.iter_rows(named=True)}
 
 

@@ -61,12 +61,11 @@ def verdicts(
     """The verdict on every series of a candidate commit; `UserError` when it has no results. `min_effect` is in percent."""
     from bench_db.analysis.judge import judge
     from bench_db.cli.skipped import with_skipped
-    from bench_db.query.availability import of_commit
 
-    points = store.points(chosen, as_of)
+    needed = () if held.until is None else held.until.meta.root_names()
     judged = judge(
-        points,
-        of_commit(candidate),
+        store.points(chosen, as_of, also=needed),
+        store.runs_of(candidate, as_of),
         until=held.until,
         last=held.last,
         method=method,
@@ -85,16 +84,19 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
 
     from bench_db.analysis.judge import judge
     from bench_db.cli.skipped import with_skipped
-    from bench_db.query.availability import of_commit
+    from bench_db.query.series import Points
 
-    own = local.points().filter(of_commit(commit))
-    if own.is_empty():
+    own = local.points()
+    runs = local.runs_of(commit)
+    rows = own.rows.filter(own.rows["run_key"].is_in(runs))
+    if rows.is_empty():
         message = f"{local.uri} has no results of {commit}; did its benchmarks run and publish there?"
         raise UserError(message)
-    runs = own["run_key"].unique().implode()
-    history = store.points().filter(~pl.col("run_key").is_in(runs))
+    held = store.points()
+    history = Points(series=held.series, rows=held.rows.filter(~held.rows["run_key"].is_in(runs)))
     # A pull request's commit is newer than all it is compared with, whenever it was made.
-    judged = judge(pl.concat([history, own]), pl.col("run_key").is_in(runs), until=~pl.col("run_key").is_in(runs))
+    everything = pl.lit(value=True)
+    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=everything)
     return with_skipped(local, judged, commit)
 
 

@@ -29,9 +29,9 @@ def command(benchmark: str, uri: str | None, output: str, as_of: str | None, pro
     from bench_db.report.detected import changes_text, found_json
 
     points = open_store(uri).points(selection(benchmark=benchmark, **conditions), as_of)
-    if points.is_empty():
+    if points.rows.is_empty():
         message = f"no results of {benchmark!r} with these conditions; 'bench-db latest' lists what there is"
         raise UserError(message)
     held = histories(points)
     found = changes_of(held, profile)
-    emit(output, found_json(held, found), lambda: changes_text(held, found))
+    emit(output, found_json(held.names, found), lambda: changes_text(held, found))

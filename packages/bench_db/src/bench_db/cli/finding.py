@@ -35,14 +35,13 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
 
     Example: bench-db finding list --state open
     """
-    from bench_db.analysis.histories import histories
     from bench_db.report.detected import found_json, labels
     from bench_db.report.terminal import findings_text
 
     store = open_store(uri)
     found = [finding for finding in store.findings() if not state or finding.state in state]
-    held = histories(store.latest())
-    emit(output, found_json(held, found), lambda: findings_text(found, labels(held)))
+    series = store.latest()
+    emit(output, found_json(series, found), lambda: findings_text(found, labels(series)))
 
 
 @command.command("bless")

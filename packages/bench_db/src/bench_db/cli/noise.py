@@ -23,7 +23,7 @@ def command(uri: str | None, output: str, as_of: str | None, **conditions: Any) 
 
     held = histories(open_store(uri).points(selection(**conditions), as_of))
     found = noise(held)
-    names = labels(held)
+    names = labels(held.names)
     rows = [
         {"series": names[row["series_key"]], **row, "series_key": f"{row['series_key']:016x}"}
         for row in found.iter_rows(named=True)

@@ -32,7 +32,7 @@ def script(output: Path, recent_count: int, threshold: float) -> None:
     from bench_db.units import Direction
 
     held = histories(open_store(None).points())
-    names = labels(held)
+    names = labels(held.names)
     tested = []
     for number, series in enumerate(held.series):
         values = held.of(number)["median"].drop_nulls().to_list()

@@ -38,4 +38,4 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
         store.record_findings(records)
     standing = list({finding.id: finding for finding in (*known, *records)}.values())
     document = {"tested": found.tested, "too_short": found.too_short, "expected_false": found.expected_false}
-    emit(output, {**found_json(held, standing), **document}, lambda: scan_text(held, found, standing))
+    emit(output, {**found_json(held.names, standing), **document}, lambda: scan_text(held, found, standing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 # Commit time, then run time: a backfill of an old commit never becomes the newest. Publish time and run only break ties.
 COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")
+SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
 IDENTITY = (
     "series_key",
@@ -46,11 +48,30 @@ POINT = (
     "error",
 )
 COLUMNS = (*IDENTITY, *POINT)
+# What the statistics of many series need of a point.
+HISTORY = ("series_key", *COMMIT_ORDER, "commit", "median", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Points of many series, in any order: what identifies a series is said once a series, not once a point.
+
+    `series` has the columns of `IDENTITY`, and may know series that have no point; `rows` has the columns of `HISTORY` at least.
+    A failed point has no median.
+    """
+
+    series: pl.DataFrame
+    rows: pl.DataFrame
+
+    def with_points(self, other: Points) -> Points:
+        """The points of both; of a point that both have, both."""
+        series = pl.concat([self.series, other.series]).unique("series_key", keep="first", maintain_order=True)
+        return Points(series=series, rows=pl.concat([self.rows, other.rows]))
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
     """The points of each series in commit order, series after series by name; unknown run times come first."""
-    return results.sort("benchmark_name", "test_bed_name", "series_key", *COMMIT_ORDER, nulls_last=False)
+    return results.sort(*SERIES_ORDER, *COMMIT_ORDER, nulls_last=False)
 
 
 def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from bench_db.model import Finding
 
 
-def found_json(held: Histories, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Each finding with the name of its series."""
-    names = labels(held)
+def found_json(series: pl.DataFrame, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Each finding with the name of its series, as `labels` gives it."""
+    names = labels(series)
     rows = [
         {**asdict(f), "series_key": f"{f.series_key:016x}", "series": names.get(f.series_key, "")} for f in findings
     ]
     return {"findings": [{name: value for name, value in row.items() if name != "key"} for row in rows]}
 
 
-def labels(held: Histories) -> dict[int, str]:
-    """What a reader calls each series."""
-    return {series["series_key"]: label(series) for series in held.series}
+def labels(series: pl.DataFrame) -> dict[int, str]:
+    """What a reader calls each series, by key; `series` has the columns of `query.series.IDENTITY`, a row a series."""
+    return {row["series_key"]: label(row) for row in series.iter_rows(named=True)}
 
 
 def changes_text(held: Histories, findings: Sequence[Finding]) -> str:
     """Each series as a sparkline with a mark under every change, then the changes as a table."""
     drawn = [_drawn(held, number, findings) for number in range(len(held))]
-    return "\n".join((*drawn, "", findings_text(findings, labels(held))))
+    return "\n".join((*drawn, "", findings_text(findings, labels(held.names))))
 
 
 def _drawn(held: Histories, number: int, findings: Sequence[Finding]) -> str:
@@ -59,7 +59,7 @@ def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
         f"{', and stayed' if m.lasting else ''}: the machine or the tool chain, more likely than the code"
         for m in found.movements[:5]
     ]
-    return "\n".join((f"{tested}; {expected}", *moved, "", findings_text(findings, labels(held))))
+    return "\n".join((f"{tested}; {expected}", *moved, "", findings_text(findings, labels(held.names))))
 
 
 def _run_name(held: Histories, run: int) -> str:
@@ -69,7 +69,7 @@ def _run_name(held: Histories, run: int) -> str:
 
 def noise_text(held: Histories, noise: pl.DataFrame) -> str:
     """The noise of each series as a table, noisiest first."""
-    names, beds = labels(held), {series["series_key"]: series["test_bed_name"] for series in held.series}
+    names, beds = labels(held.names), {series["series_key"]: series["test_bed_name"] for series in held.series}
     rows = noise.sort("spread", descending=True, nulls_last=True).iter_rows(named=True)
     cells = [
         (

@@ -12,6 +12,7 @@ from bench_db.arrow import from_table
 from bench_db.errors import UserError
 from bench_db.model import Result
 from bench_db.query import series
+from bench_db.query.availability import of_commit
 from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
@@ -24,7 +25,7 @@ from bench_db.store.uri import locate
 from bench_db.store.versions import AsOf, version_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from lancedb import DBConnection
@@ -115,9 +116,26 @@ class Database:
         """Every finding as it stands."""
         return ledger.findings(self._engine)
 
-    def points(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """Every point of the selected series, in no order; columns of `query.series.COLUMNS`."""
-        return self._scan(self._open(RESULTS_TABLE, as_of), series.COLUMNS).filter(selection.predicate()).collect()
+    def points(
+        self,
+        selection: Selection = Selection(),  # noqa: B008 frozen
+        as_of: AsOf | None = None,
+        *,
+        also: Collection[str] = (),
+    ) -> series.Points:
+        """Every selected point, in no order, as far as the statistics of many series need it; `also` are more columns of a point."""
+        dataset = self._open(RESULTS_TABLE, as_of)
+        columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
+        rows = self._points(dataset, columns, selection.predicate()).select(columns)
+        return series.Points(series=rollup.latest(self._engine, dataset).select(series.IDENTITY), rows=rows)
+
+    def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
+        """The keys of the runs that have results of a commit."""
+        return (
+            self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), of_commit(commit))["run_key"]
+            .unique()
+            .to_list()
+        )
 
     def info(self) -> StoreInfo:
         """What the store holds and what shape it is in."""
@@ -180,7 +198,7 @@ class Database:
             rows = rollup.latest(self._engine, results).lazy().filter(selection.predicate())
         else:
             rows = newest(self._scan(results, series.COLUMNS).filter(selection.predicate()))
-        return rows.sort("benchmark_name", "test_bed_name", "series_key").collect()
+        return rows.sort(series.SERIES_ORDER).collect()
 
     def trend(
         self,
@@ -226,7 +244,7 @@ class Database:
             points = self._points(dataset, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
             newest = rollup.newest_of(self._engine, dataset, medians)
-        return series.statistics(medians, newest).sort("benchmark_name", "test_bed_name", "series_key")
+        return series.statistics(medians, newest).sort(series.SERIES_ORDER)
 
     def _points(self, dataset: Any, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
         """Narrow columns of the points a predicate keeps."""

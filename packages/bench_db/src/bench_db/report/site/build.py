@@ -94,6 +94,7 @@ def _entrance(
         "series.html": ("settings", "catalogue"),
         "benchmark.html": ("settings", "catalogue"),
         "compare.html": ("settings", "catalogue", "commits"),
+        **({"noise.html": ("settings", "catalogue")} if facts["has_noise"] else {}),
     }
     for name, needed in starts.items():
         yield name, pages.page(name, content.metadata, {script: everything[script][0] for script in needed}, **facts)

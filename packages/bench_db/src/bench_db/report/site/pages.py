@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # page -> the scripts it loads beside those of every page
 PAGES = {
     "index.html": ("overview.js",),
-    "series.html": ("grid.js", "series.js"),
+    "series.html": ("grid.js", "index.js", "series.js"),
+    "noise.html": ("grid.js", "index.js", "noise.js"),
     "benchmark.html": ("uplot.min.js", "strip.js", "chart.js", "benchmark.js"),
     "compare.html": ("grid.js", "compare.js"),
 }

@@ -48,7 +48,7 @@ bench.grid = (box, { name, columns, sorted, onSort }) => {
     drawn.forEach((node) => node.remove());
     drawn = new Map();
     sheet.style.height = `${rows.length * tall}px`;
-    body.style.height = rows.length * tall < 360 ? `${Math.max(1, rows.length) * tall - 1}px` : "";
+    body.style.height = `${Math.max(1, rows.length) * tall - 1}px`;
     box.setAttribute("aria-rowcount", rows.length + 1);
     refresh();
   }

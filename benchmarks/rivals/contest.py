@@ -1,0 +1,79 @@
+"""Everybody is asked the same suites.
+
+Two methods at a time keep two cores busy; CPU times are measured at the end, one method at a time.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import labelled, suites
+from benchmarks.rivals.methods import TIMED_POINTS, Method, RivalFailedError
+from benchmarks.suites import Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.rivals.table import Outcome
+
+AT_A_TIME = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What everybody is asked for one seed: suites by name, whose series are searched one by one, and one scan."""
+
+    searched: dict[str, Suite]
+    scan: Suite
+
+    @property
+    def suites(self) -> dict[str, Suite]:
+        """All of them by name."""
+        return self.searched | {"scan": self.scan}
+
+
+def questions(seed: int, share: float, folder: Path) -> Questions:
+    """The synthetic suites of the seed at a share of their full size, and the labelled ones that are in the folder."""
+    return Questions(
+        searched=suites.detection(seed, share) | labelled.labelled(folder), scan=suites.discoveries(seed, share=share)
+    )
+
+
+def outcomes(methods: Sequence[Method], asked: Sequence[Questions]) -> dict[str, Outcome]:
+    """The figures of every method, each the mean over the seeds, or why there are none."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        answered = list(pool.map(lambda method: _answered(method, asked), methods))
+    return {method.name: _timed(method, so_far) for method, so_far in zip(methods, answered, strict=True)}
+
+
+def _answered(method: Method, asked: Sequence[Questions]) -> Outcome:
+    started = time.monotonic()
+    try:
+        columns = [_figures(method, of_seed) for of_seed in asked]
+    except RivalFailedError as error:
+        return str(error)
+    finally:
+        sys.stderr.write(f"{method.name}: {time.monotonic() - started:.0f} s\n")  # whole lines: two threads write
+    return {name: float(np.mean([column[name] for column in columns])) for name in columns[0]}
+
+
+def _figures(method: Method, asked: Questions) -> dict[str, float]:
+    searched = suites.joined(asked.searched.values())
+    found, scanned = method.answers(searched.series, asked.scan.series)
+    return searched.score(found) | asked.scan.score(scanned)
+
+
+def _timed(method: Method, so_far: Outcome) -> Outcome:
+    if isinstance(so_far, str):
+        return so_far
+    try:
+        return so_far | {f"CPU ms, {TIMED_POINTS} points": method.cpu_ms()}
+    except RivalFailedError as error:
+        return str(error)
