@@ -17,6 +17,7 @@ from bench_db.query.selection import Selection
 from bench_db.store import evolve, info, lazy, ledger, maintain, presence, publish, rollup, verify
 from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
+from bench_db.store.keeping import Keeping
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
-class Database:
+class Database(Keeping):
     """A store of benchmark results in a directory or a bucket. Reading methods take `as_of`: a version, a tag or a date."""
 
     def __init__(self, engine: Engine, *, single_writer: bool = False) -> None:

@@ -9,7 +9,7 @@ from bench_db.arrow import from_table, to_table
 from bench_db.derive import baseline_key, finding_key
 from bench_db.errors import StoreNotFoundError
 from bench_db.model import Baseline, Finding
-from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE
+from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ Record = TypeVar("Record", Baseline, Finding)
 
 def set_baseline(engine: Engine, baseline: Baseline) -> None:
     """Add one setting of a pointer."""
-    _ensure(engine, BASELINES_TABLE)
+    ensure(engine, BASELINES_TABLE)
     engine.merge(BASELINES_TABLE, to_table([replace(baseline, key=baseline_key(baseline))], BASELINES_TABLE.schema))
 
 
@@ -40,7 +40,7 @@ def baseline_history(engine: Engine) -> list[Baseline]:
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
     """Add records of findings; one that is there already is not added again."""
     if findings:
-        _ensure(engine, FINDINGS_TABLE)
+        ensure(engine, FINDINGS_TABLE)
         keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
         engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
 
@@ -51,10 +51,22 @@ def findings(engine: Engine) -> list[Finding]:
     return list({finding.id: finding for finding in history}.values())
 
 
-def _ensure(engine: Engine, table: Table) -> None:
+def existing(engine: Engine) -> list[Table]:
+    """The tables made when first used that have been."""
+    return [table for table in LEDGERS if _exists(engine, table)]
+
+
+def _exists(engine: Engine, table: Table) -> bool:
     try:
         engine.open(table)
     except StoreNotFoundError:
+        return False
+    return True
+
+
+def ensure(engine: Engine, table: Table) -> None:
+    """Make a table, unless it is there."""
+    if not _exists(engine, table):
         engine.create(table)
 
 
