@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     Piece = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
 
 _BATCH_ROWS = 4096
-# Commits cost more than memory does, up to here.
-_GROUP_ROWS = 16_384
+# Of more rows in one merge, Lance's threads mix the order.
+_GROUP_ROWS = 8192
 _GROUP_BYTES = 64 << 20
 # What a row says was measured. When and by whom it was published may differ between stores that hold the same.
 _MEASURED = {
@@ -101,7 +102,7 @@ def contents(source: Source, table: Table) -> pl.DataFrame:
     parts = [
         pl.DataFrame(batch)
         .select(key=table.merge_key, print=pl.struct(measured).hash())
-        .group_by("key")
+        .group_by("key", maintain_order=True)
         .agg(rows=pl.len(), print=pl.col("print").bitwise_xor())
         for piece in source.pieces(table)
         for batch in piece(columns)
@@ -136,7 +137,7 @@ def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch
 
 
 def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Table]:
-    """The rows of some keys, as `contents` gives them, in their order and in tables of a bounded size.
+    """The rows of some keys, as `contents` gives them, in their order and in tables of a bounded size, which a merge keeps in order.
 
     All rows of a key are in one table, because a merge takes a key that it finds for complete.
     """
@@ -150,14 +151,24 @@ def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Ta
         has_ended = pc.is_in(begun[table.merge_key], ended)
         whole = pa.concat_tables([whole, begun.filter(has_ended)])
         begun = begun.filter(pc.invert(has_ended))
-        if whole.num_rows >= _GROUP_ROWS or whole.nbytes >= _GROUP_BYTES:
-            yield whole.combine_chunks()
-            whole = table.schema.empty_table()
+        while whole.num_rows > _GROUP_ROWS or whole.nbytes > _GROUP_BYTES:
+            first = pc.is_in(whole[table.merge_key], _first_keys(whole[table.merge_key].to_pylist()))
+            yield whole.filter(first).combine_chunks()
+            whole = whole.filter(pc.invert(first))
     if whole.num_rows:
         yield whole.combine_chunks()
     if begun.num_rows:
         message = f"{source.name}: {table.name} ended before all the rows it had; run 'bench-db store verify'"
         raise CorruptStoreError(message)
+
+
+def _first_keys(keys: list[int]) -> pa.Array:
+    """The keys that come first and have no more rows together than a group, or the first alone."""
+    counts = Counter(keys)
+    ends = accumulate(counts.values())
+    return pa.array(
+        [key for number, (key, end) in enumerate(zip(counts, ends, strict=True)) if not number or end <= _GROUP_ROWS]
+    )
 
 
 def _rows(source: Source, table: Table, keys: pa.Array) -> Iterator[pa.Table]:
