@@ -139,6 +139,15 @@ class TestExport:
         filled.export_to(tmp_path / "fresh")
         assert files_in(out) == files_in(tmp_path / "fresh")
 
+    def test_contents_are_copied_once_and_mended(self, filled: Database, out: Path) -> None:
+        filled.export_to(out)
+        first, second, *_ = sorted(path for path in (out / "artifacts").rglob("*") if path.is_file())
+        before = first.stat().st_mtime_ns
+        second.write_bytes(b"damaged")
+        filled.export_to(out)
+        assert first.stat().st_mtime_ns == before
+        assert sha256(second.read_bytes()).hexdigest() == second.name
+
     def test_never_over_something_else(self, filled: Database, out: Path) -> None:
         out.mkdir()
         (out / "thesis.tex").write_bytes(b"years of work")

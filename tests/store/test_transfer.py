@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,14 +12,17 @@ from bench_db.derive import derive
 from bench_db.errors import CorruptStoreError, SchemaMismatchError
 from bench_db.model import Samples
 from bench_db.store import maintain, source, transfer
+from bench_db.store.engine import Engine
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import BASELINES_TABLE, RESULTS_TABLE, RUNS_TABLE
+from bench_db.store.uri import locate
 from tests.store.carriers import content, everything, fill, publish, rows_of
 from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
     from bench_db.model import Result, Run
+    from bench_db.store.tables import Table
 
 
 class TestCopy:
@@ -97,6 +100,22 @@ class TestCopy:
         maintain.optimize(filled._engine)
         transfer.bring(held, target._engine)
         assert everything(target.uri)["results"] == before["results"]
+
+    def test_replaced_meanwhile(self, filled: Database, target: Database) -> None:
+        publish(filled, 20, place="ci")
+        replaced: list[int] = []
+
+        class LateLook(Engine):
+            """An engine between whose look at the results and at the runs somebody replaces a run."""
+
+            def open(self, table: Table, version: int | str | None = None) -> Any:
+                if table is RUNS_TABLE and not replaced:
+                    replaced.append(publish(filled, 21, place="ci", replace=True))
+                return super().open(table, version)
+
+        Database(LateLook(locate(filled.uri), None)).copy_to(target)
+        assert replaced
+        assert everything(target.uri) == everything(filled.uri)
 
     def test_a_run_that_a_killed_writer_left_without_rows_is_completed(
         self, filled: Database, target: Database

@@ -120,15 +120,28 @@ def _sha256(path: Path) -> str:
 def _copy_contents(source: Source, directory: Path) -> tuple[int, tuple[str, ...]]:
     """How many contents of artifacts were copied, and those that the source does not have."""
     named = sorted({sha256 for _, sha256, _ in artifacts_named(source)})
-    missing = []
-    for sha256 in named:
-        try:
-            path = directory / content.place(sha256)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(path, source.file(sha256))
-        except CorruptStoreError:
-            missing.append(sha256)
+    missing = [sha256 for sha256 in named if not (_has(directory, sha256) or _copied(source, directory, sha256))]
     return len(named) - len(missing), tuple(missing)
+
+
+def _has(directory: Path, sha256: str) -> bool:
+    """Whether an earlier export left the content there, undamaged."""
+    try:
+        for _ in content.read_below(directory, sha256):
+            """Reading to the end is the check."""
+    except CorruptStoreError:
+        return False
+    return True
+
+
+def _copied(source: Source, directory: Path, sha256: str) -> bool:
+    try:
+        path = directory / content.place(sha256)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, source.file(sha256))
+    except CorruptStoreError:
+        return False
+    return True
 
 
 def _manifest(format_name: str, files: dict[str, TableFile]) -> bytes:

@@ -29,6 +29,7 @@ _BATCH_ROWS = 4096
 # Of more rows in one merge, Lance's threads mix the order.
 _GROUP_ROWS = 8192
 _GROUP_BYTES = 64 << 20
+_PINS = 5
 # What a row says was measured. When and by whom it was published may differ between stores that hold the same.
 _MEASURED = {
     RESULTS_TABLE.name: ("id", "values_hash", "n", "summary", "lower", "upper", "direction", "error"),
@@ -55,9 +56,12 @@ class StoreSource:
 
     def __init__(self, engine: Engine, as_of: AsOf | None = None) -> None:
         self._engine = engine
-        # The results first: the record of a run is there before its rows.
-        pinned = {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
-        self._datasets = pinned | {table.name: self._open(table, None) for table in ledger.existing(engine)}
+        self._datasets = {table.name: self._open(table, None) for table in ledger.existing(engine)}
+        for _ in range(_PINS):
+            # The results first: the record of a run is there before its rows.
+            self._datasets |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
+            if self._open(RESULTS_TABLE, as_of).version == self._datasets[RESULTS_TABLE.name].version:
+                break  # or a run may have been replaced in between, its rows pinned and its record gone
 
     def _open(self, table: Table, as_of: AsOf | None) -> Any:
         dataset = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
@@ -148,6 +152,8 @@ def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Ta
         missing.subtract(present)
         ended = pa.array([key for key in present if missing[key] <= 0], pa.int64())
         begun = pa.concat_tables([begun, rows])
+        if not len(ended):
+            continue
         has_ended = pc.is_in(begun[table.merge_key], ended)
         whole = pa.concat_tables([whole, begun.filter(has_ended)])
         begun = begun.filter(pc.invert(has_ended))

@@ -19,6 +19,8 @@ from bench_db.store.tables import ARTIFACTS_TABLE, EVERY_TABLE, RESULTS_TABLE, R
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    import pyarrow as pa
+
     from bench_db.store.engine import Engine
     from bench_db.store.source import Source
 
@@ -77,13 +79,18 @@ def bring(
     _refuse_contradictions(source, engine, theirs, ours)
     new = {name: rows.join(ours[name], on="key", how="anti") for name, rows in theirs.items()}
     differing = _differing(theirs[RESULTS_TABLE.name], ours[RESULTS_TABLE.name])
-    files = _bring_files(source, engine) if artifacts else Files()
-    if artifacts:
-        new[ARTIFACTS_TABLE.name] = _without(new[ARTIFACTS_TABLE.name], files.keys)
-    added = _bring_rows(source, engine, tables, new, progress)
+    total, files, added = sum(int(rows["rows"].sum()) for rows in new.values()), Files(), Counter[str]()
+    done = 0
+    for table in tables:
+        if table is ARTIFACTS_TABLE:
+            files = _bring_files(source, engine)
+        for rows in groups(source, table, _without(new[table.name], files.keys)):
+            added[table.name] += _merge(engine, table, rows)
+            done += rows.num_rows
+            progress(done, total)
     if replace:
         _replace(source, engine, theirs, differing)
-    if ours[RESULTS_TABLE.name].is_empty():
+    if added[RESULTS_TABLE.name] and ours[RESULTS_TABLE.name].is_empty():
         with suppress(ConflictError):  # somebody else does the same
             maintain.optimize(engine)
     left_alone = {RESULTS_TABLE.name: () if replace else differing, ARTIFACTS_TABLE.name: files.keys}
@@ -127,23 +134,11 @@ def _without(rows: pl.DataFrame, keys: Collection[int]) -> pl.DataFrame:
     return rows.filter(~pl.col("key").is_in(list(keys)))
 
 
-def _bring_rows(
-    source: Source,
-    engine: Engine,
-    tables: Iterable[Table],
-    new: Mapping[str, pl.DataFrame],
-    progress: Callable[[int, int], None],
-) -> Counter[str]:
-    """How many rows of each table were added. Of runs the records come first, as when they are published."""
-    total, done, added = sum(int(rows["rows"].sum()) for rows in new.values()), 0, Counter[str]()
-    for table in tables:
-        for rows in groups(source, table, new[table.name]):
-            ledger.ensure(engine, table)
-            added[table.name] += engine.merge(table, rows)
-            done += rows.num_rows
-            progress(done, total)
-            maintain.optimize_if_due(engine)
-    return added
+def _merge(engine: Engine, table: Table, rows: pa.Table) -> int:
+    ledger.ensure(engine, table)
+    new = engine.merge(table, rows)
+    maintain.optimize_if_due(engine)
+    return new
 
 
 def _replace(source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame], keys: Collection[int]) -> None:
