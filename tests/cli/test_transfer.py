@@ -47,6 +47,19 @@ class TestCopy:
         assert bench_db("store", "copy", store, tmp_path / "copy", "--no-artifacts").code == 0
         assert not (tmp_path / "copy" / "artifacts").exists()
 
+    def test_one_run(self, store: Path, tmp_path: Path) -> None:
+        words = ("query", "select run_id, results from runs limit 1", "--store", store, "--output", "json")
+        [run] = bench_db(*words).document
+        for verb in (("copy", store, tmp_path / "copy"), ("export", tmp_path / "out", "--store", store)):
+            answer = bench_db("store", *verb, "--run", run["run_id"], "--output", "json").document
+            found = answer.get("tables") or answer["files"]
+            assert {name.partition(".")[0]: table["rows"] for name, table in found.items()} == {
+                **dict.fromkeys(_ROWS, 0),
+                "runs": 1,
+                "results": run["results"],
+            }
+        assert bench_db("store", "copy", store, tmp_path / "copy", "--run", "none").code == 2
+
     def test_from_nowhere_makes_nothing(self, tmp_path: Path) -> None:
         assert bench_db("store", "copy", tmp_path / "none", tmp_path / "copy").code == 3
         assert list(tmp_path.iterdir()) == []

@@ -67,6 +67,7 @@ class TestBucket:
         _put(database, content(1))
         assert database.verify().problems == ()
 
+    @pytest.mark.slow
     def test_more_files_than_a_listing_has(self, bucket_uri: str, client: S3Client) -> None:
         database = connect(bucket_uri, create=True)
         bucket, prefix = bucket_uri.removeprefix("s3://").split("/", 1)

@@ -68,9 +68,9 @@ class TestRoundTrip:
 
     @each_format
     def test_many_rows(self, database: Database, out: Path, target: Database, name: str) -> None:
-        fill(database, range(40))
+        fill(database)
         for number in range(40, 43):
-            publish(database, number, rows=6000)
+            publish(database, number, rows=4200)
         database.export_to(out, format_name=name)
         done = target.import_from(out)
         assert {name: moved.new for name, moved in done.tables.items()} == rows_of(database)
@@ -166,6 +166,13 @@ class TestExport:
         assert "artifacts" not in " ".join(files_in(out))
         assert "artifacts" not in target.import_from(out).tables
         assert target.artifacts() == []
+
+    def test_some_runs(self, filled: Database, out: Path, target: Database) -> None:
+        key = publish(filled, 20, place="ci")
+        filled.export_to(out, runs=["ci"])
+        target.import_from(out)
+        assert [result.run_key for result in target.results()] == [key] * 3
+        assert rows_of(target) == {"runs": 1, "results": 3}
 
     def test_as_it_was(self, filled: Database, out: Path) -> None:
         filled.tag("then")

@@ -9,7 +9,7 @@ import pytest
 from bench_db import Database, connect
 from bench_db.arrow import to_table
 from bench_db.derive import derive
-from bench_db.errors import CorruptStoreError, SchemaMismatchError
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
 from bench_db.model import Samples
 from bench_db.store import maintain, source, transfer
 from bench_db.store.engine import Engine
@@ -92,6 +92,19 @@ class TestCopy:
         filled.copy_to(target, as_of="then")
         copied = everything(target.uri)
         assert (copied["results"], copied["runs"]) == (before["results"], before["runs"])
+
+    def test_some_runs(self, filled: Database, target: Database) -> None:
+        first, second = (publish(filled, number, place="ci") for number in (20, 21))
+        third = filled.artifacts()[2]
+        assert third.run_key is not None
+        done = filled.copy_to(target, runs=["ci", third.run_key])
+        counts = {"runs": 3, "results": 10, "baselines": 0, "findings": 0, "artifacts": 1}
+        assert {name: moved.new for name, moved in done.tables.items()} == counts
+        assert set(target.runs().collect()["run_key"]) == {first, second, third.run_key}
+        assert (target.artifacts(), done.files) == ([third], 1)
+        assert target.verify().problems == ()
+        with pytest.raises(UserError, match="no run is called 'none'"):
+            filled.copy_to(target, runs=["ci", "none"])
 
     def test_published_meanwhile(self, filled: Database, target: Database) -> None:
         held = StoreSource(filled._engine)

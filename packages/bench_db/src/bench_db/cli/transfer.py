@@ -20,12 +20,20 @@ _REPLACE = click.option(
 _SINGLE_WRITER = click.option(
     "--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart."
 )
+_RUNS = click.option(
+    "--run",
+    "runs",
+    metavar="RUN",
+    multiple=True,
+    help="Only this run and its artifacts, by run id or run key; may be repeated.",
+)
 _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the artifacts behind.")
 
 
 @click.command("copy")
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
+@_RUNS
 @_REPLACE
 @_NO_ARTIFACTS
 @_SINGLE_WRITER
@@ -33,6 +41,7 @@ _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the art
 def copy(
     source: str,
     target: str,
+    runs: tuple[str, ...],
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
     as_of: str | None,
@@ -50,17 +59,27 @@ def copy(
     held = open_store(source)
     with progress_bar("copying") as progress:
         into = open_store(target, create=True, single_writer=single_writer)
-        done = held.copy_to(into, replace=replace, artifacts=not no_artifacts, as_of=as_of, progress=progress)
+        done = held.copy_to(
+            into, runs=runs, replace=replace, artifacts=not no_artifacts, as_of=as_of, progress=progress
+        )
     _tell(output, done, held.uri, into.uri)
 
 
 @click.command("export")
 @click.argument("directory", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--format", "format_name", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@_RUNS
 @_NO_ARTIFACTS
 @reading
 def export(
-    directory: Path, format_name: str, uri: str | None, output: str, as_of: str | None, *, no_artifacts: bool
+    directory: Path,
+    format_name: str,
+    runs: tuple[str, ...],
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    *,
+    no_artifacts: bool,
 ) -> None:
     """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
 
@@ -73,7 +92,12 @@ def export(
     store = open_store(uri)
     with progress_bar("exporting") as progress:
         done = store.export_to(
-            directory, format_name=format_name, artifacts=not no_artifacts, as_of=as_of, progress=progress
+            directory,
+            runs=runs,
+            format_name=format_name,
+            artifacts=not no_artifacts,
+            as_of=as_of,
+            progress=progress,
         )
     emit(output, {"directory": str(directory), **asdict(done)}, lambda: export_text(done))
     refuse_missing(store.uri, done.missing)

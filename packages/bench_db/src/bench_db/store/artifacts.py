@@ -15,10 +15,9 @@ from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.model import Artifact
 from bench_db.query import availability
-from bench_db.store import atomic, content
-from bench_db.store.filters import condition
+from bench_db.store import atomic, content, named
 from bench_db.store.pushdown import lance_filter
-from bench_db.store.tables import ARTIFACTS_TABLE, RUNS_TABLE
+from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,28 +96,13 @@ def _row(artifact: Artifact) -> pa.Table:
 
 def _run(engine: Engine, run: int | str) -> tuple[int, str | None]:
     """Key and commit of the one run that is meant."""
-    found = _runs(engine, run)
+    found = named.runs(engine, run)
     if len(found) != 1:
         many = "no run is" if not found else f"{len(found)} runs are"
         shown = ", ".join(f"{key:016x}" for key in list(found)[:5])
         message = f"{many} called {run!r} in {engine.location}; give one run key{f': {shown}' if shown else ''}"
         raise UserError(message)
     return next(iter(found.items()))
-
-
-def _runs(engine: Engine, run: int | str) -> dict[int, str | None]:
-    """Commits of the runs with a key, or with a run id or hexadecimal key, by their keys."""
-    meant = condition("run_key", run) if isinstance(run, int) else condition("run_id", run)
-    key = None if isinstance(run, int) else _hexadecimal(run)
-    either = meant if key is None else f"({meant}) OR ({condition('run_key', key)})"
-    rows = engine.read(engine.open(RUNS_TABLE), {"run_key": "run_key", "commit": "commit"}, either)
-    return dict(zip(rows["run_key"].to_pylist(), rows["commit"].to_pylist(), strict=True))
-
-
-def _hexadecimal(text: str) -> int | None:
-    """A run key as it is shown, of 16 digits."""
-    digits = set("0123456789abcdef")
-    return int(text, 16) if len(text) == 16 and set(text) <= digits and text < "8" else None  # noqa: PLR2004
 
 
 def find(
@@ -135,8 +119,8 @@ def find(
 
 def _keys(engine: Engine, run: int | str) -> list[int]:
     """Keys a run may have; one that is given finds what belongs to a run that is gone, too."""
-    given = run if isinstance(run, int) else _hexadecimal(run)
-    return [*_runs(engine, run), *([] if given is None else [given])]
+    given = run if isinstance(run, int) else named.key_of(run)
+    return [*named.runs(engine, run), *([] if given is None else [given])]
 
 
 def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:

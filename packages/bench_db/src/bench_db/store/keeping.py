@@ -11,7 +11,7 @@ from bench_db.store.source import StoreSource
 from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from bench_db.store.artifacts import Put
     from bench_db.store.engine import Engine
@@ -69,10 +69,11 @@ class Keeping:
         """Artifacts of a kind, a commit (an abbreviation will do) and a run, or of any, in the order they were added."""
         return artifacts.find(self._engine, kind=kind, commit=commit, run=run)
 
-    def copy_to(
+    def copy_to(  # noqa: PLR0913 all but the first by keyword
         self,
         target: Keeping,
         *,
+        runs: Collection[int | str] = (),
         replace: bool = False,
         artifacts: bool = True,
         as_of: AsOf | None = None,
@@ -80,28 +81,31 @@ class Keeping:
     ) -> Transfer:
         """Merge everything into another store, and compare at the end; doing it again adds nothing.
 
-        With `replace`, runs that both hold with other rows become this store's. `as_of` holds for runs and results.
+        With `runs`, each a key or a name as for `artifacts`, only these go, with their artifacts. With `replace`, runs that both
+        hold with other rows become this store's. `as_of` holds for runs and results.
         """
         publish.ensure_tables(target._engine, single_writer=target._single_writer)
-        source = StoreSource(self._engine, as_of)
+        source = StoreSource(self._engine, as_of, runs)
         return transfer.bring(source, target._engine, replace=replace, artifacts=artifacts, progress=progress)
 
-    def export_to(
+    def export_to(  # noqa: PLR0913 all but the first by keyword
         self,
         directory: str | Path,
         *,
+        runs: Collection[int | str] = (),
         format_name: str = "parquet",
         artifacts: bool = True,
         as_of: AsOf | None = None,
         progress: Callable[[int, int], None] = _silent,
     ) -> Export:
-        """Write everything into a directory: a file a table ("parquet" or "jsonl"), the artifacts, and a manifest.
+        """Write everything, or what belongs to some runs, into a directory: a file a table, the artifacts, and a manifest.
 
-        An earlier export there is replaced; the same rows give the same files. `as_of` holds for runs and results.
+        The format is "parquet" or "jsonl". An earlier export there is replaced; the same rows in the same order give the same
+        files. `as_of` holds for runs and results.
         """
         from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
 
-        source = StoreSource(self._engine, as_of)
+        source = StoreSource(self._engine, as_of, runs)
         return export.export(source, Path(directory), format_name=format_name, artifacts=artifacts, progress=progress)
 
     def import_from(

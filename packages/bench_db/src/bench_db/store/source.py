@@ -11,14 +11,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench_db.errors import CorruptStoreError, SchemaMismatchError
-from bench_db.store import content, ledger
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
+from bench_db.store import content, ledger, named
+from bench_db.store.filters import condition
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.verify import changed_rows
 from bench_db.store.versions import AsOf, version_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from bench_db.store.engine import Engine
 
@@ -52,10 +53,14 @@ class Source(Protocol):
 
 
 class StoreSource:
-    """The tables of a store, all at the version they had at one time."""
+    """The tables of a store, all at the version they had at one time; or of some runs alone, and their artifacts.
 
-    def __init__(self, engine: Engine, as_of: AsOf | None = None) -> None:
+    `UserError` for a run that is not there.
+    """
+
+    def __init__(self, engine: Engine, as_of: AsOf | None = None, runs: Collection[int | str] = ()) -> None:
         self._engine = engine
+        self._only = condition("run_key", _keys(engine, runs)) if runs else None
         self._datasets = {table.name: self._open(table, None) for table in ledger.existing(engine)}
         for _ in range(_PINS):
             # The results first: the record of a run is there before its rows.
@@ -79,12 +84,15 @@ class StoreSource:
     def pieces(self, table: Table) -> Iterator[Piece]:
         """The fragments of a table."""
         dataset = self._datasets.get(table.name)
+        if self._only and "run_key" not in table.schema.names:
+            return
         for fragment in dataset.get_fragments() if dataset else ():
             yield partial(self._fragment, dataset, fragment)
 
     def _fragment(self, dataset: Any, fragment: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         scanner = dataset.scanner(
             columns=list(columns) if columns else None,
+            filter=self._only,
             fragments=[fragment],
             batch_size=_BATCH_ROWS,
             batch_readahead=2,
@@ -97,6 +105,15 @@ class StoreSource:
     def file(self, sha256: str) -> Iterator[bytes]:
         """The content of an artifact, checked."""
         return content.read(self._engine, sha256)
+
+
+def _keys(engine: Engine, runs: Collection[int | str]) -> list[int]:
+    found = {run: named.runs(engine, run) for run in runs}
+    absent = [run for run, keys in found.items() if not keys]
+    if absent:
+        message = f"no run is called {absent[0]!r} in {engine.location}"
+        raise UserError(message)
+    return sorted({key for keys in found.values() for key in keys})
 
 
 def contents(source: Source, table: Table) -> pl.DataFrame:
