@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench_db import model
 from bench_db.arrow import schema_of
 from bench_db.ingest import ADAPTERS
-from bench_db.store.tables import TABLES
+from bench_db.store.tables import EVERY_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,9 @@ def schema_page() -> str:
     """Every table of a store: what a row is, its columns, the flat names readers use, and what is indexed."""
     records = [record for record in vars(model).values() if is_dataclass(record) and isinstance(record, type)]
     by_columns = {tuple(schema_of(record).names): record for record in records}
-    shown = [by_columns.get(tuple(table.schema.names)) for table in TABLES]
+    shown = [by_columns.get(tuple(table.schema.names)) for table in EVERY_TABLE]
     nested = [record for record in records if record not in shown]
-    parts = [_table(table, record) for table, record in zip(TABLES, shown, strict=True)]
+    parts = [_table(table, record) for table, record in zip(EVERY_TABLE, shown, strict=True)]
     parts += ["## Records inside a row\n", *(f"**{record.__name__}**: {getdoc(record)}\n" for record in nested)]
     return "\n".join(["# Schema", GENERATED, *parts])
 
@@ -48,8 +48,12 @@ def _table(table: Any, record: type | None) -> str:
         f"| {path} | {_type(leaf.type)} | {'yes' if leaf.nullable else 'no'} | {flat[path]} | {indexes.get(path, '')} |"
         for path, leaf in _leaves(table.schema)
     ]
-    about = [f"One row is a {record.__name__}: {getdoc(record)}", ""] if record else []
+    about = [f"One row is {_a(record.__name__)}: {getdoc(record)}", ""] if record else []
     return "\n".join([f"## {table.name}", "", *about, *head, *rows, ""])
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _leaves(schema: pa.Schema) -> Iterator[tuple[str, pa.Field]]:

@@ -26,6 +26,32 @@ def sha(number: int) -> str:
 
 
 CANDIDATE = sha(LAST)
+RENAMED = "renamed from read_batch to read_batches?"
+UNIT = "unit changed from nanoseconds to bytes"
+SHORT = "a verdict needs 5 runs of the baseline"
+# kind, as the table in docs/statistics.md calls it -> (series, its unit, verdict, note)
+KINDS = {
+    "renamed": [
+        ("read_batch", "nanoseconds", "missing", RENAMED),
+        ("read_batches", "nanoseconds", "new", RENAMED),
+    ],
+    "vanished": [("vanished", "nanoseconds", "missing", "")],
+    "failing": [("failing", "nanoseconds", "failed", "assert 1 == 2")],
+    "constant": [
+        ("constant", "nanoseconds", "unchanged", ""),
+        ("constant, changed", "nanoseconds", "regressed", ""),
+    ],
+    "with NaN": [
+        ("NaN before", "nanoseconds", "unchanged", ""),
+        ("NaN now", "nanoseconds", "failed", "no finite value"),
+    ],
+    "of two points": [("two points", "nanoseconds", "insufficient", SHORT)],
+    "whose unit changed": [
+        ("unit changed", "nanoseconds", "missing", UNIT),
+        ("unit changed", "bytes", "new", UNIT),
+    ],
+    "steady": [("steady", "nanoseconds", "unchanged", "")],
+}
 
 
 def publish(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db import connect
+from tests.store.carriers import fill
 from tests.support.fault_proxy import fault_proxy
 from tests.support.s3_server import S3Server, s3_server
 
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     return connect(tmp_path / "store", create=True)
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """Something in every table."""
+    fill(database)
+    return database
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Database:
+    """Another store, with nothing in it."""
+    return connect(tmp_path / "target", create=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
         UserError,
     )
     from bench_db.ingest import Provenance, parse
-    from bench_db.model import Baseline, DutBuild, Result, Run, SummaryValues, TestBed, Throughput
+    from bench_db.model import Artifact, Baseline, DutBuild, Result, Run, SummaryValues, TestBed, Throughput
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database, connect
     from bench_db.summary import summarise
     from bench_db.units import Direction
 
 __all__ = [
+    "Artifact",
     "Baseline",
     "BenchDbError",
     "CorruptStoreError",
@@ -53,7 +54,7 @@ _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
     "bench_db.cli.gate": ["check"],
     "bench_db.ingest": ["Provenance", "parse"],
-    "bench_db.model": ["Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
+    "bench_db.model": ["Artifact", "Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
     "bench_db.query.selection": ["Selection"],
     "bench_db.store.database": ["Database", "connect"],
     "bench_db.summary": ["summarise"],

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.model import Baseline, Finding, Result, Run, Samples, Storage
+from bench_db.model import Artifact, Baseline, Finding, Result, Run, Samples, Storage
 
 Record = TypeVar("Record")
 
@@ -69,6 +69,7 @@ RESULTS = schema_of(Result, primary_key="run_key")
 RUNS = schema_of(Run, primary_key="run_key")
 BASELINES = schema_of(Baseline, primary_key="key")
 FINDINGS = schema_of(Finding, primary_key="key")
+ARTIFACTS = schema_of(Artifact, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:

@@ -12,7 +12,7 @@ from bench_db.summary import summarise_lists
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench_db.model import Baseline, Finding, Result, Run
+    from bench_db.model import Artifact, Baseline, Finding, Result, Run
 
 ORDINAL_TAG = "ordinal"
 
@@ -47,6 +47,16 @@ def baseline_key(baseline: Baseline) -> int:
 def finding_key(finding: Finding) -> int:
     """The identity of one record of a finding."""
     return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
+
+
+def artifact_key(artifact: Artifact) -> int:
+    """The identity of one record of an artifact: its content, what it is called, and what it belongs to."""
+    owners = (
+        "" if artifact.run_key is None else str(artifact.run_key),
+        str(artifact.commit is None),
+        artifact.commit or "",
+    )
+    return identity.hash63(("artifact", artifact.sha256, artifact.kind, artifact.name, *owners))
 
 
 def finding_id(series: int, commit: str | None) -> str:

@@ -241,3 +241,22 @@ class Finding:
     at: int
     by: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file kept beside the results, and what it belongs to. One content may belong to several runs or commits, a record each.
+
+    `uri` is its place inside the store, which follows from `sha256`. `kind` says what it is: "log", "profile", "raw output" or
+    any other word. `added_at` is when it was first put, in unix seconds.
+    """
+
+    key: Key = 0
+    sha256: str = ""
+    uri: str = ""
+    size_bytes: int = 0
+    kind: str
+    name: str
+    run_key: int | None = None
+    commit: str | None = None
+    added_at: int

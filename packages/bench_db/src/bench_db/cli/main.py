@@ -31,7 +31,8 @@ VERBS = {
     "bisect": "Find the commit that changed a benchmark, by measuring.",
     "suites": "Show what bench-db.toml measures.",
     "pr": "Benchmark pull requests: understand comments, merge results, answer.",
-    "store": "Make, inspect and care for the store.",
+    "store": "Make, inspect and care for the store; copy, export and import it.",
+    "artifact": "Keep files beside the results: logs, profiles, raw output.",
     "doctor": "Check the installation, the store and the way to it.",
 }
 

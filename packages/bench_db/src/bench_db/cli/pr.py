@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,24 +240,16 @@ def stores_in(directory: Path) -> list[Path]:
 
 
 def merged(sources: list[Path], target: str) -> tuple[int, int]:
-    """Rows read and rows added, after publishing every run of the sources into the target; none makes no store."""
-    from bench_db.arrow import from_table
-    from bench_db.model import Run
+    """Results read and results added, after merging all that the sources hold into the target; none makes no store."""
+    from bench_db.cli.transfer import refuse_missing
     from bench_db.store.database import connect
 
     rows = new = 0
     for source in sources:
-        store = connect(source)
-        results = defaultdict(list)
-        for result in store.results():
-            results[result.run_key].append(result)
-        for run in from_table(store.lancedb().open_table("runs").to_arrow(), Run):
-            if mine := results.pop(run.run_key, []):
-                rows += len(mine)
-                new += connect(target, create=True).publish(mine, run).new
-        if results:
-            message = f"{source}: {len(results)} runs have rows and no record of their own; bring it up to date: bench-db store upgrade --store {source}"
-            raise UserError(message)
+        done = connect(source).copy_to(connect(target, create=True))
+        refuse_missing(str(source), done.missing)
+        rows += done.tables["results"].rows
+        new += done.tables["results"].new
     return rows, new
 
 

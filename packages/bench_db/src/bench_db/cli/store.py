@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from bench_db.cli import transfer
 from bench_db.cli.options import common, default_uri, emit, open_store, progress_bar
 from bench_db.errors import CorruptStoreError
 
@@ -108,3 +109,8 @@ def tag(name: str, version: int | None, uri: str | None, output: str) -> None:
     """
     number = open_store(uri).tag(name, version)
     emit(output, {"tag": name, "version": number}, lambda: f"{name} names version {number}")
+
+
+command.add_command(transfer.copy)
+command.add_command(transfer.export)
+command.add_command(transfer.import_)

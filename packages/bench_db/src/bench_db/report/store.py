@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench_db.report.quantity import quantity
@@ -35,6 +36,27 @@ def verification_text(found: Any) -> str:
     head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
     lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)})" for p in found.problems]
     return "\n".join((head, *lines))
+
+
+def transfer_json(done: Any) -> dict[str, Any]:
+    """A `store.transfer.Transfer`; keys of runs are hexadecimal texts."""
+    keys = {name: [f"{key:016x}" for key in getattr(done, name)] for name in ("replaced", "differing")}
+    return {**asdict(done), **keys}
+
+
+def transfer_text(done: Any) -> str:
+    """What a `store.transfer.Transfer` brought, table by table."""
+    cells = [(name, f"{moved.rows:,}", f"{moved.new:,}") for name, moved in done.tables.items()]
+    replaced = f", {len(done.replaced)} runs replaced" if done.replaced else ""
+    return f"{table(('table', 'rows', 'new'), cells, ('rows', 'new'))}\n{done.files:,} files of artifacts{replaced}"
+
+
+def export_text(done: Any) -> str:
+    """The files a `store.export.Export` wrote."""
+    cells = [(name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[:12]) for name, f in done.files.items()]
+    return (
+        f"{table(('file', 'rows', 'size', 'sha256'), cells, ('rows', 'size'))}\n{done.artifacts:,} files of artifacts"
+    )
 
 
 def upgrade_text(done: Any, *, dry_run: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,14 @@ from bench_db.errors import UserError
 from bench_db.model import Result
 from bench_db.query import series
 from bench_db.query.availability import of_commit
-from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import evolve, info, lazy, ledger, maintain, presence, publish, rollup, verify, versions
+from bench_db.store import evolve, info, lazy, maintain, presence, publish, rollup, verify, versions
 from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
+from bench_db.store.keeping import Keeping
 from bench_db.store.pushdown import lance_filter
+from bench_db.store.recording import Recording
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
 from bench_db.store.versions import AsOf, version_at
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
-    from bench_db.model import Baseline, Finding, Run
+    from bench_db.model import Run
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
     from bench_db.store.presence import Presence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bench_db.store.verify import Verification
 
 
-class Database:
+class Database(Keeping, Recording):
     """A store of benchmark results in a directory or a bucket. Reading methods take `as_of`: a version, a tag or a date."""
 
     def __init__(self, engine: Engine, *, single_writer: bool = False) -> None:
@@ -85,36 +85,6 @@ class Database:
     def repair(self) -> None:
         """Make again what can be made from the results: indexes and the rollup."""
         verify.repair(self._engine)
-
-    def set_baseline(self, baseline: Baseline) -> Baseline:
-        """Point a name at a commit, which must have results, or clear it with None; what was written.
-
-        Earlier settings stay in the history.
-        """
-        commit = baseline.commit and self.measured_commit(baseline.commit)
-        if commit and not self.has(commit).present:
-            message = f"{commit} has failures alone, and no result that anything could be held against"
-            raise UserError(message)
-        return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
-
-    def baseline(
-        self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
-    ) -> Baseline | None:
-        """The setting of a name that holds here: of all whose scope is no other than this, the narrowest."""
-        named = [pointer for pointer in self.baselines() if pointer.name == name]
-        return holding(named, (dut_name, testbed_name), {branch} if branch else ())
-
-    def baselines(self, *, history: bool = False) -> list[Baseline]:
-        """The baselines that hold, by name; with `history` every setting there ever was, oldest first."""
-        return ledger.baseline_history(self._engine) if history else ledger.baselines(self._engine)
-
-    def record_findings(self, findings: Sequence[Finding]) -> None:
-        """Keep findings as they stand now."""
-        ledger.record_findings(self._engine, findings)
-
-    def findings(self) -> list[Finding]:
-        """Every finding as it stands."""
-        return ledger.findings(self._engine)
 
     def points(
         self,

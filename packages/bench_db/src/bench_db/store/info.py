@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.errors import StoreNotFoundError
-from bench_db.store import maintain, rollup
+from bench_db.store import ledger, maintain, rollup
 from bench_db.store.tables import RESULTS_TABLE, TABLES, Table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class StoreInfo:
 def store_info(engine: Engine) -> StoreInfo:
     """Describe the store as it is now."""
     results = engine.open(RESULTS_TABLE)
-    tables = [_table_info(engine, table) for table in TABLES]
+    tables = [_table_info(engine, table) for table in (*TABLES, *ledger.existing(engine))]
     with suppress(StoreNotFoundError):  # made by the first maintenance
         tables.append(_table_info(engine, rollup.SERIES_TABLE))
     return StoreInfo(

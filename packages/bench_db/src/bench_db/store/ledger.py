@@ -9,7 +9,7 @@ from bench_db.arrow import from_table, to_table
 from bench_db.derive import baseline_key, finding_key
 from bench_db.errors import StoreNotFoundError
 from bench_db.model import Baseline, Finding
-from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE
+from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
     earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
     if earlier and earlier[-1].commit == baseline.commit:
         return earlier[-1]
-    _ensure(engine, BASELINES_TABLE)
+    ensure(engine, BASELINES_TABLE)
     # Two settings within a second, or by machines whose clocks differ: what comes later holds.
     set_at = max([baseline.set_at, *(b.set_at + 1 for b in earlier)])
     placed = replace(baseline, set_at=set_at)
@@ -55,7 +55,7 @@ def _scope(baseline: Baseline) -> tuple[str | None, ...]:
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
     """Add records of findings; one that is there already is not added again."""
     if findings:
-        _ensure(engine, FINDINGS_TABLE)
+        ensure(engine, FINDINGS_TABLE)
         keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
         engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
 
@@ -66,10 +66,22 @@ def findings(engine: Engine) -> list[Finding]:
     return list({finding.id: finding for finding in history}.values())
 
 
-def _ensure(engine: Engine, table: Table) -> None:
+def existing(engine: Engine) -> list[Table]:
+    """The tables made when first used that have been."""
+    return [table for table in LEDGERS if _exists(engine, table)]
+
+
+def _exists(engine: Engine, table: Table) -> bool:
     try:
         engine.open(table)
     except StoreNotFoundError:
+        return False
+    return True
+
+
+def ensure(engine: Engine, table: Table) -> None:
+    """Make a table, unless it is there."""
+    if not _exists(engine, table):
         engine.create(table)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench_db.errors import ConflictError, StoreUnavailableError
-from bench_db.store import rollup
+from bench_db.store import ledger, rollup
 from bench_db.store.tables import RESULTS_TABLE, TABLES, IndexKind, Table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def is_due(results: Any) -> bool:
 def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
     """Compact, then index, then remove versions older than `kept`; versions with a tag stay, whatever their age."""
     before = len(engine.open(RESULTS_TABLE).get_fragments())
-    removed = [_care_for(engine, table, kept) for table in TABLES]
+    removed = [_care_for(engine, table, kept) for table in (*TABLES, *ledger.existing(engine))]
     series = rollup.rebuild(engine)
     removed.append(_clean(engine, rollup.SERIES_TABLE, kept))
     return Maintenance(

@@ -16,10 +16,11 @@ from bench_db.store.filters import Where, condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench_db.model import Result, Run
     from bench_db.store.engine import Engine
+    from bench_db.store.tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Published:
     replaced: int = 0
 
 
-def ensure_tables(engine: Engine, *, single_writer: bool) -> None:
+def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_writer: bool) -> None:
     """Make the tables that do not exist yet. `StoreUnavailableError` on a bucket that cannot keep writers apart."""
     if engine.bucket and not single_writer and not engine.bucket.prove_conditional_writes():
         message = (
@@ -40,7 +41,7 @@ def ensure_tables(engine: Engine, *, single_writer: bool) -> None:
             "use another endpoint, or --single-writer when there is only ever one"
         )
         raise StoreUnavailableError(message)
-    for table in TABLES:
+    for table in tables:
         try:
             engine.open(table)
         except StoreNotFoundError:

@@ -38,7 +38,7 @@ class Bucket:
             self._session = boto3.Session()
         self._reached = False
         self._proved = False
-        self._lazy_client: Any = None
+        self._lazy_clients: dict[int, Any] = {}
 
     def __repr__(self) -> str:
         return f"Bucket({str(self.location)!r})"
@@ -46,15 +46,19 @@ class Bucket:
     @property
     def client(self) -> Any:
         """The boto3 client, with short time-outs and one retry."""
-        if self._lazy_client is None:
+        return self.client_waiting(_READ_SECONDS)
+
+    def client_waiting(self, read_seconds: int) -> Any:
+        """The same, waiting so long for each answer."""
+        if read_seconds not in self._lazy_clients:
             config = Config(
                 connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
+                read_timeout=read_seconds,
                 retries={"total_max_attempts": 2, "mode": "standard"},
             )
             with self._told_plainly("reading the AWS configuration"):
-                self._lazy_client = self._session.client("s3", config=config)
-        return self._lazy_client
+                self._lazy_clients[read_seconds] = self._session.client("s3", config=config)
+        return self._lazy_clients[read_seconds]
 
     def storage_options(self) -> dict[str, str]:
         """Lance's options, credentials as they are now: a role's temporary ones are refreshed by boto3 when due."""
@@ -82,19 +86,20 @@ class Bucket:
 
     def has_objects(self, prefix: str) -> bool:
         """Whether anything lies under a prefix."""
-        answer = self._ask("listing objects", lambda: self._listed(prefix, MaxKeys=1))
+        answer = self.ask("listing objects", lambda: self.listed(prefix, MaxKeys=1))
         return bool(answer.get("KeyCount"))
 
     def remove(self, prefix: str) -> None:
         """Remove every object under a prefix."""
-        while objects := self._ask("listing objects", lambda: self._listed(prefix)).get("Contents"):
+        while objects := self.ask("listing objects", lambda: self.listed(prefix)).get("Contents"):
             keys = {"Objects": [{"Key": item["Key"]} for item in objects]}
-            self._ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
+            self.ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
 
-    def _listed(self, prefix: str, **limits: int) -> Any:
+    def listed(self, prefix: str, **limits: Any) -> Any:
+        """One page of the objects under a prefix."""
         return self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, **limits)
 
-    def _ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
+    def ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
         """The answer of boto3; a server that says it is busy is asked again, one that says nothing is not."""
         with self._told_plainly(doing):
             for pause in (0.2, 0.5, 1.0, 2.0):
@@ -137,7 +142,7 @@ class Bucket:
             put = partial(self.client.put_object, Bucket=self.location.bucket, Key=key, IfNoneMatch="*")
             doing = "proving that the endpoint honours conditional writes"
             # A refusal of the first is one too: its answer was lost, and boto3 has asked again.
-            self._proved = any(self._ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2"))
+            self._proved = any(self.ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2"))
             with suppress(ClientError, BotoCoreError):
                 self.client.delete_object(Bucket=self.location.bucket, Key=key)
         return self._proved

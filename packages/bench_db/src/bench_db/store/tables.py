@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import BASELINES, FINDINGS, RESULTS, RUNS
+from bench_db.arrow import ARTIFACTS, BASELINES, FINDINGS, RESULTS, RUNS
 
 STORAGE_VERSION: Final = "2.2"
 
@@ -86,6 +86,9 @@ RESULTS_TABLE = Table(
 )
 RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"))
 TABLES = (RUNS_TABLE, RESULTS_TABLE)
-# Kept from the first use on: every record ever written, the newest of a name or id holds.
+# Made when first used, and only ever added to; of baselines and findings the newest record of a name or id holds.
 BASELINES_TABLE = Table(name="baselines", schema=BASELINES, merge_key="key", row_key="key")
 FINDINGS_TABLE = Table(name="findings", schema=FINDINGS, merge_key="key", row_key="key")
+ARTIFACTS_TABLE = Table(name="artifacts", schema=ARTIFACTS, merge_key="key", row_key="key")
+LEDGERS = (BASELINES_TABLE, FINDINGS_TABLE, ARTIFACTS_TABLE)
+EVERY_TABLE = (*TABLES, *LEDGERS)

@@ -11,8 +11,8 @@ import polars as pl
 
 from bench_db.arrow import RESULTS, samples_of, values_hash
 from bench_db.errors import CorruptStoreError, StoreUnavailableError
-from bench_db.store import maintain
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+from bench_db.store import artifacts, ledger, maintain
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,8 +48,9 @@ class Verification:
 
 
 def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
-    """Read the whole store and say what is wrong with it; nothing is changed. `progress` gets rows read and rows in all."""
-    problems = [p for table in TABLES for p in _schema(engine, table)]
+    """Read the whole store, artifacts too, and say what is wrong with it; nothing is changed. `progress` gets rows read and rows in all."""
+    tables = (*TABLES, *ledger.existing(engine))
+    problems = [p for table in tables for p in _schema(engine, table)]
     seen: Counter[int] = Counter()
     ids: list[pl.Series] = []
     changed: list[str] = []
@@ -60,16 +61,18 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
         frame = pl.DataFrame(batch)
         seen.update(frame["run_key"].to_list())
         ids.append(frame["id"])
-        changed += [row for row, bad in zip(frame["id"].to_list(), _changed(batch), strict=True) if bad]
+        changed += changed_rows(batch)
         done += len(frame)
         progress(done, total)
     if changed:
         problems.append(_problem("values differ from their checksum", RESULTS_TABLE, changed))
-    problems += _doubled(ids)
+    problems += _doubled(RESULTS_TABLE, ids)
     runs = engine.read(engine.open(RUNS_TABLE), {"run_key": "run_key", "results": "results"})
     expected = dict(zip(runs["run_key"].to_pylist(), runs["results"].to_pylist(), strict=True))
     problems += _disagreements(seen, expected)
-    problems += [p for table in TABLES for p in _orphans(engine, table)]
+    problems += [p for table in tables if table.merge_key == table.row_key for p in _keys(engine, table)]
+    problems += _artifacts(engine)
+    problems += [p for table in tables for p in _orphans(engine, table)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
 
 
@@ -109,6 +112,11 @@ def _read(dataset: Any, fragment: Any, columns: list[str]) -> list[Any]:
     return list(dataset.scanner(columns=columns, fragments=[fragment], batch_size=_BATCH_ROWS).to_batches())
 
 
+def changed_rows(batch: Any) -> list[str]:
+    """Ids of the results of a batch whose values are not the ones their checksum was made of."""
+    return [row for row, bad in zip(batch.column("id").to_pylist(), _changed(batch), strict=True) if bad]
+
+
 def _changed(batch: Any) -> Iterator[bool]:
     """For each row, whether its values are not the ones its checksum was made of."""
     for item, checksum in zip(batch.column("values"), batch.column("values_hash").to_pylist(), strict=True):
@@ -119,11 +127,30 @@ def _changed(batch: Any) -> Iterator[bool]:
             yield values is None or values_hash(samples_of(values.to_numpy(zero_copy_only=False))) != checksum
 
 
-def _doubled(ids: list[pl.Series]) -> Iterator[Problem]:
+def _doubled(table: Table, ids: list[pl.Series]) -> Iterator[Problem]:
     every = pl.concat(ids) if ids else pl.Series(dtype=pl.String)
     if every.n_unique() != len(every):
         twice = every.filter(every.is_duplicated()).unique().sort().to_list()
-        yield _problem("rows stored more than once", RESULTS_TABLE, twice)
+        yield _problem("rows stored more than once", table, [str(key) for key in twice])
+
+
+def _keys(engine: Engine, table: Table) -> Iterator[Problem]:
+    """The records of a table, which are one a key."""
+    try:
+        rows = engine.read(engine.open(table), {table.row_key: table.row_key})
+    except CorruptStoreError as error:
+        yield _problem("records cannot be read", table, [str(error)])
+    else:
+        yield from _doubled(table, [pl.DataFrame(rows)[table.row_key]])
+
+
+def _artifacts(engine: Engine) -> Iterator[Problem]:
+    try:
+        for kind, places, harmless in artifacts.faults_of(engine):
+            if places:
+                yield _problem(kind, ARTIFACTS_TABLE, places, harmless=harmless)
+    except CorruptStoreError as error:
+        yield _problem("records cannot be read", ARTIFACTS_TABLE, [str(error)])
 
 
 def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Problem]:

@@ -1,0 +1,148 @@
+"""`bench-db store copy`, `export` and `import`: a store brought to another place, whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_db.cli.options import common, emit, open_store, progress_bar, reading
+from bench_db.errors import CorruptStoreError, UserError
+
+if TYPE_CHECKING:
+    from bench_db.store.transfer import Transfer
+
+_REPLACE = click.option(
+    "--replace", is_flag=True, help="Where both hold a run with other rows, take the incoming ones."
+)
+_SINGLE_WRITER = click.option(
+    "--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart."
+)
+_RUNS = click.option(
+    "--run",
+    "runs",
+    metavar="RUN",
+    multiple=True,
+    help="Only this run and its artifacts, by run id or run key; may be repeated.",
+)
+_NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the artifacts behind.")
+
+
+@click.command("copy")
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@_RUNS
+@_REPLACE
+@_NO_ARTIFACTS
+@_SINGLE_WRITER
+@reading
+def copy(
+    source: str,
+    target: str,
+    runs: tuple[str, ...],
+    uri: str | None,  # noqa: ARG001 every verb has --store
+    output: str,
+    as_of: str | None,
+    *,
+    replace: bool,
+    no_artifacts: bool,
+    single_writer: bool,
+) -> None:
+    """Merge the store SRC into the store DST, which is made when there is none, and compare them at the end.
+
+    Doing it again adds nothing, and completes what was cut short. Versions and tags stay behind: the copy has its own.
+
+    Example: bench-db store copy ./results s3://my-bucket/benchmarks
+    """
+    held = open_store(source)
+    with progress_bar("copying") as progress:
+        into = open_store(target, create=True, single_writer=single_writer)
+        done = held.copy_to(
+            into, runs=runs, replace=replace, artifacts=not no_artifacts, as_of=as_of, progress=progress
+        )
+    _tell(output, done, held.uri, into.uri)
+
+
+@click.command("export")
+@click.argument("directory", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--format", "format_name", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@_RUNS
+@_NO_ARTIFACTS
+@reading
+def export(
+    directory: Path,
+    format_name: str,
+    runs: tuple[str, ...],
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    *,
+    no_artifacts: bool,
+) -> None:
+    """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
+
+    An earlier export there is replaced. The same rows give the same files, byte for byte.
+
+    Example: bench-db store export ./backup
+    """
+    from bench_db.report.store import export_text
+
+    store = open_store(uri)
+    with progress_bar("exporting") as progress:
+        done = store.export_to(
+            directory,
+            runs=runs,
+            format_name=format_name,
+            artifacts=not no_artifacts,
+            as_of=as_of,
+            progress=progress,
+        )
+    emit(output, {"directory": str(directory), **asdict(done)}, lambda: export_text(done))
+    refuse_missing(store.uri, done.missing)
+
+
+@click.command("import")
+@click.argument("directory", metavar="IN", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@_REPLACE
+@_SINGLE_WRITER
+@common
+def import_(directory: Path, uri: str | None, output: str, *, replace: bool, single_writer: bool) -> None:
+    """Merge the export in the directory IN into the store, which is made when there is none. Doing it again adds nothing.
+
+    Nothing is written when a file is not the one that was exported.
+
+    Example: bench-db store import ./backup --store ./restored
+    """
+    from bench_db.store.export import ExportSource
+
+    exported = ExportSource(directory)  # before a store is made for it
+    store = open_store(uri, create=True, single_writer=single_writer)
+    with progress_bar("importing") as progress:
+        done = store.import_from(exported, replace=replace, progress=progress)
+    _tell(output, done, str(directory), store.uri)
+
+
+def _tell(output: str, done: Transfer, source: str, target: str) -> None:
+    """What was brought; an error when something of the source is not there now."""
+    from bench_db.report.store import transfer_json, transfer_text
+
+    emit(output, {"source": source, "target": target, **transfer_json(done)}, lambda: transfer_text(done))
+    refuse_missing(source, done.missing)
+    if done.differing:
+        message = (
+            f"{target} holds {len(done.differing)} runs with other rows than {source}, such as {done.differing[0]:016x}; they "
+            "were left as they are, and everything else was brought. --replace takes the incoming rows"
+        )
+        raise UserError(message)
+
+
+def refuse_missing(source: str, missing: tuple[str, ...]) -> None:
+    """`CorruptStoreError` when a source did not have the content of every artifact."""
+    if missing:
+        message = (
+            f"{source} does not have the content of {len(missing)} artifacts any more, such as {missing[0]}; everything else was "
+            "brought. Put the originals again; 'bench-db store verify' names them"
+        )
+        raise CorruptStoreError(message)

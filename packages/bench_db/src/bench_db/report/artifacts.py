@@ -1,0 +1,60 @@
+"""Artifacts as JSON documents and as text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from bench_db.report.quantity import quantity
+from bench_db.report.rows import when
+from bench_db.report.text import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.model import Artifact
+
+_SHORT = 12
+_SHA = 9
+
+
+def as_json(artifact: Artifact) -> dict[str, Any]:
+    """A record without its own key; that of a run is a hexadecimal text."""
+    document = {name: value for name, value in asdict(artifact).items() if name != "key"}
+    return document | {"run_key": _run(artifact)}
+
+
+def as_text(found: Sequence[Artifact]) -> str:
+    """A table of artifacts, each with as much of its sha256 as `artifact get` needs."""
+    if not found:
+        return "no artifacts"
+    cells = [
+        (
+            a.sha256[:_SHORT],
+            a.kind,
+            a.name,
+            quantity(a.size_bytes, "bytes"),
+            (a.commit or "-")[:_SHA],
+            _run(a) or "-",
+            when(a.added_at),
+        )
+        for a in found
+    ]
+    return table(("sha256", "kind", "name", "size", "commit", "run", "added"), cells, right=("size",))
+
+
+def put_json(done: Sequence[Any]) -> dict[str, Any]:
+    """What `store.artifacts.Put` did, file by file and in all."""
+    new = sum(one.new for one in done)
+    documents = [{**as_json(one.artifact), "new": one.new} for one in done]
+    return {"artifacts": documents, "new": new, "unchanged": len(done) - new}
+
+
+def put_text(done: Sequence[Any]) -> str:
+    """The same as a table under the counts."""
+    counts = put_json(done)
+    return f"{counts['new']} new, {counts['unchanged']} there already\n{as_text([one.artifact for one in done])}"
+
+
+def _run(artifact: Artifact) -> str | None:
+    return None if artifact.run_key is None else f"{artifact.run_key:016x}"

@@ -1,0 +1,140 @@
+"""The files a table is exported as, a writer and a reader each. The same rows give the same bytes, however they lay."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench_db.errors import SchemaMismatchError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from bench_db.store.source import Piece
+    from bench_db.store.tables import Table
+
+_BATCH_ROWS = 4096
+_GROUP_ROWS = 16_384
+
+
+class Format(Protocol):
+    """How a table is written to a file, and read from it."""
+
+    def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write all rows, and say how many they were."""
+
+    def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
+        """The parts of a file; `SchemaMismatchError` when its columns are not those of the table."""
+
+
+def plain(table: Table) -> pa.Schema:
+    """The columns of a table without what only Lance needs to know about them."""
+    return pa.schema([column.remove_metadata() for column in table.schema])
+
+
+def _mismatch(path: Path, table: Table, what: str) -> SchemaMismatchError:
+    return SchemaMismatchError(
+        f"{path}: its columns are not those of {table.name} ({what}); export it with the bench-db that is to import it"
+    )
+
+
+class Parquet:
+    """Apache Parquet, row groups of one size."""
+
+    def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write all rows, and say how many they were."""
+        written = 0
+        with pq.ParquetWriter(path, plain(table), compression="zstd") as writer:
+            for rows in _evenly(batches, plain(table)):
+                writer.write_table(rows, row_group_size=_GROUP_ROWS)
+                written += rows.num_rows
+        return written
+
+    def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
+        """A piece a row group."""
+        with pq.ParquetFile(path) as file:
+            groups, found = file.num_row_groups, file.schema_arrow
+        _refuse_other_columns(path, found, table)
+        return (partial(self._group, path, group) for group in range(groups))
+
+    def _group(self, path: Path, group: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns)
+
+
+def _refuse_other_columns(path: Path, found: pa.Schema, table: Table) -> None:
+    wanted = plain(table)
+    for name in (*wanted.names, *found.names):
+        if name not in found.names or name not in wanted.names:
+            raise _mismatch(path, table, f"{name!r} is {'unknown' if name in found.names else 'missing'}")
+        if not found.field(name).equals(wanted.field(name)):
+            raise _mismatch(path, table, f"{name!r} is {found.field(name).type}, not {wanted.field(name).type}")
+
+
+def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in tables of one size, the last one smaller."""
+    held = schema.empty_table()
+    for batch in batches:
+        rows = pa.Table.from_arrays(batch.select(schema.names).columns, schema=schema)
+        held = pa.concat_tables([held, rows])
+        while held.num_rows >= _GROUP_ROWS:
+            yield held.slice(0, _GROUP_ROWS).combine_chunks()
+            held = held.slice(_GROUP_ROWS)
+    if held.num_rows:
+        yield held.combine_chunks()
+
+
+class JsonLines:
+    """One JSON object a line, columns in order; a map is a list of pairs."""
+
+    def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write all rows, and say how many they were."""
+        written = 0
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for batch in batches:
+                for row in batch.select(table.schema.names).to_pylist():
+                    file.write(_line(row, table))
+                    written += 1
+        return written
+
+    def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
+        """The whole file."""
+        yield partial(self._batches, path, table)
+
+    def _batches(self, path: Path, table: Table, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        with path.open("rb") as file:
+            while lines := list(islice(file, _BATCH_ROWS)):
+                rows = [_row(line, path, table) for line in lines]
+                try:
+                    batch = pa.RecordBatch.from_pylist(rows, plain(table))
+                except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                    raise _mismatch(path, table, str(error)) from error
+                yield batch.select(columns or table.schema.names)
+
+
+def _line(row: Mapping[str, Any], table: Table) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    except ValueError as error:
+        message = f"{table.name} holds a number that JSON cannot, such as NaN; export to Parquet instead"
+        raise UserError(message) from error
+
+
+def _row(line: bytes, path: Path, table: Table) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise _mismatch(path, table, str(error)) from error
+    if not isinstance(row, dict) or list(row) != table.schema.names:
+        raise _mismatch(path, table, "another line")
+    maps = [column.name for column in table.schema if pa.types.is_map(column.type)]
+    return row | {name: [tuple(pair) for pair in row[name]] for name in maps if row[name] is not None}
+
+
+FORMATS: dict[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}

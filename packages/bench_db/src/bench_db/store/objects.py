@@ -1,0 +1,120 @@
+"""Files in a bucket: written whole or not at all in parts, read in parts, each part within a deadline."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bench_db.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench_db.store.s3 import Bucket
+
+Answer = TypeVar("Answer")
+
+# What is sent may lie in the buffers of a slow line for a while; the deadline of the part bounds the waiting.
+_READ_SECONDS = 60
+
+
+class Objects:
+    """The files of a store in a bucket, by their place in the store; `seconds` is the deadline of each part."""
+
+    def __init__(self, bucket: Bucket, seconds: float) -> None:
+        self._bucket = bucket
+        self._seconds = seconds
+
+    def size(self, name: str) -> int | None:
+        """Size in bytes; None when there is no such file."""
+        head = partial(self._bucket.client.head_object, **self._named(name))
+        answer = self._bucket.ask("looking for a file", partial(_unless_missing, head))
+        return None if answer is None else int(answer["ContentLength"])
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Size in bytes of every file whose place begins so."""
+        under, more = self._key(prefix), dict[str, Any]()
+        found: dict[str, int] = {}
+        while True:
+            answer = self._bucket.ask("listing files", partial(self._bucket.listed, under, **more))
+            found |= {prefix + item["Key"].removeprefix(under): item["Size"] for item in answer.get("Contents", ())}
+            if not answer.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def chunks(self, name: str, size: int, chunk: int) -> Iterator[bytes]:
+        """A file of a size, chunk by chunk."""
+        get = partial(self._client.get_object, **self._named(name))
+        for start in range(0, size, chunk):
+            part = partial(get, Range=f"bytes={start}-{min(start + chunk, size) - 1}")
+            yield self._ask("reading a file", partial(_body, part))
+
+    def put(self, name: str, chunks: Iterator[bytes]) -> None:
+        """Chunks as one file in place of what was there; an error among them leaves what was there.
+
+        All chunks but the last have 5 MiB or more.
+        """
+        first, second = next(chunks, b""), next(chunks, None)
+        if second is None:
+            self._ask("writing a file", partial(self._client.put_object, **self._named(name), Body=first))
+            return
+        begin = partial(self._client.create_multipart_upload, **self._named(name))
+        upload = self._named(name) | {"UploadId": self._ask("beginning to write a file", begin)["UploadId"]}
+        try:
+            size, parts = self._sent(upload, chain((first, second), chunks))
+            self._end(name, upload, size, parts)
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                self._bucket.client.abort_multipart_upload(**upload)
+            raise
+
+    def _sent(self, upload: dict[str, str], chunks: Iterator[bytes]) -> tuple[int, list[dict[str, Any]]]:
+        """The size of what was sent, and its parts as the end of an upload names them."""
+        size, parts = 0, list[dict[str, Any]]()
+        for number, chunk in enumerate(chunks, 1):
+            send = partial(self._client.upload_part, **upload, PartNumber=number, Body=chunk)
+            answer = self._ask("writing a file", send)
+            sums = {name: text for name, text in answer.items() if name == "ETag" or name.startswith("Checksum")}
+            parts.append({"PartNumber": number, **sums})
+            size += len(chunk)
+        return size, parts
+
+    def _end(self, name: str, upload: dict[str, str], size: int, parts: list[dict[str, Any]]) -> None:
+        end = partial(self._client.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts})
+        # An upload that is gone has ended: its answer was lost, and boto3 has asked again.
+        if self._ask("writing a file", partial(_unless_missing, end)) is None and self.size(name) != size:
+            message = f"{self._bucket.location}: {name} was not written whole; try again"
+            raise StoreUnavailableError(message)
+
+    @property
+    def _client(self) -> Any:
+        return self._bucket.client_waiting(_READ_SECONDS)
+
+    def _ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
+        return self._bucket.within_deadline(doing, partial(self._bucket.ask, doing, question), self._seconds)
+
+    def _named(self, name: str) -> dict[str, str]:
+        return {"Bucket": self._bucket.location.bucket, "Key": self._key(name)}
+
+    def _key(self, name: str) -> str:
+        return f"{self._bucket.location.path}/{name}".lstrip("/")
+
+
+def _unless_missing(question: Callable[[], Answer]) -> Answer | None:
+    """The answer, or None when what was asked for is not there."""
+    try:
+        return question()
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
+            raise
+    return None
+
+
+def _body(get: Callable[[], Any]) -> bytes:
+    content: bytes = get()["Body"].read()
+    return content

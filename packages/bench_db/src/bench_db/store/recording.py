@@ -1,0 +1,54 @@
+"""What a store remembers of verdicts: baselines and findings, every setting and state they ever had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UserError
+from bench_db.query.baseline import holding
+from bench_db.store import ledger
+from bench_db.store.presence import measured_commit, presence
+from bench_db.store.tables import RESULTS_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.model import Baseline, Finding
+    from bench_db.store.engine import Engine
+
+
+class Recording:
+    """Baselines and findings of a store."""
+
+    _engine: Engine
+
+    def set_baseline(self, baseline: Baseline) -> Baseline:
+        """Point a name at a commit, which must have results, or clear it with None; what was written.
+
+        Earlier settings stay in the history.
+        """
+        commit = baseline.commit and measured_commit(self._engine, self._engine.open(RESULTS_TABLE), baseline.commit)
+        if commit and not presence(self._engine, commit, (), None).present:
+            message = f"{commit} has failures alone, and no result that anything could be held against"
+            raise UserError(message)
+        return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
+
+    def baseline(
+        self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
+    ) -> Baseline | None:
+        """The setting of a name that holds here: of all whose scope is no other than this, the narrowest."""
+        named = [pointer for pointer in self.baselines() if pointer.name == name]
+        return holding(named, (dut_name, testbed_name), {branch} if branch else ())
+
+    def baselines(self, *, history: bool = False) -> list[Baseline]:
+        """The baselines that hold, by name; with `history` every setting there ever was, oldest first."""
+        return ledger.baseline_history(self._engine) if history else ledger.baselines(self._engine)
+
+    def record_findings(self, findings: Sequence[Finding]) -> None:
+        """Keep findings as they stand now."""
+        ledger.record_findings(self._engine, findings)
+
+    def findings(self) -> list[Finding]:
+        """Every finding as it stands."""
+        return ledger.findings(self._engine)

@@ -1,0 +1,211 @@
+"""What can be brought into a store: the tables of another store, held at one version, or whatever gives rows the same way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
+from bench_db.store import content, ledger, named
+from bench_db.store.filters import condition
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.verify import changed_rows
+from bench_db.store.versions import AsOf, version_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from bench_db.store.engine import Engine
+
+    # Part of a table: its rows, in order, with all columns or those named.
+    Piece = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
+
+_BATCH_ROWS = 4096
+# Of more rows in one merge, Lance's threads mix the order.
+_GROUP_ROWS = 8192
+_GROUP_BYTES = 64 << 20
+_PINS = 5
+# What a row says was measured. When and by whom it was published may differ between stores that hold the same.
+_MEASURED = {
+    RESULTS_TABLE.name: ("id", "values_hash", "n", "summary", "lower", "upper", "direction", "error"),
+    RUNS_TABLE.name: ("sha256",),
+}
+
+
+class Source(Protocol):
+    """Tables in pieces, and the files of artifacts."""
+
+    @property
+    def name(self) -> str:
+        """Where it is."""
+
+    def pieces(self, table: Table) -> Iterable[Piece]:
+        """The parts of a table in order; none when there is no such table."""
+
+    def file(self, sha256: str) -> Iterator[bytes]:
+        """The content of an artifact, checked; `CorruptStoreError` when it is not there."""
+
+
+class StoreSource:
+    """The tables of a store, all at the version they had at one time; or of some runs alone, and their artifacts.
+
+    `UserError` for a run that is not there.
+    """
+
+    def __init__(self, engine: Engine, as_of: AsOf | None = None, runs: Collection[int | str] = ()) -> None:
+        self._engine = engine
+        self._only = condition("run_key", _keys(engine, runs)) if runs else None
+        self._datasets = {table.name: self._open(table, None) for table in ledger.existing(engine)}
+        for _ in range(_PINS):
+            # The results first: the record of a run is there before its rows.
+            self._datasets |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
+            if self._open(RESULTS_TABLE, as_of).version == self._datasets[RESULTS_TABLE.name].version:
+                break  # or a run may have been replaced in between, its rows pinned and its record gone
+
+    def _open(self, table: Table, as_of: AsOf | None) -> Any:
+        dataset = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
+        unknown = [name for name in dataset.schema.names if name not in table.schema.names]
+        if unknown:
+            message = f"{self.name}: {table.name} has columns of a newer bench-db, such as {unknown[0]!r}; use that one"
+            raise SchemaMismatchError(message)
+        return dataset
+
+    @property
+    def name(self) -> str:
+        """The store's address."""
+        return str(self._engine.location)
+
+    def pieces(self, table: Table) -> Iterator[Piece]:
+        """The fragments of a table."""
+        dataset = self._datasets.get(table.name)
+        if self._only and "run_key" not in table.schema.names:
+            return
+        for fragment in dataset.get_fragments() if dataset else ():
+            yield partial(self._fragment, dataset, fragment)
+
+    def _fragment(self, dataset: Any, fragment: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        scanner = dataset.scanner(
+            columns=list(columns) if columns else None,
+            filter=self._only,
+            fragments=[fragment],
+            batch_size=_BATCH_ROWS,
+            batch_readahead=2,
+            io_buffer_size=_GROUP_BYTES,
+        )
+        batches = self._engine.call("reading", lambda: iter(scanner.to_batches()))
+        while (batch := self._engine.call("reading", lambda: next(batches, None))) is not None:
+            yield batch
+
+    def file(self, sha256: str) -> Iterator[bytes]:
+        """The content of an artifact, checked."""
+        return content.read(self._engine, sha256)
+
+
+def _keys(engine: Engine, runs: Collection[int | str]) -> list[int]:
+    found = {run: named.runs(engine, run) for run in runs}
+    absent = [run for run, keys in found.items() if not keys]
+    if absent:
+        message = f"no run is called {absent[0]!r} in {engine.location}"
+        raise UserError(message)
+    return sorted({key for keys in found.values() for key in keys})
+
+
+def contents(source: Source, table: Table) -> pl.DataFrame:
+    """What a source holds: `key`, `rows`, and `print`, which two sources share when the rows of a key say the same."""
+    measured = _MEASURED.get(table.name, (table.row_key,))
+    columns = tuple({table.merge_key: None, **dict.fromkeys(measured)})
+    parts = [
+        pl.DataFrame(batch)
+        .select(key=table.merge_key, print=pl.struct(measured).hash())
+        .group_by("key", maintain_order=True)
+        .agg(rows=pl.len(), print=pl.col("print").bitwise_xor())
+        for piece in source.pieces(table)
+        for batch in piece(columns)
+    ]
+    schema = {"key": pl.Int64, "rows": pl.UInt32, "print": pl.UInt64}
+    every = pl.concat([pl.DataFrame(schema=schema), *parts])
+    return every.group_by("key", maintain_order=True).agg(pl.col("rows").sum(), pl.col("print").bitwise_xor())
+
+
+def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> None:
+    """`CorruptStoreError` when results, as `contents` gives them, belong to no run: nobody could say where they came from."""
+    strays = results.join(runs, on="key", how="anti")
+    if len(strays):
+        message = (
+            f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify', "
+            "or bring an old store up to date with 'bench-db store upgrade'"
+        )
+        raise CorruptStoreError(message)
+
+
+def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch]:
+    """The whole rows of a piece; `CorruptStoreError` at a result that is not as it was written, so that damage does not spread."""
+    for batch in piece(None):
+        changed = changed_rows(batch) if table.name == RESULTS_TABLE.name else []
+        if changed:
+            message = (
+                f"{source.name}: the values of result {changed[0]} are not the ones its checksum was made of, so it is not "
+                "copied; 'bench-db store verify' finds every such row"
+            )
+            raise CorruptStoreError(message)
+        yield batch
+
+
+def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Table]:
+    """The rows of some keys, as `contents` gives them, in their order and in tables of a bounded size, which a merge keeps in order.
+
+    All rows of a key are in one table, because a merge takes a key that it finds for complete.
+    """
+    missing = Counter(dict(zip(wanted["key"].to_list(), wanted["rows"].to_list(), strict=True)))
+    begun = whole = table.schema.empty_table()
+    for rows in _rows(source, table, pa.array(wanted["key"].to_list(), pa.int64())):
+        present = Counter(rows[table.merge_key].to_pylist())
+        missing.subtract(present)
+        ended = pa.array([key for key in present if missing[key] <= 0], pa.int64())
+        begun = pa.concat_tables([begun, rows])
+        if not len(ended):
+            continue
+        has_ended = pc.is_in(begun[table.merge_key], ended)
+        whole = pa.concat_tables([whole, begun.filter(has_ended)])
+        begun = begun.filter(pc.invert(has_ended))
+        while whole.num_rows > _GROUP_ROWS or whole.nbytes > _GROUP_BYTES:
+            first = pc.is_in(whole[table.merge_key], _first_keys(whole[table.merge_key].to_pylist()))
+            yield whole.filter(first).combine_chunks()
+            whole = whole.filter(pc.invert(first))
+    if whole.num_rows:
+        yield whole.combine_chunks()
+    if begun.num_rows:
+        message = f"{source.name}: {table.name} ended before all the rows it had; run 'bench-db store verify'"
+        raise CorruptStoreError(message)
+
+
+def _first_keys(keys: list[int]) -> pa.Array:
+    """The keys that come first and have no more rows together than a group, or the first alone."""
+    counts = Counter(keys)
+    ends = accumulate(counts.values())
+    return pa.array(
+        [key for number, (key, end) in enumerate(zip(counts, ends, strict=True)) if not number or end <= _GROUP_ROWS]
+    )
+
+
+def _rows(source: Source, table: Table, keys: pa.Array) -> Iterator[pa.Table]:
+    """The rows of some keys; parts of the table without any of them are not read."""
+    for piece in source.pieces(table):
+        if any(pc.any(pc.is_in(batch[table.merge_key], keys)).as_py() for batch in piece((table.merge_key,))):
+            for batch in sound(source, table, piece):
+                rows = pa.Table.from_arrays(batch.select(table.schema.names).columns, schema=table.schema)
+                yield rows.filter(pc.is_in(rows[table.merge_key], keys))
+
+
+def artifacts_named(source: Source) -> Iterator[tuple[int, str, int]]:
+    """Key, sha256 and size in bytes of every record of an artifact."""
+    columns = ("key", "sha256", "size_bytes")
+    for piece in source.pieces(ARTIFACTS_TABLE):
+        for batch in piece(columns):
+            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)

@@ -1,0 +1,183 @@
+"""Bringing what a store or an export holds into a store: merged by key, so that doing it again, or the rest of it, doubles nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow.compute as pc
+
+from bench_db.errors import ConflictError, CorruptStoreError
+from bench_db.store import content, ledger, maintain
+from bench_db.store.filters import condition
+from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_strays
+from bench_db.store.tables import ARTIFACTS_TABLE, EVERY_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    import pyarrow as pa
+
+    from bench_db.store.engine import Engine
+    from bench_db.store.source import Source
+
+# Of `contents` of two stores, joined.
+_SAME = (pl.col("rows") == pl.col("rows_ours")) & (pl.col("print") == pl.col("print_ours"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Rows of one table: how many the source has, and how many of them were added."""
+
+    rows: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What came of bringing a source into a store, by table; `files` of artifacts were written.
+
+    `replaced` and `differing` are keys of runs that both hold with other rows: the former were replaced, the latter left as they
+    are. `missing` are contents of artifacts that the source does not have any more.
+    """
+
+    tables: dict[str, Moved]
+    files: int
+    replaced: tuple[int, ...] = ()
+    differing: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """How many contents were written, those the source does not have, and the keys of the records that name them."""
+
+    written: int = 0
+    missing: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
+
+
+def bring(
+    source: Source,
+    engine: Engine,
+    *,
+    replace: bool = False,
+    artifacts: bool = True,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Transfer:
+    """Everything of a source into a store that has `runs` and `results`, compared at the end; `progress` gets rows done and in all.
+
+    What the store holds already stays; with `replace`, runs that both hold with other rows become those of the source.
+    `CorruptStoreError` for a source that contradicts itself or the store, before anything is written.
+    """
+    tables = EVERY_TABLE if artifacts else tuple(table for table in EVERY_TABLE if table is not ARTIFACTS_TABLE)
+    theirs = {table.name: contents(source, table) for table in tables}
+    ours = held(engine, tables)
+    _refuse_contradictions(source, engine, theirs, ours)
+    new = {name: rows.join(ours[name], on="key", how="anti") for name, rows in theirs.items()}
+    differing = _differing(theirs[RESULTS_TABLE.name], ours[RESULTS_TABLE.name])
+    total, files, added = sum(int(rows["rows"].sum()) for rows in new.values()), Files(), Counter[str]()
+    done = 0
+    for table in tables:
+        if table is ARTIFACTS_TABLE:
+            files = _bring_files(source, engine)
+        for rows in groups(source, table, _without(new[table.name], files.keys)):
+            added[table.name] += _merge(engine, table, rows)
+            done += rows.num_rows
+            progress(done, total)
+    if replace:
+        _replace(source, engine, theirs, differing)
+    if added[RESULTS_TABLE.name] and ours[RESULTS_TABLE.name].is_empty():
+        with suppress(ConflictError):  # somebody else does the same
+            maintain.optimize(engine)
+    left_alone = {RESULTS_TABLE.name: () if replace else differing, ARTIFACTS_TABLE.name: files.keys}
+    _compare(source, engine, {name: _without(rows, left_alone.get(name, ())) for name, rows in theirs.items()})
+    return Transfer(
+        tables={name: Moved(rows=int(rows["rows"].sum()), new=added[name]) for name, rows in theirs.items()},
+        files=files.written,
+        replaced=differing if replace else (),
+        differing=() if replace else differing,
+        missing=files.missing,
+    )
+
+
+def held(engine: Engine, tables: Iterable[Table] = EVERY_TABLE) -> dict[str, pl.DataFrame]:
+    """What a store holds now, by table, as `contents` says it."""
+    now = StoreSource(engine)
+    return {table.name: contents(now, table) for table in tables}
+
+
+def _refuse_contradictions(
+    source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame], ours: Mapping[str, pl.DataFrame]
+) -> None:
+    refuse_strays(source, theirs[RUNS_TABLE.name], theirs[RESULTS_TABLE.name])
+    doubled = [name for name, rows in theirs.items() if name != RESULTS_TABLE.name and (rows["rows"] > 1).any()]
+    if doubled:
+        message = f"{source.name}: {doubled[0]} has records more than once; see 'bench-db store verify'"
+        raise CorruptStoreError(message)
+    others = _differing(theirs[RUNS_TABLE.name], ours[RUNS_TABLE.name])
+    if others:
+        message = f"run key {others[0]:016x} belongs to other content in {engine.location} than in {source.name}; nothing was written"
+        raise CorruptStoreError(message)
+
+
+def _differing(theirs: pl.DataFrame, ours: pl.DataFrame) -> tuple[int, ...]:
+    """Keys that both have, with rows that do not say the same."""
+    both = theirs.join(ours, on="key", suffix="_ours", maintain_order="left")
+    return tuple(both.filter(~_SAME)["key"].to_list())
+
+
+def _without(rows: pl.DataFrame, keys: Collection[int]) -> pl.DataFrame:
+    return rows.filter(~pl.col("key").is_in(list(keys)))
+
+
+def _merge(engine: Engine, table: Table, rows: pa.Table) -> int:
+    ledger.ensure(engine, table)
+    new = engine.merge(table, rows)
+    maintain.optimize_if_due(engine)
+    return new
+
+
+def _replace(source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame], keys: Collection[int]) -> None:
+    """Runs of a store become those of the source, each in one commit a table."""
+    for table in TABLES:
+        chosen = theirs[table.name].filter(pl.col("key").is_in(list(keys)))
+        for rows in groups(source, table, chosen):
+            for key in rows["run_key"].unique().to_pylist():
+                mine = rows.filter(pc.equal(rows["run_key"], key))
+                engine.merge(table, mine, replacing=condition("run_key", key))
+
+
+def _bring_files(source: Source, engine: Engine) -> Files:
+    """The content of every artifact the source names that the store does not have in its size."""
+    present = content.sizes(engine)
+    written, missing, keys = 0, set[str](), list[int]()
+    for key, sha256, size in artifacts_named(source):
+        try:
+            place = content.place(sha256)
+            if sha256 not in missing and present.get(place) != size:
+                content.keep(engine, sha256, source.file(sha256))
+                present[place] = size
+                written += 1
+        except CorruptStoreError:
+            missing.add(sha256)
+        if sha256 in missing:
+            keys.append(key)
+    return Files(written=written, missing=tuple(sorted(missing)), keys=tuple(keys))
+
+
+def _compare(source: Source, engine: Engine, expected: Mapping[str, pl.DataFrame]) -> None:
+    """`CorruptStoreError` unless the store holds everything that is expected of it."""
+    now = held(engine, [table for table in EVERY_TABLE if table.name in expected])
+    for name, rows in expected.items():
+        same = rows.join(now[name], on="key", suffix="_ours").filter(_SAME)
+        wrong = rows.join(same, on="key", how="anti")
+        if len(wrong):
+            message = (
+                f"{engine.location}: {len(wrong)} keys of {name} do not hold what {source.name} does, the first "
+                f"{wrong['key'][0]:016x}; copy again, and if that says the same, see 'bench-db store verify'"
+            )
+            raise CorruptStoreError(message)
