@@ -49,9 +49,11 @@ def followed(departure: Floats, runs: Ints, moved: Floats) -> float:
     """The share of the movements that a series made, in quarters: that of the least absolute departures from it."""
     left = np.zeros(SHARES + 1)
     for i in range(len(departure)):
-        if not math.isnan(departure[i]) and moved[runs[i]] != 0.0:
+        rest, part = departure[i], moved[runs[i]] / SHARES
+        if part != 0.0 and not math.isnan(rest):
             for k in range(SHARES + 1):
-                left[k] += abs(departure[i] - k / SHARES * moved[runs[i]])
+                left[k] += abs(rest)
+                rest -= part
     return float(left.argmin() / SHARES)
 
 
