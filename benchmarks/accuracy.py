@@ -16,7 +16,7 @@ from bench_db.analysis.compare import Verdict, compare
 from bench_db.analysis.constants import Profile
 from bench_db.analysis.detect import change_points, detect_all
 from bench_db.analysis.scan import scan
-from benchmarks import suites
+from benchmarks import movement, suites
 from benchmarks.synthetic import NOISE, Array, history
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ TARGETS = {
     "outliers: recall": ">= .9",
     "scan: FDR by series": "<= .05",
     "scan: FDR by finding": "<= .05",
+    "scan: FDR by series, 10 % changed": "<= .05",
+    "scan: FDR by finding, 10 % changed": "<= .05",
     "compare: false alarms": "<= .015",
     "CPU ms, 200 points": "<= .15",
     "CPU ms, 500 points": "<= .6",
@@ -86,9 +88,13 @@ def _offsets(series: Sequence[Array]) -> np.ndarray[tuple[int], np.dtype[np.int6
 def figures(seed: int) -> dict[str, float]:
     """Every figure of one seed."""
     searched, of_scan = suites.joined(suites.detection(seed).values()), suites.discoveries(seed)
+    rare = suites.discoveries(seed, changed=0.1)
+    of_rare = {f"{name}, 10 % changed": value for name, value in rare.score(scanned(rare.series)).items()}
     return {
         **searched.score(all_found(searched.series)),
         **of_scan.score(scanned(of_scan.series)),
+        **of_rare,
+        **movement.figures(seed, list(NOISE.values())),
         **comparisons(seed),
         **{f"CPU ms, {n} points": cpu_ms(n) for n in (200, 500, 2000)},
     }

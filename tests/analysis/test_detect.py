@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect import change_points, detect, detect_all
-from bench_db.analysis.noise_kernel import quantile, rolling_quantile
+from bench_db.analysis.noise_kernel import inflation, quantile, rolling_quantile
 from bench_db.analysis.partition_kernel import FREQUENCIES, fourier, least_squares
 
 Array = np.ndarray[Any, Any]
@@ -103,6 +103,19 @@ class TestStep:
     def test_under_the_minimum_effect(self) -> None:
         assert change_points(noisy(4, step=0.006, sigma=1e-5)) == []
         assert change_points(noisy(4, step=0.012, sigma=1e-5)) == [40]
+
+    @pytest.mark.parametrize("slope", [0.003, 0.005, 0.008])
+    def test_on_a_ramp(self, slope: float) -> None:
+        for seed in range(5):
+            values = noisy(seed, n=100, at=60, step=0.1) * np.exp(slope * np.arange(100))
+            assert change_points(values) == [60]
+
+    def test_seen_before_in_half_the_length(self) -> None:
+        for seed in range(10):
+            values = noisy(seed, at=72, step=0.1)
+            assert change_points(values) == [72]
+            values[30:34] *= 1.1
+            assert change_points(values) == []
 
     def test_ramp_is_no_step(self) -> None:
         assert change_points(np.exp(np.linspace(0, 0.5, 100) + np.random.default_rng(5).normal(0, 0.01, 100))) == []
@@ -243,6 +256,19 @@ class TestPartitioning:
         total = sum(cost(a, b) + penalty for a, b in itertools.pairwise(ours)) - penalty
         assert total == pytest.approx(least, rel=1e-9)
         assert ours == path
+
+
+class TestInflation:
+    """The inflation of independent noise nears 1 with the length; a short history is given the benefit of the doubt."""
+
+    @pytest.mark.parametrize(("n", "least"), [(20, 1.5), (100, 1.1), (1000, 1.01)])
+    def test_least(self, n: int, least: float) -> None:
+        alternating = np.resize([-0.01, 0.01], n)
+        assert inflation(alternating, np.full(n, 0.01), Constants()) == pytest.approx(least)
+
+    def test_autocorrelated(self) -> None:
+        y = np.convolve(np.random.default_rng(9).normal(0, 0.01, 2000), np.ones(5), "valid")
+        assert inflation(y, np.full(len(y), np.std(np.diff(y)) / math.sqrt(2)), Constants()) > 2
 
 
 class TestQuantiles:

@@ -18,6 +18,9 @@ class Constants(NamedTuple):
     inflation_blocks: int = 8  # longest block
     inflation_most: float = 2.5
     inflation_passes: int = 3
+    doubt: float = (
+        10.0  # points; the inflation is at least 1 + doubt / n, because a short history cannot show its autocorrelation
+    )
     tail: int = 3  # fewest points after a change
     squares_penalty: float = 3.0
     fourier_penalty: float = 1.5
@@ -27,9 +30,10 @@ class Constants(NamedTuple):
     prior: float = 8.0  # degrees of freedom of the local noise scale in that test
     shortest: int = 5  # points of an excursion that counts as two changes
     minimum_effect: float = 0.01
-    precedent: float = 0.5  # share of the change that an earlier stretch must have reached
+    precedent: float = 0.6  # share of the change that an earlier stretch of half the length must have gone
     precedent_most: int = 12  # points of the stretches looked for
-    slope: float = 1.1  # how much worse than a step a straight line must fit
+    slope: float = 1.1  # how much worse than a step a straight line must fit,
+    beside: float = 4.0  # or how many standard errors the step must have beside a line
     squares_alpha: float = 0.003
     fourier_alpha: float = 0.05
     alpha: float = 0.05
@@ -58,12 +62,14 @@ PROFILES = {
 def for_scan(profile: Profile) -> Constants:
     """Constants for many series at once, where a few sticky or drifting ones would be most of the findings.
 
-    The noise is inflated by blocks of up to 16 points and before any step is taken out, and a recurring mode of any length counts.
+    The noise is inflated by blocks of up to 16 points and before any step is taken out, and a recurring mode of any length counts,
+    if it goes 40 % of the way.
     """
     return PROFILES[profile]._replace(
         inflation_passes=1,
         inflation_blocks=16,
         inflation_most=3.0,
+        precedent=0.4,
         precedent_most=1_000_000_000,
         slope=1.2,
         fourier_penalty=2.0,

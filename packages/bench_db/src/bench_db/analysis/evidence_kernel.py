@@ -46,27 +46,37 @@ def welch(y: Floats, scale: Floats, low: int, at: int, high: int, inflation: flo
 
 
 @compiled
-def like_a_slope(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
-    """Whether a straight line through the points of the test fits nearly as well as the step: drift, not a change."""
+def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Constants) -> bool:
+    """Whether a straight line through the points of the test fits nearly as well as the step: drift, not a change.
+
+    Unless the step remains beside the line, fitted together: then it is a step on a drift, or one short of points on one side.
+    """
     first, last = max(low, at - c.reach), min(high, at + c.reach)
     n, middle, mean = last - first, 0.5 * (first + last - 1), 0.0
     for i in range(first, last):
         mean += y[i] / n
-    cross = across = square = left = 0.0
+    cross = across = square = left = local = 0.0
     for i in range(first, last):
         cross += (i - middle) * (y[i] - mean)
         across += (i - middle) ** 2
         square += (y[i] - mean) ** 2
+        local += scale[i] * scale[i] / n
         if i < at:
             left += y[i] - mean
     about_line = square - cross * cross / across
     about_step = square - left * left * (1.0 / (at - first) + 1.0 / (last - at))
-    return about_line < c.slope * about_step
+    if about_line >= c.slope * about_step:
+        return False
+    product = float((at - first) * (last - at))
+    lever = 0.5 * product  # what step and line have in common: the sum of step x place
+    gain = (left + cross / across * lever) ** 2 / (product / n - lever * lever / across)
+    variance = (c.prior * local + about_line - gain) / (c.prior + n - 3.0)
+    return gain < c.beside * c.beside * variance
 
 
 @compiled
 def seen_before(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
-    """Whether the longer side of a short stretch holds a stretch as long that went `precedent` of the way: a recurring mode."""
+    """Whether the longer side of a short stretch holds one half as long that went `precedent` of the way: a recurring mode."""
     if at - low >= high - at:
         first, last, length, start = low, at, high - at, at
     else:
@@ -78,9 +88,9 @@ def seen_before(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
         level += y[i] / (last - first)
     for i in range(start, start + length):
         short += y[i] / length
+    step, length = short - level, (length + 1) // 2
     for i in range(first, first + length):
         sliding += y[i] / length
-    step = short - level
     for i in range(first + length, last + 1):
         if (sliding - level) * step >= c.precedent * step * step:
             return True
@@ -102,7 +112,7 @@ def weakness(
         return TOO_SHORT + p / alpha
     if p <= alpha and seen_before(y, low, at, high, c):
         return SEEN_BEFORE + p / alpha
-    if p <= alpha and like_a_slope(y, low, at, high, c):
+    if p <= alpha and like_a_slope(y, scale, low, at, high, c):
         return UNLIKE_A_STEP + p / alpha
     return p / alpha
 

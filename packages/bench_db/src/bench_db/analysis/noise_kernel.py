@@ -153,8 +153,12 @@ def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
 
 @compiled
 def inflation(y: Floats, scale: Floats, c: Constants) -> float:
-    """Long-run over short-run noise, 1 for independent noise: how much wider means of neighbouring blocks lie than they should."""
-    n, factor, length = len(y), 1.0, 2
+    """Long-run over short-run noise: how much wider means of neighbouring blocks lie than they should.
+
+    1 for independent noise of a long history; a short one is given the benefit of the doubt.
+    """
+    n, length = len(y), 2
+    factor = 1.0 + c.doubt / n
     ratios = np.empty(n // 2 + 1)
     while length <= c.inflation_blocks and n // length >= FEWEST_BLOCKS:
         blocks, mean_before = n // length, 0.0
