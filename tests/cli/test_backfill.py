@@ -10,8 +10,8 @@ import pytest
 
 from bench_db import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment
+from tests.schedule.benches import gone
 from tests.schedule.histories import History
-from tests.schedule.test_runner import gone
 
 pytestmark = pytest.mark.slow
 

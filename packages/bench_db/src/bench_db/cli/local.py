@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from hashlib import file_digest
+from typing import TYPE_CHECKING
 
 from bench_db.cli.environment import ci_provenance
-from bench_db.errors import UnreadableOutputError
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import Measurement, Provenance, Reading, build_of, normalise, parse
+from bench_db.schedule.config import Config
+from bench_db.schedule.runner import Measured
+from bench_db.store.database import Database
 
 if TYPE_CHECKING:
-    from bench_db.ingest import Provenance
     from bench_db.model import Result, Run
-    from bench_db.schedule.runner import Measured
 
 _LONGEST_ERROR = 4_000
+_SHORT = 7
+
+
+def in_place(measured: Measured) -> str:
+    """Where the log of what was measured is kept: it stays where it was written."""
+    return str(measured.log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Where measured suites go, and under which names."""
+    """Where measured suites go, and under which names; `keep_log` puts a log where it is to stay and says where that is."""
 
-    store: Any
-    config: Any
+    store: Database
+    config: Config
     test_bed: str
     branch: str | None
     pr_number: int | None = None
+    keep_log: Callable[[Measured], str] = in_place
 
     def publish(self, measured: Measured) -> str | None:
         """The error of what was measured, None when it has results; either is in the store afterwards."""
-        error = measured.error
+        error, provenance = measured.error, self._provenance(measured)
         if error is None:
             try:
-                read = readings(measured, self._provenance(measured), self.config.suite[measured.suite].format)
-            except UnreadableOutputError as unreadable:
-                error = str(unreadable)
-            else:
-                for run, results in read:
+                for run, results in readings(measured, provenance, self.config.suite[measured.suite].format):
                     self.store.publish(results, run)
-                return None
-        run, results = failure(measured, error, self._provenance(measured))
-        self.store.publish(results, run)
+            except (UnreadableOutputError, UserError) as refused:
+                error = str(refused)
+        if error is not None:
+            run, results = failure(measured, error, provenance)
+            self.store.publish(results, run)
         return error
 
     def _provenance(self, measured: Measured) -> Provenance:
-        from bench_db.ingest import Provenance, build_of
-
         stated = {
             "dut_name": self.config.project.name,
-            "dut_version": build_of(measured.checkout).version,
+            "dut_version": version_of(measured),
             "dut_timestamp": measured.commit.time,
             "testbed_name": self.test_bed,
             "commit": measured.commit.sha,
@@ -59,10 +65,15 @@ class Delivery:
         return Provenance(**{**ci_provenance(), **stated, **pull})
 
 
+def version_of(measured: Measured) -> str:
+    """The version in the manifest and the commit: not what git says of the tree, which measured code may have changed."""
+    build = build_of(measured.checkout)
+    number = (build.version or "").removesuffix((build.commit or "")[:_SHORT]).removesuffix("+")
+    return "+".join(filter(None, [number, measured.commit.sha[:_SHORT]]))
+
+
 def readings(measured: Measured, provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
     """The output files of a suite, read; those without any result are left out. An error when none has one."""
-    from bench_db.ingest import parse
-
     read = [parse(path, format_name, provenance=provenance) for path in measured.outputs]
     full = [(run, results) for run, results in read if results]
     if not full:
@@ -74,18 +85,18 @@ def readings(measured: Measured, provenance: Provenance, format_name: str) -> li
 
 def failure(measured: Measured, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
     """A run that failed: one row under the suite's name, with the error; the run is identified by its log."""
-    from bench_db.ingest import Measurement, Reading, normalise
-
     reading = Reading(
         source="bench-db-failure/1",
         measurements=(Measurement(benchmark_name=measured.suite, suite=measured.suite, error=error[:_LONGEST_ERROR]),),
         run_time=measured.began,
     )
-    content = measured.log.read_bytes() + f"# began {measured.began}\n".encode()
+    with measured.log.open("rb") as file:
+        digest = file_digest(file, "sha256")
+    digest.update(f"# began {measured.began}\n".encode())
     return normalise(
         reading,
         file_name=measured.log.name,
-        sha256=sha256(content).hexdigest(),
+        sha256=digest.hexdigest(),
         format="bench-db-failure",
         provenance=provenance,
     )
