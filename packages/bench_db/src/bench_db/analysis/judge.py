@@ -60,7 +60,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
     `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
     up to `until`): the level since its last change point, at most 20 runs, or the `last` N. A series that the candidate lacks
-    is missing if one of the newest 5 earlier commits of its device, test bed and suite has it.
+    is missing if one of the newest 5 earlier commits of its device, test bed and suite has values of it.
     """
     names = points.series.with_columns(pl.struct("dut_name", "test_bed_name", "suite").rank("dense").alias("group"))
     is_candidate = pl.col("run_key").is_in(list(candidate))
@@ -71,7 +71,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
     earlier = others.filter(pl.col("dut_timestamp") <= end).drop("first").collect()
     recent = _of_recent_commits(earlier)
-    known = pl.concat([recent.select("series_key"), ours.select("series_key")]).unique()
+    measured = recent.filter(pl.col("median").is_not_null())
+    known = pl.concat([measured.select("series_key"), ours.select("series_key")]).unique()
     kept = None if last is None and method != "runs" else max(_HISTORY, last or 0)
     old = histories(Points(series=names, rows=earlier.join(known, on="series_key", how="semi")), newest=kept)
     new = _medians(names, ours)
