@@ -43,6 +43,17 @@ class TestStopped:
         assert not list(trees.iterdir())
         assert history.git("worktree", "list").count("\n") == 0
 
+    def test_a_bisection_too(self, tmp_path: Path) -> None:
+        history, shas = grow(tmp_path)
+        (tmp_path / "bench-db.toml").write_text(config().replace("bench.py", "-c 'import time; time.sleep(60)'"))
+        command = [*COMMAND, "bisect", shas[0], shas[-1], "--clone", "clone", "--benchmark", "sum"]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment()) as running:
+            assert until_running_below(tmp_path / ".bench-db" / "trees", any_=True)
+            running.send_signal(signal.SIGTERM)
+        assert running.returncode == 143
+        assert until_running_below(tmp_path / ".bench-db" / "trees", any_=False, seconds=10) == set()
+        assert history.git("worktree", "list").count("\n") == 0
+
     def test_not_by_the_end_of_its_terminal_after_nohup(self, tmp_path: Path) -> None:
         grow(tmp_path, 1)
         (tmp_path / "bench-db.toml").write_text(config().replace("bench.py", "-c 'import time; time.sleep(2); 1/0'"))

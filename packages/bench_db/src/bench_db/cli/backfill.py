@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from bench_db.cli.planning import (
 )
 from bench_db.cli.progress import duration, progress_bar
 from bench_db.cli.schedule import workflow_of
+from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import StoreNotFoundError
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def command(
     wanted, clock = Wanted(**options), Clock()
     began = clock.now()
     config, file = configuration(wanted), Path(work_dir).resolve() / f"{engine}.jsonl"
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(stop) is not signal.SIG_IGN:  # nohup
-            signal.signal(stop, _leave)
+    leave_when_asked()
     if engine == "github":
         from bench_db.schedule import backfill, dispatch
 
@@ -122,10 +120,6 @@ def command(
     document = {**plan_document(plan), "ended": [_ended_document(entry) for entry in ended]}
     emit(output, document, lambda: plan_text(plan) if dry_run else _ended_text(plan, ended, clock.now() - began))
     ctx.exit(1 if fail_on_error and any(entry.state != "succeeded" for entry in ended) else 0)
-
-
-def _leave(number: int, *_: object) -> None:
-    raise SystemExit(128 + number)  # and on the way out benchmarks are ended and work trees taken away
 
 
 def _evidence(uri: str | None) -> tuple[Evidence, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.options import common, emit
+from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import UnreadableOutputError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def command(
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.runner import Bench
 
+    leave_when_asked()
     suites = load(Path(config_file)).suites((suite,) if suite else ())
     repository = Path(clone).resolve()
     commits = [git.commit_of(repository, good), *git.history(repository, bad, good)]

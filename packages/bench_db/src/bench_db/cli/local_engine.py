@@ -117,6 +117,7 @@ class _Work:
 
     def deliver(self, measured: Measured) -> None:
         """What was measured, in the store and in the journal."""
+        kept = self.delivery.keep_log(measured)
         error = self.delivery.publish(measured)
         attempt = next(step.attempt for step in self.plan.steps if step.commit == measured.commit)
         entry = Entry(
@@ -127,7 +128,7 @@ class _Work:
             attempt=attempt,
             suites=(measured.suite,),
             detail=error or "",
-            url=self.delivery.keep_log(measured),
+            url=kept,
         )
         self.ended.append(self.journal.add(entry))
         self.done += 1

@@ -54,14 +54,15 @@ def progress_bar(doing: str) -> Iterator[Progress]:
     class Bar:
         def __call__(self, done: int, total: int, doing: str = "") -> None:
             estimate.note(done, total)
-            bar.update(task, completed=done, total=total, doing=doing)
+            bar.update(task, completed=done, total=total, doing=doing, refresh=bool(doing))
 
         def say(self, line: str) -> None:
             bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
     now = TextColumn("{task.fields[doing]}", markup=False)
-    with Progress(*columns, now, console=Console(stderr=True), transient=True) as bar:
+    # seldom drawn: a benchmark may be running beside it
+    with Progress(*columns, now, console=Console(stderr=True), transient=True, refresh_per_second=2) as bar:
         task = bar.add_task(doing, total=None, doing="")
         yield Bar()
 

@@ -92,7 +92,7 @@ def _fresh(path: Path) -> IO[bytes]:
 
 def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int]) -> str | None:
     """Why the command did not succeed; a guard runs it, which ends it and all it started when this process goes away."""
-    name = job.command[0]
+    name = Path(job.command[0]).name
     report, reported = os.pipe()
     with open(report, "rb") as answer:  # noqa: PTH123 a file descriptor
         try:
