@@ -98,7 +98,7 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
         click.echo(f"{commit.sha[:10]} {measured.suite}: {measured.error or f'{measured.seconds:.1f} s'}", err=True)
         if measured.error is None:
             try:
-                read = readings(measured, Provenance(), bench.suites[measured.suite].format)
+                read = readings(measured.outputs, Provenance(), bench.suites[measured.suite].format)
             except UnreadableOutputError:
                 continue
             chosen = [

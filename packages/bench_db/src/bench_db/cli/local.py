@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import file_digest
-from typing import TYPE_CHECKING
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bench_db.cli.environment import ci_provenance
+from bench_db.cli.outbox import Outbox, Pending
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import Measurement, Provenance, Reading, build_of, normalise, parse
 from bench_db.schedule.config import Config
-from bench_db.schedule.runner import Measured
 from bench_db.store.database import Database
 
 if TYPE_CHECKING:
     from bench_db.model import Result, Run
+    from bench_db.schedule.runner import Measured
 
 _LONGEST_ERROR = 4_000
 _SHORT = 7
 
 
-def in_place(measured: Measured) -> str:
+def in_place(pending: Pending) -> str:
     """Where the log of what was measured is kept: it stays where it was written."""
-    return str(measured.log)
+    return pending.log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +33,47 @@ class Delivery:
     """Where measured suites go, and under which names; `keep_log` puts a log where it is to stay and says where that is."""
 
     store: Database
+    outbox: Outbox
     config: Config
     test_bed: str
     branch: str | None
     pr_number: int | None = None
-    keep_log: Callable[[Measured], str] = in_place
+    keep_log: Callable[[Pending], str] = in_place
 
-    def publish(self, measured: Measured) -> str | None:
-        """The error of what was measured, None when it has results; either is in the store afterwards."""
-        error, provenance = measured.error, self._provenance(measured)
+    def accept(self, measured: Measured, attempt: int) -> Pending:
+        """What was measured, safe from now on: whatever happens before it is published, it need not be measured again."""
+        pending = Pending(
+            key=f"{measured.began}-{measured.commit.sha}-{sha256(measured.suite.encode()).hexdigest()[:16]}",
+            store=self.store.uri,
+            commit=measured.commit.sha,
+            suite=measured.suite,
+            format=self.config.suite[measured.suite].format,
+            attempt=attempt,
+            began=measured.began,
+            seconds=measured.seconds,
+            log=str(measured.log),
+            error=measured.error,
+            provenance=self._stated(measured),
+        )
+        return self.outbox.put(pending, measured.outputs)
+
+    def publish(self, pending: Pending) -> str | None:
+        """The error of what was measured, None when it has results; either is in the store afterwards, once."""
+        error, provenance = pending.error, Provenance(**pending.provenance)
         if error is None:
             try:
-                for run, results in readings(measured, provenance, self.config.suite[measured.suite].format):
+                outputs = [self.outbox.directory / path for path in pending.outputs]
+                for run, results in readings(outputs, provenance, pending.format):
                     self.store.publish(results, run)
             except (UnreadableOutputError, UserError) as refused:
                 error = str(refused)
         if error is not None:
-            run, results = failure(measured, error, provenance)
+            run, results = failure(pending, error, provenance)
             self.store.publish(results, run)
         return error
 
-    def _provenance(self, measured: Measured) -> Provenance:
+    def _stated(self, measured: Measured) -> dict[str, Any]:
+        """The fields of the provenance that are known."""
         stated = {
             "dut_name": self.config.project.name,
             "dut_version": version_of(measured),
@@ -60,9 +82,9 @@ class Delivery:
             "commit": measured.commit.sha,
             "branch": self.branch,
             "suite": measured.suite,
+            "pr_number": self.pr_number,
         }
-        pull = {} if self.pr_number is None else {"pr_number": self.pr_number}
-        return Provenance(**{**ci_provenance(), **stated, **pull})
+        return {**ci_provenance(), **{name: value for name, value in stated.items() if value is not None}}
 
 
 def version_of(measured: Measured) -> str:
@@ -72,30 +94,30 @@ def version_of(measured: Measured) -> str:
     return "+".join(filter(None, [number, measured.commit.sha[:_SHORT]]))
 
 
-def readings(measured: Measured, provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
+def readings(outputs: Iterable[Path], provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
     """The output files of a suite, read; those without any result are left out. An error when none has one."""
-    read = [parse(path, format_name, provenance=provenance) for path in measured.outputs]
-    full = [(run, results) for run, results in read if results]
+    read = [(path, *parse(path, format_name, provenance=provenance)) for path in outputs]
+    full = [(run, results) for _, run, results in read if results]
     if not full:
-        names = ", ".join(path.name for path in measured.outputs)
         reason = "no benchmark in it could be read"
-        raise UnreadableOutputError(reason, file=names)
+        raise UnreadableOutputError(reason, file=", ".join(path.name for path, _, _ in read))
     return full
 
 
-def failure(measured: Measured, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
+def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
     """A run that failed: one row under the suite's name, with the error; the run is identified by its log."""
     reading = Reading(
         source="bench-db-failure/1",
-        measurements=(Measurement(benchmark_name=measured.suite, suite=measured.suite, error=error[:_LONGEST_ERROR]),),
-        run_time=measured.began,
+        measurements=(Measurement(benchmark_name=pending.suite, suite=pending.suite, error=error[:_LONGEST_ERROR]),),
+        run_time=pending.began,
     )
-    with measured.log.open("rb") as file:
+    log = Path(pending.log)
+    with log.open("rb") as file:
         digest = file_digest(file, "sha256")
-    digest.update(f"# began {measured.began}\n".encode())
+    digest.update(f"# began {pending.began}\n".encode())
     return normalise(
         reading,
-        file_name=measured.log.name,
+        file_name=log.name,
         sha256=digest.hexdigest(),
         format="bench-db-failure",
         provenance=provenance,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db.cli.local import Delivery
 from bench_db.cli.options import default_uri, open_store
+from bench_db.cli.outbox import Outbox, Pending
 from bench_db.cli.planning import root_of
 from bench_db.cli.progress import Progress, duration, progress_bar
 from bench_db.errors import UnreadableOutputError, UserError
@@ -42,18 +43,25 @@ def backfill(
     """The plan, made when nobody else measures here any more, and what became of it; `file` is the journal."""
     check_suites(config)
     repository, home = Path(wanted.clone or ".").resolve(), file.parent
-    with worktree.alone(repository, home, clock) as locks:
-        journal = Journal(file)
-        plan = planned(journal)
-        if not plan.steps:
-            return plan, []
-        delivery = Delivery(
+    outbox = Outbox(home / "measured")
+
+    def opened() -> Delivery:
+        return Delivery(
             store=open_store(uri or default_uri(), create=True),
+            outbox=outbox,
             config=config,
             test_bed=test_bed,
             branch=wanted.branch or config.project.branch,
             pr_number=pr_number,
         )
+
+    with worktree.alone(repository, home, clock) as locks, progress_bar("backfill") as progress:
+        journal = Journal(file)
+        outbox.tidy()
+        ended = [] if outbox.is_empty else publish_pending(opened(), journal, progress, clock)
+        plan = planned(journal)
+        if not plan.steps:
+            return plan, ended
         bench = runner.Bench(
             repository=repository,
             home=home,
@@ -62,14 +70,41 @@ def backfill(
             environment=os.environ,
             clock=clock,
         )
-        with progress_bar("backfill") as progress:
-            work = _Work(plan=plan, delivery=delivery, journal=journal, progress=progress, clock=clock)
-            try:
-                runner.run(work.steps(), bench, locks, work.deliver)
-            except (KeyboardInterrupt, SystemExit):
-                progress.say(f"stopped after {work.done} of {work.jobs}; the same command goes on from here")
-                raise
-    return plan, work.ended
+        work = _Work(plan=plan, delivery=opened(), journal=journal, progress=progress, clock=clock, ended=ended)
+        try:
+            runner.run(work.steps(), bench, locks, work.deliver)
+        except (KeyboardInterrupt, SystemExit):
+            progress.say(f"stopped after {work.done} of {work.jobs}; the same command goes on from here")
+            raise
+    return plan, ended
+
+
+def publish_pending(delivery: Delivery, journal: Journal, progress: Progress, clock: Clock) -> list[Entry]:
+    """What an earlier call measured for this store and could not publish."""
+    ended = []
+    for pending in delivery.outbox.of_store(delivery.store.uri):
+        ended.append(settle(pending, delivery, journal, clock))
+        progress.say(visible(f"{pending.commit[:10]}  {pending.suite}  measured by an earlier call, published now"))
+    return ended
+
+
+def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock) -> Entry:
+    """A pending suite published, noted, and then no longer pending."""
+    kept = delivery.keep_log(pending)
+    error = delivery.publish(pending)
+    entry = Entry(
+        commit=pending.commit,
+        state=State.FAILED if error else State.SUCCEEDED,
+        at=int(clock.now()),
+        started_at=pending.began,
+        attempt=pending.attempt,
+        suites=(pending.suite,),
+        detail=error or "",
+        url=kept,
+    )
+    journal.add(entry)
+    delivery.outbox.remove(pending)
+    return entry
 
 
 def check_suites(config: Config) -> None:
@@ -86,15 +121,15 @@ def check_suites(config: Config) -> None:
 
 @dataclass(kw_only=True)
 class _Work:
-    """A plan being carried out."""
+    """A plan being carried out; `ended` grows."""
 
     plan: Plan
     delivery: Delivery
     journal: Journal
     progress: Progress
     clock: Clock
+    ended: list[Entry]
     done: int = 0
-    ended: list[Entry] = field(default_factory=list)
 
     @property
     def jobs(self) -> int:
@@ -117,22 +152,11 @@ class _Work:
 
     def deliver(self, measured: Measured) -> None:
         """What was measured, in the store and in the journal."""
-        kept = self.delivery.keep_log(measured)
-        error = self.delivery.publish(measured)
         attempt = next(step.attempt for step in self.plan.steps if step.commit == measured.commit)
-        entry = Entry(
-            commit=measured.commit.sha,
-            state=State.FAILED if error else State.SUCCEEDED,
-            at=int(self.clock.now()),
-            started_at=measured.began,
-            attempt=attempt,
-            suites=(measured.suite,),
-            detail=error or "",
-            url=kept,
-        )
-        self.ended.append(self.journal.add(entry))
+        entry = settle(self.delivery.accept(measured, attempt), self.delivery, self.journal, self.clock)
+        self.ended.append(entry)
         self.done += 1
+        outcome = f"failed: {entry.detail.splitlines()[0]}" if entry.detail else "measured"
+        took = f"{duration(measured.seconds)}, {self.done} of {self.jobs}"
+        self.progress.say(visible(f"{entry.commit[:10]}  {measured.suite}  {outcome}  {took}"))
         self.progress(self.done, self.jobs)
-        outcome = f"failed: {error.splitlines()[0]}" if error else "measured"
-        line = f"{entry.commit[:10]}  {measured.suite}  {outcome}  {duration(measured.seconds)}, {self.done} of {self.jobs}"
-        self.progress.say(visible(line))
