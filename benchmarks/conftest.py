@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 _SIZES = "100000,1000000"
+collect_ignore = ["core"]  # a suite of its own, with its own options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

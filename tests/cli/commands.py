@@ -43,3 +43,9 @@ def publish(file: Path, store: Path, commit: str) -> None:
     """A file in a store, as the measurement of a commit."""
     run, results = parse(file, provenance=Provenance(commit=commit, dut_version="1", dut_timestamp=1))
     connect(store, create=True).publish(results, run)
+
+
+def journal(directory: Path) -> list[dict[str, Any]]:
+    """What a backfill by the local engine that runs in a directory has noted so far."""
+    path = directory / ".bench-db" / "local.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

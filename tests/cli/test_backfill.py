@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench_db import connect
-from tests.cli.commands import COMMAND, bench_db, document, environment
+from tests.cli.commands import COMMAND, bench_db, document, environment, journal
+from tests.schedule.benches import gone
 from tests.schedule.histories import History
-from tests.schedule.test_runner import gone
 
 pytestmark = pytest.mark.slow
 
@@ -171,11 +171,6 @@ class TestEnvironment:
     def test_refused(self, history: tuple[History, list[str]], tmp_path: Path) -> None:  # noqa: ARG002 made before
         answer = bench_db("backfill", "--clone", "clone", "--dry-run", cwd=tmp_path, MAX_COMMITS="many")
         assert (answer.returncode, "MAX_COMMITS=many" in answer.stderr) == (2, True)
-
-
-def journal(directory: Path) -> list[dict[str, Any]]:
-    path = directory / ".bench-db" / "local.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def killed_half_way(directory: Path) -> None:

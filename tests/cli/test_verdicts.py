@@ -148,6 +148,8 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows += [
                 replace(base, benchmark_name="failing", values=Samples([7.0])),
                 replace(base, benchmark_name="vanished", values=Samples([7.0])),
+                # such as a suite whose set-up failed at commits before: the candidate lacks nothing that was measured
+                replace(base, benchmark_name="only ever failed", error="boom"),
             ]
         if number >= 9:
             rows.append(replace(base, benchmark_name="two points", values=Samples([3.0])))

@@ -3,9 +3,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +14,7 @@ from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_criterion_dir import measure
 from tests.ingest.test_values_ns import entry, results_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.rights import as_nobody
 
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
@@ -27,18 +23,6 @@ SAMPLES = {
     "values-ns": results_file(entry()),
     "dbpedia": RECALL,
 }
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without the rights of root, who may read everything."""
-    me = os.geteuid()
-    if me == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(me)
 
 
 class TestDetect:

@@ -24,8 +24,9 @@ class TestLoad:
             + 'setup = ["make all", ["echo", "a b"]]\nbenchmark = "cargo bench -- \'x y\'"\noutputs = ["target/*"]'
         )
         config = load(written(tmp_path, text))
-        suite = config.suite["rust/io"]
-        assert suite.setup_words == [["make", "all"], ["echo", "a b"]]
+        suite = config.suite["rust/io"].at({})
+        assert suite.setup == [["make", "all"], ["echo", "a b"]]
+        assert suite.benchmark == ["cargo", "bench", "--", "x y"]
         assert (config.schedule.range, config.project.branch) == ("NEW", "main")
 
     def test_this_projects_own(self) -> None:

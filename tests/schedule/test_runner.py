@@ -1,55 +1,15 @@
+import ast
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bench_db.errors import UserError
-from bench_db.schedule import git, runner, worktree
 from bench_db.schedule.config import Suite
-from bench_db.schedule.evidence import Target
-from bench_db.schedule.limits import Clock
-from bench_db.schedule.policy import Reason, Step
-from bench_db.schedule.runner import Bench, Measured
-from tests.schedule.clocks import Slept
+from tests.schedule.benches import bench, gone, measured, python
 from tests.schedule.histories import History
 
-
-def python(code: str) -> list[str]:
-    return [sys.executable, "-c", code]
-
-
 WRITES = python("import os; open('out.json', 'w').write(open('n').read() + os.environ['BENCH_DB_COMMIT'])")
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> History:
-    return History(tmp_path / "clone")
-
-
-def bench(history: History, environment: dict[str, str] | None = None, **suites: Suite) -> Bench:
-    return Bench(
-        repository=history.path,
-        home=history.path.parent / "home",
-        suites=suites,
-        environment=os.environ if environment is None else environment,
-        clock=Clock(),
-    )
-
-
-def steps(history: History, *shas: str) -> list[Step]:
-    found = [git.commit_of(history.path, sha) for sha in shas]
-    return [Step(commit=commit, targets=(Target(),), reason=Reason.NOT_MEASURED) for commit in found]
-
-
-def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured, list[str]]]:
-    """What is delivered, with the content of the output files."""
-    found: list[tuple[Measured, list[str]]] = []
-    runner.run(steps(history, *shas), where, lambda m: found.append((m, [path.read_text() for path in m.outputs])))
-    return found
 
 
 class TestRun:
@@ -89,7 +49,7 @@ class TestRun:
         found = measured(history, bench(history, bad=suite, good=good), history.commit())
         assert error in str(found[0][0].error)
         assert found[1][0].error is None
-        assert found[0][0].log.is_file() == (suite.directory == ".")
+        assert error.partition("\n")[0] in found[0][0].log.read_text()
 
     def test_a_time_out_ends_the_whole_group(self, history: History, tmp_path: Path) -> None:
         pid_file = tmp_path / "pid"
@@ -109,14 +69,18 @@ class TestRun:
         assert gone(int(pid_file.read_text()))
 
     def test_measured_code_sees_no_secrets(self, history: History) -> None:
-        secrets = {"AWS_SECRET_ACCESS_KEY": "1", "GITHUB_TOKEN": "1", "MY_API_KEY": "1", "BENCH_DB_URI": "s3://b"}
-        environment = {"PATH": os.environ["PATH"], "KEPT": "1", **secrets}
+        names = (
+            "AWS_SECRET_ACCESS_KEY AWS_PROFILE GITHUB_TOKEN ACTIONS_RUNTIME_URL MY_API_KEY BENCH_DB_URI LANCE_BENCH_URI "
+            "BENCH_S3_USER_ACCESS_KEY MYSQL_PWD SIGNING_KEY GPG_PASSPHRASE NPM_CONFIG__AUTH CI_JOB_JWT SSH_AUTH_SOCK"
+        )
+        secrets = {**dict.fromkeys(names.split(), "1"), "QUEUE_URL": "amqp://user:word@host/x"}
+        kept = {"KEPT": "1", "PWD": "/", "MONKEY": "1", "KEYBOARD": "1", "HTTPS_PROXY": "http://user:word@proxy:1"}
+        environment = {"PATH": os.environ["PATH"], "GIT_DIR": "/elsewhere", **kept, **secrets}
         suite = Suite(benchmark=python("import os; print(sorted(os.environ))"), stdout="o", env={"OURS": "1"})
         found = measured(history, bench(history, environment, one=suite), history.commit())
-        for name in secrets:
-            assert name not in found[0][1][0]
-        for name in ("KEPT", "OURS", "BENCH_DB_CACHE", "BENCH_DB_SUITE"):
-            assert name in found[0][1][0]
+        seen = set(ast.literal_eval(found[0][1][0]))
+        assert seen.isdisjoint({*secrets, "GIT_DIR"})
+        assert seen >= {*kept, "OURS", "BENCH_DB_CACHE", "BENCH_DB_SUITE", "BENCH_DB_COMMIT"}
 
     def test_output_outside_of_the_tree_is_not_taken(self, history: History, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text("secret")
@@ -140,39 +104,20 @@ class TestRun:
         assert measured(history, where, sha)[0][1] == [f"1 {sha}"]
 
 
-class TestAlone:
-    """Two never measure beside each other in one place, and a benchmark that outlives its backfill counts."""
+class TestPlaces:
+    """A suite names where things are, so that what no commit has can measure every commit."""
 
-    def test_a_second_one_waits_and_then_gives_up(self, tmp_path: Path, slept: Slept) -> None:
-        with (
-            worktree.alone(tmp_path, Clock()),
-            pytest.raises(UserError, match="still running"),
-            worktree.alone(tmp_path, slept.clock(), 30),
-        ):
-            pass
-        assert sum(slept.seconds) == 30
-
-    def test_a_command_keeps_the_lock(self, tmp_path: Path, slept: Slept) -> None:
-        with worktree.alone(tmp_path, Clock()) as lock:
-            child = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
-        with pytest.raises(UserError), worktree.alone(tmp_path, slept.clock(), 1):
-            pass
-        child.kill()
-        child.wait()
-        with worktree.alone(tmp_path, Clock()):
-            pass
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, within a moment."""
-    for _ in range(50):
-        try:
-            os.kill(pid, 0)
-            status = Path(f"/proc/{pid}/stat")
-            if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    os.kill(pid, signal.SIGKILL)
-    return False
+    def test_in_commands_and_environment(self, tmp_path: Path) -> None:
+        history = History(tmp_path / "a b" / "clone")
+        (tmp_path / "a b" / "bench mark.py").write_text("import os, sys; print(sys.argv[1:], os.environ['N'])")
+        sha = history.commit(n="in the tree")
+        suite = Suite(
+            setup=['{python} -c \'open("made", "w")\''],
+            benchmark=["{python}", "{root}/bench mark.py", "{commit}", "{cache}", "${root}", "{other}"],
+            stdout="o",
+            env={"N": "{tree}/n"},
+        )
+        where = bench(history, one=suite)
+        found = measured(history, where, sha)
+        arguments = [sha, str(where.home / "cache"), "${root}", "{other}"]
+        assert found[0][1] == [f"{arguments} {where.home / 'trees' / sha / 'n'}\n"]

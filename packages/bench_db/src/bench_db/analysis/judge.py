@@ -90,8 +90,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
     those that `until` selects, by columns of `points.rows` and of the series' device, test bed and suite): the level since its
     last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one of the newest 5
-    earlier commits of its device, test bed and suite has it. `minimum_effect` is the threshold of the method `threshold`, for
-    which reaching it is none.
+    earlier commits of its device, test bed and suite has values of it. `minimum_effect` is the threshold of the method
+    `threshold`, for which reaching it is none.
     """
     names = points.series.with_columns(pl.struct(_PLACE).rank("dense").alias("group"))
     is_candidate = pl.col("run_key").is_in(list(candidate))
@@ -102,7 +102,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     before = pl.col("dut_timestamp") <= pl.col("first") if until is None else until
     earlier = others.filter(before).select(*HISTORY, "group").collect()
     recent = _of_recent_commits(earlier)
-    known = pl.concat([recent.select("series_key"), ours.select("series_key")]).unique()
+    measured = recent.filter(pl.col("median").is_finite())
+    known = pl.concat([measured.select("series_key"), ours.select("series_key")]).unique()
     kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
     old = histories(Points(series=names, rows=earlier.join(known, on="series_key", how="semi")), newest=kept)
     new = _medians(names, ours)

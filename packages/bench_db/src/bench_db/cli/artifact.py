@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from bench_db.cli.options import common, emit, open_store, progress_bar
+from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.progress import progress_bar
 
 _KIND = click.option("--kind", help="Only of this kind, such as log.")
 

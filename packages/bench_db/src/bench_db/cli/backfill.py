@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.options import common, default_uri, emit, open_store, progress_bar
+from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import (
     Wanted,
     chosen_range,
@@ -17,21 +15,22 @@ from bench_db.cli.planning import (
     configuration,
     connection,
     evidence_of,
+    left_out_text,
     plan_document,
     plan_text,
     planning,
     policy_of,
 )
+from bench_db.cli.progress import duration, progress_bar
 from bench_db.cli.schedule import workflow_of
+from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import StoreNotFoundError
 
 if TYPE_CHECKING:
     from bench_db.schedule.config import Config
     from bench_db.schedule.evidence import Evidence
     from bench_db.schedule.journal import Entry, Journal
-    from bench_db.schedule.limits import Clock
     from bench_db.schedule.policy import Plan
-    from bench_db.schedule.runner import Measured
 
 
 @click.command("backfill")
@@ -80,12 +79,13 @@ def command(
     from bench_db.schedule.limits import Clock
 
     wanted, clock = Wanted(**options), Clock()
-    config = configuration(wanted)
-    journal = Journal(Path(work_dir) / f"{engine}.jsonl")
-    signal.signal(signal.SIGTERM, _leave)
+    began = clock.now()
+    config, file = configuration(wanted), Path(work_dir).resolve() / f"{engine}.jsonl"
+    leave_when_asked()
     if engine == "github":
         from bench_db.schedule import backfill, dispatch
 
+        journal = Journal(file)
         pace = backfill.Pace(
             parallel=parallel or config.schedule.parallel,
             timeout_seconds=60 * (timeout_minutes or config.schedule.timeout_minutes),
@@ -102,18 +102,24 @@ def command(
             if not dry_run:
                 with progress_bar("backfill") as progress:
                     ended = backfill.run(plan.steps, there, journal, clock, pace, progress=progress)
+    elif dry_run:
+        plan, ended = _plan(wanted, config, _evidence(uri), Journal(file), None), []
     else:
-        plan = _plan(wanted, config, _evidence(uri), journal, None)
-        ended = [] if dry_run else _measure_here(plan, wanted, config, uri, Path(work_dir), journal, clock, pr_number)
-    report = [{"commit": e.commit, "state": str(e.state), "detail": e.detail, "url": e.url} for e in ended]
-    failed = [entry for entry in ended if entry.state != "succeeded"]
-    lines = [f"{e.commit[:10]}: {e.state}{f', {e.detail.splitlines()[0]}' if e.detail else ''}" for e in ended]
-    emit(output, {**plan_document(plan), "ended": report}, lambda: "\n".join([plan_text(plan), *lines]))
-    ctx.exit(1 if failed and fail_on_error else 0)
+        from bench_db.cli import local_engine
 
-
-def _leave(*_: object) -> None:
-    raise SystemExit(143)  # 128 + SIGTERM, and on the way out benchmarks are ended and work trees taken away
+        plan, ended = local_engine.backfill(
+            wanted,
+            config,
+            lambda journal: _plan(wanted, config, _evidence(uri), journal, None),
+            uri=uri,
+            file=file,
+            test_bed=_test_bed(wanted, config),
+            pr_number=pr_number,
+            clock=clock,
+        )
+    document = {**plan_document(plan), "ended": [_ended_document(entry) for entry in ended]}
+    emit(output, document, lambda: plan_text(plan) if dry_run else _ended_text(plan, ended, clock.now() - began))
+    ctx.exit(1 if fail_on_error and any(entry.state != "succeeded" for entry in ended) else 0)
 
 
 def _evidence(uri: str | None) -> tuple[Evidence, ...]:
@@ -149,61 +155,26 @@ def _test_bed(wanted: Wanted, config: Config) -> str:
     return wanted.testbed_name or config.project.test_bed or this_machine().name
 
 
-def _measure_here(
-    plan: Plan,
-    wanted: Wanted,
-    config: Config,
-    uri: str | None,
-    home: Path,
-    journal: Journal,
-    clock: Clock,
-    pr_number: int | None,
-) -> list[Entry]:
-    from bench_db.cli.local import Delivery
-    from bench_db.schedule import runner
-    from bench_db.schedule.journal import Entry, State
+def _ended_document(entry: Entry) -> dict[str, Any]:
+    return {
+        "commit": entry.commit,
+        "suites": list(entry.suites),
+        "state": str(entry.state),
+        "detail": entry.detail,
+        "url": entry.url,
+    }
 
-    if not plan.steps:
-        return []
-    delivery = Delivery(
-        store=open_store(uri or default_uri(), create=True),
-        config=config,
-        test_bed=_test_bed(wanted, config),
-        branch=wanted.branch or config.project.branch,
-        pr_number=pr_number,
-    )
-    bench = runner.Bench(
-        repository=Path(wanted.clone or ".").resolve(),
-        home=home.resolve(),
-        suites=config.suite,
-        environment=os.environ,
-        clock=clock,
-    )
-    ended: list[Entry] = []
-    attempts = {step.commit.sha: step.attempt for step in plan.steps}
-    jobs, done = sum(len(step.suites or config.suite) for step in plan.steps), 0
-    with progress_bar("backfill") as progress:
 
-        def deliver(measured: Measured) -> None:
-            nonlocal done
-            error, done = delivery.publish(measured), done + 1
-            state = State.FAILED if error else State.SUCCEEDED
-            ended.append(
-                journal.add(
-                    Entry(
-                        commit=measured.commit.sha,
-                        state=state,
-                        at=int(clock.now()),
-                        started_at=measured.began,
-                        attempt=attempts[measured.commit.sha],
-                        suites=(measured.suite,),
-                        detail=error or "",
-                        url=str(measured.log),
-                    )
-                )
-            )
-            progress(done, jobs)
+def _ended_text(plan: Plan, ended: list[Entry], seconds: float) -> str:
+    """What became of a plan: how many succeeded, why the others did not, and what was left out."""
+    from bench_db.report.text import visible
 
-        progress(0, jobs)
-        runner.run(plan.steps, bench, deliver)
-    return ended
+    failed = [entry for entry in ended if entry.state != "succeeded"]
+    head = f"{len(ended) - len(failed)} measured" + (f", {len(failed)} failed" if failed else "")
+    took = f" in {duration(seconds)}" if ended else ""
+    lines = [
+        visible(f"{e.commit[:10]}  {', '.join(e.suites)}  {e.state}: {(e.detail or '?').splitlines()[0]}")
+        + f"\n    {e.url}"
+        for e in failed
+    ]
+    return "\n".join([head + took, *lines, *left_out_text(plan)])

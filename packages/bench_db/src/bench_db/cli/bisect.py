@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.options import common, emit
+from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import UnreadableOutputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench_db.schedule.bisect import Bisection
     from bench_db.schedule.git import Commit
-    from bench_db.schedule.runner import Bench
+    from bench_db.schedule.runner import Bench, Locks
 
 
 @click.command("bisect")
@@ -64,34 +65,40 @@ def command(
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.runner import Bench
 
+    leave_when_asked()
     suites = load(Path(config_file)).suites((suite,) if suite else ())
     repository = Path(clone).resolve()
     commits = [git.commit_of(repository, good), *git.history(repository, bad, good)]
     clock = Clock()
     bench = Bench(
-        repository=repository, home=Path(work_dir).resolve(), suites=suites, environment=os.environ, clock=clock
+        repository=repository,
+        home=Path(work_dir).resolve(),
+        root=Path(config_file).resolve().parent,
+        suites=suites,
+        environment=os.environ,
+        clock=clock,
     )
     judge = partial(bisect.nearest_side, least_change=least_change)
-    with worktree.alone(bench.home, clock) as lock:
+    with worktree.alone(repository, bench.home, clock) as locks:
         found = bisect.bisect(
-            commits, lambda commit: _samples(commit, bench, lock, benchmark, metric), judge, most_rounds=rounds
+            commits, lambda commit: _samples(commit, bench, locks, benchmark, metric), judge, most_rounds=rounds
         )
     emit(output, _document(found), lambda: _text(found))
     ctx.exit(0 if found.found else 1)
 
 
-def _samples(commit: Commit, bench: Bench, lock: int, benchmark: str, metric: str) -> Sequence[float]:
+def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric: str) -> Sequence[float]:
     """The samples of one round; none when the commit fails or does not have the benchmark. Raises nothing for one commit."""
     from bench_db.cli.local import readings
     from bench_db.ingest import Provenance
     from bench_db.schedule import runner
 
     found: list[float] = []
-    for measured in runner.measure(commit, (), bench, lock):
+    for measured in runner.measure(commit, (), bench, locks):
         click.echo(f"{commit.sha[:10]} {measured.suite}: {measured.error or f'{measured.seconds:.1f} s'}", err=True)
         if measured.error is None:
             try:
-                read = readings(measured, Provenance(), bench.suites[measured.suite].format)
+                read = readings(measured.outputs, Provenance(), bench.suites[measured.suite].format)
             except UnreadableOutputError:
                 continue
             chosen = [

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.options import emit, progress_bar
+from bench_db.cli.options import emit
+from bench_db.cli.progress import progress_bar
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:

@@ -3,89 +3,123 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_db.cli.environment import ci_provenance
-from bench_db.errors import UnreadableOutputError
+from bench_db.cli.outbox import Outbox, Pending
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import Measurement, Provenance, Reading, build_of, normalise, parse
+from bench_db.schedule.config import Config
+from bench_db.store.database import Database
 
 if TYPE_CHECKING:
-    from bench_db.ingest import Provenance
+    from collections.abc import Iterable
+
     from bench_db.model import Result, Run
     from bench_db.schedule.runner import Measured
 
 _LONGEST_ERROR = 4_000
+_SHORT = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Where measured suites go, and under which names."""
 
-    store: Any
-    config: Any
+    store: Database
+    outbox: Outbox
+    config: Config
     test_bed: str
     branch: str | None
     pr_number: int | None = None
 
-    def publish(self, measured: Measured) -> str | None:
-        """The error of what was measured, None when it has results; either is in the store afterwards."""
-        error = measured.error
+    def accept(self, measured: Measured, attempt: int) -> Pending:
+        """What was measured, safe from now on: whatever happens before it is published, it need not be measured again."""
+        pending = Pending(
+            key=f"{measured.began}-{measured.commit.sha}-{sha256(measured.suite.encode()).hexdigest()[:16]}",
+            store=self.store.uri,
+            commit=measured.commit.sha,
+            suite=measured.suite,
+            format=self.config.suite[measured.suite].format,
+            attempt=attempt,
+            began=measured.began,
+            seconds=measured.seconds,
+            log=str(measured.log),
+            error=measured.error,
+            provenance=self._stated(measured),
+        )
+        return self.outbox.put(pending, measured.outputs)
+
+    def keep_log(self, pending: Pending) -> None:
+        """Keep the log as an artifact of its commit, once however often; one that was cleared away is no reason to stop."""
+        if Path(pending.log).is_file():
+            name = f"{pending.suite}.log"
+            self.store.put_artifact(pending.log, kind="log", commit=pending.commit, added_at=pending.began, name=name)
+
+    def publish(self, pending: Pending) -> str | None:
+        """The error of what was measured, None when it has results; either is in the store afterwards, once."""
+        error, provenance = pending.error, Provenance(**pending.provenance)
         if error is None:
             try:
-                read = readings(measured, self._provenance(measured), self.config.suite[measured.suite].format)
-            except UnreadableOutputError as unreadable:
-                error = str(unreadable)
-            else:
-                for run, results in read:
+                outputs = [self.outbox.directory / path for path in pending.outputs]
+                for run, results in readings(outputs, provenance, pending.format):
                     self.store.publish(results, run)
-                return None
-        run, results = failure(measured, error, self._provenance(measured))
-        self.store.publish(results, run)
+            except (UnreadableOutputError, UserError) as refused:
+                error = str(refused)
+        if error is not None:
+            run, results = failure(pending, error, provenance)
+            self.store.publish(results, run)
         return error
 
-    def _provenance(self, measured: Measured) -> Provenance:
-        from bench_db.ingest import Provenance, build_of
-
+    def _stated(self, measured: Measured) -> dict[str, Any]:
+        """The fields of the provenance that are known."""
         stated = {
             "dut_name": self.config.project.name,
-            "dut_version": build_of(measured.checkout).version,
+            "dut_version": version_of(measured),
             "dut_timestamp": measured.commit.time,
             "testbed_name": self.test_bed,
             "commit": measured.commit.sha,
             "branch": self.branch,
             "suite": measured.suite,
+            "pr_number": self.pr_number,
         }
-        pull = {} if self.pr_number is None else {"pr_number": self.pr_number}
-        return Provenance(**{**ci_provenance(), **stated, **pull})
+        return {**ci_provenance(), **{name: value for name, value in stated.items() if value is not None}}
 
 
-def readings(measured: Measured, provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
+def version_of(measured: Measured) -> str:
+    """The version in the manifest and the commit: not what git says of the tree, which measured code may have changed."""
+    build = build_of(measured.checkout)
+    number = (build.version or "").removesuffix((build.commit or "")[:_SHORT]).removesuffix("+")
+    return "+".join(filter(None, [number, measured.commit.sha[:_SHORT]]))
+
+
+def readings(outputs: Iterable[Path], provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
     """The output files of a suite, read; those without any result are left out. An error when none has one."""
-    from bench_db.ingest import parse
-
-    read = [parse(path, format_name, provenance=provenance) for path in measured.outputs]
-    full = [(run, results) for run, results in read if results]
+    read = [(path, *parse(path, format_name, provenance=provenance)) for path in outputs]
+    full = [(run, results) for _, run, results in read if results]
     if not full:
-        names = ", ".join(path.name for path in measured.outputs)
         reason = "no benchmark in it could be read"
-        raise UnreadableOutputError(reason, file=names)
+        raise UnreadableOutputError(reason, file=", ".join(path.name for path, _, _ in read))
     return full
 
 
-def failure(measured: Measured, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
+def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
     """A run that failed: one row under the suite's name, with the error; the run is identified by its log."""
-    from bench_db.ingest import Measurement, Reading, normalise
-
     reading = Reading(
         source="bench-db-failure/1",
-        measurements=(Measurement(benchmark_name=measured.suite, suite=measured.suite, error=error[:_LONGEST_ERROR]),),
-        run_time=measured.began,
+        measurements=(Measurement(benchmark_name=pending.suite, suite=pending.suite, error=error[:_LONGEST_ERROR]),),
+        run_time=pending.began,
     )
-    content = measured.log.read_bytes() + f"# began {measured.began}\n".encode()
+    log = Path(pending.log)
+    with log.open("rb") as file:
+        digest = file_digest(file, "sha256")
+    digest.update(f"# began {pending.began}\n".encode())
     return normalise(
         reading,
-        file_name=measured.log.name,
-        sha256=sha256(content).hexdigest(),
+        file_name=log.name,
+        sha256=digest.hexdigest(),
         format="bench-db-failure",
         provenance=provenance,
     )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
@@ -110,20 +108,6 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
     from bench_db.store.database import connect
 
     return connect(uri or default_uri(), create, single_writer=single_writer)
-
-
-@contextmanager
-def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback (done, all) that draws a bar on stderr when that is a terminal, and does nothing when it is not."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _all: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def emit(output: str, document: Document, text: Callable[[], str]) -> None:

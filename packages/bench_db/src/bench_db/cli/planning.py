@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -93,6 +94,13 @@ def configuration(wanted: Wanted) -> Config:
     return config.load(path)
 
 
+def root_of(wanted: Wanted) -> Path:
+    """The directory of the configuration."""
+    from bench_db.schedule import config
+
+    return Path(wanted.config_file or config.FILE).resolve().parent
+
+
 def chosen_range(wanted: Wanted, config: Config, default: str | None = None) -> Range:
     """The range asked for, else the default of the verb, else that of the configuration."""
     from bench_db.schedule.ranges import parse_range
@@ -169,8 +177,9 @@ def commits_of(
     from bench_db.schedule.remote import of_github
     from bench_db.schedule.repository import Repository
 
+    clone = Path(wanted.clone or ".")
     if wanted.clone or github is None:
-        return of_clone(Path(wanted.clone or "."), chosen, wanted.branch or "HEAD")
+        return of_clone(clone, chosen, wanted.branch or _branch_of(clone, config))
     name = wanted.repository or config.project.repository or os.environ.get("GITHUB_REPOSITORY")
     if not name:
         message = (
@@ -183,6 +192,18 @@ def commits_of(
 
     since = None if policy.since is None else f"{datetime.fromtimestamp(policy.since, UTC):%Y-%m-%dT%H:%M:%SZ}"
     return of_github(Repository(github, name), chosen, wanted.branch or config.project.branch, is_measured, since)
+
+
+def _branch_of(clone: Path, config: Config) -> str:
+    """The branch of the project where the clone has it; else what is checked out, as in a clone of one commit in CI."""
+    from bench_db.schedule import git
+
+    if git.is_shallow(clone):
+        click.echo(
+            f"{clone}: a shallow clone, the history ends where it was cut off; git fetch --unshallow gets the rest",
+            err=True,
+        )
+    return config.project.branch if git.knows(clone, f"refs/heads/{config.project.branch}") else "HEAD"
 
 
 def connection(clock: Clock, environment: Mapping[str, str] = os.environ) -> GitHub:
@@ -219,8 +240,16 @@ def step_document(step: Step) -> dict[str, Any]:
 
 def plan_text(plan: Plan) -> str:
     """A plan for people: every step, and how many commits were left out for which reason."""
-    lines = [f"{step.commit.sha[:10]}  {step.commit.subject[:50]:<50}  {step.explanation}" for step in plan.steps]
-    reasons: dict[str, int] = {}
-    for out in plan.left_out:
-        reasons[out.reason] = reasons.get(out.reason, 0) + 1
-    return "\n".join([f"{len(plan.steps)} to measure", *lines, *(f"{n} left out: {why}" for why, n in reasons.items())])
+    from bench_db.report.text import visible
+
+    lines = [
+        f"{step.commit.sha[:10]}  {visible(step.commit.subject)[:50]:<50}  {visible(step.explanation)}"
+        for step in plan.steps
+    ]
+    return "\n".join([f"{len(plan.steps)} to measure", *lines, *left_out_text(plan)])
+
+
+def left_out_text(plan: Plan) -> list[str]:
+    """How many commits were left out for which reason, a line each."""
+    reasons = Counter(str(out.reason) for out in plan.left_out)
+    return [f"{n} left out: {why}" for why, n in reasons.items()]

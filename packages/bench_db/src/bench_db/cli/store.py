@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from bench_db.cli import transfer
-from bench_db.cli.options import common, default_uri, emit, open_store, progress_bar
+from bench_db.cli.options import common, default_uri, emit, open_store
+from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError
 
 

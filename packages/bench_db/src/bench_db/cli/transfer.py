@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import common, emit, open_store, progress_bar, reading
+from bench_db.cli.options import common, emit, open_store, reading
+from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
 if TYPE_CHECKING:

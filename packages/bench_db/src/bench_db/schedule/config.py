@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from bench_db.errors import UnreadableOutputError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 FILE = "bench-db.toml"
 Command = str | list[str]
+PLACES = ("root", "tree", "cache", "python", "commit")
+# `${root}` belongs to a shell, and any other word in braces to whoever reads the command
+_PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,8 +50,9 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     """One suite: its directory in the repository, the commands that set it up, the one that measures, and its output files.
 
-    A command is a list of words, or one text that is split into words as a shell would, without a shell. `stdout` names the
-    file that the benchmark's standard output becomes; `outputs` are files, directories or glob patterns in `directory`.
+    A command is a list of words, or one text that is split into words as a shell would, without a shell; in its words, and in
+    the values of `env`, the `PLACES` stand in braces. `stdout` names the file that the benchmark's standard output becomes;
+    `outputs` are files, directories or glob patterns in `directory`.
     """
 
     benchmark: Command
@@ -61,10 +66,18 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_seconds: float = 3600.0
     env: dict[str, str] = {}
 
-    @property
-    def setup_words(self) -> list[list[str]]:
-        """The set-up commands as lists of words."""
-        return [words(command) for command in self.setup]
+    def at(self, places: Mapping[str, str]) -> Suite:
+        """The suite with its commands as words, and what stands in braces replaced by its place."""
+
+        def placed(text: str) -> str:
+            return _PLACE.sub(lambda found: places[found[1]], text)
+
+        return structs.replace(
+            self,
+            setup=[[placed(word) for word in words(command)] for command in self.setup],
+            benchmark=[placed(word) for word in words(self.benchmark)],
+            env={name: placed(value) for name, value in self.env.items()},
+        )
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,8 @@ _PATIENCE_SECONDS = 120
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 # A hook, a pager, a prompt or a file system monitor of the clone's own configuration has no business here.
 _QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+# set while a hook runs, and then they win over -C and over the directory
+HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"
 
 
@@ -30,21 +32,21 @@ class Commit:
     subject: str = ""
 
 
-def git(repository: Path, *arguments: str) -> str:
+def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_SECONDS) -> str:
     """What git prints. `UserError` with git's own words when it fails."""
     command = ["git", "-C", str(repository), "--no-pager", *_QUIET, *arguments]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set while a hook runs, and then they win over -C
+    for name in HOOK_VARIABLES:
         environment.pop(name, None)
     try:
         answer = subprocess.run(  # noqa: S603 a list of arguments, no shell
-            command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True, env=environment
+            command, capture_output=True, timeout=patience_seconds, check=True, env=environment
         )
     except FileNotFoundError as error:
         message = "git is not installed, or not on the PATH"
         raise UserError(message) from error
     except subprocess.TimeoutExpired as error:
-        message = f"{repository}: git {arguments[0]} did not end within {_PATIENCE_SECONDS} s"
+        message = f"{repository}: git {arguments[0]} did not end within {patience_seconds:g} s"
         raise UserError(message) from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
@@ -107,14 +109,23 @@ def merge_base(repository: Path, one: str, other: str) -> str:
         raise UserError(message) from error
 
 
-def is_shallow(repository: Path) -> bool:
-    """Whether the clone was cut off at some depth, so that older commits are not in it."""
-    return git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
-
-
 def ancestors(repository: Path, end: str) -> list[str]:
     """The full shas of a commit and all before it along first parents, newest first."""
     return git(repository, "rev-list", "--first-parent", "--end-of-options", resolve(repository, end), "--").split()
+
+
+def is_shallow(repository: Path) -> bool:
+    """Whether the clone lacks the older part of its history."""
+    return git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def knows(repository: Path, name: str) -> bool:
+    """Whether a name means a commit here."""
+    try:
+        resolve(repository, name)
+    except UserError:
+        return False
+    return True
 
 
 def is_sha(text: str) -> bool:

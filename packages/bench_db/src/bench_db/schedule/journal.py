@@ -94,5 +94,5 @@ def _entries(path: Path) -> list[Entry]:
     try:
         return [msgspec.json.decode(line, type=Entry) for line in whole if line]
     except msgspec.MsgspecError as error:
-        message = f"{path}: not a journal of bench-db backfill: {error}; name another with --journal"
+        message = f"{path}: not a journal of bench-db backfill: {error}; name another directory with --work-dir"
         raise UserError(message) from error

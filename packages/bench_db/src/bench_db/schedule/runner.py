@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench_db.errors import UserError
 from bench_db.schedule import process, worktree
-from bench_db.schedule.config import Suite, words
-from bench_db.schedule.git import Commit
+from bench_db.schedule.config import Command, Suite, words
+from bench_db.schedule.git import HOOK_VARIABLES, Commit
 from bench_db.schedule.limits import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from bench_db.schedule.policy import Step
+
+Locks = tuple[int, ...]
+"""What `worktree.alone` yields: commands keep these file descriptors open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,77 +43,119 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Where measuring happens: the clone, a directory of our own for trees and logs, the suites, the environment."""
+    """Where measuring happens: the clone, a directory of our own for trees and logs, the suites, the environment.
+
+    `root` is the directory of the configuration, where suites find what no commit has.
+    """
 
     repository: Path
     home: Path
+    root: Path
     suites: Mapping[str, Suite]
     environment: Mapping[str, str]
     clock: Clock
 
+    def places(self, commit: Commit, tree: Path) -> dict[str, str]:
+        """What the places of a command stand for."""
+        paths = {"root": self.root, "tree": tree, "cache": self.home / "cache", "python": sys.executable}
+        return {**{name: str(path) for name, path in paths.items()}, "commit": commit.sha}
 
-def run(steps: Iterable[Step], bench: Bench, deliver: Callable[[Measured], None]) -> None:
+
+def run(steps: Iterable[Step], bench: Bench, locks: Locks, deliver: Callable[[Measured], None]) -> None:
     """Every suite of every step measured and delivered, a commit at a time; `deliver` runs while its work tree exists."""
-    with worktree.alone(bench.home, bench.clock) as lock:
-        for step in steps:
-            for measured in measure(step.commit, step.suites, bench, lock):
+    for step in steps:
+        with closing(measure(step.commit, step.suites, bench, locks)) as suites:
+            for measured in suites:
                 deliver(measured)
 
 
-def measure(commit: Commit, suites: Iterable[str], bench: Bench, lock: int) -> Iterator[Measured]:
-    """The suites of one commit, all when none are named, one after the other."""
-    with worktree.checked_out(bench.repository, commit.sha, bench.home) as tree:
+def measure(commit: Commit, suites: Iterable[str], bench: Bench, locks: Locks) -> Generator[Measured]:
+    """The suites of one commit, all when none are named, one after the other. A commit that git cannot check out fails."""
+    with ExitStack() as stack:
+        tree, refused = bench.home / "trees" / commit.sha, None
+        try:
+            stack.enter_context(worktree.checked_out(bench.repository, commit.sha, bench.home))
+        except UserError as error:
+            refused = process.Failure(reason=str(error))
         for name in tuple(suites) or tuple(bench.suites):
-            yield _measure(commit, name, tree, bench, lock)
+            place = _Place(commit=commit, suite=name, tree=tree, bench=bench, locks=locks)
+            yield _measure(place, refused)
 
 
-def _measure(commit: Commit, name: str, tree: Path, bench: Bench, lock: int) -> Measured:
-    suite, began = bench.suites[name], bench.clock.now()
-    log = _log_file(bench.home, commit, name, int(began))
-    log.unlink(missing_ok=True)
-    failure = _commands(suite, tree, log, _environment(commit, name, suite, bench), lock)
-    outputs = () if failure else _outputs(suite, tree / suite.directory)
-    if failure is None and not outputs:
-        wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
-        failure = process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    commit: Commit
+    suite: str
+    tree: Path
+    bench: Bench
+    locks: Locks
+
+
+def _measure(place: _Place, failure: process.Failure | None) -> Measured:
+    began = place.bench.clock.now()
+    log = _log_file(place.bench.home, place.commit, place.suite, int(began))
+    outputs: tuple[Path, ...] = ()
+    if failure is None:
+        outputs, failure = _attempt(place, log)
+    if failure is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"# {failure.reason}\n")
     return Measured(
-        commit=commit,
-        suite=name,
-        checkout=tree,
+        commit=place.commit,
+        suite=place.suite,
+        checkout=place.tree,
         outputs=outputs,
         error=None if failure is None else str(failure),
         log=log,
         began=int(began),
-        seconds=bench.clock.now() - began,
+        seconds=place.bench.clock.now() - began,
     )
 
 
-def _commands(suite: Suite, tree: Path, log: Path, environment: Mapping[str, str], lock: int) -> process.Failure | None:
-    """The first failure of set-up and benchmark."""
-    directory = tree / suite.directory
-    if not directory.resolve().is_relative_to(tree.resolve()):
-        return process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit")
+def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failure | None]:
+    """The output files of one suite, or why there are none."""
+    suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
+    directory = place.tree / suite.directory
+    if not directory.resolve().is_relative_to(place.tree.resolve()):
+        return (), process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit")
     if not directory.is_dir():
-        return process.Failure(reason=f"{suite.directory}: not in this commit")
+        return (), process.Failure(reason=f"{suite.directory}: not in this commit")
+    before = {path: _state(path) for path in _outputs(suite, directory)}
+    if failure := _commands(suite, directory, log, _environment(place, suite), place.locks):
+        return (), failure
+    outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
+    if not outputs:
+        wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
+        of_commit = ", which stood in the commit and were not written" if before else ""
+        return (), process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
+    return outputs, None
+
+
+def _commands(
+    suite: Suite, directory: Path, log: Path, environment: Mapping[str, str], locks: Locks
+) -> process.Failure | None:
+    """The first failure of set-up and benchmark."""
     stdout = directory / suite.stdout if suite.stdout else None
-    jobs: list[tuple[list[str], float, Path | None]] = [
-        (command, suite.setup_timeout_seconds, None) for command in suite.setup_words
+    jobs: list[tuple[Command, float, Path | None]] = [
+        *((command, suite.setup_timeout_seconds, None) for command in suite.setup),
+        (suite.benchmark, suite.timeout_seconds, stdout),
     ]
-    for command, seconds, out in [*jobs, (words(suite.benchmark), suite.timeout_seconds, stdout)]:
+    for command, seconds, out in jobs:
         job = process.Job(
-            command=command, directory=directory, environment=environment, timeout_seconds=seconds, stdout=out
+            command=words(command), directory=directory, environment=environment, timeout_seconds=seconds, stdout=out
         )
-        failure = process.run(job, log, inherited=(lock,))
+        failure = process.run(job, log, inherited=locks)
         if failure is not None:
             return failure
     return None
 
 
-def _environment(commit: Commit, name: str, suite: Suite, bench: Bench) -> dict[str, str]:
-    cache = bench.home / "cache"
+def _environment(place: _Place, suite: Suite) -> dict[str, str]:
+    cache = place.bench.home / "cache"
     cache.mkdir(parents=True, exist_ok=True)
-    ours = {"BENCH_DB_COMMIT": commit.sha, "BENCH_DB_SUITE": name, "BENCH_DB_CACHE": str(cache)}
-    return {**process.without_secrets(bench.environment), **suite.env, **ours}
+    ours = {"BENCH_DB_COMMIT": place.commit.sha, "BENCH_DB_SUITE": place.suite, "BENCH_DB_CACHE": str(cache)}
+    seen = process.without_secrets(place.bench.environment)
+    return {**{name: value for name, value in seen.items() if name not in HOOK_VARIABLES}, **suite.env, **ours}
 
 
 def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
@@ -118,6 +166,17 @@ def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
     return tuple(path for path in found if path.resolve().is_relative_to(inside))
 
 
+def _state(path: Path) -> list[tuple[str, int, int, int]]:
+    """What changes when a file, or any file of a directory, is written."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    states = [(str(file), file.lstat()) for file in files]
+    return [(name, known.st_ino, known.st_size, known.st_mtime_ns) for name, known in states]
+
+
 def _log_file(home: Path, commit: Commit, suite: str, began: int) -> Path:
+    """A file for a log, in a directory that is there, and no log of an earlier attempt in its place."""
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in suite)
-    return home / "logs" / commit.sha / f"{safe}-{began}.log"
+    log = home / "logs" / commit.sha / f"{safe}-{began}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    return log

@@ -1,0 +1,105 @@
+"""Progress of long work on stderr: a bar with an estimate where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Task
+
+
+class Progress(Protocol):
+    """How far the work is."""
+
+    def __call__(self, done: int, total: int, doing: str = "") -> None:
+        """So much is done of so much; `doing` is what comes now."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+
+class _Quiet:
+    """No bar; lines that stay are said all the same, such as into the log of a job."""
+
+    def __call__(self, done: int, total: int, doing: str = "") -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        click.echo(line, err=True)
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Progress]:
+    """A bar on stderr when that is a terminal; nothing, but for what is said, when it is not."""
+    if not sys.stderr.isatty():
+        yield _Quiet()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
+
+    estimate = Estimate(time.monotonic)
+
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:  # noqa: ARG002 rich's signature
+            return Text(estimate.text)
+
+    class Bar:
+        def __call__(self, done: int, total: int, doing: str = "") -> None:
+            estimate.note(done, total)
+            bar.update(task, completed=done, total=total, doing=doing, refresh=bool(doing))
+
+        def say(self, line: str) -> None:
+            bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    now = TextColumn("{task.fields[doing]}", markup=False)
+    # seldom drawn: a benchmark may be running beside it
+    with Progress(*columns, now, console=Console(stderr=True), transient=True, refresh_per_second=2) as bar:
+        task = bar.add_task(doing, total=None, doing="")
+        yield Bar()
+
+
+class Estimate:
+    """The time that is left, from all steps so far: steps may take seconds or hours each."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._began = clock, clock()
+        self._done, self._total, self._at = 0, 0, self._began
+
+    def note(self, done: int, total: int) -> None:
+        """So much is done of so much, now."""
+        if done != self._done:
+            self._at = self._clock()
+        self._done, self._total = done, total
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that are left; null before the first step is done."""
+        if not self._done:
+            return None
+        a_step = (self._at - self._began) / self._done
+        return max(0.0, a_step * (self._total - self._done) - (self._clock() - self._at))
+
+    @property
+    def text(self) -> str:
+        """The time that is left, for people; empty while it is not known."""
+        return "" if self.seconds is None else f"about {duration(self.seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two units that matter: 8 s, 2 min 5 s, 3 h 20 min."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 seconds of a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 minutes of an hour
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,59 @@
+"""A commit that makes a function twice as slow, planted in a real history: published, scanned for and bisected to."""
+
+from pathlib import Path
+
+import pytest
+
+from bench_db import connect
+from tests.cli.commands import bench_db, document
+from tests.cli.measured_histories import backfill, config
+from tests.schedule.histories import History
+
+COMMITS, PLANTED = 28, 17
+# The processor time of the process, and the best of five: other work on the machine changes neither by much.
+SCRIPT = """
+import json, sys, time, timeit
+from work import work
+work()
+best = lambda: 1e9 * min(timeit.repeat(work, timer=time.process_time, number=1, repeat=5))
+json.dump({"results": [{"benchmark_name": "sum", "values_ns": [best() for _ in range(7)]}]}, sys.stdout)
+"""
+
+
+def work(size: int) -> str:
+    return f"def work():\n    total = 0\n    for i in range({size}):\n        total += i * i\n    return total\n"
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A directory with the history in `clone`, and its shas, oldest first."""
+    directory = tmp_path_factory.mktemp("planted")
+    history = History(directory / "clone")
+    shas = [
+        history.commit(f"change {i}", n=str(i), work__py=work(20_000 if i < PLANTED else 40_000), bench__py=SCRIPT)
+        for i in range(COMMITS)
+    ]
+    (directory / "bench-db.toml").write_text(config())
+    return directory, shas
+
+
+@pytest.mark.slow
+class TestPlanted:
+    """A commit that doubles the time is the one that scan and bisect name."""
+
+    def test_published_and_scanned_for(self, planted: tuple[Path, list[str]]) -> None:
+        directory, shas = planted
+        done = backfill(directory, "--engine", "local")
+        assert [entry["state"] for entry in done["ended"]] == ["succeeded"] * COMMITS
+        assert sorted(connect(directory / "store").runs().collect()["commit"]) == sorted(shas)
+        found = document(bench_db("scan", "--store", "store", "--output", "json", cwd=directory))["findings"]
+        largest = max(found, key=lambda finding: abs(finding["effect"]))
+        assert (largest["commit"], 0.6 < largest["effect"] < 1.6) == (shas[PLANTED], True), found
+
+    def test_bisected_to(self, planted: tuple[Path, list[str]]) -> None:
+        directory, shas = planted
+        arguments = ["bisect", shas[0], shas[-1], "--clone", "clone", "--benchmark", "sum", "--output", "json"]
+        found = document(bench_db(*arguments, cwd=directory))
+        assert found["commit"] == shas[PLANTED], found
+        assert len(found["looks"]) <= 7  # both ends, and 26 commits between them halved five times
+        assert sum(look["rounds"] for look in found["looks"]) <= 14

@@ -1,0 +1,51 @@
+from dataclasses import dataclass
+
+import pytest
+
+from bench_db.cli.progress import Estimate, duration
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestEstimate:
+    """What is left is what a step took so far, times the steps that are left, and runs down while a step lasts."""
+
+    def test_nothing_is_known_before_the_first_step(self) -> None:
+        estimate = Estimate(Clock())
+        estimate.note(0, 5)
+        assert (estimate.seconds, estimate.text) == (None, "")
+
+    @pytest.mark.parametrize("a_step", [0.5, 90.0, 7_200.0])
+    def test_steps_of_any_length(self, a_step: float) -> None:
+        clock = Clock()
+        estimate = Estimate(clock)
+        for done in range(1, 4):
+            clock.now += a_step
+            estimate.note(done, 10)
+            assert estimate.seconds == pytest.approx(a_step * (10 - done))
+        clock.now += a_step / 4
+        assert estimate.seconds == pytest.approx(6.75 * a_step)
+        estimate.note(3, 10)  # such as when the next step begins
+        assert estimate.seconds == pytest.approx(6.75 * a_step)
+
+    def test_never_below_nothing(self) -> None:
+        clock = Clock()
+        estimate = Estimate(clock)
+        clock.now = 10
+        estimate.note(1, 2)
+        clock.now = 100
+        assert (estimate.seconds, estimate.text) == (0.0, "about 0 s left")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (125, "2 min 5 s"), (3_600, "1 h 0 min"), (12_000, "3 h 20 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
