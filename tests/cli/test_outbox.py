@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,10 @@ from bench_db import connect
 from bench_db.cli.outbox import Outbox, Pending
 from tests.cli.commands import bench_db, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 KILL = """
 import os
@@ -42,9 +45,6 @@ import os
 with open(os.path.join(os.environ["BENCH_DB_CACHE"], "count"), "a") as file:
     file.write(os.environ["BENCH_DB_COMMIT"] + "\\n")
 """
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def counted(directory: Path) -> list[str]:
