@@ -22,6 +22,7 @@ SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "artifact": ("actions/get-artifact", lambda r: r.artifact(11)),
     "artifacts": ("actions/list-workflow-run-artifacts", lambda r: r.artifacts(30433642)),
+    "checks": ("checks/list-for-ref", lambda r: first(r.checks(SHA, "benchmarks"))),
     "comments": ("issues/list-comments", lambda r: first(r.comments(1347))),
     "commit": ("repos/get-commit", lambda r: r.commit(SHA)),
     "commits": (
@@ -54,7 +55,7 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "update_comment": ("issues/update-comment", lambda r: r.update_comment(1, "text")),
 }
 PATHS = (
-    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\})?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?"
+    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?"
     r"|pulls/\{pull_number\}|issues/\{issue_number\}/comments|issues/comments/\{comment_id\}"
     r"|collaborators/\{username\}/permission|actions/(artifacts/\{artifact_id\}|runs/\{run_id\}(/jobs|/artifacts)?"
     r"|workflows/\{workflow_id\}/(runs|dispatches)))"

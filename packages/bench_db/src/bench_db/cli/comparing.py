@@ -67,8 +67,11 @@ def verdicts(
     return judged
 
 
-def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged]:
-    """The verdict on every series of the results in `local`, held against the history in `store`."""
+def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Judged]:
+    """The verdict on every series of the results in `local`, held against the history in `store`.
+
+    `until` (unix seconds) leaves out of the history what was committed after it.
+    """
     from bench_db.analysis.judge import judge
     from bench_db.query.series import Points
 
@@ -80,8 +83,9 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
         raise UserError(message)
     held = store.points()
     history = Points(series=held.series, rows=held.rows.filter(~held.rows["run_key"].is_in(runs)))
-    # A pull request's commit is newer than all it is compared with, whenever it was made.
-    return judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=_END_OF_TIME)
+    # Unless told otherwise, a pull request's commit is newer than all it is compared with, whenever it was made.
+    end = _END_OF_TIME if until is None else until
+    return judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=end)
 
 
 def _measured(store: Database, commit: str, as_of: str | None) -> pl.DataFrame:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli import output_file
+from bench_db.cli import output_file, pr_merge
 from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import connection
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from bench_db.schedule.config import Config
+    from bench_db.schedule.git import Commit
 
 _CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to measure. [default: bench-db.toml]")
 
@@ -28,6 +28,9 @@ def command() -> None:
 
     Example: bench-db pr merge ./downloaded-artifacts ./merged
     """
+
+
+command.add_command(pr_merge.command)
 
 
 @command.command("process-comment")
@@ -165,94 +168,71 @@ def check(
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
 ) -> None:
-    """Put a verdict on a commit as a check run.
+    """Put a verdict on a commit as a check run, in place of our earlier one of the same name.
 
-    Example: bench-db pr check 127847f --repo owner/name --conclusion failure --summary-file report.md
+    Only a GitHub App may, such as the token of a workflow in the same repository. SHA is a full commit id.
+
+    Example: bench-db pr check 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --conclusion failure --summary-file report.md
     """
+    from bench_db.schedule import checks
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.repository import Repository
 
-    summary = Path(summary_file).read_text(encoding="utf-8")[:65_000]
+    summary = Path(summary_file).read_text(encoding="utf-8")
     repository = repo or _config(config_file).project.repository
     with connection(Clock()) as github:
-        run = Repository(github, repository).create_check(
-            name, sha, status="completed", conclusion=conclusion, output={"title": title, "summary": summary}
-        )
+        run = checks.put(Repository(github, repository), sha, name, conclusion=conclusion, title=title, summary=summary)
     emit(output, {"id": run.id, "url": run.html_url}, lambda: run.html_url or str(run.id))
-
-
-@command.command("merge")
-@click.argument("results_dir", type=click.Path(file_okay=False, exists=True))
-@click.argument("target", metavar="OUTPUT")
-@common
-def merge(results_dir: str, target: str, uri: str | None, output: str) -> None:  # noqa: ARG001 every verb has --store
-    """Merge the stores in the sub-directories of a directory into the store OUTPUT. Doing it again adds nothing.
-
-    Example: bench-db pr merge ./downloaded-artifacts s3://bucket/benchmarks
-    """
-    if not target:
-        message = "OUTPUT is empty: where do the results go? In a workflow, is the secret with the store's address set?"
-        raise UserError(message)
-    found = stores_in(Path(results_dir))
-    rows, new = merged(found, target)
-    text = f"Found {len(found)} Lance tables to merge\nMerged {rows} rows into {target} ({new} new)"
-    emit(
-        output,
-        {"stores": len(found), "rows": rows, "new": new},
-        lambda: text if found else "Found 0 Lance tables to merge",
-    )
 
 
 @command.command("compare")
 @click.argument("pr_sha")
 @click.option("--pr", "pr_number", type=int, required=True, help="The pull request's number, for the report.")
 @click.option("--local-results", required=True, metavar="STORE", help="Where the pull request's own results are.")
+@click.option("--repo", metavar="OWNER/NAME", help="Its repository: the history then ends at the merge base.")
 @click.option("--report", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the comment here.")
 @common
-def compare(pr_sha: str, pr_number: int, local_results: str, report: Path | None, uri: str | None, output: str) -> None:
+def compare(
+    pr_sha: str,
+    pr_number: int,
+    local_results: str,
+    repo: str | None,
+    report: Path | None,
+    uri: str | None,
+    output: str,
+) -> None:
     """Compare a pull request's own results with the history in the store, and write the comment that says so.
 
-    Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --report comment.md
+    With --repo GitHub is asked where the pull request leaves its base branch: what was measured after that is no part of the
+    baseline. In a workflow, the outputs `conclusion` and `title` are those of the check run.
+
+    Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
     from bench_db.cli.comparing import as_json, local_verdicts
-    from bench_db.report.markdown import CommentContext, comment
+    from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 
-    judged = local_verdicts(open_store(uri), open_store(local_results), pr_sha)
+    base = _merge_base(repo, pr_number, pr_sha) if repo else None
+    judged = local_verdicts(open_store(uri), open_store(local_results), pr_sha, until=base.time if base else None)
+    level = "the level since the last change"
     about = CommentContext(
-        candidate=pr_sha, baseline="the level since the last change", plan=f"pull request #{pr_number}"
+        candidate=pr_sha,
+        baseline=f"{level}, up to the merge base {base.sha[:12]}" if base else level,
+        plan=f"pull request #{pr_number}",
     )
     body = comment(judged, about)
     if report is not None:
         report.write_text(body, encoding="utf-8")
-    emit(output, as_json(judged), lambda: body)
+    output_file.write({"conclusion": conclusion(judged), "title": headline(judged)}, os.environ)
+    emit(output, {**as_json(judged), "merge_base": base.sha if base else None}, lambda: body)
 
 
-def stores_in(directory: Path) -> list[Path]:
-    """The stores a directory holds: itself, or its sub-directories, in the order of their names."""
-    found = sorted(path.parent for path in directory.glob("*/results.lance"))
-    return ([directory] if (directory / "results.lance").is_dir() else []) + found
+def _merge_base(repo: str, pr_number: int, sha: str) -> Commit:
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.remote import merge_base
+    from bench_db.schedule.repository import Repository
 
-
-def merged(sources: list[Path], target: str) -> tuple[int, int]:
-    """Rows read and rows added, after publishing every run of the sources into the target; none makes no store."""
-    from bench_db.arrow import from_table
-    from bench_db.model import Run
-    from bench_db.store.database import connect
-
-    rows = new = 0
-    for source in sources:
-        store = connect(source)
-        results = defaultdict(list)
-        for result in store.results():
-            results[result.run_key].append(result)
-        for run in from_table(store.lancedb().open_table("runs").to_arrow(), Run):
-            if mine := results.pop(run.run_key, []):
-                rows += len(mine)
-                new += connect(target, create=True).publish(mine, run).new
-        if results:
-            message = f"{source}: {len(results)} runs have rows and no record of their own; bring it up to date: bench-db store upgrade --store {source}"
-            raise UserError(message)
-    return rows, new
+    with connection(Clock()) as github:
+        return merge_base(Repository(github, repo), pr_number, sha)
 
 
 def _config(config_file: str | None) -> Config:

@@ -170,3 +170,10 @@ class CheckRun(Struct, frozen=True):
     status: str
     html_url: str | None = None
     conclusion: str | None = None
+
+
+class CheckRuns(Struct, frozen=True):
+    """A page of checks."""
+
+    total_count: int
+    check_runs: list[CheckRun]

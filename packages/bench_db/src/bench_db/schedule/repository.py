@@ -165,6 +165,12 @@ class Repository:
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
+    def checks(self, sha: str, name: str) -> Iterator[CheckRun]:
+        """The newest check of this name on a commit from each app that made one."""
+        path = f"{self._root}/commits/{quote(sha, safe='')}/check-runs"
+        for page in self._github.pages(path, records.CheckRuns, check_name=name, filter="latest"):
+            yield from page.check_runs
+
     def create_check(self, name: str, sha: str, **details: Any) -> CheckRun:
         """A new check on a commit; `details` are GitHub's: status, conclusion, output, details_url."""
         document = {"name": name, "head_sha": sha, **details}
