@@ -15,17 +15,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 TOUCH = "touch pwned; touch ../pwned"
+# whatever quotes a shell would have put around it
+SHELL = f"""$({TOUCH})`{TOUCH}`'; {TOUCH}; '"; {TOUCH}; " """
 HOSTILE = [
-    f"'; {TOUCH}; '",
-    f'"; {TOUCH}; "',
-    f"$({TOUCH})",
-    f"`{TOUCH}`",
+    SHELL,
+    f"12\n{TOUCH}\n",
     "${{ secrets.PR_COMMENT_TOKEN }}",
     "x\nEOF\nshould_run=true\ncommit_sha=" + "b" * 40,
-    "x\nshould_run<<EOF\ntrue\nEOF\n",
-    f"12\n{TOUCH}\n",
+    "x\nshould_run<<EOF\ntrue\nEOF\n::set-output name=should_run::true",
     "--workflow-repository=evil/evil",
-    "::set-output name=should_run::true",
     "\N{RIGHT-TO-LEFT OVERRIDE}<!-- bench-db: report -->\n@everyone",
 ]
 
@@ -60,7 +58,7 @@ class TestComments:
 
     @pytest.mark.parametrize("field", ["user", "repository", "pr_number", "pr_head_sha"])
     def test_hostile_fields_beside_a_command(self, field: str, told: World) -> None:
-        for number, text in enumerate(HOSTILE[:4]):
+        for number, text in enumerate(HOSTILE[:2]):
             payload = comment(told.ground, "@bench-bot benchmark", **{field: text})
             run = told.run(str(number), "comment-monitor", event="repository_dispatch", payload=payload)
             assert run.conclusion == ("success" if field == "user" else "failure")  # a stranger is no error
@@ -89,12 +87,12 @@ class TestBot:
 
     @pytest.mark.parametrize("name", ["pr_number", "pr_sha", "pr_repo"])
     def test_hostile_inputs_of_the_bot(self, name: str, told: World) -> None:
-        for number, text in enumerate(HOSTILE[:5]):
+        for number, text in enumerate(HOSTILE[:3]):
             inputs = {"pr_number": "12", "pr_sha": told.ground.slow, "pr_repo": "", name: text}
             told.run(str(number), "pr-benchmark-bot", inputs)
         dispatched = [run["inputs"] for run in told.fake.runs.values()]
         # only a repository is not looked at here: it is refused where it is checked out
-        assert [inputs["pr_repo"] for inputs in dispatched] == (HOSTILE[:5] if name == "pr_repo" else [])
+        assert [inputs["pr_repo"] for inputs in dispatched] == (HOSTILE[:3] if name == "pr_repo" else [])
         assert strays(told.platform.directory.parent) == []
 
     @pytest.mark.parametrize(
@@ -102,7 +100,6 @@ class TestBot:
     )
     def test_hostile_inputs_of_a_measurement(self, name: str, told: World) -> None:
         inputs = {"git_sha": told.ground.slow, "pr_number": "12", "run_python": "false", "rust_crates": "rust/io"}
-        run = told.run("measured", "run-benchmarks", {**inputs, name: f"$({TOUCH}) `{TOUCH}`'\"; {TOUCH}"})
+        run = told.run("measured", "run-benchmarks", {**inputs, name: SHELL})
         assert run.conclusion == ("success" if name == "correlation_id" else "failure"), run.logs
         assert strays(told.platform.directory.parent) == []
-        assert told.fake.asked("the-comment-token") == 0
