@@ -67,13 +67,26 @@ def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def looked_at(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A history with known steps becomes a report and a site."""
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with shipped measurements, whose steps are known and not looked for yet."""
     store = tmp_path_factory.mktemp("history") / "store"
     done = bench_db("publish", DEMO, "--store", store, cwd=store.parent)
     assert done.returncode == 0, done.stderr
-    with world(ground, tmp_path_factory.mktemp("looked_at"), apart=True, store=store) as told:
+    return store
+
+
+@pytest.fixture(scope="session")
+def reported(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Somebody asks for a report."""
+    with world(ground, tmp_path_factory.mktemp("reported"), apart=True, store=history) as told:
         told.run("report", "regression-report")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def deployed(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The site is built, as it is every night."""
+    with world(ground, tmp_path_factory.mktemp("deployed"), apart=True, store=history) as told:
         told.run("site", "publish-site", event="schedule")
         yield told
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files, steps
 from tests.workflows.world import EXECUTED, LEFT_OUT
 
-STORIES = ("scheduled", "backfilled", "asked", "broken", "looked_at", "pushed", "foreign")
+STORIES = ("scheduled", "backfilled", "asked", "broken", "reported", "deployed", "pushed", "foreign")
 JOBS = {
     (Path(file).stem, name): job
     for file in files()
