@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from bench_db.errors import GitHubError, UserError
-from bench_db.schedule.checks import put
+from bench_db.schedule.checks import put, put_status
 from bench_db.schedule.github import GitHub
 from bench_db.schedule.records import CheckRun
 from bench_db.schedule.repository import Repository
@@ -60,3 +60,21 @@ class TestPut:
     def test_a_long_summary_is_cut_by_bytes(self, fake: FakeGitHub, repository: Repository) -> None:
         said(repository, "success", summary="é" * 65_535)
         assert len(fake.checks[0]["output"]["summary"].encode()) == 65_534
+
+
+class TestStatus:
+    """A status says the same in a line."""
+
+    @pytest.mark.parametrize(
+        ("conclusion", "state"), [("failure", "failure"), ("success", "success"), ("neutral", "success")]
+    )
+    def test_states(self, conclusion: str, state: str, fake: FakeGitHub, repository: Repository) -> None:
+        put_status(repository, SHA, "benchmarks", conclusion=conclusion, title="é" * 200, url="https://example.org")
+        [status] = fake.statuses
+        assert (status["sha"], status["context"], status["state"]) == (SHA, "benchmarks", state)
+        assert status["description"] == "é" * 140
+
+    def test_only_a_whole_sha(self, fake: FakeGitHub, repository: Repository) -> None:
+        with pytest.raises(UserError):
+            put_status(repository, "main", "benchmarks", conclusion="success", title="t")
+        assert fake.requests == []

@@ -37,6 +37,10 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
         ),
     ),
     "create_comment": ("issues/create-comment", lambda r: r.create_comment(1347, "text")),
+    "create_status": (
+        "repos/create-commit-status",
+        lambda r: r.create_status("benchmarks", SHA, "success", "No change", "https://example.org/run"),
+    ),
     "dispatch": (
         "actions/create-workflow-dispatch",
         lambda r: r.dispatch("run-benchmarks.yml", "main", {"git_sha": SHA}),
@@ -55,7 +59,7 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "update_comment": ("issues/update-comment", lambda r: r.update_comment(1, "text")),
 }
 PATHS = (
-    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?"
+    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?|statuses/\{sha\}"
     r"|pulls/\{pull_number\}|issues/\{issue_number\}/comments|issues/comments/\{comment_id\}"
     r"|collaborators/\{username\}/permission|actions/(artifacts/\{artifact_id\}|runs/\{run_id\}(/jobs|/artifacts)?"
     r"|workflows/\{workflow_id\}/(runs|dispatches)))"

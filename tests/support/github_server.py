@@ -41,6 +41,7 @@ class FakeGitHub:
     looks: dict[int, int] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
     merge_base: dict[str, Any] = field(default_factory=dict)
     base: str = "main"
     head: str = "topic"
@@ -145,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             (r"GET pulls/(\d+)", self._pull, "pull-requests"),
             (r"GET commits/([0-9a-f]{40})/check-runs", self._checks, "checks"),
             (r"POST check-runs", self._new_check, "checks"),
+            (r"POST statuses/([0-9a-f]{40})", self._new_status, "statuses"),
             (r"PATCH check-runs/(\d+)", self._changed_check, "checks"),
         ]
         if f"{self.command} {path}" == "GET /user":
@@ -275,6 +277,10 @@ class _Handler(BaseHTTPRequestHandler):
         number = 1 + len(self.state.checks)
         self.state.checks.append({"id": number, "html_url": f"https://github.test/check/{number}", **document})
         return 201, self.state.checks[-1], {}
+
+    def _new_status(self, sha: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        self.state.statuses.append({"id": 1 + len(self.state.statuses), "sha": sha, **document})
+        return 201, {**self.state.statuses[-1], "url": "https://github.test/status"}, {}
 
     def _changed_check(self, number: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
         check = next(check for check in self.state.checks if check["id"] == int(number))

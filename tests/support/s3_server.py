@@ -30,6 +30,7 @@ class Request:
 
     method: str
     path: str
+    query: str
     status: int
 
 

@@ -127,6 +127,8 @@ jobs:
           echo "LATER=yes" >> "$GITHUB_ENV"
           mkdir .hidden kept; touch .hidden/file kept/.file kept/file
           echo summary >> "$GITHUB_STEP_SUMMARY"
+      - run: "false"
+        continue-on-error: true
       - run: test "$LATER $LEVEL" = "yes job" && grep -q workflow-token .git/config
       - uses: actions/upload-artifact@x
         with: {name: all, path: .}

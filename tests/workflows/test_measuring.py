@@ -80,8 +80,11 @@ class TestFailure:
         [log] = broken.runs["measured"].artifacts.glob("logs-pr-results-rust-rust-io/**/*.log")
         assert "error: could not compile `measured`" in log.read_text()
 
-    def test_another_repository_gets_no_check(self, broken: World) -> None:
-        assert broken.fake.checks == []
+    def test_in_another_repository_the_verdict_is_a_status(self, broken: World) -> None:
+        [status] = broken.fake.statuses
+        assert (status["sha"], status["context"], status["state"]) == (broken.ground.broken, "benchmarks", "failure")
+        assert status["description"] == "❌ 1 benchmark failed, none of 0 judged regressed"
+        assert status["target_url"] == "https://github.test/owner/benchmarks/actions/runs/1"
         assert broken.fake.asked("check-runs") == 0
 
 

@@ -58,6 +58,8 @@ class TestReport:
         assert (check["status"], check["conclusion"]) == ("completed", "failure")
         assert check["output"]["title"] == "⚠️ 8 benchmarks regressed"
         assert "+100.0 %" in check["output"]["summary"]
+        assert check["details_url"] == "https://github.test/owner/name/actions/runs/4"
+        assert asked.fake.statuses == []
 
     def test_nothing_of_it_is_published(self, asked: World) -> None:
         for name in ("reported", "again"):

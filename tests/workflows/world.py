@@ -32,7 +32,7 @@ SECRETS = {
 # What docs/how-to.md says these tokens need, and where.
 GRANTS: dict[str, tuple[str, dict[str, str]]] = {
     "the-scheduler-token": (OURS, {"actions": "write", "contents": "read"}),
-    "the-comment-token": (REPOSITORY, {"pull-requests": "write", "contents": "read"}),
+    "the-comment-token": (REPOSITORY, {"pull-requests": "write", "contents": "read", "statuses": "write"}),
 }
 LEFT_OUT = {
     StepId(file=".github/workflows/check.yml", job="check", number=3, name="Check"): "runs the tests themselves"

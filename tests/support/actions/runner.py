@@ -18,7 +18,7 @@ _JOB_KEYS = {
     *("name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions", "outputs", "env"),
     *("strategy", "steps", "uses", "with", "secrets"),
 }
-_STEP_KEYS = {"name", "id", "if", "uses", "with", "env", "run", "shell"}
+_STEP_KEYS = {"name", "id", "if", "uses", "with", "env", "run", "shell", "continue-on-error"}
 
 
 @dataclass(kw_only=True)
@@ -199,7 +199,7 @@ class _Steps:
             id_ = step_id(file, self.name if file.startswith(WORKFLOWS) else "runs", number, step)
             environment = {key: text_of(value) for key, value in own.items()}
             fine, outputs = self._script(id_, step, environment) if "run" in step else self._action(step, environment)
-            self.result = self.result if fine else "failure"
+            self.result = self.result if fine or step.get("continue-on-error") else "failure"
             if "id" in step:
                 self.context["steps"][step["id"]] = {"outputs": outputs, "outcome": "success" if fine else "failure"}
 

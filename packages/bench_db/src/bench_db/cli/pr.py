@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -155,6 +155,7 @@ def comment(
 @click.option(
     "--summary-file", type=click.Path(dir_okay=False, exists=True), required=True, help="The report, Markdown."
 )
+@click.option("--as-status", is_flag=True, help="As a commit status, without the report: for a token that is no app's.")
 @_CONFIG
 @common
 def check(
@@ -167,22 +168,31 @@ def check(
     config_file: str | None,
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
+    *,
+    as_status: bool,
 ) -> None:
-    """Put a verdict on a commit as a check run, in place of our earlier one of the same name.
+    """Put a verdict on a commit as a check run, in place of our earlier one of the same name. SHA is a full commit id.
 
-    Only a GitHub App may, such as the token of a workflow in the same repository. SHA is a full commit id.
+    GitHub lets only apps write checks: the token of a workflow, on commits of its own repository. Elsewhere a commit status
+    says the same in one line.
 
     Example: bench-db pr check 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --conclusion failure --summary-file report.md
     """
+    from bench_db.cli.environment import ci_provenance
     from bench_db.schedule import checks
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.repository import Repository
 
-    summary = Path(summary_file).read_text(encoding="utf-8")
-    repository = repo or _config(config_file).project.repository
+    said: dict[str, Any] = {"conclusion": conclusion, "title": title, "url": ci_provenance().get("run_url")}
     with connection(Clock()) as github:
-        run = checks.put(Repository(github, repository), sha, name, conclusion=conclusion, title=title, summary=summary)
-    emit(output, {"id": run.id, "url": run.html_url}, lambda: run.html_url or str(run.id))
+        there = Repository(github, repo or _config(config_file).project.repository)
+        if as_status:
+            put = checks.put_status(there, sha, name, **said)
+            found = {"id": put.id, "url": put.url}
+        else:
+            made = checks.put(there, sha, name, **said, summary=Path(summary_file).read_text(encoding="utf-8"))
+            found = {"id": made.id, "url": made.html_url}
+    emit(output, found, lambda: str(found["url"] or found["id"]))
 
 
 @command.command("compare")

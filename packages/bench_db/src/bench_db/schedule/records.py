@@ -177,3 +177,12 @@ class CheckRuns(Struct, frozen=True):
 
     total_count: int
     check_runs: list[CheckRun]
+
+
+class Status(Struct, frozen=True):
+    """A status of a commit."""
+
+    id: int
+    state: str
+    context: str
+    url: str = ""

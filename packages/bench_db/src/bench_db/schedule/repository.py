@@ -18,6 +18,7 @@ from bench_db.schedule.records import (
     Job,
     Permission,
     PullRequest,
+    Status,
     Tag,
     WorkflowRun,
 )
@@ -179,3 +180,8 @@ class Repository:
     def update_check(self, check_id: int, **details: Any) -> CheckRun:
         """A check with another status, conclusion or output."""
         return self._github.send("PATCH", f"{self._root}/check-runs/{check_id}", details, CheckRun)
+
+    def create_status(self, name: str, sha: str, state: str, description: str, url: str | None = None) -> Status:
+        """A new status of a commit, in place of the earlier ones of this name; a token need not be an app's for it."""
+        document = {"context": name, "state": state, "description": description, "target_url": url}
+        return self._github.send("POST", f"{self._root}/statuses/{quote(sha, safe='')}", document, Status)
