@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files, steps
-from tests.workflows.world import EXECUTED, LEFT_OUT
+from tests.workflows.world import EXECUTED, GRANTS, LEFT_OUT, SECRETS
 
 STORIES = ("scheduled", "backfilled", "asked", "broken", "reported", "deployed", "pushed", "foreign")
 JOBS = {
@@ -123,3 +124,22 @@ class TestContract:
     def test_the_scheduler_runs_every_six_hours(self) -> None:
         on = definition(ROOT, f"{WORKFLOWS}/schedule-benchmarks.yml")["on"]
         assert on["schedule"] == [{"cron": "0 */6 * * *"}]
+
+
+class TestDocuments:
+    """docs/how-to.md names every secret that a workflow uses, and what its token must be allowed."""
+
+    def rows(self) -> dict[str, str]:
+        page = (ROOT / "docs/how-to.md").read_text("utf-8")
+        return {name: row for row in page.splitlines() if row.startswith("| `") for name in re.findall(r"`(\w+)`", row)}
+
+    def test_every_secret(self) -> None:
+        used = {name for job in JOBS.values() for name in re.findall(r"secrets\.(\w+)", str(job))}
+        assert used - set(self.rows()) == set()
+
+    @pytest.mark.parametrize("name", ["SCHEDULER_GITHUB_TOKEN", "PR_COMMENT_TOKEN"])
+    def test_the_tokens_of_the_tests_are_no_mightier(self, name: str) -> None:
+        shown = {"actions": "Actions", "contents": "Contents", "pull-requests": "Pull requests"}
+        shown["statuses"] = "Commit statuses"
+        said = set(re.findall(r"\*([A-Z][\w ]+: \w+)\*", self.rows()[name]))
+        assert said == {f"{shown[key]}: {level}" for key, level in GRANTS[SECRETS[name]][1].items()}
