@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import re
+import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench_db import connect
 from tests.support.github_server import REPOSITORY
-from tests.workflows.world import GRANTS, OURS, SECRETS, World
+from tests.workflows.world import GRANTS, OURS, SECRETS, World, world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.workflows.world import Ground
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +54,28 @@ class TestSchedule:
         assert run.conclusion == "success"
         assert len(scheduled.fake.runs) == 1
         assert "0 to measure" in run.logs["schedule", "Schedule"]
+
+
+class TestFirstRun:
+    """On a store just made the plan is the newest commit; without a store nothing is planned, and it says what to do."""
+
+    def test_only_the_plan(self, ground: Ground, tmp_path: Path) -> None:
+        connect(tmp_path / "new", create=True)
+        with world(ground, tmp_path, apart=True, store=tmp_path / "new") as told:
+            run = told.run("first", "schedule-benchmarks", {"dry_run": "true"})
+            log = run.logs["schedule", "Schedule"]
+            assert run.conclusion == "success", run.logs
+            assert "1 to measure" in log
+            assert ground.commits[-1][:10] in log
+            assert told.fake.runs == {}
+
+    def test_no_store(self, ground: Ground, tmp_path: Path) -> None:
+        with world(ground, tmp_path, apart=True) as told:
+            shutil.rmtree(told.store)
+            run = told.run("first", "schedule-benchmarks")
+            assert run.conclusion == "failure"
+            assert "bench-db store init" in run.logs["schedule", "Schedule"]
+            assert told.fake.runs == {}
 
 
 class TestBackfill:
