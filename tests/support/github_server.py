@@ -3,12 +3,12 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 REPOSITORY = "owner/name"
 TOKEN = "ghp_fixedTestTokenOnLoopback"
@@ -40,6 +40,14 @@ class FakeGitHub:
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     looks: dict[int, int] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    merge_base: dict[str, Any] = field(default_factory=dict)
+    base: str = "main"
+    head: str = "topic"
+    repositories: tuple[str, ...] = (REPOSITORY,)
+    grants: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    """What a token may do, and in which repository; every other one is public. Without any, every token may do all."""
     permissions: dict[str, str] = field(default_factory=dict)
     login: str | None = "bench-bot[bot]"
     author: str = "author"
@@ -124,25 +132,44 @@ class _Handler(BaseHTTPRequestHandler):
         return self._route(path, {name: values[-1] for name, values in parse_qs(query).items()}, document)
 
     def _route(self, path: str, query: dict[str, str], document: Any) -> tuple[int, Any, dict[str, str]]:
-        routes: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]]]] = [
-            (r"GET /user", self._user),
-            (rf"GET /repos/{REPOSITORY}/commits", self._commits),
-            (rf"POST /repos/{REPOSITORY}/actions/workflows/[^/]+/dispatches", self._dispatch),
-            (rf"GET /repos/{REPOSITORY}/actions/workflows/[^/]+/runs", self._runs),
-            (rf"GET /repos/{REPOSITORY}/actions/runs/(\d+)", self._run),
-            (rf"GET /repos/{REPOSITORY}/actions/runs/(\d+)/jobs", self._jobs),
-            (rf"GET /repos/{REPOSITORY}/issues/(\d+)/comments", self._comments),
-            (rf"POST /repos/{REPOSITORY}/issues/(\d+)/comments", self._new_comment),
-            (rf"PATCH /repos/{REPOSITORY}/issues/comments/(\d+)", self._changed_comment),
-            (rf"GET /repos/{REPOSITORY}/collaborators/([^/]+)/permission", self._permission),
-            (rf"GET /repos/{REPOSITORY}/pulls/(\d+)", self._pull),
-            (rf"POST /repos/{REPOSITORY}/check-runs", self._check),
+        routes: list[tuple[str, Callable[..., tuple[int, Any, dict[str, str]]], str]] = [
+            (r"GET commits", self._commits, "contents"),
+            (r"GET compare/(.+)\.\.\.(.+)", self._compare, "contents"),
+            (r"POST actions/workflows/([^/]+)/dispatches", self._dispatch, "actions"),
+            (r"GET actions/workflows/[^/]+/runs", self._runs, "actions"),
+            (r"GET actions/runs/(\d+)", self._run, "actions"),
+            (r"GET actions/runs/(\d+)/jobs", self._jobs, "actions"),
+            (r"GET issues/(\d+)/comments", self._comments, "pull-requests"),
+            (r"POST issues/(\d+)/comments", self._new_comment, "pull-requests"),
+            (r"PATCH issues/comments/(\d+)", self._changed_comment, "pull-requests"),
+            (r"GET collaborators/([^/]+)/permission", self._permission, "metadata"),
+            (r"GET pulls/(\d+)", self._pull, "pull-requests"),
+            (r"GET commits/([0-9a-f]{40})/check-runs", self._checks, "checks"),
+            (r"POST check-runs", self._new_check, "checks"),
+            (r"POST statuses/([0-9a-f]{40})", self._new_status, "statuses"),
+            (r"PATCH check-runs/(\d+)", self._changed_check, "checks"),
         ]
-        for pattern, handler in routes:
-            found = re.fullmatch(pattern, f"{self.command} {path}")
-            if found:
+        if f"{self.command} {path}" == "GET /user":
+            return self._user()
+        _, _, owner, name, *rest = [*path.split("/"), "", ""]
+        for pattern, handler, permission in routes:
+            found = re.fullmatch(pattern, f"{self.command} {'/'.join(rest).rstrip('/')}")
+            if found and f"{owner}/{name}" in self.state.repositories:
+                if not self._may(permission, f"{owner}/{name}"):
+                    return 403, {"message": f"Resource not accessible: {permission}"}, {}
                 return handler(*found.groups(), query=query, document=document)
         return 404, {"message": "Not Found"}, {}
+
+    def _may(self, permission: str, repository: str) -> bool:
+        """Whether the token of this request may; reading what is public and saying who one is takes no permission."""
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        where, granted = self.state.grants.get(token, ("", {}))
+        if not self.state.grants:
+            return True
+        level = "read" if self.command == "GET" else "write"
+        if where != repository or permission == "metadata":
+            return level == "read" and bool(where)
+        return granted.get(permission) in ("write", level)
 
     def _user(self, **_: Any) -> tuple[int, Any, dict[str, str]]:
         if self.state.login is None:
@@ -163,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         link = f'<$URL{urlsplit(self.path).path}?{rest}>; rel="next", <$URL/last>; rel="last"'
         return 200, wrap(part), {"Link": link}
 
-    def _dispatch(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+    def _dispatch(self, workflow: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
         if "return_run_details" in document and not self.state.knows_return_run_details:
             return 422, {"message": '"return_run_details" is not a permitted key.'}, {}
         unexpected = sorted(set(document.get("inputs", {})) - self.state.inputs)
@@ -180,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             "event": "workflow_dispatch",
             "created_at": self.state.created_at,
             "display_title": title,
+            "workflow": workflow,
             "inputs": document["inputs"],
         }
         self.state.runs[number] = run
@@ -231,16 +259,33 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {"permission": self.state.permissions[user], "role_name": self.state.permissions[user]}, {}
 
     def _pull(self, number: str, **_: Any) -> tuple[int, Any, dict[str, str]]:
-        end = {"sha": "a" * 40, "ref": "main"}
+        ends = [{"sha": "a" * 40, "ref": ref} for ref in (self.state.head, self.state.base)]
         user = {"login": self.state.author}
-        return 200, {"number": int(number), "state": "open", "head": end, "base": end, "user": user}, {}
+        return 200, {"number": int(number), "state": "open", "head": ends[0], "base": ends[1], "user": user}, {}
 
-    def _check(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
-        return (
-            201,
-            {"id": 7, "name": document["name"], "status": "completed", "html_url": "https://github.test/check"},
-            {},
-        )
+    def _compare(self, base: str, _: str, **__: Any) -> tuple[int, Any, dict[str, str]]:
+        if unquote(base) != self.state.base or not self.state.merge_base:
+            return 404, {"message": "Not Found"}, {}
+        counts = {"status": "diverged", "ahead_by": 1, "behind_by": 1, "total_commits": 1}
+        return 200, {**counts, "merge_base_commit": self.state.merge_base, "commits": []}, {}
+
+    def _checks(self, sha: str, query: dict[str, str], **_: Any) -> tuple[int, Any, dict[str, str]]:
+        found = [c for c in self.state.checks if (c["head_sha"], c["name"]) == (sha, query["check_name"])]
+        return self._page(found, query, lambda part: {"total_count": len(found), "check_runs": part})
+
+    def _new_check(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        number = 1 + len(self.state.checks)
+        self.state.checks.append({"id": number, "html_url": f"https://github.test/check/{number}", **document})
+        return 201, self.state.checks[-1], {}
+
+    def _new_status(self, sha: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        self.state.statuses.append({"id": 1 + len(self.state.statuses), "sha": sha, **document})
+        return 201, {**self.state.statuses[-1], "url": "https://github.test/status"}, {}
+
+    def _changed_check(self, number: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        check = next(check for check in self.state.checks if check["id"] == int(number))
+        check |= document
+        return 200, check, {}
 
 
 def _acts(fault: Reply | None) -> bool:

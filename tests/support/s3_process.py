@@ -81,7 +81,8 @@ class _Counted:
             return [body]
 
         def logged(status: str, *rest: Any) -> Callable[[bytes], object]:
-            self._log.append({"method": method, "path": path, "status": int(status[:3])})
+            query = environ.get("QUERY_STRING", "")
+            self._log.append({"method": method, "path": path, "query": query, "status": int(status[:3])})
             return start(status, *rest)
 
         return self._application(environ, logged)

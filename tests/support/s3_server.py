@@ -30,6 +30,7 @@ class Request:
 
     method: str
     path: str
+    query: str
     status: int
 
 
@@ -83,9 +84,9 @@ class S3Server:
             ),
         )
 
-    def new_bucket(self) -> str:
+    def new_bucket(self, name: str = "") -> str:
         """Create an empty bucket and return its name."""
-        name = f"bucket-{os.getpid()}-{next(_bucket_numbers)}"
+        name = name or f"bucket-{os.getpid()}-{next(_bucket_numbers)}"
         client = self.client()
         try:
             client.create_bucket(Bucket=name)

@@ -78,8 +78,11 @@ def verdicts(
     return judged
 
 
-def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged]:
-    """The verdict on every series of the results in `local`, held against the history in `store`."""
+def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Judged]:
+    """The verdict on every series of the results in `local`, held against the history in `store`.
+
+    `until` (unix seconds) leaves out of the history what was committed after it.
+    """
     import polars as pl
 
     from bench_db.analysis.judge import judge
@@ -94,9 +97,9 @@ def local_verdicts(store: Database, local: Database, commit: str) -> list[Judged
         raise UserError(message)
     held = store.points()
     history = Points(series=held.series, rows=held.rows.filter(~held.rows["run_key"].is_in(runs)))
-    # A pull request's commit is newer than all it is compared with, whenever it was made.
-    everything = pl.lit(value=True)
-    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=everything)
+    # Unless told otherwise, a pull request's commit is newer than all it is compared with, whenever it was made.
+    before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
+    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=before)
     return with_skipped(local, judged, commit)
 
 

@@ -6,17 +6,18 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli import output_file
+from bench_db.cli import output_file, pr_merge
 from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import connection
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from bench_db.schedule.config import Config
+    from bench_db.schedule.git import Commit
 
 _CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to measure. [default: bench-db.toml]")
 
@@ -27,6 +28,9 @@ def command() -> None:
 
     Example: bench-db pr merge ./downloaded-artifacts ./merged
     """
+
+
+command.add_command(pr_merge.command)
 
 
 @command.command("process-comment")
@@ -151,6 +155,7 @@ def comment(
 @click.option(
     "--summary-file", type=click.Path(dir_okay=False, exists=True), required=True, help="The report, Markdown."
 )
+@click.option("--as-status", is_flag=True, help="As a commit status, without the report: for a token that is no app's.")
 @_CONFIG
 @common
 def check(
@@ -163,94 +168,86 @@ def check(
     config_file: str | None,
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
+    *,
+    as_status: bool,
 ) -> None:
-    """Put a verdict on a commit as a check run.
+    """Put a verdict on a commit as a check run, in place of our earlier one of the same name. SHA is a full commit id.
 
-    Example: bench-db pr check 127847f --repo owner/name --conclusion failure --summary-file report.md
+    GitHub lets only apps write checks: the token of a workflow, on commits of its own repository. Elsewhere a commit status
+    says the same in one line.
+
+    Example: bench-db pr check 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --conclusion failure --summary-file report.md
     """
+    from bench_db.cli.environment import ci_provenance
+    from bench_db.schedule import checks
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.repository import Repository
 
-    summary = Path(summary_file).read_text(encoding="utf-8")[:65_000]
-    repository = repo or _config(config_file).project.repository
+    said: dict[str, Any] = {"conclusion": conclusion, "title": title, "url": ci_provenance().get("run_url")}
     with connection(Clock()) as github:
-        run = Repository(github, repository).create_check(
-            name, sha, status="completed", conclusion=conclusion, output={"title": title, "summary": summary}
-        )
-    emit(output, {"id": run.id, "url": run.html_url}, lambda: run.html_url or str(run.id))
-
-
-@command.command("merge")
-@click.argument("results_dir", type=click.Path(file_okay=False, exists=True))
-@click.argument("target", metavar="OUTPUT")
-@common
-def merge(results_dir: str, target: str, uri: str | None, output: str) -> None:  # noqa: ARG001 every verb has --store
-    """Merge the stores in the sub-directories of a directory into the store OUTPUT. Doing it again adds nothing.
-
-    Example: bench-db pr merge ./downloaded-artifacts s3://bucket/benchmarks
-    """
-    if not target:
-        message = "OUTPUT is empty: where do the results go? In a workflow, is the secret with the store's address set?"
-        raise UserError(message)
-    found = stores_in(Path(results_dir))
-    rows, new = merged(found, target)
-    text = f"Found {len(found)} Lance tables to merge\nMerged {rows} rows into {target} ({new} new)"
-    emit(
-        output,
-        {"stores": len(found), "rows": rows, "new": new},
-        lambda: text if found else "Found 0 Lance tables to merge",
-    )
+        there = Repository(github, repo or _config(config_file).project.repository)
+        if as_status:
+            put = checks.put_status(there, sha, name, **said)
+            found = {"id": put.id, "url": put.url}
+        else:
+            made = checks.put(there, sha, name, **said, summary=Path(summary_file).read_text(encoding="utf-8"))
+            found = {"id": made.id, "url": made.html_url}
+    emit(output, found, lambda: str(found["url"] or found["id"]))
 
 
 @command.command("compare")
 @click.argument("pr_sha")
 @click.option("--pr", "pr_number", type=int, required=True, help="The pull request's number, for the report.")
 @click.option("--local-results", required=True, metavar="STORE", help="Where the pull request's own results are.")
+@click.option("--repo", metavar="OWNER/NAME", help="Its repository: the history then ends at the merge base.")
 @click.option("--report", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the comment here.")
 @common
-def compare(pr_sha: str, pr_number: int, local_results: str, report: Path | None, uri: str | None, output: str) -> None:
+def compare(
+    pr_sha: str,
+    pr_number: int,
+    local_results: str,
+    repo: str | None,
+    report: Path | None,
+    uri: str | None,
+    output: str,
+) -> None:
     """Compare a pull request's own results with the history in the store, and write the comment that says so.
 
-    Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --report comment.md
+    With --repo GitHub is asked where the pull request leaves its base branch: what was measured after that is no part of the
+    baseline. In a workflow, the outputs `conclusion` and `title` are those of the check run.
+
+    Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
     from bench_db.analysis.judge import plan
     from bench_db.cli.comparing import as_json, local_verdicts
-    from bench_db.report.markdown import CommentContext, comment
+    from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 
+    base = _merge_base(repo, pr_number, pr_sha) if repo else None
     store = open_store(uri)
     version = str(store.version)
-    judged = local_verdicts(store, open_store(local_results), pr_sha)
+    judged = local_verdicts(store, open_store(local_results), pr_sha, until=base.time if base else None)
+    level = "the level since the last change"
     about = CommentContext(
         candidate=pr_sha,
         pull_request=pr_number,
-        baseline="the level since the last change",
+        baseline=f"{level}, up to the merge base {base.sha[:12]}" if base else level,
         plan=plan("runs"),
         store_version=version,
     )
     body = comment(judged, about)
     if report is not None:
         report.write_text(body, encoding="utf-8")
-    emit(output, as_json(judged), lambda: body)
+    output_file.write({"conclusion": conclusion(judged), "title": headline(judged)}, os.environ)
+    emit(output, {**as_json(judged), "merge_base": base.sha if base else None}, lambda: body)
 
 
-def stores_in(directory: Path) -> list[Path]:
-    """The stores a directory holds: itself, or its sub-directories, in the order of their names."""
-    found = sorted(path.parent for path in directory.glob("*/results.lance"))
-    return ([directory] if (directory / "results.lance").is_dir() else []) + found
+def _merge_base(repo: str, pr_number: int, sha: str) -> Commit:
+    from bench_db.schedule.limits import Clock
+    from bench_db.schedule.remote import merge_base
+    from bench_db.schedule.repository import Repository
 
-
-def merged(sources: list[Path], target: str) -> tuple[int, int]:
-    """Results read and results added, after merging all that the sources hold into the target; none makes no store."""
-    from bench_db.cli.transfer import refuse_missing
-    from bench_db.store.database import connect
-
-    rows = new = 0
-    for source in sources:
-        done = connect(source).copy_to(connect(target, create=True))
-        refuse_missing(str(source), done.missing)
-        rows += done.tables["results"].rows
-        new += done.tables["results"].new
-    return rows, new
+    with connection(Clock()) as github:
+        return merge_base(Repository(github, repo), pr_number, sha)
 
 
 def _config(config_file: str | None) -> Config:

@@ -90,6 +90,14 @@ def _also(counts: Mapping[str, int], *verdicts: Verdict) -> str:
     return "".join(f", {counts[verdict]:,} {verdict}" for verdict in verdicts if counts.get(verdict))
 
 
+def conclusion(comparisons: Sequence[Comparison]) -> str:
+    """What a check concludes from the same: failure, success, or neutral when nothing could be judged."""
+    counts = counted(comparisons)
+    if counts.get(Verdict.REGRESSED) or counts.get(Verdict.FAILED):
+        return "failure"
+    return "success" if counts.get(Verdict.IMPROVED) or counts.get(Verdict.UNCHANGED) else "neutral"
+
+
 def _benchmarks(number: int) -> str:
     return f"{number:,} benchmark{'' if number == 1 else 's'}"
 

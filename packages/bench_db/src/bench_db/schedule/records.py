@@ -170,3 +170,19 @@ class CheckRun(Struct, frozen=True):
     status: str
     html_url: str | None = None
     conclusion: str | None = None
+
+
+class CheckRuns(Struct, frozen=True):
+    """A page of checks."""
+
+    total_count: int
+    check_runs: list[CheckRun]
+
+
+class Status(Struct, frozen=True):
+    """A status of a commit."""
+
+    id: int
+    state: str
+    context: str
+    url: str = ""

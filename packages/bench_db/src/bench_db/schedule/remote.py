@@ -1,4 +1,4 @@
-"""The commits a range means, from GitHub."""
+"""The commits a range means, and where a pull request begins, from GitHub."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def of_github(
             return _first_parents(_until_measured(repository.commits(branch, since), is_measured))
         case _:
             return _first_parents(islice(repository.commits(branch, since), _MOST_COMMITS))
+
+
+def merge_base(repository: Repository, number: int, sha: str) -> Commit:
+    """The commit at which a pull request, whose newest commit is `sha`, leaves its base branch."""
+    base = repository.pull_request(number).base
+    return _commit(repository.compare(base.ref, sha).merge_base_commit)
 
 
 def _until_measured(commits: Iterator[CommitRecord], is_measured: Callable[[str], bool]) -> Iterator[CommitRecord]:

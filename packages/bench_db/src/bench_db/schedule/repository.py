@@ -18,6 +18,7 @@ from bench_db.schedule.records import (
     Job,
     Permission,
     PullRequest,
+    Status,
     Tag,
     WorkflowRun,
 )
@@ -165,6 +166,12 @@ class Repository:
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
+    def checks(self, sha: str, name: str) -> Iterator[CheckRun]:
+        """The newest check of this name on a commit from each app that made one."""
+        path = f"{self._root}/commits/{quote(sha, safe='')}/check-runs"
+        for page in self._github.pages(path, records.CheckRuns, check_name=name, filter="latest"):
+            yield from page.check_runs
+
     def create_check(self, name: str, sha: str, **details: Any) -> CheckRun:
         """A new check on a commit; `details` are GitHub's: status, conclusion, output, details_url."""
         document = {"name": name, "head_sha": sha, **details}
@@ -173,3 +180,8 @@ class Repository:
     def update_check(self, check_id: int, **details: Any) -> CheckRun:
         """A check with another status, conclusion or output."""
         return self._github.send("PATCH", f"{self._root}/check-runs/{check_id}", details, CheckRun)
+
+    def create_status(self, name: str, sha: str, state: str, description: str, url: str | None = None) -> Status:
+        """A new status of a commit, in place of the earlier ones of this name; a token need not be an app's for it."""
+        document = {"context": name, "state": state, "description": description, "target_url": url}
+        return self._github.send("POST", f"{self._root}/statuses/{quote(sha, safe='')}", document, Status)

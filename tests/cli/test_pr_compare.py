@@ -1,0 +1,143 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench_db import Provenance, connect, parse
+from tests.cli.commands import bench_db, document
+from tests.support.actions.machine import commands
+from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_server
+
+PULL, BASE = "f" * 40, "ba5e" * 10
+DAY = 86_400
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with github_server() as state:
+        yield state
+
+
+def measured(store: Path, commit: str, day: int, seconds: float, name: str = "test_a") -> None:
+    """One run of one benchmark of a commit of a day, at so many seconds."""
+    stats = {"min": seconds, "q1": seconds, "median": seconds, "q3": seconds, "max": seconds, "mean": seconds}
+    benchmark = {"fullname": name, "name": name, "stats": {**stats, "stddev": 0, "rounds": 1, "data": [seconds]}}
+    file = store.parent / "results.json"
+    file.write_text(json.dumps({"machine_info": {"node": "ci"}, "commit_info": {}, "benchmarks": [benchmark]}))
+    known = Provenance(
+        commit=commit, dut_name="lib", dut_version=commit[:7], dut_timestamp=day * DAY, testbed_name="ci"
+    )
+    run, results = parse(file, provenance=known)
+    connect(store, create=True).publish(results, run)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six commits at 1 s, the last of them the merge base; after it the main branch became twice as slow."""
+    store = tmp_path_factory.mktemp("made") / "store"
+    for day in range(1, 27):
+        measured(store, BASE if day == 6 else f"{day:040x}", day, 1.0 if day <= 6 else 2.0)
+    return store
+
+
+@pytest.fixture
+def history(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "store")
+
+
+def compared(directory: Path, *more: str, **environment: str) -> Any:
+    options = ("--pr", "12", "--local-results", "local", "--store", "store", "--report", "report.md", *more)
+    answer = bench_db("pr", "compare", PULL, *options, "--output", "json", cwd=directory, **environment)
+    return document(answer)
+
+
+def known_to(fake: FakeGitHub, date: str = "1970-01-07T00:00:00Z") -> dict[str, str]:
+    """A GitHub that knows the merge base, and the way to it."""
+    commit = {"message": "base", "committer": {"date": date}}
+    fake.merge_base = {"sha": BASE, "commit": commit, "parents": []}
+    return {"GITHUB_API_URL": fake.url, "GITHUB_TOKEN": TOKEN}
+
+
+@pytest.mark.usefixtures("history")
+class TestMergeBase:
+    """A pull request is held against what was before it, and not against what others did since."""
+
+    def test_without_it_others_work_counts(self, tmp_path: Path) -> None:
+        measured(tmp_path / "local", PULL, 40, 1.0)
+        assert compared(tmp_path)["counts"] == {"improved": 1}
+
+    def test_what_came_after_it_is_no_baseline(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        measured(tmp_path / "local", PULL, 40, 1.0)
+        found = compared(tmp_path, "--repo", REPOSITORY, **known_to(fake))
+        assert (found["counts"], found["merge_base"]) == ({"unchanged": 1}, BASE)
+        assert found["comparisons"][0]["n_baseline"] == 6
+        assert f"up to the merge base {BASE[:12]}" in (tmp_path / "report.md").read_text()
+
+    def test_a_merge_base_before_all_history(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        measured(tmp_path / "local", PULL, 40, 1.0)
+        found = compared(tmp_path, "--repo", REPOSITORY, **known_to(fake, "1970-01-01T00:00:00Z"))
+        assert found["counts"] == {"new": 1}
+
+    def test_a_base_branch_of_any_name(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        measured(tmp_path / "local", PULL, 40, 2.0)
+        fake.base = "feature/$(touch pwned)?x=../../../user#`a`"
+        found = compared(tmp_path, "--repo", REPOSITORY, **known_to(fake))
+        assert found["counts"] == {"regressed": 1}
+
+    def test_without_a_token_or_an_answer(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        measured(tmp_path / "local", PULL, 40, 1.0)
+        options = ("--pr", "12", "--local-results", "local", "--store", "store", "--repo", REPOSITORY)
+        assert bench_db("pr", "compare", PULL, *options, cwd=tmp_path).returncode == 2
+        environment = {**known_to(fake), "GITHUB_TOKEN": TOKEN}
+        fake.merge_base = {}
+        assert bench_db("pr", "compare", PULL, *options, cwd=tmp_path, **environment).returncode == 3
+
+
+class TestOutputs:
+    """In a workflow the verdict goes to the step that makes the check of it."""
+
+    @pytest.mark.parametrize(
+        ("seconds", "name", "conclusion", "sign"),
+        [
+            (2.0, "test_a", "failure", "⚠️ 1 benchmark regressed"),
+            (1.0, "test_a", "success", "✅ No change in 1 benchmark"),
+            (0.5, "test_a", "success", "🚀 1 benchmark improved, none regressed"),
+            (1.0, "test_b", "neutral", "❔ No verdict: there is not enough to compare with"),
+        ],
+    )
+    def test_verdicts(  # noqa: PLR0917 a case and the fixtures it needs
+        self, seconds: float, name: str, conclusion: str, sign: str, fake: FakeGitHub, tmp_path: Path
+    ) -> None:
+        for day in range(1, 7) if name == "test_a" else ():
+            measured(tmp_path / "store", f"{day:040x}", day, 1.0)
+        connect(tmp_path / "store", create=True)
+        measured(tmp_path / "local", PULL, 40, seconds, name)
+        compared(tmp_path, "--repo", REPOSITORY, **known_to(fake), GITHUB_OUTPUT=str(tmp_path / "out"))
+        assert commands((tmp_path / "out").read_text()) == {"conclusion": conclusion, "title": sign}
+
+    def test_results_of_another_commit_are_none(self, tmp_path: Path) -> None:
+        connect(tmp_path / "store", create=True)
+        measured(tmp_path / "local", "e" * 40, 20, 1.0)
+        options = ("--pr", "12", "--local-results", "local", "--store", "store")
+        assert bench_db("pr", "compare", PULL, *options, cwd=tmp_path).returncode == 2
+
+
+class TestCheck:
+    """The verdict is put on the commit, once."""
+
+    def check(self, fake: FakeGitHub, directory: Path, sha: str) -> subprocess.CompletedProcess[str]:
+        options = ("--repo", REPOSITORY, "--conclusion", "failure", "--title", "t", "--summary-file", "report.md")
+        (directory / "report.md").write_text("the report")
+        more = {"GITHUB_API_URL": fake.url, "GITHUB_TOKEN": TOKEN}
+        return bench_db("pr", "check", sha, *options, "--output", "json", cwd=directory, **more)
+
+    def test_twice_is_once(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        assert document(self.check(fake, tmp_path, PULL)) == document(self.check(fake, tmp_path, PULL))
+        assert [(check["head_sha"], check["output"]["summary"]) for check in fake.checks] == [(PULL, "the report")]
+
+    def test_an_abbreviated_sha_is_refused(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        assert self.check(fake, tmp_path, PULL[:7]).returncode == 2

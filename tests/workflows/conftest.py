@@ -1,0 +1,130 @@
+"""Stories told once: each fixture lets workflows run and gives what came of it, for several tests to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.commands import bench_db
+from tests.support.actions.definitions import ROOT
+from tests.support.github_server import REPOSITORY
+from tests.support.s3_server import s3_server
+from tests.workflows.elsewhere import Foreign, publish_from_elsewhere
+from tests.workflows.world import Ground, World, lay_ground, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DEMO = ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark"
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return lay_ground(tmp_path_factory.mktemp("ground"))
+
+
+@pytest.fixture(scope="session")
+def scheduled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The scheduler starts the newest commit, which is measured; then it looks again."""
+    with world(ground, tmp_path_factory.mktemp("scheduled"), apart=True) as told:
+        told.run("schedule", "schedule-benchmarks", event="schedule")
+        told.carry_out("measured")
+        told.run("again", "schedule-benchmarks", {"range": "NEW"})
+        yield told
+
+
+@pytest.fixture(scope="session")
+def backfilled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two commits of the history are started and waited for; then the second of them is measured."""
+    with world(ground, tmp_path_factory.mktemp("backfilled"), apart=True) as told:
+        told.fake.looks_until_done = 1
+        told.run("backfill", "backfill", {"range": "ALL", "max_commits": "2", "parallel": "2"})
+        told.fake.runs[1001]["status"] = "queued"
+        told.carry_out("measured")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def asked(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Somebody asks for benchmarks in a comment, they are measured and reported; then somebody starts the bot by hand."""
+    with world(ground, tmp_path_factory.mktemp("asked"), apart=False) as told:
+        told.run("comment", "comment-monitor", event="repository_dispatch", payload=comment(ground, ASKED))
+        told.carry_out("reported")
+        told.run("bot", "pr-benchmark-bot", {"pr_number": "12", "pr_sha": ground.slow, "pr_repo": REPOSITORY})
+        told.carry_out("again")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A pull request of another repository does not build."""
+    with world(ground, tmp_path_factory.mktemp("broken"), apart=True) as told:
+        inputs = {"git_sha": ground.broken, "pr_number": "12", "pr_repo": REPOSITORY, "run_python": "false"}
+        told.run("measured", "run-benchmarks", inputs)
+        yield told
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with shipped measurements, whose steps are known and not looked for yet."""
+    store = tmp_path_factory.mktemp("history") / "store"
+    done = bench_db("publish", DEMO, "--store", store, cwd=store.parent)
+    assert done.returncode == 0, done.stderr
+    return store
+
+
+@pytest.fixture(scope="session")
+def reported(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Somebody asks for a report."""
+    with world(ground, tmp_path_factory.mktemp("reported"), apart=True, store=history) as told:
+        told.run("report", "regression-report")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def deployed(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The site is built, as it is every night."""
+    with world(ground, tmp_path_factory.mktemp("deployed"), apart=True, store=history) as told:
+        told.run("site", "publish-site", event="schedule")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def pushed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Somebody pushes to the repository of the workflows."""
+    with world(ground, tmp_path_factory.mktemp("pushed"), apart=True) as told:
+        told.run("check", "check", event="push")
+        yield told
+
+
+@pytest.fixture(scope="session")
+def foreign(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
+    """A repository that has nothing of ours publishes with the lines that docs/how-to.md gives it."""
+    directory = tmp_path_factory.mktemp("foreign")
+    with s3_server() as server:
+        server.new_bucket("my-benchmarks")
+        yield publish_from_elsewhere(ground, directory, server)
+
+
+ASKED = """\
+> @bench-bot benchmark --rust-only --python-only
+
+`@bench-bot benchmark --fast` is not what I mean, "$(touch pwned)" neither; it's `touch pwned` day.
+
+    @bench-bot benchmark --crate nothing
+
+@bench-bot benchmark
+"""
+
+
+def comment(ground: Ground, body: str, user: str = "writer", **more: Any) -> dict[str, Any]:
+    """The event of a comment on the slow pull request."""
+    about = {"pr_number": 12, "pr_head_sha": ground.slow, "repository": REPOSITORY}
+    return {"client_payload": {"comment_body": body, "comment_user": user, **about, **more}}
+
+
+def strays(directory: Path) -> list[Path]:
+    """What a command within a text would have left behind."""
+    return list(directory.rglob("pwned*"))

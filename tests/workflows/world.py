@@ -1,0 +1,223 @@
+"""A project whose commits are measured, a repository with our workflows, a store, and a GitHub between them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.cli.commands import bench_db
+from tests.schedule.histories import History
+from tests.support.actions.definitions import ROOT, StepId, definition
+from tests.support.actions.runner import Platform, Run
+from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OURS = "owner/benchmarks"
+HOSTILE_BRANCH = "a\"b'c;$(touch${IFS}pwned)`touch${IFS}pwned`"
+CRITERION = ROOT / "tests/data/criterion-dir/0.3.6/criterion"
+SECRETS = {
+    "BENCH_S3_USER_ACCESS_KEY": "AKIA-the-access-key",
+    "BENCH_S3_USER_SECRET_KEY": "the-secret-key",
+    "BENCH_S3_REGION": "us-east-1",
+    "SCHEDULER_GITHUB_TOKEN": "the-scheduler-token",
+    "PR_COMMENT_TOKEN": "the-comment-token",
+}
+# What docs/how-to.md says these tokens need, and where.
+GRANTS: dict[str, tuple[str, dict[str, str]]] = {
+    "the-scheduler-token": (OURS, {"actions": "write", "contents": "read"}),
+    "the-comment-token": (REPOSITORY, {"pull-requests": "write", "contents": "read", "statuses": "write"}),
+}
+LEFT_OUT = {
+    StepId(file=".github/workflows/check.yml", job="check", number=3, name="Check"): "runs the tests themselves"
+}
+# Scripts of all worlds that were executed, for the test that none is forgotten.
+EXECUTED: set[StepId] = set()
+
+CONFIG = f"""
+[project]
+name = "measured"
+repository = "{{repository}}"
+test_bed = "here"
+[suite.python]
+kind = "python"
+benchmark = "'{sys.executable}' -m pytest -qs -p no:cacheprovider bench_work.py --benchmark-json=results.json"
+outputs = ["results.json"]
+[suite."rust/io"]
+kind = "rust"
+benchmark = "cargo bench --bench scan -- --noplot"
+outputs = ["target/criterion"]
+"""
+# Both benchmarks tell all they can see, as those of somebody curious would.
+SPY = """import os, pathlib
+def tell():
+    seen = dict(os.environ)
+    for folder in pathlib.Path.cwd().parents:
+        for config in folder.glob("**/.git/config") if (folder / ".git").exists() else ():
+            seen[str(config)] = config.read_text()
+    print(seen)
+"""
+BENCH = """import sys
+sys.path.insert(0, ".")
+import spy
+spy.tell()
+def test_work(benchmark):
+    benchmark.pedantic(sum, args=(range(9999),), rounds=5, warmup_rounds=1)
+"""
+CARGO = f"""#!{sys.executable}
+# cargo with what Criterion once left; a commit with a file `slow` takes twice the time, one with `broken` does not build.
+import json, pathlib, shutil, sys
+sys.path.insert(0, ".")
+import spy
+spy.tell()
+assert sys.argv[1:] == ["bench", "--bench", "scan", "--", "--noplot"], sys.argv
+if pathlib.Path("broken").exists():
+    sys.exit("error: could not compile `measured`")
+target = pathlib.Path("target/criterion")
+shutil.copytree({str(CRITERION)!r}, target)
+for path in target.rglob("sample.json") if pathlib.Path("slow").exists() else ():
+    sample = json.loads(path.read_text())
+    path.write_text(json.dumps({{**sample, "times": [2 * time for time in sample["times"]]}}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What the worlds have in common: the measured history, a store with its first five commits, and a cargo."""
+
+    history: History
+    commits: list[str]
+    """Of the main branch, oldest first; all but the last have results of rust/io."""
+    slow: str
+    """The newest commit of a pull request that leaves the main branch before its last commit."""
+    broken: str
+    store: Path
+    tools: Path
+    workflows: Path
+
+
+@dataclass(kw_only=True)
+class World:
+    """One story: workflows that run, a GitHub that remembers, a store that fills."""
+
+    ground: Ground
+    platform: Platform
+    fake: FakeGitHub
+    store: Path
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def run(self, name: str, workflow: str, *given: Any, **more: Any) -> Run:
+        """A run of a workflow, remembered under a name."""
+        self.runs[name] = self.platform.run(workflow, *given, **more)
+        return self.runs[name]
+
+    def carry_out(self, name: str) -> None:
+        """Run whatever was dispatched and has not run yet."""
+        for dispatched in [run for run in self.fake.runs.values() if run["status"] == "queued"]:
+            workflow = dispatched["workflow"].removesuffix(".yml")
+            done = self.run(name, workflow, dispatched["inputs"])
+            dispatched |= {"status": "completed", "conclusion": done.conclusion}
+
+
+def lay_ground(directory: Path) -> Ground:
+    """The history, with all that is asked of its commits on the main branch and on two others."""
+    history = History(directory / "measured")
+    copy_workflows(history.path, "")
+    history.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    (history.path / "pytest.ini").write_text("[pytest]\n")
+    commits = [history.commit("first", bench_work__py=BENCH, spy__py=SPY)]
+    commits += [history.commit(f"change {i}; `touch pwned` $(touch pwned)", notes__txt=f"{i}") for i in range(4)]
+    history.git("checkout", "--quiet", "-b", HOSTILE_BRANCH)
+    slow = history.commit("slow", slow="")
+    history.git("checkout", "--quiet", "-b", "broken", commits[-1])
+    broken = history.commit("broken", broken="")
+    history.git("checkout", "--quiet", "main")
+    commits.append(history.commit("newest", notes__txt="newest"))
+    tools = directory / "tools"
+    tools.mkdir()
+    (tools / "cargo").write_text(CARGO)
+    (tools / "cargo").chmod(0o755)
+    workflows = History(directory / "benchmarks")
+    copy_workflows(workflows.path, REPOSITORY)
+    workflows.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    workflows.commit("workflows")
+    store = directory / "store"
+    options = ("--suite", "rust/io", "--range", f"{commits[0]},{','.join(commits[1:-1])}", "--clone", history.path)
+    path = os.pathsep.join([str(tools), os.environ["PATH"]])
+    done = bench_db("backfill", *options, "--store", store, "--fail-on-error", cwd=workflows.path, PATH=path)
+    assert done.returncode == 0, done.stderr
+    return Ground(
+        history=history,
+        commits=commits,
+        slow=slow,
+        broken=broken,
+        store=store,
+        tools=tools,
+        workflows=workflows.path,
+    )
+
+
+def copy_workflows(target: Path, repository: str) -> None:
+    """What makes a repository one that benchmarks: our workflows, the project they run, and its bench-db.toml."""
+    for file in ("pyproject.toml", "packages/bench_db/pyproject.toml"):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / file, target / file)
+    shutil.copytree(ROOT / ".github", target / ".github")
+    (target / "bench-db.toml").write_text(CONFIG.format(repository=repository))
+
+
+@contextmanager
+def world(ground: Ground, directory: Path, *, apart: bool, store: Path | None = None) -> Iterator[World]:
+    """A world whose workflows live apart from what they measure, or in the same repository."""
+    with github_server() as fake:
+        ours = OURS if apart else REPOSITORY
+        uri = directory / "store"
+        shutil.copytree(store or ground.store, uri)
+        # in a repository of its own the scheduler has a token, here it makes do with that of the workflow
+        secrets = {name: value for name, value in SECRETS.items() if apart or name != "SCHEDULER_GITHUB_TOKEN"}
+        fake.repositories, fake.grants = (OURS, REPOSITORY), dict(GRANTS)
+        fake.inputs = frozenset(declared_inputs(ground.workflows))
+        fake.commits = [record(ground.history, sha) for sha in reversed(ground.commits)]
+        fake.merge_base = record(ground.history, ground.commits[-2])
+        fake.permissions, fake.base, fake.head = {"writer": "write", "reader": "read"}, "main", HOSTILE_BRANCH
+
+        def token(permissions: Mapping[str, str]) -> str:
+            name = f"workflow-token-{len(fake.grants)}"
+            fake.grants[name] = (ours, permissions)
+            return name
+
+        platform = Platform(
+            directory=directory / "runs",
+            repository=ours,
+            repositories={REPOSITORY: ground.history.path, OURS: ground.workflows},
+            environments={"benchmarks": {**secrets, "LANCE_BENCH_DB_URI": str(uri)}, "github-pages": {}},
+            variables={
+                "GITHUB_API_URL": fake.url,
+                # what `uv run` finds here is the environment of the tests, as it is
+                "UV_NO_SYNC": "1",
+                "UV_PROJECT_ENVIRONMENT": sys.prefix,
+            },
+            path=[ground.tools],
+            token=token,
+            left_out=frozenset(LEFT_OUT),
+            executed=EXECUTED,
+        )
+        yield World(ground=ground, platform=platform, fake=fake, store=uri)
+
+
+def declared_inputs(root: Path) -> list[str]:
+    """The inputs of run-benchmarks."""
+    return list(definition(root, ".github/workflows/run-benchmarks.yml")["on"]["workflow_dispatch"]["inputs"])
+
+
+def record(history: History, sha: str) -> dict[str, Any]:
+    """A commit as GitHub's API has it."""
+    date, parents, subject = history.git("show", "-s", "--format=%cI%x1f%P%x1f%s", sha).split("\x1f")
+    commit = {"message": subject, "committer": {"date": date}}
+    return {"sha": sha, "commit": commit, "parents": [{"sha": parent} for parent in parents.split()]}
