@@ -80,6 +80,53 @@ class TestPyperf:
         assert found == pytest.approx([mean * factor, low * factor, high * factor], rel=1e-12)
 
 
+class TestAsv:
+    """Both versions of a results file, with the benchmarks beside them; a malformed file is reported."""
+
+    def test_second_version(self) -> None:
+        [file] = (REAL / "generated-here").glob("asv-*/results/vm/806cd029-*.json")
+        run, results = read(file)
+        assert run.commit is not None
+        assert (run.format, run.commit[:12], run.run_time) == ("asv", "806cd02939e3", 1795220088)
+        assert [r.benchmark_name for r in results if r.error] == ["b.time_fail"]
+        assert len(results) == 17
+        lists = {tuple(r.tags.values()): r.values[0] for r in results if r.benchmark_name == "b.TimeSuite.mem_list"}
+        assert lists == {("10", "'a'"): 136, ("10", "'b'"): 136, ("100", "'a'"): 856, ("100", "'b'"): 856}
+        [sort, *_] = [r for r in results if r.benchmark_name == "b.TimeSuite.time_sort"]
+        assert dict(sort.tags) == {"n": "10", "kind": "'a'"}
+        assert sort.values[0] == pytest.approx(3644.9998788157245)
+        assert (sort.lower, sort.upper, sort.iterations) == (None, None, (1,))
+
+    def test_first_version(self) -> None:
+        file = (
+            REAL
+            / "airspeed-velocity+asv"
+            / "test"
+            / "example_results"
+            / "cheetah"
+            / "05d283b9-py2.7-Cython-numpy1.8.json"
+        )
+        run, results = parse(file, provenance=Provenance(ingested_at=1, dut_name="elsewhere"))
+        assert run.commit is not None
+        assert (run.commit[:12], run.dut.timestamp, run.test_bed.name) == ("05d283b9694e", 1386688801, "cheetah")
+        assert (len(results), {r.error for r in results}) == (12, {None})
+        found = {r.benchmark_name: list(r.values) for r in results}
+        assert found["time_coordinates.time_latitude"] == [pytest.approx(65947.2942352295, rel=1e-12)]
+
+    def test_malformed(self) -> None:
+        file = (
+            REAL
+            / "airspeed-velocity+asv"
+            / "test"
+            / "example_results"
+            / "cheetah"
+            / "aaaaaaaa-py2.7-Cython-numpy1.8.json"
+        )
+        with pytest.raises(UnreadableOutputError, match="is not valid JSON") as caught:
+            parse(file, "asv")
+        assert (caught.value.line, caught.value.column) == (2, 5)
+
+
 class TestGoogleBenchmark:
     """Real and processor time of each benchmark, and the machine of the file."""
 
@@ -163,6 +210,8 @@ class TestLanceBench:
 
 # Where files of a format are; what lies nowhere of these shows no format.
 SHOWN = {
+    "/05d283b9-": "asv",
+    "/806cd029-": "asv",
     "/cpp/google/": "google-benchmark",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion

@@ -43,6 +43,7 @@ class TestRecorded:
         assert run.skipped == golden.get("skipped", {})
         for field in {"run_time", "commit", "branch"} & set(golden):
             assert getattr(run, field) == golden[field]
+        assert golden.get("dut_timestamp", run.dut.timestamp) == run.dut.timestamp
         bed = golden.get("test_bed", {})
         assert {field: getattr(run.test_bed, field) for field in bed} == bed
         assert [r.benchmark_name for r in results] == [expected["name"] for expected in golden["results"]]

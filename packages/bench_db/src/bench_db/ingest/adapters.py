@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
+    asv,
     criterion,
     criterion_dir,
     dbpedia,
@@ -58,6 +59,13 @@ ADAPTERS = (
         summary="pytest --benchmark-json, and the files pytest-benchmark saves",
         sniff=pytest_benchmark.sniff,
         read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="asv",
+        source=asv.SOURCE,
+        summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
+        sniff=asv.sniff,
+        read=asv.read,
     ),
     Adapter(
         name="google-benchmark",
