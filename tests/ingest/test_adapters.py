@@ -20,6 +20,7 @@ from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
+from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,14 @@ SAMPLES = {
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),
+    "vitest": vitest_file(),
     "dbpedia": RECALL,
 }
+# other layouts of formats that have several
+LAYOUTS = [
+    asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
+    vitest_5(vitest_module(vitest_task())),
+]
 
 
 @contextmanager
@@ -259,7 +266,7 @@ class TestHostile:
         self.survives(tmp_path / "f", text[:start] + piece + text[end:])
 
     @given(
-        st.sampled_from([name for name, text in sorted(SAMPLES.items()) if text.startswith(("{", "["))]),
+        st.sampled_from([text for text in (*SAMPLES.values(), *LAYOUTS) if text.startswith(("{", "["))]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -267,8 +274,8 @@ class TestHostile:
         st.integers(0),
     )
     @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_any_value_anywhere(self, tmp_path: Path, name: str, value: object, place: int) -> None:
-        document = json.loads(SAMPLES[name])
+    def test_any_value_anywhere(self, tmp_path: Path, text: str, value: object, place: int) -> None:
+        document = json.loads(text)
         holders = list(containers(document))
         holder, key = holders[place % len(holders)]
         holder[key] = value

@@ -143,6 +143,23 @@ class TestGoogleBenchmark:
         assert len(found) == 4
 
 
+class TestVitest:
+    """The mean in nanoseconds and how often in a second, under the names of file, group and benchmark."""
+
+    def test_golden(self) -> None:
+        path = REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "js" / "vitest" / "four.json"
+        run, results = read(path)
+        found = [(r.benchmark_name.rpartition(" > ")[2], r.metric, *figures(r, "mean")) for r in results]
+        assert run.format == "vitest"
+        assert found == [
+            ("fib(10)", "time", 1e6), ("fib(10)", "throughput", 1000.0), ("fib(20)", "time", 2e6),
+            ("fib(20)", "throughput", 500.0), ("normal", "time", 5e6), ("normal", "throughput", 200.0),
+            ("reverse", "time", 1e7), ("reverse", "throughput", 100.0),
+        ]  # fmt: skip
+        assert results[0].benchmark_name == "fib.bench.ts > fibonacci > fib(10)"
+        assert figures(results[0], "median", "min", "max", "standard_deviation") == [7.5e5, 8e5, 1.5e6, 2.5e5]
+
+
 class TestHyperfine:
     """Wall time from its samples, user and system time as the tool states them."""
 
@@ -214,6 +231,7 @@ SHOWN = {
     "/806cd029-": "asv",
     "/cpp/google/": "google-benchmark",
     "/hyperfine/": "hyperfine",
+    "/js/vitest/": "vitest",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",
     "generated-here/pytest-benchmark": "pytest-benchmark",

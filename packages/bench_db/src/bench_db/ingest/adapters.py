@@ -17,6 +17,7 @@ from bench_db.ingest import (
     pyperf,
     pytest_benchmark,
     values_ns,
+    vitest,
 )
 from bench_db.ingest.content import Content, open_file
 from bench_db.ingest.reading import Reading
@@ -87,6 +88,13 @@ ADAPTERS = (
         summary="pyperf's suites: pyperf timeit -o FILE, pyperformance run -o FILE",
         sniff=pyperf.sniff,
         read=pyperf.read,
+    ),
+    Adapter(
+        name="vitest",
+        source=vitest.SOURCE,
+        summary="vitest bench --outputJson FILE; in other versions --reporter=json --outputFile=FILE",
+        sniff=vitest.sniff,
+        read=vitest.read,
     ),
     Adapter(
         name="values-ns",
