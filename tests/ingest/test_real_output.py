@@ -160,6 +160,18 @@ class TestVitest:
         assert figures(results[0], "median", "min", "max", "standard_deviation") == [7.5e5, 8e5, 1.5e6, 2.5e5]
 
 
+class TestCodspeed:
+    """The statistics of the tool, as they are."""
+
+    def test_golden(self) -> None:
+        run, results = read(REAL / "generated-here" / "pytest-codspeed-5.0.4-walltime.json")
+        assert (run.format, [r.benchmark_name for r in results]) == (
+            "codspeed", ["test_b.py::test_fib[5]", "test_b.py::test_fib[10]", "test_b.py::test_sort"],
+        )  # fmt: skip
+        assert figures(results[0], "mean", "min", "q1") == [1064.9819318148159, 558.4644412191582, 566.9470246734397]
+        assert [r.n for r in results] == [49, 49, 7]
+
+
 class TestHyperfine:
     """Wall time from its samples, user and system time as the tool states them."""
 
@@ -234,6 +246,7 @@ SHOWN = {
     "/js/vitest/": "vitest",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",
+    "generated-here/pytest-codspeed": "codspeed",
     "generated-here/pytest-benchmark": "pytest-benchmark",
     "ionelmc+pytest-benchmark": "pytest-benchmark",
     "lancedb+lance-bench": "values-ns",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
     asv,
+    codspeed,
     criterion,
     criterion_dir,
     dbpedia,
@@ -67,6 +68,13 @@ ADAPTERS = (
         summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
         sniff=asv.sniff,
         read=asv.read,
+    ),
+    Adapter(
+        name="codspeed",
+        source=codspeed.SOURCE,
+        summary="CodSpeed's walltime results: pytest --codspeed --codspeed-mode=walltime, in .codspeed/",
+        sniff=codspeed.sniff,
+        read=codspeed.read,
     ),
     Adapter(
         name="google-benchmark",

@@ -12,7 +12,7 @@ from bench_db.ingest import foreign, origin
 from bench_db.ingest.asv_results import entries
 from bench_db.ingest.content import open_file
 from bench_db.ingest.host import stable_name
-from bench_db.ingest.numbers import number, scaled, stated
+from bench_db.ingest.numbers import count, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import TestBed
 from bench_db.units import COUNT, base_unit, direction_of
@@ -112,7 +112,7 @@ def _measurement(name: str, suite: str, kind: _Kind, outcome: Outcome, metadata:
         return replace(about, error="failed" if outcome.value is None else "skipped")
     value, signed = number(outcome.value, at=f"{at}.result"), kind.metric == _TRACK
     numbers = [number(sample, at=f"{at}.samples") for sample in outcome.samples]
-    repeat, loops = _count(stats.get("repeat")), _count(stats.get("number"))
+    repeat, loops = count(stats.get("repeat")), count(stats.get("number"))
     if (numbers and repeat in {None, len(numbers)}) or not stats:
         values = scaled(numbers or [value], kind.factor, at=at, signed=signed)
         iterations = (loops,) * len(values) if loops else ()
@@ -120,10 +120,6 @@ def _measurement(name: str, suite: str, kind: _Kind, outcome: Outcome, metadata:
     figures = {ours: number(stats[its], at=at) for its, ours in _STATISTICS.items() if stats.get(its) is not None}
     summary = stated({**figures, "median": value}, kind.factor, at=at, signed=signed)
     return replace(about, summary=summary, n=repeat or 1, lower=lower, upper=upper)
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 < value < 1 << 63 else None
 
 
 def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:

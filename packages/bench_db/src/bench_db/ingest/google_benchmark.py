@@ -11,7 +11,7 @@ import msgspec
 
 from bench_db.ingest import foreign, origin
 from bench_db.ingest.host import stable_name
-from bench_db.ingest.numbers import number, scaled, stated, unit_of
+from bench_db.ingest.numbers import count, number, scaled, stated, unit_of
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import Samples, SummaryValues, TestBed
 from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction, Unit
@@ -162,7 +162,7 @@ def _measurements(rows: Sequence[_Row], skips: list[Skip], notes: list[str]) -> 
     if failures:
         yield Measurement(benchmark_name=name, error="; ".join(failures), metadata=_metadata(rows[0], rows))
         return
-    asked = max((n for row in rows if type(n := row.fields.get("repetitions")) is int and n < 1 << 63), default=1)
+    asked = max(count(row.fields.get("repetitions")) or 1 for row in rows)
     sampled = bool(runs) and (len(runs) >= asked or not aggregates)
     if sampled and len(runs) < asked:
         notes.append(f"{name}: only {len(runs)} of {asked} repetitions are in the file, and no aggregates")
@@ -184,7 +184,7 @@ def _measurements(rows: Sequence[_Row], skips: list[Skip], notes: list[str]) -> 
             values=values,
             iterations=iterations,
             summary=summary,
-            n=0 if sampled else max(asked, 1),
+            n=0 if sampled else asked,
             metadata=metadata,
         )
         metadata = "{}"  # it is stored once a benchmark
@@ -220,7 +220,7 @@ def _samples(figure: _Figure, rows: Sequence[_Row]) -> tuple[Samples, tuple[int,
     numbers = [number(row.fields[figure.field], at=f"{row.at}.{figure.field}") for row in held]
     values = scaled(numbers, figure.factor, at=f"{held[0].at}.{figure.field}", signed=not figure.is_time)
     counts = [row.fields.get("iterations") for row in held] if figure.is_time else []
-    whole = tuple(count for count in counts if type(count) is int and 0 < count < 1 << 63)
+    whole = tuple(filter(None, map(count, counts)))
     return values, whole if len(whole) == len(counts) else ()
 
 

@@ -84,6 +84,11 @@ def number(value: object, *, at: str) -> float:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
 
 
+def count(value: object) -> int | None:
+    """A whole number of at least 1 that fits an int64, such as of iterations or samples; None for anything else."""
+    return value if type(value) is int and 0 < value < _LARGEST_COUNT else None
+
+
 def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | None:
     """The refusal of the first entry that is no finite number; None when all are."""
     for index, value in enumerate(values):

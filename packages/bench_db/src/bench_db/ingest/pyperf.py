@@ -12,7 +12,7 @@ import msgspec
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign, origin
 from bench_db.ingest.host import stable_name
-from bench_db.ingest.numbers import scaled
+from bench_db.ingest.numbers import count, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
 from bench_db.model import TestBed
 from bench_db.units import BYTES, COUNT, NANOSECONDS
@@ -119,13 +119,11 @@ def _measurement(
 
 def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple[int, ...]:
     """How often the code ran for each value: loops of the outer and of the inner kind; nothing if a count is no count."""
-    counts = [(fact.get("loops", 1), fact.get("inner_loops", 1)) for fact in facts]
-    if not all(type(outer) is type(inner) is int and outer > 0 < inner for outer, inner in counts):
+    counts = [(count(fact.get("loops", 1)), count(fact.get("inner_loops", 1))) for fact in facts]
+    loops = [count(outer * inner) if outer and inner else None for outer, inner in counts]
+    if None in loops:
         return ()
-    loops = [outer * inner for outer, inner in counts]
-    if max(loops) >= 1 << 63:
-        return ()
-    return tuple(chain(*(repeat(count, len(kept)) for count, kept in zip(loops, values, strict=True))))
+    return tuple(chain(*(repeat(often or 1, len(kept)) for often, kept in zip(loops, values, strict=True))))
 
 
 def _dates(facts: list[dict[str, Any]]) -> Iterator[str]:

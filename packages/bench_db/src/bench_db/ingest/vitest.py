@@ -9,7 +9,7 @@ import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign, origin
-from bench_db.ingest.numbers import number, scaled, stated
+from bench_db.ingest.numbers import count, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.ingest.vitest_layouts import BENCHMARKS, joined, layout
 from bench_db.units import NANOSECONDS, PER_SECOND, Unit
@@ -91,7 +91,7 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
         return
     yield _measurement(name, "time", NANOSECONDS, stats, at=at, metadata=metadata)
     if stats.get("hz") is not None:
-        often = {"mean": stats["hz"], **{count: stats.get(count) for count in (*_COUNTS, "df")}}
+        often = {"mean": stats["hz"], **{field: stats.get(field) for field in (*_COUNTS, "df")}}
         yield _measurement(name, "throughput", PER_SECOND, often, at=f"{at}.hz", metadata="{}")
 
 
@@ -127,10 +127,10 @@ def _measurement(  # noqa: PLR0913 two by keyword
 
 def _count(stats: Mapping[str, Any]) -> int:
     """How many samples stand behind the statistics; before 1.6 only the degrees of freedom tell."""
-    counts = [stats.get(count) for count in _COUNTS]
+    counts = [stats.get(field) for field in _COUNTS]
     freedom = stats.get("df")
     counts.append(freedom + 1 if type(freedom) is int else None)
-    return next((count for count in counts if type(count) is int and 0 < count < 1 << 63), 1)
+    return next(filter(None, map(count, counts)), 1)
 
 
 def _without_samples(record: foreign.Record) -> str:
