@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,17 +13,45 @@ from hypothesis import strategies as st
 from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
+from tests.ingest.test_asv import asv_file
+from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_criterion_dir import measure
+from tests.ingest.test_google_benchmark import google_file
+from tests.ingest.test_hyperfine import hyperfine_file
+from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
+from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
 from tests.support.rights import as_nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
+    "asv": asv_file(),
+    "codspeed": codspeed_file(),
     "criterion": criterion_line(),
+    "google-benchmark": google_file(),
+    "hyperfine": hyperfine_file(),
+    "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),
+    "vitest": vitest_file(),
     "dbpedia": RECALL,
 }
+# other layouts of formats that have several
+LAYOUTS = [
+    asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
+    vitest_5(vitest_module(vitest_task())),
+]
+
+
+def containers(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every object and list of a document, with each key or index there is in it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in list(inner):
+        yield value, key
+        yield from containers(part)
 
 
 class TestDetect:
@@ -35,7 +64,7 @@ class TestDetect:
         (tmp_path / "x.bin").write_bytes((mark + text.replace("\n", newline)).encode())
         assert detect(tmp_path / "x.bin").name == name
         run, results = parse(tmp_path / "x.bin", provenance=FIXED)
-        assert (run.format, len(results)) == (name, 1)
+        assert (run.format, len({result.benchmark_name for result in results})) == (name, 1)
 
     @pytest.mark.parametrize("name", sorted(SAMPLES))
     def test_naming_the_format_reads_the_same(self, tmp_path: Path, name: str) -> None:
@@ -227,20 +256,19 @@ class TestHostile:
         self.survives(tmp_path / "f", text[:start] + piece + text[end:])
 
     @given(
+        st.sampled_from([text for text in (*SAMPLES.values(), *LAYOUTS) if text.startswith(("{", "["))]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
         ),
-        st.sampled_from(
-            ["machine_info", "commit_info", "benchmarks", "datetime", "fullname", "stats", "data", "min", "rounds"]
-        ),
+        st.integers(0),
     )
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_any_value_anywhere(self, tmp_path: Path, value: object, field: str) -> None:
-        document = json.loads(pytest_file(pytest_benchmark("a"), pytest_benchmark("b", data=None)))
-        for record in (document, *document["benchmarks"], *(b["stats"] for b in document["benchmarks"])):
-            if field in record:
-                record[field] = value
+    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    def test_any_value_anywhere(self, tmp_path: Path, text: str, value: object, place: int) -> None:
+        document = json.loads(text)
+        holders = list(containers(document))
+        holder, key = holders[place % len(holders)]
+        holder[key] = value
         self.survives(tmp_path / "f", json.dumps(document).encode())
 
     @pytest.mark.parametrize("name", ['it\'s "x" \\ OR 1=1', "a\x00b", "\N{SNOWMAN}\n", "\ud800", "x" * 100_000])

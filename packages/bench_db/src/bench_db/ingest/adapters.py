@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import criterion, criterion_dir, dbpedia, pytest_benchmark, values_ns
+from bench_db.ingest import (
+    asv,
+    codspeed,
+    criterion,
+    criterion_dir,
+    dbpedia,
+    google_benchmark,
+    hyperfine,
+    pyperf,
+    pytest_benchmark,
+    values_ns,
+    vitest,
+)
 from bench_db.ingest.content import Content, open_file
 from bench_db.ingest.reading import Reading
 
@@ -49,6 +61,48 @@ ADAPTERS = (
         summary="pytest --benchmark-json, and the files pytest-benchmark saves",
         sniff=pytest_benchmark.sniff,
         read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="asv",
+        source=asv.SOURCE,
+        summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
+        sniff=asv.sniff,
+        read=asv.read,
+    ),
+    Adapter(
+        name="codspeed",
+        source=codspeed.SOURCE,
+        summary="CodSpeed's walltime results: pytest --codspeed --codspeed-mode=walltime, in .codspeed/",
+        sniff=codspeed.sniff,
+        read=codspeed.read,
+    ),
+    Adapter(
+        name="google-benchmark",
+        source=google_benchmark.SOURCE,
+        summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
+        sniff=google_benchmark.sniff,
+        read=google_benchmark.read,
+    ),
+    Adapter(
+        name="hyperfine",
+        source=hyperfine.SOURCE,
+        summary="hyperfine --export-json FILE",
+        sniff=hyperfine.sniff,
+        read=hyperfine.read,
+    ),
+    Adapter(
+        name="pyperf",
+        source=pyperf.SOURCE,
+        summary="pyperf's suites: pyperf timeit -o FILE, pyperformance run -o FILE",
+        sniff=pyperf.sniff,
+        read=pyperf.read,
+    ),
+    Adapter(
+        name="vitest",
+        source=vitest.SOURCE,
+        summary="vitest bench --outputJson FILE; in other versions --reporter=json --outputFile=FILE",
+        sniff=vitest.sniff,
+        read=vitest.read,
     ),
     Adapter(
         name="values-ns",
