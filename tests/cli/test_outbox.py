@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from bench_db import connect
 from bench_db.cli.outbox import Outbox, Pending
 from tests.cli.commands import bench_db, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KILL = """
 import os
