@@ -1,9 +1,8 @@
 """What is measured is published once and not measured again, wherever between the two a backfill ends."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +14,6 @@ from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, gr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KILL = """
 import os

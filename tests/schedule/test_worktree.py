@@ -63,6 +63,19 @@ class TestAlone:
         with worktree.alone(history.path, history.path / ".bench-db", Clock()):
             assert history.git("status", "--porcelain") == ""
 
+    def test_what_cannot_be_written_is_told(self, history: History, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with (
+            pytest.raises(UserError, match=r"file.*cannot be written"),
+            worktree.alone(history.path, tmp_path / "file" / "home", Clock()),
+        ):
+            pass
+
+    def test_what_is_no_clone_is_left_alone(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="not a git repository"), worktree.alone(tmp_path, tmp_path / "h", Clock()):
+            pass
+        assert not (tmp_path / "h").exists()
+
     def test_a_directory_of_the_user_is_not_hidden(self, history: History, tmp_path: Path) -> None:
         with worktree.alone(history.path, tmp_path, Clock()):
             assert not (tmp_path / ".gitignore").exists()

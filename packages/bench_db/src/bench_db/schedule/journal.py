@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UserError
+from bench_db.schedule.home import furnish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ class Journal:
 
     def add(self, entry: Entry) -> Entry:
         """The entry, once it is safely on disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        furnish(self.path.parent)
         with self.path.open("ab") as file:
             file.write(msgspec.json.encode(entry) + b"\n")
             file.flush()

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.schedule.git import git, is_sha
+from bench_db.schedule.home import furnish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_SECONDS = 0.5
 _CHECKOUT_SECONDS = 3600
+_LOCK = "bench-db.lock"
 
 
 @contextmanager
@@ -28,24 +30,19 @@ def alone(repository: Path, home: Path, clock: Clock, patience_seconds: float = 
     So a benchmark which outlives a killed backfill keeps the locks, and the next one waits instead of measuring beside it.
     Trees that a killed one left are taken away.
     """
-    _furnish(home)
     shared = repository / git(repository, "rev-parse", "--git-common-dir").rstrip("\n")
     give_up = clock.now() + patience_seconds
     with ExitStack() as held:
-        files = [
-            held.enter_context(_locked(path, clock, give_up)) for path in (home / "lock", shared / "bench-db.lock")
-        ]
+        try:
+            furnish(home)
+            files = [held.enter_context(_locked(path, clock, give_up)) for path in (home / "lock", shared / _LOCK)]
+        except OSError as error:
+            message = f"{error.filename}: cannot be written: {error.strerror}; a lock is needed there to measure alone"
+            raise UserError(message) from error
         for left in (home / "trees").glob("*"):
             if is_sha(left.name):
                 _remove(repository, left)
         yield tuple(file.fileno() for file in files)
-
-
-def _furnish(home: Path) -> None:
-    """The directory, which in a checkout is not to be seen as a change of it."""
-    if not home.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        (home / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 @contextmanager
