@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -126,6 +127,9 @@ def broken_off(server: S3Server) -> list[Request]:
         options = replace(server, endpoint=proxy.endpoint).storage_options()
         with pytest.raises(OSError, match="multipart upload"):
             lance.write_dataset(rows, f"{URI}/large", storage_options=options | {"client_max_retries": "1"})
+        give_up = time.monotonic() + 20
+        while server.requests()["DELETE"] == 0 and time.monotonic() < give_up:
+            time.sleep(0.05)  # Lance cleans up after it has told of the failure
         return server.request_log()
 
 

@@ -58,6 +58,15 @@ def asked(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def refused(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The author of a pull request contradicts themselves."""
+    with world(ground, tmp_path_factory.mktemp("refused"), apart=True) as told:
+        payload = comment(ground, "@bench-bot benchmark --rust-only --python-only", "author")
+        told.run("comment", "comment-monitor", event="repository_dispatch", payload=payload)
+        yield told
+
+
+@pytest.fixture(scope="session")
 def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A pull request of another repository does not build."""
     with world(ground, tmp_path_factory.mktemp("broken"), apart=True) as told:

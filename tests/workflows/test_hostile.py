@@ -74,13 +74,6 @@ class TestComments:
         assert unharmed(told)
         assert told.fake.comments == []
 
-    def test_a_contradiction_is_answered_and_starts_nothing(self, told: World) -> None:
-        payload = comment(told.ground, "@bench-bot benchmark --rust-only --python-only", "author")
-        run = told.run("refused", "comment-monitor", event="repository_dispatch", payload=payload)
-        assert run.conclusion == "success", run.logs
-        assert "contradict each other" in told.fake.comments[0]["body"]
-        assert unharmed(told)
-
 
 class TestBot:
     """What somebody types into the inputs of a workflow is an input."""

@@ -39,6 +39,17 @@ class TestComment:
         assert "https://github.test/runs/1000" in text
 
 
+class TestRefusal:
+    """A command that contradicts itself is answered with the reason and starts nothing."""
+
+    def test_it_is_answered(self, refused: World) -> None:
+        assert refused.runs["comment"].results == {"answer": "success"}, refused.runs["comment"].logs
+        [answer] = refused.fake.comments
+        assert answer["body"].startswith("<!-- bench-db: refusal -->")
+        assert "contradict each other" in answer["body"]
+        assert refused.fake.runs == {}
+
+
 class TestReport:
     """Results of all suites are merged, held against the history up to the merge base, and reported in one place each."""
 

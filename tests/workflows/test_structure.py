@@ -12,7 +12,7 @@ import pytest
 from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files, steps
 from tests.workflows.world import EXECUTED, GRANTS, LEFT_OUT, SECRETS
 
-STORIES = ("scheduled", "backfilled", "asked", "broken", "reported", "deployed", "pushed", "foreign")
+STORIES = ("scheduled", "backfilled", "asked", "refused", "broken", "reported", "deployed", "pushed", "foreign")
 JOBS = {
     (Path(file).stem, name): job
     for file in files()
