@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING
 
@@ -69,20 +70,24 @@ def dut_builds() -> SearchStrategy[DutBuild]:
 
 
 def summaries() -> SearchStrategy[SummaryValues]:
-    """Statistics as a tool states them."""
+    """Statistics as a tool states them: all, or some."""
     return st.builds(
-        lambda ordered, middle, spread: SummaryValues(
-            min=ordered[0],
-            q1=ordered[1],
-            median=ordered[2],
-            q3=ordered[3],
-            max=ordered[4],
-            mean=ordered[0] / 2 + ordered[4] / 2 if middle else ordered[2],
-            standard_deviation=spread,
+        lambda ordered, middle, spread, unknown: replace(
+            SummaryValues(
+                min=ordered[0],
+                q1=ordered[1],
+                median=ordered[2],
+                q3=ordered[3],
+                max=ordered[4],
+                mean=ordered[0] / 2 + ordered[4] / 2 if middle else ordered[2],
+                standard_deviation=spread,
+            ),
+            **dict.fromkeys(unknown),  # type: ignore[arg-type]
         ),
         st.lists(numbers(), min_size=5, max_size=5).map(sorted),
         st.booleans(),
         st.floats(0, 1e300),
+        st.sets(st.sampled_from(("min", "q1", "q3", "max", "standard_deviation"))),
     )
 
 

@@ -91,15 +91,19 @@ class DutBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryValues:
-    """Statistics of one result's values, in its unit; formulas in `bench_db.summary`."""
+    """Statistics of one result's values, in its unit; formulas in `bench_db.summary`.
 
-    min: float
-    q1: float
+    Where a tool gives only statistics, those it does not give are null. A tool that gives one central figure has it as
+    `median` and `mean`: the median of a run is what runs are compared by.
+    """
+
+    min: float | None = None
+    q1: float | None = None
     median: float
-    q3: float
-    max: float
+    q3: float | None = None
+    max: float | None = None
     mean: float
-    standard_deviation: float
+    standard_deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
