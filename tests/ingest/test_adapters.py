@@ -5,7 +5,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_criterion_dir import measure
+from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),
     "dbpedia": RECALL,
@@ -39,6 +41,14 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(me)
+
+
+def containers(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every object and list of a document, with each key or index there is in it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in list(inner):
+        yield value, key
+        yield from containers(part)
 
 
 class TestDetect:
@@ -243,20 +253,19 @@ class TestHostile:
         self.survives(tmp_path / "f", text[:start] + piece + text[end:])
 
     @given(
+        st.sampled_from([name for name, text in sorted(SAMPLES.items()) if text.startswith(("{", "["))]),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
         ),
-        st.sampled_from(
-            ["machine_info", "commit_info", "benchmarks", "datetime", "fullname", "stats", "data", "min", "rounds"]
-        ),
+        st.integers(0),
     )
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_any_value_anywhere(self, tmp_path: Path, value: object, field: str) -> None:
-        document = json.loads(pytest_file(pytest_benchmark("a"), pytest_benchmark("b", data=None)))
-        for record in (document, *document["benchmarks"], *(b["stats"] for b in document["benchmarks"])):
-            if field in record:
-                record[field] = value
+    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    def test_any_value_anywhere(self, tmp_path: Path, name: str, value: object, place: int) -> None:
+        document = json.loads(SAMPLES[name])
+        holders = list(containers(document))
+        holder, key = holders[place % len(holders)]
+        holder[key] = value
         self.survives(tmp_path / "f", json.dumps(document).encode())
 
     @pytest.mark.parametrize("name", ['it\'s "x" \\ OR 1=1', "a\x00b", "\N{SNOWMAN}\n", "\ud800", "x" * 100_000])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import Provenance, detect, parse
 from tests.ingest.support import REAL, assert_close, read
 
 if TYPE_CHECKING:
@@ -53,6 +54,30 @@ class TestPytestBenchmark:
         assert (results[0].n, len(results[0].values)) == (n, kept)
         for name, seconds in stats.items():
             assert getattr(results[0].summary, name) == pytest.approx(seconds * 1e9, rel=1e-12)
+
+
+PYPERF = [
+    ("psf+pyperf/pyperf/tests/telco.json", "telco", "time", 120, 1e9, 0.02253074578743508, 0.02211380250082584,
+     0.02292071737429069, "selma", "Intel(R) Core(TM) i7-3520M CPU @ 2.90GHz"),
+    ("psf+pyperf/pyperf/tests/track_memory.json", "timeit", "memory", 3, 1, 7368704.0, 7360512, 7380992, "apu",
+     "Intel(R) Core(TM) i7-6820HQ CPU @ 2.70GHz"),
+    ("generated-here/pyperf-2.10.0.json", "list_mul", "time", 6, 1e9, 8.078941345221585e-07, 7.962034530642481e-07,
+     8.248647842407086e-07, "vm", "AMD EPYC"),
+]  # fmt: skip
+
+
+class TestPyperf:
+    """All values of a benchmark, per iteration."""
+
+    @pytest.mark.parametrize("golden", PYPERF, ids=lambda golden: golden[0].rsplit("/")[-1])
+    def test_golden(self, golden: tuple[str, str, str, int, float, float, float, float, str, str]) -> None:
+        file, name, metric, n, factor, mean, low, high, node, cpu = golden
+        run, [result] = parse(REAL / file, provenance=Provenance(ingested_at=1))
+        assert (run.test_bed.name, run.test_bed.cpu) == (node, cpu)
+        assert (run.format, result.benchmark_name, result.metric, result.n) == ("pyperf", name, metric, n)
+        assert result.summary is not None
+        found = [result.summary.mean, result.summary.min, result.summary.max]
+        assert found == pytest.approx([mean * factor, low * factor, high * factor], rel=1e-12)
 
 
 class TestCriterion:
@@ -102,20 +127,30 @@ class TestLanceBench:
         assert results[0].summary.mean == mean
 
 
-class TestOthers:
-    """Output of tools that no adapter reads is refused as unknown, never misread."""
+# Where files of a format are; what lies nowhere of these shows no format.
+SHOWN = {
+    "garypen+deduplicate": "",  # a part of a directory of Criterion
+    "generated-here/pyperf": "pyperf",
+    "generated-here/pytest-benchmark": "pytest-benchmark",
+    "ionelmc+pytest-benchmark": "pytest-benchmark",
+    "lancedb+lance-bench": "values-ns",
+    "lemmih+num-criterion": "criterion",
+    "psf+pyperf": "pyperf",
+    "extract/pytest": "pytest-benchmark",
+}
 
-    def test_are_not_taken_for_something_else(self) -> None:
-        known = ("pytest-benchmark", "pytest_several", "criterion", "lance-bench", "garypen", "INDEX", "test_storage")
-        others = [p for p in REAL.rglob("*") if p.is_file() and not any(k in str(p.relative_to(REAL)) for k in known)]
-        assert len(others) > 10
-        for path in others:
-            assert self.refused(path), path
+
+class TestDetection:
+    """Each file shows its own format and no other; output of a tool that no adapter reads is never misread."""
+
+    def test_every_file(self) -> None:
+        for path in (path for path in REAL.rglob("*") if path.is_file()):
+            name = str(path.relative_to(REAL))
+            assert self.shown(path) == next((shown for part, shown in SHOWN.items() if part in name), ""), name
 
     @staticmethod
-    def refused(path: Path) -> bool:
+    def shown(path: Path) -> str:
         try:
-            read(path)
+            return detect(path).name
         except UnreadableOutputError as error:
-            return "is in no format bench_db knows" in str(error)
-        return False
+            return "" if "is in no format bench_db knows" in str(error) else str(error)

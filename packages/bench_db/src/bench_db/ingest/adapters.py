@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import criterion, criterion_dir, dbpedia, pytest_benchmark, values_ns
+from bench_db.ingest import (
+    criterion,
+    criterion_dir,
+    dbpedia,
+    pyperf,
+    pytest_benchmark,
+    values_ns,
+)
 from bench_db.ingest.content import Content, open_file
 from bench_db.ingest.reading import Reading
 
@@ -49,6 +56,13 @@ ADAPTERS = (
         summary="pytest --benchmark-json, and the files pytest-benchmark saves",
         sniff=pytest_benchmark.sniff,
         read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="pyperf",
+        source=pyperf.SOURCE,
+        summary="pyperf's suites: pyperf timeit -o FILE, pyperformance run -o FILE",
+        sniff=pyperf.sniff,
+        read=pyperf.read,
     ),
     Adapter(
         name="values-ns",

@@ -168,6 +168,12 @@ def plain(raw: msgspec.Raw | None) -> Any:
         return None
 
 
+def fields(raw: msgspec.Raw | None) -> dict[str, Any]:
+    """An object as Python has it; empty when it is missing or no object."""
+    value = plain(raw)
+    return value if isinstance(value, dict) else {}
+
+
 def compact(record: Mapping[str, Any]) -> str:
     """JSON text of a record without insignificant white space; raw parts are copied, not decoded."""
     try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench_db.ingest import foreign
+from bench_db.ingest import foreign, origin
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import first_not_a_number, number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
@@ -36,7 +35,6 @@ _DERIVED = {
     "ops",
     "total",
 }
-_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 _Decoder = msgspec.json.Decoder[dict[str, Any]]
 
@@ -133,37 +131,23 @@ def _rounds(value: object, *, at: str) -> int:
 
 def _origin(top: foreign.Record) -> Reading:
     """What the file says of its build and its machine."""
-    machine, commit = _fields(top.get("machine_info")), _fields(top.get("commit_info"))
-    sha, branch, node = commit.get("id"), commit.get("branch"), machine.get("node")
+    machine, commit = foreign.fields(top.get("machine_info")), foreign.fields(top.get("commit_info"))
+    branch, node = commit.get("branch"), machine.get("node")
     return Reading(
         source=SOURCE,
         context=foreign.compact(top),
-        run_time=_unix(foreign.plain(top.get("datetime"))),
-        commit=sha if isinstance(sha, str) and _COMMIT.fullmatch(sha) else None,
+        run_time=origin.unix(foreign.plain(top.get("datetime"))),
+        commit=origin.commit(commit.get("id")),
         branch=branch if isinstance(branch, str) and branch and not branch.startswith("(") else None,
-        commit_time=_unix(commit.get("time")),
+        commit_time=origin.unix(commit.get("time")),
         node=node if isinstance(node, str) else None,
         test_bed=_test_bed(machine) if machine else None,
     )
 
 
 def _dirt(top: foreign.Record) -> Iterator[str]:
-    if _fields(top.get("commit_info")).get("dirty") is True:
+    if foreign.fields(top.get("commit_info")).get("dirty") is True:
         yield "the checkout had uncommitted changes when this was measured"
-
-
-def _fields(raw: msgspec.Raw | None) -> dict[str, Any]:
-    value = foreign.plain(raw)
-    return value if isinstance(value, dict) else {}
-
-
-def _unix(moment: object) -> int | None:
-    """Unix seconds of an ISO 8601 time; pytest-benchmark writes UTC when it writes no offset."""
-    try:
-        time = datetime.fromisoformat(moment) if isinstance(moment, str) else None
-    except ValueError:
-        return None
-    return None if time is None else int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
 def _test_bed(machine: dict[str, Any]) -> TestBed:

@@ -1,0 +1,155 @@
+"""pyperf's JSON: suites of benchmarks, each a list of runs, in the file formats 5, 6 and 1.0."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import foreign, origin
+from bench_db.ingest.host import stable_name
+from bench_db.ingest.numbers import scaled
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
+from bench_db.model import TestBed
+from bench_db.units import BYTES, COUNT, NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.ingest.content import Content
+
+SOURCE = "pyperf/1"
+_VERSIONS = (5, 6, "1.0")
+_SECOND = "second"
+_UNITS = {_SECOND: ("time", NANOSECONDS, 1e9), "byte": ("memory", BYTES, 1.0), "integer": ("count", COUNT, 1.0)}
+_SNIFF = re.compile(rb'"benchmarks"\s*:\s*\[\s*\{\s*"(runs"\s*:\s*\[|(common_)?metadata"\s*:\s*\{)')
+_LINUX = re.compile(r"(Linux)-(.+?)-(\w+)(-with-.*)?")
+_NONE = msgspec.Raw(b"[]")
+_numbers: msgspec.json.Decoder[list[float]] = msgspec.json.Decoder(list[float])
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    benchmarks: list[foreign.Record]
+    metadata: msgspec.Raw = msgspec.Raw()
+    version: msgspec.Raw = msgspec.Raw()
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether it is an object with benchmarks of which the first begins with its runs or their metadata."""
+    return _SNIFF.search(edges) is not None
+
+
+def read(content: Content) -> Reading:
+    """The values of all runs of a benchmark; a fact is the run's own, else the benchmark's, else the file's."""
+    top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
+    version = foreign.plain(top.get("version"))
+    if version not in _VERSIONS:
+        reason = f"is of pyperf's file format {version!r:.40}; known: 5, 6 and '1.0'"
+        raise UnreadableOutputError(reason, file=str(content.path), json_path="$.version")
+    common = foreign.fields(top.get("metadata"))
+    machines: list[Reading] = []
+
+    def name_of(record: foreign.Record, at: str) -> str:
+        return _name(common, record, at)
+
+    def measured(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+        measurement, facts = _measurement(name, common, record, at)
+        machines.append(_origin(facts))
+        yield measurement
+
+    measurements, skips = foreign.each(records, "$.benchmarks", name_of, measured)
+    starts = [machine.run_time for machine in machines if machine.run_time is not None]
+    return replace(
+        machines[0] if machines else Reading(source=SOURCE),
+        context=foreign.compact(top),
+        measurements=measurements,
+        skips=skips,
+        run_time=min(starts, default=None),
+    )
+
+
+def _shared(common: dict[str, Any], record: foreign.Record) -> dict[str, Any]:
+    return common | foreign.fields(record.get("metadata", record.get("common_metadata")))
+
+
+def _runs(record: foreign.Record, at: str) -> list[foreign.Record]:
+    return foreign.part(record.get("runs", _NONE), list[foreign.Record], at=f"{at}.runs")
+
+
+def _name(common: dict[str, Any], record: foreign.Record, at: str) -> str:
+    first = foreign.fields(next((run.get("metadata") for run in _runs(record, at)), None))
+    name = (_shared(common, record) | first).get("name")
+    if isinstance(name, str) and name:
+        return name
+    raise RefusedError(SkipReason.NO_NAME, f"no name in the metadata at {at}")
+
+
+def _measurement(
+    name: str, common: dict[str, Any], record: foreign.Record, at: str
+) -> tuple[Measurement, dict[str, Any]]:
+    """A benchmark and the facts its first run has; runs that only calibrated or warmed up have no values."""
+    runs, shared = _runs(record, at), _shared(common, record)
+    values: list[list[float]] = []
+    for index, run in enumerate(runs):
+        kept = next((field for field in ("values", "samples") if field in run), "values")
+        values.append(foreign.part(run.get(kept, _NONE), _numbers, at=f"{at}.runs[{index}].{kept}"))
+        runs[index] = {**run, kept: msgspec.Raw(b"%d" % len(values[-1]))} if kept in run else run
+    if not any(values):
+        raise RefusedError(SkipReason.NO_STATISTICS, f"only calibration and warm-up at {at}.runs")
+    facts = [shared | foreign.fields(run.get("metadata")) for run in runs]
+    unit = facts[0].get("unit", _SECOND)
+    if not isinstance(unit, str) or unit not in _UNITS:
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {unit!r:.40} at {at}")
+    metric, base, factor = _UNITS[unit]
+    measurement = Measurement(
+        benchmark_name=name,
+        metric=metric,
+        units=base.name,
+        direction=base.direction,
+        values=scaled(list(chain(*values)), factor, at=f"{at}.runs"),
+        iterations=_iterations(facts, values) if unit == _SECOND else (),
+        metadata=foreign.compact({**record, "runs": runs}),
+    )
+    return measurement, {**facts[0], "date": min(_dates(facts), default=None)}
+
+
+def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple[int, ...]:
+    """How often the code ran for each value: loops of the outer and of the inner kind; nothing if a count is no count."""
+    counts = [(fact.get("loops", 1), fact.get("inner_loops", 1)) for fact in facts]
+    if not all(type(outer) is type(inner) is int and outer > 0 < inner for outer, inner in counts):
+        return ()
+    loops = [outer * inner for outer, inner in counts]
+    if max(loops) >= 1 << 63:
+        return ()
+    return tuple(chain(*(repeat(count, len(kept)) for count, kept in zip(loops, values, strict=True))))
+
+
+def _dates(facts: list[dict[str, Any]]) -> Iterator[str]:
+    """ISO times of one machine in its local time; pyperf writes no offset, so they sort as text."""
+    return (date for fact in facts if isinstance(date := fact.get("date"), str))
+
+
+def _origin(facts: dict[str, Any]) -> Reading:
+    """When, where and, as pyperformance adds it, which commit."""
+    known = {name: value for name, value in facts.items() if isinstance(value, str)}
+    node, platform = known.get("hostname", ""), known.get("platform", "")
+    linux = _LINUX.fullmatch(platform)
+    system, release, machine = linux.group(1, 2, 3) if linux else (*platform.partition("-")[::2], "")
+    bed = TestBed(
+        name=stable_name(node, system, machine),
+        cpu=known.get("cpu_model_name") or machine,
+        os=f"{system} {release}".strip(),
+    )
+    return Reading(
+        source=SOURCE,
+        run_time=origin.unix(facts.get("date")),
+        commit=origin.commit(facts.get("commit_id")),
+        branch=known.get("commit_branch") or None,
+        commit_time=origin.unix(facts.get("commit_date")),
+        node=node or None,
+        test_bed=bed if node or platform else None,
+    )
