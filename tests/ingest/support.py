@@ -50,3 +50,8 @@ def assert_close(summary: Any, expected: Any) -> None:
     for name in STATISTICS:
         want = 0.0 if expected[name] is None else expected[name]
         assert abs(getattr(summary, name) - want) <= 1e-12 * abs(want) + 1e-9, (name, getattr(summary, name), want)
+
+
+def figures(result: Result, *names: str) -> list[float | None]:
+    """Statistics of a result, all that are asked for by name."""
+    return [getattr(result.summary, name) for name in names]

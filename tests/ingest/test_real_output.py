@@ -8,7 +8,7 @@ import pytest
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import Provenance, detect, parse
-from tests.ingest.support import REAL, assert_close, read
+from tests.ingest.support import REAL, assert_close, figures, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +80,24 @@ class TestPyperf:
         assert found == pytest.approx([mean * factor, low * factor, high * factor], rel=1e-12)
 
 
+class TestHyperfine:
+    """Wall time from its samples, user and system time as the tool states them."""
+
+    def test_golden(self) -> None:
+        path = (
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "shell" / "hyperfine" / "two.json"
+        )
+        run, results = read(path)
+        assert (run.format, {r.benchmark_name for r in results}) == ("hyperfine", {"sleep 0.1", "sleep 0.2"})
+        found = {r.metric: r for r in results if r.benchmark_name == "sleep 0.1"}
+        assert {metric: r.n for metric, r in found.items()} == {"time": 27, "user-time": 27, "system-time": 27}
+        assert figures(found["time"], "mean", "standard_deviation", "median") == pytest.approx(
+            [0.10753446442370372e9, 0.0032178771150522725e9, 0.10652535172000001e9], rel=1e-12
+        )
+        assert figures(found["user-time"], "mean", "min") == [pytest.approx(0.0007174962962962964e9), None]
+        assert figures(found["system-time"], "mean") == [pytest.approx(0.0013508844444444443e9)]
+
+
 class TestCriterion:
     """Per-iteration times: the minimum is that of an iteration, not of a batch."""
 
@@ -129,6 +147,7 @@ class TestLanceBench:
 
 # Where files of a format are; what lies nowhere of these shows no format.
 SHOWN = {
+    "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",
     "generated-here/pytest-benchmark": "pytest-benchmark",

@@ -11,6 +11,7 @@ from bench_db.ingest import (
     criterion,
     criterion_dir,
     dbpedia,
+    hyperfine,
     pyperf,
     pytest_benchmark,
     values_ns,
@@ -56,6 +57,13 @@ ADAPTERS = (
         summary="pytest --benchmark-json, and the files pytest-benchmark saves",
         sniff=pytest_benchmark.sniff,
         read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="hyperfine",
+        source=hyperfine.SOURCE,
+        summary="hyperfine --export-json FILE",
+        sniff=hyperfine.sniff,
+        read=hyperfine.read,
     ),
     Adapter(
         name="pyperf",

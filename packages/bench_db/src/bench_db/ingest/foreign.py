@@ -174,6 +174,12 @@ def fields(raw: msgspec.Raw | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def texts(record: Mapping[str, msgspec.Raw]) -> dict[str, str]:
+    """Each value as a text: one that is a text as it is, any other as its JSON."""
+    values = {name: plain(raw) for name, raw in record.items()}
+    return {name: v if isinstance(v, str) else bytes(record[name]).decode() for name, v in values.items()}
+
+
 def compact(record: Mapping[str, Any]) -> str:
     """JSON text of a record without insignificant white space; raw parts are copied, not decoded."""
     try:

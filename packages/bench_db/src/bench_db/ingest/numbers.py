@@ -11,10 +11,11 @@ import numpy as np
 from bench_db.arrow import samples_of
 from bench_db.errors import UserError
 from bench_db.ingest.reading import RefusedError, SkipReason
+from bench_db.model import SummaryValues
 from bench_db.units import Unit, base_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench_db.model import Samples
 
@@ -25,6 +26,15 @@ _LARGEST_COUNT = 2**63
 def scaled(values: Sequence[float], factor: float, *, at: str) -> Samples:
     """Samples of finite, non-negative times; `at` is the JSON path of the list."""
     return _per_iteration(_floats(values, at), factor, at=at)
+
+
+def stated(figures: Mapping[str, float | None], factor: float, *, at: str) -> SummaryValues:
+    """The statistics a tool gives, by their names in `SummaryValues`; a lone mean or median stands for both of them."""
+    known = {name: scaled([f], factor, at=f"{at} ({name})")[0] for name, f in figures.items() if f is not None}
+    central = known.get("median", known.get("mean"))
+    if central is None:
+        raise RefusedError(SkipReason.NO_STATISTICS, f"neither samples nor a mean or median at {at}")
+    return SummaryValues(**{"median": central, "mean": central, **known})
 
 
 def per_iteration(totals: Sequence[float], counts: Sequence[float], factor: float) -> tuple[Samples, tuple[int, ...]]:
