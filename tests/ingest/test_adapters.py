@@ -15,6 +15,7 @@ from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_criterion_dir import measure
+from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),

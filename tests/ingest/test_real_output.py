@@ -80,6 +80,22 @@ class TestPyperf:
         assert found == pytest.approx([mean * factor, low * factor, high * factor], rel=1e-12)
 
 
+class TestGoogleBenchmark:
+    """Real and processor time of each benchmark, and the machine of the file."""
+
+    def test_golden(self) -> None:
+        path = REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "cpp" / "google" / "two.txt"
+        run, results = parse(path, provenance=Provenance(ingested_at=1, dut_name="elsewhere"))
+        assert (run.format, run.test_bed.name, run.run_time, run.commit) == (
+            "google-benchmark", "Corgi.local", 1575062819, None,
+        )  # fmt: skip
+        found = {(r.benchmark_name, r.metric): (list(r.values), r.iterations) for r in results}
+        assert found[("fib_10", "time")] == ([214.98980114547953], (3070566,))
+        assert found[("fib_10", "cpu-time")] == ([213.65507206163295], (3070566,))
+        assert found[("fib_20", "time")][0] == [27455.600415007055]
+        assert len(found) == 4
+
+
 class TestHyperfine:
     """Wall time from its samples, user and system time as the tool states them."""
 
@@ -147,6 +163,7 @@ class TestLanceBench:
 
 # Where files of a format are; what lies nowhere of these shows no format.
 SHOWN = {
+    "/cpp/google/": "google-benchmark",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",

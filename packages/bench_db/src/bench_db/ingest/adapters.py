@@ -11,6 +11,7 @@ from bench_db.ingest import (
     criterion,
     criterion_dir,
     dbpedia,
+    google_benchmark,
     hyperfine,
     pyperf,
     pytest_benchmark,
@@ -57,6 +58,13 @@ ADAPTERS = (
         summary="pytest --benchmark-json, and the files pytest-benchmark saves",
         sniff=pytest_benchmark.sniff,
         read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="google-benchmark",
+        source=google_benchmark.SOURCE,
+        summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
+        sniff=google_benchmark.sniff,
+        read=google_benchmark.read,
     ),
     Adapter(
         name="hyperfine",

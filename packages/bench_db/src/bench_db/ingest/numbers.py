@@ -23,14 +23,16 @@ _LITERALS = {"NaN", "Infinity", "-Infinity"}
 _LARGEST_COUNT = 2**63
 
 
-def scaled(values: Sequence[float], factor: float, *, at: str) -> Samples:
-    """Samples of finite, non-negative times; `at` is the JSON path of the list."""
-    return _per_iteration(_floats(values, at), factor, at=at)
+def scaled(values: Sequence[float], factor: float, *, at: str, signed: bool = False) -> Samples:
+    """Samples of finite numbers, not negative unless `signed`; `at` is the JSON path of the list."""
+    return _per_iteration(_floats(values, at), factor, at=at, signed=signed)
 
 
-def stated(figures: Mapping[str, float | None], factor: float, *, at: str) -> SummaryValues:
+def stated(figures: Mapping[str, float | None], factor: float, *, at: str, signed: bool = False) -> SummaryValues:
     """The statistics a tool gives, by their names in `SummaryValues`; a lone mean or median stands for both of them."""
-    known = {name: scaled([f], factor, at=f"{at} ({name})")[0] for name, f in figures.items() if f is not None}
+    known = {
+        name: scaled([f], factor, at=f"{at} ({name})", signed=signed)[0] for name, f in figures.items() if f is not None
+    }
     central = known.get("median", known.get("mean"))
     if central is None:
         raise RefusedError(SkipReason.NO_STATISTICS, f"neither samples nor a mean or median at {at}")
@@ -58,13 +60,13 @@ def _floats(values: Sequence[float], at: str) -> Any:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
 
 
-def _per_iteration(totals: Any, factor: float, iterations: Any = 1, *, at: str) -> Samples:
+def _per_iteration(totals: Any, factor: float, iterations: Any = 1, *, at: str, signed: bool = False) -> Samples:
     with np.errstate(over="ignore"):
         values = totals * factor / iterations
     if not np.isfinite(values).all():
         first = int(np.flatnonzero(~np.isfinite(values))[0])
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"sample {first + 1} does not fit a float64 at {at}")
-    if values.size and values.min() < 0:
+    if values.size and values.min() < 0 and not signed:
         first = int(np.flatnonzero(values < 0)[0])
         raise RefusedError(SkipReason.NEGATIVE_TIME, f"sample {first + 1} is negative ({totals[first]:g}) at {at}")
     return samples_of(values)
