@@ -17,6 +17,7 @@ from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest
 from tests.ingest.test_criterion_dir import measure
 from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
+from tests.ingest.test_jmh import jmh_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
 
@@ -28,6 +29,7 @@ SAMPLES = {
     "criterion": criterion_line(),
     "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
+    "jmh": jmh_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),

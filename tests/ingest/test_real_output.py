@@ -80,6 +80,26 @@ class TestPyperf:
         assert found == pytest.approx([mean * factor, low * factor, high * factor], rel=1e-12)
 
 
+class TestJmh:
+    """A throughput of each set of parameters, with its interval."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "java" / "jmh" / "six.json"
+        )
+        assert (run.format, run.skipped, len(results)) == ("jmh", {}, 6)
+        assert [(r.benchmark_name.rsplit(".")[-1], dict(r.tags)) for r in results] == [
+            (method, {"computeType": kind})
+            for method in ("compute_sameKey", "compute_spread")
+            for kind in ("Caffeine", "Guava", "ConcurrentHashMap")
+        ]
+        first = results[0]
+        assert (first.metric, first.units, first.direction, first.n) == ("throughput", "per_second", "higher", 3)
+        assert figures(first, "mean") == [pytest.approx(152520132.34402195, rel=1e-14)]
+        assert first.upper is not None
+        assert first.upper - 152520132.34402195 == pytest.approx(3520320.778563123, rel=1e-8)
+
+
 class TestGoogleBenchmark:
     """Real and processor time of each benchmark, and the machine of the file."""
 
@@ -164,6 +184,7 @@ class TestLanceBench:
 # Where files of a format are; what lies nowhere of these shows no format.
 SHOWN = {
     "/cpp/google/": "google-benchmark",
+    "/java/jmh/": "jmh",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",

@@ -13,6 +13,7 @@ from bench_db.ingest import (
     dbpedia,
     google_benchmark,
     hyperfine,
+    jmh,
     pyperf,
     pytest_benchmark,
     values_ns,
@@ -72,6 +73,13 @@ ADAPTERS = (
         summary="hyperfine --export-json FILE",
         sniff=hyperfine.sniff,
         read=hyperfine.read,
+    ),
+    Adapter(
+        name="jmh",
+        source=jmh.SOURCE,
+        summary="JMH's JSON: -rf json -rff FILE",
+        sniff=jmh.sniff,
+        read=jmh.read,
     ),
     Adapter(
         name="pyperf",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Samples
 
-_LITERALS = {"NaN", "Infinity", "-Infinity"}
+_LITERALS = {"NaN", "Infinity", "-Infinity", "+INF", "-INF"}  # the last two are Java's
 _LARGEST_COUNT = 2**63
 
 
