@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
     "jmh": jmh_file(),

@@ -100,6 +100,23 @@ class TestJmh:
         assert first.upper - 152520132.34402195 == pytest.approx(3520320.778563123, rel=1e-8)
 
 
+class TestGo:
+    """A time of each line; the number at the end of a name is GOMAXPROCS."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "go" / "bench" / "five.txt"
+        )
+        assert (run.format, run.skipped) == ("go", {})
+        assert [(r.benchmark_name, dict(r.tags), list(r.values), r.iterations) for r in results] == [
+            ("BenchmarkFib10", {"gomaxprocs": "8"}, [325.0], (5000000,)),
+            ("BenchmarkFib20", {}, [40537.123], (30000,)),
+            ("BenchmarkFib/my_tabled_benchmark_-_10", {"gomaxprocs": "8"}, [325.0], (5000000,)),
+            ("BenchmarkFib/my_tabled_benchmark_-_20", {}, [40537.123], (30000,)),
+            ("BenchmarkFib/my/tabled/benchmark_-_20", {}, [40537.456], (30001,)),
+        ]
+
+
 class TestGoogleBenchmark:
     """Real and processor time of each benchmark, and the machine of the file."""
 
@@ -185,6 +202,7 @@ class TestLanceBench:
 SHOWN = {
     "/cpp/google/": "google-benchmark",
     "/java/jmh/": "jmh",
+    "/go/bench/": "go",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",

@@ -11,6 +11,7 @@ from bench_db.ingest import (
     criterion,
     criterion_dir,
     dbpedia,
+    go,
     google_benchmark,
     hyperfine,
     jmh,
@@ -66,6 +67,13 @@ ADAPTERS = (
         summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
         sniff=google_benchmark.sniff,
         read=google_benchmark.read,
+    ),
+    Adapter(
+        name="go",
+        source=go.SOURCE,
+        summary="Go's benchmark text: go test -bench",
+        sniff=go.sniff,
+        read=go.read,
     ),
     Adapter(
         name="hyperfine",
