@@ -15,6 +15,7 @@ from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_criterion_dir import measure
+from tests.ingest.test_custom_json import custom_file
 from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_jmh import jmh_file
@@ -24,9 +25,12 @@ from tests.ingest.test_values_ns import entry, results_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# told by its name alone: the files are those of github-action-benchmark
+NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "github-action-benchmark": custom_file(),
     "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
@@ -120,7 +124,7 @@ class TestRegistry:
     @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
     def test_has_real_or_hand_made_files(self, adapter: object) -> None:
         name = getattr(adapter, "name", "")
-        assert name == "criterion" or any((DATA / name).rglob("*golden.json"))
+        assert name in {"criterion", *NAMED} or any((DATA / name).rglob("*golden.json"))
 
 
 class TestFind:
@@ -207,7 +211,7 @@ class TestHostile:
     @staticmethod
     def survives(path: Path, content: bytes) -> None:
         path.write_bytes(content)
-        for name in ("auto", *SAMPLES):
+        for name in ("auto", *NAMED, *SAMPLES):
             try:
                 run, results = parse(path, name, provenance=FIXED)
             except BenchDbError as error:

@@ -100,6 +100,24 @@ class TestJmh:
         assert first.upper - 152520132.34402195 == pytest.approx(3520320.778563123, rel=1e-8)
 
 
+class TestCustomJson:
+    """A value with its interval; a user says which way is better, or the unit does."""
+
+    @pytest.mark.parametrize(
+        ("name", "direction"),
+        [("auto", "lower"), ("customSmallerIsBetter", "lower"), ("customBiggerIsBetter", "higher")],
+    )
+    def test_golden(self, name: str, direction: str) -> None:
+        path = REAL / "benchmark-action+github-action-benchmark" / "test" / "data" / "extract"
+        run, results = parse(path / "customSmallerIsBetter_output2.json", name, provenance=Provenance(ingested_at=1))
+        assert (run.skipped, [r.benchmark_name for r in results]) == (
+            {}, ["No instrumentation", "Deactivated probe", "No logging", "Binary file"],
+        )  # fmt: skip
+        assert [list(r.values) for r in results] == [[90.9439], [445.661], [1847.38], [3886.75]]
+        assert {(r.metric, r.units, str(r.direction)) for r in results} == {("time", "nanoseconds", direction)}
+        assert (results[0].lower, results[0].upper) == (90.9439 - 0.519165, 90.9439 + 0.519165)
+
+
 class TestGo:
     """A time of each line; the number at the end of a name is GOMAXPROCS."""
 
@@ -202,6 +220,7 @@ class TestLanceBench:
 SHOWN = {
     "/cpp/google/": "google-benchmark",
     "/java/jmh/": "jmh",
+    "extract/custom": "github-action-benchmark",
     "/go/bench/": "go",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion

@@ -10,6 +10,7 @@ from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
     criterion,
     criterion_dir,
+    custom_json,
     dbpedia,
     go,
     google_benchmark,
@@ -67,6 +68,27 @@ ADAPTERS = (
         summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
         sniff=google_benchmark.sniff,
         read=google_benchmark.read,
+    ),
+    Adapter(
+        name="github-action-benchmark",
+        source=custom_json.SOURCE,
+        summary="the custom JSON of github-action-benchmark; the direction is that of the unit",
+        sniff=custom_json.sniff,
+        read=custom_json.read,
+    ),
+    Adapter(
+        name="customSmallerIsBetter",
+        source=custom_json.SMALLER_SOURCE,
+        summary="the same, lower is better; only by its name",
+        sniff=custom_json.by_name_only,
+        read=custom_json.read_smaller,
+    ),
+    Adapter(
+        name="customBiggerIsBetter",
+        source=custom_json.BIGGER_SOURCE,
+        summary="the same, higher is better; only by its name",
+        sniff=custom_json.by_name_only,
+        read=custom_json.read_bigger,
     ),
     Adapter(
         name="go",

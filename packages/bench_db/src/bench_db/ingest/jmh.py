@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench_db.ingest import foreign, rates
-from bench_db.ingest.numbers import number, scaled, stated
+from bench_db.ingest.numbers import interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import Samples
 from bench_db.units import BYTES_PER_SECOND, NANOSECONDS, PER_SECOND, Direction
@@ -159,11 +159,9 @@ def _statistics(metric: _Metric, factor: float, at: str) -> SummaryValues:
 
 
 def _interval(metric: _Metric, factor: float) -> tuple[float | None, float | None]:
-    try:
-        lower, upper = (number(bound, at="") * factor for bound in metric.score_confidence)
-    except (RefusedError, ValueError):  # one iteration has no interval: its bounds are NaN
-        return None, None
-    return lower, upper
+    """Of one iteration there is none: its bounds are NaN."""
+    bounds = metric.score_confidence
+    return interval(*bounds, factor) if len(bounds) == 2 else (None, None)  # noqa: PLR2004 lower and upper
 
 
 def _metadata(record: foreign.Record, *, with_histogram: bool) -> str:

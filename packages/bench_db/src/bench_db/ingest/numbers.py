@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from struct import error as struct_error
 from struct import pack
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,15 @@ def number(value: object, *, at: str) -> float:
         return float(value)
     except OverflowError as error:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
+
+
+def interval(lower: object, upper: object, factor: float) -> tuple[float | None, float | None]:
+    """The bounds a tool states, in a base unit; none where one of them is no finite number."""
+    try:
+        low, high = number(lower, at="the interval") * factor, number(upper, at="the interval") * factor
+    except RefusedError:
+        return None, None
+    return (low, high) if isfinite(low) and isfinite(high) else (None, None)
 
 
 def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | None:
