@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
+from tests.ingest.test_catch2 import catch2_text
 from tests.ingest.test_criterion_dir import measure
 from tests.ingest.test_custom_json import custom_file
 from tests.ingest.test_google_benchmark import google_file
@@ -30,6 +31,7 @@ NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "catch2": catch2_text(),
     "github-action-benchmark": custom_file(),
     "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),

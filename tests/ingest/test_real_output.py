@@ -118,6 +118,26 @@ class TestCustomJson:
         assert (results[0].lower, results[0].upper) == (90.9439 - 0.519165, 90.9439 + 0.519165)
 
 
+class TestCatch2:
+    """A mean with its interval and deviation; the suite is the test case."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "benchmark-action+github-action-benchmark" / "test" / "data" / "extract" / "catch2_output_v3.txt"
+        )
+        assert (run.format, run.skipped) == ("catch2", {})
+        found = [
+            (r.suite, r.benchmark_name, r.n, figures(r, "mean", "standard_deviation"), r.lower, r.upper)
+            for r in results
+        ]
+        assert found == [
+            ("Fibonacci", "Fibonacci 10", 100, [344, 19], 341, 349),
+            ("Fibonacci", "Fibonacci 20", 100, [41731, 3256], 41250, 42622),
+            ("More Fibonacci", "Fibonacci~ 5!", 100, [36, 4], 35, 37),
+            ("More Fibonacci", "Fibonacci-15_bench", 100, [3789, 362], 3734, 3888),
+        ]
+
+
 class TestGo:
     """A time of each line; the number at the end of a name is GOMAXPROCS."""
 
@@ -221,6 +241,7 @@ SHOWN = {
     "/cpp/google/": "google-benchmark",
     "/java/jmh/": "jmh",
     "extract/custom": "github-action-benchmark",
+    "extract/catch2": "catch2",
     "/go/bench/": "go",
     "/hyperfine/": "hyperfine",
     "garypen+deduplicate": "",  # a part of a directory of Criterion

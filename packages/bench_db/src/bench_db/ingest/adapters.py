@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
+    catch2,
     criterion,
     criterion_dir,
     custom_json,
@@ -68,6 +69,13 @@ ADAPTERS = (
         summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
         sniff=google_benchmark.sniff,
         read=google_benchmark.read,
+    ),
+    Adapter(
+        name="catch2",
+        source=catch2.SOURCE,
+        summary="the tables of benchmarks in Catch2's console text",
+        sniff=catch2.sniff,
+        read=catch2.read,
     ),
     Adapter(
         name="github-action-benchmark",

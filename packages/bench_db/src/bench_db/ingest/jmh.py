@@ -161,7 +161,7 @@ def _statistics(metric: _Metric, factor: float, at: str) -> SummaryValues:
 def _interval(metric: _Metric, factor: float) -> tuple[float | None, float | None]:
     """Of one iteration there is none: its bounds are NaN."""
     bounds = metric.score_confidence
-    return interval(*bounds, factor) if len(bounds) == 2 else (None, None)  # noqa: PLR2004 lower and upper
+    return interval(bounds[0], bounds[1], factor) if len(bounds) == 2 else (None, None)  # noqa: PLR2004 lower and upper
 
 
 def _metadata(record: foreign.Record, *, with_histogram: bool) -> str:
