@@ -31,6 +31,7 @@ NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "criterion": criterion_line(),
+    "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
     "catch2": catch2_text(),
     "github-action-benchmark": custom_file(),
     "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",

@@ -118,6 +118,21 @@ class TestCustomJson:
         assert (results[0].lower, results[0].upper) == (90.9439 - 0.519165, 90.9439 + 0.519165)
 
 
+class TestBmf:
+    """The bounds are kept as they are, though both are below the value."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "json" / "report_bmf_mixed.json"
+        )
+        assert (run.format, run.skipped) == ("bmf", {})
+        assert [(r.benchmark_name, r.metric, list(r.values), r.lower, r.upper) for r in results] == [
+            ("31aba8a9-977a-47d1-9fb6-e6b94b428471", "time", [3247.0], 1044.0, 1044.0),
+            ("benchmark-b", "time", [3443.0], 2275.0, 2275.0),
+            ("tests::benchmark_c", "time", [3361.0], 1093.0, 1093.0),
+        ]
+
+
 class TestCatch2:
     """A mean with its interval and deviation; the suite is the test case."""
 
@@ -241,6 +256,7 @@ SHOWN = {
     "/cpp/google/": "google-benchmark",
     "/java/jmh/": "jmh",
     "extract/custom": "github-action-benchmark",
+    "/json/report_bmf": "bmf",
     "extract/catch2": "catch2",
     "/go/bench/": "go",
     "/hyperfine/": "hyperfine",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
+    bmf,
     catch2,
     criterion,
     criterion_dir,
@@ -69,6 +70,13 @@ ADAPTERS = (
         summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
         sniff=google_benchmark.sniff,
         read=google_benchmark.read,
+    ),
+    Adapter(
+        name="bmf",
+        source=bmf.SOURCE,
+        summary="the Bencher Metric Format",
+        sniff=bmf.sniff,
+        read=bmf.read,
     ),
     Adapter(
         name="catch2",
