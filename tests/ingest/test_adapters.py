@@ -14,10 +14,13 @@ from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_asv import asv_file
+from tests.ingest.test_catch2 import catch2_text
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_criterion_dir import measure
+from tests.ingest.test_custom_json import custom_file
 from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
+from tests.ingest.test_jmh import jmh_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
 from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
@@ -26,13 +29,20 @@ from tests.support.rights import as_nobody
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# told by its name alone: the files are those of github-action-benchmark
+NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "asv": asv_file(),
     "codspeed": codspeed_file(),
     "criterion": criterion_line(),
+    "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
+    "catch2": catch2_text(),
+    "github-action-benchmark": custom_file(),
+    "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
+    "jmh": jmh_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),
@@ -116,7 +126,7 @@ class TestRegistry:
     @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
     def test_has_real_or_hand_made_files(self, adapter: object) -> None:
         name = getattr(adapter, "name", "")
-        assert name == "criterion" or any((DATA / name).rglob("*golden.json"))
+        assert name in {"criterion", *NAMED} or any((DATA / name).rglob("*golden.json"))
 
 
 class TestFind:
@@ -203,7 +213,7 @@ class TestHostile:
     @staticmethod
     def survives(path: Path, content: bytes) -> None:
         path.write_bytes(content)
-        for name in ("auto", *SAMPLES):
+        for name in ("auto", *NAMED, *SAMPLES):
             try:
                 run, results = parse(path, name, provenance=FIXED)
             except BenchDbError as error:

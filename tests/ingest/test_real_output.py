@@ -127,6 +127,96 @@ class TestAsv:
         assert (caught.value.line, caught.value.column) == (2, 5)
 
 
+class TestJmh:
+    """A throughput of each set of parameters, with its interval."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "java" / "jmh" / "six.json"
+        )
+        assert (run.format, run.skipped, len(results)) == ("jmh", {}, 6)
+        assert [(r.benchmark_name.rsplit(".")[-1], dict(r.tags)) for r in results] == [
+            (method, {"computeType": kind})
+            for method in ("compute_sameKey", "compute_spread")
+            for kind in ("Caffeine", "Guava", "ConcurrentHashMap")
+        ]
+        first = results[0]
+        assert (first.metric, first.units, first.direction, first.n) == ("throughput", "per_second", "higher", 3)
+        assert figures(first, "mean") == [pytest.approx(152520132.34402195, rel=1e-14)]
+        assert first.upper is not None
+        assert first.upper - 152520132.34402195 == pytest.approx(3520320.778563123, rel=1e-8)
+
+
+class TestCustomJson:
+    """A value with its interval; a user says which way is better, or the unit does."""
+
+    @pytest.mark.parametrize(
+        ("name", "direction"),
+        [("auto", "lower"), ("customSmallerIsBetter", "lower"), ("customBiggerIsBetter", "higher")],
+    )
+    def test_golden(self, name: str, direction: str) -> None:
+        path = REAL / "benchmark-action+github-action-benchmark" / "test" / "data" / "extract"
+        run, results = parse(path / "customSmallerIsBetter_output2.json", name, provenance=Provenance(ingested_at=1))
+        assert (run.skipped, [r.benchmark_name for r in results]) == (
+            {}, ["No instrumentation", "Deactivated probe", "No logging", "Binary file"],
+        )  # fmt: skip
+        assert [list(r.values) for r in results] == [[90.9439], [445.661], [1847.38], [3886.75]]
+        assert {(r.metric, r.units, str(r.direction)) for r in results} == {("time", "nanoseconds", direction)}
+        assert (results[0].lower, results[0].upper) == (90.9439 - 0.519165, 90.9439 + 0.519165)
+
+
+class TestBmf:
+    """The bounds are kept as they are, though both are below the value."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "json" / "report_bmf_mixed.json"
+        )
+        assert (run.format, run.skipped) == ("bmf", {})
+        assert [(r.benchmark_name, r.metric, list(r.values), r.lower, r.upper) for r in results] == [
+            ("31aba8a9-977a-47d1-9fb6-e6b94b428471", "time", [3247.0], 1044.0, 1044.0),
+            ("benchmark-b", "time", [3443.0], 2275.0, 2275.0),
+            ("tests::benchmark_c", "time", [3361.0], 1093.0, 1093.0),
+        ]
+
+
+class TestCatch2:
+    """A mean with its interval and deviation; the suite is the test case."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "benchmark-action+github-action-benchmark" / "test" / "data" / "extract" / "catch2_output_v3.txt"
+        )
+        assert (run.format, run.skipped) == ("catch2", {})
+        found = [
+            (r.suite, r.benchmark_name, r.n, figures(r, "mean", "standard_deviation"), r.lower, r.upper)
+            for r in results
+        ]
+        assert found == [
+            ("Fibonacci", "Fibonacci 10", 100, [344, 19], 341, 349),
+            ("Fibonacci", "Fibonacci 20", 100, [41731, 3256], 41250, 42622),
+            ("More Fibonacci", "Fibonacci~ 5!", 100, [36, 4], 35, 37),
+            ("More Fibonacci", "Fibonacci-15_bench", 100, [3789, 362], 3734, 3888),
+        ]
+
+
+class TestGo:
+    """A time of each line; the number at the end of a name is GOMAXPROCS."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "go" / "bench" / "five.txt"
+        )
+        assert (run.format, run.skipped) == ("go", {})
+        assert [(r.benchmark_name, dict(r.tags), list(r.values), r.iterations) for r in results] == [
+            ("BenchmarkFib10", {"gomaxprocs": "8"}, [325.0], (5000000,)),
+            ("BenchmarkFib20", {}, [40537.123], (30000,)),
+            ("BenchmarkFib/my_tabled_benchmark_-_10", {"gomaxprocs": "8"}, [325.0], (5000000,)),
+            ("BenchmarkFib/my_tabled_benchmark_-_20", {}, [40537.123], (30000,)),
+            ("BenchmarkFib/my/tabled/benchmark_-_20", {}, [40537.456], (30001,)),
+        ]
+
+
 class TestGoogleBenchmark:
     """Real and processor time of each benchmark, and the machine of the file."""
 
@@ -247,6 +337,11 @@ SHOWN = {
     "garypen+deduplicate": "",  # a part of a directory of Criterion
     "generated-here/pyperf": "pyperf",
     "generated-here/pytest-codspeed": "codspeed",
+    "/java/jmh/": "jmh",
+    "extract/custom": "github-action-benchmark",
+    "/json/report_bmf": "bmf",
+    "extract/catch2": "catch2",
+    "/go/bench/": "go",
     "generated-here/pytest-benchmark": "pytest-benchmark",
     "ionelmc+pytest-benchmark": "pytest-benchmark",
     "lancedb+lance-bench": "values-ns",

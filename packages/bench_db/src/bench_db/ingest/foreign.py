@@ -137,6 +137,19 @@ def _records(top: Record, name: str, file: str) -> Records:
             raise UnreadableOutputError(reason, file=file, json_path=at) from refused
 
 
+def array(text: bytes | memoryview, *, file: str) -> Records:
+    """The records of a document that is a list. Raises `UnreadableOutputError`, also for an empty list."""
+    records: Records
+    try:
+        records = msgspec.json.decode(text, type=list[Record])
+    except _FAULTS:
+        records = decode(text, list[msgspec.Raw], file=file)
+    if not records:
+        reason = "holds no benchmark; did the run select any?"
+        raise UnreadableOutputError(reason, file=file, json_path="$")
+    return records
+
+
 def each(
     records: Iterable[Record | msgspec.Raw],
     at: str,

@@ -137,7 +137,12 @@ def _described(reading: Reading) -> TestBed:
 
 
 def _is(here: TestBed, described: TestBed, node: str | None) -> bool:
-    """Whether a file describes this machine: a host name alone does not tell, half of all virtual machines share one."""
+    """Whether a file describes this machine: a host name alone does not tell, half of all virtual machines share one.
+
+    A file without any host name has no more than the CPU and the family of the operating system.
+    """
+    if node is None:
+        return described.cpu == here.cpu and described.os == here.os.partition(" ")[0]
     cpus = {here.cpu, platform.processor(), platform.machine()}
     return bool(node) and node == platform.node() and described.os == here.os and described.cpu in cpus
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from struct import error as struct_error
 from struct import pack
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Samples
 
-_LITERALS = {"NaN", "Infinity", "-Infinity"}
+_LITERALS = {"NaN", "Infinity", "-Infinity", "+INF", "-INF"}  # the last two are Java's
 _LARGEST_COUNT = 2**63
 
 
@@ -87,6 +88,15 @@ def number(value: object, *, at: str) -> float:
 def count(value: object) -> int | None:
     """A whole number of at least 1 that fits an int64, such as of iterations or samples; None for anything else."""
     return value if type(value) is int and 0 < value < _LARGEST_COUNT else None
+
+
+def interval(lower: object, upper: object, factor: float) -> tuple[float | None, float | None]:
+    """The bounds a tool states, in a base unit; none where one of them is no finite number."""
+    try:
+        low, high = number(lower, at="the interval") * factor, number(upper, at="the interval") * factor
+    except RefusedError:
+        return None, None
+    return (low, high) if isfinite(low) and isfinite(high) else (None, None)
 
 
 def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | None:

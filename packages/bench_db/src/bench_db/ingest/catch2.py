@@ -1,0 +1,182 @@
+"""Catch2's console text: tables of benchmarks below the test case and sections they are in; versions 2.9 to 3."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import foreign
+from bench_db.ingest.numbers import interval, stated
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.ingest.content import Content
+
+SOURCE = "catch2/1"
+_UNITS = {"ns": 1.0, "us": 1e3, "\N{MICRO SIGN}s": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
+_SNIFF = re.compile(rb"^(?:\x1b\[[\d;]*m)*benchmark name +samples +iterations +(?:est|mean)", re.MULTILINE)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_TABLE = re.compile(r"benchmark name +samples +iterations +(est|mean).*")
+_RULE = re.compile(r"-{20,}")
+_BREAK = re.compile(r"-{20,}|={20,}|benchmark name +samples +iterations .*")
+_ABOUT = re.compile(r"(.+) is a Catch2? v(\S+) host application\.")
+_TIME = r"(\S+) (ns|us|\N{MICRO SIGN}s|ms|s|m)"
+_ROW = re.compile(rf"(|\S.*?)[ ]+(\d+)[ ]+(\d+)[ ]+{_TIME}[ ]*")
+_FIGURES = re.compile(rf"[ ]+{_TIME}[ ]+{_TIME}[ ]+{_TIME}[ ]*")
+_FAILED = re.compile(r"(|\S.*?)[ ]*Benchmark failed(?: \((.*?)\)?)?[ ]*")
+_NUMBER = re.compile(r"\d+\.?\d*(?:e[-+]?\d+)?", re.ASCII)
+_BROKEN_NAME = 35
+_SECTION_INDENT = 2
+_LARGEST_COUNT = 1 << 63
+
+_Time = tuple[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Row:
+    """One benchmark of a table; `figures` are the lines below its first: of the mean, and of the deviation."""
+
+    group: str
+    place: str
+    is_analysed: bool
+    name: str = ""
+    line: int = 0
+    samples: int = 0
+    iterations: int = 0
+    last: _Time = ("", "")
+    figures: list[tuple[_Time, _Time, _Time]] = field(default_factory=list)
+    error: str | None = None
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether a line is the head of a table of benchmarks."""
+    return _SNIFF.search(edges) is not None
+
+
+def read(content: Content) -> Reading:
+    """Each benchmark's mean with its interval and deviation; the samples are not in the text."""
+    lines = [_COLOUR.sub("", line.rstrip("\r")) for line in bytes(content.body).decode().split("\n")]
+    measurements, skips = [], []
+    for row in _rows(lines):
+        try:
+            measurements.append(_measurement(row))
+        except RefusedError as refused:
+            skips.append(Skip(benchmark=row.name or row.place, reason=refused.reason, detail=refused.detail))
+    if not measurements and not skips:
+        reason = "holds no benchmark of Catch2's console reporter"
+        raise UnreadableOutputError(reason, file=str(content.path))
+    about = next((found for line in lines if (found := _ABOUT.fullmatch(line))), None)
+    context = {"executable": about[1], "version": about[2]} if about else {}
+    return Reading(
+        source=SOURCE, context=foreign.compact(context), measurements=tuple(measurements), skips=tuple(skips)
+    )
+
+
+def _rows(lines: list[str]) -> Iterator[_Row]:
+    group = place = ""
+    at = 0
+    while at < len(lines):
+        if found := _TABLE.fullmatch(lines[at]):
+            start = _next_break(lines, at + 1) + 1
+            at = _next_break(lines, start)
+            like = _Row(group=group, place=place, is_analysed=found[1] == "est")
+            yield from _table(lines[start:at], start + 1, like)
+        elif _RULE.fullmatch(lines[at]):
+            end = _next_break(lines, at + 1)
+            group, place = _group(lines[at + 1 : end]), "".join(lines[end + 1 : end + 2])
+            at = end + 2
+        else:
+            at += 1
+
+
+def _next_break(lines: list[str], start: int) -> int:
+    """Where a header, a table or the text ends."""
+    return next((at for at in range(start, len(lines)) if _BREAK.fullmatch(lines[at])), len(lines))
+
+
+def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
+    """The rows of a table whose first line is the line `first` of the file; what is no row, figure or name is passed over."""
+    names: list[str] = []
+    row: _Row | None = None
+    for number, line in enumerate(lines, first):
+        if row and (figures := _FIGURES.fullmatch(line)):
+            row.figures.append(((figures[1], figures[2]), (figures[3], figures[4]), (figures[5], figures[6])))
+        elif row and not row.figures and not names and (found := _FAILED.fullmatch(line)) and not found[1]:
+            row.error = found[2] or "failed"
+        elif found := _FAILED.fullmatch(line) or _ROW.fullmatch(line):
+            yield from [row] if row else []
+            row = replace(like, name=_joined([*names, found[1]]), line=number, figures=[])
+            if found.re is _FAILED:
+                row.error = found[2] or "failed"
+            else:
+                row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
+            names = []
+        elif line.strip():
+            names.append(line.strip())
+        else:
+            names = []
+    yield from [row] if row else []
+
+
+def _group(titles: list[str]) -> str:
+    """The test case and the sections in it; a section begins two columns in, and what goes on from a line deeper."""
+    parts: list[str] = []
+    for title in titles:
+        indent = len(title) - len(title.lstrip())
+        if not parts or indent == _SECTION_INDENT:
+            parts.append(title.strip())
+        else:
+            parts[-1] += " " + title.strip()
+    return " / ".join(parts)
+
+
+def _joined(parts: list[str]) -> str:
+    """A name that the table broke into several lines; a word it broke has a hyphen at the end of the column."""
+    name = ""
+    for part in (part for part in parts if part):
+        broken = len(name) >= _BROKEN_NAME and name.endswith("-")
+        name = name[:-1] + part if broken else f"{name} {part}".strip()
+    return name
+
+
+def _measurement(row: _Row) -> Measurement:
+    if not row.name:
+        raise RefusedError(SkipReason.NO_NAME, f"no name in line {row.line}")
+    where = {"source": row.place, "samples": row.samples, "iterations": row.iterations}
+    if row.error is not None:
+        return Measurement(
+            benchmark_name=row.name, suite=row.group, error=row.error, metadata=foreign.compact({"source": row.place})
+        )
+    at = f"line {row.line}"
+    if not 0 < row.samples < _LARGEST_COUNT:
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"a count of samples that cannot be in {at}")
+    if row.is_analysed and not row.figures:
+        raise RefusedError(SkipReason.NO_STATISTICS, f"no mean below {at}")
+    if not row.is_analysed:
+        summary = stated({"mean": _nanoseconds(row.last, at)}, 1.0, at=at)
+        return Measurement(
+            benchmark_name=row.name, suite=row.group, summary=summary, n=row.samples, metadata=foreign.compact(where)
+        )
+    mean, low, high = (_nanoseconds(time, at) for time in row.figures[0])
+    deviations = [_nanoseconds(time, at) for time in row.figures[1]] if len(row.figures) > 1 else [None] * 3
+    lower, upper = interval(low, high, 1.0)
+    spread = {"estimated": " ".join(row.last), "low_std_dev": deviations[1], "high_std_dev": deviations[2]}
+    return Measurement(
+        benchmark_name=row.name,
+        suite=row.group,
+        summary=stated({"mean": mean, "standard_deviation": deviations[0]}, 1.0, at=at),
+        n=row.samples,
+        lower=lower,
+        upper=upper,
+        metadata=foreign.compact({**where, **spread}),
+    )
+
+
+def _nanoseconds(time: _Time, at: str) -> float:
+    if not _NUMBER.fullmatch(time[0]):
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{time[0][:40]!r} at {at}")
+    return float(time[0]) * _UNITS[time[1]]

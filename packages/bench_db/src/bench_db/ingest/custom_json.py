@@ -1,0 +1,108 @@
+"""The custom JSON of github-action-benchmark: a list of names, values and units that does not say which way is better."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench_db.ingest import foreign, rates
+from bench_db.ingest.numbers import interval, number, scaled
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
+from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.ingest.content import Content
+
+SOURCE = "github-action-benchmark/1"
+SMALLER_SOURCE = "customSmallerIsBetter/1"
+BIGGER_SOURCE = "customBiggerIsBetter/1"
+_FIRST = re.compile(rb'\A\s*\[\s*\{((?:"(?:[^"\\]|\\.)*"|[^"{}\[\]])*)\}', re.DOTALL)
+_FIELDS = tuple(re.compile(rb'"%s"\s*:' % name) for name in (b"name", b"unit", b"value"))
+_METRICS = {
+    NANOSECONDS: "time",
+    BYTES: "memory",
+    PER_SECOND: "throughput",
+    BYTES_PER_SECOND: "throughput",
+    COUNT: "count",
+}
+_RANGE = re.compile(r"(?:\u00b1|\+-|\+/-)?\s*(\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+)\s*(%?)", re.ASCII)
+
+
+class _Entry(msgspec.Struct):
+    value: msgspec.Raw
+    unit: str
+    range: str | float | None = None
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether it is a list of which the first entry has a name, a unit and a value, and no list or object in it."""
+    first = _FIRST.match(edges)
+    return first is not None and all(field.search(first[1]) for field in _FIELDS)
+
+
+def by_name_only(_edges: bytes) -> bool:
+    """Never: what a file does not say cannot be told from it."""
+    return False
+
+
+def read(content: Content) -> Reading:
+    """The direction is that of the unit, none for a unit that has none."""
+    return _read(content, SOURCE, None)
+
+
+def read_smaller(content: Content) -> Reading:
+    """Lower is better, whatever the unit is."""
+    return _read(content, SMALLER_SOURCE, Direction.LOWER)
+
+
+def read_bigger(content: Content) -> Reading:
+    """Higher is better, whatever the unit is."""
+    return _read(content, BIGGER_SOURCE, Direction.HIGHER)
+
+
+def _read(content: Content, source: str, direction: Direction | None) -> Reading:
+    records = foreign.array(content.body, file=str(content.path))
+    measurements, skips = foreign.each(records, "$", _name, partial(_measurements, direction))
+    unknown = sorted({m.units for m in measurements if m.direction is Direction.INFO})
+    note = f"no direction is better for {', '.join(map(repr, unknown))}: say it with --format customSmallerIsBetter or customBiggerIsBetter"
+    return Reading(source=source, measurements=measurements, skips=skips, notes=(note,) if unknown else ())
+
+
+def _name(record: foreign.Record, at: str) -> str:
+    name = foreign.plain(record.get("name"))
+    if isinstance(name, str) and name:
+        return name
+    raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
+
+
+def _measurements(direction: Direction | None, name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+    entry = foreign.part(msgspec.json.encode(record), _Entry, at=at)
+    value = number(foreign.part(entry.value, object, at=f"{at}.value"), at=f"{at}.value")
+    unit, factor = rates.as_spelled(entry.unit)
+    margin = _margin(entry.range, value)
+    lower, upper = (None, None) if margin is None else interval(value - margin, value + margin, factor)
+    yield Measurement(
+        benchmark_name=name,
+        metric=_METRICS.get(unit, "value"),
+        units=unit.name,
+        direction=direction or (Direction.INFO if unit == COUNT else unit.direction),
+        values=scaled([value], factor, at=f"{at}.value", signed=unit != NANOSECONDS),
+        lower=lower,
+        upper=upper,
+        metadata=foreign.compact(record),
+    )
+
+
+def _margin(spread: str | float | None, value: float) -> float | None:
+    """A number, or a text such as "± 5", "+/- 1,234.5" or "±2%"; None for any other, which stays in the metadata."""
+    found = _RANGE.fullmatch(spread.strip()) if isinstance(spread, str) else None
+    margin = float(found[1].replace(",", "")) if found else spread
+    if isinstance(margin, str) or margin is None:
+        return None
+    margin = abs(value) * margin / 100 if found and found[2] else float(margin)
+    return margin if margin >= 0 else None

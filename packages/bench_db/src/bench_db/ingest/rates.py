@@ -1,0 +1,73 @@
+"""Units of two parts, such as ns/op, ops/us or MB/s: what one operation costs, or how many there are in a time."""
+
+from __future__ import annotations
+
+from bench_db.errors import UserError
+from bench_db.ingest.reading import RefusedError, SkipReason
+from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction, Unit, base_unit
+
+_SECOND = 1e9
+_DECIMAL = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kilobytes": 1e3, "megabytes": 1e6, "gigabytes": 1e9}
+_BINARY = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40}
+_TIMES = {"nsec": 1.0, "usec": 1e3, "msec": 1e6, "min": 60e9, "hr": 3600e9, "day": 86400e9}
+_COUNTED = {
+    "#",
+    "counts",
+    "allocs",
+    "ops",
+    "op",
+    "operations",
+    "iter",
+    "iters",
+    "iterations",
+    "items",
+    "requests",
+    "calls",
+}
+_EACH = {"op", "ops", "operation", "iter", "iteration", "call", "item", "request"}
+
+
+def measured(spelling: str) -> tuple[Unit, float]:
+    """The base unit of a unit as a tool spells it, and how many of it one is; raises `UserError` where it is not known."""
+    top, slash, bottom = (part.strip() for part in spelling.rpartition("/"))
+    if not slash:
+        return _simple(bottom)
+    if bottom.lower() in _EACH:
+        return _simple(top)
+    unit, seconds = _simple(bottom)
+    if unit != NANOSECONDS:
+        message = f"unknown unit {spelling!r}"
+        raise UserError(message)
+    counted = (COUNT, 1.0) if top.lower() in _COUNTED else _simple(top)
+    rates = {COUNT.name: PER_SECOND, BYTES.name: BYTES_PER_SECOND}
+    if counted[0].name not in rates:
+        message = f"unknown unit {spelling!r}"
+        raise UserError(message)
+    return rates[counted[0].name], counted[1] * _SECOND / seconds
+
+
+def required(spelling: str, *, at: str) -> tuple[Unit, float]:
+    """As `measured`; a unit that is not known costs the benchmark."""
+    try:
+        return measured(spelling)
+    except UserError as error:
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {spelling[:40]!r} at {at}") from error
+
+
+def as_spelled(spelling: str, direction: Direction = Direction.INFO) -> tuple[Unit, float]:
+    """As `measured`, but a unit that is not known is kept under the name it has, unscaled; `direction` is that unit's."""
+    try:
+        return measured(spelling)
+    except UserError:
+        return Unit(name=spelling, sign=spelling, direction=direction), 1.0
+
+
+def _simple(spelling: str) -> tuple[Unit, float]:
+    lowered = spelling.lower()
+    if lowered in _TIMES:
+        return NANOSECONDS, _TIMES[lowered]
+    if lowered in _COUNTED:
+        return COUNT, 1.0
+    if lowered in _DECIMAL or lowered in _BINARY:
+        return BYTES, {**_DECIMAL, **_BINARY}[lowered]
+    return base_unit(spelling)

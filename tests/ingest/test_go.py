@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import Provenance, parse, this_machine
+from tests.ingest.support import FIXED, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.model import Result, Run
+
+HERE = this_machine()
+
+
+class TestReading:
+    """A unit is a metric, a line is a sample, and the lines around say where it was measured."""
+
+    def test_units(self, tmp_path: Path) -> None:
+        line = "BenchmarkA-8\t 5\t 2 ns/op\t 3 MB/s\t 4 B/op\t 5 allocs/op\t 6 items/s\t 7 p99-ns\t 8 heap-bytes\t -9 x/op\t 1 us/op\n"
+        _, results = read(tmp_path / "f", line)
+        assert [(r.metric, r.units, str(r.direction), list(r.values), r.iterations) for r in results] == [
+            ("time", "nanoseconds", "lower", [2], (5,)),
+            ("throughput", "bytes_per_second", "higher", [3e6], ()),
+            ("allocated-bytes", "bytes", "lower", [4], ()),
+            ("allocations", "count", "lower", [5], ()),
+            ("items/s", "per_second", "higher", [6], ()),
+            ("p99-ns", "nanoseconds", "lower", [7], ()),
+            ("heap-bytes", "bytes", "lower", [8], ()),
+            ("x/op", "x/op", "info", [-9], ()),
+            ("us/op", "nanoseconds", "lower", [1000], ()),
+        ]
+
+    def test_repetitions_are_samples_wherever_they_are(self, tmp_path: Path) -> None:
+        text = "BenchmarkA-8 1 1 ns/op\nBenchmarkB-8 1 5 ns/op\nBenchmarkA-8 2 3 ns/op\nBenchmarkA-4 1 9 ns/op\n"
+        _, results = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.tags["gomaxprocs"], list(r.values), r.iterations) for r in results] == [
+            ("BenchmarkA", "8", [1, 3], (1, 2)),
+            ("BenchmarkB", "8", [5], (1,)),
+            ("BenchmarkA", "4", [9], (1,)),
+        ]
+
+    def test_a_package_is_a_suite(self, tmp_path: Path) -> None:
+        text = "pkg: a/b\nBenchmarkA 1 1 ns/op\nPASS\nok  \ta/b\t1s\npkg: c\nBenchmarkA 1 2 ns/op\n"
+        _, results = read(tmp_path / "f", text)
+        assert [(r.suite, list(r.values)) for r in results] == [("a/b", [1]), ("c", [2])]
+
+    def test_units_say_which_way_is_better(self, tmp_path: Path) -> None:
+        text = "Unit hits/op better=higher assume=exact\nUnit p9 better=lower\nBenchmarkA 1 1 hits/op 2 p9 3 q9\n"
+        _, results = read(tmp_path / "f", text)
+        assert [(r.metric, str(r.direction)) for r in results] == [
+            ("hits/op", "higher"),
+            ("p9", "lower"),
+            ("q9", "info"),
+        ]
+
+    def test_build(self, tmp_path: Path) -> None:
+        text = "commit: 0123456789abcdef\ncommit-time: 2024-01-02T03:04:05Z\nbranch: main\nBenchmarkA 1 1 ns/op\n"
+        run, _ = parse_elsewhere(tmp_path / "f", text)
+        assert (run.commit, run.branch, run.dut.timestamp) == ("0123456789abcdef", "main", 1704164645)
+
+    def test_two_commits_are_none(self, tmp_path: Path) -> None:
+        run, _ = parse_elsewhere(tmp_path / "f", "commit: 0123456\nBenchmarkA 1 1 ns/op\ncommit: 89abcde\n")
+        assert run.commit is None
+        assert json.loads(run.context) == {"commit": ["0123456", "89abcde"]}
+
+    def test_another_machine(self, tmp_path: Path) -> None:
+        text = "goos: darwin\ngoarch: arm64\ncpu: Apple M9\nBenchmarkA 1 1 ns/op\n"
+        run, _ = parse_elsewhere(tmp_path / "f", text)
+        assert (run.test_bed.name, run.test_bed.cpu, run.test_bed.os) == ("Darwin-arm64", "Apple M9", "Darwin")
+
+    @pytest.mark.parametrize("text", ["goos: plan9\n", f"goos: {HERE.os.split()[0].lower()}\ncpu: {HERE.cpu}\n"])
+    def test_this_machine(self, tmp_path: Path, text: str) -> None:
+        run, _ = parse_elsewhere(tmp_path / "f", text + "BenchmarkA 1 1 ns/op\n")
+        assert run.test_bed == HERE
+
+    def test_failures(self, tmp_path: Path) -> None:
+        text = (
+            "BenchmarkA-8 1 1 ns/op\n--- BENCH: BenchmarkA-8\n    a_test.go:1: said\n"
+            "--- FAIL: BenchmarkB\n    a_test.go:2: first\n        second\n"
+            "BenchmarkC\n    a_test.go:3: because\n--- SKIP: BenchmarkC\n    --- FAIL: BenchmarkD/e (0.01s)\n"
+            "--- FAIL: TestX (0.00s)\n--- FAIL: BenchmarkA\nFAIL\ta/b [build failed]\n"
+        )
+        run, [_, *failed] = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.error, dict(r.tags)) for r in failed] == [
+            ("BenchmarkB", "failed: a_test.go:2: first second", {"gomaxprocs": "8"}),
+            ("BenchmarkC", "skipped: a_test.go:3: because", {"gomaxprocs": "8"}),
+            ("BenchmarkD/e", "failed", {"gomaxprocs": "8"}),
+        ]
+        assert "failed: a/b [build failed]" in run.notes
+
+
+class TestSkips:
+    """A bad line is skipped, counted and named; its neighbours stay."""
+
+    @pytest.mark.parametrize(
+        ("bad", "reason"),
+        [
+            ("x ns/op", "not-a-number"),
+            ("1 ns/op 2", "not-a-number"),
+            ("NaN ns/op", "not-finite"),
+            ("+Inf ns/op", "not-finite"),
+            ("1e999 ns/op", "out-of-range"),
+            ("-1 ns/op", "negative-time"),
+            ("1 ns/op x B/op", "not-a-number"),
+        ],
+    )
+    def test_the_rest_is_kept(self, tmp_path: Path, bad: str, reason: str) -> None:
+        run, results = read(tmp_path / "f", f"BenchmarkA 1 1 ns/op\nBenchmarkBad 1 {bad}\nBenchmarkC 1 1 ns/op\n")
+        assert [r.benchmark_name for r in results if r.benchmark_name != "BenchmarkBad"] == ["BenchmarkA", "BenchmarkC"]
+        assert run.skipped == {reason: 1}
+
+    @pytest.mark.parametrize("count", ["0", "9" * 5000])
+    def test_odd_iterations_are_left_out(self, tmp_path: Path, count: str) -> None:
+        _, [result] = read(tmp_path / "f", f"BenchmarkA {count} 1 ns/op\n")
+        assert (result.iterations, list(result.values)) == ((), [1])
+
+    def test_no_benchmark(self, tmp_path: Path) -> None:
+        (tmp_path / "f").write_text("PASS\nok  \ta/b\t0.1s\n")
+        with pytest.raises(UnreadableOutputError, match="holds no line like BenchmarkName-8"):
+            parse(tmp_path / "f", "go", provenance=FIXED)
+
+
+def parse_elsewhere(path: Path, text: str) -> tuple[Run, list[Result]]:
+    """The reading of a text that says itself where it was measured."""
+    return read(path, text, Provenance(ingested_at=1, dut_name="elsewhere"))
