@@ -14,6 +14,7 @@ from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_asv import asv_file
+from tests.ingest.test_benchmarkdotnet import dotnet_file
 from tests.ingest.test_catch2 import catch2_text
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_criterion_dir import measure
@@ -36,6 +37,7 @@ SAMPLES = {
     "asv": asv_file(),
     "codspeed": codspeed_file(),
     "criterion": criterion_line(),
+    "benchmarkdotnet": dotnet_file(),
     "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
     "catch2": catch2_text(),
     "github-action-benchmark": custom_file(),

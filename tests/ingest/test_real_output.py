@@ -165,6 +165,32 @@ class TestCustomJson:
         assert (results[0].lower, results[0].upper) == (90.9439 - 0.519165, 90.9439 + 0.519165)
 
 
+class TestBenchmarkDotNet:
+    """Samples of operations, their statistics as the tool has them, and allocations."""
+
+    def test_golden(self) -> None:
+        run, results = read(
+            REAL
+            / "bencherdev+bencher"
+            / "lib"
+            / "bencher_adapter"
+            / "tool_output"
+            / "c_sharp"
+            / "dot_net"
+            / "memory.json"
+        )
+        assert (run.format, run.skipped, run.run_time) == ("benchmarkdotnet", {}, 1773616208)
+        assert len({r.benchmark_name for r in results}) == 2
+        first, allocated = results[0], results[1]
+        assert (first.benchmark_name, first.n, first.iterations) == (
+            "BenchmarkDotNet.Samples.Memory.AllocEmptyList", 3, (8388608,) * 3,
+        )  # fmt: skip
+        assert figures(first, "mean", "median", "standard_deviation", "q1", "q3") == pytest.approx(
+            [77.49449412027995, 77.41812467575073, 1.175959577250963, 76.88835263252258, 78.0624508857727], rel=1e-12
+        )
+        assert (allocated.metric, allocated.units, list(allocated.values)) == ("allocated-bytes", "bytes", [368])
+
+
 class TestBmf:
     """The bounds are kept as they are, though both are below the value."""
 
@@ -339,6 +365,7 @@ SHOWN = {
     "generated-here/pytest-codspeed": "codspeed",
     "/java/jmh/": "jmh",
     "extract/custom": "github-action-benchmark",
+    "/dot_net/": "benchmarkdotnet",
     "/json/report_bmf": "bmf",
     "extract/catch2": "catch2",
     "/go/bench/": "go",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import (
     asv,
+    benchmarkdotnet,
     bmf,
     catch2,
     codspeed,
@@ -87,6 +88,13 @@ ADAPTERS = (
         summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
         sniff=google_benchmark.sniff,
         read=google_benchmark.read,
+    ),
+    Adapter(
+        name="benchmarkdotnet",
+        source=benchmarkdotnet.SOURCE,
+        summary="BenchmarkDotNet's JSON, full or brief: --exporters json",
+        sniff=benchmarkdotnet.sniff,
+        read=benchmarkdotnet.read,
     ),
     Adapter(
         name="bmf",
