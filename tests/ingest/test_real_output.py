@@ -191,6 +191,22 @@ class TestBenchmarkDotNet:
         assert (allocated.metric, allocated.units, list(allocated.values)) == ("allocated-bytes", "bytes", [368])
 
 
+class TestLnt:
+    """Seconds of each test, as many samples as there are."""
+
+    def test_golden(self) -> None:
+        provenance = Provenance(ingested_at=1, dut_name="elsewhere")
+        run, results = parse(REAL / "llvm+llvm-lnt" / "docs" / "report-example.json", provenance=provenance)
+        assert (run.format, run.skipped, run.dut.version, run.run_time) == ("lnt", {}, "265649", 1500377313)
+        assert (run.test_bed.name, run.test_bed.cpu) == ("LNT-AArch64-A53-O3__clang_DEV__aarch64", "HAL 9000")
+        found = {(r.benchmark_name, r.metric): list(r.values) for r in results}
+        assert found == {
+            ("benchmark1", "time"): pytest.approx([105600000, 105500000]),
+            ("benchmark2", "compile-time"): pytest.approx([13120000000]),
+            ("benchmark2", "time"): pytest.approx([213500000]),
+        }
+
+
 class TestBmf:
     """The bounds are kept as they are, though both are below the value."""
 
@@ -366,6 +382,7 @@ SHOWN = {
     "/java/jmh/": "jmh",
     "extract/custom": "github-action-benchmark",
     "/dot_net/": "benchmarkdotnet",
+    "llvm+llvm-lnt": "lnt",
     "/json/report_bmf": "bmf",
     "extract/catch2": "catch2",
     "/go/bench/": "go",

@@ -21,6 +21,7 @@ from bench_db.ingest import (
     google_benchmark,
     hyperfine,
     jmh,
+    lnt,
     pyperf,
     pytest_benchmark,
     values_ns,
@@ -151,6 +152,13 @@ ADAPTERS = (
         summary="JMH's JSON: -rf json -rff FILE",
         sniff=jmh.sniff,
         read=jmh.read,
+    ),
+    Adapter(
+        name="lnt",
+        source=lnt.SOURCE,
+        summary="LNT's report files, versions 0 to 2",
+        sniff=lnt.sniff,
+        read=lnt.read,
     ),
     Adapter(
         name="pyperf",
