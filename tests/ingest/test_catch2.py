@@ -107,6 +107,11 @@ class TestSkips:
         assert [r.benchmark_name for r in results] == ["one", "two"]
         assert run.skipped == {reason: 1}
 
+    def test_text_that_is_no_table_takes_no_time(self, tmp_path: Path) -> None:
+        words, spaces = "word\n" * 100_000, ("a" + " " * 20_000 + "b\n") * 20
+        _, [result] = read(tmp_path / "f", catch2_text(words, spaces, "\n", ROW))
+        assert result.benchmark_name == "one"
+
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text(f"{RULE}\nCase\n{RULE}\na.cpp:1\n\nAll tests passed\n")
         with pytest.raises(UnreadableOutputError, match="holds no benchmark"):

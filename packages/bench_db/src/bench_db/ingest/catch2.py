@@ -30,6 +30,8 @@ _FIGURES = re.compile(rf"[ ]+{_TIME}[ ]+{_TIME}[ ]+{_TIME}[ ]*")
 _FAILED = re.compile(r"(|\S.*?)[ ]*Benchmark failed(?: \((.*?)\)?)?[ ]*")
 _NUMBER = re.compile(r"\d+\.?\d*(?:e[-+]?\d+)?", re.ASCII)
 _BROKEN_NAME = 35
+_WIDEST = 1000  # of a line, and
+_LONGEST = 100  # of a name in lines: a table has far less, and to look for a row in more takes long
 _SECTION_INDENT = 2
 _LARGEST_COUNT = 1 << 63
 
@@ -60,6 +62,7 @@ def sniff(edges: bytes) -> bool:
 def read(content: Content) -> Reading:
     """Each benchmark's mean with its interval and deviation; the samples are not in the text."""
     lines = [_COLOUR.sub("", line.rstrip("\r")) for line in bytes(content.body).decode().split("\n")]
+    lines = [line[:_WIDEST] for line in lines]
     measurements, skips = [], []
     for row in _rows(lines):
         try:
@@ -109,7 +112,7 @@ def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
             row.error = found[2] or "failed"
         elif found := _FAILED.fullmatch(line) or _ROW.fullmatch(line):
             yield from [row] if row else []
-            row = replace(like, name=_joined([*names, found[1]]), line=number, figures=[])
+            row = replace(like, name=_joined([*names[-_LONGEST:], found[1]]), line=number, figures=[])
             if found.re is _FAILED:
                 row.error = found[2] or "failed"
             else:
