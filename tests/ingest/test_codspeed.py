@@ -40,7 +40,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("uri", "name"),
         [
-            ("/home/user/tests/t.py::A::test[x/y]", "t.py::A::test[x/y]"),
+            ("/usr/local/user/tests/t.py::A::test[x/y]", "t.py::A::test[x/y]"),
             ("C:\\project\\t.py::test", "t.py::test"),
             ("crates/a/benches/b.rs::group::f", "crates/a/benches/b.rs::group::f"),
             ("/odd", "/odd"),

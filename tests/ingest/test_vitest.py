@@ -23,7 +23,7 @@ def vitest_result(name: str = "f", **fields: Any) -> dict[str, Any]:
 
 def vitest_file(*results: Any, group: str = "a.bench.ts > g", **top: Any) -> str:
     groups = [{"fullName": group, "benchmarks": results or [vitest_result()]}]
-    return json.dumps({"files": [{"filepath": "/home/user/a.bench.ts", "groups": groups}], **top})
+    return json.dumps({"files": [{"filepath": "/usr/local/user/a.bench.ts", "groups": groups}], **top})
 
 
 def vitest_task(name: str = "f", **fields: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def vitest_task(name: str = "f", **fields: Any) -> dict[str, Any]:
     return {"name": name, "rank": 1, "latency": latency, "throughput": throughput, **fields}
 
 
-def vitest_module(*tasks: Any, path: str = "/home/user/src/a.bench.ts", **test: Any) -> dict[str, Any]:
+def vitest_module(*tasks: Any, path: str = "/usr/local/user/src/a.bench.ts", **test: Any) -> dict[str, Any]:
     benchmarks = [{"name": "g > t", "tasks": tasks}] if tasks else []
     usual = {"ancestorTitles": ["g"], "title": "t", "status": "passed", "failureMessages": [], "benchmarks": benchmarks}
     return {"name": path, "message": "", "assertionResults": [{**usual, **test}]}
@@ -126,12 +126,12 @@ class TestFailures:
         assert len(results) == 3
 
     def test_failed_test_of_a_file_without_benchmarks_is_none(self, tmp_path: Path) -> None:
-        plain = vitest_module(path="/home/user/src/plain.test.ts", status="failed")
+        plain = vitest_module(path="/usr/local/user/src/plain.test.ts", status="failed")
         _, results = read(tmp_path / "f", vitest_5(plain, vitest_module(vitest_task())))
         assert {r.error for r in results} == {None}
 
     def test_file_that_could_not_be_loaded_is_noted(self, tmp_path: Path) -> None:
-        broken = {"name": "/home/user/b.bench.ts", "assertionResults": [], "message": "bench is not a function"}
+        broken = {"name": "/usr/local/user/b.bench.ts", "assertionResults": [], "message": "bench is not a function"}
         run, _ = read(tmp_path / "f", vitest_5(broken, vitest_module(vitest_task())))
         assert run.notes[1:] == ("b.bench.ts: nothing was measured: bench is not a function",)
 
@@ -146,8 +146,8 @@ class TestNames:
     @pytest.mark.parametrize(
         ("paths", "names"),
         [
-            (["/home/user/src/a.ts", "/home/user/b.ts"], ["a.ts", "b.ts"]),
-            (["/home/user/x/a.ts", "/home/user/y/a.ts"], ["x/a.ts", "y/a.ts"]),
+            (["/usr/local/user/src/a.ts", "/usr/local/user/b.ts"], ["a.ts", "b.ts"]),
+            (["/usr/local/user/x/a.ts", "/usr/local/user/y/a.ts"], ["x/a.ts", "y/a.ts"]),
             (["C:\\x\\a.ts", "C:\\y\\a.ts"], ["x/a.ts", "y/a.ts"]),
             (["a.ts", "a.ts"], ["a.ts", "a.ts"]),
         ],
