@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -15,6 +17,7 @@ from bench_db.ingest import ADAPTERS, detect, find, parse
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
 from tests.ingest.test_asv import asv_file
 from tests.ingest.test_benchmarkdotnet import dotnet_file
+from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.test_catch2 import catch2_text
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_criterion_dir import measure
@@ -31,11 +34,14 @@ from tests.support.rights import as_nobody
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench_db.model import Result
+
 # told by its name alone: the files are those of github-action-benchmark
 NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
     "asv": asv_file(),
+    "cargo-bench": LIBTEST,
     "codspeed": codspeed_file(),
     "criterion": criterion_line(),
     "benchmarkdotnet": dotnet_file(),
@@ -57,6 +63,7 @@ SAMPLES = {
 LAYOUTS = [
     asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
     vitest_5(vitest_module(vitest_task())),
+    CRITERION,
 ]
 
 
@@ -66,6 +73,15 @@ def containers(value: Any) -> Iterator[tuple[Any, Any]]:
     for key, part in list(inner):
         yield value, key
         yield from containers(part)
+
+
+def stated_by(result: Result) -> Iterator[float]:
+    """Every number of a result that is there; a store takes only finite ones."""
+    figures = dataclasses.astuple(result.summary) if result.summary else ()
+    speed = result.throughput.multiplier if result.throughput else None
+    yield from (
+        number for number in (*result.values, *figures, result.lower, result.upper, speed) if number is not None
+    )
 
 
 class TestDetect:
@@ -227,6 +243,8 @@ class TestHostile:
             else:
                 assert all(json.loads(result.metadata) is not None for result in results)
                 assert run.results == len(results)
+                assert all((result.error is None) == (result.summary is not None) for result in results)
+                assert all(math.isfinite(number) for result in results for number in stated_by(result))
 
     @given(st.binary(max_size=200))
     @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -236,7 +254,7 @@ class TestHostile:
     @given(st.data())
     @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     def test_good_files_with_a_piece_replaced(self, tmp_path: Path, data: st.DataObject) -> None:
-        text = data.draw(st.sampled_from(sorted(SAMPLES.values()))).encode()
+        text = data.draw(st.sampled_from(sorted((*SAMPLES.values(), *LAYOUTS)))).encode()
         start = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(start, min(len(text), start + 30)))
         piece = data.draw(

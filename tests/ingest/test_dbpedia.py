@@ -41,3 +41,9 @@ class TestReading:
         assert [r.tags for r in results] == [{"k": "5"}]
         assert run.skipped == {reason: 1}
         assert "line 1" in run.notes[0]
+
+    def test_a_count_too_long_for_a_number_is_no_recall_line(self, tmp_path: Path) -> None:
+        run, results = read(
+            tmp_path / "f", f"IVF1,PQ2: refine=3, recall@{'9' * 5000}=1\nIVF1,PQ2: refine=3, recall@5=0.5\n"
+        )
+        assert ([r.tags for r in results], run.skipped) == ([{"k": "5"}], {})

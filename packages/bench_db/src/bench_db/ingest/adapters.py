@@ -11,6 +11,7 @@ from bench_db.ingest import (
     asv,
     benchmarkdotnet,
     bmf,
+    cargo_bench,
     catch2,
     codspeed,
     criterion,
@@ -75,6 +76,13 @@ ADAPTERS = (
         summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
         sniff=asv.sniff,
         read=asv.read,
+    ),
+    Adapter(
+        name="cargo-bench",
+        source=cargo_bench.SOURCE,
+        summary="the text cargo bench prints, of libtest and of Criterion",
+        sniff=cargo_bench.sniff,
+        read=cargo_bench.read,
     ),
     Adapter(
         name="codspeed",

@@ -12,7 +12,7 @@ from bench_db.ingest import foreign, origin
 from bench_db.ingest.asv_results import entries
 from bench_db.ingest.content import open_file
 from bench_db.ingest.host import stable_name
-from bench_db.ingest.numbers import count, number, scaled, stated
+from bench_db.ingest.numbers import count, interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import TestBed
 from bench_db.units import COUNT, base_unit, direction_of
@@ -123,11 +123,10 @@ def _measurement(name: str, suite: str, kind: _Kind, outcome: Outcome, metadata:
 
 
 def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
-    """The 99 % interval of the median; an end that is not known is infinite in the file."""
+    """The 99 % interval of the median; of too few samples it is infinite in the file, and not known."""
     both = stats.get("ci_99")
     first, last = both if isinstance(both, list) and len(both) == 2 else (stats.get("ci_99_a"), stats.get("ci_99_b"))  # noqa: PLR2004 a and b
-    low, high = (number(end, at="") * factor if type(end) in {int, float} else None for end in (first, last))
-    return low, high
+    return interval(first, last, factor)
 
 
 def _kind(name: str, declared: object, outcomes: Sequence[Outcome], at: str) -> _Kind:

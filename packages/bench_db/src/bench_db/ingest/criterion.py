@@ -9,7 +9,7 @@ import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
-from bench_db.ingest.numbers import per_iteration, unit_of
+from bench_db.ingest.numbers import interval, per_iteration, unit_of
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import Throughput
 
@@ -105,8 +105,7 @@ def _measurement(message: foreign.Record, line: int) -> Measurement:
 def _interval(estimate: _Estimate | None) -> tuple[float | None, float | None]:
     if estimate is None:
         return None, None
-    factor = unit_of(estimate.unit)[1]
-    return estimate.lower_bound * factor, estimate.upper_bound * factor
+    return interval(estimate.lower_bound, estimate.upper_bound, unit_of(estimate.unit)[1])
 
 
 def throughput_of(unit: str, multiplier: float) -> Throughput:

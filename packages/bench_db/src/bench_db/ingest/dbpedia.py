@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from bench_db.ingest.content import Content
 
 SOURCE = "dbpedia/1"
-_LINE = re.compile(r"^IVF(\d+),PQ(\d+):[ \t]+refine=(\w+),[ \t]+recall@(\d+)=([^\s,;]*)", re.MULTILINE)
-_SNIFF = re.compile(rb"^IVF\d+,PQ\d+:[ \t]+refine=\w+,[ \t]+recall@\d+=", re.MULTILINE)
+_LINE = re.compile(r"^IVF(\d{1,18}),PQ(\d{1,18}):[ \t]+refine=(\w+),[ \t]+recall@(\d{1,18})=([^\s,;]*)", re.MULTILINE)
+_SNIFF = re.compile(rb"^IVF\d{1,18},PQ\d{1,18}:[ \t]+refine=\w+,[ \t]+recall@\d{1,18}=", re.MULTILINE)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign, origin
-from bench_db.ingest.numbers import count, number, scaled, stated
+from bench_db.ingest.numbers import count, interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.ingest.vitest_layouts import BENCHMARKS, joined, layout
 from bench_db.units import NANOSECONDS, PER_SECOND, Unit
@@ -108,7 +108,9 @@ def _measurement(  # noqa: PLR0913 two by keyword
         if stats.get(field) is not None
     }
     mean, margin = known.get("mean"), known.get("moe")
-    interval = None if mean is None or margin is None else ((mean - margin) * factor, (mean + margin) * factor)
+    lower = upper = None
+    if mean is not None and margin is not None:
+        lower, upper = interval(mean - margin, mean + margin, factor)
     values = [number(sample, at=f"{at}.{_SAMPLES}[{i}]") for i, sample in enumerate(samples or ())] if whole else []
     figures = {ours: known[its] for its, ours in _STATISTICS.items() if its in known}
     return Measurement(
@@ -119,8 +121,8 @@ def _measurement(  # noqa: PLR0913 two by keyword
         values=scaled(values, factor, at=f"{at}.{_SAMPLES}"),
         summary=None if whole else stated(figures, factor, at=at),
         n=n,
-        lower=interval and interval[0],
-        upper=interval and interval[1],
+        lower=lower,
+        upper=upper,
         metadata=metadata,
     )
 
