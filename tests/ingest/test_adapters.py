@@ -1,87 +1,18 @@
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
+from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, detect, find, parse
-from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, pytest_benchmark, pytest_file, read
-from tests.ingest.test_asv import asv_file
-from tests.ingest.test_benchmarkdotnet import dotnet_file
-from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
-from tests.ingest.test_catch2 import catch2_text
-from tests.ingest.test_codspeed import codspeed_file
+from tests.ingest.samples import NAMED, RECALL, SAMPLES
+from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, read
 from tests.ingest.test_criterion_dir import measure
-from tests.ingest.test_custom_json import custom_file
-from tests.ingest.test_google_benchmark import google_file
-from tests.ingest.test_hyperfine import hyperfine_file
-from tests.ingest.test_jmh import jmh_file
-from tests.ingest.test_lnt import lnt_report
-from tests.ingest.test_pyperf import pyperf_suite
-from tests.ingest.test_values_ns import entry, results_file
-from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
 from tests.support.rights import as_nobody
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench_db.model import Result
-
-# told by its name alone: the files are those of github-action-benchmark
-NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
-RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
-SAMPLES = {
-    "asv": asv_file(),
-    "cargo-bench": LIBTEST,
-    "codspeed": codspeed_file(),
-    "criterion": criterion_line(),
-    "benchmarkdotnet": dotnet_file(),
-    "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
-    "catch2": catch2_text(),
-    "github-action-benchmark": custom_file(),
-    "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
-    "google-benchmark": google_file(),
-    "hyperfine": hyperfine_file(),
-    "jmh": jmh_file(),
-    "lnt": lnt_report(),
-    "pyperf": pyperf_suite(),
-    "pytest-benchmark": pytest_file(pytest_benchmark()),
-    "values-ns": results_file(entry()),
-    "vitest": vitest_file(),
-    "dbpedia": RECALL,
-}
-# other layouts of formats that have several
-LAYOUTS = [
-    asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
-    vitest_5(vitest_module(vitest_task())),
-    CRITERION,
-]
-
-
-def containers(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every object and list of a document, with each key or index there is in it."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, part in list(inner):
-        yield value, key
-        yield from containers(part)
-
-
-def stated_by(result: Result) -> Iterator[float]:
-    """Every number of a result that is there; a store takes only finite ones."""
-    figures = dataclasses.astuple(result.summary) if result.summary else ()
-    speed = result.throughput.multiplier if result.throughput else None
-    yield from (
-        number for number in (*result.values, *figures, result.lower, result.upper, speed) if number is not None
-    )
 
 
 class TestDetect:
@@ -225,91 +156,3 @@ class TestUnreadablePaths:
     def test_letter_across_two_blocks_is_text(self, tmp_path: Path) -> None:
         text = " " * ((1 << 20) - 1) + "é\n" + RECALL
         assert len(read(tmp_path / "f", text)[1]) == 1
-
-
-class TestHostile:
-    """Whatever the bytes are, there is either a reading or a `BenchDbError`, never anything else."""
-
-    @staticmethod
-    def survives(path: Path, content: bytes) -> None:
-        path.write_bytes(content)
-        for name in ("auto", *NAMED, *SAMPLES):
-            try:
-                run, results = parse(path, name, provenance=FIXED)
-            except BenchDbError as error:
-                refusal = str(error)
-                assert refusal.startswith(("--format", str(path)))
-                assert "\n" not in refusal
-            else:
-                assert all(json.loads(result.metadata) is not None for result in results)
-                assert run.results == len(results)
-                assert all((result.error is None) == (result.summary is not None) for result in results)
-                assert all(math.isfinite(number) for result in results for number in stated_by(result))
-
-    @given(st.binary(max_size=200))
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_bytes(self, tmp_path: Path, content: bytes) -> None:
-        self.survives(tmp_path / "f", content)
-
-    @given(st.data())
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_good_files_with_a_piece_replaced(self, tmp_path: Path, data: st.DataObject) -> None:
-        text = data.draw(st.sampled_from(sorted((*SAMPLES.values(), *LAYOUTS)))).encode()
-        start = data.draw(st.integers(0, len(text)))
-        end = data.draw(st.integers(start, min(len(text), start + 30)))
-        piece = data.draw(
-            st.sampled_from(
-                [
-                    b"",
-                    b"NaN",
-                    b"-Infinity",
-                    b"1e400",
-                    b"9" * 5000,
-                    b"\0",
-                    b"\xff",
-                    b'"',
-                    b"\\",
-                    b"[" * 3000,
-                    b"{}",
-                    b"null",
-                    b"true",
-                    b"-1",
-                    b"0",
-                    b'"\\ud800"',
-                    b"\xef\xbb\xbf",
-                    b"\n",
-                    b'"a":',
-                    b",",
-                    b"]",
-                ]
-            )
-            | st.binary(max_size=5)
-        )
-        self.survives(tmp_path / "f", text[:start] + piece + text[end:])
-
-    @given(
-        st.sampled_from([text for text in (*SAMPLES.values(), *LAYOUTS) if text.startswith(("{", "["))]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-        ),
-        st.integers(0),
-    )
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-    def test_any_value_anywhere(self, tmp_path: Path, text: str, value: object, place: int) -> None:
-        document = json.loads(text)
-        holders = list(containers(document))
-        holder, key = holders[place % len(holders)]
-        holder[key] = value
-        self.survives(tmp_path / "f", json.dumps(document).encode())
-
-    @pytest.mark.parametrize("name", ['it\'s "x" \\ OR 1=1', "a\x00b", "\N{SNOWMAN}\n", "\ud800", "x" * 100_000])
-    def test_names(self, tmp_path: Path, name: str) -> None:
-        _, [result] = read(tmp_path / "f", pytest_file(pytest_benchmark(name)))
-        assert result.benchmark_name == name.encode("utf-8", "replace").decode()
-
-    def test_nan_beside_text_that_looks_like_it(self, tmp_path: Path) -> None:
-        record = pytest_benchmark('NaN "Infinity" \\', data=None, ops=float("nan"))
-        _, [result] = read(tmp_path / "f", pytest_file(record))
-        assert result.benchmark_name == 'NaN "Infinity" \\'
-        assert json.loads(result.metadata)["stats"]["ops"] == "NaN"

@@ -1,4 +1,4 @@
-"""Golden readings of real files of JMH, Go, Catch2, Bencher, LNT and .NET that are not part of the project."""
+"""Golden readings of real files of JMH, cargo bench, Go, Catch2, Bencher, LNT and .NET that are not part of the project."""
 
 from __future__ import annotations
 
@@ -135,3 +135,29 @@ class TestGo:
             ("BenchmarkFib/my_tabled_benchmark_-_20", {}, [40537.123], (30000,)),
             ("BenchmarkFib/my/tabled/benchmark_-_20", {}, [40537.456], (30001,)),
         ]
+
+
+class TestCargoBench:
+    """The lines of libtest and of Criterion, in whatever unit they are."""
+
+    def test_libtest(self) -> None:
+        path = REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "rust" / "bench" / "many.txt"
+        run, results = read(path)
+        assert (run.format, run.skipped) == ("cargo-bench", {})
+        assert [(r.benchmark_name, *figures(r, "median"), r.lower, r.upper) for r in results] == [
+            ("tests::benchmark", 3161.0, 2186.0, 4136.0), ("tests::other_benchmark", 3161.0, 2186.0, 4136.0),
+            ("tests::last_benchmark", 3161.0, 2186.0, 4136.0), ("tests::one_digit", 1e3, 0.0, 2e3),
+            ("tests::two_digit", 22e6, 0.0, 44e6), ("tests::three_digit", 333e9, 0.0, 666e9),
+        ]  # fmt: skip
+
+    def test_criterion(self) -> None:
+        path = (
+            REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "rust" / "criterion" / "many.txt"
+        )
+        run, results = read(path)
+        found = [(r.benchmark_name, r.lower, *figures(r, "mean"), r.upper) for r in results]
+        assert (run.format, run.skipped, len(found), {r.n for r in results}) == ("cargo-bench", {}, 5, {100})
+        assert found[0][0] == "file"
+        assert found[0][1:] == pytest.approx([0.32062, 0.32390, 0.32755], rel=1e-12)
+        assert found[2][1:] == pytest.approx([16652, 18019, 19562], rel=1e-12)
+        assert found[4][0] == "benchmark: name with spaces"

@@ -1,0 +1,74 @@
+"""A small sound file of every format, for tests that hold for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from tests.ingest.support import criterion_line, pytest_benchmark, pytest_file
+from tests.ingest.test_asv import asv_file
+from tests.ingest.test_benchmarkdotnet import dotnet_file
+from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
+from tests.ingest.test_catch2 import catch2_text
+from tests.ingest.test_codspeed import codspeed_file
+from tests.ingest.test_custom_json import custom_file
+from tests.ingest.test_google_benchmark import google_file
+from tests.ingest.test_hyperfine import hyperfine_file
+from tests.ingest.test_jmh import jmh_file
+from tests.ingest.test_lnt import lnt_report
+from tests.ingest.test_pyperf import pyperf_suite
+from tests.ingest.test_values_ns import entry, results_file
+from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.model import Result
+
+
+# told by its name alone: the files are those of github-action-benchmark
+NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
+RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
+SAMPLES = {
+    "asv": asv_file(),
+    "cargo-bench": LIBTEST,
+    "codspeed": codspeed_file(),
+    "criterion": criterion_line(),
+    "benchmarkdotnet": dotnet_file(),
+    "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
+    "catch2": catch2_text(),
+    "github-action-benchmark": custom_file(),
+    "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
+    "google-benchmark": google_file(),
+    "hyperfine": hyperfine_file(),
+    "jmh": jmh_file(),
+    "lnt": lnt_report(),
+    "pyperf": pyperf_suite(),
+    "pytest-benchmark": pytest_file(pytest_benchmark()),
+    "values-ns": results_file(entry()),
+    "vitest": vitest_file(),
+    "dbpedia": RECALL,
+}
+# other layouts of formats that have several
+LAYOUTS = [
+    asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
+    vitest_5(vitest_module(vitest_task())),
+    CRITERION,
+]
+
+
+def containers(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every object and list of a document, with each key or index there is in it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in list(inner):
+        yield value, key
+        yield from containers(part)
+
+
+def stated_by(result: Result) -> Iterator[float]:
+    """Every number of a result that is there; a store takes only finite ones."""
+    figures = dataclasses.astuple(result.summary) if result.summary else ()
+    speed = result.throughput.multiplier if result.throughput else None
+    yield from (
+        number for number in (*result.values, *figures, result.lower, result.upper, speed) if number is not None
+    )
