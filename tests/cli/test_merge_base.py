@@ -114,7 +114,9 @@ class TestMergeBase:
         store, clone, _, candidate = diverged
         ask = ("compare", candidate, "--baseline")
         assert "no commit 'typo' here" in refused(store, *ask, "merge-base:typo", "--clone", clone.path)
-        assert "not a git repository" in refused(store, *ask, "merge-base:main", "--clone", tmp_path)
+        said = refused(store, *ask, "merge-base:main", "--clone", tmp_path)
+        assert "not a git repository" in said
+        assert "--clone" in said
         assert "git is not installed" in refused(store, *ask, "merge-base:main", "--clone", clone.path, PATH="")
 
     def test_a_commit_the_clone_does_not_know(self, store: Database, clone: History) -> None:
