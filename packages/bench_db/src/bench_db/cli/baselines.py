@@ -185,7 +185,11 @@ def _up_to(store: Database, asked: Asked, commit: str) -> pl.Expr:
 def _merge_base(store: Database, asked: Asked) -> Held:
     """The measured history of the commit where the candidate left a branch, along first parents, without the candidate."""
     branch = str(asked.what).removeprefix(MERGE_BASE)
-    base = git.merge_base(asked.clone, asked.candidate, _branch_of(asked.clone, branch))
+    try:
+        base = git.merge_base(asked.clone, asked.candidate, _branch_of(asked.clone, branch))
+    except UserError as error:
+        message = f"--baseline {asked.what}: {error} (--clone says where the clone is)"
+        raise UserError(message) from error
     line = [sha for sha in git.ancestors(asked.clone, base) if not evidence.abbreviates(asked.candidate, sha)]
     stored = (
         store.scan(("commit",), as_of=asked.as_of).select(pl.col("commit").drop_nulls().unique()).collect()["commit"]

@@ -28,7 +28,7 @@ def comparisons_text(comparisons: Sequence[Comparison], *, everything: bool = Fa
     head = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "nothing to compare"
     if not shown:
         return head
-    columns = [column for column in _COLUMNS if column[2] is None or column[2](shown)]
+    columns = [column for column in _COLUMNS if column[2] is None or column[2](comparisons)]
     cells = [[cell(c) for _, cell, _ in columns] for c in shown]
     return f"{head}\n\n{table([name for name, _, _ in columns], cells, right=_NUMBERS)}"
 
@@ -55,7 +55,7 @@ _COLUMNS: tuple[
     ("change", _moved_by, None),
     ("p", lambda c: probability(c.p_value), None),
     ("runs", lambda c: f"{c.n_baseline} + {c.n_candidate}", None),
-    ("note", lambda c: shortened(c.note, _NOTE), lambda shown: any(c.note for c in shown)),
+    ("note", lambda c: shortened(c.note, _NOTE), lambda comparisons: any(c.note for c in comparisons)),
 )
 
 

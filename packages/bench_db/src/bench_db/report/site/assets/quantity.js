@@ -48,13 +48,16 @@ bench.quantity = (() => {
   function shortDate(seconds) { return seconds ? brief.format(seconds * 1000) : ""; }
   function moment(seconds) { return seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") : "–"; }
 
-  /* What a relative change means: worse and better only from 2 %, or from what the noise of the series lets be seen. */
+  // the least relative change that means anything
+  const matters = 0.02;
+
+  /* What a relative change means: worse and better only from there, or from what the noise of the series lets be seen. */
   function kind(change, direction, noise) {
-    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(0.02, noise?.[1] || 0)) return "quiet";
+    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(matters, noise?.[1] || 0)) return "quiet";
     return (change > 0) === (direction === "lower") ? "worse" : "better";
   }
 
   const better = { lower: "lower is better", higher: "higher is better", info: "for information" };
 
-  return { text, ticks, percent, share, interval, probability, date, shortDate, moment, kind, better };
+  return { text, ticks, percent, share, interval, probability, date, shortDate, moment, matters, kind, better };
 })();

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench_db.analysis.renames import Named, change_between, successors
+
+OLD = Named(
+    key=1, group=("d", "b", "s"), benchmark="io/read_batch", metric="time", tags="", units="nanoseconds", level=100.0
+)
+NEW = replace(OLD, key=2, at=1)
+OTHER = replace(OLD, key=3, benchmark="encode", level=5.0)
+
+
+class TestSuccessors:
+    """Two series that differ in one thing may be one; each has at most one successor, and is that of at most one."""
+
+    @pytest.mark.parametrize(
+        ("changes", "hint"),
+        [
+            ({"units": "bytes", "level": 3.0}, "unit changed from nanoseconds to bytes"),
+            ({"tags": "k=10", "level": 101.0}, "tags changed from none to k=10?"),
+            ({"benchmark": "io/read_batches", "level": 60.0}, "renamed from io/read_batch to io/read_batches?"),
+            (
+                {"benchmark": "storage/new/place/read_batch"},
+                "renamed from io/read_batch to storage/new/place/read_batch?",
+            ),
+            ({"benchmark": "zzz"}, "renamed from io/read_batch to zzz?"),
+        ],
+    )
+    def test_one_thing(self, changes: dict[str, object], hint: str) -> None:
+        new = replace(NEW, **changes)  # type: ignore[arg-type]
+        assert successors([OLD], [new]) == {1: 2}
+        assert change_between(OLD, new) == hint
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"group": ("d", "b", "t")},
+            {"metric": "memory"},
+            {"tags": "k=10", "level": 150.0},
+            {"benchmark": "io/read_batches", "level": 300.0},
+            {"benchmark": "zzz", "level": 150.0},
+            {"benchmark": "zzz", "level": None},
+            {"benchmark": "io/read_batches", "units": "bytes"},
+            {"at": 0},
+        ],
+    )
+    def test_another(self, changes: dict[str, object]) -> None:
+        assert successors([OLD], [replace(NEW, **changes)]) == {}  # type: ignore[arg-type]
+
+    def test_a_name_of_no_likeness_counts_only_alone(self) -> None:
+        assert successors([OLD, OTHER], [replace(NEW, benchmark="zzz")]) == {}
+
+    def test_the_likest_wins_in_any_order(self) -> None:
+        near, far = replace(NEW, benchmark="io/read_batchs"), replace(NEW, key=4, benchmark="io/write_batch")
+        assert successors([OLD], [far, near]) == successors([OLD], [near, far]) == {1: 2}
+
+    def test_one_to_one(self) -> None:
+        second = replace(OLD, key=5, benchmark="io/read_batch2")
+        assert len(successors([OLD, second], [replace(NEW, benchmark="io/read_batch_new")])) == 1
+
+    def test_a_suite_of_another_path_is_paired_by_the_ends_of_names(self) -> None:
+        old = [replace(OLD, key=i, benchmark=f"tests/{i}.py::test_{i}") for i in range(200)]
+        new = [replace(NEW, key=1000 + i, benchmark=f"benchmarks/{i}.py::test_{i}") for i in range(200)]
+        assert successors(old, new[::-1]) == {i: 1000 + i for i in range(200)}

@@ -1,0 +1,106 @@
+"""Baselines for a device, a test bed or a branch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db import Baseline, Database
+from tests.cli.asking import AT, compared, nine_commits, refused, wobble
+from tests.cli.conftest import bench_db
+from tests.cli.kinds import BED, publish, sha
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OTHER_BED = replace(BED, name="ci-2")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Database:
+    return nine_commits(tmp_path / "store")
+
+
+class TestScope:
+    """A setting holds for the device, test bed and branch it names."""
+
+    @pytest.fixture
+    def beds(self, store: Database) -> Database:
+        """On either bed the level rose at commit 5; the newest commit is of two beds and two branches."""
+        for number in range(9):
+            publish(store, number, {"g": wobble(number, 100 if number < 5 else 120)}, bed=BED, suite="s")
+            publish(store, number, {"g": wobble(number, 100 if number < 5 else 120)}, bed=OTHER_BED, suite="s")
+        publish(store, 9, {"g": 120.0}, bed=BED, suite="s", branch="topic")
+        publish(store, 9, {"g": 120.0}, bed=OTHER_BED, suite="s", branch="topic")
+        return store
+
+    def verdicts(self, store: Database, *more: object) -> dict[str, str]:
+        words = ("check", sha(9), "--threshold", 5, "--suite", "s", *more)
+        rows = bench_db(*words, "--store", store.uri, "--output", "json").document["comparisons"]
+        return {row["testbed_name"]: row["verdict"] for row in rows}
+
+    def test_each_test_bed_has_its_own(self, beds: Database) -> None:
+        bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
+        assert self.verdicts(beds) == {"ci-1": "unchanged", "ci-2": "unchanged"}
+        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        assert self.verdicts(beds) == {"ci-1": "unchanged", "ci-2": "regressed"}
+
+    def test_one_without_a_setting_is_new(self, beds: Database) -> None:
+        bench_db("baseline", "set", "main", sha(8), "--testbed-name", "ci-2", "--store", beds.uri)
+        assert self.verdicts(beds) == {"ci-1": "new", "ci-2": "unchanged"}
+
+    def test_the_test_too_keeps_to_it(self, beds: Database) -> None:
+        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
+        words = ("compare", sha(9), "--baseline", "main", "--suite", "s", "--store", beds.uri, "--output", "json")
+        document = bench_db(*words).document
+        rows = {row["testbed_name"]: row for row in document["comparisons"]}
+        assert rows["ci-2"]["verdict"] == "regressed"
+        assert (rows["ci-2"]["n_baseline"], rows["ci-1"]["n_baseline"]) == (5, 9)
+        assert document["baseline"] == f"main ({sha(8)[:9]}), main ({sha(4)[:9]} for test bed ci-2)"
+
+    def test_the_branch_of_the_candidate(self, beds: Database) -> None:
+        bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(4), "--branch", "topic", "--store", beds.uri)
+        assert set(self.verdicts(beds).values()) == {"regressed"}
+        bench_db("baseline", "clear", "main", "--branch", "topic", "--store", beds.uri)
+        assert set(self.verdicts(beds).values()) == {"unchanged"}
+
+    def test_a_branch_is_held_against_its_own_runs(self, store: Database) -> None:
+        for number in range(9, 15):
+            publish(store, number, {"f": wobble(number, 50)}, branch="topic")
+        publish(store, 15, {"f": wobble(15, 50)}, branch="topic")
+        bench_db("baseline", "set", "main", sha(14), "--branch", "topic", "--store", store.uri)
+        row = compared(store, sha(15), "--baseline", "main")
+        assert (row["n_baseline"], row["verdict"]) == (6, "unchanged")
+
+    def test_the_device(self, store: Database) -> None:
+        for number in (8, 9):
+            publish(store, number, {"f": 1.0}, dut_name="e", suite="e")
+        bench_db("baseline", "set", "main", sha(8), "--dut-name", "e", "--store", store.uri)
+        said = refused(store, "check", sha(7))
+        assert "is set for device e" in said
+        assert bench_db("check", sha(9), "--threshold", "1", "--store", store.uri).code == 0
+
+    def test_a_place_nobody_measured(self, store: Database) -> None:
+        assert "no results of this device and test bed" in refused(
+            store, "baseline", "set", "main", sha(1), "--testbed-name", "typo"
+        )
+
+    def test_show_says_which(self, beds: Database) -> None:
+        bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        show = ("baseline", "show", "main", "--store", beds.uri, "--output", "json")
+        assert bench_db(*show).document["commit"] == sha(8)
+        assert bench_db(*show, "--testbed-name", "ci-2").document["commit"] == sha(4)
+        assert bench_db(*show, "--testbed-name", "ci-2", "--branch", "x").document["commit"] == sha(4)
+        listed = bench_db("baseline", "list", "--store", beds.uri).out
+        assert "for everything" in listed
+        assert "for test bed ci-2" in listed
+
+    def test_a_pointer_whose_commit_was_taken_out(self, store: Database) -> None:
+        store.set_baseline(Baseline(name="main", commit=sha(3), set_at=AT))
+        store.lancedb().open_table("results").delete(f"commit = '{sha(3)}'")
+        assert "has no results any more" in refused(store, "check", sha(8))

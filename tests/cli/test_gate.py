@@ -1,0 +1,161 @@
+"""The gate, from Python and from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bench_db as api
+from bench_db import Baseline, Database, UserError, connect
+from tests.cli.asking import AT, nine_commits, refused
+from tests.cli.conftest import bench_db
+from tests.cli.kinds import BED, publish, sha
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OTHER_BED = replace(BED, name="ci-2")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Database:
+    return nine_commits(tmp_path / "store")
+
+
+class TestGate:
+    """The gate passes what got no worse, and then alone moves the baseline."""
+
+    def test_the_baseline_moves_after_a_passing_check_alone(self, store: Database) -> None:
+        store.set_baseline(Baseline(name="main", commit=sha(7), set_at=AT))
+        publish(store, 9, {"f": 150.0})
+        gate = api.check(store, set_baseline=True)
+        assert (gate.candidate, gate.passed, gate.moved) == (sha(9), False, False)
+        assert [j.verdict for j in gate.failing] == ["regressed"]
+        assert store.baseline("main").commit == sha(7)  # type: ignore[union-attr]
+        publish(store, 10, {"f": 100.0})
+        gate = api.check(store, set_baseline=True, set_by="ci")
+        assert (gate.passed, gate.moved) == (True, True)
+        moved = store.baseline("main")
+        assert moved is not None
+        assert (moved.commit, moved.set_by) == (sha(10), "ci")
+
+    def test_each_scope_moves_for_itself(self, store: Database) -> None:
+        publish(store, 8, {"f": 1.0}, bed=OTHER_BED)
+        publish(store, 9, {"f": 1.0}, bed=OTHER_BED)
+        for bed in (None, "ci-2"):
+            store.set_baseline(Baseline(name="main", commit=sha(8), testbed_name=bed, set_at=AT))
+        assert api.check(store, threshold=5, set_baseline=True).moved
+        assert {b.testbed_name: b.commit for b in store.baselines()} == {None: sha(8), "ci-2": sha(9)}
+
+    @pytest.mark.parametrize("what", ["level", "last:5", sha(7)])
+    def test_nothing_but_a_name_can_be_moved(self, store: Database, what: str) -> None:
+        assert "is no named baseline" in refused(store, "check", sha(8), "--baseline", what, "--set-baseline")
+        assert store.baselines() == []
+
+    def test_no_baseline_is_set(self, store: Database) -> None:
+        assert "bench-db baseline set NAME COMMIT" in refused(store, "check", sha(8))
+
+    @pytest.mark.parametrize(
+        ("before", "after", "threshold", "code"),
+        [
+            (100.0, 102.0, "2", 0),
+            (100.0, 102.001, "2", 1),
+            (0.7, 0.735, "5", 0),
+            (1.1, 1.155, "5", 0),
+            (1.1, 1.1551, "5", 1),
+            (100.0, 110.0, "0", 1),
+            (100.0, 50.0, "0", 0),
+        ],
+    )
+    def test_exactly_at_the_threshold_is_no_regression(
+        self, tmp_path: Path, before: float, after: float, threshold: str, code: int
+    ) -> None:
+        made = connect(tmp_path / "made", create=True)
+        publish(made, 1, {"f": before, "g": 1.0})
+        publish(made, 2, {"f": after, "g": 1.0})
+        made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
+        assert bench_db("check", "--threshold", threshold, "--store", made.uri).code == code
+        assert api.check(made, threshold=float(threshold)).passed is (code == 0)
+
+    def test_at_the_minimum_effect_of_the_test_it_is_one(self, tmp_path: Path) -> None:
+        """As docs/statistics.md says: reaching the minimum effect counts, reaching a threshold does not."""
+        made = connect(tmp_path / "made", create=True)
+        for number in range(9):
+            publish(made, number, {"f": 102.0 if number == 8 else 100.0})
+        made.set_baseline(Baseline(name="main", commit=sha(7), set_at=AT))
+        assert not api.check(made, min_effect=2).passed
+        assert api.check(made, threshold=2).passed
+
+    def test_a_threshold_looks_at_the_baseline_s_own_runs(self, store: Database) -> None:
+        publish(store, 9, {"f": 300.0})
+        publish(store, 10, {"f": 301.0})
+        store.set_baseline(Baseline(name="main", commit=sha(9), set_at=AT))
+        gate = api.check(store, threshold=2)
+        assert (gate.passed, gate.comparisons[0].n_baseline) == (True, 1)
+        assert gate.comparisons[0].effect == pytest.approx(1 / 300)
+
+    def test_several_runs_of_either_commit_count_by_their_median(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "made", create=True)
+        for number, values in ((1, (100.0, 100.0, 500.0)), (2, (101.0, 101.0, 900.0))):
+            for at, value in enumerate(values):
+                publish(made, number, {"f": value}, branch=f"run {at}")
+        made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
+        (row,) = api.check(made, threshold=1).comparisons
+        assert (row.verdict, row.n_baseline, row.n_candidate, row.candidate_median) == ("unchanged", 3, 3, 101.0)
+
+    def test_one_name_in_two_suites_is_two_series(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "made", create=True)
+        for number in (1, 2):
+            publish(made, number, {"f": 100.0}, suite="train")
+            publish(made, number, {"f": 10.0}, suite="infer")
+        made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
+        gate = api.check(made, threshold=0)
+        assert [(j.suite, j.verdict, j.effect) for j in gate.comparisons] == [
+            ("infer", "unchanged", 0.0),
+            ("train", "unchanged", 0.0),
+        ]
+
+    def test_what_vanished_is_reported(self, store: Database) -> None:
+        publish(store, 9, {"f": 100.0, "g": 5.0})
+        store.set_baseline(Baseline(name="main", commit=sha(9), set_at=AT))
+        publish(store, 10, {"f": 100.0})
+        answer = bench_db("check", "--store", store.uri)
+        assert (answer.code, answer.out.splitlines()[0]) == (0, "PASSED: no series got worse")
+        assert "1 missing" in answer.out
+        assert not api.check(store, fail_on=["missing"]).passed
+
+    def test_threshold_is_a_method_of_its_own(self, store: Database) -> None:
+        assert "--threshold" in refused(store, "check", sha(8), "--threshold", "2", "--min-effect", "2")
+        with pytest.raises(UserError, match="--threshold"):
+            api.check(store, threshold=2, method="lance-bench-z")
+
+    def test_text(self, store: Database) -> None:
+        bench_db("baseline", "set", "main", sha(7), "--store", store.uri)
+        answer = bench_db("check", "--set-baseline", "--store", store.uri)
+        head = f"PASSED: no series got worse\n{sha(8)[:9]} against main ({sha(7)[:9]}): 1 unchanged\nmain is now {sha(8)}\n"
+        assert (answer.code, answer.out) == (0, head)
+
+    def test_nothing_to_judge_is_said(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "made", create=True)
+        publish(made, 1, {"f": 1.0})
+        publish(made, 2, {"f": 1.0})
+        made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
+        assert bench_db("check", "--store", made.uri).out.startswith("PASSED: but no series could be judged\n")
+
+    def test_json(self, store: Database) -> None:
+        store.set_baseline(Baseline(name="main", commit=sha(7), set_at=AT))
+        document = bench_db("check", "--threshold", "2", "--store", store.uri, "--output", "json").document
+        del document["comparisons"]
+        assert document == {
+            "passed": True,
+            "candidate": sha(8),
+            "baseline": f"main ({sha(7)[:9]})",
+            "baseline_commits": [sha(7)],
+            "method": "threshold",
+            "threshold": 2.0,
+            "moved": False,
+            "failing": [],
+            "counts": {"unchanged": 1},
+        }
