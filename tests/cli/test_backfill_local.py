@@ -5,6 +5,7 @@ import pty
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ pytestmark = pytest.mark.slow
 SLEEPS = '[suite.sleeps]\nbenchmark = "sleep 60"\nstdout = "o"\n'
 
 
+@pytest.fixture
+def nothing_ignored() -> Iterator[None]:
+    """As from a terminal: what these tests were started by, such as nohup, may ignore a signal, and processes inherit that."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
+
+
 def published(directory: Path) -> list[str]:
     """The commits of all runs, a run each."""
     return sorted(connect(directory / "store").runs().collect()["commit"])
@@ -30,6 +42,7 @@ class TestStopped:
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
     )
+    @pytest.mark.usefixtures("nothing_ignored")
     def test_by_a_signal(self, number: signal.Signals, code: int, tmp_path: Path) -> None:
         history, _ = grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config(SLEEPS))
