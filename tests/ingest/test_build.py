@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +10,6 @@ from bench_db.ingest import Build, Provenance, build_of
 from bench_db.ingest.build import checkout_around
 from tests.ingest.support import pytest_benchmark, pytest_file, read
 from tests.ingest.test_criterion_dir import measure
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHO = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
 WHEN = {
@@ -135,3 +132,13 @@ class TestMeasuredSource:
     def test_checkout_around(self, checkout: Path, tmp_path: Path) -> None:
         assert checkout_around(checkout / "a" / "b") == checkout
         assert checkout_around(tmp_path / "elsewhere") is None
+
+    def test_checkout_around_a_relative_path(
+        self, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inside = checkout / "a"
+        inside.mkdir()
+        monkeypatch.chdir(inside)
+        outside = Path(os.path.relpath(tmp_path, inside)) / "elsewhere" / "x.json"
+        assert checkout_around(outside) is None
+        assert checkout_around(Path("x.json")) == checkout

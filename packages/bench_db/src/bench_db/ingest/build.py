@@ -42,7 +42,8 @@ def build_of(checkout: Path) -> Build:
 
 def checkout_around(path: Path) -> Path | None:
     """The git checkout a file or directory lies in; None when it lies in none."""
-    for directory in (path, *path.parents):
+    place = path.resolve()
+    for directory in (place, *place.parents):
         if (directory / ".git").exists():
             return directory
     return None
