@@ -4,7 +4,7 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench_db.analysis.compare import Verdict
@@ -45,6 +45,7 @@ class TestThreshold:
         assert found.verdict is verdict
         assert found.p_value is None
 
+    @example(124_996, 2, 1024.0, (LOWER, 1))
     @given(
         st.integers(1, 10**6),
         st.integers(0, 5000),

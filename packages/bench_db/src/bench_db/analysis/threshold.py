@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A float64 keeps 15 decimal digits; what conversion to base units and a median of two do to the last few decides nothing.
 _DIGITS = 12
+# What rounding both sides to so many digits can add to their ratio, as a share of it, at most.
+_ROUNDING = Fraction(11, 10**_DIGITS)
 
 
 def within_threshold(
@@ -36,7 +38,7 @@ def within_threshold(
     before, after = exact(median(old)), exact(median(new))
     step = after - before
     relative = step / (abs(before) or abs(after) or 1)
-    beyond = abs(relative) > exact(threshold)
+    beyond = abs(relative) > exact(threshold) + _ROUNDING * (1 + abs(relative))
     better = (step < 0) is (direction is Direction.LOWER)
     moved = Verdict.IMPROVED if better else Verdict.REGRESSED
     return Comparison(
