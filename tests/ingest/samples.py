@@ -16,6 +16,7 @@ from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_jmh import jmh_file
 from tests.ingest.test_lnt import lnt_report
+from tests.ingest.test_otava import otava_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
 from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
@@ -43,6 +44,7 @@ SAMPLES = {
     "hyperfine": hyperfine_file(),
     "jmh": jmh_file(),
     "lnt": lnt_report(),
+    "otava": otava_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),

@@ -23,6 +23,7 @@ from bench_db.ingest import (
     hyperfine,
     jmh,
     lnt,
+    otava,
     pyperf,
     pytest_benchmark,
     values_ns,
@@ -40,12 +41,15 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory."""
+    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory.
+
+    `read` gives one reading, or those of all commits in a file that holds a history.
+    """
 
     name: str
     source: str
     summary: str
-    read: Callable[[Content], Reading]
+    read: Callable[[Content], Reading | tuple[Reading, ...]]
     sniff: Callable[[bytes], bool] | None = None
 
 
@@ -167,6 +171,13 @@ ADAPTERS = (
         summary="LNT's report files, versions 0 to 2",
         sniff=lnt.sniff,
         read=lnt.read,
+    ),
+    Adapter(
+        name="otava",
+        source=otava.SOURCE,
+        summary="a history for Apache Otava: CSV with a time, a commit and metrics",
+        sniff=otava.sniff,
+        read=otava.read,
     ),
     Adapter(
         name="pyperf",
