@@ -12,6 +12,7 @@ from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.test_catch2 import catch2_text
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_custom_json import custom_file
+from tests.ingest.test_go import go_events
 from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_jmh import jmh_file
@@ -56,6 +57,7 @@ LAYOUTS = [
     asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
     vitest_5(vitest_module(vitest_task())),
     CRITERION,
+    go_events(("BenchmarkA-8 \t 100\t 12.5 ns/op\n", "a")).splitlines()[1],
 ]
 
 
