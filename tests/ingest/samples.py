@@ -10,6 +10,7 @@ from tests.ingest.test_asv import asv_file
 from tests.ingest.test_benchmarkdotnet import dotnet_file
 from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.test_catch2 import catch2_text
+from tests.ingest.test_catch2_xml import catch2_xml
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_custom_json import custom_file
 from tests.ingest.test_go import go_events
@@ -39,6 +40,7 @@ SAMPLES = {
     "benchmarkdotnet": dotnet_file(),
     "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
     "catch2": catch2_text(),
+    "catch2-xml": catch2_xml(),
     "github-action-benchmark": custom_file(),
     "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),

@@ -13,6 +13,7 @@ from bench_db.ingest import (
     bmf,
     cargo_bench,
     catch2,
+    catch2_xml,
     codspeed,
     criterion,
     criterion_dir,
@@ -122,6 +123,13 @@ ADAPTERS = (
         summary="the tables of benchmarks in Catch2's console text",
         sniff=catch2.sniff,
         read=catch2.read,
+    ),
+    Adapter(
+        name="catch2-xml",
+        source=catch2_xml.SOURCE,
+        summary="Catch2's XML report: -r xml",
+        sniff=catch2_xml.sniff,
+        read=catch2_xml.read,
     ),
     Adapter(
         name="github-action-benchmark",
