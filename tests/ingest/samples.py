@@ -10,12 +10,15 @@ from tests.ingest.test_asv import asv_file
 from tests.ingest.test_benchmarkdotnet import dotnet_file
 from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.test_catch2 import catch2_text
+from tests.ingest.test_catch2_xml import catch2_xml
 from tests.ingest.test_codspeed import codspeed_file
 from tests.ingest.test_custom_json import custom_file
+from tests.ingest.test_go import go_events
 from tests.ingest.test_google_benchmark import google_file
 from tests.ingest.test_hyperfine import hyperfine_file
 from tests.ingest.test_jmh import jmh_file
 from tests.ingest.test_lnt import lnt_report
+from tests.ingest.test_otava import otava_file
 from tests.ingest.test_pyperf import pyperf_suite
 from tests.ingest.test_values_ns import entry, results_file
 from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
@@ -37,12 +40,14 @@ SAMPLES = {
     "benchmarkdotnet": dotnet_file(),
     "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
     "catch2": catch2_text(),
+    "catch2-xml": catch2_xml(),
     "github-action-benchmark": custom_file(),
     "go": "BenchmarkA-8 \t 100\t 12.5 ns/op\n",
     "google-benchmark": google_file(),
     "hyperfine": hyperfine_file(),
     "jmh": jmh_file(),
     "lnt": lnt_report(),
+    "otava": otava_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),
     "values-ns": results_file(entry()),
@@ -54,6 +59,7 @@ LAYOUTS = [
     asv_file({"time_x": {"result": [1.0], "params": [["1"]]}}, 1),
     vitest_5(vitest_module(vitest_task())),
     CRITERION,
+    go_events(("BenchmarkA-8 \t 100\t 12.5 ns/op\n", "a")).splitlines()[1],
 ]
 
 

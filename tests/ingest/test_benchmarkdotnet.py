@@ -45,6 +45,21 @@ class TestReading:
             1,
         ]
 
+    @pytest.mark.parametrize(
+        ("shown", "job"),
+        [
+            ("Job-ABCDEF(Runtime=.NET 8.0)", "Runtime=.NET 8.0"),
+            ("Job-XYZXYZ(Runtime=.NET 8.0) [N=1]", "Runtime=.NET 8.0"),
+            ("ShortRun(Runtime=.NET 8.0)", "ShortRun(Runtime=.NET 8.0)"),
+            ("Job-mine(X=1)", "Job-mine(X=1)"),
+            ("DefaultJob", "DefaultJob"),
+        ],
+    )
+    def test_the_name_made_up_for_a_job_is_no_part_of_it(self, tmp_path: Path, shown: str, job: str) -> None:
+        records = [{**dotnet_benchmark(), "DisplayInfo": f"T.M: {text}"} for text in (shown, "Dry")]
+        _, results = read(tmp_path / "f", dotnet_file(*records))
+        assert [r.tags["job"] for r in results] == [job, "Dry"]
+
     def test_no_namespace(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", dotnet_file(dotnet_benchmark(None)))
         assert result.benchmark_name == "T.M"

@@ -74,6 +74,31 @@ class TestReading:
         _, [result] = read(tmp_path / "f", catch2_text(long))
         assert result.benchmark_name == "x" * 34 + "yy"
 
+    @pytest.mark.parametrize(
+        ("printed", "name"),
+        [
+            ("sort one hundred\nnumbers", "sort one hundred numbers"),
+            ("a-name-with-hyphens-and-\nno-space", "a-name-with-hyphens-and-no-space"),
+            ("x" * 34 + "-\nyyy", "x" * 34 + "yyy"),
+            ("x" * 33 + "-\nyyy", "x" * 33 + "-yyy"),
+            ("x" * 34 + "-\n" + "y" * 34 + "-\nz", "x" * 34 + "y" * 34 + "z"),
+            ("a/\nb", "a/b"),
+            ("1 2 3 4 ns", "1 2 3 4 ns"),
+        ],
+    )
+    def test_broken_names(self, tmp_path: Path, printed: str, name: str) -> None:
+        *broken, last = printed.split("\n")
+        row = "".join(f"{part:79}\n" for part in broken) + ROW.replace("one".ljust(37), last.ljust(37), 1)
+        _, results = read(tmp_path / "f", catch2_text(ROW, row, ROW.replace("one", "two")))
+        assert [r.benchmark_name for r in results] == ["one", name, "two"]
+
+    def test_an_assertion_ends_a_benchmark(self, tmp_path: Path) -> None:
+        bad = f"{'bad':37}\nx.cpp:54: FAILED:\n  REQUIRE( f() == 1 )\n\n"
+        _, results = read(tmp_path / "f", catch2_text(ROW, bad, ROW.replace("one", "two")))
+        assert [(r.benchmark_name, r.error) for r in results] == [
+            ("one", None), ("bad", "x.cpp:54: FAILED: REQUIRE( f() == 1 )"), ("two", None),
+        ]  # fmt: skip
+
     @pytest.mark.parametrize("after", ["", "100           208     7.1968 ms \n"])
     def test_failed(self, tmp_path: Path, after: str) -> None:
         _, results = read(tmp_path / "f", catch2_text(f"bad      {after}Benchmark failed (why (not)) \n", ROW))

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 HERE = this_machine()
 
 
+def go_events(*pieces: tuple[str, str]) -> str:
+    """Pieces of output, each of a package, as the events of test2json."""
+    first = {"Time": "2025-01-01T00:00:00.123456789Z", "Action": "start", "Package": "a"}
+    events = ({"Action": "output", "Package": package, "Output": output} for output, package in pieces)
+    return "".join(json.dumps(event) + "\n" for event in (first, *events))
+
+
 class TestReading:
     """A unit is a metric, a line is a sample, and the lines around say where it was measured."""
 
@@ -92,6 +99,97 @@ class TestReading:
             ("BenchmarkD/e", "failed", {"gomaxprocs": "8"}),
         ]
         assert "failed: a/b [build failed]" in run.notes
+
+
+class TestPrinting:
+    """A benchmark that prints puts it between its name and its figures; none of them is lost without a word."""
+
+    def test_figures_in_a_line_of_their_own(self, tmp_path: Path) -> None:
+        text = "BenchmarkA-2  \thello\n  more\n\n     100\t  5 ns/op\t 7 B/op\nBenchmarkB-2  \t\n  100\t  6 ns/op\n"
+        run, results = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.metric, list(r.values), dict(r.tags)) for r in results] == [
+            ("BenchmarkA", "time", [5], {"gomaxprocs": "2"}),
+            ("BenchmarkA", "allocated-bytes", [7], {"gomaxprocs": "2"}),
+            ("BenchmarkB", "time", [6], {"gomaxprocs": "2"}),
+        ]
+        assert run.skipped == {}
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            "BenchmarkB-2 \t 1\t 6 ns/op\n",
+            "--- FAIL: BenchmarkA\n",
+            "ok  \ta/b\t1s\n",
+        ],
+    )
+    def test_figures_belong_to_no_benchmark_that_is_over(self, tmp_path: Path, after: str) -> None:
+        text = "BenchmarkZ 1 1 ns/op\nBenchmarkA-2  \thello\n" + after + "     100\t  5 ns/op\n"
+        _, results = read(tmp_path / "f", text)
+        assert [5] not in [list(r.values) for r in results]
+
+    def test_figures_behind_what_was_printed(self, tmp_path: Path) -> None:
+        run, results = read(tmp_path / "f", "BenchmarkA 1 1 ns/op\nBenchmarkB-2 \thello    100\t 5 ns/op\n")
+        assert ([r.benchmark_name for r in results], run.skipped) == (["BenchmarkA"], {"not-a-number": 1})
+        assert "in line 2: does the benchmark print?" in run.notes[0]
+
+
+class TestPanic:
+    """Go says nothing of a benchmark that panics but where it was."""
+
+    TRACE = "panic: boom\n\ngoroutine 8 [running]:\na/b.BenchmarkBad.func1(0x2)\n\t/x.go:1\nexit status 2\n"
+
+    @pytest.mark.parametrize("named", ["BenchmarkBad\n", ""])
+    def test_is_a_row(self, tmp_path: Path, named: str) -> None:
+        text = "pkg: a/b\nBenchmarkA-8 1 1 ns/op\n" + named + self.TRACE + "FAIL\ta/b\t1s\n"
+        run, [_, bad] = read(tmp_path / "f", text)
+        assert (bad.suite, bad.benchmark_name, bad.error, dict(bad.tags)) == (
+            "a/b", "BenchmarkBad", "failed: panic: boom", {"gomaxprocs": "8"},
+        )  # fmt: skip
+        assert "failed: a/b 1s: panic: boom" in run.notes
+
+    def test_in_a_package_that_passed_it_was_only_printed(self, tmp_path: Path) -> None:
+        text = (
+            "pkg: a/b\nBenchmarkA 1 1 ns/op\n"
+            + self.TRACE
+            + "ok  \ta/b\t1s\npkg: c\nBenchmarkC 1 1 ns/op\nFAIL\tc\t1s\n"
+        )
+        run, results = read(tmp_path / "f", text)
+        assert [r.error for r in results] == [None, None]
+        assert "failed: c 1s" in run.notes
+
+    def test_a_parent_fails_with_its_part_and_is_no_benchmark(self, tmp_path: Path) -> None:
+        text = "BenchmarkA/x-2 1 1 ns/op\n--- FAIL: BenchmarkA/y\n    no\n--- FAIL: BenchmarkA\n--- FAIL: BenchmarkB\nFAIL\n"
+        _, results = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.error) for r in results] == [
+            ("BenchmarkA/x", None), ("BenchmarkA/y", "failed: no"), ("BenchmarkB", "failed"),
+        ]  # fmt: skip
+
+
+class TestEvents:
+    """The events of `-json` are the text they carry, whatever package and piece of a line comes next."""
+
+    def test_as_the_text(self, tmp_path: Path) -> None:
+        text = "goos: linux\npkg: a\nBenchmarkA-8 \t 1\t 5 ns/op\nBenchmarkA-8 \t 1\t 6 ns/op\nPASS\n"
+        run, [result] = read(tmp_path / "f", go_events(*((line, "a") for line in text.splitlines(keepends=True))))
+        assert (result.suite, result.benchmark_name, list(result.values)) == ("a", "BenchmarkA", [5, 6])
+        assert (run.run_time, json.loads(run.context)) == (1735689600, {"goos": "linux"})
+
+    def test_packages_and_pieces_alternate(self, tmp_path: Path) -> None:
+        pieces = [
+            ("pkg: a\n", "a"),
+            ("BenchmarkX-2 \t", "a"),
+            ("pkg: b\nBenchmarkY-2 \t 10\t 7 ns/op\n", "b"),
+            (" 10\t 5 ns/op", "a"),
+        ]
+        _, results = read(tmp_path / "f", "# not an event\n" + go_events(*pieces))
+        assert [(r.suite, r.benchmark_name, list(r.values)) for r in results] == [
+            ("a", "BenchmarkX", [5]), ("b", "BenchmarkY", [7]),
+        ]  # fmt: skip
+
+    def test_cut_off(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError, match="the text ends too early") as caught:
+            read(tmp_path / "f", go_events(("BenchmarkA 1 1 ns/op\n", "a"))[:-9])
+        assert caught.value.line == 2
 
 
 class TestSkips:

@@ -22,6 +22,20 @@ def lnt_report(*tests: Any, **run: Any) -> str:
     return json.dumps({"format_version": "2", "machine": machine, "run": run, "tests": tests or [lnt_test()]})
 
 
+class TestDetection:
+    """A report that does not say its version is of version 2, as LNT itself takes it."""
+
+    def test_without_a_version(self, tmp_path: Path) -> None:
+        document = json.loads(lnt_report())
+        del document["format_version"]
+        run, [result] = read(tmp_path / "f", json.dumps(document))
+        assert (run.format, list(result.values)) == ("lnt", [2e9])
+
+    def test_tests_of_a_machine_without_a_run_are_no_report(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError, match="is in no format"):
+            read(tmp_path / "f", '{"machine": {}, "tests": [{"name": "a"}]}')
+
+
 class TestReading:
     """A metric of LNT's schemas has its unit and direction, any other neither; a hash is no metric."""
 

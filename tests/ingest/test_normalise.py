@@ -11,6 +11,7 @@ from bench_db.identity import commit_of_version
 from bench_db.ingest import Measurement, Provenance, Reading, Skip, SkipReason, normalise, this_machine
 from bench_db.ingest.build import Build
 from bench_db.model import DutBuild, Result, Run, Samples, TestBed
+from bench_db.units import Direction
 from tests.ingest.support import FIXED, pytest_benchmark, pytest_file, read
 
 if TYPE_CHECKING:
@@ -96,6 +97,50 @@ class TestCommitInVersion:
     )
     def test_versions(self, version: str, commit: str | None) -> None:
         assert commit_of_version(version) == commit
+
+
+class TestDirections:
+    """What the caller says of a metric beats the tool; what is said of none holds for all others."""
+
+    MEASUREMENTS = tuple(
+        Measurement(benchmark_name="b", metric=metric, values=Samples([1.0]), direction=Direction.INFO)
+        for metric in "ab"
+    )
+
+    @pytest.mark.parametrize(
+        ("said", "expected"),
+        [
+            ({}, ["info", "info"]),
+            ({"a": Direction.HIGHER}, ["higher", "info"]),
+            ({"": Direction.LOWER}, ["lower", "lower"]),
+            ({"": Direction.LOWER, "b": Direction.HIGHER, "c": Direction.INFO}, ["lower", "higher"]),
+        ],
+    )
+    def test_directions(self, said: dict[str, Direction], expected: list[str]) -> None:
+        _, results = normal(replace(READING, measurements=self.MEASUREMENTS), Provenance(directions=said))
+        assert [r.direction.value for r in results] == expected
+
+
+class TestDeclaredSuite:
+    """One suite for a file with several keeps apart what only they told apart, and does not depend on an order."""
+
+    MEASUREMENTS = tuple(
+        Measurement(benchmark_name=name, suite=suite, values=Samples([value]), tags={"k": "1"})
+        for name, suite, value in (("b", "x", 1.0), ("b", "y", 2.0), ("c", "x", 3.0), ("b", "", 4.0))
+    )
+
+    def test_tags(self) -> None:
+        for measurements in (self.MEASUREMENTS, self.MEASUREMENTS[::-1]):
+            run, results = normal(replace(READING, measurements=measurements), Provenance(suite="all"))
+            assert {(r.benchmark_name, r.tags.get("group"), r.values[0]) for r in results} == {
+                ("b", "x", 1.0), ("b", "y", 2.0), ("c", None, 3.0), ("b", None, 4.0),
+            }  # fmt: skip
+            assert {r.suite for r in results} == {"all"}
+            assert not any("occurs again" in note for note in run.notes)
+
+    def test_suites_of_the_file_need_no_tag(self) -> None:
+        _, results = normal(replace(READING, measurements=self.MEASUREMENTS))
+        assert [(r.suite, dict(r.tags)) for r in results] == [(m.suite, {"k": "1"}) for m in self.MEASUREMENTS]
 
 
 class TestTestBed:

@@ -1,10 +1,10 @@
-"""Golden readings of real files of JMH, cargo bench, Go, Catch2, Bencher, LNT and .NET that are not part of the project."""
+"""Golden readings of real files of JMH, cargo bench, Go, Catch2, Bencher, LNT, Otava and .NET that are not part of the project."""
 
 from __future__ import annotations
 
 import pytest
 
-from bench_db.ingest import Provenance, parse
+from bench_db.ingest import Provenance, parse, parse_each
 from tests.ingest.support import REAL, figures, read
 
 pytestmark = pytest.mark.skipif(not REAL.exists(), reason="the real files are not here")
@@ -161,3 +161,25 @@ class TestCargoBench:
         assert found[0][1:] == pytest.approx([0.32062, 0.32390, 0.32755], rel=1e-12)
         assert found[2][1:] == pytest.approx([16652, 18019, 19562], rel=1e-12)
         assert found[4][0] == "benchmark: name with spaces"
+
+
+class TestOtava:
+    """A run for each row, in the order of the file."""
+
+    def test_golden(self) -> None:
+        runs = list(
+            parse_each(
+                REAL / "apache+otava" / "tests" / "resources" / "sample.csv", provenance=Provenance(ingested_at=1)
+            )
+        )
+        assert [run.commit for run, _ in runs] == [f"aaa{row}" for row in range(10)]
+        assert {(run.format, run.results, *run.skipped) for run, _ in runs} == {("otava", 2)}
+        assert (runs[0][0].run_time, runs[9][0].run_time) == (1704074400, 1704852000)
+        found = {
+            metric: [r.values[0] for _, results in runs for r in results if r.metric == metric]
+            for metric in ("metric1", "metric2")
+        }
+        assert found == {
+            "metric1": [154023, 138455, 143112, 149190, 132098, 151344, 155145, 148889, 149466, 148209],
+            "metric2": [10.43, 10.23, 10.29, 10.91, 10.34, 10.69, 9.23, 9.11, 9.13, 9.03],
+        }

@@ -252,6 +252,7 @@ SHOWN = {
     "/java/jmh/": "jmh",
     "extract/custom": "github-action-benchmark",
     "/dot_net/": "benchmarkdotnet",
+    "apache+otava": "otava",
     "llvm+llvm-lnt": "lnt",
     "/json/report_bmf": "bmf",
     "extract/catch2": "catch2",

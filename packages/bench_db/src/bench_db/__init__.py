@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         UnreadableOutputError,
         UserError,
     )
-    from bench_db.ingest import Provenance, parse
+    from bench_db.ingest import Provenance, parse, parse_each
     from bench_db.model import Artifact, Baseline, DutBuild, Result, Run, SummaryValues, TestBed, Throughput
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database, connect
@@ -46,6 +46,7 @@ __all__ = [
     "check",
     "connect",
     "parse",
+    "parse_each",
     "summarise",
 ]
 
@@ -53,7 +54,7 @@ __all__ = [
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
     "bench_db.cli.gate": ["check"],
-    "bench_db.ingest": ["Provenance", "parse"],
+    "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": ["Artifact", "Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
     "bench_db.query.selection": ["Selection"],
     "bench_db.store.database": ["Database", "connect"],

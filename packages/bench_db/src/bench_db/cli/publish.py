@@ -13,10 +13,13 @@ from bench_db.cli.progress import progress_bar
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench_db.ingest import Provenance
     from bench_db.model import Result, Run
     from bench_db.report.publish import Outcome
     from bench_db.store.database import Database
+    from bench_db.units import Direction
 
 
 @click.command("publish")
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 @click.option("--pr", "pr_number", type=int, metavar="N", help="The pull request it belongs to.")
 @click.option("--suite", help="The suite of all results of these files.")
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag for every result; may be repeated.")
+@click.option("--direction", "directions", metavar="[METRIC=]WAY", multiple=True,
+              help="Which way is better, lower, higher or info, where the file does not say it; may be repeated.")  # fmt: skip
 @click.option("--run-id", metavar="ID", help="Groups the files of one CI run [in GitHub Actions: its run id].")
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt of the CI run.")
 @click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file.")
@@ -66,7 +71,7 @@ def command(
 
     provenance = _provenance(**stated)
     files = [file for path in paths for file in _files(Path(path), format_name)]
-    runs = [(file, *_parsed(file, format_name, provenance)) for file in files]
+    runs = [(file, *read) for file in files for read in _parsed(file, format_name, provenance)]
     if dry_run:
         outcomes = [_outcome(file, run, len(results), None) for file, run, results in runs]
     else:
@@ -74,7 +79,14 @@ def command(
     emit(output, as_json(outcomes), lambda: as_text(outcomes, dry_run=dry_run))
 
 
-def _provenance(*, tags: tuple[str, ...], dut_timestamp: str | None, checkout: str | None, **stated: Any) -> Provenance:
+def _provenance(
+    *,
+    tags: tuple[str, ...],
+    directions: tuple[str, ...],
+    dut_timestamp: str | None,
+    checkout: str | None,
+    **stated: Any,
+) -> Provenance:
     from bench_db.ingest import Provenance
 
     given = {name: value for name, value in stated.items() if value is not None}
@@ -83,10 +95,23 @@ def _provenance(*, tags: tuple[str, ...], dut_timestamp: str | None, checkout: s
             **ci_provenance(),
             **given,
             "tags": pairs(tags),
+            "directions": _directions(directions),
             "dut_timestamp": unix_time(dut_timestamp, "--dut-timestamp"),
             "checkout": Path(checkout) if checkout else None,
         }
     )
+
+
+def _directions(texts: tuple[str, ...]) -> dict[str, Direction]:
+    from bench_db.units import Direction
+
+    ways = {way.value: way for way in Direction}
+    split = [text.rpartition("=") for text in texts]
+    wrong = next((text for text, (_, _, way) in zip(texts, split, strict=True) if way not in ways), None)
+    if wrong is not None:
+        message = f"--direction {wrong}: written WAY or METRIC=WAY, and the way is {', '.join(ways)}"
+        raise UserError(message)
+    return {metric: ways[way] for metric, _, way in split}
 
 
 def _files(path: Path, format_name: str) -> list[Path]:
@@ -95,10 +120,15 @@ def _files(path: Path, format_name: str) -> list[Path]:
     return find(path, format_name)
 
 
-def _parsed(file: Path, format_name: str, provenance: Provenance) -> tuple[Run, list[Result]]:
-    from bench_db.ingest import parse
+def _parsed(file: Path, format_name: str, provenance: Provenance) -> Iterator[tuple[Run, list[Result]]]:
+    from bench_db.ingest import parse_each
 
-    run, results = parse(file, format_name, provenance=provenance)
+    for run, results in parse_each(file, format_name, provenance=provenance):
+        _require_build(file, run, results)
+        yield run, results
+
+
+def _require_build(file: Path, run: Run, results: list[Result]) -> None:
     if not results:
         message = f"{file}: no benchmark in it could be read: {'; '.join(run.notes[:3])}"
         raise UserError(message)
@@ -110,7 +140,6 @@ def _parsed(file: Path, format_name: str, provenance: Provenance) -> tuple[Run, 
     if not run.dut.timestamp:
         message = f"{file}: DUT timestamp could not be determined. Give --dut-timestamp, or --checkout with the measured source"
         raise UserError(message)
-    return run, results
 
 
 def _published(store: Database, runs: list[tuple[Path, Run, list[Result]]], *, replace: bool) -> list[Outcome]:
@@ -128,6 +157,7 @@ def _outcome(file: Path, run: Run, read: int, published: Any) -> Outcome:
 
     return Outcome(
         path=str(file),
+        part=run.file_name.removeprefix(file.resolve().name).removeprefix("#"),
         format=run.format,
         run_id=run.run_id,
         new=published.new if published else read,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import identity
+from bench_db.errors import UserError
 from bench_db.ingest import host
 from bench_db.ingest.adapters import ADAPTERS, AUTO, Adapter, detect, find, open_path
 from bench_db.ingest.build import Build, build_of, checkout_around
@@ -16,6 +17,8 @@ from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench_db.model import Result, Run
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "find",
     "normalise",
     "parse",
+    "parse_each",
     "this_machine",
 ]
 
@@ -47,29 +51,64 @@ def parse(
     """One file (or one Criterion directory) as a run and its results; `ingested_at` is now unless it is given.
 
     A benchmark that cannot be read is counted in `run.skipped` and named in `run.notes`. Raises `UserError` when the path
-    cannot be opened and `UnreadableOutputError` when it is not what it claims to be.
+    cannot be opened, or holds the runs of several commits, and `UnreadableOutputError` when it is not what it claims to be.
+    """
+    run, *others = parse_each(path, format, provenance=provenance)
+    if others:
+        message = (
+            f"{path}: holds a history of {1 + len(others)} runs, not one; bench-db publish and parse_each read all"
+        )
+        raise UserError(message)
+    return run
+
+
+def parse_each(
+    path: str | Path,
+    format: str = AUTO,  # noqa: A002 as the flag is called
+    *,
+    provenance: Provenance = _NOTHING,
+) -> Iterator[tuple[Run, list[Result]]]:
+    """As `parse`, each run of a file that holds a history in the order of the file, and of any other file the one it is.
+
+    Of a history, `provenance` cannot say what differs between its runs: the commit, the version, and their time.
     """
     path = Path(path)
     adapter, content = open_path(path, format)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
-        reading = adapter.read(content)
+        read = adapter.read(content)
     del content  # its bytes are not needed to summarise
-    return normalise(
-        reading,
-        file_name=path.resolve().name,
-        sha256=digest.result(),
-        format=adapter.name,
-        provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
-        build=_source(path, reading, provenance),
-    )
+    readings = read if isinstance(read, tuple) else (read,)
+    stated = [flag for flag, field in _OF_ONE.items() if getattr(provenance, field) is not None]
+    if stated and len(readings) > 1:
+        message = f"{', '.join(stated)}: {path} holds a history of {len(readings)} runs, which say it themselves"
+        raise UserError(message)
+    checkout = _source(path, readings, provenance)
+    for reading in readings:
+        yield normalise(
+            reading,
+            file_name="#".join(part for part in (path.resolve().name, reading.part) if part),
+            sha256=reading.digest or digest.result(),
+            format=adapter.name,
+            provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
+            build=checkout,
+        )
 
 
-def _source(path: Path, reading: Reading, provenance: Provenance) -> Build:
-    """The checkout that was measured: the declared one, or the one around the file if nothing says it is another."""
+_OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
+
+
+def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
+    """The checkout that was measured: the declared one, or the one around the file if nothing says it is another.
+
+    Of a history only the declared one, and that only by its name.
+    """
     checkout = provenance.checkout or checkout_around(path.absolute())
     build = build_of(checkout) if checkout else Build()
-    measured = provenance.commit or reading.commit or identity.commit_of_version(provenance.dut_version or "")
+    named = Build(name=build.name) if provenance.checkout else Build()
+    if len(readings) > 1:
+        return named
+    measured = provenance.commit or readings[0].commit or identity.commit_of_version(provenance.dut_version or "")
     if measured and build.commit and not build.commit.startswith(measured.lower()):
-        return Build(name=build.name) if provenance.checkout else Build()
+        return named
     return build if provenance.checkout or provenance.dut_name in {None, build.name} else Build()

@@ -13,6 +13,7 @@ from bench_db.ingest import (
     bmf,
     cargo_bench,
     catch2,
+    catch2_xml,
     codspeed,
     criterion,
     criterion_dir,
@@ -23,6 +24,7 @@ from bench_db.ingest import (
     hyperfine,
     jmh,
     lnt,
+    otava,
     pyperf,
     pytest_benchmark,
     values_ns,
@@ -40,12 +42,15 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory."""
+    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory.
+
+    `read` gives one reading, or those of all commits in a file that holds a history.
+    """
 
     name: str
     source: str
     summary: str
-    read: Callable[[Content], Reading]
+    read: Callable[[Content], Reading | tuple[Reading, ...]]
     sniff: Callable[[bytes], bool] | None = None
 
 
@@ -120,6 +125,13 @@ ADAPTERS = (
         read=catch2.read,
     ),
     Adapter(
+        name="catch2-xml",
+        source=catch2_xml.SOURCE,
+        summary="Catch2's XML report: -r xml",
+        sniff=catch2_xml.sniff,
+        read=catch2_xml.read,
+    ),
+    Adapter(
         name="github-action-benchmark",
         source=custom_json.SOURCE,
         summary="the custom JSON of github-action-benchmark; the direction is that of the unit",
@@ -167,6 +179,13 @@ ADAPTERS = (
         summary="LNT's report files, versions 0 to 2",
         sniff=lnt.sniff,
         read=lnt.read,
+    ),
+    Adapter(
+        name="otava",
+        source=otava.SOURCE,
+        summary="a history for Apache Otava: CSV with a time, a commit and metrics",
+        sniff=otava.sniff,
+        read=otava.read,
     ),
     Adapter(
         name="pyperf",

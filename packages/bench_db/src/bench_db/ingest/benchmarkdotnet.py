@@ -28,6 +28,7 @@ _STATISTICS = {"min": "Min", "q1": "Q1", "median": "Median", "q3": "Q3", "max": 
 _TITLE = re.compile(r".*-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)", re.DOTALL)
 _PARAMETERS = re.compile(r"&(?=\w+=)")
 _JOB = re.compile(r"[^:]*: (.+?)(?: \[.*\])?", re.DOTALL)
+_MADE_UP = re.compile(r"\AJob-[A-Z]{6}\((.+)\)\Z", re.DOTALL)  # a name that may be another in the next run
 _ALLOCATED = "Allocated Memory"  # the same as BytesAllocatedPerOperation
 _SAMPLES = ("Measurements",)
 _LARGEST_COUNT = 1 << 63
@@ -163,7 +164,7 @@ def _tags(record: foreign.Record, *, with_job: bool) -> dict[str, str]:
     text = origin.text(foreign.plain(record.get("Parameters")))
     tags = dict(part.partition("=")[::2] for part in _PARAMETERS.split(text) if "=" in part)
     job = _JOB.fullmatch(origin.text(foreign.plain(record.get("DisplayInfo")))) if with_job else None
-    return tags | ({"job": job[1]} if job else {})
+    return tags | ({"job": _MADE_UP.sub(r"\1", job[1])} if job else {})
 
 
 def _without_samples(record: foreign.Record) -> dict[str, Any]:

@@ -29,10 +29,12 @@ _ROW = re.compile(rf"(|\S.*?)[ ]+(\d+)[ ]+(\d+)[ ]+{_TIME}[ ]*")
 _FIGURES = re.compile(rf"[ ]+{_TIME}[ ]+{_TIME}[ ]+{_TIME}[ ]*")
 _FAILED = re.compile(r"(|\S.*?)[ ]*Benchmark failed(?: \((.*?)\)?)?[ ]*")
 _NUMBER = re.compile(r"\d+\.?\d*(?:e[-+]?\d+)?", re.ASCII)
-_BROKEN_NAME = 35
+_ASSERTED = re.compile(r"\S.*[\d)]: (?:FAILED|PASSED|SKIPPED|warning):?")
+_BREAKS = ("-", "/", "(", "[", "&", "+", "=", "*", "\\")  # after which a name is broken though no space follows
 _WIDEST = 1000  # of a line, and
 _LONGEST = 100  # of a name in lines: a table has far less, and to look for a row in more takes long
 _SECTION_INDENT = 2
+_GAP, _WIDER_GAP = 2, 7  # between the longest name and the word "samples"
 _LARGEST_COUNT = 1 << 63
 
 _Time = tuple[str, str]
@@ -45,6 +47,7 @@ class _Row:
     group: str
     place: str
     is_analysed: bool
+    width: int  # of a name in the table
     name: str = ""
     line: int = 0
     samples: int = 0
@@ -84,9 +87,11 @@ def _rows(lines: list[str]) -> Iterator[_Row]:
     at = 0
     while at < len(lines):
         if found := _TABLE.fullmatch(lines[at]):
-            start = _next_break(lines, at + 1) + 1
+            at_head, start = at, _next_break(lines, at + 1) + 1
             at = _next_break(lines, start)
-            like = _Row(group=group, place=place, is_analysed=found[1] == "est")
+            analysed = found[1] == "est"
+            width = lines[at_head].index("samples") - (_GAP if analysed else _WIDER_GAP)
+            like = _Row(group=group, place=place, is_analysed=analysed, width=width)
             yield from _table(lines[start:at], start + 1, like)
         elif _RULE.fullmatch(lines[at]):
             end = _next_break(lines, at + 1)
@@ -105,6 +110,7 @@ def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
     """The rows of a table whose first line is the line `first` of the file; what is no row, figure or name is passed over."""
     names: list[str] = []
     row: _Row | None = None
+    is_asserted = False
     for number, line in enumerate(lines, first):
         if row and (figures := _FIGURES.fullmatch(line)):
             row.figures.append(((figures[1], figures[2]), (figures[3], figures[4]), (figures[5], figures[6])))
@@ -112,16 +118,22 @@ def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
             row.error = found[2] or "failed"
         elif found := _FAILED.fullmatch(line) or _ROW.fullmatch(line):
             yield from [row] if row else []
-            row = replace(like, name=_joined([*names[-_LONGEST:], found[1]]), line=number, figures=[])
+            row = replace(like, name=_joined([*names[-_LONGEST:], found[1]], like.width), line=number, figures=[])
             if found.re is _FAILED:
                 row.error = found[2] or "failed"
             else:
                 row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
             names = []
+        elif names and _ASSERTED.fullmatch(line):  # the benchmark of that name goes no further
+            yield from [row] if row else []
+            row = replace(like, name=_joined(names[-_LONGEST:], like.width), line=number, error=line, figures=[])
+            names, is_asserted = [], True
+        elif is_asserted and row and line.strip():
+            row.error = f"{row.error} {line.strip()}"[:_WIDEST]
         elif line.strip():
             names.append(line.strip())
         else:
-            names = []
+            names, is_asserted = [], False
     yield from [row] if row else []
 
 
@@ -137,13 +149,14 @@ def _group(titles: list[str]) -> str:
     return " / ".join(parts)
 
 
-def _joined(parts: list[str]) -> str:
-    """A name that the table broke into several lines; a word it broke has a hyphen at the end of the column."""
+def _joined(parts: list[str], width: int) -> str:
+    """A name that the table broke into lines: at a space, after a sign, or with a hyphen where the column ended in a word."""
+    *broken, last = [part for part in parts if part] or [""]
     name = ""
-    for part in (part for part in parts if part):
-        broken = len(name) >= _BROKEN_NAME and name.endswith("-")
-        name = name[:-1] + part if broken else f"{name} {part}".strip()
-    return name
+    for part in broken:
+        within_word = len(part) == width and part.endswith("-")
+        name += part[:-1] if within_word else part if part.endswith(_BREAKS) else f"{part} "
+    return name + last
 
 
 def _measurement(row: _Row) -> Measurement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256 as sha256_of
@@ -20,10 +20,12 @@ from bench_db.ingest import host
 from bench_db.ingest.build import Build
 from bench_db.model import DutBuild, Result, Run, TestBed
 from bench_db.summary import summarise_lists
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from bench_db.ingest.reading import Measurement, Reading
 
+_GROUP = "group"
 UNKNOWN = "unknown"
 _SHORT = 7
 _BED_CLASSES = ("machine", "name")
@@ -37,7 +39,8 @@ _NO_BUILD = Build()
 class Provenance:
     """What the one who publishes knows of a file beyond its content; None is for what is not known.
 
-    `test_bed` replaces the whole test bed, `testbed_name` only its name. `checkout` is where the measured source is; when
+    `test_bed` replaces the whole test bed, `testbed_name` only its name. `directions` says of metrics, or under "" of all
+    others, which way is better. `checkout` is where the measured source is; when
     it is not given, a file that lies in a checkout was measured from it, unless it names another commit. Times are unix
     seconds.
     """
@@ -54,6 +57,7 @@ class Provenance:
     pr_number: int | None = None
     suite: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    directions: Mapping[str, Direction] = field(default_factory=dict)
     run_id: str | None = None
     attempt: int = 1
     repository: str | None = None
@@ -104,7 +108,8 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         ingested_at=provenance.ingested_at,
         bench_db_version=_own_version(),
     )
-    return derive(run, [_result(run, reading.source, m, provenance) for m in _summarised(reading.measurements)])
+    measurements = _summarised(_kept_apart(reading.measurements, provenance))
+    return derive(run, [_result(run, reading.source, m, provenance) for m in measurements])
 
 
 def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
@@ -168,7 +173,7 @@ def _result(run: Run, source: str, measurement: Measurement, provenance: Provena
         pr_number=run.pr_number,
         suite=measurement.suite if provenance.suite is None else provenance.suite,
         metric=measurement.metric,
-        direction=measurement.direction,
+        direction=provenance.directions.get(measurement.metric) or provenance.directions.get("", measurement.direction),
         tags={**measurement.tags, **provenance.tags},
         iterations=measurement.iterations,
         lower=measurement.lower,
@@ -178,6 +183,21 @@ def _result(run: Run, source: str, measurement: Measurement, provenance: Provena
         run_time=run.run_time,
         source=source,
     )
+
+
+def _kept_apart(measurements: Sequence[Measurement], provenance: Provenance) -> Iterator[Measurement]:
+    """Measurements that only suites of their own tell apart get these as a tag when one suite is declared for all."""
+    suites: dict[tuple[object, ...], set[str]] = {}
+    if provenance.suite is not None:
+        for m in measurements:
+            suites.setdefault(_but_suite(m), set()).add(m.suite)
+    for m in measurements:
+        shared = len(suites.get(_but_suite(m), ())) > 1
+        yield replace(m, tags={**m.tags, _GROUP: m.suite}) if shared and m.suite else m
+
+
+def _but_suite(measurement: Measurement) -> tuple[object, ...]:
+    return measurement.benchmark_name, measurement.metric, measurement.units, *sorted(measurement.tags.items())
 
 
 def _summarised(measurements: Iterable[Measurement]) -> Iterator[Measurement]:

@@ -22,7 +22,16 @@ _COUNTED = {
     "iterations",
     "items",
     "requests",
+    "req",
+    "reqs",
     "calls",
+    "elements",
+    "events",
+    "messages",
+    "queries",
+    "records",
+    "rows",
+    "transactions",
 }
 _EACH = {"op", "ops", "operation", "iter", "iteration", "call", "item", "request"}
 

@@ -75,10 +75,11 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """All that one file says. `context` is JSON text of everything that is not per benchmark.
+    """All that one file says, or the part of it that is a run of its own. `context` is JSON text of everything that is not per benchmark.
 
     What the file does not say is None; times are unix seconds. `node` is the host name as the file has it, `test_bed` the
-    machine it describes under a name fit to identify it.
+    machine it describes under a name fit to identify it. `part` names a part among those of its file and `digest` is the
+    SHA-256 of its content; both are empty for a whole file.
     """
 
     source: str
@@ -93,3 +94,5 @@ class Reading:
     commit_time: int | None = None
     node: str | None = None
     test_bed: TestBed | None = None
+    part: str = ""
+    digest: str = ""

@@ -11,9 +11,13 @@ from bench_db.report.text import visible
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One published file: rows added, rows there already, rows taken out, and benchmarks skipped by reason."""
+    """One published run: rows added, rows there already, rows taken out, and benchmarks skipped by reason.
+
+    `part` says which of a file that holds a history, and is empty for a whole file.
+    """
 
     path: str
+    part: str = ""
     format: str
     run_id: str
     new: int
@@ -24,7 +28,7 @@ class Outcome:
 
 
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The files and their totals."""
+    """The runs and their totals."""
     return {
         "published": [{**asdict(outcome), "skipped": dict(outcome.skipped)} for outcome in outcomes],
         "new": sum(outcome.new for outcome in outcomes),
@@ -33,11 +37,11 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def as_text(outcomes: Sequence[Outcome], *, dry_run: bool = False) -> str:
-    """A line a file, its notes under it, and the total."""
+    """A line a run, its notes under it, and the total."""
     added = "to add" if dry_run else "new"
     lines = [line for outcome in outcomes for line in _lines(outcome, added)]
     total = (
-        f"{len(outcomes)} files: {sum(o.new for o in outcomes)} {added}, {sum(o.unchanged for o in outcomes)} unchanged"
+        f"{len(outcomes)} runs: {sum(o.new for o in outcomes)} {added}, {sum(o.unchanged for o in outcomes)} unchanged"
     )
     return "\n".join([*lines, total] if len(outcomes) > 1 else lines)
 
@@ -46,5 +50,5 @@ def _lines(outcome: Outcome, added: str) -> list[str]:
     parts = [f"{outcome.new} {added}", f"{outcome.unchanged} unchanged"]
     parts += [f"{outcome.replaced} replaced"] if outcome.replaced else []
     parts += [f"{sum(outcome.skipped.values())} skipped"] if outcome.skipped else []
-    head = f"{visible(outcome.path)}: {outcome.format}, {', '.join(parts)}"
+    head = f"{visible('#'.join(part for part in (outcome.path, outcome.part) if part))}: {outcome.format}, {', '.join(parts)}"
     return [head, *(f"  {visible(note)}" for note in outcome.notes)]

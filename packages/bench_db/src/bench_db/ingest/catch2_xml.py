@@ -1,0 +1,131 @@
+"""The benchmarks in what Catch2's XML reporter (`-r xml`) writes, versions 2.9 to 3, with all digits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import foreign
+from bench_db.ingest.numbers import count, interval, number, stated
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+
+if TYPE_CHECKING:
+    from bench_db.ingest.content import Content
+
+SOURCE = "catch2-xml/1"
+_ROOT = re.compile(rb"<Catch(2TestRun)?[\s>]")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,4})?", re.ASCII)
+_TITLES = {"TestCase", "Section"}
+_FIGURES = {"mean", "standardDeviation", "outliers"}
+_UNFINISHED = "the benchmark did not finish"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Benchmark:
+    """A benchmark as far as it is known: what its element says, and the elements of its figures by their names."""
+
+    group: str
+    about: dict[str, str]
+    line: int
+    figures: dict[str, dict[str, str]] = field(default_factory=dict)
+    error: str = _UNFINISHED
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether it is a run of Catch2 with results of a benchmark."""
+    return _ROOT.search(edges) is not None and b"<BenchmarkResults" in edges
+
+
+def read(content: Content) -> Reading:
+    """Each benchmark's mean with its interval and deviation; the suite is the test case and the sections in it."""
+    file = str(content.path)
+    report = _Report(file)
+    parser = expat.ParserCreate("UTF-8")
+    parser.StartElementHandler = lambda name, about: report.begin(name, about, parser.CurrentLineNumber)
+    parser.EndElementHandler = report.end
+    parser.StartDoctypeDeclHandler = report.refuse
+    try:
+        parser.Parse(content.text, True)  # noqa: FBT003 as expat has it
+    except expat.ExpatError as error:
+        reason = f"is not valid XML: {expat.ErrorString(error.code)}"
+        raise UnreadableOutputError(reason, file=file, line=error.lineno, column=error.offset + 1) from error
+    measurements, skips = [], []
+    for benchmark in report.benchmarks:
+        try:
+            measurements.append(_measurement(benchmark))
+        except RefusedError as refused:
+            name = benchmark.about.get("name") or f"line {benchmark.line}"
+            skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
+    if not measurements and not skips:
+        reason = "holds no benchmark of Catch2; did the tests that were selected have any?"
+        raise UnreadableOutputError(reason, file=file)
+    context = foreign.compact(report.about)
+    return Reading(source=SOURCE, context=context, measurements=tuple(measurements), skips=tuple(skips))
+
+
+class _Report:
+    """The benchmarks of the elements so far; a document with a type of its own is refused: it may grow without end."""
+
+    def __init__(self, file: str) -> None:
+        self.about: dict[str, str] = {}
+        self.benchmarks: list[_Benchmark] = []
+        self._file = file
+        self._titles: list[str] = []
+        self._current: _Benchmark | None = None
+
+    def begin(self, name: str, about: dict[str, str], line: int) -> None:
+        """Take the start of an element."""
+        self.about = self.about or {"root": name, **about}
+        if name in _TITLES:
+            self._titles.append(about.get("name", ""))
+        elif name == "BenchmarkResults":
+            self._current = _Benchmark(group=" / ".join(self._titles), about=about, line=line)
+            self.benchmarks.append(self._current)
+        elif self._current and name in _FIGURES:
+            self._current.figures[name] = about
+        elif self._current and name == "failed":
+            self._current.error = about.get("message") or "failed"
+
+    def end(self, name: str) -> None:
+        """Take the end of an element."""
+        if name in _TITLES:
+            self._titles.pop()
+        elif name == "BenchmarkResults":
+            self._current = None
+
+    def refuse(self, *_: object) -> None:
+        """Take the declaration of a document type."""
+        reason = "declares a document type, which no report of Catch2 has"
+        raise UnreadableOutputError(reason, file=self._file)
+
+
+def _measurement(benchmark: _Benchmark) -> Measurement:
+    at, name = f"line {benchmark.line}", benchmark.about.get("name", "")
+    if not name:
+        raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
+    metadata = foreign.compact({**benchmark.about, **benchmark.figures})
+    mean, spread = benchmark.figures.get("mean"), benchmark.figures.get("standardDeviation")
+    if mean is None:
+        return Measurement(benchmark_name=name, suite=benchmark.group, error=benchmark.error, metadata=metadata)
+    figures = {"mean": mean, "standard_deviation": spread}
+    known = {
+        what: number(_plain(about.get("value", "")), at=f"{at} ({what})") for what, about in figures.items() if about
+    }
+    lower, upper = interval(_plain(mean.get("lowerBound", "")), _plain(mean.get("upperBound", "")), 1.0)
+    samples = benchmark.about.get("samples", "")
+    return Measurement(
+        benchmark_name=name,
+        suite=benchmark.group,
+        summary=stated(known, 1.0, at=at),
+        n=count(int(samples[:20])) or 1 if samples.isdecimal() else 1,
+        lower=lower,
+        upper=upper,
+        metadata=metadata,
+    )
+
+
+def _plain(text: str) -> float | str:
+    return float(text) if _NUMBER.fullmatch(text) else text
