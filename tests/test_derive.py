@@ -148,6 +148,13 @@ class TestCollisions:
         assert len(noted.notes) == 2
         assert all(results[0].benchmark_name in note for note in noted.notes)
 
+    def test_a_key_as_often_as_a_file_has_lines(self) -> None:
+        many = 20_000  # one look for each pair of them would take minutes
+        run, results = publication(1, rows=1)
+        once = derive(run, results * many)
+        assert once[1][-1].tags == {"ordinal": str(many)}
+        assert derive(*once)[0] == once[0]
+
     def test_results_that_differ_are_not_renamed(self) -> None:
         run, results = publication(1, rows=4)
         noted, derived = derive(run, results)

@@ -27,7 +27,8 @@ def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
     run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
     notes: list[str] = []
     rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
-    fresh = tuple(note for note in notes if note not in run.notes)
+    known = set(run.notes)
+    fresh = tuple(note for note in notes if note not in known)
     return replace(run, results=len(rows), notes=run.notes + fresh), rows
 
 
@@ -80,13 +81,16 @@ def _natural_key(result: Result) -> tuple[str, ...]:
 
 def _kept_apart(results: Iterator[Result], notes: list[str]) -> Iterator[Result]:
     taken: set[tuple[str, ...]] = set()
+    last: dict[tuple[str, ...], int] = {}  # a file may hold one key as often as it has lines
     for result in results:
-        ordinal = 1
-        apart = result
-        while _natural_key(apart) in taken:
+        natural = key = _natural_key(result)
+        ordinal, apart = last.get(natural, 1), result
+        while key in taken:
             ordinal += 1
             apart = replace(result, tags={**result.tags, ORDINAL_TAG: str(ordinal)})
-        taken.add(_natural_key(apart))
+            key = _natural_key(apart)
+        taken.add(key)
+        last[natural] = ordinal
         if apart is not result:
             tag = f"{ORDINAL_TAG}={ordinal}"
             notes.append(f"{result.benchmark_name}: occurs again in the file, kept apart by the tag {tag}")

@@ -38,9 +38,9 @@ def sniff(edges: bytes) -> bool:
 
 def read(content: Content) -> Reading:
     """Each unit of a benchmark as a metric; lines of one name in one package are its samples."""
-    whole, start = go_events.as_text(content)
+    lines, start = go_events.lines(content)
     text = Text()
-    for place, line in enumerate(whole.split("\n"), 1):
+    for place, line in enumerate(lines, 1):
         text.take(place, line)
     if not (text.values or text.failures or text.skips):
         reason = "holds no line like BenchmarkName-8  100  12.5 ns/op"
