@@ -17,9 +17,10 @@ def suite(seed: int, series: int = 60, runs: int = 100, sigma: float = 0.02) -> 
     return np.random.default_rng(seed).normal(0, sigma, (series, runs))
 
 
-def scanned(y: Array) -> Any:
+def scanned(y: Array, rates: Array | None = None) -> Any:
     rows, columns = y.shape
-    return scan(np.exp(y).ravel(), np.arange(0, y.size + 1, columns), np.tile(np.arange(columns), rows))
+    runs = np.tile(np.arange(columns), rows)
+    return scan(np.exp(y).ravel(), np.arange(0, y.size + 1, columns), runs, rates=rates)
 
 
 class TestScan:
@@ -71,13 +72,28 @@ class TestScan:
         y = np.concatenate([still, moving + movement])
         out = np.empty(y.size)
         moved, measured = without_common(
-            np.exp(y).ravel(), np.arange(0, y.size + 1, 100), np.tile(np.arange(100), 60), 100, out
+            np.exp(y).ravel(), np.arange(0, y.size + 1, 100), np.tile(np.arange(100), 60), np.ones(60), 100, out
         )
         left = np.log(out).reshape(y.shape)
         np.testing.assert_allclose(left[:15], still, atol=1e-12)
         assert np.median(np.std(np.diff(left[15:]), axis=1)) < 1.1 * np.std(np.diff(moving))
         assert np.corrcoef(moved, movement)[0, 1] > 0.9
         assert set(measured.tolist()) == {60}
+
+    def test_rates_fall_where_times_rise(self) -> None:
+        times = suite(12)
+        times[:, 40] += 0.3  # one slow run
+        times[:, 60:] += 0.2  # a slower tool chain
+        times[7, 30:] -= 0.3
+        rates = np.arange(60) % 2 == 0
+        mixed = np.where(rates[:, None], -times, times)
+        ours, alike = scanned(mixed, rates), scanned(times)
+        named = [(m.run, m.series, m.lasting) for m in ours.movements]
+        assert named == [(m.run, m.series, m.lasting) for m in alike.movements]
+        assert {(40, 60, False), (60, 60, True)} <= set(named)
+        np.testing.assert_allclose([m.effect for m in ours.movements], [m.effect for m in alike.movements], rtol=0.05)
+        assert [f.series for f in ours.findings if not f.suite_wide] == [7]
+        assert all((f.change.effect < 0) == (f.series % 2 == 0) for f in ours.findings if f.suite_wide)
 
     def test_short_and_empty(self) -> None:
         found = scan(np.ones(25), np.array([0, 0, 5, 25]), np.arange(25))

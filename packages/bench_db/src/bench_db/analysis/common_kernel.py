@@ -20,8 +20,8 @@ MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over 
 
 
 @compiled
-def departures(x: Floats, runs: Ints, moved: Floats, share: float, out: Floats) -> None:
-    """Log x less the running median of what is left of it without `share` of each run's movement.
+def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, out: Floats) -> None:
+    """`sign` times log x, less the running median of what is left of it without `share` of each run's movement.
 
     NaN throughout for a series that is not positive, and where x is not finite.
     """
@@ -33,7 +33,7 @@ def departures(x: Floats, runs: Ints, moved: Floats, share: float, out: Floats) 
         if math.isfinite(x[i]):
             positive = positive and x[i] > 0.0
             if positive:
-                y[count], where[count] = math.log(x[i]), i
+                y[count], where[count] = sign * math.log(x[i]), i
                 rest[count] = y[count] - share * moved[runs[i]]
                 count += 1
     if positive and count > 0:
@@ -89,14 +89,16 @@ def movements(departure: Floats, offsets: Ints, runs: Ints, shares: Floats, meas
 
 def _entry(digest: int) -> Any:
     @cached
-    def entry(values: Floats, offsets: Ints, runs: Ints, n_runs: int, out: Floats) -> tuple[Floats, Ints]:
+    def entry(
+        values: Floats, offsets: Ints, runs: Ints, signs: Floats, n_runs: int, out: Floats
+    ) -> tuple[Floats, Ints]:
         _ = digest
         n_series = len(offsets) - 1
         moved, measured, shares = np.zeros(n_runs), np.zeros(n_runs, np.int64), np.ones(n_series)
         for turn in range(PASSES):
             for s in range(n_series):
                 a, b = offsets[s], offsets[s + 1]
-                departures(values[a:b], runs[a:b], moved, shares[s], out[a:b])
+                departures(values[a:b], runs[a:b], moved, signs[s], shares[s], out[a:b])
             if turn == 0:
                 for i in range(len(out)):
                     measured[runs[i]] += not math.isnan(out[i])
@@ -107,12 +109,14 @@ def _entry(digest: int) -> Any:
                 a, b = offsets[s], offsets[s + 1]
                 shares[s] = followed(out[a:b], runs[a:b], moved)
         for s in range(n_series):
+            part = -signs[s] * shares[s]
             for i in range(offsets[s], offsets[s + 1]):
-                out[i] = values[i] if math.isnan(out[i]) else values[i] * math.exp(-shares[s] * moved[runs[i]])
+                out[i] = values[i] if math.isnan(out[i]) else values[i] * math.exp(part * moved[runs[i]])
         return moved, measured
 
     return entry
 
 
-# (values end to end, offsets, run of each point, number of runs, out) -> log movement and series of each run; `out` is values without it
+# (values end to end, offsets, run of each point, +1 or -1 for each series: a time or a rate, number of runs, out)
+# -> log movement of times and number of series, for each run; `out` is values without the movement
 without_common = _entry(source_digest())

@@ -11,6 +11,7 @@ import numpy as np
 from bench_db.analysis.scan import Scan, scan
 from bench_db.derive import finding_id
 from bench_db.model import Finding, State
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,8 @@ _NAMED = 12
 
 def scanned(histories: Histories, *, rate: float) -> Scan:
     """The scan of all histories at a false discovery rate."""
-    return scan(histories.values, histories.offsets, histories.runs, rate=rate)
+    rates = (histories.names["direction"] == Direction.HIGHER).to_numpy()
+    return scan(histories.values, histories.offsets, histories.runs, rates=rates, rate=rate)
 
 
 def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: int) -> list[Finding]:

@@ -12,6 +12,7 @@ from numba import njit
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 # What machine code is made from: the kernels and what they import from here.
 SOURCES = ("*_kernel.py", "constants.py", "student.py", "jit.py")

@@ -15,7 +15,7 @@ from bench_db.analysis.detect import ChangePoint, Changes, detect_all
 from bench_db.analysis.student import benjamini_hochberg
 
 if TYPE_CHECKING:
-    from bench_db.analysis.jit import Floats, Ints
+    from bench_db.analysis.jit import Bools, Floats, Ints
 
 FALSE_DISCOVERY_RATE = 0.05
 NAMED_FROM = 0.02  # smallest movement of a run worth a line
@@ -40,7 +40,10 @@ class ScanFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """All series of one run moving together by `effect`, over `series` of them; `lasting` if they stayed there."""
+    """All series of one run moving together by `effect`, over `series` of them; `lasting` if they stayed there.
+
+    Above 0 times rose and rates fell, by the factor that undoes it.
+    """
 
     run: int
     effect: float
@@ -64,27 +67,30 @@ def scan(  # noqa: PLR0913
     offsets: Ints,
     runs: Ints,
     *,
+    rates: Bools | None = None,
     rate: float = FALSE_DISCOVERY_RATE,
     profile: Profile = Profile.DEFAULT,
     threads: int = 2,
 ) -> Scan:
     """Scan of series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
 
-    `runs` numbers the run of each point from 0, whatever the order. Benjamini-Hochberg at `rate` runs over all series long enough
+    `runs` numbers the run of each point from 0, whatever the order. `rates` says which series fall where times rise, such as
+    operations a second; none when it is missing. Benjamini-Hochberg at `rate` runs over all series long enough
     to be tested, each by its smallest p-value; of a series that passes, every change at or below the last accepted p is given.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
     steady = np.empty_like(flat)
     of_points = np.asarray(runs, np.int64)
     n_runs = int(of_points.max()) + 1 if len(of_points) else 0
-    moved, measured = without_common(flat, starts, of_points, n_runs, steady)
+    signs = np.ones(len(starts) - 1) if rates is None else np.where(rates, -1.0, 1.0)
+    moved, measured = without_common(flat, starts, of_points, signs, n_runs, steady)
     constants = for_scan(profile)
     changes = detect_all(steady, starts, constants=constants, threads=threads)
     tested = int((changes.points >= constants.minimum_points).sum())
     accepted, q_values = _accepted(changes, tested, rate)
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
-    lasting = [_lasting(run, findings) for run in sorted(set(shared.values()))]
+    lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
     passing = [
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
         for run in np.flatnonzero(np.abs(np.expm1(moved)) >= NAMED_FROM)
@@ -149,6 +155,11 @@ def _findings(  # noqa: PLR0913, PLR0917
     ]
 
 
-def _lasting(run: int, findings: list[ScanFinding]) -> Movement:
-    effects = [f.change.effect for f in findings if f.suite_wide and f.run == run]
+def _lasting(run: int, findings: list[ScanFinding], signs: Floats) -> Movement:
+    effects = [_of_time(f.change.effect, signs[f.series]) for f in findings if f.suite_wide and f.run == run]
     return Movement(run=run, effect=float(np.median(effects)), series=len(effects), lasting=True)
+
+
+def _of_time(effect: float, sign: float) -> float:
+    """The change of the time of which a rate changed by `effect`; a change below zero has none and stays."""
+    return effect if sign > 0 or effect <= -1.0 else -effect / (1.0 + effect)

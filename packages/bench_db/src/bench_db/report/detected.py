@@ -10,6 +10,7 @@ import polars as pl
 from bench_db.query.series import label
 from bench_db.report.terminal import findings_text
 from bench_db.report.text import sparkline, table, visible
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +55,9 @@ def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
     """What a scan tested, what to expect of it, movements of whole runs, and the findings that stand."""
     tested = f"{found.tested} series tested, {found.too_short} with fewer than 20 runs"
     expected = f"{len(found.findings)} changes, of which {found.expected_false:.1f} are expected to be false alarms"
+    inverse = " (rates the other way)" if Direction.HIGHER in held.names["direction"] else ""
     moved = [
-        f"run {_run_name(held, m.run)}: {m.series} series moved together by {m.effect:+.1%}"
+        f"run {_run_name(held, m.run)}: {m.series} series moved together by {m.effect:+.1%}{inverse}"
         f"{', and stayed' if m.lasting else ''}: the machine or the tool chain, more likely than the code"
         for m in found.movements[:5]
     ]
