@@ -75,6 +75,13 @@ class TestSecrets:
         ]
         assert (kept, silent) == ([], [])
 
+    def test_no_development_package_stands_beside_a_secret(self) -> None:
+        with_secrets = {place for place, job in JOBS.items() if "secrets." in str(job)}
+        assert len(with_secrets) >= 8
+        for file, name in with_secrets:
+            workflow = definition(ROOT, f"{WORKFLOWS}/{file}.yml").get("env", {})
+            assert {**workflow, **JOBS[file, name].get("env", {})}.get("UV_NO_DEV") == "1", (file, name)
+
     def test_only_the_report_may_write_checks(self) -> None:
         may = [place for place, job in JOBS.items() if "checks" in job.get("permissions", {})]
         assert may == [("run-benchmarks", "compare-and-comment")]
