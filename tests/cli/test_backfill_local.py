@@ -178,6 +178,25 @@ class TestFailing:
         assert {c["series"]: c["verdict"] for c in compared["comparisons"]}["work: sum"] == "insufficient"
         assert "missing" not in compared["counts"]
 
+    def test_what_a_benchmark_wrote_before_it_failed_is_kept(self, tmp_path: Path) -> None:
+        history, shas = grow(tmp_path, 1)
+        failing = SCRIPT + 'open("half.json", "w").write("{")\nsys.exit("one of them failed")\n'
+        shas.append(history.commit("break another benchmark", bench__py=failing))
+        two = config().replace("format", 'outputs = ["half.json"]\nformat')
+        (tmp_path / "bench-db.toml").write_text(two)
+        states = {e["commit"]: e for e in backfill(tmp_path)["ended"]}
+        assert [states[sha]["state"] for sha in shas] == ["succeeded", "failed"]
+        assert "one of them failed" in states[shas[1]]["detail"]
+        rows = connect(tmp_path / "store").scan().filter(commit=shas[1]).sort("benchmark_name").collect()
+        assert rows["benchmark_name"].to_list() == ["sum", "work"]
+        assert rows["error"].is_null().to_list() == [True, False]
+        compared = document(bench_db("compare", shas[1], "--store", "store", "--output", "json", cwd=tmp_path))
+        assert {c["series"]: c["verdict"] for c in compared["comparisons"]} == {
+            "work: sum": "insufficient",
+            "work: work": "failed",
+        }
+        assert "2 left out: measured" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
+
     def test_a_format_that_does_not_exist_is_told_before_anything_is_measured(self, tmp_path: Path) -> None:
         grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config().replace("values-ns", "values"))

@@ -96,7 +96,7 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
     found: list[float] = []
     for measured in runner.measure(commit, (), bench, locks):
         click.echo(f"{commit.sha[:10]} {measured.suite}: {measured.error or f'{measured.seconds:.1f} s'}", err=True)
-        if measured.error is None:
+        if measured.outputs:
             try:
                 read = readings(measured.outputs, Provenance(), bench.suites[measured.suite].format)
             except UnreadableOutputError:

@@ -59,15 +59,16 @@ class Delivery:
             self.store.put_artifact(pending.log, kind="log", commit=pending.commit, added_at=pending.began, name=name)
 
     def publish(self, pending: Pending) -> str | None:
-        """The error of what was measured, None when it has results; either is in the store afterwards, once."""
+        """The error of what was measured, if any. It and the results, whatever there is, are in the store afterwards, once."""
         error, provenance = pending.error, Provenance(**pending.provenance)
-        if error is None:
+        outputs = [self.outbox.directory / path for path in pending.outputs]
+        # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
+        for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
-                outputs = [self.outbox.directory / path for path in pending.outputs]
-                for run, results in readings(outputs, provenance, pending.format):
+                for run, results in readings(together, provenance, pending.format):
                     self.store.publish(results, run)
             except (UnreadableOutputError, UserError) as refused:
-                error = str(refused)
+                error = error or str(refused)
         if error is not None:
             run, results = failure(pending, error, provenance)
             self.store.publish(results, run)

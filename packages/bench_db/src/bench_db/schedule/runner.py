@@ -26,7 +26,7 @@ Locks = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What measuring one suite of one commit left: output files, or an error; always a log.
+    """What measuring one suite of one commit left: output files, an error or, of a benchmark that failed, both; always a log.
 
     `checkout` is the work tree, gone when the next commit begins; `began` is unix seconds.
     """
@@ -113,7 +113,7 @@ def _measure(place: _Place, failure: process.Failure | None) -> Measured:
 
 
 def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failure | None]:
-    """The output files of one suite, or why there are none."""
+    """The output files of one suite, and why there are none or not all."""
     suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
     directory = place.tree / suite.directory
     if not directory.resolve().is_relative_to(place.tree.resolve()):
@@ -121,33 +121,38 @@ def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failur
     if not directory.is_dir():
         return (), process.Failure(reason=f"{suite.directory}: not in this commit")
     before = {path: _state(path) for path in _outputs(suite, directory)}
-    if failure := _commands(suite, directory, log, _environment(place, suite), place.locks):
-        return (), failure
+    shell = _Shell(directory=directory, log=log, environment=_environment(place, suite), locks=place.locks)
+    for command in suite.setup:
+        if failure := shell.run(command, suite.setup_timeout_seconds):
+            return (), failure
+    failure = shell.run(suite.benchmark, suite.timeout_seconds, directory / suite.stdout if suite.stdout else None)
     outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
-    if not outputs:
+    if not (outputs or failure):
         wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
         of_commit = ", which stood in the commit and were not written" if before else ""
         return (), process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
-    return outputs, None
+    return outputs, failure
 
 
-def _commands(
-    suite: Suite, directory: Path, log: Path, environment: Mapping[str, str], locks: Locks
-) -> process.Failure | None:
-    """The first failure of set-up and benchmark."""
-    stdout = directory / suite.stdout if suite.stdout else None
-    jobs: list[tuple[Command, float, Path | None]] = [
-        *((command, suite.setup_timeout_seconds, None) for command in suite.setup),
-        (suite.benchmark, suite.timeout_seconds, stdout),
-    ]
-    for command, seconds, out in jobs:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shell:
+    """Where the commands of a suite run, and what they see."""
+
+    directory: Path
+    log: Path
+    environment: Mapping[str, str]
+    locks: Locks
+
+    def run(self, command: Command, seconds: float, stdout: Path | None = None) -> process.Failure | None:
+        """None when the command succeeded."""
         job = process.Job(
-            command=words(command), directory=directory, environment=environment, timeout_seconds=seconds, stdout=out
+            command=words(command),
+            directory=self.directory,
+            environment=self.environment,
+            timeout_seconds=seconds,
+            stdout=stdout,
         )
-        failure = process.run(job, log, inherited=locks)
-        if failure is not None:
-            return failure
-    return None
+        return process.run(job, self.log, inherited=self.locks)
 
 
 def _environment(place: _Place, suite: Suite) -> dict[str, str]:
