@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db.errors import BenchDbError, UserError
+from bench_db.model import Baseline
 from bench_db.store import maintain
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
 if TYPE_CHECKING:
     from bench_db import Database
+    from bench_db.store.versions import AsOf
 
 _ASK = """
 import sys
@@ -65,6 +67,26 @@ class TestAsOf:
         naive = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=1)
         assert len(database.results(as_of=naive.isoformat())) == 3
         assert len(database.results(as_of=naive)) == 3
+
+    def test_baselines_that_held_then(self, database: Database) -> None:
+        now = int(time.time())
+        first = _publish(database, 0)
+        database.tag("first")
+        [old] = database.runs().collect()["commit"]
+        database.set_baseline(Baseline(name="main", commit=old, set_at=now - 100, set_by="ci"))
+        second = _publish(database, 1)
+        (new,) = set(database.runs().collect()["commit"]) - {old}
+        database.set_baseline(Baseline(name="main", commit=new, set_at=now + 100, set_by="ci"))
+
+        def held(as_of: AsOf | None) -> list[str | None]:
+            return [pointer.commit for pointer in database.baselines(as_of=as_of)]
+
+        assert held(None) == held(second) == held(str(second)) == [new]
+        assert held(first) == held("first") == held(datetime.now(UTC)) == held(datetime.now(UTC).isoformat()) == [old]
+        assert [b.commit for b in database.baselines(history=True, as_of=first)] == [old]
+        assert [b.commit for b in database.baselines(history=True)] == [old, new]
+        with pytest.raises(UserError, match="no version 99"):
+            database.baselines(as_of=99)
 
     def test_a_day_ends_at_its_end(self, database: Database) -> None:
         _publish(database, 0)

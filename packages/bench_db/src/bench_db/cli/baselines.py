@@ -128,7 +128,7 @@ def _before(ours: pl.DataFrame) -> pl.Expr:
 def _named(store: Database, asked: Asked) -> Held:
     """The history up to a commit, or up to that of a named baseline, as each device and test bed has it."""
     name = str(asked.what)
-    known = store.baselines()
+    known = store.baselines(as_of=asked.as_of)
     named = [pointer for pointer in known if pointer.name == name]
     if not named:
         commit = _commit(store, asked, known)

@@ -12,7 +12,7 @@ from bench_db.model import Baseline, Finding
 from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, LEDGERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
@@ -37,9 +37,9 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
     return written
 
 
-def baselines(engine: Engine) -> list[Baseline]:
-    """The settings that hold: the newest of each name and scope, cleared ones left out, by name."""
-    newest = {_scope(b): b for b in baseline_history(engine)}
+def held(settings: Iterable[Baseline]) -> list[Baseline]:
+    """Those of all settings, oldest first, that hold: the newest of each name and scope, cleared ones left out, by name."""
+    newest = {_scope(b): b for b in settings}
     return sorted((b for b in newest.values() if b.commit is not None), key=lambda b: (b.name, b.key))
 
 

@@ -10,12 +10,14 @@ from bench_db.query.baseline import holding
 from bench_db.store import ledger
 from bench_db.store.presence import measured_commit, presence
 from bench_db.store.tables import RESULTS_TABLE
+from bench_db.store.versions import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.model import Baseline, Finding
     from bench_db.store.engine import Engine
+    from bench_db.store.versions import AsOf
 
 
 class Recording:
@@ -41,9 +43,16 @@ class Recording:
         named = [pointer for pointer in self.baselines() if pointer.name == name]
         return holding(named, (dut_name, testbed_name), {branch} if branch else ())
 
-    def baselines(self, *, history: bool = False) -> list[Baseline]:
-        """The baselines that hold, by name; with `history` every setting there ever was, oldest first."""
-        return ledger.baseline_history(self._engine) if history else ledger.baselines(self._engine)
+    def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
+        """The baselines that hold, by name; with `history` every setting there ever was, oldest first.
+
+        With `as_of` those that held then: on a date, or when the version of the results that it names was last the newest.
+        """
+        settings = ledger.baseline_history(self._engine)
+        end = None if as_of is None else until(self._engine, as_of)
+        if end is not None:
+            settings = [setting for setting in settings if setting.set_at <= end.timestamp()]
+        return settings if history else ledger.held(settings)
 
     def record_findings(self, findings: Sequence[Finding]) -> None:
         """Keep findings as they stand now."""

@@ -27,6 +27,15 @@ def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
     return _version_at(engine, table, _made(engine, RESULTS_TABLE)[number])
 
 
+def until(engine: Engine, as_of: AsOf) -> datetime | None:
+    """How long the store was like that: up to a date, else until the next version of the results kept; None for up to now."""
+    found = _version_at(engine, RESULTS_TABLE, as_of)
+    if not isinstance(as_of, int) and str(found) != as_of:
+        return _moment(as_of, "none")
+    number = engine.open(RESULTS_TABLE, found).version
+    return min((made for later, made in _made(engine, RESULTS_TABLE).items() if later > number), default=None)
+
+
 def _made(engine: Engine, table: Table) -> dict[int, datetime]:
     """When each kept version was made."""
     versions = engine.call("listing versions", engine.open(table).versions)
@@ -45,12 +54,12 @@ def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
         message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {tags}"
         raise UserError(message)
     moment = _moment(as_of, tags)
-    until = [number for number, made in known.items() if made <= moment]
-    if not until:
+    before = [number for number, made in known.items() if made <= moment]
+    if not before:
         oldest = min(known.values()).isoformat(timespec="seconds")
         message = f"no version is kept from {moment.isoformat()}: the oldest is of {oldest}; tag versions to keep them"
         raise UserError(message)
-    return max(until)
+    return max(before)
 
 
 def _moment(when: str | datetime, tags: str) -> datetime:
