@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,13 +60,15 @@ def verdicts(
     as_of: str | None = None,
 ) -> list[Judged]:
     """The verdict on every series of a candidate commit; `UserError` when it has no results. `min_effect` is in percent."""
-    from bench_db.analysis.judge import judge
+    from bench_db.analysis.judge import detector_loading, judge, looks_for_level
     from bench_db.cli.skipped import with_skipped
 
     needed = () if held.until is None else held.until.meta.root_names()
+    with detector_loading() if looks_for_level(method, held.last) else nullcontext():
+        points, runs = store.points(chosen, as_of, also=needed), store.runs_of(candidate, as_of)
     judged = judge(
-        store.points(chosen, as_of, also=needed),
-        store.runs_of(candidate, as_of),
+        points,
+        runs,
         until=held.until,
         last=held.last,
         method=method,
