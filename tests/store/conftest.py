@@ -1,16 +1,16 @@
-"""Stores to test with: a directory, and a bucket on a real S3 server, with or without a proxy that misbehaves before it."""
+"""Stores to test with, a directory or a bucket, with or without a proxy that misbehaves before it, and processes to race in."""
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bench_db import connect
 from tests.store.carriers import fill
-from tests.support.fault_proxy import fault_proxy
-from tests.support.s3_server import S3Server, s3_server
+from tests.store.workers import PROCESSES, get_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench_db import Database
     from tests.support.faults import FaultProxy
+    from tests.support.s3_server import S3Server
 
 
 @pytest.fixture
@@ -38,18 +39,6 @@ def target(tmp_path: Path) -> Database:
     return connect(tmp_path / "target", create=True)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server: S3Server) -> Iterator[FaultProxy]:
-    with fault_proxy(server.endpoint) as running:
-        yield running
-
-
 @pytest.fixture
 def bucket_uri(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """A store's address in an empty bucket, with the environment that leads there."""
@@ -62,6 +51,25 @@ def faulty_uri(server: S3Server, proxy: FaultProxy, monkeypatch: pytest.MonkeyPa
     """The same, with the proxy in between."""
     _go_to(replace(server, endpoint=proxy.endpoint), monkeypatch)
     return f"s3://{server.new_bucket()}/some/prefix"
+
+
+@pytest.fixture(params=["directory", pytest.param("bucket", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
+    """A store's address, and the environment its writers need."""
+    if request.param == "directory":
+        return str(tmp_path / "store"), {}
+    server: S3Server = request.getfixturevalue("server")
+    return request.getfixturevalue("bucket_uri"), server.environment()
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Any]:
+    """Eight processes, spawned because Lance is not safe to fork, kept for all races."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(PROCESSES, get_ready, (context.Barrier(PROCESSES),)) as running:
+        yield running
+        running.close()
+        running.join()
 
 
 def _go_to(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections import Counter
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
@@ -11,37 +10,15 @@ import pytest
 from bench_db import Database, connect
 from bench_db.store.engine import Engine
 from bench_db.store.uri import locate
-from tests.store.workers import Done, Job, get_ready, race
+from tests.store.workers import PROCESSES, Done, Job, race
 from tests.strategies import publication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bench_db.store.tables import Table
-    from tests.support.s3_server import S3Server
 
-_PROCESSES = 8
 _LOG = logging.getLogger(__name__)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Any]:
-    """Eight processes, spawned because Lance is not safe to fork, kept for all races."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(_PROCESSES, get_ready, (context.Barrier(_PROCESSES),)) as running:
-        yield running
-        running.close()
-        running.join()
-
-
-@pytest.fixture(params=["directory", pytest.param("bucket", marks=pytest.mark.slow)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
-    """A store's address, and the environment its writers need."""
-    if request.param == "directory":
-        return str(tmp_path / "store"), {}
-    server: S3Server = request.getfixturevalue("server")
-    return request.getfixturevalue("bucket_uri"), server.environment()
 
 
 def _stored(uri: str) -> tuple[Counter[str], Counter[str]]:
@@ -71,14 +48,14 @@ class TestRaces:
     def test_the_same_runs_from_no_store_at_all(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
         uri, environment = place
         numbers = tuple(range(12))
-        done = race(pool, [Job(uri=uri, numbers=numbers, environment=environment)] * _PROCESSES)
+        done = race(pool, [Job(uri=uri, numbers=numbers, environment=environment)] * PROCESSES)
         _fine(done)
         assert _stored(uri) == _expected(range(12))
         assert sum(one.new for one in done) == 120
 
     def test_different_runs(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
         uri, environment = place
-        shares = [tuple(range(first, 96, _PROCESSES)) for first in range(_PROCESSES)]
+        shares = [tuple(range(first, 96, PROCESSES)) for first in range(PROCESSES)]
         done = race(pool, [Job(uri=uri, numbers=share, environment=environment) for share in shares])
         _fine(done)
         assert _stored(uri) == _expected(range(96))
@@ -95,9 +72,9 @@ class TestRaces:
     def test_creation_alone(self, pool: Any, tmp_path: Path) -> None:
         for attempt in range(5):
             uri = str(tmp_path / f"store-{attempt}")
-            done = race(pool, [Job(uri=uri, numbers=(number,)) for number in range(_PROCESSES)])
+            done = race(pool, [Job(uri=uri, numbers=(number,)) for number in range(PROCESSES)])
             _fine(done)
-            assert _stored(uri) == _expected(range(_PROCESSES))
+            assert _stored(uri) == _expected(range(PROCESSES))
 
     def test_a_table_born_while_we_looked_is_no_corrupt_one(self, tmp_path: Path) -> None:
         uri = tmp_path / "store"
@@ -124,7 +101,7 @@ class TestReplacing:
             uri = str(tmp_path / f"store-{attempt}")
             if existing:
                 _publish(uri, 100)
-            done = race(pool, [Job(uri=uri, numbers=(1,), place="ci", replace=True)] * _PROCESSES)
+            done = race(pool, [Job(uri=uri, numbers=(1,), place="ci", replace=True)] * PROCESSES)
             assert [error for one in done for error in one.errors] == []
             assert _stored(uri) == _expected([1])
 
@@ -132,7 +109,7 @@ class TestReplacing:
         for attempt in range(3):
             uri = str(tmp_path / f"store-{attempt}")
             _publish(uri, 100)
-            jobs = [Job(uri=uri, numbers=(1,), place="ci", replace=number % 2 == 0) for number in range(_PROCESSES)]
+            jobs = [Job(uri=uri, numbers=(1,), place="ci", replace=number % 2 == 0) for number in range(PROCESSES)]
             done = race(pool, jobs)
             assert [error for one in done for error in one.errors] == []
             rows, runs = _stored(uri)
@@ -143,7 +120,7 @@ class TestReplacing:
         for attempt in range(3):
             uri = str(tmp_path / f"store-{attempt}")
             _publish(uri, 100)
-            jobs = [Job(uri=uri, numbers=(number,), place="ci", replace=True) for number in range(_PROCESSES)]
+            jobs = [Job(uri=uri, numbers=(number,), place="ci", replace=True) for number in range(PROCESSES)]
             done = race(pool, jobs)
             assert [error for one in done for error in one.errors] == []
             rows, runs = _stored(uri)

@@ -11,34 +11,14 @@ from bench_db import connect
 from bench_db.errors import UserError
 from tests.store import carriers
 from tests.store.carriers import content, everything, fill, rows_of
-from tests.store.workers import get_ready
+from tests.store.workers import PROCESSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support.s3_server import S3Server
 
-_PROCESSES = 8
 _READY_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Any]:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(_PROCESSES, get_ready, (context.Barrier(_PROCESSES),)) as running:
-        yield running
-        running.close()
-        running.join()
-
-
-@pytest.fixture(params=["directory", pytest.param("bucket", marks=pytest.mark.slow)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
-    """A store's address, and the environment its writers need."""
-    if request.param == "directory":
-        return str(tmp_path / "store"), {}
-    server: S3Server = request.getfixturevalue("server")
-    return request.getfixturevalue("bucket_uri"), server.environment()
 
 
 class TestPutting:
@@ -48,7 +28,7 @@ class TestPutting:
     def test_at_once(self, pool: Any, place: tuple[str, dict[str, str]], *, same: bool) -> None:
         uri, environment = place
         connect(uri, create=True)
-        shares = [tuple(range(6)) if same else tuple(range(6 * i, 6 * i + 6)) for i in range(_PROCESSES)]
+        shares = [tuple(range(6)) if same else tuple(range(6 * i, 6 * i + 6)) for i in range(PROCESSES)]
         new = pool.map(carriers.put, [(uri, share, environment) for share in shares], chunksize=1)
         numbers = sorted({number for share in shares for number in share})
         assert sum(new) == len(numbers)

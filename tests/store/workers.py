@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bench_db import Database
 
+PROCESSES = 8
 _READY: list[Any] = []
 
 

@@ -1,4 +1,4 @@
-"""A server, a proxy before it, and what a test of either needs."""
+"""What a test of the server, or of the proxy before it, needs."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,24 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(server: S3Server) -> Iterator[FaultProxy]:
-    with fault_proxy(server.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

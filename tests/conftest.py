@@ -1,0 +1,21 @@
+"""One S3 server for all tests, each in buckets of its own, and a proxy before it that misbehaves when told to."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.fault_proxy import fault_proxy
+from tests.support.faults import FaultProxy
+from tests.support.s3_server import S3Server, s3_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[S3Server]:
+    with s3_server() as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: S3Server) -> Iterator[FaultProxy]:
+    with fault_proxy(server.endpoint) as running:
+        yield running
