@@ -39,10 +39,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its 99 % interval.
+    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its interval.
 
-    They and `p_value` are null for insufficient, missing, new and failed. `significant` says that both the test and the minimum
-    effect were passed, whatever the direction: a series of direction `info` is never improved or regressed.
+    The interval is that of 1 - alpha: 99 % unless told otherwise. All of these and `p_value` are null for insufficient, missing, new
+    and failed. `significant` says that both the test and the minimum effect were passed, whatever the direction: a series of
+    direction `info` is never improved or regressed.
     """
 
     verdict: Verdict
