@@ -96,6 +96,14 @@ class TestGate:
         assert (gate.passed, gate.comparisons[0].n_baseline) == (True, 1)
         assert gate.comparisons[0].effect == pytest.approx(1 / 300)
 
+    @pytest.mark.parametrize("beside", ["0" * 40, "f" * 40])
+    def test_a_commit_of_the_same_second_is_not_the_baseline(self, store: Database, beside: str) -> None:
+        publish(store, 9, {"f": 300.0})
+        publish(store, 9, {"f": 100.0}, commit=beside)
+        publish(store, 10, {"f": 301.0})
+        (row,) = api.check(store, baseline=sha(9), threshold=2).comparisons
+        assert (row.baseline_median, row.n_baseline) == (300.0, 1)
+
     def test_several_runs_of_either_commit_count_by_their_median(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "made", create=True)
         for number, values in ((1, (100.0, 100.0, 500.0)), (2, (101.0, 101.0, 900.0))):

@@ -77,6 +77,13 @@ class TestMergeBase:
         assert found["comparisons"][0]["n_baseline"] == 6
         assert f"up to the merge base {BASE[:12]}" in (tmp_path / "report.md").read_text()
 
+    def test_its_own_runs_in_the_store_are_no_baseline(self, tmp_path: Path) -> None:
+        for number in range(8):
+            measured(tmp_path / "store", PULL, 40, 3.0 + number / 1000)
+        measured(tmp_path / "local", PULL, 40, 3.0)
+        (row,) = compared(tmp_path)["comparisons"]
+        assert (row["verdict"], row["n_baseline"], row["baseline_median"]) == ("regressed", 20, 2e9)
+
     def test_a_merge_base_before_all_history(self, fake: FakeGitHub, tmp_path: Path) -> None:
         measured(tmp_path / "local", PULL, 40, 1.0)
         found = compared(tmp_path, "--repo", REPOSITORY, **known_to(fake, "1970-01-01T00:00:00Z"))

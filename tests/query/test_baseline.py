@@ -69,5 +69,11 @@ class TestRows:
         assert self.FRAME.filter(by_place({})).is_empty()
 
     def test_newest_build_of_each(self) -> None:
-        assert self.FRAME.filter(newest_build_of_each(self.FRAME))["commit"].to_list() == ["2", None]
-        assert self.FRAME.filter(newest_build_of_each(self.FRAME.clear())).is_empty()
+        meant = pl.col("commit") == "1"
+        assert self.FRAME.filter(newest_build_of_each(self.FRAME, meant))["commit"].to_list() == ["2", None]
+        assert self.FRAME.filter(newest_build_of_each(self.FRAME.clear(), meant)).is_empty()
+
+    def test_of_one_second_the_one_that_is_meant(self) -> None:
+        builds = self.FRAME.with_columns(dut_timestamp=1)
+        newest = builds.filter(newest_build_of_each(builds, pl.col("commit") == "1"))
+        assert newest["commit"].to_list() == ["1", "1"]

@@ -39,10 +39,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its 99 % interval.
+    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its interval.
 
-    They and `p_value` are null for insufficient, missing, new and failed. `significant` says that both the test and the minimum
-    effect were passed, whatever the direction: a series of direction `info` is never improved or regressed.
+    The interval is that of 1 - alpha: 99 % unless told otherwise. All of these and `p_value` are null for insufficient, missing, new
+    and failed. `significant` says that both the test and the minimum effect were passed, whatever the direction: a series of
+    direction `info` is never improved or regressed.
     """
 
     verdict: Verdict
@@ -99,8 +100,7 @@ def _tested(
     unit = 1.0 if logarithmic else _size(new, old)
     y_new, y_old = ([math.log(x) if logarithmic else x / unit for x in values] for values in (new, old))
     level, step = median(y_old), median(y_new) - median(y_old)
-    scale, df = _scale(y_new, y_old)
-    error = scale * math.sqrt(1.0 / len(old) + 1.0 / len(new))
+    error, df = robust_scale(y_new, y_old) * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
     p_value = two_sided_p(step / error, df) if error > 0.0 else float(step == 0.0)
     margin = error * t_quantile(alpha, df)
     least = math.log1p(minimum_effect) if logarithmic else minimum_effect
@@ -126,8 +126,8 @@ def _size(new: list[float], old: list[float]) -> float:
     return size or max(map(abs, (*new, *old))) or 1.0
 
 
-def _scale(new: list[float], old: list[float]) -> tuple[float, int]:
-    """Robust run-to-run scale max(MAD, 0.85 SD) and its degrees of freedom, max(3, half those of the SD).
+def robust_scale(new: Sequence[float], old: Sequence[float]) -> float:
+    """Robust run-to-run scale max(MAD, 0.85 SD).
 
     From the baseline's runs about their median; from the candidate's as well once there are 5, and then a swap of the sides
     changes nothing but the sign.
@@ -135,12 +135,17 @@ def _scale(new: list[float], old: list[float]) -> tuple[float, int]:
     sides = [old, new] if len(new) >= FEWEST_RUNS else [old]
     centres = [median(side) for side in sides]
     residuals = [x - centre for side, centre in zip(sides, centres, strict=True) for x in side]
-    degrees = len(residuals) - len(sides)
+    if not any(residuals):  # the mean of equal numbers may miss them by a bit
+        return 0.0
     mad = NORMAL_CONSISTENCY * median(map(abs, residuals)) * _SMALL_SAMPLE.get(len(residuals), _of_many(len(residuals)))
     means = [math.fsum(side) / len(side) for side in sides]
     square = math.fsum((x - mean) ** 2 for side, mean in zip(sides, means, strict=True) for x in side)
-    constant = not any(residuals)  # the mean of equal numbers may miss them by a bit
-    return (0.0 if constant else max(mad, DEVIATION_SHARE * math.sqrt(square / degrees))), max(3, degrees // 2)
+    return max(mad, DEVIATION_SHARE * math.sqrt(square / (len(residuals) - len(sides))))
+
+
+def degrees(new: int, old: int) -> int:
+    """Degrees of freedom of the test on so many runs: half those of the standard deviation, at least 3."""
+    return max(3, (old - 1 if new < FEWEST_RUNS else old + new - 2) // 2)
 
 
 def _of_many(n: int) -> float:

@@ -31,7 +31,7 @@ from bench_db.analysis.seed_methods import (
     lance_bench_z,
 )
 from bench_db.analysis.threshold import within_threshold
-from bench_db.query.series import HISTORY, Points, label
+from bench_db.query.series import COMMIT_ORDER, HISTORY, Points, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -105,21 +105,19 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     before = pl.col("dut_timestamp") <= pl.col("first") if until is None else until
     earlier = others.filter(before).select(*HISTORY, "group").collect()
     recent = _of_recent_commits(earlier)
-    measured = recent.filter(pl.col("median").is_finite())
+    has_result = pl.col("median").is_finite()
+    measured = recent.filter(has_result)
     known = pl.concat([measured.select("series_key"), ours.select("series_key")]).unique()
     kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
-    old = histories(Points(series=names, rows=earlier.join(known, on="series_key", how="semi")), newest=kept)
+    with_result = earlier.filter(has_result).join(known, on="series_key", how="semi")
+    old = histories(Points(series=names, rows=with_result), newest=kept)
     new = _medians(names, ours)
     changes = _changes(old) if looks_for_level(method, last) else {}
     judged = []
     for number, series in enumerate(old.series):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
         found = new.pop(int(series["series_key"]), None)
-        held = (
-            values[np.isfinite(values)][-last:]
-            if last
-            else values[baseline_start(len(values), changes.get(number, ())) :]
-        )
+        held = values[-last:] if last else values[baseline_start(len(values), changes.get(number, ())) :]
         judged.append(_judged(series, found, held if method in _OF_LEVEL else values, method, minimum_effect))
     nothing = np.empty(0)
     judged += [_judged(row, row, nothing, method, minimum_effect) for row in new.values()]
@@ -163,10 +161,11 @@ def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
 
 
 def _medians(names: pl.DataFrame, ours: pl.DataFrame) -> dict[int, dict[str, Any]]:
-    """What identifies each series of the candidate, with the medians of its runs; failed runs, and those of NaN, have none."""
+    """What identifies each series of the candidate, with the medians of its runs, oldest first; failed runs, and those of NaN, have none."""
     median = pl.col("median")
     found = (median.filter(median.is_finite()).alias("medians"), pl.len().alias("runs"), pl.col("error").drop_nulls())
-    rows = names.join(ours.group_by("series_key").agg(*found), on="series_key")
+    in_order = ours.sort(COMMIT_ORDER, nulls_last=False)
+    rows = names.join(in_order.group_by("series_key").agg(*found), on="series_key")
     return {row["series_key"]: row for row in rows.iter_rows(named=True)}
 
 
@@ -191,7 +190,6 @@ def _judged(
     new = [] if found is None else found["medians"]
     failed = found is not None and not new
     comparison = _compared(new, old, Direction(str(series["direction"])), method, minimum_effect, failed=failed)
-    finite = [x for x in old.tolist() if np.isfinite(x)]
     return Judged(
         series_key=int(str(series["series_key"])),
         label=label(series),
@@ -210,7 +208,7 @@ def _judged(
         p_value=comparison.p_value,
         n_baseline=comparison.n_baseline,
         n_candidate=comparison.n_candidate,
-        baseline_median=median(finite) if finite else None,
+        baseline_median=median(old.tolist()) if len(old) else None,
         candidate_median=median(new) if new else None,
         note=_note(comparison, found),
     )

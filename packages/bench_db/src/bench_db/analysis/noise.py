@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, MOST_BASELINE_RUNS, NORMAL_CONSISTENCY, baseline_start
+from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, baseline_start, degrees, robust_scale
 from bench_db.analysis.student import t_quantile
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Correlation of neighbouring runs from which their number says less than it seems: two standard errors at 20 runs.
 _ALIKE = 0.45
 _ASKED_EFFECT = 0.05
+# Candidate runs beyond which nobody waits.
+MOST_RUNS = 100
 _SCHEMA = {
     "series_key": pl.Int64,
     "spread": pl.Float64,
@@ -32,7 +35,7 @@ class Noise:
     """One series at its present level; null where its history cannot tell.
 
     `spread` between runs and `smallest_effect` one more run can show are relative; `autocorrelated` says that neighbouring runs
-    are alike; `runs_needed` is how many candidate runs would show a change of 5 %, null too when no number would.
+    are alike; `runs_needed` is how many candidate runs would show a change of 5 %, null too when 100 would not.
     """
 
     spread: float | None
@@ -47,19 +50,23 @@ def noise_of(level: Floats) -> Noise:
     if len(kept) < FEWEST_RUNS or kept.min() <= 0:
         return Noise(spread=None, smallest_effect=None, autocorrelated=None, runs_needed=None)
     y = np.log(kept)
-    apart = y - np.median(y)
-    scale = max(NORMAL_CONSISTENCY * float(np.median(np.abs(apart))), 0.5 * float(y.std(ddof=1)))
-    n, quantile = len(kept), t_quantile(ALPHA, max(3, (len(kept) - 1) // 2))
-    needed = (math.log1p(_ASKED_EFFECT) / (quantile * scale)) ** 2 - 1 / n if scale else math.inf
+    scale, n = robust_scale([], y.tolist()), len(kept)
+    asked = math.log1p(_ASKED_EFFECT)
+    needed = 1 + bisect_left(range(1, MOST_RUNS + 1), True, key=lambda m: _smallest_step(scale, m, n) <= asked)  # noqa: FBT003
     centred = y - y.mean()
     square = float((centred**2).sum())
     alike = float((centred[1:] * centred[:-1]).sum()) / square if square else 0.0
     return Noise(
         spread=math.expm1(scale),
-        smallest_effect=math.expm1(min(700.0, quantile * scale * math.sqrt(1 / n + 1))),
+        smallest_effect=math.expm1(min(700.0, _smallest_step(scale, 1, n))),
         autocorrelated=alike > _ALIKE,
-        runs_needed=None if needed <= 0 else max(1, math.ceil(1 / needed)),
+        runs_needed=needed if needed <= MOST_RUNS else None,
     )
+
+
+def _smallest_step(scale: float, new: int, old: int) -> float:
+    """The smallest step of the log that a comparison of so many runs, this far apart, calls significant."""
+    return t_quantile(ALPHA, degrees(new, old)) * scale * math.sqrt(1 / old + 1 / new)
 
 
 def noise(histories: Histories) -> pl.DataFrame:
@@ -73,6 +80,8 @@ def noise(histories: Histories) -> pl.DataFrame:
     rows = []
     for number, series in enumerate(histories.series):
         values = histories.values[histories.offsets[number] : histories.offsets[number + 1]]
-        level = values[baseline_start(len(values), changes.get(number, ())) :][-MOST_BASELINE_RUNS:]
+        places = np.flatnonzero(np.isfinite(values))
+        since = np.searchsorted(places, changes.get(number, [])).tolist()
+        level = values[places[baseline_start(len(places), since) :]]
         rows.append({"series_key": series["series_key"], **asdict(noise_of(level))})
     return pl.DataFrame(rows, schema=_SCHEMA)

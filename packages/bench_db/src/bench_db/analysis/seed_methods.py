@@ -1,7 +1,7 @@
 """The two methods of lance-bench by their names, for people who compare; their defects mended, their statistics kept.
 
 Both know direction, minimum effect, zero variance and too few runs, as `compare` does. What they cannot be cured of: the t-test
-calls any history that ever moved a change, and |z| > 2 is exceeded by one quiet run in twenty.
+calls any history that ever moved a change, and |z| > 2 is exceeded by one quiet run in fifteen.
 """
 
 from __future__ import annotations

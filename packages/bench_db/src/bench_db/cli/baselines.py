@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,7 +232,7 @@ def _alone(store: Database, found: Held, asked: Asked) -> Held:
     if found.until is None:
         return found
     builds = _builds(store, asked, ~of_commit(asked.candidate).fill_null(value=False) & found.until)
-    return replace(found, until=newest_build_of_each(builds))
+    return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_commit, found.commits))))
 
 
 def scope_text(pointer: Baseline) -> str:

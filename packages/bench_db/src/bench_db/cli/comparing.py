@@ -84,12 +84,13 @@ def verdicts(
 def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Judged]:
     """The verdict on every series of the results in `local`, held against the history in `store`.
 
-    `until` (unix seconds) leaves out of the history what was committed after it.
+    Runs of the commit in `store` are no part of the history. `until` (unix seconds) leaves out of it what was committed later.
     """
     import polars as pl
 
     from bench_db.analysis.judge import judge
     from bench_db.cli.skipped import with_skipped
+    from bench_db.query.availability import of_commit
     from bench_db.query.series import Points
 
     own = local.points()
@@ -99,7 +100,8 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
         message = f"{local.uri} has no results of {commit}; did its benchmarks run and publish there?"
         raise UserError(message)
     held = store.points()
-    history = Points(series=held.series, rows=held.rows.filter(~held.rows["run_key"].is_in(runs)))
+    own_too = pl.col("run_key").is_in(runs) | of_commit(commit).fill_null(value=False)
+    history = Points(series=held.series, rows=held.rows.filter(~own_too))
     # Unless told otherwise, a pull request's commit is newer than all it is compared with, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
     judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=before)

@@ -20,8 +20,8 @@ from bench_db.cli.options import common, emit, open_store, selecting, selection
 def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **conditions: Any) -> None:
     """Find where any series changes its level, and keep what is found: each change keeps its id from scan to scan.
 
-    Of the changes reported, 5 % are expected to be false alarms, over all series together. What moved with a whole run is set
-    apart and named. A series needs 20 runs.
+    Of the changes reported, at most 5 % are expected to be false alarms, over all series together; more in short histories on
+    machines that stay slow for a while. What moved with a whole run is set apart and named. A series needs 20 runs.
 
     Example: bench-db scan --branch main
     """

@@ -47,10 +47,11 @@ def by_place(of_place: Mapping[Place, pl.Expr]) -> pl.Expr:
     return reduce(or_, terms, pl.lit(value=False))
 
 
-def newest_build_of_each(builds: pl.DataFrame) -> pl.Expr:
-    """Rows of the newest commit of each device, test bed and suite among some builds."""
+def newest_build_of_each(builds: pl.DataFrame, meant: pl.Expr) -> pl.Expr:
+    """Rows of the newest commit of each device, test bed and suite among some builds; of one second, that which is `meant`."""
     group = [*PLACE, "suite"]
-    newest = builds.sort("dut_timestamp", "commit", nulls_last=False).unique(group, keep="last", maintain_order=True)
+    by_time = builds.sort("dut_timestamp", meant.fill_null(value=False), "commit", nulls_last=False)
+    newest = by_time.unique(group, keep="last", maintain_order=True)
     terms = [
         reduce(lambda one, other: one & other, (pl.col(name).eq_missing(value) for name, value in row.items()))
         for row in newest.select(*group, "commit", "dut_timestamp").to_dicts()

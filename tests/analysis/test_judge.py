@@ -1,0 +1,89 @@
+"""Which runs of a series are held against which."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from bench_db.analysis.compare import Verdict
+from bench_db.analysis.judge import judge
+from bench_db.query.series import HISTORY, IDENTITY, Points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.analysis.judge import Judged
+
+NAN = math.nan
+_SERIES = (7, "bench_db", "ci", "suite", "f", "time", "", "ns", "lower")
+
+
+def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Points:
+    """One series of runs with the keys 0, 1, ... in no order; each at a commit of its own unless their `times` are given."""
+    at = list(range(len(medians))) if times is None else list(times)
+    keys = list(range(len(medians)))
+    errors = ["broken" if math.isnan(x) else None for x in medians]
+    columns = ([7] * len(at), at, keys, at, keys, [f"{t:040x}" for t in at], list(medians), errors)
+    rows = pl.DataFrame(dict(zip(HISTORY, columns, strict=True)), schema_overrides={"error": pl.String})
+    series = pl.DataFrame([_SERIES], schema=list(IDENTITY), orient="row")
+    return Points(series=series, rows=rows.sample(fraction=1, shuffle=True, seed=3))
+
+
+def judged(held: Points, candidate: Sequence[int], **how: object) -> Judged:
+    (one,) = judge(held, candidate, **how)  # type: ignore[arg-type]
+    return one
+
+
+def level(count: int) -> list[float]:
+    """Values without trend, each known by its last digits."""
+    return [100 + 0.1 * (i % 3) + 1e-6 * i for i in range(count)]
+
+
+class TestBaseline:
+    """The runs before the candidate, without its own and without those that gave no number."""
+
+    @pytest.mark.parametrize(("candidate", "last", "runs"), [(30, 1, [29]), (30, 3, [27, 28, 29]), (2, 9, [0, 1])])
+    def test_last(self, candidate: int, last: int, runs: list[int]) -> None:
+        values = level(40)
+        one = judged(points(values), [candidate], last=last)
+        assert (one.n_baseline, one.n_candidate) == (len(runs), 1)
+        assert one.baseline_median == median(values[i] for i in runs)
+
+    def test_a_commit_measured_again_is_all_candidate(self) -> None:
+        values = level(23)
+        one = judged(points(values, [*range(20), 20, 20, 20]), [20, 21, 22], last=1)
+        assert (one.n_baseline, one.baseline_median, one.n_candidate) == (1, values[19], 3)
+
+    @pytest.mark.parametrize("method", ["runs", "threshold"])
+    def test_the_newest_twenty_of_the_level_older_than_the_candidate(self, method: str) -> None:
+        values = level(60)
+        one = judged(points([*values[:30], *(9 * x for x in values[30:])]), [25], method=method)
+        assert (one.n_baseline, one.verdict) == (20, Verdict.UNCHANGED)
+        assert one.baseline_median == median(values[5:25])
+
+    def test_failed_runs_take_no_place_among_them(self) -> None:
+        values = level(60)
+        values[32:56] = [NAN] * 24
+        assert judged(points(values), [59]).n_baseline == 20
+
+    def test_a_benchmark_that_works_again_is_held_against_what_it_was(self) -> None:
+        values = level(200)
+        values[40:199] = [NAN] * 159
+        one = judged(points(values), [199])
+        assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 20)
+
+    def test_last_counts_runs_with_a_result(self) -> None:
+        values = level(300)
+        values[250:299] = [NAN] * 49
+        assert judged(points(values), [299], last=100).n_baseline == 100
+
+
+def test_the_newest_run_of_the_candidate_stands_for_it_in_z() -> None:
+    values = [*level(20), *range(200, 210)]
+    held = points(values, [*range(20), *[20] * 10])
+    rerun = Points(series=held.series, rows=held.rows.with_columns(pl.col("run_key").alias("run_time")))
+    assert judged(rerun, range(20, 30), method="lance-bench-z").effect == pytest.approx(209 / 100.1 - 1, rel=1e-3)
