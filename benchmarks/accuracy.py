@@ -35,6 +35,8 @@ TARGETS = {
     "scan: FDR by finding": "<= .05",
     "scan: FDR by series, 10 % changed": "<= .05",
     "scan: FDR by finding, 10 % changed": "<= .05",
+    "scan: FDR by series, 60 points": "<= .05",
+    "scan: FDR by finding, 60 points": "<= .05",
     "compare: false alarms": "<= .015",
     "CPU ms, 200 points": "<= .15",
     "CPU ms, 500 points": "<= .6",
@@ -88,12 +90,14 @@ def _offsets(series: Sequence[Array]) -> np.ndarray[tuple[int], np.dtype[np.int6
 def figures(seed: int) -> dict[str, float]:
     """Every figure of one seed."""
     searched, of_scan = suites.joined(suites.detection(seed).values()), suites.discoveries(seed)
-    rare = suites.discoveries(seed, changed=0.1)
+    rare, young = suites.discoveries(seed, changed=0.1), suites.discoveries(seed, changed=0.1, points=60)
     of_rare = {f"{name}, 10 % changed": value for name, value in rare.score(scanned(rare.series)).items()}
+    of_young = {f"{name}, 60 points": value for name, value in young.score(scanned(young.series)).items()}
     return {
         **searched.score(all_found(searched.series)),
         **of_scan.score(scanned(of_scan.series)),
         **of_rare,
+        **of_young,
         **movement.figures(seed, list(NOISE.values())),
         **comparisons(seed),
         **{f"CPU ms, {n} points": cpu_ms(n) for n in (200, 500, 2000)},

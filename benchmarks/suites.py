@@ -178,15 +178,15 @@ def outliers(seed: int, *, count: int = 300, sigma: float = 0.03) -> Suite:
     return Suite(size=size, series=series, score=score)
 
 
-def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3) -> Suite:
+def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3, points: int = 200) -> Suite:
     """Realised false discovery rate by series, by finding, and the share of changed series found, of one scan."""
     rng = np.random.default_rng(seed)
     kinds, histories = list(NOISE), list[History]()
     count = _part(4000, share)
     for i in range(count):
         step = float(rng.choice([0.05, 0.1, 0.2])) if rng.random() < changed else 0.0
-        at = (int(rng.integers(20, 180)),) if step else ()
-        histories.append(history(kinds[i % len(kinds)], 200, step, at, rng))
+        at = (int(rng.integers(points // 10, points - points // 10)),) if step else ()
+        histories.append(history(kinds[i % len(kinds)], points, step, at, rng))
 
     def score(found: Found) -> dict[str, float]:
         judged = [(h, f) for h, f in zip(histories, found, strict=True) if f]
@@ -199,7 +199,7 @@ def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3) -> Suite
             "scan: changed series found": (len(judged) - false_series) / sum(bool(h.changes) for h in histories),
         }
 
-    size = f"one scan of {count} series of 200 points, {changed:.0%} of them with one step of 5-20 %"
+    size = f"one scan of {count} series of {points} points, {changed:.0%} of them with one step of 5-20 %"
     return Suite(size=size, series=[h.values for h in histories], score=score)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from bench_db.analysis.common_kernel import without_common
-from bench_db.analysis.scan import scan
+from bench_db.analysis.scan import FALSE_DISCOVERY_RATE, scan
+from benchmarks.accuracy import scanned as found_by_one_scan
+from benchmarks.suites import discoveries
 
 Array = np.ndarray[Any, Any]
 
@@ -79,6 +82,13 @@ class TestScan:
         assert np.median(np.std(np.diff(left[15:]), axis=1)) < 1.1 * np.std(np.diff(moving))
         assert np.corrcoef(moved, movement)[0, 1] > 0.9
         assert set(measured.tolist()) == {60}
+
+    @pytest.mark.parametrize("points", [40, 60, 200])
+    def test_false_findings_stay_within_the_rate_however_short_the_histories(self, points: int) -> None:
+        suite = discoveries(4, changed=0.1, points=points)
+        score = suite.score(found_by_one_scan(suite.series))
+        assert score["scan: FDR by series"] <= FALSE_DISCOVERY_RATE
+        assert score["scan: changed series found"] >= 0.4
 
     def test_rates_fall_where_times_rise(self) -> None:
         times = suite(12)

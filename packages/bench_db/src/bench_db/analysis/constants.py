@@ -62,13 +62,14 @@ PROFILES = {
 def for_scan(profile: Profile) -> Constants:
     """Constants for many series at once, where a few sticky or drifting ones would be most of the findings.
 
-    The noise is inflated by blocks of up to 16 points and before any step is taken out, and a recurring mode of any length counts,
-    if it goes 40 % of the way.
+    The noise is inflated by blocks of up to 16 points and before any step is taken out, far more in a short history, and a
+    recurring mode of any length counts, if it goes 40 % of the way.
     """
     return PROFILES[profile]._replace(
         inflation_passes=1,
         inflation_blocks=16,
         inflation_most=3.0,
+        doubt=80.0,
         precedent=0.4,
         precedent_most=1_000_000_000,
         slope=1.2,
