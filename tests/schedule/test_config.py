@@ -47,6 +47,11 @@ class TestLoad:
             (SUITE + 'benchmark = "x"\noutputs = ["/etc/*"]\n', "within the repository"),
             (SUITE + 'benchmark = "x"\nstdout = "o"\ntimeout_seconds = 0\n', "time-out"),
             (SUITE + 'benchmark = "x"\nstdout = "o"\nkind = "go"\n', "kind"),
+            (SUITE + 'benchmrak = "x"\n', "unknown field `benchmrak`; known: benchmark, kind, directory"),
+            (SUITE + 'benchmrak = "x"\n', "at $.suite.rust/io"),
+            (SUITE + 'benchmark = "x"\noutputs = "o"\n', "got `str` at $.suite.rust/io.outputs"),
+            (PROJECT + "[sweet.a]\n", "unknown field `sweet`; known: project, schedule, suite"),
+            ('suite = "a"\n' + PROJECT, "at $.suite"),
             ("[project\n", "not TOML"),
         ],
     )
@@ -55,6 +60,11 @@ class TestLoad:
             load(written(tmp_path, text))
         assert words in str(caught.value)
         assert "bench-db.toml" in str(caught.value)
+
+    def test_not_utf_8_is_said_with_its_line(self, tmp_path: Path) -> None:
+        (tmp_path / "bench-db.toml").write_bytes(PROJECT.encode() + b"# \xff\n")
+        with pytest.raises(UnreadableOutputError, match=r"bench-db\.toml:3: not UTF-8"):
+            load(tmp_path / "bench-db.toml")
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no such file"):

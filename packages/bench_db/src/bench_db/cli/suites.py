@@ -42,7 +42,7 @@ def command(
     artifact = found[0]["artifact"] if len(found) == 1 else ""
     outputs = {"suites": json.dumps(found), "artifact": artifact, "repository": config.project.repository}
     output_file.write(outputs, os.environ)
-    emit(output, found, lambda: "\n".join(f"{suite['name']}  ({suite['kind']})" for suite in found))
+    emit(output, found, lambda: "\n".join(f"{suite['name']}  ({suite['kind']})" for suite in found) or "no suite")
 
 
 def artifact_of(name: str, kind: str) -> str:

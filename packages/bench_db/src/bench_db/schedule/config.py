@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, field, structs
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FILE = "bench-db.toml"
 Command = str | list[str]
+_T = TypeVar("_T", bound=Struct)
 PLACES = ("root", "tree", "cache", "python", "commit")
 # `${root}` belongs to a shell, and any other word in braces to whoever reads the command
 _PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
@@ -80,6 +81,9 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+_SECTIONS: dict[str, type[Struct]] = {"project": Project, "schedule": Schedule}
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -110,19 +114,43 @@ def load(path: Path) -> Config:
             f"{path}: no such file; describe what to measure there (docs/how-to.md shows one), or name it with --config"
         )
         raise UserError(message) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableOutputError(str(error), file=str(path)) from error
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise UnreadableOutputError(reason, file=str(path)) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        reason = "not UTF-8, as TOML has to be"
+        raise UnreadableOutputError(reason, file=str(path), line=line) from error
     try:
-        config = msgspec.convert(tomllib.loads(text), Config)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         reason = f"not TOML: {error}"
         raise UnreadableOutputError(reason, file=str(path)) from error
-    except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at ")
-        raise UnreadableOutputError(reason, file=str(path), json_path=where.strip("`")) from error
+    for key, section, kind in _sections(document):
+        _typed(section, kind, str(path), key)
+    config = _typed(document, Config, str(path))
     for name, suite in config.suite.items():
         _check(name, suite, str(path))
     return config
+
+
+def _sections(document: dict[str, Any]) -> Iterator[tuple[str, Any, type[Struct]]]:
+    """The parts of the file with their keys, each checked by itself: of the whole msgspec would not say which suite is wrong."""
+    yield from ((f".{key}", document[key], kind) for key, kind in _SECTIONS.items() if key in document)
+    suites = document.get("suite")
+    if isinstance(suites, dict):
+        yield from ((f".suite.{name}", suite, Suite) for name, suite in suites.items())
+
+
+def _typed(value: object, kind: type[_T], file: str, key: str = "") -> _T:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at ")
+        at = f"${key}{where.strip('`').removeprefix('$')}"
+        if "unknown field" in reason:
+            reason += f"; known: {', '.join(kind.__struct_fields__)}"
+        raise UnreadableOutputError(reason, file=file, json_path=at if at != "$" else "") from error
 
 
 def _check(name: str, suite: Suite, file: str) -> None:
