@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from traceback import format_exception
 
 import click
 
-from bench_db.errors import BenchDbError
+from bench_db.errors import BenchDbError, UserError
 
 # One module a verb; a module is imported when its verb runs, and help texts stand here so that --help imports none.
 VERBS = {
@@ -83,13 +84,22 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BenchDbError as error:
-        if "--debug" in sys.argv:
-            raise
-        click.echo(f"bench-db: {' '.join(str(error).split())}", err=True)
+        _report(error, str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _report(error, f"{place}{error.strerror or error}")
+        sys.exit(UserError.exit_code)
+
+
+def _report(error: Exception, text: str) -> None:
+    """One line on stderr, after the traceback for who asked for it: the exit code is the same either way."""
+    if "--debug" in sys.argv:
+        click.echo("".join(format_exception(error)), err=True, nl=False)
+    click.echo(f"bench-db: {' '.join(text.split())}", err=True)
 
 
 if __name__ == "__main__":

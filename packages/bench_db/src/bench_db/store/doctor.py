@@ -60,7 +60,7 @@ def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
         passed, finding = look()
     except StoreNotFoundError as error:
         return Check(name=name, passed=True, finding=f"{error} (publishing makes it, too)")
-    except BenchDbError as error:
+    except (BenchDbError, OSError) as error:
         return Check(name=name, passed=False, finding=str(error))
     return Check(name=name, passed=passed, finding=finding)
 
@@ -87,7 +87,10 @@ def _conditional(bucket: Bucket) -> tuple[bool, str]:
 def _directory(location: Location) -> tuple[bool, str]:
     nearest = next(parent for parent in (Path(location.path), *Path(location.path).parents) if parent.exists())
     if not os.access(nearest, os.W_OK):
-        return False, f"{nearest} cannot be written by this user"
+        return (
+            False,
+            f"{nearest} cannot be written by this user: reading works, publishing needs the right to write there",
+        )
     with tempfile.NamedTemporaryFile(dir=nearest, prefix=".bench-db-probe-"):
         return True, f"{nearest} can be written"
 
