@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,8 @@ def command(
     uri: str | None,  # noqa: ARG001 every verb has --store; nothing is published
     output: str,
 ) -> None:
-    """Find the commit between GOOD and BAD that changed a benchmark: exit code 0 when it is one commit, 1 when it stays open.
+    """Find the commit between GOOD and BAD that changed a benchmark: exit code 0 when it is one commit, 1 when it stays open,
+    2 when the ends do not differ.
 
     Each commit is measured as bench-db.toml says, again where noise hides the answer; a commit that cannot be measured is
     passed over. GOOD and BAD only name the ends: an improvement is found as well.
@@ -91,6 +92,8 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
     """The samples of one round; none when the commit fails or does not have the benchmark. Raises nothing for one commit."""
     from bench_db.cli.local import readings
     from bench_db.ingest import Provenance
+    from bench_db.query.selection import glob_pattern
+    from bench_db.report.text import visible
     from bench_db.schedule import runner
 
     found: list[float] = []
@@ -101,9 +104,14 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
                 read = readings(measured.outputs, Provenance(), bench.suites[measured.suite].format)
             except UnreadableOutputError:
                 continue
-            chosen = [
-                r for _, rs in read for r in rs if fnmatchcase(r.benchmark_name, benchmark) and r.metric == metric
-            ]
+            there = [result for _, results in read for result in results if result.metric == metric]
+            chosen = [result for result in there if re.match(glob_pattern(benchmark), result.benchmark_name)]
+            if not chosen:
+                names = ", ".join(sorted({result.benchmark_name for result in there})[:5]) or "nothing"
+                click.echo(
+                    visible(f"{commit.sha[:10]} {measured.suite}: no {benchmark!r} in {metric}; it has {names}"),
+                    err=True,
+                )
             for result in chosen:
                 found += list(result.values) or ([result.summary.median] if result.summary else [])
     return found

@@ -68,8 +68,12 @@ def _named(glob: str) -> list[pl.Expr]:
     if not is_glob(glob):
         return [name == glob]
     start = re.split(r"[*?]", glob, maxsplit=1)[0]
-    pattern = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in glob)
-    return [name.str.starts_with(start)] * bool(start) + [name.str.contains(f"(?s)^{pattern}$")]
+    return [name.str.starts_with(start)] * bool(start) + [name.str.contains(glob_pattern(glob))]
+
+
+def glob_pattern(glob: str) -> str:
+    """The regular expression of a glob: only `*` and `?` are wildcards, and brackets are those of `test_fib[5]`."""
+    return f"(?s)^{''.join({'*': '.*', '?': '.'}.get(letter, re.escape(letter)) for letter in glob)}$"
 
 
 def is_glob(text: str) -> bool:

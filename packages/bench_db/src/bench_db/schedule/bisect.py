@@ -16,7 +16,7 @@ Rounds = Sequence[Sequence[float]]
 """Samples of one commit, one sequence a round: rounds differ more than the samples within one."""
 
 Measure = Callable[[Commit], Sequence[float]]
-"""One more round of a commit; no samples when it cannot be measured."""
+"""One more round of a commit; no samples when it cannot be measured, or does not have the benchmark."""
 
 
 class Side(StrEnum):
@@ -93,7 +93,7 @@ class _Search:
     def compare_ends(self) -> None:
         for i in (0, self.bad):
             if not self.more(i):
-                message = f"commit {self.commits[i].sha[:10]} cannot be measured; choose another end"
+                message = f"commit {self.commits[i].sha[:10]} cannot be measured, or does not have the benchmark; choose another end"
                 raise UserError(message)
         if not self.settled(self.bad, Side.BAD):
             good, bad = (typical(self.rounds[i]) for i in (0, self.bad))
