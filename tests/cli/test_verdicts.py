@@ -100,6 +100,7 @@ class TestFindings:
         chosen = before[0]["id"]
         assert bench_db("finding", "bless", chosen, "--note", "wanted", *store).code == 0
         assert bench_db("scan", *store).code == 0
+        assert bench_db("finding", "list", *store).out.count("wanted") == 1
         after = bench_db("finding", "list", *store, "--output", "json").document["findings"]
         assert {f["id"] for f in after} == {f["id"] for f in before}
         assert {f["id"]: f["state"] for f in after}[chosen] == "blessed"

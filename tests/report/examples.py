@@ -48,6 +48,7 @@ class Found:
     state: str = "open"
     provisional: bool = False
     common_mode: str | None = None
+    note: str = ""
 
 
 GOLDEN = (

@@ -121,6 +121,10 @@ class Finding(Protocol):
     def common_mode(self) -> str | None:
         """Name of the movement it is part of."""
 
+    @property
+    def note(self) -> str:
+        """What people say of it; empty when nothing."""
+
 
 def is_worse(effect: float | None, direction: str) -> bool | None:
     """Whether a relative change is for the worse; null when neither way is better or nothing moved."""

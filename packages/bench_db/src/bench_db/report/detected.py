@@ -47,14 +47,18 @@ def _drawn(held: Histories, number: int, findings: Sequence[Finding]) -> str:
     marks = [" "] * width
     for index in at:
         marks[min(width - 1, index * width // len(medians))] = "^"
-    head = f"{visible(label(series))}  on {visible(series['test_bed_name'])}: {len(medians)} runs, {len(at)} changes"
+    head = f"{visible(label(series))}  on {visible(series['test_bed_name'])}: {len(medians)} runs, {_changes(len(at))}"
     return "\n".join((head, sparkline(medians, width), "".join(marks).rstrip())).rstrip()
+
+
+def _changes(count: int) -> str:
+    return f"{count} change" if count == 1 else f"{count} changes"
 
 
 def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
     """What a scan tested, what to expect of it, movements of whole runs, and the findings that stand."""
     tested = f"{found.tested} series tested, {found.too_short} with fewer than 20 runs"
-    expected = f"{len(found.findings)} changes, of which {found.expected_false:.1f} are expected to be false alarms"
+    expected = f"{_changes(len(found.findings))}, of which {found.expected_false:.1f} are expected to be false alarms"
     inverse = " (rates the other way)" if Direction.HIGHER in held.names["direction"] else ""
     moved = [
         f"run {_run_name(held, m.run)}: {m.series} series moved together by {m.effect:+.1%}{inverse}"
@@ -77,8 +81,8 @@ def noise_text(held: Histories, noise: pl.DataFrame) -> str:
         (
             names[r["series_key"]],
             beds[r["series_key"]],
-            "-" if r["spread"] is None else f"{r['spread']:.1%}",
-            "-" if r["smallest_effect"] is None else f"{r['smallest_effect']:.1%}",
+            "-" if r["spread"] is None else f"{100 * r['spread']:.1f} %",
+            "-" if r["smallest_effect"] is None else f"{100 * r['smallest_effect']:.1f} %",
             "-" if r["runs_needed"] is None else str(r["runs_needed"]),
             "neighbouring runs are alike" if r["autocorrelated"] else "",
         )

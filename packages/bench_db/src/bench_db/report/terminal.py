@@ -91,4 +91,4 @@ def _moved(finding: Finding) -> tuple[str, str]:
 def _note(finding: Finding) -> str:
     provisional = ["provisional"] if finding.provisional else []
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
-    return ", ".join(provisional + common)
+    return ", ".join([*provisional, *common, *filter(None, [finding.note])])
