@@ -99,6 +99,15 @@ class TestLocal:
         given_up = backfill(tmp_path, "--range", broken, "--max-attempts", "2")
         assert given_up["left_out"] == [{"commit": broken, "reason": "failed too often"}]
 
+    def test_what_succeeded_into_another_store_is_no_attempt(
+        self, history: tuple[History, list[str]], tmp_path: Path
+    ) -> None:
+        for i in range(3):
+            (step,) = backfill(tmp_path, "--range", history[1][0], "--max-attempts", "2", "--store", f"store{i}")[
+                "steps"
+            ]
+            assert step["attempt"] == 1
+
     def test_suites_of_one_attempt_are_one_attempt(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         suite = CONFIG.partition("[suite.python]")[2]
         (tmp_path / "bench-db.toml").write_text("".join([CONFIG, *(f"[suite.s{i}]{suite}" for i in range(3))]))

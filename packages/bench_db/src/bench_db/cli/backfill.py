@@ -145,7 +145,9 @@ def _plan(
     bed = _test_bed(wanted, config) if github is None else ""
     policy = policy_of(wanted, config, chosen, test_bed=bed)
     waited_for = (entry.commit for entry in journal.open if github is not None)
-    known = Known(evidence=evidence, in_flight=flying.union(waited_for), attempts=journal.attempts)
+    # a run on GitHub that succeeded and left nothing in the store was in vain; here success is published, to some store
+    attempts = journal.failures if github is None else journal.attempts
+    known = Known(evidence=evidence, in_flight=flying.union(waited_for), attempts=attempts)
     return plan(commits_of(wanted, config, chosen, known, policy, github), known, policy)
 
 

@@ -31,7 +31,10 @@ _POSITIVE = click.IntRange(1)
 _OPTIONS = (
     click.option("--config", "config_file", metavar="FILE", help="What to measure and how. [default: bench-db.toml]"),
     click.option(
-        "--range", "range_text", metavar="RANGE", help="NEW, ALL, EXISTING, TAGS, TAGS:v1.*, A..B, or commits."
+        "--range",
+        "range_text",
+        metavar="RANGE",
+        help="NEW, ALL, EXISTING, TAGS, TAGS:v1.*, A..B, or commits. [default: backfill: ALL; schedule: as bench-db.toml, else NEW]",
     ),
     click.option("--clone", type=click.Path(file_okay=False), help="Take the commits from this local clone."),
     click.option("--repository", metavar="OWNER/NAME", help="Take the commits from this repository on GitHub."),
@@ -47,8 +50,18 @@ _OPTIONS = (
         "--every", type=_POSITIVE, metavar="N", help="Every Nth commit from the newest [env: COMMIT_INTERVAL]."
     ),
     click.option("--date-period", metavar="PERIOD", help="The newest commit of each period, such as 12h, 1w or 1m."),
-    click.option("--max-commits", type=click.IntRange(0), metavar="N", help="At most N steps [env: MAX_COMMITS]."),
-    click.option("--max-attempts", type=_POSITIVE, metavar="N", help="Give a commit up after N attempts."),
+    click.option(
+        "--max-commits",
+        type=click.IntRange(0),
+        metavar="N",
+        help="At most N steps [env: MAX_COMMITS; default: as bench-db.toml, else 10].",
+    ),
+    click.option(
+        "--max-attempts",
+        type=_POSITIVE,
+        metavar="N",
+        help="Give a commit up after N attempts. [default: as bench-db.toml, else 3]",
+    ),
     click.option("--skip-failed", is_flag=True, help="Do not try again what failed."),
     click.option("--order", type=click.Choice(["oldest", "newest", "bisect"]), help="Which commit comes first."),
     click.option("--dry-run", is_flag=True, help="Only show the plan, with a reason for every commit."),
@@ -251,5 +264,11 @@ def plan_text(plan: Plan) -> str:
 
 def left_out_text(plan: Plan) -> list[str]:
     """How many commits were left out for which reason, a line each."""
-    reasons = Counter(str(out.reason) for out in plan.left_out)
-    return [f"{n} left out: {why}" for why, n in reasons.items()]
+    from bench_db.schedule.policy import Reason
+
+    flags = {
+        Reason.OVER_LIMIT: " (--max-commits says how many)",
+        Reason.GIVEN_UP: " (a higher --max-attempts tries again)",
+    }
+    reasons = Counter(out.reason for out in plan.left_out)
+    return [f"{n} left out: {why}{flags.get(why, '')}" for why, n in reasons.items()]

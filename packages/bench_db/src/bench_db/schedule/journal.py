@@ -82,6 +82,16 @@ class Journal:
                 ended[entry.commit] = max(entry.attempt, ended.get(entry.commit, 0))
         return ended
 
+    @property
+    def failures(self) -> dict[str, int]:
+        """The same of the suites that did not succeed when they were tried last: what another store holds is no failure."""
+        last = {(entry.commit, entry.suites): entry for entry in self.entries if not entry.state.is_open}
+        failed: dict[str, int] = {}
+        for entry in last.values():
+            if entry.state is not State.SUCCEEDED:
+                failed[entry.commit] = max(entry.attempt, failed.get(entry.commit, 0))
+        return failed
+
 
 def _entries(path: Path) -> list[Entry]:
     try:
