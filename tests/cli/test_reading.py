@@ -137,6 +137,7 @@ class TestQuery:
         assert answer.code == 2
         assert "root:" not in answer.out + answer.err
         assert "Traceback" not in answer.err
+        assert "Resolved plan" not in answer.err
 
 
 class TestNoStore:

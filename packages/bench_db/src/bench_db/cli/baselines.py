@@ -190,7 +190,7 @@ def _merge_base(store: Database, asked: Asked) -> Held:
     try:
         base = git.merge_base(asked.clone, asked.candidate, _branch_of(asked.clone, branch))
     except UserError as error:
-        message = f"--baseline {asked.what}: {error} (--clone says where the clone is)"
+        message = f"--baseline {asked.what}: {error}"
         raise UserError(message) from error
     line = [sha for sha in git.ancestors(asked.clone, base) if not evidence.abbreviates(asked.candidate, sha)]
     stored = (

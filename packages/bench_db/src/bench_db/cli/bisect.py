@@ -53,13 +53,14 @@ def command(
     uri: str | None,  # noqa: ARG001 every verb has --store; nothing is published
     output: str,
 ) -> None:
-    """Find the commit between GOOD and BAD that changed a benchmark: exit code 0 when it is one commit, 1 when it stays open,
-    2 when the ends do not differ.
+    """Find the commit between GOOD and BAD that changed a benchmark: exit code 0 when it is one commit, 1 when it stays open.
+
+    When the ends do not differ there is nothing to find, which is exit code 2.
 
     Each commit is measured as bench-db.toml says, again where noise hides the answer; a commit that cannot be measured is
     passed over. GOOD and BAD only name the ends: an improvement is found as well.
 
-    Example: bench-db bisect v1.0 main --benchmark 'test_query*'
+    Example: bench-db bisect v1.0 main --benchmark '*test_query*'
     """
     from bench_db.schedule import bisect, git, worktree
     from bench_db.schedule.config import load

@@ -22,7 +22,7 @@ def command(benchmark: str, uri: str | None, output: str, as_of: str | None, pro
 
     A series needs 20 runs. A change is provisional until 5 runs have followed it. Nothing is stored.
 
-    Example: bench-db detect 'test_fib[5]'
+    Example: bench-db detect '*test_fib[5]'
     """
     from bench_db.analysis.changes import changes_of
     from bench_db.analysis.histories import histories

@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Show the history of BENCHMARK (* and ? are wildcards), oldest commit first, a series at a time.
 
-    Example: bench-db trend 'test_fib[5]' --last 20
+    Example: bench-db trend '*test_fib[5]' --last 20
     """
     from bench_db.report import figures, rows
 

@@ -275,6 +275,6 @@ def _shown_by(content: Content) -> Adapter:
     if shown:
         reason = f"could be {' or '.join(adapter.name for adapter in shown)}; say which with --format"
     else:
-        known = "; ".join(f"{adapter.name} ({adapter.summary})" for adapter in ADAPTERS)
-        reason = f"is in no format bench_db knows by its content; known: {known}; if it is one of them, name it with --format"
+        known = ", ".join(adapter.name for adapter in ADAPTERS)
+        reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
     raise UnreadableOutputError(reason, file=str(content.path))

@@ -50,6 +50,9 @@ def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_S
         raise UserError(message) from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
+        if said.startswith("not a git repository"):
+            message = f"{repository}: not a git repository; --clone says where the clone is"
+            raise UserError(message) from error
         message = f"{repository}: git {arguments[0]}: {said or f'exit code {error.returncode}'}"
         raise UserError(message) from error
     return answer.stdout.decode("utf-8", "replace")
@@ -61,6 +64,9 @@ def resolve(repository: Path, name: str) -> str:
         found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
     except UserError as error:
         git(repository, "rev-parse", "--git-dir")  # a directory that is no clone has a message of its own
+        if not git(repository, "for-each-ref", "--count=1") and name == "HEAD":
+            message = f"{repository}: has no commits yet"
+            raise UserError(message) from error
         message = f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or mend the name"
         raise UserError(message) from error
     return found

@@ -244,7 +244,8 @@ class Database(Keeping, Recording):
         try:
             return context.execute(sql, eager=True)
         except pl.exceptions.PolarsError as error:
-            message = f"the query cannot be run: {error}"
+            said = str(error).partition("\n\nResolved plan")[0]
+            message = f"the query cannot be run: {said}"
             raise UserError(message) from error
 
     def lancedb(self) -> DBConnection:
