@@ -67,7 +67,7 @@ def history(
         "standard_deviation": spread,
         "lower": [None] * count,
         "upper": [None] * count,
-        "error": [f"exit code 1 in {name[:20]}" if f else None for f in failed],
+        "error": [f"exit code 1 in {name[:20]}\n{'= ' * 500}\nNameError: x" if f else None for f in failed],
     }
     frame = pl.DataFrame(columns, schema_overrides={"lower": pl.Float64, "upper": pl.Float64, "error": pl.String})
     frame = frame.with_columns(pl.col("min", "q1", "median", "q3", "max", "mean", "standard_deviation").fill_nan(None))

@@ -90,6 +90,10 @@ class TestCharts:
         assert "Its newest result is a failure." in visit.open_series("flaky").locator("#warnings").inner_text()
         assert "Not measured at the newest commits" in visit.open_series("stale").locator("#warnings").inner_text()
 
+    def test_an_error_is_shown_with_its_lines_from_its_beginning_to_its_end(self, visit: Visit) -> None:
+        said = visit.open_series("flaky").locator("#values .worse").inner_text().splitlines()
+        assert (said[0], said[-1]) == ("exit code 1 in flaky", "NameError: x")
+
     def test_a_series_that_is_gone(self, visit: Visit) -> None:
         assert (
             "no longer in the store" in visit.open("benchmark.html#s=0000000000000000").locator("#facts").inner_text()

@@ -11,6 +11,7 @@ import polars as pl
 from bench_db.model import State
 from bench_db.query.series import COMMIT_ORDER
 from bench_db.report.contract import is_worse
+from bench_db.report.escape import shortened
 from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site import numbers
 from bench_db.report.text import visible
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _BUILD = ("commit", "dut_version", "dut_timestamp", "branch")
 _FLOATS = ("median", "q1", "q3", "lower", "upper")
-_ERROR = 400
+_ERROR = 800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,13 @@ def _series(points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]) -> 
         document |= {"lower": numbers.floats(points["lower"]), "upper": numbers.floats(points["upper"])}
     if points["error"].null_count() < len(points):
         errors = enumerate(points["error"].to_list())
-        document["errors"] = {str(at): visible(text)[:_ERROR] for at, text in errors if text is not None}
+        document["errors"] = {str(at): _error(text) for at, text in errors if text is not None}
     return EncodedSeries(key=key, points=points, findings=found, document=document)
+
+
+def _error(text: str) -> str:
+    """Its beginning says which command failed, and its end, after what a tool printed, why; lines stay lines."""
+    return shortened("\n".join(visible(line) for line in text.splitlines()), _ERROR)
 
 
 def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> dict[str, Any]:
