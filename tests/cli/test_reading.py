@@ -152,6 +152,14 @@ class TestNoStore:
         assert "bench-db store init" in answer.err
         assert not (tmp_path / "nowhere").exists()
 
+    @pytest.mark.parametrize("name", ["file", "file/below"])
+    def test_a_file_is_no_store(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "file").write_text("")
+        for verb in (["latest"], ["baseline", "list"]):
+            answer = bench_db(*verb, "--store", tmp_path / name)
+            assert (answer.code, answer.out) == (3, "")
+            assert "is a file, or below one, and a store is a directory" in answer.err
+
     def test_the_environment_names_the_store(self, tmp_path: Path, demo_store: Path) -> None:
         assert bench_db("latest", BENCH_DB_URI=str(demo_store), LANCE_BENCH_URI=str(tmp_path)).code == 0
         assert bench_db("latest", LANCE_BENCH_URI=str(demo_store)).code == 0

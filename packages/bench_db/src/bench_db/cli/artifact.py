@@ -42,7 +42,7 @@ def put(
 ) -> None:
     """Keep files in the store. Doing it again adds nothing, and mends a file that was damaged there.
 
-    Example: bench-db artifact put .bench-db/logs/*.log --kind log --commit 1a2b3c4
+    Example: bench-db artifact put .bench-db/logs/1a2b3c4*/*.log --kind log --commit 1a2b3c4
     """
     from bench_db.report.artifacts import put_json, put_text
     from bench_db.store.artifacts import Put

@@ -32,6 +32,7 @@ _CORRUPT = re.compile(
 _REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|403|ExpiredToken|credential")
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
+_NO_DIRECTORY = re.compile(r"Not a directory")
 _SECRET = re.compile(r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*\W{1,3})[^\s,&\"'<>]+")
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
@@ -76,6 +77,11 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
         "{where}: other writers kept coming first while {doing}; nothing was changed, try again",
     ),
     (_DENIED, StoreUnavailableError, "{where}: permission denied while {doing}; check the owner of the directory"),
+    (
+        _NO_DIRECTORY,
+        StoreUnavailableError,
+        "{where}: is a file, or below one, and a store is a directory; check --store",
+    ),
     (_CORRUPT, CorruptStoreError, "{where}: damaged, found while {doing}: {cause}; run 'bench-db store verify'"),
     (
         re.compile(""),
