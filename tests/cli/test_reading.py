@@ -140,6 +140,18 @@ class TestQuery:
         assert "Resolved plan" not in answer.err
 
 
+class TestNames:
+    """A commit is named by its sha: a branch that nobody could have measured is told from a commit that nobody has."""
+
+    @pytest.mark.parametrize(
+        ("name", "told"), [("HEAD", True), ("1a2b3c", True), ("1a2b3c4", False), ("A" * 40, False)]
+    )
+    def test_what_is_no_sha(self, demo_store: Path, name: str, told: bool) -> None:  # noqa: FBT001 a column
+        answers = [bench_db(verb, name, "--store", demo_store) for verb in ("has", "compare")]
+        assert [answer.code for answer in answers] == [1, 2]
+        assert ["named by its sha" in answer.err for answer in answers] == [told, told]
+
+
 class TestNoStore:
     """Reading where there is no store makes none, and says how to."""
 

@@ -24,10 +24,14 @@ def command(
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
+    from bench_db.query.availability import is_sha
+
     found = open_store(uri).has(commit, suites, testbed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
     lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
     lines += [f"{suite or '(no suite)'}: {count} failed" for suite, count in found.failed.items()]
     headline = f"{commit}: {'measured' if found.present else 'not measured'}"
     emit(output, document, lambda: "\n".join((headline, *lines)))
+    if not (found.present or is_sha(commit)):
+        click.echo(f"{commit}: a commit is named by its sha, of 7 digits or more", err=True)
     ctx.exit(0 if found.present else 1)

@@ -14,10 +14,15 @@ def of_commit(commit: str) -> pl.Expr:
     Only hexadecimal is compared by prefix, in lower case; any other text must be equal.
     """
     column = pl.col("commit")
-    if len(commit) < SHORTEST_ABBREVIATION or not set(commit.lower()) <= set("0123456789abcdef"):
+    if not is_sha(commit):
         return column == commit
     commit = commit.lower()
     stored = [commit[:length] for length in range(SHORTEST_ABBREVIATION, len(commit) + 1)]
     if len(commit) >= FULL_SHA:
         return column.is_in(stored)
     return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
+
+
+def is_sha(text: str) -> bool:
+    """Whether a text can be a sha or the beginning of one, rather than a branch, a tag or too few digits."""
+    return len(text) >= SHORTEST_ABBREVIATION and set(text.lower()) <= set("0123456789abcdef")

@@ -48,7 +48,8 @@ def measured_commit(engine: Engine, results: Any, text: str) -> str:
     found = engine.read(results, {"commit": "commit"}, wanted)["commit"].unique().to_pylist()
     longest = max(found, key=len, default=None)
     if longest is None:
-        message = f"no results of {text} in {engine.location}; 'bench-db latest' shows what is measured"
+        hint = "" if availability.is_sha(text) else "; a commit is named by its sha, of 7 digits or more"
+        message = f"no results of {text} in {engine.location}; 'bench-db latest' shows what is measured{hint}"
         raise UserError(message)
     others = sorted(commit for commit in found if not longest.startswith(commit))
     if others:
