@@ -1,8 +1,10 @@
 """How an error becomes one line and an exit code, whatever raised it."""
 
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from polars.exceptions import PanicException
 
 from tests.cli.conftest import bench_db, bench_db_process
 
@@ -27,3 +29,14 @@ class TestFailure:
         said = bench_db("doctor", "--store", tmp_path / ("x" * 300))
         assert said.code == 3
         assert "FAILED  directory: [Errno" in said.out
+
+    @pytest.mark.parametrize("raised", [RuntimeError("boom"), PanicException("boom")])
+    def test_a_defect_has_a_code_of_its_own_and_its_traceback(
+        self, raised: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bench_db.store.database.connect", mock.Mock(side_effect=raised))
+        said = bench_db("latest", "--store", tmp_path)
+        assert (said.code, said.out) == (70, "")
+        assert said.err.startswith("Traceback")
+        assert "boom" in said.err
+        assert said.err.endswith("bench-db: this is a defect of bench_db; please report it with the lines above\n")

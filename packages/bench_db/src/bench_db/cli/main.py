@@ -38,7 +38,8 @@ VERBS = {
 }
 
 EPILOG = """Exit codes: 0 done, 1 a regression was found (or a commit is not there), 2 wrong usage or unreadable input,
-3 store or network unavailable, 4 store corrupt."""
+3 store or network unavailable, 4 store corrupt, 70 a defect of bench_db."""
+_DEFECT = 70
 
 
 class Verbs(click.Group):
@@ -74,25 +75,35 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr and an exit code of its own."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:  # noqa: PLR0911 one return an error
     try:
-        sys.exit(root.main(prog_name="bench-db", standalone_mode=False) or 0)
+        return root.main(prog_name="bench-db", standalone_mode=False) or 0
     except click.Abort:
-        sys.exit(130)
+        return 130
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BenchDbError as error:
         _report(error, str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _report(error, f"{place}{error.strerror or error}")
-        sys.exit(UserError.exit_code)
+        return UserError.exit_code
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 a defect, or a panic in a library: Python would end with 1, which says regression
+        click.echo("".join(format_exception(error)), err=True, nl=False)
+        click.echo("bench-db: this is a defect of bench_db; please report it with the lines above", err=True)
+        return _DEFECT
 
 
 def _report(error: Exception, text: str) -> None:
