@@ -61,15 +61,19 @@ class Delivery:
     def publish(self, pending: Pending) -> str | None:
         """The error of what was measured, if any. It and the results, whatever there is, are in the store afterwards, once."""
         error, provenance = pending.error, Provenance(**pending.provenance)
-        outputs = [self.outbox.directory / path for path in pending.outputs]
+        outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
                 for run, results in readings(together, provenance, pending.format):
                     self.store.publish(results, run)
+                    kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
                 error = error or str(refused)
         if error is not None:
+            if kept:
+                what, *tail = error.splitlines()
+                error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
             run, results = failure(pending, error, provenance)
             self.store.publish(results, run)
         return error
