@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.query.series import label
+from bench_db.report.rows import NOTHING
 from bench_db.report.terminal import findings_text
 from bench_db.report.text import sparkline, table, visible
 from bench_db.units import Direction
@@ -75,6 +76,8 @@ def _run_name(held: Histories, run: int) -> str:
 
 def noise_text(held: Histories, noise: pl.DataFrame) -> str:
     """The noise of each series as a table, noisiest first."""
+    if noise.is_empty():
+        return NOTHING
     names, beds = labels(held.names), {series["series_key"]: series["test_bed_name"] for series in held.series}
     rows = noise.sort("spread", descending=True, nulls_last=True).iter_rows(named=True)
     cells = [

@@ -18,6 +18,7 @@ _JSON_NAMES = {"test_bed_name": "testbed_name", "dut_version": "version", "dut_t
 _INTERNAL = {"timestamp", "tags_key", "run_key"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
 _SHA = 9
+NOTHING = "no results with these conditions"
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
@@ -39,6 +40,8 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 def latest_text(rows: pl.DataFrame) -> str:
     """The newest result of each series as a table; a column marks the stale ones, where there is one of that name."""
+    if rows.is_empty():
+        return NOTHING
     marked = ("standing",) if "stale" in rows.columns and rows["stale"].any() else ()
     headings = ("benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3", *marked)
     cells = [
@@ -57,6 +60,8 @@ def latest_text(rows: pl.DataFrame) -> str:
 
 def summary_text(rows: pl.DataFrame) -> str:
     """Statistics of each series over its history as a table; `spread` is the standard deviation over the mean."""
+    if rows.is_empty():
+        return NOTHING
     headings = ("benchmark", "test bed", "n", "min", "median", "max", "spread")
     cells = [
         (
