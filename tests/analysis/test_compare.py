@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.analysis.compare import Verdict, baseline_start, compare
+from bench_db.analysis.compare import Verdict, compare, established_level, level_at_end
 from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
 from bench_db.units import Direction
 
@@ -115,24 +115,27 @@ class TestWithoutTest:
 
 
 class TestBaseline:
-    """The newest 20 runs of the present level; a level under 7 runs does not count yet."""
+    """The newest 20 runs of the present level; what fewer than 7 runs have in common is no level yet."""
 
     @pytest.mark.parametrize(
-        ("points", "changes", "start"),
+        ("points", "changes", "established", "at_end"),
         [
-            (0, [], 0),
-            (5, [], 0),
-            (30, [], 10),
-            (30, [5], 10),
-            (30, [15], 15),
-            (30, [23], 23),
-            (30, [24], 10),
-            (30, [15, 26], 15),
-            (6, [2], 0),
+            (0, [], (0, 0), (0, 0)),
+            (5, [], (0, 5), (0, 5)),
+            (30, [], (10, 30), (10, 30)),
+            (30, [5], (10, 30), (10, 30)),
+            (30, [15], (15, 30), (15, 30)),
+            (30, [23], (23, 30), (23, 30)),
+            (30, [24], (4, 24), (10, 30)),
+            (30, [15, 26], (15, 26), (15, 30)),
+            (30, [10, 24, 27], (10, 24), (10, 30)),
+            (12, [6], (0, 12), (0, 12)),
+            (6, [2], (0, 6), (0, 6)),
         ],
     )
-    def test_start(self, points: int, changes: list[int], start: int) -> None:
-        assert baseline_start(points, changes) == start
+    def test_runs(self, points: int, changes: list[int], established: tuple[int, int], at_end: tuple[int, int]) -> None:
+        assert established_level(points, changes) == slice(*established)
+        assert level_at_end(points, changes) == slice(*at_end)
 
 
 class TestSeedMethods:

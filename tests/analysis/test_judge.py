@@ -87,3 +87,21 @@ def test_the_newest_run_of_the_candidate_stands_for_it_in_z() -> None:
     held = points(values, [*range(20), *[20] * 10])
     rerun = Points(series=held.series, rows=held.rows.with_columns(pl.col("run_key").alias("run_time")))
     assert judged(rerun, range(20, 30), method="lance-bench-z").effect == pytest.approx(209 / 100.1 - 1, rel=1e-3)
+
+
+STEPPED = [*level(30), *(1.3 * x for x in level(8))]
+
+
+class TestAfterAStep:
+    """Runs after a step are no level before there are seven: until then the candidate is held against the level before."""
+
+    @pytest.mark.parametrize("since", range(8))
+    def test_slow_still(self, since: int) -> None:
+        one = judged(points(STEPPED[: 31 + since]), [30 + since])
+        settled = since == 7
+        assert one.verdict is (Verdict.UNCHANGED if settled else Verdict.REGRESSED)
+        assert one.n_baseline == (7 if settled else 20)
+
+    def test_a_pinned_baseline_ends_where_it_was_pinned(self) -> None:
+        one = judged(points(STEPPED[:36]), [35], until=pl.col("dut_timestamp") <= 34, pinned=True)
+        assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 20)

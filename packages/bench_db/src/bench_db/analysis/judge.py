@@ -17,8 +17,9 @@ from bench_db.analysis.compare import (
     MINIMUM_EFFECT,
     Comparison,
     Verdict,
-    baseline_start,
     compare,
+    established_level,
+    level_at_end,
 )
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.renames import Named, change_between, successors
@@ -85,6 +86,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     *,
     until: pl.Expr | None = None,
     last: int | None = None,
+    pinned: bool = False,
     method: str = "runs",
     minimum_effect: float | None = None,
 ) -> list[Judged]:
@@ -92,7 +94,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
     `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
     those that `until` selects, by columns of `points.rows` and of the series' device, test bed and suite): the level since its
-    last change point, at most 20 runs, or the `last` N. A series that the candidate lacks is missing if one of the newest 5
+    last change point, at most 20 runs, or the `last` N. A level is one from 7 runs on, unless somebody `pinned` the end of the
+    baseline: then it is the one there. A series that the candidate lacks is missing if one of the newest 5
     earlier commits of its device, test bed and suite has values of it. `minimum_effect` is the threshold of the method
     `threshold`, for which reaching it is none.
     """
@@ -113,11 +116,12 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     old = histories(Points(series=names, rows=with_result), newest=kept)
     new = _medians(names, ours)
     changes = _changes(old) if looks_for_level(method, last) else {}
+    level = level_at_end if pinned else established_level
     judged = []
     for number, series in enumerate(old.series):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
         found = new.pop(int(series["series_key"]), None)
-        held = values[-last:] if last else values[baseline_start(len(values), changes.get(number, ())) :]
+        held = values[-last:] if last else values[level(len(values), changes.get(number, ()))]
         judged.append(_judged(series, found, held if method in _OF_LEVEL else values, method, minimum_effect))
     nothing = np.empty(0)
     judged += [_judged(row, row, nothing, method, minimum_effect) for row in new.values()]

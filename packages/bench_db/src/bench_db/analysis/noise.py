@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, baseline_start, degrees, robust_scale
+from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, degrees, established_level, robust_scale
 from bench_db.analysis.student import t_quantile
 
 if TYPE_CHECKING:
@@ -82,6 +82,6 @@ def noise(histories: Histories) -> pl.DataFrame:
         values = histories.values[histories.offsets[number] : histories.offsets[number + 1]]
         places = np.flatnonzero(np.isfinite(values))
         since = np.searchsorted(places, changes.get(number, [])).tolist()
-        level = values[places[baseline_start(len(places), since) :]]
+        level = values[places[established_level(len(places), since)]]
         rows.append({"series_key": series["series_key"], **asdict(noise_of(level))})
     return pl.DataFrame(rows, schema=_SCHEMA)

@@ -71,6 +71,7 @@ def verdicts(
         runs,
         until=held.until,
         last=held.last,
+        pinned=bool(held.commits),
         method=method,
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
@@ -104,7 +105,7 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     history = Points(series=held.series, rows=held.rows.filter(~own_too))
     # Unless told otherwise, a pull request's commit is newer than all it is compared with, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
-    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=before)
+    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=before, pinned=True)
     return with_skipped(local, judged, commit)
 
 
