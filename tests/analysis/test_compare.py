@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.analysis.compare import Verdict, compare, established_level, level_at_end
-from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
+from bench_db.analysis.compare import Verdict, compare
 from bench_db.units import Direction
 
 seeds = st.integers(0, 2**32 - 1)
@@ -112,64 +111,3 @@ class TestWithoutTest:
 
     def test_a_run_that_failed_once_still_counts_by_the_others(self) -> None:
         assert compare([1.0, math.nan], [1.0] * 5, failed=True).verdict is Verdict.UNCHANGED
-
-
-class TestBaseline:
-    """The newest 20 runs of the present level; what fewer than 7 runs have in common is no level yet."""
-
-    @pytest.mark.parametrize(
-        ("points", "changes", "established", "at_end"),
-        [
-            (0, [], (0, 0), (0, 0)),
-            (5, [], (0, 5), (0, 5)),
-            (30, [], (10, 30), (10, 30)),
-            (30, [5], (10, 30), (10, 30)),
-            (30, [15], (15, 30), (15, 30)),
-            (30, [23], (23, 30), (23, 30)),
-            (30, [24], (4, 24), (10, 30)),
-            (30, [15, 26], (15, 26), (15, 30)),
-            (30, [10, 24, 27], (10, 24), (10, 30)),
-            (12, [6], (0, 12), (0, 12)),
-            (6, [2], (0, 6), (0, 6)),
-        ],
-    )
-    def test_runs(self, points: int, changes: list[int], established: tuple[int, int], at_end: tuple[int, int]) -> None:
-        assert established_level(points, changes) == slice(*established)
-        assert level_at_end(points, changes) == slice(*at_end)
-
-
-class TestSeedMethods:
-    """lance-bench's statistics, without its defects."""
-
-    def test_ttest_is_scipy_s(self) -> None:
-        stats = pytest.importorskip("scipy.stats")
-        values = [*runs(1, 20), 107.0, 108.0, 105.0, 111.0]
-        c = lance_bench_ttest(values)
-        assert c.p_value == pytest.approx(stats.ttest_ind(values[-4:], values[:-4]).pvalue)
-        assert c.verdict is Verdict.REGRESSED
-        assert lance_bench_ttest(values, Direction.HIGHER).verdict is Verdict.IMPROVED
-
-    def test_z(self) -> None:
-        history = runs(2, 40)
-        mean, spread = float(np.mean(history[-20:])), float(np.std(history[-20:], ddof=1))
-        assert lance_bench_z(mean + 2.1 * spread, history).verdict is Verdict.REGRESSED
-        assert lance_bench_z(mean + 1.9 * spread, history).verdict is Verdict.UNCHANGED
-        assert (
-            lance_bench_z(0.95 * 0.9, [0.9 + 1e-9 * i for i in range(9)], Direction.HIGHER).verdict is Verdict.REGRESSED
-        )
-
-    def test_zero_variance(self) -> None:
-        assert lance_bench_z(2.0, [1.0] * 9).verdict is Verdict.REGRESSED
-        assert lance_bench_z(0.1, [0.1] * 9).verdict is Verdict.UNCHANGED
-        assert lance_bench_ttest([1.0] * 9 + [2.0] * 4).p_value == 0.0
-        assert lance_bench_ttest([0.1] * 13).verdict is Verdict.UNCHANGED
-        assert lance_bench_ttest([0.0] * 9 + [1.0] * 4).verdict is Verdict.REGRESSED
-
-    def test_without_test(self) -> None:
-        assert lance_bench_z(1.0, [1.0] * 4).verdict is Verdict.INSUFFICIENT
-        assert lance_bench_z(1.0, []).verdict is Verdict.NEW
-        assert lance_bench_z(math.nan, [1.0] * 9).verdict is Verdict.MISSING
-        assert lance_bench_ttest([1.0] * 5).verdict is Verdict.INSUFFICIENT
-
-    def test_minimum_effect(self) -> None:
-        assert lance_bench_z(1.01, [1.0] * 9).verdict is Verdict.UNCHANGED

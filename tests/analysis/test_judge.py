@@ -105,3 +105,24 @@ class TestAfterAStep:
     def test_a_pinned_baseline_ends_where_it_was_pinned(self) -> None:
         one = judged(points(STEPPED[:36]), [35], until=pl.col("dut_timestamp") <= 34, pinned=True)
         assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 20)
+
+    @pytest.mark.parametrize("pinned", [False, True])
+    @pytest.mark.parametrize(
+        ("since", "verdict", "runs"),
+        [
+            (0, Verdict.REGRESSED, 20),
+            (1, Verdict.INSUFFICIENT, 1),
+            (4, Verdict.INSUFFICIENT, 4),
+            (5, Verdict.UNCHANGED, 5),
+        ],
+    )
+    def test_an_accepted_step_is_the_level_from_its_first_run(
+        self, since: int, verdict: Verdict, runs: int, *, pinned: bool
+    ) -> None:
+        one = judged(points(STEPPED[: 31 + since]), [30 + since], accepted={7: {f"{30:040x}"}}, pinned=pinned)
+        assert (one.verdict, one.n_baseline) == (verdict, runs)
+
+    def test_the_next_step_is_held_against_the_accepted_level(self) -> None:
+        values = [*level(20), *(1.3 * x for x in level(6)), *(1.6 * x for x in level(5))]
+        one = judged(points(values), [30], accepted={7: {f"{20:040x}", "gone"}})
+        assert (one.verdict, one.n_baseline) == (Verdict.REGRESSED, 6)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from bench_db import Database, DutBuild, Result, Run, TestBed, connect
 from bench_db.model import Samples
+from bench_db.units import direction_of
 from tests.schedule.histories import DAY, FIRST
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _result(base: Result, value: float | str | tuple[float, str]) -> Result:
     if isinstance(value, str):
         return replace(base, error=value)
     number, units = value if isinstance(value, tuple) else (value, "nanoseconds")
-    return replace(base, values=Samples([number]), units=units)
+    return replace(base, values=Samples([number]), units=units, direction=direction_of(units))
 
 
 def of_every_kind(path: Path) -> Database:

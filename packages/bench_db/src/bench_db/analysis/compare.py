@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,10 @@ from bench_db.analysis.student import t_quantile, two_sided_p
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 ALPHA = 0.01
 MINIMUM_EFFECT = 0.02
-MOST_BASELINE_RUNS = 20
-LEAST_LEVEL_RUNS = 7
 FEWEST_RUNS = 5  # of the baseline; also the candidates from which their own spread is used
 DEVIATION_SHARE = 0.85
 NORMAL_CONSISTENCY = 1.4826022185056018  # 1 / 75 % quantile of the standard normal distribution
@@ -55,26 +52,6 @@ class Comparison:
     n_baseline: int
     n_candidate: int
     significant: bool = False
-
-
-def established_level(points: int, changes: Iterable[int]) -> slice:
-    """The baseline of what comes after `points` oldest-first runs: the newest level of 7 runs and more, of it the newest 20.
-
-    Runs after a change that are fewer are none of it: what is slow since five runs is slow still. Without such a level, the newest.
-    """
-    bounds = [0, *changes, points]
-    levels = [(start, end) for start, end in pairwise(bounds) if end - start >= LEAST_LEVEL_RUNS]
-    start, end = levels[-1] if levels else (0, points)
-    return slice(max(start, end - MOST_BASELINE_RUNS), end)
-
-
-def level_at_end(points: int, changes: Iterable[int]) -> slice:
-    """The baseline that ends with the last of `points` oldest-first runs: the newest 20 at most since the last change.
-
-    A change that fewer than 7 runs follow does not cut it: their spread then holds the step.
-    """
-    level = max((index for index in changes if index <= points - LEAST_LEVEL_RUNS), default=0)
-    return slice(max(level, points - MOST_BASELINE_RUNS), points)
 
 
 def compare(  # noqa: PLR0913 all but the first three by keyword

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench_db.analysis.level import SAME_WITHIN
 from bench_db.analysis.scan import Scan, scan
 from bench_db.derive import finding_id
 from bench_db.model import Finding, State
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from bench_db.analysis.histories import Histories
 
-# A change seen again within this many points of where it was is the same change.
-SAME_WITHIN = 5
 _SETTLED = {State.BLESSED, State.IGNORED}
 _NAMED = 12
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -18,10 +16,9 @@ from bench_db.analysis.compare import (
     Comparison,
     Verdict,
     compare,
-    established_level,
-    level_at_end,
 )
-from bench_db.analysis.histories import Histories, histories
+from bench_db.analysis.histories import histories
+from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.analysis.seed_methods import MINIMUM_EFFECT as SEED_MINIMUM
 from bench_db.analysis.seed_methods import (
@@ -36,10 +33,9 @@ from bench_db.query.series import COMMIT_ORDER, HISTORY, Points, label
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Mapping
 
-    from bench_db.analysis.detect import Changes
-    from bench_db.analysis.histories import Floats, Ints
+    from bench_db.analysis.histories import Floats
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
 # Methods that hold a candidate against its level; those of lance-bench look at the whole history.
@@ -87,6 +83,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     until: pl.Expr | None = None,
     last: int | None = None,
     pinned: bool = False,
+    accepted: Mapping[int, set[str]] | None = None,
     method: str = "runs",
     minimum_effect: float | None = None,
 ) -> list[Judged]:
@@ -95,7 +92,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     `candidate` are the keys of its runs. The baseline of a series are its other points up to the candidate's commit time (or
     those that `until` selects, by columns of `points.rows` and of the series' device, test bed and suite): the level since its
     last change point, at most 20 runs, or the `last` N. A level is one from 7 runs on, unless somebody `pinned` the end of the
-    baseline: then it is the one there. A series that the candidate lacks is missing if one of the newest 5
+    baseline (then it is the one there) or `accepted` the change: see `level.accepted`. A series that the candidate lacks is missing if one of the newest 5
     earlier commits of its device, test bed and suite has values of it. `minimum_effect` is the threshold of the method
     `threshold`, for which reaching it is none.
     """
@@ -115,14 +112,15 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     with_result = earlier.filter(has_result).join(known, on="series_key", how="semi")
     old = histories(Points(series=names, rows=with_result), newest=kept)
     new = _medians(names, ours)
-    changes = _changes(old) if looks_for_level(method, last) else {}
-    level = level_at_end if pinned else established_level
+    if looks_for_level(method, last):
+        held = levels(old, pinned=pinned, accepted=accepted)
+    else:
+        held = [slice(-last if last and method in _OF_LEVEL else 0, None)] * len(old)
     judged = []
-    for number, series in enumerate(old.series):
+    for number, (series, level) in enumerate(zip(old.series, held, strict=True)):
         values = old.values[old.offsets[number] : old.offsets[number + 1]]
         found = new.pop(int(series["series_key"]), None)
-        held = values[-last:] if last else values[level(len(values), changes.get(number, ()))]
-        judged.append(_judged(series, found, held if method in _OF_LEVEL else values, method, minimum_effect))
+        judged.append(_judged(series, found, values[level], method, minimum_effect))
     nothing = np.empty(0)
     judged += [_judged(row, row, nothing, method, minimum_effect) for row in new.values()]
     return sorted(_hinted(judged), key=lambda j: (j.label, j.testbed_name))
@@ -131,18 +129,6 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 def looks_for_level(method: str, last: int | None) -> bool:
     """Whether change points decide which runs are the baseline."""
     return last is None and method in _OF_LEVEL
-
-
-@contextmanager
-def detector_loading() -> Iterator[None]:
-    """The detector's machine code is loaded while the body waits for the store: a fifth of a second less for a reader."""
-
-    def load() -> None:
-        _detected(np.empty(0), np.zeros(1, np.int64))
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(load)
-        yield
 
 
 def plan(method: str, minimum_effect: float | None = None) -> str:
@@ -171,21 +157,6 @@ def _medians(names: pl.DataFrame, ours: pl.DataFrame) -> dict[int, dict[str, Any
     in_order = ours.sort(COMMIT_ORDER, nulls_last=False)
     rows = names.join(in_order.group_by("series_key").agg(*found), on="series_key")
     return {row["series_key"]: row for row in rows.iter_rows(named=True)}
-
-
-def _changes(old: Histories) -> dict[int, list[int]]:
-    """Change points of the histories, by series."""
-    found = _detected(old.values, old.offsets)
-    at: dict[int, list[int]] = {}
-    for series, index in zip(found.series.tolist(), found.index.tolist(), strict=True):
-        at.setdefault(series, []).append(index)
-    return at
-
-
-def _detected(values: Floats, offsets: Ints) -> Changes:
-    from bench_db.analysis.detect import detect_all  # noqa: PLC0415 compiling or loading machine code takes a while
-
-    return detect_all(values, offsets)
 
 
 def _judged(

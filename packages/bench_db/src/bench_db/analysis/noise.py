@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, degrees, established_level, robust_scale
+from bench_db.analysis.compare import ALPHA, FEWEST_RUNS, degrees, robust_scale
+from bench_db.analysis.level import changes_of, established
 from bench_db.analysis.student import t_quantile
 
 if TYPE_CHECKING:
@@ -71,17 +72,12 @@ def _smallest_step(scale: float, new: int, old: int) -> float:
 
 def noise(histories: Histories) -> pl.DataFrame:
     """The noise of each series at its present level, at most its newest 20 runs: a row a series, `series_key` and `Noise`."""
-    from bench_db.analysis.detect import detect_all  # noqa: PLC0415 loading machine code takes a while
-
-    found = detect_all(histories.values, histories.offsets)
-    changes: dict[int, list[int]] = {}
-    for series, index in zip(found.series.tolist(), found.index.tolist(), strict=True):
-        changes.setdefault(series, []).append(index)
+    changes = changes_of(histories)
     rows = []
     for number, series in enumerate(histories.series):
         values = histories.values[histories.offsets[number] : histories.offsets[number + 1]]
         places = np.flatnonzero(np.isfinite(values))
         since = np.searchsorted(places, changes.get(number, [])).tolist()
-        level = values[places[established_level(len(places), since)]]
+        level = values[places[established(len(places), since)]]
         rows.append({"series_key": series["series_key"], **asdict(noise_of(level))})
     return pl.DataFrame(rows, schema=_SCHEMA)

@@ -60,7 +60,8 @@ def verdicts(
     as_of: str | None = None,
 ) -> list[Judged]:
     """The verdict on every series of a candidate commit; `UserError` when it has no results. `min_effect` is in percent."""
-    from bench_db.analysis.judge import detector_loading, judge, looks_for_level
+    from bench_db.analysis.judge import judge, looks_for_level
+    from bench_db.analysis.level import accepted, detector_loading
     from bench_db.cli.skipped import with_skipped
 
     needed = () if held.until is None else held.until.meta.root_names()
@@ -72,6 +73,7 @@ def verdicts(
         until=held.until,
         last=held.last,
         pinned=bool(held.commits),
+        accepted=accepted(store.findings(as_of)),
         method=method,
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
@@ -90,6 +92,7 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     import polars as pl
 
     from bench_db.analysis.judge import judge
+    from bench_db.analysis.level import accepted
     from bench_db.cli.skipped import with_skipped
     from bench_db.query.availability import of_commit
     from bench_db.query.series import Points
@@ -105,7 +108,13 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     history = Points(series=held.series, rows=held.rows.filter(~own_too))
     # Unless told otherwise, a pull request's commit is newer than all it is compared with, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
-    judged = judge(history.with_points(Points(series=own.series, rows=rows)), runs, until=before, pinned=True)
+    judged = judge(
+        history.with_points(Points(series=own.series, rows=rows)),
+        runs,
+        until=before,
+        pinned=True,
+        accepted=accepted(store.findings()),
+    )
     return with_skipped(local, judged, commit)
 
 

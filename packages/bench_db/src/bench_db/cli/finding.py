@@ -49,7 +49,7 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
 @_NOTE
 @common
 def bless(finding_id: str, note: str, uri: str | None, output: str) -> None:
-    """Accept a change: it is known and wanted, and the level after it is the new normal.
+    """Accept a change: it is known and wanted, and later commits are held against the level after it.
 
     Example: bench-db finding bless 1f2e3d4c5b6a7988 --note "larger cache"
     """

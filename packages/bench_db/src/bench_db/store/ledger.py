@@ -60,10 +60,14 @@ def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
         engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
 
 
-def findings(engine: Engine) -> list[Finding]:
-    """Every finding as it stands: the newest record of each id, in the order they were first seen."""
-    history = sorted(_records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
-    return list({finding.id: finding for finding in history}.values())
+def standing(records: Iterable[Finding]) -> list[Finding]:
+    """Findings as they stand: of records, oldest first, the newest of each id, in the order they were first seen."""
+    return list({finding.id: finding for finding in records}.values())
+
+
+def finding_history(engine: Engine) -> list[Finding]:
+    """Every record of a finding, oldest first."""
+    return sorted(_records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
 
 
 def existing(engine: Engine) -> list[Table]:

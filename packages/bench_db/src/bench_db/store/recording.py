@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,16 +49,20 @@ class Recording:
 
         With `as_of` those that held then: on a date, or when the version of the results that it names was last the newest.
         """
-        settings = ledger.baseline_history(self._engine)
-        end = None if as_of is None else until(self._engine, as_of)
-        if end is not None:
-            settings = [setting for setting in settings if setting.set_at <= end.timestamp()]
+        end = self._end(as_of)
+        settings = [setting for setting in ledger.baseline_history(self._engine) if setting.set_at <= end]
         return settings if history else ledger.held(settings)
 
     def record_findings(self, findings: Sequence[Finding]) -> None:
         """Keep findings as they stand now."""
         ledger.record_findings(self._engine, findings)
 
-    def findings(self) -> list[Finding]:
-        """Every finding as it stands."""
-        return ledger.findings(self._engine)
+    def findings(self, as_of: AsOf | None = None) -> list[Finding]:
+        """Every finding as it stands, or stood then."""
+        end = self._end(as_of)
+        return ledger.standing(record for record in ledger.finding_history(self._engine) if record.at <= end)
+
+    def _end(self, as_of: AsOf | None) -> float:
+        """Until when, in unix seconds, the store was as it was; infinity for a state that still holds."""
+        end = None if as_of is None else until(self._engine, as_of)
+        return math.inf if end is None else end.timestamp()

@@ -1,0 +1,62 @@
+"""Which runs of a history are its level."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench_db.analysis.level import accepted, at_end, established
+from bench_db.model import Finding, State
+
+
+@pytest.mark.parametrize(
+    ("points", "changes", "established_runs", "runs_at_end"),
+    [
+        (0, [], (0, 0), (0, 0)),
+        (5, [], (0, 5), (0, 5)),
+        (30, [], (10, 30), (10, 30)),
+        (30, [5], (10, 30), (10, 30)),
+        (30, [15], (15, 30), (15, 30)),
+        (30, [23], (23, 30), (23, 30)),
+        (30, [24], (4, 24), (10, 30)),
+        (30, [15, 26], (15, 26), (15, 30)),
+        (30, [10, 24, 27], (10, 24), (10, 30)),
+        (12, [6], (0, 12), (0, 12)),
+        (6, [2], (0, 6), (0, 6)),
+    ],
+)
+def test_the_newest_20_runs_of_a_level_of_7(
+    points: int, changes: list[int], established_runs: tuple[int, int], runs_at_end: tuple[int, int]
+) -> None:
+    assert established(points, changes) == slice(*established_runs)
+    assert at_end(points, changes) == slice(*runs_at_end)
+
+
+@pytest.mark.parametrize(
+    ("points", "changes", "settled", "established_runs", "runs_at_end"),
+    [
+        (30, [27], [27], (27, 30), (27, 30)),
+        (30, [26], [27], (27, 30), (27, 30)),
+        (30, [15, 27], [15], (15, 27), (15, 30)),
+        (30, [20, 26], [20], (20, 26), (20, 30)),
+        (40, [30], [12], (30, 40), (30, 40)),
+        (40, [36], [12, 20], (20, 36), (20, 40)),
+    ],
+)
+def test_an_accepted_level_counts_however_young(
+    points: int, changes: list[int], settled: list[int], established_runs: tuple[int, int], runs_at_end: tuple[int, int]
+) -> None:
+    assert established(points, changes, settled) == slice(*established_runs)
+    assert at_end(points, changes, settled) == slice(*runs_at_end)
+
+
+def finding(commit: str | None, state: State) -> Finding:
+    return Finding(
+        id="1", series_key=7, commit=commit, index=3, effect=0.1, low=0.0, high=0.2, p_value=0.0, provisional=False,
+        state=state, at=0,
+    )  # fmt: skip
+
+
+def test_accepted_are_the_blessed_and_the_ignored() -> None:
+    commits = {State.OPEN: "a", State.BLESSED: "b", State.IGNORED: "c", State.FIXED: "d", State.REOPENED: "e"}
+    found = [finding(commit, state) for state, commit in commits.items()]
+    assert accepted([*found, finding(None, State.BLESSED)]) == {7: {"b", "c"}}

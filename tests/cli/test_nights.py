@@ -1,0 +1,61 @@
+"""Steps that are lasting, accepted, or the machine's: what compare and scan say of a store night by night."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench_db import connect
+from tests.cli.conftest import bench_db
+from tests.cli.kinds import publish, sha
+
+
+def verdict(store: Path) -> tuple[str, int]:
+    """What the newest commit is called, and the runs of its baseline."""
+    (row,) = bench_db("compare", "latest", "--store", store, "--output", "json").document["comparisons"]
+    return row["verdict"], row["n_baseline"]
+
+
+def test_a_step_is_a_regression_until_it_is_accepted(tmp_path: Path) -> None:
+    store, noise = connect(tmp_path, create=True), np.random.default_rng(3)
+
+    def night(number: int) -> None:
+        publish(store, number, {"parse": float((160 if number >= 25 else 100) * np.exp(noise.normal(0, 0.01)))})
+
+    for number in range(29):
+        night(number)
+    assert verdict(tmp_path) == ("regressed", 20)
+    (found,) = bench_db("scan", "--store", tmp_path, "--output", "json").document["findings"]
+    assert found["commit"] == sha(25)
+    assert bench_db("finding", "bless", found["id"], "--store", tmp_path).code == 0
+    assert verdict(tmp_path) == ("insufficient", 3)
+    for number in (29, 30):
+        night(number)
+    assert verdict(tmp_path) == ("unchanged", 5)
+    assert bench_db("finding", "reopen", found["id"], "--store", tmp_path).code == 0
+    assert verdict(tmp_path) == ("regressed", 20)
+
+
+RUNS, SLOW = 30, 20
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight times and eight rates over 30 runs, of which one was a third slower."""
+    path = tmp_path_factory.mktemp("movement")
+    store, noise = connect(path, create=True), np.random.default_rng(5)
+    for number in range(RUNS):
+        slower = 4 / 3 if number == SLOW else 1
+        drawn = 1000 * np.exp(noise.normal(0, 0.01, (2, 8)))
+        times = {f"decode {i}": float(x * slower) for i, x in enumerate(drawn[0])}
+        rates = {f"serve {i}": (float(x / slower), "per_second") for i, x in enumerate(drawn[1])}
+        publish(store, number, {**times, **rates})
+    return path
+
+
+def test_a_slow_machine_is_named_once_and_is_no_finding(moved: Path) -> None:
+    answer = bench_db("scan", "--dry-run", "--store", moved)
+    assert answer.code == 0
+    assert f"run {sha(SLOW)[:9]}: 16 series moved together by +3" in answer.out
+    assert "% (rates the other way): the machine or the tool chain" in answer.out
+    assert bench_db("scan", "--dry-run", "--store", moved, "--output", "json").document["findings"] == []
