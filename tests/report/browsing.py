@@ -29,6 +29,10 @@ FLAGS = [
 ]
 
 
+# two frames: what a resize or a new address sets off has been drawn
+SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The chromium on the path, with a profile of its own; the test is skipped where there is none, but never in CI."""

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.report.browsing import chromium
+from bench_db.report.site.build import site
+from tests.report.browsing import Visit, chromium, visiting
+from tests.report.example_site import site_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -18,3 +21,21 @@ if TYPE_CHECKING:
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    for path, content in site(site_content()):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(content)
+    return directory
+
+
+@pytest.fixture
+def visit(browser: Browser, root: Path) -> Iterator[Visit]:
+    """A visit that must end without a complaint, and without a request to anything but the site's own files."""
+    with visiting(browser, root) as one:
+        yield one
+        assert one.complaints == []
+        assert [url for url in one.requests if not url.startswith(root.as_uri())] == []

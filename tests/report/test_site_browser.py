@@ -6,34 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.report.site.build import site
-from tests.report.browsing import Visit, visiting
-from tests.report.example_site import METADATA, site_content
+from tests.report.browsing import SETTLED, Visit, visiting
+from tests.report.example_site import METADATA
 from tests.report.examples import HOSTILE, commit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("site")
-    for path, content in site(site_content()):
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_bytes(content)
-    return directory
-
-
-@pytest.fixture
-def visit(browser: Browser, root: Path) -> Iterator[Visit]:
-    """A visit that must end without a complaint, and without a request to anything but the site's own files."""
-    with visiting(browser, root) as one:
-        yield one
-        assert one.complaints == []
-        assert [url for url in one.requests if not url.startswith(root.as_uri())] == []
 
 
 COLOURS = """(canvas) => {
@@ -205,6 +185,21 @@ class TestKeyboard:
         page = visit.open_series("suite-wide/1")
         page.keyboard.press("]")
         page.get_by_role("heading", name="io: suite-wide/2").wait_for()
+
+    def test_next_series_again_and_again(self, visit: Visit) -> None:
+        page = visit.open_series("suite-wide/1")
+        page.locator("#next a").focus()
+        for number in (2, 3, 4):
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name=f"io: suite-wide/{number}").wait_for()
+
+    def test_another_series_begins_at_its_title(self, visit: Visit) -> None:
+        page = visit.open_series("decode_batch")
+        page.locator("#near a", has_text="decode").first.focus()
+        page.keyboard.press("Enter")
+        page.locator("#facts", has_text="laptop").wait_for()
+        page.evaluate(SETTLED)
+        assert page.evaluate("[document.activeElement.id, scrollY]") == ["title", 0]
 
     def test_everything_has_a_name(self, visit: Visit) -> None:
         for where in ("index.html", "series.html", "compare.html", "noise.html"):

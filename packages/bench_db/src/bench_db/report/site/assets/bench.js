@@ -49,11 +49,20 @@ const bench = (() => {
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   }
 
+  /* To the content without the address of the skip link, which keeps what a page shows. */
+  function skip(event) {
+    event.preventDefault();
+    document.getElementById("main").focus();
+  }
+
   function colour(name) { return getComputedStyle(root).getPropertyValue(`--${name}`).trim(); }
 
   dark.addEventListener("change", applyTheme);
   applyTheme();
-  document.addEventListener("DOMContentLoaded", () => document.getElementById("theme")?.addEventListener("click", toggleTheme));
+  document.addEventListener("DOMContentLoaded", () => {
+    document.getElementById("theme").addEventListener("click", toggleTheme);
+    document.querySelector(".skip").addEventListener("click", skip);
+  });
 
   return { el, receive, held, waiting, state, remember, colour, onTheme: (listener) => listeners.push(listener) };
 })();

@@ -45,6 +45,7 @@
   }
 
   function fail(message) {
+    here = -1;
     $("title").textContent = "No such series";
     $("body").hidden = true;
     $("facts").replaceChildren(message, el("a", { href: "series.html" }, "All series"));
@@ -94,7 +95,7 @@
     plot = bench.chart.chart($("plot"), series, {
       units: facet("units", here), byDate: form.across.value === "date", fromZero: form.up.value === "zero",
       onSelect: (place) => { if (!pinned) select(place, false); },
-      onPin: () => { pinned = !pinned; panel(); },
+      onPin: () => { pinned = !pinned; panel(); keep(); },
     });
     $("plot").setAttribute("aria-valuemax", series.length - 1);
     for (const node of document.querySelectorAll("[data-when]")) node.hidden = !has(node.dataset.when);
@@ -133,6 +134,20 @@
     $("plot").setAttribute("aria-valuetext", spoken);
     $("pinned").hidden = !pinned;
     strip(units, before);
+  }
+
+  /* A point that is held is named in the address. */
+  function keep() { bench.remember({ s: all.key[here], p: pinned ? String(at) : "" }); }
+
+  /* After a link on the page: the same link of the next series, or the beginning of what is new. */
+  async function follow() {
+    const before = here, from = document.activeElement, step = from.parentElement?.id;
+    pinned = false;
+    await open();
+    if (here === before || (from.isConnected && from !== document.body)) return;
+    const again = ["previous", "next"].includes(step) && $(step).querySelector("a");
+    scrollTo(0, 0);
+    (again || $("title")).focus({ preventScroll: true });
   }
 
   function previous(place) {
@@ -191,6 +206,7 @@
     if (event.key in keys) { pinned = true; select(at + keys[event.key], true); } else if (event.key === "Enter" || event.key === " ") { pinned = !pinned; panel(); } else if (event.key === "Escape") { pinned = false; plot.all(); panel(); } else return;
     event.preventDefault();
   });
+  $("plot").addEventListener("keyup", (event) => { if (event.key !== "Tab") keep(); });  // one a stroke, however long: browsers limit how often
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
     const step = { "[": "previous", "]": "next" }[event.key];
@@ -198,8 +214,8 @@
   });
   form.addEventListener("input", () => { draw(); select(at, true); });
   $("points").addEventListener("toggle", fill);
-  window.addEventListener("hashchange", () => { pinned = false; open(); });
-  new ResizeObserver(() => { if (plot) { plot.fit(); panel(); } }).observe($("plot"));
+  window.addEventListener("hashchange", follow);
+  new ResizeObserver(() => { if (plot) { plot.fit(); plot.point(at); panel(); } }).observe($("plot"));
   bench.onTheme(() => { if (series) { draw(); select(at, true); } });
   open();
 })();

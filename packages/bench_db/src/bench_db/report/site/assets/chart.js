@@ -124,14 +124,15 @@ bench.chart = (() => {
       bands: [{ series: [3, 2], fill: bench.colour("band") }],
       hooks: {
         draw: [drawLevels],
-        setCursor: [(u) => { if (u.cursor.idx !== null && u.cursor.idx !== undefined && u.cursor.left >= 0) onSelect(u.cursor.idx); }],
+        setCursor: [(u) => { if (u.cursor.event && u.cursor.idx !== null && u.cursor.idx !== undefined && u.cursor.left >= 0) onSelect(u.cursor.idx); }],
         ready: [() => performance.mark("bench-chart")],
       },
     };
     const plot = new uPlot(options, [across, series.median, series.q1, series.q3], box);
     plot.over.addEventListener("click", () => onPin());
     return {
-      point: (at) => plot.setCursor({ left: plot.valToPos(across[at], "x"), top: 0 }, false),
+      // a new plot and a new size have no scales before uPlot's own microtask
+      point: (at) => queueMicrotask(() => plot.setCursor({ left: plot.valToPos(across[at], "x"), top: 0 }, false)),
       fit: () => plot.setSize({ width: Math.max(200, box.clientWidth), height }),
       all: () => plot.setScale("x", { min: across[0], max: across[across.length - 1] }),
       destroy: () => plot.destroy(),

@@ -56,7 +56,7 @@
     if (!a || !b) { status.textContent = "Nothing has been measured yet."; return; }
     const members = all.key.map((_, i) => i).filter((i) => facet("dut", i) === dut && facet("bed", i) === bed && facet("suite", i) === suite);
     const needed = [...new Set(members.map((i) => all.files[all.file[i]][0]))];
-    bench.remember({ dut, bed, suite, a: a[0], b: b[0] });
+    keep();
     status.textContent = `Reading ${needed.length} files …`;
     try {
       const shards = new Map(await Promise.all(needed.map(async (url) => [url, await bench.data.load(url)])));
@@ -64,6 +64,11 @@
       rows = members.map((i) => row(i, shards.get(all.files[all.file[i]][0]), a, b)).filter(Boolean);
     } catch (error) { status.textContent = error.message; return; }
     show();
+  }
+
+  function keep() {
+    const [dut, bed, suite] = groups[form.group.value];
+    bench.remember({ dut, bed, suite, a: builds[form.a.value][0], b: builds[form.b.value][0], q: form.q.value });
   }
 
   function row(i, shard, a, b) {
@@ -114,8 +119,9 @@
   form.group.addEventListener("change", () => chooseGroup(new URLSearchParams({ a: builds[form.a.value]?.[0] || "", b: builds[form.b.value]?.[0] || "" })));
   form.a.addEventListener("change", compare);
   form.b.addEventListener("change", compare);
-  form.q.addEventListener("input", show);
+  form.q.addEventListener("input", () => { show(); if (rows.length) keep(); });
   form.swap.addEventListener("click", () => { [form.a.value, form.b.value] = [form.b.value, form.a.value]; compare(); });
   form.addEventListener("submit", (event) => event.preventDefault());
+  form.q.value = given.get("q") || "";
   chooseGroup(given);
 })();

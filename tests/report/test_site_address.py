@@ -1,0 +1,82 @@
+"""What the address of a page says, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.report.browsing import SETTLED
+from tests.report.examples import commit_of
+
+if TYPE_CHECKING:
+    from tests.report.browsing import Visit
+
+
+class TestAddress:
+    """An address names what a reader sees: it can be kept, sent, left and come back to."""
+
+    def test_a_finding_leads_to_its_commit(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        page.locator(".finding", has_text="encode_batch").locator(".title").click()
+        page.locator("#plot canvas").wait_for()
+        page.evaluate(SETTLED)
+        assert commit_of(200)[:12] in page.locator("#values").inner_text()
+
+    def test_the_point_stays_when_the_window_changes(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        visit.open(f"{page.url.rpartition('/')[2]}&p=123")
+        page.locator("#plot canvas").wait_for()
+        for width in (900, 700, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate(SETTLED)
+            assert commit_of(123)[:12] in page.locator("#values").inner_text()
+
+    def test_a_held_point_is_in_the_address(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        page.get_by_role("slider").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("location.hash").endswith("&p=1")
+        page.reload()
+        page.locator("#plot canvas").wait_for()
+        page.evaluate(SETTLED)
+        assert commit_of(1)[:12] in page.locator("#values").inner_text()
+
+    def test_back_from_a_series_that_is_gone(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        page.evaluate("location.hash = 's=0000000000000000'")
+        page.get_by_role("heading", name="No such series").wait_for()
+        page.go_back()
+        page.get_by_role("heading", name="io: encode_batch").wait_for()
+        assert page.locator("#plot canvas").is_visible()
+
+    @pytest.mark.parametrize(
+        "where", ["index.html#way=worse", "series.html#q=suite-wide", "compare.html", "noise.html#q=a"]
+    )
+    def test_to_the_content(self, visit: Visit, where: str) -> None:
+        page = visit.open(where)
+        page.locator("#status", has_text=re.compile("series|findings")).wait_for(state="attached")
+        before, said = page.url, page.locator("#status").text_content()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.evaluate(SETTLED)
+        assert page.evaluate("document.activeElement.id") == "main"
+        assert (page.url, page.locator("#status").text_content()) == (before, said)
+
+    def test_to_the_content_of_a_series(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        page.locator(".skip").focus()
+        page.keyboard.press("Enter")
+        page.evaluate(SETTLED)
+        assert page.locator("#title").inner_text() == "io: encode_batch/rows=1000"
+        assert page.evaluate("document.activeElement.id") == "main"
+
+    def test_filter_of_a_comparison(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_text("series: ").wait_for()
+        page.get_by_label("Filter by name").fill("encode")
+        page.reload()
+        page.get_by_text("series: ").wait_for()
+        assert page.locator(".row a").all_inner_texts() == ["io: encode_batch/rows=1000"]
