@@ -3,6 +3,7 @@
 const bench = (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const paper = matchMedia("print");
   const listeners = [];
 
   function kept() {
@@ -58,6 +59,7 @@ const bench = (() => {
   function colour(name) { return getComputedStyle(root).getPropertyValue(`--${name}`).trim(); }
 
   dark.addEventListener("change", applyTheme);
+  paper.addEventListener("change", applyTheme);
   applyTheme();
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme").addEventListener("click", toggleTheme);

@@ -69,8 +69,8 @@
     const units = facet("units", here), levels = bench.chart.levels(series), level = levels[levels.length - 1];
     const noise = all.noise[here], tiles = [];
     tiles.push(tile("Latest", all.failing[here] ? "failed" : quantity.text(all.latest[here], units), quantity.date(all.time[here])));
-    if (level) tiles.push(tile("Present level", quantity.text(level.at, units), `${level.to - level.from + 1} points`, "Median of the points since the last change"));
-    tiles.push(tile("History", String(series.length), "points"));
+    if (level) tiles.push(tile("Present level", quantity.text(level.at, units), `${level.to - level.from + 1} ${quantity.points(level.to - level.from + 1)}`, "Median of the points since the last change"));
+    tiles.push(tile("History", String(series.length), quantity.points(series.length)));
     if (noise) {
       tiles.push(tile("Run-to-run spread", quantity.share(noise[0]), noise[2] ? "runs alike" : "", noise[2] ? "Neighbouring runs resemble each other, so there is less evidence than points" : ""));
       tiles.push(tile("Smallest visible change", quantity.share(noise[1]), noise[3] ? `${noise[3]} runs needed` : ""));
@@ -104,7 +104,8 @@
   function has(what) {
     return {
       band: series.q1.some((value, i) => value !== null && value !== series.q3[i]), failed: Object.keys(series.errors).length > 0,
-      change: series.findings.length > 0, blessed: series.findings.some((finding) => finding.state === "blessed"),
+      worse: series.findings.some((finding) => finding.worse === true), better: series.findings.some((finding) => finding.worse === false),
+      blessed: series.findings.some((finding) => finding.state === "blessed"),
     }[what];
   }
 
@@ -175,7 +176,7 @@
     $("found").replaceChildren(...series.findings.map((finding) => el("tr", {},
       el("th", { scope: "row" }, el("a", { href: `#s=${all.key[here]}&p=${finding.at}` }, quantity.date(finding.time))),
       el("td", {}, bench.data.commitLink(finding.commit)),
-      el("td", { class: `num ${finding.worse === null ? "" : finding.worse ? "worse" : "better"}` }, el("strong", {}, quantity.percent(finding.effect))),
+      el("td", { class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, quantity.verdict(finding.effect, bench.chart.tone(finding)))),
       el("td", { class: "num wide" }, quantity.interval(finding.low, finding.high)),
       el("td", { class: "num wide" }, quantity.probability(finding.p).replace(/^p /, "")),
       el("td", {}, finding.state, finding.provisional ? ", provisional" : ""),

@@ -21,11 +21,13 @@ bench.chart = (() => {
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const segments = levels(series);
     const height = Math.max(260, Math.min(400, Math.round(window.innerHeight * 0.44)));
+    const years = series.time.filter(Boolean).map((seconds) => new Date(seconds * 1000).getUTCFullYear());
+    const day = new Set(years).size > 1 ? bench.quantity.date : bench.quantity.shortDate;
     const shown = (u, values) => values.map((value) => label(value));
 
     function label(value) {
-      if (byDate) return bench.quantity.shortDate(value);
-      return Number.isInteger(value) && value >= 0 && value < series.length ? bench.quantity.shortDate(series.time[value]) : "";
+      if (byDate) return day(value);
+      return Number.isInteger(value) && value >= 0 && value < series.length ? day(series.time[value]) : "";
     }
 
     /* All medians in sight, and as much of the band as most points need: one wild run shall not flatten the rest. */
@@ -113,8 +115,8 @@ bench.chart = (() => {
       scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range } },
       cursor: { y: false, drag: { x: true, y: false, dist: 8 }, points: { size: (u, place) => (place === 1 ? 9 : 0), width: (u, place) => (place === 1 ? 2 : 0), stroke: bench.colour("accent"), fill: bench.colour("surface") } },
       axes: [
-        { ...axis, incrs: byDate ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], space: 70, values: shown, size: 34 },
-        { ...axis, size: 78, gap: 8, values: (u, values) => bench.quantity.ticks(values, units) },
+        { ...axis, incrs: byDate ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], space: 90, values: shown, size: 34 },
+        { ...axis, size: 78, gap: 8, values: (u, values) => (segments.length ? bench.quantity.ticks(values, units) : values.map(() => "")) },
       ],
       series: [
         {},
@@ -139,5 +141,5 @@ bench.chart = (() => {
     };
   }
 
-  return { chart, levels };
+  return { chart, levels, tone };
 })();

@@ -12,9 +12,9 @@
 
   const columns = [
     { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
-    { key: "before", title: "Before", class: "num wide", cell: (row) => quantity.text(row.before, row.units) },
+    { key: "before", title: "Before", class: "num", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
-    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.matters : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.percent(row.change)) },
+    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.matters : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.verdict(row.change, row.kind)) },
     { key: "size", title: "", class: "wide", cell: bar },
     { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
   ];

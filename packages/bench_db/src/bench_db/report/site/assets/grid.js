@@ -2,7 +2,8 @@
 /* A table of any length: only the rows in sight exist, and keys move through all of them. */
 bench.grid = (box, { name, columns, sorted, onSort }) => {
   const { el } = bench;
-  const tall = 44, spare = 8;
+  const spare = 8, paper = matchMedia("print");
+  let tall = 0;  // of a row, as the style says
   let rows = [], active = 0, drawn = new Map();
   const head = el("div", { class: "head", role: "row", "aria-rowindex": 1 }, columns.map((column) => {
     const button = column.sort ? el("button", { type: "button", onclick: () => onSort(column.key) }, column.title) : column.title;
@@ -34,9 +35,13 @@ bench.grid = (box, { name, columns, sorted, onSort }) => {
     return node;
   }
 
+  function height() { return parseFloat(getComputedStyle(box).getPropertyValue("--tall")); }
+
+  function fit() { if (height() === tall) refresh(); else show(rows, true); }
+
   function refresh() {
-    const first = Math.max(0, Math.floor(body.scrollTop / tall) - spare);
-    const last = Math.min(rows.length, Math.ceil((body.scrollTop + body.clientHeight) / tall) + spare);
+    const first = paper.matches ? 0 : Math.max(0, Math.floor(body.scrollTop / tall) - spare);
+    const last = paper.matches ? rows.length : Math.min(rows.length, Math.ceil((body.scrollTop + body.clientHeight) / tall) + spare);
     for (const [place, node] of drawn) if ((place < first || place >= last) && place !== active) { node.remove(); drawn.delete(place); }
     for (let place = first; place < last; place += 1) if (!drawn.has(place)) drawn.set(place, line(place));
     head.style.setProperty("--bar", `${body.offsetWidth - body.clientWidth}px`);
@@ -44,6 +49,7 @@ bench.grid = (box, { name, columns, sorted, onSort }) => {
 
   function show(next, stay = false) {
     rows = next;
+    tall = height();
     if (!stay) { active = 0; body.scrollTop = 0; }
     drawn.forEach((node) => node.remove());
     drawn = new Map();
@@ -77,7 +83,7 @@ bench.grid = (box, { name, columns, sorted, onSort }) => {
     for (const [place, node] of drawn) if (node.contains(event.target)) active = place;
   });
   body.addEventListener("scroll", () => requestAnimationFrame(refresh), { passive: true });
-  new ResizeObserver(refresh).observe(body);
+  new ResizeObserver(fit).observe(body);
   mark(sorted.key, sorted.descending);
   return { show, mark, focus: () => go(active) };
 };

@@ -28,7 +28,7 @@ bench.quantity = (() => {
   }
 
   function percent(effect) {
-    if (effect === null || effect === undefined || Number.isNaN(effect)) return "–";
+    if (!Number.isFinite(effect)) return "–";  // nothing is relative to zero
     const value = (effect * 100).toFixed(Math.abs(effect) >= 1 ? 0 : 1);
     return `${Number(value) > 0 ? "+" : ""}${Number(value) === 0 ? "0.0" : value.replace("-", "−")} %`;
   }
@@ -42,8 +42,10 @@ bench.quantity = (() => {
   function probability(p) { return p === null ? "" : p < 0.001 ? "p < 0.001" : `p ${Number(p.toPrecision(2))}`; }
 
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const counts = new Intl.PluralRules("en");
   const brief = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
+  function points(number) { return counts.select(number) === "one" ? "point" : "points"; }
   function date(seconds) { return seconds ? day.format(seconds * 1000) : "unknown date"; }
   function shortDate(seconds) { return seconds ? brief.format(seconds * 1000) : ""; }
   function moment(seconds) { return seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") : "–"; }
@@ -57,7 +59,13 @@ bench.quantity = (() => {
     return (change > 0) === (direction === "lower") ? "worse" : "better";
   }
 
+  /* A relative change with its verdict as a word before it: colour says nothing to many readers, and nothing on paper. */
+  function verdict(change, kind) {
+    const word = kind === "worse" || kind === "better" ? bench.el("span", { class: "small" }, `${kind} `) : "";
+    return [word, percent(change)];
+  }
+
   const better = { lower: "lower is better", higher: "higher is better", info: "for information" };
 
-  return { text, ticks, percent, share, interval, probability, date, shortDate, moment, matters, kind, better };
+  return { text, ticks, percent, share, interval, probability, points, date, shortDate, moment, matters, kind, verdict, better };
 })();

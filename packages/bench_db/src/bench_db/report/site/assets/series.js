@@ -20,10 +20,16 @@
     return found ? el("span", { class: "badge", title: found[1].slice(0, 500) }, found[1].startsWith("renamed") ? "renamed?" : found[1].split(" from ")[0]) : null;
   }
 
+  function moved(i) {
+    if (all.few[i]) return el("span", { class: "quiet", title: "Too few runs for a verdict" }, quantity.percent(all.change[i]));
+    const kind = quantity.kind(all.change[i], facet("direction", i), all.noise[i]);
+    return el("span", { class: kind }, quantity.verdict(all.change[i], kind));
+  }
+
   const own = [
     { key: "trend", title: "History", class: "wide", cell: () => el("canvas", { "aria-hidden": "true" }), drawn: (cell, i) => bench.draw.spark(cell.firstChild, all.spark[i]) },
     { key: "latest", title: "Latest", class: "num", sort: (i) => all.latest[i], cell: (i) => (all.failing[i] ? "failed" : quantity.text(all.latest[i], facet("units", i))) },
-    { key: "change", title: "Change", class: "num", sort: (i) => all.change[i], cell: (i) => el("span", all.few[i] ? { class: "quiet", title: "Too few runs for a verdict" } : { class: quantity.kind(all.change[i], facet("direction", i), all.noise[i]) }, quantity.percent(all.change[i])) },
+    { key: "change", title: "Change", class: "num", sort: (i) => all.change[i], cell: moved },
     noisy && { key: "noise", title: "Spread", class: "num quiet wide", sort: (i) => all.noise[i]?.[0], cell: (i) => quantity.share(all.noise[i]?.[0]) },
     { key: "standing", title: "Standing", class: "wide", sort: (i) => all.worse[i] * 1e6 + all.better[i] * 1e3 + all.failing[i] * 2 + all.stale[i], cell: flags },
   ].filter(Boolean);

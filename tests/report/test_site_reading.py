@@ -1,0 +1,129 @@
+"""What a reader can make out without colours, on a telephone, on paper and of numbers near zero, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from bench_db.report.site.build import site
+from bench_db.report.site.contract import SiteContent
+from tests.report.browsing import SETTLED, Visit, visiting
+from tests.report.example_site import METADATA, history
+from tests.report.examples import commit_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
+SHADES = {
+    "light": "rgb(29, 33, 37)",
+    "dark": "rgb(230, 232, 234)",
+}
+INK = "getComputedStyle(document.body).color"
+
+
+class TestVerdicts:
+    """A verdict is a word; its colour only repeats it."""
+
+    def test_of_a_comparison(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_text("series: ").wait_for()
+        assert "worse +" in page.locator(".row", has_text="encode_batch").inner_text()
+        assert f"better {MINUS}" in page.locator(".row", has_text="decode_batch").inner_text()
+
+    def test_of_a_change(self, visit: Visit) -> None:
+        page = visit.open_series("recall@10")
+        assert f"worse {MINUS}3.0 %" in page.locator("#found").inner_text()
+
+    def test_of_the_newest_point(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        verdicts = page.locator(".row .num > .worse, .row .num > .better")
+        for verdict in verdicts.all():
+            assert verdict.inner_text().split()[0] == verdict.get_attribute("class")
+
+
+class TestNarrow:
+    """On a telephone, and at twice the size, a list still tells its rows apart."""
+
+    @pytest.mark.parametrize("where", ["index.html", "series.html", "noise.html"])
+    def test_a_name_and_its_test_bed_are_whole(self, browser: Browser, root: Path, where: str) -> None:
+        with visiting(browser, root, viewport={"width": 375, "height": 740}) as visit:
+            page = visit.open(f"{where}#q=decode_batch")
+            names = page.locator(".finding .title, .row > :first-child")
+            names.first.wait_for()
+            for name in names.all():
+                assert name.inner_text() == "io: decode_batch/rows=1000"
+                assert name.evaluate(
+                    "node => node.scrollHeight <= node.clientHeight + 1 && node.scrollWidth <= node.clientWidth"
+                )
+            assert page.locator(".row, .finding").get_by_text("runner-large", exact=True).is_visible()
+
+    def test_how_sure_a_finding_is(self, browser: Browser, root: Path) -> None:
+        with visiting(browser, root, viewport={"width": 375, "height": 740}) as visit:
+            page = visit.open("index.html#q=encode_batch")
+            assert page.get_by_text("+6.4 to +7.4 %").is_visible()
+
+    def test_rows_follow_the_width(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        tall = "document.querySelector('.row').offsetHeight"
+        wide = page.evaluate(tall)
+        page.set_viewport_size({"width": 375, "height": 740})
+        page.evaluate(SETTLED)
+        assert page.evaluate(tall) > wide
+        tops = page.locator(".row").evaluate_all(
+            "rows => rows.map(row => row.getBoundingClientRect().top).sort((a, b) => a - b)"
+        )
+        assert np.diff(tops) == pytest.approx(page.evaluate(tall))
+
+
+class TestPaper:
+    """A printed page is black on white and holds what the screen scrolls."""
+
+    @pytest.mark.parametrize("where", ["index.html", "series.html", "benchmark.html"])
+    def test_dark_is_left_to_screens(self, browser: Browser, root: Path, where: str) -> None:
+        with visiting(browser, root, color_scheme="dark") as visit:
+            page = visit.open(where)
+            assert page.evaluate(INK) == SHADES["dark"]
+            page.emulate_media(media="print")
+            assert page.evaluate(INK) == SHADES["light"]
+
+    def test_all_rows(self, visit: Visit) -> None:
+        page = visit.open("series.html")
+        page.set_viewport_size({"width": 1280, "height": 300})
+        page.emulate_media(media="print")
+        page.evaluate(SETTLED)
+        assert page.locator(".row").count() == 24
+        assert page.locator(".grid .body").evaluate("node => node.scrollHeight <= node.clientHeight + 1")
+
+    def test_a_chart_fits(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        page.emulate_media(media="print")
+        page.locator("#body").evaluate("node => { node.style.width = '500px'; }")
+        box = page.locator("#plot canvas").bounding_box()
+        assert box is not None
+        assert box["width"] <= 500
+
+
+class TestNearZero:
+    """What cannot be relative to the point before is not."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        points = history("errors", np.array([0.0, 0.0, 5.0, 6.0, -3.0]), units="count")
+        for path, content in site(SiteContent.of_frame(points, METADATA)):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(content)
+        return tmp_path
+
+    def test_since_the_point_before(self, visit: Visit) -> None:
+        page = visit.open_series("errors")
+        page.get_by_role("slider").focus()
+        said = []
+        for key in ("Home", *["ArrowRight"] * 4):
+            page.keyboard.press(key)
+            said.append(page.locator("#values dd").last.inner_text())
+        assert said[1:] == [NONE, NONE, "+20.0 %", f"{MINUS}150 %"]
