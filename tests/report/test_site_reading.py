@@ -14,6 +14,7 @@ from tests.report.example_site import METADATA, history
 from tests.report.examples import commit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
@@ -46,12 +47,49 @@ class TestVerdicts:
             assert verdict.inner_text().split()[0] == verdict.get_attribute("class")
 
 
+def luminance(colour: str) -> float:
+    """The relative luminance of #rrggbb, by WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+class TestContrast:
+    """WCAG 2.2, level AA: 4.5 for text, 3 for what is drawn and for the edges of controls."""
+
+    @pytest.fixture
+    def colour(self, browser: Browser, root: Path, theme: str) -> Iterator[Callable[[str], str]]:
+        with visiting(browser, root, color_scheme=theme) as visit:
+            page = visit.open("index.html")
+            yield lambda name: str(page.evaluate("name => bench.colour(name)", name))
+
+    @pytest.mark.parametrize("name", ["ink", "muted", "faint", "accent", "worse", "better"])
+    def test_text(self, colour: Callable[[str], str], name: str) -> None:
+        for behind in ("paper", "surface", "sunken"):
+            assert contrast(colour(name), colour(behind)) >= 4.5, behind
+
+    @pytest.mark.parametrize("name", ["worse", "better", "warn"])
+    def test_badges(self, colour: Callable[[str], str], name: str) -> None:
+        assert contrast(colour(name), colour(f"{name}-soft")) >= 4.5
+
+    @pytest.mark.parametrize("name", ["series", "level", "worse", "better", "blessed", "accent", "focus", "control"])
+    def test_drawings_and_edges(self, colour: Callable[[str], str], name: str) -> None:
+        assert contrast(colour(name), colour("surface")) >= 3
+
+
 class TestNarrow:
     """On a telephone, and at twice the size, a list still tells its rows apart."""
 
+    @pytest.mark.parametrize("width", [375, 800, 1130])
     @pytest.mark.parametrize("where", ["index.html", "series.html", "noise.html"])
-    def test_a_name_and_its_test_bed_are_whole(self, browser: Browser, root: Path, where: str) -> None:
-        with visiting(browser, root, viewport={"width": 375, "height": 740}) as visit:
+    def test_a_name_and_its_test_bed_are_whole(self, browser: Browser, root: Path, where: str, width: int) -> None:
+        with visiting(browser, root, viewport={"width": width, "height": 740}) as visit:
             page = visit.open(f"{where}#q=decode_batch")
             names = page.locator(".finding .title, .row > :first-child")
             names.first.wait_for()
