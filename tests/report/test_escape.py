@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.escape import html_text, script_json, shortened
+from bench_db.report.escape import csv_text, html_text, latex_text, script_json, shortened
 
 DOCUMENTS = st.recursive(
     st.none()
@@ -38,6 +39,29 @@ class TestHtmlText:
     @given(st.text(st.characters()))
     def test_no_markup(self, text: str) -> None:
         assert not set("<>\"'\u202e") & set(html_text(text))
+
+
+class TestLatexText:
+    """Text for a cell: nothing of it is a command, an argument of the row before it, or a ligature."""
+
+    @given(st.text(st.characters()))
+    def test_a_row_may_start_with_it(self, text: str) -> None:
+        assert not latex_text(text).startswith(("[", "*"))
+        assert "--" not in latex_text(text)
+
+    def test_as_written(self) -> None:
+        assert latex_text('[group] *x* "--all"') == r"{[}group] {*}x{*} \symbol{34}-{}-all\symbol{34}"
+
+
+class TestCsvText:
+    """Text for a cell: no spreadsheet takes it for a formula."""
+
+    @pytest.mark.parametrize("start", [*"=+-@", "\t=", "\r=", "\n=", " =", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+    def test_what_starts_a_formula(self, start: str) -> None:
+        assert csv_text(f"{start}cmd") == f"'{start}cmd"
+
+    def test_a_name_is_left_alone(self) -> None:
+        assert csv_text("a=b") == "a=b"
 
 
 class TestShortened:

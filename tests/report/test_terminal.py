@@ -37,8 +37,12 @@ class TestFindings:
     """Open findings first, the largest first among them."""
 
     def test_golden(self) -> None:
-        text = findings_text(FINDINGS, {1: "decode", 2: "encode", 3: "scan"}) + "\n"
+        text = findings_text(FINDINGS, {1: "decode", 2: "encode", 3: "scan"}, {1: "ci", 2: "ci", 3: "ci"}) + "\n"
         assert text == golden("findings.txt", text)
 
     def test_none(self) -> None:
-        assert findings_text([], {}) == "no findings"
+        assert findings_text([], {}, {}) == "no findings"
+
+    def test_one_benchmark_on_two_test_beds(self) -> None:
+        text = findings_text(FINDINGS[:2], {1: "decode", 2: "decode"}, {1: "laptop", 2: "runner"})
+        assert [line.split()[3] for line in text.splitlines()[2:]] == ["laptop", "runner"]

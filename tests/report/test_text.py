@@ -61,3 +61,9 @@ class TestTable:
 
     def test_no_rows(self) -> None:
         assert table(("name", "n"), []) == "name  n\n────  ─"
+
+    def test_wide_letters_and_marks_keep_columns_straight(self) -> None:
+        names = ["漢字ベンチ", "🚀 launch", "e\u0301te\u0301", "plain"]
+        lines = table(("name", "n"), [(name, "1") for name in names], right=("n",)).splitlines()[2:]
+        gaps = [len(line) - len(name) - 1 for line, name in zip(lines, names, strict=True)]
+        assert gaps == [2, 3, 9, 7]

@@ -122,15 +122,16 @@ def _site(store: Database, out: Path) -> Path:
 
 def _story(store: Database, directory: Path, counts: dict[str, int], found: list[Finding], site: Path) -> str:
     from bench_db.report import rows
-    from bench_db.report.detected import labels
+    from bench_db.report.detected import beds, labels
     from bench_db.report.terminal import findings_text
 
+    latest = store.latest()
     parts = (
         f"{counts['runs']} runs of two libraries: {counts['new']} results published, {counts['unchanged']} were there already",
-        f"$ bench-db latest --store {directory}\n{rows.latest_text(store.latest())}",
+        f"$ bench-db latest --store {directory}\n{rows.latest_text(latest)}",
         f"$ bench-db summary --store {directory}\n{rows.summary_text(store.summary())}",
         f"$ bench-db trend '{_STEP}' --store {directory} --last 20\n{rows.trend_text(store.trend(_STEP, last=20))}",
-        f"$ bench-db scan --store {directory}\n{findings_text(found, labels(store.latest()))}",
+        f"$ bench-db scan --store {directory}\n{findings_text(found, labels(latest), beds(latest))}",
         "The steps are real: 110aa08 looks words up in a list where a set was before, f1cb113 joins strings instead of growing one.",
         f"The site is at {site}: open it in a browser.",
     )

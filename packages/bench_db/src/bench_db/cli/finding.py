@@ -35,13 +35,13 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
 
     Example: bench-db finding list --state open
     """
-    from bench_db.report.detected import found_json, labels
+    from bench_db.report.detected import beds, found_json, labels
     from bench_db.report.terminal import findings_text
 
     store = open_store(uri)
     found = [finding for finding in store.findings() if not state or finding.state in state]
     series = store.latest()
-    emit(output, found_json(series, found), lambda: findings_text(found, labels(series)))
+    emit(output, found_json(series, found), lambda: findings_text(found, labels(series), beds(series)))
 
 
 @command.command("bless")

@@ -34,10 +34,15 @@ def labels(series: pl.DataFrame) -> dict[int, str]:
     return {row["series_key"]: label(row) for row in series.iter_rows(named=True)}
 
 
+def beds(series: pl.DataFrame) -> dict[int, str]:
+    """The test bed of each series, by key."""
+    return dict(series.select("series_key", "test_bed_name").iter_rows())
+
+
 def changes_text(held: Histories, findings: Sequence[Finding]) -> str:
     """Each series as a sparkline with a mark under every change, then the changes as a table."""
     drawn = [_drawn(held, number, findings) for number in range(len(held))]
-    return "\n".join((*drawn, "", findings_text(findings, labels(held.names))))
+    return "\n".join((*drawn, "", findings_text(findings, labels(held.names), beds(held.names))))
 
 
 def _drawn(held: Histories, number: int, findings: Sequence[Finding]) -> str:
@@ -66,7 +71,9 @@ def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
         f"{', and stayed' if m.lasting else ''}: the machine or the tool chain, more likely than the code"
         for m in found.movements[:5]
     ]
-    return "\n".join((f"{tested}; {expected}", *moved, "", findings_text(findings, labels(held.names))))
+    return "\n".join(
+        (f"{tested}; {expected}", *moved, "", findings_text(findings, labels(held.names), beds(held.names)))
+    )
 
 
 def _run_name(held: Histories, run: int) -> str:
@@ -78,12 +85,12 @@ def noise_text(held: Histories, noise: pl.DataFrame) -> str:
     """The noise of each series as a table, noisiest first."""
     if noise.is_empty():
         return NOTHING
-    names, beds = labels(held.names), {series["series_key"]: series["test_bed_name"] for series in held.series}
+    names, measured_on = labels(held.names), beds(held.names)
     rows = noise.sort("spread", descending=True, nulls_last=True).iter_rows(named=True)
     cells = [
         (
             names[r["series_key"]],
-            beds[r["series_key"]],
+            measured_on[r["series_key"]],
             "-" if r["spread"] is None else f"{100 * r['spread']:.1f} %",
             "-" if r["smallest_effect"] is None else f"{100 * r['smallest_effect']:.1f} %",
             "-" if r["runs_needed"] is None else str(r["runs_needed"]),

@@ -21,13 +21,15 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\symbol{34}",  # \textquotedbl needs the T1 encoding
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
     "µ": r"\textmu{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{sign: f"{{{sign}}}" for sign in "[*"},  # at the start of a row they would belong to the \\ before it
 }
-_FORMULA = tuple("=+-@\t\r")
+# full-width signs, too: some spreadsheets read them as the ASCII ones
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 # the line separators end a line of JavaScript, and < could end the script element
 _SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -58,8 +60,8 @@ def html_text(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text for a LaTeX paragraph or cell."""
-    return "".join(_LATEX.get(letter, letter) for letter in visible(text))
+    """Text for a LaTeX paragraph or cell; hyphens beside each other stay hyphens."""
+    return "".join(_LATEX.get(letter, letter) for letter in visible(text)).replace("--", "-{}-").replace("--", "-{}-")
 
 
 def csv_text(text: str) -> str:

@@ -71,15 +71,29 @@ def in_order(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return sorted(comparisons, key=lambda c: (place[c.verdict], -abs(c.effect or 0.0), c.label))
 
 
-def findings_text(findings: Sequence[Finding], labels: Mapping[int, str]) -> str:
-    """A table of findings, open ones first and the largest first among them; `labels` names the series by their keys."""
+def findings_text(findings: Sequence[Finding], labels: Mapping[int, str], beds: Mapping[int, str]) -> str:
+    """A table of findings, open ones first and the largest first among them.
+
+    `labels` and `beds` name the series and their test beds by key; beds are shown when there are several.
+    """
     if not findings:
         return "no findings"
     place = {str(state): number for number, state in enumerate(State)}
     ordered = sorted(findings, key=lambda f: (place[f.state], -abs(f.effect or 0.0), f.id))
-    headings = ("id", "state", "benchmark", "commit", "change", "p", "note")
+    named = [beds.get(f.series_key, "-") for f in ordered]
+    bed = ("test bed",) if len(set(named)) > 1 else ()
+    headings = ("id", "state", "benchmark", *bed, "commit", "change", "p", "note")
     cells = [
-        (f.id, f.state, labels.get(f.series_key, "-"), (f.commit or "-")[:_SHA], *_moved(f), _note(f)) for f in ordered
+        (
+            f.id,
+            f.state,
+            labels.get(f.series_key, "-"),
+            *(name for _ in bed),
+            (f.commit or "-")[:_SHA],
+            *_moved(f),
+            _note(f),
+        )
+        for f, name in zip(ordered, named, strict=True)
     ]
     return table(headings, cells, right=_NUMBERS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def cells_of(text: str) -> int:
+    """How many columns of a terminal a text takes: two for what East Asia writes wide, none for a mark on a letter."""
+    if text.isascii():
+        return len(text)
+    marks = sum(unicodedata.category(letter) in {"Mn", "Me"} for letter in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(letter) in {"W", "F"} for letter in text)
 
 
 def sparkline(values: Sequence[float | None], width: int = 60) -> str:
@@ -46,15 +55,13 @@ def _median(values: Sequence[float | None]) -> float | None:
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
     """Aligned columns under their headings, nothing cut off; columns named in `right` are set to the right."""
     cells = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(headings, *cells, strict=True)]
+    widths = [max(map(cells_of, column)) for column in zip(headings, *cells, strict=True)]
     to_right = [heading in right for heading in headings]
     lines = [_line(headings, widths, to_right), _line(["─" * width for width in widths], widths, to_right)]
     return "\n".join(lines + [_line(row, widths, to_right) for row in cells])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> str:
-    parts = [
-        cell.rjust(width) if right else cell.ljust(width)
-        for cell, width, right in zip(cells, widths, to_right, strict=True)
-    ]
+    room = [" " * (width - cells_of(cell)) for cell, width in zip(cells, widths, strict=True)]
+    parts = [gap + cell if right else cell + gap for cell, gap, right in zip(cells, room, to_right, strict=True)]
     return "  ".join(parts).rstrip()
