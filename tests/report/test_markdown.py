@@ -96,6 +96,11 @@ class TestLength:
         assert shown + left == count + len(GOLDEN)
         assert text.endswith(f"{FOOTER}\n")
 
+    def test_many_of_one_verdict_leave_room_for_the_others(self) -> None:
+        text = comment([*regressions(5000), *GOLDEN], CONTEXT)
+        for c in GOLDEN:
+            assert c.verdict == "regressed" or f"<code>{c.label}</code>" in text
+
 
 class TestEscaping:
     """A name stays one cell of one row, whatever it holds."""

@@ -61,12 +61,19 @@ def comment(comparisons: Sequence[Comparison], context: CommentContext) -> str:
     beds = several_beds(comparisons)
     sections = [section for verdict, group in groups.items() for section in _sections(verdict, group, beds=beds)]
     room = LIMIT - _size(head) - _size(tail) - _FRAME * len(sections)
-    body = []
-    for section in sections:
-        text, used = section.text(room)
-        body.append(text)
-        room -= used
-    return head + "".join(body) + tail
+    return head + "".join(_within(room, sections)) + tail
+
+
+def _within(room: int, sections: Sequence[_Section]) -> Iterator[str]:
+    """The sections with as many rows as there is room for: the first ten of each, then the rest in order."""
+    first = [section.size(_INLINE) for section in sections]
+    if sum(first) > room:
+        first = [0] * len(sections)
+    spare = room - sum(first)
+    for section, kept in zip(sections, first, strict=True):
+        text, used = section.text(kept + spare)
+        yield text
+        spare -= used - kept
 
 
 def headline(comparisons: Sequence[Comparison]) -> str:
@@ -136,10 +143,20 @@ class _Section:
     beds: bool
     """Whether each row says its test bed."""
 
+    @property
+    def tested(self) -> bool:
+        """Whether the rows have a change and its probability."""
+        return all(c.verdict in _TESTED for c in self.rows)
+
+    def size(self, number: int) -> int:
+        """How much room the first rows take."""
+        tested = self.tested
+        return sum(_size(_row(c, beds=self.beds, tested=tested)) for c in self.rows[:number])
+
     def text(self, room: int) -> tuple[str, int]:
         """The section with as many rows as there is room for, and how much of it they took."""
         lines, used = [], 0
-        tested = all(c.verdict in _TESTED for c in self.rows)
+        tested = self.tested
         for line in (_row(c, beds=self.beds, tested=tested) for c in self.rows):
             if used + _size(line) > room:
                 break
