@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -57,6 +58,13 @@ class TestFeed:
 
     def test_identifiers_differ(self) -> None:
         assert len({*texts(feed(ENTRIES), "@entry/id"), *texts(feed(ENTRIES), "@id")}) == 4
+
+    def test_one_benchmark_on_two_test_beds(self) -> None:
+        beds = [replace(entry(finding_id=bed), bed=bed) for bed in ("laptop", "runner")]
+        assert texts(feed(beds), "@entry/title") == [
+            "io: decode on laptop: +10.0 %, regression",
+            "io: decode on runner: +10.0 %, regression",
+        ]
 
     def test_empty(self) -> None:
         assert texts(feed([]), "@entry") == []

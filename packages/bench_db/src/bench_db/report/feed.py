@@ -22,10 +22,11 @@ _NAME, _SHA = 200, 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """A finding with what a reader calls its series, the time its state last changed (unix seconds) and its page."""
+    """A finding with what a reader calls its series and its test bed, the time it is of (unix seconds) and its page."""
 
     finding: Finding
     label: str
+    bed: str = ""
     direction: str
     updated: int
     href: str = ""
@@ -49,7 +50,8 @@ def atom(entries: Sequence[FeedEntry], *, feed_id: str, title: str, updated: int
 def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     node, finding = ET.SubElement(root, "entry"), entry.finding
     _text(node, "id", _urn("finding", feed_id, finding.id))
-    _text(node, "title", f"{shortened(entry.label, _NAME)}: {percent(finding.effect)}, {_kind(entry)}")
+    bed = f" on {shortened(entry.bed, _NAME)}" if entry.bed else ""
+    _text(node, "title", f"{shortened(entry.label, _NAME)}{bed}: {percent(finding.effect)}, {_kind(entry)}")
     _text(node, "updated", _when(entry.updated))
     _link(node, entry.href, "alternate")
     ET.SubElement(node, "category", term=finding.state)

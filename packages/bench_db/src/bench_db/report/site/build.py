@@ -107,6 +107,7 @@ def _feed(content: SiteContent, findings: Sequence[catalogue.Row]) -> bytes:
         FeedEntry(
             finding=record[found["id"]],
             label=found["label"],
+            bed=found["bed"],
             direction=found["direction"],
             updated=found["time"],
             href=f"benchmark.html#s={found['key']}&p={found['at']}",
