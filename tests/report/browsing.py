@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench_db.report.site.build import site
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Request
+
+    from bench_db.report.site.contract import SiteContent
 
 FLAGS = [
     "--headless",
@@ -31,6 +35,14 @@ FLAGS = [
 
 # two frames: what a resize or a new address sets off has been drawn
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+
+
+def written(directory: Path, content: SiteContent) -> Path:
+    """The site as files in a directory."""
+    for path, body in site(content):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(body)
+    return directory
 
 
 @contextmanager

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.report.site.build import site
-from tests.report.browsing import Visit, chromium, visiting
+from tests.report.browsing import Visit, chromium, visiting, written
 from tests.report.example_site import site_content
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("site")
-    for path, content in site(site_content()):
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_bytes(content)
-    return directory
+    return written(tmp_path_factory.mktemp("site"), site_content())
 
 
 @pytest.fixture

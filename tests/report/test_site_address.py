@@ -38,7 +38,7 @@ class TestAddress:
         page.get_by_role("slider").focus()
         page.keyboard.press("Home")
         page.keyboard.press("ArrowRight")
-        assert page.evaluate("location.hash").endswith("&p=1")
+        page.wait_for_url(re.compile("&p=1$"))
         page.reload()
         page.locator("#plot canvas").wait_for()
         page.evaluate(SETTLED)
@@ -77,6 +77,7 @@ class TestAddress:
         page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
         page.get_by_text("series: ").wait_for()
         page.get_by_label("Filter by name").fill("encode")
+        page.wait_for_url(re.compile("q=encode$"))
         page.reload()
         page.get_by_text("series: ").wait_for()
         assert page.locator(".row a").all_inner_texts() == ["io: encode_batch/rows=1000"]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench_db.report.site.build import site
 from bench_db.report.site.contract import SiteContent
-from tests.report.browsing import SETTLED, Visit, visiting
+from tests.report.browsing import SETTLED, Visit, visiting, written
 from tests.report.example_site import METADATA, history
 from tests.report.examples import commit_of
 
@@ -152,10 +151,7 @@ class TestNearZero:
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
         points = history("errors", np.array([0.0, 0.0, 5.0, 6.0, -3.0]), units="count")
-        for path, content in site(SiteContent.of_frame(points, METADATA)):
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_bytes(content)
-        return tmp_path
+        return written(tmp_path, SiteContent.of_frame(points, METADATA))
 
     def test_since_the_point_before(self, visit: Visit) -> None:
         page = visit.open_series("errors")
@@ -165,3 +161,17 @@ class TestNearZero:
             page.keyboard.press(key)
             said.append(page.locator("#values dd").last.inner_text())
         assert said[1:] == [NONE, NONE, "+20.0 %", f"{MINUS}150 %"]
+
+
+class TestNothing:
+    """A store without results has no good news either."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        points = history("none", np.array([1.0])).clear()
+        return written(tmp_path, SiteContent.of_frame(points, METADATA))
+
+    def test_says_so(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        assert page.locator("h1").inner_text() == "Nothing has been measured yet"
+        assert "bench-db scan looks for them" in page.locator("#findings").inner_text()

@@ -19,6 +19,12 @@ class TestFloats:
             np.frombuffer(b64decode(floats(column)), "<f4"), np.array([1.5, np.nan, -2.25e9], "f4")
         )
 
+    def test_what_no_float32_holds_is_a_gap(self) -> None:
+        column = pl.Series([1e39, -1e300, np.inf, 3e38])
+        np.testing.assert_array_equal(
+            np.frombuffer(b64decode(floats(column)), "<f4"), np.array([np.nan, np.nan, np.nan, 3e38], "f4")
+        )
+
 
 class TestRuns:
     """Positions come back from their runs."""

@@ -21,9 +21,9 @@ _STEPS = 65_535
 
 
 def floats(column: pl.Series) -> str:
-    """A column of floats as float32 (seven digits are more than is shown), NaN for null and infinity."""
+    """A column of floats as float32 (seven digits are more than is shown), NaN for null and what it cannot hold."""
     values = column.to_numpy()
-    return packed(np.where(np.isfinite(values), values, np.nan).astype("<f4"))
+    return packed(np.where(np.abs(values) <= np.finfo("f4").max, values, np.nan).astype("<f4"))
 
 
 def packed(array: np.ndarray) -> str:

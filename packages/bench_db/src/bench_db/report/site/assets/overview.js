@@ -55,7 +55,7 @@
     const alone = chosen.filter((finding) => !finding.common);
     const part = list(alone.slice(0, shown));
     const rest = alone.length - shown;
-    const none = findings.length ? "No finding matches." : "No change point has been found.";
+    const none = findings.length ? "No finding matches." : "No change point has been found; bench-db scan looks for them.";
     box.replaceChildren(alone.length ? part.node : el("p", { class: "empty" }, chosen.length ? "Everything else moved together, as said above." : none));
     if (rest > 0) box.append(el("button", { class: "more", onclick: () => { shown += batch; show(); } }, `Show ${Math.min(batch, rest)} more of ${rest.toLocaleString("en")}`));
     part.draw();
