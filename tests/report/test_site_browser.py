@@ -121,7 +121,8 @@ class TestFilter:
 
     def test_what_moved_together_is_one_notice(self, visit: Visit) -> None:
         page = visit.open("index.html")
-        assert "6 series moved together: runner-large from 3 September" in page.locator("#together").inner_text()
+        said = page.locator("#together").inner_text()
+        assert "6 series moved together: runner-large from 3 September, 6 Feb 2026. Look" in said
         page.get_by_text("The 6 series").click()
         page.locator("#together .finding").nth(5).wait_for()
         assert colours(page, "#together .finding canvas") > 2

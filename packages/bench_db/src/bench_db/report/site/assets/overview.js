@@ -74,7 +74,7 @@
         part.draw();
       });
       return el("section", { class: "notice" },
-        el("p", {}, el("strong", {}, `${group.length} series moved together: `), el("bdi", {}, name), ". Look at the runner before the code."), details);
+        el("p", {}, el("strong", {}, `${group.length} series moved together: `), el("bdi", {}, name), `, ${quantity.date(Math.max(...group.map((finding) => finding.time)))}. Look at the runner before the code.`), details);
     }));
   }
 
