@@ -1,12 +1,20 @@
-"""One S3 server for all tests, each in buckets of its own, and a proxy before it that misbehaves when told to."""
+"""One S3 server and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.report.browsing import chromium
 from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
 from tests.support.s3_server import S3Server, s3_server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import CANDIDATE, KINDS, LAST, RENAMED, UNIT, of_every_kind, sha
-from tests.report.browsing import chromium, visiting
+from tests.report.browsing import visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,12 +80,6 @@ class TestSiteData:
         shards = [path for path in pages.glob("data/*.js") if re.match(r"[0-9a-f]{16}-", path.name)]
         text = "".join(path.read_text("utf-8") for path in shards)
         assert text.count('"no finite value"') == 3
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
