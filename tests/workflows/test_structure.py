@@ -96,6 +96,15 @@ class TestSecrets:
         assert [file for file in files() if file.startswith(WORKFLOWS) and definition(ROOT, file)["permissions"]] == []
 
 
+class TestConcurrency:
+    """What somebody asked for is done: of runs that wait for each other none is dropped for a newer one."""
+
+    def test_every_request_is_kept(self) -> None:
+        groups = {file: definition(ROOT, file).get("concurrency", {}) for file in files() if file.startswith(WORKFLOWS)}
+        dropping = {Path(file).stem for file, group in groups.items() if group and group.get("queue") != "max"}
+        assert dropping == {"check", "publish-site", "regression-report"}  # the newest stands for all
+
+
 class TestContract:
     """Names that others use: those of lance-bench's workflows, their inputs, secrets and artifacts."""
 
