@@ -174,7 +174,7 @@ class TestRun:
         ended = backfill.run([step(i) for i in range(3)], workflow, journal, slept.clock(), Pace())
         assert {entry.state for entry in ended if entry.commit != f"{1:040x}"} == {State.SUCCEEDED}
         assert next(entry.detail for entry in ended if entry.state is State.FAILED) == "failure: measure"
-        assert journal.attempts == {f"{i:040x}": 1 for i in range(3)}
+        assert journal.attempts == {(f"{i:040x}", ""): 1 for i in range(3)}
 
     def test_a_run_that_never_ends_is_left_after_its_time(
         self, fake: FakeGitHub, workflow: Workflow, journal: Journal, slept: Slept

@@ -123,13 +123,13 @@ def commits_in_flight(workflow: Workflow) -> frozenset[str]:
     return frozenset(sha for run in runs.values() for sha in shas_published(run.display_title))
 
 
-def attempts_made(workflow: Workflow, since: datetime) -> dict[str, int]:
-    """How many ended runs that publish each commit had since a time, by the shas in the runs' names."""
-    counted: dict[str, int] = {}
+def attempts_made(workflow: Workflow, since: datetime) -> dict[tuple[str, str], int]:
+    """How many ended runs that publish each commit had since a time, by the shas in the runs' names; of which suites is not said."""
+    counted: dict[tuple[str, str], int] = {}
     for run in workflow.repository.runs(workflow.file, since=since):
         if run.is_finished:
             for sha in shas_published(run.display_title):
-                counted[sha] = counted.get(sha, 0) + 1
+                counted[sha, ""] = counted.get((sha, ""), 0) + 1
     return counted
 
 

@@ -74,13 +74,16 @@ class Journal:
         return [entry for entry in self.newest.values() if entry.state.is_open]
 
     @property
-    def attempts(self) -> dict[str, int]:
-        """The number of the last attempt that ended, of each commit; its suites have an entry each."""
-        ended: dict[str, int] = {}
+    def attempts(self) -> dict[tuple[str, str], int]:
+        """How many attempts at each suite of each commit ended; those at all suites have an empty one.
+
+        An attempt whose end is told twice, since a kill came in between, counts once.
+        """
+        ended: dict[tuple[str, str], set[int]] = {}
         for entry in self.entries:
-            if not entry.state.is_open:
-                ended[entry.commit] = max(entry.attempt, ended.get(entry.commit, 0))
-        return ended
+            for suite in entry.suites or ("",) if not entry.state.is_open else ():
+                ended.setdefault((entry.commit, suite), set()).add(entry.started_at)
+        return {key: len(began) for key, began in ended.items()}
 
     @property
     def failures(self) -> dict[str, int]:

@@ -28,7 +28,7 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
     inside = _within(commits, policy, left)
     wanted = _in_scope(inside, standing, policy, left)
     thinned = _thinned(commits, wanted, policy, left)
-    open_ = {i: targets for i, targets in thinned.items() if not _is_settled(i, standing[i], targets, policy, left)}
+    open_ = {i: rest for i, targets in thinned.items() if (rest := _to_do(i, standing[i], targets, policy, left))}
     ordered = _ordered(open_, standing, policy)
     limit = len(ordered) if policy.max_commits is None else policy.max_commits
     left.update(dict.fromkeys(ordered[limit:], Reason.OVER_LIMIT))
@@ -107,18 +107,21 @@ def _spread(positions: list[int], count: int) -> list[int]:
     return [positions[(2 * k * last + count - 1) // (2 * (count - 1))] for k in range(count)]
 
 
-def _is_settled(i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons) -> bool:
-    """Whether nothing is to be done here now, noting why."""
-    failed = bool(standing.failed.intersection(targets))
+def _to_do(
+    i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons
+) -> tuple[Target, ...]:
+    """What is to be done here now; when it is nothing, noting why."""
+    wanted = tuple(t for t in targets if policy.retry_failed or t not in standing.failed)
+    hopeful = tuple(t for t in wanted if standing.attempts.get(t, 0) < policy.max_attempts)
     if not targets:
         left[i] = Reason.MEASURED
     elif standing.in_flight:
         left[i] = Reason.IN_FLIGHT
-    elif failed and not policy.retry_failed:
+    elif not wanted:
         left[i] = Reason.FAILED_KEPT
-    elif standing.attempts >= policy.max_attempts:
+    elif not hopeful:
         left[i] = Reason.GIVEN_UP
-    return i in left
+    return () if i in left else hopeful
 
 
 def _ordered(open_: _Chosen, standing: Sequence[Standing], policy: Policy) -> list[int]:
@@ -152,4 +155,5 @@ def _step(commit: Commit, standing: Standing, targets: tuple[Target, ...]) -> St
         reason = Reason.FAILED_BEFORE
     else:
         reason = Reason.INCOMPLETE if standing.measured else Reason.NOT_MEASURED
-    return Step(commit=commit, targets=targets, reason=reason, attempt=standing.attempts + 1)
+    attempt = 1 + max(standing.attempts.get(target, 0) for target in targets)
+    return Step(commit=commit, targets=targets, reason=reason, attempt=attempt)
