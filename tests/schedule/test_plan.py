@@ -134,6 +134,16 @@ class TestThinning:
         history = commits(10)
         assert chosen(plan(history, Known(), Policy(every=3)), history) == [9, 6, 3, 0]
 
+    @pytest.mark.parametrize("scope", [Scope.ALL, Scope.NEW])
+    def test_every_keeps_its_distance_while_the_branch_grows(self, scope: Scope) -> None:
+        history, done = commits(40), set[int]()
+        for count in (20, 21, 23, 30, 31, 40):
+            known = Known(evidence=tuple(measured(history[i]) for i in done))
+            policy = Policy(scope=scope, every=5, max_commits=3)
+            done.update(chosen(plan(history[:count], known, policy), history))
+        assert {i % 5 for i in done} == {4}
+        assert {24, 29, 34, 39} <= done
+
     def test_steps_hold_both_ends(self) -> None:
         history = commits(10)
         assert sorted(chosen(plan(history, Known(), Policy(steps=4)), history)) == [0, 3, 6, 9]

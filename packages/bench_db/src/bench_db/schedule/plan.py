@@ -27,7 +27,8 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
     left: _Reasons = {}
     inside = _within(commits, policy, left)
     wanted = _in_scope(inside, standing, policy, left)
-    thinned = _thinned(commits, wanted, policy, left)
+    line = inside if policy.scope is Scope.NEW else list(wanted)
+    thinned = _thinned(commits, wanted, _every(line, standing, policy), policy, left)
     open_ = {i: rest for i, targets in thinned.items() if (rest := _to_do(i, standing[i], targets, policy, left))}
     ordered = _ordered(open_, standing, policy)
     limit = len(ordered) if policy.max_commits is None else policy.max_commits
@@ -86,10 +87,15 @@ def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, lef
     return kept
 
 
-def _thinned(commits: Sequence[Commit], chosen: _Chosen, policy: Policy, left: _Reasons) -> _Chosen:
-    """Every Nth counted from the newest, the newest of each period, then N evenly spread with both ends."""
-    positions = list(chosen)
-    positions = positions[::-1][:: policy.every][::-1]
+def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> set[int]:
+    """Every Nth counted from the oldest measured one, from the newest while none is: newer commits shift no grid."""
+    anchor = next((k for k, i in enumerate(line) if standing[i].measured), len(line) - 1)
+    return {i for k, i in enumerate(line) if (k - anchor) % policy.every == 0}
+
+
+def _thinned(commits: Sequence[Commit], chosen: _Chosen, grid: set[int], policy: Policy, left: _Reasons) -> _Chosen:
+    """Those on the grid, of them the newest of each period, then N evenly spread with both ends."""
+    positions = [i for i in chosen if i in grid]
     if policy.period_seconds:
         positions = sorted({commits[i].time // policy.period_seconds: i for i in positions}.values())
     if policy.steps is not None and policy.steps < len(positions):
