@@ -7,7 +7,7 @@ from bench_db.schedule.github import GitHub
 from bench_db.schedule.records import CommitRecord, User
 from bench_db.schedule.repository import Repository
 from tests.schedule.clocks import START, Slept
-from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
+from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply, github_server
 
 
 def record(i: int) -> dict[str, object]:
@@ -176,6 +176,21 @@ class TestSecrets:
             github.get("/user", User)
         assert TOKEN not in str(caught.value) + repr(caught.value) + repr(github) + repr(Repository(github, REPOSITORY))
         assert fake.headers[0]["authorization"] == f"Bearer {TOKEN}"
+
+    def test_it_does_not_follow_a_redirection_elsewhere(self, fake: FakeGitHub, github: GitHub) -> None:
+        with github_server() as other:
+            fake.fail("user", Reply(status=302, headers={"Location": f"{other.url}/user"}))
+            assert github.get("/user", User).login == other.login
+            assert ["authorization" in headers for headers in fake.headers + other.headers] == [True, False]
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_nothing_is_created_elsewhere(self, status: int, fake: FakeGitHub, github: GitHub) -> None:
+        with github_server() as other:
+            fake.fail("POST", Reply(status=status, headers={"Location": f"{other.url}/repos/{REPOSITORY}/issues/1"}))
+            with pytest.raises(GitHubError) as caught:
+                Repository(github, REPOSITORY).create_comment(1, "hello")
+            assert caught.value.is_refusal
+            assert other.requests == []
 
     @pytest.mark.parametrize("url", ["http://github.test", "https://user:word@github.test", "ftp://github.test", "x"])
     def test_it_goes_nowhere_unsafe(self, url: str, slept: Slept) -> None:
