@@ -144,6 +144,17 @@ class TestThinning:
         assert {i % 5 for i in done} == {4}
         assert {24, 29, 34, 39} <= done
 
+    @pytest.mark.parametrize("scope", [Scope.ALL, Scope.NEW])
+    def test_a_period_that_goes_on_is_measured_once(self, scope: Scope) -> None:
+        history, done = commits(40), set[int]()
+        for count in range(20, 41):
+            known = Known(evidence=tuple(measured(history[i]) for i in done))
+            policy = Policy(scope=scope, period_seconds=7 * DAY)
+            done.update(chosen(plan(history[:count], known, policy), history))
+        weeks = [history[i].time // (7 * DAY) for i in done]
+        assert len(weeks) == len(set(weeks))
+        assert {3, 4, 5} <= set(weeks)
+
     def test_steps_hold_both_ends(self) -> None:
         history = commits(10)
         assert sorted(chosen(plan(history, Known(), Policy(steps=4)), history)) == [0, 3, 6, 9]

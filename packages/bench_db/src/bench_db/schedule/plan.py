@@ -9,7 +9,7 @@ from bench_db.schedule.policy import LeftOut, Order, Plan, Policy, Reason, Step
 from bench_db.schedule.ranges import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bench_db.schedule.git import Commit
 
@@ -28,7 +28,8 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
     inside = _within(commits, policy, left)
     wanted = _in_scope(inside, standing, policy, left)
     line = inside if policy.scope is Scope.NEW else list(wanted)
-    thinned = _thinned(commits, wanted, _every(line, standing, policy), policy, left)
+    grid = _each_period(commits, _every(line, standing, policy), standing, policy)
+    thinned = _thinned(wanted, grid, policy, left)
     open_ = {i: rest for i, targets in thinned.items() if (rest := _to_do(i, standing[i], targets, policy, left))}
     ordered = _ordered(open_, standing, policy)
     limit = len(ordered) if policy.max_commits is None else policy.max_commits
@@ -87,17 +88,29 @@ def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, lef
     return kept
 
 
-def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> set[int]:
+def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> list[int]:
     """Every Nth counted from the oldest measured one, from the newest while none is: newer commits shift no grid."""
     anchor = next((k for k, i in enumerate(line) if standing[i].measured), len(line) - 1)
-    return {i for k, i in enumerate(line) if (k - anchor) % policy.every == 0}
+    return [i for k, i in enumerate(line) if (k - anchor) % policy.every == 0]
 
 
-def _thinned(commits: Sequence[Commit], chosen: _Chosen, grid: set[int], policy: Policy, left: _Reasons) -> _Chosen:
-    """Those on the grid, of them the newest of each period, then N evenly spread with both ends."""
+def _each_period(
+    commits: Sequence[Commit], line: list[int], standing: Sequence[Standing], policy: Policy
+) -> Collection[int]:
+    """The newest of each period, or the oldest measured one: a period that goes on is not measured again and again."""
+    if not policy.period_seconds:
+        return set(line)
+    best: dict[int, int] = {}
+    for i in line:
+        period = commits[i].time // policy.period_seconds
+        if period not in best or not standing[best[period]].measured:
+            best[period] = i
+    return set(best.values())
+
+
+def _thinned(chosen: _Chosen, grid: Collection[int], policy: Policy, left: _Reasons) -> _Chosen:
+    """Those on the grid, and of them N evenly spread with both ends."""
     positions = [i for i in chosen if i in grid]
-    if policy.period_seconds:
-        positions = sorted({commits[i].time // policy.period_seconds: i for i in positions}.values())
     if policy.steps is not None and policy.steps < len(positions):
         positions = _spread(positions, policy.steps)
     kept = set(positions)
