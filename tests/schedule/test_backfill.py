@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from bench_db.errors import GitHubError, UserError
+from bench_db.errors import GitHubError
 from bench_db.schedule import backfill
 from bench_db.schedule.backfill import Pace
 from bench_db.schedule.dispatch import Workflow, attempts_made, commits_in_flight, correlation_of, start
 from bench_db.schedule.evidence import Target
 from bench_db.schedule.git import Commit
 from bench_db.schedule.github import GitHub
-from bench_db.schedule.journal import Entry, Journal, State
+from bench_db.schedule.journal import Journal, State
 from bench_db.schedule.policy import Reason, Step
 from bench_db.schedule.records import WorkflowRun
 from bench_db.schedule.repository import Repository
@@ -272,34 +272,3 @@ def killed_after(requests: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GitHub, "_request", request)
         yield
-
-
-class TestJournal:
-    """A journal survives a kill within a line, and no other file is taken for one."""
-
-    def test_a_torn_line_is_taken_out(self, journal: Journal, workflow: Workflow, slept: Slept) -> None:
-        backfill.run([step(1)], workflow, journal, slept.clock(), Pace())
-        with journal.path.open("ab") as file:
-            file.write(b'{"commit":"tor')
-        assert Journal(journal.path).entries == journal.entries
-        assert journal.path.read_bytes().endswith(b"}\n")
-
-    def test_attempts_are_those_at_a_suite_and_an_end_told_twice_is_one(self, journal: Journal) -> None:
-        sha = "a" * 40
-        for suite, state, began in (
-            ("rust", State.FAILED, 1),
-            ("rust", State.FAILED, 1),
-            ("rust", State.FAILED, 2),
-            ("python", State.FAILED, 1),
-            ("python", State.SUCCEEDED, 2),
-            ("js", State.STARTED, 3),
-        ):
-            journal.add(Entry(commit=sha, state=state, at=9, started_at=began, suites=(suite,)))
-        assert journal.attempts == {(sha, "rust"): 2, (sha, "python"): 2}
-        assert journal.failures == {(sha, "rust"): 2}
-
-    def test_another_file(self, tmp_path: Path) -> None:
-        path = tmp_path / "journal"
-        path.write_text("something\n")
-        with pytest.raises(UserError, match="not a journal"):
-            Journal(path)
