@@ -90,6 +90,32 @@ class TestProcessComment:
         assert found["should_run"] == "false"
         assert "contradict" in found["answer"]
 
+    @pytest.mark.parametrize(
+        ("kind", "flags", "runs"),
+        [
+            ("python", "--rust-only", False),
+            ("python", "--crate lance-io", False),
+            ("python", "--python-only", True),
+            ("python", "", True),
+            ("other", "--python-only", True),
+            ("rust", "--python-only", False),
+            ("rust", "", True),
+        ],
+    )
+    def test_what_is_not_there_is_not_started(
+        self,
+        kind: str,
+        flags: str,
+        runs: bool,  # noqa: FBT001 a case
+        fake: FakeGitHub,
+        tmp_path: Path,
+    ) -> None:
+        suite = f'[suite.one]\nkind = "{kind}"\nbenchmark = "x"\noutputs = ["y"]\n'
+        (tmp_path / "bench-db.toml").write_text(f'[project]\nname = "n"\nrepository = "{REPOSITORY}"\n{suite}')
+        found = processed(fake, tmp_path, payload(f"@bench-bot benchmark {flags}"))
+        assert found["should_run"] == str(runs).lower()
+        assert ("there is no such suite" in found["answer"]) is not runs
+
     def test_prose_asks_nobody(self, fake: FakeGitHub, tmp_path: Path) -> None:
         assert processed(fake, tmp_path, payload("> @bench-bot benchmark"))["should_run"] == "false"
         assert fake.requests == []

@@ -22,14 +22,19 @@ def fake() -> Iterator[FakeGitHub]:
         yield state
 
 
-def measured(store: Path, commit: str, day: int, seconds: float, name: str = "test_a") -> None:
+def measured(store: Path, commit: str, day: int, seconds: float, name: str = "test_a", *, suite: str = "") -> None:
     """One run of one benchmark of a commit of a day, at so many seconds."""
     stats = {"min": seconds, "q1": seconds, "median": seconds, "q3": seconds, "max": seconds, "mean": seconds}
     benchmark = {"fullname": name, "name": name, "stats": {**stats, "stddev": 0, "rounds": 1, "data": [seconds]}}
     file = store.parent / "results.json"
     file.write_text(json.dumps({"machine_info": {"node": "ci"}, "commit_info": {}, "benchmarks": [benchmark]}))
     known = Provenance(
-        commit=commit, dut_name="lib", dut_version=commit[:7], dut_timestamp=day * DAY, testbed_name="ci"
+        commit=commit,
+        dut_name="lib",
+        dut_version=commit[:7],
+        dut_timestamp=day * DAY,
+        testbed_name="ci",
+        suite=suite or None,
     )
     run, results = parse(file, provenance=known)
     connect(store, create=True).publish(results, run)
@@ -125,6 +130,30 @@ class TestOutputs:
         measured(tmp_path / "local", PULL, 40, seconds, name)
         compared(tmp_path, "--repo", REPOSITORY, **known_to(fake), GITHUB_OUTPUT=str(tmp_path / "out"))
         assert commands((tmp_path / "out").read_text()) == {"conclusion": conclusion, "title": sign}
+
+    @pytest.mark.parametrize(
+        ("suites", "conclusion", "sign"),
+        [
+            (["python"], "success", "✅ No change in 1 benchmark"),
+            (["python", "rust/io"], "failure", "❌ 1 benchmark failed, none of 1 judged regressed"),
+        ],
+    )
+    def test_a_suite_that_left_nothing_failed(
+        self, suites: list[str], conclusion: str, sign: str, tmp_path: Path
+    ) -> None:
+        for day in range(1, 7):
+            measured(tmp_path / "store", f"{day:040x}", day, 1.0, suite="python")
+        measured(tmp_path / "local", PULL, 40, 1.0, suite="python")
+        given = [flag for name in suites for flag in ("--expect", json.dumps([{"name": name, "kind": "other"}]))]
+        compared(tmp_path, *given, "--expect", "[]", GITHUB_OUTPUT=str(tmp_path / "out"))
+        assert commands((tmp_path / "out").read_text()) == {"conclusion": conclusion, "title": sign}
+        assert ("<code>rust/io</code>" in (tmp_path / "report.md").read_text()) is ("rust/io" in suites)
+
+    @pytest.mark.parametrize("text", ["", "rust/io", "{}x", '["rust/io"]', "[{}]", "7"])
+    def test_expectations_that_are_none(self, text: str, tmp_path: Path) -> None:
+        options = ("--pr", "12", "--local-results", "local", "--expect", text, "--store", "store")
+        answer = bench_db("pr", "compare", PULL, *options, cwd=tmp_path)
+        assert (answer.returncode, "--expect is not what" in answer.stderr) == (2, True)
 
     def test_results_of_another_commit_are_none(self, tmp_path: Path) -> None:
         connect(tmp_path / "store", create=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -117,6 +118,17 @@ class TestEscaping:
     def test_a_reader_sees_the_name_as_it_is(self, name: str) -> None:
         shown = re.findall(r"^\| <code>(.*?)</code>", comment(regressions(1, name), CONTEXT), re.MULTILINE)
         assert [unescape(cell) for cell in shown] == [f"{name}_0"]
+
+    @pytest.mark.parametrize("foreign", ["@octocat", "@org/team", "#12", ":tada:", "GH-12 <img>"])
+    def test_nothing_foreign_is_mentioned(self, foreign: str) -> None:
+        named = replace(regressions(1, foreign)[0], units=foreign, testbed_name=foreign, note=foreign)
+        elsewhere = [replace(compared, testbed_name="another") for compared in GOLDEN]
+        about = replace(CONTEXT, baseline=foreign, plan=foreign)
+        text = comment([named, *elsewhere], about)
+        # GitHub turns no mention, number or emoji within a code element into anything else
+        outside = unescape(re.sub(r"<code>.*?</code>", "", text))
+        assert foreign not in outside
+        assert unescape(text).count(f"{foreign}</code>") >= 6
 
     @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
     def test_hostile(self, name: str) -> None:

@@ -1,18 +1,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench_db.errors import GitHubError, UserError
+from bench_db.errors import GitHubError
 from bench_db.schedule import backfill
 from bench_db.schedule.backfill import Pace
-from bench_db.schedule.dispatch import Workflow, commits_in_flight, correlation_of, start
+from bench_db.schedule.dispatch import Workflow, attempts_made, commits_in_flight, correlation_of, start
 from bench_db.schedule.evidence import Target
 from bench_db.schedule.git import Commit
 from bench_db.schedule.github import GitHub
 from bench_db.schedule.journal import Journal, State
 from bench_db.schedule.policy import Reason, Step
+from bench_db.schedule.records import WorkflowRun
 from bench_db.schedule.repository import Repository
 from tests.schedule.clocks import START, Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
@@ -70,6 +73,19 @@ class TestStart:
         assert start(workflow, {"git_sha": "a" * 40}, "c0", slept.clock()).run_id == 1000
         assert len(fake.runs) == 1
 
+    @pytest.mark.parametrize("document", [None, {}, [1], "cut off"])
+    def test_an_answer_that_cannot_be_read_is_looked_up_and_not_dispatched_again(
+        self, document: object, fake: FakeGitHub, workflow: Workflow, slept: Slept
+    ) -> None:
+        fake.fail(DISPATCH, Reply(status=200, document=document, after=True))
+        assert start(workflow, {"git_sha": "a" * 40}, "c0", slept.clock()).run_id == 1000
+        assert len(fake.runs) == fake.asked(DISPATCH) == 1
+
+    def test_a_clock_that_is_wrong_finds_the_run(self, fake: FakeGitHub, workflow: Workflow, slept: Slept) -> None:
+        fake.returns_run_details = False
+        slept.time += 1800
+        assert start(workflow, {"git_sha": "a" * 40}, "c0", slept.clock()).run_id == 1000
+
     def test_a_dispatch_that_never_happened_is_an_error(
         self, fake: FakeGitHub, workflow: Workflow, slept: Slept
     ) -> None:
@@ -109,6 +125,33 @@ class TestInFlight:
         fake.runs[1002]["status"] = "in_progress"
         assert commits_in_flight(workflow) == {f"{0:040x}", f"{2:040x}"}
 
+    def test_a_run_that_moves_on_while_it_is_looked_for(
+        self, fake: FakeGitHub, workflow: Workflow, slept: Slept, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start(workflow, {"git_sha": "a" * 40}, "c0", slept.clock())
+        life = ["requested", "pending", "queued", "in_progress"]
+        runs = Repository.runs
+
+        def moving(repository: Repository, file: str, **query: Any) -> list[WorkflowRun]:
+            found = list(runs(repository, file, **query))
+            fake.runs[1000]["status"] = life[min(life.index(fake.runs[1000]["status"]) + 1, 3)]
+            return found
+
+        monkeypatch.setattr(Repository, "runs", moving)
+        for began in life:
+            fake.runs[1000]["status"] = began
+            assert commits_in_flight(workflow) == {"a" * 40}, began
+
+    def test_a_run_of_a_pull_request_publishes_nothing_and_does_not_count(
+        self, fake: FakeGitHub, workflow: Workflow, slept: Slept
+    ) -> None:
+        for i, status in enumerate(("queued", "completed")):
+            start(workflow, {"git_sha": "a" * 40}, f"c{i}", slept.clock())
+            title = fake.runs[1000 + i]["display_title"]
+            fake.runs[1000 + i] |= {"display_title": title.replace("Benchmarks", "Pull request 7:"), "status": status}
+        assert commits_in_flight(workflow) == frozenset()
+        assert attempts_made(workflow, datetime.fromtimestamp(0, UTC)) == {}
+
 
 class TestRun:
     """Every step is dispatched once, some at a time, and what became of it is known."""
@@ -131,7 +174,7 @@ class TestRun:
         ended = backfill.run([step(i) for i in range(3)], workflow, journal, slept.clock(), Pace())
         assert {entry.state for entry in ended if entry.commit != f"{1:040x}"} == {State.SUCCEEDED}
         assert next(entry.detail for entry in ended if entry.state is State.FAILED) == "failure: measure"
-        assert journal.attempts == {f"{i:040x}": 1 for i in range(3)}
+        assert journal.attempts == {(f"{i:040x}", ""): 1 for i in range(3)}
 
     def test_a_run_that_never_ends_is_left_after_its_time(
         self, fake: FakeGitHub, workflow: Workflow, journal: Journal, slept: Slept
@@ -144,8 +187,15 @@ class TestRun:
     def test_a_run_that_is_gone_is_lost(
         self, fake: FakeGitHub, workflow: Workflow, journal: Journal, slept: Slept
     ) -> None:
-        fake.fail(r"GET .*/runs/1000", Reply(status=404, document={"message": "Not Found"}))
+        fake.fail(r"GET .*/runs/1000", *[Reply(status=404, document={"message": "Not Found"})] * 50)
         assert backfill.run([step(1)], workflow, journal, slept.clock(), Pace())[0].state is State.LOST
+        assert slept.time - START < 200
+
+    def test_a_run_that_cannot_be_seen_yet_is_not_lost(
+        self, fake: FakeGitHub, workflow: Workflow, journal: Journal, slept: Slept
+    ) -> None:
+        fake.fail(r"GET .*/runs/1000", *[Reply(status=404, document={"message": "Not Found"})] * 3)
+        assert backfill.run([step(1)], workflow, journal, slept.clock(), Pace())[0].state is State.SUCCEEDED
 
     def test_limits_and_faults_on_the_way_do_not_matter(
         self, fake: FakeGitHub, workflow: Workflow, journal: Journal, slept: Slept
@@ -222,20 +272,3 @@ def killed_after(requests: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GitHub, "_request", request)
         yield
-
-
-class TestJournal:
-    """A journal survives a kill within a line, and no other file is taken for one."""
-
-    def test_a_torn_line_is_taken_out(self, journal: Journal, workflow: Workflow, slept: Slept) -> None:
-        backfill.run([step(1)], workflow, journal, slept.clock(), Pace())
-        with journal.path.open("ab") as file:
-            file.write(b'{"commit":"tor')
-        assert Journal(journal.path).entries == journal.entries
-        assert journal.path.read_bytes().endswith(b"}\n")
-
-    def test_another_file(self, tmp_path: Path) -> None:
-        path = tmp_path / "journal"
-        path.write_text("something\n")
-        with pytest.raises(UserError, match="not a journal"):
-            Journal(path)

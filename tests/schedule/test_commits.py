@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ class TestSafety:
         for subject in subjects:
             history.commit(subject)
         assert [commit.subject for commit in of_clone(history.path, Scope.ALL)] == subjects
+
+    def test_signatures_that_a_configuration_shows(self, history: History, tmp_path: Path) -> None:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+        for name, value in (("gpg.format", "ssh"), ("user.signingKey", f"{tmp_path}/key"), ("commit.gpgSign", "true")):
+            history.git("config", name, value)
+        history.git("config", "log.showSignature", "true")
+        sha = history.commit("signed")
+        assert "No signature" in history.git("log", "-1")
+        assert [commit.sha for commit in git.history(history.path, "HEAD")] == [sha]
+        assert git.commit_of(history.path, "HEAD").sha == sha
 
     def test_no_repository(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="not a git repository; --clone"):

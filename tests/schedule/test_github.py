@@ -7,7 +7,7 @@ from bench_db.schedule.github import GitHub
 from bench_db.schedule.records import CommitRecord, User
 from bench_db.schedule.repository import Repository
 from tests.schedule.clocks import START, Slept
-from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
+from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply, github_server
 
 
 def record(i: int) -> dict[str, object]:
@@ -40,6 +40,13 @@ class TestPages:
         with pytest.raises(GitHubError, match="another place"):
             list(Repository(github, REPOSITORY).commits("main"))
 
+    def test_a_list_that_leads_back_to_itself_ends(self, fake: FakeGitHub, github: GitHub) -> None:
+        there = [Reply(document=[], headers={"Link": f'<$URL/repos/x?page={page}>; rel="next"'}) for page in (2, 3, 2)]
+        fake.fail("GET", *there, *there, *there)
+        with pytest.raises(GitHubError, match="leads back"):
+            list(github.pages("/repos/x", list[CommitRecord]))
+        assert len(fake.requests) == 3
+
 
 class TestCache:
     """What has not changed is not sent again."""
@@ -69,6 +76,27 @@ class TestLimits:
         fake.fail("user", Reply(status=403, document={"message": "API rate limit exceeded"}, headers=limit))
         github.get("/user", User)
         assert slept.seconds == [43.0]
+
+    @pytest.mark.parametrize("fast", [-3600, 3600])
+    def test_the_time_of_the_primary_limit_is_githubs(
+        self, fast: int, fake: FakeGitHub, github: GitHub, slept: Slept
+    ) -> None:
+        reset = str(int(START) + 42)
+        slept.time += fast
+        limit = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+        fake.fail("user", Reply(status=403, document={"message": "API rate limit exceeded"}, headers=limit))
+        github.get("/user", User)
+        assert slept.seconds == [43.0]
+
+    @pytest.mark.parametrize("value", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+    def test_a_limit_that_names_no_time_is_no_reason_to_hammer(
+        self, value: str, fake: FakeGitHub, github: GitHub, slept: Slept
+    ) -> None:
+        fake.fail("user", *[Reply(status=429, headers={"Retry-After": value})] * 1000)
+        with pytest.raises(GitHubError):
+            github.get("/user", User)
+        assert len(fake.requests) < 20
+        assert len(slept.seconds) < 20
 
     def test_a_secondary_limit_without_a_time_is_waited_a_minute(
         self, fake: FakeGitHub, github: GitHub, slept: Slept
@@ -148,6 +176,21 @@ class TestSecrets:
             github.get("/user", User)
         assert TOKEN not in str(caught.value) + repr(caught.value) + repr(github) + repr(Repository(github, REPOSITORY))
         assert fake.headers[0]["authorization"] == f"Bearer {TOKEN}"
+
+    def test_it_does_not_follow_a_redirection_elsewhere(self, fake: FakeGitHub, github: GitHub) -> None:
+        with github_server() as other:
+            fake.fail("user", Reply(status=302, headers={"Location": f"{other.url}/user"}))
+            assert github.get("/user", User).login == other.login
+            assert ["authorization" in headers for headers in fake.headers + other.headers] == [True, False]
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_nothing_is_created_elsewhere(self, status: int, fake: FakeGitHub, github: GitHub) -> None:
+        with github_server() as other:
+            fake.fail("POST", Reply(status=status, headers={"Location": f"{other.url}/repos/{REPOSITORY}/issues/1"}))
+            with pytest.raises(GitHubError) as caught:
+                Repository(github, REPOSITORY).create_comment(1, "hello")
+            assert caught.value.is_refusal
+            assert other.requests == []
 
     @pytest.mark.parametrize("url", ["http://github.test", "https://user:word@github.test", "ftp://github.test", "x"])
     def test_it_goes_nowhere_unsafe(self, url: str, slept: Slept) -> None:

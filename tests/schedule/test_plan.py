@@ -82,8 +82,29 @@ class TestSettled:
 
     def test_given_up(self) -> None:
         history = commits(2)
-        found = plan(history, Known(attempts={history[1].sha: 3}), Policy(max_attempts=3))
+        found = plan(history, Known(attempts={(history[1].sha, ""): 3}), Policy(max_attempts=3))
         assert reasons(found, history) == {1: Reason.GIVEN_UP}
+
+    def test_a_suite_that_was_given_up_does_not_hold_up_another(self) -> None:
+        history = commits(1)
+        known = Known(attempts={(history[0].sha, "python"): 3})
+        [step] = plan(history, known, Policy(suites=SUITES)).steps
+        assert (step.suites, step.attempt) == (("rust",), 1)
+
+    def test_what_was_measured_is_no_failed_attempt_at_a_suite_added_later(self) -> None:
+        history, suites = commits(1), ("a", "b", "c", "d")
+        known = Known(
+            evidence=tuple(measured(history[0], suite) for suite in suites[:3]),
+            attempts={(history[0].sha, suite): 1 for suite in suites[:3]},
+        )
+        [step] = plan(history, known, Policy(suites=suites)).steps
+        assert (step.suites, step.attempt) == (("d",), 1)
+
+    def test_a_failure_that_is_kept_does_not_hold_up_another_suite(self) -> None:
+        history = commits(1)
+        known = Known(evidence=(measured(history[0], "python", results=0, failures=1),))
+        [step] = plan(history, known, Policy(suites=SUITES, retry_failed=False)).steps
+        assert step.suites == ("rust",)
 
     def test_failures_kept(self) -> None:
         history = commits(2)
@@ -112,6 +133,27 @@ class TestThinning:
     def test_every(self) -> None:
         history = commits(10)
         assert chosen(plan(history, Known(), Policy(every=3)), history) == [9, 6, 3, 0]
+
+    @pytest.mark.parametrize("scope", [Scope.ALL, Scope.NEW])
+    def test_every_keeps_its_distance_while_the_branch_grows(self, scope: Scope) -> None:
+        history, done = commits(40), set[int]()
+        for count in (20, 21, 23, 30, 31, 40):
+            known = Known(evidence=tuple(measured(history[i]) for i in done))
+            policy = Policy(scope=scope, every=5, max_commits=3)
+            done.update(chosen(plan(history[:count], known, policy), history))
+        assert {i % 5 for i in done} == {4}
+        assert {24, 29, 34, 39} <= done
+
+    @pytest.mark.parametrize("scope", [Scope.ALL, Scope.NEW])
+    def test_a_period_that_goes_on_is_measured_once(self, scope: Scope) -> None:
+        history, done = commits(40), set[int]()
+        for count in range(20, 41):
+            known = Known(evidence=tuple(measured(history[i]) for i in done))
+            policy = Policy(scope=scope, period_seconds=7 * DAY)
+            done.update(chosen(plan(history[:count], known, policy), history))
+        weeks = [history[i].time // (7 * DAY) for i in done]
+        assert len(weeks) == len(set(weeks))
+        assert {3, 4, 5} <= set(weeks)
 
     def test_steps_hold_both_ends(self) -> None:
         history = commits(10)
@@ -177,10 +219,11 @@ def situations(draw: st.DrawFn) -> tuple[list[Commit], Known]:
     counts = st.integers(0, 2)
     evidence = st.builds(measured, one, st.sampled_from(("", *SUITES)), counts, counts)
     shas = one.map(lambda commit: commit.sha)
+    tried = st.tuples(shas, st.sampled_from(("", *SUITES)))
     return history, Known(
         evidence=tuple(draw(st.lists(evidence, max_size=20))) if history else (),
         in_flight=draw(st.frozensets(shas, max_size=5)) if history else frozenset(),
-        attempts=draw(st.dictionaries(shas, st.integers(0, 4), max_size=5)) if history else {},
+        attempts=draw(st.dictionaries(tried, st.integers(0, 4), max_size=5)) if history else {},
     )
 
 

@@ -71,10 +71,18 @@ class TestRun:
     def test_measured_code_sees_no_secrets(self, history: History) -> None:
         names = (
             "AWS_SECRET_ACCESS_KEY AWS_PROFILE GITHUB_TOKEN ACTIONS_RUNTIME_URL MY_API_KEY BENCH_DB_URI LANCE_BENCH_URI "
-            "BENCH_S3_USER_ACCESS_KEY MYSQL_PWD SIGNING_KEY GPG_PASSPHRASE NPM_CONFIG__AUTH CI_JOB_JWT SSH_AUTH_SOCK"
+            "BENCH_S3_USER_ACCESS_KEY MYSQL_PWD SIGNING_KEY GPG_PASSPHRASE NPM_CONFIG__AUTH CI_JOB_JWT SSH_AUTH_SOCK "
+            "DB_PASS GITLAB_PAT SLACK_WEBHOOK_URL PGPASSFILE"
         )
         secrets = {**dict.fromkeys(names.split(), "1"), "QUEUE_URL": "amqp://user:word@host/x"}
-        kept = {"KEPT": "1", "PWD": "/", "MONKEY": "1", "KEYBOARD": "1", "HTTPS_PROXY": "http://user:word@proxy:1"}
+        kept = {
+            "KEPT": "1",
+            "PWD": "/",
+            "MONKEY": "1",
+            "KEYBOARD": "1",
+            "PASSENGER": "1",
+            "HTTPS_PROXY": "http://user:word@proxy:1",
+        }
         environment = {"PATH": os.environ["PATH"], "GIT_DIR": "/elsewhere", **kept, **secrets}
         suite = Suite(benchmark=python("import os; print(sorted(os.environ))"), stdout="o", env={"OURS": "1"})
         found = measured(history, bench(history, environment, one=suite), history.commit())

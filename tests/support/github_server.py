@@ -31,6 +31,7 @@ class FakeGitHub:
 
     url: str = ""
     created_at: str = "2027-01-15T08:00:00Z"
+    date: str = "Fri, 15 Jan 2027 08:00:00 GMT"
     returns_run_details: bool = True
     knows_return_run_details: bool = True
     inputs: frozenset[str] = frozenset({"git_sha", "correlation_id", "run_rust", "run_python", "rust_crates"})
@@ -95,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 http.server's signature
+        """The time of the server."""
+        return self.state.date
 
     def _answer(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)

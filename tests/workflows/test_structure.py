@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bench_db.schedule.dispatch import shas_published
 from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files, steps
+from tests.support.actions.expressions import filled
 from tests.workflows.world import EXECUTED, GRANTS, LEFT_OUT, SECRETS
 
 STORIES = ("scheduled", "backfilled", "asked", "refused", "broken", "reported", "deployed", "pushed", "foreign")
@@ -94,6 +96,15 @@ class TestSecrets:
         assert [file for file in files() if file.startswith(WORKFLOWS) and definition(ROOT, file)["permissions"]] == []
 
 
+class TestConcurrency:
+    """What somebody asked for is done: of runs that wait for each other none is dropped for a newer one."""
+
+    def test_every_request_is_kept(self) -> None:
+        groups = {file: definition(ROOT, file).get("concurrency", {}) for file in files() if file.startswith(WORKFLOWS)}
+        dropping = {Path(file).stem for file, group in groups.items() if group and group.get("queue") != "max"}
+        assert dropping == {"check", "publish-site", "regression-report"}  # the newest stands for all
+
+
 class TestContract:
     """Names that others use: those of lance-bench's workflows, their inputs, secrets and artifacts."""
 
@@ -127,6 +138,13 @@ class TestContract:
     def test_secrets_that_callers_hand_over(self, workflow: str) -> None:
         secrets = definition(ROOT, f"{WORKFLOWS}/{workflow}.yml")["on"]["workflow_call"]["secrets"]
         assert {"LANCE_BENCH_DB_URI", "BENCH_S3_USER_ACCESS_KEY", "BENCH_S3_USER_SECRET_KEY"} <= set(secrets)
+
+    @pytest.mark.parametrize(("number", "counted"), [("", frozenset({"a" * 40})), ("12", frozenset())])
+    def test_the_name_of_a_run_says_whether_it_publishes(self, number: str, counted: frozenset[str]) -> None:
+        inputs = {"git_sha": "a" * 40, "correlation_id": "c0", "pr_number": number}
+        title = filled(definition(ROOT, f"{WORKFLOWS}/run-benchmarks.yml")["run-name"], {"inputs": inputs})
+        assert title.split()[-2:] == ["a" * 40, "c0"]
+        assert frozenset(shas_published(title)) == counted
 
     def test_the_scheduler_runs_every_six_hours(self) -> None:
         on = definition(ROOT, f"{WORKFLOWS}/schedule-benchmarks.yml")["on"]

@@ -65,6 +65,11 @@ class GitHubError(BenchDbError):
         self.status = status
         super().__init__(message)
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether GitHub certainly did not act: after no answer, a fault, or an answer nobody can read, it may have."""
+        return 300 <= self.status < 500  # noqa: PLR2004 redirections and refusals of HTTP
+
 
 class CorruptStoreError(BenchDbError):
     """The store holds something that no writer of bench_db leaves behind."""

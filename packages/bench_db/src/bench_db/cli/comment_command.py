@@ -14,6 +14,7 @@ import msgspec
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from bench_db.schedule import bot
     from bench_db.schedule.config import Config
     from bench_db.schedule.repository import Repository
 
@@ -75,6 +76,8 @@ def decide(payload: Payload, config: Config, repository: Repository) -> Decision
     from bench_db.schedule import bot
 
     asked = bot.understand(payload.comment_body, tuple(_crates(config)))
+    if isinstance(asked, bot.Request) and not _has_any(asked, config):
+        asked = bot.Refusal(reason=f"{asked.summary} was asked for, and there is no such suite here")
     if asked is None:
         return Decision(text="Not a benchmark command", payload=payload)
     permission = repository.permission(payload.comment_user)
@@ -95,6 +98,12 @@ def decide(payload: Payload, config: Config, repository: Repository) -> Decision
     )
     text = f"Benchmark {asked.summary} at {order.commit_sha[:7]}"
     return Decision(text=text, payload=payload, order=order, summary=asked.summary)
+
+
+def _has_any(asked: bot.Request, config: Config) -> bool:
+    """Whether a suite of a kind that is asked for is configured; without a configuration nobody knows."""
+    kinds = {suite.kind == "rust" for suite in config.suite.values()}
+    return not kinds or (asked.rust and True in kinds) or (asked.python and False in kinds)
 
 
 def _crates(config: Config) -> dict[str, str]:

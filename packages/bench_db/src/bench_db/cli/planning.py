@@ -47,9 +47,16 @@ _OPTIONS = (
         "--steps", type=_POSITIVE, metavar="N", help="N commits evenly spread over the range, with both ends."
     ),
     click.option(
-        "--every", type=_POSITIVE, metavar="N", help="Every Nth commit from the newest [env: COMMIT_INTERVAL]."
+        "--every",
+        type=_POSITIVE,
+        metavar="N",
+        help="Every Nth commit, counted from the oldest measured one, else from the newest [env: COMMIT_INTERVAL].",
     ),
-    click.option("--date-period", metavar="PERIOD", help="The newest commit of each period, such as 12h, 1w or 1m."),
+    click.option(
+        "--date-period",
+        metavar="PERIOD",
+        help="One commit of each period, such as 12h, 1w or 1m: a measured one, else the newest.",
+    ),
     click.option(
         "--max-commits",
         type=click.IntRange(0),

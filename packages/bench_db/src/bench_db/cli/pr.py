@@ -200,6 +200,12 @@ def check(
 @click.option("--pr", "pr_number", type=int, required=True, help="The pull request's number, for the report.")
 @click.option("--local-results", required=True, metavar="STORE", help="Where the pull request's own results are.")
 @click.option("--repo", metavar="OWNER/NAME", help="Its repository: the history then ends at the merge base.")
+@click.option(
+    "--expect",
+    metavar="JSON",
+    multiple=True,
+    help="Suites, as `bench-db suites` gives them; one that left nothing failed.",
+)
 @click.option("--report", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the comment here.")
 @common
 def compare(
@@ -207,6 +213,7 @@ def compare(
     pr_number: int,
     local_results: str,
     repo: str | None,
+    expect: tuple[str, ...],
     report: Path | None,
     uri: str | None,
     output: str,
@@ -220,12 +227,15 @@ def compare(
     """
     from bench_db.analysis.judge import plan
     from bench_db.cli.comparing import as_json, local_verdicts
+    from bench_db.cli.expected import suites_in, with_absent
     from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 
+    suites = suites_in(expect)
     base = _merge_base(repo, pr_number, pr_sha) if repo else None
-    store = open_store(uri)
+    store, local = open_store(uri), open_store(local_results)
     version = str(store.version)
-    judged = local_verdicts(store, open_store(local_results), pr_sha, until=base.time if base else None)
+    judged = local_verdicts(store, local, pr_sha, until=base.time if base else None)
+    judged = with_absent(local, judged, pr_sha, suites)
     level = "the level since the last change"
     about = CommentContext(
         candidate=pr_sha,

@@ -12,6 +12,7 @@ from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import quantity
 from bench_db.report.terminal import counted, in_order, several_beds
+from bench_db.units import BASE_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,9 +186,8 @@ def _sections(verdict: Verdict, group: Sequence[Comparison], *, beds: bool) -> I
 
 def _row(c: Comparison, *, beds: bool, tested: bool) -> str:
     higher = " ↑" if c.direction == "higher" else ""
-    before, after = (
-        markdown_text(quantity(v, shortened(c.units, 40))) for v in (c.baseline_median, c.candidate_median)
-    )
+    shown = markdown_text if c.units in BASE_UNITS else markdown_code  # a unit of somebody's own may mention somebody
+    before, after = (shown(quantity(v, shortened(c.units, 40))) for v in (c.baseline_median, c.candidate_median))
     bed = f" on {markdown_code(shortened(c.testbed_name, _NAME))}" if beds else ""
     name = f"{markdown_code(shortened(c.label, _NAME))}{higher}{bed}"
     note = markdown_code(shortened(c.note, _NOTE)) if c.note else ""

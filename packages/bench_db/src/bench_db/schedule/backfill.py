@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench_db.errors import GitHubError
-from bench_db.schedule.dispatch import Started, Workflow, correlation_of, find, start
+from bench_db.schedule.dispatch import CLOCK_SKEW, Started, Workflow, correlation_of, find, start
 from bench_db.schedule.journal import Entry, Journal, State
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bench_db.schedule.limits import Clock
     from bench_db.schedule.policy import Step
 
-_SERVER_FAULT = 500
 _CONSECUTIVE_FAULTS = 3
 
 
@@ -36,7 +35,7 @@ def resume(workflow: Workflow, journal: Journal, clock: Clock) -> list[Entry]:
     """The attempts of an interrupted backfill that are still going on; those that never began or are gone are noted."""
     for entry in journal.open:
         if entry.state is State.DISPATCHING:
-            since = datetime.fromtimestamp(entry.at, UTC) - timedelta(minutes=2)
+            since = datetime.fromtimestamp(entry.at, UTC) - CLOCK_SKEW
             brief = Workflow(repository=workflow.repository, file=workflow.file, ref=workflow.ref, patience_seconds=0)
             found = find(brief, entry.correlation, since, clock)
             if found is None:
@@ -97,7 +96,7 @@ def _begin(step: Step, workflow: Workflow, journal: Journal, clock: Clock, *, ma
         started = start(workflow, workflow.inputs(step), entry.correlation, clock)
     except GitHubError as error:
         failed = _note(journal, entry, State.FAILED, clock, str(error))
-        if 0 < error.status < _SERVER_FAULT or not may_fail:
+        if error.is_refusal or not may_fail:
             raise
         return failed
     return journal.add(_as_started(entry, started, clock))
@@ -107,6 +106,8 @@ def _ended(active: list[Entry], workflow: Workflow, journal: Journal, clock: Clo
     """The attempts that have ended by now, noted."""
     for entry in active:
         run = None if entry.run_id is None else workflow.repository.run(entry.run_id)
+        if run is None and clock.now() - entry.started_at <= workflow.patience_seconds:
+            continue  # it may take a while to be seen
         if run is None:
             yield _note(journal, entry, State.LOST, clock, "the run is gone")
         elif run.is_finished:

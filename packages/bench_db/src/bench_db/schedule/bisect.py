@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from statistics import median
+from statistics import median, stdev
 
 from bench_db.errors import UserError
 from bench_db.schedule.git import Commit
@@ -33,6 +33,9 @@ Judge = Callable[[Rounds, Rounds, Rounds], Side]
 
 _NEAR, _FAR = 0.35, 0.65
 _NOISE_FACTOR = 3.0
+_ROUNDS_OF_ENDS = (
+    3  # of one round nobody can tell how much rounds differ: with 2 % noise half of all searches found a change
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ class _Search:
         return len(self.commits) - 1
 
     def compare_ends(self) -> None:
-        for i in (0, self.bad):
+        for i in (0, self.bad) * min(_ROUNDS_OF_ENDS, self.most_rounds):
             if not self.more(i):
                 message = f"commit {self.commits[i].sha[:10]} cannot be measured, or does not have the benchmark; choose another end"
                 raise UserError(message)
@@ -147,8 +150,8 @@ def typical(rounds: Rounds) -> float:
 def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: float = 0.02) -> Side:
     """The nearer end on a logarithmic scale; UNSURE in the middle third, and when the ends are not clearly apart.
 
-    The ends are apart when they differ by `least_change` (a fraction) and by three times the noise: the widest spread of
-    one commit's rounds, or for single rounds the standard error of a median.
+    The ends are apart when they differ by `least_change` (a fraction) and by three times the noise: the widest standard
+    deviation of one commit's rounds, or for single rounds the standard error of a median.
     """
     g, b, c = (math.log(max(typical(rounds), math.ulp(0.0))) for rounds in (good, bad, candidate))
     noise = max(_noise(rounds) for rounds in (good, bad, candidate))
@@ -162,8 +165,8 @@ def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: 
 
 def _noise(rounds: Rounds) -> float:
     """The spread of one commit, as a fraction."""
-    middles = sorted(median(samples) for samples in rounds)
+    middles = [median(samples) for samples in rounds]
     center = median(middles) or math.ulp(0.0)
-    between = median(abs(middle - center) for middle in middles) * 1.4826 / center
+    between = stdev(middles) / center if len(middles) > 1 else 0.0
     errors = [median(abs(x - median(r)) for x in r) * 1.4826 * 1.2533 / math.sqrt(len(r)) / center for r in rounds]
     return max(between, median(errors))

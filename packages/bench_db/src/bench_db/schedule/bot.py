@@ -1,7 +1,8 @@
 """What a comment asks the bot for: `@bench-bot benchmark [--rust-only | --python-only | --crate NAME ...]`.
 
-A command stands on a line of its own, or ends a line; upper and lower case do not matter, except in names of crates. What is
-quoted, written as code or hidden in an HTML comment asks for nothing. What cannot be meant is refused, with the reason.
+A command stands on a line of its own, or ends a line that does not take it back ("do not ..."); upper and lower case do not
+matter, except in names of crates. What is quoted, written as code or hidden in an HTML comment asks for nothing. What cannot be
+meant is refused, with the reason.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ BOT = "@bench-bot"
 USAGE = f"`{BOT} benchmark [--rust-only | --python-only | --crate NAME ...]`"
 _MENTION = re.compile(r"(?<![\w@/.`-])@bench-bot(?![\w/-])[:,]?", re.IGNORECASE)
 _CRATE = re.compile(r"[A-Za-z0-9][\w-]{0,63}", re.ASCII)
+_TAKEN_BACK = re.compile(
+    r"\b(not|never|no|without|if|how|what|when|why|write|writing|say|dont)\b|n['\u2019]t\b", re.IGNORECASE
+)
 _ALMOST = re.compile(r"(bench\w*|help|run|--\S*)$", re.IGNORECASE)
 
 
@@ -61,10 +65,13 @@ def _command(line: str, crates: tuple[str, ...]) -> Request | Refusal | None:
     if mention is None:
         return None
     words = line[mention.end() :].split()
-    leads = not line[: mention.start()].strip()
+    before = line[: mention.start()]
+    leads = not before.strip()
     if not words or words[0].lower() != "benchmark":
         almost = bool(words) and bool(_ALMOST.match(words[0]))
         return Refusal(reason=f"{_shown(words[0])} is not a command") if leads and almost else None
+    if _TAKEN_BACK.search(before):
+        return None
     found = _request(words[1:], crates)
     return found if leads or isinstance(found, Request) else None
 

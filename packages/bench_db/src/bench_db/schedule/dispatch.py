@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from bench_db.schedule.records import WorkflowRun
 
 _LOOK_EVERY_SECONDS = 3.0
-_CLOCK_SKEW = timedelta(minutes=2)
-_UNPROCESSABLE, _SERVER_FAULT = 422, 500
+CLOCK_SKEW = timedelta(hours=1)  # a run is told by its correlation id, this only ends the search
+_UNPROCESSABLE = 422
+# Runs move on while they are asked for: in the order of their lives none slips by, and one may wait again for an approval.
+_UNFINISHED = ("requested", "pending", "queued", "in_progress", "waiting", "in_progress")
+_PULL_REQUEST = "Pull request "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """The workflow that measures: where it is, on which ref, and how its inputs are called.
 
-    Its `run-name` should hold the commit and the correlation id: by them a run is found again. `kinds` says of each suite
-    whether it is rust; all others are measured as the Python ones.
+    Its `run-name` should hold the commit and the correlation id: by them a run is found again. A run that measures a pull
+    request and so publishes nothing says "Pull request" first. `kinds` says of each suite whether it is rust; all others are
+    measured as the Python ones.
     """
 
     repository: Repository
@@ -65,12 +69,12 @@ def correlation_of(step: Step, at: int) -> str:
 
 def start(workflow: Workflow, inputs: Mapping[str, str], correlation: str, clock: Clock) -> Started:
     """The run a dispatch became. `GitHubError` when it did not start, or cannot be told from others."""
-    began = datetime.fromtimestamp(clock.now(), UTC) - _CLOCK_SKEW
+    began = datetime.fromtimestamp(clock.now(), UTC) - CLOCK_SKEW
     lost_answer: GitHubError | None = None
     try:
         dispatched = _dispatch(workflow, inputs, correlation)
     except GitHubError as error:
-        if 0 < error.status < _SERVER_FAULT:
+        if error.is_refusal:
             raise
         dispatched, lost_answer = None, error  # GitHub may have acted on it all the same
     if dispatched is not None:
@@ -112,24 +116,27 @@ def find(workflow: Workflow, correlation: str, since: datetime, clock: Clock) ->
 
 
 def commits_in_flight(workflow: Workflow) -> frozenset[str]:
-    """Commits with a run that has not ended, by the shas in the runs' names."""
+    """Commits with a run that has not ended and will publish, by the shas in the runs' names."""
     runs: dict[int, WorkflowRun] = {}
-    for status in ("queued", "in_progress", "waiting", "requested", "pending"):
+    for status in _UNFINISHED:
         runs |= {run.id: run for run in workflow.repository.runs(workflow.file, status=status)}
-    return frozenset(sha for run in runs.values() for sha in _shas(run.display_title))
+    return frozenset(sha for run in runs.values() for sha in shas_published(run.display_title))
 
 
-def attempts_made(workflow: Workflow, since: datetime) -> dict[str, int]:
-    """How many ended runs each commit had since a time, by the shas in the runs' names."""
-    counted: dict[str, int] = {}
+def attempts_made(workflow: Workflow, since: datetime) -> dict[tuple[str, str], int]:
+    """How many ended runs that publish each commit had since a time, by the shas in the runs' names; of which suites is not said."""
+    counted: dict[tuple[str, str], int] = {}
     for run in workflow.repository.runs(workflow.file, since=since):
         if run.is_finished:
-            for sha in _shas(run.display_title):
-                counted[sha] = counted.get(sha, 0) + 1
+            for sha in shas_published(run.display_title):
+                counted[sha, ""] = counted.get((sha, ""), 0) + 1
     return counted
 
 
-def _shas(title: str) -> list[str]:
+def shas_published(title: str) -> list[str]:
+    """The commits whose results a run of this name publishes."""
+    if title.startswith(_PULL_REQUEST):
+        return []
     return [word for word in title.replace("[", " ").replace("]", " ").split() if is_sha(word)]
 
 

@@ -39,29 +39,30 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is known of one commit: targets with results, targets that only failed, and how often it was tried."""
+    """What is known of one commit: targets with results, targets that only failed, and how often each was tried."""
 
     measured: frozenset[Target] = frozenset()
     failed: frozenset[Target] = frozenset()
-    attempts: int = 0
+    attempts: Mapping[Target, int] = field(default_factory=dict)
     in_flight: bool = False
 
     @property
     def begun(self) -> bool:
         """Whether anybody ever tried."""
-        return bool(self.measured or self.failed or self.attempts)
+        return bool(self.measured or self.failed or any(self.attempts.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """All that is known before a plan is made.
 
-    `in_flight` are commits being measured now; `attempts` counts how often a commit was tried, by who keeps that count.
+    `in_flight` are commits being measured now; `attempts` counts how often a suite of a commit was tried, by who keeps that
+    count; an empty suite counts for every one.
     """
 
     evidence: tuple[Evidence, ...] = ()
     in_flight: frozenset[str] = frozenset()
-    attempts: Mapping[str, int] = field(default_factory=dict)
+    attempts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def standing(self, shas: Iterable[str], targets: Collection[Target]) -> dict[str, Standing]:
         """The standing of each commit with regard to these targets."""
@@ -74,10 +75,12 @@ class Known:
         mine = [item for item in near if abbreviates(item.commit, sha)]
         measured = {t for t in targets if any(e.results and t.covers(e.suite, e.test_bed) for e in mine)}
         failed = {t for t in targets if any(e.failures and t.covers(e.suite, e.test_bed) for e in mine)}
+        of_all = self.attempts.get((sha, ""), 0)
+        tried = {t: of_all + (self.attempts.get((sha, t.suite), 0) if t.suite else 0) for t in targets}
         return Standing(
             measured=frozenset(measured),
             failed=frozenset(failed - measured),
-            attempts=self.attempts.get(sha, 1 if failed else 0),
+            attempts={t: count or int(t in failed) for t, count in tried.items()},
             in_flight=any(abbreviates(flying, sha) for flying in self.in_flight),
         )
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 120
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-# A hook, a pager, a prompt or a file system monitor of the clone's own configuration has no business here.
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+# A hook, a pager, a prompt or a file system monitor of a configuration has no business here, nor has what it adds to a log.
+_SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "advice.detachedHead=false", "log.showSignature=false")
+_QUIET = tuple(word for setting in _SETTINGS for word in ("-c", setting))
 # set while a hook runs, and then they win over -C and over the directory
 HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"

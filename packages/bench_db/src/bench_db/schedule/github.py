@@ -81,7 +81,12 @@ class GitHub:
     def pages(self, path: str, page: type[_T], **query: str | int | None) -> Iterator[_T]:
         """Page after page of a list, 100 entries each; stop taking them when there are enough."""
         url: str | None = self._url(path, {"per_page": 100, **query})
+        seen: set[str] = set()
         while url:
+            if url in seen:
+                message = self._clean(f"{path}: the list of pages leads back to {url}")
+                raise GitHubError(message)
+            seen.add(url)
             found = self._request("GET", url)
             yield self._typed(found, page, path)
             url = self._same_origin(found.next_page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from bench_db.errors import UserError
 from bench_db.schedule.home import furnish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -74,23 +76,25 @@ class Journal:
         return [entry for entry in self.newest.values() if entry.state.is_open]
 
     @property
-    def attempts(self) -> dict[str, int]:
-        """The number of the last attempt that ended, of each commit; its suites have an entry each."""
-        ended: dict[str, int] = {}
-        for entry in self.entries:
-            if not entry.state.is_open:
-                ended[entry.commit] = max(entry.attempt, ended.get(entry.commit, 0))
-        return ended
+    def attempts(self) -> dict[tuple[str, str], int]:
+        """How many attempts at each suite of each commit ended; those at all suites have an empty one.
+
+        An attempt whose end is told twice, since a kill came in between, counts once.
+        """
+        began = [(key, entry.started_at) for key, entry in self._ended()]
+        return Counter(key for key, _ in dict.fromkeys(began))
 
     @property
-    def failures(self) -> dict[str, int]:
+    def failures(self) -> dict[tuple[str, str], int]:
         """The same of the suites that did not succeed when they were tried last: what another store holds is no failure."""
-        last = {(entry.commit, entry.suites): entry for entry in self.entries if not entry.state.is_open}
-        failed: dict[str, int] = {}
-        for entry in last.values():
-            if entry.state is not State.SUCCEEDED:
-                failed[entry.commit] = max(entry.attempt, failed.get(entry.commit, 0))
-        return failed
+        last = dict(self._ended())
+        return {key: count for key, count in self.attempts.items() if last[key].state is not State.SUCCEEDED}
+
+    def _ended(self) -> Iterator[tuple[tuple[str, str], Entry]]:
+        """Every end of an attempt, by commit and suite."""
+        for entry in self.entries:
+            if not entry.state.is_open:
+                yield from (((entry.commit, suite), entry) for suite in entry.suites or ("",))
 
 
 def _entries(path: Path) -> list[Entry]:

@@ -32,12 +32,19 @@ def rate_limit_wait(status: int, headers: Mapping[str, str], text: str, attempt:
     """Seconds until a limit ends; None when the answer is no rate limit."""
     if status not in (_FORBIDDEN, _TOO_MANY):
         return None
+    wait = _stated_wait(headers, clock)
+    if wait is None and (status == _TOO_MANY or "rate limit" in text.lower()):
+        wait = _SECONDARY_WAIT * 2.0 ** min(attempt - 1, 6)
+    return None if wait is None else max(wait, pause_before_retry(attempt, clock))
+
+
+def _stated_wait(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """The seconds that headers name, told by the clock that wrote them: ours may be wrong."""
+    now = _time(headers.get("date", ""), clock.now())
     if "retry-after" in headers:
-        return _retry_after(headers["retry-after"], clock.now())
+        return _retry_after(headers["retry-after"], now)
     if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
-        return max(0.0, float(headers["x-ratelimit-reset"]) - clock.now()) + 1.0
-    if status == _TOO_MANY or "rate limit" in text.lower():
-        return _SECONDARY_WAIT * 2.0 ** min(attempt - 1, 6)
+        return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1.0
     return None
 
 
@@ -45,7 +52,12 @@ def _retry_after(text: str, now: float) -> float:
     """Seconds of a Retry-After header, which holds seconds or a date."""
     if text.strip().isdecimal():
         return float(text)
+    return max(0.0, _time(text, now + _SECONDARY_WAIT) - now)
+
+
+def _time(text: str, otherwise: float) -> float:
+    """The unix seconds of a date as HTTP has it."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return parsedate_to_datetime(text).timestamp()
     except ValueError:
-        return _SECONDARY_WAIT
+        return otherwise

@@ -8,35 +8,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_QUOTE = re.compile(r" {0,3}>")
+# In a list, a fence and a quotation stand after the list's markers, or as far to the right as its text.
+_ITEMS = r"[ \t]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*"
+_FENCE = re.compile(_ITEMS + r"(`{3,}(?=[^`]*$)|~{3,})")
+_QUOTE = re.compile(_ITEMS + ">")
 _INDENTED = re.compile(r"( {4}| {0,3}\t)")
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_ELEMENT = re.compile(r"<(pre|code|blockquote|script|style)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_SPANNING_CODE = re.compile(_INLINE_CODE.pattern, re.DOTALL)
+_PARAGRAPH_END = re.compile(r"\n(?=[ \t]*(?:\n|(?:[-+*]|\d{1,9}[.)]|#{1,6})[ \t]))")
+_TAG = re.compile(r"<(/?)(pre|code|samp|kbd|q|blockquote|script|style)\b(?:\s*>)?", re.IGNORECASE)
 _HIDDEN = "\ufffc"  # keeps what stood before and after apart
 
 
 def spoken_lines(body: str) -> Iterator[str]:
     """The lines of a comment that its author says: no block quotes, code blocks, inline code or HTML comments."""
     text = _without_comments("\n".join(_outside_blocks(body)))
-    for line in _ELEMENT.sub(_HIDDEN, text).split("\n"):
-        yield _INLINE_CODE.sub(_HIDDEN, line)
+    paragraphs = [_SPANNING_CODE.sub(_HIDDEN, paragraph) for paragraph in _PARAGRAPH_END.split(text)]
+    yield from _without_elements("\n".join(paragraphs)).split("\n")
 
 
 def _outside_blocks(body: str) -> Iterator[str]:
     """Lines outside of fenced and indented code and of quotes; an HTML comment that is open hides a fence."""
-    fence, commented, after_blank = "", False, True
+    fence, deepest, commented, after_blank = "", 0, False, True
     for line in re.split(r"\r\n|\r|\n", body):
         if fence:
             closing = line.strip()
-            if len(closing) >= len(fence) and set(closing) == {fence[0]}:
+            is_end = len(closing) >= len(fence) and set(closing) == {fence[0]}
+            if is_end and len(line) - len(line.lstrip()) <= deepest:
                 fence = ""
+            continue
+        if not commented and after_blank and _INDENTED.match(line) and line.strip():
             continue
         opened = None if commented else _FENCE.match(line)
         if opened:
-            fence, after_blank = opened[1], True
+            fence, deepest, after_blank = opened[1], opened.start(1) + 3, True
             continue
-        if not commented and (_QUOTE.match(line) or (after_blank and _INDENTED.match(line) and line.strip())):
+        if not commented and _QUOTE.match(line):
             continue
         after_blank = not line.strip()
         yield line
@@ -58,3 +65,18 @@ def _without_comments(text: str) -> str:
         parts.append(text[at:start] + _HIDDEN)
         at = len(text) if end < 0 else end + 3
     return "".join(parts) + text[at:]
+
+
+def _without_elements(text: str) -> str:
+    """Text without the elements that show code or quote, and what is nested in them; one never closed hides the rest."""
+    parts, at, name, depth = [], 0, "", 0
+    for tag in _TAG.finditer(text):
+        closes, found = bool(tag[1]), tag[2].lower()
+        if not name and not closes:
+            parts += [text[at : tag.start()], _HIDDEN]
+            name, depth = found, 1
+        elif found == name:
+            depth += -1 if closes else 1
+            if depth == 0:
+                name, at = "", tag.end()
+    return "".join(parts) + ("" if name else text[at:])

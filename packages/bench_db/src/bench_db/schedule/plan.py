@@ -9,7 +9,7 @@ from bench_db.schedule.policy import LeftOut, Order, Plan, Policy, Reason, Step
 from bench_db.schedule.ranges import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bench_db.schedule.git import Commit
 
@@ -27,8 +27,10 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
     left: _Reasons = {}
     inside = _within(commits, policy, left)
     wanted = _in_scope(inside, standing, policy, left)
-    thinned = _thinned(commits, wanted, policy, left)
-    open_ = {i: targets for i, targets in thinned.items() if not _is_settled(i, standing[i], targets, policy, left)}
+    line = inside if policy.scope is Scope.NEW else list(wanted)
+    grid = _each_period(commits, _every(line, standing, policy), standing, policy)
+    thinned = _thinned(wanted, grid, policy, left)
+    open_ = {i: rest for i, targets in thinned.items() if (rest := _to_do(i, standing[i], targets, policy, left))}
     ordered = _ordered(open_, standing, policy)
     limit = len(ordered) if policy.max_commits is None else policy.max_commits
     left.update(dict.fromkeys(ordered[limit:], Reason.OVER_LIMIT))
@@ -86,12 +88,29 @@ def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, lef
     return kept
 
 
-def _thinned(commits: Sequence[Commit], chosen: _Chosen, policy: Policy, left: _Reasons) -> _Chosen:
-    """Every Nth counted from the newest, the newest of each period, then N evenly spread with both ends."""
-    positions = list(chosen)
-    positions = positions[::-1][:: policy.every][::-1]
-    if policy.period_seconds:
-        positions = sorted({commits[i].time // policy.period_seconds: i for i in positions}.values())
+def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> list[int]:
+    """Every Nth counted from the oldest measured one, from the newest while none is: newer commits shift no grid."""
+    anchor = next((k for k, i in enumerate(line) if standing[i].measured), len(line) - 1)
+    return [i for k, i in enumerate(line) if (k - anchor) % policy.every == 0]
+
+
+def _each_period(
+    commits: Sequence[Commit], line: list[int], standing: Sequence[Standing], policy: Policy
+) -> Collection[int]:
+    """The newest of each period, or the oldest measured one: a period that goes on is not measured again and again."""
+    if not policy.period_seconds:
+        return set(line)
+    best: dict[int, int] = {}
+    for i in line:
+        period = commits[i].time // policy.period_seconds
+        if period not in best or not standing[best[period]].measured:
+            best[period] = i
+    return set(best.values())
+
+
+def _thinned(chosen: _Chosen, grid: Collection[int], policy: Policy, left: _Reasons) -> _Chosen:
+    """Those on the grid, and of them N evenly spread with both ends."""
+    positions = [i for i in chosen if i in grid]
     if policy.steps is not None and policy.steps < len(positions):
         positions = _spread(positions, policy.steps)
     kept = set(positions)
@@ -107,18 +126,21 @@ def _spread(positions: list[int], count: int) -> list[int]:
     return [positions[(2 * k * last + count - 1) // (2 * (count - 1))] for k in range(count)]
 
 
-def _is_settled(i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons) -> bool:
-    """Whether nothing is to be done here now, noting why."""
-    failed = bool(standing.failed.intersection(targets))
+def _to_do(
+    i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons
+) -> tuple[Target, ...]:
+    """What is to be done here now; when it is nothing, noting why."""
+    wanted = tuple(t for t in targets if policy.retry_failed or t not in standing.failed)
+    hopeful = tuple(t for t in wanted if standing.attempts.get(t, 0) < policy.max_attempts)
     if not targets:
         left[i] = Reason.MEASURED
     elif standing.in_flight:
         left[i] = Reason.IN_FLIGHT
-    elif failed and not policy.retry_failed:
+    elif not wanted:
         left[i] = Reason.FAILED_KEPT
-    elif standing.attempts >= policy.max_attempts:
+    elif not hopeful:
         left[i] = Reason.GIVEN_UP
-    return i in left
+    return () if i in left else hopeful
 
 
 def _ordered(open_: _Chosen, standing: Sequence[Standing], policy: Policy) -> list[int]:
@@ -152,4 +174,5 @@ def _step(commit: Commit, standing: Standing, targets: tuple[Target, ...]) -> St
         reason = Reason.FAILED_BEFORE
     else:
         reason = Reason.INCOMPLETE if standing.measured else Reason.NOT_MEASURED
-    return Step(commit=commit, targets=targets, reason=reason, attempt=standing.attempts + 1)
+    attempt = 1 + max(standing.attempts.get(target, 0) for target in targets)
+    return Step(commit=commit, targets=targets, reason=reason, attempt=attempt)

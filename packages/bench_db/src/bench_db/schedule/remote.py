@@ -62,10 +62,14 @@ def _until_measured(commits: Iterator[CommitRecord], is_measured: Callable[[str]
 
 def _first_parents(newest_first: Iterable[CommitRecord]) -> list[Commit]:
     """The chain from the first commit along first parents, oldest first."""
+    records = {
+        record.sha: record for record in newest_first
+    }  # where clocks were wrong, a parent may stand before its child
     chain: list[Commit] = []
-    for record in newest_first:
-        if not chain or chain[-1].parents[:1] == (record.sha,):
-            chain.append(_commit(record))
+    record = next(iter(records.values()), None)
+    while record is not None:
+        chain.append(_commit(record))
+        record = records.pop(record.parents[0].sha, None) if record.parents else None
     return chain[::-1]
 
 
