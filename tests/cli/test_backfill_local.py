@@ -199,6 +199,16 @@ class TestFailing:
         }
         assert "2 left out: measured" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
 
+    def test_what_a_benchmark_wrote_before_it_was_cut_off_is_tried_again(self, tmp_path: Path) -> None:
+        history, shas = grow(tmp_path, 1)
+        cut_off = SCRIPT + "sys.stdout.flush()\nimport os; os.kill(os.getpid(), 9)\n"
+        shas.append(history.commit("use all memory", bench__py=cut_off))
+        states = {e["commit"]: e for e in backfill(tmp_path)["ended"]}
+        assert "SIGKILL" in states[shas[1]]["detail"]
+        rows = connect(tmp_path / "store").scan().filter(commit=shas[1]).collect()
+        assert (rows.height, rows["error"].null_count()) == (1, 0)
+        assert "attempt 2" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
+
     def test_a_format_that_does_not_exist_is_told_before_anything_is_measured(self, tmp_path: Path) -> None:
         grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config().replace("values-ns", "values"))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -27,14 +27,19 @@ _NEEDED = re.compile(r"PROXY$|INDEX", re.IGNORECASE)  # without them a set-up ca
 _GUARD_SECONDS = 15.0  # a guard asks, waits 5 seconds, kills, and waits as long again
 _TAIL_BYTES = 2_000
 _KEPT_BYTES = 1 << 20
+_BY_SIGNAL = 128  # from here on shells tell the signal that ended what they ran
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a command did not succeed, with the last words of its log."""
+    """Why a command did not succeed, with the last words of its log.
+
+    `came_to_its_end` says that it stopped by itself; else a signal, the time-out or the system stopped it somewhere.
+    """
 
     reason: str
     tail: str = ""
+    came_to_its_end: bool = False
 
     def __str__(self) -> str:
         return f"{self.reason}\n{self.tail}".strip()
@@ -76,12 +81,12 @@ def run(job: Job, log: Path, inherited: Sequence[int] = ()) -> Failure | None:
         try:
             with ExitStack() as opened:
                 out = log_file if job.stdout is None else opened.enter_context(_fresh(job.stdout))
-                reason = _guarded(job, out, log_file, inherited)
+                failure = _guarded(job, out, log_file, inherited)
         except OSError as error:
-            reason = f"{job.command[0]}: cannot be run: {error}"
-        tail = "" if reason is None else _tail(log, began)
+            failure = Failure(reason=f"{job.command[0]}: cannot be run: {error}")
+        tail = "" if failure is None else _tail(log, began)
         _shorten(log, began)
-    return None if reason is None else Failure(reason=reason, tail=tail)
+    return failure and replace(failure, tail=tail)
 
 
 def _fresh(path: Path) -> IO[bytes]:
@@ -90,7 +95,7 @@ def _fresh(path: Path) -> IO[bytes]:
     return path.open("wb")
 
 
-def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int]) -> str | None:
+def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int]) -> Failure | None:
     """Why the command did not succeed; a guard runs it, which ends it and all it started when this process goes away."""
     name = Path(job.command[0]).name
     report, reported = os.pipe()
@@ -111,13 +116,13 @@ def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int])
         in_time = _waited_for(process, job.timeout_seconds)
         said = answer.read()
     if not in_time:
-        return f"{name}: still running after {job.timeout_seconds:g} s, ended"
+        return Failure(reason=f"{name}: still running after {job.timeout_seconds:g} s, ended")
     if said.startswith(b"!"):
-        return f"{name}: cannot be run: {said[1:].decode('utf-8', 'replace')}"
+        return Failure(reason=f"{name}: cannot be run: {said[1:].decode('utf-8', 'replace')}")
     code = int(said) if said else -signal.SIGKILL
     if code < 0:
-        return f"{name}: ended by signal {_signal_name(-code)}"
-    return f"{name}: exit code {code}" if code else None
+        return Failure(reason=f"{name}: ended by signal {_signal_name(-code)}")
+    return Failure(reason=f"{name}: exit code {code}", came_to_its_end=code < _BY_SIGNAL) if code else None
 
 
 def _waited_for(process: subprocess.Popen[bytes], seconds: float) -> bool:

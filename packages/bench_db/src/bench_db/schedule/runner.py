@@ -26,7 +26,7 @@ Locks = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What measuring one suite of one commit left: output files, an error or, of a benchmark that failed, both; always a log.
+    """What measuring one suite of one commit left: output files, an error or, of a benchmark that ended with one, both; always a log.
 
     `checkout` is the work tree, gone when the next commit begins; `began` is unix seconds.
     """
@@ -126,6 +126,8 @@ def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failur
         if failure := shell.run(command, suite.setup_timeout_seconds):
             return (), failure
     failure = shell.run(suite.benchmark, suite.timeout_seconds, directory / suite.stdout if suite.stdout else None)
+    if failure and not failure.came_to_its_end:  # what it would have written besides is worth another try
+        return (), failure
     outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
     if not (outputs or failure):
         wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
