@@ -58,4 +58,8 @@ def test_a_slow_machine_is_named_once_and_is_no_finding(moved: Path) -> None:
     assert answer.code == 0
     assert f"run {sha(SLOW)[:9]}: 16 series moved together by +3" in answer.out
     assert "% (rates the other way): the machine or the tool chain" in answer.out
-    assert bench_db("scan", "--dry-run", "--store", moved, "--output", "json").document["findings"] == []
+    document = bench_db("scan", "--dry-run", "--store", moved, "--output", "json").document
+    (movement,) = document["movements"]
+    assert (movement["commit"], movement["series"], movement["lasting"]) == (sha(SLOW), 16, False)
+    assert 0.3 < movement["effect"] < 0.37
+    assert document["findings"] == []

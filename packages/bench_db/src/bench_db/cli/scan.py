@@ -20,14 +20,14 @@ from bench_db.cli.options import common, emit, open_store, selecting, selection
 def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **conditions: Any) -> None:
     """Find where any series changes its level, and keep what is found: each change keeps its id from scan to scan.
 
-    Of the changes reported, at most 5 % are expected to be false alarms, over all series together; more in short histories on
-    machines that stay slow for a while. What moved with a whole run is set apart and named. A series needs 20 runs.
+    Of the changes reported, 5 % at most are expected to be false alarms, over all series together; docs/statistics.md has what
+    was measured. What moved with a whole run is set apart and named. A series needs 20 runs.
 
     Example: bench-db scan --branch main
     """
     from bench_db.analysis.findings import scanned, updated
     from bench_db.analysis.histories import histories
-    from bench_db.report.detected import found_json, scan_text
+    from bench_db.report.detected import found_json, movements_json, scan_text
 
     store = open_store(uri)
     held = histories(store.points(selection(**conditions)))
@@ -37,5 +37,11 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     if not dry_run:
         store.record_findings(records)
     standing = list({finding.id: finding for finding in (*known, *records)}.values())
-    document = {"tested": found.tested, "too_short": found.too_short, "expected_false": found.expected_false}
-    emit(output, {**found_json(held.names, standing), **document}, lambda: scan_text(held, found, standing))
+    document = {
+        **found_json(held.names, standing),
+        "tested": found.tested,
+        "too_short": found.too_short,
+        "expected_false": found.expected_false,
+        "movements": movements_json(held, found),
+    }
+    emit(output, document, lambda: scan_text(held, found, standing))

@@ -67,7 +67,7 @@ def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
     expected = f"{_changes(len(found.findings))}, of which {found.expected_false:.1f} are expected to be false alarms"
     inverse = " (rates the other way)" if Direction.HIGHER in held.names["direction"] else ""
     moved = [
-        f"run {_run_name(held, m.run)}: {m.series} series moved together by {m.effect:+.1%}{inverse}"
+        f"run {(_commit_of(held, m.run) or '-')[:9]}: {m.series} series moved together by {m.effect:+.1%}{inverse}"
         f"{', and stayed' if m.lasting else ''}: the machine or the tool chain, more likely than the code"
         for m in found.movements[:5]
     ]
@@ -76,9 +76,18 @@ def scan_text(held: Histories, found: Any, findings: Sequence[Finding]) -> str:
     )
 
 
-def _run_name(held: Histories, run: int) -> str:
+def movements_json(held: Histories, found: Any) -> list[dict[str, Any]]:
+    """What moved with a whole run, by size: the run's commit, the change of its times, over how many series, and whether it stayed."""
+    return [
+        {"commit": _commit_of(held, m.run), "effect": m.effect, "series": m.series, "lasting": m.lasting}
+        for m in found.movements
+    ]
+
+
+def _commit_of(held: Histories, run: int) -> str | None:
     at = (pl.Series(held.runs) == run).arg_max()
-    return str(held.points["commit"][at or 0] or "-")[:9]
+    commit: str | None = held.points["commit"][at or 0]
+    return commit
 
 
 def noise_text(held: Histories, noise: pl.DataFrame) -> str:
