@@ -10,6 +10,7 @@ import pytest
 
 from bench_db import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
+from tests.support.needs import lacking
 from tests.support.processes import until_running_below
 
 ROOT = Path(__file__).parents[2]
@@ -28,13 +29,13 @@ def git(directory: Path, *arguments: str) -> str:
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone of this repository with a change that nobody has committed."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("this is no checkout of git")
+        lacking("this is no checkout of git")
     # the checkout of a container often belongs to another user; a clone asks no other configuration about that
     (tmp_path / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     depth = int(git(ROOT, "rev-list", "--first-parent", "--count", "HEAD"))
     if depth < FEWEST:
-        pytest.skip(f"this checkout has {depth} commits of the history, {FEWEST} are needed: git fetch --unshallow")
+        lacking(f"this checkout has {depth} commits of the history, {FEWEST} are needed: git fetch --unshallow")
     path = tmp_path / "a clone"
     git(tmp_path, "clone", "--quiet", "--no-tags", str(ROOT), str(path))
     git(path, "checkout", "--quiet", "-B", "main")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench_db.report.site.build import site
+from tests.support.needs import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +48,8 @@ def written(directory: Path, content: SiteContent) -> Path:
 def chromium() -> Iterator[Browser]:
     """The chromium on the path, with a profile of its own; the test is skipped where there is none, but never in CI."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("no chromium on the path; Debian's package has it, and CI installs it")
+    if found is None:
+        lacking("no chromium on the path; Debian's package has it, and CI installs it")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=found, args=FLAGS)
         yield browser

@@ -33,9 +33,8 @@ Judge = Callable[[Rounds, Rounds, Rounds], Side]
 
 _NEAR, _FAR = 0.35, 0.65
 _NOISE_FACTOR = 3.0
-_ROUNDS_OF_ENDS = (
-    3  # of one round nobody can tell how much rounds differ: with 2 % noise half of all searches found a change
-)
+# Of one round nobody can tell how much rounds differ: with 2 % noise half of all searches found a change.
+_ROUNDS_OF_ENDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
