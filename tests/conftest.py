@@ -1,13 +1,17 @@
 """One S3 server and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.report.browsing import chromium
+from tests.support.clocks import Slept
 from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
+from tests.support.github_server import FakeGitHub, github_server
+from tests.support.histories import History
 from tests.support.s3_server import S3Server, s3_server
 
 
@@ -27,3 +31,19 @@ def server() -> Iterator[S3Server]:
 def proxy(server: S3Server) -> Iterator[FaultProxy]:
     with fault_proxy(server.endpoint) as running:
         yield running
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with github_server() as state:
+        yield state
+
+
+@pytest.fixture
+def slept() -> Slept:
+    return Slept()
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "clone")

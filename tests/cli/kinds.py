@@ -11,7 +11,7 @@ import pyarrow as pa
 from bench_db import Database, DutBuild, Result, Run, TestBed, connect
 from bench_db.model import Samples
 from bench_db.units import direction_of
-from tests.schedule.histories import DAY, FIRST
+from tests.support.histories import DAY, FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

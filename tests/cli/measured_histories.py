@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.commands import COMMAND, bench_db, document, environment
-from tests.schedule.histories import History
+from tests.support.histories import History
 
 SCRIPT = """
 import json, sys, timeit

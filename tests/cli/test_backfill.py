@@ -10,8 +10,8 @@ import pytest
 
 from bench_db import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
-from tests.schedule.benches import gone
-from tests.schedule.histories import History
+from tests.support.benches import gone
+from tests.support.histories import History
 
 pytestmark = pytest.mark.slow
 

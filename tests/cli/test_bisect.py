@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.commands import bench_db
 from tests.cli.measured_histories import config
-from tests.schedule.histories import History
+from tests.support.histories import History
 
 SCRIPT = 'print(\'{"results": [{"benchmark_name": "sum[5]", "values_ns": [%d, %d, %d]}]}\')'
 

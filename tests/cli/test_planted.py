@@ -7,7 +7,7 @@ import pytest
 from bench_db import connect
 from tests.cli.commands import bench_db, document
 from tests.cli.measured_histories import backfill, config
-from tests.schedule.histories import History
+from tests.support.histories import History
 
 COMMITS, PLANTED = 28, 17
 # Nanoseconds of the same loop at a fixed size, which takes turns with it: a machine whose speed changes changes both.

@@ -2,7 +2,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bench_db.cli.progress import Estimate, duration
+from bench_db.cli.progress import Estimate
+from bench_db.report.text import duration
 
 
 @dataclass

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.cli.tree import write_tree
+from bench_db.app.tree import write_tree
 from bench_db.errors import UserError
 from tests.cli.conftest import bench_db
 

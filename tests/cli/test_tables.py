@@ -15,7 +15,7 @@ from bench_db.model import Samples
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import BED, publish, sha
 from tests.ingest.support import pytest_benchmark, pytest_file
-from tests.schedule.histories import DAY, FIRST
+from tests.support.histories import DAY, FIRST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from tests.ingest.formats.test_asv import asv_file
+from tests.ingest.formats.test_benchmarkdotnet import dotnet_file
+from tests.ingest.formats.test_cargo_bench import CRITERION, LIBTEST
+from tests.ingest.formats.test_catch2 import catch2_text
+from tests.ingest.formats.test_catch2_xml import catch2_xml
+from tests.ingest.formats.test_codspeed import codspeed_file
+from tests.ingest.formats.test_custom_json import custom_file
+from tests.ingest.formats.test_go import go_events
+from tests.ingest.formats.test_google_benchmark import google_file
+from tests.ingest.formats.test_hyperfine import hyperfine_file
+from tests.ingest.formats.test_jmh import jmh_file
+from tests.ingest.formats.test_lnt import lnt_report
+from tests.ingest.formats.test_otava import otava_file
+from tests.ingest.formats.test_pyperf import pyperf_suite
+from tests.ingest.formats.test_values_ns import entry, results_file
+from tests.ingest.formats.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
 from tests.ingest.support import criterion_line, pytest_benchmark, pytest_file
-from tests.ingest.test_asv import asv_file
-from tests.ingest.test_benchmarkdotnet import dotnet_file
-from tests.ingest.test_cargo_bench import CRITERION, LIBTEST
-from tests.ingest.test_catch2 import catch2_text
-from tests.ingest.test_catch2_xml import catch2_xml
-from tests.ingest.test_codspeed import codspeed_file
-from tests.ingest.test_custom_json import custom_file
-from tests.ingest.test_go import go_events
-from tests.ingest.test_google_benchmark import google_file
-from tests.ingest.test_hyperfine import hyperfine_file
-from tests.ingest.test_jmh import jmh_file
-from tests.ingest.test_lnt import lnt_report
-from tests.ingest.test_otava import otava_file
-from tests.ingest.test_pyperf import pyperf_suite
-from tests.ingest.test_values_ns import entry, results_file
-from tests.ingest.test_vitest import vitest_5, vitest_file, vitest_module, vitest_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import pytest
 
 from bench_db.ingest import Build, Provenance, build_of
 from bench_db.ingest.build import checkout_around
+from tests.ingest.formats.test_criterion_dir import measure
 from tests.ingest.support import pytest_benchmark, pytest_file, read
-from tests.ingest.test_criterion_dir import measure
 
 WHO = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
 WHEN = {

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import UserError
+from bench_db.model import Commit
 from bench_db.schedule.evidence import Evidence, Known
-from bench_db.schedule.git import Commit
 from bench_db.schedule.plan import plan
 from bench_db.schedule.policy import Order, Plan, Policy, Reason
 from bench_db.schedule.ranges import Scope

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.schedule.histories import History
 from tests.support.actions.expressions import filled, holds
 from tests.support.actions.inputs import WorkflowError, completed
 from tests.support.actions.machine import commands
 from tests.support.actions.runner import Platform, Run
+from tests.support.histories import History
 
 CONTEXT: dict[str, Any] = {
     "github": {"repository": "Owner/Name", "event": {"client_payload": {"text": "it's ${{ github.token }}"}}},

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from tests.schedule.histories import History
 from tests.support.actions.definitions import ROOT
 from tests.support.actions.runner import Platform, Run
+from tests.support.histories import History
 from tests.support.s3_server import S3Server
 from tests.workflows.world import EXECUTED, SECRETS, Ground
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.schedule.histories import History
 from tests.support.actions.definitions import ROOT
 from tests.support.actions.runner import Platform, Run
+from tests.support.histories import History
 from tests.workflows.conftest import comment, strays
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench_db.schedule.dispatch import shas_published
+from bench_db.ci.github.dispatch import shas_published
 from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files, steps
 from tests.support.actions.expressions import filled
 from tests.workflows.world import EXECUTED, GRANTS, LEFT_OUT, SECRETS

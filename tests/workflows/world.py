@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cli.commands import bench_db
-from tests.schedule.histories import History
 from tests.support.actions.definitions import ROOT, StepId, definition
 from tests.support.actions.runner import Platform, Run
 from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
+from tests.support.histories import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

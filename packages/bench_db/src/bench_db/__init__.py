@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench_db.cli.gate import check
+    from bench_db.app.gate import check
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
@@ -53,7 +53,7 @@ __all__ = [
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
-    "bench_db.cli.gate": ["check"],
+    "bench_db.app.gate": ["check"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": ["Artifact", "Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
     "bench_db.query.selection": ["Selection"],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
 _BUILD_SHA = re.compile(r"\+(?:.*\.)?g?([0-9a-f]{7,40})(?:[.-]dirty)?$", re.IGNORECASE)
+_FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _POSITIVE = (1 << 63) - 1
 
 
@@ -54,3 +55,8 @@ def commit_of_version(version: str) -> str | None:
     """The sha at the end of a version such as `0.15.0+abc1234`; None when it has none."""
     found = _BUILD_SHA.search(version)
     return found[1].lower() if found else None
+
+
+def is_full_sha(text: str) -> bool:
+    """Tell whether a text is a full commit id, of SHA-1 or SHA-256."""
+    return bool(_FULL_SHA.fullmatch(text))

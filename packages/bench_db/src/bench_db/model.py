@@ -196,6 +196,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit; `time` is the committer's, in unix seconds, and `parents` are full shas, the first one first."""
+
+    sha: str
+    time: int
+    parents: tuple[str, ...] = ()
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """A named pointer to the commit a candidate is compared with, as set once; the newest of a name and scope holds.
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db import model
 from bench_db.arrow import RESULTS, from_table, to_table
+from bench_db.compat.rows import as_runs
 from bench_db.model import DutBuild, SummaryValues, TestBed, Throughput
 from bench_db.store.database import connect
-from bench_db.store.legacy import as_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.options import common, emit, open_store
-from bench_db.cli.planning import (
+from bench_db.app.planning import (
     Wanted,
     chosen_range,
     commits_of,
@@ -18,18 +17,20 @@ from bench_db.cli.planning import (
     left_out_text,
     plan_document,
     plan_text,
-    planning,
     policy_of,
 )
-from bench_db.cli.progress import duration, progress_bar
+from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.planning import planning
+from bench_db.cli.progress import progress_bar
 from bench_db.cli.schedule import workflow_of
 from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import StoreNotFoundError
+from bench_db.report.text import duration
 
 if TYPE_CHECKING:
+    from bench_db.measure.journal import Entry, Journal
     from bench_db.schedule.config import Config
     from bench_db.schedule.evidence import Evidence
-    from bench_db.schedule.journal import Entry, Journal
     from bench_db.schedule.policy import Plan
 
 
@@ -75,15 +76,16 @@ def command(
 
     Example: bench-db backfill --range v1.0..main --steps 20 --order bisect
     """
-    from bench_db.schedule.journal import Journal
-    from bench_db.schedule.limits import Clock
+    from bench_db.clock import Clock
+    from bench_db.measure.journal import Journal
 
     wanted, clock = Wanted(**options), Clock()
     began = clock.now()
     config, file = configuration(wanted), Path(work_dir).resolve() / f"{engine}.jsonl"
     leave_when_asked()
     if engine == "github":
-        from bench_db.schedule import backfill, dispatch
+        from bench_db.app import remote_backfill as backfill
+        from bench_db.ci.github import dispatch
 
         journal = Journal(file)
         pace = backfill.Pace(
@@ -105,18 +107,20 @@ def command(
     elif dry_run:
         plan, ended = _plan(wanted, config, _evidence(uri), Journal(file), None), []
     else:
-        from bench_db.cli import local_engine
+        from bench_db.app import local_backfill
 
-        plan, ended = local_engine.backfill(
-            wanted,
-            config,
-            lambda journal: _plan(wanted, config, _evidence(uri), journal, None),
-            uri=uri,
-            file=file,
-            test_bed=_test_bed(wanted, config),
-            pr_number=pr_number,
-            clock=clock,
-        )
+        with progress_bar("backfill") as progress:
+            plan, ended = local_backfill.backfill(
+                wanted,
+                config,
+                lambda journal: _plan(wanted, config, _evidence(uri), journal, None),
+                opened=lambda: open_store(uri, create=True),
+                file=file,
+                test_bed=_test_bed(wanted, config),
+                pr_number=pr_number,
+                clock=clock,
+                progress=progress,
+            )
     document = {**plan_document(plan), "ended": [_ended_document(entry) for entry in ended]}
     emit(output, document, lambda: plan_text(plan) if dry_run else _ended_text(plan, ended, clock.now() - began))
     ctx.exit(1 if fail_on_error and any(entry.state != "succeeded" for entry in ended) else 0)
@@ -148,7 +152,11 @@ def _plan(
     # a run on GitHub that succeeded and left nothing in the store was in vain; here success is published, to some store
     attempts = journal.failures if github is None else journal.attempts
     known = Known(evidence=evidence, in_flight=flying.union(waited_for), attempts=attempts)
-    return plan(commits_of(wanted, config, chosen, known, policy, github), known, policy)
+    return plan(commits_of(wanted, config, chosen, known, policy, github, note=_note), known, policy)
+
+
+def _note(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _test_bed(wanted: Wanted, config: Config) -> str:

@@ -50,7 +50,7 @@ def set_(name: str, commit: str, by: str | None, uri: str | None, output: str, *
 
     Example: bench-db baseline set main 1a2b3c4 --branch release-1.x
     """
-    from bench_db.cli.baselines import candidate_of, checked_name, scope_text
+    from bench_db.app.baselines import candidate_of, checked_name, scope_text
     from bench_db.model import Baseline
     from bench_db.query.selection import Selection
 
@@ -86,7 +86,7 @@ def show(name: str, uri: str | None, output: str, *, history: bool, **scope: Any
     holds = store.baseline(name, **scope)
     shown = named if not any(scope.values()) and len(named) == 1 else [b for b in (holds,) if b is not None]
     if named and not shown:
-        from bench_db.cli.baselines import scope_text
+        from bench_db.app.baselines import scope_text
 
         message = f"baseline {name!r} holds for {'; '.join(map(scope_text, named))}: say which"
         raise UserError(message)
@@ -146,7 +146,7 @@ def _document(pointer: Baseline) -> dict[str, Any]:
 
 
 def _line(pointer: Baseline) -> str:
-    from bench_db.cli.baselines import scope_text
+    from bench_db.app.baselines import scope_text
     from bench_db.report.rows import when
     from bench_db.report.text import visible
 

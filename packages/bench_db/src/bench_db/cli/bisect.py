@@ -17,9 +17,9 @@ from bench_db.errors import UnreadableOutputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench_db.measure.runner import Bench, Locks
+    from bench_db.model import Commit
     from bench_db.schedule.bisect import Bisection
-    from bench_db.schedule.git import Commit
-    from bench_db.schedule.runner import Bench, Locks
 
 
 @click.command("bisect")
@@ -62,10 +62,11 @@ def command(
 
     Example: bench-db bisect v1.0 main --benchmark '*test_query*'
     """
-    from bench_db.schedule import bisect, git, worktree
+    from bench_db.clock import Clock
+    from bench_db.measure import git, worktree
+    from bench_db.measure.runner import Bench
+    from bench_db.schedule import bisect
     from bench_db.schedule.config import load
-    from bench_db.schedule.limits import Clock
-    from bench_db.schedule.runner import Bench
 
     leave_when_asked()
     suites = load(Path(config_file)).suites((suite,) if suite else ())
@@ -91,11 +92,11 @@ def command(
 
 def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric: str) -> Sequence[float]:
     """The samples of one round; none when the commit fails or does not have the benchmark. Raises nothing for one commit."""
-    from bench_db.cli.local import readings
+    from bench_db.app.delivery import readings
     from bench_db.ingest import Provenance
+    from bench_db.measure import runner
     from bench_db.query.selection import glob_pattern
     from bench_db.report.text import visible
-    from bench_db.schedule import runner
 
     found: list[float] = []
     for measured in runner.measure(commit, (), bench, locks):

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.app.comparing import REGRESSION_FOUND
+from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT
 from bench_db.cli.options import common, emit, open_store, selecting, selection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench_db.cli.gate import Gate
+    from bench_db.app.gate import Gate
 
 
 @click.command("check")
@@ -68,7 +69,7 @@ def command(
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
-    from bench_db.cli.gate import check
+    from bench_db.app.gate import check
 
     gate = check(
         open_store(uri),

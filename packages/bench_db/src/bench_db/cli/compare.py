@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.comparing import (
-    BASELINE,
-    BASELINE_BRANCH,
-    CLONE,
-    FAILING,
-    METHOD,
-    MINIMUM_EFFECT,
-    REGRESSION_FOUND,
-    as_json,
-    fails,
-    verdicts,
-)
+from bench_db.app.comparing import FAILING, REGRESSION_FOUND, as_json, fails, verdicts
+from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT
 from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
 
 if TYPE_CHECKING:
@@ -69,7 +59,7 @@ def command(
     Example: bench-db compare 1a2b3c4 --baseline release --fail-on regression
     """
     from bench_db.analysis.judge import plan
-    from bench_db.cli import baselines
+    from bench_db.app import baselines
     from bench_db.report import figures
     from bench_db.report.markdown import CommentContext, comment
     from bench_db.report.terminal import comparisons_text

@@ -101,8 +101,8 @@ def _findings(store: Database) -> list[Finding]:
 def _site(store: Database, out: Path) -> Path:
     from bench_db.analysis.histories import histories
     from bench_db.analysis.noise import noise
+    from bench_db.app.tree import write_tree
     from bench_db.cli.site import site_content
-    from bench_db.cli.tree import write_tree
     from bench_db.query.selection import Selection
     from bench_db.report.site.build import site
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -88,19 +88,6 @@ def pairs(texts: tuple[str, ...]) -> dict[str, str]:
         message = f"--tag {wrong}: a tag is written K=V, as in --tag k=10"
         raise UserError(message)
     return {name: value for name, _, value in split}
-
-
-def unix_time(text: str | None, flag: str, *, end: bool = False) -> int | None:
-    """Unix seconds of a date or time, or of unix seconds; a date alone is the start of its day (UTC), or with `end` its end."""
-    if text is None or text.isdecimal():
-        return None if text is None else int(text)
-    try:
-        moment = datetime.fromisoformat(text if len(text) > len("2026-01-31") else f"{text}T00:00:00+00:00")
-    except ValueError as error:
-        message = f"{flag} {text}: a date looks like 2026-01-31 or 2026-01-31T12:00+00:00"
-        raise UserError(message) from error
-    whole_day = end and len(text) == len("2026-01-31")
-    return int(moment.timestamp()) + (86_399 if whole_day else 0)
 
 
 def open_store(uri: str | None, *, create: bool = False, single_writer: bool = False) -> Database:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.app.planning import connection
 from bench_db.cli import output_file, pr_merge
 from bench_db.cli.options import common, emit, open_store
-from bench_db.cli.planning import connection
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from bench_db.model import Commit
     from bench_db.schedule.config import Config
-    from bench_db.schedule.git import Commit
 
 _CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to measure. [default: bench-db.toml]")
 
@@ -53,9 +53,9 @@ def process_comment(
     """
     import msgspec
 
-    from bench_db.cli import comment_command
-    from bench_db.schedule.limits import Clock
-    from bench_db.schedule.repository import Repository
+    from bench_db.app import comment_command
+    from bench_db.ci.github.repository import Repository
+    from bench_db.clock import Clock
 
     config = _config(config_file)
     payload = comment_command.payload_of(payload_json, config)
@@ -93,10 +93,10 @@ def dispatch(
 
     Example: bench-db pr dispatch --pr 12 --sha 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --pr-repo owner/name
     """
-    from bench_db.cli import comment_command
+    from bench_db.app import comment_command
+    from bench_db.ci.github.dispatch import start
     from bench_db.cli.schedule import workflow_of
-    from bench_db.schedule.dispatch import start
-    from bench_db.schedule.limits import Clock
+    from bench_db.clock import Clock
 
     config, clock = _config(config_file), Clock()
     order = comment_command.order_of(command_file, pr_number, sha, pr_repo, config)
@@ -135,9 +135,9 @@ def comment(
 
     Example: bench-db pr comment 12 --repo owner/name --body-file report.md
     """
-    from bench_db.schedule import comments
-    from bench_db.schedule.limits import Clock
-    from bench_db.schedule.repository import Repository
+    from bench_db.ci.github import comments
+    from bench_db.ci.github.repository import Repository
+    from bench_db.clock import Clock
 
     text = _body(body, body_file)
     name = repo or _config(config_file).project.repository
@@ -178,10 +178,10 @@ def check(
 
     Example: bench-db pr check 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --conclusion failure --summary-file report.md
     """
-    from bench_db.cli.environment import ci_provenance
-    from bench_db.schedule import checks
-    from bench_db.schedule.limits import Clock
-    from bench_db.schedule.repository import Repository
+    from bench_db.ci.environment import ci_provenance
+    from bench_db.ci.github import checks
+    from bench_db.ci.github.repository import Repository
+    from bench_db.clock import Clock
 
     said: dict[str, Any] = {"conclusion": conclusion, "title": title, "url": ci_provenance().get("run_url")}
     with connection(Clock()) as github:
@@ -226,8 +226,8 @@ def compare(
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
     from bench_db.analysis.judge import plan
-    from bench_db.cli.comparing import as_json, local_verdicts
-    from bench_db.cli.expected import suites_in, with_absent
+    from bench_db.app.comparing import as_json, local_verdicts
+    from bench_db.app.expected import suites_in, with_absent
     from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 
     suites = suites_in(expect)
@@ -252,9 +252,9 @@ def compare(
 
 
 def _merge_base(repo: str, pr_number: int, sha: str) -> Commit:
-    from bench_db.schedule.limits import Clock
-    from bench_db.schedule.remote import merge_base
-    from bench_db.schedule.repository import Repository
+    from bench_db.ci.github.commits import merge_base
+    from bench_db.ci.github.repository import Repository
+    from bench_db.clock import Clock
 
     with connection(Clock()) as github:
         return merge_base(Repository(github, repo), pr_number, sha)

@@ -5,24 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
+
+from bench_db.report.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.progress import Task
 
-
-class Progress(Protocol):
-    """How far the work is."""
-
-    def __call__(self, done: int, total: int, doing: str = "") -> None:
-        """So much is done of so much; `doing` is what comes now."""
-
-    def say(self, line: str) -> None:
-        """A line that stays."""
+    from bench_db.app.progress import Progress
 
 
 class _Quiet:
@@ -92,14 +86,3 @@ class Estimate:
     def text(self) -> str:
         """The time that is left, for people; empty while it is not known."""
         return "" if self.seconds is None else f"about {duration(self.seconds)} left"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the two units that matter: 8 s, 2 min 5 s, 3 h 20 min."""
-    whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 seconds of a minute
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 minutes of an hour
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.environment import ci_provenance
-from bench_db.cli.options import common, emit, open_store, pairs, unix_time
+from bench_db.ci.environment import ci_provenance
+from bench_db.cli.options import common, emit, open_store, pairs
 from bench_db.cli.progress import progress_bar
+from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import common, emit, open_store
-from bench_db.cli.planning import (
+from bench_db.app.planning import (
     Wanted,
     chosen_range,
     commits_of,
@@ -18,9 +17,10 @@ from bench_db.cli.planning import (
     evidence_of,
     plan_document,
     plan_text,
-    planning,
     policy_of,
 )
+from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.planning import planning
 from bench_db.errors import UserError
 
 _REMEMBERED = timedelta(days=14)
@@ -51,9 +51,9 @@ def command(
 
     Example: bench-db schedule --dry-run --repository owner/name
     """
-    from bench_db.schedule.dispatch import attempts_made, commits_in_flight, correlation_of, start
+    from bench_db.ci.github.dispatch import attempts_made, commits_in_flight, correlation_of, start
+    from bench_db.clock import Clock
     from bench_db.schedule.evidence import Known
-    from bench_db.schedule.limits import Clock
     from bench_db.schedule.plan import plan
 
     wanted, clock = Wanted(**options), Clock()
@@ -68,7 +68,7 @@ def command(
             in_flight=commits_in_flight(there),
             attempts=attempts_made(there, datetime.fromtimestamp(clock.now(), UTC) - _REMEMBERED),
         )
-        found = plan(commits_of(wanted, config, chosen, known, policy, github), known, policy)
+        found = plan(commits_of(wanted, config, chosen, known, policy, github, note=_note), known, policy)
         started = []
         for step in () if dry_run else found.steps:
             run = start(there, there.inputs(step), correlation_of(step, int(clock.now())), clock)
@@ -79,8 +79,8 @@ def command(
 
 def workflow_of(github: Any, config: Any, file: str | None, repository: str | None, ref: str | None) -> Any:
     """The workflow that options, the environment or the configuration name."""
-    from bench_db.schedule.dispatch import Workflow
-    from bench_db.schedule.repository import Repository
+    from bench_db.ci.github.dispatch import Workflow
+    from bench_db.ci.github.repository import Repository
 
     stated = repository or os.environ.get("LANCE_BENCH_REPO") or config.schedule.workflow_repository
     name = stated or os.environ.get("GITHUB_REPOSITORY") or config.project.repository
@@ -94,3 +94,7 @@ def workflow_of(github: Any, config: Any, file: str | None, repository: str | No
         correlation_input=config.schedule.correlation_input,
         kinds={suite: settings.kind for suite, settings in config.suite.items()},
     )
+
+
+def _note(line: str) -> None:
+    click.echo(line, err=True)

@@ -39,7 +39,7 @@ def command(
     """
     from bench_db.analysis.histories import histories
     from bench_db.analysis.noise import noise
-    from bench_db.cli.tree import write_tree
+    from bench_db.app.tree import write_tree
     from bench_db.report.quantity import quantity
     from bench_db.report.site.build import site
 

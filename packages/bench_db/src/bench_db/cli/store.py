@@ -92,8 +92,8 @@ def upgrade(uri: str | None, output: str, *, dry_run: bool) -> None:
 
     Example: bench-db store upgrade --dry-run --store s3://lance-bench-results
     """
+    from bench_db.compat.upgrade import upgrade as upgrade_store
     from bench_db.report.store import upgrade_text
-    from bench_db.store.database import upgrade as upgrade_store
 
     done = upgrade_store(uri or default_uri(), dry_run=dry_run)
     emit(output, asdict(done), lambda: upgrade_text(done, dry_run=dry_run))

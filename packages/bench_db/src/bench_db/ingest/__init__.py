@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from bench_db import identity
 from bench_db.errors import UserError
 from bench_db.ingest import host
-from bench_db.ingest.adapters import ADAPTERS, AUTO, Adapter, detect, find, open_path
 from bench_db.ingest.build import Build, build_of, checkout_around
 from bench_db.ingest.host import this_machine
 from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
+from bench_db.ingest.registry import ADAPTERS, AUTO, Adapter, detect, find, open_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -60,7 +60,7 @@ def export_text(done: Any) -> str:
 
 
 def upgrade_text(done: Any, *, dry_run: bool) -> str:
-    """What a `store.evolve.Upgrade` changed, or would change."""
+    """What a `compat.upgrade.Upgrade` changed, or would change."""
     if not done.needed:
         return f"nothing to do: {done.rows_before:,} results are of the present kind"
     lines: Sequence[str] = (

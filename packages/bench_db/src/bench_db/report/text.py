@@ -65,3 +65,14 @@ def _line(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool])
     room = [" " * (width - cells_of(cell)) for cell, width in zip(cells, widths, strict=True)]
     parts = [gap + cell if right else cell + gap for cell, gap, right in zip(cells, room, to_right, strict=True)]
     return "  ".join(parts).rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two units that matter: 8 s, 2 min 5 s, 3 h 20 min."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 seconds of a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 minutes of an hour
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

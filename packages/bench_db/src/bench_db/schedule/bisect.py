@@ -10,7 +10,7 @@ from enum import StrEnum
 from statistics import median, stdev
 
 from bench_db.errors import UserError
-from bench_db.schedule.git import Commit
+from bench_db.model import Commit
 
 Rounds = Sequence[Sequence[float]]
 """Samples of one commit, one sequence a round: rounds differ more than the samples within one."""

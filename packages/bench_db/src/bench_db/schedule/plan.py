@@ -11,7 +11,7 @@ from bench_db.schedule.ranges import Scope
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from bench_db.schedule.git import Commit
+    from bench_db.model import Commit
 
 _Chosen = dict[int, tuple[Target, ...]]
 _Reasons = dict[int, Reason]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench_db.errors import UserError
+from bench_db.model import Commit
 from bench_db.schedule.evidence import Target
-from bench_db.schedule.git import Commit
 from bench_db.schedule.ranges import Scope
 
 

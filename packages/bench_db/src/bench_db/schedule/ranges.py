@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench_db.model import Commit
 
 _SECONDS = {"h": 3_600, "d": 86_400, "w": 604_800, "m": 2_592_000, "y": 31_536_000}
 _PERIOD = re.compile(r"([1-9]\d{0,4})([hdwmy])")
@@ -80,3 +86,8 @@ def parse_period(text: str) -> int:
         message = f"--date-period {text}: a period is a number and h, d, w, m or y, such as 12h, 1w or 1m"
         raise UserError(message)
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def oldest_first(commits: Iterable[Commit]) -> list[Commit]:
+    """Commits without a common history, by time; each once."""
+    return sorted({commit.sha: commit for commit in commits}.values(), key=lambda commit: (commit.time, commit.sha))

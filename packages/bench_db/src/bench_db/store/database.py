@@ -14,7 +14,7 @@ from bench_db.query import series
 from bench_db.query.availability import of_commit
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import evolve, info, lazy, maintain, presence, publish, rollup, verify, versions
+from bench_db.store import info, lazy, maintain, presence, publish, rollup, verify, versions
 from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.keeping import Keeping
@@ -258,7 +258,7 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
 
     Raises `StoreNotFoundError` when there is no store and it was not to be made.
     """
-    engine = _engine(uri)
+    engine = engine_at(uri)
     database = Database(engine, single_writer=single_writer)
     if create:
         database.init()
@@ -267,12 +267,8 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
     return database
 
 
-def upgrade(uri: str | Path, *, dry_run: bool = False) -> evolve.Upgrade:
-    """Bring the database of lance-bench at a place to the present schema; with `dry_run` only say what would change."""
-    return evolve.upgrade(_engine(uri), dry_run=dry_run)
-
-
-def _engine(uri: str | Path) -> Engine:
+def engine_at(uri: str | Path) -> Engine:
+    """Return the engine of the store at an address; nothing is opened or created."""
     location = locate(uri)
     if not location.is_s3:
         return Engine(location, None)
@@ -283,4 +279,4 @@ def _engine(uri: str | Path) -> Engine:
 
 def lancedb_connection(uri: str | Path) -> DBConnection:
     """A LanceDB connection on a place, whether or not there is a store."""
-    return _engine(uri).lancedb()
+    return engine_at(uri).lancedb()

@@ -1,0 +1,1 @@
+"""lance-bench: its databases and its scripts."""

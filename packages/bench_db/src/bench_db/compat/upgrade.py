@@ -1,0 +1,163 @@
+"""Upgrading the database of lance-bench in place: columns added, what was stored wrong put right, copies collapsed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench_db import identity
+from bench_db.arrow import from_table, samples_of, to_table
+from bench_db.compat.rows import SOURCE, as_runs
+from bench_db.derive import derive
+from bench_db.errors import SchemaMismatchError
+from bench_db.model import Result
+from bench_db.store import maintain
+from bench_db.store.database import engine_at
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from bench_db.units import RECALL, direction_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+TAG = "before-upgrade"
+_SEED_COLUMNS = RESULTS_TABLE.schema.names[:10]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """What an upgrade does, or did: rows before and after, and how many rows each change touches."""
+
+    needed: bool
+    rows_before: int
+    rows_after: int
+    runs: int
+    columns_added: tuple[str, ...]
+    criterion_repaired: int
+    units_unified: int
+    commits_parsed: int
+    copies_collapsed: int
+
+
+def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
+    """Bring a lance-bench database to the present schema, in one commit; with `dry_run` only say what would change.
+
+    The version before is kept under the tag `before-upgrade`. Raises `SchemaMismatchError` for a table that is neither.
+    """
+    engine = engine_at(uri)
+    dataset = engine.open_any(RESULTS_TABLE)
+    missing = tuple(name for name in RESULTS_TABLE.schema.names if name not in dataset.schema.names)
+    if not missing:
+        rows = dataset.count_rows()
+        return _nothing(rows)
+    if dataset.schema.names != _SEED_COLUMNS:
+        message = f"{engine.location}: results has columns that no version wrote: {', '.join(dataset.schema.names)}"
+        raise SchemaMismatchError(message)
+    old = _read(engine.call("reading", dataset.to_table, seconds=engine.deadlines.bulk))
+    kept = _without_copies(old)
+    counts: Counter[str] = Counter()
+    repaired = [_repaired(result, counts) for result in kept]
+    pairs = [derive(run, results) for run, results in as_runs(repaired)]
+    results = [result for _, rows in pairs for result in rows]
+    if not dry_run:
+        if TAG not in engine.call("listing tags", dataset.tags.list):
+            dataset.tags.create(TAG, dataset.version)
+        engine.create(RUNS_TABLE)
+        engine.merge(RUNS_TABLE, to_table([run for run, _ in pairs], RUNS_TABLE.schema))
+        engine.replace_all(RESULTS_TABLE, to_table(results, RESULTS_TABLE.schema))
+        maintain.optimize(engine)
+    return Upgrade(
+        needed=True,
+        rows_before=len(old),
+        rows_after=len(results),
+        runs=len(pairs),
+        columns_added=missing,
+        criterion_repaired=counts["criterion"],
+        units_unified=counts["units"],
+        commits_parsed=counts["commits"],
+        copies_collapsed=len(old) - len(kept),
+    )
+
+
+def _nothing(rows: int) -> Upgrade:
+    return Upgrade(
+        needed=False,
+        rows_before=rows,
+        rows_after=rows,
+        runs=0,
+        columns_added=(),
+        criterion_repaired=0,
+        units_unified=0,
+        commits_parsed=0,
+        copies_collapsed=0,
+    )
+
+
+def _read(table: pa.Table) -> list[Result]:
+    return [replace(result, source=SOURCE) for result in from_table(table, Result)]
+
+
+def _without_copies(results: Iterable[Result]) -> list[Result]:
+    """One of each set of rows with the same device, test bed name, benchmark, tool record and values: the oldest."""
+    first: dict[tuple[object, ...], Result] = {}
+    for result in sorted(results, key=lambda r: r.timestamp):
+        key = (result.dut, result.test_bed.name, result.benchmark_name, result.metadata, result.values.tobytes())
+        first.setdefault(key, result)
+    return list(first.values())
+
+
+def _repaired(result: Result, counts: Counter[str]) -> Result:
+    record = _record(result.metadata)
+    if "measured_values" in record and "iteration_count" in record:
+        counts["criterion"] += 1
+        result = _criterion(result, record)
+    if result.units == "ns":
+        counts["units"] += 1
+        result = replace(result, units="nanoseconds")
+    if result.units == RECALL.name:
+        tags = {"k": str(record["k"])} if "k" in record else {}
+        result = replace(result, metric=RECALL.name, tags=tags)
+    commit = identity.commit_of_version(result.dut.version)
+    counts["commits"] += commit is not None
+    return replace(
+        result,
+        commit=commit,
+        direction=direction_of(result.units),
+        metadata=json.dumps(_without_samples(record)) if record else result.metadata,
+        summary=None if len(result.values) else result.summary,
+        error=None if len(result.values) or result.summary else "no values were stored",
+    )
+
+
+def _criterion(result: Result, record: dict[str, Any]) -> Result:
+    """lance-bench stored the totals of each batch; the counts to divide them by are in its metadata."""
+    counts = [int(count) for count in record["iteration_count"]]
+    values = [total / count for total, count in zip(record["measured_values"], counts, strict=True)]
+    typical = record.get("typical") or {}
+    return replace(
+        result,
+        values=samples_of(values),
+        iterations=tuple(counts),
+        lower=typical.get("lower_bound"),
+        upper=typical.get("upper_bound"),
+    )
+
+
+def _record(metadata: str) -> dict[str, Any]:
+    try:
+        record = json.loads(metadata)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _without_samples(record: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in record.items() if name not in {"measured_values", "iteration_count"}}
+    if isinstance(kept.get("stats"), dict):
+        kept["stats"] = {name: value for name, value in kept["stats"].items() if name != "data"}
+    return kept

@@ -1,0 +1,204 @@
+"""asv's results files, `results/MACHINE/COMMIT-ENVIRONMENT.json`, with what asv keeps beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import foreign, origin
+from bench_db.ingest.content import open_file
+from bench_db.ingest.formats.asv_results import entries
+from bench_db.ingest.host import stable_name
+from bench_db.ingest.numbers import count, interval, number, scaled, stated
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.model import TestBed
+from bench_db.units import COUNT, base_unit, direction_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.ingest.content import Content
+    from bench_db.ingest.formats.asv_results import Outcome
+
+SOURCE = "asv/1"
+_SNIFF = [re.compile(part) for part in (rb'"commit_hash"\s*:\s*"', rb'"params"\s*:\s*\{', rb'"date"\s*:\s*-?\d')]
+# what the edges of a long file of the first layout show, in which the commit stands in the middle
+_BEGINS = re.compile(rb'\A\s*\{\s*"(results|benchmark_version)"\s*:\s*\{')
+_ENDS = re.compile(rb'"(result|started_at|benchmark_version)"\s*:.*"version"\s*:\s*1\s*\}\s*\Z', re.DOTALL)
+_TRACK = "track"
+_METRICS = {"time": "time", "timeraw": "time", "memory": "memory", "peakmemory": "peak_rss", _TRACK: _TRACK}
+_TYPES = {"mem": "memory", "peakmem": "peakmemory"}  # by the beginning of a name, where it is another word
+_UNIT = "unit"  # of a benchmark that names none
+_UNITS = {"time": "seconds", "timeraw": "seconds", "memory": "bytes", "peakmemory": "bytes"}
+_NAN = "NaN"
+_PREFIX = re.compile(r"(time|timeraw|mem|peakmem|track)_.|(Time|Timeraw|Mem|PeakMem|Track)[A-Z_].")
+_STATISTICS = {"q_25": "q1", "q_75": "q3", "min": "min", "max": "max", "mean": "mean", "std": "standard_deviation"}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?(?:e\+\d+)?)\s*([KMGT]?)(i?B)?\s*", re.IGNORECASE | re.ASCII)
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What the numbers of a benchmark are, and the names of its parameters."""
+
+    metric: str
+    units: str
+    factor: float
+    names: Sequence[str]
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether it is an object with a commit, its date and the parameters of the environment."""
+    whole = all(pattern.search(edges) for pattern in _SNIFF)
+    return whole or bool(_BEGINS.search(edges) and _ENDS.search(edges))
+
+
+def read(content: Content) -> Reading:
+    """Each benchmark under each choice of its parameters; the suite is the environment."""
+    top = foreign.decode(content.body, foreign.Record, file=str(content.path))
+    context, found = entries(top, str(content.path))
+    here, suite = content.path.absolute().parent, _environment(top)
+    notes: list[str] = []
+    declared = _beside(notes, here.parent / "benchmarks.json", here / "benchmarks.json")
+    machine = _beside(notes, here / "machine.json") | foreign.fields(top.get("params"))
+    measurements: list[Measurement] = []
+    skips: list[Skip] = []
+    starts: list[int | None] = []
+    for entry in found:
+        try:
+            facts, outcomes = entry.outcomes()
+            kind = _kind(entry.name, declared.get(entry.name), outcomes, entry.at)
+        except RefusedError as refused:
+            skips.append(Skip(benchmark=entry.name, reason=refused.reason, detail=refused.detail))
+            continue
+        starts.append(_seconds(facts.get("started_at")))
+        for outcome in outcomes:
+            try:
+                measurements.append(_measurement(entry.name, suite, kind, outcome, foreign.compact(facts)))
+            except RefusedError as refused:
+                name = f"{entry.name}({', '.join(outcome.parameters)})"
+                skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
+    return Reading(
+        source=SOURCE,
+        context=foreign.compact(context),
+        measurements=tuple(measurements),
+        skips=tuple(skips),
+        notes=tuple(notes),
+        run_time=min((start for start in starts if start), default=None),
+        commit=origin.commit(foreign.plain(top.get("commit_hash"))),
+        commit_time=_seconds(foreign.plain(top.get("date"))),
+        node=origin.text(machine.get("machine")) or None,
+        test_bed=_test_bed(machine),
+    )
+
+
+def _measurement(name: str, suite: str, kind: _Kind, outcome: Outcome, metadata: str) -> Measurement:
+    """All samples where they were recorded; else the statistics of asv, whose result is the median."""
+    stats, at = outcome.stats, outcome.at
+    lower, upper = _interval(stats, kind.factor)
+    about = Measurement(
+        benchmark_name=name,
+        suite=suite,
+        metric=kind.metric,
+        units=kind.units,
+        direction=direction_of(kind.units),
+        tags=dict(zip(kind.names, outcome.parameters, strict=True)),
+        metadata=metadata,
+    )
+    if outcome.value is None or outcome.value == _NAN:
+        return replace(about, error="failed" if outcome.value is None else "skipped")
+    value, signed = number(outcome.value, at=f"{at}.result"), kind.metric == _TRACK
+    numbers = [number(sample, at=f"{at}.samples") for sample in outcome.samples]
+    repeat, loops = count(stats.get("repeat")), count(stats.get("number"))
+    if (numbers and repeat in {None, len(numbers)}) or not stats:
+        values = scaled(numbers or [value], kind.factor, at=at, signed=signed)
+        iterations = (loops,) * len(values) if loops else ()
+        return replace(about, values=values, iterations=iterations, lower=lower, upper=upper)
+    figures = {ours: number(stats[its], at=at) for its, ours in _STATISTICS.items() if stats.get(its) is not None}
+    summary = stated({**figures, "median": value}, kind.factor, at=at, signed=signed)
+    return replace(about, summary=summary, n=repeat or 1, lower=lower, upper=upper)
+
+
+def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
+    """The 99 % interval of the median; of too few samples it is infinite in the file, and not known."""
+    both = stats.get("ci_99")
+    first, last = both if isinstance(both, list) and len(both) == 2 else (stats.get("ci_99_a"), stats.get("ci_99_b"))  # noqa: PLR2004 a and b
+    return interval(first, last, factor)
+
+
+def _kind(name: str, declared: object, outcomes: Sequence[Outcome], at: str) -> _Kind:
+    """By `benchmarks.json` where it knows the benchmark, else by the beginning of the name, as asv tells them apart."""
+    known = declared if isinstance(declared, dict) else {}
+    kind, unit = origin.text(known.get("type")), origin.text(known.get("unit"))
+    if kind not in _METRICS:
+        found = _PREFIX.match(name.rpartition(".")[2])
+        if not found:
+            reason = f"neither benchmarks.json nor the name tells what is measured at {at}"
+            raise RefusedError(SkipReason.UNKNOWN_UNIT, reason)
+        prefix = (found[1] or found[2]).lower()
+        kind, unit = _TYPES.get(prefix, prefix), ""
+    units, factor = _unit(unit or _UNITS.get(kind, _UNIT))
+    wanted, names = len(outcomes[0].parameters) if outcomes else 0, known.get("param_names")
+    if not (isinstance(names, list) and len({n for n in names if isinstance(n, str)}) == len(names) == wanted):
+        names = [f"param{place}" for place in range(1, wanted + 1)]  # as asv calls what has no name
+    return _Kind(metric=_METRICS[kind], units=units, factor=factor, names=names)
+
+
+def _unit(spelling: str) -> tuple[str, float]:
+    """A base unit and its factor; what a `track` benchmark calls its unit may be any text, and is kept."""
+    try:
+        unit, factor = (COUNT, 1.0) if spelling == _UNIT else base_unit(spelling)
+    except UserError:
+        return spelling, 1.0
+    return unit.name, factor
+
+
+def _beside(notes: list[str], *paths: Path) -> dict[str, Any]:
+    """What the first of these files that is there says; what cannot be read is noted, and says nothing."""
+    for path in paths:
+        try:
+            if path.is_file():
+                top = foreign.decode(open_file(path).body, foreign.Record, file=str(path))
+                return {name: foreign.plain(raw) for name, raw in top.items()}
+        except (OSError, UserError, UnreadableOutputError):
+            notes.append(f"{path.name} beside the file cannot be read; its units and names are not known")
+    return {}
+
+
+def _environment(top: foreign.Record) -> str:
+    """The name of the environment, as asv makes it up where an old file does not have it."""
+    name = origin.text(foreign.plain(top.get("env_name")))
+    wanted = foreign.fields(top.get("requirements"))
+    parts = (f"{package}{version or ''}" for package, version in sorted(wanted.items()))
+    return name or "-".join((f"py{origin.text(foreign.plain(top.get('python')))}", *parts))
+
+
+def _test_bed(machine: Mapping[str, Any]) -> TestBed | None:
+    node, system = origin.text(machine.get("machine")), origin.text(machine.get("os"))
+    if not node:
+        return None
+    return TestBed(
+        name=stable_name(node, system.partition(" ")[0], origin.text(machine.get("arch"))),
+        cpu=origin.text(machine.get("cpu")),
+        memory_gb=_memory_gb(machine.get("ram")),
+        os=system,
+    )
+
+
+def _memory_gb(ram: object) -> int:
+    """Whole GiB of what asv or its user wrote: a number of bytes, of old versions of KiB, or a text such as 8.2G; 0 if unknown."""
+    found = _SIZE.fullmatch(str(ram)) if type(ram) in {int, float, str} else None
+    if not found:
+        return 0
+    amount, power = float(found[1]), " KMGT".index(found[2].upper() or " ")
+    if not power and amount < _GIB:  # no machine has that few bytes
+        power = 1
+    size = amount * 1024**power / _GIB
+    return int(size) if size < 1 << 31 else 0
+
+
+def _seconds(milliseconds: object) -> int | None:
+    return milliseconds // 1000 if type(milliseconds) is int and abs(milliseconds) < 1 << 53 else None

@@ -1,0 +1,146 @@
+"""Criterion's own directory, `target/criterion`: each `new/` in it is the last measurement of one benchmark."""
+
+from __future__ import annotations
+
+import os
+from codecs import BOM_UTF8
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import foreign
+from bench_db.ingest.content import Content
+from bench_db.ingest.formats.criterion import throughput_of
+from bench_db.ingest.numbers import number, per_iteration
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.model import Throughput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+SOURCE = "criterion-dir/1"
+_PIECES = ("benchmark.json", "estimates.json", "sample.json")
+
+
+class _Benchmark(msgspec.Struct):
+    full_id: str
+    throughput: dict[str, msgspec.Raw] | None = None
+
+
+class _Sample(msgspec.Struct):
+    iters: list[float]
+    times: list[float]
+    sampling_mode: str | None = None
+
+
+class _Interval(msgspec.Struct):
+    lower_bound: float
+    upper_bound: float
+
+
+class _Estimate(msgspec.Struct):
+    confidence_interval: _Interval
+
+
+class _Estimates(msgspec.Struct):
+    mean: _Estimate
+    slope: _Estimate | None = None
+
+
+def open_directory(path: Path) -> Content:
+    """The pieces of every measurement below a directory, by their path from what all of them have in common.
+
+    `base/`, `change/` and `report/` are passed over, symbolic links to directories are not followed. That the paths start
+    at the common directory makes the content the same from wherever above it the directory was named.
+    """
+    found = list(_measured(path))
+    if not found:
+        reason = (
+            "no Criterion measurement below it (a directory new/ with benchmark.json, sample.json and estimates.json);"
+            " run cargo bench, then name target/criterion"
+        )
+        raise UnreadableOutputError(reason, file=str(path))
+    root = os.path.commonpath(found) if len(found) > 1 else found[0].parent
+    pieces = [directory / piece for directory in found for piece in _PIECES]
+    return Content(path=path, files={p.relative_to(root).as_posix(): _bytes(p) for p in pieces if p.is_file()})
+
+
+def is_criterion(path: Path) -> bool:
+    """Whether any measurement of Criterion lies below a directory."""
+    return next(_measured(path), None) is not None
+
+
+def _measured(path: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        message = f"{error.filename}: cannot be read: {error.strerror}"
+        raise UserError(message) from error
+
+    for name, _, files in os.walk(path.absolute(), onerror=refuse):
+        if os.path.basename(name) == "new" and not set(_PIECES).isdisjoint(files):  # noqa: PTH119 one a directory
+            yield Path(name)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}"
+        raise UserError(message) from error
+
+
+def read(content: Content) -> Reading:
+    """One measurement for each `new/`; one that lacks a piece, or has a broken one, is skipped."""
+    measurements, skips = [], []
+    for directory, names in groupby(sorted(content.files), key=lambda name: name.rpartition("/")[0]):
+        pieces = {name.rpartition("/")[2]: content.files[name].removeprefix(BOM_UTF8) for name in names}
+        name = directory.removesuffix("new").rstrip("/") or content.path.name
+        try:
+            measurements.append(_measurement(pieces))
+        except RefusedError as refused:
+            skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
+    return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+
+
+def _measurement(pieces: Mapping[str, bytes]) -> Measurement:
+    for missing in sorted(set(_PIECES) - set(pieces)):
+        raise RefusedError(SkipReason.MISSING_FILE, f"no {missing}")
+    benchmark = foreign.part(pieces["benchmark.json"], _Benchmark, at="benchmark.json: $")
+    sample = foreign.part(pieces["sample.json"], _Sample, at="sample.json: $")
+    estimates = foreign.part(pieces["estimates.json"], _Estimates, at="estimates.json: $")
+    if not benchmark.full_id:
+        raise RefusedError(SkipReason.NO_NAME, "the full_id is empty")
+    values, iterations = per_iteration(sample.times, sample.iters, 1.0)
+    interval = (estimates.slope or estimates.mean).confidence_interval
+    return Measurement(
+        benchmark_name=benchmark.full_id,
+        values=values,
+        iterations=iterations,
+        lower=interval.lower_bound,
+        upper=interval.upper_bound,
+        throughput=_throughput(benchmark.throughput),
+        metadata=_metadata(pieces, sample.sampling_mode),
+    )
+
+
+def _throughput(declared: Mapping[str, msgspec.Raw] | None) -> Throughput | None:
+    """`{"Bytes": 1024}`; of the two counts in `{"ElementsAndBytes": {...}}` the bytes, the other stays in the metadata."""
+    for kind, amount in (declared or {}).items():
+        at = f"benchmark.json: $.throughput.{kind}"
+        if kind == "ElementsAndBytes":
+            both = foreign.part(amount, dict[str, float], at=at)
+            return throughput_of("bytes", both["bytes"]) if "bytes" in both else None
+        multiplier = number(foreign.part(amount, object, at=at), at=at)
+        if kind == "BytesDecimal":
+            return Throughput(multiplier=multiplier, name="bytes", unit_system="decimal")
+        return throughput_of(kind.lower(), multiplier)
+    return None
+
+
+def _metadata(pieces: Mapping[str, bytes], sampling_mode: str | None) -> str:
+    benchmark = foreign.part(pieces["benchmark.json"], foreign.Record, at="benchmark.json: $")
+    sampling = {"sampling_mode": sampling_mode, "estimates": msgspec.Raw(pieces["estimates.json"])}
+    return foreign.compact({**benchmark, **sampling})

@@ -1,0 +1,144 @@
+"""vitest's benchmarks as JSON: `vitest bench --outputJson FILE`, and of versions that lack it the reporter `json`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import foreign, origin
+from bench_db.ingest.formats.vitest_layouts import BENCHMARKS, joined, layout
+from bench_db.ingest.numbers import count, interval, number, scaled, stated
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.units import NANOSECONDS, PER_SECOND, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bench_db.ingest.content import Content
+
+SOURCE = "vitest/1"
+_MS = 1e6
+_SNIFFS = [
+    (rb'"testResults"\s*:\s*\{', rb'"(hz|rme)"\s*:'),
+    (rb'"files"\s*:\s*\[\s*\{\s*"(filepath|groups)"\s*:', rb'"groups"\s*:\s*\['),
+    (rb'"assertionResults"\s*:\s*\[', rb'"benchmarks"\s*:\s*\[\s*\{'),
+]
+_STATISTICS = {"p75": "q3", "p50": "median", "sd": "standard_deviation"} | {
+    n: n for n in ("min", "median", "max", "mean")
+}
+_METRICS = {"latency": ("time", NANOSECONDS), "throughput": ("throughput", PER_SECOND)}
+_COUNTS = ("samplesCount", "sampleCount")
+_SAMPLES = "samples"
+_NONE = msgspec.Raw(b"{}")
+
+
+def sniff(edges: bytes) -> bool:
+    """Whether it is an object with groups of benchmarks, in any of the layouts."""
+    return any(all(re.search(part, edges) for part in parts) for parts in _SNIFFS)
+
+
+def read(content: Content) -> Reading:
+    """Each benchmark as a time and as how often it ran in a second; its name begins with those of its file and groups."""
+    top = foreign.decode(content.body, foreign.Record, file=str(content.path))
+    held = layout(top, str(content.path))
+    measurements, skips = list(held.failures), list[Skip]()
+    for group in held.groups:
+
+        def named(record: foreign.Record, at: str, names: tuple[str, ...] = tuple(group.names)) -> str:
+            return joined((*names, _name(record, at)))
+
+        found, refused = foreign.each(group.records, group.at, named, _measurements)
+        measurements += found
+        skips += refused
+    if not measurements and not skips:
+        reason = "holds no benchmark; did the run select any?"
+        raise UnreadableOutputError(reason, file=str(content.path))
+    start = foreign.plain(top.get("startTime"))
+    return Reading(
+        source=SOURCE,
+        context=foreign.compact({field: raw for field, raw in top.items() if field not in BENCHMARKS}),
+        measurements=tuple(measurements),
+        skips=tuple(skips),
+        notes=tuple(held.notes),
+        run_time=start // 1000 if type(start) is int and 0 < start < 1 << 53 else None,
+    )
+
+
+def _name(record: foreign.Record, at: str) -> str:
+    name = origin.text(foreign.plain(record.get("name")))
+    if not name:
+        raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
+    return name
+
+
+def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+    """Since 5 `latency` and `throughput` have statistics of their own; before, `hz` is all there is of the second."""
+    if foreign.plain(record.get("fromStore")) is True:  # measured earlier, and shown beside what was measured now
+        return
+    metadata = _without_samples(record)
+    if _METRICS.keys() & record.keys():
+        for field, (metric, unit) in _METRICS.items():
+            stats = foreign.part(record.get(field, _NONE), dict[str, Any], at=f"{at}.{field}")
+            yield _measurement(name, metric, unit, stats, at=f"{at}.{field}", metadata=metadata)
+            metadata = "{}"
+        return
+    stats = foreign.part(msgspec.json.encode(record), dict[str, Any], at=at)
+    if stats.get("mean") is None and not stats.get(_SAMPLES):
+        yield Measurement(benchmark_name=name, error="no statistics in the file", metadata=metadata)
+        return
+    yield _measurement(name, "time", NANOSECONDS, stats, at=at, metadata=metadata)
+    if stats.get("hz") is not None:
+        often = {"mean": stats["hz"], **{field: stats.get(field) for field in (*_COUNTS, "df")}}
+        yield _measurement(name, "throughput", PER_SECOND, often, at=f"{at}.hz", metadata="{}")
+
+
+def _measurement(  # noqa: PLR0913 two by keyword
+    name: str, metric: str, unit: Unit, stats: Mapping[str, Any], *, at: str, metadata: str
+) -> Measurement:
+    """The samples where all are there, else the statistics; the interval is the mean and its margin of error."""
+    factor, n = (_MS if unit is NANOSECONDS else 1.0), _count(stats)
+    samples = stats.get(_SAMPLES)
+    whole = isinstance(samples, list) and bool(samples) and len(samples) == n
+    known = {
+        field: number(stats[field], at=f"{at}.{field}")
+        for field in (*_STATISTICS, "moe")
+        if stats.get(field) is not None
+    }
+    mean, margin = known.get("mean"), known.get("moe")
+    lower = upper = None
+    if mean is not None and margin is not None:
+        lower, upper = interval(mean - margin, mean + margin, factor)
+    values = [number(sample, at=f"{at}.{_SAMPLES}[{i}]") for i, sample in enumerate(samples or ())] if whole else []
+    figures = {ours: known[its] for its, ours in _STATISTICS.items() if its in known}
+    return Measurement(
+        benchmark_name=name,
+        metric=metric,
+        units=unit.name,
+        direction=unit.direction,
+        values=scaled(values, factor, at=f"{at}.{_SAMPLES}"),
+        summary=None if whole else stated(figures, factor, at=at),
+        n=n,
+        lower=lower,
+        upper=upper,
+        metadata=metadata,
+    )
+
+
+def _count(stats: Mapping[str, Any]) -> int:
+    """How many samples stand behind the statistics; before 1.6 only the degrees of freedom tell."""
+    counts = [stats.get(field) for field in _COUNTS]
+    freedom = stats.get("df")
+    counts.append(freedom + 1 if type(freedom) is int else None)
+    return next(filter(None, map(count, counts)), 1)
+
+
+def _without_samples(record: foreign.Record) -> str:
+    kept = {field: raw for field, raw in record.items() if field != _SAMPLES}
+    for field in _METRICS.keys() & kept.keys():
+        stats = foreign.plain(kept[field])
+        if isinstance(stats, dict) and _SAMPLES in stats:
+            kept[field] = msgspec.Raw(msgspec.json.encode({name: v for name, v in stats.items() if name != _SAMPLES}))
+    return foreign.compact(kept)

@@ -1,0 +1,280 @@
+"""The formats bench_db reads, one line each, and how a path is told to be one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest.content import Content, open_file
+from bench_db.ingest.formats import (
+    asv,
+    benchmarkdotnet,
+    bmf,
+    cargo_bench,
+    catch2,
+    catch2_xml,
+    codspeed,
+    criterion,
+    criterion_dir,
+    custom_json,
+    dbpedia,
+    go,
+    google_benchmark,
+    hyperfine,
+    jmh,
+    lnt,
+    otava,
+    pyperf,
+    pytest_benchmark,
+    values_ns,
+    vitest,
+)
+from bench_db.ingest.reading import Reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory.
+
+    `read` gives one reading, or those of all commits in a file that holds a history.
+    """
+
+    name: str
+    source: str
+    summary: str
+    read: Callable[[Content], Reading | tuple[Reading, ...]]
+    sniff: Callable[[bytes], bool] | None = None
+
+
+ADAPTERS = (
+    Adapter(
+        name="criterion",
+        source=criterion.SOURCE,
+        summary="cargo-criterion's message stream: cargo criterion --message-format=json",
+        sniff=criterion.sniff,
+        read=criterion.read,
+    ),
+    Adapter(
+        name="criterion-dir",
+        source=criterion_dir.SOURCE,
+        summary="Criterion's own directory, target/criterion",
+        read=criterion_dir.read,
+    ),
+    Adapter(
+        name="pytest-benchmark",
+        source=pytest_benchmark.SOURCE,
+        summary="pytest --benchmark-json, and the files pytest-benchmark saves",
+        sniff=pytest_benchmark.sniff,
+        read=pytest_benchmark.read,
+    ),
+    Adapter(
+        name="asv",
+        source=asv.SOURCE,
+        summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
+        sniff=asv.sniff,
+        read=asv.read,
+    ),
+    Adapter(
+        name="cargo-bench",
+        source=cargo_bench.SOURCE,
+        summary="the text cargo bench prints, of libtest and of Criterion",
+        sniff=cargo_bench.sniff,
+        read=cargo_bench.read,
+    ),
+    Adapter(
+        name="codspeed",
+        source=codspeed.SOURCE,
+        summary="CodSpeed's walltime results: pytest --codspeed --codspeed-mode=walltime, in .codspeed/",
+        sniff=codspeed.sniff,
+        read=codspeed.read,
+    ),
+    Adapter(
+        name="google-benchmark",
+        source=google_benchmark.SOURCE,
+        summary="google-benchmark's JSON: --benchmark_out=FILE --benchmark_out_format=json",
+        sniff=google_benchmark.sniff,
+        read=google_benchmark.read,
+    ),
+    Adapter(
+        name="benchmarkdotnet",
+        source=benchmarkdotnet.SOURCE,
+        summary="BenchmarkDotNet's JSON, full or brief: --exporters json",
+        sniff=benchmarkdotnet.sniff,
+        read=benchmarkdotnet.read,
+    ),
+    Adapter(
+        name="bmf",
+        source=bmf.SOURCE,
+        summary="the Bencher Metric Format",
+        sniff=bmf.sniff,
+        read=bmf.read,
+    ),
+    Adapter(
+        name="catch2",
+        source=catch2.SOURCE,
+        summary="the tables of benchmarks in Catch2's console text",
+        sniff=catch2.sniff,
+        read=catch2.read,
+    ),
+    Adapter(
+        name="catch2-xml",
+        source=catch2_xml.SOURCE,
+        summary="Catch2's XML report: -r xml",
+        sniff=catch2_xml.sniff,
+        read=catch2_xml.read,
+    ),
+    Adapter(
+        name="github-action-benchmark",
+        source=custom_json.SOURCE,
+        summary="the custom JSON of github-action-benchmark; the direction is that of the unit",
+        sniff=custom_json.sniff,
+        read=custom_json.read,
+    ),
+    Adapter(
+        name="customSmallerIsBetter",
+        source=custom_json.SMALLER_SOURCE,
+        summary="the same, lower is better; only by its name",
+        sniff=custom_json.by_name_only,
+        read=custom_json.read_smaller,
+    ),
+    Adapter(
+        name="customBiggerIsBetter",
+        source=custom_json.BIGGER_SOURCE,
+        summary="the same, higher is better; only by its name",
+        sniff=custom_json.by_name_only,
+        read=custom_json.read_bigger,
+    ),
+    Adapter(
+        name="go",
+        source=go.SOURCE,
+        summary="Go's benchmark text: go test -bench",
+        sniff=go.sniff,
+        read=go.read,
+    ),
+    Adapter(
+        name="hyperfine",
+        source=hyperfine.SOURCE,
+        summary="hyperfine --export-json FILE",
+        sniff=hyperfine.sniff,
+        read=hyperfine.read,
+    ),
+    Adapter(
+        name="jmh",
+        source=jmh.SOURCE,
+        summary="JMH's JSON: -rf json -rff FILE",
+        sniff=jmh.sniff,
+        read=jmh.read,
+    ),
+    Adapter(
+        name="lnt",
+        source=lnt.SOURCE,
+        summary="LNT's report files, versions 0 to 2",
+        sniff=lnt.sniff,
+        read=lnt.read,
+    ),
+    Adapter(
+        name="otava",
+        source=otava.SOURCE,
+        summary="a history for Apache Otava: CSV with a time, a commit and metrics",
+        sniff=otava.sniff,
+        read=otava.read,
+    ),
+    Adapter(
+        name="pyperf",
+        source=pyperf.SOURCE,
+        summary="pyperf's suites: pyperf timeit -o FILE, pyperformance run -o FILE",
+        sniff=pyperf.sniff,
+        read=pyperf.read,
+    ),
+    Adapter(
+        name="vitest",
+        source=vitest.SOURCE,
+        summary="vitest bench --outputJson FILE; in other versions --reporter=json --outputFile=FILE",
+        sniff=vitest.sniff,
+        read=vitest.read,
+    ),
+    Adapter(
+        name="values-ns",
+        source=values_ns.SOURCE,
+        summary="lance-bench's results files, with values_ns",
+        sniff=values_ns.sniff,
+        read=values_ns.read,
+    ),
+    Adapter(
+        name="dbpedia",
+        source=dbpedia.SOURCE,
+        summary="lance-bench's recall lines: IVF100,PQ96: refine=10, recall@10=0.95",
+        sniff=dbpedia.sniff,
+        read=dbpedia.read,
+    ),
+)
+_BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
+
+
+def open_path(path: Path, format_name: str = AUTO) -> tuple[Adapter, Content]:
+    """The content of a path and the adapter that reads it: the named one, or the one its content shows.
+
+    Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
+    none or several.
+    """
+    if format_name != AUTO and format_name not in _BY_NAME:
+        message = f"--format {format_name}: no such format; known: {', '.join((AUTO, *_BY_NAME))}"
+        raise UserError(message)
+    is_directory = path.is_dir()
+    content = criterion_dir.open_directory(path) if is_directory else open_file(path)
+    if format_name == AUTO:
+        return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
+    adapter = _BY_NAME[format_name]
+    if is_directory == (adapter.sniff is not None):
+        message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, which {path} is not"
+        raise UserError(message)
+    return adapter, content
+
+
+def find(path: Path, format_name: str = AUTO) -> list[Path]:
+    """What of a path is to be read, a run each: itself, or the files below a directory that is not Criterion's.
+
+    Files below a directory that show no format, and hidden ones, are passed over. Raises `UserError` when none is left.
+    """
+    if not path.is_dir() or criterion_dir.is_criterion(path):
+        return [path]
+    found = [file for file in sorted(path.rglob("*")) if _is_output(file, path, format_name)]
+    if not found:
+        message = f"{path}: no file below it is in a format bench_db knows by its content, and no Criterion measurement"
+        raise UserError(message)
+    return found
+
+
+def _is_output(file: Path, root: Path, format_name: str) -> bool:
+    if not file.is_file() or any(part.startswith(".") for part in file.relative_to(root).parts):
+        return False
+    try:
+        return format_name in {AUTO, _shown_by(open_file(file)).name}
+    except UnreadableOutputError:
+        return False
+
+
+def detect(path: Path) -> Adapter:
+    """The adapter that the content of a path shows; raises as `open_path` does."""
+    return open_path(path)[0]
+
+
+def _shown_by(content: Content) -> Adapter:
+    edges = content.edges
+    shown = [adapter for adapter in ADAPTERS if adapter.sniff and adapter.sniff(edges)]
+    if len(shown) == 1:
+        return shown[0]
+    if shown:
+        reason = f"could be {' or '.join(adapter.name for adapter in shown)}; say which with --format"
+    else:
+        known = ", ".join(adapter.name for adapter in ADAPTERS)
+        reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
+    raise UnreadableOutputError(reason, file=str(content.path))

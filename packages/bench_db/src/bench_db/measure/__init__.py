@@ -1,0 +1,1 @@
+"""Measuring on this machine: work trees, processes, the journal and the outbox."""

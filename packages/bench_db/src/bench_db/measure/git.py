@@ -1,0 +1,128 @@
+"""Questions to a local clone. No shell runs, and nothing a user names can become an option."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UserError
+from bench_db.model import Commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PATIENCE_SECONDS = 120
+# A hook, a pager, a prompt or a file system monitor of a configuration has no business here, nor has what it adds to a log.
+_SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "advice.detachedHead=false", "log.showSignature=false")
+_QUIET = tuple(word for setting in _SETTINGS for word in ("-c", setting))
+# set while a hook runs, and then they win over -C and over the directory
+HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"
+
+
+def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_SECONDS) -> str:
+    """What git prints. `UserError` with git's own words when it fails."""
+    command = ["git", "-C", str(repository), "--no-pager", *_QUIET, *arguments]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    for name in HOOK_VARIABLES:
+        environment.pop(name, None)
+    try:
+        answer = subprocess.run(  # noqa: S603 a list of arguments, no shell
+            command, capture_output=True, timeout=patience_seconds, check=True, env=environment
+        )
+    except FileNotFoundError as error:
+        message = "git is not installed, or not on the PATH"
+        raise UserError(message) from error
+    except subprocess.TimeoutExpired as error:
+        message = f"{repository}: git {arguments[0]} did not end within {patience_seconds:g} s"
+        raise UserError(message) from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
+        if said.startswith("not a git repository"):
+            message = f"{repository}: not a git repository; --clone says where the clone is"
+            raise UserError(message) from error
+        message = f"{repository}: git {arguments[0]}: {said or f'exit code {error.returncode}'}"
+        raise UserError(message) from error
+    return answer.stdout.decode("utf-8", "replace")
+
+
+def resolve(repository: Path, name: str) -> str:
+    """The full sha of the commit a name means."""
+    try:
+        found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+    except UserError as error:
+        git(repository, "rev-parse", "--git-dir")  # a directory that is no clone has a message of its own
+        if not git(repository, "for-each-ref", "--count=1") and name == "HEAD":
+            message = f"{repository}: has no commits yet"
+            raise UserError(message) from error
+        message = f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or mend the name"
+        raise UserError(message) from error
+    return found
+
+
+def history(repository: Path, end: str, start: str | None = None, *, first_parent: bool = True) -> list[Commit]:
+    """The commits reachable from `end` and not from `start`, oldest first, parents before children.
+
+    With `first_parent` a merged branch counts as its merge commit, so that each commit follows from the one before it.
+    """
+    excluded = [] if start is None else [f"^{resolve(repository, start)}"]
+    options = ["--first-parent"] if first_parent else []
+    tips = [resolve(repository, end), *excluded]
+    text = git(repository, "log", "-z", "--reverse", "--topo-order", _FORMAT, *options, "--end-of-options", *tips, "--")
+    return [_commit(record) for record in text.split("\0") if record]
+
+
+def commit_of(repository: Path, name: str) -> Commit:
+    """The commit a name means."""
+    sha = resolve(repository, name)
+    return _commit(git(repository, "log", "-1", "-z", _FORMAT, "--end-of-options", sha, "--").rstrip("\0"))
+
+
+def tags(repository: Path, pattern: str = "*") -> list[tuple[str, str]]:
+    """Names and commits of the tags a glob pattern matches, by name; a tag of anything but a commit is left out."""
+    form = "--format=%(refname:strip=2)%09%(objecttype)%09%(*objecttype)%09%(objectname)%09%(*objectname)"
+    lines = git(repository, "for-each-ref", form, f"refs/tags/{pattern}").splitlines()
+    found = []
+    for name, kind, target_kind, sha, target in (line.split("\t") for line in lines):
+        if "commit" in (kind, target_kind):
+            found.append((name, target or sha))
+    return found
+
+
+def merge_base(repository: Path, one: str, other: str) -> str:
+    """The best common ancestor of two commits; `UserError` when the clone knows none."""
+    ends = resolve(repository, one), resolve(repository, other)
+    try:
+        return git(repository, "merge-base", *ends).strip()
+    except UserError as error:
+        shallow = is_shallow(repository)
+        why = (
+            "the clone is shallow: git fetch --unshallow (actions/checkout: fetch-depth: 0)" if shallow else "unrelated"
+        )
+        message = f"{repository}: {one} and {other} have no common ancestor here; {why}"
+        raise UserError(message) from error
+
+
+def ancestors(repository: Path, end: str) -> list[str]:
+    """The full shas of a commit and all before it along first parents, newest first."""
+    return git(repository, "rev-list", "--first-parent", "--end-of-options", resolve(repository, end), "--").split()
+
+
+def is_shallow(repository: Path) -> bool:
+    """Whether the clone lacks the older part of its history."""
+    return git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def knows(repository: Path, name: str) -> bool:
+    """Whether a name means a commit here."""
+    try:
+        resolve(repository, name)
+    except UserError:
+        return False
+    return True
+
+
+def _commit(record: str) -> Commit:
+    sha, time, parents, subject = record.strip("\n").split("\x1f", 3)
+    return Commit(sha=sha, time=int(time), parents=tuple(parents.split()), subject=subject)

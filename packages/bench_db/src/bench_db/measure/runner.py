@@ -1,0 +1,190 @@
+"""Carrying out a plan on this machine: a work tree a commit, each suite set up and measured, whatever fails reported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_db.clock import Clock
+from bench_db.errors import UserError
+from bench_db.measure import process, worktree
+from bench_db.measure.git import HOOK_VARIABLES
+from bench_db.model import Commit
+from bench_db.schedule.config import Command, Suite, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from bench_db.schedule.policy import Step
+
+Locks = tuple[int, ...]
+"""What `worktree.alone` yields: commands keep these file descriptors open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What measuring one suite of one commit left: output files, an error or, of a benchmark that ended with one, both; always a log.
+
+    `checkout` is the work tree, gone when the next commit begins; `began` is unix seconds.
+    """
+
+    commit: Commit
+    suite: str
+    checkout: Path
+    outputs: tuple[Path, ...] = ()
+    error: str | None = None
+    log: Path
+    began: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Where measuring happens: the clone, a directory of our own for trees and logs, the suites, the environment.
+
+    `root` is the directory of the configuration, where suites find what no commit has.
+    """
+
+    repository: Path
+    home: Path
+    root: Path
+    suites: Mapping[str, Suite]
+    environment: Mapping[str, str]
+    clock: Clock
+
+    def places(self, commit: Commit, tree: Path) -> dict[str, str]:
+        """What the places of a command stand for."""
+        paths = {"root": self.root, "tree": tree, "cache": self.home / "cache", "python": sys.executable}
+        return {**{name: str(path) for name, path in paths.items()}, "commit": commit.sha}
+
+
+def run(steps: Iterable[Step], bench: Bench, locks: Locks, deliver: Callable[[Measured], None]) -> None:
+    """Every suite of every step measured and delivered, a commit at a time; `deliver` runs while its work tree exists."""
+    for step in steps:
+        with closing(measure(step.commit, step.suites, bench, locks)) as suites:
+            for measured in suites:
+                deliver(measured)
+
+
+def measure(commit: Commit, suites: Iterable[str], bench: Bench, locks: Locks) -> Generator[Measured]:
+    """The suites of one commit, all when none are named, one after the other. A commit that git cannot check out fails."""
+    with ExitStack() as stack:
+        tree, refused = bench.home / "trees" / commit.sha, None
+        try:
+            stack.enter_context(worktree.checked_out(bench.repository, commit.sha, bench.home))
+        except UserError as error:
+            refused = process.Failure(reason=str(error))
+        for name in tuple(suites) or tuple(bench.suites):
+            place = _Place(commit=commit, suite=name, tree=tree, bench=bench, locks=locks)
+            yield _measure(place, refused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    commit: Commit
+    suite: str
+    tree: Path
+    bench: Bench
+    locks: Locks
+
+
+def _measure(place: _Place, failure: process.Failure | None) -> Measured:
+    began = place.bench.clock.now()
+    log = _log_file(place.bench.home, place.commit, place.suite, int(began))
+    outputs: tuple[Path, ...] = ()
+    if failure is None:
+        outputs, failure = _attempt(place, log)
+    if failure is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"# {failure.reason}\n")
+    return Measured(
+        commit=place.commit,
+        suite=place.suite,
+        checkout=place.tree,
+        outputs=outputs,
+        error=None if failure is None else str(failure),
+        log=log,
+        began=int(began),
+        seconds=place.bench.clock.now() - began,
+    )
+
+
+def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failure | None]:
+    """The output files of one suite, and why there are none or not all."""
+    suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
+    directory = place.tree / suite.directory
+    if not directory.resolve().is_relative_to(place.tree.resolve()):
+        return (), process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit")
+    if not directory.is_dir():
+        return (), process.Failure(reason=f"{suite.directory}: not in this commit")
+    before = {path: _state(path) for path in _outputs(suite, directory)}
+    shell = _Shell(directory=directory, log=log, environment=_environment(place, suite), locks=place.locks)
+    for command in suite.setup:
+        if failure := shell.run(command, suite.setup_timeout_seconds):
+            return (), failure
+    failure = shell.run(suite.benchmark, suite.timeout_seconds, directory / suite.stdout if suite.stdout else None)
+    if failure and not failure.came_to_its_end:  # what it would have written besides is worth another try
+        return (), failure
+    outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
+    if not (outputs or failure):
+        wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
+        of_commit = ", which stood in the commit and were not written" if before else ""
+        return (), process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
+    return outputs, failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shell:
+    """Where the commands of a suite run, and what they see."""
+
+    directory: Path
+    log: Path
+    environment: Mapping[str, str]
+    locks: Locks
+
+    def run(self, command: Command, seconds: float, stdout: Path | None = None) -> process.Failure | None:
+        """None when the command succeeded."""
+        job = process.Job(
+            command=words(command),
+            directory=self.directory,
+            environment=self.environment,
+            timeout_seconds=seconds,
+            stdout=stdout,
+        )
+        return process.run(job, self.log, inherited=self.locks)
+
+
+def _environment(place: _Place, suite: Suite) -> dict[str, str]:
+    cache = place.bench.home / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    ours = {"BENCH_DB_COMMIT": place.commit.sha, "BENCH_DB_SUITE": place.suite, "BENCH_DB_CACHE": str(cache)}
+    seen = process.without_secrets(place.bench.environment)
+    return {**{name: value for name, value in seen.items() if name not in HOOK_VARIABLES}, **suite.env, **ours}
+
+
+def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
+    """The output files that are there and lie within the directory, each once."""
+    patterns = [*suite.outputs, *filter(None, [suite.stdout])]
+    found = {path: None for pattern in patterns for path in sorted(directory.glob(pattern))}
+    inside = directory.resolve()
+    return tuple(path for path in found if path.resolve().is_relative_to(inside))
+
+
+def _state(path: Path) -> list[tuple[str, int, int, int]]:
+    """What changes when a file, or any file of a directory, is written."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    states = [(str(file), file.lstat()) for file in files]
+    return [(name, known.st_ino, known.st_size, known.st_mtime_ns) for name, known in states]
+
+
+def _log_file(home: Path, commit: Commit, suite: str, began: int) -> Path:
+    """A file for a log, in a directory that is there, and no log of an earlier attempt in its place."""
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in suite)
+    log = home / "logs" / commit.sha / f"{safe}-{began}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    return log

@@ -1,0 +1,98 @@
+"""A git work tree per commit in a directory of our own, and one measurement at a time in it and in the clone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from bench_db.errors import UserError
+from bench_db.identity import is_full_sha
+from bench_db.measure.git import git
+from bench_db.measure.home import furnish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.clock import Clock
+
+_LOOK_EVERY_SECONDS = 0.5
+_CHECKOUT_SECONDS = 3600
+_LOCK = "bench-db.lock"
+
+
+@contextmanager
+def alone(repository: Path, home: Path, clock: Clock, patience_seconds: float = 20.0) -> Iterator[tuple[int, ...]]:
+    """The locks on a clone and on a working directory, as file descriptors that commands inherit.
+
+    So a benchmark which outlives a killed backfill keeps the locks, and the next one waits instead of measuring beside it.
+    Trees that a killed one left are taken away.
+    """
+    shared = repository / git(repository, "rev-parse", "--git-common-dir").rstrip("\n")
+    give_up = clock.now() + patience_seconds
+    with ExitStack() as held:
+        try:
+            furnish(home)
+            files = [held.enter_context(_locked(path, clock, give_up)) for path in (home / "lock", shared / _LOCK)]
+        except OSError as error:
+            message = f"{error.filename}: cannot be written: {error.strerror}; a lock is needed there to measure alone"
+            raise UserError(message) from error
+        for left in (home / "trees").glob("*"):
+            if is_full_sha(left.name):
+                _remove(repository, left)
+        yield tuple(file.fileno() for file in files)
+
+
+@contextmanager
+def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
+    with path.open("a+b") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if clock.now() >= give_up:
+                    file.seek(0)
+                    owner = file.read(20).decode("ascii", "replace").strip()
+                    message = (
+                        f"{path}: another backfill or bisect (process {owner}), or a benchmark it left behind, "
+                        "is still running here; wait, or end it"
+                    )
+                    raise UserError(message) from error
+                clock.sleep(_LOOK_EVERY_SECONDS)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n".encode())
+        file.flush()
+        yield file
+
+
+@contextmanager
+def checked_out(repository: Path, sha: str, home: Path) -> Iterator[Path]:
+    """A fresh work tree of a commit with its submodules, taken away afterwards. `UserError` when git cannot make it."""
+    tree = home / "trees" / sha
+    _remove(repository, tree)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        add = ("worktree", "add", "--force", "--detach", "--quiet", "--end-of-options", str(tree), sha)
+        git(repository, *add, patience_seconds=_CHECKOUT_SECONDS)
+        if (tree / ".gitmodules").is_file():
+            git(tree, "submodule", "--quiet", "update", "--init", "--recursive", patience_seconds=_CHECKOUT_SECONDS)
+        yield tree
+    finally:
+        _remove(repository, tree)
+
+
+def _remove(repository: Path, tree: Path) -> None:
+    """Our tree away, from the disk and from the clone's list; trees of the user that are not there now stay listed."""
+    if tree.is_symlink():
+        tree.unlink()
+    shutil.rmtree(tree, ignore_errors=True)
+    if tree.is_dir():  # measured code can leave directories that cannot be written to, such as Go's module cache
+        for directory, _, _ in os.walk(tree):
+            Path(directory).chmod(0o700)
+        shutil.rmtree(tree, ignore_errors=True)
+    with suppress(UserError):  # not one of its trees
+        git(repository, "worktree", "remove", "--force", "--force", "--end-of-options", str(tree))

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import ADAPTERS, detect, find, parse
+from tests.ingest.formats.test_criterion_dir import measure
+from tests.ingest.samples import NAMED, RECALL, SAMPLES
+from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, read
+from tests.support.rights import as_nobody
+
+
+class TestDetect:
+    """A format is told by content alone, whatever the file is called."""
+
+    @pytest.mark.parametrize(("name", "text"), SAMPLES.items())
+    @pytest.mark.parametrize("mark", ["", "\ufeff"])
+    @pytest.mark.parametrize("newline", ["\n", "\r\n"])
+    def test_each_format(self, tmp_path: Path, name: str, text: str, mark: str, newline: str) -> None:
+        (tmp_path / "x.bin").write_bytes((mark + text.replace("\n", newline)).encode())
+        assert detect(tmp_path / "x.bin").name == name
+        run, results = parse(tmp_path / "x.bin", provenance=FIXED)
+        assert (run.format, len({result.benchmark_name for result in results})) == (name, 1)
+
+    @pytest.mark.parametrize("name", sorted(SAMPLES))
+    def test_naming_the_format_reads_the_same(self, tmp_path: Path, name: str) -> None:
+        by_content = read(tmp_path / "f", SAMPLES[name])
+        assert parse(tmp_path / "f", name, provenance=FIXED) == by_content
+
+    @pytest.mark.parametrize("indent", [None, 1, 4])
+    def test_indentation_does_not_matter(self, tmp_path: Path, indent: int | None) -> None:
+        (tmp_path / "f").write_text(json.dumps(json.loads(SAMPLES["pytest-benchmark"]), indent=indent))
+        assert detect(tmp_path / "f").name == "pytest-benchmark"
+
+    def test_by_the_end_of_a_long_file(self, tmp_path: Path) -> None:
+        record = {"stats": {"data": [1.0] * 30_000}, "fullname": "late"}
+        text = json.dumps({"benchmarks": [record], "x": "y" * 100_000, "machine_info": {}})
+        (tmp_path / "f").write_text(text)
+        assert detect(tmp_path / "f").name == "pytest-benchmark"
+
+    def test_unknown_lists_the_formats(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError) as caught:
+            read(tmp_path / "f", "hello")
+        assert all(adapter.name in str(caught.value) for adapter in ADAPTERS)
+        assert "--format" in str(caught.value)
+
+    def test_ambiguous_names_the_candidates(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError, match="could be criterion or dbpedia; say which with --format"):
+            read(tmp_path / "f", criterion_line() + RECALL)
+
+    def test_no_such_format(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="--format xml: no such format; known: auto, criterion, "):
+            parse(tmp_path / "f", "xml")
+
+    def test_directory_format_on_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "f").write_text(RECALL)
+        with pytest.raises(UserError, match="--format criterion-dir: reads a directory"):
+            parse(tmp_path / "f", "criterion-dir")
+
+
+class TestRegistry:
+    """A format has a name, a versioned source, a sentence, and a section in the documentation."""
+
+    def test_names_are_unique(self) -> None:
+        assert len({a.name for a in ADAPTERS}) == len({a.source for a in ADAPTERS}) == len(ADAPTERS)
+
+    @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
+    def test_is_documented(self, adapter: object) -> None:
+        name = getattr(adapter, "name", "")
+        assert f"\n## {name}\n" in (REPOSITORY / "docs" / "formats.md").read_text()
+
+    @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
+    def test_has_real_or_hand_made_files(self, adapter: object) -> None:
+        name = getattr(adapter, "name", "")
+        assert name in {"criterion", *NAMED} or any((DATA / name).rglob("*golden.json"))
+
+
+class TestFind:
+    """A directory of files is a run each; what shows no format is passed over, and nothing at all is an error."""
+
+    def test_files_below(self, tmp_path: Path) -> None:
+        (tmp_path / "deep").mkdir()
+        wanted = [tmp_path / "a.json", tmp_path / "deep" / "b"]
+        for file in wanted:
+            file.write_text(SAMPLES["pytest-benchmark"])
+        (tmp_path / "README").write_text("hello")
+        (tmp_path / "empty").touch()
+        (tmp_path / "binary").write_bytes(b"\xff\x00")
+        (tmp_path / ".hidden").write_text(SAMPLES["pytest-benchmark"])
+        assert find(tmp_path) == wanted
+        assert find(tmp_path, "pytest-benchmark") == wanted
+        with pytest.raises(UserError, match="no file below it"):
+            find(tmp_path, "dbpedia")
+
+    def test_broken_file_of_a_known_format_is_not_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "cut.json").write_text(SAMPLES["pytest-benchmark"][:-30])
+        assert find(tmp_path) == [tmp_path / "cut.json"]
+
+    def test_a_file_is_itself(self, tmp_path: Path) -> None:
+        assert find(tmp_path / "not there") == [tmp_path / "not there"]
+
+    def test_criterion_directory_is_itself(self, tmp_path: Path) -> None:
+        measure(tmp_path)
+        assert find(tmp_path) == [tmp_path]
+
+
+class TestUnreadablePaths:
+    """What cannot be opened is said in one line, with the path and the reason."""
+
+    def test_missing(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no: cannot be read: No such file"):
+            parse(tmp_path / "no")
+
+    @pytest.mark.parametrize("content", ["", " \n\t\n", "\ufeff"])
+    def test_empty(self, tmp_path: Path, content: str) -> None:
+        with pytest.raises(UnreadableOutputError, match="is empty; expected the output of a benchmark tool"):
+            read(tmp_path / "f", content)
+
+    def test_nul_in_the_path(self) -> None:
+        with pytest.raises(UserError, match="cannot be read"):
+            parse("a\0b")
+
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
+    def test_device(self) -> None:
+        with pytest.raises(UserError, match="neither a file nor a directory"):
+            parse("/dev/zero")
+
+    @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no such file here")
+    def test_read_fails(self) -> None:
+        with pytest.raises(UserError, match="cannot be read"):
+            parse("/proc/self/mem")
+
+    @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
+    def test_no_permission(self) -> None:
+        with tempfile.TemporaryDirectory() as made:  # pytest's own directories are closed to others
+            Path(made).chmod(0o755)
+            file = Path(made) / "f"
+            file.write_text(RECALL)
+            file.chmod(0)
+            with as_nobody(), pytest.raises(UserError, match="Permission denied"):
+                parse(file)
+
+    @pytest.mark.parametrize(
+        ("text", "line", "column"), [(b'{"a":\n "\xff"}', 2, 3), (b"x" * 2_000_000 + b"\n\xe9", 2, 1)]
+    )
+    def test_not_utf8(self, tmp_path: Path, text: bytes, line: int, column: int) -> None:
+        with pytest.raises(UnreadableOutputError, match="not UTF-8") as caught:
+            read(tmp_path / "f", text)
+        assert (caught.value.line, caught.value.column) == (line, column)
+
+    def test_letter_across_two_blocks_is_text(self, tmp_path: Path) -> None:
+        text = " " * ((1 << 20) - 1) + "é\n" + RECALL
+        assert len(read(tmp_path / "f", text)[1]) == 1

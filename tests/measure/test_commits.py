@@ -1,0 +1,93 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench_db.errors import UserError
+from bench_db.measure import git
+from bench_db.measure.commits import of_clone
+from bench_db.schedule.ranges import Between, Commits, Scope, Tags
+from tests.support.histories import DAY, FIRST, History
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "clone")
+
+
+class TestOfClone:
+    """A range gives its commits oldest first, each once, with git's own facts."""
+
+    def test_a_branch(self, history: History) -> None:
+        shas = [history.commit(f"change {i}") for i in range(3)]
+        found = of_clone(history.path, Scope.ALL, "main")
+        assert [commit.sha for commit in found] == shas
+        assert [commit.time for commit in found] == [FIRST + DAY, FIRST + 2 * DAY, FIRST + 3 * DAY]
+        assert [commit.parents for commit in found] == [(), (shas[0],), (shas[1],)]
+        assert found[2].subject == "change 2"
+
+    def test_what_one_commit_has_and_another_has_not(self, history: History) -> None:
+        shas = [history.commit() for _ in range(4)]
+        found = of_clone(history.path, Between(start=shas[0][:10], end="HEAD~1"))
+        assert [commit.sha for commit in found] == shas[1:3]
+
+    def test_a_merged_branch_is_its_merge(self, history: History) -> None:
+        first = history.commit()
+        history.git("checkout", "--quiet", "-b", "side")
+        side = history.commit("side", a="1")
+        history.git("checkout", "--quiet", "main")
+        history.commit("main", b="1")
+        history.git("merge", "--quiet", "--no-ff", "-m", "merge", "side")
+        found = of_clone(history.path, Scope.ALL, "main")
+        assert [commit.subject for commit in found] == ["change", "main", "merge"]
+        assert side not in {commit.sha for commit in found}
+        whole = of_clone(history.path, Scope.ALL, "main", first_parent=False)
+        assert {side, first} < {commit.sha for commit in whole}
+
+    def test_tags_light_and_annotated(self, history: History) -> None:
+        one, two, three = (history.commit() for _ in range(3))
+        history.git("tag", "v1.0", one)
+        history.git("tag", "-a", "v1.1", "-m", "annotated", two)
+        history.git("tag", "v2.0", three)
+        history.git("tag", "tree", f"{three}^{{tree}}")
+        assert [commit.sha for commit in of_clone(history.path, Tags())] == [one, two, three]
+        assert [commit.sha for commit in of_clone(history.path, Tags(pattern="v1.*"))] == [one, two]
+
+    def test_named_commits(self, history: History) -> None:
+        one, two = history.commit(), history.commit()
+        assert [c.sha for c in of_clone(history.path, Commits(names=("main", one[:8], "HEAD")))] == [one, two]
+
+
+class TestSafety:
+    """Whatever a name is, it names a commit or is refused; a subject is only text."""
+
+    @pytest.mark.parametrize("name", ["--output=x", "-x", "nothing", "HEAD^{tree}", "$(touch pwned)", "a;touch pwned"])
+    def test_a_name_is_never_an_option_or_a_command(self, history: History, name: str) -> None:
+        history.commit(a="1")
+        with pytest.raises(UserError, match="there is no commit"):
+            git.resolve(history.path, name)
+        assert {path.name for path in history.path.iterdir()} == {".git", "a"}
+
+    def test_subjects_of_any_kind(self, history: History) -> None:
+        subjects = ["quote ' \" \\", "tab\there", "-- --help", "$(x) `y` %H", "ünïcode 🤖"]
+        for subject in subjects:
+            history.commit(subject)
+        assert [commit.subject for commit in of_clone(history.path, Scope.ALL)] == subjects
+
+    def test_signatures_that_a_configuration_shows(self, history: History, tmp_path: Path) -> None:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+        for name, value in (("gpg.format", "ssh"), ("user.signingKey", f"{tmp_path}/key"), ("commit.gpgSign", "true")):
+            history.git("config", name, value)
+        history.git("config", "log.showSignature", "true")
+        sha = history.commit("signed")
+        assert "No signature" in history.git("log", "-1")
+        assert [commit.sha for commit in git.history(history.path, "HEAD")] == [sha]
+        assert git.commit_of(history.path, "HEAD").sha == sha
+
+    def test_no_repository(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="not a git repository; --clone"):
+            of_clone(tmp_path, Scope.ALL)
+
+    def test_an_empty_repository(self, history: History) -> None:
+        with pytest.raises(UserError, match="has no commits yet"):
+            of_clone(history.path, Scope.ALL)

@@ -1,1 +1,0 @@
-"""The scripts of lance-bench, run as it ran them."""

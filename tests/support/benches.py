@@ -1,0 +1,59 @@
+"""Measuring the commits of a temporary history with commands in Python."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from bench_db.clock import Clock
+from bench_db.measure import git, runner, worktree
+from bench_db.measure.runner import Bench, Measured
+from bench_db.schedule.config import Suite
+from bench_db.schedule.evidence import Target
+from bench_db.schedule.policy import Reason, Step
+from tests.support.histories import History
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def bench(history: History, environment: dict[str, str] | None = None, **suites: Suite) -> Bench:
+    return Bench(
+        repository=history.path,
+        home=history.path.parent / "home",
+        root=history.path.parent,
+        suites=suites,
+        environment=os.environ if environment is None else environment,
+        clock=Clock(),
+    )
+
+
+def steps(history: History, *shas: str) -> list[Step]:
+    found = [git.commit_of(history.path, sha) for sha in shas]
+    return [Step(commit=commit, targets=(Target(),), reason=Reason.NOT_MEASURED) for commit in found]
+
+
+def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured, list[str]]]:
+    """What is delivered, with the content of the output files."""
+    found: list[tuple[Measured, list[str]]] = []
+    with worktree.alone(where.repository, where.home, where.clock) as locks:
+        planned = steps(history, *shas)
+        runner.run(planned, where, locks, lambda m: found.append((m, [path.read_text() for path in m.outputs])))
+    return found
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, within a moment."""
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+            status = Path(f"/proc/{pid}/stat")
+            if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    return False
