@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from bench_db.arrow import from_table
 from bench_db.errors import UserError
-from bench_db.model import Result
+from bench_db.model import Artifact, Result
 from bench_db.query import series
 from bench_db.query.availability import of_commit
+from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
-from bench_db.store import info, lazy, maintain, presence, publish, rollup, verify, versions
+from bench_db.store import (
+    artifacts,
+    info,
+    lazy,
+    ledger,
+    maintain,
+    presence,
+    publish,
+    rollup,
+    transfer,
+    verify,
+    versions,
+)
 from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
-from bench_db.store.keeping import Keeping
 from bench_db.store.pushdown import lance_filter
-from bench_db.store.recording import Recording
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.source import StoreSource
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.uri import locate
-from bench_db.store.versions import AsOf, version_at
+from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-    from pathlib import Path
 
     from lancedb import DBConnection
 
-    from bench_db.model import Run
+    from bench_db.model import Baseline, Finding, Run
+    from bench_db.store.artifacts import Put
+    from bench_db.store.export import Export, ExportSource
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
     from bench_db.store.presence import Presence
     from bench_db.store.publish import Published
+    from bench_db.store.transfer import Transfer
     from bench_db.store.verify import Verification
 
 
-class Database(Keeping, Recording):
+def _silent(_done: int, _all: int) -> None:
+    """Report no progress."""
+
+
+class Database:
     """A store of benchmark results in a directory or a bucket. Reading methods take `as_of`: a version, a tag or a date."""
 
     def __init__(self, engine: Engine, *, single_writer: bool = False) -> None:
@@ -252,6 +273,142 @@ class Database(Keeping, Recording):
         """A LanceDB connection on the same store."""
         return self._engine.lancedb()
 
+    # -- baselines and findings --------------------------------------------------------------------------------------
+
+    def set_baseline(self, baseline: Baseline) -> Baseline:
+        """Point a name at a commit, which must have results, or clear it with None; what was written.
+
+        Earlier settings stay in the history.
+        """
+        commit = baseline.commit and self.measured_commit(baseline.commit)
+        if commit and not self.has(commit).present:
+            message = f"{commit} has failures alone, and no result that anything could be held against"
+            raise UserError(message)
+        return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
+
+    def baseline(
+        self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
+    ) -> Baseline | None:
+        """The setting of a name that holds here: of all whose scope is no other than this, the narrowest."""
+        named = [pointer for pointer in self.baselines() if pointer.name == name]
+        return holding(named, (dut_name, testbed_name), {branch} if branch else ())
+
+    def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
+        """The baselines that hold, by name; with `history` every setting there ever was, oldest first.
+
+        With `as_of` those that held then: on a date, or when the version of the results that it names was last the newest.
+        """
+        end = self._end(as_of)
+        settings = [setting for setting in ledger.baseline_history(self._engine) if setting.set_at <= end]
+        return settings if history else ledger.held(settings)
+
+    def record_findings(self, findings: Sequence[Finding]) -> None:
+        """Keep findings as they stand now."""
+        ledger.record_findings(self._engine, findings)
+
+    def findings(self, as_of: AsOf | None = None) -> list[Finding]:
+        """Every finding as it stands, or stood then."""
+        end = self._end(as_of)
+        return ledger.standing(record for record in ledger.finding_history(self._engine) if record.at <= end)
+
+    def _end(self, as_of: AsOf | None) -> float:
+        """Until when, in unix seconds, the store was as it was; infinity for a state that still holds."""
+        end = None if as_of is None else until(self._engine, as_of)
+        return math.inf if end is None else end.timestamp()
+
+    # -- artifacts and transfer --------------------------------------------------------------------------------------
+
+    def put_artifact(  # noqa: PLR0913 all but the first by keyword
+        self,
+        source: str | Path | bytes,
+        *,
+        kind: str,
+        added_at: int,
+        name: str = "",
+        run: int | str | None = None,
+        commit: str | None = None,
+    ) -> Put:
+        """Keep a file or a content with a run (its key, or its run id or key in hexadecimal) or a commit; doing it again adds nothing.
+
+        It is read in chunks, and its name is that of the file unless given. Raises `UserError` for a file that cannot be read or
+        changes meanwhile, and for a run that is not exactly one of the store's.
+        """
+        content = source if isinstance(source, bytes) else Path(source)
+        label = name or ("" if isinstance(content, bytes) else _storable(content.name))
+        publish.ensure_tables(self._engine, (ARTIFACTS_TABLE,), single_writer=self._single_writer)
+        record = Artifact(kind=kind, name=label, commit=commit, added_at=added_at)
+        return artifacts.put(self._engine, content, record, run)
+
+    def get_artifact(self, sha256: str, path: str | Path) -> Artifact:
+        """Write the artifact whose sha256 is, or begins with, the given text to a path, whole or not at all, and nowhere else.
+
+        Raises `UserError` when it is not exactly one, and `CorruptStoreError` when the store does not hold that content any more.
+        """
+        return artifacts.get(self._engine, sha256, Path(path))
+
+    def artifacts(
+        self, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
+    ) -> list[Artifact]:
+        """Artifacts of a kind, a commit (an abbreviation will do) and a run, or of any, in the order they were added."""
+        return artifacts.find(self._engine, kind=kind, commit=commit, run=run)
+
+    def copy_to(  # noqa: PLR0913 all but the first by keyword
+        self,
+        target: Database,
+        *,
+        runs: Collection[int | str] = (),
+        replace: bool = False,
+        artifacts: bool = True,
+        as_of: AsOf | None = None,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> Transfer:
+        """Merge everything into another store, and compare at the end; doing it again adds nothing.
+
+        With `runs`, each a key or a name as for `artifacts`, only these go, with their artifacts. With `replace`, runs that both
+        hold with other rows become this store's. `as_of` holds for runs and results.
+        """
+        publish.ensure_tables(target._engine, single_writer=target._single_writer)
+        source = StoreSource(self._engine, as_of, runs)
+        return transfer.bring(source, target._engine, replace=replace, artifacts=artifacts, progress=progress)
+
+    def export_to(  # noqa: PLR0913 all but the first by keyword
+        self,
+        directory: str | Path,
+        *,
+        runs: Collection[int | str] = (),
+        format_name: str = "parquet",
+        artifacts: bool = True,
+        as_of: AsOf | None = None,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> Export:
+        """Write everything, or what belongs to some runs, into a directory: a file a table, the artifacts, and a manifest.
+
+        The format is "parquet" or "jsonl". An earlier export there is replaced; the same rows in the same order give the same
+        files. `as_of` holds for runs and results.
+        """
+        from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
+
+        source = StoreSource(self._engine, as_of, runs)
+        return export.export(source, Path(directory), format_name=format_name, artifacts=artifacts, progress=progress)
+
+    def import_from(
+        self,
+        exported: str | Path | ExportSource,
+        *,
+        replace: bool = False,
+        progress: Callable[[int, int], None] = _silent,
+    ) -> Transfer:
+        """Merge an export, or the directory it is in, into this store, and compare at the end; doing it again adds nothing.
+
+        `UnreadableOutputError` for a file that is not the one exported, `SchemaMismatchError` for other columns, before anything
+        is written.
+        """
+        from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
+
+        source = exported if isinstance(exported, export.ExportSource) else export.ExportSource(Path(exported))
+        publish.ensure_tables(self._engine, single_writer=self._single_writer)
+        return transfer.bring(source, self._engine, replace=replace, artifacts=source.has_artifacts, progress=progress)
+
 
 def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
     """Open the store at a directory, `file:///path` or `s3://bucket/prefix`; `create` makes it when there is none.
@@ -280,3 +437,8 @@ def engine_at(uri: str | Path) -> Engine:
 def lancedb_connection(uri: str | Path) -> DBConnection:
     """A LanceDB connection on a place, whether or not there is a store."""
     return engine_at(uri).lancedb()
+
+
+def _storable(name: str) -> str:
+    """Return the name of a file with undecodable bytes escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
