@@ -1,16 +1,18 @@
-"""asv's results files, `results/MACHINE/COMMIT-ENVIRONMENT.json`, with what asv keeps beside them."""
+"""asv's results files, `results/MACHINE/COMMIT-ENVIRONMENT.json`, of both layouts, with what asv keeps beside them."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import foreign, origin
 from bench_db.ingest.content import open_file
-from bench_db.ingest.formats.asv_results import entries
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import count, interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -21,7 +23,129 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.ingest.content import Content
-    from bench_db.ingest.formats.asv_results import Outcome
+
+# What the first layout says of benchmarks beside their results, each by their names.
+_FACTS = {"benchmark_version": "version", "started_at": "started_at", "ended_at": "ended_at", "duration": "duration"}
+_BY_NAME = {*_FACTS, "results", "profiles"}
+_STATS = "stats_"
+_VERSIONS = (1, 2)  # compared, not looked up: a file may have a list in their place
+_MOST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """One benchmark under one choice of its parameters, whose values are texts in Python's notation.
+
+    `value` is None for a failure and "NaN" for a skipped benchmark; `samples` are empty when they were not recorded;
+    `stats` are asv's statistics by its names.
+    """
+
+    at: str
+    parameters: tuple[str, ...]
+    value: Any
+    samples: Sequence[Any]
+    stats: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A benchmark and its outcomes; `facts` are what the file says of it besides."""
+
+    name: str
+    at: str
+    raw: msgspec.Raw
+    facts: Mapping[str, Any]
+    columns: Sequence[str]
+
+    def outcomes(self) -> tuple[Mapping[str, Any], list[_Outcome]]:
+        """What is known of the benchmark as a whole, and its outcomes in asv's order: the last parameter moves first."""
+        found = foreign.part(self.raw, object, at=self.at)
+        row = _columned(self.columns, found, self.at) if self.columns else _bare(found)
+        parameters = foreign.part(msgspec.json.encode(row.get("params") or []), list[list[str]], at=f"{self.at}.params")
+        choices = _choices(parameters, self.at)
+        result = row.get("result")
+        # a benchmark that failed as a whole has no list
+        values = _listed(result, len(choices), f"{self.at}.result") if result is not None else [None] * len(choices)
+        samples = _listed(row.get("samples"), len(choices), f"{self.at}.samples")
+        stats = _listed(row.get("stats"), len(choices), f"{self.at}.stats")
+        outcomes = [
+            _Outcome(
+                at=self.at,
+                parameters=choice,
+                value=value,
+                samples=kept if isinstance(kept, list) else (),
+                stats=figures if isinstance(figures, dict) else {},
+            )
+            for choice, value, kept, figures in zip(choices, values, samples, stats, strict=True)
+        ]
+        return {**self.facts, **row.get("facts", {})}, outcomes
+
+
+def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entry]]:
+    """What a file says of the run, and its benchmarks; raises `UnreadableOutputError` when it is no results file."""
+    try:
+        results = foreign.part(top.get("results", msgspec.Raw(b"{}")), foreign.Record, at="$.results")
+        columns = foreign.part(top.get("result_columns", msgspec.Raw(b"[]")), list[str], at="$.result_columns")
+    except RefusedError as refused:
+        raise UnreadableOutputError(refused.detail, file=file) from refused
+    version = foreign.plain(top.get("version"))
+    if version not in _VERSIONS or bool(columns) != (version == _VERSIONS[-1]):
+        reason = f"is no results file of asv of version 1 or 2 (version {version!r:.40}, {len(columns)} result_columns)"
+        raise UnreadableOutputError(reason, file=file, json_path="$.version")
+    if not results:
+        reason = "holds no benchmark; did the run select any?"
+        raise UnreadableOutputError(reason, file=file, json_path="$.results")
+    facts = {field: foreign.fields(top.get(field)) for field in _FACTS}
+    found = [
+        _Entry(
+            name=name,
+            at=f"$.results[{name!r:.100}]",
+            raw=raw,
+            facts={fact: facts[field][name] for field, fact in _FACTS.items() if name in facts[field]},
+            columns=columns,
+        )
+        for name, raw in results.items()
+    ]
+    return {field: raw for field, raw in top.items() if field not in _BY_NAME}, found
+
+
+def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
+    """The second layout: a list a benchmark, cut off after the last column that is not null."""
+    if not isinstance(row, list) or len(row) > len(columns):
+        raise RefusedError(SkipReason.WRONG_TYPE, f"no list of at most {len(columns)} columns at {at}")
+    named = dict(zip(columns, row, strict=False))
+    figures = {name.removeprefix(_STATS): column for name, column in named.items() if name.startswith(_STATS)}
+    held = {name: column for name, column in figures.items() if isinstance(column, list)}
+    length = max(map(len, held.values()), default=0)
+    stats = [{n: column[i] for n, column in held.items() if i < len(column)} for i in range(length)]
+    kept = {"result", "params", "samples"}
+    facts = {n: v for n, v in named.items() if n not in {*kept, "profile"} and not n.startswith(_STATS)}
+    return {**{name: named.get(name) for name in kept}, "stats": stats or None, "facts": facts}
+
+
+def _bare(found: object) -> dict[str, Any]:
+    """The first layout: an object, or without parameters and statistics only the result."""
+    return dict(found) if isinstance(found, dict) else {"result": found}
+
+
+def _choices(parameters: list[list[str]], at: str) -> list[tuple[str, ...]]:
+    total = 1
+    for values in parameters:
+        total *= len(values)
+    if total > _MOST:
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"{total} choices of parameters at {at}")
+    return list(itertools.product(*parameters))
+
+
+def _listed(column: object, length: int, at: str) -> list[Any]:
+    """A column as one entry a choice; before parameters were lists, a lone entry stood for itself."""
+    entries = column if isinstance(column, list) else [column] * (length if column is None else 1)
+    if len(entries) != length:
+        raise RefusedError(
+            SkipReason.LENGTH_MISMATCH, f"{len(entries)} entries for {length} choices of parameters at {at}"
+        )
+    return entries
+
 
 SOURCE = "asv/1"
 _SNIFF = [re.compile(part) for part in (rb'"commit_hash"\s*:\s*"', rb'"params"\s*:\s*\{', rb'"date"\s*:\s*-?\d')]
@@ -59,7 +183,7 @@ def sniff(edges: bytes) -> bool:
 def read(content: Content) -> Reading:
     """Each benchmark under each choice of its parameters; the suite is the environment."""
     top = foreign.decode(content.body, foreign.Record, file=str(content.path))
-    context, found = entries(top, str(content.path))
+    context, found = _entries(top, str(content.path))
     here, suite = content.path.absolute().parent, _environment(top)
     notes: list[str] = []
     declared = _beside(notes, here.parent / "benchmarks.json", here / "benchmarks.json")
@@ -95,7 +219,7 @@ def read(content: Content) -> Reading:
     )
 
 
-def _measurement(name: str, suite: str, kind: _Kind, outcome: Outcome, metadata: str) -> Measurement:
+def _measurement(name: str, suite: str, kind: _Kind, outcome: _Outcome, metadata: str) -> Measurement:
     """All samples where they were recorded; else the statistics of asv, whose result is the median."""
     stats, at = outcome.stats, outcome.at
     lower, upper = _interval(stats, kind.factor)
@@ -129,7 +253,7 @@ def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, fl
     return interval(first, last, factor)
 
 
-def _kind(name: str, declared: object, outcomes: Sequence[Outcome], at: str) -> _Kind:
+def _kind(name: str, declared: object, outcomes: Sequence[_Outcome], at: str) -> _Kind:
     """By `benchmarks.json` where it knows the benchmark, else by the beginning of the name, as asv tells them apart."""
     known = declared if isinstance(declared, dict) else {}
     kind, unit = origin.text(known.get("type")), origin.text(known.get("unit"))

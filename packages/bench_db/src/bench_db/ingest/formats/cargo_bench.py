@@ -3,24 +3,277 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest.formats import criterion_text, libtest, panics
-from bench_db.ingest.formats.terminal import lines
-from bench_db.ingest.reading import Measurement, Reading, Skip
+from bench_db.ingest import foreign
+from bench_db.ingest.numbers import interval, stated, unit_of
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.units import BYTES_PER_SECOND, COUNT, PER_SECOND, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
     from bench_db.ingest.content import Content
 
+# Colours and movements of the cursor, and the choice of a character set with which some terminals end a colour.
+_CONTROL = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9])")
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Number and text of each line without control sequences; what was overwritten on a terminal is a line of its own."""
+    start, number = 0, 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        number += 1
+        line = text[start:end].removesuffix("\r")
+        if "\x1b" in line:
+            line = _CONTROL.sub("", line)
+        for part in line.split("\r"):
+            yield number, part
+        start = end + 1
+
+
+_PANIC = re.compile(r"thread '[^']*'(?: \(\d+\))? (panicked at .*)")
+
+
+def _panic(line: str) -> str:
+    """Where and why it panicked, "" for any other line."""
+    found = _PANIC.match(line)
+    return found[1] if found else ""
+
+
+def _with_reasons(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines, with the reason of a panic, which stands in the next line since Rust 1.73, in that of its place."""
+    waiting: tuple[int, str] | None = None
+    for number, line in lines:
+        if waiting:
+            yield waiting[0], f"{waiting[1]} {line.strip()}"
+            waiting = None
+        elif line.endswith(":") and _panic(line):
+            waiting = number, line
+        else:
+            yield number, line
+    if waiting:
+        yield waiting
+
+
+_LIBTEST_LINE = r"^test .+ \.\.\. bench:"
+_TEST, _MEASURED, _FAILED = "test ", " ... bench:", " ... FAILED"
+_FIGURE = r"(\d[\d,]*(?:\.\d+)?)"
+_BENCH = re.compile(rf"\s*{_FIGURE} (\S+) \(\+/- {_FIGURE}\)(?: = {_FIGURE} MB/s)?\s*")
+_PER_ITERATION = "/iter"
+_EVENTS = {"cycles", "instructions"}  # what Criterion counts in place of time, with a crate that can
+_OUTPUT = re.compile(r"---- (.+) stdout ----")
+_TOTAL = re.compile(r"test result: \w+\. (\d+) passed;")
+_MEGA = 1e6
+
+
+def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
+    """The benchmarks that were measured and those that failed; the ignored, and tests, are none."""
+    measurements: list[Measurement] = []
+    skips: list[Skip] = []
+    failures: list[str] = []
+    begun = 0  # how many failures there were before this run of libtest
+    reasons: dict[str, str] = {}
+    speaking = ""
+    for number, line in lines:
+        if found := _TOTAL.match(line):
+            if found[1] != "0":  # a run of tests: one of benchmarks passes none
+                del failures[begun:]
+            begun = len(failures)
+        elif line.startswith(_TEST):
+            name, measured, text = line.removeprefix(_TEST).partition(_MEASURED)
+            if measured:
+                try:
+                    measurements += list(_measured(name.strip(), text, f"line {number}"))
+                except RefusedError as refused:
+                    skips.append(Skip(benchmark=name.strip(), reason=refused.reason, detail=refused.detail))
+            elif _FAILED in name:
+                failures.append(name.partition(_FAILED)[0].strip())
+        elif found := _OUTPUT.fullmatch(line.strip()):
+            speaking = found[1]
+        elif speaking and (reason := _panic(line)):
+            reasons.setdefault(speaking, reason)
+    measurements += (Measurement(benchmark_name=name, error=reasons.get(name, "failed")) for name in failures)
+    return measurements, skips
+
+
+def _measured(name: str, text: str, at: str) -> Iterator[Measurement]:
+    """The median and, as libtest states it, a range about it; bytes were counted where a speed is given."""
+    found = _BENCH.fullmatch(text)
+    if not found:
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text.strip()[:60]!r} is no time of an iteration in {at}")
+    unit, factor = _libtest_unit(found[2], at)
+    median, margin = _libtest_number(found[1]), _libtest_number(found[3])
+    lower, upper = interval(median - margin, median + margin, factor)
+    yield Measurement(
+        benchmark_name=name,
+        metric="time" if unit is not COUNT else found[2].removesuffix(_PER_ITERATION),
+        units=unit.name,
+        direction=unit.direction,
+        summary=stated({"median": median}, factor, at=at),
+        n=1,
+        lower=lower,
+        upper=upper,
+        metadata=foreign.compact({"line": text.strip()}),
+    )
+    if found[4]:
+        yield Measurement(
+            benchmark_name=name,
+            metric="throughput",
+            units=BYTES_PER_SECOND.name,
+            direction=BYTES_PER_SECOND.direction,
+            summary=stated({"median": _libtest_number(found[4])}, _MEGA, at=at),
+            n=1,
+        )
+
+
+def _libtest_number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _libtest_unit(spelled: str, at: str) -> tuple[Unit, float]:
+    thing = spelled.removesuffix(_PER_ITERATION)
+    if thing in _EVENTS:
+        return COUNT, 1.0
+    if thing == spelled:
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {spelled[:40]!r} is not of an iteration in {at}")
+    return unit_of(thing)
+
+
+_PAIR = r"(\d+(?:\.\d+)?)\s+([^\s\[\]]+)"
+_THREE = rf"\[\s*{_PAIR}\s+{_PAIR}\s+{_PAIR}\s*\]\s*"
+_CRITERION_LINE = rf"time:\s+{_THREE}$"
+_TIME = re.compile(rf"(?:(.*\S)\s+|\s*)time:\s+{_THREE}")
+_SPEED = re.compile(rf"\s*thrpt:\s+{_THREE}")
+_STEP = re.compile(
+    r"Benchmarking (.+?)(?:: (?:Warming up|Profiling|Collecting (\d{1,9}) samples|Analyzing|Complete)\b.*)?"
+)
+_SAMPLES = re.compile(r"Found \d+ outliers among (\d{1,9}) measurements")
+_RATE = re.compile(r"([KMGT]?)(i?)(elem|B|b)/s")
+_POWERS = " KMGT"
+_UNFINISHED = "it began, and no time of it is in the output"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Block:
+    """What was printed of one benchmark, from its time on; `samples` is 0 where their number was not said."""
+
+    name: str
+    line: int
+    time: tuple[str, ...]
+    speeds: list[tuple[str, ...]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    samples: int = 0
+
+
+def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
+    """The benchmarks that were measured, and those that began but have no time."""
+    blocks: list[_Block] = []
+    begun: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    last = beginning = ""
+    within = False
+    for number, line in lines:
+        shown = line.strip()
+        if "time:" in line and (found := _TIME.fullmatch(line)):
+            blocks.append(_Block(name=(found[1] or last).strip(), line=number, time=found.groups()[1:], shown=[shown]))
+            within = True
+        elif shown.startswith("Benchmarking ") and (found := _STEP.fullmatch(shown)):
+            beginning, within = found[1], False
+            begun[beginning] = int(found[2] or begun.get(beginning, 0))
+        elif beginning and (reason := _panic(shown)):
+            reasons.setdefault(beginning, reason)
+        elif within and shown:
+            _add(blocks[-1], shown)
+        else:
+            within = False
+        last = shown or last
+    return _outcome(blocks, begun, reasons)
+
+
+def _add(block: _Block, shown: str) -> None:
+    block.shown.append(shown)
+    if found := _SPEED.fullmatch(shown):
+        block.speeds.append(found.groups())
+    elif found := _SAMPLES.match(shown):
+        block.samples = int(found[1])
+
+
+def _outcome(
+    blocks: Sequence[_Block], begun: Mapping[str, int], reasons: Mapping[str, str]
+) -> tuple[list[Measurement], list[Skip]]:
+    measurements: list[Measurement] = []
+    skips: list[Skip] = []
+    for block in blocks:
+        try:
+            measurements += list(_measurements(block, begun.get(block.name) or block.samples or 1))
+        except RefusedError as refused:
+            name = block.name or f"line {block.line}"
+            skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
+    ended = {block.name for block in blocks}
+    missing = (name for name in begun if name not in ended)
+    measurements += (Measurement(benchmark_name=name, error=reasons.get(name, _UNFINISHED)) for name in missing)
+    return measurements, skips
+
+
+def _measurements(block: _Block, n: int) -> Iterator[Measurement]:
+    at = f"line {block.line}"
+    if not block.name:
+        raise RefusedError(SkipReason.NO_NAME, f"no name before the time in {at}")
+    metadata = foreign.compact({"lines": block.shown})
+    for metric, figures, unit_at in (("time", block.time, unit_of), *(("throughput", s, _rate) for s in block.speeds)):
+        unit, lower, middle, upper = _in_base_units(figures, unit_at, at)
+        low, high = interval(lower, upper, 1.0)
+        yield Measurement(
+            benchmark_name=block.name,
+            metric=metric,
+            units=unit.name,
+            direction=unit.direction,
+            summary=stated({"mean": middle}, 1.0, at=at),
+            n=n,
+            lower=low,
+            upper=high,
+            metadata=metadata,
+        )
+        metadata = "{}"
+
+
+def _in_base_units(
+    figures: Sequence[str], unit_at: Callable[[str], tuple[Unit, float]], at: str
+) -> tuple[Unit, float, float, float]:
+    """Lower bound, estimate and upper bound; each has a unit of its own, as large as fits it."""
+    units = [unit_at(spelled) for spelled in figures[1::2]]
+    if len({unit.name for unit, _ in units}) > 1:
+        raise RefusedError(
+            SkipReason.UNKNOWN_UNIT, f"units that do not belong together in {at}: {' '.join(figures[1::2])}"
+        )
+    lower, middle, upper = (float(number) * factor for number, (_, factor) in zip(figures[::2], units, strict=True))
+    return units[0][0], lower, middle, upper
+
+
+def _rate(spelled: str) -> tuple[Unit, float]:
+    """A throughput: bytes in powers of 1024 or 1000, bits, or elements."""
+    found = _RATE.fullmatch(spelled)
+    if not found:
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"throughput in {spelled[:40]!r}")
+    factor = float((1024 if found[2] else 1000) ** _POWERS.index(found[1] or " "))
+    if found[3] == "elem":
+        return PER_SECOND, factor
+    return BYTES_PER_SECOND, factor / 8 if found[3] == "b" else factor
+
+
 SOURCE = "cargo-bench/1"
-_SNIFF = re.compile(f"{libtest.LINE}|{criterion_text.LINE}")
-_READERS = (libtest.read, criterion_text.read)
+_SNIFF = re.compile(f"{_LIBTEST_LINE}|{_CRITERION_LINE}")
+_READERS = (_libtest, _criterion)
 
 
 def sniff(edges: bytes) -> bool:
     """Whether any line is that of a measured benchmark."""
-    return any(_SNIFF.search(line) for _, line in lines(edges.decode("utf-8", "replace")))
+    return any(_SNIFF.search(line) for _, line in _lines(edges.decode("utf-8", "replace")))
 
 
 def read(content: Content) -> Reading:
@@ -29,7 +282,7 @@ def read(content: Content) -> Reading:
     measurements: list[Measurement] = []
     skips: list[Skip] = []
     for read_lines in _READERS:
-        found, refused = read_lines(panics.joined(lines(text)))
+        found, refused = read_lines(_with_reasons(_lines(text)))
         measurements += found
         skips += refused
     if not measurements and not skips:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign, origin, rates
-from bench_db.ingest.formats import go_events
-from bench_db.ingest.formats.go_text import LITERALS, NUMBER, Key, Text
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -16,9 +18,169 @@ from bench_db.model import TestBed
 from bench_db.units import BYTES, COUNT, NANOSECONDS, Direction, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from bench_db.ingest.content import Content
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_LITERALS = {"NaN": "NaN", "+Inf": "Infinity", "-Inf": "-Infinity", "Inf": "Infinity"}
+_RESULT = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ \t]+(\d+)[ \t]+(\S.*)")
+_BEGUN = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ ]*\t(.*)")  # what a benchmark prints comes after its name, and
+_FIGURES = re.compile(r"[ ]*(\d+)\t[ \t]*(\S.*)")  # its figures in a line of their own
+_NAME = re.compile(r"Benchmark\S*")
+_CONFIGURATION = re.compile(r"([a-z][^\sA-Z:]*):[ \t]+(\S.*)")
+_UNIT = re.compile(r"Unit[ \t]+(\S+)[ \t]+(.*\bbetter=(higher|lower)\b.*)")
+_NO_RESULT = re.compile(r"--- (FAIL|SKIP): (Benchmark\S*)")
+_PANIC = re.compile(r"panic: |fatal error: ")
+_TRACED = re.compile(r"(\S+)\.(Benchmark\w*)[.(]")
+_PACKAGE_END = re.compile(r"(FAIL|ok)[ ]*\t(\S+)(.*)")
+_OUTCOMES = {"FAIL": "failed", "SKIP": "skipped"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    """What one benchmark is: `procs` is GOMAXPROCS, "" where it was 1."""
+
+    package: str
+    name: str
+    procs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """A benchmark that failed or was skipped (`how`), and what was said of it."""
+
+    package: str
+    name: str
+    how: str
+    talk: list[str]
+
+    @property
+    def error(self) -> str:
+        """That it failed or was skipped, and what was said, in one line."""
+        return ": ".join((_OUTCOMES[self.how], *[" ".join(self.talk)[:500]][: len(self.talk)]))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Text:
+    """All that the lines say. The values of a benchmark are by their unit, each with its iterations and its line."""
+
+    values: dict[_Key, dict[str, list[tuple[str, int, int]]]] = field(default_factory=dict)
+    failures: list[_Failure] = field(default_factory=list)
+    configuration: dict[str, list[str]] = field(default_factory=dict)
+    better: dict[str, Direction] = field(default_factory=dict)
+    skips: list[Skip] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    # where the reading is
+    _package: str = ""
+    _last: str = ""
+    _begun: re.Match[str] | None = None
+    _talk: list[str] = field(default_factory=list)  # with -v before the line that says of whom, without after it
+    _panic: list[str] = field(default_factory=list)  # what went wrong, and in which benchmark
+
+    def only(self, name: str) -> str:
+        """What the file says under a name, "" when it says nothing or more than one thing."""
+        said = self.configuration.get(name, [])
+        return said[0] if len(said) == 1 else ""
+
+    def take(self, place: int, raw: str) -> None:
+        """The line `place` of the text, without its end."""
+        line = raw.rstrip()
+        if self._begun and (found := _FIGURES.fullmatch(line)):
+            self._add((*self._begun.group(1, 2), *found.groups()), place)
+            self._begun = None
+        elif line.startswith("    ") and not _NO_RESULT.match(line.lstrip()):
+            self._talk.append(line.strip())
+        elif found := _NO_RESULT.match(line.lstrip()):
+            self._talk = self._talk if self._last == found[2] else []
+            failure = _Failure(package=self._package, name=found[2], how=found[1], talk=self._talk)
+            self.failures.append(failure)
+            self._last, self._begun = "", None
+        else:
+            self._talk = []
+            self._benchmark(place, raw) if line.startswith("Benchmark") else self._said(line)
+            self._last = line
+
+    def _benchmark(self, place: int, raw: str) -> None:
+        line = raw.rstrip()
+        self._begun = None
+        if found := _RESULT.fullmatch(line):
+            self._add(found.groups(), place)
+        elif found := _BEGUN.fullmatch(raw):
+            self._begun = found
+            if line.endswith("/op"):
+                self._skip(found[1], f"no values with their units in line {place}: does the benchmark print?")
+
+    def _said(self, line: str) -> None:
+        if found := _PACKAGE_END.fullmatch(line):
+            self._end(*found.groups())
+        elif _PANIC.match(line) and not self._panic:
+            self._panic = [line, *([self._last] if _NAME.fullmatch(self._last) else [])]
+        elif len(self._panic) == 1 and (found := _TRACED.match(line)) and found[1] == self._package:
+            self._panic.append(found[2])
+        elif found := _UNIT.fullmatch(line):
+            self.better[found[1]] = Direction(found[3])
+        elif found := _CONFIGURATION.fullmatch(line):
+            self._package = found[2] if found[1] == "pkg" else self._package
+            said = self.configuration.setdefault(found[1], [])
+            said += [found[2]] * (found[2] not in said)
+
+    def _end(self, outcome: str, package: str, rest: str) -> None:
+        """A package ends. Where it failed with a panic, Go has printed nothing else of the benchmark."""
+        if not any(not key.package for key in self.values):  # before Go 1.9 no line said it of any benchmark
+            self.failures = [f if f.package else replace(f, package=package) for f in self.failures]
+        if outcome == "FAIL":
+            self.notes.append(": ".join((f"failed: {package}{rest}".replace("\t", " "), *self._panic[:1])))
+            of_whom, talk = self._package or package, self._panic[:1]
+            self.failures += [_Failure(package=of_whom, name=n, how="FAIL", talk=talk) for n in self._panic[1:]]
+        self._package, self._begun, self._panic = "", None, []
+
+    def _add(self, found: Sequence[str], place: int) -> None:
+        name, procs, iterations, rest = found
+        words = rest.split()
+        key = _Key(package=self._package, name=name, procs=procs or "")
+        if len(words) % 2 or not (words[0] in _LITERALS or _NUMBER.fullmatch(words[0])):
+            self._skip(name, f"no values with their units in line {place}")
+            return
+        by_unit = self.values.setdefault(key, {})
+        for value, unit in zip(words[::2], words[1::2], strict=True):
+            by_unit.setdefault(unit, []).append((value, int(iterations[:20]), place))
+
+    def _skip(self, name: str, detail: str) -> None:
+        self.skips.append(Skip(benchmark=name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
+
+
+_SNIFF_EVENTS = re.compile(rb'^\{.*"Output"\s*:\s*"(Benchmark|--- (FAIL|SKIP): Benchmark)', re.MULTILINE)
+
+
+class _Event(msgspec.Struct, rename="pascal"):
+    action: str = ""
+    package: str = ""
+    output: str = ""
+    time: str = ""
+
+
+def _are_events(edges: bytes) -> bool:
+    """Whether an event puts out a line of a benchmark."""
+    return _SNIFF_EVENTS.search(edges) is not None
+
+
+def _lines(content: Content) -> tuple[Iterator[str], int | None]:
+    """The lines go test would have printed, one package after the other, and the time of the first event; other text as it is."""
+    stream = BytesIO(content.text)  # line by line: a list of all would take several times the file
+    stream.seek(len(content.text) - len(content.body))
+    if not _are_events(content.edges):
+        return (line.decode().rstrip("\n") for line in stream), None
+    packages: dict[str, list[str]] = {}
+    start = None
+    for place, line in enumerate(stream, 1):
+        if line.startswith(b"{"):  # anything else is what go itself says, as of a package it cannot build
+            event = foreign.decode(line, _Event, file=str(content.path), line=place)
+            start = origin.unix(event.time) if start is None else start
+            if event.action == "output":
+                packages.setdefault(event.package, []).append(event.output)
+    return (line for pieces in packages.values() for line in "".join(pieces).split("\n")), start
+
 
 SOURCE = "go/1"
 _SNIFF = re.compile(
@@ -34,13 +196,13 @@ _LARGEST_COUNT = 1 << 63
 
 def sniff(edges: bytes) -> bool:
     """Whether any line is a benchmark with its iterations, a number and a unit, or one that failed."""
-    return _SNIFF.search(edges) is not None or go_events.sniff(edges)
+    return _SNIFF.search(edges) is not None or _are_events(edges)
 
 
 def read(content: Content) -> Reading:
     """Each unit of a benchmark as a metric; lines of one name in one package are its samples."""
-    lines, start = go_events.lines(content)
-    text = Text()
+    lines, start = _lines(content)
+    text = _Text()
     for place, line in enumerate(lines, 1):
         text.take(place, line)
     if not (text.values or text.failures or text.skips):
@@ -61,7 +223,7 @@ def read(content: Content) -> Reading:
     )
 
 
-def _measurements(text: Text) -> Iterator[Measurement]:
+def _measurements(text: _Text) -> Iterator[Measurement]:
     for key, by_unit in text.values.items():
         for spelling, lines in by_unit.items():
             try:
@@ -73,7 +235,7 @@ def _measurements(text: Text) -> Iterator[Measurement]:
 
 
 def _measurement(
-    key: Key, spelling: str, lines: list[tuple[str, int, int]], better: dict[str, Direction]
+    key: _Key, spelling: str, lines: list[tuple[str, int, int]], better: dict[str, Direction]
 ) -> Measurement:
     unit, factor = _unit(spelling)
     at = f"line {lines[0][2]}"
@@ -104,13 +266,13 @@ def _unit(spelling: str) -> tuple[Unit, float]:
 
 
 def _value(word: str, line: int) -> float:
-    known = float(word) if NUMBER.fullmatch(word) else LITERALS.get(word, word)
+    known = float(word) if _NUMBER.fullmatch(word) else _LITERALS.get(word, word)
     if known in {float("inf"), float("-inf")}:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"{word[:40]} does not fit a float64 in line {line}")
     return number(known, at=f"line {line}")
 
 
-def _failed(text: Text) -> Iterator[Measurement]:
+def _failed(text: _Text) -> Iterator[Measurement]:
     """A benchmark that failed or was skipped, which Go names without GOMAXPROCS: it is that of all others, if they agree."""
     procs = {key.procs for key in text.values}
     tags = {"gomaxprocs": p} if len(procs) == 1 and (p := next(iter(procs))) else {}
@@ -126,7 +288,7 @@ def _slashes(name: str) -> Iterator[int]:
     return (found.start() for found in re.finditer("/", name))
 
 
-def _machine(text: Text) -> TestBed | None:
+def _machine(text: _Text) -> TestBed | None:
     """The machine of the file, which has no host name; None when it names no CPU, or is of several machines."""
     system, architecture, cpu = (text.only(name) for name in _MACHINE)
     if not cpu:
