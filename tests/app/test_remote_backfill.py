@@ -13,10 +13,9 @@ from bench_db.ci.github.dispatch import Workflow, attempts_made, commits_in_flig
 from bench_db.ci.github.records import WorkflowRun
 from bench_db.ci.github.repository import Repository
 from bench_db.errors import GitHubError
-from bench_db.measure.journal import Journal, State
-from bench_db.model import Commit
-from bench_db.schedule.evidence import Target
-from bench_db.schedule.policy import Reason, Step
+from bench_db.measure.journal import Journal
+from bench_db.model import AttemptState as State
+from bench_db.model import Commit, Reason, Step, Target
 from tests.support.clocks import START, Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from bench_db.errors import UserError
-from bench_db.measure.journal import Entry, Journal, State
+from bench_db.measure.journal import Journal
+from bench_db.model import Attempt, AttemptState
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ class TestJournal:
     """A journal survives a kill within a line, and no other file is taken for one."""
 
     def test_a_torn_line_is_taken_out(self, journal: Journal) -> None:
-        journal.add(Entry(commit="a" * 40, state=State.STARTED, at=1))
+        journal.add(Attempt(commit="a" * 40, state=AttemptState.STARTED, at=1))
         with journal.path.open("ab") as file:
             file.write(b'{"commit":"tor')
         assert Journal(journal.path).entries == journal.entries
@@ -24,14 +25,14 @@ class TestJournal:
     def test_attempts_are_those_at_a_suite_and_an_end_told_twice_is_one(self, journal: Journal) -> None:
         sha = "a" * 40
         for suite, state, began in (
-            ("rust", State.FAILED, 1),
-            ("rust", State.FAILED, 1),
-            ("rust", State.FAILED, 2),
-            ("python", State.FAILED, 1),
-            ("python", State.SUCCEEDED, 2),
-            ("js", State.STARTED, 3),
+            ("rust", AttemptState.FAILED, 1),
+            ("rust", AttemptState.FAILED, 1),
+            ("rust", AttemptState.FAILED, 2),
+            ("python", AttemptState.FAILED, 1),
+            ("python", AttemptState.SUCCEEDED, 2),
+            ("js", AttemptState.STARTED, 3),
         ):
-            journal.add(Entry(commit=sha, state=state, at=9, started_at=began, suites=(suite,)))
+            journal.add(Attempt(commit=sha, state=state, at=9, started_at=began, suites=(suite,)))
         assert journal.attempts == {(sha, "rust"): 2, (sha, "python"): 2}
         assert journal.failures == {(sha, "rust"): 2}
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import UserError
-from bench_db.model import Commit
-from bench_db.schedule.bisect import Side, bisect, nearest_side
+from bench_db.model import Commit, Side
+from bench_db.schedule.bisect import bisect, nearest_side
 
 
 def commits(count: int) -> list[Commit]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from bench_db.clock import Clock
 from bench_db.measure import git, runner, worktree
 from bench_db.measure.runner import Bench, Measured
+from bench_db.model import Reason, Step, Target
 from bench_db.schedule.config import Suite
-from bench_db.schedule.evidence import Target
-from bench_db.schedule.policy import Reason, Step
 from tests.support.histories import History
 
 

@@ -205,6 +205,144 @@ class Commit:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Target:
+    """One thing to measure of a commit: a suite on a test bed. An empty name means any."""
+
+    suite: str = ""
+    test_bed: str = ""
+
+    def __str__(self) -> str:
+        bed = f" on {self.test_bed}" if self.test_bed else ""
+        return f"{self.suite or 'everything'}{bed}"
+
+    def covers(self, suite: str, test_bed: str) -> bool:
+        """Return whether a result of this suite and test bed is a result of this target."""
+        return self.suite in ("", suite) and self.test_bed in ("", test_bed)
+
+
+class Reason(StrEnum):
+    """The reason why a plan measures a commit, or leaves it out."""
+
+    NOT_MEASURED = "not measured"
+    INCOMPLETE = "measured in part"
+    FAILED_BEFORE = "failed before"
+    MEASURED = "measured"
+    IN_FLIGHT = "being measured now"
+    GIVEN_UP = "failed too often"
+    FAILED_KEPT = "failed before, and failures are not tried again"
+    NOT_NEW = "older than the newest measured commit"
+    NEVER_MEASURED = "never measured, and only existing ones were asked for"
+    OUT_OF_TIME = "outside the dates asked for"
+    NOT_CHOSEN = "between two chosen commits"
+    OVER_LIMIT = "more than one plan may hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One commit to measure, its targets and the reason."""
+
+    commit: Commit
+    targets: tuple[Target, ...]
+    reason: Reason
+    attempt: int = 1
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Suites to measure, each once; empty for all."""
+        return tuple(dict.fromkeys(target.suite for target in self.targets if target.suite))
+
+    @property
+    def explanation(self) -> str:
+        """The reason with the targets and the attempt, such as "failed before: python on ci (attempt 2)"."""
+        wanted = ", ".join(map(str, self.targets))
+        again = f" (attempt {self.attempt})" if self.attempt > 1 else ""
+        return f"{self.reason}: {wanted}{again}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """One commit that a plan leaves out, and the reason."""
+
+    commit: Commit
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The commits to measure, in order. Every commit of the range is either a step or left out."""
+
+    steps: tuple[Step, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class AttemptState(StrEnum):
+    """The state of one attempt to measure a commit. DISPATCHING and STARTED are open, all others are final."""
+
+    DISPATCHING = "dispatching"
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    LOST = "lost"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the attempt may still be running."""
+        return self in (AttemptState.DISPATCHING, AttemptState.STARTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One event of an attempt to measure a commit. `at` and `started_at` are unix seconds; no suites means all."""
+
+    commit: str
+    state: AttemptState
+    at: int
+    started_at: int = 0
+    attempt: int = 1
+    suites: tuple[str, ...] = ()
+    correlation: str = ""
+    run_id: int | None = None
+    url: str = ""
+    detail: str = ""
+
+
+class Side(StrEnum):
+    """The end of a bisection that a commit resembles."""
+
+    GOOD = "as the good commit"
+    BAD = "as the bad commit"
+    UNSURE = "neither, within the noise"
+    UNMEASURABLE = "cannot be measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The side of one commit after `rounds` measurements; `typical` is the median of their medians."""
+
+    commit: Commit
+    side: Side
+    rounds: int
+    typical: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bisection:
+    """The commits that may hold a change, oldest first, and what was measured of each commit.
+
+    One suspect when the change is found, several when noise or failures leave it open.
+    """
+
+    suspects: tuple[Commit, ...]
+    looks: tuple[Look, ...]
+
+    @property
+    def found(self) -> Commit | None:
+        """The commit of the change."""
+        return self.suspects[0] if len(self.suspects) == 1 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """A named pointer to the commit a candidate is compared with, as set once; the newest of a name and scope holds.

@@ -14,18 +14,17 @@ from bench_db.clock import Clock
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS
 from bench_db.measure import runner, worktree
-from bench_db.measure.journal import Entry, Journal, State
+from bench_db.measure.journal import Journal
 from bench_db.measure.outbox import Outbox, Pending
+from bench_db.model import Attempt, AttemptState, Plan, Step
 from bench_db.report.text import duration, visible
 from bench_db.schedule.config import FILE, Config
-from bench_db.schedule.policy import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench_db.app.planning import Wanted
     from bench_db.measure.runner import Measured
-    from bench_db.schedule.policy import Step
     from bench_db.store.database import Database
 
 
@@ -40,7 +39,7 @@ def backfill(
     pr_number: int | None,
     clock: Clock,
     progress: Progress,
-) -> tuple[Plan, list[Entry]]:
+) -> tuple[Plan, list[Attempt]]:
     """The plan, made when nobody else measures here any more, and what became of it; `file` is the journal."""
     check_suites(config)
     repository, home = Path(wanted.clone or ".").resolve(), file.parent
@@ -80,7 +79,7 @@ def backfill(
     return plan, ended
 
 
-def publish_pending(delivery: Delivery, journal: Journal, progress: Progress, clock: Clock) -> list[Entry]:
+def publish_pending(delivery: Delivery, journal: Journal, progress: Progress, clock: Clock) -> list[Attempt]:
     """What an earlier call measured for this store and could not publish."""
     ended = []
     for pending in delivery.outbox.of_store(delivery.store.uri):
@@ -89,13 +88,13 @@ def publish_pending(delivery: Delivery, journal: Journal, progress: Progress, cl
     return ended
 
 
-def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock) -> Entry:
+def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock) -> Attempt:
     """A pending suite published, noted, and then no longer pending."""
     delivery.keep_log(pending)
     error = delivery.publish(pending)
-    entry = Entry(
+    entry = Attempt(
         commit=pending.commit,
-        state=State.FAILED if error else State.SUCCEEDED,
+        state=AttemptState.FAILED if error else AttemptState.SUCCEEDED,
         at=int(clock.now()),
         started_at=pending.began,
         attempt=pending.attempt,
@@ -129,7 +128,7 @@ class _Work:
     journal: Journal
     progress: Progress
     clock: Clock
-    ended: list[Entry]
+    ended: list[Attempt]
     done: int = 0
 
     @property

@@ -17,21 +17,20 @@ from bench_db.ci.github.repository import Repository
 from bench_db.clock import unix_time
 from bench_db.errors import UserError
 from bench_db.measure import git
-from bench_db.measure.commits import of_clone
+from bench_db.model import Reason
 from bench_db.report.text import visible
 from bench_db.schedule import config
 from bench_db.schedule.evidence import Evidence
-from bench_db.schedule.policy import Order, Policy, Reason
+from bench_db.schedule.plan import Order, Policy
 from bench_db.schedule.ranges import Scope, parse_period, parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bench_db.clock import Clock
-    from bench_db.model import Commit
+    from bench_db.model import Commit, Plan, Step
     from bench_db.schedule.config import Config
     from bench_db.schedule.evidence import Known
-    from bench_db.schedule.policy import Plan, Step
     from bench_db.schedule.ranges import Range
     from bench_db.store.database import Database
 
@@ -145,7 +144,7 @@ def commits_of(  # noqa: PLR0917 what is wanted and what is known
     """The commits of the range, from the clone named, else from GitHub."""
     clone = Path(wanted.clone or ".")
     if wanted.clone or github is None:
-        return of_clone(clone, chosen, wanted.branch or _branch_of(clone, config, note))
+        return git.of_range(clone, chosen, wanted.branch or _branch_of(clone, config, note))
     name = wanted.repository or config.project.repository or os.environ.get("GITHUB_REPOSITORY")
     if not name:
         message = (

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from bench_db.ci.github.dispatch import CLOCK_SKEW, Started, Workflow, correlation_of, find, start
 from bench_db.errors import GitHubError
-from bench_db.measure.journal import Entry, Journal, State
+from bench_db.model import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench_db.clock import Clock
-    from bench_db.schedule.policy import Step
+    from bench_db.measure.journal import Journal
+    from bench_db.model import Step
 
 _CONSECUTIVE_FAULTS = 3
 
@@ -31,15 +30,15 @@ class Pace:
     poll_seconds: float = 15.0
 
 
-def resume(workflow: Workflow, journal: Journal, clock: Clock) -> list[Entry]:
+def resume(workflow: Workflow, journal: Journal, clock: Clock) -> list[Attempt]:
     """The attempts of an interrupted backfill that are still going on; those that never began or are gone are noted."""
     for entry in journal.open:
-        if entry.state is State.DISPATCHING:
+        if entry.state is AttemptState.DISPATCHING:
             since = datetime.fromtimestamp(entry.at, UTC) - CLOCK_SKEW
             brief = Workflow(repository=workflow.repository, file=workflow.file, ref=workflow.ref, patience_seconds=0)
             found = find(brief, entry.correlation, since, clock)
             if found is None:
-                _note(journal, entry, State.LOST, clock, "interrupted before it was dispatched")
+                _note(journal, entry, AttemptState.LOST, clock, "interrupted before it was dispatched")
             else:
                 journal.add(_as_started(entry, found, clock))
     return journal.open
@@ -53,14 +52,14 @@ def run(
     pace: Pace,
     *,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> list[Entry]:
+) -> list[Attempt]:
     """What became of every step and of every attempt that was resumed, in the order they ended.
 
     A commit that fails does not stop the others. Raises `GitHubError` when GitHub refuses, and after three faults in a row.
     """
     active = {entry.commit: entry for entry in resume(workflow, journal, clock)}
     waiting = deque(step for step in steps if step.commit.sha not in active)
-    total, ended, faults = len(active) + len(waiting), list[Entry](), 0
+    total, ended, faults = len(active) + len(waiting), list[Attempt](), 0
     while active or waiting:
         progress(len(ended), total)
         while waiting and len(active) < pace.parallel:
@@ -79,12 +78,12 @@ def run(
     return ended
 
 
-def _begin(step: Step, workflow: Workflow, journal: Journal, clock: Clock, *, may_fail: bool) -> Entry:
+def _begin(step: Step, workflow: Workflow, journal: Journal, clock: Clock, *, may_fail: bool) -> Attempt:
     at = int(clock.now())
     entry = journal.add(
-        Entry(
+        Attempt(
             commit=step.commit.sha,
-            state=State.DISPATCHING,
+            state=AttemptState.DISPATCHING,
             at=at,
             started_at=at,
             attempt=step.attempt,
@@ -95,28 +94,28 @@ def _begin(step: Step, workflow: Workflow, journal: Journal, clock: Clock, *, ma
     try:
         started = start(workflow, workflow.inputs(step), entry.correlation, clock)
     except GitHubError as error:
-        failed = _note(journal, entry, State.FAILED, clock, str(error))
+        failed = _note(journal, entry, AttemptState.FAILED, clock, str(error))
         if error.is_refusal or not may_fail:
             raise
         return failed
     return journal.add(_as_started(entry, started, clock))
 
 
-def _ended(active: list[Entry], workflow: Workflow, journal: Journal, clock: Clock, pace: Pace) -> Iterator[Entry]:
+def _ended(active: list[Attempt], workflow: Workflow, journal: Journal, clock: Clock, pace: Pace) -> Iterator[Attempt]:
     """The attempts that have ended by now, noted."""
     for entry in active:
         run = None if entry.run_id is None else workflow.repository.run(entry.run_id)
         if run is None and clock.now() - entry.started_at <= workflow.patience_seconds:
             continue  # it may take a while to be seen
         if run is None:
-            yield _note(journal, entry, State.LOST, clock, "the run is gone")
+            yield _note(journal, entry, AttemptState.LOST, clock, "the run is gone")
         elif run.is_finished:
             good = run.conclusion == "success"
             detail = "" if good else _why(workflow, run.id, run.conclusion or "no conclusion")
-            yield _note(journal, entry, State.SUCCEEDED if good else State.FAILED, clock, detail)
+            yield _note(journal, entry, AttemptState.SUCCEEDED if good else AttemptState.FAILED, clock, detail)
         elif clock.now() - entry.started_at > pace.timeout_seconds:
             waited = f"{run.status} for more than {pace.timeout_seconds / 60:.0f} minutes"
-            yield _note(journal, entry, State.TIMED_OUT, clock, waited)
+            yield _note(journal, entry, AttemptState.TIMED_OUT, clock, waited)
 
 
 def _why(workflow: Workflow, run_id: int, conclusion: str) -> str:
@@ -124,11 +123,9 @@ def _why(workflow: Workflow, run_id: int, conclusion: str) -> str:
     return f"{conclusion}: {', '.join(jobs)}" if jobs else conclusion
 
 
-def _note(journal: Journal, entry: Entry, state: State, clock: Clock, detail: str) -> Entry:
-    return journal.add(msgspec.structs.replace(entry, state=state, at=int(clock.now()), detail=detail))
+def _note(journal: Journal, entry: Attempt, state: AttemptState, clock: Clock, detail: str) -> Attempt:
+    return journal.add(replace(entry, state=state, at=int(clock.now()), detail=detail))
 
 
-def _as_started(entry: Entry, started: Started, clock: Clock) -> Entry:
-    return msgspec.structs.replace(
-        entry, state=State.STARTED, at=int(clock.now()), run_id=started.run_id, url=started.url
-    )
+def _as_started(entry: Attempt, started: Started, clock: Clock) -> Attempt:
+    return replace(entry, state=AttemptState.STARTED, at=int(clock.now()), run_id=started.run_id, url=started.url)

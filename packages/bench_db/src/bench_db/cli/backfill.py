@@ -21,17 +21,16 @@ from bench_db.app.planning import (
 )
 from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import planning
-from bench_db.cli.progress import progress_bar
+from bench_db.cli.progress import leave_when_asked, progress_bar
 from bench_db.cli.schedule import workflow_of
-from bench_db.cli.stop import leave_when_asked
 from bench_db.errors import StoreNotFoundError
 from bench_db.report.text import duration
 
 if TYPE_CHECKING:
-    from bench_db.measure.journal import Entry, Journal
+    from bench_db.measure.journal import Journal
+    from bench_db.model import Attempt, Plan
     from bench_db.schedule.config import Config
     from bench_db.schedule.evidence import Evidence
-    from bench_db.schedule.policy import Plan
 
 
 @click.command("backfill")
@@ -100,7 +99,7 @@ def command(
             flying = dispatch.commits_in_flight(there)
             # a store that cannot be read, or is not there, is no reason to start anything
             plan = _plan(wanted, config, evidence_of(open_store(uri)), journal, github, flying)
-            ended: list[Entry] = []
+            ended: list[Attempt] = []
             if not dry_run:
                 with progress_bar("backfill") as progress:
                     ended = backfill.run(plan.steps, there, journal, clock, pace, progress=progress)
@@ -165,7 +164,7 @@ def _test_bed(wanted: Wanted, config: Config) -> str:
     return wanted.testbed_name or config.project.test_bed or this_machine().name
 
 
-def _ended_document(entry: Entry) -> dict[str, Any]:
+def _ended_document(entry: Attempt) -> dict[str, Any]:
     return {
         "commit": entry.commit,
         "suites": list(entry.suites),
@@ -175,7 +174,7 @@ def _ended_document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _ended_text(plan: Plan, ended: list[Entry], seconds: float) -> str:
+def _ended_text(plan: Plan, ended: list[Attempt], seconds: float) -> str:
     """What became of a plan: how many succeeded, why the others did not, and what was left out."""
     from bench_db.report.text import visible
 

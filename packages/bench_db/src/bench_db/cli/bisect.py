@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.options import common, emit
-from bench_db.cli.stop import leave_when_asked
+from bench_db.cli.progress import leave_when_asked
 from bench_db.errors import UnreadableOutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.measure.runner import Bench, Locks
-    from bench_db.model import Commit
-    from bench_db.schedule.bisect import Bisection
+    from bench_db.model import Bisection, Commit
 
 
 @click.command("bisect")

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.model import Commit
+from bench_db.schedule.ranges import Between, Commits, Tags, oldest_first
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench_db.schedule.ranges import Range
 
 _PATIENCE_SECONDS = 120
 # A hook, a pager, a prompt or a file system monitor of a configuration has no business here, nor has what it adds to a log.
@@ -71,6 +74,19 @@ def history(repository: Path, end: str, start: str | None = None, *, first_paren
     tips = [resolve(repository, end), *excluded]
     text = git(repository, "log", "-z", "--reverse", "--topo-order", _FORMAT, *options, "--end-of-options", *tips, "--")
     return [_commit(record) for record in text.split("\0") if record]
+
+
+def of_range(repository: Path, chosen: Range, branch: str = "HEAD", *, first_parent: bool = True) -> list[Commit]:
+    """Return the commits of a range, oldest first; for NEW, ALL and EXISTING the whole branch, from which a plan chooses."""
+    match chosen:
+        case Tags(pattern=pattern):
+            return oldest_first(commit_of(repository, sha) for _, sha in tags(repository, pattern))
+        case Between(start=start, end=end):
+            return history(repository, end, start, first_parent=first_parent)
+        case Commits(names=names):
+            return oldest_first(commit_of(repository, name) for name in names)
+        case _:
+            return history(repository, branch, first_parent=first_parent)
 
 
 def commit_of(repository: Path, name: str) -> Commit:

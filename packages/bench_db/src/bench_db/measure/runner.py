@@ -19,7 +19,7 @@ from bench_db.schedule.config import Command, Suite, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from bench_db.schedule.policy import Step
+    from bench_db.model import Step
 
 Locks = tuple[int, ...]
 """What `worktree.alone` yields: commands keep these file descriptors open."""

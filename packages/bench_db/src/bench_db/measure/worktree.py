@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING
 from bench_db.errors import UserError
 from bench_db.identity import is_full_sha
 from bench_db.measure.git import git
-from bench_db.measure.home import furnish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,13 @@ if TYPE_CHECKING:
 _LOOK_EVERY_SECONDS = 0.5
 _CHECKOUT_SECONDS = 3600
 _LOCK = "bench-db.lock"
+
+
+def furnish(home: Path) -> None:
+    """The directory, made if it is not there; in a checkout it is not to be seen as a change of it."""
+    if not home.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        (home / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 @contextmanager

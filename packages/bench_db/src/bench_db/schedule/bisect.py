@@ -6,26 +6,16 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from statistics import median, stdev
 
 from bench_db.errors import UserError
-from bench_db.model import Commit
+from bench_db.model import Bisection, Commit, Look, Side
 
 Rounds = Sequence[Sequence[float]]
 """Samples of one commit, one sequence a round: rounds differ more than the samples within one."""
 
 Measure = Callable[[Commit], Sequence[float]]
 """One more round of a commit; no samples when it cannot be measured, or does not have the benchmark."""
-
-
-class Side(StrEnum):
-    """Whether a commit is like the good end or the bad end."""
-
-    GOOD = "as the good commit"
-    BAD = "as the bad commit"
-    UNSURE = "neither, within the noise"
-    UNMEASURABLE = "cannot be measured"
 
 
 Judge = Callable[[Rounds, Rounds, Rounds], Side]
@@ -35,29 +25,6 @@ _NEAR, _FAR = 0.35, 0.65
 _NOISE_FACTOR = 3.0
 # Of one round nobody can tell how much rounds differ: with 2 % noise half of all searches found a change.
 _ROUNDS_OF_ENDS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one commit was found to be, in so many rounds."""
-
-    commit: Commit
-    side: Side
-    rounds: int
-    typical: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bisection:
-    """The commits the change may be in, oldest first: one when it is found, several when some could not be told."""
-
-    suspects: tuple[Commit, ...]
-    looks: tuple[Look, ...]
-
-    @property
-    def found(self) -> Commit | None:
-        """The commit of the change."""
-        return self.suspects[0] if len(self.suspects) == 1 else None
 
 
 def bisect(commits: Sequence[Commit], measure: Measure, judge: Judge, *, most_rounds: int = 4) -> Bisection:

@@ -6,24 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bench_db.model import Target
+
 SHORTEST = 7
 _FULL = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Target:
-    """One thing to measure of a commit: a suite on a test bed; an empty name is for any."""
-
-    suite: str = ""
-    test_bed: str = ""
-
-    def __str__(self) -> str:
-        place = f" on {self.test_bed}" if self.test_bed else ""
-        return f"{self.suite or 'everything'}{place}"
-
-    def covers(self, suite: str, test_bed: str) -> bool:
-        """Whether a result of this suite and test bed is a result of this target."""
-        return self.suite in ("", suite) and self.test_bed in ("", test_bed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

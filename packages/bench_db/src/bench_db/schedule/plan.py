@@ -1,20 +1,77 @@
-"""The plan: which commits to measure, of what, in which order and why. A pure function of what is known."""
+"""The plan: which commits to measure, of what, in which order and why. A pure function of the evidence and a policy."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bench_db.schedule.evidence import Known, Standing, Target
-from bench_db.schedule.policy import LeftOut, Order, Plan, Policy, Reason, Step
+from bench_db.errors import UserError
+from bench_db.model import LeftOut, Plan, Reason, Step, Target
 from bench_db.schedule.ranges import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bench_db.model import Commit
+    from bench_db.schedule.evidence import Known, Standing
 
 _Chosen = dict[int, tuple[Target, ...]]
 _Reasons = dict[int, Reason]
+
+
+class Order(StrEnum):
+    """Which step comes first: the oldest commit, the newest, or the middle of the widest unmeasured gap."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    BISECT = "bisect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to measure of which commits, and how many.
+
+    `suites` and `test_beds` empty ask for any result at all. `since` and `until` are unix seconds, inclusive. `every`,
+    `period_seconds` and `steps` thin the commits out, in that order; `max_commits` bounds the steps of one plan.
+    """
+
+    scope: Scope = Scope.ALL
+    suites: tuple[str, ...] = ()
+    test_beds: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    every: int = 1
+    period_seconds: int | None = None
+    steps: int | None = None
+    max_commits: int | None = None
+    max_attempts: int = 3
+    retry_failed: bool = True
+    order: Order | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("every", self.every, 1),
+            ("steps", self.steps, 1),
+            ("max_commits", self.max_commits, 0),
+            ("max_attempts", self.max_attempts, 1),
+            ("period_seconds", self.period_seconds, 1),
+        ):
+            if value is not None and value < least:
+                message = f"{name.replace('_', '-')} must be at least {least}, not {value}"
+                raise UserError(message)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Everything a commit is to be measured for."""
+        return tuple(
+            Target(suite=suite, test_bed=bed) for suite in self.suites or ("",) for bed in self.test_beds or ("",)
+        )
+
+    @property
+    def effective_order(self) -> Order:
+        """The order asked for; else oldest first for NEW, so that a limit never jumps over a commit, and newest first."""
+        return self.order or (Order.OLDEST if self.scope is Scope.NEW else Order.NEWEST)
 
 
 def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:

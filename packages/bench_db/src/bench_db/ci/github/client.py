@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from bench_db.ci.limits import pause_before_retry, rate_limit_wait
 from bench_db.errors import GitHubError, UserError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ ACCEPT = "application/vnd.github+json, application/json;q=0.9"
 _CACHED_ANSWERS = 256
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _T = TypeVar("_T")
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_SECONDARY_WAIT = 60.0  # GitHub's advice when a secondary limit names no time
+_FORBIDDEN, _TOO_MANY = 403, 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +127,15 @@ class GitHub:
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             fault = GitHubError(self._clean(f"{method} {url}: no answer: {type(error).__name__} {error}"))
             fault.__cause__ = None if self._token and self._token in str(error) else error
-            return (pause_before_retry(attempt, self._clock) if may_repeat or never_sent else None), fault
+            return (_pause_before_retry(attempt, self._clock) if may_repeat or never_sent else None), fault
         if response.status_code == httpx.codes.NOT_MODIFIED and url in self._answers:
             self._answers.move_to_end(url)
             return None, self._answers[url]
         if response.is_success:
             return None, self._remembered(method, url, response)
-        wait = rate_limit_wait(response.status_code, response.headers, response.text, attempt, self._clock)
+        wait = _rate_limit_wait(response.status_code, response.headers, response.text, attempt, self._clock)
         if wait is None and response.is_server_error and may_repeat:
-            wait = pause_before_retry(attempt, self._clock)
+            wait = _pause_before_retry(attempt, self._clock)
         return wait, self._refusal(method, url, response, wait)
 
     def _remembered(self, method: str, url: str, response: httpx.Response) -> Answer:
@@ -217,3 +220,44 @@ _HINTS = {
     403: "the token lacks a permission this needs",
     404: "the name is wrong, or the token may not see it",
 }
+
+
+def _pause_before_retry(attempt: int, clock: Clock) -> float:
+    """Seconds before the next attempt: doubled each time, with jitter so that many clients do not return at once."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
+    return longest * (0.5 + clock.chance() / 2)
+
+
+def _rate_limit_wait(status: int, headers: Mapping[str, str], text: str, attempt: int, clock: Clock) -> float | None:
+    """Seconds until a limit ends; None when the answer is no rate limit."""
+    if status not in (_FORBIDDEN, _TOO_MANY):
+        return None
+    wait = _stated_wait(headers, clock)
+    if wait is None and (status == _TOO_MANY or "rate limit" in text.lower()):
+        wait = _SECONDARY_WAIT * 2.0 ** min(attempt - 1, 6)
+    return None if wait is None else max(wait, _pause_before_retry(attempt, clock))
+
+
+def _stated_wait(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """The seconds that headers name, told by the clock that wrote them: ours may be wrong."""
+    now = _time(headers.get("date", ""), clock.now())
+    if "retry-after" in headers:
+        return _retry_after(headers["retry-after"], now)
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
+        return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1.0
+    return None
+
+
+def _retry_after(text: str, now: float) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date."""
+    if text.strip().isdecimal():
+        return float(text)
+    return max(0.0, _time(text, now + _SECONDARY_WAIT) - now)
+
+
+def _time(text: str, otherwise: float) -> float:
+    """The unix seconds of a date as HTTP has it."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return otherwise

@@ -15,7 +15,7 @@ from bench_db.identity import is_full_sha
 if TYPE_CHECKING:
     from bench_db.ci.github.records import WorkflowRun
     from bench_db.clock import Clock
-    from bench_db.schedule.policy import Step
+    from bench_db.model import Step
 
 _LOOK_EVERY_SECONDS = 3.0
 CLOCK_SKEW = timedelta(hours=1)  # a run is told by its correlation id, this only ends the search

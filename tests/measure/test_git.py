@@ -5,7 +5,6 @@ import pytest
 
 from bench_db.errors import UserError
 from bench_db.measure import git
-from bench_db.measure.commits import of_clone
 from bench_db.schedule.ranges import Between, Commits, Scope, Tags
 from tests.support.histories import DAY, FIRST, History
 
@@ -15,12 +14,12 @@ def history(tmp_path: Path) -> History:
     return History(tmp_path / "clone")
 
 
-class TestOfClone:
+class TestOfRange:
     """A range gives its commits oldest first, each once, with git's own facts."""
 
     def test_a_branch(self, history: History) -> None:
         shas = [history.commit(f"change {i}") for i in range(3)]
-        found = of_clone(history.path, Scope.ALL, "main")
+        found = git.of_range(history.path, Scope.ALL, "main")
         assert [commit.sha for commit in found] == shas
         assert [commit.time for commit in found] == [FIRST + DAY, FIRST + 2 * DAY, FIRST + 3 * DAY]
         assert [commit.parents for commit in found] == [(), (shas[0],), (shas[1],)]
@@ -28,7 +27,7 @@ class TestOfClone:
 
     def test_what_one_commit_has_and_another_has_not(self, history: History) -> None:
         shas = [history.commit() for _ in range(4)]
-        found = of_clone(history.path, Between(start=shas[0][:10], end="HEAD~1"))
+        found = git.of_range(history.path, Between(start=shas[0][:10], end="HEAD~1"))
         assert [commit.sha for commit in found] == shas[1:3]
 
     def test_a_merged_branch_is_its_merge(self, history: History) -> None:
@@ -38,10 +37,10 @@ class TestOfClone:
         history.git("checkout", "--quiet", "main")
         history.commit("main", b="1")
         history.git("merge", "--quiet", "--no-ff", "-m", "merge", "side")
-        found = of_clone(history.path, Scope.ALL, "main")
+        found = git.of_range(history.path, Scope.ALL, "main")
         assert [commit.subject for commit in found] == ["change", "main", "merge"]
         assert side not in {commit.sha for commit in found}
-        whole = of_clone(history.path, Scope.ALL, "main", first_parent=False)
+        whole = git.of_range(history.path, Scope.ALL, "main", first_parent=False)
         assert {side, first} < {commit.sha for commit in whole}
 
     def test_tags_light_and_annotated(self, history: History) -> None:
@@ -50,12 +49,12 @@ class TestOfClone:
         history.git("tag", "-a", "v1.1", "-m", "annotated", two)
         history.git("tag", "v2.0", three)
         history.git("tag", "tree", f"{three}^{{tree}}")
-        assert [commit.sha for commit in of_clone(history.path, Tags())] == [one, two, three]
-        assert [commit.sha for commit in of_clone(history.path, Tags(pattern="v1.*"))] == [one, two]
+        assert [commit.sha for commit in git.of_range(history.path, Tags())] == [one, two, three]
+        assert [commit.sha for commit in git.of_range(history.path, Tags(pattern="v1.*"))] == [one, two]
 
     def test_named_commits(self, history: History) -> None:
         one, two = history.commit(), history.commit()
-        assert [c.sha for c in of_clone(history.path, Commits(names=("main", one[:8], "HEAD")))] == [one, two]
+        assert [c.sha for c in git.of_range(history.path, Commits(names=("main", one[:8], "HEAD")))] == [one, two]
 
 
 class TestSafety:
@@ -72,7 +71,7 @@ class TestSafety:
         subjects = ["quote ' \" \\", "tab\there", "-- --help", "$(x) `y` %H", "ünïcode 🤖"]
         for subject in subjects:
             history.commit(subject)
-        assert [commit.subject for commit in of_clone(history.path, Scope.ALL)] == subjects
+        assert [commit.subject for commit in git.of_range(history.path, Scope.ALL)] == subjects
 
     def test_signatures_that_a_configuration_shows(self, history: History, tmp_path: Path) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
@@ -86,8 +85,8 @@ class TestSafety:
 
     def test_no_repository(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="not a git repository; --clone"):
-            of_clone(tmp_path, Scope.ALL)
+            git.of_range(tmp_path, Scope.ALL)
 
     def test_an_empty_repository(self, history: History) -> None:
         with pytest.raises(UserError, match="has no commits yet"):
-            of_clone(history.path, Scope.ALL)
+            git.of_range(history.path, Scope.ALL)
