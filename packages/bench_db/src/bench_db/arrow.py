@@ -1,4 +1,4 @@
-"""Arrow schemas derived from the records, and records to Arrow tables and back without loss."""
+"""Arrow schemas derived from the records, and a lossless conversion of records to Arrow tables and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench_db.model import Artifact, Baseline, Finding, Result, Run, Samples, St
 
 Record = TypeVar("Record")
 
-# How Lance is told which column a merge must keep unique.
+# Field metadata that names, to Lance, the column a merge keeps unique.
 PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 
 _PLAIN: dict[type, pa.DataType] = {
@@ -29,7 +29,10 @@ _PLAIN: dict[type, pa.DataType] = {
 
 
 def schema_of(record: type, primary_key: str = "") -> pa.Schema:
-    """The Arrow schema of a record: one column a field, in order; `primary_key` names the column merges keep unique."""
+    """Return the Arrow schema of a record: one column per field, in field order.
+
+    `primary_key` names the column that merges keep unique.
+    """
     columns = _columns(record)
     return pa.schema([c.with_metadata(PRIMARY_KEY) if c.name == primary_key else c for c in columns])
 
@@ -73,7 +76,7 @@ ARTIFACTS = schema_of(Artifact, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
-    """Records as a table of `schema`, a row each; an empty sequence gives an empty table."""
+    """Return a table of `schema` with one row per record; an empty sequence gives an empty table."""
     return pa.table([_column(records, column) for column in schema], schema=schema)
 
 
@@ -95,7 +98,7 @@ def _struct(values: Sequence[Any], dtype: pa.StructType) -> pa.StructArray:
 
 
 def samples_column(values: Sequence[Samples]) -> pa.ListArray:
-    """Samples as one `list<double>` column, copied as blocks of memory."""
+    """Return samples as one `list<double>` column, copied as blocks of memory."""
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(v) for v in values], out=offsets[1:])
     flat = np.frombuffer(b"".join(memoryview(v) for v in values), np.float64) if len(values) else np.empty(0)
@@ -116,7 +119,7 @@ def _python(column: pa.ChunkedArray) -> Iterable[Any]:
 
 
 def _builder(hint: Any) -> Callable[[Any], Any]:
-    """What makes the value of a field of what Arrow gives for it."""
+    """Return the function that converts a Python value from Arrow to the value of a field."""
     if get_origin(hint) in {Union, types.UnionType}:
         return _optional(_builder(next(arg for arg in get_args(hint) if arg is not type(None))))
     if is_dataclass(hint):
@@ -150,10 +153,10 @@ def _samples(values: np.ndarray[Any, np.dtype[np.float64]]) -> Samples:
 
 
 def samples_of(values: Any) -> Samples:
-    """Samples from any float64 buffer or sequence of numbers, copied once."""
+    """Return samples from any float64 buffer or sequence of numbers, copied once."""
     return _samples(np.asarray(values, np.float64))
 
 
 def values_hash(values: Samples) -> int:
-    """Checksum of the value bytes as a signed 64-bit integer; Lance itself has no checksums."""
+    """Return the checksum of the value bytes as a signed 64-bit integer; Lance itself has no checksums."""
     return int.from_bytes(xxhash.xxh3_64_digest(memoryview(values)), "big", signed=True)

@@ -13,7 +13,7 @@ from bench_db.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time, sleep and chance, so that a test can own them. `now` is unix seconds, `chance` is uniform in [0, 1)."""
+    """Time, sleep and chance as arguments that a test can replace; `now` is unix seconds, `chance` is uniform in [0, 1)."""
 
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep

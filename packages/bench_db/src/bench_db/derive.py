@@ -1,4 +1,4 @@
-"""Fields that follow from other fields: keys, statistics, checksums. The same content always derives the same."""
+"""Derived fields: keys, statistics and checksums. The same content always gives the same fields."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ORDINAL_TAG = "ordinal"
 
 
 def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
-    """The run and its results with every derived field set; deriving twice changes nothing.
+    """Return the run and its results with every derived field set; deriving twice changes nothing.
 
-    A missing summary is computed from the values. Two results of one file with one natural key are kept apart by a tag
-    `ordinal` (2, 3, ...) and named in the run's notes. A run without an id is a group of its own.
+    A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
+    the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id.
     """
     key = run_key(run)
     run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
@@ -33,25 +33,25 @@ def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
 
 
 def run_key(run: Run) -> int:
-    """The identity of a run: content, device under test and test bed name. CI's run id and attempt are no part of it."""
+    """Return the identity of a run: content, device under test and test bed name, without CI's run id and attempt."""
     dut = run.dut
     return identity.hash63(("run", run.sha256, dut.name, dut.version, str(dut.timestamp), run.test_bed.name))
 
 
 def baseline_key(baseline: Baseline) -> int:
-    """The identity of one setting of a pointer."""
+    """Return the identity of one baseline record."""
     scope = (baseline.dut_name, baseline.testbed_name, baseline.branch, baseline.commit)
     parts = (str(part is None) + (part or "") for part in scope)
     return identity.hash63(("baseline", baseline.name, str(baseline.set_at), baseline.set_by, *parts))
 
 
 def finding_key(finding: Finding) -> int:
-    """The identity of one record of a finding."""
+    """Return the identity of one record of a finding."""
     return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
 
 
 def artifact_key(artifact: Artifact) -> int:
-    """The identity of one record of an artifact: its content, what it is called, and what it belongs to."""
+    """Return the identity of one artifact record: its content, kind, name, run and commit."""
     owners = (
         "" if artifact.run_key is None else str(artifact.run_key),
         str(artifact.commit is None),
@@ -61,12 +61,12 @@ def artifact_key(artifact: Artifact) -> int:
 
 
 def finding_id(series: int, commit: str | None) -> str:
-    """The identity of a finding: its series and the commit it was first seen at."""
+    """Return the identity of a finding: its series and the commit at which it was first detected."""
     return f"{identity.hash63(('change', str(series), commit or '')):016x}"
 
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:
-    """The identity of the series a result belongs to."""
+    """Return the identity of the series of a result."""
     return _series_key(result, _natural_key(result), by_name_alone=by_name_alone)
 
 
@@ -81,7 +81,7 @@ def _natural_key(result: Result) -> tuple[str, ...]:
 
 def _kept_apart(results: Iterator[Result], notes: list[str]) -> Iterator[Result]:
     taken: set[tuple[str, ...]] = set()
-    last: dict[tuple[str, ...], int] = {}  # a file may hold one key as often as it has lines
+    last: dict[tuple[str, ...], int] = {}  # a file may repeat one key on every line: count on from the last ordinal
     for result in results:
         natural = key = _natural_key(result)
         ordinal, apart = last.get(natural, 1), result
@@ -108,7 +108,7 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
 
 
 def _result(run: Run, result: Result) -> Result:
-    """One copy of the record, not two: copying is most of what deriving costs."""
+    """Set all derived fields in one copy of the record: copying is most of the cost of deriving."""
     natural = _natural_key(result)
     return replace(
         result,

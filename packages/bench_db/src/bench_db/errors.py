@@ -1,20 +1,20 @@
-"""Every error bench_db raises on purpose: one base, one class per thing a caller can do about it."""
+"""The errors that bench_db raises: one base, and one class for each way a caller can react."""
 
 from __future__ import annotations
 
 
 class BenchDbError(Exception):
-    """Base of every error bench_db raises; its text says what, where, and what to do next."""
+    """Base of all bench_db errors; the text says what happened, where, and what to do next."""
 
     exit_code = 2
 
 
 class UserError(BenchDbError):
-    """Arguments that cannot be acted on; the message names the flag or variable that mends it."""
+    """Invalid arguments; the message names the flag or variable to change."""
 
 
 class UnreadableOutputError(BenchDbError):
-    """A file that is not what it claims to be, with the place of the first thing wrong in it.
+    """A file that does not match its format, and the position of the first fault.
 
     `line` and `column` are 1-based and None when the fault has no line; `json_path` is empty when it has no path.
     """
@@ -41,23 +41,23 @@ class SchemaMismatchError(BenchDbError):
 
 
 class StoreNotFoundError(BenchDbError):
-    """There is no store at the given place; the message says how to make one."""
+    """No store at the given address; the message says how to create one."""
 
     exit_code = 3
 
 
 class StoreUnavailableError(BenchDbError):
-    """The place of the store did not answer, or refused us; nothing was changed."""
+    """A store that is unreachable or denies access; nothing was changed."""
 
     exit_code = 3
 
 
 class ConflictError(StoreUnavailableError):
-    """Other writers kept coming first; nothing was changed, and trying again is safe."""
+    """A write that conflicted with other writers on every retry; nothing was changed, and a retry is safe."""
 
 
 class GitHubError(BenchDbError):
-    """GitHub did not answer, refused us, or answered something else; `status` is 0 when there was no answer."""
+    """A GitHub request without an answer, with a refusal or with an unexpected answer; `status` is 0 without an answer."""
 
     exit_code = 3
 
@@ -67,11 +67,11 @@ class GitHubError(BenchDbError):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether GitHub certainly did not act: after no answer, a fault, or an answer nobody can read, it may have."""
-        return 300 <= self.status < 500  # noqa: PLR2004 redirections and refusals of HTTP
+        """Whether GitHub certainly did not act. After a timeout, a 5xx or an unreadable answer it may have acted."""
+        return 300 <= self.status < 500  # noqa: PLR2004 HTTP 3xx and 4xx
 
 
 class CorruptStoreError(BenchDbError):
-    """The store holds something that no writer of bench_db leaves behind."""
+    """A store with content that no bench_db writer produces."""
 
     exit_code = 4

@@ -1,4 +1,4 @@
-"""Keys that come from content: the same thing always has the same key, whoever computes it, on whatever machine."""
+"""Keys computed from content alone: equal content has the same key on every machine."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ _POSITIVE = (1 << 63) - 1
 
 
 def injective(parts: Iterable[str]) -> str:
-    """One text for a list of texts, so that two different lists never give the same text."""
+    """Join texts into one text that no other list of texts gives."""
     return "".join(f"{len(part)}:{part}" for part in parts)
 
 
 def hash63(parts: Iterable[str]) -> int:
-    """A non-negative 63-bit hash of a list of texts, stable for ever."""
+    """Return a non-negative 63-bit hash of a list of texts; stored keys depend on it, so it never changes."""
     digest = blake2b(injective(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _POSITIVE
 
 
 def content_id(parts: Iterable[str]) -> str:
-    """A UUID (version 5) of a list of texts."""
+    """Return the UUID (version 5) of a list of texts."""
     return str(uuid5(_NAMESPACE, injective(parts)))
 
 
 def tags_key(tags: Mapping[str, str]) -> str:
-    """Canonical text of a set of tags: `k=v` sorted by name and joined by commas, `%`, `=` and `,` escaped; "" for none."""
+    """Return the canonical text of tags: `k=v` sorted by name and joined by commas; "" without tags.
+
+    `%`, `=` and `,` in names and values are percent-encoded.
+    """
     return ",".join(f"{_escape(name)}={_escape(tags[name])}" for name in sorted(tags))
 
 
@@ -42,7 +45,7 @@ def _escape(text: str) -> str:
 
 
 def tags_of_key(key: str) -> dict[str, str]:
-    """The tags a canonical text stands for; the reverse of `tags_key`."""
+    """Parse the canonical text of tags, the reverse of `tags_key`."""
     pairs = (part.split("=", 1) for part in key.split(",") if part)
     return {_unescape(name): _unescape(value) for name, value in pairs}
 
@@ -52,11 +55,11 @@ def _unescape(text: str) -> str:
 
 
 def commit_of_version(version: str) -> str | None:
-    """The sha at the end of a version such as `0.15.0+abc1234`; None when it has none."""
+    """Return the sha at the end of a version such as `0.15.0+abc1234`; None without a sha."""
     found = _BUILD_SHA.search(version)
     return found[1].lower() if found else None
 
 
 def is_full_sha(text: str) -> bool:
-    """Tell whether a text is a full commit id, of SHA-1 or SHA-256."""
+    """Return whether a text is a full commit id, of SHA-1 or SHA-256."""
     return bool(_FULL_SHA.fullmatch(text))

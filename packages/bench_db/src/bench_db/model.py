@@ -1,4 +1,4 @@
-"""The records of bench_db: where it ran, what was measured, one published file, one result."""
+"""The records of bench_db: test beds, builds, runs, results, baselines, findings and artifacts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 
 class Storage(NamedTuple):
-    """How a field is stored when its Python type alone does not say: an Arrow type name, and whether null is allowed."""
+    """The Arrow type name and nullability of a field whose Python type does not determine them."""
 
     arrow: str
     nullable: bool = True
@@ -32,12 +32,12 @@ else:
 
 
 class Samples(_FloatArray):
-    """Per-iteration values in a base unit: a float64 array that equals any sequence of the same numbers."""
+    """Per-iteration values in a base unit, as a float64 array; it equals any sequence of the same numbers."""
 
     __hash__ = None
 
     def __new__(cls, values: Iterable[float] = ()) -> Self:
-        """The values, copied."""
+        """Copy the values."""
         return super().__new__(cls, "d", values)  # type: ignore[return-value]
 
     def __eq__(self, other: object) -> bool:
@@ -54,13 +54,13 @@ class Samples(_FloatArray):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestBed:
-    """Where a run was measured.
+    """The machine on which a run was measured.
 
-    `memory_gb` is whole GiB, 0 when unknown; `os` is system and release; `created_at` is unix seconds when the bed was
-    first described, 0 when unknown, and is no part of its identity.
+    `memory_gb` is a whole number of GiB, 0 when unknown; `os` is system and release. `created_at` is the unix time of the
+    first description of the bed, 0 when unknown; it is not part of the identity.
     """
 
-    __test__: ClassVar[bool] = False  # not a test class, whatever its name looks like
+    __test__: ClassVar[bool] = False  # pytest must not collect this class, although its name starts with Test
 
     name: str
     cpu: str = ""
@@ -70,11 +70,11 @@ class TestBed:
 
     @property
     def os_family(self) -> str:
-        """The operating system without its release: an updated kernel is not another test bed."""
+        """The operating system without its release, because a kernel update does not make another test bed."""
         return self.os.split(" ", 1)[0]
 
     def class_parts(self, *, by_name_alone: bool = False) -> tuple[str, ...]:
-        """The test bed class, which a series never crosses."""
+        """Return the test bed class; all results of a series have the same one."""
         if by_name_alone:
             return (self.name,)
         return (self.name, self.cpu, str(self.memory_gb), self.os_family)
@@ -82,7 +82,7 @@ class TestBed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutBuild:
-    """The device under test: what was measured. `timestamp` is the commit's time in unix seconds, 0 when unknown."""
+    """The measured build of a device under test; `timestamp` is the commit time in unix seconds, 0 when unknown."""
 
     name: str
     version: str
@@ -91,10 +91,10 @@ class DutBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryValues:
-    """Statistics of one result's values, in its unit; formulas in `bench_db.summary`.
+    """Statistics of the values of one result, in its unit; `bench_db.summary` has the formulas.
 
-    Where a tool gives only statistics, those it does not give are null. A tool that gives one central figure has it as
-    `median` and `mean`: the median of a run is what runs are compared by.
+    When a tool reports statistics and no samples, the statistics it omits are null. A single central figure becomes both
+    `median` and `mean`, because runs are compared by their median.
     """
 
     min: float | None = None
@@ -108,7 +108,7 @@ class SummaryValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """Work done by one iteration: `multiplier` of `name` (bytes, elements); `unit_system` is "binary" or "decimal"."""
+    """Work per iteration: `multiplier` times `name` (bytes, elements); `unit_system` is "binary" or "decimal"."""
 
     multiplier: float
     name: str
@@ -117,11 +117,11 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One benchmark's outcome in one run; the first ten fields are those of a lance-bench row, in their order.
+    """The outcome of one benchmark in one run; the first ten fields are those of a lance-bench row, in the same order.
 
-    `values` are per iteration in `units`, empty when the tool kept only statistics or the benchmark failed; `n` is how many
-    samples stand behind `summary`, which is null exactly when `error` is not. `lower` and `upper` are the interval the tool
-    itself states; `iterations` are counts per sample, empty when the tool gives none. Times are unix seconds.
+    `values` are per iteration in `units`, empty when the tool reports only statistics or the benchmark failed. `n` is the
+    number of samples behind `summary`. Exactly one of `summary` and `error` is null. `lower` and `upper` are the interval
+    that the tool reports; `iterations` are counts per sample, empty when the tool reports none. Times are unix seconds.
     """
 
     id: str = ""
@@ -156,18 +156,18 @@ class Result:
 
     def __post_init__(self) -> None:
         given: Sequence[float] = self.values
-        if not isinstance(given, Samples):  # any sequence of numbers will do
+        if not isinstance(given, Samples):  # accept any sequence of numbers
             object.__setattr__(self, "values", Samples(given))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One published file (or one Criterion directory), with all that its results have in common.
+    """One published file (or one Criterion directory), and what all its results have in common.
 
-    `run_key` is the identity: content, device and test bed name. `run_id` and `attempt` are provenance and group the files
-    of one CI run. `context` is the tool's own description of itself and its machine, one JSON text. `skipped` counts what was
-    left out, by reason, and `notes` names each. `test_bed_class` says what a series never crosses: "machine" or "name".
-    Times are unix seconds; null means the file did not say.
+    `run_key` is the identity: content, device and test bed name. `run_id` and `attempt` are provenance; they group the files
+    of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped` counts skipped
+    benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that form the test
+    bed class. Times are unix seconds. Null means that the file does not give the value.
     """
 
     run_key: Key = 0
@@ -197,7 +197,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit; `time` is the committer's, in unix seconds, and `parents` are full shas, the first one first."""
+    """One commit; `time` is the committer time in unix seconds, and `parents` are full shas, first parent first."""
 
     sha: str
     time: int
@@ -345,7 +345,7 @@ class Bisection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A named pointer to the commit a candidate is compared with, as set once; the newest of a name and scope holds.
+    """One setting of a named pointer to the commit that candidates are compared with; the newest of a name and scope applies.
 
     The scope is a device, a test bed and a branch, null for any. A pointer without a commit clears the name.
     """
@@ -361,7 +361,7 @@ class Baseline:
 
 
 class State(StrEnum):
-    """Where a finding stands, in the order a reader wants them."""
+    """The state of a finding, in the order of reports."""
 
     OPEN = "open"
     REOPENED = "reopened"
@@ -372,10 +372,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A change of a series as it stood at one time; the newest record of an id holds.
+    """One record of a change of a series; the newest record of an id applies.
 
-    `index` counts the points of the series from 0 and names the first of the new level, `commit` is that point's. `effect`,
-    `low` and `high` are relative (0.08 is +8 %). `common_mode` names the movement of a whole suite that it is part of.
+    `index` is the 0-based position of the first point of the new level, and `commit` is the commit of that point. `effect`,
+    `low` and `high` are relative (0.08 is +8 %). `common_mode` describes the movement of many series in one run that includes it.
     """
 
     key: Key = 0
@@ -397,10 +397,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file kept beside the results, and what it belongs to. One content may belong to several runs or commits, a record each.
+    """A file stored beside the results, and its run or commit. A file of several runs or commits has one record for each.
 
-    `uri` is its place inside the store, which follows from `sha256`. `kind` says what it is: "log", "profile", "raw output" or
-    any other word. `added_at` is when it was first put, in unix seconds.
+    `uri` is the path inside the store, derived from `sha256`. `kind` is "log", "profile", "raw output" or any other word.
+    `added_at` is the unix time of the first upload.
     """
 
     key: Key = 0

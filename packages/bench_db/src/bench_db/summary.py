@@ -1,4 +1,7 @@
-"""Statistics of samples: one formula each, for one list and for a column of lists. The formulas are in docs/statistics.md."""
+"""Statistics of samples, one formula each, for one list and for a column of lists.
+
+docs/statistics.md gives the formulas.
+"""
 
 from __future__ import annotations
 
@@ -26,26 +29,26 @@ _NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal
 
 
 def summarise(values: Iterable[float]) -> SummaryValues:
-    """Statistics of one list of finite numbers; raises `UserError` for an empty list or a number that is not finite."""
+    """Return the statistics of one list of numbers; raise `UserError` for an empty list, a NaN or an infinity."""
     samples = values if isinstance(values, Samples) else samples_of(list(values))
     if not samples or not np.isfinite(np.frombuffer(samples)).all():
-        message = "cannot summarise an empty list, a NaN or an infinity"
+        message = "cannot summarise an empty list, a NaN or an infinity; give one or more finite numbers"
         raise UserError(message)
     return summarise_lists([samples])[0]
 
 
 def summarise_lists(lists: list[Samples]) -> list[SummaryValues]:
-    """Statistics of each list; every list must be non-empty and finite."""
+    """Return the statistics of each list; every list must be non-empty and finite."""
     columns = statistics(samples_column(lists))
     rows = zip(*(columns[name].tolist() for name in STATISTICS), strict=True)
     return [SummaryValues(**dict(zip(STATISTICS, row, strict=True))) for row in rows]
 
 
 def summarise_column(batches: Iterable[pa.ListArray], threads: int = 2) -> pl.DataFrame:
-    """Statistics and the 95 % interval of the mean for each list of a `list<double>` column, a row each, in order.
+    """Return one row per list of a `list<double>` column, in order: statistics and the 95 % interval of the mean.
 
     Columns are those of `SummaryValues` plus `n`, `lower` and `upper`. An empty or null list gives nulls and n = 0. The
-    interval is mean +- 1.96 standard errors, which treats the samples of a run as independent.
+    interval is mean +- 1.96 standard errors; it assumes that the samples of a run are independent.
     """
     with ThreadPoolExecutor(threads) as pool:
         parts = list(_in_flight(pool, batches, 2 * threads))
@@ -53,7 +56,7 @@ def summarise_column(batches: Iterable[pa.ListArray], threads: int = 2) -> pl.Da
 
 
 def _in_flight(pool: ThreadPoolExecutor, batches: Iterable[pa.ListArray], limit: int) -> Iterator[pl.DataFrame]:
-    """Results in order, with at most `limit` batches held in memory."""
+    """Yield the frames of the batches in order, with at most `limit` batches in memory."""
     waiting = []
     for batch in batches:
         waiting.append(pool.submit(_frame, batch))
@@ -84,16 +87,16 @@ def _with_interval(columns: dict[str, Floats]) -> dict[str, Any]:
 
 
 def statistics(lists: pa.ListArray) -> dict[str, Floats]:
-    """The statistics of each list, an array each; lists must be non-null, non-empty and finite.
+    """Return one array per statistic, with one value per list; lists must be non-null, non-empty and finite.
 
-    Lists of one length are sorted together as the rows of one matrix: no Python object per list or per value.
+    Lists of equal length are sorted together as the rows of one matrix: no Python object per list or per value.
     """
     offsets = lists.offsets.to_numpy()
     values = lists.values.to_numpy()[offsets[0] : offsets[-1]]
     offsets = offsets.astype(np.int64) - offsets[0]
     starts, lengths = offsets[:-1], np.diff(offsets)
     columns = {name: np.empty(len(lengths)) for name in STATISTICS} | {"n": lengths}
-    for length in sorted(set(lengths.tolist())):  # np.unique would import numpy.ma, for 48 ms
+    for length in sorted(set(lengths.tolist())):  # np.unique imports numpy.ma, which takes 48 ms
         rows = np.flatnonzero(lengths == length)
         for name, column in _of_equal_length(values[starts[rows][:, None] + np.arange(length)]).items():
             columns[name][rows] = column
@@ -101,7 +104,7 @@ def statistics(lists: pa.ListArray) -> dict[str, Floats]:
 
 
 def _of_equal_length(block: Floats) -> dict[str, Floats]:
-    """The statistics of each row of a matrix; sorted first, so that the order of samples cannot change a single bit."""
+    """Return the statistics of each row of a matrix, sorted first so that the order of samples changes no bit."""
     block.sort(axis=1)
     last = block.shape[1] - 1
     mean = np.clip(_mean(block), block[:, 0], block[:, -1])
@@ -119,30 +122,30 @@ def _of_equal_length(block: Floats) -> dict[str, Floats]:
 def _mean(block: Floats) -> Floats:
     with np.errstate(over="ignore"):
         mean: Floats = block.mean(axis=1)
-        too_large = ~np.isfinite(mean)  # the sum leaves the range of a float64, though the mean does not
+        too_large = ~np.isfinite(mean)  # the sum overflows a float64 although the mean does not
         if too_large.any():
             mean[too_large] = (block[too_large] / block.shape[1]).sum(axis=1)
     return mean
 
 
 def _standard_deviation(block: Floats, mean: Floats) -> Floats:
-    """Held at the largest float64 where it would leave its range."""
+    """Return the standard deviation of each row, clamped to the largest float64."""
     degrees = block.shape[1] - 1
     with np.errstate(over="ignore", under="ignore"):
         deviations = block - mean[:, None]
         spread = np.sqrt(np.einsum("ij,ij->i", deviations, deviations) / degrees)
-        extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares leave the range of a float64 here
+        extreme = ~np.isfinite(spread) | (spread < 1e-150)  # noqa: PLR2004 squares overflow or underflow here
         if extreme.any():
             quarters = block[extreme] / 4 - mean[extreme, None] / 4
             scale = np.maximum(np.abs(quarters).max(axis=1), np.finfo(np.float64).tiny)
             scaled = quarters / scale[:, None]
             spread[extreme] = 4 * scale * np.sqrt(np.einsum("ij,ij->i", scaled, scaled) / degrees)
-    held: Floats = np.minimum(spread, np.finfo(np.float64).max)
-    return held
+    clamped: Floats = np.minimum(spread, np.finfo(np.float64).max)
+    return clamped
 
 
 def _quantile(block: Floats, probability: float) -> Floats:
-    """Linear interpolation between order statistics at (n - 1) p (Hyndman and Fan 1996, type 7)."""
+    """Return the quantile of each sorted row, interpolated linearly at (n - 1) p (Hyndman and Fan 1996, type 7)."""
     position = (block.shape[1] - 1) * probability
     below = int(position)
     low = block[:, below]

@@ -1,4 +1,4 @@
-"""Base units: what a stored number counts, and which way is better."""
+"""Base units: what a stored number counts, and the direction that is better."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench_db.errors import UserError
 
 
 class Direction(StrEnum):
-    """Which way a value must move to be better."""
+    """The direction in which a value improves."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -18,7 +18,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit as stored: its name, its short sign, and the direction that is better when nothing else says so."""
+    """A stored unit: its name, its sign in tables, and its default direction."""
 
     name: str
     sign: str
@@ -35,7 +35,7 @@ RATIO = Unit(name="ratio", sign="", direction=Direction.INFO)
 
 BASE_UNITS = {unit.name: unit for unit in (NANOSECONDS, BYTES, RECALL, COUNT, PER_SECOND, BYTES_PER_SECOND, RATIO)}
 
-# name as tools write it -> (base unit, how many base units one of it is)
+# spelling of a tool -> (base unit, factor to the base unit)
 _SPELLINGS: dict[str, tuple[Unit, float]] = {
     "fs": (NANOSECONDS, 1e-6),
     "ps": (NANOSECONDS, 1e-3),
@@ -57,9 +57,9 @@ _SPELLINGS: dict[str, tuple[Unit, float]] = {
 
 
 def base_unit(spelling: str) -> tuple[Unit, float]:
-    """The base unit for a unit as a tool spells it, and the factor to multiply its numbers by.
+    """Return the base unit of a tool's spelling, and the factor that converts its numbers to that unit.
 
-    Raises `UserError` for a spelling that is not known: a wrong scale is worse than no number.
+    Raises `UserError` for an unknown spelling: a wrong scale is worse than no number.
     """
     try:
         return _SPELLINGS[spelling.lower() if spelling not in _SPELLINGS else spelling]
@@ -70,6 +70,6 @@ def base_unit(spelling: str) -> tuple[Unit, float]:
 
 
 def direction_of(unit_name: str) -> Direction:
-    """The direction of a stored unit: lower is better for a unit that bench_db does not know."""
+    """Return the direction of a stored unit; LOWER for a unit that bench_db does not know."""
     unit = BASE_UNITS.get(unit_name)
     return unit.direction if unit else Direction.LOWER

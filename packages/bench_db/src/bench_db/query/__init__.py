@@ -1,1 +1,1 @@
-"""Questions asked of results: frames in, frames out; nothing here reads or writes."""
+"""Queries over results: frames in, frames out, no I/O."""

@@ -1,4 +1,4 @@
-"""Which commits have been measured, and for which suites."""
+"""Conditions that select the rows of a commit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ FULL_SHA = 40
 
 
 def of_commit(commit: str) -> pl.Expr:
-    """Rows of a commit: the sha itself, an abbreviation of it that a tool stored, or any sha it abbreviates itself.
+    """Select the rows of a commit: the same sha, a stored abbreviation of it, or a longer sha that starts with it.
 
-    Only hexadecimal is compared by prefix, in lower case; any other text must be equal.
+    Hexadecimal text is compared by prefix, in lower case; any other text must be equal.
     """
     column = pl.col("commit")
     if not is_sha(commit):
@@ -24,5 +24,5 @@ def of_commit(commit: str) -> pl.Expr:
 
 
 def is_sha(text: str) -> bool:
-    """Whether a text can be a sha or the beginning of one, rather than a branch, a tag or too few digits."""
+    """Return whether a text can be a sha or an abbreviation of at least 7 digits, not a branch or a tag."""
     return len(text) >= SHORTEST_ABBREVIATION and set(text.lower()) <= set("0123456789abcdef")

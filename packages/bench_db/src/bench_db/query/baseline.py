@@ -1,4 +1,4 @@
-"""Which setting of a named baseline holds for a candidate, and the rows it stands for."""
+"""The baseline pointer that applies to a candidate, and the rows it selects."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PLACE = ("dut_name", "test_bed_name")
 def holding(
     pointers: Iterable[Baseline], place: tuple[str | None, str | None], branches: Collection[str]
 ) -> Baseline | None:
-    """The pointer of the narrowest scope that holds for a device and test bed and any of some branches; None when none does.
+    """Return the applicable pointer with the narrowest scope, for a device, a test bed and any of some branches; else None.
 
-    Of two that name equally many of the three, the one that names a branch is narrower, then the one that names a test bed.
+    The narrower scope names more of the three. With equally many, naming a branch is narrower, then naming a test bed.
     """
     dut, bed = place
     fitting = [
@@ -39,7 +39,7 @@ def _narrowness(pointer: Baseline) -> tuple[int, bool, bool, int]:
 
 
 def by_place(of_place: Mapping[Place, pl.Expr]) -> pl.Expr:
-    """Rows of each device and test bed that its own condition selects; no row of any other."""
+    """Select the rows of each device and test bed by its own condition, and no row of any other."""
     terms = [
         (pl.col("dut_name") == dut) & (pl.col("test_bed_name") == bed) & condition
         for (dut, bed), condition in of_place.items()
@@ -48,7 +48,10 @@ def by_place(of_place: Mapping[Place, pl.Expr]) -> pl.Expr:
 
 
 def newest_build_of_each(builds: pl.DataFrame, meant: pl.Expr) -> pl.Expr:
-    """Rows of the newest commit of each device, test bed and suite among some builds; of one second, that which is `meant`."""
+    """Select the rows of the newest commit of each device, test bed and suite among some builds.
+
+    Of several commits in the same second, the one that matches `meant` is the newest.
+    """
     group = [*PLACE, "suite"]
     by_time = builds.sort("dut_timestamp", meant.fill_null(value=False), "commit", nulls_last=False)
     newest = by_time.unique(group, keep="last", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Which results a question is about, said once for every command and every call."""
+"""Conditions on results, shared by every command and every call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bench_db import identity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Conditions on results, all of which must hold; None and an empty mapping ask for nothing.
+    """Conditions on results that must all be true; None and an empty mapping are no condition.
 
-    `benchmark` is a name in which `*` and `?` are wildcards and everything else, brackets included, stands for itself.
-    `tags` must all be present with these values. `since` and `until` bound the commit time in unix seconds, ends included.
+    `benchmark` is a name in which `*` and `?` are wildcards; every other character, brackets included, is literal.
+    All `tags` must be present with these values. `since` and `until` are inclusive bounds of the commit time in unix seconds.
     """
 
     benchmark: str | None = None
@@ -34,16 +34,16 @@ class Selection:
 
     @property
     def is_of_series(self) -> bool:
-        """Whether it selects whole series and never a part of one's history."""
+        """Whether it selects complete series, never a part of a history."""
         return self.branch is None and self.since is None and self.until is None
 
     @property
     def of_points(self) -> Selection:
-        """Its conditions on points alone: all series, and of each the part of its history that is chosen."""
+        """The conditions on points alone, without those on series."""
         return Selection(branch=self.branch, since=self.since, until=self.until)
 
     def predicate(self) -> pl.Expr:
-        """The conditions over flat columns; rows for which a condition is null are left out."""
+        """Return the conditions over flat columns; a row with a null condition is not selected."""
         exact = {
             "test_bed_name": self.testbed_name,
             "dut_name": self.dut_name,
@@ -72,15 +72,15 @@ def _named(glob: str) -> list[pl.Expr]:
 
 
 def glob_pattern(glob: str) -> str:
-    """The regular expression of a glob: only `*` and `?` are wildcards, and brackets are those of `test_fib[5]`."""
+    """Return the regular expression of a glob; only `*` and `?` are wildcards, so `test_fib[5]` keeps its brackets."""
     return f"(?s)^{''.join({'*': '.*', '?': '.'}.get(letter, re.escape(letter)) for letter in glob)}$"
 
 
 def is_glob(text: str) -> bool:
-    """Whether a benchmark name asks for more than itself."""
+    """Return whether a benchmark name contains a wildcard."""
     return "*" in text or "?" in text
 
 
 def _has_tag(name: str, value: str) -> pl.Expr:
-    """`tags_key` is `k=v,k=v` with its own separators escaped, so a tag is one of its comma-separated parts."""
+    """Select rows with a tag: one comma-separated part of `tags_key`, whose own separators are escaped."""
     return pl.col("tags_key").str.split(",").list.contains(identity.tags_key({name: value}))

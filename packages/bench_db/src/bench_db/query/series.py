@@ -12,7 +12,7 @@ from bench_db.summary import STATISTICS, summarise_column
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Commit time, then run time: a backfill of an old commit never becomes the newest. Publish time and run only break ties.
+# Commit time, then run time, so that a backfill of an old commit is never the newest. Publish time and run break ties.
 COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
@@ -48,66 +48,66 @@ POINT = (
     "error",
 )
 COLUMNS = (*IDENTITY, *POINT)
-# What the statistics of many series need of a point.
+# The columns of a point that statistics of many series need.
 HISTORY = ("series_key", *COMMIT_ORDER, "commit", "median", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Points of many series, in any order: what identifies a series is said once a series, not once a point.
+    """Points of many series, in any order, with the identity of a series stored once and not per point.
 
-    `series` has the columns of `IDENTITY`, and may know series that have no point; `rows` has the columns of `HISTORY` at least.
-    A failed point has no median.
+    `series` has the columns of `IDENTITY` and may have series without points. `rows` has at least the columns of `HISTORY`.
+    A failed point has a null median.
     """
 
     series: pl.DataFrame
     rows: pl.DataFrame
 
     def with_points(self, other: Points) -> Points:
-        """The points of both; of a point that both have, both."""
+        """Return the points of both, duplicates included."""
         series = pl.concat([self.series, other.series]).unique("series_key", keep="first", maintain_order=True)
         return Points(series=series, rows=pl.concat([self.rows, other.rows]))
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
-    """The points of each series in commit order, series after series by name; unknown run times come first."""
+    """Sort points by series name, then in commit order; unknown run times come first."""
     return results.sort(*SERIES_ORDER, *COMMIT_ORDER, nulls_last=False)
 
 
 def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
-    """The newest `count` points of each series, still oldest first."""
-    place = pl.int_range(pl.len(), dtype=pl.Int64).over("series_key")
-    return results.filter(place >= pl.len().cast(pl.Int64).over("series_key") - count)
+    """Return the newest `count` points of each series, oldest first."""
+    index = pl.int_range(pl.len(), dtype=pl.Int64).over("series_key")
+    return results.filter(index >= pl.len().cast(pl.Int64).over("series_key") - count)
 
 
 def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
-    """The newest `count` points of each series, in no order of series."""
+    """Return the newest `count` points of each series, sorted by series key."""
     return last_points(results.sort("series_key", *COMMIT_ORDER, nulls_last=False), count)
 
 
 def is_stale() -> pl.Expr:
-    """Of the newest points of all series: not of the newest commit of their device, test bed and suite."""
+    """Mark newest points that are older than the newest commit of their device, test bed and suite."""
     time = pl.col("dut_timestamp").fill_null(0)
     return time < time.max().over("dut_name", "test_bed_name", "suite")
 
 
 def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
-    """Statistics of each series over its history, a row a series: each point counts once, by its median.
+    """Return one row per series with the statistics of its history; each point counts once, by its median.
 
     `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
-    points that have a median, a finite one; a series of failures alone has n = 0 and null statistics.
+    points with a finite median. A series with only failures has n = 0 and null statistics.
     """
     known = medians.with_columns(pl.when(pl.col("median").is_finite()).then("median").alias("median"))
     lists = known.group_by("series_key").agg(pl.col("median").drop_nulls())
     column = lists["median"].to_arrow()
-    half = len(column) // 2  # a half a thread
+    half = len(column) // 2  # one half per thread
     found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
     rows = lists.select("series_key").hstack(found.select("n", *STATISTICS))
     return newest.select(*IDENTITY, "commit", "dut_version", "dut_timestamp").join(rows, on="series_key")
 
 
 def label(row: Mapping[str, Any]) -> str:
-    """What a reader calls a series: suite, benchmark, then metric and tags where they say something."""
+    """Return the name of a series for readers: suite, benchmark, then metric unless `time`, then tags."""
     metric = "" if row["metric"] == "time" else f" {row['metric']}"
     tags = f" {{{row['tags_key']}}}" if row["tags_key"] else ""
     suite = f"{row['suite']}: " if row["suite"] else ""
