@@ -1,6 +1,6 @@
-"""The accuracy of the analyses on synthetic histories, one table beside its targets; `python -m benchmarks.accuracy [SEED ...]`.
+"""The accuracy of the analyses on synthetic histories, as a table with targets: `python -m benchmarks.accuracy [SEED ...]`.
 
-Every figure comes from data drawn here, from the seeds given (default 1 3 11).
+The data is generated from the seeds (default 1 3 11).
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ TARGETS = {
 
 
 def all_found(series: Sequence[Array], profile: Profile = Profile.DEFAULT) -> list[list[int]]:
-    """Change points of each series, by one call."""
+    """Return the change points of each series, from one call."""
     changes = detect_all(np.concatenate(series), _offsets(series), profile=profile)
     cuts = np.searchsorted(changes.series, np.arange(len(series) + 1))
     return [changes.index[a:b].tolist() for a, b in itertools.pairwise(cuts)]
 
 
 def scanned(series: Sequence[Array], profile: Profile = Profile.DEFAULT) -> list[list[int]]:
-    """Change points of each series that one scan of all of them reports."""
+    """Return the change points of each series that one scan of all series reports."""
     offsets = _offsets(series)
-    runs = np.arange(offsets[-1])  # every point a run of its own: nothing moves together
+    runs = np.arange(offsets[-1])  # one run per point, so that there is no common movement
     found: list[list[int]] = [[] for _ in series]
     for finding in scan(np.concatenate(series), offsets, runs, profile=profile).findings:
         found[finding.series].append(finding.change.index)
@@ -62,7 +62,7 @@ def scanned(series: Sequence[Array], profile: Profile = Profile.DEFAULT) -> list
 
 
 def cpu_ms(n: int, profile: Profile = Profile.DEFAULT) -> float:
-    """CPU milliseconds per series of n points, each by a call of its own."""
+    """Return CPU milliseconds per series of n points, with one call per series."""
     series = suites.for_timing(n)
     change_points(series[0], profile)
     start = time.process_time()
@@ -72,7 +72,7 @@ def cpu_ms(n: int, profile: Profile = Profile.DEFAULT) -> float:
 
 
 def comparisons(seed: int, *, count: int = 3000, n: int = 12) -> dict[str, float]:
-    """False alarms of `compare` with one candidate run on unchanged histories, and its power at +10 %."""
+    """Return the false alarms of `compare` with one candidate run on unchanged histories, and its power at +10 %."""
     rng = np.random.default_rng(seed)
     alarms = power = 0
     kinds = list(NOISE)
@@ -88,7 +88,7 @@ def _offsets(series: Sequence[Array]) -> np.ndarray[tuple[int], np.dtype[np.int6
 
 
 def figures(seed: int) -> dict[str, float]:
-    """Every figure of one seed."""
+    """Return every figure of one seed."""
     searched, of_scan = suites.joined(suites.detection(seed).values()), suites.discoveries(seed)
     rare, young = suites.discoveries(seed, changed=0.1), suites.discoveries(seed, changed=0.1, points=60)
     of_rare = {f"{name}, 10 % changed": value for name, value in rare.score(scanned(rare.series)).items()}
@@ -105,7 +105,7 @@ def figures(seed: int) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The table, a column a seed."""
+    """Print the table with one column per seed."""
     seeds = [int(a) for a in arguments] or [1, 3, 11]
     columns = [figures(seed) for seed in seeds]
     print(f"{'synthetic data':38}{'target':>10}" + "".join(f"{'seed ' + str(seed):>10}" for seed in seeds))

@@ -1,4 +1,4 @@
-"""Columns of a generated history, made whole and not row by row."""
+"""Columns of a generated history, created as arrays and not row by row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def measured(
     rng: np.random.Generator, names: Sequence[str], bench: Array, bed: Array, *, samples: bool
 ) -> dict[str, pa.Array]:
-    """The columns a measurement fills: samples and what follows from them, or statistics alone."""
+    """Return the columns of a measurement: samples with their statistics and metadata, or statistics alone."""
     lengths = rng.integers(10, 103, len(bench))
     level = 1e3 * (1 + bench % 37) * (1 + 0.1 * bed)
     if not samples:
@@ -48,7 +48,7 @@ _DEFAULTS: dict[str, object] = {
 
 
 def default(column: pa.Field, rows: int) -> pa.Array:
-    """A column that says the same in every row."""
+    """Return a column with the same value in every row."""
     value = _DEFAULTS.get(column.name)
     return (
         pa.nulls(rows, column.type)
@@ -58,13 +58,13 @@ def default(column: pa.Field, rows: int) -> pa.Array:
 
 
 def struct(column: str, /, **leaves: object) -> pa.StructArray:
-    """A struct column of the results from its leaves."""
+    """Return a struct column of the results from its leaves."""
     dtype = RESULTS.field(column).type
     return pa.StructArray.from_arrays([pa.array(leaves[leaf.name], leaf.type) for leaf in dtype], fields=list(dtype))
 
 
 def ids(rng: np.random.Generator, rows: int) -> pa.Array:
-    """Random identifiers, a UUID a row."""
+    """Return random identifiers, one UUID per row."""
     text = rng.bytes(16 * rows).hex()
     cuts = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
     return pa.array(["-".join(text[i + a : i + b] for a, b in cuts) for i in range(0, 32 * rows, 32)])

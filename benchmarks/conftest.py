@@ -1,4 +1,4 @@
-"""Options, stores and the stop-watch of the benchmarks."""
+"""Options, stores and the timing fixture of the benchmarks."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 _SIZES = "100000,1000000"
-collect_ignore = ["core"]  # a suite of its own, with its own options
+collect_ignore = ["core"]  # a separate suite with its own options
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bench_db")
     default = os.environ.get("BENCH_DB_BENCH_CACHE") or str(Path(tempfile.gettempdir()) / "bench-db-benchmarks")
-    group.addoption("--bench-cache", default=default, help="Where built stores are kept [env: BENCH_DB_BENCH_CACHE].")
-    group.addoption("--bench-rows", default=_SIZES, help=f"Sizes of the stores, by commas ({_SIZES}).")
+    group.addoption(
+        "--bench-cache", default=default, help="Cache directory of the built stores [env: BENCH_DB_BENCH_CACHE]."
+    )
+    group.addoption("--bench-rows", default=_SIZES, help=f"Sizes of the stores, separated by commas ({_SIZES}).")
     group.addoption("--bench-seed", type=int, default=7, help="Seed of the generated history (7).")
-    group.addoption("--ten-million", action="store_true", help="Also 10 M rows: minutes to build, some 2 GB.")
+    group.addoption(
+        "--ten-million", action="store_true", help="Also measure 10 M rows: takes minutes to build and about 2 GB."
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,7 +66,7 @@ def side_by_side(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) ->
 
 @pytest.fixture
 def writable(shelf: Shelf, cache: Path) -> Iterator[Callable[[str], Path]]:
-    """Copies of a store of a kind, to write into; beside the cache, so that files can be linked."""
+    """Return a function that copies a store for writing, beside the cache so that files can be hard links."""
     (cache / "written").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache / "written") as directory:
         numbers = count()

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 the protocol says what each method answers
-"""The same questions put to each store: answers are sets of (key, number) pairs, so that they can be compared."""
+# ruff: noqa: D102 the protocol documents the methods
+"""The same queries for each store, with comparable answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SELECTED = ", ".join(f'"{name}"' for name in COLUMNS)
 
 
 class Contender(Protocol):
-    """A store, open. `latest` and `trend` give all columns of a point, like bench_db; `summary` statistics of medians."""
+    """An open store. `latest` and `trend` return all columns of a point, as bench_db does; `summary` returns statistics of medians."""
 
     def __init__(self, place: Path) -> None: ...
     def has(self, commit: str) -> bool: ...
@@ -32,7 +32,7 @@ class Contender(Protocol):
 
 
 class BenchDb:
-    """bench_db itself."""
+    """A bench_db store."""
 
     def __init__(self, place: Path) -> None:
         self.database: Database = connect(place)
@@ -51,7 +51,7 @@ class BenchDb:
 
 
 class DuckDb:
-    """DuckDB on Parquet files, two threads as everybody."""
+    """DuckDB on Parquet files, with two threads like all others."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -110,7 +110,7 @@ class Sqlite:
         return self.connection.execute(asked).fetchall()
 
     def summary(self) -> list[Any]:
-        """Without quantiles, which SQLite does not have."""
+        """Return statistics without quantiles, which SQLite lacks."""
         return self.connection.execute(
             "SELECT series_key, count(median), min(median), max(median), avg(median), avg(median * median) "
             "FROM results GROUP BY series_key"
@@ -118,7 +118,7 @@ class Sqlite:
 
 
 class Row(msgspec.Struct):
-    """The fields the questions need; the rest is skipped."""
+    """The fields that the queries need."""
 
     series_key: int
     benchmark_name: str
@@ -129,7 +129,7 @@ class Row(msgspec.Struct):
 
 
 class JsonFiles:
-    """A JSON file a run, read with the fastest typed reader there is."""
+    """One JSON file per run, decoded by msgspec into typed rows."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

@@ -1,4 +1,4 @@
-"""A process of its own for one piece of work: how long it took, and the most memory the process ever held.
+"""One piece of work in a fresh process: its duration and the peak memory of the process.
 
 python -m benchmarks.fresh latest bench_db DIRECTORY
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MB = 1024 / 1e6
 _ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-# Where a container forbids writing bytecode, compiling is two thirds of a process: keep it, as every installation does.
+# In a container that forbids writing bytecode, compilation is two thirds of a process. Cache it, as an installation does.
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "bench-db-bytecode"),
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """Milliseconds, and peak resident memory in MB at the end and when the work began."""
+    """Milliseconds, and peak resident memory in MB at the end and at the start of the work."""
 
     milliseconds: float
     peak: float
@@ -39,27 +39,27 @@ class Spent:
 
 
 def in_fresh_process(work: str, *arguments: str) -> Spent:
-    """Do a piece of work of `WORKS` in a process of its own."""
+    """Run a piece of work of `WORKS` in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.fresh", work, *arguments]
     done = subprocess.run(command, cwd=_ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True)  # noqa: S603 our own code
     return Spent(**json.loads(done.stdout))
 
 
 def process_wall(*command: str) -> int:
-    """Exit code of a command that is to be timed as a whole."""
+    """Run a command, for timing it as a process, and return its exit code."""
     done = subprocess.run(command, cwd=_ROOT, env=ENVIRONMENT, check=False, capture_output=True)  # noqa: S603 our own code
     return done.returncode
 
 
 def _peak() -> float:
-    # Not getrusage: its figure begins with that of the parent that started the process.
+    # getrusage is unsuitable: its maximum starts at the value of the parent process.
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * _MB
 
 
 def _ask(question: str) -> Callable[[str, str], Callable[[], Any]]:
     def prepare(kind: str, place: str) -> Callable[[], Any]:
-        from benchmarks.contenders import CONTENDERS  # noqa: PLC0415 the parser is measured without DuckDB
+        from benchmarks.contenders import CONTENDERS  # noqa: PLC0415 keeps DuckDB out of the memory of the parser
 
         contender = CONTENDERS[kind](Path(place))
         return getattr(contender, question)  # type: ignore[no-any-return]
@@ -76,7 +76,7 @@ def _recompute(kind: str, place: str) -> Callable[[], Any]:
 def _parse(kind: str, file: str) -> Callable[[], Any]:
     from benchmarks import parsers  # noqa: PLC0415
 
-    parsers.WAYS[kind](Path(file).with_name(parsers.WARM_UP))  # imports are not what is measured
+    parsers.WAYS[kind](Path(file).with_name(parsers.WARM_UP))  # imports are not part of the measurement
     return lambda: parsers.WAYS[kind](Path(file))
 
 
@@ -89,7 +89,7 @@ WORKS: dict[str, Callable[[str, str], Callable[[], Any]]] = {
 
 
 def main(work: str, kind: str, target: str) -> None:
-    """Do the work and print what it took."""
+    """Do the work and print its duration and memory."""
     action = WORKS[work](kind, target)
     start = _peak()
     seconds, _ = timed(action)

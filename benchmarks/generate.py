@@ -1,4 +1,4 @@
-"""A seeded history of benchmark results, shaped like what publishing real pytest-benchmark files leaves, column by column."""
+"""A seeded history of benchmark results in columns, with the shape of published pytest-benchmark files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Part of every cache key: raise it when the rows change.
+# Part of every cache key. Increase it when the rows change.
 VERSION = 4
 BENCHMARKS = 200
 TEST_BEDS = 5
@@ -32,15 +32,15 @@ _COMMITS_PER_BATCH = 10
 
 
 def benchmark_name(benchmark: int) -> str:
-    """The name of a benchmark by its number."""
+    """Return the name of a benchmark by its number."""
     return f"bench/module_{benchmark % 10}/test_case_{benchmark}[size={1 << benchmark % 12}]"
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """`commits` builds of one device, each measured by `benchmarks` benchmarks on `beds` test beds: one run per commit and test bed.
+    """Results of `commits` builds of one device: `benchmarks` benchmarks on `beds` test beds, one run per commit and test bed.
 
-    Without `samples` rows have statistics alone, as of a tool that keeps no raw data, and no record of the tool.
+    Without `samples` rows have only statistics, as of a tool that writes no raw data, and no metadata of the tool.
     """
 
     commits: int
@@ -51,21 +51,21 @@ class History:
 
     @property
     def rows(self) -> int:
-        """Rows in the whole history."""
+        """Rows of the history."""
         return self.commits * self.benchmarks * self.beds
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in commit order, 10 commits at a time, 10 to 102 samples each (56 on average)."""
+        """Yield the rows in commit order, 10 commits per batch, 10 to 102 samples per row (56 on average)."""
         for first in range(0, self.commits, _COMMITS_PER_BATCH):
             yield self._batch(np.arange(first, min(first + _COMMITS_PER_BATCH, self.commits)))
 
     def runs(self) -> pa.Table:
-        """A row a published file."""
+        """Return one row per published file."""
         keyed = [self._keyed(c, b) for c, b in product(range(self.commits), range(self.beds))]
         return to_table(keyed, RUNS)
 
     def run(self, commit: int, bed: int = 0) -> Run:
-        """One published file, as an adapter reads it; a commit past the end is a new one."""
+        """Return one published file as an adapter parses it; a commit number past the end gives a new file."""
         sha = commit_sha(commit)
         time = FIRST_COMMIT_TIME + commit * SECONDS_BETWEEN_COMMITS
         return Run(
@@ -84,7 +84,7 @@ class History:
         )
 
     def results(self, commit: int, bed: int = 0) -> list[Result]:
-        """The results of one published file."""
+        """Return the results of one published file."""
         batch = self._batch(np.array([commit]))
         return from_table(pa.table(batch.slice(bed * self.benchmarks, self.benchmarks)), Result)
 
@@ -98,7 +98,7 @@ class History:
 
     @cached_property
     def _series(self) -> Array:
-        """Series key by benchmark and test bed."""
+        """Return the series keys by benchmark and test bed."""
         dut = DutBuild(name="lance", version="0")
         named = [[(name, nth_test_bed(t)) for t in range(self.beds)] for name in self._names]
         return np.array(
@@ -150,12 +150,12 @@ class History:
 
 
 def commit_sha(commit: int) -> str:
-    """The full sha of a commit by its number."""
+    """Return the full sha of a commit by its number."""
     return identity.content_id((str(commit),)).replace("-", "") + "00000000"
 
 
 def nth_test_bed(bed: int) -> TestBed:
-    """A test bed by its number."""
+    """Return a test bed by its number."""
     return TestBed(
         name=f"bench-{bed}",
         cpu=f"AMD EPYC 7{bed}63 64-Core Processor",

@@ -1,4 +1,4 @@
-"""Suites of real series labelled by people. They are no part of this repository: whoever has them says where."""
+"""Suites of real series with labels from people. The files are not part of this repository; an option names their folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELS, SCORER, TURING = "labels_A.json", "score.py", "tcpd_univariate.json"
 
 
 def labelled(folder: Path) -> dict[str, Suite]:
-    """The suites whose files are in the folder."""
+    """Return the suites whose files are in the folder."""
     every = {"labels A": (windows, (LABELS, SCORER)), "TCPD": (turing, (TURING,))}
     return {
         name: make(folder) for name, (make, files) in every.items() if all((folder / file).is_file() for file in files)
@@ -26,7 +26,7 @@ def labelled(folder: Path) -> dict[str, Suite]:
 
 
 def windows(folder: Path) -> Suite:
-    """Windows of CI series, scored by the scorer that lies beside them."""
+    """Return the suite of windows of CI series, scored by the scorer in the same folder."""
     held = json.loads((folder / LABELS).read_text("utf-8"))
     scorer = _module(folder / SCORER)
 
@@ -41,7 +41,7 @@ def windows(folder: Path) -> Suite:
 
 
 def turing(folder: Path) -> Suite:
-    """The Turing Change Point Dataset: the mean over series of F1 as van den Burg and Williams 2020 define it."""
+    """Return the Turing Change Point Dataset, scored by the mean F1 of van den Burg and Williams 2020."""
     held = json.loads((folder / TURING).read_text("utf-8"))
     annotations = [[set(marks) for marks in series["annotations"].values()] for series in held]
 
@@ -53,7 +53,7 @@ def turing(folder: Path) -> Suite:
 
 
 def _f1(annotations: list[set[int]], found: Iterable[int]) -> float:
-    """Precision against what anybody marked, recall as the mean over annotators; the start counts as a change of everybody."""
+    """Return F1 with precision against all annotators together and mean recall; all annotators mark the start as a change."""
     reported, marked = {0, *found}, [{0, *marks} for marks in annotations]
     precision = hits(sorted(set().union(*marked)), sorted(reported)) / len(reported)
     recall = float(np.mean([hits(sorted(marks), sorted(reported)) / len(marks) for marks in marked]))

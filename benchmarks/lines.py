@@ -1,4 +1,4 @@
-"""The budgets: one line each, with its limit. The order is the order of the table."""
+"""The budgets, one line each with its limit, in the order of the table."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ FULL_SIZE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What is measured, in which unit, and what it may be; `limit` None is measured without a budget of its own.
+    """One measurement with its unit and its limit; `limit` None means measured without a budget.
 
-    A budget is of `rows` rows unless that is None, when every size is held to it. With `at_least` more is better.
+    A budget applies to stores of `rows` rows, or to every size if `rows` is None. With `at_least` higher is better.
     """
 
     what: str
@@ -21,7 +21,7 @@ class Line:
     rows: int | None = FULL_SIZE
 
     def is_met(self, measured: float, rows: int | None) -> bool | None:
-        """Whether the budget holds; None when there is none for this size."""
+        """Return whether the measurement meets the budget; None without a budget for this size."""
         if self.limit is None or (self.rows is not None and rows != self.rows):
             return None
         return measured >= self.limit if self.at_least else measured <= self.limit
@@ -44,7 +44,7 @@ LINES = {
     "compare": Line(what="compare 3,000 benchmarks, process", unit="ms", limit=2_000),
     "compare-last": Line(what="  the same, --baseline last:20", unit="ms", limit=2_000),
     "publish": Line(what="publish 200 rows, new", unit="ms", limit=30),
-    "publish-again": Line(what="publish 200 rows, there already", unit="ms", limit=30),
+    "publish-again": Line(what="publish 200 rows, known", unit="ms", limit=30),
     "race-same": Line(what="8 processes, same runs, p95", unit="ms", limit=1_000),
     "race-same-failed": Line(what="  publishes that failed", unit="publishes", limit=0),
     "race-same-wrong": Line(what="  rows lost or doubled", unit="rows", limit=0),

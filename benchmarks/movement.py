@@ -1,4 +1,4 @@
-"""What taking out the common movement of runs does: to the noise, to series that do not move, and to a real step of the suite."""
+"""Effect of the correction for common movement: on noise, on series that do not move, and on a real step of the suite."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     Kinds = Sequence[Callable[[int, np.random.Generator], Array]]
 
 RUNS, SERIES = 150, 40
-STILL = 10  # the first series: what no runner slows, such as bytes; a twentieth of the noise and none of the movement
-MOVEMENT = 0.05  # standard deviation of a run's movement, log scale
+STILL = 10  # the first series do not depend on the runner, such as bytes: a twentieth of the noise, no movement
+MOVEMENT = 0.05  # standard deviation of the movement of a run, log scale
 STEP = 0.15
 
 
 def suite(kinds: Kinds, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Log values of a suite, a row a series: its own noise, and the same with each run moving all but the first series."""
+    """Return log values of a suite, one row per series: noise alone, and noise with a movement of all but the first series."""
     own = np.array([kinds[s % len(kinds)](RUNS, rng) for s in range(SERIES)])
     own[:STILL] *= 0.05
     moving = own.copy()
@@ -32,18 +32,18 @@ def suite(kinds: Kinds, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def spread(y: Array) -> Array:
-    """Robust standard deviation of the differences of neighbours, per series."""
+    """Return the robust standard deviation of differences of neighbours, per series."""
     middle: Array = np.median(np.abs(np.diff(y, axis=1)), axis=1)
     return 1.4826 * middle / math.sqrt(2)
 
 
 def layout(y: Array) -> tuple[Array, Array, Array]:
-    """Values end to end, offsets and runs, as a scan reads them."""
+    """Return concatenated values, offsets and runs: the input of a scan."""
     return np.exp(y).ravel(), np.arange(0, y.size + 1, y.shape[1]), np.tile(np.arange(y.shape[1]), len(y))
 
 
 def remaining(y: Array) -> Array:
-    """Log values without the common movement."""
+    """Return log values without the common movement."""
     values, offsets, runs = layout(y)
     out = np.empty_like(values)
     without_common(values, offsets, runs, np.ones(len(y)), y.shape[1], out)
@@ -51,12 +51,12 @@ def remaining(y: Array) -> Array:
 
 
 def scanned(y: Array) -> Scan:
-    """The scan of a suite."""
+    """Scan a suite."""
     return scan(*layout(y))
 
 
 def figures(seed: int, kinds: Kinds, *, count: int = 20) -> dict[str, float]:
-    """Noise in units of each series' own, findings in quiet suites, and steps of 30-75 % of a suite at one run."""
+    """Return noise relative to each series alone, findings in quiet suites, and results for steps of 30-75 % of a suite."""
     rng = np.random.default_rng(seed)
     before, after, still, named, marked = [], [], [], [], []
     alarms = 0

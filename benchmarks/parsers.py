@@ -1,4 +1,4 @@
-"""Reading a large pytest-benchmark file: bench_db's whole way to records, and plain decoders that check nothing."""
+"""Parsers of a large pytest-benchmark file: bench_db from bytes to records, and plain decoders without checks."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# A small file of the same kind, beside the large one.
+# A small file of the same format in the same directory.
 WARM_UP = "pytest-benchmark-warm-up.json"
 
 
 def bench_db(file: Path) -> Any:
-    """Bytes to typed records."""
-    from bench_db import parse  # noqa: PLC0415 exists once there is an adapter
+    """Parse bytes to typed records."""
+    from bench_db import parse  # noqa: PLC0415 keeps bench_db out of the memory of the plain decoders
 
     return parse(file)
 
 
 def json_loads(file: Path) -> Any:
-    """The standard library, to dictionaries."""
+    """Decode to dictionaries with the standard library."""
     return json.loads(file.read_bytes())
 
 
 def msgspec_untyped(file: Path) -> Any:
-    """msgspec, to dictionaries."""
+    """Decode to dictionaries with msgspec."""
     return msgspec.json.decode(file.read_bytes())
 
 

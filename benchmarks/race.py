@@ -1,7 +1,7 @@
-"""Eight processes publishing at once: one process of the race, and the race.
+"""Eight processes that publish at the same time: the race, and one of its processes.
 
-python -m benchmarks.race KIND DIRECTORY FIRST_COMMIT RUNS publishes RUNS runs when a line comes in, and prints the
-seconds each took and whether it did not fail.
+python -m benchmarks.race KIND DIRECTORY FIRST_COMMIT RUNS waits for a line on standard input, publishes RUNS runs, and
+prints the seconds and the success of each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Milliseconds of the 95th percentile publish, rows too few or too many, and publishes that raised an error."""
+    """The 95th percentile of a publish in milliseconds, the number of lost or duplicate rows, and of publishes that failed."""
 
     p95: float
     wrong: int
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def race(kind: str, place: Path, first: int, *, same: bool) -> Outcome:
-    """All processes publish the same 12 runs, or each 12 of its own, starting together."""
+    """Start all processes together; they publish the same 12 runs, or 12 different runs each."""
     before = WRITERS[kind](place).rows()
     starts = [first + (0 if same else RUNS * number) for number in range(PROCESSES)]
     racers = [_started(kind, place, start) for start in starts]
@@ -74,7 +74,7 @@ def _published(writer: Writer, batch: Batch) -> bool:
 
 
 def main(kind: str, place: Path, first: int, runs: int) -> None:
-    """Publish when told to, and say how long each run took."""
+    """Publish after a line on standard input, and print the duration of each publish."""
     history = History(commits=0)
     batches = [Batch(run=history.run(c), results=history.results(c)) for c in range(first, first + runs)]
     writer = WRITERS[kind](place)

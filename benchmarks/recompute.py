@@ -1,4 +1,4 @@
-"""Statistics and intervals of all raw samples: bench_db's column path and the rivals' own ways."""
+"""Statistics and intervals of all raw samples, by bench_db, DuckDB and Polars."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ BATCH = 65_536
 
 
 def bench_db(place: Path) -> Any:
-    """The package's formulas over a scan of the raw samples."""
+    """Compute the formulas of bench_db over a scan of the raw samples."""
     dataset = Engine(locate(place), None).open(RESULTS_TABLE)
     batches = dataset.scanner(columns=["values"], batch_size=BATCH).to_batches()
     return summarise_column(batch.column(0) for batch in batches)
 
 
 def duckdb(place: Path) -> Any:
-    """DuckDB's list aggregates over Parquet."""
-    from benchmarks.contenders import DuckDb  # noqa: PLC0415 memory of ours is measured without it
+    """Compute list aggregates of DuckDB over Parquet."""
+    from benchmarks.contenders import DuckDb  # noqa: PLC0415 keeps DuckDB out of the memory of bench_db
 
     statistics = ", ".join(
         f"list_aggregate(v, '{name}'{rest})"
@@ -38,7 +38,7 @@ def duckdb(place: Path) -> Any:
 
 
 def polars(place: Path) -> Any:
-    """Polars' list namespace over the same Parquet files."""
+    """Compute list expressions of Polars over the same Parquet files."""
     import polars as pl  # noqa: PLC0415
 
     v = pl.col("values").list

@@ -1,4 +1,4 @@
-"""The texts of a generated history: pytest-benchmark's own record of a benchmark, its context, and whole files of it."""
+"""Texts of a generated history in the form of pytest-benchmark: metadata of benchmarks, run contexts and files."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def _own(name: str) -> dict[str, object]:
 
 
 def records(names: Sequence[str], bench: np.ndarray[Any, Any]) -> pa.Array:
-    """The record of each row as ingest keeps it beside raw samples: without them, and without what follows from them."""
+    """Return the metadata of each row as ingest stores it: without raw samples and without the statistics that follow from them."""
     texts = [json.dumps({**_own(name), "stats": {"iterations": 10}}, separators=(",", ":")) for name in names]
     return pa.array(texts).take(pa.array(bench))
 
 
 def context(bed: TestBed) -> str:
-    """What a file says once: the machine, with all its processor flags, and the checkout."""
+    """Return the context of a run: the machine with all its processor flags, and the version of the tool."""
     flags = sorted({f"flag{(7 * i) % 997}" for i in range(120)})
     machine = {
         "node": bed.name, "processor": "", "machine": "x86_64", "python_version": "3.12.3", "release": bed.os,
@@ -49,7 +49,7 @@ def context(bed: TestBed) -> str:
 
 
 def write_file(path: Path, megabytes: int, seed: int = 7) -> None:
-    """A pytest-benchmark file with raw samples, 2,500 a benchmark, of about this size."""
+    """Write a pytest-benchmark file of about this size, with 2,500 raw samples per benchmark."""
     rng = np.random.default_rng(seed)
     benchmarks: list[dict[str, object]] = []
     size = 0

@@ -1,6 +1,6 @@
-"""One table of what was measured beside the budgets, and the same measurements published into a bench_db store.
+"""A table of measurements with budgets, and their publication into a bench_db store.
 
-python -m benchmarks.report [--store URI] [FILE]   FILE is what `pytest benchmarks --benchmark-json FILE` wrote.
+python -m benchmarks.report [--store URI] [FILE]   FILE is the output of `pytest benchmarks --benchmark-json FILE`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _HEADINGS = ("line", "rows", "budget", "ours", "rivals", "ratio", "")
 
 
 def readings(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every reading of a pytest-benchmark file, in the order of the lines, sizes together."""
+    """Return every reading of a pytest-benchmark file, sorted by line and then by size."""
     found = [reading for record in document["benchmarks"] for reading in record["extra_info"].get("readings", ())]
     order = list(LINES)
     return sorted(found, key=lambda reading: (order.index(reading["line"]), reading["rows"] or 0))
 
 
 def as_table(found: Iterable[dict[str, Any]]) -> str:
-    """A row a reading: our median beside everybody else's; the ratio is ours over the best rival's, below 1 is better."""
+    """Return one row per reading: the medians of bench_db and the rivals, and the ratio to the best rival; below 1 is better."""
     return table(_HEADINGS, [_cells(reading, LINES[reading["line"]]) for reading in found], right=_HEADINGS[1:4])
 
 
@@ -63,15 +63,15 @@ def _ratio(reading: dict[str, Any], line: Line) -> str:
 
 
 def main() -> None:
-    """Print the table of a file, and publish the file when a store is named."""
+    """Print the table of a file, and publish the file if `--store` is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
-    parser.add_argument("--store", help="also publish the measurements there")
+    parser.add_argument("--store", help="also publish the measurements into this store")
     given = parser.parse_args()
     print(as_table(readings(json.loads(given.file.read_text()))))
     if given.store:
         command = [str(Path(sys.executable).parent / "bench-db"), "publish", str(given.file), "--store", given.store]
-        sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 our own command
+        sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 the command is fixed
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ours and the rivals' in turn, round after round, so that a noisy machine disturbs all of them alike."""
+"""Interleaved rounds of bench_db and its rivals, so that noise of the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOO_SLOW_TO_REPEAT = 2.0
 
 
 def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
-    """Seconds a call took, and its answer."""
+    """Return the duration of a call in seconds, and its answer."""
     started = time.perf_counter()
     answer = work()
     return time.perf_counter() - started, answer
@@ -25,9 +25,9 @@ def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
 
 @dataclass(slots=True)
 class SideBySide:
-    """One benchmark: pytest-benchmark measures ours, and before each of its rounds every rival has its turn.
+    """One benchmark: pytest-benchmark measures bench_db, and every rival runs before each round.
 
-    Readings go into the JSON file as `extra_info`: a line, ours and the rivals' in the unit of the line.
+    Readings go into the JSON file as `extra_info`: a line, and the values of bench_db and the rivals in the unit of the line.
     """
 
     benchmark: BenchmarkFixture
@@ -37,9 +37,9 @@ class SideBySide:
     def race(
         self, line: str, works: Mapping[str, Work], *, rounds: int = 11, before: Work = lambda: None
     ) -> dict[str, Any]:
-        """Everybody's answer, once; their median times in milliseconds become a reading. `before` runs untimed before ours.
+        """Time all works, record their medians in milliseconds as a reading, and return one answer of each.
 
-        A rival that takes seconds is measured once, and marked so.
+        `before` runs untimed before each round of bench_db. A rival that takes more than 2 s is measured once and marked.
         """
         rivals = {name: work for name, work in works.items() if name != "bench_db"}
         firsts = {name: timed(rival) for name, rival in rivals.items()}
@@ -57,7 +57,7 @@ class SideBySide:
     def turns(
         self, ours: Work, rivals: Mapping[str, Callable[[], Answer]], *, rounds: int, before: Work = lambda: None
     ) -> dict[str, list[Answer]]:
-        """The rivals' answers of every round; ours is timed by pytest-benchmark."""
+        """Return the answers of the rivals for every round; pytest-benchmark times bench_db."""
         answers: dict[str, list[Answer]] = {name: [] for name in rivals}
 
         def rivals_first() -> None:
@@ -69,7 +69,7 @@ class SideBySide:
         return answers
 
     def contest(self, works: Mapping[str, Callable[[], Answer]], *, rounds: int) -> dict[str, list[Answer]]:
-        """Everybody's answers of every round, where the answers themselves are what is measured."""
+        """Return all answers of every round, for works whose answers are the measurement."""
         ours: list[Answer] = []
         rivals = {name: work for name, work in works.items() if name != "bench_db"}
         theirs = self.turns(lambda: ours.append(works["bench_db"]()), rivals, rounds=rounds)
@@ -78,11 +78,11 @@ class SideBySide:
     def read(
         self, line: str, ours: float, rivals: Mapping[str, float] | None = None, *, once: list[str] | None = None
     ) -> None:
-        """Note a reading that is not, or not only, the time pytest-benchmark measures."""
+        """Record a reading, in addition to the time of pytest-benchmark."""
         reading = {"line": line, "rows": self.rows, "ours": ours, "rivals": dict(rivals or {}), "once": once or []}
         self._readings.append(reading)
         self.benchmark.extra_info["readings"] = self._readings
 
     def read_all(self, line: str, everybody: Mapping[str, float]) -> None:
-        """The same, of what everybody including ours measured."""
+        """Record a reading from values by name, with that of bench_db among them."""
         self.read(line, everybody["bench_db"], {name: value for name, value in everybody.items() if name != "bench_db"})

@@ -1,4 +1,4 @@
-"""The stores that are compared, each built once from the same history and kept in a cache directory."""
+"""The compared stores, each built once from the same history in a cache directory."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PARQUET_FILES = 10
-# Rivals keep tags as their canonical text and have no counts per sample: less to store, never more.
+# Rivals store tags as canonical text and no iteration counts, so they store less and never more.
 _FLAT = {name: leaf for name, leaf in RESULTS_TABLE.leaves.items() if name not in {"tags", "iterations"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """Where built stores lie; one is built in a directory of its own and moved into place when whole."""
+    """The cache of built stores; a store is built in a temporary directory and renamed when complete."""
 
     directory: Path
     history: History
 
     def store(self, kind: str) -> Path:
-        """The store of a kind of `BUILDERS`, built when it is not there."""
+        """Return the store of a kind of `BUILDERS`; build it if it is missing."""
         layout = sha256(f"{RESULTS}{RUNS}".encode()).hexdigest()[:8]
         samples = "" if self.history.samples else "-narrow"
         shape = "" if self.history.benchmarks == BENCHMARKS else f"-{self.history.benchmarks}x{self.history.beds}"
@@ -53,18 +53,18 @@ class Shelf:
 
 
 def copy(store: Path, place: Path) -> Path:
-    """A store to write into. Files that are never changed in place are linked, the others copied."""
+    """Copy a store for writing, with hard links for files that never change."""
     changing = any(store.glob("*.sqlite"))
     return Path(shutil.copytree(store, place, copy_function=shutil.copy2 if changing else os.link))
 
 
 def bytes_on_disk(store: Path) -> int:
-    """Bytes of every file in a store."""
+    """Return the total bytes of all files in a store."""
     return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
 
 
 def flat(rows: pa.RecordBatch | pa.Table) -> pa.Table:
-    """Rows with a flat column a leaf, as the rivals keep them."""
+    """Return rows with one flat column per leaf, as the rivals store them."""
     paths = {name: leaf.split(".") for name, leaf in _FLAT.items()}
     return pa.table(
         {name: pa.compute.struct_field(rows[p[0]], p[1]) if len(p) > 1 else rows[p[0]] for name, p in paths.items()}
@@ -72,7 +72,7 @@ def flat(rows: pa.RecordBatch | pa.Table) -> pa.Table:
 
 
 def build_bench_db(history: History, place: Path) -> None:
-    """The package's own tables and encodings, written in bulk, then its maintenance: what publishing leaves behind."""
+    """Write the tables of bench_db in bulk and run maintenance, for the state that publishes leave."""
     engine = Engine(locate(place), None)
     reader = pa.RecordBatchReader.from_batches(
         RESULTS_TABLE.schema, (batch.cast(RESULTS_TABLE.schema) for batch in history.batches())
@@ -83,7 +83,7 @@ def build_bench_db(history: History, place: Path) -> None:
 
 
 def build_parquet(history: History, place: Path) -> None:
-    """Ten files of zstd Parquet in order of arrival."""
+    """Write ten files of zstd Parquet in order of arrival."""
     writer, written = None, 0
     for batch in history.batches():
         part = flat(batch)
@@ -100,7 +100,7 @@ def build_parquet(history: History, place: Path) -> None:
 
 SQLITE_COLUMNS = tuple(_FLAT)
 SQLITE_INSERT = f"INSERT OR IGNORE INTO results VALUES ({', '.join('?' * len(SQLITE_COLUMNS))})"
-# The run is the unit of idempotence here too; (series, time, median) covers trend, latest and summary of medians.
+# The index on id makes publishing idempotent; (series, time, median) covers trend, latest and summary.
 _SQLITE_INDEXES = """
 CREATE UNIQUE INDEX by_id ON results (id);
 CREATE INDEX by_commit ON results ("commit");
@@ -111,21 +111,21 @@ ANALYZE;
 
 
 def sqlite_rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """Rows as SQLite takes them, samples as one blob."""
+    """Yield rows for SQLite, with samples as one blob."""
     blobs = [item.values.to_numpy().tobytes() for chunk in rows["values"].chunks for item in chunk]
     columns = [blobs if name == "values" else rows[name].to_pylist() for name in SQLITE_COLUMNS]
     return zip(*columns, strict=True)
 
 
 def open_sqlite(place: Path) -> sqlite3.Connection:
-    """A connection that waits for other writers."""
+    """Open a connection that waits for other writers."""
     database = sqlite3.connect(place / "results.sqlite", timeout=60)
     database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
     return database
 
 
 def build_sqlite(history: History, place: Path) -> None:
-    """One wide table with indexes, in WAL mode."""
+    """Write one wide table with indexes, in WAL mode."""
     database = open_sqlite(place)
     columns = ", ".join(f'"{name}"' for name in SQLITE_COLUMNS)
     database.execute(f"CREATE TABLE results ({columns})")
@@ -137,13 +137,13 @@ def build_sqlite(history: History, place: Path) -> None:
 
 
 def json_path(place: Path, run: pa.Table) -> Path:
-    """The file of one run: a directory a commit, a file a test bed."""
+    """Return the file of a run: one directory per commit, one file per test bed."""
     commit, bed = (str(run[name][0].as_py()) for name in ("commit", "test_bed_name"))
     return place / commit / f"{bed}.json"
 
 
 def build_json(history: History, place: Path) -> None:
-    """A file a run."""
+    """Write one file per run."""
     for batch in history.batches():
         rows = flat(batch)
         for first in range(0, rows.num_rows, history.benchmarks):

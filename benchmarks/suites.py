@@ -1,4 +1,4 @@
-"""Suites of synthetic series, and what the change points that somebody found in them are worth."""
+"""Suites of synthetic series, and scores for the change points found in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.synthetic import NOISE, SCALE, Array, History, history, places
 
 STEPS = (0.01, 0.02, 0.05, 0.10, 0.20)
 DELAYED_STEPS = (0.05, 0.10, 0.20)
-HORIZON = 40  # commits a step is waited for
+HORIZON = 40  # commits within which a step must be found
 MARGIN = 5
 INDEPENDENT = ("independent", "heavy_tail", "outlier", "bimodal")
 NEVER = 999
@@ -22,7 +22,7 @@ Found = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Series to search, and the figures that the change points found in each of them make."""
+    """Series to search, and a function that scores the change points found in them."""
 
     size: str
     series: Sequence[Array]
@@ -30,7 +30,7 @@ class Suite:
 
 
 def joined(suites: Iterable[Suite]) -> Suite:
-    """Several suites as one, so that a detector is asked once."""
+    """Join suites into one, so that a detector runs once."""
     every = list(suites)
 
     def score(found: Found) -> dict[str, float]:
@@ -49,7 +49,7 @@ def joined(suites: Iterable[Suite]) -> Suite:
 
 
 def hits(truth: Iterable[int], found: Sequence[int]) -> int:
-    """True changes with a found one within 5 points, one to one."""
+    """Count true changes with a found one within 5 points, matched one to one."""
     free = list(found)
     count = 0
     for at in truth:
@@ -61,7 +61,7 @@ def hits(truth: Iterable[int], found: Sequence[int]) -> int:
 
 
 def detection(seed: int, share: float = 1.0) -> dict[str, Suite]:
-    """The suites that a detector of change points is asked, by name; a `share` of their usual size."""
+    """Return the suites for a detector of change points by name, at a `share` of their full size."""
     return {
         "offline": offline(seed, per_step=_part(20, share), unchanged=_part(60, share)),
         "online": online(seed, count=_part(20, share)),
@@ -75,7 +75,7 @@ def _part(count: int, share: float) -> int:
 
 
 def offline(seed: int, *, per_step: int = 20, unchanged: int = 60) -> Suite:
-    """F1 with no-change series counted, false alarms per no-change series, recall by step."""
+    """Return the suite for F1 over all series, false alarms per series without change, and recall by step."""
     rng = np.random.default_rng(seed)
     suite = [
         history(kind, 200, step, places(200, rng), rng) for kind in NOISE for step in STEPS for _ in range(per_step)
@@ -106,7 +106,7 @@ def offline(seed: int, *, per_step: int = 20, unchanged: int = 60) -> Suite:
 
 
 def online(seed: int, *, count: int = 20, n: int = 200, first: int = 40) -> Suite:
-    """Distinct alarms per 100 commits of histories without change, the detector run after every commit."""
+    """Return the suite for distinct alarms per 100 commits without change; the detector runs after every commit."""
     rng = np.random.default_rng(seed)
     quiet = [history(kind, n, 0.0, (), rng).values for kind in NOISE for _ in range(count)]
     ends = range(first, n + 1)
@@ -120,7 +120,7 @@ def online(seed: int, *, count: int = 20, n: int = 200, first: int = 40) -> Suit
 
 
 def _alarms(found: Found) -> int:
-    """Distinct changes among those reported after each commit of one history."""
+    """Count the distinct changes reported after the commits of one history."""
     alarms, seen = 0, set[int]()
     for now in found:
         alarms += sum(all(abs(f - s) > MARGIN for s in seen) for f in now)
@@ -133,7 +133,7 @@ def _chunks(found: Found, length: int) -> Iterator[Found]:
 
 
 def delays(seed: int, step: float, *, count: int = 30, horizon: int = HORIZON) -> Suite:
-    """Commits at the new level, the first included, until the change is reported within 5 points."""
+    """Return the suite for the commits at the new level, first included, until a report within 5 points."""
     rng = np.random.default_rng(seed)
     histories: list[History] = []
     for kind in NOISE:
@@ -158,7 +158,7 @@ def _waited(changed: History, found: Found) -> int:
 
 
 def outliers(seed: int, *, count: int = 300, sigma: float = 0.03) -> Suite:
-    """Precision and recall for steps of 3-6 sigma under 3 % noise of which 2 % of runs are 20-200 % slow."""
+    """Return the suite for precision and recall: steps of 3-6 sigma, 3 % noise, 2 % of runs slower by 20-200 %."""
     rng = np.random.default_rng(seed)
     truth, series = [], []
     for _ in range(count):
@@ -179,7 +179,7 @@ def outliers(seed: int, *, count: int = 300, sigma: float = 0.03) -> Suite:
 
 
 def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3, points: int = 200) -> Suite:
-    """Realised false discovery rate by series, by finding, and the share of changed series found, of one scan."""
+    """Return the suite for one scan: false discovery rate by series and by finding, and the share of changed series found."""
     rng = np.random.default_rng(seed)
     kinds, histories = list(NOISE), list[History]()
     count = _part(4000, share)
@@ -204,7 +204,7 @@ def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3, points: 
 
 
 def for_timing(n: int, count: int = 70) -> list[Array]:
-    """Series of n points with one step of 10 %."""
+    """Return series of n points with one step of 10 %."""
     rng = np.random.default_rng(99)
     kinds = list(NOISE)
     return [history(kinds[i % len(kinds)], n, 0.1, (n // 2,), rng).values for i in range(count)]

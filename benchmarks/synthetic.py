@@ -1,4 +1,4 @@
-"""Synthetic histories of a benchmark whose changes are known; the noise kinds are those seen on CI machines."""
+"""Synthetic histories with known changes, with the kinds of noise of CI machines."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ SCALE = 0.02
 
 
 def independent(n: int, rng: Generator) -> Array:
-    """Normal on the log scale."""
+    """Return noise that is normal on the log scale."""
     return rng.normal(0, SCALE, n)
 
 
 def heavy_tail(n: int, rng: Generator) -> Array:
-    """Student's t of 2.5 degrees of freedom."""
+    """Return noise of Student's t with 2.5 degrees of freedom."""
     return 0.6 * SCALE * rng.standard_t(2.5, n)
 
 
 def outlier(n: int, rng: Generator) -> Array:
-    """One run in 25 is slow, by a Pareto-distributed amount."""
+    """Return noise in which one run in 25 is slower by a Pareto-distributed amount."""
     slow = rng.random(n) < 0.04
     late = 3 * SCALE * (1 + rng.pareto(1.5, n))
     return np.minimum(rng.normal(0, 0.7 * SCALE, n) + np.where(slow, late, 0), 1.5)
 
 
 def bimodal(n: int, rng: Generator) -> Array:
-    """Two modes, drawn anew for each run."""
+    """Return noise of two modes, drawn independently for each run."""
     return rng.normal(0, 0.5 * SCALE, n) + 3 * SCALE * (rng.random(n) < 0.3)
 
 
 def sticky(n: int, rng: Generator) -> Array:
-    """Two machine types; a run stays on the type of the run before with probability 0.6, else is drawn anew."""
+    """Return noise of two machine types; a run has the type of the previous run with probability 0.6, else a random type."""
     fresh, drawn = rng.random(n) >= 0.6, rng.random(n) < 0.35
     last_fresh = np.maximum.accumulate(np.where(fresh, np.arange(n), 0))
     return rng.normal(0, 0.5 * SCALE, n) + 2.5 * SCALE * drawn[last_fresh]
 
 
 def autocorrelated(n: int, rng: Generator) -> Array:
-    """Autoregressive of order one, coefficient 0.6."""
+    """Return autoregressive noise of order one with coefficient 0.6."""
     out = rng.normal(0, SCALE, n)
     for i in range(1, n):
         out[i] = 0.6 * out[i - 1] + 0.8 * out[i]
@@ -53,7 +53,7 @@ def autocorrelated(n: int, rng: Generator) -> Array:
 
 
 def drift(n: int, rng: Generator) -> Array:
-    """A random walk and a slow wave under the noise."""
+    """Return noise with a random walk and a slow wave."""
     wave = np.sin(2 * np.pi * np.arange(n) / rng.integers(80, 300) + rng.uniform(0, 6))
     return rng.normal(0, 0.8 * SCALE, n) + np.cumsum(rng.normal(0, 0.06 * SCALE, n)) + 0.8 * SCALE * wave
 
@@ -75,7 +75,7 @@ class History:
 
 
 def history(kind: str, n: int, step: float, changes: Sequence[int], rng: Generator) -> History:
-    """Noise of one kind with steps up or down (by the same ratio) at `changes`, in an arbitrary unit."""
+    """Return noise of one kind with steps up or down (by the same ratio) at `changes`, in an arbitrary unit."""
     level = np.zeros(n)
     for at in changes:
         level[at:] += rng.choice([-1, 1]) * np.log1p(step)
@@ -84,7 +84,7 @@ def history(kind: str, n: int, step: float, changes: Sequence[int], rng: Generat
 
 
 def places(n: int, rng: Generator) -> list[int]:
-    """One to three places at least 20 apart and 15 from the ends."""
+    """Draw one to three positions, at least 20 apart and 15 from the ends."""
     while True:
         at = np.sort(rng.integers(15, n - 15, rng.integers(1, 4)))
         if len(at) == 1 or np.diff(at).min() >= 20:

@@ -1,4 +1,4 @@
-"""Reading a large file of a tool, in processes of their own."""
+"""Parsing a large file, in fresh processes."""
 
 from __future__ import annotations
 

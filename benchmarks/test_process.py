@@ -1,4 +1,4 @@
-"""The command as a whole process, beside processes that do as much with a rival."""
+"""Commands as processes, compared with processes that do the same work with a rival."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_has(side_by_side: SideBySide, shelf: Shelf, history: History) -> None:
 
 
 _WIDE = 3000
-# The candidate against mean and deviation of the 20 runs before it: less than ours does, from the same rows.
+# Compare the candidate with mean and deviation of the 20 runs before it: less work than bench_db does, on the same rows.
 _DUCKDB_COMPARE = '''
 import sys, duckdb
 print(duckdb.sql(f"""

@@ -1,4 +1,4 @@
-"""Reading: every answer is compared with the rivals' before it is timed."""
+"""Reads; every answer is compared with those of the rivals before it is timed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Opened = dict[str, Contender]
 
 
 def kinds(rows: int) -> list[str]:
-    """Stores to compare at a size: reading every JSON file of a million rows takes most of a minute."""
+    """Return the stores to compare at a size; JSON only when small, because reading a million rows takes most of a minute."""
     return [kind for kind in CONTENDERS if kind != "json" or rows <= 100_000]
 
 
@@ -43,7 +43,7 @@ def asked(opened: Opened, question: Callable[[Contender], Any]) -> dict[str, Cal
 
 
 def look_up(kind: str, place: Path, commit: str) -> bool:
-    """Open a store and ask for a commit."""
+    """Open a store and look up a commit."""
     return CONTENDERS[kind](place).has(commit)
 
 
@@ -93,7 +93,7 @@ def test_summary(side_by_side: SideBySide, opened: Opened, shelf: Shelf) -> None
 
 
 def read_memory(side_by_side: SideBySide, shelf: Shelf, question: str) -> None:
-    """Peak memory of three fresh processes each."""
+    """Record the peak memory of three fresh processes per store."""
     peaks = {
         kind: median(in_fresh_process(question, kind, str(shelf.store(kind))).peak for _ in range(3))
         for kind in ("bench_db", "duckdb")

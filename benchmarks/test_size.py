@@ -37,7 +37,7 @@ def server() -> Iterator[S3Server]:
 
 
 def upload(server: S3Server, store: Path) -> str:
-    """The store's files in a bucket of their own."""
+    """Upload the files of a store to a new bucket."""
     bucket, client = server.new_bucket(), server.client()
     for file in store.rglob("*"):
         if file.is_file():

@@ -1,4 +1,4 @@
-"""Ten million rows without samples: what a warehouse of years looks like to the rollup. Only with --ten-million."""
+"""Ten million rows without samples, the size of years of results. Only with --ten-million."""
 
 from __future__ import annotations
 

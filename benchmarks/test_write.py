@@ -1,4 +1,4 @@
-"""Writing: into copies of the built stores, the same new runs for everybody."""
+"""Writes of the same new runs into copies of the built stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROUNDS = 15
 
 
 def history_batch(history: History, number: int) -> Batch:
-    """A run that no store has yet."""
+    """Return a run that no store contains."""
     commit = history.commits + number
     return Batch(run=history.run(commit), results=history.results(commit))
 

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 the protocol says what each method does
-"""Publishing one run into each store, whole or not at all, and once however often it is done."""
+# ruff: noqa: D102 the protocol documents the methods
+"""Atomic and idempotent publishing of one run into each store."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One run with its results, as records and, for rivals that know no records, as a flat table."""
+    """One run with its results, as records and as a flat table for the rivals."""
 
     run: Run
     results: Sequence[Result]
 
     def table(self) -> pa.Table:
-        """The rows with every derived field; part of what is measured, as it is for bench_db."""
+        """Return the rows with every derived field; this is part of the measurement, as it is for bench_db."""
         return stores.flat(to_table(derive(self.run, self.results)[1], RESULTS))
 
 
 class Writer(Protocol):
-    """Publishes runs; the answer is how many rows were new."""
+    """A writer of runs; `publish` returns the number of new rows."""
 
     def __init__(self, place: Path) -> None: ...
     def publish(self, batch: Batch) -> int: ...
@@ -44,7 +44,7 @@ class Writer(Protocol):
 
 
 class BenchDbWriter:
-    """The package's own publish."""
+    """The publish of bench_db."""
 
     def __init__(self, place: Path) -> None:
         self.database = connect(place)
@@ -57,7 +57,7 @@ class BenchDbWriter:
 
 
 class SqliteWriter:
-    """INSERT OR IGNORE under a unique index, in one transaction."""
+    """INSERT OR IGNORE with a unique index, in one transaction."""
 
     def __init__(self, place: Path) -> None:
         self.connection = stores.open_sqlite(place)
@@ -71,7 +71,7 @@ class SqliteWriter:
 
 
 class DuckDbWriter:
-    """A look for the key, then a new Parquet file: two writers at once would both add it."""
+    """A look-up of the key, then a new Parquet file; two concurrent writers would both add the run."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -93,7 +93,7 @@ class DuckDbWriter:
 
 
 class JsonWriter:
-    """A file a run, made under another name and linked into place, which only one writer can do."""
+    """One file per run, written under a temporary name and published by a hard link, which succeeds for one writer only."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

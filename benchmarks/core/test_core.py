@@ -1,7 +1,7 @@
-"""What every publish and every question rests on, small enough to be measured at every commit of the history.
+"""Benchmarks of the core operations, short enough to run at every commit of the history.
 
-Run by the suite `python` of bench-db.toml: this file of the present checkout measures the bench_db of a work tree. A
-benchmark is skipped on a commit that does not have what it measures.
+The suite `python` of bench-db.toml runs this file from the current checkout against the bench_db of a work tree. A
+benchmark is skipped on a commit that lacks the measured function.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ROUNDS = 25
 
 @pytest.fixture(scope="module", autouse=True)
 def _of_the_work_tree() -> None:
-    """What is measured is the code of the directory this runs in, and not what happens to be installed."""
+    """Assert that the measured code is in the current directory and not an installed package."""
     measured = Path(str(import_module("bench_db").__file__))
     assert measured.is_relative_to(Path.cwd()), f"{measured} is not in {Path.cwd()}"
 
 
 def of_commit(module: str, name: str) -> Any:
-    """What the measured commit has under a name."""
+    """Return an attribute of a module of the measured commit; skip the benchmark if it is missing."""
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError):
@@ -39,7 +39,7 @@ def of_commit(module: str, name: str) -> Any:
 
 
 def measured(benchmark: BenchmarkFixture, work: Callable[..., Any], *arguments: Any, iterations: int = 1) -> Any:
-    """What the work gives, after as many rounds as a commit is worth."""
+    """Run the work for 25 rounds and return its result."""
     pedantic: Callable[..., Any] = benchmark.pedantic
     return pedantic(work, arguments, rounds=ROUNDS, iterations=iterations, warmup_rounds=2)
 
@@ -73,7 +73,7 @@ def test_parse(benchmark: BenchmarkFixture) -> None:
 
 
 def test_publish(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Runs of a file, a commit each, into a store of their own."""
+    """Publish one file as runs of different commits into a new store."""
     connect, parse = of_commit("bench_db.store.database", "connect"), of_commit("bench_db.ingest", "parse")
     run, results = parse(REAL_OUTPUT)
     store = connect(tmp_path / "store", create=True)

@@ -55,7 +55,7 @@ def main() -> None:
     """Parse the arguments and record one history."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("format", choices=("pytest-benchmark", "criterion"))
-    parser.add_argument("output", type=Path, help="directory to write; builds in it are kept")
+    parser.add_argument("output", type=Path, help="directory to write; existing builds are not measured again")
     parser.add_argument("--crates", type=Path, help="directory source of crates, to work offline")
     arguments = parser.parse_args()
     output = arguments.output.resolve()
@@ -119,7 +119,7 @@ def _run_pytest(repository: Path, target: Path) -> None:
 
 
 def _run_cargo_bench(repository: Path, target: Path, criterion: Path, crates: Path | None, *options: str) -> None:
-    # Criterion compares with what it finds there; every build is to be measured on its own.
+    # Criterion compares with the previous measurement it finds; measure every build independently.
     shutil.rmtree(criterion, ignore_errors=True)
     command = ["cargo", *_crate_source(crates), "bench", "--quiet", "--bench=scan", *options]
     environment = {"CARGO_TARGET_DIR": str(target), "CRITERION_HOME": str(criterion)}
@@ -143,7 +143,7 @@ def _copy_new(criterion: Path, target: Path) -> None:
 
 
 def _measure(name: str, run: Callable[[], None]) -> None:
-    """Run until the machine was otherwise quiet; the measured times play no part in the choice."""
+    """Repeat the run until other processes were idle; the choice does not depend on the measured times."""
     for attempt in range(1, ATTEMPTS + 1):
         before = _others_core_seconds(), time.monotonic()
         run()
@@ -156,12 +156,12 @@ def _measure(name: str, run: Callable[[], None]) -> None:
         if accepted:
             return
         time.sleep(PAUSE_SECONDS)
-    message = f"{name}: the machine was never quiet; stop other programs and start again"
+    message = f"{name}: other programs used the processors in all {ATTEMPTS} attempts; stop them and start again"
     raise RecordingError(message)
 
 
 def _others_core_seconds() -> float:
-    """Processor time since boot that neither this process nor its children used, with stolen time.
+    """Return processor time since boot of all other processes, with stolen time.
 
     The first eight columns of /proc/stat (proc(5)) are user, nice, system, idle, iowait, irq,
     softirq and steal.

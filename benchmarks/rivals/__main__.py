@@ -1,4 +1,4 @@
-"""Everybody's change points on the suites of `just accuracy`, in one table; `python -m benchmarks.rivals [SEED ...]`."""
+"""The change points of all methods on the suites of `just accuracy`, in one table: `python -m benchmarks.rivals [SEED ...]`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELLED = ("labels A", "TCPD")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Change points, and below them comparisons of the same code."""
+    """Print the table of change points, then that of comparisons of the same code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rivals", description=__doc__)
     parser.add_argument("seeds", nargs="*", type=int, help="default 1; figures are means over them")
     parser.add_argument("--quick", action="store_true", help=f"synthetic suites of {QUICK:.0%} of their size")

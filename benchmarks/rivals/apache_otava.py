@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def change_points(values: np.ndarray[Any, Any], min_magnitude: float = 0.0) -> list[int]:
-    """Index of the first point at each new level, of changes of at least `min_magnitude`."""
+    """Return the index of the first point of each new level, for changes of at least `min_magnitude`."""
     found, _ = compute_change_points(values.tolist(), min_magnitude=min_magnitude)
     return [change.index for change in found]
 

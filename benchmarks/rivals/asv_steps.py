@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["asv==0.6.6", "numpy==2.4.6"]
 # ///
-"""asv's step detection: a Potts model of least absolute deviations whose penalty it finds itself."""
+"""Step detection of asv: a Potts model of least absolute deviations with an automatic penalty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def change_points(values: np.ndarray[Any, Any]) -> list[int]:
-    """Index of the first point of each level but the first."""
+    """Return the index of the first point of each level except the first."""
     return [left for left, *_ in detect_steps(values.tolist())[1:]]
 
 

@@ -1,6 +1,6 @@
-"""Everybody is asked the same suites.
+"""The same suites for all methods.
 
-Two methods at a time keep two cores busy; CPU times are measured at the end, one method at a time.
+Two methods run at a time on two cores. CPU times are measured at the end, one method at a time.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ AT_A_TIME = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What everybody is asked for one seed: suites by name, whose series are searched one by one, and one scan."""
+    """The suites of one seed: those whose series are searched one by one, by name, and one scan."""
 
     searched: dict[str, Suite]
     scan: Suite
 
     @property
     def suites(self) -> dict[str, Suite]:
-        """All of them by name."""
+        """All suites by name."""
         return self.searched | {"scan": self.scan}
 
 
 def questions(seed: int, share: float, folder: Path) -> Questions:
-    """The synthetic suites of the seed at a share of their full size, and the labelled ones that are in the folder."""
+    """Return the synthetic suites of the seed at a share of their full size, and the labelled suites in the folder."""
     return Questions(
         searched=suites.detection(seed, share) | labelled.labelled(folder), scan=suites.discoveries(seed, share=share)
     )
 
 
 def outcomes(methods: Sequence[Method], asked: Sequence[Questions]) -> dict[str, Outcome]:
-    """The figures of every method, each the mean over the seeds, or why there are none."""
+    """Return the figures of every method as means over the seeds, or the reason of its failure."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         answered = list(pool.map(lambda method: _answered(method, asked), methods))
     return {method.name: _timed(method, so_far) for method, so_far in zip(methods, answered, strict=True)}
@@ -60,7 +60,9 @@ def _answered(method: Method, asked: Sequence[Questions]) -> Outcome:
     except RivalFailedError as error:
         return str(error)
     finally:
-        sys.stderr.write(f"{method.name}: {time.monotonic() - started:.0f} s\n")  # whole lines: two threads write
+        sys.stderr.write(
+            f"{method.name}: {time.monotonic() - started:.0f} s\n"
+        )  # one write per line, because two threads write
     return {name: float(np.mean([column[name] for column in columns])) for name in columns[0]}
 
 

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy==2.4.6", "scipy==1.17.1"]
 # ///
-"""The two methods of lance-bench. Both judge only the newest runs, so they are walked along the series; alarms in a row are one."""
+"""The two methods of lance-bench. They judge only the newest runs, so they run at each point; consecutive alarms count once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NEWEST, FEWEST, THRESHOLD = 20, 5, 2.0
 
 
 def change_points(values: Array, method: str) -> list[int]:
-    """Where each alarm begins: for the t-test at the first of the recent runs, for z at the run itself."""
+    """Return the start of each alarm: the first of the recent runs for the t-test, the run itself for z."""
     alarms = {"t-test": t_test, "z": z}[method](values)
     return [int(i) for i in np.flatnonzero(alarms & ~np.concatenate([[False], alarms[:-1]]))]
 
 
 def t_test(values: Array) -> Array:
-    """Whether the four runs from each point on differ from all older ones by Student's t-test of equal variances."""
+    """Return at which points the next four runs differ from all older ones by Student's t-test of equal variances."""
     alarms = np.zeros(len(values), bool)
-    old = np.arange(2, len(values) - RECENT + 1)  # runs before each point tested
+    old = np.arange(2, len(values) - RECENT + 1)  # number of runs before each tested point
     x = (values - np.mean(values)) / (np.std(values) or 1.0)
     total, squares = (np.concatenate([[0.0], np.cumsum(part)]) for part in (x, x * x))
     before, after = total[old] / old, (total[old + RECENT] - total[old]) / RECENT
@@ -40,7 +40,7 @@ def t_test(values: Array) -> Array:
 
 
 def z(values: Array) -> Array:
-    """Whether each run is more than two standard deviations from the mean of the newest 20 before it."""
+    """Return which runs are more than two standard deviations from the mean of the 20 runs before."""
     alarms = np.zeros(len(values), bool)
     padded = np.concatenate([np.full(NEWEST, np.nan), values])
     before = np.lib.stride_tricks.sliding_window_view(padded, NEWEST)[FEWEST:-1]

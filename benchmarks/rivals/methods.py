@@ -1,4 +1,4 @@
-"""Who is compared: bench_db in this process, every rival in a process and an environment of its own."""
+"""The compared methods: bench_db in this process, each rival in its own process and environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
-# the environment is what the first lines of the script ask for, and nothing of this project
+# the environment that the first lines of the script declare, without this project
 OWN_ENVIRONMENT = ("uv", "run", "--quiet", "--no-project", "--script")
 TIMED_POINTS = 200
 LONGEST_REASON = 200
@@ -37,38 +37,38 @@ class Method(Protocol):
 
     @property
     def name(self) -> str:
-        """What its row is called."""
+        """The name of its row."""
 
     def answers(self, searched: Sequence[Array], scanned: Sequence[Array]) -> tuple[Found, Found]:
-        """Change points of each series `searched` by itself, and those reported of all that are `scanned` together."""
+        """Return change points of each series in `searched` alone, and those of all series in `scanned` together."""
 
     def cpu_ms(self) -> float:
-        """CPU milliseconds per series of 200 points, without start-up."""
+        """Return CPU milliseconds per series of 200 points, without start-up."""
 
 
 class RivalFailedError(Exception):
-    """A rival gave no answer; the message says why."""
+    """A rival without an answer; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchDb:
-    """One profile of ours."""
+    """One profile of bench_db."""
 
     name: str
     profile: Profile
 
     def answers(self, searched: Sequence[Array], scanned: Sequence[Array]) -> tuple[Found, Found]:
-        """Of the scan, those that pass the control of the false discovery rate."""
+        """Return change points; of the scan only those that pass the control of the false discovery rate."""
         return accuracy.all_found(searched, self.profile), accuracy.scanned(scanned, self.profile)
 
     def cpu_ms(self) -> float:
-        """By the calls of `just accuracy`."""
+        """Measure with the function of `just accuracy`."""
         return accuracy.cpu_ms(TIMED_POINTS, self.profile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """A script that serves `exchange`, and the settings it is asked with."""
+    """A script that serves `exchange`, and its settings."""
 
     name: str
     script: Path
@@ -77,12 +77,12 @@ class Rival:
     patience_seconds: float = 1800.0
 
     def answers(self, searched: Sequence[Array], scanned: Sequence[Array]) -> tuple[Found, Found]:
-        """By one process, for start-up takes seconds; of the scan all change points, for no rival controls false discoveries."""
+        """Return change points from one process; of the scan all of them, because no rival controls false discoveries."""
         found, _ = self._asked([*searched, *scanned])
         return found[: len(searched)], found[len(searched) :]
 
     def cpu_ms(self) -> float:
-        """As the rival's own process measures it."""
+        """Return the time that the process of the rival measures."""
         series = suites.for_timing(TIMED_POINTS)
         return self._asked(series)[1] * 1000 / len(series)
 
@@ -102,7 +102,7 @@ class Rival:
         return [indexes.tolist() for indexes in found], said["cpu_seconds"]
 
     def _run(self, *arguments: str) -> None:
-        # the safe path: a script's own folder would shadow the package it is about
+        # PYTHONSAFEPATH: otherwise the folder of the script shadows the package under test
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
         command = [*self.launcher, str(self.script), *arguments]
         try:
@@ -119,13 +119,13 @@ class Rival:
 
 
 def _reason(stderr: str) -> str:
-    """The last line of a traceback; all of what an installer spreads over lines."""
+    """Return the last line of a traceback, or all lines of an installer message."""
     lines = [re.sub(r"^\W+", "", line) for line in stderr.splitlines() if line.strip()]
     whole = " ".join(lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines)
     return whole if len(whole) <= LONGEST_REASON else f"{whole[:LONGEST_REASON]}..."
 
 
-# the slowest first, so that two at a time end together
+# slowest first, so that two workers end at about the same time
 METHODS: tuple[Method, ...] = (
     BenchDb(name="bench_db", profile=Profile.DEFAULT),
     BenchDb(name="bench_db, quiet", profile=Profile.QUIET),

@@ -1,4 +1,4 @@
-"""The table of everybody's figures: what its columns are, how it is printed, and what is said below it."""
+"""The table of the figures of all methods: columns, rendering and legend."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from benchmarks.suites import Suite
 
 NONE = "-"
-Outcome = dict[str, float] | str  # the figures, or why there are none
+Outcome = dict[str, float] | str  # the figures, or the reason of the failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Columns that come from the same suites: their figures by heading, and what they are."""
+    """Columns computed from the same suites: their figures by heading, and a description."""
 
     suites: tuple[str, ...]
     columns: Mapping[str, str]
@@ -65,7 +65,7 @@ GROUPS = (
 
 
 def figures_table(outcomes: Mapping[str, Outcome], known: Iterable[str], *, markdown: bool = False) -> str:
-    """A row a method, a column a figure of the suites known, the targets in the last row; who failed says why."""
+    """Return one row per method, one column per figure of the known suites, and the targets in the last row."""
     shown = {heading: name for group in groups(known) for heading, name in group.columns.items()}
     rows = [
         [method, *(_figure(outcome, name) for name in shown.values()), _failure(outcome)]
@@ -76,13 +76,13 @@ def figures_table(outcomes: Mapping[str, Outcome], known: Iterable[str], *, mark
 
 
 def groups(known: Iterable[str]) -> list[Group]:
-    """The groups all of whose suites are there."""
+    """Return the groups with all their suites known."""
     names = set(known)
     return [group for group in GROUPS if names.issuperset(group.suites)]
 
 
 def legend(known: Mapping[str, Suite]) -> list[str]:
-    """What each column is, and of how many series."""
+    """Describe each column and its number of series."""
     return [
         f"{', '.join(group.columns)}: {group.says}" + "".join(f"; {size}" for size in _sizes(group, known))
         for group in groups(known)
@@ -94,7 +94,7 @@ def _sizes(group: Group, known: Mapping[str, Suite]) -> list[str]:
 
 
 def rendered(headings: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
-    """Aligned for a terminal, or as Markdown."""
+    """Render for a terminal, or as Markdown."""
     if not markdown:
         return table(headings, rows, right=headings[1:-1])
     rule = ["---", *("---:" for _ in headings[2:]), "---"]
