@@ -33,7 +33,7 @@ demo *args:
 
 # bench_db's own benchmarks beside their rivals
 bench *args:
-    uv run pytest benchmarks --benchmark-json .benchmarks/bench_db.json {{ args }}
+    uv run pytest benchmarks -n0 --benchmark-json .benchmarks/bench_db.json {{ args }}
     uv run python -m benchmarks.report .benchmarks/bench_db.json --store .benchmarks/store
 
 # renew every pin; `just relock --keep` only takes in what was added or taken out

@@ -1,6 +1,6 @@
 """One S3 server and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,15 @@ from tests.support.faults import FaultProxy
 from tests.support.github_server import FakeGitHub, github_server
 from tests.support.histories import History
 from tests.support.s3_server import S3Server, s3_server
+from tests.support.workers import common_directory, turn
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test marked `alone` run while the other workers wait."""
+    factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
+    with turn(common_directory(factory), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
