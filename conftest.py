@@ -33,5 +33,5 @@ cache_bytecode()
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Run named files and tests in this process: starting workers takes longer than most of them."""
-    named = [ROOT / argument.split("::")[0] for argument in config.args]
+    named = [config.invocation_params.dir / argument.split("::")[0] for argument in config.args]
     return 0 if all(path.is_file() for path in named) else None

@@ -60,7 +60,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "pytest.ini").write_text("[pytest]\nmarkers = alone\n", "utf-8")
     for name in ("a", "b"):
         (directory / f"test_{name}.py").write_text(TESTS, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-n2", "--dist=load", "--basetemp", directory / "tmp"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n2", "--dist=load", f"--basetemp={directory / 'tmp'}"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
