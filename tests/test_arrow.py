@@ -12,6 +12,7 @@ from bench_db.arrow import RESULTS, RUNS, from_table, samples_of, to_table, valu
 from bench_db.derive import derive
 from bench_db.model import Result, Run, Samples
 from tests.strategies import publication, publications, samples
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
@@ -135,6 +136,7 @@ class TestRoundTrip:
 class TestValuesHash:
     """The checksum is of the bytes: any flipped bit shows, equal values agree, and it fits the column."""
 
+    @examples("flips", 50, full=10_000)
     @given(samples(min_size=1), st.data())
     def test_any_flipped_bit_shows(self, values: Samples, data: DataObject) -> None:
         raw = bytearray(values.tobytes())

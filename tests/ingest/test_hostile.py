@@ -7,13 +7,14 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import BenchDbError
 from bench_db.ingest import parse
 from tests.ingest.samples import LAYOUTS, NAMED, SAMPLES, containers, stated_by
 from tests.ingest.support import FIXED, pytest_benchmark, pytest_file, read
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +40,12 @@ class TestHostile:
                 assert all(math.isfinite(number) for result in results for number in stated_by(result))
 
     @given(st.binary(max_size=200))
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples("fuzz", 30, full=2000)
     def test_bytes(self, tmp_path: Path, content: bytes) -> None:
         self.survives(tmp_path / "f", content)
 
     @given(st.data())
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples("fuzz", 40, full=3000)
     def test_good_files_with_a_piece_replaced(self, tmp_path: Path, data: st.DataObject) -> None:
         text = data.draw(st.sampled_from(sorted((*SAMPLES.values(), *LAYOUTS)))).encode()
         start = data.draw(st.integers(0, len(text)))
@@ -87,7 +88,7 @@ class TestHostile:
         ),
         st.integers(0),
     )
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @examples("fuzz", 60, full=5000)
     def test_any_value_anywhere(self, tmp_path: Path, text: str, value: object, place: int) -> None:
         document = json.loads(text)
         holders = list(containers(document))

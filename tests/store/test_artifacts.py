@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db import Artifact, Database, connect
@@ -16,6 +16,7 @@ from bench_db.store import content
 from bench_db.store.tables import ARTIFACTS_TABLE
 from tests.store.carriers import files_in, publish
 from tests.strategies import HOSTILE, commit_of, publication, texts
+from tests.support.campaigns import examples
 
 _LOG = b"error: it broke\n"
 _MEMORY = """
@@ -168,7 +169,7 @@ class TestGet:
     """What is got is the content that was put, at the path that was given and nowhere else, or an error and no change."""
 
     @given(name=texts(40) | st.sampled_from(("../../evil", "/etc/passwd", "a/../../b", "..", "x\x1b[2Jy", "a" * 500)))
-    @settings(max_examples=15)
+    @examples("fuzz", 5, full=200)
     def test_no_name_leads_elsewhere(self, tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
         directory = tmp_path_factory.mktemp("get")
         database = connect(directory / "store", create=True)

@@ -12,12 +12,15 @@ import pytest
 from bench_db import Database, connect
 from tests.store.workers import publish_until_killed
 from tests.strategies import publication
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _ROWS = 20
 _READY_SECONDS = 60
+_KILLS = rounds("kills", 6, full=100)
+_REPLACEMENTS = rounds("kills", 4, full=60)
 
 
 def _kill_one(uri: str, start: int, random: Random, *, maintaining: bool, place: str = "") -> list[int]:
@@ -51,6 +54,7 @@ def _rows_of_each_run(database: Database) -> Counter[int]:
     return Counter(database.scan(["dut_timestamp"]).collect()["dut_timestamp"].to_list())
 
 
+@pytest.mark.campaign("kills")
 class TestKilled:
     """kill -9 at any moment leaves a readable store without a part of a run, and publishing again completes it."""
 
@@ -59,14 +63,14 @@ class TestKilled:
         uri, random = str(tmp_path / "store"), Random(7)
         database = connect(uri, create=True)
         acknowledged: set[int] = set()
-        for kill in range(18):
+        for kill in range(_KILLS):
             acknowledged.update(_kill_one(uri, 50 * kill, random, maintaining=maintaining))
             found = _rows_of_each_run(connect(uri))
             assert set(found.values()) <= {_ROWS}
             assert {number + 1_700_000_000 for number in acknowledged} <= found.keys()
             assert connect(uri).latest().height in {0, _ROWS}
         assert acknowledged
-        everything = [*sorted(acknowledged), *(50 * kill + next_one for kill in range(18) for next_one in range(3))]
+        everything = [*sorted(acknowledged), *(50 * kill + next_one for kill in range(_KILLS) for next_one in range(3))]
         for number in sorted(set(everything)):
             run, results = publication(number, rows=_ROWS)
             database.publish(results, run)
@@ -83,7 +87,7 @@ class TestKilled:
         database = connect(uri, create=True)
         run, results = publication(0, rows=_ROWS, place="ci")
         database.publish(results, run)
-        for kill in range(8):
+        for kill in range(_REPLACEMENTS):
             _kill_one(uri, 1 + 50 * kill, random, maintaining=kill % 2 == 1, place="ci")
             assert list(_rows_of_each_run(connect(uri)).values()) == [_ROWS]
         run, results = publication(9999, rows=_ROWS, place="ci")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db import Database, Run, connect
@@ -26,6 +26,7 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.store.uri import locate
 from tests.store.carriers import everything, files_in, fill, publish, rows_of
 from tests.strategies import publication, publications, texts, times
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -50,7 +51,7 @@ class TestRoundTrip:
 
     @each_format
     @given(held=_stores())
-    @settings(max_examples=15)
+    @examples("fuzz", 5, full=200)
     def test_anything(self, tmp_path_factory: pytest.TempPathFactory, name: str, held: Any) -> None:
         directory = tmp_path_factory.mktemp("round")
         origin = connect(directory / "origin", create=True)

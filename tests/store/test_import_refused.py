@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench_db.errors import BenchDbError, SchemaMismatchError, UnreadableOutputError, UserError
 from bench_db.store.export import MANIFEST
 from bench_db.store.formats import FORMATS
 from tests.store.carriers import rows_of
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from hypothesis.strategies import DataObject
 
     from bench_db import Database
 
@@ -59,6 +64,25 @@ class TestRefused:
         file.unlink()
         with pytest.raises(UnreadableOutputError, match=rf"{table}\.{name}"):
             target.import_from(out)
+
+    @each_format
+    @examples("flips", 20, full=2000)
+    @given(data=st.data())
+    def test_any_flipped_bit(
+        self, filled: Database, tmp_path: Path, target: Database, name: str, data: DataObject
+    ) -> None:
+        out = tmp_path / "out"
+        if not out.exists():
+            filled.export_to(out, format_name=name)
+        file = out / data.draw(st.sampled_from(sorted(path.name for path in out.glob(f"*.{name}"))))
+        whole = file.read_bytes()
+        bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(damaged)
+        with pytest.raises(UnreadableOutputError, match=rf"{file.name}.*sha256"):
+            target.import_from(out)
+        file.write_bytes(whole)
 
     def test_other_columns(self, filled: Database, out: Path, target: Database) -> None:
         filled.export_to(out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db import connect
@@ -16,15 +16,13 @@ from bench_db.errors import BenchDbError, CorruptStoreError, UserError
 from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import HOSTILE, publication, publications
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db import Database
 
-_IN_LANCE = settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
-)
 _SUMMARY = SummaryValues(min=1, q1=1, median=1, q3=1, max=1, mean=1, standard_deviation=0)
 
 
@@ -37,7 +35,7 @@ def _content(database: Database) -> list[tuple[str, str]]:
 class TestPublish:
     """Publishing twice leaves the store as publishing once, and what was published is read back the same."""
 
-    @_IN_LANCE
+    @examples("fuzz", 8, full=300)
     @given(published=publications())
     def test_records_through_lance_and_back(
         self, tmp_path_factory: pytest.TempPathFactory, published: tuple[Run, list[Result]]
@@ -75,7 +73,7 @@ class TestPublish:
         assert database.publish(results, replace(run, run_id="other", attempt=2, file_name="renamed.json")).new == 0
         assert _content(database) == once
 
-    @_IN_LANCE
+    @examples("clocks", 5, full=100)
     @given(order=st.permutations(range(5)), again=st.lists(st.integers(0, 4), max_size=3))
     def test_order_is_no_difference(
         self, tmp_path_factory: pytest.TempPathFactory, order: list[int], again: list[int]

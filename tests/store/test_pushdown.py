@@ -9,7 +9,7 @@ import lance
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db import connect
@@ -21,6 +21,7 @@ from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, Table
 from bench_db.store.uri import locate
 from tests.strategies import HOSTILE, commit_of, publication
+from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,7 @@ class TestAgreement:
     """Whatever the predicate and the rows, pushing down keeps exactly the rows that Polars alone keeps."""
 
     @pytest.mark.parametrize("indexed", [False, True])
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    @examples("fuzz", 10, full=400)
     @given(rows=_ROWS, predicates=st.lists(_PREDICATES, min_size=8, max_size=8))
     def test_rows_kept(
         self, tmp_path: Path, rows: list[dict[str, Any]], predicates: list[pl.Expr], *, indexed: bool
@@ -210,7 +211,7 @@ class TestAgreement:
         _agree(dataset, lazy.scan(_ENGINE, dataset, _TABLE).collect(), predicate)
 
     @given(rows=_ROWS, predicate=_PREDICATES, count=st.integers(0, 5))
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+    @examples("fuzz", 10, full=300)
     def test_the_first_rows_kept(
         self, tmp_path: Path, rows: list[dict[str, Any]], predicate: pl.Expr, count: int
     ) -> None:

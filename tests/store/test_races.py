@@ -42,6 +42,7 @@ def _fine(done: list[Done]) -> None:
     assert [error for one in done for error in one.errors] == []
 
 
+@pytest.mark.alone
 class TestRaces:
     """Eight processes at once lose nothing, double nothing and see no error, whatever they race for."""
 
@@ -92,6 +93,7 @@ class TestRaces:
         assert _stored(str(uri)) == _expected([1, 2], rows=3)
 
 
+@pytest.mark.alone
 class TestReplacing:
     """Of several replacements of one run at once, exactly one is left, whole, and as if they had come one by one."""
 

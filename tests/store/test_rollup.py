@@ -15,6 +15,7 @@ from bench_db.query.latest import newest
 from bench_db.query.series import COLUMNS
 from bench_db.store.rollup import SERIES_TABLE
 from tests.strategies import publication
+from tests.support.campaigns import examples, sized
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,10 +75,11 @@ class _Sequences(RuleBasedStateMachine):
         shutil.rmtree(self.directory)
 
 
+@pytest.mark.campaign("clocks")
 class TestSequences(_Sequences.TestCase):  # type: ignore[misc, valid-type]
     """After any sequence of publish, replace and optimize, latest through the rollup is latest from a full scan."""
 
-    settings = settings(max_examples=12, stateful_step_count=10, deadline=None)
+    settings = settings(sized("clocks", 5, full=100), stateful_step_count=10)
 
 
 class TestLatest:
@@ -146,7 +148,7 @@ class TestLatest:
         assert _latest(again).equals(_scanned(again))
 
     @given(st.lists(st.integers(0, 5), min_size=1, max_size=5))
-    @settings(max_examples=8, deadline=None)
+    @examples("clocks", 4, full=100)
     def test_a_commit_published_late_does_not_become_the_newest(self, numbers: list[int]) -> None:
         with tempfile.TemporaryDirectory() as directory:
             database = connect(Path(directory) / "store", create=True)

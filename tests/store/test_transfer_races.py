@@ -12,6 +12,7 @@ from bench_db.errors import UserError
 from tests.store import carriers
 from tests.store.carriers import content, everything, fill, rows_of
 from tests.store.workers import PROCESSES
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 60
 
 
+@pytest.mark.alone
 class TestPutting:
     """Eight processes putting at once lose nothing and double nothing, from no table on."""
 
@@ -61,13 +63,14 @@ def _killed(action: Callable[..., None], *arguments: object, seconds: float, ste
     return [number for number in said if number >= 0]
 
 
+@pytest.mark.campaign("kills")
 class TestKilled:
     """kill -9 at any moment of a put, a copy, an import or an export leaves nothing false, and doing it again completes it, once."""
 
     def test_put(self, tmp_path: Path) -> None:
         database, random = connect(tmp_path / "store", create=True), Random(3)
         acknowledged: set[int] = set()
-        for _ in range(6):
+        for _ in range(rounds("kills", 3, full=60)):
             acknowledged.update(
                 _killed(carriers.put_until_killed, database.uri, steps=1, seconds=random.uniform(0, 0.2))
             )
@@ -92,7 +95,7 @@ class TestKilled:
         if way == "import":
             origin.export_to(tmp_path / "out")
         counted = set()
-        for steps in (1, 2, 4, 1, 3, 0):
+        for steps in (1, 2, 4, 1, 3, 0) * rounds("kills", 1, full=10):
             target = str(tmp_path / f"target{steps % 2}")
             arguments = (carriers.copy, origin.uri) if way == "copy" else (carriers.bring_in, tmp_path / "out")
             _killed(*arguments, target, steps=steps, seconds=random.uniform(0, 0.02))
@@ -111,7 +114,7 @@ class TestKilled:
         origin, random = connect(tmp_path / "origin", create=True), Random(9)
         fill(origin, range(20))
         whole = origin.export_to(tmp_path / "whole")
-        for kill in range(6):
+        for kill in range(rounds("kills", 3, full=40)):
             _killed(carriers.export, origin.uri, tmp_path / "out", seconds=random.uniform(0.05, 0.4))
             target = connect(tmp_path / f"target{kill}", create=True)
             try:

@@ -1,0 +1,45 @@
+"""Campaigns: tests of many random cases, of which the suite tries a seeded few and `just campaign NAME` tries all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CAMPAIGNS = {
+    "clocks": "runs and commits that arrive in any order, with any time",
+    "flips": "single bits that change in exports and samples",
+    "fuzz": "files, rows and queries that nobody would write",
+    "kills": "kill -9 at random moments of each operation that writes",
+}
+_chosen: list[str] = []
+
+
+def choose(name: str | None) -> None:
+    """Give the tests of a campaign their full size; call it before the test modules are imported."""
+    _chosen[:] = [name] if name else []
+
+
+def rounds(campaign: str, few: int, *, full: int) -> int:
+    """Return how many cases a test tries: a few in the suite, all in its campaign."""
+    return full if campaign in _chosen else few
+
+
+def examples(campaign: str, few: int, *, full: int) -> Callable[[Any], Any]:
+    """Make a property part of a campaign."""
+    chosen = sized(campaign, few, full=full)
+    return lambda test: pytest.mark.campaign(campaign)(chosen(test))
+
+
+def sized(campaign: str, few: int, *, full: int) -> settings:
+    """Return how many examples a property tries: the same few in every suite, random ones in its campaign."""
+    return settings(
+        max_examples=rounds(campaign, few, full=full),
+        derandomize=campaign not in _chosen,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
