@@ -1,4 +1,4 @@
-"""Fields that follow from other fields: keys, statistics, checksums. The same content always derives the same."""
+"""Fields that follow from other fields: keys, statistics, checksums. The same content always gives the same fields."""
 
 from __future__ import annotations
 
@@ -7,51 +7,76 @@ from typing import TYPE_CHECKING
 
 from bench_db import identity
 from bench_db.arrow import values_hash
+from bench_db.errors import UserError
+from bench_db.model import Result
 from bench_db.summary import summarise_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import Artifact, Baseline, Finding, Result, Run
+    from bench_db.model import Artifact, Baseline, Finding, Run
 
 ORDINAL_TAG = "ordinal"
 
 
-def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
-    """The run and its results with every derived field set; deriving twice changes nothing.
+class Derived(list[Result]):
+    """Results with every derived field set, and the run that these were derived with."""
+
+    def __init__(self, run: Run, results: Iterable[Result]) -> None:
+        super().__init__(results)
+        self._run = run
+        self._results = tuple(self)
+
+    def are_current(self, run: Run) -> bool:
+        """Return whether these are the very records that were derived with this run, their tags and samples unchanged."""
+        return (
+            run == self._run
+            and len(self) == len(self._results)
+            and all(result is derived for result, derived in zip(self, self._results, strict=True))
+            and all(result.values_hash == _values_hash(result) for result in self)
+            and all(result.tags_key == identity.tags_key(result.tags) for result in self)
+        )
+
+
+def derive(run: Run, results: Sequence[Result]) -> tuple[Run, Derived]:
+    """Return the run and its results with every derived field set; what is derived already is returned as it is.
 
     A missing summary is computed from the values. Two results of one file with one natural key are kept apart by a tag
-    `ordinal` (2, 3, ...) and named in the run's notes. A run without an id is a group of its own.
+    `ordinal` (2, 3, ...) and named in the run's notes. A run without an id is a group of its own. Raises `UserError` for a
+    derived record whose samples changed and whose summary did not.
     """
+    if isinstance(results, Derived) and results.are_current(run):
+        return run, results
     key = run_key(run)
     run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
     notes: list[str] = []
     rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
     known = set(run.notes)
     fresh = tuple(note for note in notes if note not in known)
-    return replace(run, results=len(rows), notes=run.notes + fresh), rows
+    run = replace(run, results=len(rows), notes=run.notes + fresh)
+    return run, Derived(run, rows)
 
 
 def run_key(run: Run) -> int:
-    """The identity of a run: content, device under test and test bed name. CI's run id and attempt are no part of it."""
+    """Return the identity of a run: content, device under test and test bed name, without CI's run id and attempt."""
     dut = run.dut
     return identity.hash63(("run", run.sha256, dut.name, dut.version, str(dut.timestamp), run.test_bed.name))
 
 
 def baseline_key(baseline: Baseline) -> int:
-    """The identity of one setting of a pointer."""
+    """Return the identity of one setting of a baseline."""
     scope = (baseline.dut_name, baseline.testbed_name, baseline.branch, baseline.commit)
     parts = (str(part is None) + (part or "") for part in scope)
     return identity.hash63(("baseline", baseline.name, str(baseline.set_at), baseline.set_by, *parts))
 
 
 def finding_key(finding: Finding) -> int:
-    """The identity of one record of a finding."""
+    """Return the identity of one record of a finding."""
     return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
 
 
 def artifact_key(artifact: Artifact) -> int:
-    """The identity of one record of an artifact: its content, what it is called, and what it belongs to."""
+    """Return the identity of one record of an artifact: its content, its kind and name, and the run or commit it belongs to."""
     owners = (
         "" if artifact.run_key is None else str(artifact.run_key),
         str(artifact.commit is None),
@@ -61,12 +86,12 @@ def artifact_key(artifact: Artifact) -> int:
 
 
 def finding_id(series: int, commit: str | None) -> str:
-    """The identity of a finding: its series and the commit it was first seen at."""
+    """Return the identity of a finding: its series and the commit at which it was first found."""
     return f"{identity.hash63(('change', str(series), commit or '')):016x}"
 
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:
-    """The identity of the series a result belongs to."""
+    """Return the identity of the series of a result."""
     return _series_key(result, _natural_key(result), by_name_alone=by_name_alone)
 
 
@@ -102,19 +127,29 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
     summaries = iter(summarise_lists([r.values for r in bare]) if bare else ())
     for result in results:
         if result.summary is None and result.error is None and len(result.values):
-            yield replace(result, summary=next(summaries), n=len(result.values))
+            yield replace(result, summary=next(summaries), n=len(result.values), values_hash=None)
         else:
             yield result
 
 
 def _result(run: Run, result: Result) -> Result:
-    """One copy of the record, not two: copying is most of what deriving costs."""
-    natural = _natural_key(result)
+    """Set the derived fields in one copy of the record: copying is most of the cost."""
+    natural, checksum = _natural_key(result), _values_hash(result)
+    if result.summary and result.values_hash not in (None, checksum):
+        message = (
+            f"{result.benchmark_name!r}: its samples changed after its statistics were computed; make a new record with "
+            "dataclasses.replace(result, values=..., summary=None)"
+        )
+        raise UserError(message)
     return replace(
         result,
         id=identity.content_id((str(run.run_key), *natural)),
         run_key=run.run_key,
         series_key=_series_key(result, natural, by_name_alone=run.test_bed_class == "name"),
         tags_key=identity.tags_key(result.tags),
-        values_hash=values_hash(result.values) if len(result.values) else None,
+        values_hash=checksum,
     )
+
+
+def _values_hash(result: Result) -> int | None:
+    return values_hash(result.values) if len(result.values) else None
