@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from bench_db import identity
 from bench_db.arrow import values_hash
 from bench_db.derive import derive, run_key, series_key
+from bench_db.errors import UserError
 from bench_db.model import Result, Run, Samples, SummaryValues
 from bench_db.summary import summarise
 from tests.strategies import publication, publications
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Published = tuple[Run, list[Result]]
 
@@ -24,6 +29,43 @@ class TestDerive:
     def test_idempotent(self, published: Published) -> None:
         once = derive(*published)
         assert derive(*once) == once
+        assert derive(once[0], list(once[1])) == once
+
+    def test_derived_records_are_returned_as_they_are(self) -> None:
+        run, results = derive(*publication(1))
+        assert derive(run, results)[1] is results
+
+    @pytest.mark.parametrize("change", ["element", "order", "removed", "tags", "run"])
+    def test_records_altered_after_deriving_are_derived_again(self, change: str) -> None:
+        run, results = derive(*publication(1))
+        if change == "element":
+            results[0] = replace(results[0], suite="another")
+        elif change == "order":
+            results.reverse()
+        elif change == "removed":
+            results.pop()
+        elif change == "tags":
+            results[0].tags["k"] = "changed in place"  # type: ignore[index]
+        else:
+            run = replace(run, dut=replace(run.dut, version="another"))
+        again = derive(run, results)
+        assert again == derive(run, list(results))
+        assert again[1] is not results
+
+    @pytest.mark.parametrize("given", [list, lambda results: results])
+    def test_samples_altered_after_their_statistics_are_refused(
+        self, given: Callable[[list[Result]], list[Result]]
+    ) -> None:
+        run, results = derive(*publication(1))
+        results[1].values[0] += 1
+        with pytest.raises(UserError, match=r"samples changed after its statistics .* summary=None"):
+            derive(run, given(results))
+
+    def test_new_samples_without_a_summary_get_one(self) -> None:
+        run, results = derive(*publication(1))
+        _, again = derive(run, [replace(results[0], values=Samples([1.0, 2.0]), summary=None)])
+        assert (again[0].summary, again[0].n) == (summarise(Samples([1.0, 2.0])), 2)
+        assert again[0].values_hash == values_hash(again[0].values)
 
     @given(publications())
     def test_content_is_kept(self, published: Published) -> None:

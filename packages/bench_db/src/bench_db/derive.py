@@ -1,4 +1,4 @@
-"""Derived fields: keys, statistics and checksums. The same content always gives the same fields."""
+"""Fields that follow from other fields: keys, statistics, checksums. The same content always gives the same fields."""
 
 from __future__ import annotations
 
@@ -7,29 +7,54 @@ from typing import TYPE_CHECKING
 
 from bench_db import identity
 from bench_db.arrow import values_hash
+from bench_db.errors import UserError
+from bench_db.model import Result
 from bench_db.summary import summarise_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import Artifact, Baseline, Finding, Result, Run
+    from bench_db.model import Artifact, Baseline, Finding, Run
 
 ORDINAL_TAG = "ordinal"
 
 
-def derive(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
-    """Return the run and its results with every derived field set; deriving twice changes nothing.
+class Derived(list[Result]):
+    """Results with every derived field set, and the run that these were derived with."""
+
+    def __init__(self, run: Run, results: Iterable[Result]) -> None:
+        super().__init__(results)
+        self._run = run
+        self._results = tuple(self)
+
+    def are_current(self, run: Run) -> bool:
+        """Return whether these are the very records that were derived with this run, their tags and samples unchanged."""
+        return (
+            run == self._run
+            and len(self) == len(self._results)
+            and all(result is derived for result, derived in zip(self, self._results, strict=True))
+            and all(result.values_hash == _values_hash(result) for result in self)
+            and all(result.tags_key == identity.tags_key(result.tags) for result in self)
+        )
+
+
+def derive(run: Run, results: Sequence[Result]) -> tuple[Run, Derived]:
+    """Return the run and its results with every derived field set; what is derived already is returned as it is.
 
     A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
-    the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id.
+    the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id. Raises `UserError` for a
+    derived record whose samples changed and whose summary did not.
     """
+    if isinstance(results, Derived) and results.are_current(run):
+        return run, results
     key = run_key(run)
     run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
     notes: list[str] = []
     rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
     known = set(run.notes)
     fresh = tuple(note for note in notes if note not in known)
-    return replace(run, results=len(rows), notes=run.notes + fresh), rows
+    run = replace(run, results=len(rows), notes=run.notes + fresh)
+    return run, Derived(run, rows)
 
 
 def run_key(run: Run) -> int:
@@ -102,19 +127,29 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
     summaries = iter(summarise_lists([r.values for r in bare]) if bare else ())
     for result in results:
         if result.summary is None and result.error is None and len(result.values):
-            yield replace(result, summary=next(summaries), n=len(result.values))
+            yield replace(result, summary=next(summaries), n=len(result.values), values_hash=None)
         else:
             yield result
 
 
 def _result(run: Run, result: Result) -> Result:
-    """Set all derived fields in one copy of the record: copying is most of the cost of deriving."""
-    natural = _natural_key(result)
+    """Set the derived fields in one copy of the record: copying is most of the cost."""
+    natural, checksum = _natural_key(result), _values_hash(result)
+    if result.summary and result.values_hash not in (None, checksum):
+        message = (
+            f"{result.benchmark_name!r}: its samples changed after its statistics were computed; make a new record with "
+            "dataclasses.replace(result, values=..., summary=None)"
+        )
+        raise UserError(message)
     return replace(
         result,
         id=identity.content_id((str(run.run_key), *natural)),
         run_key=run.run_key,
         series_key=_series_key(result, natural, by_name_alone=run.test_bed_class == "name"),
         tags_key=identity.tags_key(result.tags),
-        values_hash=values_hash(result.values) if len(result.values) else None,
+        values_hash=checksum,
     )
+
+
+def _values_hash(result: Result) -> int | None:
+    return values_hash(result.values) if len(result.values) else None
