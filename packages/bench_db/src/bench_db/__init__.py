@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
+        PluginError,
         SchemaMismatchError,
         StoreNotFoundError,
         StoreUnavailableError,
@@ -31,6 +32,7 @@ __all__ = [
     "Database",
     "Direction",
     "DutBuild",
+    "PluginError",
     "Provenance",
     "Result",
     "Run",

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import identity
-from bench_db.errors import UserError
+from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import host
+from bench_db.ingest.adapter import Adapter
 from bench_db.ingest.build import Build, build_of, checkout_around
+from bench_db.ingest.content import Content
 from bench_db.ingest.host import this_machine
 from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
-from bench_db.ingest.registry import ADAPTERS, AUTO, Adapter, detect, find, open_path
+from bench_db.ingest.registry import ADAPTERS, AUTO, adapter_named, detect, find, open_path
+from bench_db.model import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPTERS",
+    "AUTO",
     "Adapter",
     "Build",
+    "Content",
     "Measurement",
     "Provenance",
     "Reading",
+    "Samples",
     "Skip",
     "SkipReason",
+    "UnreadableOutputError",
+    "UserError",
+    "adapter_named",
     "build_of",
     "detect",
     "find",
