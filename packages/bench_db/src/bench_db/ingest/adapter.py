@@ -1,4 +1,4 @@
-"""What reads one format: an adapter of bench_db, or of another installed package."""
+"""Adapters: what reads one format, in bench_db or in another installed package."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Adapter:
 
 
 def adapter_of(plugin: Plugin) -> Adapter:
-    """Return the adapter of another package, guarded: whatever goes wrong in it is a `PluginError`.
+    """Return the adapter of another package. Any error of its code is raised as `PluginError`.
 
-    Any object with the attributes of `Adapter` is one, also a module. `sniff` is required: it reads files.
+    The object needs the attributes of `Adapter`, so a module will do. `sniff` is required: a plug-in reads files.
     """
     texts = {field: getattr(plugin.value, field, None) for field in _TEXTS}
     missing = [f"a text `{field}`" for field, text in texts.items() if not (isinstance(text, str) and text)]
@@ -111,7 +111,7 @@ def _checked(plugin: Plugin, reading: Reading) -> Reading:
 
 
 def _mistakes(measurement: object) -> Iterator[str]:
-    """Yield what no store can hold, whatever the file contains: mistakes of the package."""
+    """Yield what is wrong with a measurement whatever the file contains: mistakes of the package."""
     if not isinstance(measurement, Measurement):
         yield "that is no Measurement"
         return

@@ -251,7 +251,7 @@ def _of_flag(name: str) -> Adapter:
 
 
 def find(path: Path, format_name: str = AUTO) -> list[Path]:
-    """Return the paths to read, each one a run: the path itself, or the files below a directory that is not Criterion's.
+    """Return the paths to read, one for each run: the path itself, or the files below a directory that is not Criterion's.
 
     Hidden files, and files that show no format, are left out. Raises `UserError` when none remains.
     """
