@@ -54,7 +54,7 @@ class TestDetect:
             read(tmp_path / "f", criterion_line() + RECALL)
 
     def test_no_such_format(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="--format xml: no such format; known: auto, criterion, "):
+        with pytest.raises(UserError, match="--format: no format is called 'xml'; known: auto, criterion, "):
             parse(tmp_path / "f", "xml")
 
     def test_directory_format_on_a_file(self, tmp_path: Path) -> None:

@@ -36,6 +36,17 @@ class UnreadableOutputError(BenchDbError):
         super().__init__(f"{where}: {reason}{at}")
 
 
+class PluginError(BenchDbError):
+    """An extension of another installed package that cannot be used.
+
+    `kind` is `format`, `renderer` or `forge`; `package` is the distribution and its version.
+    """
+
+    def __init__(self, reason: str, *, kind: str, name: str, package: str, advice: str) -> None:
+        self.kind, self.name, self.package = kind, name, package
+        super().__init__(f"{kind} {name!r} of the installed package {package}: {reason}. {advice}")
+
+
 class SchemaMismatchError(BenchDbError):
     """A table or export whose columns this version cannot use, or must not write; the message says what to do."""
 

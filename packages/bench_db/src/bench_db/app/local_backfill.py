@@ -11,8 +11,8 @@ from bench_db.app.delivery import Delivery
 from bench_db.app.planning import root_of
 from bench_db.app.progress import Progress
 from bench_db.clock import Clock
-from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import ADAPTERS
+from bench_db.errors import PluginError, UnreadableOutputError, UserError
+from bench_db.ingest import AUTO, adapter_named
 from bench_db.measure import runner, worktree
 from bench_db.measure.journal import Journal
 from bench_db.measure.outbox import Outbox, Pending
@@ -108,15 +108,16 @@ def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock)
 
 
 def check_suites(config: Config) -> None:
-    """An error for no suite at all, and for one of a format that does not exist, before anything is measured."""
+    """Raise for a file without suites, and for a suite whose format does not exist, before anything is measured."""
     if not config.suite:
         message = f"{FILE} has no suite; say what to measure in a table [suite.NAME] (docs/how-to.md shows one)"
         raise UserError(message)
-    known = ["auto", *(adapter.name for adapter in ADAPTERS)]
     for name, suite in config.suite.items():
-        if suite.format not in known:
-            reason = f"no format {suite.format!r}; known: {', '.join(known)}"
-            raise UnreadableOutputError(reason, file=FILE, json_path=f"$.suite.{name}.format")
+        try:
+            if suite.format != AUTO:
+                adapter_named(suite.format)
+        except (PluginError, UserError) as error:
+            raise UnreadableOutputError(str(error), file=FILE, json_path=f"$.suite.{name}.format") from error
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,4 @@
-"""Raw output of benchmark tools as records: what `parse` gives is ready to publish."""
+"""Read the raw output of benchmark tools into records that are ready to publish."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import identity
-from bench_db.errors import UserError
+from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import host
+from bench_db.ingest.adapter import Adapter
 from bench_db.ingest.build import Build, build_of, checkout_around
+from bench_db.ingest.content import Content
 from bench_db.ingest.host import this_machine
 from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
-from bench_db.ingest.registry import ADAPTERS, AUTO, Adapter, detect, find, open_path
+from bench_db.ingest.registry import ADAPTERS, AUTO, adapter_named, detect, find, open_path
+from bench_db.model import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +26,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPTERS",
+    "AUTO",
     "Adapter",
     "Build",
+    "Content",
     "Measurement",
     "Provenance",
     "Reading",
+    "Samples",
     "Skip",
     "SkipReason",
+    "UnreadableOutputError",
+    "UserError",
+    "adapter_named",
     "build_of",
     "detect",
     "find",
@@ -48,10 +57,10 @@ def parse(
     *,
     provenance: Provenance = _NOTHING,
 ) -> tuple[Run, list[Result]]:
-    """One file (or one Criterion directory) as a run and its results; `ingested_at` is now unless it is given.
+    """Read one file, or one Criterion directory, as a run and its results. `ingested_at` defaults to now.
 
     A benchmark that cannot be read is counted in `run.skipped` and named in `run.notes`. Raises `UserError` when the path
-    cannot be opened, or holds the runs of several commits, and `UnreadableOutputError` when it is not what it claims to be.
+    cannot be opened or contains the runs of several commits, and `UnreadableOutputError` when the content is not of the format.
     """
     run, *others = parse_each(path, format, provenance=provenance)
     if others:
@@ -68,9 +77,9 @@ def parse_each(
     *,
     provenance: Provenance = _NOTHING,
 ) -> Iterator[tuple[Run, list[Result]]]:
-    """As `parse`, each run of a file that holds a history in the order of the file, and of any other file the one it is.
+    """Yield each run of a file, in the order of the file. Only a history contains more than one.
 
-    Of a history, `provenance` cannot say what differs between its runs: the commit, the version, and their time.
+    For a history, `provenance` must not set what differs between its runs: commit, version and their time. Raises as `parse` does.
     """
     path = Path(path)
     adapter, content = open_path(path, format)
@@ -99,9 +108,9 @@ _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestam
 
 
 def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
-    """The checkout that was measured: the declared one, or the one around the file if nothing says it is another.
+    """Return the checkout that was measured: the declared one, else the one around the file.
 
-    Of a history only the declared one, and that only by its name.
+    A checkout of another commit or device than the file names is not used. For a history only the name of the declared one is.
     """
     checkout = provenance.checkout or checkout_around(path.absolute())
     build = build_of(checkout) if checkout else Build()

@@ -1,4 +1,4 @@
-"""What is checked out: the device under test as its manifest and its git history name it."""
+"""The build in a checkout, as its manifest and its git history name it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORT = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A checkout. Null or empty is for what neither git nor a manifest says; `timestamp` is the commit's, in unix seconds."""
+    """A checkout. A field is null or empty where neither git nor a manifest has it; `timestamp` is the commit's, in unix seconds."""
 
     name: str | None = None
     version: str | None = None
@@ -26,7 +26,7 @@ class Build:
 
 
 def build_of(checkout: Path) -> Build:
-    """The build of a checkout; `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
+    """Return the build of a checkout. `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
     name, number = _manifest(checkout)
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short would tell branch and tag of one name apart
@@ -41,7 +41,7 @@ def build_of(checkout: Path) -> Build:
 
 
 def checkout_around(path: Path) -> Path | None:
-    """The git checkout a file or directory lies in; None when it lies in none."""
+    """Return the git checkout that contains a file or directory, None when there is none."""
     place = path.resolve()
     for directory in (place, *place.parents):
         if (directory / ".git").exists():
@@ -50,7 +50,7 @@ def checkout_around(path: Path) -> Path | None:
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
-    """What git answers; None when it has nothing to say, or is not there. No shell, no configured hook or pager runs."""
+    """Return what git prints, None when it fails, prints nothing or is not installed. No shell, hook or pager of the user runs."""
     command = ["git", "-C", str(checkout), "--no-pager", "-c", "core.fsmonitor=false", *arguments]
     try:
         answer = subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True)  # noqa: S603 no shell
@@ -60,7 +60,7 @@ def _git(checkout: Path, *arguments: str) -> str | None:
 
 
 def _manifest(checkout: Path) -> tuple[str | None, str | None]:
-    """Name and version of Cargo.toml, else of pyproject.toml."""
+    """Return name and version of Cargo.toml, else of pyproject.toml."""
     for file, tables in _TABLES.items():
         document = _toml(checkout / file)
         found = [_table(document, path) for path in tables]

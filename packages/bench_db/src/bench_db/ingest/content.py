@@ -1,4 +1,4 @@
-"""The bytes of one published file or directory: read once, hashed once, and able to tell where in them a fault lies."""
+"""The bytes of one published file or directory, read once and hashed once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _EDGE = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """A file's bytes, or the files of a directory by their path in it (then `text` is empty)."""
+    """The bytes of a file as `text`, or of a directory as `files` by their path in it (then `text` is empty)."""
 
     path: Path
     text: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """SHA-256 of the file as it lies on disk; of a directory, of the sorted paths and contents of what is read of it."""
+        """Return the SHA-256 of the file as it is on disk; of a directory, of the sorted paths and contents of `files`."""
         if not self.files:
             return sha256(self.text).hexdigest()
         total = sha256()
@@ -40,14 +40,14 @@ class Content:
 
     @property
     def edges(self) -> bytes:
-        """The first and last 64 KiB, by which a format is told."""
+        """The first and last 64 KiB, which show the format."""
         if len(self.text) <= 2 * _EDGE:
             return bytes(self.body)
         return bytes(self.body[:_EDGE]) + b"\n" + self.text[-_EDGE:]
 
 
 def open_file(path: Path) -> Content:
-    """The content of a file that holds UTF-8 text.
+    """Return the content of a file of UTF-8 text.
 
     Raises `UserError` when it cannot be opened, `UnreadableOutputError` when it is empty or not text.
     """
@@ -82,6 +82,6 @@ def _require_utf8(content: Content) -> None:
 
 
 def position(text: bytes | memoryview, offset: int) -> tuple[int, int]:
-    """Line and column, both 1-based, of a byte offset."""
+    """Return line and column, both 1-based, of a byte offset."""
     before = bytes(text[:offset])
     return before.count(b"\n") + 1, offset - before.rfind(b"\n")

@@ -1,4 +1,4 @@
-"""Foreign JSON at the door: strictly typed decoding whose errors say file, line, column and JSON path."""
+"""Strictly typed decoding of JSON from other tools, whose errors name file, line, column and JSON path."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def decode(text: bytes | memoryview, shape: type[Shape], *, file: str, line: int | None = None) -> Shape:
-    """`text` as `shape`; `line` is the line of the file that `text` is, None for a whole file. Raises `UnreadableOutputError`.
+    """Decode a text as `shape`. `line` is the line of the file that the text is, None for a whole file.
 
-    Python writes NaN, Infinity and half surrogate pairs, which are not JSON: such a text is read a second time with them
-    mended, so that one bad number costs one benchmark and not the file.
+    Raises `UnreadableOutputError`. Python writes NaN, Infinity and lone surrogates, which are not JSON. Such a text is repaired
+    and decoded again, so that one bad number costs one benchmark and not the file.
     """
     try:
         return msgspec.json.decode(text, type=shape)
@@ -48,7 +48,7 @@ def decode(text: bytes | memoryview, shape: type[Shape], *, file: str, line: int
 
 
 def _mended(text: bytes | memoryview) -> bytes | None:
-    """The text with NaN and Infinity as strings of that name and half surrogate pairs as "?"; None when it has neither."""
+    """Replace NaN and Infinity by strings of that name and lone surrogates by "?"; return None when the text has neither."""
     whole = bytes(text)
     if not (b"NaN" in whole or b"Infinity" in whole or _SURROGATE.search(whole)):
         return None
@@ -80,7 +80,7 @@ def _unreadable(error: Exception, text: bytes | memoryview, file: str, line: int
 
 
 def part(text: msgspec.Raw | bytes, shape: type[Shape] | msgspec.json.Decoder[Shape], *, at: str) -> Shape:
-    """A piece of a decoded text as `shape`; `at` is its JSON path. Raises `RefusedError`: it costs one benchmark."""
+    """Decode a part of a document as `shape`; `at` is its JSON path. Raises `RefusedError`, which costs one benchmark."""
     try:
         if isinstance(shape, msgspec.json.Decoder):
             return shape.decode(text)
@@ -103,10 +103,10 @@ def _reason(error: Exception, message: str) -> SkipReason:
 
 
 def listing(text: bytes | memoryview, name: str, usual: type[msgspec.Struct], *, file: str) -> tuple[Record, Records]:
-    """All that a document says beside its list `name`, and the records of that list.
+    """Return the fields of a document beside its list `name`, and the records of that list.
 
-    `usual` has the fields a document normally has, and no others: one pass over the text where it fits, two where it does
-    not. A list of anything but objects gives its raw entries. Raises `UnreadableOutputError`, also for an empty list.
+    `usual` has exactly the fields that a document normally has: one pass over the text where it fits, two where it does not.
+    A list with an entry that is no object gives its raw entries. Raises `UnreadableOutputError`, also for an empty list.
     """
     records: Records
     try:
@@ -138,7 +138,7 @@ def _records(top: Record, name: str, file: str) -> Records:
 
 
 def array(text: bytes | memoryview, *, file: str) -> Records:
-    """The records of a document that is a list. Raises `UnreadableOutputError`, also for an empty list."""
+    """Return the records of a document that is a list. Raises `UnreadableOutputError`, also for an empty list."""
     records: Records
     try:
         records = msgspec.json.decode(text, type=list[Record])
@@ -156,7 +156,10 @@ def each(
     name_of: Callable[[Record, str], str],
     read: Callable[[str, Record, str], Iterable[Measurement]],
 ) -> tuple[tuple[Measurement, ...], tuple[Skip, ...]]:
-    """What `read(benchmark name, record, JSON path)` gives for each record, and those it refused; `at` is the list's path."""
+    """Read each record with `read(benchmark name, record, JSON path)`; `at` is the JSON path of the list.
+
+    A record that `name_of` or `read` refuses becomes a skip.
+    """
     measurements: list[Measurement] = []
     skips: list[Skip] = []
     for index, record in enumerate(records):
@@ -171,9 +174,9 @@ def each(
 
 
 def plain(raw: msgspec.Raw | None) -> Any:
-    """Any value as Python has it; None when it is missing, or so odd that it cannot be held.
+    """Decode a value that describes the file. Return None when it is missing or cannot be decoded.
 
-    For what describes the file: it may be strange without costing a benchmark.
+    Such a value never costs a benchmark.
     """
     try:
         return None if raw is None else part(raw, object, at="$")
@@ -182,19 +185,19 @@ def plain(raw: msgspec.Raw | None) -> Any:
 
 
 def fields(raw: msgspec.Raw | None) -> dict[str, Any]:
-    """An object as Python has it; empty when it is missing or no object."""
+    """Decode an object that describes the file. Return an empty dict when it is missing or no object."""
     value = plain(raw)
     return value if isinstance(value, dict) else {}
 
 
 def texts(record: Mapping[str, msgspec.Raw]) -> dict[str, str]:
-    """Each value as a text: one that is a text as it is, any other as its JSON."""
+    """Return each value as a text: a string unchanged, anything else as its JSON."""
     values = {name: plain(raw) for name, raw in record.items()}
     return {name: v if isinstance(v, str) else bytes(record[name]).decode() for name, v in values.items()}
 
 
 def compact(record: Mapping[str, Any]) -> str:
-    """JSON text of a record without insignificant white space; raw parts are copied, not decoded."""
+    """Encode a record as JSON without insignificant white space. Raw parts are copied, not decoded."""
     try:
         return msgspec.json.format(msgspec.json.encode(record), indent=-1).decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The machine bench_db runs on, as a test bed, and host names fit to identify one."""
+"""The machine that bench_db runs on as a test bed, and which host names identify one."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _THROW_AWAY = re.compile(
 
 
 def stable_name(node: str, system: str, machine: str) -> str:
-    """A host name fit to name a test bed: system and architecture in place of a name given for one job, or of none."""
+    """Return the host name, or system and architecture where it is empty or was made for one job."""
     if node and not _THROW_AWAY.fullmatch(node):
         return node
     return "-".join(part for part in (system, machine) if part) or "unknown"
 
 
 def this_machine(name: str | None = None, now: int = 0) -> TestBed:
-    """This machine as a test bed; `now` (unix seconds) is when it is first described, 0 when that is of no interest."""
+    """Describe this machine as a test bed; `now` (unix seconds) is when it is first described, 0 when unknown."""
     system = platform.system()
     return TestBed(
         name=name or stable_name(platform.node(), system, platform.machine()),
@@ -49,12 +49,12 @@ def this_machine(name: str | None = None, now: int = 0) -> TestBed:
 
 
 def now() -> int:
-    """Unix seconds."""
+    """Return unix seconds."""
     return int(time.time())
 
 
 def cpu_model() -> str:
-    """The CPU as its maker sells it, else what is known of it, never empty where the platform knows anything."""
+    """Return the marketing name of the CPU, else what the platform knows of it."""
     if platform.system() == "Darwin":
         model = _sysctl("machdep.cpu.brand_string")
     elif platform.system() == "Windows":
@@ -65,7 +65,7 @@ def cpu_model() -> str:
 
 
 def cpu_of(cpuinfo: str) -> str:
-    """The model of a Linux cpuinfo: the model name, or on ARM, which has none, implementer and part."""
+    """Return the model in a Linux cpuinfo: the model name, or on ARM, which has none, implementer and part."""
     fields: dict[str, str] = dict(re.findall(r"^([^\n:]*?)[ \t]*:[ \t]*([^\n]*?)[ \t]*$", cpuinfo, re.MULTILINE))
     for key in ("model name", "Model", "cpu model", "cpu"):  # x86; Raspberry Pi; MIPS; POWER
         if fields.get(key):
@@ -78,7 +78,7 @@ _ARM = (("implementer", "CPU implementer"), ("part", "CPU part"), ("variant", "C
 
 
 def memory_gb() -> int:
-    """Whole GiB of memory, 0 when the platform does not tell."""
+    """Return whole GiB of memory, 0 when unknown."""
     if platform.system() == "Darwin":
         return int(_sysctl("hw.memsize") or 0) // _GIB
     if platform.system() == "Windows":

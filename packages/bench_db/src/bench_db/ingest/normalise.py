@@ -1,4 +1,4 @@
-"""A reading and its provenance as one run and its results. What the caller says beats the file, the file beats a default."""
+"""A reading and its provenance as one run and its results. The caller overrides the file, the file overrides defaults."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ _NO_BUILD = Build()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What the one who publishes knows of a file beyond its content; None is for what is not known.
+    """What the publisher knows of a file beyond its content; None where unknown.
 
-    `test_bed` replaces the whole test bed, `testbed_name` only its name. `directions` says of metrics, or under "" of all
-    others, which way is better. `checkout` is where the measured source is; when
-    it is not given, a file that lies in a checkout was measured from it, unless it names another commit. Times are unix
-    seconds.
+    `test_bed` replaces the whole test bed, `testbed_name` only its name. `directions` are by metric, "" for all other metrics.
+    `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
+    commit. Times are unix seconds.
     """
 
     dut_name: str | None = None
@@ -75,9 +74,9 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     provenance: Provenance,
     build: Build = _NO_BUILD,
 ) -> tuple[Run, list[Result]]:
-    """The run and its results, derived and ready to publish; only the last part of `file_name` is kept.
+    """Return the run and its results, derived and ready to publish. Only the last part of `file_name` is kept.
 
-    `build` is the checkout it was measured from, which yields to what the caller and the file say.
+    `build` is the measured checkout; what the caller or the file says overrides it.
     """
     if provenance.testbed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.testbed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
@@ -129,7 +128,7 @@ def _timing(reading: Reading, dut: DutBuild) -> tuple[str, ...]:
 
 
 def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:
-    """The declared bed, else the one in the file, else this machine, which also knows itself better than its own file."""
+    """Return the declared bed, else the one in the file, else this machine. This machine overrides its own description."""
     bed = provenance.test_bed or _described(reading)
     return replace(bed, name=provenance.testbed_name) if provenance.testbed_name else bed
 
@@ -142,9 +141,9 @@ def _described(reading: Reading) -> TestBed:
 
 
 def _is(here: TestBed, described: TestBed, node: str | None) -> bool:
-    """Whether a file describes this machine: a host name alone does not tell, half of all virtual machines share one.
+    """Return whether a file describes this machine. The host name alone is not enough: virtual machines share names.
 
-    A file without any host name has no more than the CPU and the family of the operating system.
+    A file without a host name is compared by CPU and family of the operating system.
     """
     if node is None:
         return described.cpu == here.cpu and described.os == here.os.partition(" ")[0]
@@ -186,7 +185,7 @@ def _result(run: Run, source: str, measurement: Measurement, provenance: Provena
 
 
 def _kept_apart(measurements: Sequence[Measurement], provenance: Provenance) -> Iterator[Measurement]:
-    """Measurements that only suites of their own tell apart get these as a tag when one suite is declared for all."""
+    """Tag measurements with their suite when one declared suite replaces several that kept them distinct."""
     suites: dict[tuple[object, ...], set[str]] = {}
     if provenance.suite is not None:
         for m in measurements:
@@ -201,7 +200,7 @@ def _but_suite(measurement: Measurement) -> tuple[object, ...]:
 
 
 def _summarised(measurements: Iterable[Measurement]) -> Iterator[Measurement]:
-    """Measurements with their statistics, a block of samples at a time: all at once holds every sample five times over."""
+    """Yield measurements with their statistics, in blocks: all samples at once would take five times their memory."""
     block: list[Measurement] = []
     size = 0
     for measurement in measurements:

@@ -1,4 +1,4 @@
-"""Numbers of a tool as samples: finite, of the right sign, per iteration and in a base unit, or refused with the reason."""
+"""Numbers of tools as samples: finite, of the right sign, per iteration and in a base unit, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LARGEST_COUNT = 2**63
 
 
 def scaled(values: Sequence[float], factor: float, *, at: str, signed: bool = False) -> Samples:
-    """Samples of finite numbers, not negative unless `signed`; `at` is the JSON path of the list."""
+    """Return samples of finite numbers, not negative unless `signed`; `at` is the JSON path of the list."""
     return _per_iteration(_floats(values, at), factor, at=at, signed=signed)
 
 
 def stated(figures: Mapping[str, float | None], factor: float, *, at: str, signed: bool = False) -> SummaryValues:
-    """The statistics a tool gives, by their names in `SummaryValues`; a lone mean or median stands for both of them."""
+    """Return the statistics of a tool, by their names in `SummaryValues`. A lone mean or median is used for both."""
     known = {
         name: scaled([f], factor, at=f"{at} ({name})", signed=signed)[0] for name, f in figures.items() if f is not None
     }
@@ -41,7 +41,7 @@ def stated(figures: Mapping[str, float | None], factor: float, *, at: str, signe
 
 
 def per_iteration(totals: Sequence[float], counts: Sequence[float], factor: float) -> tuple[Samples, tuple[int, ...]]:
-    """Batch totals divided by their iteration counts, and the counts."""
+    """Divide batch totals by their iteration counts. Return the values and the counts."""
     if len(totals) != len(counts):
         reason = f"{len(totals)} measured values but {len(counts)} iteration counts"
         raise RefusedError(SkipReason.LENGTH_MISMATCH, reason)
@@ -74,7 +74,7 @@ def _per_iteration(totals: Any, factor: float, iterations: Any = 1, *, at: str, 
 
 
 def number(value: object, *, at: str) -> float:
-    """A foreign value as a finite float; booleans and texts are refused."""
+    """Return a foreign value as a finite float. Raises `RefusedError` for booleans, texts and NaN."""
     if isinstance(value, str) and value in _LITERALS:
         raise RefusedError(SkipReason.NOT_FINITE, f"{value} at {at}")
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -86,12 +86,12 @@ def number(value: object, *, at: str) -> float:
 
 
 def count(value: object) -> int | None:
-    """A whole number of at least 1 that fits an int64, such as of iterations or samples; None for anything else."""
+    """Return a count from 1 that fits an int64, None for anything else."""
     return value if type(value) is int and 0 < value < _LARGEST_COUNT else None
 
 
 def interval(lower: object, upper: object, factor: float) -> tuple[float | None, float | None]:
-    """The bounds a tool states, in a base unit; none where one of them is no finite number."""
+    """Return the bounds of a tool in a base unit, None for both where one is no finite number."""
     try:
         low, high = number(lower, at="the interval") * factor, number(upper, at="the interval") * factor
     except RefusedError:
@@ -100,7 +100,7 @@ def interval(lower: object, upper: object, factor: float) -> tuple[float | None,
 
 
 def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | None:
-    """The refusal of the first entry that is no finite number; None when all are."""
+    """Return the refusal of the first entry that is no finite number, None when all are."""
     for index, value in enumerate(values):
         try:
             number(value, at=f"{at}[{index}]")
@@ -110,7 +110,7 @@ def first_not_a_number(values: Sequence[object], *, at: str) -> RefusedError | N
 
 
 def unit_of(spelling: str) -> tuple[Unit, float]:
-    """The base unit and factor of a unit as a tool spells it."""
+    """Return base unit and factor of a unit as a tool spells it. Raises `RefusedError` for an unknown unit."""
     try:
         return base_unit(spelling)
     except UserError as error:

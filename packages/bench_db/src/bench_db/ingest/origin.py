@@ -1,4 +1,4 @@
-"""What a file says of when and of which commit it was measured, as records have it; None where it says nothing usable."""
+"""Time and commit of a measurement as files state them; None for what cannot be used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 
 def unix(moment: object) -> int | None:
-    """Unix seconds of an ISO 8601 time, with a space for the T too; UTC when it has no offset."""
+    """Parse an ISO 8601 time, also with a space for the T. A time without an offset is UTC."""
     try:
         time = datetime.fromisoformat(moment) if isinstance(moment, str) else None
     except ValueError:
@@ -27,7 +27,7 @@ def unix(moment: object) -> int | None:
 
 
 def moment(text: str) -> int | None:
-    """Unix seconds of a time as people and logs write it: unix time, ISO 8601, `2024.01.31 3:00:00 +0100`, RFC 2822."""
+    """Parse a time in the forms of people and logs: unix time, ISO 8601, `2024.01.31 3:00:00 +0100`, RFC 2822."""
     if _UNIX.fullmatch(text):
         return int(float(text)) // (1000 if len(text.partition(".")[0]) > _SECONDS_DIGITS else 1)
     found = _WRITTEN.fullmatch(text)
@@ -43,10 +43,10 @@ def moment(text: str) -> int | None:
 
 
 def commit(text: object) -> str | None:
-    """A commit's hash; a tool outside a checkout writes another word in its place."""
+    """Return the hash of a commit, None for any other word: tools outside a checkout write one."""
     return text if isinstance(text, str) and _COMMIT.fullmatch(text) else None
 
 
 def text(value: object) -> str:
-    """A text, "" for anything else."""
+    """Return a text, "" for anything else."""
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Units of two parts, such as ns/op, ops/us or MB/s: what one operation costs, or how many there are in a time."""
+"""Units of two parts, such as ns/op, ops/us or MB/s: the cost of one operation, or operations in a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EACH = {"op", "ops", "operation", "iter", "iteration", "call", "item", "request
 
 
 def measured(spelling: str) -> tuple[Unit, float]:
-    """The base unit of a unit as a tool spells it, and how many of it one is; raises `UserError` where it is not known."""
+    """Return base unit and factor of a unit as a tool spells it. Raises `UserError` for an unknown unit."""
     top, slash, bottom = (part.strip() for part in spelling.rpartition("/"))
     if not slash:
         return _simple(bottom)
@@ -56,7 +56,7 @@ def measured(spelling: str) -> tuple[Unit, float]:
 
 
 def required(spelling: str, *, at: str) -> tuple[Unit, float]:
-    """As `measured`; a unit that is not known costs the benchmark."""
+    """Return base unit and factor as `measured` does. Raises `RefusedError` for an unknown unit, which costs the benchmark."""
     try:
         return measured(spelling)
     except UserError as error:
@@ -64,7 +64,7 @@ def required(spelling: str, *, at: str) -> tuple[Unit, float]:
 
 
 def as_spelled(spelling: str, direction: Direction = Direction.INFO) -> tuple[Unit, float]:
-    """As `measured`, but a unit that is not known is kept under the name it has, unscaled; `direction` is that unit's."""
+    """Return base unit and factor as `measured` does. An unknown unit is kept by name, unscaled, with `direction`."""
     try:
         return measured(spelling)
     except UserError:

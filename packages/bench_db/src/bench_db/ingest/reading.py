@@ -1,4 +1,4 @@
-"""What an adapter gives: measurements in base units, the benchmarks it had to skip, and what the file says of its origin."""
+"""What an adapter returns: measurements in base units, skipped benchmarks, and the origin of the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench_db.units import Direction
 
 
 class SkipReason(StrEnum):
-    """Why one benchmark of an otherwise good file is left out; a closed set, counted in `Run.skipped`."""
+    """Why one benchmark of a good file is left out; a closed set, counted in `Run.skipped`."""
 
     BROKEN_JSON = "broken-json"
     LENGTH_MISMATCH = "length-mismatch"
@@ -29,7 +29,7 @@ class SkipReason(StrEnum):
 
 
 class RefusedError(Exception):
-    """One benchmark cannot be read; always turned into a `Skip`, never seen outside ingest."""
+    """A benchmark that cannot be read. ingest turns it into a `Skip`; callers of ingest never see it."""
 
     def __init__(self, reason: SkipReason, detail: str) -> None:
         self.reason, self.detail = reason, detail
@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """A benchmark left out: its name, or its place in the file when it has none, and why."""
+    """A benchmark that is left out: its name, or its position in the file when it has none, and why."""
 
     benchmark: str
     reason: SkipReason
@@ -52,7 +52,7 @@ class Skip:
 class Measurement:
     """One metric of one benchmark. `values` are per iteration in `units`.
 
-    `summary` is set only when the tool's own statistics must be kept, and then `n` is the tool's count of samples.
+    `summary` is set only where the tool's own statistics must be kept; then `n` is the tool's count of samples.
     `metadata` is the tool's record as JSON text, without its raw samples. With `error` set there are no values.
     """
 
@@ -75,10 +75,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """All that one file says, or the part of it that is a run of its own. `context` is JSON text of everything that is not per benchmark.
+    """The content of one file, or of one run in it. `context` is JSON text of everything that is not per benchmark.
 
-    What the file does not say is None; times are unix seconds. `node` is the host name as the file has it, `test_bed` the
-    machine it describes under a name fit to identify it. `part` names a part among those of its file and `digest` is the
+    A field is None where the file does not state it; times are unix seconds. `node` is the host name in the file. `test_bed` is
+    the machine it describes, under a name that identifies it. `part` names one run of several in a file and `digest` is the
     SHA-256 of its content; both are empty for a whole file.
     """
 

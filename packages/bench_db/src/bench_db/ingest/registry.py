@@ -1,12 +1,13 @@
-"""The formats bench_db reads, one line each, and how a path is told to be one of them."""
+"""The formats bench_db reads, one entry each, and how the format of a path is found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from bench_db.errors import UnreadableOutputError, UserError
+from bench_db import plugins
+from bench_db.errors import PluginError, UnreadableOutputError, UserError
+from bench_db.ingest.adapter import Adapter, adapter_of
 from bench_db.ingest.content import Content, open_file
 from bench_db.ingest.formats import (
     asv,
@@ -31,27 +32,13 @@ from bench_db.ingest.formats import (
     values_ns,
     vitest,
 )
-from bench_db.ingest.reading import Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapter:
-    """One format. `sniff` is given the first and last 64 KiB of a file; a format without it is a directory.
-
-    `read` gives one reading, or those of all commits in a file that holds a history.
-    """
-
-    name: str
-    source: str
-    summary: str
-    read: Callable[[Content], Reading | tuple[Reading, ...]]
-    sniff: Callable[[bytes], bool] | None = None
 
 
 ADAPTERS = (
@@ -219,36 +206,63 @@ ADAPTERS = (
 _BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
 
 
+@cache
+def _of_others() -> plugins.Loaded[Adapter]:
+    """Return the formats of other installed packages; only a format that is not bench_db's own needs them."""
+    return plugins.load(plugins.FORMATS, adapter_of, reserved=(AUTO, *_BY_NAME))
+
+
+def adapter_named(name: str) -> Adapter:
+    """Return the adapter of a format.
+
+    Raises `UserError` with all known names when there is none, and `PluginError` when it is broken.
+    """
+    adapter = _BY_NAME.get(name) or _of_others().get(name)
+    if adapter is None:
+        known = ", ".join((AUTO, *_BY_NAME, *_of_others().usable))
+        message = f"no format is called {name!r}; known: {known}{_unusable(_of_others().faults.values())}"
+        raise UserError(message)
+    return adapter
+
+
 def open_path(path: Path, format_name: str = AUTO) -> tuple[Adapter, Content]:
-    """The content of a path and the adapter that reads it: the named one, or the one its content shows.
+    """Return the content of a path and the adapter that reads it: the named one, or the one that the content shows.
 
     Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
     none or several.
     """
-    if format_name != AUTO and format_name not in _BY_NAME:
-        message = f"--format {format_name}: no such format; known: {', '.join((AUTO, *_BY_NAME))}"
-        raise UserError(message)
+    named = None if format_name == AUTO else _of_flag(format_name)
     is_directory = path.is_dir()
     content = criterion_dir.open_directory(path) if is_directory else open_file(path)
-    if format_name == AUTO:
+    if named is None:
         return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
-    adapter = _BY_NAME[format_name]
-    if is_directory == (adapter.sniff is not None):
+    if is_directory == (named.sniff is not None):
         message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, which {path} is not"
         raise UserError(message)
-    return adapter, content
+    return named, content
+
+
+def _of_flag(name: str) -> Adapter:
+    try:
+        return adapter_named(name)
+    except UserError as error:
+        message = f"--format: {error}"
+        raise UserError(message) from error
 
 
 def find(path: Path, format_name: str = AUTO) -> list[Path]:
-    """What of a path is to be read, a run each: itself, or the files below a directory that is not Criterion's.
+    """Return the paths to read, one for each run: the path itself, or the files below a directory that is not Criterion's.
 
-    Files below a directory that show no format, and hidden ones, are passed over. Raises `UserError` when none is left.
+    Hidden files, and files that show no format, are left out. Raises `UserError` when none remains.
     """
     if not path.is_dir() or criterion_dir.is_criterion(path):
         return [path]
     found = [file for file in sorted(path.rglob("*")) if _is_output(file, path, format_name)]
     if not found:
-        message = f"{path}: no file below it is in a format bench_db knows by its content, and no Criterion measurement"
+        message = (
+            f"{path}: no file below it shows a format that bench_db knows, and there is no Criterion measurement."
+            f" Name a directory with the output of a benchmark tool, or one file and its format with --format"
+        )
         raise UserError(message)
     return found
 
@@ -263,18 +277,37 @@ def _is_output(file: Path, root: Path, format_name: str) -> bool:
 
 
 def detect(path: Path) -> Adapter:
-    """The adapter that the content of a path shows; raises as `open_path` does."""
+    """Return the adapter that the content of a path shows. Raises as `open_path` does."""
     return open_path(path)[0]
 
 
 def _shown_by(content: Content) -> Adapter:
+    """Return the one format that the content shows; formats of other packages count only when none of bench_db's fits."""
     edges = content.edges
     shown = [adapter for adapter in ADAPTERS if adapter.sniff and adapter.sniff(edges)]
+    faults: list[PluginError] = []
+    if not shown:
+        shown, faults = _shown_to_others(edges)
     if len(shown) == 1:
         return shown[0]
     if shown:
         reason = f"could be {' or '.join(adapter.name for adapter in shown)}; say which with --format"
     else:
-        known = ", ".join(adapter.name for adapter in ADAPTERS)
+        known = ", ".join((*_BY_NAME, *_of_others().usable))
         reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
-    raise UnreadableOutputError(reason, file=str(content.path))
+    raise UnreadableOutputError(reason + _unusable(faults), file=str(content.path))
+
+
+def _shown_to_others(edges: bytes) -> tuple[list[Adapter], list[PluginError]]:
+    """Return the formats of other packages that the content shows, and why some of them cannot say."""
+    shown, faults = [], list(_of_others().faults.values())
+    for adapter in _of_others().usable.values():
+        try:
+            shown += [adapter] if adapter.sniff and adapter.sniff(edges) else []
+        except PluginError as fault:
+            faults.append(fault)
+    return shown, faults
+
+
+def _unusable(faults: Iterable[PluginError]) -> str:
+    return "".join(f". Not available: {fault}" for fault in faults)

@@ -36,8 +36,8 @@ _MOST = 1 << 20
 class _Outcome:
     """One benchmark under one choice of its parameters, whose values are texts in Python's notation.
 
-    `value` is None for a failure and "NaN" for a skipped benchmark; `samples` are empty when they were not recorded;
-    `stats` are asv's statistics by its names.
+    `value` is None for a failed and "NaN" for a skipped benchmark. `samples` is empty when asv did not record them. `stats`
+    are the statistics under asv's names.
     """
 
     at: str
@@ -49,7 +49,7 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """A benchmark and its outcomes; `facts` are what the file says of it besides."""
+    """A benchmark in a results file; `facts` are its fields beside the results."""
 
     name: str
     at: str
@@ -58,7 +58,7 @@ class _Entry:
     columns: Sequence[str]
 
     def outcomes(self) -> tuple[Mapping[str, Any], list[_Outcome]]:
-        """What is known of the benchmark as a whole, and its outcomes in asv's order: the last parameter moves first."""
+        """Return the facts of the benchmark, and its outcomes in asv's order: the last parameter varies fastest."""
         found = foreign.part(self.raw, object, at=self.at)
         row = _columned(self.columns, found, self.at) if self.columns else _bare(found)
         parameters = foreign.part(msgspec.json.encode(row.get("params") or []), list[list[str]], at=f"{self.at}.params")
@@ -82,7 +82,7 @@ class _Entry:
 
 
 def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entry]]:
-    """What a file says of the run, and its benchmarks; raises `UnreadableOutputError` when it is no results file."""
+    """Return the fields that describe the run, and the benchmarks. Raises `UnreadableOutputError` for any other file."""
     try:
         results = foreign.part(top.get("results", msgspec.Raw(b"{}")), foreign.Record, at="$.results")
         columns = foreign.part(top.get("result_columns", msgspec.Raw(b"[]")), list[str], at="$.result_columns")
@@ -110,7 +110,7 @@ def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entr
 
 
 def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
-    """The second layout: a list a benchmark, cut off after the last column that is not null."""
+    """Return the fields of a benchmark in the second layout: a list of columns without the trailing nulls."""
     if not isinstance(row, list) or len(row) > len(columns):
         raise RefusedError(SkipReason.WRONG_TYPE, f"no list of at most {len(columns)} columns at {at}")
     named = dict(zip(columns, row, strict=False))
@@ -124,7 +124,7 @@ def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
 
 
 def _bare(found: object) -> dict[str, Any]:
-    """The first layout: an object, or without parameters and statistics only the result."""
+    """Return the fields of a benchmark in the first layout: an object, or the bare result of one without parameters."""
     return dict(found) if isinstance(found, dict) else {"result": found}
 
 
@@ -138,7 +138,7 @@ def _choices(parameters: list[list[str]], at: str) -> list[tuple[str, ...]]:
 
 
 def _listed(column: object, length: int, at: str) -> list[Any]:
-    """A column as one entry a choice; before parameters were lists, a lone entry stood for itself."""
+    """Return a column as one entry for each choice. Before parameters were lists, the column was the only entry."""
     entries = column if isinstance(column, list) else [column] * (length if column is None else 1)
     if len(entries) != length:
         raise RefusedError(
@@ -166,7 +166,7 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """What the numbers of a benchmark are, and the names of its parameters."""
+    """The metric and unit of a benchmark, and the names of its parameters."""
 
     metric: str
     units: str
@@ -175,13 +175,13 @@ class _Kind:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with a commit, its date and the parameters of the environment."""
+    """Return whether it is an object with a commit, its date and the parameters of the environment."""
     whole = all(pattern.search(edges) for pattern in _SNIFF)
     return whole or bool(_BEGINS.search(edges) and _ENDS.search(edges))
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark under each choice of its parameters; the suite is the environment."""
+    """Read each benchmark under each choice of its parameters. The suite is the environment."""
     top = foreign.decode(content.body, foreign.Record, file=str(content.path))
     context, found = _entries(top, str(content.path))
     here, suite = content.path.absolute().parent, _environment(top)
@@ -220,7 +220,7 @@ def read(content: Content) -> Reading:
 
 
 def _measurement(name: str, suite: str, kind: _Kind, outcome: _Outcome, metadata: str) -> Measurement:
-    """All samples where they were recorded; else the statistics of asv, whose result is the median."""
+    """Return all samples where asv recorded them, else its statistics: its result is the median."""
     stats, at = outcome.stats, outcome.at
     lower, upper = _interval(stats, kind.factor)
     about = Measurement(
@@ -247,14 +247,14 @@ def _measurement(name: str, suite: str, kind: _Kind, outcome: _Outcome, metadata
 
 
 def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
-    """The 99 % interval of the median; of too few samples it is infinite in the file, and not known."""
+    """Return the 99 % interval of the median. asv writes infinite bounds for too few samples; these become None."""
     both = stats.get("ci_99")
     first, last = both if isinstance(both, list) and len(both) == 2 else (stats.get("ci_99_a"), stats.get("ci_99_b"))  # noqa: PLR2004 a and b
     return interval(first, last, factor)
 
 
 def _kind(name: str, declared: object, outcomes: Sequence[_Outcome], at: str) -> _Kind:
-    """By `benchmarks.json` where it knows the benchmark, else by the beginning of the name, as asv tells them apart."""
+    """Find the kind in `benchmarks.json`, else from the prefix of the name, as asv does."""
     known = declared if isinstance(declared, dict) else {}
     kind, unit = origin.text(known.get("type")), origin.text(known.get("unit"))
     if kind not in _METRICS:
@@ -272,7 +272,7 @@ def _kind(name: str, declared: object, outcomes: Sequence[_Outcome], at: str) ->
 
 
 def _unit(spelling: str) -> tuple[str, float]:
-    """A base unit and its factor; what a `track` benchmark calls its unit may be any text, and is kept."""
+    """Return a base unit and its factor. A `track` benchmark may have any unit, which is kept unchanged."""
     try:
         unit, factor = (COUNT, 1.0) if spelling == _UNIT else base_unit(spelling)
     except UserError:
@@ -281,7 +281,7 @@ def _unit(spelling: str) -> tuple[str, float]:
 
 
 def _beside(notes: list[str], *paths: Path) -> dict[str, Any]:
-    """What the first of these files that is there says; what cannot be read is noted, and says nothing."""
+    """Parse the first file that exists. An unreadable file adds a note."""
     for path in paths:
         try:
             if path.is_file():
@@ -293,7 +293,7 @@ def _beside(notes: list[str], *paths: Path) -> dict[str, Any]:
 
 
 def _environment(top: foreign.Record) -> str:
-    """The name of the environment, as asv makes it up where an old file does not have it."""
+    """Return the name of the environment; for an old file without one, build it as asv does."""
     name = origin.text(foreign.plain(top.get("env_name")))
     wanted = foreign.fields(top.get("requirements"))
     parts = (f"{package}{version or ''}" for package, version in sorted(wanted.items()))
@@ -313,7 +313,7 @@ def _test_bed(machine: Mapping[str, Any]) -> TestBed | None:
 
 
 def _memory_gb(ram: object) -> int:
-    """Whole GiB of what asv or its user wrote: a number of bytes, of old versions of KiB, or a text such as 8.2G; 0 if unknown."""
+    """Return whole GiB of a number of bytes, of KiB in old versions, or of a text such as 8.2G; 0 if unknown."""
     found = _SIZE.fullmatch(str(ram)) if type(ram) in {int, float, str} else None
     if not found:
         return 0

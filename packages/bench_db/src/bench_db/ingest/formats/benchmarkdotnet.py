@@ -47,12 +47,12 @@ class _Statistics(msgspec.Struct, rename="pascal"):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with benchmarks and the environment of the host."""
+    """Return whether it is an object with benchmarks and the environment of the host."""
     return _SNIFF.search(edges) is not None and b'"HostEnvironmentInfo"' in edges
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark's time and allocations; one without statistics failed."""
+    """Read the time and the allocations of each benchmark. A benchmark without statistics failed."""
     top, records = foreign.listing(content.body, "Benchmarks", _File, file=str(content.path))
     several = {name for name, times in Counter(map(_full_name, records)).items() if times > 1}
     beside: list[Skip] = []
@@ -132,7 +132,7 @@ def _time(name: str, tags: Mapping[str, str], record: foreign.Record, at: str, m
 
 
 def _operations(record: foreign.Record, samples: int) -> tuple[int, ...]:
-    """The operations of each sample, if all the measurements that gave one are there."""
+    """Return the operations of each sample, or nothing when a measurement is missing."""
     listed = foreign.plain(record.get("Measurements"))
     results = [m for m in listed if isinstance(m, dict) and _is_result(m)] if isinstance(listed, list) else []
     counts = [m.get("Operations") for m in results]
@@ -146,7 +146,7 @@ def _is_result(measurement: Mapping[str, Any]) -> bool:
 
 
 def _others(record: foreign.Record, at: str) -> Iterator[tuple[str, str, Direction, object, str]]:
-    """Metric, unit, direction, value and place of what was measured beside the time."""
+    """Yield metric, unit, direction, value and JSON path of every figure beside the time."""
     allocated = foreign.fields(record.get("Memory")).get("BytesAllocatedPerOperation")
     if allocated is not None:
         yield "allocated-bytes", BYTES.name, Direction.LOWER, allocated, f"{at}.Memory.BytesAllocatedPerOperation"
@@ -160,7 +160,7 @@ def _others(record: foreign.Record, at: str) -> Iterator[tuple[str, str, Directi
 
 
 def _tags(record: foreign.Record, *, with_job: bool) -> dict[str, str]:
-    """The parameters; the job too where one benchmark ran in several."""
+    """Return the parameters, and the job of a benchmark that ran in several."""
     text = origin.text(foreign.plain(record.get("Parameters")))
     tags = dict(part.partition("=")[::2] for part in _PARAMETERS.split(text) if "=" in part)
     job = _JOB.fullmatch(origin.text(foreign.plain(record.get("DisplayInfo")))) if with_job else None
@@ -176,7 +176,7 @@ def _without_samples(record: foreign.Record) -> dict[str, Any]:
 
 
 def _machine(host: Mapping[str, Any]) -> TestBed | None:
-    """The machine of the file, which has no host name; None when it names no processor."""
+    """Return the machine that the file describes, which has no host name; None when it names no processor."""
     system, cpu = origin.text(host.get("OsVersion")), origin.text(host.get("ProcessorName"))
     if not cpu or cpu.startswith("Unknown"):
         return None

@@ -40,12 +40,12 @@ _Tags = tuple[tuple[str, str], ...]
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object that begins with a benchmark, its first measure and a value, or with a list of variants."""
+    """Return whether it is an object that begins with a benchmark and a measure, or with a list of variants."""
     return _SNIFF.match(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """Each measure as a metric; what is said twice of one benchmark and its parameters is put together, as Bencher does."""
+    """Read each measure as a metric. Figures of one benchmark and its parameters are combined, as Bencher does."""
     file = str(content.path)
     document = foreign.decode(content.body, foreign.Record, file=file)
     skips: list[Skip] = []
@@ -72,7 +72,7 @@ def read(content: Content) -> Reading:
 
 
 def _variants(entry: Any, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Tags, dict[str, Any]]]:
-    """The place, the tags and the measures of each variant of a benchmark; before version 1 there is one, without tags."""
+    """Yield JSON path, tags and measures of each variant. Before version 1 a benchmark is one variant without tags."""
     listed = entry if isinstance(entry, list) else [{"measures": entry}]
     for index, variant in enumerate(listed):
         place = f"{at}[{index}]" if isinstance(entry, list) else at
@@ -87,14 +87,14 @@ def _variants(entry: Any, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Ta
 
 
 def _spelled(value: Any) -> str:
-    """16 and 16.0 are one parameter."""
+    """Return a parameter as text: 16 and 16.0 are one parameter."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else foreign.compact({"": value})[len('{"":') : -1]
 
 
 def _interval(said: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
-    """Each bound that is there, be it on the wrong side of the value: what the file says is kept."""
+    """Return each bound that the file states, even one on the wrong side of the value."""
     low, high = (said.get(bound) for bound in _BOUNDS)
     known = high if low is None else low
     lower, upper = interval(low if low is not None else known, high if high is not None else known, factor)

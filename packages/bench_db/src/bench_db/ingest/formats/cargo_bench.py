@@ -1,4 +1,4 @@
-"""The text of `cargo bench`: lines of libtest and of Criterion, among whatever else was printed."""
+"""The text of `cargo bench`: lines of libtest and of Criterion among any other output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9])")
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Number and text of each line without control sequences; what was overwritten on a terminal is a line of its own."""
+    """Yield number and text of each line without control sequences. Text overwritten on a terminal is a line of its own."""
     start, number = 0, 0
     while start < len(text):
         end = text.find("\n", start)
@@ -40,13 +40,13 @@ _PANIC = re.compile(r"thread '[^']*'(?: \(\d+\))? (panicked at .*)")
 
 
 def _panic(line: str) -> str:
-    """Where and why it panicked, "" for any other line."""
+    """Return position and reason of a panic, "" for any other line."""
     found = _PANIC.match(line)
     return found[1] if found else ""
 
 
 def _with_reasons(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The lines, with the reason of a panic, which stands in the next line since Rust 1.73, in that of its place."""
+    """Yield the lines, each panic joined with its reason: since Rust 1.73 that is the next line."""
     waiting: tuple[int, str] | None = None
     for number, line in lines:
         if waiting:
@@ -72,7 +72,7 @@ _MEGA = 1e6
 
 
 def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
-    """The benchmarks that were measured and those that failed; the ignored, and tests, are none."""
+    """Return the benchmarks that were measured and those that failed. Ignored benchmarks and tests are left out."""
     measurements: list[Measurement] = []
     skips: list[Skip] = []
     failures: list[str] = []
@@ -102,7 +102,7 @@ def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[
 
 
 def _measured(name: str, text: str, at: str) -> Iterator[Measurement]:
-    """The median and, as libtest states it, a range about it; bytes were counted where a speed is given."""
+    """Yield the median and the range that libtest states, and the throughput when the line has one."""
     found = _BENCH.fullmatch(text)
     if not found:
         raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text.strip()[:60]!r} is no time of an iteration in {at}")
@@ -160,7 +160,7 @@ _UNFINISHED = "it began, and no time of it is in the output"
 
 @dataclass(slots=True, kw_only=True)
 class _Block:
-    """What was printed of one benchmark, from its time on; `samples` is 0 where their number was not said."""
+    """The lines of one benchmark, starting with its time; `samples` is 0 when their number is unknown."""
 
     name: str
     line: int
@@ -171,7 +171,7 @@ class _Block:
 
 
 def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
-    """The benchmarks that were measured, and those that began but have no time."""
+    """Return the benchmarks that were measured, and those that began but have no time."""
     blocks: list[_Block] = []
     begun: dict[str, int] = {}
     reasons: dict[str, str] = {}
@@ -245,7 +245,7 @@ def _measurements(block: _Block, n: int) -> Iterator[Measurement]:
 def _in_base_units(
     figures: Sequence[str], unit_at: Callable[[str], tuple[Unit, float]], at: str
 ) -> tuple[Unit, float, float, float]:
-    """Lower bound, estimate and upper bound; each has a unit of its own, as large as fits it."""
+    """Return unit, lower bound, estimate and upper bound. Criterion gives each its own multiple of the unit."""
     units = [unit_at(spelled) for spelled in figures[1::2]]
     if len({unit.name for unit, _ in units}) > 1:
         raise RefusedError(
@@ -256,7 +256,7 @@ def _in_base_units(
 
 
 def _rate(spelled: str) -> tuple[Unit, float]:
-    """A throughput: bytes in powers of 1024 or 1000, bits, or elements."""
+    """Return unit and factor of a throughput: bytes in powers of 1024 or 1000, bits, or elements."""
     found = _RATE.fullmatch(spelled)
     if not found:
         raise RefusedError(SkipReason.UNKNOWN_UNIT, f"throughput in {spelled[:40]!r}")
@@ -272,12 +272,12 @@ _READERS = (_libtest, _criterion)
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether any line is that of a measured benchmark."""
+    """Return whether any line is that of a measured benchmark."""
     return any(_SNIFF.search(line) for _, line in _lines(edges.decode("utf-8", "replace")))
 
 
 def read(content: Content) -> Reading:
-    """The benchmarks of libtest, then those of Criterion, each in the order of their lines."""
+    """Read the benchmarks of libtest, then those of Criterion, each in the order of their lines."""
     text = bytes(content.body).decode()
     measurements: list[Measurement] = []
     skips: list[Skip] = []

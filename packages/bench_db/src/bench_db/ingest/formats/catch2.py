@@ -42,7 +42,7 @@ _Time = tuple[str, str]
 
 @dataclass(slots=True, kw_only=True)
 class _Row:
-    """One benchmark of a table; `figures` are the lines below its first: of the mean, and of the deviation."""
+    """One benchmark of a table; `figures` are the lines below its first: mean and deviation."""
 
     group: str
     place: str
@@ -58,12 +58,12 @@ class _Row:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether a line is the head of a table of benchmarks."""
+    """Return whether a line is the head of a table of benchmarks."""
     return _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark's mean with its interval and deviation; the samples are not in the text."""
+    """Read each benchmark's mean with its interval and deviation. The text has no samples."""
     lines = [_COLOUR.sub("", line.rstrip("\r")) for line in bytes(content.body).decode().split("\n")]
     lines = [line[:_WIDEST] for line in lines]
     measurements, skips = [], []
@@ -102,12 +102,12 @@ def _rows(lines: list[str]) -> Iterator[_Row]:
 
 
 def _next_break(lines: list[str], start: int) -> int:
-    """Where a header, a table or the text ends."""
+    """Return the index of the line where a header, a table or the text ends."""
     return next((at for at in range(start, len(lines)) if _BREAK.fullmatch(lines[at])), len(lines))
 
 
 def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
-    """The rows of a table whose first line is the line `first` of the file; what is no row, figure or name is passed over."""
+    """Yield the rows of a table; `first` is the line number of `lines[0]`. Any other line is ignored."""
     names: list[str] = []
     row: _Row | None = None
     is_asserted = False
@@ -138,7 +138,7 @@ def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
 
 
 def _group(titles: list[str]) -> str:
-    """The test case and the sections in it; a section begins two columns in, and what goes on from a line deeper."""
+    """Return the test case and its sections. A section is indented by two columns, a continued title by more."""
     parts: list[str] = []
     for title in titles:
         indent = len(title) - len(title.lstrip())
@@ -150,7 +150,7 @@ def _group(titles: list[str]) -> str:
 
 
 def _joined(parts: list[str], width: int) -> str:
-    """A name that the table broke into lines: at a space, after a sign, or with a hyphen where the column ended in a word."""
+    """Join a name that the table wrapped: at a space, after a sign, or with a hyphen inside a word."""
     *broken, last = [part for part in parts if part] or [""]
     name = ""
     for part in broken:

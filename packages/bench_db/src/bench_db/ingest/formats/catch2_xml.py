@@ -1,4 +1,4 @@
-"""The benchmarks in what Catch2's XML reporter (`-r xml`) writes, versions 2.9 to 3, with all digits."""
+"""The XML report of Catch2 (`-r xml`), versions 2.9 to 3, with all digits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNFINISHED = "the benchmark did not finish"
 
 @dataclass(slots=True, kw_only=True)
 class _Benchmark:
-    """A benchmark as far as it is known: what its element says, and the elements of its figures by their names."""
+    """A benchmark so far: the attributes of its element, and of the elements of its figures by their names."""
 
     group: str
     about: dict[str, str]
@@ -35,12 +35,12 @@ class _Benchmark:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is a run of Catch2 with results of a benchmark."""
+    """Return whether it is a run of Catch2 with results of a benchmark."""
     return _ROOT.search(edges) is not None and b"<BenchmarkResults" in edges
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark's mean with its interval and deviation; the suite is the test case and the sections in it."""
+    """Read each benchmark's mean with its interval and deviation. The suite is the test case and its sections."""
     file = str(content.path)
     report = _Report(file)
     parser = expat.ParserCreate("UTF-8")
@@ -67,7 +67,7 @@ def read(content: Content) -> Reading:
 
 
 class _Report:
-    """The benchmarks of the elements so far; a document with a type of its own is refused: it may grow without end."""
+    """The benchmarks so far. A document type is refused: its entities could grow without limit."""
 
     def __init__(self, file: str) -> None:
         self.about: dict[str, str] = {}
@@ -77,7 +77,7 @@ class _Report:
         self._current: _Benchmark | None = None
 
     def begin(self, name: str, about: dict[str, str], line: int) -> None:
-        """Take the start of an element."""
+        """Handle the start of an element."""
         self.about = self.about or {"root": name, **about}
         if name in _TITLES:
             self._titles.append(about.get("name", ""))
@@ -90,14 +90,14 @@ class _Report:
             self._current.error = about.get("message") or "failed"
 
     def end(self, name: str) -> None:
-        """Take the end of an element."""
+        """Handle the end of an element."""
         if name in _TITLES:
             self._titles.pop()
         elif name == "BenchmarkResults":
             self._current = None
 
     def refuse(self, *_: object) -> None:
-        """Take the declaration of a document type."""
+        """Refuse the declaration of a document type."""
         reason = "declares a document type, which no report of Catch2 has"
         raise UnreadableOutputError(reason, file=self._file)
 

@@ -1,4 +1,4 @@
-"""The walltime results that CodSpeed's plugins leave for its runner, such as pytest-codspeed in `.codspeed/`."""
+"""The walltime results that CodSpeed's plugins write for its runner, such as pytest-codspeed in `.codspeed/`."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with a creator, and with statistics of rounds named for their unit."""
+    """Return whether it is an object with a creator and with statistics of rounds in nanoseconds."""
     return b'"creator"' in edges and b'"stdev_ns"' in edges and b'"iter_per_round"' in edges
 
 
 def read(content: Content) -> Reading:
-    """The statistics of each benchmark; the file has no samples."""
+    """Read the statistics of each benchmark. The file has no samples."""
     top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
     measurements, skips = foreign.each(records, "$.benchmarks", _name, _measurements)
     return Reading(source=SOURCE, context=foreign.compact(top), measurements=measurements, skips=skips)
 
 
 def _name(record: foreign.Record, at: str) -> str:
-    """The uri; outside a checkout it begins with an absolute path, of which only the file's name is of any use elsewhere."""
+    """Return the uri. Outside a checkout it begins with an absolute path, of which only the file name is kept."""
     uri = origin.text(foreign.plain(record.get("uri"))) or origin.text(foreign.plain(record.get("name")))
     if not uri:
         raise RefusedError(SkipReason.NO_NAME, f"neither a uri nor a name at {at}")

@@ -46,12 +46,12 @@ class _BenchmarkComplete(msgspec.Struct):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether a line is a message of cargo: an object that begins with its reason."""
+    """Return whether a line is a message of cargo: an object that begins with its reason."""
     return _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """Every `benchmark-complete` message; any other message is passed over, a line that is not JSON refuses the file."""
+    """Read every `benchmark-complete` message and ignore the others. A line that is not JSON refuses the file."""
     measurements, skips, seen = [], [], 0
     for line, text in _lines(bytes(content.body)):
         message = foreign.decode(text, foreign.Record, file=str(content.path), line=line)
@@ -109,5 +109,5 @@ def _interval(estimate: _Estimate | None) -> tuple[float | None, float | None]:
 
 
 def throughput_of(unit: str, multiplier: float) -> Throughput:
-    """Criterion's throughput: bytes count in powers of 1024, everything else in powers of 1000."""
+    """Return Criterion's throughput: bytes count in powers of 1024, everything else in powers of 1000."""
     return Throughput(multiplier=multiplier, name=unit, unit_system="binary" if unit == "bytes" else "decimal")

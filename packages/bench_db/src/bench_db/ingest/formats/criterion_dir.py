@@ -52,10 +52,10 @@ class _Estimates(msgspec.Struct):
 
 
 def open_directory(path: Path) -> Content:
-    """The pieces of every measurement below a directory, by their path from what all of them have in common.
+    """Return the files of every measurement below a directory, by their path from their common directory.
 
-    `base/`, `change/` and `report/` are passed over, symbolic links to directories are not followed. That the paths start
-    at the common directory makes the content the same from wherever above it the directory was named.
+    `base/`, `change/` and `report/` are ignored, and symbolic links to directories are not followed. Paths start at the common
+    directory, so that the content is the same whichever parent directory the caller names.
     """
     found = list(_measured(path))
     if not found:
@@ -70,7 +70,7 @@ def open_directory(path: Path) -> Content:
 
 
 def is_criterion(path: Path) -> bool:
-    """Whether any measurement of Criterion lies below a directory."""
+    """Return whether a directory contains a measurement of Criterion."""
     return next(_measured(path), None) is not None
 
 
@@ -93,7 +93,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def read(content: Content) -> Reading:
-    """One measurement for each `new/`; one that lacks a piece, or has a broken one, is skipped."""
+    """Read one measurement for each `new/`. One with a missing or broken file is skipped."""
     measurements, skips = [], []
     for directory, names in groupby(sorted(content.files), key=lambda name: name.rpartition("/")[0]):
         pieces = {name.rpartition("/")[2]: content.files[name].removeprefix(BOM_UTF8) for name in names}
@@ -127,7 +127,7 @@ def _measurement(pieces: Mapping[str, bytes]) -> Measurement:
 
 
 def _throughput(declared: Mapping[str, msgspec.Raw] | None) -> Throughput | None:
-    """`{"Bytes": 1024}`; of the two counts in `{"ElementsAndBytes": {...}}` the bytes, the other stays in the metadata."""
+    """Return the throughput in `{"Bytes": 1024}`. Of `{"ElementsAndBytes": {...}}` the bytes; metadata keeps both."""
     for kind, amount in (declared or {}).items():
         at = f"benchmark.json: $.throughput.{kind}"
         if kind == "ElementsAndBytes":

@@ -40,28 +40,28 @@ class _Entry(msgspec.Struct):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is a list of which the first entry has a name, a unit and a value, and no list or object in it."""
+    """Return whether it is a list whose first entry is a flat object with a name, a unit and a value."""
     first = _FIRST.match(edges)
     return first is not None and all(field.search(first[1]) for field in _FIELDS)
 
 
 def by_name_only(_edges: bytes) -> bool:
-    """Never: what a file does not say cannot be told from it."""
+    """Return False: the content does not show the direction, so these formats need `--format`."""
     return False
 
 
 def read(content: Content) -> Reading:
-    """The direction is that of the unit, none for a unit that has none."""
+    """Read with the direction of each unit, `info` for a unit that has none."""
     return _read(content, SOURCE, None)
 
 
 def read_smaller(content: Content) -> Reading:
-    """Lower is better, whatever the unit is."""
+    """Read with lower as better for every unit."""
     return _read(content, SMALLER_SOURCE, Direction.LOWER)
 
 
 def read_bigger(content: Content) -> Reading:
-    """Higher is better, whatever the unit is."""
+    """Read with higher as better for every unit."""
     return _read(content, BIGGER_SOURCE, Direction.HIGHER)
 
 
@@ -99,7 +99,7 @@ def _measurements(direction: Direction | None, name: str, record: foreign.Record
 
 
 def _margin(spread: str | float | None, value: float) -> float | None:
-    """A number, or a text such as "± 5", "+/- 1,234.5" or "±2%"; None for any other, which stays in the metadata."""
+    """Return the margin in a number or in a text such as "± 5", "+/- 1,234.5" or "±2%", None for anything else."""
     found = _RANGE.fullmatch(spread.strip()) if isinstance(spread, str) else None
     margin = float(found[1].replace(",", "")) if found else spread
     if isinstance(margin, str) or margin is None:

@@ -21,12 +21,12 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether any line is a recall line."""
+    """Return whether any line is a recall line."""
     return _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """One recall a line; k is a tag, because recall@10 and recall@100 are two series of one query."""
+    """Read one recall a line. k is a tag: recall@10 and recall@100 are two series of one query."""
     text = bytes(content.body).decode()
     measurements, skips = [], []
     for found in _LINE.finditer(text):

@@ -39,7 +39,7 @@ _OUTCOMES = {"FAIL": "failed", "SKIP": "skipped"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Key:
-    """What one benchmark is: `procs` is GOMAXPROCS, "" where it was 1."""
+    """The identity of one benchmark; `procs` is GOMAXPROCS, "" for 1."""
 
     package: str
     name: str
@@ -48,7 +48,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Failure:
-    """A benchmark that failed or was skipped (`how`), and what was said of it."""
+    """A benchmark that failed or was skipped (`how`), and the lines that Go printed about it."""
 
     package: str
     name: str
@@ -57,13 +57,13 @@ class _Failure:
 
     @property
     def error(self) -> str:
-        """That it failed or was skipped, and what was said, in one line."""
+        """The outcome and what Go printed about it, in one line."""
         return ": ".join((_OUTCOMES[self.how], *[" ".join(self.talk)[:500]][: len(self.talk)]))
 
 
 @dataclass(slots=True, kw_only=True)
 class _Text:
-    """All that the lines say. The values of a benchmark are by their unit, each with its iterations and its line."""
+    """The content of all lines. The values of a benchmark are by unit, each with its iterations and line number."""
 
     values: dict[_Key, dict[str, list[tuple[str, int, int]]]] = field(default_factory=dict)
     failures: list[_Failure] = field(default_factory=list)
@@ -79,12 +79,12 @@ class _Text:
     _panic: list[str] = field(default_factory=list)  # what went wrong, and in which benchmark
 
     def only(self, name: str) -> str:
-        """What the file says under a name, "" when it says nothing or more than one thing."""
+        """Return the only value of a configuration line, "" when there is none or more than one."""
         said = self.configuration.get(name, [])
         return said[0] if len(said) == 1 else ""
 
     def take(self, place: int, raw: str) -> None:
-        """The line `place` of the text, without its end."""
+        """Take the line number `place` of the text."""
         line = raw.rstrip()
         if self._begun and (found := _FIGURES.fullmatch(line)):
             self._add((*self._begun.group(1, 2), *found.groups()), place)
@@ -126,7 +126,7 @@ class _Text:
             said += [found[2]] * (found[2] not in said)
 
     def _end(self, outcome: str, package: str, rest: str) -> None:
-        """A package ends. Where it failed with a panic, Go has printed nothing else of the benchmark."""
+        """Take the end of a package. After a panic Go prints no other line about the benchmark."""
         if not any(not key.package for key in self.values):  # before Go 1.9 no line said it of any benchmark
             self.failures = [f if f.package else replace(f, package=package) for f in self.failures]
         if outcome == "FAIL":
@@ -161,12 +161,15 @@ class _Event(msgspec.Struct, rename="pascal"):
 
 
 def _are_events(edges: bytes) -> bool:
-    """Whether an event puts out a line of a benchmark."""
+    """Return whether an event outputs a line of a benchmark."""
     return _SNIFF_EVENTS.search(edges) is not None
 
 
 def _lines(content: Content) -> tuple[Iterator[str], int | None]:
-    """The lines go test would have printed, one package after the other, and the time of the first event; other text as it is."""
+    """Return the lines that go test prints, and the time of the first event.
+
+    Events are put in the order of their packages. Text without events is returned as it is, with no time.
+    """
     stream = BytesIO(content.text)  # line by line: a list of all would take several times the file
     stream.seek(len(content.text) - len(content.body))
     if not _are_events(content.edges):
@@ -195,12 +198,12 @@ _LARGEST_COUNT = 1 << 63
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether any line is a benchmark with its iterations, a number and a unit, or one that failed."""
+    """Return whether any line is a benchmark with its iterations, a number and a unit, or one that failed."""
     return _SNIFF.search(edges) is not None or _are_events(edges)
 
 
 def read(content: Content) -> Reading:
-    """Each unit of a benchmark as a metric; lines of one name in one package are its samples."""
+    """Read each unit of a benchmark as a metric. Lines of one name in one package are its samples."""
     lines, start = _lines(content)
     text = _Text()
     for place, line in enumerate(lines, 1):
@@ -255,7 +258,7 @@ def _measurement(
 
 
 def _unit(spelling: str) -> tuple[Unit, float]:
-    """The unit of a value; of the user's own no direction is known unless it is a time, a size or a rate."""
+    """Return the unit of a value. A unit of the user has no direction unless it is a time, a size or a rate."""
     for suffix, unit in _SUFFIXES.items():
         if spelling.endswith(suffix):
             return unit, 1.0
@@ -273,7 +276,7 @@ def _value(word: str, line: int) -> float:
 
 
 def _failed(text: _Text) -> Iterator[Measurement]:
-    """A benchmark that failed or was skipped, which Go names without GOMAXPROCS: it is that of all others, if they agree."""
+    """Yield benchmarks that failed or were skipped. Go names them without GOMAXPROCS: use that of the others if they agree."""
     procs = {key.procs for key in text.values}
     tags = {"gomaxprocs": p} if len(procs) == 1 and (p := next(iter(procs))) else {}
     measured = {(key.package, key.name) for key in text.values}
@@ -289,7 +292,7 @@ def _slashes(name: str) -> Iterator[int]:
 
 
 def _machine(text: _Text) -> TestBed | None:
-    """The machine of the file, which has no host name; None when it names no CPU, or is of several machines."""
+    """Return the machine that the file describes, without a host name; None when it names no CPU or several."""
     system, architecture, cpu = (text.only(name) for name in _MACHINE)
     if not cpu:
         return None

@@ -51,7 +51,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One entry of the list; `aggregate` names the statistic it is, "" for a repetition."""
+    """One entry of the list; `aggregate` names its statistic, "" for a repetition."""
 
     at: str
     name: str
@@ -60,7 +60,7 @@ class _Row:
 
     @property
     def failure(self) -> str:
-        """Why it has no figures, "" when it has."""
+        """Why the row has no figures, "" when it has."""
         for sign, message in (("error_occurred", "error_message"), ("skipped", "skip_message")):
             if self.fields.get(sign) is True:
                 return origin.text(self.fields.get(message)) or sign.replace("_", " ")
@@ -69,7 +69,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Figure:
-    """A field that is measured, and what its numbers are; only a time is never negative."""
+    """A measured field with its metric and unit. Only a time is never negative."""
 
     field: str
     metric: str
@@ -83,12 +83,12 @@ class _Figure:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with benchmarks that have a time of either kind and its unit."""
+    """Return whether it is an object with benchmarks that have a time and its unit."""
     return re.search(rb'"benchmarks"\s*:\s*\[', edges) is not None and b'"time_unit"' in edges and b'"cpu_' in edges
 
 
 def read(content: Content) -> Reading:
-    """A benchmark's repetitions as its samples; its aggregates where not all of the repetitions are there."""
+    """Read a benchmark's repetitions as its samples, or its aggregates when repetitions are missing."""
     top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
     rows, skips = _rows(records)
     groups: dict[tuple[str, ...], list[_Row]] = {}
@@ -148,7 +148,7 @@ def _aggregate(fields: Mapping[str, Any]) -> str:
 
 
 def _of_old(row: _Row, deviating: set[str]) -> _Row:
-    """The row as it is, or as the aggregate it is: before 1.5 only the end of its name tells."""
+    """Return the row, marked as an aggregate where it is one: before 1.5 only the suffix of its name shows that."""
     found = None if "run_type" in row.fields else _SUFFIX.fullmatch(row.name)
     if found and (found[1] in deviating or {"big_o", "rms"} & set(row.fields)):
         return _Row(at=row.at, name=found[1], aggregate=found[2], fields=row.fields)
@@ -191,7 +191,7 @@ def _measurements(rows: Sequence[_Row], skips: list[Skip], notes: list[str]) -> 
 
 
 def _figures(rows: Sequence[_Row]) -> Iterator[_Figure]:
-    """What the rows measured: times first, then what the tool counts, then the counters of the user."""
+    """Yield what the rows measured: times first, then the tool's counts, then the counters of the user."""
     fields = dict.fromkeys(field for row in rows for field in row.fields)
     if not fields.keys() & _TIMES.keys():
         raise RefusedError(SkipReason.NO_STATISTICS, f"neither real_time nor cpu_time at {rows[0].at}")
@@ -215,7 +215,7 @@ def _is_counter(field: str, value: object) -> bool:
 
 
 def _samples(figure: _Figure, rows: Sequence[_Row]) -> tuple[Samples, tuple[int, ...]]:
-    """A sample a repetition, and of times the number of iterations it is the mean of."""
+    """Return a sample for each repetition, and for times the iterations of each."""
     held = [row for row in rows if figure.field in row.fields]
     numbers = [number(row.fields[figure.field], at=f"{row.at}.{figure.field}") for row in held]
     values = scaled(numbers, figure.factor, at=f"{held[0].at}.{figure.field}", signed=not figure.is_time)
@@ -225,7 +225,7 @@ def _samples(figure: _Figure, rows: Sequence[_Row]) -> tuple[Samples, tuple[int,
 
 
 def _summary(figure: _Figure, rows: Sequence[_Row]) -> SummaryValues:
-    """The statistics of the tool; the coefficient of variation is no number of the unit."""
+    """Return the statistics of the tool. The coefficient of variation is left out: it is not in the unit."""
     figures = {
         _STATISTICS[row.aggregate]: number(row.fields[figure.field], at=f"{row.at}.{figure.field}")
         for row in rows
@@ -237,7 +237,7 @@ def _summary(figure: _Figure, rows: Sequence[_Row]) -> SummaryValues:
 
 
 def _metadata(first: _Row, kept: Sequence[_Row]) -> str:
-    """What the first row says of the benchmark, and whole the rows whose numbers are not all stored as values."""
+    """Return what the first row says of the benchmark, and the complete rows whose numbers are not all stored as values."""
     about = {field: value for field, value in first.fields.items() if field not in _OF_A_ROW}
     about = {field: value for field, value in about.items() if field in _ABOUT or not _is_figure(field, value)}
     return foreign.compact({**about, "name": first.name, **({"rows": [row.fields for row in kept]} if kept else {})})

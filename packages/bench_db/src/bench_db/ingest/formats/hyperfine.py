@@ -1,4 +1,4 @@
-"""hyperfine's `--export-json`: a result a command, with the times of its runs; 1.0 to 1.20 and what is to follow."""
+"""hyperfine's `--export-json`, 1.0 to 1.20 and later: a result for each command, with the times of its runs."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class _Result(msgspec.Struct):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with results of which the first begins with its command."""
+    """Return whether it is an object with results, the first of which begins with its command."""
     return _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """Each command as a wall time and, where it has them, a user and a system time and a peak of resident memory."""
+    """Read each command as a wall time and, where present, a user time, a system time and a peak of resident memory."""
     top, records = foreign.listing(content.body, "results", _File, file=str(content.path))
     measurements, skips = foreign.each(records, "$.results", _name, _measurements)
     metadata = foreign.fields(top.get("metadata"))
@@ -99,12 +99,12 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
 
 
 def _said(codes: list[object]) -> str:
-    """The exit codes, each once; a process that a signal ended has none."""
+    """Return the exit codes, each once. A process that a signal ended has none."""
     texts = ("ended by a signal" if code is None else f"exit code {code}" for code in codes)
     return ", ".join(sorted(set(texts)))[:200]
 
 
 def _tags(result: _Result) -> Mapping[str, str]:
-    """The named parameters of 1.11 and later; the one of earlier versions had no name in the file."""
+    """Return the named parameters of 1.11 and later. Earlier versions wrote one without a name."""
     unnamed = {} if result.parameter is None else {"parameter": str(result.parameter)}
     return foreign.texts(result.parameters or {}) | unnamed

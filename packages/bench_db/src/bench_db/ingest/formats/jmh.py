@@ -1,4 +1,4 @@
-"""JMH's JSON (`-rf json`): a record a benchmark, mode and set of parameters; iterations of all forks are the samples."""
+"""JMH's JSON (`-rf json`): a record for each benchmark, mode and set of parameters; iterations of all forks are samples."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class _Benchmark(msgspec.Struct, rename="camel"):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is a list of benchmarks with a mode and a primary metric."""
+    """Return whether it is a list of benchmarks with a mode and a primary metric."""
     return _SNIFF.match(edges) is not None and all(f'"{word}"'.encode() in edges for word in ("mode", "primaryMetric"))
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark's score and what the profilers, auxiliary counters and methods of a group add to it."""
+    """Read each benchmark's score and the metrics of profilers, auxiliary counters and methods of a group."""
     records = foreign.array(content.body, file=str(content.path))
     beside: list[Skip] = []
     measurements, skips = foreign.each(records, "$", _name, partial(_measurements, beside))
@@ -113,7 +113,7 @@ def _scored(name: str, metric: _Metric, tags: Mapping[str, str], at: str) -> Mea
 
 
 def _secondary(score: Measurement, label: str, metric: _Metric, *, like: str, at: str) -> Measurement:
-    """A method of a group or a counter of operations is named as JMH prints it; anything else is a metric."""
+    """Return a secondary metric. A method of a group or a counter of operations is a benchmark named as JMH prints it."""
     if metric.score_unit == like:
         return _scored(f"{score.benchmark_name}:{label}", metric, score.tags, at)
     unit, factor = _MEBIBYTES.get(metric.score_unit) or rates.as_spelled(metric.score_unit)
@@ -138,7 +138,7 @@ def _secondary(score: Measurement, label: str, metric: _Metric, *, like: str, at
 
 
 def _samples(metric: _Metric, at: str) -> tuple[list[float], int]:
-    """The samples, and how many there are when they are too many to store."""
+    """Return the samples, and their count when they are too many to store."""
     raw = [number(value, at=f"{at}.rawData") for value in chain.from_iterable(metric.raw_data)]
     buckets = list(chain.from_iterable(chain.from_iterable(metric.raw_data_histogram)))
     if any(times < 1 for _, times in buckets):
@@ -159,13 +159,13 @@ def _statistics(metric: _Metric, factor: float, at: str) -> SummaryValues:
 
 
 def _interval(metric: _Metric, factor: float) -> tuple[float | None, float | None]:
-    """Of one iteration there is none: its bounds are NaN."""
+    """Return the interval. For one iteration there is none: its bounds are NaN."""
     bounds = metric.score_confidence
     return interval(bounds[0], bounds[1], factor) if len(bounds) == 2 else (None, None)  # noqa: PLR2004 lower and upper
 
 
 def _metadata(record: foreign.Record, *, with_histogram: bool) -> str:
-    """The record without its samples; a histogram too long to be stored as samples stays."""
+    """Return the record without its samples. A histogram too long to store as samples is kept."""
     raw = {"rawData"} if with_histogram else {"rawData", "rawDataHistogram"}
     secondary = foreign.fields(record.get("secondaryMetrics"))
     lean = {

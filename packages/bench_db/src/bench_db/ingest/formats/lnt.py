@@ -73,7 +73,7 @@ class _OldFile(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Test:
-    """What all entries of one name say: samples by metric, each with its place, and the rest."""
+    """All entries of one name: samples by metric, each with its JSON path, and the other fields."""
 
     name: str
     samples: dict[str, list[tuple[object, str]]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class _Test:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with tests, a machine and a run, in the spelling of either version."""
+    """Return whether it is an object with tests, a machine and a run, in the spelling of either version."""
     words = {found[0][1:6] for found in _SNIFF.finditer(edges)}
     told = b'"format_version"' in edges or b'"run"' in edges  # a report that does not say its version is of version 2
     return (b"tests" in words and b'"machine"' in edges and told) or (
@@ -90,7 +90,7 @@ def sniff(edges: bytes) -> bool:
 
 
 def read(content: Content) -> Reading:
-    """Each metric of a test; entries of one name are samples of one test, a status of 1 is a failure."""
+    """Read each metric of a test. Entries of one name are samples of one test, a status of 1 is a failure."""
     file = str(content.path)
     try:
         top, records = foreign.listing(content.body, "tests", _File, file=file)
@@ -117,7 +117,7 @@ def read(content: Content) -> Reading:
 
 
 def _flat(raw: msgspec.Raw | None) -> dict[str, Any]:
-    """A record with the entries of its `Info`, which versions before 2 had, beside its own."""
+    """Return a record merged with the entries of its `Info`, which versions before 2 had."""
     record = foreign.fields(raw)
     info = record.pop("Info", {})
     return {**record, **info} if isinstance(info, dict) else record
@@ -156,7 +156,7 @@ def _tests(records: foreign.Records, is_new: bool, prefix: str, skips: list[Skip
 
 
 def _as_new(name: str, entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """An entry of before version 2, which has one metric at the end of its name, as one of version 2."""
+    """Convert an entry of before version 2, whose name ends in its metric, to one of version 2."""
     found = next((suffix for suffix in sorted(_SUFFIXES, key=len, reverse=True) if name.endswith(f".{suffix}")), None)
     metric = _SUFFIXES[found] if found else "value"
     rest = {key: value for key, value in entry.items() if key not in {"Name", "Data", "Info"}}

@@ -1,4 +1,4 @@
-"""The CSV that Apache Otava reads: a history, each row a commit, each column of numbers a metric of one test."""
+"""The CSV of Apache Otava: a history with a commit in each row and a metric in each column of numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LITERALS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The head of a file: its columns and what is between them, and which columns are metrics."""
+    """The head of a file: its columns, their delimiter, and which columns are metrics."""
 
     columns: Sequence[str]
     delimiter: str
@@ -45,7 +45,7 @@ class _Table:
 
 @dataclass(slots=True, kw_only=True)
 class _Point:
-    """All rows of one commit and time: the cells of each metric with their lines, and the attributes of the first."""
+    """All rows of one commit and time: the cells of each metric with their lines, and the attributes of the first row."""
 
     time: int
     attributes: Mapping[str, str]
@@ -53,14 +53,14 @@ class _Point:
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether the first line is a head with a time, a commit and at least one column more."""
+    """Return whether the first line is a head with a time, a commit and at least one more column."""
     head = edges.lstrip()[:_LONGEST_HEAD].partition(b"\n")[0].decode("utf-8", "replace")
     table = _head(head)
     return table is not None and _COMMIT in table.columns
 
 
 def read(content: Content) -> tuple[Reading, ...]:
-    """A run for each commit and time; the name of the test, which is not in the file, is that of the file."""
+    """Read a run for each commit and time. The name of the file is the name of the test."""
     file = str(content.path)
     try:
         table = _table(content)
@@ -90,7 +90,7 @@ def _head(line: str) -> _Table | None:
 
 
 def _rows(content: Content, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row below the head with its line, read as it is asked for."""
+    """Yield each row below the head with its line number."""
     text = TextIOWrapper(BytesIO(content.text), "utf-8-sig", newline="")
     rows = csv.reader(text, delimiter=delimiter)
     below = False
@@ -101,7 +101,7 @@ def _rows(content: Content, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _table(content: Content) -> _Table:
-    """The head, and as metrics the columns in which most cells are numbers: a spoilt cell makes no attribute of one."""
+    """Return the head. Metrics are the columns in which most cells are numbers, so that one bad cell changes nothing."""
     first = bytes(content.body[:_LONGEST_HEAD]).lstrip().partition(b"\n")[0].decode("utf-8", "replace")
     table = _head(first)
     if table is None:
@@ -141,7 +141,7 @@ def _points(content: Content, table: _Table, skips: list[Skip]) -> list[_Point]:
 
 
 def _reading(test: str, table: _Table, point: _Point) -> Reading:
-    """The run of one commit. Its digest is of its own rows: a history that has grown keeps the runs it had."""
+    """Return the run of one commit. Its digest covers its own rows only: a longer history has the same earlier runs."""
     measurements, skips = [], []
     for metric in table.metrics:
         try:

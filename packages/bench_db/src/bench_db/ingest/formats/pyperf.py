@@ -39,12 +39,12 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with benchmarks of which the first begins with its runs or their metadata."""
+    """Return whether it is an object with benchmarks, the first of which begins with its runs or their metadata."""
     return _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
-    """The values of all runs of a benchmark; a fact is the run's own, else the benchmark's, else the file's."""
+    """Read the values of all runs of a benchmark. Metadata of a run overrides that of its benchmark, which overrides the file's."""
     top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
     version = foreign.plain(top.get("version"))
     if version not in _VERSIONS:
@@ -91,7 +91,7 @@ def _name(common: dict[str, Any], record: foreign.Record, at: str) -> str:
 def _measurement(
     name: str, common: dict[str, Any], record: foreign.Record, at: str
 ) -> tuple[Measurement, dict[str, Any]]:
-    """A benchmark and the facts its first run has; runs that only calibrated or warmed up have no values."""
+    """Return a benchmark and the metadata of its first run. Runs that only calibrated or warmed up have no values."""
     runs, shared = _runs(record, at), _shared(common, record)
     values: list[list[float]] = []
     for index, run in enumerate(runs):
@@ -118,7 +118,7 @@ def _measurement(
 
 
 def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple[int, ...]:
-    """How often the code ran for each value: loops of the outer and of the inner kind; nothing if a count is no count."""
+    """Return outer times inner loops for each value, or nothing when one of them is no valid count."""
     counts = [(count(fact.get("loops", 1)), count(fact.get("inner_loops", 1))) for fact in facts]
     loops = [count(outer * inner) if outer and inner else None for outer, inner in counts]
     if None in loops:
@@ -127,12 +127,12 @@ def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple
 
 
 def _dates(facts: list[dict[str, Any]]) -> Iterator[str]:
-    """ISO times of one machine in its local time; pyperf writes no offset, so they sort as text."""
+    """Yield ISO times of one machine in its local time. pyperf writes no offset, so they sort as text."""
     return (date for fact in facts if isinstance(date := fact.get("date"), str))
 
 
 def _origin(facts: dict[str, Any]) -> Reading:
-    """When, where and, as pyperformance adds it, which commit."""
+    """Return time, machine and, where pyperformance adds it, the commit."""
     known = {name: value for name, value in facts.items() if isinstance(value, str)}
     node, platform = known.get("hostname", ""), known.get("platform", "")
     linux = _LINUX.fullmatch(platform)

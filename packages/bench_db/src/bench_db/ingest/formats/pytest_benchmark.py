@@ -53,14 +53,14 @@ _anything: _Decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with benchmarks and either the machine or the full name of a test."""
+    """Return whether it is an object with benchmarks and either the machine or the full name of a test."""
     return re.search(rb'"benchmarks"\s*:\s*\[', edges) is not None and (
         b'"machine_info"' in edges or b'"fullname"' in edges
     )
 
 
 def read(content: Content) -> Reading:
-    """One measurement a benchmark, under its full name."""
+    """Read one measurement for each benchmark, under its full name."""
     top, records = foreign.listing(content.body, "benchmarks", _File, file=str(content.path))
     notes: list[str] = []
 
@@ -102,7 +102,7 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
 
 
 def _stats_of(text: msgspec.Raw, at: str) -> tuple[dict[str, Any], str]:
-    """The statistics, and what is wrong with their list of samples, "" for a good list or none."""
+    """Return the statistics, and what is wrong with their list of samples: "" for a good list or none."""
     try:
         stats, entries_are_numbers = foreign.part(text, _stats, at=at), True
     except RefusedError:
@@ -130,7 +130,7 @@ def _rounds(value: object, *, at: str) -> int:
 
 
 def _origin(top: foreign.Record) -> Reading:
-    """What the file says of its build and its machine."""
+    """Return what the file says about its build and its machine."""
     machine, commit = foreign.fields(top.get("machine_info")), foreign.fields(top.get("commit_info"))
     branch, node = commit.get("branch"), machine.get("node")
     return Reading(
@@ -151,7 +151,7 @@ def _dirt(top: foreign.Record) -> Iterator[str]:
 
 
 def _test_bed(machine: dict[str, Any]) -> TestBed:
-    """The machine of `machine_info`, which says nothing of memory."""
+    """Return the machine in `machine_info`, which does not contain the memory."""
     text = {name: value for name, value in machine.items() if isinstance(value, str)}
     cpu = machine.get("cpu")
     named: list[object] = [cpu.get("brand_raw"), cpu.get("brand")] if isinstance(cpu, dict) else []

@@ -1,4 +1,4 @@
-"""lance-bench's own results files: a list of benchmarks with their times in nanoseconds and, for some, their memory."""
+"""lance-bench's own results files: a list of benchmarks with times in nanoseconds and, for some, memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with results whose times are named for their unit."""
+    """Return whether it is an object with results whose times are named for their unit."""
     return (
         re.search(rb'"results"\s*:\s*\[', edges) is not None
         and re.search(rb'"(values|duration)_ns"', edges) is not None
@@ -43,7 +43,7 @@ def sniff(edges: bytes) -> bool:
 
 
 def read(content: Content) -> Reading:
-    """Each entry as a time and, where it has them, a peak and a growth of resident memory; the suite is `benchmark_type`."""
+    """Read each entry as a time and, where present, a peak and a growth of resident memory. The suite is `benchmark_type`."""
     top, records = foreign.listing(content.body, "results", _File, file=str(content.path))
     suite, timestamp = foreign.plain(top.get("benchmark_type")), foreign.plain(top.get("timestamp"))
 
@@ -78,7 +78,7 @@ def _measurements(name: str, suite: str, record: foreign.Record, at: str) -> Ite
 
 
 def _times(record: foreign.Record, at: str) -> Samples:
-    """All times; the single `duration_ns` only where there are none, because it is one of them or their mean."""
+    """Return all times, or the single `duration_ns` where there are none: it is one of them or their mean."""
     for field, shape in (("values_ns", _TIMES), ("duration_ns", _TIME)):
         times = foreign.part(record.get(field, _NULL), shape, at=f"{at}.{field}")
         if times or times == 0:

@@ -1,4 +1,4 @@
-"""vitest's benchmarks as JSON, in its three layouts: `vitest bench --outputJson FILE`, and the reporter `json` of versions that lack it."""
+"""vitest's benchmarks as JSON, in its three layouts: `--outputJson FILE`, or `--reporter=json` where that is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NONE = msgspec.Raw(b"{}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """Records of benchmarks, the names they stand under, and where in the file they are."""
+    """Records of benchmarks, the names of their groups, and their JSON path."""
 
     names: Sequence[str]
     records: Sequence[msgspec.Raw]
@@ -39,7 +39,7 @@ class _Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
-    """What a report holds; `failures` are benchmarks that left no record."""
+    """The content of a report; `failures` are benchmarks without a record."""
 
     groups: Sequence[_Group]
     failures: Sequence[Measurement] = ()
@@ -75,12 +75,12 @@ class _Module(msgspec.Struct, rename="camel"):
 
 
 def _joined(names: Sequence[str]) -> str:
-    """Names as vitest shows them, one inside the other; the group of a whole file may have none."""
+    """Join the names of file, groups and benchmark as vitest does. The group of a whole file may have no name."""
     return _BETWEEN.join(name for name in names if name)
 
 
 def _layout(top: foreign.Record, file: str) -> _Layout:
-    """What a report holds; raises `UnreadableOutputError` when it has none of the layouts."""
+    """Return the content of a report. Raises `UnreadableOutputError` when it has none of the layouts."""
     files, results = top.get("files"), top.get("testResults", _NONE)
     try:
         if files is not None:
@@ -93,7 +93,7 @@ def _layout(top: foreign.Record, file: str) -> _Layout:
 
 
 def _at_first(groups: Mapping[str, list[msgspec.Raw]]) -> _Layout:
-    """Before 1.6 a group is known by its own name alone."""
+    """Read the layout of before 1.6, where a group has only its own name."""
     found = groups.items()
     return _Layout(groups=[_Group(names=(n,), records=r, at=f"$.testResults[{n!r:.100}]") for n, r in found])
 
@@ -109,7 +109,7 @@ def _since_1_6(files: Sequence[_File]) -> _Layout:
 
 
 def _since_5(modules: Sequence[_Module]) -> _Layout:
-    """Since 5 benchmarks are parts of tests, and one that fails leaves only the name and the messages of its test."""
+    """Read the layout since 5, where benchmarks belong to tests. A failed one leaves only name and messages of its test."""
     groups: list[_Group] = []
     failures: list[Measurement] = []
     notes: list[str] = []
@@ -131,7 +131,7 @@ def _since_5(modules: Sequence[_Module]) -> _Layout:
 
 
 def _short(paths: Sequence[str]) -> list[str]:
-    """Absolute paths without what only this machine has: as many of their last parts as tell all of them apart."""
+    """Shorten absolute paths to the fewest last parts that keep them distinct."""
     parts = [PurePosixPath(path.replace("\\", "/")).parts for path in paths]
     for kept in range(1, max(map(len, parts), default=1)):
         short = ["/".join(names[-kept:]) for names in parts]
@@ -156,12 +156,12 @@ _SAMPLES = "samples"
 
 
 def sniff(edges: bytes) -> bool:
-    """Whether it is an object with groups of benchmarks, in any of the layouts."""
+    """Return whether it is an object with groups of benchmarks, in any of the layouts."""
     return any(all(re.search(part, edges) for part in parts) for parts in _SNIFFS)
 
 
 def read(content: Content) -> Reading:
-    """Each benchmark as a time and as how often it ran in a second; its name begins with those of its file and groups."""
+    """Read each benchmark as a time and a throughput. Its name begins with those of its file and groups."""
     top = foreign.decode(content.body, foreign.Record, file=str(content.path))
     held = _layout(top, str(content.path))
     measurements, skips = list(held.failures), list[Skip]()
@@ -195,7 +195,7 @@ def _name(record: foreign.Record, at: str) -> str:
 
 
 def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
-    """Since 5 `latency` and `throughput` have statistics of their own; before, `hz` is all there is of the second."""
+    """Yield time and throughput. Since 5 both have statistics of their own; before, `hz` is the throughput."""
     if foreign.plain(record.get("fromStore")) is True:  # measured earlier, and shown beside what was measured now
         return
     metadata = _without_samples(record)
@@ -218,7 +218,7 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
 def _measurement(  # noqa: PLR0913 two by keyword
     name: str, metric: str, unit: Unit, stats: Mapping[str, Any], *, at: str, metadata: str
 ) -> Measurement:
-    """The samples where all are there, else the statistics; the interval is the mean and its margin of error."""
+    """Return the samples when all are there, else the statistics. The interval is the mean and its margin of error."""
     factor, n = (_MS if unit is NANOSECONDS else 1.0), _count(stats)
     samples = stats.get(_SAMPLES)
     whole = isinstance(samples, list) and bool(samples) and len(samples) == n
@@ -248,7 +248,7 @@ def _measurement(  # noqa: PLR0913 two by keyword
 
 
 def _count(stats: Mapping[str, Any]) -> int:
-    """How many samples stand behind the statistics; before 1.6 only the degrees of freedom tell."""
+    """Return the count of samples. Before 1.6 only the degrees of freedom show it."""
     counts = [stats.get(field) for field in _COUNTS]
     freedom = stats.get("df")
     counts.append(freedom + 1 if type(freedom) is int else None)
