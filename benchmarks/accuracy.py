@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench_db.analysis.compare import Verdict, compare
+from bench_db.analysis.compare import compare
 from bench_db.analysis.constants import Profile
 from bench_db.analysis.detect import change_points, detect_all
 from bench_db.analysis.scan import scan
+from bench_db.model import Verdict
 from benchmarks import movement, suites
 from benchmarks.synthetic import NOISE, Array, history
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import UserError
-from bench_db.units import BASE_UNITS, BYTES, NANOSECONDS, RECALL, Direction, base_unit, direction_of
+from bench_db.units import BASE_UNITS, BYTES, NANOSECONDS, RECALL, Direction, base_unit, direction_of, is_worse
 
 
 class TestBaseUnit:
@@ -66,3 +66,17 @@ class TestDirection:
 
     def test_recall_has_no_scale(self) -> None:
         assert base_unit("recall") == (RECALL, 1)
+
+
+class TestIsWorse:
+    """The direction flips what a change means, and nothing else."""
+
+    @pytest.mark.parametrize("effect", [0.1, -0.1])
+    def test_directions(self, effect: float) -> None:
+        assert is_worse(effect, "lower") is (effect > 0)
+        assert is_worse(effect, "higher") is (effect < 0)
+        assert is_worse(effect, "info") is None
+
+    def test_nothing_moved(self) -> None:
+        assert is_worse(0.0, "lower") is None
+        assert is_worse(None, "lower") is None

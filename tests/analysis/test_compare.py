@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.analysis.compare import Verdict, compare
+from bench_db.analysis.compare import compare
+from bench_db.model import Verdict
 from bench_db.units import Direction
 
 seeds = st.integers(0, 2**32 - 1)

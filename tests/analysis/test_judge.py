@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from bench_db.analysis.compare import Verdict
 from bench_db.analysis.judge import judge
+from bench_db.model import Verdict
 from bench_db.query.series import HISTORY, IDENTITY, Points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.analysis.judge import Judged
+    from bench_db.model import Comparison
 
 NAN = math.nan
 _SERIES = (7, "bench_db", "ci", "suite", "f", "time", "", "ns", "lower")
@@ -33,7 +33,7 @@ def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Poin
     return Points(series=series, rows=rows.sample(fraction=1, shuffle=True, seed=3))
 
 
-def judged(held: Points, candidate: Sequence[int], **how: object) -> Judged:
+def judged(held: Points, candidate: Sequence[int], **how: object) -> Comparison:
     (one,) = judge(held, candidate, **how)  # type: ignore[arg-type]
     return one
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.analysis.compare import ALPHA, Verdict, compare
+from bench_db.analysis.compare import compare
 from bench_db.analysis.histories import histories
-from bench_db.analysis.noise import MOST_RUNS, noise, noise_of
+from bench_db.analysis.noise import noise, noise_of
+from bench_db.model import Verdict
+from bench_db.rules import RULES
 from tests.analysis.test_judge import points
 
 seeds = st.integers(0, 2**32 - 1)
@@ -35,7 +37,7 @@ class TestSmallestEffect:
         nearer, farther = (compare([middle * (1 + effect) ** share], level.tolist()) for share in (0.999, 1.001))
         assert nearer.p_value is not None
         assert farther.p_value is not None
-        assert nearer.p_value > ALPHA > farther.p_value
+        assert nearer.p_value > RULES.significance > farther.p_value
 
 
 class TestRunsNeeded:
@@ -64,7 +66,7 @@ class TestRunsNeeded:
         assert noise_of(level).runs_needed is None
         assert compare([105.0] * 4, level.tolist()).verdict is Verdict.UNCHANGED
         assert noise_of(runs(1, 20, 0.001)).runs_needed == 1
-        assert MOST_RUNS >= 20
+        assert RULES.noise_runs >= 20
 
 
 class TestLevel:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench_db.analysis.common_kernel import without_common
-from bench_db.analysis.scan import FALSE_DISCOVERY_RATE, scan
+from bench_db.analysis.scan import scan
+from bench_db.rules import RULES
 from benchmarks.accuracy import scanned as found_by_one_scan
 from benchmarks.suites import discoveries
 
@@ -87,7 +88,7 @@ class TestScan:
     def test_false_findings_stay_within_the_rate_however_short_the_histories(self, points: int) -> None:
         suite = discoveries(4, changed=0.1, points=points)
         score = suite.score(found_by_one_scan(suite.series))
-        assert score["scan: FDR by series"] <= FALSE_DISCOVERY_RATE
+        assert score["scan: FDR by series"] <= RULES.false_discovery_rate
         assert score["scan: changed series found"] >= 0.4
 
     def test_rates_fall_where_times_rise(self) -> None:

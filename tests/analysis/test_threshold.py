@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bench_db.analysis.compare import Verdict
 from bench_db.analysis.threshold import exact, within_threshold
+from bench_db.model import Verdict
 from bench_db.units import Direction
 
 HIGHER, LOWER = Direction.HIGHER, Direction.LOWER

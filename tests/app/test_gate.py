@@ -120,7 +120,7 @@ class TestGate:
             publish(made, number, {"f": 10.0}, suite="infer")
         made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
         gate = api.check(made, threshold=0)
-        assert [(j.suite, j.verdict, j.effect) for j in gate.comparisons] == [
+        assert [(j.series.suite, j.verdict, j.effect) for j in gate.comparisons] == [
             ("infer", "unchanged", 0.0),
             ("train", "unchanged", 0.0),
         ]

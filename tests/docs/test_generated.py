@@ -12,7 +12,7 @@ from tests.repository.tree import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGES = ("docs/schema.md", "docs/cli.md")
+PAGES = ("docs/schema.md", "docs/cli.md", "docs/statistics.md")
 
 
 def docs(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import polars as pl
 from bench_db.identity import hash63
 from bench_db.query.series import COLUMNS
 from bench_db.report.site.contract import SiteContent, SiteMetadata
-from tests.report.examples import HOSTILE, Found, commit_of
+from tests.report.examples import HOSTILE, commit_of, found
 
 METADATA = SiteMetadata(
     store="s3://bucket/benchmarks",
@@ -134,8 +134,8 @@ def site_content() -> SiteContent:
         return int(keys[name, "runner-large"])
 
     findings = (
-        Found(
-            id="f-decode-1",
+        found(
+            finding_id="f-decode-1",
             series_key=at("decode_batch/rows=1000"),
             index=120,
             commit=commit_of(120),
@@ -144,8 +144,8 @@ def site_content() -> SiteContent:
             high=0.108,
             state="blessed",
         ),
-        Found(
-            id="f-decode-2",
+        found(
+            finding_id="f-decode-2",
             series_key=at("decode_batch/rows=1000"),
             index=240,
             commit=commit_of(240),
@@ -153,8 +153,8 @@ def site_content() -> SiteContent:
             low=-0.078,
             high=-0.063,
         ),
-        Found(
-            id="f-encode",
+        found(
+            finding_id="f-encode",
             series_key=at("encode_batch/rows=1000"),
             index=200,
             commit=commit_of(200),
@@ -162,8 +162,8 @@ def site_content() -> SiteContent:
             low=0.064,
             high=0.074,
         ),
-        Found(
-            id="f-scan",
+        found(
+            finding_id="f-scan",
             series_key=at("scan/filter=selective"),
             index=287,
             commit=commit_of(287),
@@ -172,8 +172,8 @@ def site_content() -> SiteContent:
             high=0.285,
             provisional=True,
         ),
-        Found(
-            id="f-memory",
+        found(
+            finding_id="f-memory",
             series_key=at("peak_memory"),
             index=150,
             commit=commit_of(150),
@@ -181,8 +181,8 @@ def site_content() -> SiteContent:
             low=-0.205,
             high=-0.196,
         ),
-        Found(
-            id="f-recall",
+        found(
+            finding_id="f-recall",
             series_key=at("recall@10"),
             index=170,
             commit=commit_of(170),
@@ -191,18 +191,20 @@ def site_content() -> SiteContent:
             high=-0.027,
             state="reopened",
         ),
-        Found(
-            id="f-fixed",
+        found(
+            finding_id="f-fixed",
             series_key=at("scan/filter=selective"),
             index=100,
             commit=commit_of(100),
             effect=0.03,
             state="fixed",
         ),
-        Found(id="f-ignored", series_key=at("flaky"), index=60, commit=commit_of(60), effect=0.02, state="ignored"),
+        found(
+            finding_id="f-ignored", series_key=at("flaky"), index=60, commit=commit_of(60), effect=0.02, state="ignored"
+        ),
         *(
-            Found(
-                id=f"f-common-{i}",
+            found(
+                finding_id=f"f-common-{i}",
                 series_key=at(f"suite-wide/{i}"),
                 index=260,
                 commit=commit_of(260),
@@ -212,7 +214,15 @@ def site_content() -> SiteContent:
             for i in range(6)
         ),
         *(
-            Found(id=f"f-{kind}", series_key=at(name), index=30, commit=commit_of(270), effect=0.3, low=0.28, high=0.33)
+            found(
+                finding_id=f"f-{kind}",
+                series_key=at(name),
+                index=30,
+                commit=commit_of(270),
+                effect=0.3,
+                low=0.28,
+                high=0.33,
+            )
             for kind, name in HOSTILE.items()
         ),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
+from bench_db.analysis.judge import counted, in_order
 from bench_db.identity import hash63
+from bench_db.model import Comparison, Finding, Series, State, Verdict
+from bench_db.units import Direction
 
 HOSTILE = {
     "script": "</script><img src=x onerror=document.title='owned'>",
@@ -17,120 +20,108 @@ HOSTILE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    label: str
-    verdict: str
-    units: str = "nanoseconds"
-    direction: str = "lower"
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-    n_baseline: int = 20
-    n_candidate: int = 3
-    baseline_median: float | None = None
-    candidate_median: float | None = None
-    testbed_name: str = "ci-1"
-    note: str = ""
+def compared(label: str, verdict: str, *, n_baseline: int = 20, n_candidate: int = 3, **rest: Any) -> Comparison:
+    """A comparison; what belongs to its series may be given beside its numbers."""
+    identity = {"test_bed_name": "ci-1", **{name: rest.pop(name) for name in _IDENTITY & rest.keys()}}
+    return Comparison(
+        series=Series(benchmark_name=label, **identity),
+        verdict=Verdict(verdict),
+        n_baseline=n_baseline,
+        n_candidate=n_candidate,
+        **rest,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    id: str
-    series_key: int
-    index: int
-    commit: str | None = None
-    effect: float | None = 0.1
-    low: float | None = 0.07
-    high: float | None = 0.13
-    p_value: float | None = 1e-5
-    state: str = "open"
-    provisional: bool = False
-    common_mode: str | None = None
-    note: str = ""
+def found(finding_id: str, series_key: int, index: int, **rest: Any) -> Finding:
+    """A finding with typical numbers."""
+    given = {"commit": None, "effect": 0.1, "low": 0.07, "high": 0.13, "p_value": 1e-5, "provisional": False, **rest}
+    given["state"] = State(given.get("state", State.OPEN))
+    return Finding(id=finding_id, series_key=series_key, index=index, at=0, **given)
 
 
-GOLDEN = (
-    Compared(
-        label="io: decode{rows=10}",
-        verdict="regressed",
-        effect=0.081,
-        low=0.052,
-        high=0.11,
-        p_value=0.0004,
-        baseline_median=1432.567,
-        candidate_median=1548.6,
-    ),
-    Compared(
-        label="search recall",
-        verdict="regressed",
-        units="recall",
-        direction="higher",
-        effect=-0.0312,
-        low=-0.04,
-        high=-0.0224,
-        p_value=0.0061,
-        baseline_median=0.96,
-        candidate_median=0.93,
-    ),
-    Compared(
-        label="peak memory",
-        verdict="improved",
-        units="bytes",
-        effect=-0.25,
-        low=-0.26,
-        high=-0.24,
-        p_value=2e-9,
-        baseline_median=4.0 * 2**30,
-        candidate_median=3.0 * 2**30,
-    ),
-    Compared(
-        label="encode",
-        verdict="unchanged",
-        effect=0.0004,
-        low=-0.01,
-        high=0.011,
-        p_value=0.93,
-        baseline_median=5e6,
-        candidate_median=5.002e6,
-    ),
-    Compared(
-        label="rare",
-        verdict="insufficient",
-        n_baseline=2,
-        baseline_median=12.0,
-        candidate_median=13.0,
-        note="a verdict needs 5 runs of the baseline",
-    ),
-    Compared(
-        label="vanished",
-        verdict="missing",
-        n_candidate=0,
-        baseline_median=77.0,
-        note="renamed from vanished to arrived?",
-    ),
-    Compared(
-        label="arrived",
-        verdict="new",
-        n_baseline=0,
-        candidate_median=99.0,
-        note="renamed from vanished to arrived?",
-    ),
-    Compared(
-        label="broken", verdict="failed", n_candidate=0, baseline_median=31.0, note="assert 1 == 2 | <b>@octocat</b>"
-    ),
-    Compared(
-        label=HOSTILE["quotes"],
-        verdict="regressed",
-        effect=1.5,
-        low=1.2,
-        high=1.8,
-        p_value=1e-12,
-        baseline_median=10.0,
-        candidate_median=25.0,
-    ),
+_IDENTITY = {"test_bed_name", "units", "direction"}
+
+GOLDEN = in_order(
+    (
+        compared(
+            "io: decode{rows=10}",
+            "regressed",
+            effect=0.081,
+            low=0.052,
+            high=0.11,
+            p_value=0.0004,
+            baseline_median=1432.567,
+            candidate_median=1548.6,
+        ),
+        compared(
+            "search recall",
+            "regressed",
+            units="recall",
+            direction=Direction.HIGHER,
+            effect=-0.0312,
+            low=-0.04,
+            high=-0.0224,
+            p_value=0.0061,
+            baseline_median=0.96,
+            candidate_median=0.93,
+        ),
+        compared(
+            "peak memory",
+            "improved",
+            units="bytes",
+            effect=-0.25,
+            low=-0.26,
+            high=-0.24,
+            p_value=2e-9,
+            baseline_median=4.0 * 2**30,
+            candidate_median=3.0 * 2**30,
+        ),
+        compared(
+            "encode",
+            "unchanged",
+            effect=0.0004,
+            low=-0.01,
+            high=0.011,
+            p_value=0.93,
+            baseline_median=5e6,
+            candidate_median=5.002e6,
+        ),
+        compared(
+            "rare",
+            "insufficient",
+            n_baseline=2,
+            baseline_median=12.0,
+            candidate_median=13.0,
+            note="a verdict needs 5 runs of the baseline",
+        ),
+        compared(
+            "vanished",
+            "missing",
+            n_candidate=0,
+            baseline_median=77.0,
+            note="renamed from vanished to arrived?",
+        ),
+        compared(
+            "arrived",
+            "new",
+            n_baseline=0,
+            candidate_median=99.0,
+            note="renamed from vanished to arrived?",
+        ),
+        compared("broken", "failed", n_candidate=0, baseline_median=31.0, note="assert 1 == 2 | <b>@octocat</b>"),
+        compared(
+            HOSTILE["quotes"],
+            "regressed",
+            effect=1.5,
+            low=1.2,
+            high=1.8,
+            p_value=1e-12,
+            baseline_median=10.0,
+            candidate_median=25.0,
+        ),
+    )
 )
+COUNTS = counted(GOLDEN)
 
 
 def commit_of(number: int) -> str:

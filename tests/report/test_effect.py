@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from bench_db.report.contract import is_worse
-from bench_db.report.effect import percent, percent_with_interval, probability
+from bench_db.report.effect import percent, percent_with_interval, probability, share
 
 
 @pytest.mark.parametrize(
@@ -36,15 +35,6 @@ def test_probability(p_value: float | None, shown: str) -> None:
     assert probability(p_value) == shown
 
 
-class TestIsWorse:
-    """The direction flips what a change means, and nothing else."""
-
-    @pytest.mark.parametrize("effect", [0.1, -0.1])
-    def test_directions(self, effect: float) -> None:
-        assert is_worse(effect, "lower") is (effect > 0)
-        assert is_worse(effect, "higher") is (effect < 0)
-        assert is_worse(effect, "info") is None
-
-    def test_nothing_moved(self) -> None:
-        assert is_worse(0.0, "lower") is None
-        assert is_worse(None, "lower") is None
+@pytest.mark.parametrize(("value", "shown"), [(0.02, "2.0 %"), (1.5, "150 %"), (0.0, "0.0 %"), (None, "-")])
+def test_share(value: float | None, shown: str) -> None:
+    assert share(value) == shown

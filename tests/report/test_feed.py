@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.report.feed import FeedEntry, atom
-from tests.report.examples import HOSTILE, Found, commit_of
+from tests.report.examples import HOSTILE, commit_of, found
 from tests.report.golden import golden
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def entry(
-    label: str = "io: decode", finding_id: str = "f-1", updated: int = 1_780_000_000, **found: object
+    label: str = "io: decode", finding_id: str = "f-1", updated: int = 1_780_000_000, **given: object
 ) -> FeedEntry:
-    finding = Found(id=finding_id, series_key=1, index=120, commit=commit_of(120), **found)  # type: ignore[arg-type]
+    finding = found(finding_id=finding_id, series_key=1, index=120, commit=commit_of(120), **given)
     return FeedEntry(finding=finding, label=label, direction="lower", updated=updated, href="benchmark.html#s=1&p=120")
 
 

@@ -15,7 +15,7 @@ from bench_db.report.site.build import site
 from bench_db.report.site.contract import SiteContent
 from tests.report.browsing import visiting
 from tests.report.example_site import METADATA
-from tests.report.examples import Found, commit_of
+from tests.report.examples import commit_of, found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,8 @@ def large() -> SiteContent:
     unused = dict.fromkeys(("min", "max", "mean", "standard_deviation"), pl.lit(0.0))
     constants = {name: pl.lit(value) for name, value in whole.items()}
     findings = [
-        Found(id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80)) for i in stepped
+        found(finding_id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80))
+        for i in stepped
     ]
     return SiteContent.of_frame(
         frame.with_columns(**derived, **times, **unused, **constants).select(COLUMNS), METADATA, findings

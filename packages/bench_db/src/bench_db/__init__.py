@@ -6,7 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
+    from bench_db.app.compare import compare
+    from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.gate import check
+    from bench_db.app.noise import noise
+    from bench_db.app.scan import detect, scan
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
@@ -19,7 +24,24 @@ if TYPE_CHECKING:
         UserError,
     )
     from bench_db.ingest import Provenance, parse, parse_each
-    from bench_db.model import Artifact, Baseline, DutBuild, Result, Run, SummaryValues, TestBed, Throughput
+    from bench_db.model import (
+        Artifact,
+        Baseline,
+        Change,
+        Comparison,
+        DutBuild,
+        Finding,
+        Movement,
+        Noise,
+        Result,
+        Run,
+        Series,
+        State,
+        SummaryValues,
+        TestBed,
+        Throughput,
+        Verdict,
+    )
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database, connect
     from bench_db.summary import summarise
@@ -29,17 +51,24 @@ __all__ = [
     "Artifact",
     "Baseline",
     "BenchDbError",
+    "Change",
+    "Comparison",
     "CorruptStoreError",
     "Database",
     "Direction",
     "DutBuild",
+    "Finding",
+    "Movement",
     "NewerStoreWarning",
+    "Noise",
     "PluginError",
     "Provenance",
     "Result",
     "Run",
     "SchemaMismatchError",
     "Selection",
+    "Series",
+    "State",
     "StoreNotFoundError",
     "StoreUnavailableError",
     "SummaryValues",
@@ -47,19 +76,54 @@ __all__ = [
     "Throughput",
     "UnreadableOutputError",
     "UserError",
+    "Verdict",
+    "baseline",
+    "baselines",
+    "bless_finding",
     "check",
+    "clear_baseline",
+    "compare",
     "connect",
+    "detect",
+    "findings",
+    "ignore_finding",
+    "noise",
     "parse",
     "parse_each",
+    "reopen_finding",
+    "scan",
+    "set_baseline",
     "summarise",
 ]
 
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
+    "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
+    "bench_db.app.compare": ["compare"],
+    "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],
+    "bench_db.app.noise": ["noise"],
+    "bench_db.app.scan": ["detect", "scan"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
-    "bench_db.model": ["Artifact", "Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],
+    "bench_db.model": [
+        "Artifact",
+        "Baseline",
+        "Change",
+        "Comparison",
+        "DutBuild",
+        "Finding",
+        "Movement",
+        "Noise",
+        "Result",
+        "Run",
+        "Series",
+        "State",
+        "SummaryValues",
+        "TestBed",
+        "Throughput",
+        "Verdict",
+    ],
     "bench_db.query.selection": ["Selection"],
     "bench_db.store.database": ["Database", "connect"],
     "bench_db.summary": ["summarise"],

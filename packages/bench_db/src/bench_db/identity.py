@@ -63,3 +63,16 @@ def commit_of_version(version: str) -> str | None:
 def is_full_sha(text: str) -> bool:
     """Return whether a text is a full commit id, of SHA-1 or SHA-256."""
     return bool(_FULL_SHA.fullmatch(text))
+
+
+def series_label(suite: str | None, benchmark_name: str, metric: str, tags_key: str | None) -> str:
+    """Return the name that reports show of a series: suite and benchmark, then metric and tags where they say something.
+
+    Without a benchmark name it is the suite that is meant.
+    """
+    if not benchmark_name:
+        return suite or ""
+    before = f"{suite}: " if suite else ""
+    other = "" if metric == "time" else f" {metric}"
+    tags = f" {{{tags_key}}}" if tags_key else ""
+    return f"{before}{benchmark_name}{other}{tags}"

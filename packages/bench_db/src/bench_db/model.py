@@ -1,4 +1,4 @@
-"""The records of bench_db: test beds, builds, runs, results, baselines, findings and artifacts."""
+"""The records of bench_db: what a store holds, and what questions about it are answered with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
+from bench_db.identity import series_label
 from bench_db.units import Direction
 
 SCHEMA_VERSION = 1
@@ -423,3 +424,116 @@ class AppliedMigration:
     rows: int = 0
     applied_at: int
     bench_db_version: str = ""
+
+
+class Verdict(StrEnum):
+    """The outcome of a comparison of one series, in the order a reader wants them."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    FAILED = "failed"
+    MISSING = "missing"
+    INSUFFICIENT = "insufficient"
+    NEW = "new"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The identity of a series: all results of one benchmark, metric and tags of one device on one class of test bed.
+
+    The default is an unnamed series: numbers that come from no store.
+    """
+
+    series_key: int = 0
+    dut_name: str = ""
+    test_bed_name: str = ""
+    suite: str = ""
+    benchmark_name: str = ""
+    metric: str = "time"
+    tags_key: str = ""
+    units: str = "nanoseconds"
+    direction: Direction = Direction.LOWER
+
+    @property
+    def label(self) -> str:
+        """The name that reports show."""
+        return series_label(self.suite, self.benchmark_name, self.metric, self.tags_key)
+
+
+UNNAMED = Series()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The verdict on one series, with its numbers.
+
+    `effect` is the change relative to the baseline (+0.1 is 10 % more) of the measured number, whatever its direction; `low` and
+    `high` are the ends of its interval, 99 % by default. All of these and `p_value` are null where no test was made: for
+    insufficient, missing, new and failed. `significant` says that the test and the minimum effect were passed, whatever the
+    direction: a series of direction `info` is never improved or regressed. Medians are in base units, null without a result.
+    `note` says what the numbers cannot: the error, what is lacking for a verdict, or a name under which a series may go on.
+    """
+
+    series: Series = UNNAMED
+    verdict: Verdict
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    n_baseline: int
+    n_candidate: int
+    baseline_median: float | None = None
+    candidate_median: float | None = None
+    significant: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of level of a series: the point at `index`, which `commit` made, is the first at the new level.
+
+    `id` is that of the finding a scan makes of it. `effect` is the change relative to the level before (+0.1 is 10 % more), `low`
+    and `high` its 95 % interval. `p_value` is corrected for the choice of the point among those tested and for autocorrelation. A
+    change is `provisional` while fewer points than `rules.provisional_runs` follow, itself included.
+    """
+
+    series: Series = UNNAMED
+    id: str = ""
+    commit: str | None = None
+    index: int
+    effect: float
+    low: float
+    high: float
+    p_value: float
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """A run whose series all moved together by `effect`; `series` counts them, `lasting` says that they stayed there.
+
+    Above 0 times rose and rates fell, by the factor that undoes it. `run` numbers the runs of a scan from 0, `commit` is that of
+    the run.
+    """
+
+    run: int
+    commit: str | None = None
+    effect: float
+    series: int
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """The noise of one series at its present level; null where its history cannot tell.
+
+    `spread` between runs and `smallest_effect` that one more run can show are relative. `autocorrelated` says that neighbouring
+    runs are alike. `runs_needed` is how many candidate runs would show a change of 5 %, null too when 100 would not.
+    """
+
+    series: Series = UNNAMED
+    spread: float | None
+    smallest_effect: float | None
+    autocorrelated: bool | None
+    runs_needed: int | None

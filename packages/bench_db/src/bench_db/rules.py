@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,15 @@ class Rules:
     false_discovery_rate: float = 0.05
     """Share of the findings of a scan that may be false alarms."""
 
+    recent_commits: int = 5
+    """A series that none of this many newest commits measured is stale, not missing."""
+
+    noise_effect: float = 0.05
+    """Change for which `noise` counts the runs that would show it."""
+
+    noise_runs: int = 100
+    """Most runs that `noise` counts."""
+
     movement_effect: float = 0.02
     """Smallest movement of whole runs that a scan names."""
 
@@ -52,8 +61,18 @@ class Rules:
     nearest_names: int = 5
     """Names suggested for one that does not exist."""
 
+    comment_rows: int = 10
+    """Regressions, and improvements, that a comment shows before it folds the rest."""
+
     error_length: int = 4_000
     """Characters of the error of a failed benchmark that are stored."""
+
+    def texts(self) -> dict[str, str]:
+        """Return each value as people read it: a share as `2 %`, a count as `4,000`."""
+        return {
+            name: f"{100 * value:g} %" if isinstance(value, float) else f"{value:,}"
+            for name, value in asdict(self).items()
+        }
 
 
 RULES = Rules()

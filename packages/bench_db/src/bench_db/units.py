@@ -73,3 +73,10 @@ def direction_of(unit_name: str) -> Direction:
     """Return the direction of a stored unit; LOWER for a unit that bench_db does not know."""
     unit = BASE_UNITS.get(unit_name)
     return unit.direction if unit else Direction.LOWER
+
+
+def is_worse(effect: float | None, direction: str) -> bool | None:
+    """Tell whether a relative change is for the worse; null when neither way is better or nothing moved."""
+    if not effect or direction not in {Direction.LOWER, Direction.HIGHER}:
+        return None
+    return (effect > 0) == (direction == Direction.LOWER)

@@ -1,57 +1,23 @@
-"""A candidate against a baseline, run by run: numbers in, one verdict with its effect, interval, p-value and counts out."""
+"""The comparison of a candidate with a baseline: medians of runs in, a verdict with its effect, interval and p-value out."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 from statistics import median
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.student import t_quantile, two_sided_p
+from bench_db.model import Comparison, Verdict
+from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALPHA = 0.01
-MINIMUM_EFFECT = 0.02
-FEWEST_RUNS = 5  # of the baseline; also the candidates from which their own spread is used
 DEVIATION_SHARE = 0.85
 NORMAL_CONSISTENCY = 1.4826022185056018  # 1 / 75 % quantile of the standard normal distribution
 # what makes the MAD of few normal values unbiased: Croux and Rousseeuw 1992
 _SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.2, 7: 1.14, 8: 1.129, 9: 1.107}
-
-
-class Verdict(StrEnum):
-    """What a comparison says of one series, in the order a reader wants them."""
-
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    FAILED = "failed"
-    MISSING = "missing"
-    INSUFFICIENT = "insufficient"
-    NEW = "new"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Verdict on one series. `effect` is the change relative to the baseline (+0.1 is 10 % more), `low` and `high` its interval.
-
-    The interval is that of 1 - alpha: 99 % unless told otherwise. All of these and `p_value` are null for insufficient, missing, new
-    and failed. `significant` says that both the test and the minimum effect were passed, whatever the direction: a series of
-    direction `info` is never improved or regressed.
-    """
-
-    verdict: Verdict
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-    n_baseline: int
-    n_candidate: int
-    significant: bool = False
 
 
 def compare(  # noqa: PLR0913 all but the first three by keyword
@@ -60,12 +26,12 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
     direction: Direction = Direction.LOWER,
     *,
     failed: bool = False,
-    alpha: float = ALPHA,
-    minimum_effect: float = MINIMUM_EFFECT,
+    alpha: float = RULES.significance,
+    minimum_effect: float = RULES.minimum_effect,
 ) -> Comparison:
-    """Verdict on the medians of candidate runs against those of baseline runs; NaN and infinity are runs without a result.
+    """Compare the medians of candidate runs with those of baseline runs. NaN and infinity are runs without a result.
 
-    `failed` says that the candidate was run and gave an error.
+    `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`.
     """
     new, old = [x for x in candidate if math.isfinite(x)], [x for x in baseline if math.isfinite(x)]
     without = _without_test(new, old, failed=failed)
@@ -79,7 +45,7 @@ def _without_test(new: list[float], old: list[float], *, failed: bool) -> Verdic
         return Verdict.FAILED if failed else Verdict.MISSING
     if not old:
         return Verdict.NEW
-    return Verdict.INSUFFICIENT if len(old) < FEWEST_RUNS else None
+    return Verdict.INSUFFICIENT if len(old) < RULES.baseline_runs else None
 
 
 def _tested(
@@ -110,18 +76,18 @@ def _tested(
 
 
 def _size(new: list[float], old: list[float]) -> float:
-    """What numbers that may be zero or negative are measured in: a size both sides share, so that sides may be swapped."""
+    """Return the unit of numbers that may be zero or negative: a size that both sides share, so that sides may be swapped."""
     size = (median(map(abs, new)) + median(map(abs, old))) / 2
     return size or max(map(abs, (*new, *old))) or 1.0
 
 
 def robust_scale(new: Sequence[float], old: Sequence[float]) -> float:
-    """Robust run-to-run scale max(MAD, 0.85 SD).
+    """Return the robust run-to-run scale max(MAD, 0.85 SD).
 
-    From the baseline's runs about their median; from the candidate's as well once there are 5, and then a swap of the sides
-    changes nothing but the sign.
+    It comes from the baseline's runs about their median. From `rules.baseline_runs` candidate runs on, these count too, and a swap
+    of the sides changes only the sign.
     """
-    sides = [old, new] if len(new) >= FEWEST_RUNS else [old]
+    sides = [old, new] if len(new) >= RULES.baseline_runs else [old]
     centres = [median(side) for side in sides]
     residuals = [x - centre for side, centre in zip(sides, centres, strict=True) for x in side]
     if not any(residuals):  # the mean of equal numbers may miss them by a bit
@@ -133,8 +99,8 @@ def robust_scale(new: Sequence[float], old: Sequence[float]) -> float:
 
 
 def degrees(new: int, old: int) -> int:
-    """Degrees of freedom of the test on so many runs: half those of the standard deviation, at least 3."""
-    return max(3, (old - 1 if new < FEWEST_RUNS else old + new - 2) // 2)
+    """Return the degrees of freedom of the test on so many runs: half those of the standard deviation, at least 3."""
+    return max(3, (old - 1 if new < RULES.baseline_runs else old + new - 2) // 2)
 
 
 def _of_many(n: int) -> float:
@@ -142,7 +108,7 @@ def _of_many(n: int) -> float:
 
 
 def _relative(step: float, before: float, after: float, *, logarithmic: bool) -> float:
-    """Step relative to the level before, or to the level after where that is 0; 0 where both are."""
+    """Return a step relative to the level before, or to the level after where that is 0; 0 where both are."""
     if logarithmic:
         return math.expm1(min(step, 700.0))  # an interval may be wider than a float64
     return step / (abs(before) or abs(after) or 1.0)

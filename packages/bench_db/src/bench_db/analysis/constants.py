@@ -1,15 +1,17 @@
-"""Every constant of the change-point detector, once; docs/statistics.md gives the source of each."""
+"""The constants of the change-point detector that no user meets; docs/statistics.md gives the source of each."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
 
+from bench_db.rules import RULES
+
 
 class Constants(NamedTuple):
     """Constants of detection; lengths are in points of the series, `scale` means one local noise scale, effects are on the log scale."""
 
-    minimum_points: int = 20  # a shorter series is never split
+    minimum_points: int = RULES.detection_runs  # a shorter series is never split
     scale_reach: int = 12  # points on either side for the local noise scale
     scale_floor: float = 0.5  # of the noise scale of the whole series
     effect_floor: float = 0.05  # noise scales below this share of the minimum effect cannot matter
@@ -49,8 +51,6 @@ class Profile(StrEnum):
     SENSITIVE = "sensitive"
 
 
-PROVISIONAL_UNDER = 5  # points from the change to the end of the series
-
 PROFILES = {
     Profile.QUIET: Constants(squares=False, alpha=0.01, fourier_alpha=0.01),
     Profile.DEFAULT: Constants(),
@@ -60,7 +60,7 @@ PROFILES = {
 
 
 def for_scan(profile: Profile) -> Constants:
-    """Constants for many series at once, where a few sticky or drifting ones would be most of the findings.
+    """Return the constants for many series at once, where a few sticky or drifting ones would be most of the findings.
 
     The noise is inflated by blocks of up to 16 points and before any step is taken out, far more in a short history, and a
     recurring mode of any length counts, if it goes 40 % of the way.

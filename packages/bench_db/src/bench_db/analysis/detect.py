@@ -7,28 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench_db.analysis.constants import PROFILES, PROVISIONAL_UNDER, Constants, Profile
+from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect_kernel import EFFECT, HIGH, LOW, P_VALUE, all_changes
 from bench_db.analysis.jit import Floats, Ints
+from bench_db.model import Change
+from bench_db.rules import RULES
 
 SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePoint:
-    """A change of level: the point at `index` is the first at the new level.
-
-    `effect` is the change relative to the level before (+0.1 is 10 % more), `low` and `high` its 95 % interval. `p_value` is
-    corrected for the choice of the place among the points tested and for autocorrelation. A change is `provisional` until 5
-    points follow, itself included.
-    """
-
-    index: int
-    effect: float
-    low: float
-    high: float
-    p_value: float
-    provisional: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +32,11 @@ class Changes:
     def __len__(self) -> int:
         return len(self.index)
 
-    def rows(self, which: Ints) -> list[ChangePoint]:
-        """The changes of these rows, as records."""
+    def rows(self, which: Ints) -> list[Change]:
+        """Return the changes of these rows as records."""
         columns = (self.index, self.effect, self.low, self.high, self.p_value, self.provisional)
         return [
-            ChangePoint(index=index, effect=effect, low=low, high=high, p_value=p_value, provisional=provisional)
+            Change(index=index, effect=effect, low=low, high=high, p_value=p_value, provisional=provisional)
             for index, effect, low, high, p_value, provisional in zip(
                 *(c[which].tolist() for c in columns), strict=True
             )
@@ -59,14 +44,14 @@ class Changes:
 
 
 def change_points(values: Floats, profile: Profile = Profile.DEFAULT) -> list[int]:
-    """Index of the first point at each new level; NaN and infinity stand for runs without a result and keep their place."""
+    """Return the index of the first point at each new level; NaN and infinity stand for runs without a result and keep their place."""
     flat = np.ascontiguousarray(values, np.float64)
     found: Ints = all_changes(flat, np.array([0, len(flat)]), PROFILES[profile])[2]
     return [int(index) for index in found]
 
 
-def detect(values: Floats, profile: Profile = Profile.DEFAULT) -> list[ChangePoint]:
-    """Changes of one series, oldest first; a series of fewer than 20 finite points has none."""
+def detect(values: Floats, profile: Profile = Profile.DEFAULT) -> list[Change]:
+    """Return the changes of one series, oldest first; a series of fewer than 20 finite points has none."""
     flat = np.ascontiguousarray(values, np.float64)
     found = detect_all(flat, np.array([0, len(flat)]), profile=profile, threads=1)
     return found.rows(np.arange(len(found)))
@@ -80,7 +65,7 @@ def detect_all(
     constants: Constants | None = None,
     threads: int = 2,
 ) -> Changes:
-    """Changes of series that lie end to end: series s is values[offsets[s] : offsets[s + 1]], as an Arrow list column is.
+    """Return the changes of series that lie end to end: series s is values[offsets[s] : offsets[s + 1]], as an Arrow list column is.
 
     `constants` replaces those of the profile, for studies of stability.
     """
@@ -113,6 +98,6 @@ def _columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: 
         low=figures[:, LOW],
         high=figures[:, HIGH],
         p_value=figures[:, P_VALUE],
-        provisional=lengths[series] - index < PROVISIONAL_UNDER,
+        provisional=lengths[series] - index < RULES.provisional_runs,
         points=points,
     )

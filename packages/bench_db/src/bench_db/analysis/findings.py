@@ -1,4 +1,4 @@
-"""Findings and their lives: detected changes matched to the findings already known, so that each keeps its id."""
+"""The states of findings over time: detected changes are matched to known findings, so that each keeps its id."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench_db.analysis.level import SAME_WITHIN
+from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
-from bench_db.derive import finding_id
 from bench_db.model import Finding, State
+from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench_db.analysis.histories import Histories
+    from bench_db.model import Change, Movement
 
 _SETTLED = {State.BLESSED, State.IGNORED}
-_NAMED = 12
 
 
 def scanned(histories: Histories, *, rate: float) -> Scan:
-    """The scan of all histories at a false discovery rate."""
+    """Scan all histories at a false discovery rate."""
     rates = (histories.names["direction"] == Direction.HIGHER).to_numpy()
     return scan(histories.values, histories.offsets, histories.runs, rates=rates, rate=rate)
 
 
 def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: int) -> list[Finding]:
-    """Records to add so that the findings tell what a scan at a time (unix seconds) found.
+    """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
-    A new change is opened. A known one keeps its id and its state, unless it was fixed and is back: then it is reopened. One
-    that is not seen any more, in a series that was scanned, is fixed; what people blessed or ignored stays so.
+    A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
+    scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are.
     """
-    numbers = {key: number for number, key in enumerate(_keys(histories))}
+    numbers = {series.series_key: number for number, series in enumerate(histories.series)}
     left: dict[int, dict[str, Finding]] = defaultdict(dict)
     for finding in known:
         if finding.series_key in numbers:
@@ -57,43 +57,64 @@ def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: 
     return records + [replace(finding, state=State.FIXED, at=at, by="", note="not seen any more") for finding in gone]
 
 
-def _keys(histories: Histories) -> list[int]:
-    return [int(series["series_key"]) for series in histories.series]
-
-
 def _indices(histories: Histories, series: int) -> Mapping[str, int]:
     commits = histories.of(series)["commit"].to_list()
     return {commit: index for index, commit in reversed(list(enumerate(commits))) if commit is not None}
 
 
 def _fresh(histories: Histories, found: Scan, at: int) -> list[Finding]:
-    keys, commits = _keys(histories), histories.points["commit"]
-    runs, first_of_run = np.unique(histories.runs, return_index=True)
-    first_commit = dict(zip(runs.tolist(), commits.gather(first_of_run).to_list(), strict=True))
+    commits = commits_of_runs(histories)
     return [
-        Finding(
-            id=finding_id(keys[f.series], commits[int(histories.offsets[f.series]) + f.change.index]),
-            series_key=keys[f.series],
-            commit=commits[int(histories.offsets[f.series]) + f.change.index],
-            index=f.change.index,
-            effect=f.change.effect,
-            low=f.change.low,
-            high=f.change.high,
-            p_value=f.change.p_value,
-            provisional=f.change.provisional,
-            common_mode=f"the whole run of {(first_commit[f.run] or '?')[:_NAMED]}" if f.suite_wide else None,
+        finding_of(
+            named(histories, f.series, f.change),
             at=at,
+            common_mode=f"the whole run of {(commits[f.run] or '?')[: RULES.sha_length]}" if f.suite_wide else None,
         )
         for f in found.findings
     ]
 
 
+def finding_of(change: Change, *, at: int, common_mode: str | None = None) -> Finding:
+    """Return the finding of a change that nobody has recorded yet."""
+    return Finding(
+        id=change.id,
+        series_key=change.series.series_key,
+        commit=change.commit,
+        index=change.index,
+        effect=change.effect,
+        low=change.low,
+        high=change.high,
+        p_value=change.p_value,
+        provisional=change.provisional,
+        common_mode=common_mode,
+        at=at,
+    )
+
+
+def commits_of_runs(histories: Histories) -> dict[int, str | None]:
+    """Return the commit of each run by its number."""
+    runs, first_of_run = np.unique(histories.runs, return_index=True)
+    return dict(zip(runs.tolist(), histories.points["commit"].gather(first_of_run).to_list(), strict=True))
+
+
+def movements(histories: Histories, found: Scan) -> list[Movement]:
+    """Return the movements of a scan, largest first, with the commits of their runs."""
+    commits = commits_of_runs(histories)
+    return [replace(movement, commit=commits[movement.run]) for movement in found.movements]
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Sort by state as `State` lists them, then largest change first, then by id."""
+    rank = {state: number for number, state in enumerate(State)}
+    return sorted(findings, key=lambda f: (rank[f.state], -abs(f.effect or 0.0), f.id))
+
+
 def _match(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int]) -> Finding | None:
-    """The nearest of the findings known of the series that moved the same way, within 5 points."""
+    """Return the nearest known finding of the series that moved the same way, within `rules.same_change_runs` points."""
     near = [
         (abs(places.get(old.commit or "", old.index) - fresh.index), old.id, old)
         for old in known
         if ((old.effect or 0) > 0) == ((fresh.effect or 0) > 0)
     ]
-    within = [entry for entry in near if entry[0] <= SAME_WITHIN]
+    within = [entry for entry in near if entry[0] <= RULES.same_change_runs]
     return min(within)[2] if within else None

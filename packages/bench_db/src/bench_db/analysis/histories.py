@@ -1,4 +1,4 @@
-"""Series as arrays: what the statistics work on, and how to find the way back to the series."""
+"""Series as arrays for the statistics, with the series and the points that each number is of."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from bench_db.query.series import COMMIT_ORDER, HISTORY, SERIES_ORDER
+from bench_db.query.series import COMMIT_ORDER, HISTORY, SERIES_ORDER, identified
 
 if TYPE_CHECKING:
+    from bench_db.model import Series
     from bench_db.query.series import Points
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -35,9 +36,9 @@ class Histories:
         return len(self.offsets) - 1
 
     @cached_property
-    def series(self) -> list[dict[str, Any]]:
-        """What identifies each series: a row of `query.series.IDENTITY`."""
-        return self.names.to_dicts()
+    def series(self) -> list[Series]:
+        """The identity of each series."""
+        return identified(self.names)
 
     @cached_property
     def runs(self) -> Ints:
@@ -45,12 +46,12 @@ class Histories:
         return self.points["run_key"].rank("dense").cast(pl.Int64).to_numpy() - 1
 
     def of(self, series: int) -> pl.DataFrame:
-        """The points of one series."""
+        """Return the points of one series."""
         return self.points[int(self.offsets[series]) : int(self.offsets[series + 1])]
 
 
 def histories(points: Points, *, newest: int | None = None) -> Histories:
-    """Points in any order as histories, series by series in the order of their names; of each its `newest` points at most."""
+    """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each."""
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
     ordered = (

@@ -1,4 +1,4 @@
-"""Which of the earlier runs of a series are its level, the baseline of what comes after them."""
+"""The level of a series: the earlier runs that are the baseline of a new one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.model import State
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,40 +19,37 @@ if TYPE_CHECKING:
     from bench_db.analysis.histories import Floats, Histories, Ints
     from bench_db.model import Finding
 
-MOST_RUNS = 20
-LEAST_RUNS = 7  # of a level that nobody has accepted
-SAME_WITHIN = 5  # a change seen again within this many points of where it was is the same change
 _ACCEPTED = {State.BLESSED, State.IGNORED}
 
 
 def established(points: int, changes: Iterable[int], accepted: Collection[int] = ()) -> slice:
-    """The baseline of what comes after `points` oldest-first runs: the newest level of 7 runs and more, of it the newest 20.
+    """Return the baseline of a run after `points` oldest-first runs: the newest level, at most `rules.level_most_runs` of it.
 
-    Runs after a change that are fewer are none of it: what is slow since five runs is slow still; but a level that was
-    `accepted` counts from its first run on. Without any level, the newest.
+    A level shorter than `rules.level_runs` is not used as a baseline, unless it was `accepted`: then it counts from its first run
+    on. Without any level, the newest runs are used.
     """
     bounds = [0, *_merged(changes, accepted), points]
-    levels = [(start, end) for start, end in pairwise(bounds) if end - start >= LEAST_RUNS or start in accepted]
+    levels = [(start, end) for start, end in pairwise(bounds) if end - start >= RULES.level_runs or start in accepted]
     start, end = levels[-1] if levels else (0, points)
-    return slice(max(start, end - MOST_RUNS), end)
+    return slice(max(start, end - RULES.level_most_runs), end)
 
 
 def at_end(points: int, changes: Iterable[int], accepted: Collection[int] = ()) -> slice:
-    """The baseline that ends with the last of `points` oldest-first runs: the newest 20 at most since the last change.
+    """Return the baseline that ends with the last of `points` oldest-first runs: the newest ones since the last change.
 
-    A change that fewer than 7 runs follow does not cut it, unless it was `accepted`: their spread then holds the step.
+    A change that fewer than `rules.level_runs` follow is ignored, unless it was `accepted`: the baseline then spans the step.
     """
-    starts = [i for i in _merged(changes, accepted) if i <= points - LEAST_RUNS or i in accepted]
-    return slice(max([*starts, 0, points - MOST_RUNS]), points)
+    starts = [i for i in _merged(changes, accepted) if i <= points - RULES.level_runs or i in accepted]
+    return slice(max([*starts, 0, points - RULES.level_most_runs]), points)
 
 
 def _merged(changes: Iterable[int], accepted: Collection[int]) -> list[int]:
-    """Both in order; of a change and an accepted one that are the same, the accepted one."""
-    return sorted({*accepted, *(i for i in changes if all(abs(i - at) > SAME_WITHIN for at in accepted))})
+    """Merge both in order; of a change and an accepted one that are the same, keep the accepted one."""
+    return sorted({*accepted, *(i for i in changes if all(abs(i - at) > RULES.same_change_runs for at in accepted))})
 
 
 def accepted(findings: Iterable[Finding]) -> dict[int, set[str]]:
-    """Where people have accepted a new level, by blessing a change or by setting it aside: the commits of each series."""
+    """Return the commits of each series at which people accepted a new level, by blessing or ignoring a change."""
     commits: dict[int, set[str]] = {}
     for finding in findings:
         if finding.state in _ACCEPTED and finding.commit is not None:
@@ -60,27 +58,27 @@ def accepted(findings: Iterable[Finding]) -> dict[int, set[str]]:
 
 
 def levels(old: Histories, *, pinned: bool = False, accepted: Mapping[int, set[str]] | None = None) -> list[slice]:
-    """The runs of each history that are its level: the established one or, when the end is `pinned`, the one there.
+    """Return the runs of each history that are its level: the established one or, when the end is `pinned`, the last one.
 
-    `accepted` holds the commits at which levels of a series begin that people accepted.
+    `accepted` are the commits of each series at which an accepted level begins.
     """
     changes, level = changes_of(old), at_end if pinned else established
     found = []
     for number, series in enumerate(old.series):
-        commits = (accepted or {}).get(int(series["series_key"]))
-        places = _places(old.of(number)["commit"].to_list(), commits) if commits else ()
+        commits = (accepted or {}).get(series.series_key)
+        starts = _starts(old.of(number)["commit"].to_list(), commits) if commits else ()
         points = int(old.offsets[number + 1] - old.offsets[number])
-        found.append(level(points, changes.get(number, ()), places))
+        found.append(level(points, changes.get(number, ()), starts))
     return found
 
 
-def _places(commits: Sequence[str | None], wanted: Collection[str]) -> list[int]:
-    """Indices of the first run of each of some commits, in order."""
+def _starts(commits: Sequence[str | None], wanted: Collection[str]) -> list[int]:
+    """Return the indices of the first run of each of some commits, in order."""
     return [i for i, commit in enumerate(commits) if commit in wanted and commit not in commits[:i]]
 
 
 def changes_of(old: Histories) -> dict[int, list[int]]:
-    """Change points of the histories, by the number of the series."""
+    """Return the change points of the histories, by the number of the series."""
     found = _detected(old.values, old.offsets)
     at: dict[int, list[int]] = {}
     for series, index in zip(found.series.tolist(), found.index.tolist(), strict=True):
@@ -96,7 +94,7 @@ def _detected(values: Floats, offsets: Ints) -> Changes:
 
 @contextmanager
 def detector_loading() -> Iterator[None]:
-    """The detector's machine code is loaded while the body waits for the store: a fifth of a second less for a reader."""
+    """Load the detector's machine code while the body waits for the store, which saves a fifth of a second."""
 
     def load() -> None:
         _detected(np.empty(0), np.zeros(1, np.int64))

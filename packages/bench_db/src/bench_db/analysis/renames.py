@@ -1,4 +1,4 @@
-"""Series that ended and series that began: which may be one, under another name, unit or tag. A hint and no verdict."""
+"""Hints of renamed series: a series that ended and one that began may be one, under another name, unit or tag."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 # Share of common letters from which two names are alike, and how far apart the levels of one series may be under two names, or
 # under two tags.
 _ALIKE, _NEAR, _SAME = 0.6, 0.5, 0.1
-# Comparing names letter by letter is dear: where more could be pairs, only names with the same end are compared.
+# Comparing names letter by letter is slow: above this many pairs, only names with the same last part are compared.
 _MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A series by what may change of it. `group` (device, test bed, suite) never does; `level` is a typical value, null if unknown.
+    """A series and the parts of its identity that may change. `group` (device, test bed, suite) never does.
 
-    `at` orders: a series that began is later than the one that ended.
+    `level` is a typical value, null if unknown. `at` orders: a series that began is later than the one that ended.
     """
 
     key: int
@@ -36,10 +36,10 @@ class Named:
 
 
 def successors(ended: Iterable[Named], began: Iterable[Named]) -> dict[int, int]:
-    """The key of the series that each ended one may have become, where there is one; no two become the same.
+    """Match each ended series with the one it may have become, by key; no two become the same.
 
-    They differ in one thing: the unit; or the tags, at about the same level; or the name, which then is alike, has the same end,
-    or is the only one of its suite that came where only one went, at about the same level.
+    A pair differs in one thing: the unit; or the tags, at about the same level; or the name. Names must be similar or have the same
+    last part, or be the only ones of the suite that ended and began, at about the same level.
     """
     groups: dict[tuple[str, ...], tuple[list[Named], list[Named]]] = defaultdict(lambda: ([], []))
     for old in ended:
@@ -60,7 +60,7 @@ def successors(ended: Iterable[Named], began: Iterable[Named]) -> dict[int, int]
 
 
 def change_between(old: Named, new: Named) -> str:
-    """What differs between the two, in words."""
+    """Describe the difference between the two."""
     if old.units != new.units:
         return f"unit changed from {old.units} to {new.units}"
     if old.tags != new.tags:
@@ -69,7 +69,7 @@ def change_between(old: Named, new: Named) -> str:
 
 
 def _pairs(gone: Sequence[Named], come: Sequence[Named]) -> Iterator[tuple[Named, Named]]:
-    """Pairs that differ in one thing, each once."""
+    """Yield the pairs that differ in one thing, each once."""
     kinds: tuple[Callable[[Named], tuple[str, ...]], ...] = (
         lambda s: (s.benchmark, s.metric, s.tags),
         lambda s: (s.benchmark, s.metric, s.units),
@@ -93,7 +93,7 @@ def _pairs(gone: Sequence[Named], come: Sequence[Named]) -> Iterator[tuple[Named
 
 
 def _score(old: Named, new: Named, *, alone: bool) -> float:
-    """How likely two are one series; 0 for not."""
+    """Score how likely two are one series; 0 for not."""
     if old.units != new.units:
         return 3.0
     if old.tags != new.tags:
@@ -111,12 +111,12 @@ def _score(old: Named, new: Named, *, alone: bool) -> float:
 
 
 def _end(benchmark: str) -> str:
-    """The last part of a path or qualified name."""
+    """Return the last part of a path or qualified name."""
     return benchmark.replace("::", "/").rpartition("/")[2]
 
 
 def _apart(old: Named, new: Named) -> float:
-    """The difference of two levels, as a share of the larger; 0 when one is unknown."""
+    """Return the difference of two levels, as a share of the larger; 0 when one is unknown."""
     if old.level is None or new.level is None:
         return 0.0
     return abs(new.level - old.level) / (max(abs(old.level), abs(new.level)) or 1.0)

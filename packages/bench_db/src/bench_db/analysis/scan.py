@@ -1,4 +1,4 @@
-"""All series at once: changes whose false discovery rate is controlled, and what moved with a whole run set apart and named."""
+"""The scan of all series at once: changes at a controlled false discovery rate, apart from the movements of whole runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import Profile, for_scan
-from bench_db.analysis.detect import ChangePoint, Changes, detect_all
+from bench_db.analysis.detect import Changes, detect_all
 from bench_db.analysis.student import benjamini_hochberg
+from bench_db.model import Change, Movement
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.analysis.jit import Bools, Floats, Ints
 
-FALSE_DISCOVERY_RATE = 0.05
-NAMED_FROM = 0.02  # smallest movement of a run worth a line
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
 SHARED_SHARE = 0.25  # of the series measured in that run
@@ -33,22 +33,9 @@ class ScanFinding:
 
     series: int
     run: int
-    change: ChangePoint
+    change: Change
     q_value: float
     suite_wide: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """All series of one run moving together by `effect`, over `series` of them; `lasting` if they stayed there.
-
-    Above 0 times rose and rates fell, by the factor that undoes it.
-    """
-
-    run: int
-    effect: float
-    series: int
-    lasting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +55,15 @@ def scan(  # noqa: PLR0913
     runs: Ints,
     *,
     rates: Bools | None = None,
-    rate: float = FALSE_DISCOVERY_RATE,
+    rate: float = RULES.false_discovery_rate,
     profile: Profile = Profile.DEFAULT,
     threads: int = 2,
 ) -> Scan:
-    """Scan of series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
+    """Scan series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
 
     `runs` numbers the run of each point from 0, whatever the order. `rates` says which series fall where times rise, such as
     operations a second; none when it is missing. Benjamini-Hochberg at `rate` runs over all series long enough
-    to be tested, each by its smallest p-value; of a series that passes, every change at or below the last accepted p is given.
+    to be tested, each by its smallest p-value. Of a series that passes, the scan reports every change at or below the last accepted p.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
     steady = np.empty_like(flat)
@@ -93,7 +80,7 @@ def scan(  # noqa: PLR0913
     lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
     passing = [
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
-        for run in np.flatnonzero(np.abs(np.expm1(moved)) >= NAMED_FROM)
+        for run in np.flatnonzero(np.abs(np.expm1(moved)) >= RULES.movement_effect)
     ]
     return Scan(
         findings=tuple(
@@ -107,7 +94,7 @@ def scan(  # noqa: PLR0913
 
 
 def _accepted(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]:
-    """Rows of `changes` at or below the largest p that Benjamini-Hochberg over series accepts, and the q-value of every row."""
+    """Return the rows of `changes` at or below the largest p that Benjamini-Hochberg over series accepts, and the q-value of every row."""
     if not len(changes):
         return np.empty(0, np.int64), np.empty(0)
     least = np.full(int(changes.series.max()) + 1, np.inf)
@@ -120,14 +107,14 @@ def _accepted(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]
 
 
 def _near(row: int, changes: Changes, starts: Ints, runs: Ints) -> Ints:
-    """Runs of the points around a change."""
+    """Return the runs of the points around a change."""
     series, index = changes.series[row], changes.index[row]
     low, high = starts[series], starts[series + 1]
     return runs[max(low, low + index - SHARED_RUNS) : min(high, low + index + SHARED_RUNS + 1)]
 
 
 def _shared(accepted: Ints, changes: Changes, starts: Ints, runs: Ints, measured: Ints) -> dict[int, int]:
-    """Row -> run for changes that many series share: the run most of them lie near, then the next."""
+    """Map the changes that many series share (row -> run): first the run that most of them lie near, then the next."""
     near = {int(row): {int(run) for run in _near(int(row), changes, starts, runs)} for row in accepted}
     exact = Counter(int(runs[starts[changes.series[row]] + changes.index[row]]) for row in near)
     around = Counter(run for others in near.values() for run in others)
@@ -161,5 +148,5 @@ def _lasting(run: int, findings: list[ScanFinding], signs: Floats) -> Movement:
 
 
 def _of_time(effect: float, sign: float) -> float:
-    """The change of the time of which a rate changed by `effect`; a change below zero has none and stays."""
+    """Return the change of the time behind a rate that changed by `effect`; a change to below zero has none and stays."""
     return effect if sign > 0 or effect <= -1.0 else -effect / (1.0 + effect)

@@ -1,7 +1,7 @@
-"""The two methods of lance-bench by their names, for people who compare; their defects mended, their statistics kept.
+"""The two methods of lance-bench, for comparison: the same statistics, without the defects.
 
-Both know direction, minimum effect, zero variance and too few runs, as `compare` does. What they cannot be cured of: the t-test
-calls any history that ever moved a change, and |z| > 2 is exceeded by one quiet run in fifteen.
+Both respect direction, minimum effect, zero variance and too few runs, as `compare` does. Two faults remain: the t-test calls any
+history that ever moved a change, and one quiet run in fifteen exceeds |z| > 2.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.compare import Comparison, Verdict
 from bench_db.analysis.student import two_sided_p
+from bench_db.model import Comparison, Verdict
+from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ RECENT_RUNS = 4
 T_TEST_ALPHA = 0.05
 NEWEST_RUNS = 20
 Z_THRESHOLD = 2.0
-FEWEST_RUNS = 5
-MINIMUM_EFFECT = 0.02
 
 
 def lance_bench_ttest(
@@ -32,7 +31,7 @@ def lance_bench_ttest(
     recent: int = RECENT_RUNS,
     alpha: float = T_TEST_ALPHA,
 ) -> Comparison:
-    """Student's t-test of equal variances: the last `recent` runs, in commit order, against all older ones."""
+    """Apply Student's t-test of equal variances: the last `recent` runs, in commit order, against all older ones."""
     kept = [x for x in values if math.isfinite(x)]
     new, old = kept[-recent:], kept[:-recent]
     if len(old) < 2:  # noqa: PLR2004
@@ -52,11 +51,11 @@ def lance_bench_z(
     *,
     threshold: float = Z_THRESHOLD,
 ) -> Comparison:
-    """The z of one run against the mean and standard deviation of the newest 20 others, in commit order."""
+    """Compare one run by its z against the mean and standard deviation of the newest 20 others, in commit order."""
     old = [x for x in history if math.isfinite(x)][-NEWEST_RUNS:]
     if not math.isfinite(candidate):
         return Comparison(verdict=Verdict.MISSING, n_baseline=len(old), n_candidate=0)
-    if len(old) < FEWEST_RUNS:
+    if len(old) < RULES.baseline_runs:
         return Comparison(verdict=Verdict.INSUFFICIENT if old else Verdict.NEW, n_baseline=len(old), n_candidate=1)
     spread, difference = _deviation(old), candidate - fmean(old)
     z = difference / spread if spread > 0.0 else math.copysign(math.inf, difference) if difference else 0.0
@@ -77,7 +76,7 @@ def _comparison(
 ) -> Comparison:
     level, difference = fmean(old), fmean(new) - fmean(old)
     effect = difference / abs(level) if level else math.copysign(math.inf, difference) if difference else 0.0
-    passed = significant and abs(effect) >= MINIMUM_EFFECT
+    passed = significant and abs(effect) >= RULES.minimum_effect
     better = (difference < 0.0) is (direction is Direction.LOWER)
     moved = Verdict.IMPROVED if better else Verdict.REGRESSED
     return Comparison(

@@ -1,4 +1,4 @@
-"""The plain gate: how far a number may move before it counts, in exact arithmetic and without a test of significance."""
+"""The plain gate: a threshold on the change of the median, in exact arithmetic and without a test of significance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.compare import Comparison, Verdict
+from bench_db.model import Comparison, Verdict
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def within_threshold(
     threshold: float,
     failed: bool = False,
 ) -> Comparison:
-    """Verdict on the median of candidate runs: it may differ from that of baseline runs by a share of `threshold`, that included.
+    """Compare the median of candidate runs with that of baseline runs: a change of up to a share of `threshold` is unchanged.
 
     One run on either side is enough. NaN and infinity are runs without a result.
     """
@@ -51,5 +51,5 @@ def within_threshold(
 
 
 def exact(number: float) -> Fraction:
-    """The decimal number that a float stands for, to 12 digits."""
+    """Return the decimal number of a float, to 12 digits."""
     return Fraction(f"{number:.{_DIGITS}g}")

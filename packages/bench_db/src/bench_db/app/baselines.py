@@ -1,26 +1,32 @@
-"""What `--baseline` means: a named baseline, a commit, last:N, merge-base:BRANCH or level, as the runs it stands for."""
+"""Baselines: set, show, list and clear named ones, and resolve any kind to the runs that a candidate is compared with."""
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
+from bench_db.app.answers import frame_of
 from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.availability import of_commit
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
 from bench_db.query.selection import Selection
+from bench_db.report.document import baseline_json
+from bench_db.rules import RULES
 from bench_db.schedule import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
 
     from bench_db.store.database import Database
 
@@ -28,15 +34,28 @@ LATEST, LEVEL, MERGE_BASE = "latest", "level", "merge-base:"
 _LAST = re.compile(r"last:([1-9]\d{0,5})")
 _RESERVED = re.compile(rf"{LATEST}|{LEVEL}|last:.*|{MERGE_BASE}.*|[0-9a-f]{{7,64}}", re.DOTALL | re.IGNORECASE)
 _BUILD = ("dut_name", "test_bed_name", "suite", "branch", "commit", "dut_timestamp")
-_SHA = 9
+
+
+class Scope(TypedDict, total=False):
+    """The scope of a baseline: the device, test bed and branch that it is set for, None for any."""
+
+    dut_name: str | None
+    test_bed_name: str | None
+    branch: str | None
+
+
+class _StoredScope(TypedDict):
+    dut_name: str | None
+    testbed_name: str | None
+    branch: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """The runs that a candidate is held against: of each series its level, or the newest `last`, of those that `until` selects.
+class BaselineRuns:
+    """The runs that a candidate is compared with: of each series its level, or the newest `last`, of those that `until` selects.
 
-    `until` is None for all before the candidate. `about` says it in words. `commits` are those a name stood for, `pointers` the
-    settings of it that were used.
+    `until` is None for all before the candidate. `about` describes the baseline. `commits` are those that a name points at,
+    `pointers` the settings of it that were used.
     """
 
     about: str
@@ -47,12 +66,12 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A candidate, and what it shall be held against.
+class BaselineQuery:
+    """A candidate, and the baseline that it is compared with.
 
-    `what` is None or `level` for the level since the last change. `branch` keeps the runs of one branch, and `clone` knows
-    the ancestry. With `alone` a commit stands for its own runs (where it has none, for those of the newest before it), else for
-    the history up to it.
+    `what` is None or `level` for the level since the last change. `branch` uses only the runs of one branch, and `clone` has the
+    ancestry. With `alone` a commit means its own runs (without any, those of the newest commit before it), else the history up to
+    it.
     """
 
     candidate: str
@@ -64,8 +83,96 @@ class Asked:
     as_of: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baselines:
+    """Settings of baselines, by name and scope, or of one name from the oldest to the newest."""
+
+    baselines: Sequence[Baseline]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the settings as a frame, a row each."""
+        return frame_of(self.baselines, Baseline).drop("key").rename({"testbed_name": "test_bed_name"})
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return {"baselines": [baseline_json(pointer) for pointer in self.baselines]}
+
+
+def baselines(store: Database, name: str | None = None, *, history: bool = False) -> Baselines:
+    """List the baselines that are set, all or those of a `name`; with `history` every setting there was, oldest first.
+
+    Raises `UserError` for a name that has none.
+    """
+    found = [pointer for pointer in store.baselines(history=history) if name in (None, pointer.name)]
+    if name is not None:
+        _refuse_unknown(name, found)
+    return Baselines(baselines=found)
+
+
+def baseline(store: Database, name: str, **scope: Unpack[Scope]) -> Baseline:
+    """Return the setting of a baseline that is used in a scope; without one, the only setting of that name.
+
+    Raises `UserError` when there is none, or when the name is set for several scopes and none is given.
+    """
+    named = [pointer for pointer in store.baselines() if pointer.name == name]
+    used = store.baseline(name, **_stored(scope))
+    shown = named if not any(scope.values()) and len(named) == 1 else [b for b in (used,) if b is not None]
+    if named and not shown:
+        message = f"baseline {name!r} is set for {'; '.join(map(scope_text, named))}: name one of these scopes"
+        raise UserError(message)
+    _refuse_unknown(name, shown)
+    return shown[0]
+
+
+def set_baseline(
+    store: Database, name: str, commit: str = LATEST, *, by: str = "", at: int | None = None, **scope: Unpack[Scope]
+) -> Baseline:
+    """Point a baseline at a commit that has results; the record as it was written.
+
+    The scope is a device, a test bed and a branch, all by default. Where several scopes apply, the narrowest is used. `at` is
+    unix seconds, now by default. Raises `UserError` when the commit has no results, or the name cannot be one.
+    """
+    stored = _stored(scope)
+    chosen = Selection(dut_name=stored["dut_name"], testbed_name=stored["testbed_name"])
+    if chosen != Selection() and store.latest(chosen).is_empty():
+        message = "there are no results of this device and test bed; 'bench-db latest' lists what there is"
+        raise UserError(message)
+    full = candidate_of(store, commit, replace(chosen, branch=stored["branch"]))
+    return store.set_baseline(Baseline(name=checked_name(name), commit=full, set_at=_now(at), set_by=by, **stored))
+
+
+def clear_baseline(
+    store: Database, name: str, *, by: str = "", at: int | None = None, **scope: Unpack[Scope]
+) -> Baseline:
+    """Clear a baseline, as it is set for exactly this scope; its history is kept. Raises `UserError` when it is not set."""
+    cleared = Baseline(name=name, commit=None, set_at=_now(at), set_by=by, **_stored(scope))
+    _refuse_unknown(name, [b for b in store.baselines() if _scope(b) == _scope(cleared)])
+    return store.set_baseline(cleared)
+
+
+def _stored(scope: Scope) -> _StoredScope:
+    return _StoredScope(
+        dut_name=scope.get("dut_name"), testbed_name=scope.get("test_bed_name"), branch=scope.get("branch")
+    )
+
+
+def _scope(pointer: Baseline) -> tuple[str | None, ...]:
+    return pointer.name, pointer.dut_name, pointer.testbed_name, pointer.branch
+
+
+def _refuse_unknown(name: str, found: Sequence[Baseline]) -> None:
+    if not found:
+        message = f"there is no baseline {name!r} of this scope; 'bench-db baseline list' shows those there are"
+        raise UserError(message)
+
+
+def _now(at: int | None) -> int:
+    return int(time.time()) if at is None else at
+
+
 def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | None = None) -> str:
-    """The full commit a text means, `latest` being the newest one measured; `UserError` when there is none."""
+    """Return the full commit of a text, of which `latest` is the newest one measured; `UserError` when there is none."""
     if text != LATEST:
         return store.measured_commit(text, as_of)
     commits = store.latest(chosen, as_of).drop_nulls("commit").sort("dut_timestamp", "run_time", "commit")["commit"]
@@ -76,7 +183,7 @@ def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | Non
 
 
 def checked_name(name: str) -> str:
-    """A name a baseline may have; `UserError` for one that means something else, or that cannot be typed."""
+    """Return a name that a baseline may have; `UserError` for one that means something else, or that cannot be typed."""
     if _RESERVED.fullmatch(name) or not name.strip() or not name.isprintable():
         message = (
             f"{name!r} cannot be the name of a baseline: it reads as a commit, a keyword or nothing; such as: main"
@@ -85,70 +192,72 @@ def checked_name(name: str) -> str:
     return name
 
 
-def held(store: Database, asked: Asked) -> Held:
-    """The runs a baseline stands for; `UserError` when it stands for none, with what to do."""
-    if asked.what in (None, LEVEL):
-        return _of_branch(store, Held(about="the level since the last change"), asked)
-    if last := _LAST.fullmatch(asked.what):
-        return _of_branch(store, Held(about=f"the newest {last[1]} runs before it", last=int(last[1])), asked)
-    found = _merge_base(store, asked) if asked.what.startswith(MERGE_BASE) else _named(store, asked)
-    narrowed = _of_branch(store, found, asked)
-    return _alone(store, narrowed, asked) if asked.alone else narrowed
+def resolve(store: Database, query: BaselineQuery) -> BaselineRuns:
+    """Resolve a baseline to its runs. Raises `UserError` when it has none."""
+    if query.what in (None, LEVEL):
+        return _of_branch(store, BaselineRuns(about="the level since the last change"), query)
+    if last := _LAST.fullmatch(query.what):
+        return _of_branch(store, BaselineRuns(about=f"the newest {last[1]} runs before it", last=int(last[1])), query)
+    found = _merge_base(store, query) if query.what.startswith(MERGE_BASE) else _named(store, query)
+    narrowed = _of_branch(store, found, query)
+    return _alone(store, narrowed, query) if query.alone else narrowed
 
 
-def _builds(store: Database, asked: Asked, condition: pl.Expr) -> pl.DataFrame:
-    """What was measured where, of the chosen rows that a condition keeps."""
-    predicate = asked.chosen.predicate() & condition
+def _builds(store: Database, query: BaselineQuery, condition: pl.Expr) -> pl.DataFrame:
+    """Return the builds of the chosen rows that a condition keeps, with where they were measured."""
+    predicate = query.chosen.predicate() & condition
     needed = {*_BUILD, *predicate.meta.root_names()}
-    return store.scan(sorted(needed), as_of=asked.as_of).filter(predicate).select(_BUILD).unique().collect()
+    return store.scan(sorted(needed), as_of=query.as_of).filter(predicate).select(_BUILD).unique().collect()
 
 
-def _ours(store: Database, asked: Asked) -> pl.DataFrame:
-    found = _builds(store, asked, of_commit(asked.candidate))
+def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
+    found = _builds(store, query, of_commit(query.candidate))
     if found.is_empty():
-        message = f"no results of {asked.candidate} with these conditions; 'bench-db has {asked.candidate}' says what is measured"
+        message = f"no results of {query.candidate} with these conditions; 'bench-db has {query.candidate}' says what is measured"
         raise UserError(message)
     return found
 
 
-def _of_branch(store: Database, found: Held, asked: Asked) -> Held:
-    """The runs of one branch alone, and those of the commits that were named, on whatever branch they are."""
-    if asked.branch is None:
+def _of_branch(store: Database, found: BaselineRuns, query: BaselineQuery) -> BaselineRuns:
+    """Narrow to the runs of one branch, and those of the named commits, whatever their branch."""
+    if query.branch is None:
         return found
-    until = _before(_ours(store, asked)) if found.until is None else found.until
-    wanted = pl.col("branch") == asked.branch
+    until = _before(_ours(store, query)) if found.until is None else found.until
+    wanted = pl.col("branch") == query.branch
     for commit in found.commits:
         wanted |= of_commit(commit)
-    return replace(found, until=until & wanted, about=f"{found.about}, of branch {asked.branch}")
+    return replace(found, until=until & wanted, about=f"{found.about}, of branch {query.branch}")
 
 
 def _before(ours: pl.DataFrame) -> pl.Expr:
-    """Rows before the candidate's own, on each device and test bed."""
+    """Select the rows before the candidate's own, on each device and test bed."""
     times = ours.group_by(PLACE).agg(pl.col("dut_timestamp").min()).iter_rows()
     return by_place({(dut, bed): pl.col("dut_timestamp") <= time for dut, bed, time in times})
 
 
-def _named(store: Database, asked: Asked) -> Held:
-    """The history up to a commit, or up to that of a named baseline, as each device and test bed has it."""
-    name = str(asked.what)
-    known = store.baselines(as_of=asked.as_of)
+def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
+    """Resolve a commit, or a named baseline, to the history up to it on each device and test bed."""
+    name = str(query.what)
+    known = store.baselines(as_of=query.as_of)
     named = [pointer for pointer in known if pointer.name == name]
     if not named:
-        commit = _commit(store, asked, known)
-        return Held(about=f"commit {commit[:_SHA]}", until=_up_to(store, asked, commit), commits=(commit,))
-    ours = _ours(store, asked).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
+        commit = _commit(store, query, known)
+        return BaselineRuns(
+            about=f"commit {commit[: RULES.sha_length]}", until=_up_to(store, query, commit), commits=(commit,)
+        )
+    ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
     fitting = {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
     used = {place: pointer for place, pointer in fitting.items() if pointer is not None}
     if not used:
         scopes = "; ".join(sorted(scope_text(pointer) for pointer in named))
         message = (
-            f"baseline {name!r} is set for {scopes}, and {asked.candidate[:_SHA]} was measured on none of these; "
+            f"baseline {name!r} is set for {scopes}, and {query.candidate[: RULES.sha_length]} was measured on none of these; "
             f"set it for what it was measured on: bench-db baseline set {name} COMMIT"
         )
         raise UserError(message)
-    history = {pointer: _history_of(store, asked, pointer) for pointer in dict.fromkeys(used.values())}
+    history = {pointer: _history_of(store, query, pointer) for pointer in dict.fromkeys(used.values())}
     everywhere = len(history) == 1 and len(used) == len(fitting)
-    return Held(
+    return BaselineRuns(
         about=", ".join(f"{name} ({_short(p)}{_for(p)})" for p in history),
         until=next(iter(history.values())) if everywhere else by_place({at: history[p] for at, p in used.items()}),
         commits=tuple(dict.fromkeys(str(p.commit) for p in history)),
@@ -156,46 +265,46 @@ def _named(store: Database, asked: Asked) -> Held:
     )
 
 
-def _commit(store: Database, asked: Asked, known: Iterable[Baseline]) -> str:
+def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
     try:
-        return store.measured_commit(str(asked.what), asked.as_of)
+        return store.measured_commit(str(query.what), query.as_of)
     except UserError as error:
         names = ", ".join(sorted({pointer.name for pointer in known})) or "none are set"
         message = (
-            f"--baseline {asked.what}: no such baseline ({names}), and {error}. Set one: "
+            f"`baseline` {query.what}: no such baseline ({names}), and {error}. Set one: "
             "bench-db baseline set NAME COMMIT; or use a commit, last:N, merge-base:BRANCH or level"
         )
         raise UserError(message) from error
 
 
-def _history_of(store: Database, asked: Asked, pointer: Baseline) -> pl.Expr:
-    """The rows up to a pointer's commit; of its branch alone when that is its scope, besides the commit's own."""
+def _history_of(store: Database, query: BaselineQuery, pointer: Baseline) -> pl.Expr:
+    """Select the rows up to a pointer's commit; only its branch when that is its scope, besides the commit's own."""
     commit = str(pointer.commit)
-    until = _up_to(store, asked, commit)
+    until = _up_to(store, query, commit)
     return until if pointer.branch is None else until & ((pl.col("branch") == pointer.branch) | of_commit(commit))
 
 
-def _up_to(store: Database, asked: Asked, commit: str) -> pl.Expr:
-    of_it = store.scan(("commit", "dut_timestamp"), as_of=asked.as_of).filter(of_commit(commit))
+def _up_to(store: Database, query: BaselineQuery, commit: str) -> pl.Expr:
+    of_it = store.scan(("commit", "dut_timestamp"), as_of=query.as_of).filter(of_commit(commit))
     time = of_it.select(pl.col("dut_timestamp").max()).collect().item()
     if time is None:
-        message = f"baseline {asked.what!r} is at {commit}, which has no results any more; set it again: bench-db baseline set"
+        message = f"baseline {query.what!r} is at {commit}, which has no results any more; set it again: bench-db baseline set"
         raise UserError(message)
     until: pl.Expr = pl.col("dut_timestamp") <= time
     return until
 
 
-def _merge_base(store: Database, asked: Asked) -> Held:
-    """The measured history of the commit where the candidate left a branch, along first parents, without the candidate."""
-    branch = str(asked.what).removeprefix(MERGE_BASE)
+def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
+    """Resolve the commit where the candidate left a branch to its measured history, along first parents, without the candidate."""
+    branch = str(query.what).removeprefix(MERGE_BASE)
     try:
-        base = git.merge_base(asked.clone, asked.candidate, _branch_of(asked.clone, branch))
+        base = git.merge_base(query.clone, query.candidate, _branch_of(query.clone, branch))
     except UserError as error:
-        message = f"--baseline {asked.what}: {error}"
+        message = f"`baseline` {query.what}: {error}"
         raise UserError(message) from error
-    line = [sha for sha in git.ancestors(asked.clone, base) if not evidence.abbreviates(asked.candidate, sha)]
+    line = [sha for sha in git.ancestors(query.clone, base) if not evidence.abbreviates(query.candidate, sha)]
     stored = (
-        store.scan(("commit",), as_of=asked.as_of).select(pl.col("commit").drop_nulls().unique()).collect()["commit"]
+        store.scan(("commit",), as_of=query.as_of).select(pl.col("commit").drop_nulls().unique()).collect()["commit"]
     )
     by_start: dict[str, list[str]] = {}
     for commit in stored:
@@ -203,23 +312,23 @@ def _merge_base(store: Database, asked: Asked) -> Held:
     near = ((sha, by_start.get(sha[: evidence.SHORTEST], ())) for sha in line)
     measured = [commit for sha, some in near for commit in some if evidence.abbreviates(commit, sha)]
     if not measured:
-        cut = "; the clone is shallow: git fetch --unshallow shows more" if git.is_shallow(asked.clone) else ""
+        cut = "; the clone is shallow: git fetch --unshallow shows more" if git.is_shallow(query.clone) else ""
         message = (
-            f"neither {base[:_SHA]}, the merge base of {asked.candidate[:_SHA]} and {branch}, nor any commit before it has "
-            f"results here; measure it: bench-db backfill --range {base[:_SHA]}{cut}"
+            f"neither {base[: RULES.sha_length]}, the merge base of {query.candidate[: RULES.sha_length]} and {branch}, nor any commit before it has "
+            f"results here; measure it: bench-db backfill --range {base[: RULES.sha_length]}{cut}"
         )
         raise UserError(message)
-    nearest = measured[0][:_SHA]
+    nearest = measured[0][: RULES.sha_length]
     instead = "" if base.startswith(nearest) else f", measured last at {nearest}"
-    return Held(
-        about=f"the merge base with {branch} ({base[:_SHA]}{instead})",
+    return BaselineRuns(
+        about=f"the merge base with {branch} ({base[: RULES.sha_length]}{instead})",
         until=pl.col("commit").is_in(measured),
         commits=(measured[0],),
     )
 
 
 def _branch_of(clone: Path, branch: str) -> str:
-    """A branch as this clone calls it: one that CI has checked out from a pull request knows main as origin/main alone."""
+    """Resolve a branch in a clone. A checkout of a pull request in CI has main only as origin/main."""
     for name in (branch, f"refs/remotes/origin/{branch}"):
         try:
             return git.resolve(clone, name)
@@ -228,22 +337,22 @@ def _branch_of(clone: Path, branch: str) -> str:
     return git.resolve(clone, branch)
 
 
-def _alone(store: Database, found: Held, asked: Asked) -> Held:
-    """Of the history a commit stands for, the newest commit of each device, test bed and suite."""
+def _alone(store: Database, found: BaselineRuns, query: BaselineQuery) -> BaselineRuns:
+    """Narrow the history of a commit to the newest commit of each device, test bed and suite."""
     if found.until is None:
         return found
-    builds = _builds(store, asked, ~of_commit(asked.candidate).fill_null(value=False) & found.until)
+    builds = _builds(store, query, ~of_commit(query.candidate).fill_null(value=False) & found.until)
     return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_commit, found.commits))))
 
 
 def scope_text(pointer: Baseline) -> str:
-    """What a pointer is for, in words."""
+    """Describe the scope of a pointer."""
     parts = {"device": pointer.dut_name, "test bed": pointer.testbed_name, "branch": pointer.branch}
     return ", ".join(f"{name} {value}" for name, value in parts.items() if value is not None) or "everything"
 
 
 def _short(pointer: Baseline) -> str:
-    return str(pointer.commit)[:_SHA]
+    return str(pointer.commit)[: RULES.sha_length]
 
 
 def _for(pointer: Baseline) -> str:

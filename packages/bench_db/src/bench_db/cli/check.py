@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.app.comparing import REGRESSION_FOUND
-from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT
+from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
 from bench_db.cli.options import common, emit, open_store, selecting, selection
 
 if TYPE_CHECKING:
@@ -25,18 +24,18 @@ if TYPE_CHECKING:
     metavar="WHAT",
     help="A named baseline, a commit, last:N, merge-base:BRANCH, or level.",
 )
-@click.option("--set-baseline", is_flag=True, help="When all is well, point the named baseline at CANDIDATE.")
+@click.option("--set-baseline", is_flag=True, help="Point the named baseline at CANDIDATE when it passes.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0),
     metavar="PERCENT",
-    help="No test: worse is what moved by more than this from the baseline's own runs; exactly this much is not.",
+    help="Make no test: a series is worse when it moved by more than this from the baseline's own runs.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["missing", "insufficient"]),
     multiple=True,
-    help="Fail on series that vanished, or that cannot be judged, too; may be repeated.",
+    help="Fail on series that are missing, or that have too few runs, too; may be repeated.",
 )
 @METHOD
 @MINIMUM_EFFECT
@@ -62,10 +61,10 @@ def command(
     set_baseline: bool,
     **conditions: Any,
 ) -> None:
-    """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when all is well, 1 when not.
+    """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when it passes, 1 when not.
 
-    A series that got worse fails the check, and so does one whose runs gave no number. One that vanished is reported. With
-    --set-baseline a commit that passes becomes the baseline, so that the next is measured against the last known good one.
+    A series that got worse fails the check, and so does one whose runs gave no number. A missing series is reported. With
+    --set-baseline a commit that passes becomes the baseline, so that the next is compared with the last known good one.
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
@@ -89,13 +88,13 @@ def command(
 
 
 def _text(gate: Gate, name: str) -> str:
-    from bench_db.report.terminal import comparisons_text, counted
-    from bench_db.report.text import visible
+    from bench_db.analysis.judge import counted
+    from bench_db.report.terminal import against, comparisons_text
 
     failing = ", ".join(f"{number} {verdict}" for verdict, number in counted(gate.failing).items())
-    judged = any(j.effect is not None for j in gate.comparisons)
+    judged = any(c.effect is not None for c in gate.comparisons)
     passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
-    against = visible(f"{gate.candidate[:9]} against {gate.baseline}")
-    return f"{head}\n{against}: {comparisons_text(gate.comparisons)}{moved}"
+    listed = comparisons_text(gate.comparisons, gate.counts)
+    return f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.app.comparing import FAILING, REGRESSION_FOUND, as_json, fails, verdicts
-from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT
+from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
 from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
+from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench_db.app.compare import Compared
 
 
 @click.command("compare")
@@ -21,18 +23,19 @@ if TYPE_CHECKING:
 @MINIMUM_EFFECT
 @click.option(
     "--fail-on",
-    type=click.Choice(list(FAILING)),
+    type=click.Choice(["regression", "failed", "missing", "insufficient"]),
     multiple=True,
     help="Exit with 1 when a series has this verdict; may be repeated.",
 )
 @click.option("--markdown", is_flag=True, help="Text as the comment on a pull request.")
 @TABLE
-@click.option("--all", "everything", is_flag=True, help="Show what is unchanged, too.")
+@click.option("--all", "everything", is_flag=True, help="Show unchanged series, too.")
 @BASELINE_BRANCH
 @CLONE
 @selecting()
 @reading
 @click.pass_context
+@ruled
 def command(
     ctx: click.Context,
     /,
@@ -54,40 +57,41 @@ def command(
 ) -> None:
     """Compare the results of the commit CANDIDATE (or latest) with a baseline, series by series, each run counting once.
 
-    A verdict needs significance at 1 % and a change of at least 2 %. Missing, new, failed and insufficient are verdicts too.
+    A verdict needs significance at {significance} and a change of at least {minimum_effect}. Missing, new, failed and insufficient are verdicts too.
 
     Example: bench-db compare 1a2b3c4 --baseline release --fail-on regression
     """
-    from bench_db.analysis.judge import plan
-    from bench_db.app import baselines
+    from bench_db.app.compare import compare, failing
+
+    compared = compare(
+        open_store(uri),
+        candidate,
+        baseline=baseline,
+        method=method,
+        min_effect=min_effect,
+        baseline_branch=baseline_branch,
+        clone=clone,
+        as_of=as_of,
+        selection=selection(**conditions),
+    )
+    emit(output, compared.document, lambda: _text(compared, table, markdown=markdown, everything=everything))
+    ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
+
+
+def _text(compared: Compared, table: str | None, *, markdown: bool, everything: bool) -> str:
     from bench_db.report import figures
     from bench_db.report.markdown import CommentContext, comment
-    from bench_db.report.terminal import comparisons_text
-    from bench_db.report.text import visible
+    from bench_db.report.terminal import against, comparisons_text
 
-    store, chosen = open_store(uri), selection(**conditions)
-    version = as_of or (str(store.version) if markdown else "")
-    commit = baselines.candidate_of(store, candidate, chosen, as_of)
-    asked = baselines.Asked(
-        candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=clone, as_of=as_of
-    )
-    held = baselines.held(store, asked)
-    judged = verdicts(store, commit, held=held, method=method, min_effect=min_effect, chosen=chosen, as_of=as_of)
-
-    def text() -> str:
-        if table is not None:
-            return figures.comparisons(judged, table)
-        if markdown:
-            about = CommentContext(
-                candidate=commit,
-                baseline=held.about,
-                plan=plan(method, None if min_effect is None else min_effect / 100),
-                store_version=version,
-            )
-            return comment(judged, about)
-        against = visible(f"{commit[:9]} against {held.about}")
-        return f"{against}: {comparisons_text(judged, everything=everything)}"
-
-    about = {"candidate": commit, "baseline": held.about, "baseline_commits": held.commits, "method": method}
-    emit(output, {**about, **as_json(judged)}, text)
-    ctx.exit(REGRESSION_FOUND if fails(judged, fail_on) else 0)
+    if table is not None:
+        return figures.comparisons(compared.comparisons, table)
+    if markdown:
+        about = CommentContext(
+            candidate=compared.candidate,
+            baseline=compared.baseline,
+            plan=compared.plan,
+            store_version=compared.store_version,
+        )
+        return comment(compared.comparisons, compared.counts, about)
+    listed = comparisons_text(compared.comparisons, compared.counts, everything=everything)
+    return f"{against(compared.candidate, compared.baseline)}: {listed}"

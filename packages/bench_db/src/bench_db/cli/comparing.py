@@ -1,10 +1,15 @@
-"""Options that `compare`, `check` and `pr compare` share."""
+"""Options and exit code that `compare` and `check` share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+
+from bench_db.rules import RULES
+
+REGRESSION_FOUND = 1
+"""Exit code of a comparison that fails."""
 
 METHOD = click.option(
     "--method",
@@ -16,17 +21,20 @@ METHOD = click.option(
 BASELINE = click.option(
     "--baseline",
     metavar="WHAT",
-    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level, which is that since the last change, before the "
+    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level: the level since the last change before the "
     "candidate. [default: level]",
 )
-BASELINE_BRANCH = click.option("--baseline-branch", metavar="NAME", help="As baseline, only runs of this branch.")
+BASELINE_BRANCH = click.option("--baseline-branch", metavar="NAME", help="Use only runs of this branch as baseline.")
 CLONE = click.option(
     "--clone",
     type=click.Path(file_okay=False, path_type=Path),
     default=".",
     show_default=True,
-    help="The local clone that knows a merge base.",
+    help="The local clone in which a merge base is looked up.",
 )
 MINIMUM_EFFECT = click.option(
-    "--min-effect", type=click.FloatRange(0), metavar="PERCENT", help="Smaller changes are no verdict. [default: 2]"
+    "--min-effect",
+    type=click.FloatRange(0),
+    metavar="PERCENT",
+    help=f"Report smaller changes as unchanged. [default: {100 * RULES.minimum_effect:g}]",
 )

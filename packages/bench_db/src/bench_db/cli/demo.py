@@ -88,13 +88,11 @@ def _read(path: Path, provenance: Provenance) -> tuple[Run, list[Result]]:
 
 
 def _findings(store: Database) -> list[Finding]:
-    """The findings of a scan, kept in the store; at the time of the newest commit, so that a repeated demo says the same."""
-    from bench_db.analysis.findings import scanned, updated
-    from bench_db.analysis.histories import histories
+    """Scan at the time of the newest commit, so that a repeated demo says the same."""
+    from bench_db.app.scan import scan
 
-    held = histories(store.points())
-    at = int(held.points["dut_timestamp"].max())  # type: ignore[arg-type]
-    store.record_findings(updated(held, scanned(held, rate=0.05), store.findings(), at=at))
+    at = int(store.points().rows["dut_timestamp"].max())  # type: ignore[arg-type]
+    scan(store, at=at)
     return store.findings()
 
 
@@ -121,17 +119,19 @@ def _site(store: Database, out: Path) -> Path:
 
 
 def _story(store: Database, directory: Path, counts: dict[str, int], found: list[Finding], site: Path) -> str:
+    from bench_db.analysis.findings import in_order
+    from bench_db.query.series import identified
     from bench_db.report import rows
-    from bench_db.report.detected import beds, labels
     from bench_db.report.terminal import findings_text
 
     latest = store.latest()
+    series = {one.series_key: one for one in identified(latest)}
     parts = (
         f"{counts['runs']} runs of two libraries: {counts['new']} results published, {counts['unchanged']} were there already",
         f"$ bench-db latest --store {directory}\n{rows.latest_text(latest)}",
         f"$ bench-db summary --store {directory}\n{rows.summary_text(store.summary())}",
         f"$ bench-db trend '{_STEP}' --store {directory} --last 20\n{rows.trend_text(store.trend(_STEP, last=20))}",
-        f"$ bench-db scan --store {directory}\n{findings_text(found, labels(latest), beds(latest))}",
+        f"$ bench-db scan --store {directory}\n{findings_text(in_order(found), series)}",
         "The steps are real: 110aa08 looks words up in a list where a set was before, f1cb113 joins strings instead of growing one.",
         f"The site is at {site}: open it in a browser.",
     )

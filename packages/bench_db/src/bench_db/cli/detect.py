@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bench_db.cli.options import emit, open_store, reading, selecting, selection
-from bench_db.errors import UserError
+from bench_db.cli.ruled import ruled
 
 
 @click.command("detect")
@@ -17,21 +17,17 @@ from bench_db.errors import UserError
 )
 @selecting(without="benchmark")
 @reading
+@ruled
 def command(benchmark: str, uri: str | None, output: str, as_of: str | None, profile: str, **conditions: Any) -> None:
     """Find where the level of BENCHMARK (* and ? are wildcards) changes, in each of its series.
 
-    A series needs 20 runs. A change is provisional until 5 runs have followed it. Nothing is stored.
+    A series needs {detection_runs} runs. A change is provisional until {provisional_runs} runs follow it. Nothing is stored.
 
     Example: bench-db detect '*test_fib[5]'
     """
-    from bench_db.analysis.changes import changes_of
-    from bench_db.analysis.histories import histories
-    from bench_db.report.detected import changes_text, found_json
+    from bench_db.app.scan import detect
+    from bench_db.report.detected import changes_text
 
-    points = open_store(uri).points(selection(benchmark=benchmark, **conditions), as_of)
-    if points.rows.is_empty():
-        message = f"no results of {benchmark!r} with these conditions; 'bench-db latest' lists what there is"
-        raise UserError(message)
-    held = histories(points)
-    found = changes_of(held, profile)
-    emit(output, found_json(held.names, found), lambda: changes_text(held, found))
+    chosen = selection(benchmark=benchmark, **conditions)
+    found = detect(open_store(uri), profile=profile, as_of=as_of, selection=chosen)
+    emit(output, found.document, lambda: changes_text(found.histories, found.findings))

@@ -1,22 +1,18 @@
-"""`bench-db finding`: the lives of findings."""
+"""`bench-db finding`: list findings and decide about them."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.baseline import user
 from bench_db.cli.options import common, emit, open_store
-from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from bench_db.model import Finding
-    from bench_db.store.database import Database
 
-_NOTE = click.option("--note", default="", help="Why, for those who look at it later.")
+_NOTE = click.option("--note", default="", help="The reason, for those who look at it later.")
 
 
 @click.group("finding")
@@ -31,17 +27,15 @@ def command() -> None:
 @click.option("--state", multiple=True, help="Only findings in this state; may be repeated.")
 @common
 def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
-    """List findings as they stand.
+    """List findings in their newest state.
 
     Example: bench-db finding list --state open
     """
-    from bench_db.report.detected import beds, found_json, labels
+    from bench_db.app.findings import findings
     from bench_db.report.terminal import findings_text
 
-    store = open_store(uri)
-    found = [finding for finding in store.findings() if not state or finding.state in state]
-    series = store.latest()
-    emit(output, found_json(series, found), lambda: findings_text(found, labels(series), beds(series)))
+    found = findings(open_store(uri), states=state)
+    emit(output, found.document, lambda: findings_text(found.findings, found.series))
 
 
 @command.command("bless")
@@ -49,11 +43,13 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
 @_NOTE
 @common
 def bless(finding_id: str, note: str, uri: str | None, output: str) -> None:
-    """Accept a change: it is known and wanted, and later commits are held against the level after it.
+    """Accept a change: it is known and wanted. Later commits are compared with the level after it.
 
     Example: bench-db finding bless 1f2e3d4c5b6a7988 --note "larger cache"
     """
-    _move(open_store(uri), finding_id, "blessed", note, output)
+    from bench_db.app.findings import bless_finding
+
+    _show(bless_finding(open_store(uri), finding_id, note=note, by=user()), output)
 
 
 @command.command("ignore")
@@ -65,7 +61,9 @@ def ignore(finding_id: str, note: str, uri: str | None, output: str) -> None:
 
     Example: bench-db finding ignore 1f2e3d4c5b6a7988 --note "new runner"
     """
-    _move(open_store(uri), finding_id, "ignored", note, output)
+    from bench_db.app.findings import ignore_finding
+
+    _show(ignore_finding(open_store(uri), finding_id, note=note, by=user()), output)
 
 
 @command.command("reopen")
@@ -77,23 +75,10 @@ def reopen(finding_id: str, note: str, uri: str | None, output: str) -> None:
 
     Example: bench-db finding reopen 1f2e3d4c5b6a7988
     """
-    _move(open_store(uri), finding_id, "reopened", note, output)
+    from bench_db.app.findings import reopen_finding
+
+    _show(reopen_finding(open_store(uri), finding_id, note=note, by=user()), output)
 
 
-def _move(store: Database, finding_id: str, state: str, note: str, output: str) -> None:
-    from bench_db.model import State
-
-    old = _found(store, finding_id)
-    moved = replace(old, state=State(state), at=max(int(time.time()), old.at + 1), by=user(), note=note)
-    store.record_findings([moved])
+def _show(moved: Finding, output: str) -> None:
     emit(output, {"id": moved.id, "state": moved.state}, lambda: f"{moved.id} is {moved.state}")
-
-
-def _found(store: Database, finding_id: str) -> Finding:
-    """The one finding whose id is, or begins with, the given text."""
-    found = [finding for finding in store.findings() if finding.id.startswith(finding_id)]
-    if len(found) != 1:
-        many = "no finding" if not found else f"{len(found)} findings"
-        message = f"{many} with an id that begins with {finding_id!r}; 'bench-db finding list' shows them"
-        raise UserError(message)
-    return found[0]

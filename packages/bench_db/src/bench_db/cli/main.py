@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.cli.flags import as_flags
 from bench_db.errors import BenchDbError, NewerStoreWarning, UserError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _report(error: Exception, text: str) -> None:
     """One line on stderr, after the traceback for who asked for it: the exit code is the same either way."""
     if "--debug" in sys.argv:
         click.echo("".join(format_exception(error)), err=True, nl=False)
-    click.echo(f"bench-db: {' '.join(text.split())}", err=True)
+    click.echo(f"bench-db: {as_flags(' '.join(text.split()))}", err=True)
 
 
 if __name__ == "__main__":

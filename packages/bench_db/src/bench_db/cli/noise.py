@@ -1,4 +1,4 @@
-"""`bench-db noise`: how noisy each series is."""
+"""`bench-db noise`: the noise of each series."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from typing import Any
 import click
 
 from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.ruled import ruled
 
 
 @click.command("noise")
 @selecting()
 @reading
+@ruled
 def command(uri: str | None, output: str, as_of: str | None, **conditions: Any) -> None:
-    """Show the spread between runs of each series, the smallest change one more run can show, and what 5 % would take.
+    """Show the spread between runs of each series, the smallest change one more run can show, and the runs that {noise_effect} would take.
 
     Example: bench-db noise --testbed-name ci-1
     """
-    from bench_db.analysis.histories import histories
-    from bench_db.analysis.noise import noise
-    from bench_db.report.detected import labels, noise_text
+    from bench_db.app.noise import noise
+    from bench_db.report.detected import noise_text
 
-    held = histories(open_store(uri).points(selection(**conditions), as_of))
-    found = noise(held)
-    names = labels(held.names)
-    rows = [
-        {"series": names[row["series_key"]], **row, "series_key": f"{row['series_key']:016x}"}
-        for row in found.iter_rows(named=True)
-    ]
-    emit(output, {"noise": rows}, lambda: noise_text(held, found))
+    found = noise(open_store(uri), as_of=as_of, selection=selection(**conditions))
+    emit(output, found.document, lambda: noise_text(found.noise))

@@ -225,8 +225,8 @@ def compare(
 
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
-    from bench_db.analysis.judge import plan
-    from bench_db.app.comparing import as_json, local_verdicts
+    from bench_db.analysis.judge import counted, plan
+    from bench_db.app.compare import comparisons_json, local_verdicts
     from bench_db.app.expected import suites_in, with_absent
     from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 
@@ -244,11 +244,12 @@ def compare(
         plan=plan("runs"),
         store_version=version,
     )
-    body = comment(judged, about)
+    counts = counted(judged)
+    body = comment(judged, counts, about)
     if report is not None:
         report.write_text(body, encoding="utf-8")
-    output_file.write({"conclusion": conclusion(judged), "title": headline(judged)}, os.environ)
-    emit(output, {**as_json(judged), "merge_base": base.sha if base else None}, lambda: body)
+    output_file.write({"conclusion": conclusion(counts), "title": headline(counts)}, os.environ)
+    emit(output, {**comparisons_json(judged), "merge_base": base.sha if base else None}, lambda: body)
 
 
 def _merge_base(repo: str, pr_number: int, sha: str) -> Commit:

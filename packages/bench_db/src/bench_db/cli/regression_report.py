@@ -27,19 +27,15 @@ def script(output: Path, recent_count: int, threshold: float) -> None:
     """Print a summary and write the figures as an HTML table."""
     from bench_db.analysis.histories import histories
     from bench_db.analysis.seed_methods import lance_bench_ttest
-    from bench_db.report.detected import labels
     from bench_db.report.tables import Figure, Figures, html
-    from bench_db.units import Direction
 
     held = histories(open_store(None).points())
-    names = labels(held.names)
     tested = []
     for number, series in enumerate(held.series):
         values = held.of(number)["median"].drop_nulls().to_list()
         if len(values) >= recent_count + 2:
-            direction = Direction(series["direction"])
-            found = lance_bench_ttest(values, direction, recent=recent_count, alpha=threshold)
-            tested.append((names[series["series_key"]], found))
+            found = lance_bench_ttest(values, series.direction, recent=recent_count, alpha=threshold)
+            tested.append((series.label, found))
     if not tested:
         message = "no series has enough runs to be analysed"
         raise UserError(message)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.cli.flags import as_flags
 from bench_db.cli.main import root
 from bench_db.errors import BenchDbError
 
@@ -75,7 +76,7 @@ def exit_code(arguments: Sequence[str], run: Callable[..., Any] = root.main) -> 
         error.show()
         return error.exit_code
     except BenchDbError as error:
-        click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        click.echo(f"Error: {as_flags(' '.join(str(error).split()))}", err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):
         return 1

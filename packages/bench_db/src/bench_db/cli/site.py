@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from bench_db.model import Finding
     from bench_db.query.selection import Selection
-    from bench_db.report.contract import Finding
     from bench_db.report.site.contract import SiteContent
     from bench_db.store.database import Database
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
+from typing import TypedDict
 
 import polars as pl
 
@@ -61,6 +62,32 @@ class Selection:
         if self.until is not None:
             terms.append(pl.col("dut_timestamp") <= self.until)
         return reduce(and_, terms) if terms else pl.lit(value=True)
+
+
+class SeriesConditions(TypedDict, total=False):
+    """The conditions of a `Selection` besides the benchmark, as keyword arguments of a use case."""
+
+    test_bed_name: str | None
+    dut_name: str | None
+    branch: str | None
+    suite: str | None
+    metric: str | None
+    tags: Mapping[str, str]
+    since: int | None
+    until: int | None
+    series_key: int | None
+
+
+class Conditions(SeriesConditions, total=False):
+    """The conditions of a `Selection` as keyword arguments of a use case."""
+
+    benchmark: str | None
+
+
+def selection_of(selection: Selection | None, conditions: SeriesConditions) -> Selection:
+    """Return a selection (all results by default) with some of its conditions replaced."""
+    given = {"testbed_name" if name == "test_bed_name" else name: value for name, value in conditions.items()}
+    return replace(selection or Selection(), **given)  # type: ignore[arg-type]
 
 
 def _named(glob: str) -> list[pl.Expr]:

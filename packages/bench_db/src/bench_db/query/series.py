@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.identity import series_label
+from bench_db.model import Series
 from bench_db.summary import STATISTICS, summarise_column
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,17 +19,7 @@ if TYPE_CHECKING:
 COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
-IDENTITY = (
-    "series_key",
-    "dut_name",
-    "test_bed_name",
-    "suite",
-    "benchmark_name",
-    "metric",
-    "tags_key",
-    "units",
-    "direction",
-)
+IDENTITY = tuple(f.name for f in fields(Series))
 POINT = (
     "commit",
     "branch",
@@ -108,7 +101,10 @@ def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
 
 def label(row: Mapping[str, Any]) -> str:
     """Return the name of a series for readers: suite, benchmark, then metric unless `time`, then tags."""
-    metric = "" if row["metric"] == "time" else f" {row['metric']}"
-    tags = f" {{{row['tags_key']}}}" if row["tags_key"] else ""
-    suite = f"{row['suite']}: " if row["suite"] else ""
-    return f"{suite}{row['benchmark_name']}{metric}{tags}"
+    return series_label(row["suite"], row["benchmark_name"], row["metric"], row["tags_key"])
+
+
+def identified(names: pl.DataFrame) -> list[Series]:
+    """Return the series of a frame with the columns of `IDENTITY`, a record a row."""
+    rows = names.select(IDENTITY).with_columns(pl.col("suite", "tags_key").fill_null("")).iter_rows(named=True)
+    return [Series(**{**row, "direction": Direction(row["direction"])}) for row in rows]

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from bench_db.report.quantity import quantity
 from bench_db.report.rows import when
 from bench_db.report.text import table
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.model import Artifact
-
-_SHORT = 12
-_SHA = 9
 
 
 def as_json(artifact: Artifact) -> dict[str, Any]:
@@ -30,11 +28,11 @@ def as_text(found: Sequence[Artifact]) -> str:
         return "no artifacts"
     cells = [
         (
-            a.sha256[:_SHORT],
+            a.sha256[: RULES.digest_length],
             a.kind,
             a.name,
             quantity(a.size_bytes, "bytes"),
-            (a.commit or "-")[:_SHA],
+            (a.commit or "-")[: RULES.sha_length],
             _run(a) or "-",
             when(a.added_at),
         )

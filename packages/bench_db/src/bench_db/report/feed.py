@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from bench_db.identity import content_id
-from bench_db.report.contract import Finding, is_worse
+from bench_db.model import Finding
 from bench_db.report.effect import percent, percent_with_interval, probability
 from bench_db.report.escape import shortened
 from bench_db.report.text import visible
+from bench_db.rules import RULES
+from bench_db.units import is_worse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ATOM = "http://www.w3.org/2005/Atom"
-_NAME, _SHA = 200, 9
+_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """A finding with what a reader calls its series and its test bed, the time it is of (unix seconds) and its page."""
+    """A finding with the label and the test bed of its series, the time of its commit (unix seconds) and its page."""
 
     finding: Finding
     label: str
@@ -33,7 +35,7 @@ class FeedEntry:
 
 
 def atom(entries: Sequence[FeedEntry], *, feed_id: str, title: str, updated: int, href: str = "") -> bytes:
-    """The feed as UTF-8 XML, newest first. Identifiers come from `feed_id` and the findings' ids alone, so they never change."""
+    """Render the feed as UTF-8 XML, newest first. Identifiers come from `feed_id` and the findings' ids alone, so they never change."""
     root = ET.Element("feed", xmlns=_ATOM)
     _text(root, "id", _urn("feed", feed_id))
     _text(root, "title", title)
@@ -58,7 +60,7 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     common = f" Part of {finding.common_mode}." if finding.common_mode else ""
     provisional = " Provisional: few points follow it." if finding.provisional else ""
     moved = percent_with_interval(finding.effect, finding.low, finding.high)
-    at = f"at {finding.commit[:_SHA]}" if finding.commit else f"at point {finding.index}"
+    at = f"at {finding.commit[: RULES.sha_length]}" if finding.commit else f"at point {finding.index}"
     _text(
         node, "summary", f"{moved} {at}, p {probability(finding.p_value)}. State: {finding.state}.{provisional}{common}"
     )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.compare import Verdict
 from bench_db.identity import tags_key, tags_of_key
+from bench_db.model import Verdict
 from bench_db.query.series import label
 from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.quantity import is_known
 from bench_db.report.rows import when
 from bench_db.report.tables import Figure, Figures, TableFormat, rendered
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import polars as pl
 
-    from bench_db.report.contract import Comparison
+    from bench_db.model import Comparison
 
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
-_SHA = 9
 # What series may be set side by side by, and the column that holds it.
 ACROSS = {"dut": "dut_name", "testbed": "test_bed_name", "suite": "suite", "metric": "metric"}
 
@@ -53,7 +53,7 @@ def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> 
             label(r),
             [
                 *([Figure(shown=r["test_bed_name"])] if several or wide else []),
-                Figure(shown=r["commit"] or "" if wide else (r["commit"] or "-")[:_SHA]),
+                Figure(shown=r["commit"] or "" if wide else (r["commit"] or "-")[: RULES.sha_length]),
                 Figure(shown=when(r["dut_timestamp"])),
                 Figure(value=r["n"], shown=str(r["n"])),
                 *(_figure(r, name) for name in names),
@@ -105,19 +105,22 @@ def _median(row: dict[str, Any] | None) -> Figure:
 
 
 def comparisons(judged: Sequence[Comparison], table_format: str) -> str:
-    """Each comparison, the better side in bold; the interval as figures of its own in a spreadsheet."""
+    """Render each comparison, the better side in bold; a spreadsheet has the interval as figures of its own."""
     wide = table_format == TableFormat.CSV
-    several = _several([c.testbed_name for c in judged])
+    several = _several([c.series.test_bed_name for c in judged])
     bed = ["test bed"] if several or wide else []
     heads = [*bed, "before", "after", "change", *(["low", "high"] if wide else []), "p", "verdict"]
-    body = [(c.label, [*([Figure(shown=c.testbed_name)] if bed else []), *_compared(c, wide=wide)]) for c in judged]
+    body = [
+        (c.series.label, [*([Figure(shown=c.series.test_bed_name)] if bed else []), *_compared(c, wide=wide)])
+        for c in judged
+    ]
     notes = ["runs before", "runs after", "note"] if wide else []
     return rendered(Figures(corner="benchmark", columns=[*heads, *notes], rows=body), TableFormat(table_format))
 
 
 def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
-    moved = c.direction if c.verdict in {Verdict.REGRESSED, Verdict.IMPROVED} else "info"
-    sides = [Figure(value=v, units=c.units, direction=moved) for v in (c.baseline_median, c.candidate_median)]
+    moved = str(c.series.direction) if c.verdict in {Verdict.REGRESSED, Verdict.IMPROVED} else "info"
+    sides = [Figure(value=v, units=c.series.units, direction=moved) for v in (c.baseline_median, c.candidate_median)]
     change = Figure(value=c.effect, shown=percent_with_interval(c.effect, c.low, c.high))
     ends = [Figure(value=c.low), Figure(value=c.high)] if wide else []
     tested = [Figure(value=c.p_value, shown=probability(c.p_value)), Figure(shown=c.verdict)]

@@ -10,6 +10,7 @@ from bench_db.query.series import label
 from bench_db.report import frame
 from bench_db.report.quantity import NO_VALUE, change, is_known, quantity
 from bench_db.report.text import sparkline, table, visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 _JSON_NAMES = {"test_bed_name": "testbed_name", "dut_version": "version", "dut_timestamp": "timestamp"}
 _INTERNAL = {"timestamp", "tags_key", "run_key"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
-_SHA = 9
 NOTHING = "no results with these conditions"
 
 
@@ -93,7 +93,7 @@ def _series_text(points: pl.DataFrame) -> str:
     stated = ("interval",) if any(r["lower"] is not None for r in rows) else ()
     cells = [
         (
-            (r["commit"] or "-")[:_SHA],
+            (r["commit"] or "-")[: RULES.sha_length],
             when(r["dut_timestamp"]),
             r["dut_version"],
             *_statistics(r),

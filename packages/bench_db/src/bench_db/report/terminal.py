@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.compare import Verdict
-from bench_db.model import State
+from bench_db.model import Series, Verdict
 from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import quantity
-from bench_db.report.text import table
+from bench_db.report.text import table, visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench_db.report.contract import Comparison, Finding
+    from bench_db.model import Comparison, Finding
 
-_SHA, _NOTE = 9, 100
+_NOTE = 100
+_GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
 _NUMBERS = ("before", "after", "change", "p", "runs")
 
 
-def comparisons_text(comparisons: Sequence[Comparison], *, everything: bool = False) -> str:
-    """The counts of all verdicts over a table of what is not unchanged, largest change first; `everything` shows all."""
-    counts = counted(comparisons)
-    shown = [c for c in in_order(comparisons) if everything or c.verdict != Verdict.UNCHANGED]
+def comparisons_text(comparisons: Sequence[Comparison], counts: Mapping[str, int], *, everything: bool = False) -> str:
+    """Render the counts of the verdicts over a table of comparisons, in their order; unchanged ones only with `everything`."""
+    shown = [c for c in comparisons if everything or c.verdict != Verdict.UNCHANGED]
     head = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "nothing to compare"
     if not shown:
         return head
@@ -33,25 +32,30 @@ def comparisons_text(comparisons: Sequence[Comparison], *, everything: bool = Fa
     return f"{head}\n\n{table([name for name, _, _ in columns], cells, right=_NUMBERS)}"
 
 
+def against(candidate: str, baseline: str) -> str:
+    """Name a candidate commit and its baseline in one line."""
+    return visible(f"{candidate[: RULES.sha_length]} against {baseline}")
+
+
 def several_beds(comparisons: Sequence[Comparison]) -> bool:
-    """Whether the name of a series is not enough to tell where it was measured."""
-    return len({c.testbed_name for c in comparisons}) > 1
+    """Tell whether the comparisons are of more than one test bed, so that each has to name its own."""
+    return len({c.series.test_bed_name for c in comparisons}) > 1
 
 
 def _moved_by(c: Comparison) -> str:
     return percent_with_interval(c.effect, c.low, c.high)
 
 
-# heading, cell, and when a column is worth its place
+# heading, cell, and when the column is shown
 _COLUMNS: tuple[
     tuple[str, Callable[[Comparison], str], Callable[[Sequence[Comparison]], bool] | None],
     ...,
 ] = (
     ("verdict", lambda c: c.verdict, None),
-    ("benchmark", lambda c: c.label, None),
-    ("test bed", lambda c: c.testbed_name, several_beds),
-    ("before", lambda c: quantity(c.baseline_median, c.units), None),
-    ("after", lambda c: quantity(c.candidate_median, c.units), None),
+    ("benchmark", lambda c: c.series.label, None),
+    ("test bed", lambda c: c.series.test_bed_name, several_beds),
+    ("before", lambda c: quantity(c.baseline_median, c.series.units), None),
+    ("after", lambda c: quantity(c.candidate_median, c.series.units), None),
     ("change", _moved_by, None),
     ("p", lambda c: probability(c.p_value), None),
     ("runs", lambda c: f"{c.n_baseline} + {c.n_candidate}", None),
@@ -59,41 +63,24 @@ _COLUMNS: tuple[
 )
 
 
-def counted(comparisons: Sequence[Comparison]) -> dict[str, int]:
-    """How often each verdict occurs, those that do not left out."""
-    counts = Counter(str(c.verdict) for c in comparisons)
-    return {str(verdict): counts[verdict] for verdict in Verdict if counts[verdict]}
-
-
-def in_order(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """By verdict as `Verdict` lists them, then largest change first, then by name."""
-    place = {str(verdict): number for number, verdict in enumerate(Verdict)}
-    return sorted(comparisons, key=lambda c: (place[c.verdict], -abs(c.effect or 0.0), c.label))
-
-
-def findings_text(findings: Sequence[Finding], labels: Mapping[int, str], beds: Mapping[int, str]) -> str:
-    """A table of findings, open ones first and the largest first among them.
-
-    `labels` and `beds` name the series and their test beds by key; beds are shown when there are several.
-    """
+def findings_text(findings: Sequence[Finding], series: Mapping[int, Series]) -> str:
+    """Render findings as a table, in their order. `series` are their series by key; test beds are shown when there are several."""
     if not findings:
         return "no findings"
-    place = {str(state): number for number, state in enumerate(State)}
-    ordered = sorted(findings, key=lambda f: (place[f.state], -abs(f.effect or 0.0), f.id))
-    named = [beds.get(f.series_key, "-") for f in ordered]
-    bed = ("test bed",) if len(set(named)) > 1 else ()
+    of = [series.get(f.series_key, _GONE) for f in findings]
+    bed = ("test bed",) if len({one.test_bed_name for one in of}) > 1 else ()
     headings = ("id", "state", "benchmark", *bed, "commit", "change", "p", "note")
     cells = [
         (
             f.id,
             f.state,
-            labels.get(f.series_key, "-"),
-            *(name for _ in bed),
-            (f.commit or "-")[:_SHA],
+            one.label,
+            *(one.test_bed_name for _ in bed),
+            (f.commit or "-")[: RULES.sha_length],
             *_moved(f),
             _note(f),
         )
-        for f, name in zip(ordered, named, strict=True)
+        for f, one in zip(findings, of, strict=True)
     ]
     return table(headings, cells, right=_NUMBERS)
 

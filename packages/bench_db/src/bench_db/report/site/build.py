@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.compare import FEWEST_RUNS
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedEntry, atom
 from bench_db.report.quantity import ladders
@@ -14,13 +14,14 @@ from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import samples_document, shard_document
 from bench_db.report.site.shards import Shard, reads, shards
 from bench_db.report.text import visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
 
-    from bench_db.report.contract import Finding
+    from bench_db.model import Finding
     from bench_db.report.site.contract import SiteContent
 
 File = tuple[str, bytes]
@@ -70,7 +71,7 @@ def _entrance(
 ) -> Iterator[File]:
     """The files that everything starts from: catalogue, findings, commits and pages."""
     rows.sort(key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]))
-    settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "fewestRuns": FEWEST_RUNS}
+    settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
     everything = {
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", catalogue.catalogue(rows, names)),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench_db.analysis.compare import FEWEST_RUNS
 from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import State
 from bench_db.query.series import label
 from bench_db.report.site.numbers import floats, sparkline
 from bench_db.report.text import visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 STANDING = frozenset({State.OPEN, State.REOPENED})
 _AROUND = 30
-_LEVEL_POINTS = 20
 _FACETS = ("dut_name", "test_bed_name", "suite", "metric", "units", "direction")
 _NAMES = {"dut_name": "dut", "test_bed_name": "bed"}
 
@@ -38,7 +37,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
     known = medians[np.isfinite(medians)]
     failing = one.points["error"][-1] is not None
     latest = float(known[-1]) if known.size and not failing else None
-    before = float(np.median(known[-_LEVEL_POINTS - 1 : -1])) if known.size > 1 else None
+    before = float(np.median(known[-RULES.level_most_runs - 1 : -1])) if known.size > 1 else None
     standing = [finding for finding in one.findings if finding["state"] in STANDING]
     return {
         **{name: identity[name] for name in _FACETS},
@@ -47,13 +46,13 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
         "latest": latest,
         "change": (latest - before) / abs(before) if before and latest is not None else None,
         "points": len(medians),
-        "few": int(known.size <= FEWEST_RUNS),
+        "few": int(known.size <= RULES.baseline_runs),
         "time": one.points["dut_timestamp"][-1] or 0,
         "began": one.points["dut_timestamp"][0] or 0,
         "benchmark": identity["benchmark_name"],
         "tags": identity["tags_key"] or "",
         "level": before if before is not None else latest,
-        "first": float(np.median(known[:_LEVEL_POINTS])) if known.size else None,
+        "first": float(np.median(known[: RULES.level_most_runs])) if known.size else None,
         "spark": sparkline(medians),
         "worse": sum(finding["worse"] is True for finding in standing),
         "better": sum(finding["worse"] is False for finding in standing),

@@ -8,8 +8,8 @@ from typing import Self
 
 import polars as pl
 
+from bench_db.model import Finding
 from bench_db.query.series import IDENTITY
-from bench_db.report.contract import Finding
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
 

@@ -10,16 +10,16 @@ import polars as pl
 
 from bench_db.model import State
 from bench_db.query.series import COMMIT_ORDER
-from bench_db.report.contract import is_worse
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site import numbers
 from bench_db.report.text import visible
+from bench_db.units import is_worse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench_db.report.contract import Finding
+    from bench_db.model import Finding
 
 _BUILD = ("commit", "dut_version", "dut_timestamp", "branch")
 _FLOATS = ("median", "q1", "q3", "lower", "upper")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench_db.report.effect import percent
+from bench_db.report.effect import percent, share
 from bench_db.report.rows import when
 from bench_db.report.site.manifest import digest
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +28,12 @@ PAGES = {
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
 _LICENCE = "uplot.LICENSE.txt"
-_HASH = 12
 
 
 def named(folder: str, name: str, content: bytes) -> str:
     """A path that changes with its content, so that no cache ever answers with the content before."""
     stem, _, suffix = name.rpartition(".")
-    return f"{folder}/{stem}-{digest(content)[:_HASH]}.{suffix}"
+    return f"{folder}/{stem}-{digest(content)[: RULES.digest_length]}.{suffix}"
 
 
 @cache
@@ -53,7 +53,11 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"when": when, "percent": percent, "relative": lambda v: percent(v).lstrip("+")}
+    environment.filters |= {"when": when, "percent": percent, "relative": share}
+    # no line break between a number and its sign
+    environment.globals |= {
+        "rules": {name: text.replace(" ", "\N{NO-BREAK SPACE}") for name, text in RULES.texts().items()}
+    }
     return environment
 
 

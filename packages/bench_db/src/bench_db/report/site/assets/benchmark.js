@@ -80,7 +80,7 @@
     if (all.stale[here]) warnings.push("Not measured at the newest commits of its suite.");
     if (all.failing[here]) warnings.push("Its newest result is a failure.");
     if (noise && noise[2]) warnings.push("Neighbouring runs resemble each other: small changes need more runs than the spread suggests.");
-    if (all.few[here]) warnings.push(`Too few runs for a verdict: a candidate is held against at least ${bench.held.get("settings").fewestRuns}.`);
+    if (all.few[here]) warnings.push(`Too few runs for a verdict: a baseline needs at least ${quantity.rule("baseline_runs")}.`);
     const { later, earlier } = bench.data.relatives(all);
     const relatives = [["May go on as ", later.get(here)], ["May be the continuation of ", earlier.get(here)]].filter(([, found]) => found);
     const notices = [...warnings.map((text) => [text]), ...relatives.map(([text, [place, hint]]) => [text, link(place, all.label[place]), ": ", el("bdi", {}, hint)])];
@@ -120,7 +120,7 @@
     const units = facet("units", here), error = series.errors[at];
     const before = previous(at), median = series.median[at];
     const rows = [
-      ["Commit", el("span", {}, bench.data.commitLink(series.commit[at], 12), " ", el("span", { class: "quiet" }, series.branch[at]))],
+      ["Commit", el("span", {}, bench.data.commitLink(series.commit[at]), " ", el("span", { class: "quiet" }, series.branch[at]))],
       ["Committed", `${quantity.moment(series.time[at])} UTC`],
       ["Version", el("bdi", {}, series.version[at])],
       error === undefined ? ["Median", el("strong", {}, quantity.text(median, units))] : ["Failed", el("span", { class: "worse" }, error)],
@@ -130,7 +130,7 @@
       before !== null && median !== null && ["Since the point before", quantity.percent((median - series.median[before]) / Math.abs(series.median[before]))],
     ].filter(Boolean);
     $("values").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-    const spoken = `Point ${at + 1} of ${series.length}, ${quantity.date(series.time[at])}, commit ${series.commit[at].slice(0, 8)}, ${error === undefined ? quantity.text(median, units) : "failed"}`;
+    const spoken = `Point ${at + 1} of ${series.length}, ${quantity.date(series.time[at])}, commit ${series.commit[at].slice(0, quantity.rule("sha_length"))}, ${error === undefined ? quantity.text(median, units) : "failed"}`;
     $("plot").setAttribute("aria-valuenow", at);
     $("plot").setAttribute("aria-valuetext", spoken);
     $("pinned").hidden = !pinned;

@@ -14,7 +14,7 @@
     { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
     { key: "before", title: "Before", class: "num", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
-    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.matters : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.verdict(row.change, row.kind)) },
+    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.rule("minimum_effect") : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.verdict(row.change, row.kind)) },
     { key: "size", title: "", class: "wide", cell: bar },
     { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
   ];
@@ -37,7 +37,7 @@
     if (wanted !== null && choices.some(([value]) => String(value) === String(wanted))) select.value = String(wanted);
   }
 
-  function describe([commit, version, time]) { return `${quantity.date(time)} · ${commit.slice(0, 10) || "no commit"} · ${version.slice(0, 60)}`; }
+  function describe([commit, version, time]) { return `${quantity.date(time)} · ${commit.slice(0, quantity.rule("sha_length")) || "no commit"} · ${version.slice(0, 60)}`; }
 
   function chooseGroup(given) {
     const group = Number(form.group.value);
@@ -79,7 +79,7 @@
     const [before, after] = [first, second].map((places) => bench.draw.median(places.map((place) => series.median[place])));
     const change = before && after !== null ? (after - before) / Math.abs(before) : null;
     const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
-    const few = before !== null && after !== null && runsUpTo(series, first) < bench.held.get("settings").fewestRuns;
+    const few = before !== null && after !== null && runsUpTo(series, first) < quantity.rule("baseline_runs");
     const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise);
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";

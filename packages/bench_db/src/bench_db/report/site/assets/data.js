@@ -70,9 +70,9 @@ bench.data = (() => {
     return { shares, low: strips.lo[at], high: strips.hi[at], all: strips.n[at] };
   }
 
-  function commitLink(commit, length = 10) {
+  function commitLink(commit) {
     const pattern = bench.held.get("settings").commitUrl;
-    const text = commit ? commit.slice(0, length) : "no commit";
+    const text = commit ? commit.slice(0, bench.quantity.rule("sha_length")) : "no commit";
     if (!commit || !pattern.startsWith("https://")) return bench.el("span", { class: "sha" }, text);
     const href = pattern.replace("{commit}", encodeURIComponent(commit));
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);

@@ -50,12 +50,12 @@ bench.quantity = (() => {
   function shortDate(seconds) { return seconds ? brief.format(seconds * 1000) : ""; }
   function moment(seconds) { return seconds ? new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") : "–"; }
 
-  // the least relative change that means anything
-  const matters = 0.02;
+  /* A threshold of the package, by its name there. */
+  function rule(name) { return bench.held.get("settings").rules[name]; }
 
   /* What a relative change means: worse and better only from there, or from what the noise of the series lets be seen. */
   function kind(change, direction, noise) {
-    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(matters, noise?.[1] || 0)) return "quiet";
+    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(rule("minimum_effect"), noise?.[1] || 0)) return "quiet";
     return (change > 0) === (direction === "lower") ? "worse" : "better";
   }
 
@@ -67,5 +67,5 @@ bench.quantity = (() => {
 
   const better = { lower: "lower is better", higher: "higher is better", info: "for information" };
 
-  return { text, ticks, percent, share, interval, probability, points, date, shortDate, moment, matters, kind, verdict, better };
+  return { text, ticks, percent, share, interval, probability, points, date, shortDate, moment, rule, kind, verdict, better };
 })();

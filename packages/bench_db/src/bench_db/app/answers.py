@@ -1,0 +1,22 @@
+"""Answers as Polars frames: one column a field, the series flat, the same names as in JSON and SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from bench_db.arrow import schema_of, to_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Record = TypeVar("Record")
+
+
+def frame_of(records: Iterable[Record], record: type[Record]) -> pl.DataFrame:
+    """Return records as a frame, a row each, with every column of `record` even when there are none. Unix times become datetimes."""
+    frame = pl.DataFrame(to_table(list(records), schema_of(record)))
+    nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
+    times = [name for name in ("at", "set_at") if name in frame.columns]
+    return frame.unnest(nested).with_columns(pl.from_epoch(name, "s").dt.replace_time_zone("UTC") for name in times)

@@ -1,0 +1,172 @@
+"""The comparison of a commit with a baseline, and the verdict on every series of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.analysis.judge import counted, judge, looks_for_level, plan
+from bench_db.analysis.level import accepted, detector_loading
+from bench_db.app.answers import frame_of
+from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, candidate_of, resolve
+from bench_db.app.skipped import with_skipped
+from bench_db.errors import UserError
+from bench_db.model import Comparison
+from bench_db.query.availability import of_commit
+from bench_db.query.selection import Conditions, Selection, selection_of
+from bench_db.query.series import Points
+from bench_db.report.document import record_json
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.store.database import Database
+
+# The verdict of each word that `fail_on` takes.
+FAILING = {"regression": "regressed", "failed": "failed", "missing": "missing", "insufficient": "insufficient"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
+
+    `candidate` is a full commit, `baseline` describes what it was compared with, `baseline_commits` are the commits that this
+    names. `plan` names the rules, `store_version` the state of the store: with both a report can be made again.
+    """
+
+    candidate: str
+    baseline: str
+    baseline_commits: tuple[str, ...]
+    method: str
+    plan: str
+    store_version: str
+    comparisons: Sequence[Comparison]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict occurs."""
+        return counted(self.comparisons)
+
+    def frame(self) -> pl.DataFrame:
+        """Return the comparisons as a frame, a row a series."""
+        return frame_of(self.comparisons, Comparison)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        names = ("candidate", "baseline", "baseline_commits", "method")
+        return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons)}
+
+
+def compare(
+    store: Database,
+    candidate: str = LATEST,
+    *,
+    baseline: str | None = None,
+    method: str = "runs",
+    min_effect: float | None = None,
+    baseline_branch: str | None = None,
+    clone: str | Path = ".",
+    as_of: str | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[Conditions],
+) -> Compared:
+    """Compare the results of a commit with a baseline, series by series; each run counts once, by its median.
+
+    `baseline` is a named baseline, a commit, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
+    default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch. `min_effect`
+    is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
+    """
+    chosen = selection_of(selection, conditions)
+    version = as_of or str(store.version)
+    commit = candidate_of(store, candidate, chosen, as_of)
+    query = BaselineQuery(
+        candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
+    )
+    runs = resolve(store, query)
+    return Compared(
+        candidate=commit,
+        baseline=runs.about,
+        baseline_commits=runs.commits,
+        method=method,
+        plan=plan(method, None if min_effect is None else min_effect / 100),
+        store_version=version,
+        comparisons=verdicts(
+            store, commit, runs=runs, method=method, min_effect=min_effect, chosen=chosen, as_of=as_of
+        ),
+    )
+
+
+def verdicts(
+    store: Database,
+    candidate: str,
+    *,
+    runs: BaselineRuns,
+    method: str,
+    min_effect: float | None,
+    chosen: Selection,
+    as_of: str | None = None,
+) -> list[Comparison]:
+    """Return the verdict on every series of a candidate commit. `min_effect` is in percent. Raises `UserError` without results."""
+    needed = () if runs.until is None else runs.until.meta.root_names()
+    with detector_loading() if looks_for_level(method, runs.last) else nullcontext():
+        points, own = store.points(chosen, as_of, also=needed), store.runs_of(candidate, as_of)
+    judged = judge(
+        points,
+        own,
+        until=runs.until,
+        last=runs.last,
+        pinned=bool(runs.commits),
+        accepted=accepted(store.findings(as_of)),
+        method=method,
+        minimum_effect=None if min_effect is None else min_effect / 100,
+    )
+    judged = with_skipped(store, judged, candidate, as_of)
+    if not judged:
+        message = f"no results of {candidate} with these conditions; 'bench-db has {candidate}' says what is measured"
+        raise UserError(message)
+    return judged
+
+
+def local_verdicts(store: Database, local: Database, commit: str, *, until: int | None = None) -> list[Comparison]:
+    """Return the verdict on every series of the results in `local`, against the history in `store`.
+
+    Runs of the commit in `store` are not part of the history. `until` (unix seconds) leaves later commits out of it.
+    """
+    own = local.points()
+    runs = local.runs_of(commit)
+    rows = own.rows.filter(own.rows["run_key"].is_in(runs))
+    if rows.is_empty():
+        message = f"{local.uri} has no results of {commit}; did its benchmarks run and publish there?"
+        raise UserError(message)
+    known = store.points()
+    own_too = pl.col("run_key").is_in(runs) | of_commit(commit).fill_null(value=False)
+    history = Points(series=known.series, rows=known.rows.filter(~own_too))
+    # Without `until`, a pull request's commit counts as newer than its baseline, whenever it was made.
+    before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
+    judged = judge(
+        history.with_points(Points(series=own.series, rows=rows)),
+        runs,
+        until=before,
+        pinned=True,
+        accepted=accepted(store.findings()),
+    )
+    return with_skipped(local, judged, commit)
+
+
+def comparisons_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    """Return the comparisons as JSON, with the counts of the verdicts."""
+    return {"comparisons": [record_json(c) for c in comparisons], "counts": counted(comparisons)}
+
+
+def failing(comparisons: Sequence[Comparison], on: Collection[str]) -> list[Comparison]:
+    """Return the comparisons whose verdict is one of those that `fail_on` names; `UserError` for a word that it does not take."""
+    if unknown := sorted(set(on) - set(FAILING)):
+        message = f"`fail_on`: {unknown[0]!r} is no verdict to fail on; it takes {', '.join(FAILING)}"
+        raise UserError(message)
+    return [c for c in comparisons if c.verdict in {FAILING[name] for name in on}]

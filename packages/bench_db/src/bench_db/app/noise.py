@@ -1,0 +1,49 @@
+"""The noise of every series, and so the changes it can show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench_db.analysis.histories import histories
+from bench_db.analysis.noise import noises
+from bench_db.app.answers import frame_of
+from bench_db.model import Noise
+from bench_db.query.selection import Conditions, Selection, selection_of
+from bench_db.report.document import record_json
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import polars as pl
+
+    from bench_db.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noises:
+    """The noise of each series, noisiest first; those without a known spread come last."""
+
+    noise: Sequence[Noise]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the noise as a frame, a row a series."""
+        return frame_of(self.noise, Noise)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return {"noise": [record_json(one) for one in self.noise]}
+
+
+def noise(
+    store: Database,
+    *,
+    as_of: str | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[Conditions],
+) -> Noises:
+    """Measure the noise of each series at its present level: the spread between runs, and the smallest change they can show."""
+    found = noises(histories(store.points(selection_of(selection, conditions), as_of)))
+    return Noises(noise=sorted(found, key=lambda one: (one.spread is None, -(one.spread or 0.0))))

@@ -1,0 +1,148 @@
+"""Change points: of the series of one benchmark (`detect`), and of all series at a false discovery rate (`scan`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench_db.analysis.changes import changes_of
+from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
+from bench_db.analysis.histories import Histories, histories
+from bench_db.app.answers import frame_of
+from bench_db.errors import UserError
+from bench_db.model import Change, Finding, Movement, Series
+from bench_db.query.selection import Conditions, Selection, SeriesConditions, selection_of
+from bench_db.report.document import finding_json, record_json
+from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    import polars as pl
+
+    from bench_db.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """The changes of some series, oldest first within a series, and the histories they are changes of."""
+
+    changes: Sequence[Change]
+    histories: Histories
+
+    @property
+    def series(self) -> dict[int, Series]:
+        """The series by key."""
+        return {series.series_key: series for series in self.histories.series}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings that a scan would make of the changes, largest first."""
+        return in_order(finding_of(change, at=0) for change in self.changes)
+
+    def frame(self) -> pl.DataFrame:
+        """Return the changes as a frame, a row each."""
+        return frame_of(self.changes, Change)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        series = self.series
+        return {"findings": [finding_json(finding_of(change, at=0), series) for change in self.changes]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """The findings after a scan, open ones first and the largest first among them, and what moved with whole runs.
+
+    `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms. `tested` series were long
+    enough, `too_short` ones were not. `series` are the scanned series by key.
+    """
+
+    findings: Sequence[Finding]
+    movements: Sequence[Movement]
+    series: Mapping[int, Series]
+    changes: int
+    tested: int
+    too_short: int
+    expected_false: float
+
+    def frame(self) -> pl.DataFrame:
+        """Return the findings as a frame, a row each, with their series."""
+        return findings_frame(self.findings, self.series)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        names = ("tested", "too_short", "expected_false")
+        return {
+            "findings": [finding_json(finding, self.series) for finding in self.findings],
+            **{name: getattr(self, name) for name in names},
+            "movements": [_movement_json(movement) for movement in self.movements],
+        }
+
+
+def detect(
+    store: Database,
+    benchmark: str | None = None,
+    *,
+    profile: str = "default",
+    as_of: str | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[SeriesConditions],
+) -> Detected:
+    """Find where the level of a benchmark changes, in each of its series; nothing is stored.
+
+    `profile` is `quiet`, `default`, `strict` or `sensitive`. Raises `UserError` when there are no results.
+    """
+    chosen = selection_of(selection, conditions)
+    if benchmark is not None:
+        chosen = replace(chosen, benchmark=benchmark)
+    points = store.points(chosen, as_of)
+    if points.rows.is_empty():
+        message = f"no results of {chosen.benchmark!r} with these conditions; 'bench-db latest' lists what there is"
+        raise UserError(message)
+    of = histories(points)
+    return Detected(changes=changes_of(of, profile), histories=of)
+
+
+def scan(
+    store: Database,
+    *,
+    rate: float = RULES.false_discovery_rate,
+    dry_run: bool = False,
+    at: int | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[Conditions],
+) -> Scanned:
+    """Find where any series changes its level, and store what is found: each change keeps its id from scan to scan.
+
+    Of the changes found, a share of `rate` at most is expected to be false alarms. Movements of whole runs are reported apart.
+    With `dry_run` nothing is stored. `at` is the time of the scan in unix seconds, now by default.
+    """
+    of = histories(store.points(selection_of(selection, conditions)))
+    found = scanned(of, rate=rate)
+    known = store.findings()
+    records = updated(of, found, known, at=int(time.time()) if at is None else at)
+    if not dry_run:
+        store.record_findings(records)
+    return Scanned(
+        findings=in_order({finding.id: finding for finding in (*known, *records)}.values()),
+        movements=movements(of, found),
+        series={series.series_key: series for series in of.series},
+        changes=len(found.findings),
+        tested=found.tested,
+        too_short=found.too_short,
+        expected_false=found.expected_false,
+    )
+
+
+def findings_frame(findings: Sequence[Finding], series: Mapping[int, Series]) -> pl.DataFrame:
+    """Return findings as a frame, a row each, with the columns of their series."""
+    return frame_of(findings, Finding).drop("key").join(frame_of(series.values(), Series), on="series_key", how="left")
+
+
+def _movement_json(movement: Movement) -> dict[str, Any]:
+    return {name: value for name, value in record_json(movement).items() if name != "run"}

@@ -1,0 +1,14 @@
+"""Messages of use cases, with their parameters written as flags."""
+
+from __future__ import annotations
+
+import re
+
+# Parameters whose flag is not the parameter's own name.
+_FLAGS = {"expect": "--expect", "states": "--state", "test_bed_name": "--testbed-name"}
+_PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
+
+
+def as_flags(message: str) -> str:
+    """Write each parameter in a message, a name in backquotes, as the flag of the command line."""
+    return _PARAMETER.sub(lambda found: _FLAGS.get(found[1], f"--{found[1].replace('_', '-')}"), message)

@@ -1,0 +1,56 @@
+"""Records as JSON: one set of names, and the names of earlier releases beside them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from bench_db.model import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench_db.model import Baseline, Change, Comparison, Finding, Movement, Noise
+
+# Deprecated since 0.2, gone in the release after: the name of an earlier release -> the name it has now.
+OLD_NAMES = {"testbed_name": "test_bed_name", "label": "series"}
+_IDENTITY = tuple(f.name for f in fields(Series))
+
+
+def record_json(record: Change | Comparison | Movement | Noise) -> dict[str, Any]:
+    """Return a record as a JSON object. Its series is flat: the label as `series`, then the fields that identify it."""
+    values = asdict(record)
+    series = record.series
+    return _document(({**series_json(series), **_without(values, "series")}) if isinstance(series, Series) else values)
+
+
+def finding_json(finding: Finding, series: Mapping[int, Series]) -> dict[str, Any]:
+    """Return a finding as a JSON object, with its series where `series` (by key) has it."""
+    one = series.get(finding.series_key)
+    about = {"series": "", "series_key": f"{finding.series_key:016x}"} if one is None else series_json(one)
+    return _document({**about, **_without(asdict(finding), "key", "series_key")})
+
+
+def baseline_json(pointer: Baseline) -> dict[str, Any]:
+    """Return a setting of a baseline as a JSON object."""
+    return _document({**_without(asdict(pointer), "key"), "test_bed_name": pointer.testbed_name})
+
+
+def series_json(series: Series) -> dict[str, Any]:
+    """Return a series as a JSON object; its key is hexadecimal text, because JavaScript has no integers of 63 bits."""
+    return {"series": series.label, **asdict(series), "series_key": f"{series.series_key:016x}"}
+
+
+def _document(values: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: _finite(value) for name, value in values.items()}
+    old = {old: plain[new] for old, new in OLD_NAMES.items() if new in plain and "test_bed_name" in plain}
+    return {**old, **plain}
+
+
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
