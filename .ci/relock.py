@@ -1,7 +1,7 @@
-"""Renews every pin: resolves the workspace, then writes the versions into pyproject.toml and the hashes into requirements.lock.
+"""Update every pin: resolve the workspace, then write versions to pyproject.toml and hashes to requirements.lock.
 
-Neither file names an address, so both hold for any index. `--keep` resolves within the present pins, for a dependency
-added or taken out; without it everything moves to the newest version that fits.
+Neither file contains an address, so both are valid for any index. `--keep` keeps the current pins and only adds or
+removes dependencies; without it every package moves to the newest version that fits.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<rest>[^\\]+?)(?: \\)?$", re.MULTILINE
 
 
 def uv(*arguments: str, given: str | None = None) -> str:
-    """What uv prints; its own messages go to the terminal."""
+    """Run uv and return its standard output; its messages go to the terminal."""
     command = ["uv", *arguments]
     return subprocess.run(command, cwd=ROOT, input=given, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def with_pins(project: str, pins: list[str], build_pins: list[str]) -> str:
-    """The project file with its block of pins replaced; without pins the block is empty."""
+    """Return the project file with its block of pins replaced; without pins the block is empty."""
     before, rest = project.split(BEGIN)
     _, after = rest.split(END)
     block = _array("constraint-dependencies", pins) + _array("build-constraint-dependencies", build_pins)
@@ -37,12 +37,12 @@ def _array(key: str, pins: list[str]) -> str:
 
 
 def pins_of(exported: str) -> list[str]:
-    """The `name==version ; marker` lines of an export, without their hashes."""
+    """Return the `name==version ; marker` lines of an export, without hashes."""
     return [f"{match['name']}=={match['rest']}" for match in PIN.finditer(exported)]
 
 
 def relock(project: str, *, keep: bool) -> str:
-    """Writes the pins and returns the export they were made from, which they must resolve to again."""
+    """Write the pins and return the export; exit if the pins do not resolve to the same export."""
     if not keep:
         PROJECT.write_text(with_pins(project, [], []), "utf-8")
     uv("lock", *([] if keep else ["--upgrade"]))
@@ -51,12 +51,14 @@ def relock(project: str, *, keep: bool) -> str:
     PROJECT.write_text(with_pins(project, pins_of(exported), pins_of(builder)), "utf-8")
     uv("lock")
     if uv(*EXPORT) != exported:
-        sys.exit("the pins do not resolve to the versions they were made from")
+        sys.exit(
+            "pyproject.toml: the new pins do not resolve to the exported versions; the file is restored. Run `just relock` again"
+        )
     return exported
 
 
 def main() -> None:
-    """Renews both files, or neither."""
+    """Update both files, or neither."""
     project = PROJECT.read_text("utf-8")
     try:
         exported = relock(project, keep="--keep" in sys.argv[1:])

@@ -1,4 +1,4 @@
-"""lance-bench's `backfill_benchmarks.py`: its flags and exit codes."""
+"""The script `backfill_benchmarks.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import backfill_benchmarks
 

@@ -1,4 +1,4 @@
-"""lance-bench's `compare_pr_benchmarks.py`: its flags and exit codes."""
+"""The script `compare_pr_benchmarks.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import compare_pr_benchmarks
 

@@ -1,4 +1,4 @@
-"""lance-bench's `merge_pr_results.py`: its flags and exit codes."""
+"""The script `merge_pr_results.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import merge_pr_results
 

@@ -1,4 +1,4 @@
-"""lance-bench's `post_pr_comment.py`: its flags and exit codes."""
+"""The script `post_pr_comment.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import post_pr_comment
 

@@ -1,4 +1,4 @@
-"""lance-bench's `process_pr_comment.py`: its flags and exit codes."""
+"""The script `process_pr_comment.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import process_pr_comment
 

@@ -1,4 +1,4 @@
-"""lance-bench's `regression_report.py`: its flags and exit codes."""
+"""The script `regression_report.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.regression_report import regression_report
 

@@ -1,4 +1,4 @@
-"""lance-bench's `schedule_benchmarks.py`: its flags and exit codes."""
+"""The script `schedule_benchmarks.py` of lance-bench, with its flags and exit codes."""
 
 from bench_db.cli.seed import schedule_benchmarks
 

@@ -1,4 +1,4 @@
-"""The import name of lance-bench, kept working on a bench_db store."""
+"""The import name of lance-bench, over a bench_db store."""
 
 from lance_bench_db.dataset import connect, get_database_uri
 from lance_bench_db.models import DutBuild, Result, SummaryValues, TestBed, Throughput, UnitSystem

@@ -1,4 +1,4 @@
-"""Where the database is, and a LanceDB connection to it."""
+"""The address of the database, and a LanceDB connection to it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def get_database_uri() -> str:
-    """LANCE_BENCH_URI, or else `~/.lance-bench`."""
+    """Return LANCE_BENCH_URI, or else `~/.lance-bench`."""
     return os.environ.get("LANCE_BENCH_URI") or str(Path.home() / ".lance-bench")
 
 
 def connect() -> DBConnection:
-    """A LanceDB connection on the database's place."""
+    """Open a LanceDB connection to the database."""
     from bench_db.store.database import lancedb_connection
 
     return lancedb_connection(get_database_uri())

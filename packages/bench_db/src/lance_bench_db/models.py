@@ -1,4 +1,4 @@
-"""The records of lance-bench. Rows added through them are published: once each, however often they are added."""
+"""The records of lance-bench; adding rows publishes them, and adding them again changes nothing."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ __all__ = ["DutBuild", "Result", "SummaryValues", "TestBed", "Throughput", "Unit
 
 
 class UnitSystem(StrEnum):
-    """How a throughput is scaled for people."""
+    """The prefixes of a throughput in reports."""
 
     DECIMAL = "decimal"
     BINARY = "binary"
 
 
 class Result(model.Result):
-    """A row of lance-bench: its ten fields, and whatever bench_db adds at its default."""
+    """A row of lance-bench: its ten fields, and the defaults of the fields that bench_db adds."""
 
     __slots__ = ()
 
     @staticmethod
     def to_arrow_table(results: Iterable[model.Result]) -> pa.Table:
-        """The results as a table, which `Results.add` publishes; no results give an empty table."""
+        """Return the results as a table for `Results.add`; no results give an empty table."""
         return to_table(list(results), RESULTS)
 
     @staticmethod
     def open_table(db: DBConnection) -> Results:
-        """The results of a database, which is made when there is none."""
+        """Open the results of a database; create the database if it is missing."""
         return Results(db)
 
 
 class Results:
-    """The LanceDB table of results, with an `add` that never adds a row twice; all else is the table's own."""
+    """The LanceDB table of results, with an idempotent `add`; everything else is that of the table."""
 
     def __init__(self, db: DBConnection) -> None:
         self._store = connect(db.uri, create=True)
@@ -54,6 +54,6 @@ class Results:
         return getattr(self._db.open_table("results"), name)
 
     def add(self, rows: pa.Table) -> None:
-        """Publish rows, those of one device, test bed and second as one run."""
+        """Publish rows, with one run per device, test bed and second."""
         for run, results in as_runs(from_table(rows, model.Result)):
             self._store.publish(results, run)

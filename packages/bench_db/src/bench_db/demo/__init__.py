@@ -1,1 +1,1 @@
-"""Real measurements of two small libraries, shipped to be published by `bench-db demo`; see README.md beside this file."""
+"""Real measurements of two small libraries, which `bench-db demo` publishes; README.md in this folder describes them."""
