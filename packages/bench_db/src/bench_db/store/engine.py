@@ -77,6 +77,7 @@ class Snapshot:
         self.dataset = dataset
         self.stored: pa.Schema = dataset.schema
         self._engine = engine
+        self._names: list[str] = self.stored.names
 
     @property
     def version(self) -> int:
@@ -91,13 +92,14 @@ class Snapshot:
     @cached_property
     def missing(self) -> tuple[pa.Field, ...]:
         """Columns of this release that the table does not have."""
-        names = set(self.stored.names)
-        return tuple(column for column in self.table.schema if column.name not in names)
+        names = set(self._names)
+        return tuple(self.table.schema.field(name) for name in self.table.schema.names if name not in names)
 
     @cached_property
     def newer(self) -> str:
         """What only a newer release has written, in words; empty when there is nothing of the kind."""
-        unknown = [name for name in self.stored.names if name not in set(self.table.schema.names)]
+        known = set(self.table.schema.names)
+        unknown = [name for name in self._names if name not in known]
         if unknown:
             return f"{self.table.name} has the column {unknown[0]!r}"
         strange = migrations.unknown(self.metadata)
@@ -187,7 +189,7 @@ class Snapshot:
         return found or {ROW_ID: ROW_ID}
 
     def _whole(self, schema: pa.Schema) -> list[str]:
-        names = set(self.stored.names)
+        names = set(self._names)
         return [name for name in schema.names if name in names] or [ROW_ID]
 
     def _flat(self, rows: Any, names: list[str]) -> Any:

@@ -155,10 +155,7 @@ def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> 
     """`CorruptStoreError` when results, as `contents` gives them, belong to no run: nobody could say where they came from."""
     strays = results.join(runs, on="key", how="anti")
     if len(strays):
-        message = (
-            f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify', "
-            "or bring an old store up to date with 'bench-db store upgrade'"
-        )
+        message = f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify'"
         raise CorruptStoreError(message)
 
 
