@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench_db import model
 from bench_db.arrow import schema_of
 from bench_db.ingest import ADAPTERS
-from bench_db.store.tables import EVERY_TABLE
+from bench_db.store.tables import stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,9 @@ def schema_page() -> str:
     """Every table of a store: what a row is, its columns, the flat names readers use, and what is indexed."""
     records = [record for record in vars(model).values() if is_dataclass(record) and isinstance(record, type)]
     by_columns = {tuple(schema_of(record).names): record for record in records}
-    shown = [by_columns.get(tuple(table.schema.names)) for table in EVERY_TABLE]
+    shown = [by_columns.get(tuple(table.schema.names)) for table in stored()]
     nested = [record for record in records if record not in shown]
-    parts = [_table(table, record) for table, record in zip(EVERY_TABLE, shown, strict=True)]
+    parts = [_table(table, record) for table, record in zip(stored(), shown, strict=True)]
     parts += ["## Records inside a row\n", *(f"**{record.__name__}**: {getdoc(record)}\n" for record in nested)]
     return "\n".join(["# Schema", GENERATED, *parts])
 

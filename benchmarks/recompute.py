@@ -18,7 +18,7 @@ BATCH = 65_536
 
 def bench_db(place: Path) -> Any:
     """Compute the formulas of bench_db over a scan of the raw samples."""
-    dataset = Engine(locate(place), None).open(RESULTS_TABLE)
+    dataset = Engine(locate(place), None).open(RESULTS_TABLE).dataset
     batches = dataset.scanner(columns=["values"], batch_size=BATCH).to_batches()
     return summarise_column(batch.column(0) for batch in batches)
 

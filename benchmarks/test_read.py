@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from bench_db.store.rollup import SERIES_TABLE
+from bench_db.store.tables import SERIES_TABLE
 from benchmarks.contenders import CONTENDERS, BenchDb, Contender
 from benchmarks.fresh import in_fresh_process
 from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, nth_test_bed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.arrow import RESULTS, RUNS, from_table, samples_of, to_table, values_hash
+from bench_db.arrow import RESULTS, RUNS, conform, from_table, samples_of, to_table, values_hash
 from bench_db.derive import derive
 from bench_db.model import Result, Run, Samples
 from tests.strategies import publication, publications, samples
@@ -153,3 +153,24 @@ class TestValuesHash:
 
     def test_it_never_changes(self) -> None:
         assert values_hash(Samples([1.0, 2.0, 4.0])) == 4_380_814_348_044_431_313
+
+
+class TestOlder:
+    """Rows without a column read as rows with null in it, and a record has the default of a field that cannot be None."""
+
+    @pytest.mark.parametrize("column", ["branch", "metric", "direction", "tags", "iterations", "values", "n", "suite"])
+    def test_a_column_that_is_missing(self, column: str) -> None:
+        _, results = derive(*publication(1))
+        older = to_table(results, RESULTS).drop_columns(column)
+        filled = conform(older, RESULTS)
+        assert filled.schema.equals(RESULTS, check_metadata=True)
+        assert filled[column].null_count == 3
+        assert from_table(filled, Result) == from_table(older, Result)
+        default = getattr(Result(dut=results[0].dut, test_bed=results[0].test_bed, benchmark_name=""), column)
+        assert [getattr(result, column) for result in from_table(filled, Result)] == [default] * 3
+
+    def test_a_batch(self) -> None:
+        _, results = derive(*publication(1))
+        [batch] = to_table(results, RESULTS).select(["id", "n"]).to_batches()
+        schema = pa.schema([RESULTS.field(name) for name in ("n", "error", "id")])
+        assert conform(batch, schema).to_pydict() == {"n": [3] * 3, "error": [None] * 3, "id": [r.id for r in results]}

@@ -1,5 +1,6 @@
 """What is measured is published once and not measured again, wherever between the two a backfill ends."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from bench_db import connect
 from bench_db.measure.outbox import Outbox, Pending
 from tests.cli.commands import bench_db, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow
+from tests.store import releases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,3 +144,32 @@ class TestOutbox:
         outbox.put(self.PENDING, ())
         outbox.tidy()
         assert [pending.key for pending in outbox.of_store("s")] == [self.PENDING.key]
+
+
+class TestRelease:
+    """What a killed backfill of an earlier release left in its journal and outbox is taken up by the present one."""
+
+    def test_taken_up(self, tmp_path: Path) -> None:
+        answers = releases.expected("0.1")
+        store, work = releases.unpacked("0.1", tmp_path), tmp_path / ".bench-db"
+        left = releases.RELEASES / "0.1"
+        shutil.copytree(left / "backfill", work)
+        for path in (work / "local.jsonl", *work.glob("measured/*/measured.json")):
+            path.write_text(path.read_text().replace("@STORE@", str(store)).replace("@WORK@", str(work)))
+        shutil.copyfile(left / "bench-db.toml", tmp_path / "bench-db.toml")
+        subprocess.run(
+            ["git", "clone", "--quiet", "--branch", "main", left / "history.bundle", "clone"], cwd=tmp_path, check=True
+        )
+        [pending] = Outbox(work / "measured").of_store(str(store))
+        assert [[entry["commit"], entry["state"]] for entry in journal(tmp_path)] == answers["ended"]
+        ended = backfill(tmp_path)["ended"]
+        assert (ended[0]["commit"], ended[0]["state"]) == (pending.commit, "succeeded")
+        assert Outbox(work / "measured").is_empty
+        database = connect(store)
+        assert database.verify().problems == ()
+        measured = [commit for commit, _ in answers["ended"]] + [entry["commit"] for entry in ended]
+        runs = database.runs().collect()["commit"].to_list()
+        # The commit that failed is tried again, and fails again.
+        [failed] = [commit for commit, state in answers["ended"] if state == "failed"]
+        assert {commit: runs.count(commit) for commit in measured} == dict.fromkeys(measured, 1) | {failed: 2}
+        assert len(set(measured)) == 4

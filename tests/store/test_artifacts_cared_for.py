@@ -107,7 +107,7 @@ class TestMaintenance:
         kept = [put(database, b"%d" % number, added_at=number) for number in range(12)]
         before = kept_files(database)
         maintain.optimize(database._engine, kept=timedelta(0))
-        dataset = database._engine.open(ARTIFACTS_TABLE)
+        dataset = database._engine.open(ARTIFACTS_TABLE).dataset
         assert (len(dataset.get_fragments()), len(dataset.versions())) == (1, 1)
         assert BASELINES_TABLE.name not in [table.name for table in database.info().tables]
         assert (database.artifacts(), kept_files(database)) == (kept, before)

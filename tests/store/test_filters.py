@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import UserError
-from bench_db.store.filters import Between, condition, filter_text, identifier, literal
+from bench_db.store.filters import Between, Condition, condition, filter_text, identifier, literal
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import HOSTILE, publication, texts
 
@@ -109,3 +109,27 @@ class TestCondition:
             filter_text({"branche": "x"}, RESULTS_TABLE.leaves)
         assert filter_text({}, RESULTS_TABLE.leaves) is None
         assert filter_text(None, RESULTS_TABLE.leaves) is None
+
+
+class TestAbsentColumn:
+    """A column that an older table lacks is null in every row, so a condition on it is known without reading."""
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (None, "true"),
+            (Between(), "true"),
+            (Between(low=1), "false"),
+            (3, "false"),
+            ("x", "false"),
+            (False, "false"),
+            ([3], "false"),
+            ([], "false"),
+        ],
+    )
+    def test_one(self, value: Condition, text: str) -> None:
+        assert filter_text({"n": value}, RESULTS_TABLE.leaves, {"n"}) == text
+
+    def test_beside_others(self) -> None:
+        told = filter_text({"n": 3, "commit": "x"}, RESULTS_TABLE.leaves, {"n"})
+        assert told == "false AND `commit` = 'x'"

@@ -22,7 +22,7 @@ def _publish(database: Database, count: int, start: int = 0) -> None:
 
 
 def _indexes(database: Database, table: Table) -> set[str]:
-    dataset = database._engine.open(table)
+    dataset = database._engine.open(table).dataset
     return {name for index in dataset.describe_indices() for name in index.field_names}
 
 
@@ -34,7 +34,7 @@ class TestOptimize:
         before = database.results()
         done = database.optimize()
         assert (done.fragments_before, done.fragments_after) == (10, 1)
-        assert len(database._engine.open(RUNS_TABLE).get_fragments()) == 1
+        assert len(database._engine.open(RUNS_TABLE).fragments()) == 1
         assert sorted(map(repr, database.results())) == sorted(map(repr, before))
 
     def test_twice_changes_nothing(self, database: Database) -> None:
@@ -52,7 +52,7 @@ class TestOptimize:
         tagged = database.tag("kept")
         _publish(database, 3, start=3)
         done = maintain.optimize(database._engine, kept=timedelta(0))
-        dataset = database._engine.open(RESULTS_TABLE)
+        dataset = database._engine.open(RESULTS_TABLE).dataset
         assert done.versions_removed > 5
         assert done.bytes_removed > 0
         assert {version["version"] for version in dataset.versions()} == {tagged, dataset.version}
@@ -97,7 +97,7 @@ class TestIndexes:
     def test_used(self, database: Database, predicate: str) -> None:
         _publish(database, 3)
         database.optimize()
-        plan = database._engine.open(RESULTS_TABLE).scanner(columns=["id"], filter=predicate).explain_plan()
+        plan = database._engine.open(RESULTS_TABLE).dataset.scanner(columns=["id"], filter=predicate).explain_plan()
         assert "ScalarIndexQuery" in plan
 
     def test_rows_published_later_are_found_before_and_after_they_are_indexed(self, database: Database) -> None:
@@ -108,7 +108,7 @@ class TestIndexes:
             assert [database.has(commit_of(number)).present for number in range(5)] == [True] * 4 + [False]
             assert database.trend("bench 1")["dut_version"].to_list() == [f"1.0.{number}" for number in range(4)]
             database.optimize()
-        dataset = database._engine.open(RESULTS_TABLE)
+        dataset = database._engine.open(RESULTS_TABLE).dataset
         assert {index.num_rows_indexed for index in dataset.describe_indices()} == {8}
 
 
@@ -117,10 +117,10 @@ class TestWhenDue:
 
     def test_after_fifty_publishes(self, database: Database) -> None:
         _publish(database, maintain.SMALL_FRAGMENTS - 1)
-        assert len(database._engine.open(RESULTS_TABLE).get_fragments()) == maintain.SMALL_FRAGMENTS - 1
+        assert len(database._engine.open(RESULTS_TABLE).fragments()) == maintain.SMALL_FRAGMENTS - 1
         assert not database.info().maintenance_due
         _publish(database, 1, start=maintain.SMALL_FRAGMENTS)
-        assert len(database._engine.open(RESULTS_TABLE).get_fragments()) == 1
+        assert len(database._engine.open(RESULTS_TABLE).fragments()) == 1
         assert _indexes(database, RESULTS_TABLE)
         assert len(database.results()) == 2 * maintain.SMALL_FRAGMENTS
 

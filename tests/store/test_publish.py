@@ -228,8 +228,8 @@ class TestRefused:
 
     def test_a_store_that_lost_a_column_is_not_written(self, tmp_path: Path) -> None:
         database = connect(tmp_path / "store", create=True)
-        database._engine.open(RESULTS_TABLE).drop_columns(["series_key"])
+        database._engine.open(RESULTS_TABLE).dataset.drop_columns(["series_key"])
         run, results = publication(1)
-        with pytest.raises(BenchDbError, match="upgrade"):
+        with pytest.raises(BenchDbError, match="lacks the column 'series_key'"):
             database.publish(results, run)
         assert database.runs().select(pl.len()).collect().item() == 0

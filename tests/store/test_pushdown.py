@@ -16,7 +16,7 @@ from bench_db import connect
 from bench_db.query.availability import of_commit
 from bench_db.query.selection import Selection
 from bench_db.store import lazy
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, Snapshot
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, Table
 from bench_db.store.uri import locate
@@ -142,7 +142,7 @@ class TestAgreement:
         self, tmp_path: Path, rows: list[dict[str, Any]], predicates: list[pl.Expr], *, indexed: bool
     ) -> None:
         dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        everything = lazy.scan(_ENGINE, dataset, _TABLE).collect()
+        everything = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect()
         for predicate in predicates:
             _agree(dataset, everything, predicate)
 
@@ -153,9 +153,14 @@ class TestAgreement:
         row = {"benchmark_name": "a", "commit": "a", "n": 0, "small": 0, "summary": {"median": stored, "mean": stored}}
         dataset = _written(tmp_path / "rows", [row, row], indexed=indexed)
         for compare in (pl.Expr.eq, pl.Expr.ge, pl.Expr.le):
-            assert lazy.scan(_ENGINE, dataset, _TABLE).filter(compare(pl.col("median"), asked)).collect().height == 2
-        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(pl.col("median").is_in([asked])).collect().height == 2
-        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(pl.col("median") > asked).collect().height == 0
+            assert (
+                lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(compare(pl.col("median"), asked)).collect().height
+                == 2
+            )
+        assert (
+            lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(pl.col("median").is_in([asked])).collect().height == 2
+        )
+        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(pl.col("median") > asked).collect().height == 0
 
     @pytest.mark.parametrize(
         "predicate",
@@ -208,7 +213,7 @@ class TestAgreement:
             for i in range(2 * longest)
         ]
         dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        _agree(dataset, lazy.scan(_ENGINE, dataset, _TABLE).collect(), predicate)
+        _agree(dataset, lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect(), predicate)
 
     @given(rows=_ROWS, predicate=_PREDICATES, count=st.integers(0, 5))
     @examples("fuzz", 10, full=300)
@@ -216,13 +221,13 @@ class TestAgreement:
         self, tmp_path: Path, rows: list[dict[str, Any]], predicate: pl.Expr, count: int
     ) -> None:
         dataset = _written(tmp_path / "rows", rows, indexed=False)
-        expected = lazy.scan(_ENGINE, dataset, _TABLE).collect().filter(predicate).head(count)
-        assert lazy.scan(_ENGINE, dataset, _TABLE).filter(predicate).head(count).collect().equals(expected)
-        assert lazy.scan(_ENGINE, dataset, _TABLE).head(count).collect().height == min(count, len(rows))
+        expected = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect().filter(predicate).head(count)
+        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(predicate).head(count).collect().equals(expected)
+        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).head(count).collect().height == min(count, len(rows))
 
 
 def _agree(dataset: lance.LanceDataset, everything: pl.DataFrame, predicate: pl.Expr) -> None:
-    pushed = lazy.scan(_ENGINE, dataset, _TABLE).filter(predicate).collect()
+    pushed = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(predicate).collect()
     assert pushed.equals(everything.filter(predicate)), f"{predicate} as {lance_filter(predicate, _TABLE.leaves)}"
 
 

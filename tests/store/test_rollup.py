@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from bench_db import Selection, connect
 from bench_db.query.latest import newest
 from bench_db.query.series import COLUMNS
-from bench_db.store.rollup import SERIES_TABLE
+from bench_db.store.tables import SERIES_TABLE
 from tests.strategies import publication
 from tests.support.campaigns import examples, sized
 

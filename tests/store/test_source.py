@@ -36,6 +36,9 @@ class _Held:
     read: int = 0
     name: str = "here"
 
+    def has(self, table: Table) -> bool:
+        return table is RESULTS_TABLE
+
     def pieces(self, _: Table) -> Iterator[Piece]:
         for part in self.parts:
             yield partial(self._batches, part)

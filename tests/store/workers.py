@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import lance
+import pyarrow as pa
+
 from bench_db import BenchDbError, connect
+from bench_db.arrow import to_table
+from bench_db.derive import derive
+from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
 if TYPE_CHECKING:
@@ -102,3 +108,33 @@ def publish_until_killed(acknowledge: Connection, uri: str, start: int, *, maint
 def race(pool: Any, jobs: list[Job]) -> list[Done]:
     """All jobs at once, each in a process of its own."""
     return list(pool.map(run, jobs, chunksize=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widening:
+    """Runs to write by number, with a column more than the store has; `old` as release 0.1 does, which does not know it."""
+
+    uri: str
+    numbers: tuple[int, ...]
+    old: bool
+
+
+def widen(job: Widening) -> list[str]:
+    """Write runs as soon as every process has its own; the errors a caller would have seen."""
+    _READY[0].wait(60)
+    engine = connect(job.uri)._engine
+    wide = pa.schema([*RESULTS_TABLE.schema, pa.field("warmups", pa.int32())])
+    table = replace(RESULTS_TABLE, schema=wide)
+    errors = []
+    for number in job.numbers:
+        _, results = derive(*publication(number, rows=10))
+        rows = to_table(results, RESULTS_TABLE.schema)
+        try:
+            if job.old:
+                merge = lance.dataset(engine.location.child(table.directory)).merge_insert("run_key")
+                merge.when_not_matched_insert_all().use_index(False).conflict_retries(30).execute(rows)  # noqa: FBT003
+            else:
+                engine.merge(table, rows.append_column("warmups", pa.array([3] * len(rows), pa.int32())))
+        except (BenchDbError, OSError) as error:
+            errors.append(f"{type(error).__name__}: {error}")
+    return errors

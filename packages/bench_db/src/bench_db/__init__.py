@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
+        NewerStoreWarning,
         SchemaMismatchError,
         StoreNotFoundError,
         StoreUnavailableError,
@@ -31,6 +32,7 @@ __all__ = [
     "Database",
     "Direction",
     "DutBuild",
+    "NewerStoreWarning",
     "Provenance",
     "Result",
     "Run",
@@ -52,7 +54,7 @@ __all__ = [
 
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
-    "bench_db.errors": [name for name in __all__ if name.endswith("Error")],
+    "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
     "bench_db.app.gate": ["check"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": ["Artifact", "Baseline", "DutBuild", "Result", "Run", "SummaryValues", "TestBed", "Throughput"],

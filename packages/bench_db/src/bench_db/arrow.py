@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.model import Artifact, Baseline, Finding, Result, Run, Samples, Storage
+from bench_db.model import AppliedMigration, Artifact, Baseline, Finding, Result, Run, Samples, Storage
 
 Record = TypeVar("Record")
 
@@ -47,12 +47,16 @@ def _hints(record: Any, *, include_extras: bool = False) -> dict[str, Any]:
 
 
 def _field(name: str, hint: Any) -> pa.Field:
-    if get_origin(hint) in {Union, types.UnionType}:
+    if _is_optional(hint):
         hint = next(arg for arg in get_args(hint) if arg is not type(None))
     if get_origin(hint) is Annotated:
         storage = next(extra for extra in hint.__metadata__ if isinstance(extra, Storage))
         return pa.field(name, pa.type_for_alias(storage.arrow), nullable=storage.nullable)
     return pa.field(name, _type(hint))
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in {Union, types.UnionType}
 
 
 def _type(hint: Any) -> pa.DataType:
@@ -73,6 +77,7 @@ RUNS = schema_of(Run, primary_key="run_key")
 BASELINES = schema_of(Baseline, primary_key="key")
 FINDINGS = schema_of(Finding, primary_key="key")
 ARTIFACTS = schema_of(Artifact, primary_key="key")
+MIGRATIONS = schema_of(AppliedMigration, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
@@ -105,11 +110,35 @@ def samples_column(values: Sequence[Samples]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
+def conform(rows: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table | pa.RecordBatch:
+    """Return rows with the columns of a schema, in its order; a column that they lack is null."""
+    present = set(rows.schema.names)
+    columns = [rows.column(c.name) if c.name in present else pa.nulls(len(rows), c.type) for c in schema]
+    return type(rows).from_arrays(columns, schema=schema)
+
+
 def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
-    """The records of a table, the reverse of `to_table`: same values, same nulls, same order."""
-    builds = {name: _builder(hint) for name, hint in _hints(record).items() if name in table.column_names}
-    columns = {name: map(build, _python(table[name])) for name, build in builds.items()}
+    """Return the records of a table, the reverse of `to_table`: same values, same nulls, same order.
+
+    A field that an older release did not write has its default, whether the column is missing or null.
+    """
+    defaults = _defaults(record)
+    columns = {
+        name: map(_builder(hint), _python(_filled(table[name], defaults.get(name))))
+        for name, hint in _hints(record).items()
+        if name in table.column_names
+    }
     return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def _defaults(record: Any) -> dict[str, Any]:
+    """Return what stands for null in the fields that cannot be None."""
+    hints = _hints(record)
+    return {f.name: f.default for f in fields(record) if f.default is not MISSING and not _is_optional(hints[f.name])}
+
+
+def _filled(column: pa.ChunkedArray, default: Any) -> pa.ChunkedArray:
+    return column if default is None or not column.null_count else column.fill_null(default)
 
 
 def _python(column: pa.ChunkedArray) -> Iterable[Any]:
@@ -120,7 +149,7 @@ def _python(column: pa.ChunkedArray) -> Iterable[Any]:
 
 def _builder(hint: Any) -> Callable[[Any], Any]:
     """Return the function that converts a Python value from Arrow to the value of a field."""
-    if get_origin(hint) in {Union, types.UnionType}:
+    if _is_optional(hint):
         return _optional(_builder(next(arg for arg in get_args(hint) if arg is not type(None))))
     if is_dataclass(hint):
         return _record_builder(hint)

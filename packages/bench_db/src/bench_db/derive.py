@@ -14,7 +14,7 @@ from bench_db.summary import summarise_lists
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import Artifact, Baseline, Finding, Run
+    from bench_db.model import AppliedMigration, Artifact, Baseline, Finding, Run
 
 ORDINAL_TAG = "ordinal"
 
@@ -73,6 +73,11 @@ def baseline_key(baseline: Baseline) -> int:
 def finding_key(finding: Finding) -> int:
     """Return the identity of one record of a finding."""
     return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
+
+
+def migration_key(applied: AppliedMigration) -> int:
+    """Return the identity of one record of a migration."""
+    return identity.hash63(("migration", applied.name, str(applied.applied_at), applied.bench_db_version))
 
 
 def artifact_key(artifact: Artifact) -> int:

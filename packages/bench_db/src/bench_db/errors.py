@@ -37,7 +37,11 @@ class UnreadableOutputError(BenchDbError):
 
 
 class SchemaMismatchError(BenchDbError):
-    """A table whose columns are not the ones this version writes; the message says how to upgrade it."""
+    """A table or export whose columns this version cannot use, or must not write; the message says what to do."""
+
+
+class NewerStoreWarning(UserWarning):
+    """A store that a newer bench_db has written: it is read as far as this one knows it, and never written."""
 
 
 class StoreNotFoundError(BenchDbError):

@@ -412,3 +412,14 @@ class Artifact:
     run_key: int | None = None
     commit: str | None = None
     added_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedMigration:
+    """A migration that a store has had, the release that applied it, and how many rows it changed."""
+
+    key: Key = 0
+    name: str
+    rows: int = 0
+    applied_at: int
+    bench_db_version: str = ""

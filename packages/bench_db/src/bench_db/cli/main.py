@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from functools import partial
 from importlib import import_module
 from traceback import format_exception
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.errors import BenchDbError, UserError
+from bench_db.errors import BenchDbError, NewerStoreWarning, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # One module a verb; a module is imported when its verb runs, and help texts stand here so that --help imports none.
 VERBS = {
@@ -75,7 +81,19 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr and an exit code of its own."""
-    sys.exit(_exit_code())
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NewerStoreWarning)
+        shown = warnings.showwarning
+        warnings.showwarning = partial(_warn, shown)
+        sys.exit(_exit_code())
+
+
+def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Print a warning of ours as one line on stderr, and any other as Python does."""
+    if issubclass(category, NewerStoreWarning):
+        click.echo(f"bench-db: {message}", err=True)
+    else:
+        otherwise(message, category, *where)
 
 
 def _exit_code() -> int:  # noqa: PLR0911 one return an error

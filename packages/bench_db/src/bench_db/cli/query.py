@@ -13,7 +13,7 @@ from bench_db.errors import UserError
 @click.option("--filter", "expression", metavar="EXPR", help="Instead of SQL: the rows a SQL condition keeps.")
 @reading
 def command(sql: str | None, expression: str | None, uri: str | None, output: str, as_of: str | None) -> None:
-    """Run a Polars SQL query over the tables `results` and `runs`.
+    """Run a Polars SQL query over the tables of the store: `results`, `runs` and the others of docs/schema.md.
 
     Example: bench-db query "SELECT benchmark_name, AVG(median) FROM results GROUP BY benchmark_name"
     """

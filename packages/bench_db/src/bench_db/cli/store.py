@@ -99,6 +99,24 @@ def upgrade(uri: str | None, output: str, *, dry_run: bool) -> None:
     emit(output, asdict(done), lambda: upgrade_text(done, dry_run=dry_run))
 
 
+@command.command("migrate")
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@common
+def migrate(uri: str | None, output: str, *, dry_run: bool) -> None:
+    """Bring a store that an older bench-db wrote to what this one writes. Doing it again changes nothing.
+
+    Reading and publishing do not wait for it: a column that an older release did not write reads as null, and the first publish
+    adds it.
+
+    Example: bench-db store migrate --dry-run
+    """
+    from bench_db.report.store import migration_text
+
+    steps = open_store(uri).migrate(dry_run=dry_run)
+    document = {"dry_run": dry_run, "steps": [asdict(step) for step in steps]}
+    emit(output, document, lambda: migration_text(steps, dry_run=dry_run))
+
+
 @command.command("tag")
 @click.argument("name")
 @click.option("--version", type=click.IntRange(1), help="The version to name; the newest by default.")

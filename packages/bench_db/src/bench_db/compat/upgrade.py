@@ -15,6 +15,7 @@ from bench_db.errors import SchemaMismatchError
 from bench_db.model import Result
 from bench_db.store import maintain
 from bench_db.store.database import engine_at
+from bench_db.store.migrations import is_of_lance_bench
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import RECALL, direction_of
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 
 TAG = "before-upgrade"
-_SEED_COLUMNS = RESULTS_TABLE.schema.names[:10]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +50,22 @@ def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
     The version before is kept under the tag `before-upgrade`. Raises `SchemaMismatchError` for a table that is neither.
     """
     engine = engine_at(uri)
-    dataset = engine.open_any(RESULTS_TABLE)
-    missing = tuple(name for name in RESULTS_TABLE.schema.names if name not in dataset.schema.names)
-    if not missing:
-        rows = dataset.count_rows()
-        return _nothing(rows)
-    if dataset.schema.names != _SEED_COLUMNS:
-        message = f"{engine.location}: results has columns that no version wrote: {', '.join(dataset.schema.names)}"
+    found = engine.open_any(RESULTS_TABLE)
+    missing = tuple(column.name for column in found.missing)
+    if not RESULTS_TABLE.required.intersection(missing):
+        return _nothing(sum(fragment.rows for fragment in found.fragments()))
+    if not is_of_lance_bench(found.stored.names):
+        message = f"{engine.location}: results has columns that no version wrote: {', '.join(found.stored.names)}"
         raise SchemaMismatchError(message)
-    old = _read(engine.call("reading", dataset.to_table, seconds=engine.deadlines.bulk))
+    old = _read(found.rows(seconds=engine.deadlines.bulk))
     kept = _without_copies(old)
     counts: Counter[str] = Counter()
     repaired = [_repaired(result, counts) for result in kept]
     pairs = [derive(run, results) for run, results in as_runs(repaired)]
     results = [result for _, rows in pairs for result in rows]
     if not dry_run:
-        if TAG not in engine.call("listing tags", dataset.tags.list):
-            dataset.tags.create(TAG, dataset.version)
+        if TAG not in found.tags():
+            engine.tag(RESULTS_TABLE, TAG, found.version)
         engine.create(RUNS_TABLE)
         engine.merge(RUNS_TABLE, to_table([run for run, _ in pairs], RUNS_TABLE.schema))
         engine.replace_all(RESULTS_TABLE, to_table(results, RESULTS_TABLE.schema))

@@ -28,7 +28,10 @@ def info_text(info: Any) -> str:
     headings = ("table", "rows", "fragments", "size", "version", "indexes")
     tags = ", ".join(f"{name} = {version}" for name, version in info.tags.items()) or "none"
     due = "due at the next publish" if info.maintenance_due else "not due"
-    return f"{info.uri}\n{table(headings, cells, headings[1:5])}\ntags: {tags}\nmaintenance: {due}"
+    pending = f"{', '.join(info.pending)}; see 'bench-db store migrate --dry-run'" if info.pending else "none pending"
+    return (
+        f"{info.uri}\n{table(headings, cells, headings[1:5])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}"
+    )
 
 
 def verification_text(found: Any) -> str:
@@ -56,6 +59,16 @@ def export_text(done: Any) -> str:
     cells = [(name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[:12]) for name, f in done.files.items()]
     return (
         f"{table(('file', 'rows', 'size', 'sha256'), cells, ('rows', 'size'))}\n{done.artifacts:,} files of artifacts"
+    )
+
+
+def migration_text(steps: Sequence[Any], *, dry_run: bool) -> str:
+    """Describe the changes of a migration, one a line."""
+    if not steps:
+        return "nothing to do: the store is as this bench-db writes it"
+    head = "would change" if dry_run else "changed"
+    return "\n".join(
+        [head, *(f"  {s.name}: {s.description}" + (f" ({s.rows:,} rows)" if s.rows else "") for s in steps)]
     )
 
 

@@ -43,6 +43,7 @@ def put(engine: Engine, source: Path | bytes, artifact: Artifact, run: int | str
 
     The table must exist. What belongs to a run belongs to its commit too, when none is given.
     """
+    engine.require_writable(ARTIFACTS_TABLE)
     digest, size = _digest(source)
     key, commit = (None, artifact.commit) if run is None else _run(engine, run)
     artifact = replace(
@@ -125,12 +126,11 @@ def _keys(engine: Engine, run: int | str) -> list[int]:
 
 def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:
     """Records a predicate keeps; none when there is no table yet."""
-    leaves = ARTIFACTS_TABLE.leaves
     try:
-        dataset = engine.open(ARTIFACTS_TABLE)
+        records = engine.open(ARTIFACTS_TABLE)
     except StoreNotFoundError:
         return []
-    rows = pl.DataFrame(engine.read(dataset, leaves, lance_filter(predicate, leaves)))
+    rows = pl.DataFrame(records.read(ARTIFACTS_TABLE.leaves, lance_filter(predicate, records.leaves)))
     return from_table(rows.filter(predicate).to_arrow(), Artifact)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.arrow import from_table
-from bench_db.errors import UserError
+from bench_db.errors import StoreNotFoundError, UserError
 from bench_db.model import Artifact, Result
 from bench_db.query import series
 from bench_db.query.availability import of_commit
@@ -24,6 +24,7 @@ from bench_db.store import (
     lazy,
     ledger,
     maintain,
+    migrations,
     presence,
     publish,
     rollup,
@@ -35,7 +36,7 @@ from bench_db.store.engine import Engine
 from bench_db.store.filters import Where, filter_text
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.source import StoreSource
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table, stored
 from bench_db.store.uri import locate
 from bench_db.store.versions import AsOf, until, version_at
 
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
 
     from bench_db.model import Baseline, Finding, Run
     from bench_db.store.artifacts import Put
+    from bench_db.store.engine import Snapshot
     from bench_db.store.export import Export, ExportSource
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
+    from bench_db.store.migrations import Step
     from bench_db.store.presence import Presence
     from bench_db.store.publish import Published
     from bench_db.store.transfer import Transfer
@@ -115,10 +118,10 @@ class Database:
         also: Collection[str] = (),
     ) -> series.Points:
         """Every selected point, in no order, as far as the statistics of many series need it; `also` are more columns of a point."""
-        dataset = self._open(RESULTS_TABLE, as_of)
+        results = self._open(RESULTS_TABLE, as_of)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
-        rows = self._points(dataset, columns, selection.predicate()).select(columns)
-        return series.Points(series=rollup.latest(self._engine, dataset).select(series.IDENTITY), rows=rows)
+        rows = self._points(results, columns, selection.predicate()).select(columns)
+        return series.Points(series=rollup.latest(self._engine, results).select(series.IDENTITY), rows=rows)
 
     def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
         """The keys of the runs that have results of a commit."""
@@ -127,6 +130,10 @@ class Database:
             .unique()
             .to_list()
         )
+
+    def migrate(self, *, dry_run: bool = False) -> list[Step]:
+        """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
+        return migrations.pending(self._engine) if dry_run else migrations.migrate(self._engine)
 
     def info(self) -> StoreInfo:
         """What the store holds and what shape it is in."""
@@ -138,7 +145,7 @@ class Database:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _open(self, table: Table, as_of: AsOf | None) -> Any:
+    def _open(self, table: Table, as_of: AsOf | None) -> Snapshot:
         version = None if as_of is None else version_at(self._engine, table, as_of)
         return self._engine.open(table, version)
 
@@ -159,16 +166,16 @@ class Database:
 
     def _scan(
         self,
-        results: Any,
+        results: Snapshot,
         columns: Sequence[str] | None,
         where: Where | None = None,
         observe: Callable[[Any], None] | None = None,
     ) -> pl.LazyFrame:
-        return lazy.scan(self._engine, results, RESULTS_TABLE, columns=columns, where=where, observe=observe)
+        return lazy.scan(results, columns=columns, where=where, observe=observe)
 
     def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
         """The published files, lazily, a flat column a leaf; with a selection those that have a selected result."""
-        runs = lazy.scan(self._engine, self._open(RUNS_TABLE, as_of), RUNS_TABLE)
+        runs = lazy.scan(self._open(RUNS_TABLE, as_of))
         if selection is None:
             return runs
         keys = self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), selection.predicate())["run_key"]
@@ -205,13 +212,12 @@ class Database:
         `last` keeps the newest points of each series; `values` adds the raw samples, per iteration.
         """
         predicate = Selection(benchmark=benchmark).predicate() & selection.predicate()
-        dataset = self._open(RESULTS_TABLE, as_of)
+        results = self._open(RESULTS_TABLE, as_of)
         columns = (*series.POINT, *(("values",) if values else ()))
-        points = self._points(dataset, ("series_key", "_rowid", *columns), predicate)
+        points = self._points(results, ("series_key", "_rowid", *columns), predicate)
         # What identifies a series is the same in all its rows: read once a series, not once a point.
         one_each = points.unique("series_key")["_rowid"].to_list()
-        names = {name: RESULTS_TABLE.leaves[name] for name in series.IDENTITY}
-        identity = pl.DataFrame(self._engine.take(dataset, one_each, names))
+        identity = pl.DataFrame(results.take(one_each, series.IDENTITY))
         rows = identity.join(points.select("series_key", *columns), on="series_key")
         ordered = series.oldest_first(rows.lazy())
         return (ordered if last is None else series.last_points(ordered, last)).collect()
@@ -224,24 +230,23 @@ class Database:
         as_of: AsOf | None = None,
     ) -> pl.DataFrame:
         """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
-        dataset, predicate = self._open(RESULTS_TABLE, as_of), selection.predicate()
+        results, predicate = self._open(RESULTS_TABLE, as_of), selection.predicate()
         if last is None and selection == Selection():
             medians, newest = (
-                self._points(dataset, ("series_key", "median"), predicate),
-                rollup.latest(self._engine, dataset),
+                self._points(results, ("series_key", "median"), predicate),
+                rollup.latest(self._engine, results),
             )
         else:
             order = () if last is None else series.COMMIT_ORDER
-            points = self._points(dataset, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
+            points = self._points(results, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
-            newest = rollup.newest_of(self._engine, dataset, medians)
+            newest = rollup.newest_of(results, medians)
         return series.statistics(medians, newest).sort(series.SERIES_ORDER)
 
-    def _points(self, dataset: Any, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
+    def _points(self, results: Snapshot, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
         """Narrow columns of the points a predicate keeps."""
-        leaves = RESULTS_TABLE.leaves | {"_rowid": "_rowid"}
-        needed = {name: leaves[name] for name in (*columns, *predicate.meta.root_names())}
-        return pl.DataFrame(self._engine.read(dataset, needed, lance_filter(predicate, leaves))).filter(predicate)
+        needed = (*columns, *predicate.meta.root_names())
+        return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
 
     def names_like(self, benchmark: str) -> list[str]:
         """Up to five benchmark names near the given one, nearest first."""
@@ -251,23 +256,38 @@ class Database:
 
     def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:
         """Whole results as records, in the order they were published."""
-        dataset = self._open(RESULTS_TABLE, as_of)
-        text = filter_text(where, RESULTS_TABLE.leaves)
-        table = self._engine.call("reading", lambda: dataset.scanner(filter=text).to_table())
-        return from_table(table, Result)
+        results = self._open(RESULTS_TABLE, as_of)
+        return from_table(results.rows(filter_text(where, RESULTS_TABLE.leaves, results.absent)), Result)
 
     def query(self, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
-        """The answer to a Polars SQL query over the tables `results` and `runs`; `UserError` when it cannot be run."""
+        """Return the answer to a Polars SQL query over the tables of the store; `UserError` when it cannot be run.
+
+        A table that nothing has been written to yet is empty.
+        """
+        names = ", ".join(table.name for table in stored())
         if not sql.lstrip("( \n\t").lower().startswith(("select", "with")):
-            message = "a query starts with SELECT or WITH; the tables are results and runs"
+            message = f"a query starts with SELECT or WITH; the tables are {names}"
             raise UserError(message)
-        context = pl.SQLContext(results=self.scan(as_of=as_of), runs=self.runs(as_of))
+        # A table that the text does not name is not opened: on S3 that costs requests.
+        named = [table for table in stored() if table.name in sql.lower()]
+        context = pl.SQLContext({table.name: self._frame(table, as_of) for table in named})
         try:
             return context.execute(sql, eager=True)
         except pl.exceptions.PolarsError as error:
             said = str(error).partition("\n\nResolved plan")[0]
-            message = f"the query cannot be run: {said}"
+            message = f"the query cannot be run: {said}; the tables are {names}"
             raise UserError(message) from error
+
+    def _frame(self, table: Table, as_of: AsOf | None) -> pl.LazyFrame:
+        """Return a table, lazily; of one that is read by time, the records until then."""
+        if not table.recorded:
+            return lazy.scan(self._open(table, as_of))
+        try:
+            records = lazy.scan(self._engine.open(table))
+        except StoreNotFoundError:
+            return pl.LazyFrame(pl.DataFrame(table.flat_schema.empty_table()))
+        end = None if as_of is None else versions.until(self._engine, as_of)
+        return records if end is None else records.filter(pl.col(table.recorded) <= int(end.timestamp()))
 
     def lancedb(self) -> DBConnection:
         """A LanceDB connection on the same store."""

@@ -1,31 +1,35 @@
-"""Lance behind one door: open, create, merge into and read one table of a store. The only import of lance and lancedb."""
+"""The only module that imports Lance: open, create, read, change and maintain one table of a store."""
 
 from __future__ import annotations
 
 import shutil
 import time
+import warnings
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 import lance
+import pyarrow as pa
 
+from bench_db.arrow import conform
 from bench_db.errors import (
     ConflictError,
     CorruptStoreError,
+    NewerStoreWarning,
     SchemaMismatchError,
     StoreNotFoundError,
     StoreUnavailableError,
 )
-from bench_db.store import faults
-from bench_db.store.tables import STORAGE_VERSION, Table
+from bench_db.store import faults, migrations
+from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, IndexKind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import pyarrow as pa
     from lancedb import DBConnection
 
     from bench_db.store.s3 import Bucket
@@ -53,6 +57,180 @@ class Deadlines:
     bulk: float = 1800.0
 
 
+ROW_ID = "_rowid"
+
+
+class Fragment(NamedTuple):
+    """A part of a table: its first data file, its rows, the bytes of all its files, and Lance's object for it."""
+
+    file: str
+    rows: int
+    bytes: int
+    part: Any
+
+
+class Snapshot:
+    """A table at one version. A column that it lacks because it is older reads as null in every method."""
+
+    def __init__(self, engine: Engine, table: Table, dataset: lance.LanceDataset) -> None:
+        self.table = table
+        self.dataset = dataset
+        self.stored: pa.Schema = dataset.schema
+        self._engine = engine
+        self._names: list[str] = self.stored.names
+
+    @property
+    def version(self) -> int:
+        """The number of the version."""
+        return int(self.dataset.version)
+
+    @property
+    def metadata(self) -> dict[bytes, bytes]:
+        """What was written beside the columns."""
+        return dict(self.stored.metadata or {})
+
+    @cached_property
+    def missing(self) -> tuple[pa.Field, ...]:
+        """Columns of this release that the table does not have."""
+        names = set(self._names)
+        return tuple(self.table.schema.field(name) for name in self.table.schema.names if name not in names)
+
+    @cached_property
+    def newer(self) -> str:
+        """What only a newer release has written, in words; empty when there is nothing of the kind."""
+        known = set(self.table.schema.names)
+        unknown = [name for name in self._names if name not in known]
+        if unknown:
+            return f"{self.table.name} has the column {unknown[0]!r}"
+        strange = migrations.unknown(self.metadata)
+        return f"it has had the migration {strange[0]!r}" if strange else ""
+
+    @cached_property
+    def leaves(self) -> dict[str, str]:
+        """Flat column name to the path of the leaf it reads, of the columns that the table has; and the row id."""
+        absent = {column.name for column in self.missing}
+        present = {name: leaf for name, leaf in self.table.leaves.items() if leaf.split(".")[0] not in absent}
+        return present | {ROW_ID: ROW_ID}
+
+    @property
+    def absent(self) -> set[str]:
+        """Flat names of the columns that the table does not have."""
+        return self.table.leaves.keys() - self.leaves.keys()
+
+    def fragments(self) -> list[Fragment]:
+        """Return the parts of the table, in order."""
+        return [
+            Fragment(
+                file=part.metadata.files[0].path,
+                rows=part.metadata.num_rows,
+                bytes=sum(file.file_size_bytes or 0 for file in part.metadata.files),
+                part=part,
+            )
+            for part in self.dataset.get_fragments()
+        ]
+
+    def read(
+        self,
+        columns: Iterable[str],
+        where: str | None = None,
+        *,
+        fragments: Iterable[Fragment] | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Return columns by their flat names, for the rows that a filter keeps."""
+        names = list(dict.fromkeys(columns))
+        parts = None if fragments is None else [fragment.part for fragment in fragments]
+        scanner = self.dataset.scanner
+        rows = self._engine.call(
+            "reading",
+            lambda: scanner(columns=self._present(names), filter=where, fragments=parts, limit=limit).to_table(),
+        )
+        return self._flat(rows, names)
+
+    def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
+        """Return columns of the rows with these row ids, in their order."""
+        names = list(dict.fromkeys(columns))
+        dataset = self.dataset
+        found = self._engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
+        return self._flat(found, names)
+
+    def batches(
+        self,
+        columns: Sequence[str],
+        where: str | None = None,
+        *,
+        limit: int | None = None,
+        batch_size: int | None = None,
+        observe: Callable[[Any], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
+        names = list(columns)
+        scanner = self.dataset.scanner(
+            columns=self._present(names), filter=where, limit=limit, batch_size=batch_size, scan_stats_callback=observe
+        )
+        return (self._flat(batch, names) for batch in self._engine.each("reading", scanner.to_batches))
+
+    def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
+        """Return the whole rows that a filter keeps, with the columns of this release."""
+        scanner = self.dataset.scanner(columns=self._whole(self.table.schema), filter=where)
+        return conform(self._engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
+
+    def row_batches(
+        self, columns: Sequence[str] | None = None, where: str | None = None, *, fragment: Fragment, **options: Any
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the whole rows of a fragment, or some of their columns, batch by batch; `options` are Lance's of a scan."""
+        schema = self.table.schema if columns is None else pa.schema([self.table.schema.field(c) for c in columns])
+        scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, fragments=[fragment.part], **options)
+        return (conform(batch, schema) for batch in self._engine.each("reading", scanner.to_batches))
+
+    def _present(self, names: Iterable[str]) -> dict[str, str]:
+        """Return what to ask Lance for; the row ids alone say how many rows there are when it has no column asked for."""
+        found = {name: self.leaves[name] for name in names if name in self.leaves}
+        return found or {ROW_ID: ROW_ID}
+
+    def _whole(self, schema: pa.Schema) -> list[str]:
+        names = set(self._names)
+        return [name for name in schema.names if name in names] or [ROW_ID]
+
+    def _flat(self, rows: Any, names: list[str]) -> Any:
+        """Return rows with the columns asked for, in their order."""
+        if rows.schema.names == names:
+            return rows
+        flat = self.table.flat_schema
+        return conform(
+            rows, pa.schema([rows.schema.field(name) if name in self.leaves else flat.field(name) for name in names])
+        )
+
+    def versions(self) -> dict[int, datetime]:
+        """Return when each version that is kept was made."""
+        known = self._engine.call("listing versions", self.dataset.versions)
+        # Lance gives naive local times.
+        return {int(v["version"]): cast("datetime", v["timestamp"]).astimezone(UTC) for v in known}
+
+    def tags(self) -> dict[str, int]:
+        """Return the version of each tag, by name."""
+        tags = self._engine.call("listing tags", self.dataset.tags.list)
+        return {name: int(tag["version"]) for name, tag in sorted(tags.items())}
+
+    def indexed(self) -> list[str]:
+        """Return the leaves with an index, as far as Lance names them, sorted."""
+        found = self._engine.call("listing indexes", self.dataset.describe_indices)
+        return sorted(".".join(index.field_names) for index in found)
+
+    def small_fragments(self) -> int:
+        """Return how many fragments a compaction would join."""
+        return int(self.dataset.stats.dataset_stats()["num_small_files"])
+
+    def orphans(self) -> list[str]:
+        """Return data files that no version names: killed writers left them, and Lance removes them after a week."""
+        seconds = self._engine.deadlines.bulk
+        tracked, every = self.dataset.tracked_files, self.dataset.all_files
+        named = self._engine.call("listing files", lambda: tracked().read_all(), seconds=seconds)["path"]
+        present = self._engine.call("listing files", lambda: every().read_all(), seconds=seconds)["path"]
+        known = set(named.to_pylist())
+        return sorted(path for path in present.to_pylist() if path.startswith("data/") and path not in known)
+
+
 class Engine:
     """The Lance datasets of one store. Every call opens the newest version anew, so no handle outlives a clean-up."""
 
@@ -62,6 +240,7 @@ class Engine:
         self.deadlines = deadlines
         self._session = lance.Session()  # type: ignore[attr-defined]
         self._just_opened: dict[str, tuple[float, lance.LanceDataset]] = {}
+        self._newer: dict[str, str] = {}
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
@@ -86,37 +265,92 @@ class Engine:
                     raise
                 time.sleep(self._jitter.uniform(0, 0.05 * attempt))
 
-    def open(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
-        """The table at its newest version, or at a version number or tag; `StoreNotFoundError` when it does not exist.
+    def each(self, doing: str, batches: Callable[[], Iterator[Answer]]) -> Iterator[Answer]:
+        """Yield what a storage call gives one by one, each with a deadline of its own."""
+        found = self.call(doing, lambda: iter(batches()))
+        while (batch := self.call(doing, lambda: next(found, None))) is not None:
+            yield batch
 
-        `SchemaMismatchError` when it lacks columns, as a database of lance-bench does.
+    def open(self, table: Table, version: int | str | None = None) -> Snapshot:
+        """Open the table at its newest version, or at a version number or tag; `StoreNotFoundError` when there is none.
+
+        `SchemaMismatchError` when it lacks a column that every release has written. Warns once about a newer store.
         """
-        dataset = self.open_any(table, version)
-        present = set(dataset.schema.names)
-        missing = [name for name in table.schema.names if name not in present]
-        if missing:
+        snapshot = self.open_any(table, version)
+        lost = [column.name for column in snapshot.missing if column.name in table.required]
+        if lost:
+            message = f"{self.location}: {_without(snapshot, lost)}"
+            raise SchemaMismatchError(message)
+        if version is None:
+            self._note(snapshot)
+        return snapshot
+
+    def _note(self, snapshot: Snapshot) -> None:
+        """Remember, and say once, that only a newer release may write."""
+        if snapshot.newer and not any(self._newer.values()):
             message = (
-                f"{self.location}: {table.name} is of an older kind, without {', '.join(missing[:3])} and so on; "
-                "see what an upgrade changes with 'bench-db store upgrade --dry-run'"
+                f"{self.location}: a newer bench_db has written this store ({snapshot.newer}). It is read without what is new, "
+                "and not written; upgrade bench_db"
+            )
+            warnings.warn(message, NewerStoreWarning, stacklevel=4)
+        self._newer[snapshot.table.name] = snapshot.newer
+
+    def require_writable(self, table: Table) -> None:
+        """Raise `SchemaMismatchError` when a newer release has written the results or this table."""
+        if RESULTS_TABLE.name not in self._newer:
+            try:
+                self._note(self.open_any(RESULTS_TABLE))
+            except StoreNotFoundError:
+                return
+        newer = self._newer[RESULTS_TABLE.name] or self._newer.get(table.name)
+        if newer:
+            message = (
+                f"{self.location}: a newer bench_db has written this store ({newer}), so this one does not write to it; "
+                "upgrade bench_db"
             )
             raise SchemaMismatchError(message)
-        return dataset
 
-    def open_any(self, table: Table, version: int | str | None = None) -> lance.LanceDataset:
-        """The table as `open` gives it, whatever its columns."""
+    def _for_writing(self, table: Table) -> lance.LanceDataset:
+        """Open the newest version with every column of this release, those that are missing added first."""
+        snapshot = Snapshot(self, table, self._open(table, None))
+        self._note(snapshot)
+        self.require_writable(table)
+        if not snapshot.missing:
+            return snapshot.dataset
+        # Of several writers one adds them, and the others see a conflict and come again.
+        snapshot.dataset.add_columns(pa.schema(snapshot.missing))
+        return self._open(table, None)
+
+    def complete(self, table: Table) -> None:
+        """Add the columns of this release that a table does not have; its rows are null there."""
+        self.persist(f"adding columns to {table.name}", lambda: self._for_writing(table))
+
+    def open_any(self, table: Table, version: int | str | None = None) -> Snapshot:
+        """Open the table as `open` does, whatever its columns."""
         try:
-            return self._opened(table, version)
+            return self._snapshot(table, version)
         except StoreNotFoundError:
             if not self._has_leftovers(table):
                 raise
         try:
-            return self._opened(table, version)  # it may have been made while we looked
+            return self._snapshot(table, version)  # it may have been made while we looked
         except StoreNotFoundError:
             message = (
                 f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
                 "Restore its _versions directory, or move the table away"
             )
             raise CorruptStoreError(message) from None
+
+    def exists(self, table: Table) -> bool:
+        """Return whether a table has been made."""
+        try:
+            self.open(table)
+        except StoreNotFoundError:
+            return False
+        return True
+
+    def _snapshot(self, table: Table, version: int | str | None) -> Snapshot:
+        return Snapshot(self, table, self._opened(table, version))
 
     def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         made, dataset = self._just_opened.pop(table.name, (0.0, None))
@@ -126,8 +360,7 @@ class Engine:
 
     def keep_open(self, table: Table) -> None:
         """Open a table for whoever opens it next within a second: on S3 that spares a look-up two requests."""
-        dataset = self.open(table)
-        self._just_opened[table.name] = time.monotonic(), dataset
+        self._just_opened[table.name] = time.monotonic(), self.open(table).dataset
 
     def _open(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         return lance.dataset(
@@ -149,6 +382,7 @@ class Engine:
         self.call(f"creating {table.name}", lambda: self._create(table))
 
     def _create(self, table: Table) -> None:
+        self.require_writable(table)
         try:
             self.write(table, table.schema.empty_table(), "create")
         except faults.STORAGE_ERRORS as error:
@@ -157,6 +391,7 @@ class Engine:
 
     def replace_all(self, table: Table, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Rows as the whole new content of a table, in one commit, whether or not it existed."""
+        self.require_writable(table)
         self.persist(
             f"writing {table.name}", lambda: self.write(table, rows, self._mode(table)), seconds=self.deadlines.bulk
         )
@@ -176,11 +411,14 @@ class Engine:
             shutil.rmtree(self.location.child(table.directory), ignore_errors=True)
 
     def write(self, table: Table, rows: pa.Table | pa.RecordBatchReader, mode: str) -> lance.LanceDataset:
-        """Rows as the whole new content of a table: `create` fails if it exists, `overwrite` makes a new version."""
+        """Write rows as the whole content of a table: `create` fails if it exists, `overwrite` makes a new version."""
+        marks = migrations.marks() if table.name == RESULTS_TABLE.name else {}
+        schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **marks})
+        batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
         return lance.write_dataset(
-            rows,
+            pa.RecordBatchReader.from_batches(schema, batches),
             self.location.child(table.directory),
-            schema=rows.schema,
+            schema=schema,
             mode=mode,
             data_storage_version=STORAGE_VERSION,
             max_rows_per_file=131_072,
@@ -195,7 +433,7 @@ class Engine:
         return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
-        dataset = self._open(table, None)
+        dataset = self._for_writing(table)
         # Lance keeps two merges of the same rows apart by the marked key alone: another is matched by only where it must be.
         again = replacing is not None and dataset.count_rows(filter=f"run_key = {rows['run_key'][0].as_py()}") > 0
         merge = dataset.merge_insert(table.row_key if again else table.merge_key).when_not_matched_insert_all()
@@ -210,49 +448,78 @@ class Engine:
         return int(done["num_inserted_rows"] + done["num_updated_rows"])
 
     def delete(self, table: Table, where: str) -> None:
-        """Take the rows a filter selects out of a table, in one commit."""
-        self.persist(f"taking rows out of {table.name}", lambda: self._open(table, None).delete(where))
+        """Delete the rows that a filter selects, in one commit."""
+        self.persist(f"taking rows out of {table.name}", lambda: self._for_writing(table).delete(where))
 
     def count(self, table: Table, where: str) -> int:
-        """How many rows of a table a filter selects."""
-        dataset = self.open(table)
+        """Return how many rows of a table a filter selects."""
+        dataset = self.open(table).dataset
         return self.call(f"counting {table.name}", lambda: dataset.count_rows(filter=where))
 
     def tags(self, table: Table) -> dict[str, int]:
-        """Version of each tag of a table, by name."""
-        dataset = self.open(table)
-        tags = self.call("listing tags", dataset.tags.list)
-        return {name: int(tag["version"]) for name, tag in sorted(tags.items())}
+        """Return the version of each tag of a table, by name."""
+        return self.open(table).tags()
 
-    def read(
-        self,
-        dataset: lance.LanceDataset,
-        columns: Mapping[str, str],
-        where: str | None = None,
-        *,
-        fragments: Iterable[Any] | None = None,
-        limit: int | None = None,
-    ) -> pa.Table:
-        """Leaves of a table by flat name, for the rows a filter keeps."""
-        return self.call(
-            "reading",
-            lambda: dataset.scanner(
-                columns=dict(columns.items()),
-                filter=where,
-                fragments=None if fragments is None else list(fragments),
-                limit=limit,
-            ).to_table(),
+    def tag(self, table: Table, name: str, version: int | str) -> None:
+        """Name a version of a table."""
+        self.require_writable(table)
+        dataset = self.open_any(table).dataset
+        self.call("tagging", lambda: dataset.tags.create(name, version))
+
+    def mark(self, name: str) -> None:
+        """Note on the results that the store has had a migration, so that a release without it does not write."""
+        marks: dict[str, str | None] = {key.decode(): value.decode() for key, value in migrations.marks([name]).items()}
+        self.persist("noting a migration", lambda: self._for_writing(RESULTS_TABLE).update_schema_metadata(marks))
+
+    def compact(self, table: Table, target_rows: int) -> None:
+        """Join small fragments into ones of `target_rows` rows."""
+        self._maintain(
+            f"compacting {table.name}",
+            table,
+            lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=target_rows),
         )
 
-    def take(self, dataset: lance.LanceDataset, rows: list[int], columns: Mapping[str, str]) -> pa.Table:
-        """Leaves of the rows with these row ids, in their order."""
-        return self.call("reading", lambda: dataset._take_rows(rows, columns=dict(columns)))  # noqa: SLF001
+    def update_indexes(self, table: Table) -> None:
+        """Bring the indexes of a table up to date."""
+        self._maintain(
+            f"updating the indexes of {table.name}", table, lambda dataset: dataset.optimize.optimize_indices()
+        )
+
+    def make_index(self, table: Table, leaf: str, kind: IndexKind) -> None:
+        """Make the scalar index of a leaf, in place of an older one."""
+        self._maintain(f"indexing {leaf}", table, lambda dataset: dataset.create_scalar_index(leaf, kind))
+
+    def _maintain(self, doing: str, table: Table, change: Callable[[lance.LanceDataset], object]) -> None:
+        self.require_writable(table)
+        self.persist(doing, lambda: change(self.open(table).dataset), seconds=self.deadlines.bulk)
+
+    def clean(self, table: Table, older_than: timedelta) -> tuple[int, int]:
+        """Remove versions without a tag; how many there were, and their bytes."""
+        self.require_writable(table)
+        dataset = self.open(table).dataset
+        stats = self.call(
+            f"cleaning {table.name}",
+            lambda: dataset.cleanup_old_versions(older_than=older_than, error_if_tagged_old_versions=False),
+            seconds=self.deadlines.bulk,
+        )
+        return stats.old_versions, stats.bytes_removed
 
     def lancedb(self) -> DBConnection:
         """A LanceDB connection on the same store."""
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _without(snapshot: Snapshot, lost: Sequence[str]) -> str:
+    """Say what a table without columns is, and what to do with it."""
+    name = snapshot.table.name
+    if migrations.is_of_lance_bench(snapshot.stored.names):
+        return (
+            f"{name} is of an older kind, a table of lance-bench without {', '.join(lost[:3])} and so on; "
+            "see what an upgrade changes with 'bench-db store upgrade --dry-run'"
+        )
+    return f"{name} lacks the column {lost[0]!r}, which every release has written; restore the table from a copy"
 
 
 def _tries(error: BaseException) -> int:

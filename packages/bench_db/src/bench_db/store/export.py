@@ -14,7 +14,7 @@ from bench_db.model import SCHEMA_VERSION
 from bench_db.store import atomic, content
 from bench_db.store.formats import FORMATS
 from bench_db.store.source import artifacts_named, contents, refuse_strays, sound
-from bench_db.store.tables import ARTIFACTS_TABLE, EVERY_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def export(
 
     The manifest goes first and is written last, so that what was not finished is no export. `progress` gets rows done and in all.
     """
-    tables = [table for table in EVERY_TABLE if artifacts or table is not ARTIFACTS_TABLE]
+    tables = [table for table in stored() if source.has(table) and (artifacts or table is not ARTIFACTS_TABLE)]
     held = {table.name: contents(source, table) for table in tables}
     refuse_strays(source, held[RUNS_TABLE.name], held[RESULTS_TABLE.name])
     total, done, files = sum(int(rows["rows"].sum()) for rows in held.values()), 0, dict[str, TableFile]()
@@ -87,14 +87,17 @@ def _file_name(table: Table, format_name: str) -> str:
     return f"{table.name}.{format_name}"
 
 
-_OURS = {MANIFEST, content.DIRECTORY, *(_file_name(table, name) for table in EVERY_TABLE for name in FORMATS)}
+def _ours() -> set[str]:
+    """Return the names that an export writes."""
+    return {MANIFEST, content.DIRECTORY, *(_file_name(table, name) for table in stored() for name in FORMATS)}
 
 
 def _make_way(directory: Path) -> None:
     """Make a directory empty but for the contents of artifacts; `UserError` when it holds anything but an export."""
     directory.mkdir(parents=True, exist_ok=True)
     present = sorted(directory.iterdir(), key=lambda path: (path.name != MANIFEST, path.name))
-    other = next((p for p in present if p.name not in _OURS and p.suffix != atomic.PART_SUFFIX), None)
+    ours = _ours()
+    other = next((p for p in present if p.name not in ours and p.suffix != atomic.PART_SUFFIX), None)
     if other is not None:
         message = f"{directory} holds other files, such as {other.name!r}; choose an empty directory"
         raise UserError(message)
@@ -174,13 +177,16 @@ class ExportSource:
     @property
     def has_artifacts(self) -> bool:
         """Whether artifacts were exported."""
-        return _file_name(ARTIFACTS_TABLE, self._format) in self._files
+        return self.has(ARTIFACTS_TABLE)
+
+    def has(self, table: Table) -> bool:
+        """Return whether the table was exported."""
+        return _file_name(table, self._format) in self._files
 
     def pieces(self, table: Table) -> Iterator[Piece]:
         """The parts of a table's file."""
-        name = _file_name(table, self._format)
-        if name in self._files:
-            yield from FORMATS[self._format].pieces(self._directory / name, table)
+        if self.has(table):
+            yield from FORMATS[self._format].pieces(self._directory / _file_name(table, self._format), table)
 
     def file(self, sha256: str) -> Iterator[bytes]:
         """The content of an artifact, checked."""
@@ -196,13 +202,13 @@ def _read_manifest(directory: Path) -> _Manifest:
         raise UserError(message) from error
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unreadable(path, f"no manifest of an export: {error}") from error
-    if manifest.kind != _KIND or manifest.format not in FORMATS or manifest.schema_version != SCHEMA_VERSION:
+    if manifest.kind != _KIND or manifest.format not in FORMATS or manifest.schema_version > SCHEMA_VERSION:
         message = (
             f"{path}: {manifest.kind!r}, format {manifest.format!r}, schema {manifest.schema_version}, is none this bench-db "
             f"reads; use the one that wrote it, {manifest.bench_db_version!r}"
         )
         raise SchemaMismatchError(message)
-    known = {_file_name(table, manifest.format): table for table in EVERY_TABLE}
+    known = {_file_name(table, manifest.format): table for table in stored()}
     unknown = [name for name in manifest.files if name not in known]
     absent = [table.name for name, table in known.items() if table in TABLES and name not in manifest.files]
     if unknown or absent:

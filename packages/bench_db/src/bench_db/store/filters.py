@@ -57,10 +57,21 @@ def condition(leaf: str, value: Condition) -> str:
     return f"{column} IN ({', '.join(map(literal, value))})" if value else "false"
 
 
-def filter_text(where: Where | None, leaves: Mapping[str, str]) -> str | None:
-    """All conditions joined by AND, for columns by their flat names; None when there are none."""
+def filter_text(where: Where | None, leaves: Mapping[str, str], absent: Collection[str] = ()) -> str | None:
+    """Return all conditions joined by AND, for columns by their flat names; None when there are none.
+
+    The columns `absent` are null in every row.
+    """
     refuse_unknown(where or (), leaves)
-    return " AND ".join(condition(leaves[name], value) for name, value in (where or {}).items()) or None
+    texts = (
+        _condition_on_null(value) if name in absent else condition(leaves[name], value)
+        for name, value in (where or {}).items()
+    )
+    return " AND ".join(texts) or None
+
+
+def _condition_on_null(value: Condition) -> str:
+    return "true" if value is None or value == Between() else "false"
 
 
 def refuse_unknown(columns: Iterable[str], leaves: Mapping[str, str]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench_db.arrow import conform
 from bench_db.errors import SchemaMismatchError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench_db.store.source import Piece
@@ -61,27 +62,45 @@ class Parquet:
         with pq.ParquetFile(path) as file:
             groups, found = file.num_row_groups, file.schema_arrow
         _refuse_other_columns(path, found, table)
-        return (partial(self._group, path, group) for group in range(groups))
+        return (partial(self._group, path, table, group) for group in range(groups))
 
-    def _group(self, path: Path, group: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    def _group(self, path: Path, table: Table, group: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns)
+            known = set(file.schema_arrow.names)
+            schema = _chosen(table, columns)
+            present = [name for name in schema.names if name in known]
+            for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=present):
+                yield conform(batch, schema)
+
+
+def _chosen(table: Table, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the columns of a table, or some of them."""
+    schema = plain(table)
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
 
 
 def _refuse_other_columns(path: Path, found: pa.Schema, table: Table) -> None:
+    """Raise `SchemaMismatchError` for columns that no release has written so; a younger column may be missing."""
     wanted = plain(table)
-    for name in (*wanted.names, *found.names):
-        if name not in found.names or name not in wanted.names:
-            raise _mismatch(path, table, f"{name!r} is {'unknown' if name in found.names else 'missing'}")
+    _refuse_other_names(path, found.names, table)
+    for name in found.names:
         if not found.field(name).equals(wanted.field(name)):
             raise _mismatch(path, table, f"{name!r} is {found.field(name).type}, not {wanted.field(name).type}")
+
+
+def _refuse_other_names(path: Path, names: Collection[str], table: Table) -> None:
+    for name in (*table.schema.names, *names):
+        if name not in table.schema.names:
+            raise _mismatch(path, table, f"{name!r} is unknown")
+        if name not in names and name in table.required:
+            raise _mismatch(path, table, f"{name!r} is missing")
 
 
 def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in tables of one size, the last one smaller."""
     held = schema.empty_table()
     for batch in batches:
-        rows = pa.Table.from_arrays(batch.select(schema.names).columns, schema=schema)
+        rows = conform(pa.Table.from_batches([batch]), schema)
         held = pa.concat_tables([held, rows])
         while held.num_rows >= _GROUP_ROWS:
             yield held.slice(0, _GROUP_ROWS).combine_chunks()
@@ -115,7 +134,7 @@ class JsonLines:
                     batch = pa.RecordBatch.from_pylist(rows, plain(table))
                 except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                     raise _mismatch(path, table, str(error)) from error
-                yield batch.select(columns or table.schema.names)
+                yield batch.select(_chosen(table, columns).names)
 
 
 def _line(row: Mapping[str, Any], table: Table) -> str:
@@ -131,10 +150,11 @@ def _row(line: bytes, path: Path, table: Table) -> dict[str, Any]:
         row = json.loads(line)
     except ValueError as error:
         raise _mismatch(path, table, str(error)) from error
-    if not isinstance(row, dict) or list(row) != table.schema.names:
+    if not isinstance(row, dict):
         raise _mismatch(path, table, "another line")
+    _refuse_other_names(path, row, table)
     maps = [column.name for column in table.schema if pa.types.is_map(column.type)]
-    return row | {name: [tuple(pair) for pair in row[name]] for name in maps if row[name] is not None}
+    return row | {name: [tuple(pair) for pair in row[name]] for name in maps if row.get(name) is not None}
 
 
 FORMATS: dict[str, Format] = {"parquet": Parquet(), "jsonl": JsonLines()}

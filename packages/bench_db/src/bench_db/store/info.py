@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench_db.errors import StoreNotFoundError
-from bench_db.store import ledger, maintain, rollup
-from bench_db.store.tables import RESULTS_TABLE, TABLES, Table
+from bench_db.store import ledger, maintain, migrations
+from bench_db.store.tables import RESULTS_TABLE, Table
 
 if TYPE_CHECKING:
     from bench_db.store.engine import Engine
@@ -28,37 +26,40 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreInfo:
-    """A store: its tables, its tags with their versions, and whether maintenance is due."""
+    """A store: its tables, its tags with their versions, whether maintenance is due, and its migrations.
+
+    `migrations` are the names of those it has had; `pending` are changes that `store migrate` makes.
+    """
 
     uri: str
     tables: tuple[TableInfo, ...]
     tags: dict[str, int]
     maintenance_due: bool
+    migrations: tuple[str, ...]
+    pending: tuple[str, ...]
 
 
 def store_info(engine: Engine) -> StoreInfo:
     """Describe the store as it is now."""
     results = engine.open(RESULTS_TABLE)
-    tables = [_table_info(engine, table) for table in (*TABLES, *ledger.existing(engine))]
-    with suppress(StoreNotFoundError):  # made by the first maintenance
-        tables.append(_table_info(engine, rollup.SERIES_TABLE))
     return StoreInfo(
         uri=str(engine.location),
-        tables=tuple(tables),
+        tables=tuple(_table_info(engine, table) for table in ledger.existing(engine)),
         tags=engine.tags(RESULTS_TABLE),
         maintenance_due=maintain.is_due(results),
+        migrations=tuple(migrations.marked(results.metadata)),
+        pending=tuple(step.name for step in migrations.pending(engine)),
     )
 
 
 def _table_info(engine: Engine, table: Table) -> TableInfo:
-    dataset = engine.open(table)
-    indexes = engine.call("listing indexes", dataset.describe_indices)
-    fragments = [fragment.metadata for fragment in dataset.get_fragments()]
+    snapshot = engine.open_any(table)
+    fragments = snapshot.fragments()
     return TableInfo(
         name=table.name,
-        rows=sum(fragment.num_rows for fragment in fragments),
+        rows=sum(fragment.rows for fragment in fragments),
         fragments=len(fragments),
-        bytes=sum(file.file_size_bytes or 0 for fragment in fragments for file in fragment.files),
-        version=int(dataset.version),
-        indexes=tuple(sorted(".".join(index.field_names) for index in indexes)),
+        bytes=sum(fragment.bytes for fragment in fragments),
+        version=snapshot.version,
+        indexes=tuple(snapshot.indexed()),
     )

@@ -13,45 +13,40 @@ from bench_db.store.pushdown import lance_filter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bench_db.store.engine import Engine
-    from bench_db.store.tables import Table
+    from bench_db.store.engine import Snapshot
 
 
-def scan(  # noqa: PLR0913 all but the first three by keyword
-    engine: Engine,
-    dataset: Any,
-    table: Table,
+def scan(
+    snapshot: Snapshot,
     *,
     columns: Sequence[str] | None = None,
     where: Where | None = None,
     observe: Callable[[Any], None] | None = None,
 ) -> pl.LazyFrame:
-    """An open dataset, lazily, a flat column a leaf; `observe` is called with Lance's statistics of each scan."""
-    leaves = table.leaves
-    fixed = filter_text(where, leaves)
+    """Return a table, lazily, a flat column a leaf; `observe` is called with Lance's statistics of each scan."""
+    table, leaves = snapshot.table, snapshot.table.leaves
+    fixed = filter_text(where, leaves, snapshot.absent)
     refuse_unknown(columns or (), leaves)
 
     def source(
         wanted: list[str] | None, predicate: pl.Expr | None, limit: int | None, batch: int | None
     ) -> Iterator[pl.DataFrame]:
-        pushed = None if predicate is None else lance_filter(predicate, leaves)
-        scanner = dataset.scanner(
-            columns={name: leaves[name] for name in wanted or leaves},
-            filter=" AND ".join(f"({text})" for text in (fixed, pushed) if text) or None,
+        pushed = None if predicate is None else lance_filter(predicate, snapshot.leaves)
+        batches = snapshot.batches(
+            wanted or list(leaves),
+            " AND ".join(f"({text})" for text in (fixed, pushed) if text) or None,
             limit=limit if predicate is None else None,
             batch_size=batch,
-            scan_stats_callback=observe,
+            observe=observe,
         )
-        batches = engine.call("reading", lambda: iter(scanner.to_batches()))
         left = limit
-        while left is None or left > 0:
-            rows = engine.call("reading", lambda: next(batches, None))
-            if rows is None:
-                return
+        for rows in batches if left is None or left > 0 else ():
             frame = pl.DataFrame(rows)
             frame = frame if predicate is None else frame.filter(predicate)
             yield frame if left is None else frame.head(left)
             left = None if left is None else left - len(frame)
+            if left is not None and left <= 0:
+                return
 
     schema = pl.DataFrame(table.flat_schema.empty_table()).schema
     frame = register_io_source(source, schema=schema, explain_name=f"lance {table.name}")

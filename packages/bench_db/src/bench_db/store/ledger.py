@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import baseline_key, finding_key
-from bench_db.errors import StoreNotFoundError
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import Baseline, Finding
-from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, LEDGERS
+from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, TABLES, registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,27 +71,27 @@ def finding_history(engine: Engine) -> list[Finding]:
 
 
 def existing(engine: Engine) -> list[Table]:
-    """The tables made when first used that have been."""
-    return [table for table in LEDGERS if _exists(engine, table)]
+    """Return the tables of the registry that the store has."""
+    return [table for table in registered() if table in TABLES or _exists(engine, table)]
 
 
 def _exists(engine: Engine, table: Table) -> bool:
     try:
-        engine.open(table)
-    except StoreNotFoundError:
-        return False
-    return True
+        return engine.exists(table)
+    except (CorruptStoreError, SchemaMismatchError):
+        if table.derived:  # it is made again
+            return True
+        raise
 
 
 def ensure(engine: Engine, table: Table) -> None:
     """Make a table, unless it is there."""
-    if not _exists(engine, table):
+    if not engine.exists(table):
         engine.create(table)
 
 
 def _records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
     try:
-        dataset = engine.open(table)
+        return from_table(engine.open(table).rows(), record)
     except StoreNotFoundError:
         return []
-    return from_table(engine.call(f"reading {table.name}", dataset.to_table), record)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.store import ledger, rollup
-from bench_db.store.tables import RESULTS_TABLE, TABLES, IndexKind, Table
+from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Snapshot
 
 # Larger ones are rewritten whole at every compaction: 11 s against 1.5 s per 50 commits at 1 M rows.
 ROWS_PER_FRAGMENT = 131_072
@@ -34,25 +33,25 @@ class Maintenance:
     series: int
 
 
-def is_due(results: Any) -> bool:
+def is_due(results: Snapshot) -> bool:
     """Whether enough small fragments have gathered since the last time.
 
     Of many writers at once only some begin: each sees another count after its publish. All of them compacting the same
     fragments would do the work once a writer for one to commit.
     """
-    small = int(results.stats.dataset_stats()["num_small_files"])
+    small = results.small_fragments()
     return small >= SMALL_FRAGMENTS and small % _STRIDE == 0
 
 
 def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
     """Compact, then index, then remove versions older than `kept`; versions with a tag stay, whatever their age."""
-    before = len(engine.open(RESULTS_TABLE).get_fragments())
-    removed = [_care_for(engine, table, kept) for table in (*TABLES, *ledger.existing(engine))]
+    before = len(engine.open(RESULTS_TABLE).fragments())
+    removed = [_care_for(engine, table, kept) for table in ledger.existing(engine) if not table.derived]
     series = rollup.rebuild(engine)
-    removed.append(_clean(engine, rollup.SERIES_TABLE, kept))
+    removed.append(engine.clean(SERIES_TABLE, kept))
     return Maintenance(
         fragments_before=before,
-        fragments_after=len(engine.open(RESULTS_TABLE).get_fragments()),
+        fragments_after=len(engine.open(RESULTS_TABLE).fragments()),
         versions_removed=sum(versions for versions, _ in removed),
         bytes_removed=sum(size for _, size in removed),
         series=series,
@@ -60,26 +59,17 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
 
 
 def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
-    engine.persist(
-        f"compacting {table.name}",
-        lambda: engine.open(table).optimize.compact_files(target_rows_per_fragment=ROWS_PER_FRAGMENT),
-        seconds=engine.deadlines.bulk,
-    )
+    engine.compact(table, ROWS_PER_FRAGMENT)
     _index(engine, table)
-    return _clean(engine, table, kept)
+    return engine.clean(table, kept)
 
 
 def _index(engine: Engine, table: Table) -> None:
     """Bring every index up to date, making those that do not exist yet."""
-    dataset = engine.open(table)
-    existing = {".".join(i.field_names) for i in engine.call("listing indexes", dataset.describe_indices)}
+    existing = engine.open(table).indexed()
     _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in existing])
     try:
-        engine.persist(
-            f"updating the indexes of {table.name}",
-            partial(_update_indexes, engine, table),
-            seconds=engine.deadlines.bulk,
-        )
+        engine.update_indexes(table)
     except StoreUnavailableError as error:
         if "No column with name" not in str(error):
             raise
@@ -90,26 +80,7 @@ def _index(engine: Engine, table: Table) -> None:
 def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
     for leaf, kind in table.indexes:
         if leaf in leaves:
-            make = partial(_make_index, engine, table, leaf, kind)
-            engine.persist(f"indexing {leaf}", make, seconds=engine.deadlines.bulk)
-
-
-def _update_indexes(engine: Engine, table: Table) -> None:
-    engine.open(table).optimize.optimize_indices()
-
-
-def _make_index(engine: Engine, table: Table, leaf: str, kind: IndexKind) -> None:
-    engine.open(table).create_scalar_index(leaf, kind)
-
-
-def _clean(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
-    dataset = engine.open(table)
-    stats = engine.call(
-        f"cleaning {table.name}",
-        lambda: dataset.cleanup_old_versions(older_than=kept, error_if_tagged_old_versions=False),
-        seconds=engine.deadlines.bulk,
-    )
-    return stats.old_versions, stats.bytes_removed
+            engine.make_index(table, leaf, kind)
 
 
 def optimize_if_due(engine: Engine) -> Maintenance | None:

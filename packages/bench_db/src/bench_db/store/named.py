@@ -16,7 +16,7 @@ def runs(engine: Engine, run: int | str) -> dict[int, str | None]:
     meant = condition("run_key", run) if isinstance(run, int) else condition("run_id", run)
     key = None if isinstance(run, int) else key_of(run)
     either = meant if key is None else f"({meant}) OR ({condition('run_key', key)})"
-    rows = engine.read(engine.open(RUNS_TABLE), {"run_key": "run_key", "commit": "commit"}, either)
+    rows = engine.open(RUNS_TABLE).read(("run_key", "commit"), either)
     return dict(zip(rows["run_key"].to_pylist(), rows["commit"].to_pylist(), strict=True))
 
 

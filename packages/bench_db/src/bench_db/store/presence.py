@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.query import availability
@@ -15,7 +15,7 @@ from bench_db.store.tables import RESULTS_TABLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,9 @@ class Presence:
 def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:
     """Results and failures of a commit by suite; see `Database.has`."""
     asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
-    leaves = RESULTS_TABLE.leaves
+    results = engine.open(RESULTS_TABLE)
     # The filter says the whole of the question, so that nothing but the answer is read.
-    rows = engine.read(engine.open(RESULTS_TABLE), {"suite": "suite", "error": "error"}, lance_filter(asked, leaves))
+    rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))
     outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
     measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
     failed = {suite: count for (suite, fine), count in sorted(outcomes.items()) if not fine}
@@ -42,10 +42,10 @@ def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: s
     return Presence(commit=commit, present=present, suites=counted, failed=failed)
 
 
-def measured_commit(engine: Engine, results: Any, text: str) -> str:
+def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:
     """The one commit with rows that a text means, as long as any row has it; `UserError` when there is none or several."""
-    wanted = lance_filter(availability.of_commit(text), RESULTS_TABLE.leaves)
-    found = engine.read(results, {"commit": "commit"}, wanted)["commit"].unique().to_pylist()
+    wanted = lance_filter(availability.of_commit(text), results.leaves)
+    found = results.read(("commit",), wanted)["commit"].unique().to_pylist()
     longest = max(found, key=len, default=None)
     if longest is None:
         hint = "" if availability.is_sha(text) else "; a commit is named by its sha, of 7 digits or more"

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from bench_db.arrow import to_table
 from bench_db.derive import derive
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.errors import CorruptStoreError, StoreUnavailableError, UserError
 from bench_db.store import maintain
+from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import Where, condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
@@ -42,9 +43,7 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
         )
         raise StoreUnavailableError(message)
     for table in tables:
-        try:
-            engine.open(table)
-        except StoreNotFoundError:
+        if not engine.exists(table):
             engine.create(table)
 
 
@@ -79,7 +78,7 @@ def _storable(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result], p
 def _is_complete(engine: Engine, run: Run, rows: int) -> bool:
     """Whether the run and all its rows are there; a run that a killed process left without rows is not."""
     mine = condition("run_key", run.run_key)
-    known = engine.read(engine.open(RUNS_TABLE), {"sha256": "sha256"}, mine)["sha256"].to_pylist()
+    known = engine.open(RUNS_TABLE).read(("sha256",), mine)["sha256"].to_pylist()
     if any(sha256 != run.sha256 for sha256 in known):
         message = f"{engine.location}: run key {run.run_key} belongs to other content; nothing was written"
         raise CorruptStoreError(message)
@@ -115,9 +114,8 @@ def _in_place_of(engine: Engine, run: Run) -> tuple[list[int], list[int]]:
     A later one without rows may have been killed, or will take this one out itself.
     """
     same_place: Where = {"run_id": run.run_id, "file_name": run.file_name}
-    columns = {"run_key": "run_key", "_rowid": "_rowid"}
-    found = engine.read(engine.open(RUNS_TABLE), columns, filter_text(same_place, RUNS_TABLE.leaves))
-    keys = found.sort_by("_rowid")["run_key"].to_pylist()
+    found = engine.open(RUNS_TABLE).read(("run_key", ROW_ID), filter_text(same_place, RUNS_TABLE.leaves))
+    keys = found.sort_by(ROW_ID)["run_key"].to_pylist()
     # Another replacement may have taken this record out already; then all that are there came later.
     at = keys.index(run.run_key) if run.run_key in keys else -1
     later = keys[at + 1 :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
 from bench_db.store import content, ledger, named
-from bench_db.store.filters import condition
+from bench_db.store.filters import Between, condition
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
 from bench_db.store.verify import changed_rows
-from bench_db.store.versions import AsOf, version_at
+from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Fragment, Snapshot
 
     # Part of a table: its rows, in order, with all columns or those named.
     Piece = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
@@ -45,6 +45,9 @@ class Source(Protocol):
     def name(self) -> str:
         """Where it is."""
 
+    def has(self, table: Table) -> bool:
+        """Return whether there is such a table; nothing may have been written to it yet."""
+
     def pieces(self, table: Table) -> Iterable[Piece]:
         """The parts of a table in order; none when there is no such table."""
 
@@ -61,46 +64,61 @@ class StoreSource:
     def __init__(self, engine: Engine, as_of: AsOf | None = None, runs: Collection[int | str] = ()) -> None:
         self._engine = engine
         self._only = condition("run_key", _keys(engine, runs)) if runs else None
-        self._datasets = {table.name: self._open(table, None) for table in ledger.existing(engine)}
+        end = None if as_of is None else until(engine, as_of)
+        self._until = None if end is None else int(end.timestamp())
+        self._tables = {table.name: self._open(table, None) for table in ledger.existing(engine) if not table.derived}
         for _ in range(_PINS):
             # The results first: the record of a run is there before its rows.
-            self._datasets |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
-            if self._open(RESULTS_TABLE, as_of).version == self._datasets[RESULTS_TABLE.name].version:
+            self._tables |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
+            if self._open(RESULTS_TABLE, as_of).version == self._tables[RESULTS_TABLE.name].version:
                 break  # or a run may have been replaced in between, its rows pinned and its record gone
 
-    def _open(self, table: Table, as_of: AsOf | None) -> Any:
-        dataset = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
-        unknown = [name for name in dataset.schema.names if name not in table.schema.names]
-        if unknown:
-            message = f"{self.name}: {table.name} has columns of a newer bench-db, such as {unknown[0]!r}; use that one"
+    def _open(self, table: Table, as_of: AsOf | None) -> Snapshot:
+        snapshot = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
+        if snapshot.newer:
+            message = (
+                f"{self.name}: a newer bench_db has written this store ({snapshot.newer}), which a copy by this one would lose; "
+                "upgrade bench_db"
+            )
             raise SchemaMismatchError(message)
-        return dataset
+        return snapshot
 
     @property
     def name(self) -> str:
         """The store's address."""
         return str(self._engine.location)
 
+    def has(self, table: Table) -> bool:
+        """Return whether the store has made the table."""
+        return table.name in self._tables
+
     def pieces(self, table: Table) -> Iterator[Piece]:
         """The fragments of a table."""
-        dataset = self._datasets.get(table.name)
+        snapshot = self._tables.get(table.name)
         if self._only and "run_key" not in table.schema.names:
             return
-        for fragment in dataset.get_fragments() if dataset else ():
-            yield partial(self._fragment, dataset, fragment)
+        if snapshot is None:
+            return
+        for fragment in snapshot.fragments():
+            yield partial(self._fragment, snapshot, fragment)
 
-    def _fragment(self, dataset: Any, fragment: Any, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        scanner = dataset.scanner(
-            columns=list(columns) if columns else None,
-            filter=self._only,
-            fragments=[fragment],
+    def _fragment(
+        self, snapshot: Snapshot, fragment: Fragment, columns: Sequence[str] | None
+    ) -> Iterator[pa.RecordBatch]:
+        return snapshot.row_batches(
+            columns,
+            self._filter(snapshot.table),
+            fragment=fragment,
             batch_size=_BATCH_ROWS,
             batch_readahead=2,
             io_buffer_size=_GROUP_BYTES,
         )
-        batches = self._engine.call("reading", lambda: iter(scanner.to_batches()))
-        while (batch := self._engine.call("reading", lambda: next(batches, None))) is not None:
-            yield batch
+
+    def _filter(self, table: Table) -> str | None:
+        """Return the filter for the chosen runs, and for the records until then of a table that is read by time."""
+        until_then = self._until is not None and table.recorded
+        texts = [self._only, condition(table.recorded, Between(high=self._until)) if until_then else None]
+        return " AND ".join(f"({text})" for text in texts if text) or None
 
     def file(self, sha256: str) -> Iterator[bytes]:
         """The content of an artifact, checked."""
@@ -137,10 +155,7 @@ def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> 
     """`CorruptStoreError` when results, as `contents` gives them, belong to no run: nobody could say where they came from."""
     strays = results.join(runs, on="key", how="anti")
     if len(strays):
-        message = (
-            f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify', "
-            "or bring an old store up to date with 'bench-db store upgrade'"
-        )
+        message = f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify'"
         raise CorruptStoreError(message)
 
 

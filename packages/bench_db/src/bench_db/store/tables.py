@@ -1,4 +1,4 @@
-"""What the store holds: the tables, how their columns are encoded and indexed, and the flat names readers use."""
+"""The registry of tables: their columns, encodings and indexes, and the flat names that readers use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import ARTIFACTS, BASELINES, FINDINGS, RESULTS, RUNS
+from bench_db.arrow import ARTIFACTS, BASELINES, FINDINGS, MIGRATIONS, RESULTS, RUNS
+from bench_db.query.series import COLUMNS
 
 STORAGE_VERSION: Final = "2.2"
 
@@ -29,6 +30,11 @@ class Table:
 
     `merge_key` is the column that keeps merges apart, `row_key` the one that tells one row from another, which a replacement is
     matched by. The key of merges is never indexed: an index on it makes concurrent merges write rows twice.
+
+    `last_required` names the last column that every release has written; a column after it may be missing from an older table
+    and reads as null. Empty: every column is required. `recorded` names the column with the time of a record, in unix seconds,
+    of a table that is only ever added to; `--as-of` selects its records by that time, and rows of other tables by version.
+    A `derived` table can be made again from the others, and is never copied or exported.
     """
 
     name: str
@@ -36,6 +42,15 @@ class Table:
     merge_key: str = "run_key"
     row_key: str = "run_key"
     indexes: tuple[tuple[str, IndexKind], ...] = ()
+    last_required: str = ""
+    recorded: str = ""
+    derived: bool = False
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The columns that every release has written."""
+        names = self.schema.names
+        return frozenset(names[: names.index(self.last_required) + 1] if self.last_required else names)
 
     @property
     def directory(self) -> str:
@@ -75,6 +90,7 @@ RESULTS_TABLE = Table(
     name="results",
     schema=_encoded(RESULTS, "metadata"),
     row_key="id",
+    last_required="values_hash",
     indexes=(
         ("series_key", "BTREE"),
         ("commit", "BTREE"),
@@ -84,11 +100,65 @@ RESULTS_TABLE = Table(
         ("dut.timestamp", "ZONEMAP"),
     ),
 )
-RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"))
+RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"), last_required="schema_version")
+BASELINES_TABLE = Table(
+    name="baselines",
+    schema=BASELINES,
+    merge_key="key",
+    row_key="key",
+    last_required="set_by",
+    recorded="set_at",
+)
+FINDINGS_TABLE = Table(
+    name="findings",
+    schema=FINDINGS,
+    merge_key="key",
+    row_key="key",
+    last_required="note",
+    recorded="at",
+)
+ARTIFACTS_TABLE = Table(
+    name="artifacts",
+    schema=ARTIFACTS,
+    merge_key="key",
+    row_key="key",
+    last_required="added_at",
+    recorded="added_at",
+)
+MIGRATIONS_TABLE = Table(
+    name="migrations",
+    schema=MIGRATIONS,
+    merge_key="key",
+    row_key="key",
+    recorded="applied_at",
+)
+SERIES_TABLE = Table(
+    name="series", schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in COLUMNS]), derived=True
+)
+
+# Made with the store, and written in this order: a run is there before its results.
 TABLES = (RUNS_TABLE, RESULTS_TABLE)
-# Made when first used, and only ever added to; of baselines and findings the newest record of a name or id holds.
-BASELINES_TABLE = Table(name="baselines", schema=BASELINES, merge_key="key", row_key="key")
-FINDINGS_TABLE = Table(name="findings", schema=FINDINGS, merge_key="key", row_key="key")
-ARTIFACTS_TABLE = Table(name="artifacts", schema=ARTIFACTS, merge_key="key", row_key="key")
-LEDGERS = (BASELINES_TABLE, FINDINGS_TABLE, ARTIFACTS_TABLE)
-EVERY_TABLE = (*TABLES, *LEDGERS)
+# Every table there is. The others are made when they are first used.
+REGISTRY = (
+    *TABLES,
+    BASELINES_TABLE,
+    FINDINGS_TABLE,
+    ARTIFACTS_TABLE,
+    MIGRATIONS_TABLE,
+    SERIES_TABLE,
+)
+
+
+def registered() -> tuple[Table, ...]:
+    """Return every table of the registry, derived ones too."""
+    return REGISTRY
+
+
+def stored() -> tuple[Table, ...]:
+    """Return the tables that hold the truth, which a copy and an export have."""
+    return tuple(table for table in registered() if not table.derived)
+
+
+def made_on_use() -> tuple[Table, ...]:
+    """Return the tables that exist once something has been written to them."""
+    return tuple(table for table in registered() if table not in TABLES)

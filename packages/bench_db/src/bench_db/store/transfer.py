@@ -14,7 +14,7 @@ from bench_db.errors import ConflictError, CorruptStoreError
 from bench_db.store import content, ledger, maintain
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_strays
-from bench_db.store.tables import ARTIFACTS_TABLE, EVERY_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -73,7 +73,8 @@ def bring(
     What the store holds already stays; with `replace`, runs that both hold with other rows become those of the source.
     `CorruptStoreError` for a source that contradicts itself or the store, before anything is written.
     """
-    tables = EVERY_TABLE if artifacts else tuple(table for table in EVERY_TABLE if table is not ARTIFACTS_TABLE)
+    engine.require_writable(RESULTS_TABLE)
+    tables = [table for table in stored() if source.has(table) and (artifacts or table is not ARTIFACTS_TABLE)]
     theirs = {table.name: contents(source, table) for table in tables}
     ours = held(engine, tables)
     _refuse_contradictions(source, engine, theirs, ours)
@@ -104,7 +105,7 @@ def bring(
     )
 
 
-def held(engine: Engine, tables: Iterable[Table] = EVERY_TABLE) -> dict[str, pl.DataFrame]:
+def held(engine: Engine, tables: Iterable[Table]) -> dict[str, pl.DataFrame]:
     """What a store holds now, by table, as `contents` says it."""
     now = StoreSource(engine)
     return {table.name: contents(now, table) for table in tables}
@@ -171,7 +172,7 @@ def _bring_files(source: Source, engine: Engine) -> Files:
 
 def _compare(source: Source, engine: Engine, expected: Mapping[str, pl.DataFrame]) -> None:
     """`CorruptStoreError` unless the store holds everything that is expected of it."""
-    now = held(engine, [table for table in EVERY_TABLE if table.name in expected])
+    now = held(engine, [table for table in stored() if table.name in expected])
     for name, rows in expected.items():
         same = rows.join(now[name], on="key", suffix="_ours").filter(_SAME)
         wrong = rows.join(same, on="key", how="anti")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.arrow import RESULTS, samples_of, values_hash
-from bench_db.errors import CorruptStoreError, StoreUnavailableError
+from bench_db.arrow import samples_of, values_hash
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreUnavailableError
 from bench_db.store import artifacts, ledger, maintain
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Snapshot
 
 _BATCH_ROWS = 8192
+_LOST = "derived table cannot be used; the next maintenance makes it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,17 @@ class Verification:
 
 def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
     """Read the whole store, artifacts too, and say what is wrong with it; nothing is changed. `progress` gets rows read and rows in all."""
-    tables = (*TABLES, *ledger.existing(engine))
+    tables = ledger.existing(engine)
     problems = [p for table in tables for p in _schema(engine, table)]
+    lost = {problem.table for problem in problems if problem.kind == _LOST}
+    tables = [table for table in tables if table.name not in lost]
     seen: Counter[int] = Counter()
     ids: list[pl.Series] = []
     changed: list[str] = []
-    dataset = engine.open(RESULTS_TABLE)
-    total = sum(f.metadata.num_rows for f in dataset.get_fragments())
+    results = engine.open(RESULTS_TABLE)
+    total = sum(fragment.rows for fragment in results.fragments())
     done = 0
-    for batch in _batches(engine, dataset, problems):
+    for batch in _batches(results, problems):
         frame = pl.DataFrame(batch)
         seen.update(frame["run_key"].to_list())
         ids.append(frame["id"])
@@ -67,10 +69,10 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
     if changed:
         problems.append(_problem("values differ from their checksum", RESULTS_TABLE, changed))
     problems += _doubled(RESULTS_TABLE, ids)
-    runs = engine.read(engine.open(RUNS_TABLE), {"run_key": "run_key", "results": "results"})
+    runs = engine.open(RUNS_TABLE).read(("run_key", "results"))
     expected = dict(zip(runs["run_key"].to_pylist(), runs["results"].to_pylist(), strict=True))
     problems += _disagreements(seen, expected)
-    problems += [p for table in tables if table.merge_key == table.row_key for p in _keys(engine, table)]
+    problems += [p for table in tables if _is_one_a_key(table) for p in _keys(engine, table)]
     problems += _artifacts(engine)
     problems += [p for table in tables for p in _orphans(engine, table)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
@@ -85,31 +87,33 @@ def _problem(kind: str, table: Table, examples: list[str], *, harmless: bool = F
     return Problem(kind=kind, table=table.name, count=len(examples), example=examples[0], harmless=harmless)
 
 
+def _is_one_a_key(table: Table) -> bool:
+    return table.merge_key == table.row_key and not table.derived
+
+
 def _schema(engine: Engine, table: Table) -> Iterator[Problem]:
-    stored = {column.name: column.type for column in engine.open(table).schema}
-    wrong = [column.name for column in table.schema if stored.get(column.name) != column.type]
+    """Columns of another type; one that an older release did not write is no problem."""
+    try:
+        stored = {column.name: column.type for column in engine.open(table).stored}
+    except (CorruptStoreError, SchemaMismatchError) as error:
+        if not table.derived:
+            raise
+        yield _problem(_LOST, table, [str(error)], harmless=True)
+        return
+    wrong = [column.name for column in table.schema if stored.get(column.name, column.type) != column.type]
     if wrong:
-        yield _problem("columns missing or of another type; run 'bench-db store upgrade'", table, wrong)
+        yield _problem("columns of another type; restore the table from a copy", table, wrong)
 
 
-def _batches(engine: Engine, dataset: Any, problems: list[Problem]) -> Iterator[Any]:
+def _batches(results: Snapshot, problems: list[Problem]) -> Iterator[Any]:
     """Every readable row, fragment by fragment, so that one damaged file does not hide the others."""
-    present = set(dataset.schema.names)
-    columns = [name for name in RESULTS.names if name in present]
-    for fragment in dataset.get_fragments():
+    for fragment in results.fragments():
         try:
-            batches = engine.call(
-                "verifying", partial(_read, dataset, fragment, columns), seconds=engine.deadlines.bulk
-            )
+            batches = list(results.row_batches(fragment=fragment, batch_size=_BATCH_ROWS))
         except (CorruptStoreError, StoreUnavailableError) as error:
-            file = fragment.metadata.files[0].path
-            problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{file}: {error}"]))
+            problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{fragment.file}: {error}"]))
         else:
             yield from batches
-
-
-def _read(dataset: Any, fragment: Any, columns: list[str]) -> list[Any]:
-    return list(dataset.scanner(columns=columns, fragments=[fragment], batch_size=_BATCH_ROWS).to_batches())
 
 
 def changed_rows(batch: Any) -> list[str]:
@@ -137,7 +141,7 @@ def _doubled(table: Table, ids: list[pl.Series]) -> Iterator[Problem]:
 def _keys(engine: Engine, table: Table) -> Iterator[Problem]:
     """The records of a table, which are one a key."""
     try:
-        rows = engine.read(engine.open(table), {table.row_key: table.row_key})
+        rows = engine.open(table).read((table.row_key,))
     except CorruptStoreError as error:
         yield _problem("records cannot be read", table, [str(error)])
     else:
@@ -169,15 +173,6 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
 
 def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
     """Data files that no version names: left by killed writers, removed by Lance itself once they are a week old."""
-    dataset = engine.open(table)
-    named = set(
-        engine.call("listing files", lambda: dataset.tracked_files().read_all(), seconds=engine.deadlines.bulk)[
-            "path"
-        ].to_pylist()
-    )
-    present = engine.call("listing files", lambda: dataset.all_files().read_all(), seconds=engine.deadlines.bulk)[
-        "path"
-    ].to_pylist()
-    orphans = sorted(path for path in present if path.startswith("data/") and path not in named)
+    orphans = engine.open(table).orphans()
     if orphans:
         yield _problem("files of unfinished writes", table, orphans, harmless=True)

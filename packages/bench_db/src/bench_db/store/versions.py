@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
@@ -38,8 +38,7 @@ def until(engine: Engine, as_of: AsOf) -> datetime | None:
 
 def _made(engine: Engine, table: Table) -> dict[int, datetime]:
     """When each kept version was made."""
-    versions = engine.call("listing versions", engine.open(table).versions)
-    return {int(version["version"]): _aware(cast("datetime", version["timestamp"])) for version in versions}
+    return engine.open(table).versions()
 
 
 def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
@@ -74,14 +73,9 @@ def _moment(when: str | datetime, tags: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _aware(moment: datetime) -> datetime:
-    """Lance gives naive local times."""
-    return moment.astimezone(UTC)
-
-
 def tag(engine: Engine, name: str, version: int | None) -> int:
     """Name a version of the results, and the runs as they were then; see `Database.tag`."""
-    dataset = engine.open(RESULTS_TABLE)
+    results = engine.open(RESULTS_TABLE)
     taken = engine.tags(RESULTS_TABLE).get(name)
     if taken is not None:
         message = f"the tag {name!r} already names version {taken}; tags never move, choose another name"
@@ -89,10 +83,9 @@ def tag(engine: Engine, name: str, version: int | None) -> int:
     if not _TAG.fullmatch(name) or name.isdecimal():
         message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
         raise UserError(message)
-    number = dataset.version if version is None else int(version_at(engine, RESULTS_TABLE, version))
+    number = results.version if version is None else int(version_at(engine, RESULTS_TABLE, version))
     then = version_at(engine, RUNS_TABLE, number)
-    runs = engine.open(RUNS_TABLE)
     if name not in engine.tags(RUNS_TABLE):
-        engine.call("tagging", lambda: runs.tags.create(name, then))
-    engine.call("tagging", lambda: dataset.tags.create(name, number))
+        engine.tag(RUNS_TABLE, name, then)
+    engine.tag(RESULTS_TABLE, name, number)
     return int(number)

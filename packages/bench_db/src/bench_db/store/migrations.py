@@ -1,0 +1,129 @@
+"""Changes of a store from release to release: columns that are added, and named migrations in their order.
+
+A migration is recorded twice, for two readers: its name in the metadata of the results, which every open has at hand and which
+keeps an older release from writing, and a record in the table `migrations` that says when and by whom.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Protocol
+
+from bench_db.arrow import to_table
+from bench_db.derive import migration_key
+from bench_db.model import AppliedMigration
+from bench_db.store.tables import MIGRATIONS_TABLE, RESULTS_TABLE, registered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from bench_db.store.engine import Engine
+
+_MARK = "bench_db:migration:"
+_LANCE_BENCH_COLUMNS = 10
+
+
+class Migration(Protocol):
+    """A named change of what a store holds."""
+
+    @property
+    def name(self) -> str:
+        """What it is called for ever."""
+
+    @property
+    def description(self) -> str:
+        """What it does."""
+
+    def rows(self, engine: Engine) -> int:
+        """Return how many rows still need it, those that an older release has written since included."""
+
+    def apply(self, engine: Engine) -> None:
+        """Change the rows that need it. Doing it again, or in several processes at once, is safe."""
+
+
+# In the order in which they are applied. A name is never changed, reused or taken out.
+MIGRATIONS: tuple[Migration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A change that a store needs: its name, what it does, and how many rows it changes."""
+
+    name: str
+    description: str
+    rows: int = 0
+
+
+def marks(names: Iterable[str] | None = None) -> dict[bytes, bytes]:
+    """Return the metadata of results that have had some migrations, or all."""
+    chosen = [migration.name for migration in MIGRATIONS] if names is None else names
+    return {f"{_MARK}{name}".encode(): b"applied" for name in chosen}
+
+
+def marked(stored: Mapping[bytes, bytes]) -> list[str]:
+    """Return the names of the migrations that results have had, by their metadata."""
+    return sorted(key.decode().removeprefix(_MARK) for key in stored if key.startswith(_MARK.encode()))
+
+
+def unknown(stored: Mapping[bytes, bytes]) -> list[str]:
+    """Return the migrations that results have had and this release does not know."""
+    known = {migration.name for migration in MIGRATIONS}
+    return [name for name in marked(stored) if name not in known]
+
+
+def is_of_lance_bench(columns: Sequence[str]) -> bool:
+    """Return whether a table has the columns of lance-bench's results, and no others."""
+    return tuple(columns) == tuple(RESULTS_TABLE.schema.names[:_LANCE_BENCH_COLUMNS])
+
+
+def pending(engine: Engine) -> list[Step]:
+    """Return what a store needs to be as this release writes it, in order."""
+    return [*_columns(engine), *(step for migration in MIGRATIONS for step in _pending(engine, migration))]
+
+
+def _columns(engine: Engine) -> Iterator[Step]:
+    for table in registered():
+        if not table.derived and engine.exists(table):
+            for column in engine.open(table).missing:
+                yield Step(name=f"{table.name}.{column.name}", description=f"add the column, {column.type}, as null")
+
+
+def _pending(engine: Engine, migration: Migration) -> Iterator[Step]:
+    rows = migration.rows(engine)
+    if rows or migration.name not in marked(engine.open(RESULTS_TABLE).metadata):
+        yield Step(name=migration.name, description=migration.description, rows=rows)
+
+
+def migrate(engine: Engine) -> list[Step]:
+    """Do what is pending, in order, and record it; what was done. Doing it again, or in two processes at once, is safe.
+
+    `SchemaMismatchError` for a store that a newer release has written.
+    """
+    engine.require_writable(RESULTS_TABLE)
+    done = list(_columns(engine))
+    for table in registered():
+        if not table.derived and engine.exists(table):
+            engine.complete(table)
+    for migration in MIGRATIONS:
+        for step in _pending(engine, migration):
+            migration.apply(engine)
+            _record(engine, step)
+            done.append(step)
+    return done
+
+
+def _record(engine: Engine, step: Step) -> None:
+    """Record a migration: the history first, because the mark says that it is complete."""
+    if not engine.exists(MIGRATIONS_TABLE):
+        engine.create(MIGRATIONS_TABLE)
+    applied = AppliedMigration(
+        name=step.name,
+        rows=step.rows,
+        applied_at=int(time.time()),
+        bench_db_version=metadata.version("bench-db"),
+    )
+    record = replace(applied, key=migration_key(applied))
+    engine.merge(MIGRATIONS_TABLE, to_table([record], MIGRATIONS_TABLE.schema))
+    engine.mark(step.name)
