@@ -136,7 +136,7 @@ class TestGate:
 
     def test_threshold_is_a_method_of_its_own(self, store: Database) -> None:
         assert "--threshold" in refused(store, "check", sha(8), "--threshold", "2", "--min-effect", "2")
-        with pytest.raises(UserError, match="--threshold"):
+        with pytest.raises(UserError, match="`threshold` is a method"):
             api.check(store, threshold=2, method="lance-bench-z")
 
     def test_text(self, store: Database) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench_db import connect
+from bench_db.rules import RULES
 from tests.cli.commands import COMMAND, bench_db, document, environment
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow, started
 from tests.support.processes import until_running_below
@@ -101,7 +102,7 @@ class TestAtOnce:
         setup = 'setup = ["{python} {root}/meanwhile.py"]\nformat'
         (tmp_path / "bench-db.toml").write_text(config().replace("format", setup))
         answer = bench_db(*ARGUMENTS, cwd=tmp_path)
-        assert f"{shas[0][:10]}  work  measured by somebody else meanwhile" in answer.stderr
+        assert f"{shas[0][: RULES.sha_length]}  work  measured by somebody else meanwhile" in answer.stderr
         assert published(tmp_path) == sorted(shas)
 
 
@@ -241,8 +242,8 @@ class TestShown:
         shas.append(history.commit("break \x1b[31mit", work__py="raise RuntimeError"))
         answer = bench_db(*ARGUMENTS, cwd=tmp_path)
         lines = answer.stderr.splitlines()
-        assert re.fullmatch(rf"{shas[2][:10]}  work  failed: .*: exit code 1  \d s, 1 of 3", lines[0])
-        assert re.fullmatch(rf"{shas[1][:10]}  work  measured  \d s, 2 of 3", lines[1])
+        assert re.fullmatch(rf"{shas[2][: RULES.sha_length]}  work  failed: .*: exit code 1  \d s, 1 of 3", lines[0])
+        assert re.fullmatch(rf"{shas[1][: RULES.sha_length]}  work  measured  \d s, 2 of 3", lines[1])
         assert re.fullmatch(r"2 measured, 1 failed in \d+ s", answer.stdout.splitlines()[0])
         assert f"{tmp_path}/.bench-db/logs/{shas[2]}/work-" in answer.stdout
         logs = {log.commit: log for log in connect(tmp_path / "store").artifacts(kind="log")}
@@ -268,7 +269,7 @@ class TestShown:
         shown = read_all(leader)
         assert running.wait() == 0
         assert re.search(r"1/3 about \d+ s left.*change 1", shown)
-        assert f"{shas[0][:10]}  work  measured" in shown
+        assert f"{shas[0][: RULES.sha_length]}  work  measured" in shown
 
 
 def read_all(terminal: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench_db import Provenance, connect, parse
+from bench_db.rules import RULES
 from tests.cli.commands import bench_db, document
 from tests.support.actions.machine import commands
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_server
@@ -80,7 +81,7 @@ class TestMergeBase:
         found = compared(tmp_path, "--repo", REPOSITORY, **known_to(fake))
         assert (found["counts"], found["merge_base"]) == ({"unchanged": 1}, BASE)
         assert found["comparisons"][0]["n_baseline"] == 6
-        assert f"up to the merge base {BASE[:12]}" in (tmp_path / "report.md").read_text()
+        assert f"up to the merge base {BASE[: RULES.sha_length]}" in (tmp_path / "report.md").read_text()
 
     def test_its_own_runs_in_the_store_are_no_baseline(self, tmp_path: Path) -> None:
         for number in range(8):
@@ -153,7 +154,7 @@ class TestOutputs:
     def test_expectations_that_are_none(self, text: str, tmp_path: Path) -> None:
         options = ("--pr", "12", "--local-results", "local", "--expect", text, "--store", "store")
         answer = bench_db("pr", "compare", PULL, *options, cwd=tmp_path)
-        assert (answer.returncode, "--expect is not what" in answer.stderr) == (2, True)
+        assert (answer.returncode, "--expect is not the output of" in answer.stderr) == (2, True)
 
     def test_results_of_another_commit_are_none(self, tmp_path: Path) -> None:
         connect(tmp_path / "store", create=True)

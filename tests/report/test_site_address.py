@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.rules import RULES
 from tests.report.browsing import SETTLED
 from tests.report.examples import commit_of
 
@@ -22,7 +23,7 @@ class TestAddress:
         page.locator(".finding", has_text="encode_batch").locator(".title").click()
         page.locator("#plot canvas").wait_for()
         page.evaluate(SETTLED)
-        assert commit_of(200)[:12] in page.locator("#values").inner_text()
+        assert commit_of(200)[: RULES.sha_length] in page.locator("#values").inner_text()
 
     def test_the_point_stays_when_the_window_changes(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
@@ -31,7 +32,7 @@ class TestAddress:
         for width in (900, 700, 1280):
             page.set_viewport_size({"width": width, "height": 900})
             page.evaluate(SETTLED)
-            assert commit_of(123)[:12] in page.locator("#values").inner_text()
+            assert commit_of(123)[: RULES.sha_length] in page.locator("#values").inner_text()
 
     def test_a_held_point_is_in_the_address(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
@@ -42,7 +43,7 @@ class TestAddress:
         page.reload()
         page.locator("#plot canvas").wait_for()
         page.evaluate(SETTLED)
-        assert commit_of(1)[:12] in page.locator("#values").inner_text()
+        assert commit_of(1)[: RULES.sha_length] in page.locator("#values").inner_text()
 
     def test_back_from_a_series_that_is_gone(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.rules import RULES
 from tests.report.browsing import SETTLED, Visit, visiting
 from tests.report.example_site import METADATA
 from tests.report.examples import HOSTILE, commit_of
@@ -52,7 +53,7 @@ class TestCharts:
     def test_hover_names_the_commit(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         page.locator("#plot .u-over").hover(position={"x": 2, "y": 50})
-        assert commit_of(0)[:12] in page.locator("#values").inner_text()
+        assert commit_of(0)[: RULES.sha_length] in page.locator("#values").inner_text()
         link = page.locator("#values a.sha").get_attribute("href")
         assert link == METADATA.commit_url.replace("{commit}", commit_of(0))
 
@@ -174,7 +175,7 @@ class TestKeyboard:
         page.keyboard.press("Home")
         page.keyboard.press("ArrowRight")
         assert (plot.get_attribute("aria-valuetext") or "").startswith("Point 2 of 300")
-        assert commit_of(1)[:12] in page.locator("#values").inner_text()
+        assert commit_of(1)[: RULES.sha_length] in page.locator("#values").inner_text()
 
     def test_table_instead_of_the_chart(self, visit: Visit) -> None:
         page = visit.open_series("single")

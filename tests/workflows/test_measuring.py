@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db import connect
+from bench_db.rules import RULES
 from tests.support.github_server import REPOSITORY
 from tests.workflows.world import GRANTS, OURS, SECRETS, World, world
 
@@ -66,7 +67,7 @@ class TestFirstRun:
             log = run.logs["schedule", "Schedule"]
             assert run.conclusion == "success", run.logs
             assert "1 to measure" in log
-            assert ground.commits[-1][:10] in log
+            assert ground.commits[-1][: RULES.sha_length] in log
             assert told.fake.runs == {}
 
     def test_no_store(self, ground: Ground, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db import connect
+from bench_db.rules import RULES
 from tests.workflows.conftest import strays
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class TestReport:
         body = asked.fake.comments[1]["body"]
         assert "⚠️ 8 benchmarks regressed" in body
         assert "+100.0 %" in body
-        assert f"up to the merge base {asked.ground.commits[-2][:12]}" in body
+        assert f"up to the merge base {asked.ground.commits[-2][: RULES.sha_length]}" in body
         assert "New: nothing to compare with yet (1)" in body
         assert "| 5 + 1 |" in body  # the newest commit of the main branch is no part of the baseline
 

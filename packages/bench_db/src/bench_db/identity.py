@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
 _BUILD_SHA = re.compile(r"\+(?:.*\.)?g?([0-9a-f]{7,40})(?:[.-]dirty)?$", re.IGNORECASE)
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+# digits of a commit id in a version, as git abbreviates it; this is stored, unlike `rules.sha_length`, which is only shown
+ABBREVIATED_SHA = 7
 _POSITIVE = (1 << 63) - 1
 
 

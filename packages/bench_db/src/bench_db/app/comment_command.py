@@ -13,6 +13,7 @@ import msgspec
 
 from bench_db.ci import bot
 from bench_db.errors import UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.ci.github.repository import Repository
@@ -94,7 +95,7 @@ def decide(payload: Payload, config: Config, repository: Repository) -> Decision
         crates=tuple(_crates(config).get(name, name) for name in asked.crates),
         user=payload.comment_user,
     )
-    text = f"Benchmark {asked.summary} at {order.commit_sha[:7]}"
+    text = f"Benchmark {asked.summary} at {order.commit_sha[: RULES.sha_length]}"
     return Decision(text=text, payload=payload, order=order, summary=asked.summary)
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.ci.environment import ci_provenance
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import Measurement, Provenance, Reading, build_of, normalise, parse
 from bench_db.measure.outbox import Outbox, Pending
+from bench_db.rules import RULES
 from bench_db.schedule.config import Config
 from bench_db.store.database import Database
 
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from bench_db.measure.runner import Measured
     from bench_db.model import Result, Run
-
-_LONGEST_ERROR = 4_000
-_SHORT = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +95,8 @@ class Delivery:
 def version_of(measured: Measured) -> str:
     """The version in the manifest and the commit: not what git says of the tree, which measured code may have changed."""
     build = build_of(measured.checkout)
-    number = (build.version or "").removesuffix((build.commit or "")[:_SHORT]).removesuffix("+")
-    return "+".join(filter(None, [number, measured.commit.sha[:_SHORT]]))
+    number = (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+")
+    return "+".join(filter(None, [number, measured.commit.sha[:ABBREVIATED_SHA]]))
 
 
 def readings(outputs: Iterable[Path], provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
@@ -114,7 +113,9 @@ def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, 
     """A run that failed: one row under the suite's name, with the error; the run is identified by its log."""
     reading = Reading(
         source="bench-db-failure/1",
-        measurements=(Measurement(benchmark_name=pending.suite, suite=pending.suite, error=error[:_LONGEST_ERROR]),),
+        measurements=(
+            Measurement(benchmark_name=pending.suite, suite=pending.suite, error=error[: RULES.error_length]),
+        ),
         run_time=pending.began,
     )
     log = Path(pending.log)

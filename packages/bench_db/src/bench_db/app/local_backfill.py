@@ -18,6 +18,7 @@ from bench_db.measure.journal import Journal
 from bench_db.measure.outbox import Outbox, Pending
 from bench_db.model import Attempt, AttemptState, Plan, Step
 from bench_db.report.text import duration, visible
+from bench_db.rules import RULES
 from bench_db.schedule.config import FILE, Config
 
 if TYPE_CHECKING:
@@ -84,7 +85,11 @@ def publish_pending(delivery: Delivery, journal: Journal, progress: Progress, cl
     ended = []
     for pending in delivery.outbox.of_store(delivery.store.uri):
         ended.append(settle(pending, delivery, journal, clock))
-        progress.say(visible(f"{pending.commit[:10]}  {pending.suite}  measured by an earlier call, published now"))
+        progress.say(
+            visible(
+                f"{pending.commit[: RULES.sha_length]}  {pending.suite}  measured by an earlier call, published now"
+            )
+        )
     return ended
 
 
@@ -146,9 +151,9 @@ class _Work:
             rest = [name for name in self.suites(step) if not self.delivery.store.has(sha, [name], bed).present]
             for name in set(self.suites(step)).difference(rest):
                 self.done += 1
-                self.progress.say(f"{sha[:10]}  {name}  measured by somebody else meanwhile")
+                self.progress.say(f"{sha[: RULES.sha_length]}  {name}  measured by somebody else meanwhile")
             if rest:
-                self.progress(self.done, self.jobs, f"{sha[:10]} {step.commit.subject[:40]}")
+                self.progress(self.done, self.jobs, f"{sha[: RULES.sha_length]} {step.commit.subject[:40]}")
                 yield replace(step, targets=tuple(target for target in step.targets if target.suite in ("", *rest)))
 
     def deliver(self, measured: Measured) -> None:
@@ -159,5 +164,5 @@ class _Work:
         self.done += 1
         outcome = f"failed: {entry.detail.splitlines()[0]}" if entry.detail else "measured"
         took = f"{duration(measured.seconds)}, {self.done} of {self.jobs}"
-        self.progress.say(visible(f"{entry.commit[:10]}  {measured.suite}  {outcome}  {took}"))
+        self.progress.say(visible(f"{entry.commit[: RULES.sha_length]}  {measured.suite}  {outcome}  {took}"))
         self.progress(self.done, self.jobs)

@@ -19,6 +19,7 @@ from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.model import Reason
 from bench_db.report.text import visible
+from bench_db.rules import RULES
 from bench_db.schedule import config
 from bench_db.schedule.evidence import Evidence
 from bench_db.schedule.plan import Order, Policy
@@ -199,7 +200,7 @@ def step_document(step: Step) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """A plan for people: every step, and how many commits were left out for which reason."""
     lines = [
-        f"{step.commit.sha[:10]}  {visible(step.commit.subject)[:50]:<50}  {visible(step.explanation)}"
+        f"{step.commit.sha[: RULES.sha_length]}  {visible(step.commit.subject)[:50]:<50}  {visible(step.explanation)}"
         for step in plan.steps
     ]
     return "\n".join([f"{len(plan.steps)} to measure", *lines, *left_out_text(plan)])

@@ -25,6 +25,7 @@ from bench_db.cli.progress import leave_when_asked, progress_bar
 from bench_db.cli.schedule import workflow_of
 from bench_db.errors import StoreNotFoundError
 from bench_db.report.text import duration
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.measure.journal import Journal
@@ -182,7 +183,9 @@ def _ended_text(plan: Plan, ended: list[Attempt], seconds: float) -> str:
     head = f"{len(ended) - len(failed)} measured" + (f", {len(failed)} failed" if failed else "")
     took = f" in {duration(seconds)}" if ended else ""
     lines = [
-        visible(f"{e.commit[:10]}  {', '.join(e.suites)}  {e.state}: {(e.detail or '?').splitlines()[0]}")
+        visible(
+            f"{e.commit[: RULES.sha_length]}  {', '.join(e.suites)}  {e.state}: {(e.detail or '?').splitlines()[0]}"
+        )
         + f"\n    {e.url}"
         for e in failed
     ]

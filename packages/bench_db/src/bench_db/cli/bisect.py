@@ -13,6 +13,7 @@ import click
 from bench_db.cli.options import common, emit
 from bench_db.cli.progress import leave_when_asked
 from bench_db.errors import UnreadableOutputError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 @click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
 @click.option("--clone", type=click.Path(file_okay=False), default=".", show_default=True, help="The local clone.")
 @click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
-@click.option("--least-change", type=float, default=0.02, show_default=True, help="The smallest change, as a fraction.")
+@click.option(
+    "--least-change",
+    type=float,
+    default=RULES.minimum_effect,
+    show_default=True,
+    help="The smallest change, as a fraction.",
+)
 @click.option(
     "--rounds", type=click.IntRange(1), default=4, show_default=True, help="Measure a commit at most so often."
 )
@@ -99,7 +106,10 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
 
     found: list[float] = []
     for measured in runner.measure(commit, (), bench, locks):
-        click.echo(f"{commit.sha[:10]} {measured.suite}: {measured.error or f'{measured.seconds:.1f} s'}", err=True)
+        click.echo(
+            f"{commit.sha[: RULES.sha_length]} {measured.suite}: {measured.error or f'{measured.seconds:.1f} s'}",
+            err=True,
+        )
         if measured.outputs:
             try:
                 read = readings(measured.outputs, Provenance(), bench.suites[measured.suite].format)
@@ -108,9 +118,13 @@ def _samples(commit: Commit, bench: Bench, locks: Locks, benchmark: str, metric:
             there = [result for _, results in read for result in results if result.metric == metric]
             chosen = [result for result in there if re.match(glob_pattern(benchmark), result.benchmark_name)]
             if not chosen:
-                names = ", ".join(sorted({result.benchmark_name for result in there})[:5]) or "nothing"
+                names = (
+                    ", ".join(sorted({result.benchmark_name for result in there})[: RULES.nearest_names]) or "nothing"
+                )
                 click.echo(
-                    visible(f"{commit.sha[:10]} {measured.suite}: no {benchmark!r} in {metric}; it has {names}"),
+                    visible(
+                        f"{commit.sha[: RULES.sha_length]} {measured.suite}: no {benchmark!r} in {metric}; it has {names}"
+                    ),
                     err=True,
                 )
             for result in chosen:
@@ -131,7 +145,7 @@ def _document(found: Bisection) -> dict[str, Any]:
 
 def _text(found: Bisection) -> str:
     looks = [
-        f"{look.commit.sha[:10]}  {'' if look.typical is None else f'{look.typical:.6g}':>12}  {look.side}"
+        f"{look.commit.sha[: RULES.sha_length]}  {'' if look.typical is None else f'{look.typical:.6g}':>12}  {look.side}"
         for look in found.looks
     ]
     head = "the change is in" if found.found else "the change is in one of"

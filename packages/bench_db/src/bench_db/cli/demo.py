@@ -12,6 +12,7 @@ import click
 from bench_db.cli.options import emit
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import UserError
+from bench_db.identity import ABBREVIATED_SHA
 
 if TYPE_CHECKING:
     from bench_db.ingest import Provenance
@@ -76,7 +77,7 @@ def _stated(path: Path) -> dict[str, Any]:
     if path.suffix == ".json":
         return {"dut_name": "wordindex"}
     build = json.loads((path / "build.json").read_text(encoding="utf-8"))
-    version = f"{build['version']}+{build['commit'][:7]}"
+    version = f"{build['version']}+{build['commit'][:ABBREVIATED_SHA]}"
     facts = {"commit": build["commit"], "branch": build["branch"], "dut_timestamp": build["timestamp"]}
     return {"dut_name": "bytescan", "dut_version": version, **facts}
 

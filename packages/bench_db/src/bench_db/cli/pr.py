@@ -14,6 +14,7 @@ from bench_db.app.planning import connection
 from bench_db.cli import output_file, pr_merge
 from bench_db.cli.options import common, emit, open_store
 from bench_db.errors import UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.model import Commit
@@ -240,7 +241,7 @@ def compare(
     about = CommentContext(
         candidate=pr_sha,
         pull_request=pr_number,
-        baseline=f"{level}, up to the merge base {base.sha[:12]}" if base else level,
+        baseline=f"{level}, up to the merge base {base.sha[: RULES.sha_length]}" if base else level,
         plan=plan("runs"),
         store_version=version,
     )

@@ -22,6 +22,7 @@ from bench_db.app.planning import (
 from bench_db.cli.options import common, emit, open_store
 from bench_db.cli.planning import planning
 from bench_db.errors import UserError
+from bench_db.rules import RULES
 
 _REMEMBERED = timedelta(days=14)
 
@@ -73,7 +74,7 @@ def command(
         for step in () if dry_run else found.steps:
             run = start(there, there.inputs(step), correlation_of(step, int(clock.now())), clock)
             started.append({"commit": step.commit.sha, "run_id": run.run_id, "url": run.url})
-            click.echo(f"{step.commit.sha[:10]} started: {run.url}", err=True)
+            click.echo(f"{step.commit.sha[: RULES.sha_length]} started: {run.url}", err=True)
     emit(output, {**plan_document(found), "started": started}, lambda: plan_text(found))
 
 

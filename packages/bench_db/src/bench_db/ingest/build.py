@@ -7,11 +7,12 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench_db.identity import ABBREVIATED_SHA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PATIENCE_SECONDS = 30
-_SHORT = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ def build_of(checkout: Path) -> Build:
     time = _git(checkout, "log", "-1", "--format=%ct", commit, "--") if commit else None
     return Build(
         name=name,
-        version="+".join(part for part in (number, commit[:_SHORT] if commit else None) if part) or None,
+        version="+".join(part for part in (number, commit[:ABBREVIATED_SHA] if commit else None) if part) or None,
         commit=commit,
         branch=head.removeprefix("refs/heads/") if head else None,
         timestamp=int(time) if time and time.isdecimal() else None,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from bench_db import identity
 from bench_db.derive import derive
 from bench_db.errors import UserError
+from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import host
 from bench_db.ingest.build import Build
 from bench_db.model import DutBuild, Result, Run, TestBed
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _GROUP = "group"
 UNKNOWN = "unknown"
-_SHORT = 7
 _BED_CLASSES = ("machine", "name")
 _BLOCK = 1 << 17
 
@@ -117,7 +117,10 @@ def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
     time = next((time for time in times if time is not None), 0)
     return DutBuild(
         name=provenance.dut_name or build.name or UNKNOWN,
-        version=provenance.dut_version or reading.version or build.version or (commit[:_SHORT] if commit else UNKNOWN),
+        version=provenance.dut_version
+        or reading.version
+        or build.version
+        or (commit[:ABBREVIATED_SHA] if commit else UNKNOWN),
         timestamp=time,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.report.quantity import quantity
 from bench_db.report.text import table, visible
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,10 @@ def transfer_text(done: Any) -> str:
 
 def export_text(done: Any) -> str:
     """The files a `store.export.Export` wrote."""
-    cells = [(name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[:12]) for name, f in done.files.items()]
+    cells = [
+        (name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[: RULES.digest_length])
+        for name, f in done.files.items()
+    ]
     return (
         f"{table(('file', 'rows', 'size', 'sha256'), cells, ('rows', 'size'))}\n{done.artifacts:,} files of artifacts"
     )

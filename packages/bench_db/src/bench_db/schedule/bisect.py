@@ -10,6 +10,7 @@ from statistics import median, stdev
 
 from bench_db.errors import UserError
 from bench_db.model import Bisection, Commit, Look, Side
+from bench_db.rules import RULES
 
 Rounds = Sequence[Sequence[float]]
 """Samples of one commit, one sequence a round: rounds differ more than the samples within one."""
@@ -62,7 +63,7 @@ class _Search:
     def compare_ends(self) -> None:
         for i in (0, self.bad) * min(_ROUNDS_OF_ENDS, self.most_rounds):
             if not self.more(i):
-                message = f"commit {self.commits[i].sha[:10]} cannot be measured, or does not have the benchmark; choose another end"
+                message = f"commit {self.commits[i].sha[: RULES.sha_length]} cannot be measured, or does not have the benchmark; choose another end"
                 raise UserError(message)
         if not self.settled(self.bad, Side.BAD):
             good, bad = (typical(self.rounds[i]) for i in (0, self.bad))
@@ -113,7 +114,7 @@ def typical(rounds: Rounds) -> float:
     return median(median(samples) for samples in rounds)
 
 
-def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: float = 0.02) -> Side:
+def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: float = RULES.minimum_effect) -> Side:
     """The nearer end on a logarithmic scale; UNSURE in the middle third, and when the ends are not clearly apart.
 
     The ends are apart when they differ by `least_change` (a fraction) and by three times the noise: the widest standard

@@ -15,6 +15,7 @@ from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.model import Artifact
 from bench_db.query import availability
+from bench_db.rules import RULES
 from bench_db.store import atomic, content, named
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import ARTIFACTS_TABLE
@@ -141,7 +142,9 @@ def get(engine: Engine, sha256: str, path: Path) -> Artifact:
     """
     artifact = _one(engine, sha256.lower())
     if path.is_dir():
-        message = f"{path} is a directory; name the file to write, as in {path / artifact.sha256[:12]}"
+        message = (
+            f"{path} is a directory; name the file to write, as in {path / artifact.sha256[: RULES.digest_length]}"
+        )
         raise UserError(message)
     try:
         atomic.write(path, content.read(engine, artifact.sha256))

@@ -18,6 +18,7 @@ from bench_db.query.availability import of_commit
 from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
 from bench_db.query.selection import Selection
+from bench_db.rules import RULES
 from bench_db.store import (
     artifacts,
     info,
@@ -252,7 +253,7 @@ class Database:
         """Up to five benchmark names near the given one, nearest first."""
         names = self.latest()["benchmark_name"].unique().sort().to_list()
         holding = [name for name in names if benchmark.strip("*") in name]
-        return holding[:5] or get_close_matches(benchmark, names, n=5, cutoff=0.3)
+        return holding[: RULES.nearest_names] or get_close_matches(benchmark, names, n=RULES.nearest_names, cutoff=0.3)
 
     def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:
         """Whole results as records, in the order they were published."""

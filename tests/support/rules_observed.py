@@ -1,0 +1,271 @@
+"""What each threshold of `bench_db.rules` changes, seen from outside; run as a script, because it imports bench_db many times.
+
+Each rule is changed before any other module of bench_db is imported. The script prints which observers then saw another text.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+# Modules that no rule reaches. `typing` caches annotations across imports, and so the records must stay the same classes.
+BELOW = {"bench_db", *(f"bench_db.{name}" for name in ("arrow", "errors", "identity", "model", "units"))}
+LEVEL = [100.0 + 0.1 * (i % 3) for i in range(40)]
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def docs() -> Any:
+    """The generator of the documentation, as a module."""
+    spec = importlib.util.spec_from_file_location("docs_of_bench_db", ROOT / ".ci/docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def statistics() -> str:
+    page: str = docs().statistics_page().partition("## Thresholds")[0]
+    return page
+
+
+def thresholds() -> str:
+    page: str = docs().statistics_page().partition("## Thresholds")[2]
+    return page
+
+
+def cli_help() -> str:
+    from bench_db.cli.main import root
+
+    text: str = docs().cli_page(root)
+    return text
+
+
+def pages() -> str:
+    """The pages of the site that name thresholds, without the digests in the paths of what they load."""
+    from bench_db.report.site.build import site
+    from tests.report.example_site import site_content
+
+    shown = {path: content for path, content in site(site_content()) if path in {"compare.html", "noise.html"}}
+    assert len(shown) == 2
+    return re.sub(r"-[0-9a-f]+\.", ".", b"".join(shown.values()).decode())
+
+
+def paths() -> str:
+    from bench_db.report.site.pages import named
+
+    return named("data", "settings.js", b"")
+
+
+def settings() -> str:
+    """The data that the site's JavaScript takes thresholds from."""
+    from bench_db.report.site.build import site
+    from tests.report.example_site import site_content
+
+    return next(content for path, content in site(site_content()) if path.startswith("data/settings")).decode()
+
+
+def comparison() -> str:
+    from bench_db.analysis.compare import compare
+
+    return repr([compare([103.0], LEVEL[:20]), compare([103.0], LEVEL[:6])])
+
+
+def seed_methods() -> str:
+    from bench_db.analysis.seed_methods import lance_bench_ttest, lance_bench_z
+
+    return repr([lance_bench_ttest([*LEVEL, *[103.0] * 4]), lance_bench_z(103.0, LEVEL[:6])])
+
+
+def plan() -> str:
+    from bench_db.analysis.judge import plan
+
+    return plan("runs")
+
+
+def stale() -> str:
+    """The verdict on a series that the newest six commits did not measure."""
+    import polars as pl
+
+    from bench_db.analysis.judge import judge
+    from bench_db.query.series import HISTORY, IDENTITY, Points
+
+    measured = [(key, at) for key, last in ((1, 20), (2, 13)) for at in range(last)]
+    rows = [(key, at, at, at, 100 * key + at, f"{at:040x}", 100.0, None) for key, at in measured]
+    names = [(key, "d", "b", "s", f"f{key}", "time", "", "nanoseconds", "lower") for key in (1, 2)]
+    points = Points(
+        series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
+        rows=pl.DataFrame(rows, schema=list(HISTORY), orient="row", schema_overrides={"error": pl.String}),
+    )
+    return repr([(c.series.benchmark_name, c.verdict) for c in judge(points, [119])])
+
+
+def level() -> str:
+    from bench_db.analysis.level import at_end, established
+
+    return repr(
+        [f(30, changes, accepted) for f in (established, at_end) for changes, accepted in (((22,), ()), ((), ()))]
+    )
+
+
+def same_change() -> str:
+    from bench_db.analysis.level import established
+
+    return repr(established(30, (20,), (14,)))
+
+
+def detection() -> str:
+    from bench_db.analysis.detect import change_points
+
+    return repr(change_points(np.array([*LEVEL[:11], *(1.5 * x for x in LEVEL[:10])])))
+
+
+def provisional() -> str:
+    from bench_db.analysis.detect import detect
+
+    return repr([change.provisional for change in detect(np.array([*LEVEL, *(1.5 * x for x in LEVEL[:6])]))])
+
+
+def scan() -> str:
+    """A scan of 12 series, of which one changed, and of which run 30 moved all by 3 %."""
+    from bench_db.analysis.scan import scan
+
+    noise = np.random.default_rng(5).normal(0, 0.002, (12, 60))
+    values = 100.0 * np.exp(noise)
+    values[0, 40:] *= 1.3
+    values[:, 30] *= 1.03
+    found = scan(values.ravel(), np.arange(0, 721, 60), np.tile(np.arange(60), 12))
+    return repr((found.expected_false, [movement.run for movement in found.movements]))
+
+
+def noise() -> str:
+    from bench_db.analysis.noise import noise_of
+
+    wide = np.exp(0.04413533834586466 * np.array([(-1) ** i * (1 + 0.1 * (i % 3)) for i in range(20)]))
+    return repr([noise_of(np.array(LEVEL[:20])), noise_of(wide)])
+
+
+def bisect() -> str:
+    from bench_db.schedule.bisect import nearest_side
+
+    return nearest_side([[100.0]], [[103.0]], [[103.0]])
+
+
+def reports() -> str:
+    """A comment and the texts of a comparison, a finding and a movement."""
+    from bench_db.model import Movement, Series
+    from bench_db.report.detected import scan_text
+    from bench_db.report.markdown import CommentContext, comment
+    from bench_db.report.terminal import against
+    from tests.report.examples import COUNTS, GOLDEN, found
+
+    finding = found("f", 1, 3, commit=SHA)
+    moved = Movement(run=0, commit=SHA, effect=0.1, series=9, lasting=True)
+    figures = {"movements": [moved], "changes": 1, "tested": 1, "too_short": 1, "expected_false": 0.0}
+    body = comment(GOLDEN, COUNTS, CommentContext(candidate=SHA, baseline="main"))
+    return "\n".join((body, against(SHA, "main"), scan_text([finding], {1: Series()}, **figures)))
+
+
+def many_regressions() -> str:
+    from bench_db.report.markdown import CommentContext, comment
+    from tests.report.examples import compared
+
+    many = [compared(f"f{i}", "regressed", effect=0.1) for i in range(11)]
+    return comment(many, {"regressed": 11}, CommentContext(candidate=SHA, baseline="main"))
+
+
+def nearest() -> str:
+    from bench_db import connect
+    from tests.cli.kinds import publish
+
+    with TemporaryDirectory() as folder:
+        store = connect(folder, create=True)
+        publish(store, 1, {f"name{i}": 1.0 for i in range(9)})
+        return repr(store.names_like("name"))
+
+
+def failed_benchmark() -> str:
+    from bench_db.app.delivery import failure
+    from bench_db.ingest import Provenance
+    from bench_db.measure.outbox import Pending
+
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        log.write_bytes(b"")
+        about = {"key": "k", "store": "s", "commit": SHA, "suite": "s", "format": "auto", "provenance": {}}
+        pending = Pending(**about, attempt=1, began=1, seconds=1.0, log=str(log))
+        _, (result,) = failure(pending, "x" * 9_000, Provenance(dut_name="d", dut_version="1", testbed_name="b"))
+        return repr(len(result.error or ""))
+
+
+OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
+    "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
+    "significance": (statistics, cli_help, pages, comparison, plan, noise),
+    "baseline_runs": (statistics, settings, comparison, seed_methods),
+    "level_runs": (statistics, level),
+    "level_most_runs": (statistics, pages, level),
+    "detection_runs": (statistics, cli_help, reports, detection),
+    "provisional_runs": (statistics, cli_help, provisional),
+    "same_change_runs": (statistics, same_change),
+    "false_discovery_rate": (statistics, cli_help, scan),
+    "recent_commits": (statistics, stale),
+    "noise_effect": (statistics, cli_help, pages, settings, noise),
+    "noise_runs": (statistics, noise),
+    "movement_effect": (statistics, scan),
+    "sha_length": (settings, reports),
+    "digest_length": (paths,),
+    "nearest_names": (nearest,),
+    "comment_rows": (many_regressions,),
+    "error_length": (failed_benchmark,),
+}
+"""What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
+
+
+def changed(value: float) -> float:
+    """Another value of a rule: a share doubled, a count two larger."""
+    return value * 2 if isinstance(value, float) else value + 2
+
+
+def observed(rule: str | None, observers: tuple[Callable[[], str], ...]) -> list[str]:
+    """The texts that some observers see, with one rule changed or with none."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"bench_db", "tests"}]:
+        if name not in BELOW:
+            del sys.modules[name]
+    import bench_db.rules
+
+    assert not any(hasattr(sys.modules[name], "RULES") for name in BELOW & sys.modules.keys())
+    if rule is not None:
+        rules = bench_db.rules.RULES
+        bench_db.rules.RULES = replace(rules, **{rule: changed(getattr(rules, rule))})  # type: ignore[misc]
+    return [observer() for observer in observers]
+
+
+def unseen() -> Iterator[tuple[str, str]]:
+    """Every rule with each observer that did not follow it."""
+    every = tuple(dict.fromkeys((thresholds, *(one for some in OBSERVERS.values() for one in some))))
+    before = dict(zip(every, observed(None, every), strict=True))
+    import bench_db.rules
+
+    for rule in [field.name for field in fields(bench_db.rules.Rules)]:
+        observers = (thresholds, *OBSERVERS.get(rule, ()))
+        if len(observers) == 1:
+            yield rule, "no observer is declared"
+        for observer, text in zip(observers, observed(rule, observers), strict=True):
+            if text == before[observer]:
+                yield rule, observer.__name__
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(list(unseen())))
