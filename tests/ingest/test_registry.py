@@ -50,7 +50,7 @@ class TestDetect:
         assert "--format" in str(caught.value)
 
     def test_ambiguous_names_the_candidates(self, tmp_path: Path) -> None:
-        with pytest.raises(UnreadableOutputError, match="could be criterion or dbpedia; say which with --format"):
+        with pytest.raises(UnreadableOutputError, match="could be criterion or dbpedia; choose one with --format"):
             read(tmp_path / "f", criterion_line() + RECALL)
 
     def test_no_such_format(self, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class TestKinds:
         (file.parent.parent / "benchmarks.json").write_bytes(text.encode("utf-8", "surrogateescape"))
         run, [result] = read(file)
         assert result.units == "nanoseconds"
-        assert run.notes == ("benchmarks.json beside the file cannot be read; its units and names are not known",)
+        assert run.notes == ("benchmarks.json beside the file cannot be read; its units and names are unknown",)
 
     def test_what_lies_beside_is_no_part_of_the_identity(self, tmp_path: Path) -> None:
         file = beside(tmp_path, None)
@@ -312,7 +312,7 @@ class TestRefusals:
         [
             (asv_file()[:-20], "the text ends too early"),
             ("{\n    This file contains malformed JSON", "is not valid JSON"),
-            (asv_file({}), "holds no benchmark"),
+            (asv_file({}), "contains no benchmark"),
             (asv_file(version=3), "of version 1 or 2"),
             (asv_file(version=None), "of version 1 or 2"),
             (asv_file(version=1, result_columns=["result"]), "of version 1 or 2"),

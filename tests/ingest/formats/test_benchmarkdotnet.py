@@ -117,5 +117,5 @@ class TestSkips:
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text('{"Benchmarks": []}')
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "benchmarkdotnet", provenance=FIXED)

@@ -211,7 +211,7 @@ class TestText:
 
     def test_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("running 0 tests\n")
-        with pytest.raises(UnreadableOutputError, match="holds no line like"):
+        with pytest.raises(UnreadableOutputError, match="contains no line like"):
             parse(tmp_path / "f", "cargo-bench")
 
     @pytest.mark.parametrize(

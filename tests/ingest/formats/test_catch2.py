@@ -139,5 +139,5 @@ class TestSkips:
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text(f"{RULE}\nCase\n{RULE}\na.cpp:1\n\nAll tests passed\n")
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "catch2", provenance=FIXED)

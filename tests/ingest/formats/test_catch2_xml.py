@@ -97,7 +97,7 @@ class TestSkips:
             (catch2_xml()[:-20], "is not valid XML: unclosed token"),
             (catch2_xml().replace("</TestCase>", ""), ":2:.*: is not valid XML: mismatched tag"),
             (catch2_xml().replace("<Catch2", '<!DOCTYPE x [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><Catch2', 1), "declares a document type"),
-            (catch2_xml("<x/>"), "holds no benchmark of Catch2"),
+            (catch2_xml("<x/>"), "contains no benchmark of Catch2"),
         ],
     )  # fmt: skip
     def test_refused(self, tmp_path: Path, text: str, match: str) -> None:

@@ -106,5 +106,5 @@ class TestSkips:
 
     def test_no_entry(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("[]")
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "customBiggerIsBetter", provenance=FIXED)

@@ -219,7 +219,7 @@ class TestSkips:
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("PASS\nok  \ta/b\t0.1s\n")
-        with pytest.raises(UnreadableOutputError, match="holds no line like BenchmarkName-8"):
+        with pytest.raises(UnreadableOutputError, match="contains no line like BenchmarkName-8"):
             parse(tmp_path / "f", "go", provenance=FIXED)
 
 

@@ -153,5 +153,5 @@ class TestSkips:
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("[\n]\n")
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "jmh", provenance=FIXED)

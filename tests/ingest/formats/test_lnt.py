@@ -106,5 +106,5 @@ class TestSkips:
     @pytest.mark.parametrize("text", ['{"tests": []}', '{"Tests": []}', "{}"])
     def test_no_test(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "f").write_text(text)
-        with pytest.raises(UnreadableOutputError, match=r"holds no benchmark|has no list"):
+        with pytest.raises(UnreadableOutputError, match=r"contains no benchmark|has no list"):
             parse(tmp_path / "f", "lnt", provenance=FIXED)

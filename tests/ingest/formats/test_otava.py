@@ -133,7 +133,7 @@ class TestProvenance:
     )
     def test_is_refused(self, tmp_path: Path, stated: Any, flag: str) -> None:
         text = otava_file(*TestIdentity.ROWS)
-        with pytest.raises(UserError, match=rf"^{flag}: .* holds a history of 2 runs"):
+        with pytest.raises(UserError, match=rf"^{flag}: .* contains a history of 2 runs"):
             history(tmp_path / "f", text, Provenance(**stated))
         assert len(history(tmp_path / "f", otava_file(), Provenance(**stated))) == 1
 
@@ -145,7 +145,7 @@ class TestProvenance:
         (tmp_path / "f").write_text(otava_file())
         assert parse(tmp_path / "f", provenance=STATED)[0].commit == "aaa0"
         (tmp_path / "f").write_text(otava_file(*TestIdentity.ROWS))
-        with pytest.raises(UserError, match="holds a history of 2 runs, not one"):
+        with pytest.raises(UserError, match="contains a history of 2 runs, not one"):
             parse(tmp_path / "f", provenance=STATED)
 
 
@@ -189,10 +189,10 @@ class TestSkips:
         ("text", "match"),
         [
             ("commit,metric\na,1\n", "has no column time"),
-            ("time,commit,a,a\n1700000000,x,1,2\n", "has several columns 'a'"),
-            ("time,commit,a\n", "holds no row with a time and a number"),
-            ("time,commit,a\n1700000000,x,text\n", "holds no row with a time and a number"),
-            ("time,commit,a\nsoon,x,1\n", "holds no row with a time and a number; line 2: skipped, wrong-type"),
+            ("time,commit,a,a\n1700000000,x,1,2\n", "has several columns named 'a'"),
+            ("time,commit,a\n", "contains no row with a time and a number"),
+            ("time,commit,a\n1700000000,x,text\n", "contains no row with a time and a number"),
+            ("time,commit,a\nsoon,x,1\n", "contains no row with a time and a number; line 2: skipped, wrong-type"),
             (f'time,commit,a\n1700000000,"{"x" * 200_000}",1\n', "is not valid CSV: field larger than field limit"),
         ],
     )

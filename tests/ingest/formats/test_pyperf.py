@@ -182,5 +182,5 @@ class TestRefusals:
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text('{"version": "1.0", "benchmarks": []}')
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "pyperf", provenance=FIXED)

@@ -203,7 +203,7 @@ class TestRefusals:
         assert caught.value.json_path == "$"
 
     def test_no_benchmark(self, tmp_path: Path) -> None:
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             read(tmp_path / "f", pytest_file())
 
     def test_deep_nesting(self, tmp_path: Path) -> None:

@@ -84,5 +84,5 @@ class TestSkips:
         assert results == []
 
     def test_no_result(self, tmp_path: Path) -> None:
-        with pytest.raises(UnreadableOutputError, match="holds no benchmark"):
+        with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             read(tmp_path / "f", '{"results": [], "duration_ns": 1}')

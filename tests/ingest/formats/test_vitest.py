@@ -190,8 +190,8 @@ class TestSkips:
             ('{"files": 5}', "Expected `array`"),
             ('{"testResults": 5}', "Expected `object`"),
             ('{"testResults": [{"name": "a", "assertionResults": [5]}]}', "Expected `object`"),
-            ('{"files": []}', "holds no benchmark"),
-            ("{}", "holds no benchmark"),
+            ('{"files": []}', "contains no benchmark"),
+            ("{}", "contains no benchmark"),
             (vitest_file()[:-4], "the text ends too early"),
         ],
     )

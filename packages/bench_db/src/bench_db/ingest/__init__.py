@@ -64,9 +64,7 @@ def parse(
     """
     run, *others = parse_each(path, format, provenance=provenance)
     if others:
-        message = (
-            f"{path}: holds a history of {1 + len(others)} runs, not one; bench-db publish and parse_each read all"
-        )
+        message = f"{path}: contains a history of {1 + len(others)} runs, not one. Read all with parse_each or bench-db publish"
         raise UserError(message)
     return run
 
@@ -86,11 +84,13 @@ def parse_each(
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
         read = adapter.read(content)
-    del content  # its bytes are not needed to summarise
+    del content  # frees its bytes before the statistics need memory
     readings = read if isinstance(read, tuple) else (read,)
     stated = [flag for flag, field in _OF_ONE.items() if getattr(provenance, field) is not None]
     if stated and len(readings) > 1:
-        message = f"{', '.join(stated)}: {path} holds a history of {len(readings)} runs, which say it themselves"
+        message = (
+            f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
+        )
         raise UserError(message)
     checkout = _source(path, readings, provenance)
     for reading in readings:

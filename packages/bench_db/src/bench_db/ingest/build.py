@@ -30,7 +30,7 @@ def build_of(checkout: Path) -> Build:
     """Return the build of a checkout. `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
     name, number = _manifest(checkout)
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short would tell branch and tag of one name apart
+    head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short adds heads/ where a tag has the same name
     time = _git(checkout, "log", "-1", "--format=%ct", commit, "--") if commit else None
     return Build(
         name=name,
@@ -88,5 +88,5 @@ def _table(document: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):  # a checkout may hold anything; the commit is still known
+    except (OSError, ValueError, RecursionError):  # a checkout may contain anything; the commit is still known
         return {}

@@ -54,14 +54,14 @@ def open_file(path: Path) -> Content:
     try:
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            message = f"{path}: neither a file nor a directory"
+            message = f"{path}: neither a file nor a directory. Name the output of a benchmark tool"
             raise UserError(message)
         content = Content(path=path, text=path.read_bytes())
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise UserError(message) from error
     if not content.edges.strip():
-        reason = "is empty; expected the output of a benchmark tool: did the step fail before it wrote any?"
+        reason = "is empty; expected the output of a benchmark tool. Did the step fail before it wrote any?"
         raise UnreadableOutputError(reason, file=str(path))
     _require_utf8(content)
     return content

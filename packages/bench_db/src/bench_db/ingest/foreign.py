@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 Record = dict[str, msgspec.Raw]
 Records = Sequence[Record | msgspec.Raw]
 Shape = TypeVar("Shape")
+NO_BENCHMARK = "contains no benchmark. Did the run select any?"
 
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_CUT_OFF = "the text ends too early. Was the job cancelled while writing it?"
 _OFFSET = re.compile(r" \(byte (\d+)\)")
 _PATH = re.compile(r" - at `(.*)`$")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)', re.DOTALL)
@@ -38,16 +40,16 @@ def decode(text: bytes | memoryview, shape: type[Shape], *, file: str, line: int
     try:
         return msgspec.json.decode(text, type=shape)
     except _FAULTS as error:
-        mended = _mended(text)
-        if mended is None:
+        repaired = _repaired(text)
+        if repaired is None:
             raise _unreadable(error, text, file, line) from error
     try:
-        return msgspec.json.decode(mended, type=shape)
+        return msgspec.json.decode(repaired, type=shape)
     except _FAULTS as error:
-        raise _unreadable(error, mended, file, line) from error
+        raise _unreadable(error, repaired, file, line) from error
 
 
-def _mended(text: bytes | memoryview) -> bytes | None:
+def _repaired(text: bytes | memoryview) -> bytes | None:
     """Replace NaN and Infinity by strings of that name and lone surrogates by "?"; return None when the text has neither."""
     whole = bytes(text)
     if not (b"NaN" in whole or b"Infinity" in whole or _SURROGATE.search(whole)):
@@ -62,7 +64,7 @@ def _as_json(token: bytes) -> bytes:
         return token
     try:
         return msgspec.json.encode(json.loads(token).encode("utf-8", "replace").decode())
-    except ValueError:  # not a JSON string: left for the strict reader to refuse
+    except ValueError:  # not a JSON string: the strict decoder refuses it
         return token
 
 
@@ -75,7 +77,7 @@ def _unreadable(error: Exception, text: bytes | memoryview, file: str, line: int
         return UnreadableOutputError(_PATH.sub("", message), file=file, line=line, json_path=path[1] if path else "$")
     offset = _OFFSET.search(message)
     row, column = position(text, int(offset[1]) if offset else len(text))
-    reason = _OFFSET.sub("", message).removeprefix("JSON is malformed: ") if offset else "the text ends too early"
+    reason = _OFFSET.sub("", message).removeprefix("JSON is malformed: ") if offset else _CUT_OFF
     return UnreadableOutputError(f"is not valid JSON: {reason}", file=file, line=line or row, column=column)
 
 
@@ -116,8 +118,7 @@ def listing(text: bytes | memoryview, name: str, usual: type[msgspec.Struct], *,
         top = decode(text, Record, file=file)
         records = _records(top, name, file)
     if not records:
-        reason = "holds no benchmark; did the run select any?"
-        raise UnreadableOutputError(reason, file=file, json_path=f"$.{name}")
+        raise UnreadableOutputError(NO_BENCHMARK, file=file, json_path=f"$.{name}")
     return {field: raw for field, raw in top.items() if bytes(raw)}, records
 
 
@@ -145,8 +146,7 @@ def array(text: bytes | memoryview, *, file: str) -> Records:
     except _FAULTS:
         records = decode(text, list[msgspec.Raw], file=file)
     if not records:
-        reason = "holds no benchmark; did the run select any?"
-        raise UnreadableOutputError(reason, file=file, json_path="$")
+        raise UnreadableOutputError(NO_BENCHMARK, file=file, json_path="$")
     return records
 
 

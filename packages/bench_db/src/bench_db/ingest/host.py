@@ -15,7 +15,7 @@ from bench_db.model import TestBed
 _GIB = 1 << 30
 _PATIENCE_SECONDS = 5
 
-# Names a container, a hosted CI runner or a cloud puts on a machine for one job: they identify nothing that lasts.
+# Names that containers, hosted CI runners and clouds make for one job.
 _THROW_AWAY = re.compile(
     r"""
     [0-9a-f]{12}                     # docker, podman

@@ -237,7 +237,7 @@ def open_path(path: Path, format_name: str = AUTO) -> tuple[Adapter, Content]:
     if named is None:
         return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
     if is_directory == (named.sniff is not None):
-        message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, which {path} is not"
+        message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, and {path} is not one"
         raise UserError(message)
     return named, content
 
@@ -291,7 +291,7 @@ def _shown_by(content: Content) -> Adapter:
     if len(shown) == 1:
         return shown[0]
     if shown:
-        reason = f"could be {' or '.join(adapter.name for adapter in shown)}; say which with --format"
+        reason = f"could be {' or '.join(adapter.name for adapter in shown)}; choose one with --format"
     else:
         known = ", ".join((*_BY_NAME, *_of_others().usable))
         reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"

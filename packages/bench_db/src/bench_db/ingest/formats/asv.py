@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from bench_db.ingest.content import Content
 
-# What the first layout says of benchmarks beside their results, each by their names.
+# The fields of the first layout that describe benchmarks, each by name.
 _FACTS = {"benchmark_version": "version", "started_at": "started_at", "ended_at": "ended_at", "duration": "duration"}
 _BY_NAME = {*_FACTS, "results", "profiles"}
 _STATS = "stats_"
-_VERSIONS = (1, 2)  # compared, not looked up: a file may have a list in their place
+_VERSIONS = (1, 2)  # compared, not looked up: the file may contain an unhashable value
 _MOST = 1 << 20
 
 
@@ -90,11 +90,12 @@ def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entr
         raise UnreadableOutputError(refused.detail, file=file) from refused
     version = foreign.plain(top.get("version"))
     if version not in _VERSIONS or bool(columns) != (version == _VERSIONS[-1]):
-        reason = f"is no results file of asv of version 1 or 2 (version {version!r:.40}, {len(columns)} result_columns)"
+        reason = (
+            f"is not a results file of asv of version 1 or 2 (version {version!r:.40}, {len(columns)} result_columns)"
+        )
         raise UnreadableOutputError(reason, file=file, json_path="$.version")
     if not results:
-        reason = "holds no benchmark; did the run select any?"
-        raise UnreadableOutputError(reason, file=file, json_path="$.results")
+        raise UnreadableOutputError(foreign.NO_BENCHMARK, file=file, json_path="$.results")
     facts = {field: foreign.fields(top.get(field)) for field in _FACTS}
     found = [
         _Entry(
@@ -115,9 +116,9 @@ def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
         raise RefusedError(SkipReason.WRONG_TYPE, f"no list of at most {len(columns)} columns at {at}")
     named = dict(zip(columns, row, strict=False))
     figures = {name.removeprefix(_STATS): column for name, column in named.items() if name.startswith(_STATS)}
-    held = {name: column for name, column in figures.items() if isinstance(column, list)}
-    length = max(map(len, held.values()), default=0)
-    stats = [{n: column[i] for n, column in held.items() if i < len(column)} for i in range(length)]
+    lists = {name: column for name, column in figures.items() if isinstance(column, list)}
+    length = max(map(len, lists.values()), default=0)
+    stats = [{n: column[i] for n, column in lists.items() if i < len(column)} for i in range(length)]
     kept = {"result", "params", "samples"}
     facts = {n: v for n, v in named.items() if n not in {*kept, "profile"} and not n.startswith(_STATS)}
     return {**{name: named.get(name) for name in kept}, "stats": stats or None, "facts": facts}
@@ -149,13 +150,13 @@ def _listed(column: object, length: int, at: str) -> list[Any]:
 
 SOURCE = "asv/1"
 _SNIFF = [re.compile(part) for part in (rb'"commit_hash"\s*:\s*"', rb'"params"\s*:\s*\{', rb'"date"\s*:\s*-?\d')]
-# what the edges of a long file of the first layout show, in which the commit stands in the middle
+# The edges of a long file of the first layout, whose commit is in the middle.
 _BEGINS = re.compile(rb'\A\s*\{\s*"(results|benchmark_version)"\s*:\s*\{')
 _ENDS = re.compile(rb'"(result|started_at|benchmark_version)"\s*:.*"version"\s*:\s*1\s*\}\s*\Z', re.DOTALL)
 _TRACK = "track"
 _METRICS = {"time": "time", "timeraw": "time", "memory": "memory", "peakmemory": "peak_rss", _TRACK: _TRACK}
-_TYPES = {"mem": "memory", "peakmem": "peakmemory"}  # by the beginning of a name, where it is another word
-_UNIT = "unit"  # of a benchmark that names none
+_TYPES = {"mem": "memory", "peakmem": "peakmemory"}  # prefixes of names that differ from the type
+_UNIT = "unit"  # of a benchmark without a unit
 _UNITS = {"time": "seconds", "timeraw": "seconds", "memory": "bytes", "peakmemory": "bytes"}
 _NAN = "NaN"
 _PREFIX = re.compile(r"(time|timeraw|mem|peakmem|track)_.|(Time|Timeraw|Mem|PeakMem|Track)[A-Z_].")
@@ -260,14 +261,14 @@ def _kind(name: str, declared: object, outcomes: Sequence[_Outcome], at: str) ->
     if kind not in _METRICS:
         found = _PREFIX.match(name.rpartition(".")[2])
         if not found:
-            reason = f"neither benchmarks.json nor the name tells what is measured at {at}"
+            reason = f"neither benchmarks.json nor the name shows the metric at {at}"
             raise RefusedError(SkipReason.UNKNOWN_UNIT, reason)
         prefix = (found[1] or found[2]).lower()
         kind, unit = _TYPES.get(prefix, prefix), ""
     units, factor = _unit(unit or _UNITS.get(kind, _UNIT))
     wanted, names = len(outcomes[0].parameters) if outcomes else 0, known.get("param_names")
     if not (isinstance(names, list) and len({n for n in names if isinstance(n, str)}) == len(names) == wanted):
-        names = [f"param{place}" for place in range(1, wanted + 1)]  # as asv calls what has no name
+        names = [f"param{place}" for place in range(1, wanted + 1)]  # asv's names for parameters without a name
     return _Kind(metric=_METRICS[kind], units=units, factor=factor, names=names)
 
 
@@ -288,7 +289,7 @@ def _beside(notes: list[str], *paths: Path) -> dict[str, Any]:
                 top = foreign.decode(open_file(path).body, foreign.Record, file=str(path))
                 return {name: foreign.plain(raw) for name, raw in top.items()}
         except (OSError, UserError, UnreadableOutputError):
-            notes.append(f"{path.name} beside the file cannot be read; its units and names are not known")
+            notes.append(f"{path.name} beside the file cannot be read; its units and names are unknown")
     return {}
 
 

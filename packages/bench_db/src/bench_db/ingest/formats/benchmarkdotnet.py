@@ -28,7 +28,7 @@ _STATISTICS = {"min": "Min", "q1": "Q1", "median": "Median", "q3": "Q3", "max": 
 _TITLE = re.compile(r".*-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)", re.DOTALL)
 _PARAMETERS = re.compile(r"&(?=\w+=)")
 _JOB = re.compile(r"[^:]*: (.+?)(?: \[.*\])?", re.DOTALL)
-_MADE_UP = re.compile(r"\AJob-[A-Z]{6}\((.+)\)\Z", re.DOTALL)  # a name that may be another in the next run
+_MADE_UP = re.compile(r"\AJob-[A-Z]{6}\((.+)\)\Z", re.DOTALL)  # a random name, different in the next run
 _ALLOCATED = "Allocated Memory"  # the same as BytesAllocatedPerOperation
 _SAMPLES = ("Measurements",)
 _LARGEST_COUNT = 1 << 63

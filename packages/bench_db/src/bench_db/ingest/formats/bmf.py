@@ -24,7 +24,7 @@ _SNIFF = re.compile(
     rb'|\[\s*\{\s*"(?:parameters|measures)"\s*:\s*\{)',
     re.DOTALL,
 )
-# The measures that every project of Bencher has: (metric, unit, how many of the unit one is, direction).
+# The measures that every project of Bencher has: (metric, unit, factor, direction).
 _MEASURES: dict[str, tuple[str, Unit, float, Direction]] = {
     "latency": ("time", NANOSECONDS, 1.0, Direction.LOWER),
     "throughput": ("throughput", PER_SECOND, 1.0, Direction.HIGHER),
@@ -60,8 +60,7 @@ def read(content: Content) -> Reading:
                         Skip(benchmark=name, reason=SkipReason.WRONG_TYPE, detail=f"no object at {at}.{measure}")
                     )
     if not figures and not skips:
-        reason = "holds no benchmark; did the run select any?"
-        raise UnreadableOutputError(reason, file=file, json_path="$")
+        raise UnreadableOutputError(foreign.NO_BENCHMARK, file=file, json_path="$")
     measurements = []
     for key, said in figures.items():
         try:

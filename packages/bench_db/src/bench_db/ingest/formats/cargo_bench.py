@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench_db.ingest.content import Content
 
-# Colours and movements of the cursor, and the choice of a character set with which some terminals end a colour.
+# Colours, cursor movements, and the character set selection that some terminals write after a colour.
 _CONTROL = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9])")
 
 
@@ -65,7 +65,7 @@ _TEST, _MEASURED, _FAILED = "test ", " ... bench:", " ... FAILED"
 _FIGURE = r"(\d[\d,]*(?:\.\d+)?)"
 _BENCH = re.compile(rf"\s*{_FIGURE} (\S+) \(\+/- {_FIGURE}\)(?: = {_FIGURE} MB/s)?\s*")
 _PER_ITERATION = "/iter"
-_EVENTS = {"cycles", "instructions"}  # what Criterion counts in place of time, with a crate that can
+_EVENTS = {"cycles", "instructions"}  # what Criterion counts instead of time with a suitable crate
 _OUTPUT = re.compile(r"---- (.+) stdout ----")
 _TOTAL = re.compile(r"test result: \w+\. (\d+) passed;")
 _MEGA = 1e6
@@ -76,12 +76,12 @@ def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[
     measurements: list[Measurement] = []
     skips: list[Skip] = []
     failures: list[str] = []
-    begun = 0  # how many failures there were before this run of libtest
+    begun = 0  # failures before this run of libtest
     reasons: dict[str, str] = {}
     speaking = ""
     for number, line in lines:
         if found := _TOTAL.match(line):
-            if found[1] != "0":  # a run of tests: one of benchmarks passes none
+            if found[1] != "0":  # a run of tests: in a run of benchmarks none passes
                 del failures[begun:]
             begun = len(failures)
         elif line.startswith(_TEST):
@@ -105,7 +105,7 @@ def _measured(name: str, text: str, at: str) -> Iterator[Measurement]:
     """Yield the median and the range that libtest states, and the throughput when the line has one."""
     found = _BENCH.fullmatch(text)
     if not found:
-        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text.strip()[:60]!r} is no time of an iteration in {at}")
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text.strip()[:60]!r} is not a time per iteration in {at}")
     unit, factor = _libtest_unit(found[2], at)
     median, margin = _libtest_number(found[1]), _libtest_number(found[3])
     lower, upper = interval(median - margin, median + margin, factor)
@@ -140,7 +140,7 @@ def _libtest_unit(spelled: str, at: str) -> tuple[Unit, float]:
     if thing in _EVENTS:
         return COUNT, 1.0
     if thing == spelled:
-        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {spelled[:40]!r} is not of an iteration in {at}")
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {spelled[:40]!r} is not per iteration in {at}")
     return unit_of(thing)
 
 
@@ -155,7 +155,7 @@ _STEP = re.compile(
 _SAMPLES = re.compile(r"Found \d+ outliers among (\d{1,9}) measurements")
 _RATE = re.compile(r"([KMGT]?)(i?)(elem|B|b)/s")
 _POWERS = " KMGT"
-_UNFINISHED = "it began, and no time of it is in the output"
+_UNFINISHED = "it began, and no time of it is in the output"  # stored
 
 
 @dataclass(slots=True, kw_only=True)
@@ -286,8 +286,6 @@ def read(content: Content) -> Reading:
         measurements += found
         skips += refused
     if not measurements and not skips:
-        reason = (
-            "holds no line like `test name ... bench: 1,234 ns/iter (+/- 56)` or `name  time: [1.2 ns 1.3 ns 1.4 ns]`"
-        )
+        reason = "contains no line like `test name ... bench: 1,234 ns/iter (+/- 56)` or `name  time: [1.2 ns 1.3 ns 1.4 ns]`"
         raise UnreadableOutputError(reason, file=str(content.path))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))

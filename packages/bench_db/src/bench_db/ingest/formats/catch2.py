@@ -30,9 +30,9 @@ _FIGURES = re.compile(rf"[ ]+{_TIME}[ ]+{_TIME}[ ]+{_TIME}[ ]*")
 _FAILED = re.compile(r"(|\S.*?)[ ]*Benchmark failed(?: \((.*?)\)?)?[ ]*")
 _NUMBER = re.compile(r"\d+\.?\d*(?:e[-+]?\d+)?", re.ASCII)
 _ASSERTED = re.compile(r"\S.*[\d)]: (?:FAILED|PASSED|SKIPPED|warning):?")
-_BREAKS = ("-", "/", "(", "[", "&", "+", "=", "*", "\\")  # after which a name is broken though no space follows
-_WIDEST = 1000  # of a line, and
-_LONGEST = 100  # of a name in lines: a table has far less, and to look for a row in more takes long
+_BREAKS = ("-", "/", "(", "[", "&", "+", "=", "*", "\\")  # Catch2 wraps a name after these without a space
+_WIDEST = 1000  # characters of a line
+_LONGEST = 100  # lines of a name: bounds the search for a row
 _SECTION_INDENT = 2
 _GAP, _WIDER_GAP = 2, 7  # between the longest name and the word "samples"
 _LARGEST_COUNT = 1 << 63
@@ -73,7 +73,7 @@ def read(content: Content) -> Reading:
         except RefusedError as refused:
             skips.append(Skip(benchmark=row.name or row.place, reason=refused.reason, detail=refused.detail))
     if not measurements and not skips:
-        reason = "holds no benchmark of Catch2's console reporter"
+        reason = "contains no benchmark of Catch2's console reporter. Did the selected tests have any?"
         raise UnreadableOutputError(reason, file=str(content.path))
     about = next((found for line in lines if (found := _ABOUT.fullmatch(line))), None)
     context = {"executable": about[1], "version": about[2]} if about else {}
@@ -124,7 +124,7 @@ def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
             else:
                 row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
             names = []
-        elif names and _ASSERTED.fullmatch(line):  # the benchmark of that name goes no further
+        elif names and _ASSERTED.fullmatch(line):  # the assertion ended this benchmark
             yield from [row] if row else []
             row = replace(like, name=_joined(names[-_LONGEST:], like.width), line=number, error=line, figures=[])
             names, is_asserted = [], True
@@ -169,7 +169,7 @@ def _measurement(row: _Row) -> Measurement:
         )
     at = f"line {row.line}"
     if not 0 < row.samples < _LARGEST_COUNT:
-        raise RefusedError(SkipReason.OUT_OF_RANGE, f"a count of samples that cannot be in {at}")
+        raise RefusedError(SkipReason.OUT_OF_RANGE, f"the count of samples is not from 1 to 2^63 in {at}")
     if row.is_analysed and not row.figures:
         raise RefusedError(SkipReason.NO_STATISTICS, f"no mean below {at}")
     if not row.is_analysed:

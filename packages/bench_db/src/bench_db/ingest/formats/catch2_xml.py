@@ -60,7 +60,7 @@ def read(content: Content) -> Reading:
             name = benchmark.about.get("name") or f"line {benchmark.line}"
             skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
     if not measurements and not skips:
-        reason = "holds no benchmark of Catch2; did the tests that were selected have any?"
+        reason = "contains no benchmark of Catch2. Did the selected tests have any?"
         raise UnreadableOutputError(reason, file=file)
     context = foreign.compact(report.about)
     return Reading(source=SOURCE, context=context, measurements=tuple(measurements), skips=tuple(skips))
@@ -98,7 +98,7 @@ class _Report:
 
     def refuse(self, *_: object) -> None:
         """Refuse the declaration of a document type."""
-        reason = "declares a document type, which no report of Catch2 has"
+        reason = "declares a document type, which a report of Catch2 never does"
         raise UnreadableOutputError(reason, file=self._file)
 
 

@@ -64,7 +64,7 @@ def read(content: Content) -> Reading:
             name = _text(message.get("id")) or f"line {line}"
             skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
     if not seen:
-        reason = "holds no benchmark-complete message; expected the output of cargo criterion --message-format=json"
+        reason = "contains no benchmark-complete message; expected the output of cargo criterion --message-format=json"
         raise UnreadableOutputError(reason, file=str(content.path))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
 

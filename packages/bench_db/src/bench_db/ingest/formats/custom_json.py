@@ -1,4 +1,4 @@
-"""The custom JSON of github-action-benchmark: a list of names, values and units that does not say which way is better."""
+"""The custom JSON of github-action-benchmark: a list of names, values and units without the direction."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _read(content: Content, source: str, direction: Direction | None) -> Reading
     records = foreign.array(content.body, file=str(content.path))
     measurements, skips = foreign.each(records, "$", _name, partial(_measurements, direction))
     unknown = sorted({m.units for m in measurements if m.direction is Direction.INFO})
-    note = f"no direction is better for {', '.join(map(repr, unknown))}: say it with --format customSmallerIsBetter or customBiggerIsBetter"
+    note = f"the direction of {', '.join(map(repr, unknown))} is unknown: state it with --format customSmallerIsBetter or customBiggerIsBetter"
     return Reading(source=source, measurements=measurements, skips=skips, notes=(note,) if unknown else ())
 
 

@@ -50,7 +50,7 @@ def read(content: Content) -> Reading:
             )
         )
     if not measurements and not skips:
-        reason = "holds no line like IVF100,PQ96: refine=10, recall@10=0.95"
+        reason = "contains no line like IVF100,PQ96: refine=10, recall@10=0.95"
         raise UnreadableOutputError(reason, file=str(content.path))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _LITERALS = {"NaN": "NaN", "+Inf": "Infinity", "-Inf": "-Infinity", "Inf": "Infinity"}
 _RESULT = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ \t]+(\d+)[ \t]+(\S.*)")
-_BEGUN = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ ]*\t(.*)")  # what a benchmark prints comes after its name, and
-_FIGURES = re.compile(r"[ ]*(\d+)\t[ \t]*(\S.*)")  # its figures in a line of their own
+_BEGUN = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ ]*\t(.*)")  # of a benchmark that prints,
+_FIGURES = re.compile(r"[ ]*(\d+)\t[ \t]*(\S.*)")  # whose figures follow in a line of their own
 _NAME = re.compile(r"Benchmark\S*")
 _CONFIGURATION = re.compile(r"([a-z][^\sA-Z:]*):[ \t]+(\S.*)")
 _UNIT = re.compile(r"Unit[ \t]+(\S+)[ \t]+(.*\bbetter=(higher|lower)\b.*)")
@@ -71,12 +71,12 @@ class _Text:
     better: dict[str, Direction] = field(default_factory=dict)
     skips: list[Skip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    # where the reading is
+    # state while reading
     _package: str = ""
     _last: str = ""
     _begun: re.Match[str] | None = None
-    _talk: list[str] = field(default_factory=list)  # with -v before the line that says of whom, without after it
-    _panic: list[str] = field(default_factory=list)  # what went wrong, and in which benchmark
+    _talk: list[str] = field(default_factory=list)  # with -v before the line that names the benchmark, else after it
+    _panic: list[str] = field(default_factory=list)  # the reason, and the benchmark
 
     def only(self, name: str) -> str:
         """Return the only value of a configuration line, "" when there is none or more than one."""
@@ -127,7 +127,7 @@ class _Text:
 
     def _end(self, outcome: str, package: str, rest: str) -> None:
         """Take the end of a package. After a panic Go prints no other line about the benchmark."""
-        if not any(not key.package for key in self.values):  # before Go 1.9 no line said it of any benchmark
+        if not any(not key.package for key in self.values):  # before Go 1.9 no line names the package
             self.failures = [f if f.package else replace(f, package=package) for f in self.failures]
         if outcome == "FAIL":
             self.notes.append(": ".join((f"failed: {package}{rest}".replace("\t", " "), *self._panic[:1])))
@@ -170,14 +170,14 @@ def _lines(content: Content) -> tuple[Iterator[str], int | None]:
 
     Events are put in the order of their packages. Text without events is returned as it is, with no time.
     """
-    stream = BytesIO(content.text)  # line by line: a list of all would take several times the file
+    stream = BytesIO(content.text)  # line by line: a list would take several times the memory of the file
     stream.seek(len(content.text) - len(content.body))
     if not _are_events(content.edges):
         return (line.decode().rstrip("\n") for line in stream), None
     packages: dict[str, list[str]] = {}
     start = None
     for place, line in enumerate(stream, 1):
-        if line.startswith(b"{"):  # anything else is what go itself says, as of a package it cannot build
+        if line.startswith(b"{"):  # other lines are go's own, such as of a package it cannot build
             event = foreign.decode(line, _Event, file=str(content.path), line=place)
             start = origin.unix(event.time) if start is None else start
             if event.action == "output":
@@ -209,7 +209,7 @@ def read(content: Content) -> Reading:
     for place, line in enumerate(lines, 1):
         text.take(place, line)
     if not (text.values or text.failures or text.skips):
-        reason = "holds no line like BenchmarkName-8  100  12.5 ns/op"
+        reason = "contains no line like BenchmarkName-8  100  12.5 ns/op"
         raise UnreadableOutputError(reason, file=str(content.path))
     measurements = [*_measurements(text), *_failed(text)]
     return Reading(
@@ -282,7 +282,7 @@ def _failed(text: _Text) -> Iterator[Measurement]:
     measured = {(key.package, key.name) for key in text.values}
     seen = {(failure.package, failure.name): failure for failure in reversed(text.failures)}
     parents = {(package, name[:at]) for package, name in (*measured, *seen) for at in _slashes(name)}
-    for failure in reversed(seen.values()):  # a parent has no figures, and fails when one of its parts does
+    for failure in reversed(seen.values()):  # a parent has no figures, and fails with its parts
         if (failure.package, failure.name) not in measured | parents:
             yield Measurement(benchmark_name=failure.name, suite=failure.package, tags=tags, error=failure.error)
 

@@ -32,7 +32,7 @@ _OTHERS = {
     "net_heap_growth": ("net-heap-growth", BYTES),
 }
 _OF_A_ROW = {"repetition_index", "iterations", "run_type", "aggregate_name", "aggregate_unit"}
-# What a row says of its benchmark. A number under a name that is neither here nor above is a counter of the user's.
+# Fields that describe the benchmark. A number under any name that is neither here nor above is a counter of the user.
 _ABOUT = {
     *("name", "run_name", "family_index", "per_family_instance_index", "repetitions", "threads", "time_unit", "label"),
     *("error_occurred", "error_message", "skipped", "skip_message"),
@@ -115,7 +115,7 @@ def read(content: Content) -> Reading:
         commit=origin.commit(context.get("commit")),
         branch=origin.text(context.get("branch")) or None,
         node=node or None,
-        # the file has no more of the machine than its name, so that a name made for one job leaves nothing
+        # the name is all that the file has of the machine: without a lasting name there is no bed
         test_bed=TestBed(name=node) if node and stable_name(node, "", "") == node else None,
     )
 
@@ -187,7 +187,7 @@ def _measurements(rows: Sequence[_Row], skips: list[Skip], notes: list[str]) -> 
             n=0 if sampled else asked,
             metadata=metadata,
         )
-        metadata = "{}"  # it is stored once a benchmark
+        metadata = "{}"  # stored once for each benchmark
 
 
 def _figures(rows: Sequence[_Row]) -> Iterator[_Figure]:
@@ -216,10 +216,10 @@ def _is_counter(field: str, value: object) -> bool:
 
 def _samples(figure: _Figure, rows: Sequence[_Row]) -> tuple[Samples, tuple[int, ...]]:
     """Return a sample for each repetition, and for times the iterations of each."""
-    held = [row for row in rows if figure.field in row.fields]
-    numbers = [number(row.fields[figure.field], at=f"{row.at}.{figure.field}") for row in held]
-    values = scaled(numbers, figure.factor, at=f"{held[0].at}.{figure.field}", signed=not figure.is_time)
-    counts = [row.fields.get("iterations") for row in held] if figure.is_time else []
+    measured = [row for row in rows if figure.field in row.fields]
+    numbers = [number(row.fields[figure.field], at=f"{row.at}.{figure.field}") for row in measured]
+    values = scaled(numbers, figure.factor, at=f"{measured[0].at}.{figure.field}", signed=not figure.is_time)
+    counts = [row.fields.get("iterations") for row in measured] if figure.is_time else []
     whole = tuple(filter(None, map(count, counts)))
     return values, whole if len(whole) == len(counts) else ()
 

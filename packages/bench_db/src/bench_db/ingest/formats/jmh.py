@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 SOURCE = "jmh/1"
 _SNIFF = re.compile(rb"\A\s*\[")
 _METRICS = {PER_SECOND: "throughput", NANOSECONDS: "time"}
-_TIMED_OTHERWISE = {"sample", "ss"}  # what they time is not what avgt does; thrpt is told apart by its metric
+_TIMED_OTHERWISE = {"sample", "ss"}  # not comparable with the time of avgt; thrpt has a metric of its own
 _PROFILED = {"gc.alloc.rate.norm": "allocated-bytes"}
 _PERCENTILE = re.compile(r"[\u00b7?\ufffd:]p\d+(\.\d+)?$")
-_MARKS = "\u00b7?\ufffd"  # before 1.37 a dot marks what a profiler measured; another character set spoils it
-_MEBIBYTES = {"MB/sec": (BYTES_PER_SECOND, 2.0**20)}  # of the collector's profiler, which divides by 1024 twice
+_MARKS = "\u00b7?\ufffd"  # before 1.37 a dot marks figures of a profiler; other character sets replace it
+_MEBIBYTES = {"MB/sec": (BYTES_PER_SECOND, 2.0**20)}  # the gc profiler divides by 1024 twice
 _LARGEST_COUNT = 1 << 63
 _MANY = 1 << 16
 _STATISTICS = {"min": "0.0", "median": "50.0", "max": "100.0"}
@@ -85,7 +85,7 @@ def _measurements(beside: list[Skip], name: str, record: foreign.Record, at: str
         place = f"{at}.secondaryMetrics.{label}"
         try:
             metric = foreign.part(raw, _Metric, at=place)
-            if not _PERCENTILE.search(label) and metric.score != "NaN":  # a profiler of text has no number
+            if not _PERCENTILE.search(label) and metric.score != "NaN":  # profilers of text have no number
                 yield _secondary(score, label, metric, like=primary.score_unit, at=place)
         except RefusedError as refused:
             beside.append(Skip(benchmark=f"{name} ({label})", reason=refused.reason, detail=refused.detail))
@@ -94,7 +94,7 @@ def _measurements(beside: list[Skip], name: str, record: foreign.Record, at: str
 def _scored(name: str, metric: _Metric, tags: Mapping[str, str], at: str) -> Measurement:
     unit, factor = rates.required(metric.score_unit, at=at)
     if unit not in _METRICS:
-        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {metric.score_unit!r} is no time and no rate at {at}")
+        raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {metric.score_unit!r} is neither a time nor a rate at {at}")
     raw, count = _samples(metric, at)
     summary = None if raw else _statistics(metric, factor, at)
     lower, upper = _interval(metric, factor)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SOURCE = "lnt/1"
 _SNIFF = re.compile(rb'"(?:tests|Tests)"\s*:\s*\[')
 _SHA = 40
-# The metrics of LNT's own schemas, nts and compile: (metric, unit, how many of the unit one is, direction).
+# The metrics of LNT's own schemas, nts and compile: (metric, unit, factor, direction).
 _METRICS: dict[str, tuple[str, Unit, float, Direction]] = {
     "execution_time": ("time", NANOSECONDS, 1e9, Direction.LOWER),
     "compile_time": ("compile-time", NANOSECONDS, 1e9, Direction.LOWER),
@@ -83,8 +83,8 @@ class _Test:
 def sniff(edges: bytes) -> bool:
     """Return whether it is an object with tests, a machine and a run, in the spelling of either version."""
     words = {found[0][1:6] for found in _SNIFF.finditer(edges)}
-    told = b'"format_version"' in edges or b'"run"' in edges  # a report that does not say its version is of version 2
-    return (b"tests" in words and b'"machine"' in edges and told) or (
+    has_version = b'"format_version"' in edges or b'"run"' in edges  # a report without a version is of version 2
+    return (b"tests" in words and b'"machine"' in edges and has_version) or (
         b"Tests" in words and b'"Machine"' in edges and b'"Run"' in edges
     )
 
@@ -176,7 +176,7 @@ def _measurements(test: _Test, skips: list[Skip]) -> Iterator[Measurement]:
             continue
         try:
             yield replace(_measurement(test, key, samples), metadata=metadata)
-            metadata = "{}"  # it is stored once a test
+            metadata = "{}"  # stored once for each test
         except RefusedError as refused:
             skips.append(Skip(benchmark=f"{test.name} ({key})", reason=refused.reason, detail=refused.detail))
 

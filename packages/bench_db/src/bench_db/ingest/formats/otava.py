@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE = "otava/1"
 _TIME, _COMMIT, _BRANCH, _VERSION = "time", "commit", "branch", "version"
-_NAMED = {_TIME, _COMMIT, _BRANCH, _VERSION, "run"}  # the attributes Otava itself knows
+_NAMED = {_TIME, _COMMIT, _BRANCH, _VERSION, "run"}  # the attributes that Otava knows
 _DELIMITERS = ",;\t"
 _FEWEST_COLUMNS = 3
 _LONGEST_HEAD = 1 << 16
@@ -72,7 +72,7 @@ def read(content: Content) -> tuple[Reading, ...]:
     test = content.path.stem
     runs = [reading for point in points if (reading := _reading(test, table, point)).measurements]
     if not runs:
-        reason = f"holds no row with a time and a number{'' if not skips else f'; {skips[0]}'}"
+        reason = f"contains no row with a time and a number{'' if not skips else f'; {skips[0]}'}"
         raise UnreadableOutputError(reason, file=file)
     runs[0] = replace(runs[0], skips=(*skips, *runs[0].skips))
     return tuple(runs)
@@ -109,7 +109,7 @@ def _table(content: Content) -> _Table:
         raise UnreadableOutputError(reason, file=str(content.path), line=1)
     twice = [column for column, times in Counter(table.columns).items() if times > 1]
     if twice:
-        reason = f"has several columns {twice[0]!r:.60}"
+        reason = f"has several columns named {twice[0]!r:.60}"
         raise UnreadableOutputError(reason, file=str(content.path), line=1)
     numbers: Counter[str] = Counter()
     for _, cells in _rows(content, table.delimiter):
@@ -129,7 +129,7 @@ def _points(content: Content, table: _Table, skips: list[Skip]) -> list[_Point]:
             detail = f"{len(cells)} cells below {len(table.columns)} columns"
             skips.append(Skip(benchmark=f"line {line}", reason=SkipReason.LENGTH_MISMATCH, detail=detail))
         elif time is None:
-            detail = f"no time that bench_db can read: {row[_TIME][:40]!r}"
+            detail = f"unknown form of time: {row[_TIME][:40]!r}"
             skips.append(Skip(benchmark=f"line {line}", reason=SkipReason.WRONG_TYPE, detail=detail))
         else:
             key = (time, *(row.get(name, "") for name in (_COMMIT, _BRANCH, _VERSION)))
@@ -148,11 +148,11 @@ def _reading(test: str, table: _Table, point: _Point) -> Reading:
             measurements += list(_measured(test, metric, point.cells[metric]))
         except RefusedError as refused:
             skips.append(Skip(benchmark=f"{test} ({metric})", reason=refused.reason, detail=refused.detail))
-    commit, told = (
+    commit, cells_of = (
         point.attributes.get(_COMMIT),
         {name: [cell for cell, _ in cells] for name, cells in point.cells.items()},
     )
-    content = [test, point.time, dict(point.attributes), {name: cells for name, cells in told.items() if cells}]
+    content = [test, point.time, dict(point.attributes), {name: cells for name, cells in cells_of.items() if cells}]
     return Reading(
         source=SOURCE,
         context=foreign.compact(dict(point.attributes)),

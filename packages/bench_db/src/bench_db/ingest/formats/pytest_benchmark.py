@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SOURCE = "pytest-benchmark/1"
 _NS = 1e9
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "stddev")
-# What follows from the samples, and is left out of the metadata where all of them are kept.
+# Follows from the samples: left out of the metadata when all samples are stored.
 _DERIVED = {
     *_STATISTICS,
     "rounds",
@@ -47,7 +47,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     version: msgspec.Raw = msgspec.Raw()
 
 
-# One pass over the samples in C; a record of another shape is read again as whatever it is, to say what is wrong.
+# One pass over the samples in C. A record of another shape is decoded again, to find what is wrong.
 _stats: _Decoder = msgspec.json.Decoder(dict[str, int | float | str | list[float] | None])
 _anything: _Decoder = msgspec.json.Decoder(dict[str, Any])
 
@@ -96,7 +96,7 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
     if data:
         why = fault or f"{len(data)} of {n} rounds"
         notes.append(
-            f"{name}: the list of samples is not complete ({why}); the statistics of the tool are kept instead"
+            f"{name}: the list of samples is incomplete ({why}); the statistics of the tool are stored instead"
         )
     return Measurement(benchmark_name=name, summary=summary, n=n, metadata=metadata)
 

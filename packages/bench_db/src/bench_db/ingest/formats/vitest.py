@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from bench_db.ingest.content import Content
 
-_BENCHMARKS = ("files", "testResults")  # the fields of a report that hold benchmarks
-_BETWEEN = " > "  # as vitest joins the names of a file, its groups and their benchmarks
+_BENCHMARKS = ("files", "testResults")  # the fields of a report that contain benchmarks
+_BETWEEN = " > "  # vitest's separator of file, groups and benchmark
 _LONGEST = 200
 _NONE = msgspec.Raw(b"{}")
 
@@ -163,9 +163,9 @@ def sniff(edges: bytes) -> bool:
 def read(content: Content) -> Reading:
     """Read each benchmark as a time and a throughput. Its name begins with those of its file and groups."""
     top = foreign.decode(content.body, foreign.Record, file=str(content.path))
-    held = _layout(top, str(content.path))
-    measurements, skips = list(held.failures), list[Skip]()
-    for group in held.groups:
+    report = _layout(top, str(content.path))
+    measurements, skips = list(report.failures), list[Skip]()
+    for group in report.groups:
 
         def named(record: foreign.Record, at: str, names: tuple[str, ...] = tuple(group.names)) -> str:
             return _joined((*names, _name(record, at)))
@@ -174,15 +174,14 @@ def read(content: Content) -> Reading:
         measurements += found
         skips += refused
     if not measurements and not skips:
-        reason = "holds no benchmark; did the run select any?"
-        raise UnreadableOutputError(reason, file=str(content.path))
+        raise UnreadableOutputError(foreign.NO_BENCHMARK, file=str(content.path))
     start = foreign.plain(top.get("startTime"))
     return Reading(
         source=SOURCE,
         context=foreign.compact({field: raw for field, raw in top.items() if field not in _BENCHMARKS}),
         measurements=tuple(measurements),
         skips=tuple(skips),
-        notes=tuple(held.notes),
+        notes=tuple(report.notes),
         run_time=start // 1000 if type(start) is int and 0 < start < 1 << 53 else None,
     )
 
@@ -196,7 +195,7 @@ def _name(record: foreign.Record, at: str) -> str:
 
 def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
     """Yield time and throughput. Since 5 both have statistics of their own; before, `hz` is the throughput."""
-    if foreign.plain(record.get("fromStore")) is True:  # measured earlier, and shown beside what was measured now
+    if foreign.plain(record.get("fromStore")) is True:  # an earlier measurement, shown for comparison
         return
     metadata = _without_samples(record)
     if _METRICS.keys() & record.keys():
