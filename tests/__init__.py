@@ -1,1 +1,1 @@
-"""The tests: they mirror the source, and besides it properties, documents and the repository itself."""
+"""Tests of each module, of properties, of the documents and of the repository."""

@@ -1,4 +1,4 @@
-"""Records to test with: whatever a hostile tool may write, and plain ones that are told apart by a number."""
+"""Records for tests: arbitrary ones of a hostile tool, and plain ones that differ by a number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-# A loaded machine is no failure; storage and whole records make an example cost milliseconds.
+# A loaded machine must not fail a test; storage and complete records take milliseconds per example.
 settings.register_profile("bench_db", deadline=None, max_examples=50)
 settings.load_profile("bench_db")
 
@@ -38,12 +38,12 @@ _LARGEST_INT64 = 2**63 - 1
 
 
 def texts(max_size: int = 12) -> SearchStrategy[str]:
-    """Any text that UTF-8 can hold, the awkward ones often."""
+    """Return any UTF-8 text, with awkward ones often."""
     return st.sampled_from(_AWKWARD) | st.text(_LETTERS, max_size=max_size)
 
 
 def numbers(limit: float = 1e300) -> SearchStrategy[float]:
-    """Finite numbers, negative zero and subnormal ones included."""
+    """Return finite numbers, including negative zero and subnormal ones."""
     return st.floats(-limit, limit)
 
 
@@ -70,7 +70,7 @@ def dut_builds() -> SearchStrategy[DutBuild]:
 
 
 def summaries() -> SearchStrategy[SummaryValues]:
-    """Statistics as a tool states them: all, or some."""
+    """Draw statistics as a tool reports them: all, or some."""
     return st.builds(
         lambda ordered, middle, spread, unknown: replace(
             SummaryValues(
@@ -96,7 +96,7 @@ def throughputs() -> SearchStrategy[Throughput]:
 
 
 def _outcomes() -> SearchStrategy[dict[str, object]]:
-    """The three ways a benchmark ends: with samples, with a tool's statistics alone, with an error."""
+    """Draw one of three outcomes of a benchmark: samples, statistics of a tool, or an error."""
     return st.one_of(
         st.fixed_dictionaries({"values": samples(min_size=1)}),
         st.fixed_dictionaries({"summary": summaries(), "n": st.integers(1, _LARGEST_INT64)}),
@@ -152,13 +152,13 @@ def runs(draw: st.DrawFn) -> Run:
 
 @st.composite
 def publications(draw: st.DrawFn, max_results: int = 4) -> tuple[Run, list[Result]]:
-    """A run and its results, which share its device and its test bed as those of an adapter do."""
+    """Draw a run and its results with the same device and test bed, as from an adapter."""
     run = draw(runs())
     return run, draw(st.lists(results(run.dut, run.test_bed), min_size=1, max_size=max_results))
 
 
 def commit_of(number: int) -> str:
-    """The full sha of the commit a plain publication measures."""
+    """Return the full sha of the commit of a plain publication."""
     return sha1(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -171,9 +171,9 @@ def publication(
     branch: str | None = None,
     place: str = "",
 ) -> tuple[Run, list[Result]]:
-    """A plain run and its results; publications of one number are equal, those of different numbers share series only.
+    """Return a plain run and its results; equal numbers give equal publications, others share only the series.
 
-    Runs of one `place` have one run id and one file name, so that each replaces the one before.
+    Runs of one `place` have the same run id and file name, so that each replaces the previous one.
     """
     dut = DutBuild(
         name="engine",

@@ -17,7 +17,7 @@ from tests.support.campaigns import examples
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
 
-# Copied from the description of lance-bench's one table, on purpose not from the records.
+# Copied from the description of the table of lance-bench, and not derived from the records.
 SEED = pa.schema(
     [
         ("id", pa.string()),
@@ -54,7 +54,7 @@ SEED = pa.schema(
 
 
 class TestSchema:
-    """The seed's ten columns stand first, unchanged; runs are merged by their key, which is never null."""
+    """The ten columns of lance-bench are first and unchanged; runs are merged by their key, which is never null."""
 
     def test_the_seed_s_columns_come_first_with_its_names_types_and_order(self) -> None:
         first = pa.schema(list(RESULTS)[: len(SEED)])
@@ -92,7 +92,7 @@ class TestSchema:
 
 
 class TestRoundTrip:
-    """Records become a table and come back the same: every null, every empty list, every odd text."""
+    """Records survive the conversion to a table and back: every null, empty list and text."""
 
     @given(publications())
     def test_results(self, published: tuple[Run, list[Result]]) -> None:
@@ -134,7 +134,7 @@ class TestRoundTrip:
 
 
 class TestValuesHash:
-    """The checksum is of the bytes: any flipped bit shows, equal values agree, and it fits the column."""
+    """The checksum covers the bytes: any flipped bit changes it, equal values agree, and it fits the column."""
 
     @examples("flips", 50, full=10_000)
     @given(samples(min_size=1), st.data())

@@ -15,7 +15,7 @@ _GOLDEN_ID = "1d074bb0-5d63-5dc8-883d-1a7d7137d56c"
 
 @st.composite
 def _two_splits(draw: st.DrawFn) -> tuple[list[str], list[str]]:
-    """One text cut into parts in two different ways, lengths and colons within it included."""
+    """Draw two different splits of one text, with lengths and colons in it."""
     text = draw(st.text("0123:a", min_size=1, max_size=12))
     cuts = st.sets(st.integers(0, len(text)), max_size=4).map(sorted)
     first, second = draw(cuts), draw(cuts)
@@ -28,7 +28,7 @@ def _two_splits(draw: st.DrawFn) -> tuple[list[str], list[str]]:
 
 
 class TestInjective:
-    """Two different lists of texts never become the same text, however their parts are cut."""
+    """Two different lists of texts never give the same text."""
 
     @given(_LISTS, _LISTS)
     def test_different_lists_differ(self, first: list[str], second: list[str]) -> None:
@@ -43,7 +43,7 @@ class TestInjective:
 
 
 class TestStable:
-    """A key computed today is the key of tomorrow, on every machine; these numbers never change."""
+    """Keys never change, on any machine."""
 
     def test_hash63(self) -> None:
         assert hash63([]) == _GOLDEN[0]
@@ -67,7 +67,7 @@ class TestStable:
 
 
 class TestTagsKey:
-    """The canonical text of tags stands for exactly those tags, in whatever order they were given."""
+    """The canonical text of tags identifies exactly those tags, in any order."""
 
     @given(tags())
     def test_round_trip(self, given_tags: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ _BED = TestBed(name="bed", cpu="cpu", memory_gb=16, os="Linux 6.1.0")
 
 
 class TestSamples:
-    """Samples equal any sequence of the same numbers, and survive the way to another process."""
+    """Samples equal any sequence of the same numbers, and can be pickled."""
 
     @given(samples())
     def test_equal_to_every_sequence_of_the_same_numbers(self, values: Samples) -> None:
@@ -43,7 +43,7 @@ class TestSamples:
 
 
 class TestTestBedClass:
-    """A series crosses neither cpu, memory, system nor name, and outlives an updated kernel."""
+    """CPU, memory, system and name form the test bed class; the kernel release does not."""
 
     @pytest.mark.parametrize("other", [{"name": "b"}, {"cpu": "b"}, {"memory_gb": 1}, {"os": "Darwin 6.1.0"}])
     def test_another_machine_is_another_class(self, other: dict[str, object]) -> None:
@@ -59,7 +59,7 @@ class TestTestBedClass:
 
 
 class TestRecords:
-    """Records cannot change, take their fields by name only, and are equal when their content is."""
+    """Records are immutable, take fields only by name, and are equal if their content is."""
 
     def test_frozen(self) -> None:
         with pytest.raises(FrozenInstanceError):

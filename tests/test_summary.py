@@ -45,7 +45,7 @@ class TestOrder:
 
 
 class TestInvariance:
-    """The order of samples changes not a single bit; the scale of samples scales every statistic."""
+    """The order of samples changes no bit; scaling the samples scales every statistic."""
 
     @given(samples(min_size=1, max_size=40), st.randoms(use_true_random=False))
     def test_permutation(self, values: Samples, random: Random) -> None:
@@ -82,7 +82,7 @@ class TestAgainstNumpy:
 
     @given(samples(min_size=2, max_size=60, limit=1e9))
     def test_quantiles_mean_and_deviation(self, values: Samples) -> None:
-        # numpy's squares vanish below this; the test of tiny spreads takes over
+        # squares of numpy underflow below this; the test of tiny spreads covers the rest
         values = Samples(value if abs(value) > 1e-100 else 0.0 for value in values)
         s = summarise(values)
         quantiles = np.quantile(np.array(values), [0, 0.25, 0.5, 0.75, 1])
@@ -102,7 +102,7 @@ class TestAgainstNumpy:
 
 
 class TestColumn:
-    """A column of lists gives, bit for bit, what each list gives alone, whatever its neighbours are."""
+    """A column of lists gives the same bits as each list alone."""
 
     @given(_LISTS)
     def test_lists_together_as_each_alone(self, lists: list[Samples]) -> None:
@@ -159,7 +159,7 @@ class TestColumn:
 
 
 class TestRefused:
-    """What has no statistics is refused, never summarised into something."""
+    """Input without statistics is refused."""
 
     @pytest.mark.parametrize(
         "values", [[], [float("nan")], [1.0, float("inf")], [-float("inf")], [float("inf"), -float("inf")]]

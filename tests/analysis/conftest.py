@@ -1,4 +1,4 @@
-"""Compilation takes seconds, once: no deadline for examples, and the kernels are ready before the first test."""
+"""Settings for compiled kernels: compile before the first test, and set no deadline for examples."""
 
 from __future__ import annotations
 

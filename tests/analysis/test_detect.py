@@ -1,4 +1,4 @@
-"""Change points: laws of the detector, and slow oracles of its parts."""
+"""Change points: laws of the detector, and slow oracles for its parts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestConstantSeries:
 
 
 class TestStep:
-    """A step far above the noise is found at its place, whatever the unit or the sign."""
+    """A step far above the noise is found at its position, in any unit and with any sign."""
 
     @given(seed=seeds, at=st.integers(15, 65), step=st.sampled_from([-0.3, -0.1, 0.1, 0.5]))
     def test_found(self, seed: int, at: int, step: float) -> None:
@@ -75,9 +75,7 @@ class TestStep:
 
     @given(seed=seeds)
     def test_negative_values_mirror(self, seed: int) -> None:
-        values = (
-            noisy(seed) - 1.1
-        )  # of both signs: a series of one sign, were it positive, would be taken on the log scale
+        values = noisy(seed) - 1.1  # values of both signs, because a positive series uses the log scale
         assert change_points(values) == change_points(-values)
         assert [a.effect for a in detect(values)] == pytest.approx([-b.effect for b in detect(-values)])
 
@@ -122,7 +120,7 @@ class TestStep:
 
 
 class TestGaps:
-    """Runs without a result are passed over, and the others keep their positions."""
+    """Runs without a result are ignored, and the others keep their indexes."""
 
     @given(
         seed=seeds,
@@ -154,7 +152,7 @@ class TestGaps:
 
 
 class TestMany:
-    """Series detected together are as series detected alone, in any number of parts and threads."""
+    """Detecting series together gives the same changes as one by one, with any number of parts and threads."""
 
     @given(seed=seeds)
     @settings(max_examples=10)
@@ -183,7 +181,7 @@ class TestMany:
 
 
 class TestProfiles:
-    """A stricter profile alarms less; each is exactly its constants."""
+    """A stricter profile gives fewer alarms; each profile has exactly its constants."""
 
     def test_order(self) -> None:
         rng = np.random.default_rng(7)
@@ -199,7 +197,7 @@ class TestProfiles:
 
 
 def best(costs: Any, places: list[int], penalty: float) -> tuple[float, list[int]]:
-    """Least total cost over every partitioning, by recursion over all last segments: the slow oracle."""
+    """Return the least total cost over all partitionings, by recursion over all last segments."""
 
     @cache
     def up_to(j: int) -> tuple[float, tuple[int, ...]]:
@@ -259,7 +257,7 @@ class TestPartitioning:
 
 
 class TestInflation:
-    """The inflation of independent noise nears 1 with the length; a short history is given the benefit of the doubt."""
+    """The inflation of independent noise approaches 1 with the length; it is larger for a short history."""
 
     @pytest.mark.parametrize(("n", "least"), [(20, 1.5), (100, 1.1), (1000, 1.01)])
     def test_least(self, n: int, least: float) -> None:
@@ -272,7 +270,7 @@ class TestInflation:
 
 
 class TestQuantiles:
-    """Quantiles are NumPy's, also over a moving window."""
+    """Quantiles equal those of NumPy, also over a moving window."""
 
     @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), p=st.floats(0, 1))
     def test_selected(self, values: list[float], p: float) -> None:

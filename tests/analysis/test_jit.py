@@ -1,4 +1,4 @@
-"""The machine code kept on disk is that of the source."""
+"""The cached machine code matches the source."""
 
 import ast
 from fnmatch import fnmatch
@@ -10,7 +10,7 @@ HERE = Path(jit.__file__).parent
 
 
 class TestSourceDigest:
-    """No module that machine code is made from may change without the digest."""
+    """The digest changes with every module that is compiled."""
 
     def test_everything_a_kernel_imports_from_the_package_is_in_it(self) -> None:
         kernels = sorted(HERE.glob("*_kernel.py"))

@@ -14,7 +14,7 @@ OTHER = replace(OLD, key=3, benchmark="encode", level=5.0)
 
 
 class TestSuccessors:
-    """Two series that differ in one thing may be one; each has at most one successor, and is that of at most one."""
+    """Two series with one difference may be the same; a series has at most one successor and one predecessor."""
 
     @pytest.mark.parametrize(
         ("changes", "hint"),

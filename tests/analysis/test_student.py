@@ -40,7 +40,7 @@ class TestStudent:
 
 
 def textbook(p_values: list[float], rate: float) -> set[int]:
-    """Reject the k smallest, k the largest with p(k) <= k rate / m."""
+    """Reject the k smallest, for the largest k with p(k) <= k rate / m."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     passing = [k for k, i in enumerate(order, 1) if p_values[i] <= k * rate / len(p_values)]
     return set(order[: max(passing, default=0)])
@@ -49,7 +49,7 @@ def textbook(p_values: list[float], rate: float) -> set[int]:
 class TestBenjaminiHochberg:
     """Rejecting q-values at or below a rate is the procedure of the paper."""
 
-    # multiples of 2^-20, so that no comparison hangs on rounding
+    # multiples of 2^-20, so that rounding decides no comparison
     @given(
         p=st.lists(st.integers(0, 2**20).map(lambda k: k / 2**20), max_size=40), rate=st.sampled_from([0.01, 0.05, 0.2])
     )

@@ -19,7 +19,7 @@ from benchmarks.synthetic import NOISE
 from tests.repository import tree
 
 SERIES = [np.array([3.0, 1.0, 2.0]), np.array([5.0]), np.array([1.0, 2.0, 3.0, 4.0])]
-# finds the points above a limit
+# reports the points above a limit
 ABOVE = """
 from benchmarks.rivals.exchange import serve
 
@@ -29,7 +29,7 @@ def above(values, limit):
 
 serve(above)
 """
-# answers a question nobody asked
+# answers another request
 DEAF = """
 import sys
 from pathlib import Path
@@ -47,7 +47,7 @@ def rival(folder: Path, program: str, **settings: Any) -> Rival:
 
 
 class TestExchange:
-    """A rival gets the series as they are and its answers come back in their order."""
+    """A rival gets unchanged series, and its answers return in the same order."""
 
     def test_one_process_answers_both_questions(self, tmp_path: Path) -> None:
         found, scanned = rival(tmp_path, ABOVE, limit=2.5).answers(SERIES, SERIES[:1])
@@ -81,7 +81,7 @@ class TestExchange:
 
 
 class TestTable:
-    """Who fails has a row that says why, and the others have their figures."""
+    """A failed method has a row with the reason; the others have figures."""
 
     def test_a_failed_rival(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         def score(found: Any) -> dict[str, float]:
@@ -108,7 +108,7 @@ class TestTable:
 
 
 class TestEnvironments:
-    """A rival's environment is its own: exact pins in its first lines, and nothing of it in ours."""
+    """The first lines of a rival pin its environment; none of its packages is in ours."""
 
     def pins(self) -> dict[str, list[Requirement]]:
         scripts = {method.script for method in METHODS if isinstance(method, Rival)}
@@ -130,7 +130,7 @@ class TestEnvironments:
 
 
 class TestLanceBench:
-    """The walk along a series judges each point as the methods of `bench-db compare` do, but for their minimum effect."""
+    """Each point of a series gets the verdict of the methods of `bench-db compare`, without the minimum effect."""
 
     @pytest.mark.parametrize("kind", NOISE)
     def test_walk(self, kind: str) -> None:

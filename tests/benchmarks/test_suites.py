@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def echo(name: str, count: int) -> Suite:
-    """A suite whose figure is the sum of what was found in it."""
+    """Return a suite whose figure is the sum of the found indexes."""
     return Suite(
         size=f"{count} series",
         series=[np.array([float(i)]) for i in range(count)],
@@ -23,7 +23,7 @@ def echo(name: str, count: int) -> Suite:
 
 
 class TestSuites:
-    """A suite scores what was found in its own series, in their order."""
+    """A suite scores the changes found in its own series, in order."""
 
     def test_joined_suites_get_their_own(self) -> None:
         both = joined([echo("one", 2), echo("two", 3)])
@@ -49,7 +49,7 @@ class TestSuites:
 
 
 class TestLabelled:
-    """What people labelled is scored where it lies, and is no part of this repository."""
+    """Labelled series are scored in their own folder and are not part of this repository."""
 
     def test_without_the_files_there_are_no_suites(self, tmp_path: Path) -> None:
         assert labelled(tmp_path) == {}

@@ -1,4 +1,4 @@
-"""The real command line in a process of its own."""
+"""The real command line in a process."""
 
 import json
 import os
@@ -13,7 +13,7 @@ COMMAND = [sys.executable, "-c", "from bench_db.cli import main; main()"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """An environment without anything of CI or of the user; a value is added by name."""
+    """Return an environment without variables of CI or of the user, with the given ones added."""
     kept = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
     }
@@ -21,7 +21,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """What `bench-db` did."""
+    """Run `bench-db` and return the completed process."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -34,18 +34,18 @@ def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.Compl
 
 
 def document(answer: subprocess.CompletedProcess[str], code: int = 0) -> Any:
-    """The JSON on standard output of a command that ended with a code."""
+    """Return the JSON on standard output of a command that must end with the given code."""
     assert answer.returncode == code, answer.stderr
     return json.loads(answer.stdout)
 
 
 def publish(file: Path, store: Path, commit: str) -> None:
-    """A file in a store, as the measurement of a commit."""
+    """Publish a file into a store as the measurement of a commit."""
     run, results = parse(file, provenance=Provenance(commit=commit, dut_version="1", dut_timestamp=1))
     connect(store, create=True).publish(results, run)
 
 
 def journal(directory: Path) -> list[dict[str, Any]]:
-    """What a backfill by the local engine that runs in a directory has noted so far."""
+    """Return the journal of a local backfill that runs in a directory."""
     path = directory / ".bench-db" / "local.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,4 +1,4 @@
-"""Temporary histories whose benchmark is a script that takes no time to start, and a backfill of them in a process."""
+"""Temporary histories with a fast script as benchmark, and backfills of them in a process."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ WORK = "def work():\n    return sum(range(1_000))\n"
 
 
 def config(*suites: str, script: str = "bench.py") -> str:
-    """A configuration with a suite `work`, and others as they are written."""
+    """Return a configuration with a suite `work` and further text."""
     work = f"""
 [suite.work]
 benchmark = "{{python}} {script}"
@@ -29,7 +29,7 @@ format = "values-ns"
 
 
 def grow(directory: Path, commits: int = 3) -> tuple[History, list[str]]:
-    """A history in `clone` below a directory that has a configuration, and its shas, oldest first."""
+    """Create a history in `clone` below a directory with a configuration; return the shas, oldest first."""
     history = History(directory / "clone")
     shas = [history.commit(f"change {i}", n=str(i), work__py=WORK, bench__py=SCRIPT) for i in range(commits)]
     (directory / "bench-db.toml").write_text(config())
@@ -40,12 +40,12 @@ ARGUMENTS = ("backfill", "--clone", "clone", "--store", "store")
 
 
 def backfill(directory: Path, *arguments: str, code: int = 0) -> Any:
-    """What `bench-db backfill` did, as JSON."""
+    """Run `bench-db backfill` and return its JSON."""
     return document(bench_db(*ARGUMENTS, "--output", "json", *arguments, cwd=directory), code)
 
 
 def started(directory: Path, *arguments: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
-    """A backfill that goes on beside the test; `before` are words before the command."""
+    """Start a backfill in the background; `before` are words before the command."""
     return subprocess.Popen(
         [*before, *COMMAND, *ARGUMENTS, *arguments],
         cwd=directory,

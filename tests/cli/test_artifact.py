@@ -30,7 +30,7 @@ def log(tmp_path: Path) -> Path:
 
 
 class TestArtifact:
-    """Files are put, found and got again; JSON says all of it, and text is harmless."""
+    """Files can be put, listed and read again; JSON has all fields, and text output is escaped."""
 
     def test_put_list_get(self, store: Path, log: Path, tmp_path: Path) -> None:
         words = ("artifact", "put", log, "--kind", "log", "--commit", "110aa08", "--store", store)

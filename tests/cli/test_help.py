@@ -1,4 +1,4 @@
-"""Help: cheap, complete, with an example for every verb."""
+"""Help: fast, complete, with an example for every verb."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from tests.cli.conftest import bench_db, bench_db_process
 
 
 def commands() -> list[list[str]]:
-    """Every verb, and every verb of a verb."""
+    """Yield every verb and sub-verb."""
     context = click.Context(root)
     found = []
     for verb in VERBS:
@@ -24,7 +24,7 @@ def commands() -> list[list[str]]:
 
 
 class TestHelp:
-    """Every command explains itself with an example."""
+    """The help of every command has an example."""
 
     @pytest.mark.parametrize("words", commands(), ids=" ".join)
     def test_example(self, words: list[str]) -> None:

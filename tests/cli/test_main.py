@@ -1,4 +1,4 @@
-"""How an error becomes one line and an exit code, whatever raised it."""
+"""Every error becomes one line and an exit code."""
 
 from pathlib import Path
 from unittest import mock
@@ -10,7 +10,7 @@ from tests.cli.conftest import bench_db, bench_db_process
 
 
 class TestFailure:
-    """A failure is never taken for a regression: exit code 1 has one meaning."""
+    """An error never has the exit code of a regression."""
 
     def test_a_directory_that_cannot_be_made_is_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Steps that are lasting, accepted, or the machine's: what compare and scan say of a store night by night."""
+"""Lasting and accepted steps, and slow machines: the answers of compare and scan, night by night."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.cli.kinds import publish, sha
 
 
 def verdict(store: Path) -> tuple[str, int]:
-    """What the newest commit is called, and the runs of its baseline."""
+    """Return the verdict of the newest commit and the runs of its baseline."""
     (row,) = bench_db("compare", "latest", "--store", store, "--output", "json").document["comparisons"]
     return row["verdict"], row["n_baseline"]
 
@@ -41,7 +41,7 @@ RUNS, SLOW = 30, 20
 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight times and eight rates over 30 runs, of which one was a third slower."""
+    """Publish eight times and eight rates over 30 runs, of which one is slower by a third."""
     path = tmp_path_factory.mktemp("movement")
     store, noise = connect(path, create=True), np.random.default_rng(5)
     for number in range(RUNS):

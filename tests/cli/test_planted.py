@@ -1,4 +1,4 @@
-"""A commit that makes a function twice as slow, planted in a real history: published, scanned for and bisected to."""
+"""A commit that halves the speed of a function in a real history, found by scan and by bisect."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.cli.measured_histories import backfill, config
 from tests.support.histories import History
 
 COMMITS, PLANTED = 28, 17
-# Nanoseconds of the same loop at a fixed size, which takes turns with it: a machine whose speed changes changes both.
+# Nanoseconds of the same loop at a fixed size, interleaved, so that a change of the machine affects both.
 SCRIPT = """
 import json, sys, timeit
 from time import process_time
@@ -40,7 +40,7 @@ def work(size: int) -> str:
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A directory with the history in `clone`, and its shas, oldest first."""
+    """Create a directory with the history in `clone`; return the shas, oldest first."""
     directory = tmp_path_factory.mktemp("planted")
     history = History(directory / "clone")
     shas = [
@@ -53,7 +53,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 @pytest.mark.slow
 class TestPlanted:
-    """A commit that doubles the time is the one that scan and bisect name."""
+    """Scan and bisect name the commit that doubles the time."""
 
     def test_published_and_scanned_for(self, planted: tuple[Path, list[str]]) -> None:
         directory, shas = planted
@@ -70,5 +70,5 @@ class TestPlanted:
         arguments = ["bisect", shas[0], shas[-1], "--clone", "clone", "--benchmark", "sum", "--output", "json"]
         found = document(bench_db(*arguments, cwd=directory))
         assert found["commit"] == shas[PLANTED], found
-        assert len(found["looks"]) <= 7  # both ends, and 26 commits between them halved five times
+        assert len(found["looks"]) <= 7  # both ends, and five bisections of 26 commits
         assert sum(look["rounds"] for look in found["looks"]) <= 14

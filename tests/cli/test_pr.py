@@ -57,7 +57,7 @@ def script(name: str, *arguments: str, cwd: Path, given: str = "", **more: str) 
 
 
 class TestProcessComment:
-    """A command becomes an order, a wrong one an answer, and everything else nothing."""
+    """A command becomes an order and an invalid one an answer; other comments are ignored."""
 
     def test_an_order(self, fake: FakeGitHub, tmp_path: Path) -> None:
         found = processed(fake, tmp_path, payload("@bench-bot benchmark --crate lance-io"))
@@ -134,7 +134,7 @@ class TestProcessComment:
 
 
 class TestDispatch:
-    """An order becomes a run of the workflow."""
+    """An order starts a run of the workflow."""
 
     def test_inputs(self, fake: FakeGitHub, tmp_path: Path) -> None:
         processed(fake, tmp_path, payload("@bench-bot benchmark --python-only"))

@@ -15,7 +15,7 @@ class Clock:
 
 
 class TestEstimate:
-    """What is left is what a step took so far, times the steps that are left, and runs down while a step lasts."""
+    """The estimate is the time per step times the remaining steps, and decreases during a step."""
 
     def test_nothing_is_known_before_the_first_step(self) -> None:
         estimate = Estimate(Clock())
@@ -32,7 +32,7 @@ class TestEstimate:
             assert estimate.seconds == pytest.approx(a_step * (10 - done))
         clock.now += a_step / 4
         assert estimate.seconds == pytest.approx(6.75 * a_step)
-        estimate.note(3, 10)  # such as when the next step begins
+        estimate.note(3, 10)  # for instance when the next step begins
         assert estimate.seconds == pytest.approx(6.75 * a_step)
 
     def test_never_below_nothing(self) -> None:

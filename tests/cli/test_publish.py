@@ -1,4 +1,4 @@
-"""Publishing from the command line, the hostile name included."""
+"""Publishing from the command line, hostile names included."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "17
 
 
 def output_file(path: Path, *names: str, **stats: Any) -> Path:
-    """A file of pytest-benchmark with three samples a benchmark."""
+    """Write a file of pytest-benchmark with three samples per benchmark."""
     data = {"data": [1e-6, 2e-6, 3e-6], "rounds": 3, "iterations": 1, **stats}
     benchmarks = [{"name": name, "fullname": name, "stats": data} for name in names]
     document = {"machine_info": {"node": "n"}, "commit_info": {}, "benchmarks": benchmarks, "version": "5.3.1"}
@@ -26,7 +26,7 @@ def output_file(path: Path, *names: str, **stats: Any) -> Path:
 
 
 class TestPublish:
-    """What is read is stored once; what cannot be read is named, and leaves the store as it was."""
+    """Parsed results are stored once; an unreadable file is named and does not change the store."""
 
     def test_twice(self, tmp_path: Path) -> None:
         file = output_file(tmp_path / "f.json", "a", "b")
@@ -94,7 +94,7 @@ class TestPublish:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a hostile name in it."""
+    """Create a store with a hostile name in it."""
     path = tmp_path_factory.mktemp("hostile")
     file = output_file(path / "f.json", HOSTILE, "innocent")
     assert bench_db("publish", file, *BUILD, "--store", path / "s").code == 0
@@ -102,7 +102,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestHostileName:
-    """A name is only ever a name: found by itself, shown in every output, harmful in none."""
+    """A hostile name is found by its own text, appears in every output and harms none."""
 
     @pytest.mark.parametrize("verb", ["latest", "summary"])
     def test_lists(self, store: Path, verb: str) -> None:

@@ -25,7 +25,7 @@ SLOW_COMMIT = "110aa08"
 
 
 class TestLatest:
-    """The newest result of each series, one row a series."""
+    """The newest result of each series, one row per series."""
 
     def test_rows(self, demo_store: Path) -> None:
         rows = bench_db("latest", "--store", demo_store, "--output", "json").document
@@ -106,7 +106,7 @@ class TestHas:
 
 
 class TestQuery:
-    """SQL over results and runs; nothing else of the machine can be reached."""
+    """SQL over results and runs, with no access to other data of the machine."""
 
     def test_group_by(self, demo_store: Path) -> None:
         sql = "SELECT dut_name, COUNT(*) AS n FROM results GROUP BY dut_name ORDER BY dut_name"
@@ -141,7 +141,7 @@ class TestQuery:
 
 
 class TestNames:
-    """A commit is named by its sha: a branch that nobody could have measured is told from a commit that nobody has."""
+    """The error for a branch name differs from that for a commit without results."""
 
     @pytest.mark.parametrize(
         ("name", "told"), [("HEAD", True), ("1a2b3c", True), ("1a2b3c4", False), ("A" * 40, False)]
@@ -153,7 +153,7 @@ class TestNames:
 
 
 class TestNothing:
-    """A listing without a row says so; its JSON is an empty list all the same."""
+    """A listing without a row prints a message; its JSON is an empty list."""
 
     @pytest.mark.parametrize("verb", ["latest", "summary", "noise"])
     def test_said_in_words(self, demo_store: Path, verb: str) -> None:
@@ -164,7 +164,7 @@ class TestNothing:
 
 
 class TestNoStore:
-    """Reading where there is no store makes none, and says how to."""
+    """Reading a missing store creates none, and the error says how to."""
 
     @pytest.mark.parametrize(
         "verb", [["latest"], ["summary"], ["trend", "x"], ["has", "abc1234"], ["query", "SELECT 1"], ["store", "info"]]

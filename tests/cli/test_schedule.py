@@ -41,7 +41,7 @@ def published(directory: Path, commit: str) -> None:
 
 
 class TestSchedule:
-    """Every commit since the last measured one is started once, and nothing is when the store cannot be read."""
+    """Every commit since the last measured one is started once; an unreadable store starts nothing."""
 
     def test_all_since_the_last_measured(self, fake: FakeGitHub, tmp_path: Path) -> None:
         published(tmp_path, sha(2))
@@ -92,7 +92,7 @@ class TestSchedule:
 
 
 class TestBackfillOnGitHub:
-    """The same, waited for."""
+    """A backfill on GitHub starts the same commits and waits for them."""
 
     def test_no_store_is_an_error_and_starts_nothing(self, fake: FakeGitHub, tmp_path: Path) -> None:
         more = {"GITHUB_API_URL": fake.url, "GITHUB_TOKEN": TOKEN, "LANCE_BENCH_URI": "store"}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TestWriteTree:
-    """A directory holds what it was told to hold; what is as it should be is not touched, and what is not ours stays."""
+    """A directory gets the given files; unchanged and foreign files are not touched."""
 
     def test_first(self, tmp_path: Path) -> None:
         done = write_tree(tmp_path / "out", [("data/a.js", b"a"), ("index.html", b"i")])
@@ -58,7 +58,7 @@ class TestWriteTree:
 
 
 class TestSite:
-    """A site of the store, written once and left alone until there is news."""
+    """A site is written once and not touched until the store changes."""
 
     def test_first_and_again(self, demo_store: Path, tmp_path: Path) -> None:
         first = bench_db("site", tmp_path / "out", "--store", demo_store, "--output", "json").document

@@ -6,7 +6,7 @@ from tests.cli.conftest import bench_db
 
 
 class TestStore:
-    """A store can be made, described, cared for and checked from the command line."""
+    """A store can be created, described, maintained and verified from the command line."""
 
     def test_init_twice(self, tmp_path: Path) -> None:
         for _ in range(2):
@@ -47,7 +47,7 @@ class TestStore:
 
 
 class TestDoctor:
-    """Every check says what it found."""
+    """Every check reports its result."""
 
     def test_healthy(self, demo_store: Path) -> None:
         answer = bench_db("doctor", "--store", demo_store, "--output", "json")

@@ -1,4 +1,4 @@
-"""Verdicts on real measurements whose steps are known, and on series made to be awkward."""
+"""Verdicts on real measurements with known steps, and on generated awkward series."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 
 
 def by_series(document: dict[str, Any]) -> dict[str, str]:
-    """Verdict of each series by its name."""
+    """Return the verdict of each series by its name."""
     return {row["series"]: row["verdict"] for row in document["comparisons"]}
 
 
 class TestRealHistory:
-    """The steps that were built into the measured history are found, and nothing else is."""
+    """The known steps of the measured history are found, and no others."""
 
     def test_compare(self, demo_store: Path) -> None:
         answer = bench_db("compare", SLOWER, "--store", demo_store, "--fail-on", "regression", "--output", "json")
@@ -72,7 +72,7 @@ class TestRealHistory:
 
 
 class TestBaselineAndCheck:
-    """A baseline is a pointer with a history; the gate moves it when all is well."""
+    """A baseline is a pointer with a history; a passing gate moves it."""
 
     def test_life(self, tmp_path: Path) -> None:
         assert bench_db("demo", tmp_path).code == 0
@@ -90,7 +90,7 @@ class TestBaselineAndCheck:
 
 
 class TestFindings:
-    """A finding keeps its id, and what people say of it, from scan to scan."""
+    """A finding keeps its id and its state from scan to scan."""
 
     def test_life(self, tmp_path: Path) -> None:
         assert bench_db("demo", tmp_path).code == 0
@@ -114,7 +114,7 @@ class TestFindings:
 
 @pytest.fixture(scope="module")
 def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store whose 12 commits have a series of every kind; the last commit is the candidate."""
+    """Create a store of 12 commits with a series of every kind; the last commit is the candidate."""
     path = tmp_path_factory.mktemp("awkward")
     store = connect(path, create=True)
     bed = TestBed(name="ci", cpu="x", memory_gb=4, os="Linux 6")
@@ -149,7 +149,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows += [
                 replace(base, benchmark_name="failing", values=Samples([7.0])),
                 replace(base, benchmark_name="vanished", values=Samples([7.0])),
-                # such as a suite whose set-up failed at commits before: the candidate lacks nothing that was measured
+                # for instance a suite whose set-up failed at earlier commits: the candidate lacks no measured series
                 replace(base, benchmark_name="only ever failed", error="boom"),
             ]
         if number >= 9:
@@ -159,7 +159,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestAwkwardSeries:
-    """Every kind of series has the verdict the glossary gives it, in every output."""
+    """Every kind of series has the verdict of the documentation, in every output."""
 
     VERDICTS: ClassVar = {
         "quiet": "unchanged",

@@ -1,4 +1,4 @@
-"""Code written for lance-bench's package."""
+"""Code written for the package of lance-bench."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lance_bench_db import (
 
 
 def old_result(**changes: object) -> Result:
-    """A result as a lance-bench publisher builds it."""
+    """Create a result as a publisher of lance-bench does."""
     fields: dict[str, object] = {
         "id": "0b6c1f3e-0000-0000-0000-000000000000",
         "dut": DutBuild(name="lance", version="0.15.0+abc1234", timestamp=1_702_345_678),
@@ -37,7 +37,7 @@ def old_result(**changes: object) -> Result:
 
 
 class TestShim:
-    """The old calls work on a bench_db store, and adding twice is adding once."""
+    """The calls of lance-bench work on a bench_db store, and adding twice changes nothing."""
 
     @pytest.fixture(autouse=True)
     def database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,7 +17,7 @@ BUILD = ("--dut-version", "0.15.0+abc1234", "--dut-timestamp", "1702345678")
 
 
 def run(script: str, *arguments: object, store: Path) -> subprocess.CompletedProcess[str]:
-    """One script in a process of its own, publishing to `store`."""
+    """Run one script in a process that publishes to `store`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_DB", "LANCE"))}
     return subprocess.run(
         [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)],
@@ -30,7 +30,7 @@ def run(script: str, *arguments: object, store: Path) -> subprocess.CompletedPro
 
 
 class TestPublished:
-    """Each script publishes its own format, once however often it is run."""
+    """Each script publishes its own format, and a second run adds nothing."""
 
     @pytest.mark.parametrize(
         ("script", "file", "dut"),
@@ -74,7 +74,7 @@ class TestPublished:
 
 
 class TestRefused:
-    """What cannot be published leaves no store behind."""
+    """An input that cannot be published creates no store."""
 
     def test_no_such_file(self, tmp_path: Path) -> None:
         done = run("publish_criterion", tmp_path / "none.json", *BUILD, store=tmp_path / "s")

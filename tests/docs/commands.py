@@ -19,7 +19,7 @@ LAUNCHERS = (["uv", "run", "--no-sync"], ["uv", "run"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command as shown, without what only launches it."""
+    """One command as shown, without its launcher."""
 
     page: Path
     words: tuple[str, ...]
@@ -29,7 +29,7 @@ class Command:
 
 
 def shown() -> list[Command]:
-    """Every command of every page."""
+    """Return every command of every page."""
     pages = [path for path in tree.paths() if path.suffix == ".md" and path.parts[0] not in {"tests", "benchmarks"}]
     return [command for page in pages for block in FENCE.findall(tree.text(page)) for command in _commands(page, block)]
 
@@ -45,7 +45,7 @@ def _commands(page: Path, block: str) -> Iterator[Command]:
 
 
 def _parts(words: list[str]) -> Iterator[list[str]]:
-    """The commands of one line, which `&&`, `|` and `;` part."""
+    """Split a line at `&&`, `|` and `;` into commands."""
     part: list[str] = []
     for word in [*words, "&&"]:
         if word in {"&&", "||", "|", ";"}:

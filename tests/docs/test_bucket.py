@@ -1,4 +1,4 @@
-"""What docs/how-to.md says of the bucket, held against what is really asked of one."""
+"""The policy and the cost in docs/how-to.md, compared with the requests to a real bucket."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ READING: list[tuple[object, ...]] = [
 
 
 def action_of(request: Request) -> str:
-    """The permission AWS wants for a request, by its service authorization reference."""
+    """Return the permission that AWS requires for a request, by its service authorization reference."""
     query = set(parse_qs(request.query, keep_blank_values=True))
     whole = request.path.strip("/") == BUCKET
     if whole:
@@ -67,7 +67,7 @@ def action_of(request: Request) -> str:
 
 
 def is_allowed(request: Request, statements: list[dict[str, Any]]) -> bool:
-    """Whether the policy lets a request pass, its resource and its condition included."""
+    """Return whether the policy allows a request, including resource and condition."""
     resource = f"arn:aws:s3:::{request.path.strip('/')}"
     prefix = parse_qs(request.query, keep_blank_values=True).get("prefix", [""])[0]
     for statement in statements:
@@ -91,7 +91,7 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def asked(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Request]]:
-    """What each step of a store's life asks of the bucket."""
+    """Return the requests of each step in the life of a store."""
     found, environment = {}, server.environment() | {"BENCH_DB_URI": URI}
 
     def run(name: str, *arguments: object) -> None:
@@ -119,7 +119,7 @@ def asked(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 @pytest.fixture(scope="module")
 def broken_off(server: S3Server) -> list[Request]:
-    """A large file whose upload breaks off."""
+    """Interrupt the upload of a large file and return the requests."""
     rows = pa.table({"x": np.random.default_rng(1).random(1_500_000)})
     with fault_proxy(server.endpoint) as proxy:
         proxy.inject(FaultRule(fault=Fault.RESET, methods=frozenset({"PUT"}), path="partNumber=2"))
@@ -129,12 +129,12 @@ def broken_off(server: S3Server) -> list[Request]:
             lance.write_dataset(rows, f"{URI}/large", storage_options=options | {"client_max_retries": "1"})
         give_up = time.monotonic() + 20
         while server.requests()["DELETE"] == 0 and time.monotonic() < give_up:
-            time.sleep(0.05)  # Lance cleans up after it has told of the failure
+            time.sleep(0.05)  # Lance cleans up after it has raised the error
         return server.request_log()
 
 
 class TestPolicy:
-    """The policy allows what is asked, and nothing that is not."""
+    """The policy allows the requests that occur, and no others."""
 
     def test_it_is_enough(self, asked: dict[str, list[Request]], broken_off: list[Request]) -> None:
         requests = [*broken_off, *(request for requests in asked.values() for request in requests)]
@@ -168,7 +168,7 @@ class TestPolicy:
 
 
 class TestCost:
-    """The page says how often a publish asks, and what that costs is no more than it says."""
+    """The number of requests of a publish is that of the page, and their cost is not higher."""
 
     SAID = re.compile(
         r"A publish asks the bucket (\d+) times to write, (\d+) times to list\s+and up to (\d+) times to read,"

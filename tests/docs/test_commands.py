@@ -16,13 +16,13 @@ FIRST = ("pip install uv && uv run bench-db demo", "pip install uv && uv run pyt
 
 
 def options(context: click.Context) -> dict[str, click.Option]:
-    """The options a command accepts, by each of their spellings."""
+    """Return the options of a command by each of their spellings."""
     found = [p for p in context.command.get_params(context) if isinstance(p, click.Option)]
     return {name: option for option in found for name in [*option.opts, *option.secondary_opts]}
 
 
 def unknown(words: tuple[str, ...], command: click.Command, parent: click.Context | None = None) -> list[str]:
-    """The flags and verbs among the words that the command line does not have."""
+    """Return the words that are unknown flags or verbs."""
     context = click.Context(command, parent, **command.context_settings)
     accepted, rest, wrong = options(context), list(words), []
     while rest:
@@ -44,7 +44,7 @@ def of_program(name: str) -> list[Command]:
 
 
 class TestCommandsShown:
-    """Every command a page shows exists, with the flags it shows."""
+    """Every command on a page exists, with its flags."""
 
     def test_the_readme_opens_with_the_two_commands(self) -> None:
         text = tree.text(README)

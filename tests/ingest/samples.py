@@ -1,4 +1,4 @@
-"""A small sound file of every format, for tests that hold for all of them."""
+"""A small valid file of every format, for tests of all formats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench_db.model import Result
 
 
-# told by its name alone: the files are those of github-action-benchmark
+# selected only by name: the files are those of github-action-benchmark
 NAMED = ("customBiggerIsBetter", "customSmallerIsBetter")
 RECALL = "IVF1,PQ2: refine=3, recall@4=0.5\n"
 SAMPLES = {
@@ -64,7 +64,7 @@ LAYOUTS = [
 
 
 def containers(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every object and list of a document, with each key or index there is in it."""
+    """Yield every object and list of a document with each of its keys or indexes."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in list(inner):
         yield value, key
@@ -72,7 +72,7 @@ def containers(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def stated_by(result: Result) -> Iterator[float]:
-    """Every number of a result that is there; a store takes only finite ones."""
+    """Yield every number of a result that is not null; a store accepts only finite ones."""
     figures = dataclasses.astuple(result.summary) if result.summary else ()
     speed = result.throughput.multiplier if result.throughput else None
     yield from (

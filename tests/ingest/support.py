@@ -1,4 +1,4 @@
-"""Files of each format, made small, and their reading under a fixed provenance."""
+"""Small files of each format, parsed under a fixed provenance."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
 
 
 def read(path: Path, content: str | bytes | None = None, provenance: Provenance = FIXED) -> tuple[Run, list[Result]]:
-    """The reading of a path, written first when there is content."""
+    """Parse a path, after writing the content if there is any."""
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return parse(path, provenance=provenance)
 
 
 def pytest_file(*benchmarks: Any, **top: Any) -> str:
-    """A pytest-benchmark file; NaN and infinities are written as Python writes them."""
+    """Return a pytest-benchmark file, with NaN and infinities as Python writes them."""
     return json.dumps({"machine_info": {"node": "ci"}, "commit_info": {}, "benchmarks": benchmarks, **top})
 
 
 def pytest_benchmark(name: str = "t.py::test", data: Any = (1.0, 2.0, 3.0), **stats: Any) -> dict[str, Any]:
-    """A benchmark of a pytest-benchmark file; `data` is in seconds, None leaves it out."""
+    """Return a benchmark of a pytest-benchmark file; `data` is in seconds, None omits it."""
     summary = {"min": 1.0, "q1": 1.5, "median": 2.0, "q3": 2.5, "max": 3.0, "mean": 2.0, "stddev": 1.0, "rounds": 3}
     raw = {} if data is None else {"data": data}
     return {"fullname": name, "name": name, "params": {"n": 1}, "stats": {**summary, **raw, **stats}}
 
 
 def criterion_line(name: str = "group/f", *, counts: Any = (1, 2), totals: Any = (10.0, 40.0), **fields: Any) -> str:
-    """A benchmark-complete message of cargo-criterion."""
+    """Return a benchmark-complete message of cargo-criterion."""
     message = {"reason": "benchmark-complete", "id": name, "iteration_count": counts, "measured_values": totals}
     interval = {"estimate": 15.0, "lower_bound": 12.0, "upper_bound": 18.0, "unit": "ns"}
     return (
@@ -46,12 +46,12 @@ def criterion_line(name: str = "group/f", *, counts: Any = (1, 2), totals: Any =
 
 
 def assert_close(summary: Any, expected: Any) -> None:
-    """A summary equals expected statistics up to rounding; a deviation the tool leaves null is 0 here."""
+    """Assert that a summary equals expected statistics up to rounding; a null deviation counts as 0."""
     for name in STATISTICS:
         want = 0.0 if expected[name] is None else expected[name]
         assert abs(getattr(summary, name) - want) <= 1e-12 * abs(want) + 1e-9, (name, getattr(summary, name), want)
 
 
 def figures(result: Result, *names: str) -> list[float | None]:
-    """Statistics of a result, all that are asked for by name."""
+    """Return the named statistics of a result."""
     return [getattr(result.summary, name) for name in names]

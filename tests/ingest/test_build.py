@@ -37,7 +37,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 class TestBuildOf:
-    """A checkout says its name and version in its manifest, the rest in its history, and silence is not an error."""
+    """Name and version come from the manifest of a checkout, the rest from its history; missing values are no error."""
 
     def test_all_of_it(self, checkout: Path) -> None:
         sha = git(checkout, "rev-parse", "HEAD")
@@ -74,7 +74,7 @@ class TestBuildOf:
 
 
 class TestManifest:
-    """Cargo.toml before pyproject.toml; a version written elsewhere is not known; a broken manifest says nothing."""
+    """Cargo.toml before pyproject.toml; a version defined elsewhere is unknown; an invalid manifest is ignored."""
 
     @pytest.mark.parametrize(
         ("file", "text", "name", "version"),
@@ -104,7 +104,7 @@ class TestManifest:
 
 
 class TestMeasuredSource:
-    """A file that lies in a checkout was measured from it, unless something says it is of another commit or device."""
+    """A file in a checkout was measured from it, unless it names another commit or device."""
 
     def test_around_the_file(self, checkout: Path) -> None:
         measure(checkout / "target" / "criterion")

@@ -9,7 +9,7 @@ from bench_db.model import TestBed
 
 
 class TestStableName:
-    """A host name given for one job never identifies a test bed."""
+    """A host name of one job never identifies a test bed."""
 
     @pytest.mark.parametrize(
         "node",
@@ -30,7 +30,7 @@ class TestStableName:
 
 
 class TestCpu:
-    """The CPU is what its maker sells, on ARM what the kernel knows of it."""
+    """The CPU is the product name, or on ARM the name in the kernel."""
 
     @pytest.mark.parametrize(
         ("cpuinfo", "cpu"),

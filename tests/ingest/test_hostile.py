@@ -1,4 +1,4 @@
-"""Whatever a file holds: it is read, or refused with a reason."""
+"""Any content of a file is parsed, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TestHostile:
-    """Whatever the bytes are, there is either a reading or a `BenchDbError`, never anything else."""
+    """Any bytes give a reading or a `BenchDbError`, and no other exception."""
 
     @staticmethod
     def survives(path: Path, content: bytes) -> None:

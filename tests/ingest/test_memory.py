@@ -1,4 +1,4 @@
-"""Budgets in memory, each in a process of its own: what a test before it touched must not count."""
+"""Memory budgets, each in a fresh process, so that earlier tests do not count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MIB = 1 << 20
-# ru_maxrss of a child starts at what its parent had, so the peak is read from the kernel's own count for this address space
+# ru_maxrss of a child starts at the value of its parent, so read the peak of this address space from the kernel
 CODE = """
 import re, sys
 from bench_db.arrow import samples_of
@@ -37,7 +37,7 @@ def benchmark(name: str, samples: int) -> str:
 
 
 def written(path: Path, bodies: Iterable[str]) -> Path:
-    """A file of these benchmarks, written one by one."""
+    """Write a file of these benchmarks, one by one."""
     with path.open("w") as file:
         file.write('{"machine_info": {}, "benchmarks": [')
         file.writelines(f"{', ' if index else ''}{body}" for index, body in enumerate(bodies))

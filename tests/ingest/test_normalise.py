@@ -39,7 +39,7 @@ def normal(reading: Reading = READING, provenance: Provenance = NOTHING, **more:
 
 
 class TestPrecedence:
-    """What the caller says beats the file, the file beats the checkout, the checkout beats "unknown"."""
+    """The caller precedes the file, the file precedes the checkout, the checkout precedes "unknown"."""
 
     BUILD = Build(name="lib", version="1.0+ddddddd", commit="d" * 40, branch="dev", timestamp=30)
 
@@ -100,7 +100,7 @@ class TestCommitInVersion:
 
 
 class TestDirections:
-    """What the caller says of a metric beats the tool; what is said of none holds for all others."""
+    """A direction of the caller for a metric precedes the tool; one without a metric applies to all others."""
 
     MEASUREMENTS = tuple(
         Measurement(benchmark_name="b", metric=metric, values=Samples([1.0]), direction=Direction.INFO)
@@ -122,7 +122,7 @@ class TestDirections:
 
 
 class TestDeclaredSuite:
-    """One suite for a file with several keeps apart what only they told apart, and does not depend on an order."""
+    """One suite for a file with several adds a tag to results that only differ by suite, in any order."""
 
     MEASUREMENTS = tuple(
         Measurement(benchmark_name=name, suite=suite, values=Samples([value]), tags={"k": "1"})
@@ -144,7 +144,7 @@ class TestDeclaredSuite:
 
 
 class TestTestBed:
-    """The machine is the one of the file, and only when that is this one, or none, the one we run on."""
+    """The machine is that of the file; it is this machine only if they match or the file has none."""
 
     def test_name_alone_is_replaced(self) -> None:
         assert normal(READING, Provenance(testbed_name="ci"))[0].test_bed == replace(FILE, name="ci")
@@ -187,7 +187,7 @@ class TestTestBed:
 
 
 class TestRun:
-    """A run's identity is its content, and it says what was left out."""
+    """The identity of a run is its content, and its notes name what was skipped."""
 
     def test_reading_twice_gives_the_same(self, tmp_path: Path) -> None:
         assert read(tmp_path / "f", pytest_file(pytest_benchmark())) == read(tmp_path / "f")

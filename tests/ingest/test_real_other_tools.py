@@ -30,7 +30,7 @@ class TestJmh:
 
 
 class TestCustomJson:
-    """A value with its interval; a user says which way is better, or the unit does."""
+    """A value with its interval; the direction comes from the user or the unit."""
 
     @pytest.mark.parametrize(
         ("name", "direction"),
@@ -48,7 +48,7 @@ class TestCustomJson:
 
 
 class TestBenchmarkDotNet:
-    """Samples of operations, their statistics as the tool has them, and allocations."""
+    """Samples of operations, the statistics of the tool, and allocations."""
 
     def test_golden(self) -> None:
         run, results = read(
@@ -74,7 +74,7 @@ class TestBenchmarkDotNet:
 
 
 class TestLnt:
-    """Seconds of each test, as many samples as there are."""
+    """Seconds of each test, with all samples."""
 
     def test_golden(self) -> None:
         provenance = Provenance(ingested_at=1, dut_name="elsewhere")
@@ -90,7 +90,7 @@ class TestLnt:
 
 
 class TestBmf:
-    """The bounds are kept as they are, though both are below the value."""
+    """The bounds are stored unchanged, although both are below the value."""
 
     def test_golden(self) -> None:
         run, results = read(TOOL_OUTPUT / "json" / "report_bmf_mixed.json")
@@ -123,7 +123,7 @@ class TestCatch2:
 
 
 class TestGo:
-    """A time of each line; the number at the end of a name is GOMAXPROCS."""
+    """A time per line; the number at the end of a name is GOMAXPROCS."""
 
     def test_golden(self) -> None:
         run, results = read(TOOL_OUTPUT / "go" / "bench" / "five.txt")
@@ -138,7 +138,7 @@ class TestGo:
 
 
 class TestCargoBench:
-    """The lines of libtest and of Criterion, in whatever unit they are."""
+    """The lines of libtest and of Criterion, in any unit."""
 
     def test_libtest(self) -> None:
         path = REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "rust" / "bench" / "many.txt"
@@ -164,7 +164,7 @@ class TestCargoBench:
 
 
 class TestOtava:
-    """A run for each row, in the order of the file."""
+    """A run per row, in the order of the file."""
 
     def test_golden(self) -> None:
         runs = list(

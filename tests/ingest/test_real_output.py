@@ -1,4 +1,4 @@
-"""Golden readings of real files that are not part of the project; skipped where they are absent."""
+"""Golden readings of real files that are not part of the project; skipped if they are missing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PYTEST_BENCHMARK = [
 
 
 class TestPytestBenchmark:
-    """Statistics in nanoseconds, whether the samples are there or not."""
+    """Statistics in nanoseconds, with and without samples."""
 
     @pytest.mark.parametrize("golden", PYTEST_BENCHMARK, ids=lambda golden: golden[0].split("/")[0])
     def test_golden(self, golden: tuple[str, list[str], dict[str, float], int, int, str, int]) -> None:
@@ -144,7 +144,7 @@ class TestGoogleBenchmark:
 
 
 class TestVitest:
-    """The mean in nanoseconds and how often in a second, under the names of file, group and benchmark."""
+    """The mean in nanoseconds and the rate per second, under the names of file, group and benchmark."""
 
     def test_golden(self) -> None:
         path = REAL / "bencherdev+bencher" / "lib" / "bencher_adapter" / "tool_output" / "js" / "vitest" / "four.json"
@@ -161,7 +161,7 @@ class TestVitest:
 
 
 class TestCodspeed:
-    """The statistics of the tool, as they are."""
+    """The statistics of the tool, unchanged."""
 
     def test_golden(self) -> None:
         run, results = read(REAL / "generated-here" / "pytest-codspeed-5.0.4-walltime.json")
@@ -173,7 +173,7 @@ class TestCodspeed:
 
 
 class TestHyperfine:
-    """Wall time from its samples, user and system time as the tool states them."""
+    """Wall time from its samples, user and system time as reported by the tool."""
 
     def test_golden(self) -> None:
         path = (
@@ -191,7 +191,7 @@ class TestHyperfine:
 
 
 class TestCriterion:
-    """Per-iteration times: the minimum is that of an iteration, not of a batch."""
+    """Times per iteration: the minimum is that of an iteration, not of a batch."""
 
     def test_stream(self) -> None:
         run, [result] = read(REAL / "lemmih+num-criterion" / "cargo-criterion-one.jsonl")
@@ -219,7 +219,7 @@ class TestCriterion:
 
 
 class TestLanceBench:
-    """Any results file with values_ns is read, the IVF one too, and its time is its own."""
+    """Any results file with values_ns is parsed, also that of IVF, with its own time."""
 
     @pytest.mark.parametrize(
         ("directory", "time", "suite", "metrics", "mean"),
@@ -237,7 +237,7 @@ class TestLanceBench:
         assert results[0].summary.mean == mean
 
 
-# Where files of a format are; what lies nowhere of these shows no format.
+# Directories of files by format; files elsewhere match no format.
 SHOWN = {
     "/05d283b9-": "asv",
     "/806cd029-": "asv",
@@ -267,7 +267,7 @@ SHOWN = {
 
 
 class TestDetection:
-    """Each file shows its own format and no other; output of a tool that no adapter reads is never misread."""
+    """Each file matches only its own format; output without an adapter matches none."""
 
     def test_every_file(self) -> None:
         for path in (path for path in REAL.rglob("*") if path.is_file()):

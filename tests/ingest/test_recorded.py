@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from bench_db.model import Result
 
 READINGS = [path for path in sorted(DATA.rglob("*.golden.json")) if "results" in json.loads(path.read_text())]
-# not of the checkout the files lie in
+# not those of the checkout around the files
 _ELSEWHERE = Provenance(ingested_at=1, dut_name="measured")
-# what a result of a golden reading is when the reading does not say
+# defaults of a result in a golden reading
 _USUAL: dict[str, Any] = {
     "suite": "",
     "metric": "time",
@@ -33,7 +33,7 @@ def close(number: float | None) -> Any:
 
 
 class TestRecorded:
-    """Each recorded output is read as an independent reader reads it, under the format its directory is named for."""
+    """Each recorded output gives the results of an independent reader, in the format named by its directory."""
 
     @pytest.mark.parametrize("reading", READINGS, ids=lambda path: str(path.relative_to(DATA)))
     def test_reading(self, reading: Path) -> None:

@@ -15,7 +15,7 @@ def history(tmp_path: Path) -> History:
 
 
 class TestOfRange:
-    """A range gives its commits oldest first, each once, with git's own facts."""
+    """A range gives its commits oldest first, each once, with the data of git."""
 
     def test_a_branch(self, history: History) -> None:
         shas = [history.commit(f"change {i}") for i in range(3)]
@@ -58,7 +58,7 @@ class TestOfRange:
 
 
 class TestSafety:
-    """Whatever a name is, it names a commit or is refused; a subject is only text."""
+    """Any name is a commit or is refused; a subject is only text."""
 
     @pytest.mark.parametrize("name", ["--output=x", "-x", "nothing", "HEAD^{tree}", "$(touch pwned)", "a;touch pwned"])
     def test_a_name_is_never_an_option_or_a_command(self, history: History, name: str) -> None:

@@ -13,7 +13,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 class TestJournal:
-    """A journal survives a kill within a line, and no other file is taken for one."""
+    """A journal survives a kill within a line, and another file is refused as a journal."""
 
     def test_a_torn_line_is_taken_out(self, journal: Journal) -> None:
         journal.add(Attempt(commit="a" * 40, state=AttemptState.STARTED, at=1))

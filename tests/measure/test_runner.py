@@ -13,7 +13,7 @@ WRITES = python("import os; open('out.json', 'w').write(open('n').read() + os.en
 
 
 class TestRun:
-    """Each commit is measured in a tree of its own, and whatever fails is told and stops nothing."""
+    """Each commit is measured in its own work tree; a failure is reported and stops nothing."""
 
     def test_each_commit_in_its_own_tree(self, history: History) -> None:
         shas = [history.commit(n=f"{i} ") for i in range(3)]
@@ -113,7 +113,7 @@ class TestRun:
 
 
 class TestPlaces:
-    """A suite names where things are, so that what no commit has can measure every commit."""
+    """Words for directories in a suite let new benchmarks measure old commits."""
 
     def test_in_commands_and_environment(self, tmp_path: Path) -> None:
         history = History(tmp_path / "a b" / "clone")

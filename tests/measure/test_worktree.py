@@ -16,7 +16,7 @@ from tests.support.rights import as_nobody
 
 
 class TestAlone:
-    """Two never measure beside each other in one place or of one clone, and a benchmark that outlives its backfill counts."""
+    """Two backfills never measure in one directory or clone at the same time, including benchmarks that survive a backfill."""
 
     @pytest.mark.parametrize("other", ["home", "another home"])
     def test_a_second_one_waits_and_then_gives_up(self, other: str, history: History, slept: Slept) -> None:
@@ -82,7 +82,7 @@ class TestAlone:
 
 
 class TestCheckedOut:
-    """A tree is taken away whatever was done to it."""
+    """A work tree is removed in any state."""
 
     def test_directories_that_cannot_be_written_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with as_nobody(), tempfile.TemporaryDirectory() as directory:

@@ -13,7 +13,7 @@ _HEAVY = ("boto3", "click", "lance", "lancedb", "msgspec", "numpy", "polars", "p
 
 
 class TestNames:
-    """The public names are one sorted list, all of it importable and documented, and nothing else."""
+    """The public names are one sorted list; all are importable and documented."""
 
     def test_sorted_and_without_doubles(self) -> None:
         assert bench_db.__all__ == sorted(set(bench_db.__all__))
@@ -60,7 +60,7 @@ class TestNames:
 
 
 class TestImport:
-    """Importing bench_db costs nothing: nothing heavy comes with it until a name is used."""
+    """Importing bench_db loads no heavy module until a name is used."""
 
     @pytest.mark.parametrize(
         "module", ["bench_db", "bench_db.errors", "bench_db.model", "bench_db.units", "bench_db.identity"]

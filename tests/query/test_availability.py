@@ -17,7 +17,7 @@ def _found(stored: list[str | None], asked: str) -> list[str | None]:
 
 
 class TestOfCommit:
-    """A commit is found by its sha and by any abbreviation of seven letters or more, whichever of the two was stored."""
+    """A commit is found by its sha and by any abbreviation of at least seven digits, in either direction."""
 
     @given(st.integers(7, 40), st.integers(7, 40))
     def test_any_abbreviation_finds_any_abbreviation(self, stored: int, asked: int) -> None:

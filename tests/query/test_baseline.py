@@ -17,7 +17,7 @@ EVERY = [setting(dut, bed, branch) for dut, bed, branch in product((None, "d"), 
 
 
 class TestHolding:
-    """Of the settings whose scope is no other than the candidate's, the narrowest holds."""
+    """Of the settings whose scope matches the candidate, the narrowest applies."""
 
     @pytest.mark.parametrize(
         ("place", "branches", "scope"),
@@ -51,7 +51,7 @@ class TestHolding:
 
 
 class TestRows:
-    """Conditions that each place has for itself."""
+    """Conditions per device and test bed."""
 
     FRAME = pl.DataFrame(
         {

@@ -24,7 +24,7 @@ def _tagged(rows: list[dict[str, str]], wanted: dict[str, str]) -> list[bool]:
 
 
 class TestBenchmark:
-    """A name selects itself; `*` and `?` are wildcards over any character, and everything else stands for itself."""
+    """A name selects itself; `*` and `?` are wildcards, and every other character is literal."""
 
     @given(texts(), st.lists(texts(), max_size=4))
     def test_a_name_without_wildcards_selects_only_itself(self, name: str, others: list[str]) -> None:
@@ -78,7 +78,7 @@ class TestBenchmark:
 
 
 class TestTags:
-    """A tag selects the rows that have exactly it, whatever separators its name or value holds."""
+    """A tag selects the rows with exactly this tag, with any separators in its name or value."""
 
     @given(st.lists(tags(), max_size=4), tags())
     def test_all_wanted_tags_and_no_others(self, rows: list[dict[str, str]], wanted: dict[str, str]) -> None:
@@ -90,7 +90,7 @@ class TestTags:
 
 
 class TestConditions:
-    """All conditions must hold, ends included; a null satisfies none; no condition keeps everything."""
+    """All conditions must be true, ends included; null satisfies none; no condition selects everything."""
 
     _ROWS = pl.DataFrame(
         {

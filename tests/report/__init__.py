@@ -1,1 +1,1 @@
-"""What people look at."""
+"""Reports and the site."""

@@ -1,4 +1,4 @@
-"""A real browser and what a visit to a page brings to light."""
+"""A real browser, and the observations of a visit to a page."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ FLAGS = [
 ]
 
 
-# two frames: what a resize or a new address sets off has been drawn
+# two frames, so that the effect of a resize or a new address is drawn
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
 
 def written(directory: Path, content: SiteContent) -> Path:
-    """The site as files in a directory."""
+    """Write the site as files into a directory."""
     for path, body in site(content):
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_bytes(body)
@@ -46,7 +46,7 @@ def written(directory: Path, content: SiteContent) -> Path:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The chromium on the path, with a profile of its own; the test is skipped where there is none, but never in CI."""
+    """Start the chromium of the path with a fresh profile; without one skip the test, but never in CI."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         lacking("no chromium on the path; Debian's package has it, and CI installs it")
@@ -58,7 +58,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page, what it asked for, and what it complained of."""
+    """A page, its requests and its errors."""
 
     page: Page
     root: Path
@@ -90,6 +90,6 @@ def visiting(browser: Browser, root: Path, **options: object) -> Iterator[Visit]
 
 
 def _complain(visit: Visit, request: Request) -> None:
-    """A request that failed; one that the page itself gave up by going elsewhere is none."""
+    """Record a failed request, unless the page cancelled it by navigation."""
     if request.failure != "net::ERR_ABORTED":
         visit.complaints.append(f"failed: {request.url}")

@@ -34,7 +34,7 @@ class TestScriptJson:
 
 
 class TestHtmlText:
-    """Text for an element or attribute: no markup, no character that turns the reading around."""
+    """Text for an element or attribute: no markup and no character that reverses the text direction."""
 
     @given(st.text(st.characters()))
     def test_no_markup(self, text: str) -> None:
@@ -42,7 +42,7 @@ class TestHtmlText:
 
 
 class TestLatexText:
-    """Text for a cell: nothing of it is a command, an argument of the row before it, or a ligature."""
+    """Text for a cell: no command, no argument of the previous row, no ligature."""
 
     @given(st.text(st.characters()))
     def test_a_row_may_start_with_it(self, text: str) -> None:
@@ -54,7 +54,7 @@ class TestLatexText:
 
 
 class TestCsvText:
-    """Text for a cell: no spreadsheet takes it for a formula."""
+    """Text for a cell: no spreadsheet evaluates it as a formula."""
 
     @pytest.mark.parametrize("start", [*"=+-@", "\t=", "\r=", "\n=", " =", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
     def test_what_starts_a_formula(self, start: str) -> None:
@@ -65,7 +65,7 @@ class TestCsvText:
 
 
 class TestShortened:
-    """A text no longer than asked for, its ends kept."""
+    """A text of at most the given length, with both ends."""
 
     @given(st.text(), st.integers(3, 40))
     def test_length(self, text: str, length: int) -> None:

@@ -1,4 +1,4 @@
-"""What a reader can make out without colours, on a telephone, on paper and of numbers near zero, in a real browser."""
+"""Legibility in a real browser: without colours, on a telephone, on paper, and for numbers near zero."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestVerdicts:
 
 
 def luminance(colour: str) -> float:
-    """The relative luminance of #rrggbb, by WCAG 2.2."""
+    """Return the relative luminance of #rrggbb, by WCAG 2.2."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
@@ -60,7 +60,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 class TestContrast:
-    """WCAG 2.2, level AA: 4.5 for text, 3 for what is drawn and for the edges of controls."""
+    """WCAG 2.2, level AA: 4.5 for text, 3 for graphics and for the edges of controls."""
 
     @pytest.fixture
     def colour(self, browser: Browser, root: Path, theme: str) -> Iterator[Callable[[str], str]]:
@@ -83,7 +83,7 @@ class TestContrast:
 
 
 class TestNarrow:
-    """On a telephone, and at twice the size, a list still tells its rows apart."""
+    """On a telephone, and at twice the size, the rows of a list remain distinguishable."""
 
     @pytest.mark.parametrize("width", [375, 800, 1130])
     @pytest.mark.parametrize("where", ["index.html", "series.html", "noise.html"])
@@ -118,7 +118,7 @@ class TestNarrow:
 
 
 class TestPaper:
-    """A printed page is black on white and holds what the screen scrolls."""
+    """A printed page is black on white and contains what the screen scrolls."""
 
     @pytest.mark.parametrize("where", ["index.html", "series.html", "benchmark.html"])
     def test_dark_is_left_to_screens(self, browser: Browser, root: Path, where: str) -> None:
@@ -146,7 +146,7 @@ class TestPaper:
 
 
 class TestNearZero:
-    """What cannot be relative to the point before is not."""
+    """A change from zero is not shown as relative."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
@@ -164,7 +164,7 @@ class TestNearZero:
 
 
 class TestNothing:
-    """A store without results has no good news either."""
+    """A store without results is not reported as good."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:

@@ -35,7 +35,7 @@ def with_label(label: str) -> Figures:
 
 
 class TestTable:
-    """One table, three languages."""
+    """One table in HTML, LaTeX and CSV."""
 
     @pytest.mark.parametrize(
         ("table_format", "name"), [("latex", "table.tex"), ("html", "table.html"), ("csv", "table.csv")]
@@ -52,7 +52,7 @@ class TestTable:
 
 
 class TestBest:
-    """The best is the lowest where lower is better, the highest where higher is; ties share it, and none is best alone."""
+    """The best is the lowest or highest by direction; ties share it, and a single value is not marked."""
 
     @pytest.mark.parametrize(
         ("group", "positions"),
@@ -75,7 +75,7 @@ class TestBest:
 
 
 class Cells(HTMLParser):
-    """The texts of a table's cells, and every tag there is."""
+    """The texts of the cells of a table, and all its tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Cells(HTMLParser):
 
 
 class TestEscaping:
-    """A name is text in every language."""
+    """A name is text in every output language."""
 
     @given(st.text(max_size=60))
     def test_html_has_only_its_own_tags(self, label: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.repository import tree
 
-# In parts, so that this file holds none of them.
+# In parts, so that this file contains none of them.
 HOSTS = [
     ("pypi", "org"),
     ("pythonhosted", "org"),
@@ -43,7 +43,7 @@ DOWNLOADS = [
 ]
 ADDRESS = re.compile("|".join([*(rf"\b{re.escape('.'.join(host))}\b" for host in HOSTS), *map(re.escape, DOWNLOADS)]))
 
-# A path that only exists on somebody's machine; a name before the slash makes it part of a longer path.
+# A path that exists only on one machine; a name before the slash makes it part of a longer path.
 HOME = re.compile(r"(?<![\w.}-])/(?:home|Users)/(?!\.\.\.)[\w.-]+")
 MACHINE = re.compile(r"(?<![\w.}*-])/(?:root|work|opt|srv)/[\w.-]+")
 SCRATCH = re.compile(r"(?<![\w.}-])/tmp/[\w.-]+")
@@ -51,13 +51,13 @@ REAL_OUTPUT = Path("tests/data")
 
 
 def found(pattern: re.Pattern[str], path: Path) -> list[str]:
-    """Each match with its place."""
+    """Return each match with its position."""
     lines = tree.text(path).splitlines()
     return [f"{path}:{n}: {match[0]}" for n, line in enumerate(lines, 1) for match in pattern.finditer(line)]
 
 
 class TestAddresses:
-    """No committed file holds the address of a package index or of a download."""
+    """No committed file contains the address of a package index or of a download."""
 
     def test_every_file(self) -> None:
         assert [hit for path in tree.paths() for hit in found(ADDRESS, path)] == []
@@ -69,7 +69,7 @@ class TestAddresses:
 
 
 class TestMachinePaths:
-    """No committed file holds a path of the machine it was written on."""
+    """No committed file contains a path of the machine on which it was written."""
 
     def test_every_file(self) -> None:
         assert [hit for path in tree.paths() for hit in found(MACHINE, path)] == []

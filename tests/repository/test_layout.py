@@ -10,12 +10,12 @@ from tests.repository import tree
 
 LONGEST_SCRIPT = 25
 PACKAGE = Path("packages/bench_db/src/bench_db")
-# what everything else rests on, and so what rests on nothing
+# the lowest modules, which import only the standard library
 FOUNDATION = [PACKAGE / f"{name}.py" for name in ("errors", "identity", "model", "units")]
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level names a module imports, wherever in it the import stands."""
+    """Return the top-level names that a module imports, at any position."""
     nodes = list(ast.walk(ast.parse(tree.text(path))))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     given = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}

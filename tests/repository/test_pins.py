@@ -26,7 +26,7 @@ def constraints() -> list[str]:
 
 
 class TestPins:
-    """The same versions on every machine: every package that can be installed is pinned, and every pin has its hashes."""
+    """Every installable package is pinned, and every pin has its hashes."""
 
     def test_the_two_files_say_the_same(self) -> None:
         assert constraints() == PIN.findall(tree.text(Path("requirements.lock")))
@@ -71,7 +71,7 @@ class TestPins:
 
 
 class TestNeutralLock:
-    """What would carry an address, or override the pins, is not committed."""
+    """No committed file contains an address or overrides the pins."""
 
     def test_no_lock_of_uv(self) -> None:
         assert [str(path) for path in tree.paths() if path.name in {"uv.lock", "uv.toml"}] == []

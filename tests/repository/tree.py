@@ -1,4 +1,4 @@
-"""The files of the repository: what git tracks, and what it would track if it were added."""
+"""The files of the repository: tracked by git, or neither tracked nor ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def paths() -> tuple[Path, ...]:
-    """Every file that is not ignored, relative to the root."""
+    """Return every file that is not ignored, relative to the root."""
     # safe.directory: the checkout of a container often belongs to another user
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -19,11 +19,11 @@ def paths() -> tuple[Path, ...]:
 
 
 def modules(*folders: str) -> list[Path]:
-    """The Python files below the given folders, or all of them."""
+    """Return the Python files below the given folders, or all of them."""
     return [p for p in paths() if p.suffix == ".py" and (not folders or p.parts[0] in folders)]
 
 
 @cache
 def text(path: Path) -> str:
-    """A file as text; bytes that are no UTF-8 are replaced, so that a binary file can be searched too."""
+    """Return a file as text, with invalid UTF-8 replaced, so that binary files can be searched too."""
     return (ROOT / path).read_text("utf-8", "replace")

@@ -16,7 +16,7 @@ def commits(count: int) -> list[Commit]:
 
 
 class Machine:
-    """A machine on which commits from `change` on take another time, with noise within and between rounds."""
+    """A machine on which the time changes from commit `change` on, with noise within and between rounds."""
 
     def __init__(
         self, change: int, *, factor: float = 1.5, noise: float = 0.0, broken: Sequence[int] = (), seed: int = 0
@@ -88,7 +88,7 @@ class TestBisect:
 
 
 class TestNearestSide:
-    """A side is taken only where noise does not hide it."""
+    """A side is selected only if noise does not hide the difference."""
 
     def test_sides(self) -> None:
         good, bad = [[10.0, 10.1, 9.9]], [[20.0, 20.1, 19.9]]

@@ -31,7 +31,7 @@ def reasons(found: Plan, history: Sequence[Commit]) -> dict[int, Reason]:
 
 
 class TestNew:
-    """NEW is every commit since the newest measured one, and what was begun before it and not finished."""
+    """NEW is every commit after the newest measured one, and earlier incomplete ones."""
 
     def test_all_since_the_last_and_not_only_the_newest(self) -> None:
         history = commits(6)
@@ -72,7 +72,7 @@ class TestNew:
 
 
 class TestSettled:
-    """What is under way, or failed too often, is left alone and says so."""
+    """A commit that is being measured, or failed too often, is not started, with a reason."""
 
     def test_in_flight(self) -> None:
         history = commits(2)
@@ -127,7 +127,7 @@ class TestSettled:
 
 
 class TestThinning:
-    """Fewer commits, evenly: every Nth, one a period, or so many over all."""
+    """Fewer commits, evenly spread: every Nth, one per period, or a total number."""
 
     def test_every(self) -> None:
         history = commits(10)
@@ -227,7 +227,7 @@ def situations(draw: st.DrawFn) -> tuple[list[Commit], Known]:
 
 
 class TestLaws:
-    """Whatever is known and wanted."""
+    """Laws of a plan for any state of the store and any request."""
 
     @given(situations(), policies())
     def test_a_plan_never_repeats_a_measured_commit(

@@ -35,7 +35,7 @@ def steps(history: History, *shas: str) -> list[Step]:
 
 
 def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured, list[str]]]:
-    """What is delivered, with the content of the output files."""
+    """Return the delivered results, with the content of the output files."""
     found: list[tuple[Measured, list[str]]] = []
     with worktree.alone(where.repository, where.home, where.clock) as locks:
         planned = steps(history, *shas)
@@ -44,7 +44,7 @@ def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured,
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended, within a moment."""
+    """Return whether a process ends within a short time."""
     for _ in range(50):
         try:
             os.kill(pid, 0)

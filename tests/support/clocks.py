@@ -9,7 +9,7 @@ START = 1_800_000_000.0
 
 @dataclass
 class Slept:
-    """How long each sleep was, and the time it is."""
+    """The duration of each sleep, and the current time."""
 
     seconds: list[float] = field(default_factory=list)
     time: float = START

@@ -1,4 +1,4 @@
-"""What a test of the server, or of the proxy before it, needs."""
+"""Fixtures for tests of the server and the proxy."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The faults a `FaultProxy` injects, and the rules that say which requests suffer them."""
+"""The faults of a `FaultProxy`, and the rules that select requests."""
 
 import random
 import re
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What the proxy does to a request in place of relaying it faithfully."""
+    """A fault that the proxy injects instead of relaying a request."""
 
     SLOW_DOWN = "answer 503 SlowDown, server not asked"
     RESET = "reset the connection, server not asked"
@@ -21,7 +21,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRule:
-    """Which requests suffer a fault; without a restriction, all of them until the rule goes."""
+    """A selection of requests for a fault; without a restriction, all requests."""
 
     fault: Fault
     times: int | None = None
@@ -56,7 +56,7 @@ class _ActiveRule:
 
 @dataclass(slots=True)
 class FaultProxy:
-    """The running proxy: its address, the rules in force and what it has seen."""
+    """The running proxy: its address, active rules and counts."""
 
     endpoint: str
     _active: list[_ActiveRule] = field(default_factory=list)
@@ -66,12 +66,12 @@ class FaultProxy:
     _changed: threading.Event = field(default_factory=threading.Event)
 
     def inject(self, *rules: FaultRule) -> None:
-        """Replace the rules in force; a request suffers the first that strikes it.
+        """Replace the active rules; the first matching rule applies to a request.
 
-        Requests kept in silence or in a delay until now are let go.
+        Requests that wait in silence or in a delay are released.
         """
         with self._lock:
-            # S311: a repeatable sequence is the point.
+            # S311: the sequence must be repeatable.
             draws = [random.Random(rule.seed) for rule in rules]
             self._active = [_ActiveRule(*pair) for pair in zip(rules, draws, strict=True)]
             self._changed.set()
@@ -83,12 +83,12 @@ class FaultProxy:
             return self._requests.copy()
 
     def injected(self) -> Counter[Fault]:
-        """Count the requests that suffered each fault."""
+        """Count the requests per injected fault."""
         with self._lock:
             return self._injected.copy()
 
     def judge(self, method: str, target: str) -> tuple[FaultRule | None, threading.Event]:
-        """Count a request; its rule, and the event that ends any waiting it imposes."""
+        """Count a request; return its rule, and the event that ends its wait."""
         with self._lock:
             self._requests[method] += 1
             struck = (active.rule for active in self._active if active.strikes(method, target))

@@ -1,4 +1,4 @@
-"""GitHub's own description of its API, served on loopback by a server that refuses whatever does not fit it."""
+"""The API description of GitHub, served on loopback by a server that refuses other requests."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _START_SECONDS = 60
 
 
 def description() -> dict[str, Any]:
-    """The description, installed when it is not there yet."""
+    """Return the description; install it if it is missing."""
     if shutil.which("npm") is None:
         lacking("npm is needed to check the GitHub client against GitHub's description")
     subprocess.run([TOOLS / "install"], check=True, timeout=300)
@@ -30,7 +30,7 @@ def description() -> dict[str, Any]:
 
 
 def part_of(whole: dict[str, Any], paths: str) -> dict[str, Any]:
-    """The part of a description about the paths a pattern matches, with everything it refers to."""
+    """Return the part of a description for matching paths, with all references."""
     kept = {path: item for path, item in whole["paths"].items() if re.fullmatch(paths, path)}
     components: dict[str, Any] = {}
     waiting: list[Any] = [kept]
@@ -52,13 +52,13 @@ def part_of(whole: dict[str, Any], paths: str) -> dict[str, Any]:
 
 @contextmanager
 def checking_server(document: dict[str, Any], directory: Path) -> Iterator[str]:
-    """The URL of a server that answers with the description's examples, until the block ends."""
+    """Run a server that answers with the examples of the description, until the block ends; yield its URL."""
     file = directory / "github.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # not --errors: that refuses answers too, and some of GitHub's own examples lack what its description requires
+    # not --errors: it validates answers too, and some examples of GitHub lack required fields
     command = [str(TOOLS / "node_modules/.bin/prism"), "mock", "-h", "127.0.0.1", "-p", str(port), str(file)]
     with (directory / "prism.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:

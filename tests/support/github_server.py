@@ -1,4 +1,4 @@
-"""A GitHub on loopback with a memory: dispatched runs go from queued to completed, and it misbehaves on request."""
+"""A stateful GitHub on loopback: dispatched runs go from queued to completed, and faults can be injected."""
 
 import json
 import re
@@ -16,7 +16,7 @@ TOKEN = "ghp_fixedTestTokenOnLoopback"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer that stands in for the server's own."""
+    """An answer that replaces that of the server."""
 
     status: int = 200
     document: Any = None
@@ -27,7 +27,7 @@ class Reply:
 
 @dataclass(kw_only=True)
 class FakeGitHub:
-    """What the server remembers; a test reads and changes it at will."""
+    """The state of the server, which tests read and change."""
 
     url: str = ""
     created_at: str = "2027-01-15T08:00:00Z"
@@ -59,22 +59,22 @@ class FakeGitHub:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, pattern: str, *replies: Reply) -> None:
-        """The next requests whose "METHOD path" matches are answered with these, one each."""
+        """Answer the next requests whose "METHOD path" matches with these replies, one each."""
         self.faults += [(pattern, reply) for reply in replies]
 
     def asked(self, pattern: str) -> int:
-        """How many requests matched."""
+        """Count the matching requests."""
         return sum(bool(re.search(pattern, " ".join(request))) for request in self.requests)
 
     @property
     def active(self) -> int:
-        """Runs that have not ended."""
+        """Return the runs that have not ended."""
         return sum(run["status"] != "completed" for run in self.runs.values())
 
 
 @contextmanager
 def github_server() -> Iterator[FakeGitHub]:
-    """The server, until the block ends."""
+    """Run the server until the block ends."""
     state = FakeGitHub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -91,14 +91,14 @@ def github_server() -> Iterator[FakeGitHub]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # an answer in one piece
+    wbufsize = -1  # send the answer in one write
     state: FakeGitHub
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 http.server's signature
-        """The time of the server."""
+        """Return the time of the server."""
         return self.state.date
 
     def _answer(self) -> None:
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 404, {"message": "Not Found"}, {}
 
     def _may(self, permission: str, repository: str) -> bool:
-        """Whether the token of this request may; reading what is public and saying who one is takes no permission."""
+        """Return whether the token permits this request; public reads and the identity need no permission."""
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         where, granted = self.state.grants.get(token, ("", {}))
         if not self.state.grants:

@@ -36,7 +36,7 @@ class History:
         return answer.stdout.strip()
 
     def commit(self, subject: str = "change", **files: str) -> str:
-        """The sha of a new commit; a file's dots are written as __ in its keyword."""
+        """Create a commit and return its sha; write the dots of a file name as __ in its keyword."""
         for name, content in files.items():
             (self.path / name.replace("__", ".")).write_text(content)
         self.git("add", "--all")

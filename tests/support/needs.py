@@ -1,4 +1,4 @@
-"""What a test needs of the machine: elsewhere it is passed over, in CI it is a failure, or a promise would go unchecked."""
+"""Requirements of a test on the machine: if missing, the test is skipped, but fails in CI."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def lacking(what: str) -> NoReturn:
-    """End a test for lack of something."""
+    """Skip a test for a missing requirement; fail it in CI."""
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""Small questions to a server, as tests ask them."""
+"""Small requests of tests to a server."""
 
 import socket
 import time
@@ -31,7 +31,7 @@ def wins(client: "S3Client", bucket: str, key: str) -> bool:
 
 
 def race(server: S3Server, target: str) -> Counter[int]:
-    """The statuses of one key's writers, whose last bytes leave within microseconds."""
+    """Return the statuses of concurrent writers of one key, whose last bytes are sent within microseconds."""
     head = f"PUT {target} HTTP/1.1\r\nHost: s3\r\nIf-None-Match: *\r\nContent-Length: 4\r\n\r\n"
     with ExitStack() as stack:
         place = address(server.endpoint)

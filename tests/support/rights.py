@@ -1,4 +1,4 @@
-"""Without the rights of root, who may read and write everything."""
+"""Dropping the rights of root, which can read and write everything."""
 
 import os
 from collections.abc import Iterator

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-# No bucket can be called this: bucket names hold no underscore.
+# No bucket can have this name: bucket names contain no underscore.
 REQUEST_LOG_PATH = "/_requests"
 _LOG_LENGTH = 100_000
-# 500 times as often as usual: whatever can come between two steps of one request does.
+# 500 times as often as usual, to provoke every interleaving within a request.
 _SWITCH_SECONDS = 1e-5
 
 
 def serve(parent: "Connection") -> None:
-    """Serve until the pipe to the parent closes, which the parent's death does too."""
+    """Serve until the pipe to the parent closes, also when the parent dies."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -45,7 +45,7 @@ def serve(parent: "Connection") -> None:
 
 
 class _Atomic:
-    """Make each conditional write one step: moto checks for the key first and stores it later.
+    """Middleware that makes each conditional write atomic: moto checks for the key first and stores it later.
 
     Without the lock, 79 of 300 races of eight writers for one new key had several winners.
     """
@@ -65,7 +65,7 @@ class _Atomic:
 
 
 class _Counted:
-    """Keep the log of what was answered, and serve it."""
+    """Middleware that logs the answers and serves the log."""
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application

@@ -1,4 +1,4 @@
-"""An S3 store on loopback, in a process of its own, that counts what is asked of it."""
+"""An S3 store on loopback in its own process, which counts requests."""
 
 import itertools
 import json
@@ -36,12 +36,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """Where the store listens; `dataclasses.replace` the endpoint to reach it through a proxy."""
+    """The address of the store; use `dataclasses.replace` on the endpoint to reach it through a proxy."""
 
     endpoint: str
 
     def environment(self) -> dict[str, str]:
-        """Variables that send lance, boto3 and the command line of a child process here."""
+        """Return variables that point lance, boto3 and the command line of a child process to this store."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
@@ -53,7 +53,7 @@ class S3Server:
         }
 
     def storage_options(self) -> dict[str, str]:
-        """Say the same as `environment` in lance's `storage_options`."""
+        """Return the values of `environment` as `storage_options` of lance."""
         return {
             "aws_endpoint": self.endpoint,
             "aws_access_key_id": _ACCESS_KEY,
@@ -95,7 +95,7 @@ class S3Server:
         return name
 
     def request_log(self) -> list[Request]:
-        """Every request answered since the last reset, the oldest first."""
+        """Return every request answered since the last reset, oldest first."""
         return [Request(**request) for request in json.loads(self._control("GET"))]
 
     def requests(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The runner of workflows, held against what GitHub documents of its own."""
+"""The runner of workflows, compared with the documentation of GitHub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTEXT: dict[str, Any] = {
 
 
 class TestExpressions:
-    """Values and truth are as GitHub's documentation says."""
+    """Values and truth follow the documentation of GitHub."""
 
     @pytest.mark.parametrize(
         ("expression", "value"),
@@ -77,7 +77,7 @@ class TestExpressions:
 
 
 class TestFiles:
-    """The files by which a step speaks to the next."""
+    """The files that pass values from a step to the next."""
 
     def test_values_of_one_line_and_of_several(self) -> None:
         assert commands("a=1=2\nb<<END\nx\ny=<<z\nEND\nc=\n") == {"a": "1=2", "b": "x\ny=<<z", "c": ""}
@@ -88,7 +88,7 @@ class TestFiles:
 
 
 class TestInputs:
-    """What GitHub refuses to start is refused."""
+    """A workflow that GitHub refuses to start is refused."""
 
     DECLARED: dict[str, Any] = {  # noqa: RUF012 read only
         "sha": {"type": "string", "required": True},
@@ -173,7 +173,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 class TestRun:
-    """Jobs, steps and what passes between them are as on GitHub."""
+    """Jobs, steps and their values behave as on GitHub."""
 
     def test_results(self, run: Run) -> None:
         assert run.results == {

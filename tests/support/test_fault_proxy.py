@@ -1,4 +1,4 @@
-"""Every fault of the proxy, seen by real clients."""
+"""Every fault of the proxy, observed by real clients."""
 
 import socket
 import time
@@ -26,7 +26,7 @@ _HASTY = {"client_max_retries": "0", "read_timeout": "300ms"}
 
 
 class TestFaults:
-    """Each fault reaches a real client as the failure it stands for, and is counted."""
+    """Each fault reaches a real client as the intended failure, and is counted."""
 
     def test_slow_down_strikes_so_many_requests_and_lance_retries(
         self, behind: S3Server, proxy: FaultProxy, bucket: str

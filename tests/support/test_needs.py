@@ -1,4 +1,4 @@
-"""What is lacking fails a test in CI, and nowhere else."""
+"""A missing requirement fails a test only in CI."""
 
 import pytest
 

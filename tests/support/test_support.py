@@ -79,7 +79,7 @@ class TestServer:
             socket.create_connection(address(endpoint), 5)
 
     def test_it_dies_with_its_owner(self) -> None:
-        # Killed, so that nothing of the owner's own can clean up.
+        # Killed, so that the owner cannot clean up.
         command = [sys.executable, "-c", _OWNER]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
             assert owner.stdout
@@ -90,7 +90,7 @@ class TestServer:
 
 
 class TestPassingThrough:
-    """Without a rule the proxy changes nothing but the path the bytes take."""
+    """Without a rule the proxy changes no byte."""
 
     def test_lance_writes_and_reads(self, behind: S3Server, proxy: FaultProxy, bucket: str) -> None:
         uri, options = f"s3://{bucket}/table", behind.storage_options()

@@ -1,4 +1,4 @@
-"""Stories told once: each fixture lets workflows run and gives what came of it, for several tests to look at."""
+"""Scenarios that run once: each fixture runs workflows and returns the result for several tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 @pytest.fixture(scope="session")
 def scheduled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The scheduler starts the newest commit, which is measured; then it looks again."""
+    """Run the scheduler, measure the newest commit, and run the scheduler again."""
     with world(ground, tmp_path_factory.mktemp("scheduled"), apart=True) as told:
         told.run("schedule", "schedule-benchmarks", event="schedule")
         told.carry_out("measured")
@@ -37,7 +37,7 @@ def scheduled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def backfilled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two commits of the history are started and waited for; then the second of them is measured."""
+    """Start two commits of the history and wait for them; then measure the second."""
     with world(ground, tmp_path_factory.mktemp("backfilled"), apart=True) as told:
         told.fake.looks_until_done = 1
         told.run("backfill", "backfill", {"range": "ALL", "max_commits": "2", "parallel": "2"})
@@ -48,7 +48,7 @@ def backfilled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def asked(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Somebody asks for benchmarks in a comment, they are measured and reported; then somebody starts the bot by hand."""
+    """Request benchmarks in a comment, measure and report them; then start the bot by hand."""
     with world(ground, tmp_path_factory.mktemp("asked"), apart=False) as told:
         told.run("comment", "comment-monitor", event="repository_dispatch", payload=comment(ground, ASKED))
         told.carry_out("reported")
@@ -59,7 +59,7 @@ def asked(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def refused(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The author of a pull request contradicts themselves."""
+    """Send a contradictory command from the author of a pull request."""
     with world(ground, tmp_path_factory.mktemp("refused"), apart=True) as told:
         payload = comment(ground, "@bench-bot benchmark --rust-only --python-only", "author")
         told.run("comment", "comment-monitor", event="repository_dispatch", payload=payload)
@@ -68,7 +68,7 @@ def refused(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A pull request of another repository does not build."""
+    """Measure a pull request of another repository that does not build."""
     with world(ground, tmp_path_factory.mktemp("broken"), apart=True) as told:
         inputs = {"git_sha": ground.broken, "pr_number": "12", "pr_repo": REPOSITORY, "run_python": "false"}
         told.run("measured", "run-benchmarks", inputs)
@@ -77,7 +77,7 @@ def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with shipped measurements, whose steps are known and not looked for yet."""
+    """Create a store with shipped measurements, whose known steps are not detected yet."""
     store = tmp_path_factory.mktemp("history") / "store"
     done = bench_db("publish", DEMO, "--store", store, cwd=store.parent)
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def reported(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Somebody asks for a report."""
+    """Run the regression report."""
     with world(ground, tmp_path_factory.mktemp("reported"), apart=True, store=history) as told:
         told.run("report", "regression-report")
         yield told
@@ -94,7 +94,7 @@ def reported(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def deployed(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The site is built, as it is every night."""
+    """Build the site, as every night."""
     with world(ground, tmp_path_factory.mktemp("deployed"), apart=True, store=history) as told:
         told.run("site", "publish-site", event="schedule")
         yield told
@@ -102,7 +102,7 @@ def deployed(ground: Ground, history: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def pushed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Somebody pushes to the repository of the workflows."""
+    """Push to the repository of the workflows."""
     with world(ground, tmp_path_factory.mktemp("pushed"), apart=True) as told:
         told.run("check", "check", event="push")
         yield told
@@ -110,7 +110,7 @@ def pushed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def foreign(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
-    """A repository that has nothing of ours publishes with the lines that docs/how-to.md gives it."""
+    """Publish from another repository with the lines of docs/how-to.md."""
     directory = tmp_path_factory.mktemp("foreign")
     with s3_server() as server:
         server.new_bucket("my-benchmarks")
@@ -129,11 +129,11 @@ ASKED = """\
 
 
 def comment(ground: Ground, body: str, user: str = "writer", **more: Any) -> dict[str, Any]:
-    """The event of a comment on the slow pull request."""
+    """Return the event of a comment on the slow pull request."""
     about = {"pr_number": 12, "pr_head_sha": ground.slow, "repository": REPOSITORY}
     return {"client_payload": {"comment_body": body, "comment_user": user, **about, **more}}
 
 
 def strays(directory: Path) -> list[Path]:
-    """What a command within a text would have left behind."""
+    """Return the files that an executed text would have created."""
     return list(directory.rglob("pwned*"))

@@ -57,7 +57,7 @@ jobs:
 
 @dataclass(frozen=True, kw_only=True)
 class Foreign:
-    """What came of it: the run, the commit that was measured, and where the results are."""
+    """The run, the measured commit, and the address of the results."""
 
     run: Run
     commit: str
@@ -66,7 +66,7 @@ class Foreign:
 
 
 def three_lines() -> str:
-    """The lines that docs/how-to.md tells people to add."""
+    """Return the lines of docs/how-to.md for a workflow."""
     section = (ROOT / "docs/how-to.md").read_text("utf-8").partition("## Publish from a workflow you already have")[2]
     found = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)
     assert found
@@ -74,7 +74,7 @@ def three_lines() -> str:
 
 
 def publish_from_elsewhere(ground: Ground, directory: Path, server: S3Server) -> Foreign:
-    """One push to the repository, and the run of its workflow."""
+    """Push to the repository once and run its workflow."""
     library = History(directory / "library")
     (library.path / ".github/workflows").mkdir(parents=True)
     lines = three_lines()

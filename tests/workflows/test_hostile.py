@@ -1,4 +1,4 @@
-"""Texts that strangers write reach programs as texts: no shell, no file of a step and no comment does what they say."""
+"""Texts of strangers reach programs as texts: no shell, step file or comment executes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 TOUCH = "touch pwned; touch ../pwned"
-# whatever quotes a shell would have put around it
+# with any quotes of a shell
 SHELL = f"""$({TOUCH})`{TOUCH}`'; {TOUCH}; '"; {TOUCH}; " """
 HOSTILE = [
     SHELL,
@@ -35,13 +35,13 @@ def told(ground: Ground, tmp_path: Path) -> Iterator[World]:
 
 
 def unharmed(told: World) -> bool:
-    """Whether nothing was started, nothing executed, and no secret said."""
+    """Return whether nothing was started or executed, and no secret was printed."""
     said = "".join(comment["body"] for comment in told.fake.comments)
     return not (told.fake.runs or strays(told.platform.directory.parent) or "the-comment-token" in said)
 
 
 class TestComments:
-    """What a comment, its author's name or its repository's holds is never executed and never forges an output."""
+    """The text of a comment, its author and its repository is never executed and never forges an output."""
 
     def test_a_command_with_hostile_words(self, told: World) -> None:
         for number, text in enumerate(HOSTILE):
@@ -61,7 +61,9 @@ class TestComments:
         for number, text in enumerate(HOSTILE[:2]):
             payload = comment(told.ground, "@bench-bot benchmark", **{field: text})
             run = told.run(str(number), "comment-monitor", event="repository_dispatch", payload=payload)
-            assert run.conclusion == ("success" if field == "user" else "failure")  # a stranger is no error
+            assert run.conclusion == (
+                "success" if field == "user" else "failure"
+            )  # a comment of a stranger is not an error
             assert unharmed(told)
         assert told.fake.comments == []
 
@@ -76,7 +78,7 @@ class TestComments:
 
 
 class TestBot:
-    """What somebody types into the inputs of a workflow is an input."""
+    """A text in the inputs of a workflow is only an input."""
 
     @pytest.mark.parametrize("name", ["pr_number", "pr_sha", "pr_repo"])
     def test_hostile_inputs_of_the_bot(self, name: str, told: World) -> None:
@@ -84,7 +86,7 @@ class TestBot:
             inputs = {"pr_number": "12", "pr_sha": told.ground.slow, "pr_repo": "", name: text}
             told.run(str(number), "pr-benchmark-bot", inputs)
         dispatched = [run["inputs"] for run in told.fake.runs.values()]
-        # only a repository is not looked at here: it is refused where it is checked out
+        # only a repository is not validated here: its checkout refuses it
         assert [inputs["pr_repo"] for inputs in dispatched] == (HOSTILE[:3] if name == "pr_repo" else [])
         assert strays(told.platform.directory.parent) == []
 

@@ -6,13 +6,13 @@ from bench_db import connect
 from tests.workflows.conftest import strays
 from tests.workflows.elsewhere import Foreign, three_lines
 
-# the commit that the second file names itself
+# the commit in the second file
 MEASURED = "8a60e7eecaf6d774a41cd09bdea12d83f89974a1"
 pytestmark = pytest.mark.slow
 
 
 class TestPublishAction:
-    """Three lines in a workflow of another repository put its results into a bucket, and change nothing else of its job."""
+    """Three lines in a workflow of another repository publish its results to a bucket and do not change its job."""
 
     def test_three_lines(self) -> None:
         assert len(three_lines().splitlines()) == 3

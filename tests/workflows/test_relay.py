@@ -1,4 +1,4 @@
-"""The workflow by which docs/how-to.md lets a measured repository tell of comments."""
+"""The workflow of docs/how-to.md that forwards comments of a measured repository."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BODY = "@/etc/passwd \"'`touch pwned`$(touch pwned)\n\n@bench-bot benchmark --cr
 
 
 def told(ground: Ground, directory: Path, issue: dict[str, Any]) -> tuple[Run, list[Any]]:
-    """A run for a comment, and what it asked of GitHub."""
+    """Run the workflow for a comment; return the run and its requests to GitHub."""
     section = (ROOT / "docs/how-to.md").read_text("utf-8").partition("## Let people ask")[2]
     [workflow] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     library = History(directory / "library")
@@ -69,7 +69,7 @@ def told(ground: Ground, directory: Path, issue: dict[str, Any]) -> tuple[Run, l
 
 
 class TestRelay:
-    """A comment on a pull request arrives as `comment-monitor` reads it, whatever is in it; one on an issue does not."""
+    """Any comment on a pull request arrives in the form that `comment-monitor` reads; one on an issue does not."""
 
     def test_a_pull_request(self, ground: Ground, tmp_path: Path) -> None:
         run, asked = told(ground, tmp_path, {"number": 12, "pull_request": {"url": "x"}})

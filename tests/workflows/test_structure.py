@@ -1,4 +1,4 @@
-"""What can be said of the workflows without running them."""
+"""Checks of the workflows without running them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JOBS = {
 
 
 def checks_out(job: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a job checks out: for each, the inputs of the action."""
+    """Return the inputs of each checkout of a job."""
     return [
         step.get("with", {}) for step in job.get("steps", []) if step.get("uses", "").startswith("actions/checkout@")
     ]
@@ -52,12 +52,12 @@ class TestEveryStep:
 
 
 class TestSecrets:
-    """Where a commit is checked out to be measured, there is no secret, no environment, and a token that reads."""
+    """A job that checks out a commit to measure it has no secret, no environment and a read-only token."""
 
     def test_code_of_others_and_secrets_never_meet(self) -> None:
         measuring = {place for place, job in JOBS.items() if any("ref" in given for given in checks_out(job))}
         assert measuring == {("run-rust-benchmarks", "measure"), ("run-python-benchmarks", "measure")}
-        for place in measuring | {("check", "check")}:  # which runs on pull requests of anybody
+        for place in measuring | {("check", "check")}:  # which runs on pull requests of strangers
             assert "secrets." not in str(JOBS[place])
             assert "environment" not in JOBS[place]
             assert JOBS[place]["permissions"] == {"contents": "read"}
@@ -97,7 +97,7 @@ class TestSecrets:
 
 
 class TestConcurrency:
-    """What somebody asked for is done: of runs that wait for each other none is dropped for a newer one."""
+    """Every request runs: no waiting run is cancelled for a newer one."""
 
     def test_every_request_is_kept(self) -> None:
         groups = {
@@ -106,12 +106,12 @@ class TestConcurrency:
             if file.startswith(WORKFLOWS)
         }
         shared = {name for name, group in groups.items() if "github.run_id" not in group}
-        # the newest stands for all
+        # the newest replaces all
         assert shared == {"check", "publish-site", "regression-report", "schedule-benchmarks"}
 
 
 class TestContract:
-    """Names that others use: those of lance-bench's workflows, their inputs, secrets and artifacts."""
+    """The names of lance-bench that others use: workflows, inputs, secrets and artifacts."""
 
     @pytest.mark.parametrize(
         ("workflow", "trigger", "inputs"),
@@ -136,7 +136,7 @@ class TestContract:
         body = on[trigger] if isinstance(on[trigger], dict) else {}
         declared = body.get("inputs", {})
         assert inputs <= set(declared)
-        # whoever knows only these inputs can still start it
+        # callers with only these inputs can still start it
         assert [name for name in set(declared) - inputs if declared[name].get("required")] == []
 
     @pytest.mark.parametrize("workflow", ["run-rust-benchmarks", "run-python-benchmarks"])
@@ -157,7 +157,7 @@ class TestContract:
 
 
 class TestDocuments:
-    """docs/how-to.md names every secret that a workflow uses, and what its token must be allowed."""
+    """docs/how-to.md names every secret that a workflow uses, and the permissions of its token."""
 
     def rows(self) -> dict[str, str]:
         page = (ROOT / "docs/how-to.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A project whose commits are measured, a repository with our workflows, a store, and a GitHub between them."""
+"""A measured project, a repository with the workflows, a store, and a GitHub between them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRETS = {
     "SCHEDULER_GITHUB_TOKEN": "the-scheduler-token",
     "PR_COMMENT_TOKEN": "the-comment-token",
 }
-# What docs/how-to.md says these tokens need, and where.
+# The permissions of these tokens in docs/how-to.md.
 GRANTS: dict[str, tuple[str, dict[str, str]]] = {
     "the-scheduler-token": (OURS, {"actions": "write", "contents": "read"}),
     "the-comment-token": (REPOSITORY, {"pull-requests": "write", "contents": "read", "statuses": "write"}),
@@ -37,7 +37,7 @@ GRANTS: dict[str, tuple[str, dict[str, str]]] = {
 LEFT_OUT = {
     StepId(file=".github/workflows/check.yml", job="check", number=3, name="Check"): "runs the tests themselves"
 }
-# Scripts of all worlds that were executed, for the test that none is forgotten.
+# The executed scripts of all worlds, for the test that none is missing.
 EXECUTED: set[StepId] = set()
 
 CONFIG = f"""
@@ -54,7 +54,7 @@ kind = "rust"
 benchmark = "cargo bench --bench scan -- --noplot"
 outputs = ["target/criterion"]
 """
-# Both benchmarks tell all they can see, as those of somebody curious would.
+# Both benchmarks print everything they can read.
 SPY = """import os, pathlib
 def tell():
     seen = dict(os.environ)
@@ -89,7 +89,7 @@ for path in target.rglob("sample.json") if pathlib.Path("slow").exists() else ()
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What the worlds have in common: the measured history, a store with its first five commits, and a cargo."""
+    """The common parts of all worlds: the measured history, a store with its first five commits, and a cargo."""
 
     history: History
     commits: list[str]
@@ -104,7 +104,7 @@ class Ground:
 
 @dataclass(kw_only=True)
 class World:
-    """One story: workflows that run, a GitHub that remembers, a store that fills."""
+    """One scenario: running workflows, a stateful GitHub and a store."""
 
     ground: Ground
     platform: Platform
@@ -113,12 +113,12 @@ class World:
     runs: dict[str, Run] = field(default_factory=dict)
 
     def run(self, name: str, workflow: str, *given: Any, **more: Any) -> Run:
-        """A run of a workflow, remembered under a name."""
+        """Run a workflow and store the run under a name."""
         self.runs[name] = self.platform.run(workflow, *given, **more)
         return self.runs[name]
 
     def carry_out(self, name: str) -> None:
-        """Run whatever was dispatched and has not run yet."""
+        """Run every dispatched workflow that has not run yet."""
         for dispatched in [run for run in self.fake.runs.values() if run["status"] == "queued"]:
             workflow = dispatched["workflow"].removesuffix(".yml")
             done = self.run(name, workflow, dispatched["inputs"])
@@ -126,7 +126,7 @@ class World:
 
 
 def lay_ground(directory: Path) -> Ground:
-    """The history, with all that is asked of its commits on the main branch and on two others."""
+    """Create the history on the main branch and two others."""
     history = History(directory / "measured")
     copy_workflows(history.path, "")
     history.git("config", "uploadpack.allowAnySHA1InWant", "true")
@@ -164,7 +164,7 @@ def lay_ground(directory: Path) -> Ground:
 
 
 def copy_workflows(target: Path, repository: str) -> None:
-    """What makes a repository one that benchmarks: our workflows, the project they run, and its bench-db.toml."""
+    """Copy the workflows, the project they run and its bench-db.toml into a repository."""
     for file in ("pyproject.toml", "packages/bench_db/pyproject.toml"):
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, target / file)
@@ -174,12 +174,12 @@ def copy_workflows(target: Path, repository: str) -> None:
 
 @contextmanager
 def world(ground: Ground, directory: Path, *, apart: bool, store: Path | None = None) -> Iterator[World]:
-    """A world whose workflows live apart from what they measure, or in the same repository."""
+    """Create a world whose workflows are in the measured repository or in another one."""
     with github_server() as fake:
         ours = OURS if apart else REPOSITORY
         uri = directory / "store"
         shutil.copytree(store or ground.store, uri)
-        # in a repository of its own the scheduler has a token, here it makes do with that of the workflow
+        # in a separate repository the scheduler has a token, here it uses that of the workflow
         secrets = {name: value for name, value in SECRETS.items() if apart or name != "SCHEDULER_GITHUB_TOKEN"}
         fake.repositories, fake.grants = (OURS, REPOSITORY), dict(GRANTS)
         fake.inputs = frozenset(declared_inputs(ground.workflows))
@@ -199,7 +199,7 @@ def world(ground: Ground, directory: Path, *, apart: bool, store: Path | None = 
             environments={"benchmarks": {**secrets, "LANCE_BENCH_DB_URI": str(uri)}, "github-pages": {}},
             variables={
                 "GITHUB_API_URL": fake.url,
-                # what `uv run` finds here is the environment of the tests, as it is
+                # `uv run` uses the environment of the tests unchanged
                 "UV_NO_SYNC": "1",
                 "UV_PROJECT_ENVIRONMENT": sys.prefix,
             },
@@ -212,12 +212,12 @@ def world(ground: Ground, directory: Path, *, apart: bool, store: Path | None = 
 
 
 def declared_inputs(root: Path) -> list[str]:
-    """The inputs of run-benchmarks."""
+    """Return the inputs of run-benchmarks."""
     return list(definition(root, ".github/workflows/run-benchmarks.yml")["on"]["workflow_dispatch"]["inputs"])
 
 
 def record(history: History, sha: str) -> dict[str, Any]:
-    """A commit as GitHub's API has it."""
+    """Return a commit in the form of the GitHub API."""
     date, parents, subject = history.git("show", "-s", "--format=%cI%x1f%P%x1f%s", sha).split("\x1f")
     commit = {"message": subject, "committer": {"date": date}}
     return {"sha": sha, "commit": commit, "parents": [{"sha": parent} for parent in parents.split()]}

@@ -25,7 +25,7 @@ def said(repository: Repository, conclusion: str, name: str = "benchmarks", **mo
 
 
 class TestPut:
-    """One check of each name on a commit, changed in place; another app's is left alone."""
+    """A commit has one check per name, updated in place; a check of another app is not changed."""
 
     def test_it_is_replaced(self, fake: FakeGitHub, repository: Repository) -> None:
         first, second = said(repository, "failure"), said(repository, "success", title="✅", summary="well")
@@ -63,7 +63,7 @@ class TestPut:
 
 
 class TestStatus:
-    """A status says the same in a line."""
+    """A status has the same verdict in one line."""
 
     @pytest.mark.parametrize(
         ("conclusion", "state"), [("failure", "failure"), ("success", "success"), ("neutral", "success")]

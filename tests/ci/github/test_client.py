@@ -22,7 +22,7 @@ def github(fake: FakeGitHub, slept: Slept) -> Iterator[GitHub]:
 
 
 class TestPages:
-    """A list is read to its end, and no further than it is wanted."""
+    """A list is read to its end, or until the caller stops."""
 
     def test_every_page_is_read(self, fake: FakeGitHub, github: GitHub) -> None:
         fake.commits = [record(i) for i in range(250)]
@@ -49,7 +49,7 @@ class TestPages:
 
 
 class TestCache:
-    """What has not changed is not sent again."""
+    """Unchanged answers come from the cache."""
 
     def test_an_unchanged_answer_comes_from_memory(self, fake: FakeGitHub, github: GitHub) -> None:
         fake.fail("user", Reply(document={"login": "me"}, headers={"ETag": '"v1"'}), Reply(status=304))
@@ -64,7 +64,7 @@ class TestCache:
 
 
 class TestLimits:
-    """A rate limit is waited for, no longer than GitHub says and the deadline allows."""
+    """The client waits for a rate limit, at most as long as GitHub states and the deadline allows."""
 
     def test_retry_after_is_obeyed(self, fake: FakeGitHub, github: GitHub, slept: Slept) -> None:
         fake.fail("user", Reply(status=429, headers={"Retry-After": "7"}))
@@ -126,7 +126,7 @@ class TestLimits:
 
 
 class TestFaults:
-    """Faults are outlasted until the deadline; what creates something is never sent twice unless it certainly failed."""
+    """The client retries until the deadline; it repeats a creating request only after a certain failure."""
 
     def test_a_read_survives_server_faults_and_lost_connections(
         self, fake: FakeGitHub, github: GitHub, slept: Slept
@@ -168,7 +168,7 @@ class TestFaults:
 
 
 class TestSecrets:
-    """The token is shown nowhere and sent only where it belongs."""
+    """The token appears in no output and is sent only to the API host."""
 
     def test_it_is_in_no_text(self, fake: FakeGitHub, github: GitHub) -> None:
         fake.fail("user", Reply(status=401, document={"message": f"bad credentials {TOKEN}"}))

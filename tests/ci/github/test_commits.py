@@ -30,7 +30,7 @@ def listed(i: int, *parents: int) -> dict[str, object]:
 
 
 class TestOfGithub:
-    """The first parents of a branch, and for NEW no more of them than it takes."""
+    """The first parents of a branch, and for NEW only as many as needed."""
 
     def test_a_merged_branch_is_its_merge(self, fake: FakeGitHub, repository: Repository) -> None:
         fake.commits = [listed(5, 3, 4), listed(4, 2), listed(3, 2), listed(2, 1), listed(1)]

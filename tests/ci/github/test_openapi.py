@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
-# What each call must mean to GitHub: the operation of the description, and the call.
+# The operation of the description for each call.
 CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
     "artifact": ("actions/get-artifact", lambda r: r.artifact(11)),
     "artifacts": ("actions/list-workflow-run-artifacts", lambda r: r.artifacts(30433642)),
@@ -71,7 +71,7 @@ def first(found: Iterator[Any]) -> list[Any]:
 
 
 def last_page(response: httpx.Response) -> None:
-    """The examples link to a next page of another server."""
+    """Remove the link to the next page, which names another server in the examples."""
     response.headers.pop("link", None)
 
 
@@ -102,7 +102,7 @@ def repository(url: str, seen: list[tuple[str, str]]) -> Iterator[Repository]:
 
 
 class TestCalls:
-    """Every call is one that GitHub describes, and GitHub's example of its answer is understood."""
+    """Every call matches the description of GitHub, and the client parses the example answer."""
 
     def test_no_call_is_forgotten(self) -> None:
         methods = {name for name, _ in inspect.getmembers(Repository, inspect.isfunction) if not name.startswith("_")}
@@ -125,7 +125,7 @@ class TestCalls:
 
 
 def operation_of(document: dict[str, Any], method: str, path: str) -> str:
-    """The operation a request means."""
+    """Return the operation of a request."""
     for template, item in document["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, path) and method in item:

@@ -18,7 +18,7 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def asv_file(results: Any = None, version: Any = 2, **top: Any) -> str:
-    """A results file; of the second version unless it is told otherwise."""
+    """Return a results file, by default of the second version."""
     usual = {"commit_hash": "a" * 40, "env_name": "py3.12", "date": 1_600_000_000_000, "params": {"machine": "m"}}
     columns = {"result_columns": COLUMNS} if version == 2 else {}
     rows = {"m.time_x": [[0.5], []] if version == 2 else 0.5} if results is None else results
@@ -26,13 +26,13 @@ def asv_file(results: Any = None, version: Any = 2, **top: Any) -> str:
 
 
 def row(result: Any, params: Any = (), samples: Any = None, **stats: Any) -> list[Any]:
-    """A row of the second version."""
+    """Return a row of the second version."""
     named = {"result": result, "params": params, "samples": samples, **{f"stats_{n}": v for n, v in stats.items()}}
     return [named.get(column) for column in COLUMNS]
 
 
 def beside(tmp_path: Path, results: Any, benchmarks: Any = None, **files: Any) -> Path:
-    """A results file in the place asv gives it, with the files that lie around it."""
+    """Write a results file and the files beside it into the layout of asv."""
     machine = tmp_path / "results" / "m"
     machine.mkdir(parents=True)
     (machine / "f.json").write_text(asv_file(results))
@@ -44,7 +44,7 @@ def beside(tmp_path: Path, results: Any, benchmarks: Any = None, **files: Any) -
 
 
 class TestParameters:
-    """A benchmark is measured once for each choice of its parameters, which are tags."""
+    """A benchmark has one result per combination of parameters, which are tags."""
 
     def test_the_last_parameter_moves_first(self, tmp_path: Path) -> None:
         results = {"time_x": row([1, 2, 3, 4], [["1", "2"], ["'a'", "'b'"]])}
@@ -96,7 +96,7 @@ class TestParameters:
 
 
 class TestKinds:
-    """What a benchmark measures is told by benchmarks.json, and without it by the beginning of its name."""
+    """The metric comes from benchmarks.json, or else from the beginning of the name."""
 
     @pytest.mark.parametrize(
         ("name", "metric", "units", "value"),
@@ -155,7 +155,7 @@ class TestKinds:
 
 
 class TestStatistics:
-    """Samples where they were recorded, else the statistics of asv; its result is the median."""
+    """Recorded samples, or else the statistics of asv, whose result is the median."""
 
     stats = {"ci_99_a": [1.0], "ci_99_b": [4.0], "q_25": [1.5], "q_75": [3.5], "number": [7], "repeat": [2]}  # noqa: RUF012
 
@@ -232,7 +232,7 @@ class TestFirstVersion:
 
 
 class TestOrigin:
-    """Commit, its time, the machine and the environment are in the file, or beside it."""
+    """Commit, time, machine and environment come from the file or the files beside it."""
 
     def test_all_of_it(self, tmp_path: Path) -> None:
         machine = {"machine": "desk", "cpu": "A CPU", "os": "Linux 6.1", "arch": "x86_64", "ram": "16624984064"}
@@ -271,7 +271,7 @@ class TestOrigin:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, of a bad choice of parameters only that; the others stay."""
+    """An invalid benchmark or combination of parameters is skipped; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -305,7 +305,7 @@ class TestSkips:
 
 
 class TestRefusals:
-    """A file that is malformed, empty or of another version is reported, never passed over in silence or half read."""
+    """A malformed or empty file, or one of another version, is refused with an error."""
 
     @pytest.mark.parametrize(
         ("text", "reason"),

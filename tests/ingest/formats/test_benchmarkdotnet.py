@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def dotnet_benchmark(name: str | None = "N.T.M", **fields: Any) -> dict[str, Any]:
-    """A benchmark of three samples; a None among the fields of its statistics leaves that out."""
+    """Return a benchmark of three samples; None among the statistics omits that field."""
     statistics = {"OriginalValues": [1.0, 2.0, 3.0], "N": 3, "Min": 1.0, "Q1": 1.5, "Median": 2.0, "Mean": 2.0, "Q3": 2.5,
                   "Max": 3.0, "StandardDeviation": 1.0, "ConfidenceInterval": {"Lower": 1.5, "Upper": 2.5}}  # fmt: skip
     said = {field: value for field, value in {**statistics, **fields}.items() if value is not None}
@@ -29,7 +29,7 @@ def dotnet_file(*benchmarks: Any, **top: Any) -> str:
 
 
 class TestReading:
-    """Samples are the original values; what diagnosers measured has the direction the file states."""
+    """Samples are the original values; metrics of diagnosers have the direction of the file."""
 
     @pytest.mark.parametrize("fields", [{"OriginalValues": None}, {"OriginalValues": []}, {"N": 9}])
     def test_statistics_without_all_samples(self, tmp_path: Path, fields: dict[str, Any]) -> None:
@@ -95,7 +95,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, counted and named; its neighbours stay."""
+    """An invalid benchmark is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -16,7 +16,7 @@ GOOD = {"latency": {"value": 1}}
 
 
 class TestReading:
-    """A measure is a metric; both versions may stand in one file."""
+    """A measure is a metric; a file can contain both versions."""
 
     def test_versions_mixed(self, tmp_path: Path) -> None:
         _, results = read(
@@ -40,7 +40,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, counted and named; its neighbours stay."""
+    """An invalid benchmark is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -23,7 +23,7 @@ def total(passed: int = 0, failed: int = 0) -> str:
 
 
 class TestLibtest:
-    """The median in nanoseconds, with the range that libtest prints about it."""
+    """The median in nanoseconds, with the range that libtest prints."""
 
     def test_line(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", LIBTEST)
@@ -84,7 +84,7 @@ class TestLibtest:
 
 
 class TestLibtestFailures:
-    """A benchmark that panics is a row with an error; ignored benchmarks and failed tests are none."""
+    """A benchmark that panics becomes a row with an error; ignored benchmarks and failed tests do not."""
 
     def test_reason(self, tmp_path: Path) -> None:
         text = (
@@ -113,7 +113,7 @@ class TestLibtestFailures:
 
 
 class TestCriterion:
-    """The estimate between its bounds, each in the unit that is printed with it."""
+    """The estimate and its bounds, each in its printed unit."""
 
     def test_line(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", CRITERION)
@@ -203,7 +203,7 @@ class TestCriterion:
 
 
 class TestText:
-    """Both kinds may stand in one text, among whatever else a build prints."""
+    """A text can contain both kinds among other output of a build."""
 
     def test_both(self, tmp_path: Path) -> None:
         run, results = read(tmp_path / "f", f"   Compiling x\nrunning 1 test\n{LIBTEST}{total()}{CRITERION}garbage é\n")

@@ -45,7 +45,7 @@ def catch2_text(*rows: str) -> str:
 
 
 class TestReading:
-    """The mean is that of all samples, in nanoseconds, and the suite says in which test case it was."""
+    """The mean of all samples in nanoseconds, with the test case as suite."""
 
     @pytest.mark.parametrize("colour", ["", "\x1b[0m"])
     def test_version_3(self, tmp_path: Path, colour: str) -> None:
@@ -115,7 +115,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad row is skipped, counted and named; its neighbours stay."""
+    """An invalid row is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

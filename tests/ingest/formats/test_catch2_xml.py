@@ -32,7 +32,7 @@ def short(result: Result) -> tuple[str, str, str | None]:
 
 
 class TestReading:
-    """The XML report reads as the console does, to the last digit."""
+    """The XML report gives the results of the console text, with all digits."""
 
     @pytest.mark.parametrize("root", [ROOT, 'Catch name="x"'])
     def test_figures(self, tmp_path: Path, root: str) -> None:
@@ -68,7 +68,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A benchmark that cannot be read is skipped; what is no report is refused."""
+    """An unreadable benchmark is skipped; a document that is not a report is refused."""
 
     @pytest.mark.parametrize(
         ("old", "new", "reason"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def codspeed_benchmark(uri: str = "tests/t.py::test", **stats: Any) -> dict[str, Any]:
-    """A benchmark of seven rounds; None leaves a statistic out."""
+    """Return a benchmark of seven rounds; None omits a statistic."""
     usual = {"min_ns": 1.0, "q1_ns": 2.0, "median_ns": 3.0, "q3_ns": 4.0, "max_ns": 9.0, "mean_ns": 3.5, "stdev_ns": 0.5,
              "rounds": 7, "iter_per_round": 100}  # fmt: skip
     kept = {name: value for name, value in {**usual, **stats}.items() if value is not None}
@@ -65,7 +65,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, its neighbours stay."""
+    """An invalid benchmark is skipped; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

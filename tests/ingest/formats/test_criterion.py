@@ -16,7 +16,7 @@ GROUP = '{"reason":"group-complete","group_name":"g","benchmarks":[],"report_dir
 
 
 class TestStream:
-    """Each benchmark-complete message is one result, per iteration and in nanoseconds; other messages are passed over."""
+    """Each benchmark-complete message is one result, per iteration and in nanoseconds; other messages are ignored."""
 
     def test_batches_are_divided_by_their_iterations(self, tmp_path: Path) -> None:
         totals = [12.5 * n * 1000 for n in range(1, 11)]
@@ -86,7 +86,7 @@ class TestStream:
 
 
 class TestSkips:
-    """A well-formed message with bad contents costs that benchmark alone."""
+    """A well-formed message with invalid contents skips only that benchmark."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -130,7 +130,7 @@ class TestSkips:
 
 
 class TestRefusals:
-    """A line that is not JSON means the file is not what it claims: nothing of it is read."""
+    """A file with a line that is not JSON is refused."""
 
     def test_truncated_last_line(self, tmp_path: Path) -> None:
         with pytest.raises(UnreadableOutputError, match="the text ends too early") as caught:

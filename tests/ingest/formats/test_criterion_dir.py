@@ -26,7 +26,7 @@ PIECES: dict[str, Any] = {
 
 
 def measure(directory: Path, name: str = "g/f", **changes: Any) -> Path:
-    """Write a `new/` as Criterion does; a piece that is None is left out, one that is bytes is written as it is."""
+    """Write a `new/` as Criterion does; None omits a file, bytes are written unchanged."""
     new = directory / name / "new"
     new.mkdir(parents=True)
     for piece, content in PIECES.items():
@@ -40,7 +40,7 @@ def measure(directory: Path, name: str = "g/f", **changes: Any) -> Path:
 
 
 class TestRecordedDirectories:
-    """What Criterion left behind is read as an independent reader reads it, one run for the whole directory."""
+    """A directory of Criterion is one run, with the results of an independent reader."""
 
     @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.parent.name)
     def test_statistics_match(self, golden: Path) -> None:
@@ -58,7 +58,7 @@ class TestRecordedDirectories:
 
 
 class TestIdentity:
-    """The same measurements are the same run from wherever they are named, and another when any byte of them changes."""
+    """The same measurements are the same run from any path; any changed byte makes another run."""
 
     def test_from_above_and_below(self, tmp_path: Path) -> None:
         criterion = tmp_path / "target" / "criterion"
@@ -98,7 +98,7 @@ class TestIdentity:
 
 
 class TestMeasurement:
-    """Times over iterations, the tool's interval, and everything else of the record as metadata."""
+    """Times per iteration, the interval of the tool, and all other fields as metadata."""
 
     def test_record(self, tmp_path: Path) -> None:
         measure(tmp_path)
@@ -136,7 +136,7 @@ class TestMeasurement:
 
 
 class TestSkips:
-    """A measurement that lacks a piece or has a broken one is skipped under its path; the others stay."""
+    """A measurement with a missing or invalid file is skipped under its path; the others are stored."""
 
     @pytest.mark.parametrize(
         ("changes", "reason", "detail"),
@@ -172,7 +172,7 @@ class TestSkips:
 
 
 class TestPlaces:
-    """Only directories that hold a measurement are read, and no loop of links is walked."""
+    """Only directories with a measurement are read, and loops of links are not followed."""
 
     def test_directory_without_criterion(self, tmp_path: Path) -> None:
         (tmp_path / "new").mkdir()

@@ -22,7 +22,7 @@ def custom_file(*entries: Any) -> str:
 
 
 class TestReading:
-    """A value in its base unit, with the interval that the range means."""
+    """A value in its base unit, with the interval from its range."""
 
     @pytest.mark.parametrize(
         ("unit", "metric", "units", "direction", "value"),
@@ -81,7 +81,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad entry is skipped, counted and named; its neighbours stay."""
+    """An invalid entry is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TestReading:
-    """k is part of a series' identity, so recall at 10 and at 100 never meet; more recall is better."""
+    """k is part of the identity of a series, so recall at 10 and at 100 differ; higher is better."""
 
     def test_golden(self) -> None:
         golden = json.loads((DATA / "dbpedia" / "golden.json").read_text())

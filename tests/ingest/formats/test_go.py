@@ -18,14 +18,14 @@ HERE = this_machine()
 
 
 def go_events(*pieces: tuple[str, str]) -> str:
-    """Pieces of output, each of a package, as the events of test2json."""
+    """Return pieces of output of packages as events of test2json."""
     first = {"Time": "2025-01-01T00:00:00.123456789Z", "Action": "start", "Package": "a"}
     events = ({"Action": "output", "Package": package, "Output": output} for output, package in pieces)
     return "".join(json.dumps(event) + "\n" for event in (first, *events))
 
 
 class TestReading:
-    """A unit is a metric, a line is a sample, and the lines around say where it was measured."""
+    """A unit is a metric, a line is a sample, and the lines around it have the origin."""
 
     def test_units(self, tmp_path: Path) -> None:
         line = "BenchmarkA-8\t 5\t 2 ns/op\t 3 MB/s\t 4 B/op\t 5 allocs/op\t 6 items/s\t 7 p99-ns\t 8 heap-bytes\t -9 x/op\t 1 us/op\n"
@@ -102,7 +102,7 @@ class TestReading:
 
 
 class TestPrinting:
-    """A benchmark that prints puts it between its name and its figures; none of them is lost without a word."""
+    """Output of a benchmark appears between name and figures; no figure is lost silently."""
 
     def test_figures_in_a_line_of_their_own(self, tmp_path: Path) -> None:
         text = "BenchmarkA-2  \thello\n  more\n\n     100\t  5 ns/op\t 7 B/op\nBenchmarkB-2  \t\n  100\t  6 ns/op\n"
@@ -134,7 +134,7 @@ class TestPrinting:
 
 
 class TestPanic:
-    """Go says nothing of a benchmark that panics but where it was."""
+    """For a benchmark that panics Go prints only the trace."""
 
     TRACE = "panic: boom\n\ngoroutine 8 [running]:\na/b.BenchmarkBad.func1(0x2)\n\t/x.go:1\nexit status 2\n"
 
@@ -166,7 +166,7 @@ class TestPanic:
 
 
 class TestEvents:
-    """The events of `-json` are the text they carry, whatever package and piece of a line comes next."""
+    """The events of `-json` give the text they contain, in any order of packages and pieces."""
 
     def test_as_the_text(self, tmp_path: Path) -> None:
         text = "goos: linux\npkg: a\nBenchmarkA-8 \t 1\t 5 ns/op\nBenchmarkA-8 \t 1\t 6 ns/op\nPASS\n"
@@ -193,7 +193,7 @@ class TestEvents:
 
 
 class TestSkips:
-    """A bad line is skipped, counted and named; its neighbours stay."""
+    """An invalid line is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -224,5 +224,5 @@ class TestSkips:
 
 
 def parse_elsewhere(path: Path, text: str) -> tuple[Run, list[Result]]:
-    """The reading of a text that says itself where it was measured."""
+    """Parse a text that contains its own origin."""
     return read(path, text, Provenance(ingested_at=1, dut_name="elsewhere"))

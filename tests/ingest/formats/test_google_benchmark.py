@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def google_row(name: str = "b", **fields: Any) -> dict[str, Any]:
-    """A repetition; None leaves a field out."""
+    """Return a repetition; None omits a field."""
     usual = {"name": name, "run_name": name, "run_type": "iteration", "repetitions": 1, "repetition_index": 0,
              "threads": 1, "iterations": 10, "real_time": 2.0, "cpu_time": 1.0, "time_unit": "us"}  # fmt: skip
     return {name: value for name, value in {**usual, **fields}.items() if value is not None}
 
 
 def google_aggregates(name: str = "b", repetitions: int = 3, **fields: Any) -> list[dict[str, Any]]:
-    """The four usual aggregates; the time of each is told apart by its place."""
+    """Return the four usual aggregates, with a different time for each."""
     usual = {"run_type": "aggregate", "repetitions": repetitions, "repetition_index": None, "iterations": repetitions}
     return [
         google_row(
@@ -44,7 +44,7 @@ def google_file(*rows: Any, **context: Any) -> str:
 
 
 def old(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as they were before 1.5: the end of a name says what it is."""
+    """Return rows as before 1.5, where the end of a name marks an aggregate."""
     return [
         {k: v for k, v in row.items() if k in {"name", "iterations", "real_time", "cpu_time", "time_unit"}}
         for row in rows
@@ -52,7 +52,7 @@ def old(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class TestRepetitions:
-    """All repetitions are samples; without all of them the aggregates of the tool are kept, never a mixture."""
+    """All repetitions are samples; if some are missing, the aggregates of the tool are stored, never a mixture."""
 
     def test_all_are_samples(self, tmp_path: Path) -> None:
         runs = [google_row(repetitions=3, repetition_index=i, real_time=i + 1, iterations=10 * i + 1) for i in range(3)]
@@ -127,7 +127,7 @@ class TestRepetitions:
 
 
 class TestMetrics:
-    """Each figure is a result of its own, in a unit and with a direction."""
+    """Each figure is one result with unit and direction."""
 
     @pytest.mark.parametrize(("unit", "factor"), [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)])
     def test_time_units(self, tmp_path: Path, unit: str, factor: float) -> None:
@@ -190,7 +190,7 @@ class TestMetrics:
 
 
 class TestFailures:
-    """A benchmark that failed or was skipped is a row with an error; a bad row is skipped, its neighbours stay."""
+    """A failed or skipped benchmark becomes a row with an error; an invalid row is skipped."""
 
     @pytest.mark.parametrize(
         ("fields", "error"),
@@ -239,7 +239,7 @@ class TestFailures:
 
 
 class TestOrigin:
-    """Time and machine are in the context; what was added to it may name the commit."""
+    """Time and machine come from the context, and the commit if present."""
 
     def test_all_of_it(self, tmp_path: Path) -> None:
         context = {"date": "2019-11-29T21:26:59+01:00", "host_name": "desk", "commit": "a" * 40, "branch": "main"}

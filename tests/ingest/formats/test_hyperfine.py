@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def hyperfine_result(command: str = "sleep 1", **fields: Any) -> dict[str, Any]:
-    """A result of three runs; None leaves a field out."""
+    """Return a result of three runs; None omits a field."""
     usual = {"mean": 2.0, "stddev": 1.0, "median": 2.0, "user": 0.5, "system": 0.25, "min": 1.0, "max": 3.0,
              "times": [1.0, 2.0, 3.0], "exit_codes": [0, 0, 0]}  # fmt: skip
     return {"command": command, **{name: value for name, value in {**usual, **fields}.items() if value is not None}}
@@ -24,7 +24,7 @@ def hyperfine_file(*results: Any, **top: Any) -> str:
 
 
 class TestReading:
-    """Each command is a wall time, a user time, a system time and, where it was measured, a peak of memory."""
+    """Each command has a wall time, a user time, a system time and, if measured, a peak of memory."""
 
     def test_metrics(self, tmp_path: Path) -> None:
         _, results = read(tmp_path / "f", hyperfine_file(hyperfine_result(memory_usage_byte=[4096, 8192, 4096])))
@@ -94,7 +94,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad result is skipped, counted and named; its neighbours stay, and nothing of it is kept."""
+    """An invalid result is skipped completely, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -16,7 +16,7 @@ HISTOGRAM = [[[[1.0, 3], [2.0, 1]]]]
 
 
 def jmh_metric(**fields: Any) -> dict[str, Any]:
-    """A score of two forks; None leaves a field out."""
+    """Return a score of two forks; None omits a field."""
     usual = {
         "score": 2.0,
         "scoreError": 0.5,
@@ -38,7 +38,7 @@ def jmh_file(*benchmarks: Any) -> str:
 
 
 class TestReading:
-    """Iterations are the samples, the unit says the metric, and what JMH tells apart is told apart."""
+    """Iterations are samples, the unit gives the metric, and modes and parameters distinguish series."""
 
     @pytest.mark.parametrize(
         ("mode", "unit", "metric", "units", "factor", "tags"),
@@ -126,7 +126,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, counted and named; its neighbours stay."""
+    """An invalid benchmark is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -23,7 +23,7 @@ def lnt_report(*tests: Any, **run: Any) -> str:
 
 
 class TestDetection:
-    """A report that does not say its version is of version 2, as LNT itself takes it."""
+    """A report without a version is of version 2, as in LNT."""
 
     def test_without_a_version(self, tmp_path: Path) -> None:
         document = json.loads(lnt_report())
@@ -37,7 +37,7 @@ class TestDetection:
 
 
 class TestReading:
-    """A metric of LNT's schemas has its unit and direction, any other neither; a hash is no metric."""
+    """A metric of the schemas of LNT has unit and direction; others have neither; a hash is not a metric."""
 
     @pytest.mark.parametrize(
         ("key", "metric", "units", "direction", "factor"),
@@ -82,7 +82,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad metric is skipped, counted and named; its neighbours stay."""
+    """An invalid metric is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

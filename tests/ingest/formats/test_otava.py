@@ -20,7 +20,7 @@ STATED = Provenance(test_bed=BED, ingested_at=1_700_000_000, dut_name="lib")
 
 
 def otava_file(*rows: str, head: str = HEAD) -> str:
-    """A history of one commit a row."""
+    """Return a history with one commit per row."""
     return head + "".join(f"{row}\n" for row in rows or ["1700000000,aaa0,5"])
 
 
@@ -35,7 +35,7 @@ def values(runs: list[tuple[Run, list[Result]]]) -> list[dict[str, list[float]]]
 
 
 class TestReading:
-    """Each commit and time is a run with a result for each column of numbers; the test is named for the file."""
+    """Each commit and time is a run with one result per column of numbers; the file names the test."""
 
     def test_golden(self) -> None:
         golden = json.loads((DATA / "otava" / "history.golden.json").read_text())
@@ -94,7 +94,7 @@ class TestReading:
 
 
 class TestIdentity:
-    """A history that grows, or gains a column, keeps the runs it had; what is measured again is a run of its own."""
+    """A history with new rows or columns keeps its runs; a repeated measurement is another run."""
 
     ROWS = ("1700000000,a,1", "1700000001,b,2")
 
@@ -121,7 +121,7 @@ class TestIdentity:
 
 
 class TestProvenance:
-    """What differs between the runs of a history cannot be stated for all of them."""
+    """Flags for values that differ between runs of a history are refused."""
 
     @pytest.mark.parametrize(
         ("stated", "flag"),
@@ -150,7 +150,7 @@ class TestProvenance:
 
 
 class TestSkips:
-    """A bad cell or row is skipped and named with its line; what makes no table is refused."""
+    """An invalid cell or row is skipped and named with its line; a file without a table is refused."""
 
     @pytest.mark.parametrize(
         ("row", "reason"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pyperf_run(*values: Any, **metadata: Any) -> dict[str, Any]:
-    """A run with a warm-up, and values if there are any."""
+    """Return a run with a warm-up and the given values."""
     kept = {"values": values} if values else {}
     return {"metadata": metadata, "warmups": [[8, 9.0]], **kept}
 
@@ -29,7 +29,7 @@ def pyperf_suite(*benchmarks: Any, version: Any = "1.0", **metadata: Any) -> str
 
 
 class TestReading:
-    """Values of all runs, in the order of the runs; warm-ups and calibrations are none."""
+    """Values of all runs, in the order of the runs, without warm-ups and calibrations."""
 
     def test_runs_without_values_give_none(self, tmp_path: Path) -> None:
         calibration, warm = pyperf_run(calibrate_loops=8), pyperf_run(loops=8)
@@ -93,7 +93,7 @@ class TestReading:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, counted and named; its neighbours stay."""
+    """An invalid benchmark is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -128,7 +128,7 @@ class TestSkips:
 
 
 class TestOrigin:
-    """Machine and time are in the file; pyperformance adds the commit."""
+    """Machine and time come from the file; pyperformance adds the commit."""
 
     def test_all_of_it(self, tmp_path: Path) -> None:
         facts = {
@@ -167,7 +167,7 @@ class TestOrigin:
 
 
 class TestRefusals:
-    """A file of another version, or that is none, is refused with its place."""
+    """A file of another version or format is refused with its position."""
 
     @pytest.mark.parametrize("version", ["2.0", 4, None, "x" * 1000])
     def test_unknown_version(self, tmp_path: Path, version: Any) -> None:

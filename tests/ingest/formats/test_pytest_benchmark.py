@@ -18,7 +18,7 @@ GOLDEN = sorted((DATA / "pytest-benchmark").glob("*/*.golden.json"))
 
 
 class TestRecordedFiles:
-    """What every released file format holds is read as an independent reader reads it."""
+    """Every released file format gives the results of an independent reader."""
 
     @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: "/".join(path.parts[-2:]))
     def test_statistics_match(self, golden: Path) -> None:
@@ -44,7 +44,7 @@ class TestRecordedFiles:
 
 
 class TestSamples:
-    """All samples give our statistics; anything less gives the tool's, never a mixture."""
+    """With all samples bench_db computes the statistics; otherwise those of the tool are stored, never a mixture."""
 
     def test_complete_data_is_kept_in_nanoseconds(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", pytest_file(pytest_benchmark(data=[3.0, 1.0, 2.0], min=99.0)))
@@ -96,7 +96,7 @@ class TestSamples:
 
 
 class TestSkips:
-    """A bad benchmark is skipped, counted and named; its neighbours stay."""
+    """An invalid benchmark is skipped, counted and named; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -176,7 +176,7 @@ class TestOrigin:
 
 
 class TestRefusals:
-    """A file that is not what it claims is refused with file, line and JSON path."""
+    """A file that does not match its format is refused with file, line and JSON path."""
 
     def test_truncated(self, tmp_path: Path) -> None:
         text = json.dumps(json.loads(pytest_file(pytest_benchmark())), indent=1)

@@ -22,7 +22,7 @@ def entry(name: str = "b", **fields: Any) -> dict[str, Any]:
 
 
 class TestReading:
-    """The statistics are those of the values, not of the one duration; memory is a metric of its own."""
+    """The statistics are those of the values, not of the single duration; memory is a separate metric."""
 
     def test_golden(self) -> None:
         golden = json.loads((DATA / "values-ns" / "golden.json").read_text())
@@ -57,7 +57,7 @@ class TestReading:
 
 
 class TestSkips:
-    """An entry without a time, or with one that cannot be, is skipped; the others stay."""
+    """An entry without a time or with an impossible one is skipped; the others are stored."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def vitest_result(name: str = "f", **fields: Any) -> dict[str, Any]:
-    """A result as 1.6 to 4 write it; None leaves a field out."""
+    """Return a result as 1.6 to 4 write it; None omits a field."""
     usual = {"id": "1_0", "name": name, "rank": 1, "rme": 50.0, "samples": [], "min": 1.0, "max": 4.0, "hz": 500.0,
              "mean": 2.0, "sd": 0.5, "moe": 1.0, "df": 9, "p75": 3.0, "sampleCount": 10, "median": 1.5}  # fmt: skip
     return {name: value for name, value in {**usual, **fields}.items() if value is not None}
@@ -27,7 +27,7 @@ def vitest_file(*results: Any, group: str = "a.bench.ts > g", **top: Any) -> str
 
 
 def vitest_task(name: str = "f", **fields: Any) -> dict[str, Any]:
-    """A task as 5 writes it."""
+    """Return a task as 5 writes it."""
     latency = {"mean": 2.0, "p50": 1.5, "p75": 3.0, "min": 1.0, "max": 4.0, "sd": 0.5, "moe": 1.0, "samplesCount": 10}
     throughput = {"mean": 600.0, "p50": 500.0, "min": 250.0, "max": 1000.0, "sd": 50.0, "moe": 20.0, "samplesCount": 10}
     return {"name": name, "rank": 1, "latency": latency, "throughput": throughput, **fields}
@@ -106,7 +106,7 @@ class TestStatistics:
 
 
 class TestFailures:
-    """A benchmark that failed is a row with an error; what was only shown beside the others is none."""
+    """A failed benchmark becomes a row with an error; a repeated result does not."""
 
     def test_without_statistics(self, tmp_path: Path) -> None:
         failed = {"id": "1_1", "name": "bad", "rank": 2, "rme": 0, "samples": []}
@@ -141,7 +141,7 @@ class TestFailures:
 
 
 class TestNames:
-    """A file of 5 is named without what only this machine has in front, and longer where that is not enough."""
+    """A file of 5 gets the shortest part of its path that distinguishes it."""
 
     @pytest.mark.parametrize(
         ("paths", "names"),
@@ -158,7 +158,7 @@ class TestNames:
 
 
 class TestSkips:
-    """A bad result is skipped, its neighbours stay; a report of another shape is refused with its place."""
+    """An invalid result is skipped; a report of another structure is refused with its position."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

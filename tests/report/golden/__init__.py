@@ -1,4 +1,4 @@
-"""Every report of the same two runs, as files to read; `RENEW_GOLDEN=1` writes them anew."""
+"""Every report of the same two runs as golden files; `RENEW_GOLDEN=1` writes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def golden(name: str, text: str) -> str:
-    """What a report of the golden examples must be."""
+    """Return the expected text of a report."""
     path = Path(__file__).parent / name
     if os.environ.get("RENEW_GOLDEN"):
         path.write_text(text, "utf-8", newline="")

@@ -21,7 +21,7 @@ def files() -> dict[str, bytes]:
 
 
 def received(files: dict[str, bytes], pattern: str) -> list[dict[str, Any]]:
-    """The documents of the data scripts whose path has this form."""
+    """Return the documents of the data scripts with matching paths."""
     found = [content.decode() for path, content in files.items() if re.fullmatch(pattern, path)]
     return [json.loads(text[text.index(",") + 1 : text.rindex(");")]) for text in found]
 
@@ -36,7 +36,7 @@ def small(points: int, *, suites: int = 3) -> SiteContent:
 
 
 class TestSite:
-    """A site is whole: every path it names is there, and it asks nobody else for anything."""
+    """A site is complete: every path it names exists, and it contacts no other host."""
 
     def test_every_reference_is_a_file(self, files: dict[str, bytes]) -> None:
         pages = [content.decode() for path, content in files.items() if path.endswith(".html")]
@@ -93,7 +93,7 @@ class TestSite:
 
 
 class TestSeries:
-    """What the pages are told of each kind of series."""
+    """The data of each kind of series in the pages."""
 
     def test_every_kind(self, files: dict[str, bytes]) -> None:
         (catalogue,) = received(files, r"data/catalogue-.*")
@@ -121,7 +121,7 @@ class TestSeries:
 
 
 class TestRebuild:
-    """A rebuild without news is the same to the byte; after a publish only that suite's files, the lists and the pages differ."""
+    """A rebuild without new data changes no byte; after a publish only the files of its suite, the lists and the pages differ."""
 
     def test_same_twice(self) -> None:
         assert dict(site(small(50))) == dict(site(small(50)))

@@ -12,7 +12,7 @@ MANIFESTS = st.dictionaries(st.sampled_from([f"data/{n}.js" for n in "abcdef"]),
 
 
 class TestChanges:
-    """What is written and removed turns one manifest into the other, and nothing else is touched."""
+    """The written and removed files turn one manifest into the other; no other file changes."""
 
     @given(MANIFESTS, MANIFESTS)
     def test_turns_one_into_the_other(self, before: dict[str, str], after: dict[str, str]) -> None:
@@ -27,7 +27,7 @@ class TestChanges:
 
 
 class TestManifest:
-    """A manifest reads back; one that was tampered with names nothing outside the site."""
+    """A manifest reads back; a manipulated one names no file outside the site."""
 
     def test_reads_back(self) -> None:
         manifest = {"index.html": digest(b"x"), "data/a-1.js": digest(b"y")}

@@ -41,7 +41,7 @@ class TestRuns:
 
 
 class TestSparkline:
-    """A letter a point, the lowest first in the alphabet and the highest last."""
+    """One letter per point, from the first of the alphabet for the lowest to the last for the highest."""
 
     def test_ends(self) -> None:
         assert sparkline(np.array([1.0, np.nan, 3.0])) == f"{LEVELS[0]}.{LEVELS[-1]}"
@@ -57,7 +57,7 @@ class TestSparkline:
 
 
 class TestStrips:
-    """Samples keep their order and their ends; the picture says how many it leaves out."""
+    """Samples keep their order and extremes; the picture has the number of omitted ones."""
 
     def test_steps(self) -> None:
         found = strips([[10.0, 30.0, 20.0], None, [7.0]])

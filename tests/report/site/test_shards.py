@@ -17,7 +17,7 @@ def series(keys: set[int], suite: str = "io") -> pl.DataFrame:
 
 
 class TestShards:
-    """Every series has exactly one place, and a newcomer moves few others."""
+    """Every series has exactly one shard, and a new series moves few others."""
 
     @given(KEYS)
     def test_every_series_once(self, keys: set[int]) -> None:

@@ -1,4 +1,4 @@
-"""The workflows and actions of a repository, and every step of them that runs a script."""
+"""The workflows and actions of a repository, and all their steps that run a script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKFLOWS, ACTIONS = ".github/workflows", ".github/actions"
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class StepId:
-    """Which step: its file within the repository, its job (`runs` in an action), its number from 0, its name."""
+    """The identity of a step: file, job (`runs` in an action), number from 0, name."""
 
     file: str
     job: str
@@ -29,25 +29,25 @@ class StepId:
 
 
 def definition(root: Path, file: str) -> dict[str, Any]:
-    """A workflow or an action; YAML reads the key `on` as true."""
+    """Return a workflow or an action; YAML reads the key `on` as true."""
     found: dict[Any, Any] = msgspec.yaml.decode((root / file).read_bytes())
     return {"on" if key is True else key: value for key, value in found.items()}
 
 
 def files(root: Path = ROOT) -> list[str]:
-    """Every workflow and every action of a repository."""
+    """Return every workflow and every action of a repository."""
     found = [*(root / WORKFLOWS).glob("*.yml"), *(root / ACTIONS).glob("*/action.yml")]
     return sorted(str(path.relative_to(root)) for path in found)
 
 
 def jobs_of(file: str, whole: dict[str, Any]) -> dict[str, Any]:
-    """The jobs of a workflow that have steps; an action is like one."""
+    """Return the jobs of a workflow that have steps; an action counts as one."""
     jobs = {"runs": whole["runs"]} if file.startswith(ACTIONS) else whole["jobs"]
     return {name: job for name, job in jobs.items() if "steps" in job}
 
 
 def steps(root: Path = ROOT) -> Iterator[tuple[StepId, dict[str, Any]]]:
-    """Every step of every file."""
+    """Yield every step of every file."""
     for file in files(root):
         for job, spec in jobs_of(file, definition(root, file)).items():
             for number, step in enumerate(spec["steps"]):
@@ -55,5 +55,5 @@ def steps(root: Path = ROOT) -> Iterator[tuple[StepId, dict[str, Any]]]:
 
 
 def step_id(file: str, job: str, number: int, step: dict[str, Any]) -> StepId:
-    """The id of a step; GitHub names one without a name after what it does."""
+    """Return the id of a step; without a name GitHub uses its action or command."""
     return StepId(file=file, job=job, number=number, name=step.get("name") or step.get("run") or step["uses"])

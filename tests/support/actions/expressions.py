@@ -1,4 +1,4 @@
-"""GitHub's expressions: `${{ inputs.range || 'NEW' }}` and the conditions of `if:`, with GitHub's own rules of truth."""
+"""GitHub expressions: `${{ inputs.range || 'NEW' }}` and the conditions of `if:`, with the truth rules of GitHub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATUS = ("success", "failure", "always", "cancelled")
 
 
 def filled(template: Any, context: Context) -> Any:
-    """A value of a workflow with its expressions evaluated: what is one expression keeps its type, the rest is text."""
+    """Evaluate the expressions in a value; a single expression keeps its type, the rest is text."""
     if isinstance(template, Mapping):
         return {key: filled(value, context) for key, value in template.items()}
     if isinstance(template, list):
@@ -29,7 +29,7 @@ def filled(template: Any, context: Context) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as GitHub writes it into a text."""
+    """Format a value as GitHub writes it into a text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -40,7 +40,7 @@ def text_of(value: Any) -> str:
 
 
 def holds(condition: Any, context: Context) -> bool:
-    """Whether an `if:` is met; one that asks for no status asks for success too."""
+    """Return whether an `if:` is true; without a status function it also requires success."""
     if condition is None:
         return bool(context["status"]["success"])
     text = condition if isinstance(condition, str) else text_of(condition)
@@ -51,12 +51,12 @@ def holds(condition: Any, context: Context) -> bool:
 
 
 def value_of(text: str, context: Context) -> Any:
-    """What an expression is."""
+    """Evaluate an expression."""
     return _Parser(text, context).whole()
 
 
 def is_true(value: Any) -> bool:
-    """Whether a value counts as true: not false, 0, NaN, null or an empty text."""
+    """Return whether a value counts as true: not false, 0, NaN, null or an empty text."""
     return isinstance(value, Mapping | list) or (bool(value) and not (isinstance(value, float) and math.isnan(value)))
 
 
@@ -80,7 +80,7 @@ class _Parser:
         return value
 
     def sign(self, *wanted: str) -> str:
-        """The next sign, taken, if it is one of these."""
+        """Consume the next sign if it is one of these."""
         if self.tokens and self.tokens[0][0] == "sign" and self.tokens[0][1] in wanted:
             return self.tokens.pop(0)[1]
         return ""
@@ -109,7 +109,7 @@ class _Parser:
         return not is_true(self.negated()) if self.sign("!") else self.reached()
 
     def reached(self) -> Any:
-        """A value and what is taken out of it: `.name` or `['name']`."""
+        """Parse a value and its members: `.name` or `['name']`."""
         value = self.single()
         while sign := self.sign(".", "["):
             key = self.tokens.pop(0)[1] if sign == "." else self.either()
@@ -144,7 +144,7 @@ class _Parser:
 
 
 def _member(value: Any, key: Any) -> Any:
-    """A member, whatever the case of its name; null where there is none."""
+    """Return a member, ignoring the case of its name; null if it is missing."""
     if isinstance(value, list):
         return value[key] if isinstance(key, int) and 0 <= key < len(value) else None
     if not isinstance(value, Mapping):
@@ -153,7 +153,7 @@ def _member(value: Any, key: Any) -> Any:
 
 
 def _compared(operator: str, one: Any, other: Any) -> bool:
-    """GitHub's comparison: texts whatever their case, and different types as numbers."""
+    """Compare as GitHub does: texts without case, and different types as numbers."""
     if isinstance(one, str) and isinstance(other, str):
         one, other = one.casefold(), other.casefold()
     elif type(one) is not type(other):

@@ -12,11 +12,11 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 
 class WorkflowError(Exception):
-    """GitHub would not start this."""
+    """A workflow that GitHub would not start."""
 
 
 def completed(declared: Declared, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs of a workflow by their types; one it does not declare, or a required one left out, is an error."""
+    """Return the inputs of a workflow by their types; an undeclared or missing required one is an error."""
     unexpected = set(given) - set(declared)
     missing = {name for name, spec in declared.items() if spec.get("required") and not text_of(given.get(name))}
     if unexpected or missing:
@@ -39,18 +39,18 @@ def _typed(spec: Mapping[str, Any], value: Any) -> Any:
 
 
 def combinations(job: Mapping[str, Any], context: Context) -> list[dict[str, Any]]:
-    """What each copy of a job sees as its matrix; a job without one has a single copy that sees nothing."""
+    """Return the matrix of each copy of a job; a job without a matrix has one copy with an empty one."""
     axes = filled(job.get("strategy", {}).get("matrix", {}), context)
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
 def label(matrix: Mapping[str, Any]) -> str:
-    """What tells one copy of a job from another: the values of its matrix, or their names."""
+    """Return the label of a copy of a job: the values of its matrix, or their names."""
     values = [value["name"] if isinstance(value, Mapping) else text_of(value) for value in matrix.values()]
     return f"({', '.join(values)})" if values else ""
 
 
 def within(wanted: Mapping[str, str], allowed: Mapping[str, str]) -> bool:
-    """Whether permissions ask for no more than others allow."""
+    """Return whether permissions are within others."""
     levels = ("none", "read", "write")
     return all(levels.index(level) <= levels.index(allowed.get(name, "none")) for name, level in wanted.items())

@@ -1,4 +1,4 @@
-"""The machine of one job: its workspace, the variables and the PATH its steps add to, and how a script is run on it."""
+"""The machine of one job: workspace, variables, PATH, and the execution of scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHELLS = {"": ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a script left: its exit code, what it printed, its outputs."""
+    """The result of a script: exit code, printed text, outputs."""
 
     code: int
     log: str
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(kw_only=True)
 class Machine:
-    """A machine that has git and what Debian has, and neither Python nor uv until a step sets them up."""
+    """A machine with git and the base of Debian, without Python and uv until a step installs them."""
 
     directory: Path
     given: Mapping[str, str]
@@ -46,7 +46,7 @@ class Machine:
         return self.directory / "temporary"
 
     def set_up(self, event: Mapping[str, Any]) -> None:
-        """Make the directories and the file of the event."""
+        """Create the directories and the file of the event."""
         for path in (self.workspace, self.temporary, self.directory / "home"):
             path.mkdir(parents=True)
         (self.directory / "event.json").write_text(json.dumps(event), encoding="utf-8")
@@ -54,7 +54,7 @@ class Machine:
         self.path += [str(git), "/usr/bin", "/bin"]
 
     def run(self, script: str, shell: str, environment: Mapping[str, str]) -> Done:
-        """Run a script as GitHub does, from a file, and take in what it wrote to the files of the step."""
+        """Run a script from a file as GitHub does, and read the files of the step."""
         self.scripts += 1
         step = self.directory / "steps" / str(self.scripts)
         step.mkdir(parents=True)
@@ -90,7 +90,7 @@ class Machine:
 
 
 def commands(text: str) -> dict[str, str]:
-    """What a step wrote for later ones: lines `name=value`, or a value between two lines of a delimiter."""
+    """Parse the values for later steps: lines `name=value`, or a value between two delimiter lines."""
     found, lines = dict[str, str](), iter(text.removesuffix("\n").split("\n") if text else [])
     for line in lines:
         name, sign, value = line.partition("<<")

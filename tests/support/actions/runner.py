@@ -1,4 +1,4 @@
-"""GitHub as its workflows see it: a run goes through the jobs, their copies and the workflows they call, step by step."""
+"""A runner of workflows: it executes jobs, their copies and called workflows step by step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STEP_KEYS = {"name", "id", "if", "uses", "with", "env", "run", "shell", "contin
 
 @dataclass(kw_only=True)
 class Run:
-    """One run of a workflow and what it left."""
+    """One run of a workflow and its results."""
 
     directory: Path
     results: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Run:
 
 @dataclass(kw_only=True)
 class Platform:
-    """Repositories with workflows, the secrets of their environments, and the machines their jobs get."""
+    """Repositories with workflows, the secrets of their environments, and the machines of their jobs."""
 
     directory: Path
     repository: str
@@ -73,7 +73,7 @@ class Platform:
         event: str = "workflow_dispatch",
         payload: Mapping[str, Any] | None = None,
     ) -> Run:
-        """A run of a workflow for an event, until all its jobs have ended."""
+        """Run a workflow for an event until all its jobs have ended."""
         file = f"{WORKFLOWS}/{workflow}.yml"
         whole = definition(self.repositories[self.repository], file)
         assert event in whole["on"], f"{workflow} does not start on {event}"
@@ -161,7 +161,7 @@ class _Jobs:
 
 
 class _Steps:
-    """The steps of one copy of a job, on a machine of its own."""
+    """The steps of one copy of a job, on a fresh machine."""
 
     def __init__(
         self, jobs: _Jobs, place: str, name: str, context: dict[str, Any], permissions: Mapping[str, str]
@@ -187,7 +187,7 @@ class _Steps:
         )
 
     def run(self, file: str, steps: list[dict[str, Any]], variables: Mapping[str, Any]) -> None:
-        """Each step whose condition holds; after a failure only those that ask for it."""
+        """Run each step whose condition is true; after a failure only those that require one."""
         for number, step in enumerate(steps):
             assert set(step) <= _STEP_KEYS, set(step) - _STEP_KEYS
             failed = self.result == "failure"
@@ -227,7 +227,7 @@ class _Steps:
     def _composite(
         self, name: str, ref: str, given: dict[str, str], environment: dict[str, str]
     ) -> tuple[bool, dict[str, str]]:
-        """The steps of an action of this repository, `$/...`, or of another one, which GitHub downloads as a whole."""
+        """Run the steps of an action of this repository, `$/...`, or of another one."""
         owner = self.platform.repository if name.startswith("$/") else "/".join(name.split("/")[:2])
         inside = name.removeprefix("$/" if name.startswith("$/") else f"{owner}/")
         root = self.machine.directory / "_actions" / owner / (ref or "self")
@@ -246,7 +246,7 @@ class _Steps:
 
 
 def worst(results: Any) -> str:
-    """What several results amount to."""
+    """Return the worst of several results."""
     found = set(results)
     return "failure" if "failure" in found else "success" if "success" in found else "skipped"
 

@@ -1,4 +1,4 @@
-"""What the foreign actions do, done here: checkouts are real clones, artifacts are copies, Python and uv are this machine's."""
+"""Stand-ins for foreign actions: checkouts are real clones, artifacts are copies, Python and uv are those of this machine."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ exec '{python}' "$@"
 
 
 class ActionError(Exception):
-    """A step that uses an action failed."""
+    """A failed step of an action."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What an action may know of its job."""
+    """The data of a job for an action."""
 
     machine: Machine
     artifacts: Path
@@ -48,7 +48,7 @@ class Job:
 
 
 def checkout(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """One commit without its history, on its branch unless a ref is named, and the token in its configuration unless forbidden."""
+    """Check out one commit without history, on its branch unless a ref is given, with the token unless disabled."""
     place = job.machine.workspace / given.get("path", ".")
     source = job.repositories.get(given.get("repository") or job.repository)
     if source is None:
@@ -65,10 +65,10 @@ def checkout(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def setup_python(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """The Python of the tests, with a pip that can install uv and nothing else."""
+    """Provide the Python of the tests, with a pip that can only install uv."""
     home = job.machine.directory / "python" / "bin"
     home.mkdir(parents=True, exist_ok=True)
-    uv = os.environ.get("UV") or shutil.which("uv")  # `uv run` says which one it is
+    uv = os.environ.get("UV") or shutil.which("uv")  # `uv run` sets this variable
     words = {"bin": str(home), "python": sys.executable, "uv": uv}
     for name, script in {"python": _PYTHON, "python3": _PYTHON, "pip": _PIP}.items():
         (home / name).write_text(script.format_map(words), encoding="utf-8")
@@ -79,7 +79,7 @@ def setup_python(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def upload_artifact(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """The files of a directory kept under a name, hidden ones only when asked for."""
+    """Store the files of a directory under a name, hidden ones only on request."""
     source, target = job.machine.workspace / given["path"], job.artifacts / given["name"]
     if target.exists() or not given["name"] or "/" in given["name"]:
         message = f"the artifact name {given['name']!r} is taken, or is no name"
@@ -97,7 +97,7 @@ def upload_artifact(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def download_artifact(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """One artifact by its name, or each that a pattern matches into a directory of its name."""
+    """Copy one artifact by name, or each that matches a pattern into a directory of its name."""
     place = job.machine.workspace / given.get("path", ".")
     if "name" in given:
         if not given["name"] or not (job.artifacts / given["name"]).is_dir():
@@ -111,12 +111,12 @@ def download_artifact(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def upload_pages(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """The site as an artifact of the name that `deploy-pages` looks for."""
+    """Store the site as the artifact that `deploy-pages` reads."""
     return upload_artifact(job, {"name": "github-pages", "if-no-files-found": "error", **given})
 
 
 def deploy_pages(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """The artifact as the site of the repository."""
+    """Deploy the artifact as the site of the repository."""
     missing = [name for name in ("pages", "id-token") if job.permissions.get(name) != "write"]
     if missing or given:
         message = f"deploy-pages needs write permission: {missing}, {given}"
@@ -136,7 +136,7 @@ STAND_INS: dict[str, Callable[[Job, Mapping[str, str]], dict[str, str]]] = {
 
 
 def _is_hidden(path: Path, root: Path) -> bool:
-    """Whether a file is hidden, or one of its directories below the root."""
+    """Return whether a file or one of its directories below the root is hidden."""
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 

@@ -1,4 +1,4 @@
-"""Fields that follow from other fields: keys, statistics, checksums. The same content always gives the same fields."""
+"""Derived fields: keys, statistics and checksums. The same content always gives the same fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDINAL_TAG = "ordinal"
 
 
 class Derived(list[Result]):
-    """Results with every derived field set, and the run that these were derived with."""
+    """Results with every derived field set, and the run with which they were derived."""
 
     def __init__(self, run: Run, results: Iterable[Result]) -> None:
         super().__init__(results)
@@ -28,7 +28,7 @@ class Derived(list[Result]):
         self._results = tuple(self)
 
     def are_current(self, run: Run) -> bool:
-        """Return whether these are the very records that were derived with this run, their tags and samples unchanged."""
+        """Return whether these are the same records as derived with this run, with unchanged tags and samples."""
         return (
             run == self._run
             and len(self) == len(self._results)
@@ -39,11 +39,11 @@ class Derived(list[Result]):
 
 
 def derive(run: Run, results: Sequence[Result]) -> tuple[Run, Derived]:
-    """Return the run and its results with every derived field set; what is derived already is returned as it is.
+    """Return the run and its results with every derived field set; return derived results unchanged.
 
     A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
     the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id. Raises `UserError` for a
-    derived record whose samples changed and whose summary did not.
+    derived record with changed samples and an unchanged summary.
     """
     if isinstance(results, Derived) and results.are_current(run):
         return run, results

@@ -37,7 +37,7 @@ class UnreadableOutputError(BenchDbError):
 
 
 class PluginError(BenchDbError):
-    """An extension of another installed package that cannot be used.
+    """An unusable plugin of another installed package.
 
     `kind` is `format`, `renderer` or `forge`; `package` is the distribution and its version.
     """
@@ -52,7 +52,7 @@ class SchemaMismatchError(BenchDbError):
 
 
 class NewerStoreWarning(UserWarning):
-    """A store that a newer bench_db has written: it is read as far as this one knows it, and never written."""
+    """A store written by a newer bench_db: this one reads the columns it knows and never writes."""
 
 
 class StoreNotFoundError(BenchDbError):

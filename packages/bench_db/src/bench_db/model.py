@@ -1,4 +1,4 @@
-"""The records of bench_db: what a store holds, and what questions about it are answered with."""
+"""The records of bench_db: the rows of a store, and the answers of use cases."""
 
 from __future__ import annotations
 
@@ -330,9 +330,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bisection:
-    """The commits that may hold a change, oldest first, and what was measured of each commit.
+    """The commits that may contain a change, oldest first, and the measurements of each commit.
 
-    One suspect when the change is found, several when noise or failures leave it open.
+    `suspects` has one commit when the change is found, and several when noise or failures hide it.
     """
 
     suspects: tuple[Commit, ...]
@@ -417,7 +417,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedMigration:
-    """A migration that a store has had, the release that applied it, and how many rows it changed."""
+    """A migration of a store, the release that applied it, and the number of changed rows."""
 
     key: Key = 0
     name: str
@@ -427,7 +427,7 @@ class AppliedMigration:
 
 
 class Verdict(StrEnum):
-    """The outcome of a comparison of one series, in the order a reader wants them."""
+    """The outcome of a comparison of one series, in the order of reports."""
 
     REGRESSED = "regressed"
     IMPROVED = "improved"
@@ -468,11 +468,11 @@ UNNAMED = Series()
 class Comparison:
     """The verdict on one series, with its numbers.
 
-    `effect` is the change relative to the baseline (+0.1 is 10 % more) of the measured number, whatever its direction; `low` and
-    `high` are the ends of its interval, 99 % by default. All of these and `p_value` are null where no test was made: for
-    insufficient, missing, new and failed. `significant` says that the test and the minimum effect were passed, whatever the
-    direction: a series of direction `info` is never improved or regressed. Medians are in base units, null without a result.
-    `note` says what the numbers cannot: the error, what is lacking for a verdict, or a name under which a series may go on.
+    `effect` is the change of the measured number relative to the baseline (+0.1 is 10 % more); the direction does not change its
+    sign. `low` and `high` are the ends of its interval, 99 % by default. These and `p_value` are null without a test: for
+    insufficient, missing, new and failed. `significant` means that the change passes the test and the minimum effect, also with
+    direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
+    error, the missing runs, or the name under which a series may continue.
     """
 
     series: Series = UNNAMED
@@ -491,9 +491,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change of level of a series: the point at `index`, which `commit` made, is the first at the new level.
+    """A change of level of a series: the point at `index`, of `commit`, is the first of the new level.
 
-    `id` is that of the finding a scan makes of it. `effect` is the change relative to the level before (+0.1 is 10 % more), `low`
+    `id` is that of its finding in a scan. `effect` is the change relative to the level before (+0.1 is 10 % more), `low`
     and `high` its 95 % interval. `p_value` is corrected for the choice of the point among those tested and for autocorrelation. A
     change is `provisional` while fewer points than `rules.provisional_runs` follow, itself included.
     """
@@ -511,10 +511,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """A run whose series all moved together by `effect`; `series` counts them, `lasting` says that they stayed there.
+    """A run in which many series moved by `effect`; `series` is their number, `lasting` means a change of level.
 
-    Above 0 times rose and rates fell, by the factor that undoes it. `run` numbers the runs of a scan from 0, `commit` is that of
-    the run.
+    A positive effect means higher times and lower rates by the inverse factor. `run` is the 0-based index of the run in a scan,
+    and `commit` is its commit.
     """
 
     run: int
@@ -526,7 +526,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """The noise of one series at its present level; null where its history cannot tell.
+    """The noise of one series at its current level; null when its history is too short.
 
     `spread` between runs and `smallest_effect` that one more run can show are relative. `autocorrelated` says that neighbouring
     runs are alike. `runs_needed` is how many candidate runs would show a change of 5 %, null too when 100 would not.
