@@ -4,10 +4,13 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 from playwright.sync_api import Browser
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.report.browsing import chromium
-from tests.support.campaigns import CAMPAIGNS, choose
+from tests.support.campaigns import CAMPAIGNS, choose, rounds
 from tests.support.clocks import Slept
 from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
@@ -18,9 +21,7 @@ from tests.support.workers import common_directory, turn
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--campaign", metavar="NAME", help="run one campaign in its full size: clocks, flips, fuzz or kills"
-    )
+    parser.addoption("--campaign", metavar="NAME", help=f"run one campaign in its full size: {', '.join(CAMPAIGNS)}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,17 +30,39 @@ def pytest_configure(config: pytest.Config) -> None:
         msg = f"--campaign {name}: there are {', '.join(CAMPAIGNS)}"
         raise pytest.UsageError(msg)
     choose(name)
+    # a loaded machine is no failure, and compilation takes seconds
+    settings.register_profile("bench_db", deadline=None, max_examples=rounds("laws", 20, full=1000))
+    settings.load_profile("bench_db")
+
+
+def campaigns_of(item: pytest.Item) -> set[str]:
+    """Return the campaigns of a test; a property that is in none is one of the laws."""
+    named = {mark.args[0] for mark in item.iter_markers("campaign")}
+    return named or ({"laws"} if is_hypothesis_test(getattr(item, "obj", None)) else set())
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of the chosen campaign, and start the slow modules first: no worker ends long after the others."""
     if name := config.getoption("--campaign"):
-        kept = [item for item in items if any(mark.args == (name,) for mark in item.iter_markers("campaign"))]
+        kept = [item for item in items if name in campaigns_of(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+class ModuleScheduling(LoadScopeScheduling):
+    """A module is the work of one worker; so are all modules of tests/workflows, which look at the same stories."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::", maxsplit=1)[0]
+        return "tests/workflows" if module.startswith("tests/workflows/") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
+    return ModuleScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

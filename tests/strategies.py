@@ -6,7 +6,6 @@ from dataclasses import replace
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from bench_db.model import DutBuild, Result, Run, Samples, SummaryValues, TestBed, Throughput
@@ -14,10 +13,6 @@ from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
-
-# A loaded machine must not fail a test; storage and complete records take milliseconds per example.
-settings.register_profile("bench_db", deadline=None, max_examples=50)
-settings.load_profile("bench_db")
 
 HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 _AWKWARD = (

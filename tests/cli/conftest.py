@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 
 from bench_db.cli import main
+from tests.support.workers import made_once
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store that `bench-db demo` makes; tests only read it."""
-    directory = tmp_path_factory.mktemp("demo")
-    assert bench_db("demo", directory).code == 0
-    return directory / "store"
+
+    def demo(directory: Path) -> None:
+        assert bench_db("demo", directory).code == 0
+
+    return made_once(tmp_path_factory, "demo", demo) / "store"

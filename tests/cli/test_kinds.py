@@ -12,6 +12,7 @@ import pytest
 from bench_db import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import CANDIDATE, KINDS, LAST, of_every_kind, sha
+from tests.support.workers import made_once
 
 ROWS = [pytest.param(*row, id=f"{kind}: {row[0]} {row[1]}") for kind, rows in KINDS.items() for row in rows]
 every_row = pytest.mark.parametrize(("series", "units", "verdict", "note"), ROWS)
@@ -27,9 +28,7 @@ SECTIONS = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("kinds")
-    of_every_kind(path)
-    return path
+    return made_once(tmp_path_factory, "kinds", of_every_kind)
 
 
 def test_the_documentation_has_these_kinds() -> None:

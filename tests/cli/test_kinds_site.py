@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import CANDIDATE, KINDS, LAST, RENAMED, UNIT, of_every_kind, sha
 from tests.report.browsing import visiting
+from tests.support.workers import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("kinds")
-    of_every_kind(path)
-    return path
+    return made_once(tmp_path_factory, "kinds", of_every_kind)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +18,9 @@ _ROWS = {"runs": 48, "results": 250, "baselines": 0, "findings": 3, "artifacts":
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("demo")
-    assert bench_db("demo", directory).code == 0
+    shutil.copytree(demo_store, directory / "store")
     log = directory / "x.log"
     log.write_bytes(b"log\n")
     assert bench_db("artifact", "put", log, "--kind", "log", "--store", directory / "store").code == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.report.browsing import Visit, visiting, written
 from tests.report.example_site import site_content
+from tests.support.workers import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("site"), site_content())
+    return made_once(tmp_path_factory, "example_site", lambda directory: written(directory, site_content()))
 
 
 @pytest.fixture

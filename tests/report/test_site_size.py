@@ -90,6 +90,7 @@ def first_series(root: Path) -> str:
 class TestLarge:
     """Ten thousand series are no slower to look at than ten."""
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("where", ["index.html", "benchmark.html#s={key}"])
     def test_first_chart(self, browser: Browser, root: Path, where: str) -> None:
         best = []

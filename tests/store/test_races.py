@@ -12,12 +12,16 @@ from bench_db.store.engine import Engine
 from bench_db.store.uri import locate
 from tests.store.workers import PROCESSES, Done, Job, race
 from tests.strategies import publication
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.store.tables import Table
 
+# runs that are published at once, and how often a race of a few is repeated
+_SAME, _DIFFERENT, _BESIDE = (rounds("races", few, full=3 * few) for few in (4, 32, 24))
+_CREATIONS, _REPLACEMENTS = (rounds("races", few, full=10 * few) for few in (2, 2))
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,35 +47,36 @@ def _fine(done: list[Done]) -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.campaign("races")
 class TestRaces:
     """Eight processes at once lose nothing, double nothing and see no error, whatever they race for."""
 
     def test_the_same_runs_from_no_store_at_all(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
         uri, environment = place
-        numbers = tuple(range(12))
+        numbers = tuple(range(_SAME))
         done = race(pool, [Job(uri=uri, numbers=numbers, environment=environment)] * PROCESSES)
         _fine(done)
-        assert _stored(uri) == _expected(range(12))
-        assert sum(one.new for one in done) == 120
+        assert _stored(uri) == _expected(range(_SAME))
+        assert sum(one.new for one in done) == 10 * _SAME
 
     def test_different_runs(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
         uri, environment = place
-        shares = [tuple(range(first, 96, PROCESSES)) for first in range(PROCESSES)]
+        shares = [tuple(range(first, _DIFFERENT, PROCESSES)) for first in range(PROCESSES)]
         done = race(pool, [Job(uri=uri, numbers=share, environment=environment) for share in shares])
         _fine(done)
-        assert _stored(uri) == _expected(range(96))
-        assert sum(one.new for one in done) == 960
+        assert _stored(uri) == _expected(range(_DIFFERENT))
+        assert sum(one.new for one in done) == 10 * _DIFFERENT
 
     def test_publishing_while_others_maintain(self, pool: Any, tmp_path: Path) -> None:
         uri = str(tmp_path / "store")
-        publishers = [Job(uri=uri, numbers=tuple(range(first, 48, 6))) for first in range(6)]
+        publishers = [Job(uri=uri, numbers=tuple(range(first, _BESIDE, 6))) for first in range(6)]
         done = race(pool, [*publishers, *[Job(uri=uri, optimize_seconds=2)] * 2])
         _fine(done)
-        assert _stored(uri) == _expected(range(48))
+        assert _stored(uri) == _expected(range(_BESIDE))
         assert connect(uri).verify().sound
 
     def test_creation_alone(self, pool: Any, tmp_path: Path) -> None:
-        for attempt in range(5):
+        for attempt in range(_CREATIONS):
             uri = str(tmp_path / f"store-{attempt}")
             done = race(pool, [Job(uri=uri, numbers=(number,)) for number in range(PROCESSES)])
             _fine(done)
@@ -94,12 +99,13 @@ class TestRaces:
 
 
 @pytest.mark.alone
+@pytest.mark.campaign("races")
 class TestReplacing:
     """Of several replacements of one run at once, exactly one is left, whole, and as if they had come one by one."""
 
     @pytest.mark.parametrize("existing", [True, False])
     def test_the_same_replacement(self, pool: Any, tmp_path: Path, *, existing: bool) -> None:
-        for attempt in range(3):
+        for attempt in range(_REPLACEMENTS):
             uri = str(tmp_path / f"store-{attempt}")
             if existing:
                 _publish(uri, 100)
@@ -108,7 +114,7 @@ class TestReplacing:
             assert _stored(uri) == _expected([1])
 
     def test_replacing_and_publishing_the_same_run(self, pool: Any, tmp_path: Path) -> None:
-        for attempt in range(3):
+        for attempt in range(_REPLACEMENTS):
             uri = str(tmp_path / f"store-{attempt}")
             _publish(uri, 100)
             jobs = [Job(uri=uri, numbers=(1,), place="ci", replace=number % 2 == 0) for number in range(PROCESSES)]
@@ -119,7 +125,7 @@ class TestReplacing:
             assert _expected([1])[0].keys() <= rows.keys()
 
     def test_different_replacements(self, pool: Any, tmp_path: Path) -> None:
-        for attempt in range(3):
+        for attempt in range(_REPLACEMENTS):
             uri = str(tmp_path / f"store-{attempt}")
             _publish(uri, 100)
             jobs = [Job(uri=uri, numbers=(number,), place="ci", replace=True) for number in range(PROCESSES)]

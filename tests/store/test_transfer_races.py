@@ -23,6 +23,7 @@ _READY_SECONDS = 60
 
 
 @pytest.mark.alone
+@pytest.mark.campaign("races")
 class TestPutting:
     """Eight processes putting at once lose nothing and double nothing, from no table on."""
 
@@ -30,7 +31,8 @@ class TestPutting:
     def test_at_once(self, pool: Any, place: tuple[str, dict[str, str]], *, same: bool) -> None:
         uri, environment = place
         connect(uri, create=True)
-        shares = [tuple(range(6)) if same else tuple(range(6 * i, 6 * i + 6)) for i in range(PROCESSES)]
+        each = rounds("races", 2, full=12)
+        shares = [tuple(range(each * i, each * i + each)) if not same else tuple(range(each)) for i in range(PROCESSES)]
         new = pool.map(carriers.put, [(uri, share, environment) for share in shares], chunksize=1)
         numbers = sorted({number for share in shares for number in share})
         assert sum(new) == len(numbers)

@@ -15,6 +15,8 @@ CAMPAIGNS = {
     "flips": "single bits that change in exports and samples",
     "fuzz": "files, rows and queries that nobody would write",
     "kills": "kill -9 at random moments of each operation that writes",
+    "laws": "every other property, with 1,000 examples",
+    "races": "eight processes that write at once",
 }
 _chosen: list[str] = []
 

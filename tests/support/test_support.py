@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ClientError,
 )
 
+from tests.support.campaigns import rounds
 from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
 from tests.support.probes import address, await_refusal, race, wins
@@ -25,7 +26,7 @@ from tests.support.s3_server import S3Server, s3_server
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ROUNDS = 300
+_ROUNDS = rounds("races", 40, full=600)
 _WRITERS = 8
 _LARGE = os.urandom(24 * 2**20)
 _OWNER = """
@@ -65,6 +66,7 @@ class TestServer:
         server.reset_requests()
         assert server.requests() == Counter()
 
+    @pytest.mark.campaign("races")
     def test_one_conditional_writer_wins_each_race(self, server: S3Server, bucket: str) -> None:
         with closing(server.client()) as client:
             keys = [{"Bucket": bucket, "Key": f"race-{number}"} for number in range(_ROUNDS)]
