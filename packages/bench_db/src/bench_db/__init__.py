@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.compare import compare
+    from bench_db.app.database import Database, connect
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
         Verdict,
     )
     from bench_db.query.selection import Selection
-    from bench_db.store.database import Database, connect
     from bench_db.summary import summarise
     from bench_db.units import Direction
 
@@ -101,6 +101,7 @@ _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.compare": ["compare"],
+    "bench_db.app.database": ["Database", "connect"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
@@ -125,7 +126,6 @@ _HOMES = {
         "Verdict",
     ],
     "bench_db.query.selection": ["Selection"],
-    "bench_db.store.database": ["Database", "connect"],
     "bench_db.summary": ["summarise"],
     "bench_db.units": ["Direction"],
 }
