@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -12,7 +14,6 @@ from bench_db.store import database as stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from pathlib import Path
     from typing import Unpack
 
     from lancedb import DBConnection
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from bench_db.store.versions import AsOf
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 
 # Stored column -> its public name; all of these are unix seconds in the store and datetimes in an answer.
 TIMES = {
@@ -273,6 +276,10 @@ class Database:
         return self.store.lancedb()
 
 
+# What a use case takes for a store.
+Source = Database | stores.Database | str | Path
+
+
 def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
     """Open the store at a directory, `file:///path` or `s3://bucket/prefix`; `create` makes it when there is none.
 
@@ -286,11 +293,23 @@ def _reconnect(uri: str, single_writer: bool) -> Database:  # noqa: FBT001 pickl
     return connect(uri, single_writer=single_writer)
 
 
-def opened(source: Database | stores.Database | str | Path) -> stores.Database:
+def opened(source: Source) -> stores.Database:
     """Return the store of a database, or the one at an address."""
     if isinstance(source, Database):
         return source.store
     return source if isinstance(source, stores.Database) else stores.connect(source)
+
+
+def on_database(
+    use_case: Callable[Concatenate[stores.Database, Arguments], Answer],
+) -> Callable[Concatenate[Source, Arguments], Answer]:
+    """Let a use case of a store be called with a `Database`, or with the address of a store, too."""
+
+    @wraps(use_case)
+    def call(store: Source, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        return use_case(opened(store), *arguments, **named)
+
+    return call
 
 
 def public(rows: Frame) -> Frame:
