@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from bench_db import Database, Selection, connect
+from bench_db import Selection
 from bench_db.query.series import COLUMNS
+from bench_db.store.database import Database, connect
 from benchmarks import stores
 
 if TYPE_CHECKING:

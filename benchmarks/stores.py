@@ -14,8 +14,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench_db import connect
 from bench_db.arrow import RESULTS, RUNS
+from bench_db.store.database import connect
 from bench_db.store.engine import Engine
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.store.uri import locate

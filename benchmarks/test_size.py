@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 from benchmarks.generate import ROWS_PER_COMMIT, commit_sha
 from benchmarks.stores import BUILDERS, bytes_on_disk
 from tests.support.s3_server import s3_server

@@ -13,10 +13,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench_db import connect
 from bench_db.arrow import RESULTS, to_table
 from bench_db.derive import derive
 from bench_db.model import Result, Run
+from bench_db.store.database import connect
 from benchmarks import stores
 
 if TYPE_CHECKING:

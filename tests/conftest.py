@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path not in slow)
 
 
-class ModuleScheduling(LoadScopeScheduling):
+class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
     """A module is the work of one worker; so are all modules of tests/workflows, which look at the same stories."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Baseline, Database
+from bench_db import Baseline
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import BED, publish, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench_db.store.database import Database
 
 OTHER_BED = replace(BED, name="ci-2")
 

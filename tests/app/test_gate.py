@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import bench_db as api
-from bench_db import Baseline, Database, UserError, connect
+from bench_db import Baseline, UserError
+from bench_db.store.database import Database, connect
 from tests.cli.asking import AT, nine_commits, refused
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import BED, publish, sha

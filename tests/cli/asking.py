@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 AT = 1_800_000_000
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from bench_db import Database, DutBuild, Result, Run, TestBed, connect
+from bench_db import DutBuild, Result, Run, TestBed
 from bench_db.model import Samples
+from bench_db.store.database import Database, connect
 from bench_db.units import direction_of
 from tests.support.histories import DAY, FIRST
 

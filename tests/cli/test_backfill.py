@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.support.benches import gone
 from tests.support.histories import History

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Baseline, Database, UserError, connect
+from bench_db import Baseline, UserError
+from bench_db.store.database import Database, connect
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish, sha

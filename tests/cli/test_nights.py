@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish, sha
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.support.needs import lacking
 from tests.support.processes import until_running_below

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db import Database, Direction, DutBuild, Result, Run, Selection, connect
+from bench_db import Direction, DutBuild, Result, Run, Selection
 from bench_db.model import Samples
+from bench_db.store.database import Database, connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import BED, publish, sha
 from tests.ingest.support import pytest_benchmark, pytest_file

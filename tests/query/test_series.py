@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.query.latest import newest
-from bench_db.query.series import COMMIT_ORDER, IDENTITY, last_points, oldest_first, statistics
+from bench_db.query.series import (
+    COMMIT_ORDER,
+    IDENTITY,
+    last_points,
+    oldest_first,
+    relative_change,
+    statistics,
+    with_change_since_first,
+    with_changes,
+)
 
 _TIMES = st.integers(-3, 3)
 _POINTS = st.lists(
@@ -130,3 +139,59 @@ class TestStatistics:
 
     def test_nothing_of_nothing(self) -> None:
         assert _statistics([]).height == 0
+
+
+class TestRelativeChange:
+    """A change has the sign of the movement, whatever the sign of the base; without a base there is none."""
+
+    @pytest.mark.parametrize(
+        ("new", "old", "expected"),
+        [
+            (110.0, 100.0, 0.1),
+            (90.0, 100.0, -0.1),
+            (-90.0, -100.0, 0.1),
+            (1.0, 0.0, None),
+            (1.0, None, None),
+            (None, 1.0, None),
+        ],
+    )
+    def test_cases(self, new: float | None, old: float | None, expected: float | None) -> None:
+        frame = pl.DataFrame({"new": [new], "old": [old]}, schema={"new": pl.Float64, "old": pl.Float64})
+        assert frame.select(relative_change(pl.col("new"), pl.col("old"))).item() == pytest.approx(expected)
+
+
+class TestChanges:
+    """Each point changes against the newest point before it that has a median, and never against another series."""
+
+    def _changes(self, medians: list[float | None], key: int = 1) -> pl.LazyFrame:
+        points: list[Point] = [
+            {"series_key": key, "dut_timestamp": time, "run_time": None, "timestamp": 0, "median": median}
+            for time, median in enumerate(medians)
+        ]
+        return with_changes(oldest_first(_frame(points)))
+
+    def test_against_the_newest_median_before(self) -> None:
+        rows = self._changes([None, 100.0, 150.0, None, float("nan"), 75.0]).collect()
+        assert rows["index"].to_list() == [0, 1, 2, 3, 4, 5]
+        assert rows["change"].to_list() == [None, None, 0.5, None, None, -0.5]
+
+    def test_since_the_first_of_those_returned(self) -> None:
+        rows = with_change_since_first(last_points(self._changes([1.0, 100.0, 150.0, 75.0]), 3)).collect()
+        assert rows["change_since_first"].to_list() == [0.0, 0.5, -0.25]
+        assert rows["change"].to_list() == [99.0, 0.5, -0.5]
+
+    def test_never_across_series(self) -> None:
+        both = pl.concat([self._changes([100.0], 1), self._changes([200.0], 2)])
+        again = with_changes(oldest_first(both.drop("index", "change"))).collect()
+        assert again["change"].to_list() == [None, None]
+
+    def test_spread_is_relative_and_unknown_for_a_mean_of_nothing(self) -> None:
+        points = _frame(
+            [
+                {"series_key": key, "dut_timestamp": time, "run_time": None, "timestamp": 0, "median": median}
+                for key, medians in ((1, (90.0, 110.0)), (2, (-1.0, 1.0)))
+                for time, median in enumerate(medians)
+            ]
+        ).collect()
+        rows = statistics(points, points.unique("series_key", keep="last")).sort("series_key")
+        assert rows["spread"].to_list() == [pytest.approx(0.1414213562), None]

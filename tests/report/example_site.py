@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
 from bench_db.identity import hash63
-from bench_db.query.series import COLUMNS
-from bench_db.report.site.contract import SiteContent, SiteMetadata
+from bench_db.query.series import COLUMNS, IDENTITY
+from bench_db.report.site.contract import SiteContent, SiteMetadata, slices
 from tests.report.examples import HOSTILE, commit_of, found
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.model import Finding
 
 METADATA = SiteMetadata(
     store="s3://bucket/benchmarks",
@@ -17,6 +24,18 @@ METADATA = SiteMetadata(
     title="Benchmarks of example",
     commit_url="https://example.org/project/commit/{commit}",
 )
+
+
+def content_of(
+    points: pl.DataFrame,
+    metadata: SiteMetadata = METADATA,
+    findings: Sequence[Finding] = (),
+    noise: pl.DataFrame | None = None,
+) -> SiteContent:
+    """The content of a frame with the points of all series."""
+    series = points.select(IDENTITY).unique("series_key", maintain_order=True)
+    given = {} if noise is None else {"noise": noise}
+    return SiteContent(series=series, points_of=slices(points), metadata=metadata, findings=findings, **given)
 
 
 def history(
@@ -235,4 +254,4 @@ def site_content() -> SiteContent:
             "runs_needed": [8 + i for i in range(len(keys))],
         }
     )
-    return SiteContent.of_frame(points, METADATA, findings, noise)
+    return content_of(points, METADATA, findings, noise)

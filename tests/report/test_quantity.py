@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench_db.report.quantity import change, quantity
+from bench_db.report.quantity import quantity
 
 
 class TestQuantity:
@@ -26,21 +26,3 @@ class TestQuantity:
     )
     def test_shown(self, value: float | None, units: str, shown: str) -> None:
         assert quantity(value, units) == shown
-
-
-class TestChange:
-    """A relative change has a sign; without something to compare with there is none."""
-
-    @pytest.mark.parametrize(
-        ("new", "old", "shown"),
-        [
-            (110.0, 100.0, "+10.0 %"),
-            (90.0, 100.0, "-10.0 %"),
-            (-90.0, -100.0, "+10.0 %"),
-            (1.0, 0.0, "-"),
-            (1.0, None, "-"),
-            (None, 1.0, "-"),
-        ],
-    )
-    def test_shown(self, new: float | None, old: float | None, shown: str) -> None:
-        assert change(new, old) == shown

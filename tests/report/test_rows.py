@@ -3,15 +3,16 @@
 import json
 
 import polars as pl
+import pytest
 
-from bench_db.query.series import COLUMNS
+from bench_db.query.series import COLUMNS, with_change_since_first, with_changes
 from bench_db.report import rows
 
 NAME = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 
 
 def points(**changes: object) -> pl.DataFrame:
-    """Two points of one series."""
+    """Two points of one series, as a trend answers them."""
     row: dict[str, object] = dict.fromkeys(COLUMNS)
     row |= {"series_key": 255, "dut_name": "lance", "test_bed_name": "ci", "suite": "", "benchmark_name": NAME}
     row |= {
@@ -24,7 +25,8 @@ def points(**changes: object) -> pl.DataFrame:
     row |= {"dut_version": "1.0+1a2b3c4", "dut_timestamp": 1_700_000_000, "timestamp": 1, "run_key": 10, "n": 3}
     row |= dict.fromkeys(("min", "q1", "median", "q3", "max", "mean"), 1000.0) | {"standard_deviation": 0.0} | changes
     later = row | {"dut_timestamp": 1_700_086_400, "median": 1500.0}
-    return pl.DataFrame([row, later], infer_schema_length=None)
+    frame = pl.DataFrame([row, later], infer_schema_length=None).with_columns(pl.col("median").cast(pl.Float64))
+    return with_change_since_first(with_changes(frame.lazy())).collect()
 
 
 class TestJson:
@@ -64,6 +66,13 @@ class TestTrend:
             "-",
         ]
         assert shown[5].endswith("+50.0 %")
+
+    @pytest.mark.parametrize("order", ["reversed", "as answered"])
+    def test_the_order_of_rows_decides_nothing(self, order: str) -> None:
+        shown = points().reverse() if order == "reversed" else points()
+        assert rows.trend_text(shown) == rows.trend_text(points())
+        assert "+50.0 %" in rows.trend_text(shown)
+        assert "-33" not in rows.trend_text(shown)
 
     def test_two_series_are_two_tables(self) -> None:
         both = pl.concat([points(), points(series_key=256, test_bed_name="other")])

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench_db.report.site.contract import SiteContent
 from tests.report.browsing import SETTLED, Visit, visiting, written
-from tests.report.example_site import METADATA, history
+from tests.report.example_site import METADATA, content_of, history
 from tests.report.examples import commit_of
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ class TestNearZero:
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
         points = history("errors", np.array([0.0, 0.0, 5.0, 6.0, -3.0]), units="count")
-        return written(tmp_path, SiteContent.of_frame(points, METADATA))
+        return written(tmp_path, content_of(points, METADATA))
 
     def test_since_the_point_before(self, visit: Visit) -> None:
         page = visit.open_series("errors")
@@ -169,7 +168,7 @@ class TestNothing:
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:
         points = history("none", np.array([1.0])).clear()
-        return written(tmp_path, SiteContent.of_frame(points, METADATA))
+        return written(tmp_path, content_of(points, METADATA))
 
     def test_says_so(self, visit: Visit) -> None:
         page = visit.open("index.html")

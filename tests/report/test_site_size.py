@@ -12,15 +12,16 @@ import pytest
 from bench_db.identity import hash63
 from bench_db.query.series import COLUMNS
 from bench_db.report.site.build import site
-from bench_db.report.site.contract import SiteContent
 from tests.report.browsing import visiting
-from tests.report.example_site import METADATA
+from tests.report.example_site import METADATA, content_of
 from tests.report.examples import commit_of, found
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser
+
+    from bench_db.report.site.contract import SiteContent
 
 SERIES, POINTS, SUITES = 10_000, 300, 50
 FIRST_CHART_MS = 1000
@@ -67,9 +68,7 @@ def large() -> SiteContent:
         found(finding_id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80))
         for i in stepped
     ]
-    return SiteContent.of_frame(
-        frame.with_columns(**derived, **times, **unused, **constants).select(COLUMNS), METADATA, findings
-    )
+    return content_of(frame.with_columns(**derived, **times, **unused, **constants).select(COLUMNS), METADATA, findings)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from bench_db import connect
 from bench_db.model import Baseline, Finding, State
 from bench_db.store import source
+from bench_db.store.database import connect
 from tests.store import workers
 from tests.strategies import commit_of, publication
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 SMALL_GROUP = 20
 

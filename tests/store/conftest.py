@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.store.carriers import fill
 from tests.store.workers import PROCESSES, get_ready
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
     from tests.support.faults import FaultProxy
     from tests.support.s3_server import S3Server
 

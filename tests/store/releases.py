@@ -17,9 +17,9 @@ from typing import Any
 
 import polars as pl
 
-from bench_db import Database, connect
 from bench_db.model import Baseline, Finding, Result, Run
 from bench_db.query.selection import Selection
+from bench_db.store.database import Database, connect
 from bench_db.store.tables import RESULTS_TABLE, stored
 from tests.store.carriers import everything, rows_of
 from tests.strategies import publication

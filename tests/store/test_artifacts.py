@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db import Artifact, Database, connect
+from bench_db import Artifact
 from bench_db.arrow import to_table
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.store import content
+from bench_db.store.database import Database, connect
 from bench_db.store.tables import ARTIFACTS_TABLE
 from tests.store.carriers import files_in, publish
 from tests.strategies import HOSTILE, commit_of, publication, texts
@@ -21,7 +22,7 @@ from tests.support.campaigns import examples
 _LOG = b"error: it broke\n"
 _MEMORY = """
 import resource, sys
-from bench_db import connect
+from bench_db.store.database import connect
 action, store, path = sys.argv[1:]
 opened = connect(store)
 opened.artifacts()

@@ -15,7 +15,7 @@ from tests.store.test_artifacts import kept_files, put
 from tests.strategies import HOSTILE, commit_of
 
 if TYPE_CHECKING:
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 
 class TestOldStores:

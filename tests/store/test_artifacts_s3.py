@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Database, connect
 from bench_db.errors import CorruptStoreError, StoreUnavailableError
 from bench_db.store import content as files
+from bench_db.store.database import Database, connect
 from bench_db.store.engine import Deadlines, Engine
 from bench_db.store.s3 import Bucket
 from bench_db.store.uri import locate

@@ -16,13 +16,13 @@ from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
 if TYPE_CHECKING:
-    from bench_db import Database
+    from bench_db.store.database import Database
     from bench_db.store.versions import AsOf
 
 _ASK = """
 import sys
 from datetime import datetime
-from bench_db import connect
+from bench_db.store.database import connect
 database = connect(sys.argv[1])
 print(database.scan(as_of=sys.argv[2]).collect().height)
 """
@@ -117,8 +117,8 @@ class TestAsOf:
         assert database.trend("bench 0", as_of=version).height == 1
         assert database.latest(as_of=version)["dut_version"].unique().to_list() == ["1.0.0"]
         assert database.summary(as_of=version)["n"].to_list() == [1, 1, 1]
-        assert database.query("select count(*) as n from results", as_of=version)["n"].to_list() == [3]
-        assert database.query("select count(*) as n from runs", as_of=version)["n"].to_list() == [1]
+        assert database.query("select count(*) as n from results", version)["n"].to_list() == [3]
+        assert database.query("select count(*) as n from runs", version)["n"].to_list() == [1]
 
     @pytest.mark.parametrize(
         "wrong", [0, 99, "99", -1, "no-such-tag", "2026-13-01", "", "1999-01-01", datetime(1999, 1, 1, tzinfo=UTC)]
@@ -141,7 +141,7 @@ class TestTag:
         assert len(database.results(as_of="pinned")) == 3
         assert database.latest(as_of="pinned")["dut_version"].unique().to_list() == ["1.0.0"]
         assert database.runs(as_of="pinned").collect().height == 1
-        assert database.query("select count(*) as n from results", as_of="pinned")["n"].to_list() == [3]
+        assert database.query("select count(*) as n from results", "pinned")["n"].to_list() == [3]
 
     def test_an_earlier_version_can_be_tagged(self, database: Database) -> None:
         version = _publish(database, 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Database, connect
+from bench_db.store.database import Database, connect
 from tests.store.workers import publish_until_killed
 from tests.strategies import publication
 from tests.support.campaigns import rounds

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db import Database, Run, connect
 from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import CorruptStoreError, UserError
 from bench_db.model import Baseline, Result
 from bench_db.store import maintain
+from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine
 from bench_db.store.export import MANIFEST
 from bench_db.store.filters import condition
@@ -30,6 +30,8 @@ from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+    from bench_db import Run
 
 each_format = pytest.mark.parametrize("name", FORMATS)
 

@@ -17,7 +17,7 @@ from tests.strategies import HOSTILE, publication, texts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 _TEXTS = texts().filter(lambda text: "\0" not in text)
 

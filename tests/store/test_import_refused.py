@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DataObject
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 
 each_format = pytest.mark.parametrize("name", FORMATS)

@@ -12,7 +12,7 @@ from tests.strategies import HOSTILE, publication
 from tests.test_arrow import SEED
 
 if TYPE_CHECKING:
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 
 @pytest.fixture(params=[False, True], ids=["fresh", "maintained"])

@@ -11,7 +11,7 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
-    from bench_db import Database
+    from bench_db.store.database import Database
     from bench_db.store.tables import Table
 
 

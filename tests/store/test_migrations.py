@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from bench_db import NewerStoreWarning, connect
+from bench_db import NewerStoreWarning
 from bench_db.errors import SchemaMismatchError
 from bench_db.model import Baseline
 from bench_db.store import migrations
+from bench_db.store.database import connect
 from bench_db.store.filters import condition
 from bench_db.store.tables import BASELINES_TABLE, REGISTRY, RESULTS_TABLE, RUNS_TABLE, TABLES
 from tests.cli.commands import COMMAND, bench_db, document, environment
@@ -31,7 +32,7 @@ from tests.strategies import commit_of, publication
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench_db import Database
+    from bench_db.store.database import Database
     from bench_db.store.engine import Engine
 
 RELEASE = "0.1"
@@ -90,7 +91,7 @@ _OLD_PUBLISH = """
 import sys
 import bench_db
 assert bench_db.__file__.startswith(sys.argv[2]), bench_db.__file__
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.strategies import publication
 run, results = publication(int(sys.argv[3]))
 store = connect(sys.argv[1])
@@ -101,7 +102,7 @@ print(store.verify().sound, store.latest().height)
 _LATER_PUBLISH = """
 import sys
 from pathlib import Path
-from bench_db import connect
+from bench_db.store.database import connect
 from tests.store import releases
 store = connect(sys.argv[1], create=True)
 for number in map(int, sys.argv[2:]):

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from bench_db import connect
 from bench_db.errors import BenchDbError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store.database import connect
 from bench_db.store.uri import locate
 from tests.strategies import publication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 _NOBODY = 65534
 _ASK_AS_NOBODY = f"""

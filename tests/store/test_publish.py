@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db import connect
 from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import BenchDbError, CorruptStoreError, UserError
 from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
+from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import HOSTILE, publication, publications
 from tests.support.campaigns import examples
@@ -21,7 +21,7 @@ from tests.support.campaigns import examples
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 _SUMMARY = SummaryValues(min=1, q1=1, median=1, q3=1, max=1, mean=1, standard_deviation=0)
 

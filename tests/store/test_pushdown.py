@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db import connect
 from bench_db.query.availability import of_commit
 from bench_db.query.selection import Selection
 from bench_db.store import lazy
+from bench_db.store.database import connect
 from bench_db.store.engine import Engine, Snapshot
 from bench_db.store.pushdown import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, Table
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 _ENGINE = Engine(locate("unused"), None)
 _TABLE = Table(

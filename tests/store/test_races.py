@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db import Database, connect
+from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine
 from bench_db.store.uri import locate
 from tests.store.workers import PROCESSES, Done, Job, race

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bench_db import Selection, connect
+from bench_db import Selection
 from bench_db.query.latest import newest
 from bench_db.query.series import COLUMNS
+from bench_db.store.database import connect
 from bench_db.store.tables import SERIES_TABLE
 from tests.strategies import publication
 from tests.support.campaigns import examples, sized
@@ -20,7 +21,7 @@ from tests.support.campaigns import examples, sized
 if TYPE_CHECKING:
     import polars as pl
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 _ORDER = ("benchmark_name", "test_bed_name", "series_key")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import Database, connect
 from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store.database import Database, connect
 from bench_db.store.engine import Deadlines, Engine
 from bench_db.store.s3 import Bucket
 from bench_db.store.uri import locate

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from bench_db import Database, connect
 from bench_db.errors import BenchDbError, StoreUnavailableError
+from bench_db.store.database import Database, connect
 from tests.strategies import publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import connect
 from bench_db.arrow import schema_of, to_table
 from bench_db.model import Artifact
 from bench_db.store import ledger, tables
+from bench_db.store.database import connect
 from bench_db.store.tables import MIGRATIONS_TABLE, REGISTRY, RESULTS_TABLE, SERIES_TABLE, Table
 from tests.store.carriers import publish, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 # Any record will do; this one is of no table that the store has by this name.
 NOTES = Table(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db import Database, NewerStoreWarning, connect
 from bench_db.arrow import to_table
 from bench_db.derive import derive
-from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
+from bench_db.errors import CorruptStoreError, NewerStoreWarning, SchemaMismatchError, UserError
 from bench_db.model import Samples
 from bench_db.store import maintain, source, transfer
+from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource

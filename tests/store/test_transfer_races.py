@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db import connect
 from bench_db.errors import UserError
+from bench_db.store.database import connect
 from tests.store import carriers
 from tests.store.carriers import content, everything, fill, rows_of
 from tests.store.workers import PROCESSES

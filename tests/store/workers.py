@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import lance
 import pyarrow as pa
 
-from bench_db import BenchDbError, connect
+from bench_db import BenchDbError
 from bench_db.arrow import to_table
 from bench_db.derive import derive
+from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-    from bench_db import Database
+    from bench_db.store.database import Database
 
 PROCESSES = 8
 _READY: list[Any] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db import connect
+from bench_db.store.database import connect
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from bench_db.report.site.build import site
 from bench_db.report.site.contract import SiteContent
 from bench_db.report.site.manifest import read_manifest
-from tests.report.example_site import METADATA, history, site_content, stepped
+from tests.report.example_site import METADATA, content_of, history, site_content, stepped
 from tests.report.examples import HOSTILE, commit_of
 
 
@@ -32,7 +32,7 @@ def small(points: int, *, suites: int = 3) -> SiteContent:
         for suite in range(suites)
         for i in range(5)
     ]
-    return SiteContent.of_frame(pl.concat(frames), METADATA)
+    return content_of(pl.concat(frames), METADATA)
 
 
 class TestSite:
@@ -88,7 +88,7 @@ class TestSite:
         assert b"MIT License" in files["assets/uplot.LICENSE.txt"]
 
     def test_nothing_published_yet(self) -> None:
-        empty = SiteContent.of_frame(history("x", stepped(1.0, 3, {})).clear(), METADATA)
+        empty = content_of(history("x", stepped(1.0, 3, {})).clear(), METADATA)
         assert b"0 series" in dict(site(empty))["series.html"]
 
 
@@ -117,7 +117,7 @@ class TestSeries:
     def test_rows_in_any_order(self) -> None:
         frame = pl.concat([history("a", stepped(1.0, 50, {})), history("b", stepped(1.0, 50, {}))])
         shuffled = frame.sample(fraction=1.0, shuffle=True, seed=3).sort("benchmark_name", maintain_order=True)
-        assert dict(site(SiteContent.of_frame(frame, METADATA))) == dict(site(SiteContent.of_frame(shuffled, METADATA)))
+        assert dict(site(content_of(frame, METADATA))) == dict(site(content_of(shuffled, METADATA)))
 
 
 class TestRebuild:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.compare import compare
+    from bench_db.app.database import Database, connect
+    from bench_db.app.demo import demo
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
+    from bench_db.app.publish import preview, publish
     from bench_db.app.scan import detect, scan
+    from bench_db.app.site import site
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
         Verdict,
     )
     from bench_db.query.selection import Selection
-    from bench_db.store.database import Database, connect
     from bench_db.summary import summarise
     from bench_db.units import Direction
 
@@ -84,15 +87,19 @@ __all__ = [
     "clear_baseline",
     "compare",
     "connect",
+    "demo",
     "detect",
     "findings",
     "ignore_finding",
     "noise",
     "parse",
     "parse_each",
+    "preview",
+    "publish",
     "reopen_finding",
     "scan",
     "set_baseline",
+    "site",
     "summarise",
 ]
 
@@ -101,10 +108,14 @@ _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.compare": ["compare"],
+    "bench_db.app.database": ["Database", "connect"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
+    "bench_db.app.demo": ["demo"],
+    "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.scan": ["detect", "scan"],
+    "bench_db.app.site": ["site"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": [
         "Artifact",
@@ -125,7 +136,6 @@ _HOMES = {
         "Verdict",
     ],
     "bench_db.query.selection": ["Selection"],
-    "bench_db.store.database": ["Database", "connect"],
     "bench_db.summary": ["summarise"],
     "bench_db.units": ["Direction"],
 }

@@ -537,3 +537,21 @@ class Noise:
     smallest_effect: float | None
     autocorrelated: bool | None
     runs_needed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFile:
+    """One published run: results added, results that were stored before, results removed, and benchmarks skipped by reason.
+
+    `part` names a run of a file that holds a history, and is empty for a whole file.
+    """
+
+    path: str
+    part: str = ""
+    format: str
+    run_id: str
+    new: int
+    unchanged: int
+    replaced: int
+    skipped: Mapping[str, int]
+    notes: tuple[str, ...]

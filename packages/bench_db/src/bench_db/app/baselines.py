@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.model import Baseline
@@ -99,6 +100,7 @@ class Baselines:
         return {"baselines": [baseline_json(pointer) for pointer in self.baselines]}
 
 
+@on_database
 def baselines(store: Database, name: str | None = None, *, history: bool = False) -> Baselines:
     """List the baselines that are set, all or those of a `name`; with `history` every setting there was, oldest first.
 
@@ -110,6 +112,7 @@ def baselines(store: Database, name: str | None = None, *, history: bool = False
     return Baselines(baselines=found)
 
 
+@on_database
 def baseline(store: Database, name: str, **scope: Unpack[Scope]) -> Baseline:
     """Return the setting of a baseline that is used in a scope; without one, the only setting of that name.
 
@@ -125,6 +128,7 @@ def baseline(store: Database, name: str, **scope: Unpack[Scope]) -> Baseline:
     return shown[0]
 
 
+@on_database
 def set_baseline(
     store: Database, name: str, commit: str = LATEST, *, by: str = "", at: int | None = None, **scope: Unpack[Scope]
 ) -> Baseline:
@@ -142,6 +146,7 @@ def set_baseline(
     return store.set_baseline(Baseline(name=checked_name(name), commit=full, set_at=_now(at), set_by=by, **stored))
 
 
+@on_database
 def clear_baseline(
     store: Database, name: str, *, by: str = "", at: int | None = None, **scope: Unpack[Scope]
 ) -> Baseline:

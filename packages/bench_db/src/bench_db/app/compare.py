@@ -14,6 +14,7 @@ from bench_db.analysis.judge import counted, judge, looks_for_level, plan
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, candidate_of, resolve
+from bench_db.app.database import on_database
 from bench_db.app.skipped import with_skipped
 from bench_db.errors import UserError
 from bench_db.model import Comparison
@@ -63,6 +64,7 @@ class Compared:
         return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons)}
 
 
+@on_database
 def compare(
     store: Database,
     candidate: str = LATEST,

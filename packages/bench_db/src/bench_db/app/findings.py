@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.findings import in_order
+from bench_db.app.database import on_database
 from bench_db.app.scan import findings_frame
 from bench_db.errors import UserError
 from bench_db.model import Finding, Series, State
@@ -37,6 +38,7 @@ class Findings:
         return {"findings": [finding_json(finding, self.series) for finding in self.findings]}
 
 
+@on_database
 def findings(store: Database, *, states: Collection[str] = ()) -> Findings:
     """List the findings of a store, of some `states` only when any are given."""
     if unknown := sorted(set(states) - set(State)):
@@ -47,16 +49,19 @@ def findings(store: Database, *, states: Collection[str] = ()) -> Findings:
     return Findings(findings=in_order(found), series=series)
 
 
+@on_database
 def bless_finding(store: Database, finding_id: str, *, note: str = "", by: str = "") -> Finding:
     """Accept a change: it is known and wanted. Later commits are compared with the level after it."""
     return _decide(store, finding_id, State.BLESSED, note, by)
 
 
+@on_database
 def ignore_finding(store: Database, finding_id: str, *, note: str = "", by: str = "") -> Finding:
     """Set a finding aside: it is no change of the code. Later commits are compared with the level after it."""
     return _decide(store, finding_id, State.IGNORED, note, by)
 
 
+@on_database
 def reopen_finding(store: Database, finding_id: str, *, note: str = "", by: str = "") -> Finding:
     """Open a finding again."""
     return _decide(store, finding_id, State.REOPENED, note, by)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, BaselineQuery, candidate_of, resolve
 from bench_db.app.compare import Compared, comparisons_json, failing, verdicts
+from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Comparison
 from bench_db.query.selection import Conditions, Selection, selection_of
@@ -51,6 +52,7 @@ class Gate(Compared):
         return {**about, "failing": keys, **comparisons_json(self.comparisons)}
 
 
+@on_database
 def check(
     store: Database,
     candidate: str = LATEST,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.analysis.histories import histories
 from bench_db.analysis.noise import noises
 from bench_db.app.answers import frame_of
+from bench_db.app.database import on_database
 from bench_db.model import Noise
 from bench_db.query.selection import Conditions, Selection, selection_of
 from bench_db.report.document import record_json
@@ -37,6 +38,7 @@ class Noises:
         return {"noise": [record_json(one) for one in self.noise]}
 
 
+@on_database
 def noise(
     store: Database,
     *,

@@ -1,4 +1,4 @@
-"""How a use case reports progress; the caller decides what to show."""
+"""The progress of a use case; the caller decides what to show."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """How far the work is."""
+    """A display of progress."""
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
-        """So much is done of so much; `doing` is what comes now."""
+        """Show how many steps are done, and the next one."""
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Show a line that stays."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Show no progress."""

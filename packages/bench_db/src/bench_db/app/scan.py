@@ -11,6 +11,7 @@ from bench_db.analysis.changes import changes_of
 from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.app.answers import frame_of
+from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Change, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, selection_of
@@ -84,6 +85,7 @@ class Scanned:
         }
 
 
+@on_database
 def detect(
     store: Database,
     benchmark: str | None = None,
@@ -108,6 +110,7 @@ def detect(
     return Detected(changes=changes_of(of, profile), histories=of)
 
 
+@on_database
 def scan(
     store: Database,
     *,

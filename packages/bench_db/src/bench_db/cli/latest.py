@@ -35,20 +35,13 @@ def command(
 
     Example: bench-db latest --benchmark '*fib*' --output json
     """
-    import polars as pl
-
-    from bench_db.query.series import is_stale
+    from bench_db.app.reading import latest
     from bench_db.report import figures, rows
 
     if across is not None and table is None:
         message = "--across says how a table is arranged: add --table latex, html or csv"
         raise UserError(message)
-    store, chosen = open_store(uri), selection(**conditions)
-    found = store.latest(chosen, as_of)
-    around = found if chosen.of_points == chosen else store.latest(chosen.of_points, as_of)
-    stale = around.filter(is_stale())["series_key"].implode()
-    marked = found.with_columns(pl.col("series_key").is_in(stale).alias("stale"))
-    shown = marked if last is None else marked.sort("dut_timestamp", maintain_order=True).tail(last)
+    shown = latest(open_store(uri), selection(**conditions), last=last, as_of=as_of)
 
     def text() -> str:
         if table is None:

@@ -14,12 +14,7 @@ from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bench_db.ingest import Provenance
-    from bench_db.model import Result, Run
-    from bench_db.report.publish import Outcome
-    from bench_db.store.database import Database
     from bench_db.units import Direction
 
 
@@ -68,16 +63,17 @@ def command(
 
     Example: bench-db publish results.json --testbed-name ci-1 --suite python
     """
-    from bench_db.report.publish import as_json, as_text
+    from bench_db.app.publish import preview, publish
+    from bench_db.report.publish import as_text
 
-    provenance = _provenance(**stated)
-    files = [file for path in paths for file in _files(Path(path), format_name)]
-    runs = [(file, *read) for file in files for read in _parsed(file, format_name, provenance)]
+    files: dict[str, Any] = {"format": format_name, "provenance": _provenance(**stated)}
     if dry_run:
-        outcomes = [_outcome(file, run, len(results), None) for file, run, results in runs]
+        done = preview(*paths, **files)
     else:
-        outcomes = _published(open_store(uri, create=True, single_writer=single_writer), runs, replace=replace)
-    emit(output, as_json(outcomes), lambda: as_text(outcomes, dry_run=dry_run))
+        with progress_bar("publishing") as progress:
+            store = open_store(uri, create=True, single_writer=single_writer)
+            done = publish(store, *paths, replace=replace, progress=progress, **files)
+    emit(output, done.document, lambda: as_text(done.files, dry_run=dry_run))
 
 
 def _provenance(
@@ -113,57 +109,3 @@ def _directions(texts: tuple[str, ...]) -> dict[str, Direction]:
         message = f"--direction {wrong}: written WAY or METRIC=WAY, and the way is {', '.join(ways)}"
         raise UserError(message)
     return {metric: ways[way] for metric, _, way in split}
-
-
-def _files(path: Path, format_name: str) -> list[Path]:
-    from bench_db.ingest import find
-
-    return find(path, format_name)
-
-
-def _parsed(file: Path, format_name: str, provenance: Provenance) -> Iterator[tuple[Run, list[Result]]]:
-    from bench_db.ingest import parse_each
-
-    for run, results in parse_each(file, format_name, provenance=provenance):
-        _require_build(file, run, results)
-        yield run, results
-
-
-def _require_build(file: Path, run: Run, results: list[Result]) -> None:
-    if not results:
-        message = f"{file}: no benchmark in it could be read: {'; '.join(run.notes[:3])}"
-        raise UserError(message)
-    if run.dut.version == "unknown":
-        message = (
-            f"{file}: DUT version could not be determined. Give --dut-version, or --checkout with the measured source"
-        )
-        raise UserError(message)
-    if not run.dut.timestamp:
-        message = f"{file}: DUT timestamp could not be determined. Give --dut-timestamp, or --checkout with the measured source"
-        raise UserError(message)
-
-
-def _published(store: Database, runs: list[tuple[Path, Run, list[Result]]], *, replace: bool) -> list[Outcome]:
-    outcomes = []
-    with progress_bar("publishing") as progress:
-        for done, (file, run, results) in enumerate(runs, 1):
-            published = store.publish(results, run, replace=replace)
-            outcomes.append(_outcome(file, run, len(results), published))
-            progress(done, len(runs))
-    return outcomes
-
-
-def _outcome(file: Path, run: Run, read: int, published: Any) -> Outcome:
-    from bench_db.report.publish import Outcome
-
-    return Outcome(
-        path=str(file),
-        part=run.file_name.removeprefix(file.resolve().name).removeprefix("#"),
-        format=run.format,
-        run_id=run.run_id,
-        new=published.new if published else read,
-        unchanged=published.unchanged if published else 0,
-        replaced=published.replaced if published else 0,
-        skipped=dict(run.skipped),
-        notes=run.notes,
-    )

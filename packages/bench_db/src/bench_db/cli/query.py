@@ -17,10 +17,11 @@ def command(sql: str | None, expression: str | None, uri: str | None, output: st
 
     Example: bench-db query "SELECT benchmark_name, AVG(median) FROM results GROUP BY benchmark_name"
     """
+    from bench_db.app.database import query
     from bench_db.report import frame
 
     if (sql is None) == (expression is None):
         message = "give a query, or --filter with a condition such as \"median > 1000 AND branch = 'main'\""
         raise UserError(message)
-    found = open_store(uri).query(sql or f"SELECT * FROM results WHERE {expression}", as_of)  # noqa: S608 reads only
+    found = query(open_store(uri), sql or f"SELECT * FROM results WHERE {expression}", as_of)  # noqa: S608 reads only
     emit(output, frame.as_json(found), lambda: frame.text(found))

@@ -73,6 +73,30 @@ def last_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     return results.filter(index >= pl.len().cast(pl.Int64).over("series_key") - count)
 
 
+def with_changes(ordered: pl.LazyFrame) -> pl.LazyFrame:
+    """Add where each point is in its series and how it changed, to points in commit order.
+
+    `index` counts the points of a series from 0. `change` is the change of the median relative to the newest point before that
+    has a median (0.08 is +8 %); null without one, without a median, and after a median of 0.
+    """
+    median = pl.when(pl.col("median").is_finite()).then("median")
+    before = median.shift(1).forward_fill().over("series_key")
+    index = pl.int_range(pl.len(), dtype=pl.Int64).over("series_key")
+    return ordered.with_columns(index=index, change=relative_change(median, before))
+
+
+def with_change_since_first(ordered: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `change_since_first` to points in commit order: as `change`, relative to the oldest of them that has a median."""
+    median = pl.when(pl.col("median").is_finite()).then("median")
+    first = median.drop_nulls().first().over("series_key")
+    return ordered.with_columns(change_since_first=relative_change(median, first))
+
+
+def relative_change(value: pl.Expr, base: pl.Expr) -> pl.Expr:
+    """Return the change of a value relative to a base; null when either is, and for a base of 0."""
+    return pl.when(base != 0).then((value - base) / base.abs())
+
+
 def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
     """Return the newest `count` points of each series, sorted by series key."""
     return last_points(results.sort("series_key", *COMMIT_ORDER, nulls_last=False), count)
@@ -88,7 +112,8 @@ def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
     """Return one row per series with the statistics of its history; each point counts once, by its median.
 
     `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
-    points with a finite median. A series with only failures has n = 0 and null statistics.
+    points with a finite median. A series with only failures has n = 0 and null statistics. `spread` is the standard deviation
+    relative to the mean, null for a mean of 0.
     """
     known = medians.with_columns(pl.when(pl.col("median").is_finite()).then("median").alias("median"))
     lists = known.group_by("series_key").agg(pl.col("median").drop_nulls())
@@ -96,7 +121,9 @@ def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
     half = len(column) // 2  # one half per thread
     found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
     rows = lists.select("series_key").hstack(found.select("n", *STATISTICS))
-    return newest.select(*IDENTITY, "commit", "dut_version", "dut_timestamp").join(rows, on="series_key")
+    spread = pl.when(pl.col("mean") != 0).then(pl.col("standard_deviation") / pl.col("mean").abs()).alias("spread")
+    known = newest.select(*IDENTITY, "commit", "dut_version", "dut_timestamp")
+    return known.join(rows, on="series_key").with_columns(spread)
 
 
 def label(row: Mapping[str, Any]) -> str:

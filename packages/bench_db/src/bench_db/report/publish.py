@@ -1,54 +1,38 @@
-"""What publishing did, file by file."""
+"""The published files as JSON and as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from bench_db.report.text import visible
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One published run: rows added, rows there already, rows taken out, and benchmarks skipped by reason.
-
-    `part` says which of a file that holds a history, and is empty for a whole file.
-    """
-
-    path: str
-    part: str = ""
-    format: str
-    run_id: str
-    new: int
-    unchanged: int
-    replaced: int
-    skipped: Mapping[str, int]
-    notes: tuple[str, ...]
+    from bench_db.model import PublishedFile
 
 
-def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The runs and their totals."""
+def as_json(files: Sequence[PublishedFile]) -> dict[str, Any]:
+    """Return the files and their totals."""
     return {
-        "published": [{**asdict(outcome), "skipped": dict(outcome.skipped)} for outcome in outcomes],
-        "new": sum(outcome.new for outcome in outcomes),
-        "unchanged": sum(outcome.unchanged for outcome in outcomes),
+        "published": [{**asdict(file), "skipped": dict(file.skipped)} for file in files],
+        "new": sum(file.new for file in files),
+        "unchanged": sum(file.unchanged for file in files),
     }
 
 
-def as_text(outcomes: Sequence[Outcome], *, dry_run: bool = False) -> str:
-    """A line a run, its notes under it, and the total."""
+def as_text(files: Sequence[PublishedFile], *, dry_run: bool = False) -> str:
+    """Render a line for each run with its notes below it, and the total."""
     added = "to add" if dry_run else "new"
-    lines = [line for outcome in outcomes for line in _lines(outcome, added)]
-    total = (
-        f"{len(outcomes)} runs: {sum(o.new for o in outcomes)} {added}, {sum(o.unchanged for o in outcomes)} unchanged"
-    )
-    return "\n".join([*lines, total] if len(outcomes) > 1 else lines)
+    lines = [line for file in files for line in _lines(file, added)]
+    total = f"{len(files)} runs: {sum(o.new for o in files)} {added}, {sum(o.unchanged for o in files)} unchanged"
+    return "\n".join([*lines, total] if len(files) > 1 else lines)
 
 
-def _lines(outcome: Outcome, added: str) -> list[str]:
-    parts = [f"{outcome.new} {added}", f"{outcome.unchanged} unchanged"]
-    parts += [f"{outcome.replaced} replaced"] if outcome.replaced else []
-    parts += [f"{sum(outcome.skipped.values())} skipped"] if outcome.skipped else []
-    head = f"{visible('#'.join(part for part in (outcome.path, outcome.part) if part))}: {outcome.format}, {', '.join(parts)}"
-    return [head, *(f"  {visible(note)}" for note in outcome.notes)]
+def _lines(file: PublishedFile, added: str) -> list[str]:
+    parts = [f"{file.new} {added}", f"{file.unchanged} unchanged"]
+    parts += [f"{file.replaced} replaced"] if file.replaced else []
+    parts += [f"{sum(file.skipped.values())} skipped"] if file.skipped else []
+    head = f"{visible('#'.join(part for part in (file.path, file.part) if part))}: {file.format}, {', '.join(parts)}"
+    return [head, *(f"  {visible(note)}" for note in file.notes)]

@@ -45,13 +45,6 @@ def ladders() -> dict[str, list[tuple[float, str]]]:
     return plain | {name: list(steps) for name, steps in _LADDERS.items()}
 
 
-def change(new: float | None, old: float | None) -> str:
-    """Relative change as `+4.2 %`; "-" when there is nothing to compare with."""
-    if not is_known(new) or not is_known(old) or not old:
-        return "-"
-    return f"{(new - old) / abs(old) * 100:+.1f} %"
-
-
 def _digits(value: float) -> str:
     before = len(str(int(abs(value))))
     return f"{value:.{max(0, 4 - before)}f}"

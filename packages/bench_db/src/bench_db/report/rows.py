@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from bench_db.identity import tags_of_key
 from bench_db.query.series import label
 from bench_db.report import frame
-from bench_db.report.quantity import NO_VALUE, change, is_known, quantity
+from bench_db.report.effect import percent
+from bench_db.report.quantity import NO_VALUE, is_known, quantity
 from bench_db.report.text import sparkline, table, visible
 from bench_db.rules import RULES
 
@@ -69,7 +70,7 @@ def summary_text(rows: pl.DataFrame) -> str:
             r["test_bed_name"],
             str(r["n"]),
             *(quantity(r[name], r["units"]) for name in ("min", "median", "max")),
-            f"{r['standard_deviation'] / abs(r['mean']) * 100:.1f} %" if r["mean"] else "-",
+            percent(r["spread"]).lstrip("+"),
         )
         for r in rows.iter_rows(named=True)
     ]
@@ -77,19 +78,20 @@ def summary_text(rows: pl.DataFrame) -> str:
 
 
 def trend_text(rows: pl.DataFrame) -> str:
-    """Each series as a sparkline over a table of its points, oldest first."""
-    return "\n\n".join(_series_text(points) for points in rows.partition_by("series_key", maintain_order=True))
+    """Render each series as a sparkline over a table of its points, in the order of their `index`."""
+    return "\n\n".join(
+        _series_text(points.sort("index")) for points in rows.partition_by("series_key", maintain_order=True)
+    )
 
 
 def _series_text(points: pl.DataFrame) -> str:
     rows = list(points.iter_rows(named=True))
     first, medians = rows[0], [row["median"] if is_known(row["median"]) else None for row in rows]
     better = {"lower": "lower is better", "higher": "higher is better"}.get(first["direction"], "for information")
-    known = [median for median in medians if median is not None]
-    ends = f"{quantity(known[0], first['units'])} to {quantity(known[-1], first['units'])}" if known else "no values"
-    moved = f", {change(known[-1], known[0])}" if len(known) > 1 else ""
+    known = [row for row in rows if is_known(row["median"])]
+    ends = " to ".join(quantity(row["median"], row["units"]) for row in (known[0], known[-1])) if known else "no values"
+    moved = f", {percent(known[-1]['change_since_first'])}" if len(known) > 1 else ""
     head = f"{visible(label(first))}  on {visible(first['test_bed_name'])}  ({better})"
-    before = [None, *medians[:-1]]
     stated = ("interval",) if any(r["lower"] is not None for r in rows) else ()
     cells = [
         (
@@ -98,9 +100,9 @@ def _series_text(points: pl.DataFrame) -> str:
             r["dut_version"],
             *_statistics(r),
             *(_interval(r) for _ in stated),
-            change(r["median"], old),
+            percent(r["change"]),
         )
-        for r, old in zip(rows, before, strict=True)
+        for r in rows
     ]
     headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", *stated, "change")
     return "\n".join(

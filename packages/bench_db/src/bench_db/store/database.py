@@ -83,6 +83,11 @@ class Database:
         """The newest version of the results."""
         return int(self._engine.open(RESULTS_TABLE).version)
 
+    @property
+    def single_writer(self) -> bool:
+        """Whether it writes to a bucket that cannot keep concurrent writers apart."""
+        return self._single_writer
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def init(self) -> None:
@@ -210,7 +215,8 @@ class Database:
     ) -> pl.DataFrame:
         """The points of a benchmark's series, oldest commit first, series after series when several have the name.
 
-        `last` keeps the newest points of each series; `values` adds the raw samples, per iteration.
+        `last` returns the newest points of each series; `values` adds the raw samples, per iteration. The computed columns are
+        those of `query.series.with_changes` (over the whole series) and `with_change_since_first` (over the returned points).
         """
         predicate = Selection(benchmark=benchmark).predicate() & selection.predicate()
         results = self._open(RESULTS_TABLE, as_of)
@@ -220,8 +226,9 @@ class Database:
         one_each = points.unique("series_key")["_rowid"].to_list()
         identity = pl.DataFrame(results.take(one_each, series.IDENTITY))
         rows = identity.join(points.select("series_key", *columns), on="series_key")
-        ordered = series.oldest_first(rows.lazy())
-        return (ordered if last is None else series.last_points(ordered, last)).collect()
+        ordered = series.with_changes(series.oldest_first(rows.lazy()))
+        shown = ordered if last is None else series.last_points(ordered, last)
+        return series.with_change_since_first(shown).collect()
 
     def summary(
         self,
@@ -260,23 +267,29 @@ class Database:
         results = self._open(RESULTS_TABLE, as_of)
         return from_table(results.rows(filter_text(where, RESULTS_TABLE.leaves, results.absent)), Result)
 
-    def query(self, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
+    def query(
+        self,
+        sql: str,
+        as_of: AsOf | None = None,
+        *,
+        named: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda table: table,
+    ) -> pl.DataFrame:
         """Return the answer to a Polars SQL query over the tables of the store; `UserError` when it cannot be run.
 
-        A table that nothing has been written to yet is empty.
+        A table that nothing has been written to yet is empty. `named` gives the columns of a table other names.
         """
         names = ", ".join(table.name for table in stored())
         if not sql.lstrip("( \n\t").lower().startswith(("select", "with")):
             message = f"a query starts with SELECT or WITH; the tables are {names}"
             raise UserError(message)
         # A table that the text does not name is not opened: on S3 that costs requests.
-        named = [table for table in stored() if table.name in sql.lower()]
-        context = pl.SQLContext({table.name: self._frame(table, as_of) for table in named})
+        asked = [table for table in stored() if table.name in sql.lower()]
+        context = pl.SQLContext({table.name: named(self._frame(table, as_of)) for table in asked})
         try:
             return context.execute(sql, eager=True)
         except pl.exceptions.PolarsError as error:
-            said = str(error).partition("\n\nResolved plan")[0]
-            message = f"the query cannot be run: {said}; the tables are {names}"
+            reason = str(error).partition("\n\nResolved plan")[0]
+            message = f"the query cannot be run: {reason}; the tables are {names}"
             raise UserError(message) from error
 
     def _frame(self, table: Table, as_of: AsOf | None) -> pl.LazyFrame:

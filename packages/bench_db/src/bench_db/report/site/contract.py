@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 import polars as pl
 
 from bench_db.model import Finding
-from bench_db.query.series import IDENTITY
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
 
@@ -46,19 +44,6 @@ class SiteContent:
     metadata: SiteMetadata
     findings: Sequence[Finding] = ()
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))
-
-    @classmethod
-    def of_frame(
-        cls,
-        points: pl.DataFrame,
-        metadata: SiteMetadata,
-        findings: Sequence[Finding] = (),
-        noise: pl.DataFrame | None = None,
-    ) -> Self:
-        """The content of a frame that holds the points of all series."""
-        series = points.select(IDENTITY).unique("series_key", maintain_order=True)
-        given = {} if noise is None else {"noise": noise}
-        return cls(series=series, points_of=slices(points), metadata=metadata, findings=findings, **given)
 
 
 def slices(points: pl.DataFrame) -> PointsOf:

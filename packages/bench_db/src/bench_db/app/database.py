@@ -1,0 +1,334 @@
+"""The public database: questions with their conditions as keyword arguments, answers as Polars frames."""
+
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import polars as pl
+
+from bench_db.app import reading
+from bench_db.query.selection import Selection, selection_of
+from bench_db.store import database as stores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Unpack
+
+    from lancedb import DBConnection
+
+    from bench_db.model import Artifact, Result, Run
+    from bench_db.query.selection import Conditions, SeriesConditions
+    from bench_db.store.artifacts import Put
+    from bench_db.store.export import Export
+    from bench_db.store.filters import Where
+    from bench_db.store.info import StoreInfo
+    from bench_db.store.maintain import Maintenance
+    from bench_db.store.presence import Presence
+    from bench_db.store.publish import Published
+    from bench_db.store.transfer import Transfer
+    from bench_db.store.verify import Verification
+    from bench_db.store.versions import AsOf
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
+
+# Stored column -> its public name; all of these are unix seconds in the store and datetimes in an answer.
+TIMES = {
+    "dut_timestamp": "commit_time",
+    "run_time": "run_time",
+    "timestamp": "published_at",
+    "ingested_at": "published_at",
+    "test_bed_created_at": "test_bed_created_at",
+}
+
+
+class Database:
+    """A store of benchmark results, opened with `bench_db.connect`.
+
+    Reading methods take `as_of`, a version, a tag or a date, and as conditions `benchmark` (with the wildcards `*` and `?`),
+    `test_bed_name`, `dut_name`, `branch`, `suite`, `metric`, `tags`, `since` and `until` (of the commit time). Times in frames
+    are datetimes in UTC. It pickles by its address.
+    """
+
+    def __init__(self, store: stores.Database) -> None:
+        self.store = store
+
+    def __repr__(self) -> str:
+        return f"Database({self.uri!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., Database], tuple[str, bool]]:
+        return _reconnect, (self.uri, self.store.single_writer)
+
+    @property
+    def uri(self) -> str:
+        """The address of the store."""
+        return self.store.uri
+
+    @property
+    def version(self) -> int:
+        """The newest version of the results."""
+        return self.store.version
+
+    # -- publish -----------------------------------------------------------------------------------------------------
+
+    def publish(self, results: Sequence[Result], run: Run, *, replace: bool = False) -> Published:
+        """Store a run and its results, whole or not at all; publishing it again adds nothing.
+
+        `replace` removes the earlier run of the same run id and file name, and any earlier reading of the same content, in the
+        commit that adds the new rows. Raises `UserError` for numbers that are not finite, and `CorruptStoreError` when the key
+        belongs to other content.
+        """
+        return self.store.publish(results, run, replace=replace)
+
+    # -- read --------------------------------------------------------------------------------------------------------
+
+    def latest(
+        self,
+        *,
+        last: int | None = None,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> pl.DataFrame:
+        """Return the newest result of each series, a row a series by name.
+
+        `stale` says that another series of the device, test bed and suite has a newer commit. `last` returns only that many
+        series, those with the newest commits.
+        """
+        chosen = selection_of(selection, conditions)
+        return public(reading.latest(self.store, chosen, last=last, as_of=as_of))
+
+    def trend(
+        self,
+        benchmark: str,
+        *,
+        last: int | None = None,
+        values: bool = False,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[SeriesConditions],
+    ) -> pl.DataFrame:
+        """Return the history of a benchmark, oldest commit first, series after series when several match.
+
+        `index` counts the points of a series from 0; `change` is relative to the point before (0.08 is +8 %),
+        `change_since_first` to the oldest point returned. `last` returns the newest points of each series. `values` adds the raw
+        samples, per iteration.
+        """
+        chosen = selection_of(selection, conditions)
+        return public(self.store.trend(benchmark, chosen, last=last, values=values, as_of=as_of))
+
+    def summary(
+        self,
+        *,
+        last: int | None = None,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> pl.DataFrame:
+        """Return statistics of each series over its history, or its newest `last` points; each point counts once, by its median.
+
+        `spread` is the standard deviation relative to the mean. A series of failures alone has n = 0 and null statistics.
+        """
+        return public(self.store.summary(selection_of(selection, conditions), last=last, as_of=as_of))
+
+    def scan(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> pl.LazyFrame:
+        """Return the results lazily, a flat column a leaf; only the columns and rows that a query uses are read.
+
+        Conditions are read from the indexes of the store; those on other columns belong in a `.filter()` of the frame.
+        """
+        chosen = selection_of(selection, conditions)
+        rows = public(self.store.scan(as_of=as_of).filter(chosen.predicate()))
+        return rows if columns is None else rows.select(columns)
+
+    def runs(
+        self,
+        *,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> pl.LazyFrame:
+        """Return the published files lazily; with conditions those that have a result that satisfies them."""
+        chosen = selection_of(selection, conditions)
+        return public(self.store.runs(as_of, None if chosen == Selection() else chosen))
+
+    def query(self, sql: str, *, as_of: AsOf | None = None) -> pl.DataFrame:
+        """Return the answer to a Polars SQL query over the tables of the store, such as `results` and `runs`.
+
+        Raises `UserError` when the query is not a SELECT, or cannot be run.
+        """
+        return query(self.store, sql, as_of)
+
+    def results(self, where: Where | None = None, *, as_of: AsOf | None = None) -> list[Result]:
+        """Return whole results as records, in the order they were published; `where` maps columns to values."""
+        return self.store.results(where, as_of)
+
+    def has(self, commit: str, suites: Sequence[str] = (), *, test_bed_name: str | None = None) -> Presence:
+        """Return whether a commit is measured, suite by suite; results that failed do not count.
+
+        Without `suites` one result of any suite is enough.
+        """
+        return self.store.has(commit, suites, test_bed_name)
+
+    # -- artifacts ---------------------------------------------------------------------------------------------------
+
+    def put_artifact(
+        self,
+        source: str | Path | bytes,
+        *,
+        kind: str,
+        added_at: int,
+        name: str = "",
+        run: int | str | None = None,
+        commit: str | None = None,
+    ) -> Put:
+        """Store a file or bytes for a run or a commit; doing it again adds nothing.
+
+        `run` is a run key, a run id, or a key in hexadecimal. The name is that of the file by default. Raises `UserError` for a
+        file that cannot be read or changes meanwhile, and for a run that is not exactly one of the store's.
+        """
+        return self.store.put_artifact(source, kind=kind, added_at=added_at, name=name, run=run, commit=commit)
+
+    def get_artifact(self, sha256: str, path: str | Path) -> Artifact:
+        """Write the artifact whose sha256 begins with a text to a path, whole or not at all.
+
+        Raises `UserError` when it is not exactly one, and `CorruptStoreError` when its stored content is damaged or missing.
+        """
+        return self.store.get_artifact(sha256, path)
+
+    def artifacts(
+        self, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
+    ) -> list[Artifact]:
+        """Return the artifacts of a kind, a commit and a run, or of any, in the order they were added."""
+        return self.store.artifacts(kind=kind, commit=commit, run=run)
+
+    # -- care --------------------------------------------------------------------------------------------------------
+
+    def info(self) -> StoreInfo:
+        """Return the tables of the store with their sizes and indexes, its tags, and whether maintenance is due."""
+        return self.store.info()
+
+    def tag(self, name: str, version: int | None = None) -> int:
+        """Name a version of the results, the newest by default, so that it is never cleaned; return its number."""
+        return self.store.tag(name, version)
+
+    def optimize(self) -> Maintenance:
+        """Compact, index and clean now, whether due or not."""
+        return self.store.optimize()
+
+    def verify(self) -> Verification:
+        """Read everything and compare it with its checksums; nothing is changed."""
+        return self.store.verify()
+
+    def repair(self) -> None:
+        """Rebuild what is derived from the results: indexes and the rollup."""
+        self.store.repair()
+
+    def copy_to(
+        self,
+        target: Database,
+        *,
+        runs: Collection[int | str] = (),
+        replace: bool = False,
+        artifacts: bool = True,
+        as_of: AsOf | None = None,
+    ) -> Transfer:
+        """Merge everything, or some runs and their artifacts, into another store; doing it again adds nothing.
+
+        With `replace`, a run that both stores have with other rows becomes that of this store.
+        """
+        return self.store.copy_to(target.store, runs=runs, replace=replace, artifacts=artifacts, as_of=as_of)
+
+    def export_to(
+        self,
+        directory: str | Path,
+        *,
+        runs: Collection[int | str] = (),
+        format_name: str = "parquet",
+        artifacts: bool = True,
+        as_of: AsOf | None = None,
+    ) -> Export:
+        """Write everything, or some runs and their artifacts, into a directory, as "parquet" or "jsonl".
+
+        An earlier export there is replaced. The same rows in the same order give the same files.
+        """
+        return self.store.export_to(directory, runs=runs, format_name=format_name, artifacts=artifacts, as_of=as_of)
+
+    def import_from(self, directory: str | Path, *, replace: bool = False) -> Transfer:
+        """Merge an export into this store; doing it again adds nothing.
+
+        Raises `UnreadableOutputError` for a file that is not the one exported, and `SchemaMismatchError` for other columns,
+        before anything is written.
+        """
+        return self.store.import_from(directory, replace=replace)
+
+    def lancedb(self) -> DBConnection:
+        """Return a LanceDB connection to the store."""
+        return self.store.lancedb()
+
+
+# What a use case takes for a store.
+Source = Database | stores.Database | str | Path
+
+
+def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
+    """Open the store at a directory, `file:///path` or `s3://bucket/prefix`; `create` makes it when there is none.
+
+    `single_writer` accepts a bucket that cannot keep concurrent writers apart. Raises `StoreNotFoundError` when there is no
+    store and `create` is not given.
+    """
+    return Database(stores.connect(uri, create, single_writer=single_writer))
+
+
+def _reconnect(uri: str, single_writer: bool) -> Database:  # noqa: FBT001 pickle passes arguments by position
+    return connect(uri, single_writer=single_writer)
+
+
+def opened(source: Source) -> stores.Database:
+    """Return the store of a database, or the one at an address."""
+    if isinstance(source, Database):
+        return source.store
+    return source if isinstance(source, stores.Database) else stores.connect(source)
+
+
+def on_database(
+    use_case: Callable[Concatenate[stores.Database, Arguments], Answer],
+) -> Callable[Concatenate[Source, Arguments], Answer]:
+    """Let a use case of a store be called with a `Database`, or with the address of a store, too."""
+
+    @wraps(use_case)
+    def call(store: Source, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
+        return use_case(opened(store), *arguments, **named)
+
+    return call
+
+
+def public(rows: Frame) -> Frame:
+    """Return rows with the public names of their columns, and times as datetimes; an unknown time (null or 0) is null."""
+    return _with_times(rows).drop(TIMES.keys() - TIMES.values(), strict=False)
+
+
+def _with_times(rows: Frame) -> Frame:
+    there = [name for name in TIMES if name in rows.collect_schema()]
+    return rows.with_columns(
+        pl.from_epoch(pl.when(pl.col(name) != 0).then(name), "s").dt.replace_time_zone("UTC").alias(TIMES[name])
+        for name in there
+    )
+
+
+def query(store: stores.Database, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
+    """Run a Polars SQL query over the tables of a store, with the names of `Database.scan` and `Database.runs`.
+
+    Deprecated and gone in the next release: the columns `dut_timestamp`, `timestamp` and `ingested_at`, in unix seconds. Raises
+    `UserError` when the query is not a SELECT, or cannot be run.
+    """
+    return store.query(sql, as_of, named=_with_times)

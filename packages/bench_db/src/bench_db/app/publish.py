@@ -1,0 +1,116 @@
+"""Publishing files: read them all, then store their runs one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench_db.app.database import on_database
+from bench_db.app.progress import silent
+from bench_db.errors import UserError
+from bench_db.ingest import Provenance, find, parse_each
+from bench_db.model import PublishedFile
+from bench_db.report.publish import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bench_db.model import Result, Run
+    from bench_db.store.database import Database
+
+_NOTHING = Provenance()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """The published files in order; with `dry_run` those that would have been published."""
+
+    files: Sequence[PublishedFile]
+    dry_run: bool = False
+
+    @property
+    def new(self) -> int:
+        """The number of results that were added."""
+        return sum(file.new for file in self.files)
+
+    @property
+    def unchanged(self) -> int:
+        """The number of results that were stored before."""
+        return sum(file.unchanged for file in self.files)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return as_json(self.files)
+
+
+@on_database
+def publish(
+    store: Database,
+    *paths: str | Path,
+    format: str = "auto",  # noqa: A002 as the flag is called
+    provenance: Provenance = _NOTHING,
+    replace: bool = False,
+    progress: Callable[[int, int], None] = silent,
+) -> Publication:
+    """Publish files and directories of benchmark output. Doing it again adds nothing.
+
+    A Criterion directory is one run, any other file is one or a history of them, and of a directory each file is published. All
+    files are read before the first is stored, so that an unreadable one leaves the store as it was. `replace` removes the
+    earlier run of the same run id and file name. Raises `UserError` when a file does not tell version or time and `provenance`
+    does not either.
+    """
+    runs = list(_read(paths, format, provenance))
+    files = []
+    for done, (path, run, results) in enumerate(runs, 1):
+        published = store.publish(results, run, replace=replace)
+        counts = {"new": published.new, "unchanged": published.unchanged, "replaced": published.replaced}
+        files.append(_file(path, run, **counts))
+        progress(done, len(runs))
+    return Publication(files=files)
+
+
+def preview(*paths: str | Path, format: str = "auto", provenance: Provenance = _NOTHING) -> Publication:  # noqa: A002
+    """Read and check files as `publish` does, and store nothing: every result counts as new."""
+    runs = _read(paths, format, provenance)
+    files = [_file(path, run, new=len(results), unchanged=0, replaced=0) for path, run, results in runs]
+    return Publication(files=files, dry_run=True)
+
+
+def _read(
+    paths: Iterable[str | Path], format_name: str, provenance: Provenance
+) -> Iterator[tuple[Path, Run, list[Result]]]:
+    for file in [file for path in paths for file in find(Path(path), format_name)]:
+        for run, results in parse_each(file, format_name, provenance=provenance):
+            _require_build(file, run, results)
+            yield file, run, results
+
+
+def _require_build(file: Path, run: Run, results: list[Result]) -> None:
+    if not results:
+        message = f"{file}: no benchmark in it could be read: {'; '.join(run.notes[:3])}"
+        raise UserError(message)
+    if run.dut.version == "unknown":
+        message = (
+            f"{file}: DUT version could not be determined. Give `dut_version`, or `checkout` with the measured source"
+        )
+        raise UserError(message)
+    if not run.dut.timestamp:
+        message = f"{file}: DUT timestamp could not be determined. Give `dut_timestamp`, or `checkout` with the measured source"
+        raise UserError(message)
+
+
+def _file(path: Path, run: Run, *, new: int, unchanged: int, replaced: int) -> PublishedFile:
+    return PublishedFile(
+        path=str(path),
+        part=run.file_name.removeprefix(path.resolve().name).removeprefix("#"),
+        format=run.format,
+        run_id=run.run_id,
+        new=new,
+        unchanged=unchanged,
+        replaced=replaced,
+        skipped=dict(run.skipped),
+        notes=run.notes,
+    )

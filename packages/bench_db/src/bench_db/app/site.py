@@ -1,0 +1,89 @@
+"""The static site of a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from bench_db.analysis.histories import histories
+from bench_db.analysis.noise import noise
+from bench_db.app.database import on_database
+from bench_db.app.tree import write_tree
+from bench_db.query.selection import Selection, selection_of
+from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
+from bench_db.report.site.build import site as site_files
+from bench_db.report.site.contract import SiteContent, SiteMetadata
+from bench_db.store.filters import Between, Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from bench_db.app.tree import Written
+    from bench_db.query.selection import Conditions
+    from bench_db.store import database as stores
+    from bench_db.store.versions import AsOf
+
+TITLE = "Benchmarks"
+SAMPLES = 60
+
+
+@on_database
+def site(
+    store: stores.Database,
+    out: str | Path,
+    *,
+    title: str = TITLE,
+    commit_url: str = "",
+    samples: int = SAMPLES,
+    as_of: AsOf | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[Conditions],
+) -> Written:
+    """Write a static site into a directory, which a browser opens as files; only what changed is written.
+
+    `commit_url` links a commit, with `{commit}` for its sha. `samples` is how many of the newest points show raw samples. Raises
+    `UserError` for a directory that has an index.html of something else.
+    """
+    chosen = selection_of(selection, conditions)
+    content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
+    return write_tree(Path(out), site_files(content))
+
+
+def site_content(
+    store: stores.Database,
+    chosen: Selection,
+    *,
+    title: str = TITLE,
+    commit_url: str = "",
+    samples: int = SAMPLES,
+    as_of: AsOf | None = None,
+) -> SiteContent:
+    """Return the selected series of a store with their findings and noise; points are read a shard at a time."""
+
+    def points_of(keys: Sequence[int]) -> pl.DataFrame:
+        where: dict[str, Condition] = {"series_key": list(keys)}
+        rows = store.scan((*COLUMNS, "id"), where, as_of).filter(chosen.predicate()).collect()
+        newest = last_points(oldest_first(rows.lazy()), samples).select("id", "dut_timestamp").collect()
+        if newest.is_empty():
+            return rows
+        # samples are most of a store: only the period that shows them is read
+        since = {"dut_timestamp": Between(low=newest.select(pl.col("dut_timestamp").min()).item())}
+        sampled = store.scan(("id", "values"), where | since, as_of).collect().join(newest, on="id", how="semi")
+        return rows.join(sampled, on="id", how="left", maintain_order="left")
+
+    return SiteContent(
+        series=store.latest(chosen, as_of).select(IDENTITY),
+        points_of=points_of,
+        metadata=SiteMetadata(
+            store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private
+            version="" if as_of is None else str(as_of),
+            generated_at=store.runs(as_of).select(pl.col("ingested_at").max()).collect().item() or 0,
+            title=title,
+            commit_url=commit_url,
+        ),
+        findings=store.findings(),
+        noise=noise(histories(store.points(chosen, as_of))),
+    )

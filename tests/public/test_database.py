@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import bench_db
+from bench_db.app.database import TIMES
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DATETIME = pl.Datetime("us", "UTC")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> bench_db.Database:
+    """Four commits of three benchmarks, medians rising by the commit."""
+    database = bench_db.connect(tmp_path / "store", create=True)
+    for number in range(4):
+        run, results = publication(number)
+        at = 1_700_000_000 + number
+        database.publish([replace(result, run_time=at) for result in results], replace(run, run_time=at))
+    return database
+
+
+class TestConditions:
+    """Conditions are keyword arguments of every question."""
+
+    def test_of_latest(self, database: bench_db.Database) -> None:
+        everything = database.latest()
+        chosen = database.latest(benchmark="*1", dut_name=everything["dut_name"][0])
+        assert chosen["benchmark_name"].to_list() == ["bench 1"]
+        assert database.latest(test_bed_name="nowhere").is_empty()
+
+    def test_of_trend_and_summary(self, database: bench_db.Database) -> None:
+        name = database.latest()["test_bed_name"][0]
+        assert database.trend("bench 1", test_bed_name=name, last=2)["index"].to_list() == [2, 3]
+        assert database.summary(benchmark="bench 0")["n"].to_list() == [4]
+
+    def test_of_scan_and_runs(self, database: bench_db.Database) -> None:
+        assert database.scan(["benchmark_name"], benchmark="bench 2").collect().unique().height == 1
+        assert database.runs().collect().height == 4
+        assert database.runs(benchmark="nothing like it").collect().is_empty()
+
+
+class TestFrames:
+    """Times are datetimes, and one set of names is everywhere."""
+
+    def test_times(self, database: bench_db.Database) -> None:
+        for frame in (database.latest(), database.trend("*"), database.scan().collect(), database.runs().collect()):
+            assert {"commit_time", "test_bed_name", "dut_version"} <= set(frame.columns)
+            assert frame.schema["commit_time"] == frame.schema["run_time"] == frame.schema["published_at"] == _DATETIME
+            assert not set(frame.columns) & (TIMES.keys() - TIMES.values())
+        assert database.scan().collect()["run_time"].max() == datetime.fromtimestamp(1_700_000_003, UTC)
+
+    def test_an_unknown_time_is_null(self, database: bench_db.Database) -> None:
+        run, results = publication(9)
+        timeless = replace(run.dut, name="timeless", timestamp=0)
+        database.publish([replace(result, dut=timeless) for result in results], replace(run, dut=timeless))
+        rows = database.latest(dut_name="timeless")
+        assert rows["commit_time"].to_list() == rows["run_time"].to_list() == [None] * 3
+
+    def test_sql_has_the_same_names(self, database: bench_db.Database) -> None:
+        answer = database.query("SELECT commit_time, dut_timestamp FROM results ORDER BY commit_time DESC LIMIT 1")
+        assert answer["commit_time"][0] == database.latest()["commit_time"].max()
+        assert answer["dut_timestamp"][0] == int(answer["commit_time"][0].timestamp())
+        assert database.query("SELECT COUNT(*) AS n FROM runs WHERE published_at IS NOT NULL").columns == ["n"]
+
+    def test_a_condition_on_a_text_still_reaches_the_store(self, database: bench_db.Database) -> None:
+        plan = database.scan().filter(pl.col("benchmark_name") == "bench 1").select("median").explain()
+        assert "benchmark_name" in plan.split("lance results")[1]
+
+    def test_stale(self, database: bench_db.Database) -> None:
+        run, results = publication(4)
+        database.publish(results[:1], run)
+        stale = dict(database.latest().select("benchmark_name", "stale").iter_rows())
+        assert stale == {"bench 0": False, "bench 1": True, "bench 2": True}
+        assert database.latest(benchmark="bench 2")["stale"].to_list() == [True]
+
+
+class TestDatabase:
+    """A database is its address."""
+
+    def test_pickles_by_its_address(self, database: bench_db.Database) -> None:
+        again = pickle.loads(pickle.dumps(database))
+        assert (again.uri, repr(again)) == (database.uri, repr(database))
+        assert again.latest().equals(database.latest())
+
+    def test_a_pickle_holds_nothing_but_the_address(self, database: bench_db.Database) -> None:
+        assert len(pickle.dumps(database)) < 200 + len(database.uri)
+
+    def test_another_process_reads_it(self, database: bench_db.Database, tmp_path: Path) -> None:
+        (tmp_path / "database").write_bytes(pickle.dumps(database))
+        ask = f"import pickle; print(pickle.load(open({str(tmp_path / 'database')!r}, 'rb')).latest().height)"
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert json.loads(said.stdout) == 3
