@@ -173,7 +173,7 @@ def reports() -> str:
 
     finding = found("f", 1, 3, commit=SHA)
     moved = Movement(run=0, commit=SHA, effect=0.1, series=9, lasting=True)
-    figures = {"movements": [moved], "changes": 1, "tested": 1, "too_short": 1, "expected_false": 0.0}
+    figures: dict[str, Any] = {"movements": [moved], "changes": 1, "tested": 1, "too_short": 1, "expected_false": 0.0}
     body = comment(GOLDEN, COUNTS, CommentContext(candidate=SHA, baseline="main"))
     return "\n".join((body, against(SHA, "main"), scan_text([finding], {1: Series()}, **figures)))
 
@@ -204,7 +204,14 @@ def failed_benchmark() -> str:
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         log.write_bytes(b"")
-        about = {"key": "k", "store": "s", "commit": SHA, "suite": "s", "format": "auto", "provenance": {}}
+        about: dict[str, Any] = {
+            "key": "k",
+            "store": "s",
+            "commit": SHA,
+            "suite": "s",
+            "format": "auto",
+            "provenance": {},
+        }
         pending = Pending(**about, attempt=1, began=1, seconds=1.0, log=str(log))
         _, (result,) = failure(pending, "x" * 9_000, Provenance(dut_name="d", dut_version="1", testbed_name="b"))
         return repr(len(result.error or ""))
@@ -233,7 +240,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
 """What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
 
 
-def changed(value: float) -> float:
+def changed(value: Any) -> Any:
     """Another value of a rule: a share doubled, a count two larger."""
     return value * 2 if isinstance(value, float) else value + 2
 
@@ -242,13 +249,14 @@ def observed(rule: str | None, observers: tuple[Callable[[], str], ...]) -> list
     """The texts that some observers see, with one rule changed or with none."""
     for name in [name for name in sys.modules if name.partition(".")[0] in {"bench_db", "tests"}]:
         if name not in BELOW:
-            del sys.modules[name]
+            sys.modules.pop(name)
     import bench_db.rules
 
     assert not any(hasattr(sys.modules[name], "RULES") for name in BELOW & sys.modules.keys())
     if rule is not None:
         rules = bench_db.rules.RULES
-        bench_db.rules.RULES = replace(rules, **{rule: changed(getattr(rules, rule))})  # type: ignore[misc]
+        other: dict[str, Any] = {rule: changed(getattr(rules, rule))}
+        bench_db.rules.RULES = replace(rules, **other)
     return [observer() for observer in observers]
 
 
