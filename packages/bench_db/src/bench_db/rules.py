@@ -52,6 +52,9 @@ class Rules:
     movement_effect: float = 0.02
     """Smallest movement of whole runs that a scan names."""
 
+    same_setup_failures: int = 5
+    """A backfill stops when this many first commits fail in set-up in the same way."""
+
     sha_length: int = 9
     """Digits of a commit id that are shown."""
 

@@ -6,10 +6,20 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """How far the work is."""
+    """The progress of long work."""
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
-        """So much is done of so much; `doing` is what comes now."""
+        """Report that `done` of `total` are done; `doing` names what comes next."""
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Show a line that stays."""
+
+
+class Silent:
+    """Progress that nobody sees."""
+
+    def __call__(self, done: int, total: int, doing: str = "") -> None:
+        """Report nothing."""
+
+    def say(self, line: str) -> None:
+        """Show nothing."""
