@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.ci.bot import Refusal, Request, is_authorised, understand
+from bench_db.ci.bot import Commands, Refusal, Request, is_authorised, understand
+from bench_db.schedule.config import KINDS, Kind
 
-RUST, PYTHON, BOTH = Request(python=False), Request(rust=False), Request()
+RUST, PYTHON, BOTH = Request(kinds=("rust",)), Request(kinds=("python",)), Request()
 
 
 class TestCommands:
@@ -21,9 +22,9 @@ class TestCommands:
             ("@bench-bot benchmark --rust-only --rust-only", RUST),
             ("Hello,\n\n@bench-bot benchmark --python-only\n\nthanks!", PYTHON),
             ("Please @bench-bot benchmark --rust-only", RUST),
-            ("@bench-bot benchmark --crate lance-io", Request(python=False, crates=("lance-io",))),
-            ("@bench-bot benchmark --crate=b --crate a --crate b", Request(python=False, crates=("b", "a"))),
-            ("@bench-bot benchmark --rust-only --crate a", Request(python=False, crates=("a",))),
+            ("@bench-bot benchmark --crate lance-io", Request(kinds=("rust",), suites=("lance-io",))),
+            ("@bench-bot benchmark --crate=b --crate a --crate b", Request(kinds=("rust",), suites=("b", "a"))),
+            ("@bench-bot benchmark --rust-only --crate a", Request(kinds=("rust",), suites=("a",))),
             ("> an old question\n\n@bench-bot benchmark", BOTH),
             ("> an old question\n@bench-bot benchmark", BOTH),
             ("```\ncode\n```\n@bench-bot benchmark", BOTH),
@@ -120,8 +121,10 @@ class TestRefusals:
         assert reason in found.answer
 
     def test_only_known_crates(self) -> None:
-        assert understand("@bench-bot benchmark --crate io", ("io",)) == Request(python=False, crates=("io",))
-        found = understand("@bench-bot benchmark --crate i", ("io", "file"))
+        assert understand("@bench-bot benchmark --crate io", Commands(kinds=KINDS, names={"rust": ("io",)})) == Request(
+            kinds=("rust",), suites=("io",)
+        )
+        found = understand("@bench-bot benchmark --crate i", Commands(kinds=KINDS, names={"rust": ("io", "file")}))
         assert isinstance(found, Refusal)
         assert "there are io, file" in found.reason
 
@@ -129,6 +132,37 @@ class TestRefusals:
         found = understand("@bench-bot benchmark --x`@everyone](https://x)<img>")
         assert isinstance(found, Refusal)
         assert found.reason == "`--xeveryonehttpsximg` is not understood"
+
+
+class TestKinds:
+    """The flags are those of the kinds in the configuration."""
+
+    COMMANDS = Commands(
+        kinds={"go": Kind(label="Go", suite_flag="--package"), "js": Kind(label="JavaScript", suite_flag="--bundle")},
+        names={"go": ("parser",)},
+    )
+
+    def test_others_than_those_of_lance_bench(self) -> None:
+        assert understand("@bench-bot benchmark --go-only", self.COMMANDS) == Request(kinds=("go",))
+        named = Request(kinds=("js",), suites=("app",))
+        assert understand("@bench-bot benchmark --bundle app", self.COMMANDS) == named
+        assert self.COMMANDS.summary(named) == "JavaScript bundles app"
+        assert self.COMMANDS.summary(Request()) == "Go and JavaScript"
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            ("--rust-only", "`--rust-only` is not understood"),
+            ("--package lexer", "there is no package `lexer` here, there are parser"),
+            ("--package parser --bundle app", "`--package` and `--bundle` name suites of different kinds"),
+            ("--js-only --package parser", "`--package` asks for Go, and `--js-only` forbids it"),
+        ],
+    )
+    def test_refused(self, words: str, reason: str) -> None:
+        found = understand(f"@bench-bot benchmark {words}", self.COMMANDS)
+        assert isinstance(found, Refusal)
+        assert reason in found.reason
+        assert "`@bench-bot benchmark [--go-only | --js-only | --package NAME ... | --bundle NAME ...]`" in found.answer
 
 
 class TestLaws:

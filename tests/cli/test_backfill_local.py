@@ -1,5 +1,6 @@
 """What a user of the local engine meets: stops, two at once, odd clones, commits that fail, and what the terminal shows."""
 
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from bench_db import connect
 from bench_db.rules import RULES
-from tests.cli.commands import COMMAND, bench_db, document, environment
+from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow, started
 from tests.support.processes import until_running_below
 
@@ -214,7 +215,7 @@ class TestFailing:
         grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config().replace("values-ns", "values"))
         answer = bench_db(*ARGUMENTS, cwd=tmp_path)
-        assert (answer.returncode, "$.suite.work.format" in answer.stderr) == (2, True)
+        assert (answer.returncode, "no format 'values'; known: auto, criterion" in answer.stderr) == (2, True)
         assert not (tmp_path / "store").exists()
 
     def test_nothing_to_measure_is_told(self, tmp_path: Path) -> None:
@@ -232,6 +233,61 @@ class TestFailing:
         versions = connect(tmp_path / "store").scan().select("commit", "dut_version").collect().rows()
         assert sorted(versions) == sorted((sha, sha[:7]) for sha in shas)
         assert history.git("worktree", "list").count("\n") == 0
+
+
+class TestSetUp:
+    """When the first commits fail in set-up in the same way, the rest is not tried: the configuration is wrong."""
+
+    @staticmethod
+    def failing(directory: Path, command: str) -> None:
+        setup = f"setup = [{json.dumps(command)}]\nformat"
+        (directory / "bench-db.toml").write_text(config().replace("format", setup))
+
+    def test_it_stops_says_so_and_resumes(self, tmp_path: Path) -> None:
+        _, shas = grow(tmp_path, 8)
+        self.failing(tmp_path, "{python} -c \"import os, sys; sys.exit(f'{os.getcwd()}: no target')\"")
+        answer = bench_db(*ARGUMENTS, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert "0 measured, 5 failed" in answer.stdout
+        last = answer.stderr.splitlines()[-1]
+        assert "the first 5 commits failed in the same way, in set-up command 1 of suite.work" in last
+        assert "3 commits were not tried" in last
+        assert "--keep-going" in last
+        assert len(journal(tmp_path)) == 5
+        self.failing(tmp_path, "{python} -c 0")
+        states = {e["commit"]: e["state"] for e in backfill(tmp_path)["ended"]}
+        assert states == dict.fromkeys(shas, "succeeded")
+
+    def test_it_keeps_going_when_asked(self, tmp_path: Path) -> None:
+        grow(tmp_path, 7)
+        self.failing(tmp_path, "{python} -c 'import sys; sys.exit(3)'")
+        done = backfill(tmp_path, "--keep-going")
+        assert [e["state"] for e in done["ended"]] == ["failed"] * 7
+        assert done["stopped"] == ""
+
+    def test_failures_of_several_kinds_stop_nothing(self, tmp_path: Path) -> None:
+        history, _ = grow(tmp_path, 3)
+        history.commit("another failure", other="1")
+        history.commit("and on", n="5")
+        history.commit("and on", n="6")
+        code = "import os, sys; sys.exit('no other' if os.path.exists('other') else 'no target')"
+        self.failing(tmp_path, f'{{python}} -c "{code}"')
+        assert [e["state"] for e in backfill(tmp_path)["ended"]] == ["failed"] * 6
+
+    def test_a_benchmark_that_fails_stops_nothing(self, tmp_path: Path) -> None:
+        grow(tmp_path, 6)
+        (tmp_path / "bench-db.toml").write_text(config(script="no-such-script.py"))
+        assert len(backfill(tmp_path)["ended"]) == 6
+
+    def test_a_suite_that_is_measured_stops_nothing(self, tmp_path: Path) -> None:
+        grow(tmp_path, 6)
+        other = '[suite.broken]\nsetup = ["false"]\nbenchmark = "true"\nstdout = "o"\n'
+        (tmp_path / "bench-db.toml").write_text(config(other))
+        ended = backfill(tmp_path)["ended"]
+        assert (
+            sorted((e["suites"][0], e["state"]) for e in ended)
+            == [("broken", "failed")] * 6 + [("work", "succeeded")] * 6
+        )
 
 
 class TestShown:

@@ -50,7 +50,7 @@ class TestHostileCommits:
             "busy": Suite(benchmark=python("open('out', 'w').write('fresh')"), outputs=["out", "raw"]),
         }
         found = measured(history, bench(history, None, **suites), sha)
-        assert "left none of: out, raw, which stood in the commit" in str(found[0][0].error)
+        assert "left none of: out, raw; the files in the commit were not written" in str(found[0][0].error)
         assert found[1][1] == ["fresh"]
 
     def test_standard_output_is_not_written_through_a_link(self, history: History, tmp_path: Path) -> None:

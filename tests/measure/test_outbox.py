@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db import connect
-from bench_db.measure.outbox import Outbox, Pending
+from bench_db.measure.journal import Outbox, Pending
 from tests.cli.commands import bench_db, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow
 from tests.store import releases
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KILL = """
 import os
-from bench_db.measure.outbox import Outbox
+from bench_db.measure.journal import Outbox
 from bench_db.measure.journal import Journal
 from bench_db.store.engine import Engine
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from bench_db.app.planning import load
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.schedule.config import Suite, load
+from bench_db.schedule.config import Suite
 
 PROJECT = '[project]\nname = "x"\n'
 SUITE = PROJECT + '[suite."rust/io"]\n'
@@ -35,24 +36,35 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("", "missing required field `project`"),
-            ("[project]\n", "at $.project"),
+            ("", "missing required field 'project'"),
+            ("[project]\n", "at project"),
             (PROJECT + "[schedule]\nevry = 2\n", "evry"),
-            (PROJECT + '[schedule]\nevery = "2"\n', "at $.schedule.every"),
+            (PROJECT + '[schedule]\nevery = "2"\n', "'every' takes a whole number at schedule.every"),
             (SUITE, "benchmark"),
-            (SUITE + 'benchmark = "x"\n', "needs `outputs`"),
-            (SUITE + 'benchmark = ""\nstdout = "o"\n', "a command needs words at $.suite.rust/io.benchmark"),
+            (SUITE + 'benchmark = "x"\n', "needs outputs"),
+            (SUITE + 'benchmark = ""\nstdout = "o"\n', 'a command needs words at suite."rust/io".benchmark'),
             (SUITE + 'benchmark = "a \'b"\nstdout = "o"\n', "not a command"),
-            (SUITE + 'benchmark = "x"\nstdout = "../o"\n', "within the repository at $.suite.rust/io.stdout"),
+            (SUITE + 'benchmark = "x"\nstdout = "../o"\n', 'relative to it, without .. at suite."rust/io".stdout'),
             (SUITE + 'benchmark = "x"\noutputs = ["/etc/*"]\n', "within the repository"),
             (SUITE + 'benchmark = "x"\nstdout = "o"\ntimeout_seconds = 0\n', "time-out"),
-            (SUITE + 'benchmark = "x"\nstdout = "o"\nkind = "go"\n', "kind"),
-            (SUITE + 'benchmrak = "x"\n', "unknown field `benchmrak`; known: benchmark, kind, directory"),
-            (SUITE + 'benchmrak = "x"\n', "at $.suite.rust/io"),
-            (SUITE + 'benchmark = "x"\noutputs = "o"\n', "got `str` at $.suite.rust/io.outputs"),
-            (PROJECT + "[sweet.a]\n", "unknown field `sweet`; known: project, schedule, suite"),
-            ('suite = "a"\n' + PROJECT, "at $.suite"),
+            (SUITE + 'benchmark = "x"\nstdout = "o"\nkind = 1\n', "'kind' takes a text at suite.\"rust/io\".kind"),
+            (
+                SUITE + 'benchmrak = "x"\n',
+                "unknown key 'benchmrak'; nearest: benchmark; known: benchmark, kind, directory",
+            ),
+            (SUITE + 'benchmrak = "x"\n', 'at suite."rust/io".benchmrak'),
+            (
+                SUITE + 'benchmark = "x"\noutputs = "o"\n',
+                "got 'str'; 'outputs' takes a list of texts at suite.\"rust/io\".outputs",
+            ),
+            (PROJECT + "[sweet.a]\n", "unknown key 'sweet'; known: project, schedule, suite"),
+            ('suite = "a"\n' + PROJECT, "'suite' takes tables [suite.NAME] at suite"),
             ("[project\n", "not TOML"),
+            (PROJECT + "[schedule.kinds.go]\nrun_inputs = 'x'\n", "unknown key 'run_inputs'; nearest: run_input"),
+            (PROJECT + "[schedule.kinds.go]\nlabel = 1\n", "'label' takes a text at schedule.kinds.go.label"),
+            (PROJECT + "[schedule.kinds]\ngo = 1\n", "at schedule.kinds.go"),
+            (SUITE + 'benchmark = "x"\nstdout = "o"\nsetup = ["a", 1]\n', "'setup' takes a list of commands"),
+            (SUITE + 'benchmark = "x"\nstdout = "o"\nenv = { A = 1 }\n', "'env' takes a table of texts"),
         ],
     )
     def test_faults_are_named(self, text: str, words: str, tmp_path: Path) -> None:
@@ -60,6 +72,12 @@ class TestLoad:
             load(written(tmp_path, text))
         assert words in str(caught.value)
         assert "bench-db.toml" in str(caught.value)
+
+    @pytest.mark.parametrize("kind", ["go", "rust", "C++"])
+    def test_a_kind_is_any_word(self, kind: str, tmp_path: Path) -> None:
+        config = load(written(tmp_path, SUITE + f'benchmark = "x"\nstdout = "o"\nkind = "{kind}"\n'))
+        assert config.suite["rust/io"].kind == kind
+        assert config.kind_of("rust/io") == ("rust" if kind == "rust" else "python")
 
     def test_not_utf_8_is_said_with_its_line(self, tmp_path: Path) -> None:
         (tmp_path / "bench-db.toml").write_bytes(PROJECT.encode() + b"# \xff\n")

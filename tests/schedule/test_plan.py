@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from bench_db.errors import UserError
 from bench_db.model import Commit, Plan, Reason
-from bench_db.schedule.evidence import Evidence, Known
-from bench_db.schedule.plan import Order, Policy, plan
+from bench_db.schedule.plan import Evidence, Known, Order, Policy, plan
 from bench_db.schedule.ranges import Scope
 
 DAY = 86_400

@@ -59,5 +59,5 @@ class TestParsePeriod:
 
     @pytest.mark.parametrize("text", ["", "1", "d", "0d", "-1d", "1.5d", "1D", "1 d", "99999999d"])
     def test_refusals(self, text: str) -> None:
-        with pytest.raises(UserError, match="--date-period"):
+        with pytest.raises(UserError, match="`date_period`"):
             parse_period(text)

@@ -187,7 +187,7 @@ def many_regressions() -> str:
 
 
 def nearest() -> str:
-    from bench_db import connect
+    from bench_db.store.database import connect
     from tests.cli.kinds import publish
 
     with TemporaryDirectory() as folder:
@@ -197,9 +197,10 @@ def nearest() -> str:
 
 
 def failed_benchmark() -> str:
-    from bench_db.app.delivery import failure
+    from bench_db.app.backfill import failure
+    from bench_db.measure.journal import Pending
+
     from bench_db.ingest import Provenance
-    from bench_db.measure.outbox import Pending
 
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -217,6 +218,13 @@ def failed_benchmark() -> str:
         return repr(len(result.error or ""))
 
 
+def failed_setups() -> str:
+    from bench_db.app.backfill import same_setup_failure
+
+    failure = ("suite", 0, "no such file")
+    return repr([same_setup_failure([[failure]] * commits) for commits in range(9)])
+
+
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
@@ -231,6 +239,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "noise_effect": (statistics, cli_help, pages, settings, noise),
     "noise_runs": (statistics, noise),
     "movement_effect": (statistics, scan),
+    "same_setup_failures": (statistics, failed_setups),
     "sha_length": (settings, reports),
     "digest_length": (paths,),
     "nearest_names": (nearest,),

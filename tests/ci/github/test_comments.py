@@ -2,8 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench_db.ci.forge import CommentKind as Kind
 from bench_db.ci.github.client import GitHub
-from bench_db.ci.github.comments import SIGNATURE, Kind, marker, post
+from bench_db.ci.github.comments import SIGNATURE, marker, post
 from bench_db.ci.github.repository import Repository
 from bench_db.errors import UserError
 from tests.support.clocks import Slept

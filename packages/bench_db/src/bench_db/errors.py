@@ -71,10 +71,19 @@ class ConflictError(StoreUnavailableError):
     """A write that conflicted with other writers on every retry; nothing was changed, and a retry is safe."""
 
 
-class GitHubError(BenchDbError):
-    """A GitHub request without an answer, with a refusal or with an unexpected answer; `status` is 0 without an answer."""
+class ForgeError(BenchDbError):
+    """A forge that did not answer, refused the request, or gave an answer that cannot be read."""
 
     exit_code = 3
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the forge certainly did not act on the request."""
+        return False
+
+
+class GitHubError(ForgeError):
+    """A GitHub request without an answer, with a refusal or with an unexpected answer; `status` is 0 without an answer."""
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         self.status = status

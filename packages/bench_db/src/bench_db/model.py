@@ -309,6 +309,18 @@ class Attempt:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A request to measure a pull request. No kinds means all; `suites` are of the one kind that is named."""
+
+    commit_sha: str
+    pr_number: int
+    pr_repo: str
+    kinds: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    user: str = ""
+
+
 class Side(StrEnum):
     """The end of a bisection that a commit resembles."""
 

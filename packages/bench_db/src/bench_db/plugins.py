@@ -6,8 +6,8 @@ A package declares an extension in its pyproject.toml, under the group of its ki
     stopwatch = "bench_db_stopwatch:adapter"
 
 `load` reads the metadata of every installed package (about 20 ms for 100 packages) and imports what the group declares.
-Call it only when no built-in extension fits, and cache its answer. A renderer is a callable, so its caller writes
-`load(RENDERERS, callable_of)`; a forge is an object, so its caller checks the protocol in a function of its own.
+Call it only when no built-in extension fits, and cache its answer. Renderers and forges are callables, so their
+callers write `load(RENDERERS, callable_of)`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = "bench_db.formats"  # objects like `bench_db.ingest.Adapter`
 RENDERERS = "bench_db.renderers"  # callables that turn a typed answer into text, chosen by `--output NAME`
-FORGES = "bench_db.forges"  # objects that implement the protocol of a forge
+FORGES = "bench_db.forges"  # callables that connect to a forge, as `bench_db.ci.forge.Connect`
 
 _ADVICE = "Upgrade or uninstall the package, or report this to its authors"
 Accepted = TypeVar("Accepted")

@@ -23,7 +23,7 @@ from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_ea
 from bench_db.query.selection import Selection
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
-from bench_db.schedule import evidence
+from bench_db.schedule.plan import SHORTEST, abbreviates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -307,15 +307,15 @@ def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
     except UserError as error:
         message = f"`baseline` {query.what}: {error}"
         raise UserError(message) from error
-    line = [sha for sha in git.ancestors(query.clone, base) if not evidence.abbreviates(query.candidate, sha)]
+    line = [sha for sha in git.ancestors(query.clone, base) if not abbreviates(query.candidate, sha)]
     stored = (
         store.scan(("commit",), as_of=query.as_of).select(pl.col("commit").drop_nulls().unique()).collect()["commit"]
     )
     by_start: dict[str, list[str]] = {}
     for commit in stored:
-        by_start.setdefault(commit[: evidence.SHORTEST], []).append(commit)
-    near = ((sha, by_start.get(sha[: evidence.SHORTEST], ())) for sha in line)
-    measured = [commit for sha, some in near for commit in some if evidence.abbreviates(commit, sha)]
+        by_start.setdefault(commit[:SHORTEST], []).append(commit)
+    near = ((sha, by_start.get(sha[:SHORTEST], ())) for sha in line)
+    measured = [commit for sha, some in near for commit in some if abbreviates(commit, sha)]
     if not measured:
         cut = "; the clone is shallow: git fetch --unshallow shows more" if git.is_shallow(query.clone) else ""
         message = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from bench_db.app.database import Database
-from bench_db.app.progress import silent
+from bench_db.app.progress import SILENT
 from bench_db.app.scan import scan
 from bench_db.app.site import site
 from bench_db.errors import UserError
@@ -43,7 +43,7 @@ class _Stated(TypedDict, total=False):
     dut_timestamp: int
 
 
-def demo(directory: str | Path, progress: Callable[[int, int], None] = silent) -> Demonstration:
+def demo(directory: str | Path, progress: Callable[[int, int], None] = SILENT) -> Demonstration:
     """Publish the shipped history of real measurements into a directory, scan it and write its site.
 
     Doing it again adds nothing. Raises `UserError` for a directory that holds other files.

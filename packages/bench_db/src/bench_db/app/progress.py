@@ -1,4 +1,4 @@
-"""The progress of a use case; the caller decides what to show."""
+"""How a use case reports progress; the caller decides what to show."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A display of progress."""
+    """The progress of long work."""
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
-        """Show how many steps are done, and the next one."""
+        """Report that `done` of `total` are done; `doing` names what comes next."""
 
     def say(self, line: str) -> None:
         """Show a line that stays."""
 
 
-def silent(_done: int, _total: int) -> None:
-    """Show no progress."""
+class Silent:
+    """Progress that nobody sees."""
+
+    def __call__(self, done: int, total: int, doing: str = "") -> None:
+        """Report nothing."""
+
+    def say(self, line: str) -> None:
+        """Show nothing."""
+
+
+SILENT = Silent()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_db.app.database import on_database
-from bench_db.app.progress import silent
+from bench_db.app.progress import SILENT
 from bench_db.errors import UserError
 from bench_db.ingest import Provenance, find, parse_each
 from bench_db.model import PublishedFile
@@ -53,7 +53,7 @@ def publish(
     format: str = "auto",  # noqa: A002 as the flag is called
     provenance: Provenance = _NOTHING,
     replace: bool = False,
-    progress: Callable[[int, int], None] = silent,
+    progress: Callable[[int, int], None] = SILENT,
 ) -> Publication:
     """Publish files and directories of benchmark output. Doing it again adds nothing.
 

@@ -1,4 +1,4 @@
-"""What the environment of a CI job says about the run that is published."""
+"""The provenance of a run, from the environment of its CI job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PULL = re.compile(r"refs/pull/(\d+)/")
 
 
 def ci_provenance(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Fields of `Provenance` that GitHub Actions gives; nothing outside of it. They say who ran it, never what was measured."""
+    """Return the fields of `Provenance` that GitHub Actions gives; none outside of it. They identify the job, not the commit."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return {}
     pull = _PULL.match(environment.get("GITHUB_REF", ""))

@@ -1,4 +1,4 @@
-"""What somebody says in a comment, without what they quote, show as code or hide."""
+"""The words of a comment, without quotations, code and hidden text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# In a list, a fence and a quotation stand after the list's markers, or as far to the right as its text.
+# In a list, a fence or a quotation follows the markers of the list, or is indented as far as its text.
 _ITEMS = r"[ \t]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*"
 _FENCE = re.compile(_ITEMS + r"(`{3,}(?=[^`]*$)|~{3,})")
 _QUOTE = re.compile(_ITEMS + ">")
@@ -17,18 +17,18 @@ _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _SPANNING_CODE = re.compile(_INLINE_CODE.pattern, re.DOTALL)
 _PARAGRAPH_END = re.compile(r"\n(?=[ \t]*(?:\n|(?:[-+*]|\d{1,9}[.)]|#{1,6})[ \t]))")
 _TAG = re.compile(r"<(/?)(pre|code|samp|kbd|q|blockquote|script|style)\b(?:\s*>)?", re.IGNORECASE)
-_HIDDEN = "\ufffc"  # keeps what stood before and after apart
+_HIDDEN = "\ufffc"  # separates the text before from the text after
 
 
 def spoken_lines(body: str) -> Iterator[str]:
-    """The lines of a comment that its author says: no block quotes, code blocks, inline code or HTML comments."""
+    """Yield the lines of a comment without block quotes, code blocks, inline code and HTML comments."""
     text = _without_comments("\n".join(_outside_blocks(body)))
     paragraphs = [_SPANNING_CODE.sub(_HIDDEN, paragraph) for paragraph in _PARAGRAPH_END.split(text)]
     yield from _without_elements("\n".join(paragraphs)).split("\n")
 
 
 def _outside_blocks(body: str) -> Iterator[str]:
-    """Lines outside of fenced and indented code and of quotes; an HTML comment that is open hides a fence."""
+    """Yield the lines outside of fenced and indented code and of quotes; an open HTML comment hides a fence."""
     fence, deepest, commented, after_blank = "", 0, False, True
     for line in re.split(r"\r\n|\r|\n", body):
         if fence:
@@ -52,7 +52,7 @@ def _outside_blocks(body: str) -> Iterator[str]:
 
 
 def _without_comments(text: str) -> str:
-    """Text without HTML comments; one that is never closed hides the rest, as it does on the page."""
+    """Remove HTML comments; one that is never closed hides the rest, as it does on the page."""
     parts, at = [], 0
     code = [found.span() for found in _INLINE_CODE.finditer(text) if "\n" not in found[0]]
     while (start := text.find("<!--", at)) >= 0:
@@ -68,7 +68,7 @@ def _without_comments(text: str) -> str:
 
 
 def _without_elements(text: str) -> str:
-    """Text without the elements that show code or quote, and what is nested in them; one never closed hides the rest."""
+    """Remove the elements that show code or quote, with their content; one that is never closed hides the rest."""
     parts, at, name, depth = [], 0, "", 0
     for tag in _TAG.finditer(text):
         closes, found = bool(tag[1]), tag[2].lower()

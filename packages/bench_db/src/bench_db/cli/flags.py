@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 
 # Parameters whose flag is not the parameter's own name.
-_FLAGS = {"expect": "--expect", "states": "--state", "test_bed_name": "--testbed-name"}
+_FLAGS = {
+    "config_file": "--config",
+    "expect": "--expect",
+    "pr_number": "--pr",
+    "states": "--state",
+    "target": "OUTPUT",
+    "test_bed_name": "--testbed-name",
+}
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
 
 

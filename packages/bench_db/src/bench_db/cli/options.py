@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
@@ -15,6 +16,7 @@ from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from bench_db.app.parameters import Parameter
     from bench_db.query.selection import Selection
     from bench_db.store.database import Database
 
@@ -100,3 +102,31 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
 def emit(output: str, document: Document, text: Callable[[], str]) -> None:
     """One JSON document, or text for people, on stdout."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) if output == "json" else text())
+
+
+def declared(declaration: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds an option for each annotated key of a TypedDict."""
+    hints = get_type_hints(declaration, include_extras=True).items()
+    made = [_declared(name, *get_args(hint)) for name, hint in hints]
+    return lambda command: reduce(lambda wrapped, option: option(wrapped), reversed(made), command)
+
+
+def _declared(name: str, hint: object, parameter: Parameter) -> Callable[..., Any]:
+    flag = parameter.flag or f"--{name.replace('_', '-')}"
+    return click.option(flag, name, help=parameter.help, metavar=parameter.metavar, **_type_of(hint, parameter))
+
+
+def _type_of(hint: object, parameter: Parameter) -> dict[str, Any]:
+    """Return the keyword arguments by which click takes values of a type."""
+    [kind, *_] = [each for each in get_args(hint) if each is not NoneType] or [hint]
+    if hint is bool:
+        return {"is_flag": True}
+    if get_origin(hint) is tuple:
+        return {"multiple": True}
+    if kind is int:
+        return {"type": int if parameter.least is None else click.IntRange(parameter.least)}
+    if kind is float:
+        return {"type": float}
+    if kind is Path:
+        return {"type": click.Path(file_okay=False, path_type=Path)}
+    return {"type": click.Choice(get_args(kind))} if get_origin(kind) is Literal else {}

@@ -1,4 +1,4 @@
-"""Outputs of a workflow step: GITHUB_OUTPUT, in the form whose values cannot break out of their place."""
+"""Outputs of a workflow step: the file that GITHUB_OUTPUT names, in a form that values cannot break out of."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def write(values: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Values added to the file GITHUB_OUTPUT names; nothing when it names none."""
+    """Append values to the file that GITHUB_OUTPUT names; without one, write nothing."""
     if path := environment.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8", newline="\n") as file:
             file.write("".join(entry(name, value) for name, value in values.items()))
 
 
 def entry(name: str, value: str) -> str:
-    """One value, of any number of lines. The delimiter is a hash of the value: no value holds its own."""
+    """Return one value of any number of lines. Its delimiter is a hash of the value, so no value holds its own."""
     delimiter = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"

@@ -6,32 +6,27 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.app.planning import connection
-from bench_db.cli import output_file, pr_merge
-from bench_db.cli.options import common, emit, open_store
+from bench_db.app.parameters import Dispatching
+from bench_db.cli import output_file
+from bench_db.cli.options import common, declared, default_uri, emit
 from bench_db.errors import UserError
-from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from bench_db.model import Commit
-    from bench_db.schedule.config import Config
+    from typing import Unpack
 
 _CONFIG = click.option("--config", "config_file", metavar="FILE", help="What to measure. [default: bench-db.toml]")
 
 
 @click.group("pr")
 def command() -> None:
-    """Benchmark pull requests: understand comments, start runs, merge and compare results, answer. The token is GITHUB_TOKEN.
+    """Benchmark pull requests: process comments, start runs, merge and compare results, answer. For GitHub the token is GITHUB_TOKEN.
 
     Example: bench-db pr merge ./downloaded-artifacts ./merged
     """
-
-
-command.add_command(pr_merge.command)
 
 
 @command.command("process-comment")
@@ -48,24 +43,17 @@ def process_comment(
 ) -> None:
     """Understand a comment: a command goes to a file and to GITHUB_OUTPUT, a refusal comes with its answer.
 
-    Only who may write to the repository and the author of the pull request are obeyed.
+    Only users who may write to the repository and the author of the pull request are obeyed.
 
     Example: bench-db pr process-comment --payload-json "$COMMENT_PAYLOAD"
     """
-    import msgspec
+    from bench_db.app import pull_requests
 
-    from bench_db.app import comment_command
-    from bench_db.ci.github.repository import Repository
-    from bench_db.clock import Clock
-
-    config = _config(config_file)
-    payload = comment_command.payload_of(payload_json, config)
-    with connection(Clock()) as github:
-        decided = comment_command.decide(payload, config, Repository(github, payload.repository))
-    if decided.order is not None:
-        Path(command_file).write_text(json.dumps(msgspec.to_builtins(decided.order), indent=2), encoding="utf-8")
-    output_file.write(comment_command.outputs(decided), os.environ)
-    emit(output, comment_command.outputs(decided), lambda: decided.text)
+    decided = pull_requests.process_comment(payload_json, config_file=config_file, environment=os.environ)
+    if decided.document is not None:
+        Path(command_file).write_text(json.dumps(decided.document, indent=2), encoding="utf-8")
+    output_file.write(decided.outputs, os.environ)
+    emit(output, decided.outputs, lambda: decided.text)
 
 
 @command.command("dispatch")
@@ -73,9 +61,7 @@ def process_comment(
 @click.option("--pr", "pr_number", type=int, help="Instead of a file: the pull request,")
 @click.option("--sha", help="its commit,")
 @click.option("--pr-repo", metavar="OWNER/NAME", help="and its repository.")
-@click.option("--workflow", metavar="FILE", help="The workflow that measures. [default: run-benchmarks.yml]")
-@click.option("--workflow-repository", metavar="OWNER/NAME", help="Where it is [env: LANCE_BENCH_REPO].")
-@click.option("--ref", help="The branch of the workflow.")
+@declared(Dispatching)
 @_CONFIG
 @common
 def dispatch(
@@ -83,30 +69,46 @@ def dispatch(
     pr_number: int | None,
     sha: str | None,
     pr_repo: str | None,
-    workflow: str | None,
-    workflow_repository: str | None,
-    ref: str | None,
     config_file: str | None,
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
+    **where: Unpack[Dispatching],
 ) -> None:
     """Start the workflow that measures a pull request.
 
     Example: bench-db pr dispatch --pr 12 --sha 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --pr-repo owner/name
     """
-    from bench_db.app import comment_command
-    from bench_db.ci.github.dispatch import start
-    from bench_db.cli.schedule import workflow_of
-    from bench_db.clock import Clock
+    from bench_db.app import pull_requests
 
-    config, clock = _config(config_file), Clock()
-    order = comment_command.order_of(command_file, pr_number, sha, pr_repo, config)
-    with connection(clock) as github:
-        there = workflow_of(github, config, workflow, workflow_repository, ref)
-        inputs = comment_command.inputs(order)
-        run = start(there, inputs, comment_command.correlation(order, int(clock.now())), clock)
+    done = pull_requests.dispatch(
+        command_file=command_file,
+        pr_number=pr_number,
+        sha=sha,
+        pr_repo=pr_repo,
+        config_file=config_file,
+        environment=os.environ,
+        **where,
+    )
+    run = done.run
     output_file.write({"run_id": str(run.run_id), "run_url": run.url}, os.environ)
-    emit(output, {"run_id": run.run_id, "url": run.url, "inputs": inputs}, lambda: f"started: {run.url}")
+    emit(output, {"run_id": run.run_id, "url": run.url, "inputs": done.inputs}, lambda: f"started: {run.url}")
+
+
+@command.command("merge")
+@click.argument("results_dir", type=click.Path(file_okay=False, exists=True))
+@click.argument("target", metavar="OUTPUT")
+@common
+def merge(results_dir: str, target: str, uri: str | None, output: str) -> None:  # noqa: ARG001 every verb has --store
+    """Merge the stores in the sub-directories of a directory into the store OUTPUT. Doing it again adds nothing.
+
+    Example: bench-db pr merge ./downloaded-artifacts s3://bucket/benchmarks
+    """
+    from bench_db.app import pull_request_results
+
+    done = pull_request_results.merge(results_dir, target)
+    found = f"Found {done.stores} Lance tables to merge"
+    text = f"{found}\nMerged {done.rows} rows into {target} ({done.new} new)" if done.stores else found
+    emit(output, {"stores": done.stores, "rows": done.rows, "new": done.new}, lambda: text)
 
 
 @command.command("comment")
@@ -136,15 +138,18 @@ def comment(
 
     Example: bench-db pr comment 12 --repo owner/name --body-file report.md
     """
-    from bench_db.ci.github import comments
-    from bench_db.ci.github.repository import Repository
-    from bench_db.clock import Clock
+    from bench_db.app import pull_requests
 
-    text = _body(body, body_file)
-    name = repo or _config(config_file).project.repository
-    with connection(Clock()) as github:
-        done = comments.post(Repository(github, name), pr_number, text, comments.Kind(kind), update=not no_update)
-    emit(output, {"id": done.id, "url": done.html_url}, lambda: done.html_url)
+    done = pull_requests.comment(
+        pr_number,
+        _body(body, body_file),
+        repository=repo,
+        kind=kind,
+        update=not no_update,
+        config_file=config_file,
+        environment=os.environ,
+    )
+    emit(output, {"id": done.id, "url": done.url}, lambda: done.url)
 
 
 @command.command("check")
@@ -154,7 +159,10 @@ def comment(
 @click.option("--conclusion", type=click.Choice(["success", "failure", "neutral"]), required=True)
 @click.option("--title", default="Benchmarks", show_default=True)
 @click.option(
-    "--summary-file", type=click.Path(dir_okay=False, exists=True), required=True, help="The report, Markdown."
+    "--summary-file",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    required=True,
+    help="The report, Markdown.",
 )
 @click.option("--as-status", is_flag=True, help="As a commit status, without the report: for a token that is no app's.")
 @_CONFIG
@@ -165,7 +173,7 @@ def check(
     name: str,
     conclusion: str,
     title: str,
-    summary_file: str,
+    summary_file: Path,
     config_file: str | None,
     uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
@@ -179,21 +187,20 @@ def check(
 
     Example: bench-db pr check 127847f0c0b1e0a5b9b3c1d2e3f405162738495a --conclusion failure --summary-file report.md
     """
-    from bench_db.ci.environment import ci_provenance
-    from bench_db.ci.github import checks
-    from bench_db.ci.github.repository import Repository
-    from bench_db.clock import Clock
+    from bench_db.app import pull_requests
 
-    said: dict[str, Any] = {"conclusion": conclusion, "title": title, "url": ci_provenance().get("run_url")}
-    with connection(Clock()) as github:
-        there = Repository(github, repo or _config(config_file).project.repository)
-        if as_status:
-            put = checks.put_status(there, sha, name, **said)
-            found = {"id": put.id, "url": put.url}
-        else:
-            made = checks.put(there, sha, name, **said, summary=Path(summary_file).read_text(encoding="utf-8"))
-            found = {"id": made.id, "url": made.html_url}
-    emit(output, found, lambda: str(found["url"] or found["id"]))
+    done = pull_requests.check(
+        sha,
+        conclusion=conclusion,
+        summary=summary_file.read_text(encoding="utf-8"),
+        repository=repo,
+        name=name,
+        title=title,
+        as_status=as_status,
+        config_file=config_file,
+        environment=os.environ,
+    )
+    emit(output, {"id": done.id, "url": done.url}, lambda: done.url or str(done.id))
 
 
 @command.command("compare")
@@ -219,55 +226,30 @@ def compare(
     uri: str | None,
     output: str,
 ) -> None:
-    """Compare a pull request's own results with the history in the store, and write the comment that says so.
+    """Compare the results of a pull request with the history in the store, and write the comment about it.
 
-    With --repo GitHub is asked where the pull request leaves its base branch: what was measured after that is no part of the
-    baseline. In a workflow, the outputs `conclusion` and `title` are those of the check run.
+    With --repo GitHub is asked where the pull request leaves its base branch: later commits are no part of the baseline.
+    In a workflow, the outputs `conclusion` and `title` are those of the check run.
 
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
-    from bench_db.analysis.judge import counted, plan
-    from bench_db.app.compare import comparisons_json, local_verdicts
-    from bench_db.app.expected import suites_in, with_absent
-    from bench_db.report.markdown import CommentContext, comment, conclusion, headline
+    from bench_db.app import pull_request_results
+    from bench_db.app.compare import comparisons_json
 
-    suites = suites_in(expect)
-    base = _merge_base(repo, pr_number, pr_sha) if repo else None
-    store, local = open_store(uri), open_store(local_results)
-    version = str(store.version)
-    judged = local_verdicts(store, local, pr_sha, until=base.time if base else None)
-    judged = with_absent(local, judged, pr_sha, suites)
-    level = "the level since the last change"
-    about = CommentContext(
-        candidate=pr_sha,
-        pull_request=pr_number,
-        baseline=f"{level}, up to the merge base {base.sha[: RULES.sha_length]}" if base else level,
-        plan=plan("runs"),
-        store_version=version,
+    found = pull_request_results.compare(
+        pr_sha,
+        uri=uri or default_uri(),
+        pr_number=pr_number,
+        local_results=local_results,
+        repository=repo,
+        expect=expect,
+        environment=os.environ,
     )
-    counts = counted(judged)
-    body = comment(judged, counts, about)
     if report is not None:
-        report.write_text(body, encoding="utf-8")
-    output_file.write({"conclusion": conclusion(counts), "title": headline(counts)}, os.environ)
-    emit(output, {**comparisons_json(judged), "merge_base": base.sha if base else None}, lambda: body)
-
-
-def _merge_base(repo: str, pr_number: int, sha: str) -> Commit:
-    from bench_db.ci.github.commits import merge_base
-    from bench_db.ci.github.repository import Repository
-    from bench_db.clock import Clock
-
-    with connection(Clock()) as github:
-        return merge_base(Repository(github, repo), pr_number, sha)
-
-
-def _config(config_file: str | None) -> Config:
-    from bench_db.schedule.config import FILE, Config, Project, load
-
-    if config_file is None and not Path(FILE).exists():
-        return Config(project=Project(name="", repository=os.environ.get("GITHUB_REPOSITORY", "")))
-    return load(Path(config_file or FILE))
+        report.write_text(found.comment, encoding="utf-8")
+    output_file.write({"conclusion": found.conclusion, "title": found.title}, os.environ)
+    base = found.merge_base.sha if found.merge_base else None
+    emit(output, {**comparisons_json(found.comparisons), "merge_base": base}, lambda: found.comment)
 
 
 def _body(body: str | None, body_file: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar with an estimate where that is a terminal."""
+"""Long work: progress on stderr, with a bar where that is a terminal, and signals that end it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
     from bench_db.app.progress import Progress
 
 
-class _Quiet:
-    """No bar; lines that stay are said all the same, such as into the log of a job."""
+class Lines:
+    """Progress without a bar: lines that stay, such as in the log of a job."""
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
-        pass
+        """Show nothing."""
 
     def say(self, line: str) -> None:
+        """Show a line on stderr."""
         click.echo(line, err=True)
 
 
 @contextmanager
 def progress_bar(doing: str) -> Iterator[Progress]:
-    """A bar on stderr when that is a terminal; nothing, but for what is said, when it is not."""
+    """Yield a bar on stderr when that is a terminal, else lines alone."""
     if not sys.stderr.isatty():
-        yield _Quiet()
+        yield Lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
@@ -63,21 +64,21 @@ def progress_bar(doing: str) -> Iterator[Progress]:
 
 
 class Estimate:
-    """The time that is left, from all steps so far: steps may take seconds or hours each."""
+    """The remaining time, estimated from all steps so far: a step may take seconds or hours."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._began = clock, clock()
         self._done, self._total, self._at = 0, 0, self._began
 
     def note(self, done: int, total: int) -> None:
-        """So much is done of so much, now."""
+        """Record that `done` of `total` are done now."""
         if done != self._done:
             self._at = self._clock()
         self._done, self._total = done, total
 
     @property
     def seconds(self) -> float | None:
-        """Seconds that are left; null before the first step is done."""
+        """The remaining seconds; None before the first step is done."""
         if not self._done:
             return None
         a_step = (self._at - self._began) / self._done
@@ -85,12 +86,12 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """The time that is left, for people; empty while it is not known."""
+        """The remaining time as text; empty while it is not known."""
         return "" if self.seconds is None else f"about {duration(self.seconds)} left"
 
 
 def leave_when_asked() -> None:
-    """From now on these signals leave by an exception: on the way out benchmarks are ended and work trees taken away."""
+    """Turn SIGTERM and SIGHUP into SystemExit, so that cleanup runs. A SIGHUP that nohup ignores stays ignored."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)

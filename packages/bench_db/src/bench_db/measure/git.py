@@ -1,4 +1,4 @@
-"""Questions to a local clone. No shell runs, and nothing a user names can become an option."""
+"""Questions to a local clone, by git without a shell. No name that a user gives can become an option."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from bench_db.schedule.ranges import Range
 
 _PATIENCE_SECONDS = 120
-# A hook, a pager, a prompt or a file system monitor of a configuration has no business here, nor has what it adds to a log.
+# A hook, a pager, a prompt or a file system monitor of a configuration must not run, nor change the log.
 _SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "advice.detachedHead=false", "log.showSignature=false")
 _QUIET = tuple(word for setting in _SETTINGS for word in ("-c", setting))
-# set while a hook runs, and then they win over -C and over the directory
+# set while a hook runs; they take precedence over -C and over the directory
 HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"
 
 
 def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_SECONDS) -> str:
-    """What git prints. `UserError` with git's own words when it fails."""
+    """Run git and return its output. Raise `UserError` with the words of git when it fails."""
     command = ["git", "-C", str(repository), "--no-pager", *_QUIET, *arguments]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     for name in HOOK_VARIABLES:
@@ -43,7 +43,7 @@ def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_S
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
         if said.startswith("not a git repository"):
-            message = f"{repository}: not a git repository; --clone says where the clone is"
+            message = f"{repository}: not a git repository; name the clone as `clone`"
             raise UserError(message) from error
         message = f"{repository}: git {arguments[0]}: {said or f'exit code {error.returncode}'}"
         raise UserError(message) from error
@@ -51,21 +51,23 @@ def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_S
 
 
 def resolve(repository: Path, name: str) -> str:
-    """The full sha of the commit a name means."""
+    """Return the full sha of the commit that a name means."""
     try:
         found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
     except UserError as error:
-        git(repository, "rev-parse", "--git-dir")  # a directory that is no clone has a message of its own
+        git(repository, "rev-parse", "--git-dir")  # raises another error for a directory that is no clone
         if not git(repository, "for-each-ref", "--count=1") and name == "HEAD":
             message = f"{repository}: has no commits yet"
             raise UserError(message) from error
-        message = f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or mend the name"
+        message = (
+            f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or correct the name"
+        )
         raise UserError(message) from error
     return found
 
 
 def history(repository: Path, end: str, start: str | None = None, *, first_parent: bool = True) -> list[Commit]:
-    """The commits reachable from `end` and not from `start`, oldest first, parents before children.
+    """Return the commits reachable from `end` and not from `start`, oldest first, parents before children.
 
     With `first_parent` a merged branch counts as its merge commit, so that each commit follows from the one before it.
     """
@@ -90,13 +92,13 @@ def of_range(repository: Path, chosen: Range, branch: str = "HEAD", *, first_par
 
 
 def commit_of(repository: Path, name: str) -> Commit:
-    """The commit a name means."""
+    """Return the commit that a name means."""
     sha = resolve(repository, name)
     return _commit(git(repository, "log", "-1", "-z", _FORMAT, "--end-of-options", sha, "--").rstrip("\0"))
 
 
 def tags(repository: Path, pattern: str = "*") -> list[tuple[str, str]]:
-    """Names and commits of the tags a glob pattern matches, by name; a tag of anything but a commit is left out."""
+    """Return names and commits of the tags that match a glob pattern, by name; a tag of anything but a commit is left out."""
     form = "--format=%(refname:strip=2)%09%(objecttype)%09%(*objecttype)%09%(objectname)%09%(*objectname)"
     lines = git(repository, "for-each-ref", form, f"refs/tags/{pattern}").splitlines()
     found = []
@@ -107,7 +109,7 @@ def tags(repository: Path, pattern: str = "*") -> list[tuple[str, str]]:
 
 
 def merge_base(repository: Path, one: str, other: str) -> str:
-    """The best common ancestor of two commits; `UserError` when the clone knows none."""
+    """Return the best common ancestor of two commits. Raise `UserError` when the clone has none."""
     ends = resolve(repository, one), resolve(repository, other)
     try:
         return git(repository, "merge-base", *ends).strip()
@@ -121,17 +123,17 @@ def merge_base(repository: Path, one: str, other: str) -> str:
 
 
 def ancestors(repository: Path, end: str) -> list[str]:
-    """The full shas of a commit and all before it along first parents, newest first."""
+    """Return the full shas of a commit and its ancestors along first parents, newest first."""
     return git(repository, "rev-list", "--first-parent", "--end-of-options", resolve(repository, end), "--").split()
 
 
 def is_shallow(repository: Path) -> bool:
-    """Whether the clone lacks the older part of its history."""
+    """Return whether the clone lacks the older part of its history."""
     return git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def knows(repository: Path, name: str) -> bool:
-    """Whether a name means a commit here."""
+    """Return whether a name means a commit here."""
     try:
         resolve(repository, name)
     except UserError:

@@ -1,4 +1,4 @@
-"""Runs one command and ends whatever it leaves: when it has ended, and when the one who waits for it is gone.
+"""Run one command, and end its remaining processes when it ends or when the waiting process dies.
 
 A script of its own, `python -I -S guard.py REPORT COMMAND...`, with the standard library alone. Standard input is the
 lifeline: it ends when the waiting process closes it or dies, even by SIGKILL. The file descriptor REPORT takes the exit code
@@ -28,7 +28,7 @@ _LIFELINE = 0
 
 
 def main() -> None:
-    """The command of the arguments, guarded."""
+    """Run the command of the arguments under guard."""
     report, command = int(sys.argv[1]), sys.argv[2:]
     os.set_inheritable(report, False)  # noqa: FBT003 the signature of os
     _adopt_orphans()
@@ -47,14 +47,14 @@ def main() -> None:
 
 
 def _adopt_orphans() -> None:
-    """Children of ended children become ours, where the system can do that: nothing escapes by a session of its own."""
+    """Adopt the children of ended children, where the system supports it: a session of its own is no escape."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _waker() -> int:
-    """A file descriptor that is readable after a child has ended, or after somebody asked the guard to end."""
+    """Return a file descriptor that is readable after a child has ended, or after a signal to the guard."""
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
@@ -64,14 +64,14 @@ def _waker() -> int:
 
 
 def _is_cut(woken: int) -> bool:
-    """Whether the lifeline was cut, or the guard asked to end, before the next child ended."""
+    """Return whether the lifeline was cut, or the guard got a signal to end, before the next child ended."""
     ready = select.select([_LIFELINE, woken], [], [])[0]
     asked = woken in ready and set(os.read(woken, 512)) - {signal.SIGCHLD}
     return _LIFELINE in ready or bool(asked)
 
 
 def _ended() -> dict[int, int]:
-    """The exit codes of children that have ended; reaped, so that none is left as a zombie."""
+    """Reap the children that have ended and return their exit codes."""
     codes: dict[int, int] = {}
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -80,7 +80,7 @@ def _ended() -> dict[int, int]:
 
 
 def _end_all(group: int) -> dict[int, int]:
-    """Everything the command started is ended: asked first, then killed. Exit codes of what ended meanwhile."""
+    """End all processes of the command, by SIGTERM and then by SIGKILL; return the exit codes of children."""
     codes: dict[int, int] = {}
     for number in (signal.SIGTERM, signal.SIGKILL):
         give_up = time.monotonic() + _GRACE_SECONDS
@@ -100,7 +100,7 @@ def _end_all(group: int) -> dict[int, int]:
 
 
 def _descendants() -> set[int]:
-    """Processes below this one, where the system lists them."""
+    """Return the descendants of this process, where the system lists them."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended

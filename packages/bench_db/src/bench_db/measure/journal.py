@@ -1,11 +1,18 @@
-"""The journal of a backfill: one JSON line an event, written before and after each step, so that a killed one resumes."""
+"""What a backfill writes to disk, so that a killed one resumes: the journal of attempts, and the outbox.
+
+The journal has one JSON line an event, written before and after each step. The outbox holds what is measured and not published
+yet, so that a kill or an unreachable store costs no measurement.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,7 +22,8 @@ from bench_db.model import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+_NAME = "measured.json"
 
 
 class Journal:
@@ -91,3 +99,80 @@ def _entries(path: Path) -> list[Attempt]:
     except msgspec.MsgspecError as error:
         message = f"{path}: not a journal of bench-db backfill: {error}; choose another directory as `work_dir`"
         raise UserError(message) from error
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured suite of one commit, with all that publishing needs. Publishing it again adds nothing.
+
+    `outputs` are paths below the outbox; `provenance` holds the known fields of `Provenance`.
+    """
+
+    key: str
+    store: str
+    commit: str
+    suite: str
+    format: str
+    attempt: int
+    began: int
+    seconds: float
+    log: str
+    outputs: tuple[str, ...] = ()
+    error: str | None = None
+    provenance: dict[str, Any]
+
+
+class Outbox:
+    """A directory with a sub-directory for each pending suite."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is pending, for any store."""
+        return not any(self._all())
+
+    def tidy(self) -> None:
+        """Remove entries that are incomplete or already published."""
+        whole = {pending.key for pending in self._all()}
+        for path in self.directory.glob("*"):
+            if path.name not in whole:
+                shutil.rmtree(path)
+
+    def put(self, pending: Pending, outputs: tuple[Path, ...]) -> Pending:
+        """Write a pending suite with copies of its output files, in one atomic step."""
+        unfinished = self.directory / f"{pending.key}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        kept = []
+        for number, path in enumerate(outputs):
+            place = (
+                Path(str(number)) / path.name
+            )  # the name tells the format of a file, and two files may have the same name
+            (unfinished / place.parent).mkdir()
+            if path.is_dir():
+                shutil.copytree(path, unfinished / place, symlinks=True)
+            else:
+                shutil.copyfile(path, unfinished / place)
+            kept.append(str(Path(pending.key) / place))
+        pending = msgspec.structs.replace(pending, outputs=tuple(kept))
+        (unfinished / _NAME).write_bytes(msgspec.json.encode(pending))
+        unfinished.rename(self.directory / pending.key)
+        return pending
+
+    def of_store(self, uri: str) -> list[Pending]:
+        """Return the pending suites of a store, in the order they were measured."""
+        return [pending for pending in self._all() if pending.store == uri]
+
+    def _all(self) -> Iterator[Pending]:
+        for path in sorted(self.directory.glob(f"*/{_NAME}")):
+            with suppress(msgspec.MsgspecError):  # the machine went down while it was written
+                pending = msgspec.json.decode(path.read_bytes(), type=Pending)
+                if pending.key == path.parent.name:
+                    yield pending
+
+    def remove(self, pending: Pending) -> None:
+        """Delete a published entry."""
+        # first the file that makes it pending: a kill in between must not leave an entry with some of its files
+        (self.directory / pending.key / _NAME).unlink()
+        shutil.rmtree(self.directory / pending.key)

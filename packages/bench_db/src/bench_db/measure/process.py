@@ -1,4 +1,4 @@
-"""Running a command of somebody else's code: a time-out that ends all of it, its output kept, no secrets."""
+"""Running a command of foreign code: a timeout that ends all its processes, its output in a log, no secrets."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]+@")
-_NEEDED = re.compile(r"PROXY$|INDEX", re.IGNORECASE)  # without them a set-up cannot install anything
+_NEEDED = re.compile(r"PROXY$|INDEX", re.IGNORECASE)  # a set-up needs them to install anything
 _GUARD_SECONDS = 15.0  # a guard asks, waits 5 seconds, kills, and waits as long again
 _TAIL_BYTES = 2_000
 _KEPT_BYTES = 1 << 20
-_BY_SIGNAL = 128  # from here on shells tell the signal that ended what they ran
+_BY_SIGNAL = 128  # shells report a signal as 128 and its number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a command did not succeed, with the last words of its log.
+    """The reason why a command did not succeed, with the end of its log.
 
-    `came_to_its_end` says that it stopped by itself; else a signal, the time-out or the system stopped it somewhere.
+    `came_to_its_end` is false when a signal, the timeout or the system stopped it.
     """
 
     reason: str
@@ -46,9 +46,9 @@ class Failure:
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without whatever looks like a credential or the address of a store.
+    """Return an environment without variables that look like a credential or the address of a store.
 
-    A password within an address is left out too, but for those of proxies and package indexes.
+    Addresses with a password are left out too, except those of proxies and package indexes.
     """
     return {name: value for name, value in environment.items() if not _is_secret(name, value)}
 
@@ -59,7 +59,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A command, where it runs, what it sees and how long it may take; `stdout` is a file for its standard output alone."""
+    """A command, its directory, environment and timeout; `stdout` is a file for its standard output alone."""
 
     command: Sequence[str]
     directory: Path
@@ -69,10 +69,9 @@ class Job:
 
 
 def run(job: Job, log: Path, inherited: Sequence[int] = ()) -> Failure | None:
-    """None when the command succeeded; its output is added to `log`.
+    """Run a command and append its output to `log`; return None when it succeeded.
 
-    `inherited` are file descriptors the command keeps open. Whatever ends the waiting, be it SIGKILL, no process of the command
-    outlives it.
+    `inherited` are file descriptors that the command keeps open. No process of the command outlives this one, even after SIGKILL.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as log_file:
@@ -90,13 +89,13 @@ def run(job: Job, log: Path, inherited: Sequence[int] = ()) -> Failure | None:
 
 
 def _fresh(path: Path) -> IO[bytes]:
-    """A new file; what a commit has in its place, such as a link to elsewhere, is not written through."""
+    """Open a new file. A link of the commit at its path is replaced, not followed."""
     path.unlink(missing_ok=True)
     return path.open("wb")
 
 
 def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int]) -> Failure | None:
-    """Why the command did not succeed; a guard runs it, which ends it and all it started when this process goes away."""
+    """Run a command under a guard, which ends all its processes when this process dies; return why it did not succeed."""
     name = Path(job.command[0]).name
     report, reported = os.pipe()
     with open(report, "rb") as answer:  # noqa: PTH123 a file descriptor
@@ -126,7 +125,7 @@ def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int])
 
 
 def _waited_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Whether the command ended in time; however the waiting ends, the lifeline is cut and the guard is gone."""
+    """Return whether the command ended in time. In any case the lifeline is cut and the guard has ended afterwards."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -155,7 +154,7 @@ def _tail(log: Path, began: int) -> str:
 
 
 def _shorten(log: Path, began: int) -> None:
-    """The middle of a very long output taken out, when nobody writes to it any more."""
+    """Cut the middle out of a very long output, after the last write."""
     with log.open("r+b") as file:
         left_out = file.seek(0, os.SEEK_END) - began - 2 * _KEPT_BYTES
         if left_out > 0:

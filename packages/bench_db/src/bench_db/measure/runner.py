@@ -1,4 +1,4 @@
-"""Carrying out a plan on this machine: a work tree a commit, each suite set up and measured, whatever fails reported."""
+"""The runner: a work tree a commit, in which each suite is set up and measured on this machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from bench_db.model import Step
 
 Locks = tuple[int, ...]
-"""What `worktree.alone` yields: commands keep these file descriptors open."""
+"""The file descriptors that `worktree.alone` yields; commands keep them open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What measuring one suite of one commit left: output files, an error or, of a benchmark that ended with one, both; always a log.
+    """The outcome of one suite of one commit: output files, an error, or both when the benchmark ended with an error.
 
-    `checkout` is the work tree, gone when the next commit begins; `began` is unix seconds.
+    `checkout` is the work tree, which exists until the next commit begins; `began` is in unix seconds. `failed_setup` is the
+    number of the set-up command that failed, from 0, and None when no set-up command failed.
     """
 
     commit: Commit
@@ -37,6 +38,7 @@ class Measured:
     checkout: Path
     outputs: tuple[Path, ...] = ()
     error: str | None = None
+    failed_setup: int | None = None
     log: Path
     began: int
     seconds: float
@@ -44,9 +46,9 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Where measuring happens: the clone, a directory of our own for trees and logs, the suites, the environment.
+    """Where measuring happens: the clone, the working directory for trees and logs, the suites, the environment.
 
-    `root` is the directory of the configuration, where suites find what no commit has.
+    `root` is the directory of the configuration, where suites find files that no commit has.
     """
 
     repository: Path
@@ -57,13 +59,13 @@ class Bench:
     clock: Clock
 
     def places(self, commit: Commit, tree: Path) -> dict[str, str]:
-        """What the places of a command stand for."""
+        """Return the values of the places in commands."""
         paths = {"root": self.root, "tree": tree, "cache": self.home / "cache", "python": sys.executable}
         return {**{name: str(path) for name, path in paths.items()}, "commit": commit.sha}
 
 
 def run(steps: Iterable[Step], bench: Bench, locks: Locks, deliver: Callable[[Measured], None]) -> None:
-    """Every suite of every step measured and delivered, a commit at a time; `deliver` runs while its work tree exists."""
+    """Measure every suite of every step, a commit at a time. `deliver` is called while the work tree exists."""
     for step in steps:
         with closing(measure(step.commit, step.suites, bench, locks)) as suites:
             for measured in suites:
@@ -71,7 +73,7 @@ def run(steps: Iterable[Step], bench: Bench, locks: Locks, deliver: Callable[[Me
 
 
 def measure(commit: Commit, suites: Iterable[str], bench: Bench, locks: Locks) -> Generator[Measured]:
-    """The suites of one commit, all when none are named, one after the other. A commit that git cannot check out fails."""
+    """Yield the suites of one commit, all when none are named. They fail when git cannot check out the commit."""
     with ExitStack() as stack:
         tree, refused = bench.home / "trees" / commit.sha, None
         try:
@@ -96,8 +98,9 @@ def _measure(place: _Place, failure: process.Failure | None) -> Measured:
     began = place.bench.clock.now()
     log = _log_file(place.bench.home, place.commit, place.suite, int(began))
     outputs: tuple[Path, ...] = ()
+    failed_setup: int | None = None
     if failure is None:
-        outputs, failure = _attempt(place, log)
+        outputs, failure, failed_setup = _attempt(place, log)
     if failure is not None:
         with log.open("a", encoding="utf-8") as file:
             file.write(f"# {failure.reason}\n")
@@ -107,39 +110,43 @@ def _measure(place: _Place, failure: process.Failure | None) -> Measured:
         checkout=place.tree,
         outputs=outputs,
         error=None if failure is None else str(failure),
+        failed_setup=failed_setup,
         log=log,
         began=int(began),
         seconds=place.bench.clock.now() - began,
     )
 
 
-def _attempt(place: _Place, log: Path) -> tuple[tuple[Path, ...], process.Failure | None]:
-    """The output files of one suite, and why there are none or not all."""
+_Outcome = tuple[tuple[Path, ...], process.Failure | None, int | None]
+"""The output files of one suite, why there are none or not all, and the number of the set-up command that failed."""
+
+
+def _attempt(place: _Place, log: Path) -> _Outcome:
     suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
     directory = place.tree / suite.directory
     if not directory.resolve().is_relative_to(place.tree.resolve()):
-        return (), process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit")
+        return (), process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit"), None
     if not directory.is_dir():
-        return (), process.Failure(reason=f"{suite.directory}: not in this commit")
+        return (), process.Failure(reason=f"{suite.directory}: not in this commit"), None
     before = {path: _state(path) for path in _outputs(suite, directory)}
     shell = _Shell(directory=directory, log=log, environment=_environment(place, suite), locks=place.locks)
-    for command in suite.setup:
+    for number, command in enumerate(suite.setup):
         if failure := shell.run(command, suite.setup_timeout_seconds):
-            return (), failure
+            return (), failure, number
     failure = shell.run(suite.benchmark, suite.timeout_seconds, directory / suite.stdout if suite.stdout else None)
-    if failure and not failure.came_to_its_end:  # what it would have written besides is worth another try
-        return (), failure
+    if failure and not failure.came_to_its_end:  # it may have been about to write more: worth another attempt
+        return (), failure, None
     outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
     if not (outputs or failure):
         wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
-        of_commit = ", which stood in the commit and were not written" if before else ""
-        return (), process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
-    return outputs, failure
+        of_commit = "; the files in the commit were not written" if before else ""
+        failure = process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
+    return outputs, failure, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shell:
-    """Where the commands of a suite run, and what they see."""
+    """The directory, log and environment in which the commands of a suite run."""
 
     directory: Path
     log: Path
@@ -147,7 +154,7 @@ class _Shell:
     locks: Locks
 
     def run(self, command: Command, seconds: float, stdout: Path | None = None) -> process.Failure | None:
-        """None when the command succeeded."""
+        """Run a command; None when it succeeded."""
         job = process.Job(
             command=words(command),
             directory=self.directory,
@@ -167,7 +174,7 @@ def _environment(place: _Place, suite: Suite) -> dict[str, str]:
 
 
 def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
-    """The output files that are there and lie within the directory, each once."""
+    """Return the output files that exist within the directory, each once."""
     patterns = [*suite.outputs, *filter(None, [suite.stdout])]
     found = {path: None for pattern in patterns for path in sorted(directory.glob(pattern))}
     inside = directory.resolve()
@@ -175,14 +182,14 @@ def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
 
 
 def _state(path: Path) -> list[tuple[str, int, int, int]]:
-    """What changes when a file, or any file of a directory, is written."""
+    """Return what changes when a file, or any file of a directory, is written."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     states = [(str(file), file.lstat()) for file in files]
     return [(name, known.st_ino, known.st_size, known.st_mtime_ns) for name, known in states]
 
 
 def _log_file(home: Path, commit: Commit, suite: str, began: int) -> Path:
-    """A file for a log, in a directory that is there, and no log of an earlier attempt in its place."""
+    """Return the path of a new log. Its directory exists, and a log of an earlier attempt there is deleted."""
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in suite)
     log = home / "logs" / commit.sha / f"{safe}-{began}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A git work tree per commit in a directory of our own, and one measurement at a time in it and in the clone."""
+"""The working directory: a git work tree per commit, and locks so that only one process measures in it and in the clone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOCK = "bench-db.lock"
 
 
 def furnish(home: Path) -> None:
-    """The directory, made if it is not there; in a checkout it is not to be seen as a change of it."""
+    """Create the directory if it does not exist, with a .gitignore so that a checkout around it stays clean."""
     if not home.exists():
         home.mkdir(parents=True, exist_ok=True)
         (home / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -32,19 +32,18 @@ def furnish(home: Path) -> None:
 
 @contextmanager
 def alone(repository: Path, home: Path, clock: Clock, patience_seconds: float = 20.0) -> Iterator[tuple[int, ...]]:
-    """The locks on a clone and on a working directory, as file descriptors that commands inherit.
+    """Lock a clone and a working directory, and yield the locks as file descriptors that commands inherit.
 
-    So a benchmark which outlives a killed backfill keeps the locks, and the next one waits instead of measuring beside it.
-    Trees that a killed one left are taken away.
+    So a benchmark that outlives a killed backfill keeps the locks, and the next backfill waits. Orphaned trees are removed.
     """
     shared = repository / git(repository, "rev-parse", "--git-common-dir").rstrip("\n")
     give_up = clock.now() + patience_seconds
-    with ExitStack() as held:
+    with ExitStack() as locks:
         try:
             furnish(home)
-            files = [held.enter_context(_locked(path, clock, give_up)) for path in (home / "lock", shared / _LOCK)]
+            files = [locks.enter_context(_locked(path, clock, give_up)) for path in (home / "lock", shared / _LOCK)]
         except OSError as error:
-            message = f"{error.filename}: cannot be written: {error.strerror}; a lock is needed there to measure alone"
+            message = f"{error.filename}: cannot be written: {error.strerror}; measuring needs a lock there"
             raise UserError(message) from error
         for left in (home / "trees").glob("*"):
             if is_full_sha(left.name):
@@ -65,7 +64,7 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
                     owner = file.read(20).decode("ascii", "replace").strip()
                     message = (
                         f"{path}: another backfill or bisect (process {owner}), or a benchmark it left behind, "
-                        "is still running here; wait, or end it"
+                        "still runs here; wait for it, or end it"
                     )
                     raise UserError(message) from error
                 clock.sleep(_LOOK_EVERY_SECONDS)
@@ -77,7 +76,7 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def checked_out(repository: Path, sha: str, home: Path) -> Iterator[Path]:
-    """A fresh work tree of a commit with its submodules, taken away afterwards. `UserError` when git cannot make it."""
+    """Check out a commit with its submodules into a new work tree, which is removed afterwards. Raise `UserError` when git fails."""
     tree = home / "trees" / sha
     _remove(repository, tree)
     tree.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +91,11 @@ def checked_out(repository: Path, sha: str, home: Path) -> Iterator[Path]:
 
 
 def _remove(repository: Path, tree: Path) -> None:
-    """Our tree away, from the disk and from the clone's list; trees of the user that are not there now stay listed."""
+    """Remove a tree from the disk and from the list of the clone. Other trees stay listed, even missing ones."""
     if tree.is_symlink():
         tree.unlink()
     shutil.rmtree(tree, ignore_errors=True)
-    if tree.is_dir():  # measured code can leave directories that cannot be written to, such as Go's module cache
+    if tree.is_dir():  # measured code can leave read-only directories, such as the module cache of Go
         for directory, _, _ in os.walk(tree):
             Path(directory).chmod(0o700)
         shutil.rmtree(tree, ignore_errors=True)

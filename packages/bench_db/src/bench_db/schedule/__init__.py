@@ -1,1 +1,1 @@
-"""What to measure next and how: ranges of commits, plans, and the two engines that carry them out."""
+"""What to measure next: the configuration, ranges of commits, plans and bisections. Pure."""

@@ -1,4 +1,4 @@
-"""Finding the commit of a change by measuring: half the commits at a time, again where noise hides the answer."""
+"""Find the commit of a change: measure the middle of the suspects, and again where noise hides the answer."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Judge = Callable[[Rounds, Rounds, Rounds], Side]
 
 _NEAR, _FAR = 0.35, 0.65
 _NOISE_FACTOR = 3.0
-# Of one round nobody can tell how much rounds differ: with 2 % noise half of all searches found a change.
+# One round does not show how much rounds differ: with 2 % noise half of all searches found a change.
 _ROUNDS_OF_ENDS = 3
 
 
 def bisect(commits: Sequence[Commit], measure: Measure, judge: Judge, *, most_rounds: int = 4) -> Bisection:
-    """The commit of the change between the first commit, good, and the last, bad; commits are oldest first.
+    """Return the commit of the change between the first commit, good, and the last, bad; commits are oldest first.
 
     Raises `UserError` when an end cannot be measured, or the ends do not differ by more than the noise.
     """
@@ -81,7 +81,7 @@ class _Search:
         return self.note(i, self.judge(self.rounds[0], self.rounds[self.bad], self.rounds[i]))
 
     def settled(self, i: int, *sides: Side) -> bool:
-        """Whether the judge says one of these sides, after as many more rounds of this commit and the ends as that takes."""
+        """Measure this commit and the ends until the judge names one of these sides; return whether it does."""
         while self.judge(self.rounds[0], self.rounds[self.bad], self.rounds[i]) not in sides:
             behind = [j for j in dict.fromkeys((i, 0, self.bad)) if self.tries[j] < self.most_rounds]
             if not behind:
@@ -91,7 +91,7 @@ class _Search:
         return True
 
     def more(self, i: int) -> bool:
-        """Whether there are samples after one more round."""
+        """Measure one more round; return whether the commit has samples."""
         self.tries[i] += 1
         if samples := self.measure(self.commits[i]):
             self.rounds[i].append(samples)
@@ -104,20 +104,20 @@ class _Search:
         return side
 
     def next_between(self, low: int, high: int) -> int | None:
-        """The commit nearest to the middle that was not looked at yet; None when there is none left."""
+        """Return the unmeasured commit nearest to the middle; None when there is none left."""
         fresh = [i for i in range(low + 1, high) if i not in self.looks]
         return min(fresh, key=lambda i: (abs(2 * i - low - high), i), default=None)
 
 
 def typical(rounds: Rounds) -> float:
-    """The median of the rounds' medians."""
+    """Return the median of the medians of the rounds."""
     return median(median(samples) for samples in rounds)
 
 
 def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: float = RULES.minimum_effect) -> Side:
-    """The nearer end on a logarithmic scale; UNSURE in the middle third, and when the ends are not clearly apart.
+    """Return the nearer end on a logarithmic scale; UNSURE in the middle third, and when the ends do not clearly differ.
 
-    The ends are apart when they differ by `least_change` (a fraction) and by three times the noise: the widest standard
+    The ends differ clearly when they differ by `least_change` (a fraction) and by three times the noise: the widest standard
     deviation of one commit's rounds, or for single rounds the standard error of a median.
     """
     g, b, c = (math.log(max(typical(rounds), math.ulp(0.0))) for rounds in (good, bad, candidate))
@@ -131,7 +131,7 @@ def nearest_side(good: Rounds, bad: Rounds, candidate: Rounds, *, least_change: 
 
 
 def _noise(rounds: Rounds) -> float:
-    """The spread of one commit, as a fraction."""
+    """Return the spread of one commit, as a fraction."""
     middles = [median(samples) for samples in rounds]
     center = median(middles) or math.ulp(0.0)
     between = stdev(middles) / center if len(middles) > 1 else 0.0

@@ -1,20 +1,21 @@
-"""`bench-db.toml`: what a project measures and how, typed and checked."""
+"""The configuration `bench-db.toml`: what a project measures and how, typed and checked."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import tomllib
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct, field, structs
 
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 FILE = "bench-db.toml"
 Command = str | list[str]
@@ -22,24 +23,48 @@ _T = TypeVar("_T", bound=Struct)
 PLACES = ("root", "tree", "cache", "python", "commit")
 # `${root}` belongs to a shell, and any other word in braces to whoever reads the command
 _PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is measured: the name results carry, its repository on GitHub, its branch, and the name of the test bed."""
+    """The project: the name of the device under test, its forge, repository and branch, and the name of the test bed."""
 
     name: str
     repository: str = ""
     branch: str = "main"
     test_bed: str = ""
+    forge: str = "github"
+
+
+class Kind(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the workflow and comments select the suites of one kind.
+
+    `run_input` is a boolean input that turns the kind on or off, `suites_input` takes names separated by commas, and
+    `suite_flag` names one suite in a comment. Empty: there is none. `others` takes in the kinds without a table of their own.
+    """
+
+    label: str
+    run_input: str = ""
+    suites_input: str = ""
+    suite_flag: str = ""
+    others: bool = False
+
+
+# the inputs of run-benchmarks.yml, which are those of lance-bench
+KINDS = {
+    "rust": Kind(label="Rust", run_input="run_rust", suites_input="rust_crates", suite_flag="--crate"),
+    "python": Kind(label="Python", run_input="run_python", suites_input="python_suites", others=True),
+}
 
 
 class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
-    """The defaults of `bench-db schedule` and `bench-db backfill`."""
+    """The defaults of `bench-db schedule` and `bench-db backfill`, and the workflow that measures."""
 
     workflow: str = "run-benchmarks.yml"
     workflow_repository: str = ""
     ref: str = "main"
     correlation_input: str = "correlation_id"
+    kinds: dict[str, Kind] = field(default_factory=lambda: dict(KINDS))
     range: str = "NEW"
     every: int = 1
     max_commits: int = 10
@@ -51,13 +76,13 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     """One suite: its directory in the repository, the commands that set it up, the one that measures, and its output files.
 
-    A command is a list of words, or one text that is split into words as a shell would, without a shell; in its words, and in
-    the values of `env`, the `PLACES` stand in braces. `stdout` names the file that the benchmark's standard output becomes;
-    `outputs` are files, directories or glob patterns in `directory`.
+    A command is a list of words, or one text that is split into words as a shell would, without a shell. Its words, and the
+    values of `env`, may hold the `PLACES` in braces. `stdout` names the file for the standard output of the benchmark;
+    `outputs` are files, directories or glob patterns in `directory`. `kind` is any word.
     """
 
     benchmark: Command
-    kind: Literal["rust", "python", "other"] = "other"
+    kind: str = "other"
     directory: str = "."
     setup: list[Command] = []
     stdout: str = ""
@@ -68,110 +93,148 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     env: dict[str, str] = {}
 
     def at(self, places: Mapping[str, str]) -> Suite:
-        """The suite with its commands as words, and what stands in braces replaced by its place."""
+        """Return the suite with its commands as words, and with the places in braces filled in."""
 
-        def placed(text: str) -> str:
+        def filled(text: str) -> str:
             return _PLACE.sub(lambda found: places[found[1]], text)
 
         return structs.replace(
             self,
-            setup=[[placed(word) for word in words(command)] for command in self.setup],
-            benchmark=[placed(word) for word in words(self.benchmark)],
-            env={name: placed(value) for name, value in self.env.items()},
+            setup=[[filled(word) for word in words(command)] for command in self.setup],
+            benchmark=[filled(word) for word in words(self.benchmark)],
+            env={name: filled(value) for name, value in self.env.items()},
         )
-
-
-_SECTIONS: dict[str, type[Struct]] = {"project": Project, "schedule": Schedule}
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     project: Project
-    schedule: Schedule = Schedule()
+    schedule: Schedule = field(default_factory=Schedule)
     suite: dict[str, Suite] = field(default_factory=dict)
 
     def suites(self, names: tuple[str, ...]) -> dict[str, Suite]:
-        """The suites of these names, or all. `UserError` with the known names when one is not there."""
+        """Return the suites of these names, or all. Raise `UserError` with the known names for an unknown one."""
         unknown = [name for name in names if name not in self.suite]
         if unknown:
             message = f"no suite {unknown[0]!r} in {FILE}; it has: {', '.join(self.suite) or 'none'}"
             raise UserError(message)
         return {name: self.suite[name] for name in names or self.suite}
 
+    def kind_of(self, suite: str) -> str:
+        """Return the name in `schedule.kinds` that selects a suite; empty when no kind does."""
+        kind = self.suite[suite].kind
+        others = (name for name, table in self.schedule.kinds.items() if table.others)
+        return kind if kind in self.schedule.kinds else next(others, "")
+
+    def suites_of(self, kind: str) -> list[str]:
+        """Return the names of the suites that a kind of `schedule.kinds` selects."""
+        return [name for name in self.suite if self.kind_of(name) == kind]
+
 
 def words(command: Command) -> list[str]:
-    """A command as a list of words."""
+    """Return a command as a list of words."""
     return shlex.split(command) if isinstance(command, str) else command
 
 
-def load(path: Path) -> Config:
-    """The configuration in a file. `UnreadableOutputError` names the key that is wrong, `UserError` says there is no file."""
+def parse(content: bytes, file: str) -> Config:
+    """Parse a configuration. Raise `UnreadableOutputError` with the file and the TOML path of what is wrong."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        message = (
-            f"{path}: no such file; describe what to measure there (docs/how-to.md shows one), or name it with --config"
-        )
-        raise UserError(message) from error
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise UnreadableOutputError(reason, file=str(path)) from error
+        document = tomllib.loads(content.removeprefix(b"\xef\xbb\xbf").decode())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        reason = "not UTF-8, as TOML has to be"
-        raise UnreadableOutputError(reason, file=str(path), line=line) from error
-    try:
-        document = tomllib.loads(text)
+        reason = "not UTF-8, which TOML requires; save the file as UTF-8"
+        raise UnreadableOutputError(reason, file=file, line=line) from error
     except tomllib.TOMLDecodeError as error:
         reason = f"not TOML: {error}"
-        raise UnreadableOutputError(reason, file=str(path)) from error
-    for key, section, kind in _sections(document):
-        _typed(section, kind, str(path), key)
-    config = _typed(document, Config, str(path))
+        raise UnreadableOutputError(reason, file=file) from error
+    for keys, section, kind in _sections(document):
+        _typed(section, kind, file, keys)
+    config = _typed(document, Config, file, ())
     for name, suite in config.suite.items():
-        _check(name, suite, str(path))
+        for key, reason in _faults(suite):
+            raise UnreadableOutputError(reason, file=file, json_path=toml_path("suite", name, *key))
     return config
 
 
-def _sections(document: dict[str, Any]) -> Iterator[tuple[str, Any, type[Struct]]]:
-    """The parts of the file with their keys, each checked by itself: of the whole msgspec would not say which suite is wrong."""
-    yield from ((f".{key}", document[key], kind) for key, kind in _SECTIONS.items() if key in document)
-    suites = document.get("suite")
-    if isinstance(suites, dict):
-        yield from ((f".suite.{name}", suite, Suite) for name, suite in suites.items())
+def toml_path(*keys: str) -> str:
+    """Return keys as a TOML key, such as `suite."rust/io".format`."""
+    return ".".join(key if _BARE_KEY.fullmatch(key) else f'"{key}"' for key in keys)
 
 
-def _typed(value: object, kind: type[_T], file: str, key: str = "") -> _T:
+_Section = tuple[tuple[str, ...], object, type[Struct]]
+
+
+def _sections(document: dict[str, object]) -> Iterator[_Section]:
+    """Yield the tables of the file with their keys. msgspec does not name the wrong one when it converts all at once."""
+    for key, kind in (("project", Project), ("schedule", Schedule)):
+        section = document.get(key)
+        if kind is Schedule and isinstance(section, dict):
+            yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
+        if key in document:
+            yield (key,), section, kind
+    yield from _tables(document.get("suite"), Suite, "suite")
+
+
+def _tables(tables: object, kind: type[Struct], *keys: str) -> Iterator[_Section]:
+    if isinstance(tables, dict):
+        yield from (((*keys, name), table, kind) for name, table in tables.items())
+
+
+def _typed(value: object, kind: type[_T], file: str, keys: tuple[str, ...]) -> _T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at ")
-        at = f"${key}{where.strip('`').removeprefix('$')}"
-        if "unknown field" in reason:
-            reason += f"; known: {', '.join(kind.__struct_fields__)}"
-        raise UnreadableOutputError(reason, file=file, json_path=at if at != "$" else "") from error
+        reason, _, where = str(error).replace("`", "'").partition(" - at ")
+        inner = [key for key in where.strip("'").removeprefix("$").split(".") if key]
+        if isinstance(value, dict) and (unknown := next((key for key in value if key not in _known(kind)), None)):
+            reason, inner = _unknown_key(unknown, kind), [unknown]
+        elif inner and (name := inner[0].partition("[")[0]) in _known(kind):
+            reason += f"; {name!r} takes {_TAKES[get_type_hints(kind)[name]]}"
+        path = toml_path(*keys, *(key.partition("[")[0] for key in inner))
+        raise UnreadableOutputError(reason, file=file, json_path=path) from error
 
 
-def _check(name: str, suite: Suite, file: str) -> None:
-    for key, reason in _faults(suite):
-        raise UnreadableOutputError(reason, file=file, json_path=f"$.suite.{name}{key}")
+def _known(kind: type[Struct]) -> tuple[str, ...]:
+    return kind.__struct_fields__
 
 
-def _faults(suite: Suite) -> Iterator[tuple[str, str]]:
-    """What is wrong with a suite: a key and the reason."""
+def _unknown_key(name: str, kind: type[Struct]) -> str:
+    near = get_close_matches(name, _known(kind), RULES.nearest_names)
+    nearest = f"; nearest: {', '.join(near)}" if near else ""
+    return f"unknown key {name!r}{nearest}; known: {', '.join(_known(kind))}"
+
+
+_TAKES: dict[object, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Command: "a text or a list of texts",
+    list[Command]: "a list of commands, each a text or a list of texts",
+    list[str]: "a list of texts",
+    dict[str, str]: "a table of texts",
+    dict[str, Kind]: "tables [schedule.kinds.NAME]",
+    dict[str, Suite]: "tables [suite.NAME]",
+    Project: "a table [project]",
+    Schedule: "a table [schedule]",
+}
+
+
+def _faults(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with a suite: a key and the reason."""
     if not (suite.outputs or suite.stdout):
-        yield "", "a suite needs `outputs`, or `stdout`, or both"
+        yield (), "a suite needs outputs, or stdout, or both"
     for key, texts in (("directory", [suite.directory]), ("outputs", suite.outputs), ("stdout", [suite.stdout])):
         if any(text.startswith(("/", "~")) or ".." in text.split("/") for text in texts):
-            yield f".{key}", "paths stay within the repository"
+            yield (key,), "paths stay within the repository; write them relative to it, without .."
     for key, commands in (("setup", suite.setup), ("benchmark", [suite.benchmark])):
         for command in commands:
             try:
                 if not words(command):
-                    yield f".{key}", "a command needs words"
+                    yield (key,), "a command needs words"
             except ValueError as error:
-                yield f".{key}", f"not a command: {error}"
+                yield (key,), f"not a command: {error}"
     for key in ("setup_timeout_seconds", "timeout_seconds"):
         if not getattr(suite, key) > 0:
-            yield f".{key}", "a time-out is more than 0 seconds"
+            yield (key,), "a time-out is more than 0 seconds"

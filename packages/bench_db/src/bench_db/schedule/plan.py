@@ -1,8 +1,10 @@
-"""The plan: which commits to measure, of what, in which order and why. A pure function of the evidence and a policy."""
+"""The plan: which commits to measure, of what, in which order and why. A pure function of evidence and a policy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,14 +16,79 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bench_db.model import Commit
-    from bench_db.schedule.evidence import Known, Standing
 
+SHORTEST = 7
+_FULL = 40
 _Chosen = dict[int, tuple[Target, ...]]
 _Reasons = dict[int, Reason]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The numbers of results and failures in the store, by commit, suite and test bed; `commit` may be abbreviated."""
+
+    commit: str
+    suite: str = ""
+    test_bed: str = ""
+    results: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The state of one commit: targets with results, targets that only failed, and the attempts at each."""
+
+    measured: frozenset[Target] = frozenset()
+    failed: frozenset[Target] = frozenset()
+    attempts: Mapping[Target, int] = field(default_factory=dict)
+    in_flight: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was any attempt."""
+        return bool(self.measured or self.failed or any(self.attempts.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The evidence before a plan is made.
+
+    `in_flight` are commits that are being measured; `attempts` counts attempts by commit and suite, and an empty suite counts
+    for every suite.
+    """
+
+    evidence: tuple[Evidence, ...] = ()
+    in_flight: frozenset[str] = frozenset()
+    attempts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def standing(self, shas: Iterable[str], targets: Collection[Target]) -> dict[str, Standing]:
+        """Return the state of each commit for these targets."""
+        by_prefix: dict[str, list[Evidence]] = defaultdict(list)
+        for item in self.evidence:
+            by_prefix[item.commit[:SHORTEST]].append(item)
+        return {sha: self._of(sha, targets, by_prefix.get(sha[:SHORTEST], [])) for sha in shas}
+
+    def _of(self, sha: str, targets: Collection[Target], near: list[Evidence]) -> Standing:
+        mine = [item for item in near if abbreviates(item.commit, sha)]
+        measured = {t for t in targets if any(e.results and t.covers(e.suite, e.test_bed) for e in mine)}
+        failed = {t for t in targets if any(e.failures and t.covers(e.suite, e.test_bed) for e in mine)}
+        of_all = self.attempts.get((sha, ""), 0)
+        tried = {t: of_all + (self.attempts.get((sha, t.suite), 0) if t.suite else 0) for t in targets}
+        return Standing(
+            measured=frozenset(measured),
+            failed=frozenset(failed - measured),
+            attempts={t: count or int(t in failed) for t, count in tried.items()},
+            in_flight=any(abbreviates(flying, sha) for flying in self.in_flight),
+        )
+
+
+def abbreviates(stored: str, sha: str) -> bool:
+    """Return whether a stored commit is this one: the same text, or at least seven hexadecimal digits that begin it."""
+    return stored == sha or (SHORTEST <= len(stored) < _FULL and sha.startswith(stored))
+
+
 class Order(StrEnum):
-    """Which step comes first: the oldest commit, the newest, or the middle of the widest unmeasured gap."""
+    """The order of steps: the oldest commit first, the newest, or the middle of the widest unmeasured gap."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
@@ -30,7 +97,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What to measure of which commits, and how many.
+    """Which commits to measure, of what, and how many.
 
     `suites` and `test_beds` empty ask for any result at all. `since` and `until` are unix seconds, inclusive. `every`,
     `period_seconds` and `steps` thin the commits out, in that order; `max_commits` bounds the steps of one plan.
@@ -58,26 +125,26 @@ class Policy:
             ("period_seconds", self.period_seconds, 1),
         ):
             if value is not None and value < least:
-                message = f"{name.replace('_', '-')} must be at least {least}, not {value}"
+                message = f"`{name}` must be at least {least}, not {value}"
                 raise UserError(message)
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Everything a commit is to be measured for."""
+        """The targets of every commit."""
         return tuple(
             Target(suite=suite, test_bed=bed) for suite in self.suites or ("",) for bed in self.test_beds or ("",)
         )
 
     @property
     def effective_order(self) -> Order:
-        """The order asked for; else oldest first for NEW, so that a limit never jumps over a commit, and newest first."""
+        """The order, by default oldest first for NEW, so that a limit never skips a commit, and newest first for others."""
         return self.order or (Order.OLDEST if self.scope is Scope.NEW else Order.NEWEST)
 
 
 def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
-    """An ordered plan over commits given oldest first.
+    """Return an ordered plan over commits, which are oldest first.
 
-    It never repeats what is measured, tries again only what failed or is missing, and gives every commit a reason.
+    It never repeats a measured commit, retries only failed and missing targets, and gives every commit a reason.
     """
     standings = known.standing([commit.sha for commit in commits], policy.targets)
     standing = [standings[commit.sha] for commit in commits]
@@ -98,7 +165,7 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
 
 
 def _within(commits: Sequence[Commit], policy: Policy, left: _Reasons) -> list[int]:
-    """Positions of the commits within the dates."""
+    """Return the positions of the commits within the dates."""
     inside = []
     for i, commit in enumerate(commits):
         early = policy.since is not None and commit.time < policy.since
@@ -111,7 +178,7 @@ def _within(commits: Sequence[Commit], policy: Policy, left: _Reasons) -> list[i
 
 
 def _in_scope(inside: list[int], standing: Sequence[Standing], policy: Policy, left: _Reasons) -> _Chosen:
-    """The positions in scope, with the targets that are not measured there; a measured one stays, it may be a step taken."""
+    """Return the positions in scope with their unmeasured targets. Measured positions stay, because they count for `steps`."""
     chosen: _Chosen = {}
     for i in inside:
         open_targets = tuple(t for t in policy.targets if t not in standing[i].measured)
@@ -123,7 +190,7 @@ def _in_scope(inside: list[int], standing: Sequence[Standing], policy: Policy, l
 
 
 def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, left: _Reasons) -> _Chosen:
-    """Per target: the commits after the newest measured one, and those before it that were begun and not finished.
+    """Keep, per target, the commits after the newest measured one, and earlier commits that were begun and not finished.
 
     A target never measured starts with the newest commit, not with the whole history.
     """
@@ -146,7 +213,7 @@ def _only_new(chosen: _Chosen, standing: Sequence[Standing], policy: Policy, lef
 
 
 def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> list[int]:
-    """Every Nth counted from the oldest measured one, from the newest while none is: newer commits shift no grid."""
+    """Return every Nth position counted from the oldest measured one, else from the newest: newer commits shift no grid."""
     anchor = next((k for k, i in enumerate(line) if standing[i].measured), len(line) - 1)
     return [i for k, i in enumerate(line) if (k - anchor) % policy.every == 0]
 
@@ -154,7 +221,7 @@ def _every(line: list[int], standing: Sequence[Standing], policy: Policy) -> lis
 def _each_period(
     commits: Sequence[Commit], line: list[int], standing: Sequence[Standing], policy: Policy
 ) -> Collection[int]:
-    """The newest of each period, or the oldest measured one: a period that goes on is not measured again and again."""
+    """Return the newest position of each period, or its oldest measured one: a current period is measured once."""
     if not policy.period_seconds:
         return set(line)
     best: dict[int, int] = {}
@@ -166,7 +233,7 @@ def _each_period(
 
 
 def _thinned(chosen: _Chosen, grid: Collection[int], policy: Policy, left: _Reasons) -> _Chosen:
-    """Those on the grid, and of them N evenly spread with both ends."""
+    """Keep the positions on the grid, and of them N evenly spread with both ends."""
     positions = [i for i in chosen if i in grid]
     if policy.steps is not None and policy.steps < len(positions):
         positions = _spread(positions, policy.steps)
@@ -176,7 +243,7 @@ def _thinned(chosen: _Chosen, grid: Collection[int], policy: Policy, left: _Reas
 
 
 def _spread(positions: list[int], count: int) -> list[int]:
-    """`count` positions at equal distances with both ends; the newest alone when only one may stay."""
+    """Return `count` positions at equal distances with both ends; the newest when `count` is 1."""
     if count == 1:
         return positions[-1:]
     last = len(positions) - 1
@@ -186,7 +253,7 @@ def _spread(positions: list[int], count: int) -> list[int]:
 def _to_do(
     i: int, standing: Standing, targets: tuple[Target, ...], policy: Policy, left: _Reasons
 ) -> tuple[Target, ...]:
-    """What is to be done here now; when it is nothing, noting why."""
+    """Return the targets to measure; for none, record the reason."""
     wanted = tuple(t for t in targets if policy.retry_failed or t not in standing.failed)
     hopeful = tuple(t for t in wanted if standing.attempts.get(t, 0) < policy.max_attempts)
     if not targets:
@@ -214,7 +281,7 @@ def _ordered(open_: _Chosen, standing: Sequence[Standing], policy: Policy) -> li
 
 
 def _widest_first(positions: list[int], taken: list[int], count: int) -> list[int]:
-    """Positions ordered so that each of the first `count` halves the widest gap between the taken; the rest newest first."""
+    """Order positions so that each of the first `count` halves the widest gap between the taken; the rest newest first."""
     far = max(positions, default=0) + 1
     gaps = {i: min((abs(i - j) for j in taken), default=far) for i in positions}
     ordered: list[int] = []

@@ -1,4 +1,4 @@
-"""The range grammar: which commits a plan chooses from, as text and as a typed value."""
+"""The grammar of ranges: the commits that a plan chooses from, as text and as a typed value."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ Range = Scope | Tags | Between | Commits
 
 
 def parse_range(text: str) -> Range:
-    """The range a text means. `UserError` with the grammar when it means none."""
+    """Parse a range. Raise `UserError` with the grammar when the text is none."""
     text = text.strip()
     if text in Scope.__members__:
         return Scope(text)
     if text == "TAGS" or text.startswith("TAGS:"):
         return Tags(pattern=text.partition(":")[2] or "*")
     if "..." in text:
-        message = f"range {text!r}: three dots are not understood, write A..B for what B has and A has not"
+        message = f"range {text!r}: three dots are not supported; write A..B for the commits of B that A does not have"
         raise UserError(message)
     start, dots, end = text.partition("..")
     if dots:
@@ -74,20 +74,20 @@ def _name(name: str, text: str) -> str:
         message = f"range {text!r}: {name!r} cannot name a commit; a range is {GRAMMAR}"
         raise UserError(message)
     if name in {*Scope, "TAGS"}:
-        message = f"range {text!r}: {name} stands alone; a range is {GRAMMAR}"
+        message = f"range {text!r}: {name} takes no other names beside it; a range is {GRAMMAR}"
         raise UserError(message)
     return name
 
 
 def parse_period(text: str) -> int:
-    """Seconds of a period: a number and h, d, w, m (30 days) or y (365 days), as in `1w`."""
+    """Parse a period into seconds: a number and h, d, w, m (30 days) or y (365 days), as in `1w`."""
     found = _PERIOD.fullmatch(text.strip())
     if found is None:
-        message = f"--date-period {text}: a period is a number and h, d, w, m or y, such as 12h, 1w or 1m"
+        message = f"`date_period` {text}: a period is a number and h, d, w, m or y, such as 12h, 1w or 1m"
         raise UserError(message)
     return int(found[1]) * _SECONDS[found[2]]
 
 
 def oldest_first(commits: Iterable[Commit]) -> list[Commit]:
-    """Commits without a common history, by time; each once."""
+    """Return commits without a common history by time, each once."""
     return sorted({commit.sha: commit for commit in commits}.values(), key=lambda commit: (commit.time, commit.sha))

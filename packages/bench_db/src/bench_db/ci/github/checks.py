@@ -1,4 +1,4 @@
-"""The verdict on a commit where GitHub shows it: one check of each name, changed in place, or a commit status."""
+"""The verdict on a commit as GitHub shows it: one check of each name, updated in place, or a commit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORBIDDEN = 403
 def put(  # noqa: PLR0913 where, which, and what it says
     repository: Repository, sha: str, name: str, *, conclusion: str, title: str, summary: str, url: str | None = None
 ) -> CheckRun:
-    """The check that now says so: ours of this name on the commit, if there is one, else a new one.
+    """Update our check of this name on a commit, or create one.
 
     `conclusion` is success, failure or neutral, `summary` Markdown, cut where GitHub takes no more, `url` its details.
     """
@@ -29,7 +29,7 @@ def put(  # noqa: PLR0913 where, which, and what it says
         try:
             return repository.update_check(check.id, **said)
         except GitHubError as error:
-            if error.status != _FORBIDDEN:  # another app's: only who made a check may change it
+            if error.status != _FORBIDDEN:  # the check of another app: only the app that created it may change it
                 raise
     return repository.create_check(name, sha, **said)
 
@@ -37,7 +37,7 @@ def put(  # noqa: PLR0913 where, which, and what it says
 def put_status(  # noqa: PLR0913 where, which, and what it says
     repository: Repository, sha: str, name: str, *, conclusion: str, title: str, url: str | None = None
 ) -> Status:
-    """The same as a commit status, of which GitHub shows the newest of each name; there neutral counts as success."""
+    """Create a commit status, of which GitHub shows the newest of each name. Neutral counts as success."""
     _whole(sha)
     state = "failure" if conclusion == "failure" else "success"
     return repository.create_status(name, sha, state, title[:_LONGEST_STATUS], url)
@@ -45,5 +45,5 @@ def put_status(  # noqa: PLR0913 where, which, and what it says
 
 def _whole(sha: str) -> None:
     if not is_full_sha(sha):
-        message = f"{sha[:50]!r} is not a full commit id, and verdicts stand on nothing else"
+        message = f"{sha[:50]!r} is not a full commit id; a verdict needs the 40 digits"
         raise UserError(message)

@@ -1,4 +1,4 @@
-"""The way to GitHub: the only module that talks to a network. Pages, ETags, rate limits, retries, a deadline, no token shown."""
+"""The HTTP client of GitHub, the only module that uses a network: pages, ETags, rate limits, retries, a deadline, redaction."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class GitHub:
         self._client.close()
 
     def get(self, path: str, answer: type[_T], **query: str | int | None) -> _T:
-        """What GitHub says of a resource."""
+        """Return a resource."""
         return self._typed(self._request("GET", self._url(path, query)), answer, path)
 
     def pages(self, path: str, page: type[_T], **query: str | int | None) -> Iterator[_T]:
-        """Page after page of a list, 100 entries each; stop taking them when there are enough."""
+        """Yield the pages of a list, 100 entries each. A page is requested when it is taken."""
         url: str | None = self._url(path, {"per_page": 100, **query})
         seen: set[str] = set()
         while url:
@@ -97,7 +97,7 @@ class GitHub:
             url = self._same_origin(found.next_page)
 
     def send(self, method: str, path: str, document: Mapping[str, Any], answer: type[_T]) -> _T:
-        """What GitHub says of a change: POST creates, PATCH may safely be repeated. An empty answer is None or a `T` that allows it."""
+        """Send a change and return the answer: POST creates, PATCH may be repeated. `answer` must allow None for an empty one."""
         return self._typed(self._request(method, self._url(path, {}), document), answer, path)
 
     # -- one request -------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class GitHub:
     def _attempt(
         self, method: str, url: str, document: Mapping[str, Any] | None, attempt: int
     ) -> tuple[float | None, Answer | GitHubError]:
-        """An answer; or a fault and the seconds to wait before trying again, None when that would be wrong."""
+        """Return an answer; or a fault and the seconds before a retry, None when a retry would be wrong."""
         may_repeat = method != "POST"
         try:
             response = self._client.request(
@@ -180,11 +180,9 @@ class GitHub:
         return str(httpx.URL(f"{self._base}{path}", params=given) if given else httpx.URL(f"{self._base}{path}"))
 
     def _same_origin(self, url: str | None) -> str | None:
-        """A link GitHub gave, unless it leads elsewhere: the token goes nowhere else."""
+        """Return a link of an answer. Raise `GitHubError` when it leads to another host, because the token goes along."""
         if url is not None and urlsplit(url)[:2] != urlsplit(self._base)[:2]:
-            message = (
-                f"{self._base}: the next page is said to be at another place, {urlsplit(url).netloc}; not followed"
-            )
+            message = f"{self._base}: the next page is on another host, {urlsplit(url).netloc}; not followed"
             raise GitHubError(message)
         return url
 
@@ -204,7 +202,7 @@ def _checked(base_url: str) -> str:
 
 
 class _Refusal(msgspec.Struct):
-    """What GitHub says when it refuses."""
+    """The body of a refusal."""
 
     message: str = ""
     errors: list[Any] = []
@@ -223,13 +221,13 @@ _HINTS = {
 
 
 def _pause_before_retry(attempt: int, clock: Clock) -> float:
-    """Seconds before the next attempt: doubled each time, with jitter so that many clients do not return at once."""
+    """Return the seconds before the next attempt: doubled each time, with jitter so that clients do not retry at once."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
     return longest * (0.5 + clock.chance() / 2)
 
 
 def _rate_limit_wait(status: int, headers: Mapping[str, str], text: str, attempt: int, clock: Clock) -> float | None:
-    """Seconds until a limit ends; None when the answer is no rate limit."""
+    """Return the seconds until a rate limit ends; None when the answer is no rate limit."""
     if status not in (_FORBIDDEN, _TOO_MANY):
         return None
     wait = _stated_wait(headers, clock)
@@ -239,7 +237,7 @@ def _rate_limit_wait(status: int, headers: Mapping[str, str], text: str, attempt
 
 
 def _stated_wait(headers: Mapping[str, str], clock: Clock) -> float | None:
-    """The seconds that headers name, told by the clock that wrote them: ours may be wrong."""
+    """Return the seconds that headers name, by the clock of the server: ours may be wrong."""
     now = _time(headers.get("date", ""), clock.now())
     if "retry-after" in headers:
         return _retry_after(headers["retry-after"], now)
@@ -249,14 +247,14 @@ def _stated_wait(headers: Mapping[str, str], clock: Clock) -> float | None:
 
 
 def _retry_after(text: str, now: float) -> float:
-    """Seconds of a Retry-After header, which holds seconds or a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     if text.strip().isdecimal():
         return float(text)
     return max(0.0, _time(text, now + _SECONDARY_WAIT) - now)
 
 
 def _time(text: str, otherwise: float) -> float:
-    """The unix seconds of a date as HTTP has it."""
+    """Return the unix seconds of an HTTP date."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:

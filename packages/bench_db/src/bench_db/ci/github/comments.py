@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bench_db.ci.forge import CommentKind
 from bench_db.errors import GitHubError, UserError
 
 if TYPE_CHECKING:
@@ -17,21 +17,15 @@ _CUT = "\n\n*The rest did not fit into a comment.*"
 _FORBIDDEN = 403
 
 
-class Kind(StrEnum):
-    """What a comment is for."""
-
-    REPORT = "report"
-    ACKNOWLEDGEMENT = "acknowledgement"
-    REFUSAL = "refusal"
-
-
-def marker(kind: Kind) -> str:
-    """The invisible first line of our comments of a kind."""
+def marker(kind: CommentKind) -> str:
+    """Return the invisible first line of our comments of a kind."""
     return f"<!-- bench-db: {kind} -->"
 
 
-def post(repository: Repository, number: int, text: str, kind: Kind = Kind.REPORT, *, update: bool = True) -> Comment:
-    """The comment that now holds the text: ours of this kind, if there is one and it may be updated, else a new one."""
+def post(
+    repository: Repository, number: int, text: str, kind: CommentKind = CommentKind.REPORT, *, update: bool = True
+) -> Comment:
+    """Update our comment of this kind, or create one when there is none or it must not be updated."""
     if not text.strip():
         message = "the comment is empty; nothing was posted"
         raise UserError(message)
@@ -44,11 +38,11 @@ def post(repository: Repository, number: int, text: str, kind: Kind = Kind.REPOR
     except GitHubError as error:
         if error.status != _FORBIDDEN:
             raise
-        return repository.create_comment(number, body)  # it looks like ours and is not
+        return repository.create_comment(number, body)  # it has our marker, and another author
 
 
-def _ours(repository: Repository, number: int, kind: Kind) -> Comment | None:
-    """Our newest comment of a kind: it begins with the marker, which a quotation does not, and we wrote it."""
+def _ours(repository: Repository, number: int, kind: CommentKind) -> Comment | None:
+    """Return our newest comment of a kind: it begins with the marker, which a quotation does not, and is by our login."""
     login = repository.me()
     found = None
     for comment in repository.comments(number):
@@ -59,7 +53,7 @@ def _ours(repository: Repository, number: int, kind: Kind) -> Comment | None:
     return found
 
 
-def _signed(text: str, kind: Kind) -> str:
+def _signed(text: str, kind: CommentKind) -> str:
     end = "" if SIGNATURE in text else f"\n\n{SIGNATURE}"
     room = _LONGEST - len(marker(kind)) - len(end) - len(_CUT) - 1
     fitting = text.rstrip() if len(text) <= room else text[:room] + _CUT

@@ -1,4 +1,4 @@
-"""The commits a range means, and where a pull request begins, from GitHub."""
+"""The commits of a range, and the merge base of a pull request, from GitHub."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LOOK_BACK = 100
 def of_github(
     repository: Repository, chosen: Range, branch: str, is_measured: Callable[[str], bool], since: str | None = None
 ) -> list[Commit]:
-    """The commits of a range, oldest first, along first parents.
+    """Return the commits of a range along first parents, oldest first.
 
-    For NEW no more is asked for than reaches a hundred commits past the newest measured one; `since` as 2026-01-31T00:00:00Z.
+    For NEW they end a hundred commits before the newest measured one; `since` has the form 2026-01-31T00:00:00Z.
     """
     match chosen:
         case Tags(pattern=pattern):
@@ -41,13 +41,13 @@ def of_github(
 
 
 def merge_base(repository: Repository, number: int, sha: str) -> Commit:
-    """The commit at which a pull request, whose newest commit is `sha`, leaves its base branch."""
+    """Return the commit where a pull request, whose newest commit is `sha`, leaves its base branch."""
     base = repository.pull_request(number).base
     return _commit(repository.compare(base.ref, sha).merge_base_commit)
 
 
 def _until_measured(commits: Iterator[CommitRecord], is_measured: Callable[[str], bool]) -> Iterator[CommitRecord]:
-    """Commits, newest first, up to the look-back after the first measured one, or of the newest when none is."""
+    """Yield commits, newest first, until the look-back after the first measured one."""
     remaining = None
     for count, commit in enumerate(commits):
         yield commit
@@ -60,10 +60,10 @@ def _until_measured(commits: Iterator[CommitRecord], is_measured: Callable[[str]
 
 
 def _first_parents(newest_first: Iterable[CommitRecord]) -> list[Commit]:
-    """The chain from the first commit along first parents, oldest first."""
+    """Return the chain from the first commit along first parents, oldest first."""
     records = {
         record.sha: record for record in newest_first
-    }  # where clocks were wrong, a parent may stand before its child
+    }  # where clocks were wrong, a parent may come before its child
     chain: list[Commit] = []
     record = next(iter(records.values()), None)
     while record is not None:

@@ -1,4 +1,4 @@
-"""What GitHub says, as records: only the fields that are used, under GitHub's names."""
+"""The answers of GitHub as records: the fields that are used, under GitHub's names."""
 
 from __future__ import annotations
 

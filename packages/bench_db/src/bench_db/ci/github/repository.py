@@ -49,23 +49,23 @@ class Repository:
     # -- commits -------------------------------------------------------------------------------------------------------
 
     def commits(self, branch: str, since: str | None = None, until: str | None = None) -> Iterator[CommitRecord]:
-        """Commits of a branch, newest first; `since` and `until` as 2026-01-31T00:00:00Z."""
+        """Yield commits of a branch, newest first; `since` and `until` have the form 2026-01-31T00:00:00Z."""
         for page in self._github.pages(
             f"{self._root}/commits", list[CommitRecord], sha=branch, since=since, until=until
         ):
             yield from page
 
     def commit(self, name: str) -> CommitRecord:
-        """The commit of a sha, branch or tag."""
+        """Return the commit of a sha, branch or tag."""
         return self._github.get(f"{self._root}/commits/{quote(name, safe='')}", CommitRecord)
 
     def tags(self) -> Iterator[Tag]:
-        """The tags, with their commits."""
+        """Yield the tags, with their commits."""
         for page in self._github.pages(f"{self._root}/tags", list[Tag]):
             yield from page
 
     def compare(self, base: str, head: str) -> Comparison:
-        """How `head` relates to `base`, with their merge base and all the commits in between, oldest first."""
+        """Compare `head` with `base`: their merge base and all commits in between, oldest first."""
         path = f"{self._root}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
         pages = list(self._github.pages(path, Comparison))
         first = pages[0]
@@ -81,7 +81,7 @@ class Repository:
     # -- workflows -----------------------------------------------------------------------------------------------------
 
     def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> Dispatched | None:
-        """Start a workflow; the run it became, or None where GitHub does not say (GitHub Enterprise, older API)."""
+        """Start a workflow and return its run, or None where GitHub does not say (GitHub Enterprise, older API)."""
         document = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
         path = f"{self._root}/actions/workflows/{quote(workflow, safe='')}/dispatches"
         try:
@@ -93,7 +93,7 @@ class Repository:
         return self._github.send("POST", path, document, Dispatched | None)  # type: ignore[arg-type]
 
     def runs(self, workflow: str, *, since: datetime | None = None, status: str | None = None) -> Iterator[WorkflowRun]:
-        """Dispatched runs of a workflow, newest first, created at `since` or later.
+        """Yield dispatched runs of a workflow, newest first, created at `since` or later.
 
         GitHub's own `created` filter takes a search expression that its description of the API forbids; so it is not used.
         """
@@ -105,7 +105,7 @@ class Repository:
                 yield run
 
     def run(self, run_id: int) -> WorkflowRun | None:
-        """A run; None when it is gone."""
+        """Return a run; None when it does not exist."""
         try:
             return self._github.get(f"{self._root}/actions/runs/{run_id}", WorkflowRun)
         except GitHubError as error:
@@ -114,27 +114,27 @@ class Repository:
             raise
 
     def jobs(self, run_id: int) -> list[Job]:
-        """The jobs of a run's newest attempt."""
+        """Return the jobs of a run's newest attempt."""
         pages = self._github.pages(f"{self._root}/actions/runs/{run_id}/jobs", records.Jobs)
         return [job for page in pages for job in page.jobs]
 
     def artifacts(self, run_id: int) -> list[ArtifactRecord]:
-        """The files a run left behind."""
+        """Return the artifacts of a run."""
         pages = self._github.pages(f"{self._root}/actions/runs/{run_id}/artifacts", records.ArtifactRecords)
         return [artifact for page in pages for artifact in page.artifacts]
 
     def artifact(self, artifact_id: int) -> ArtifactRecord:
-        """One file a run left behind."""
+        """Return one artifact of a run."""
         return self._github.get(f"{self._root}/actions/artifacts/{artifact_id}", ArtifactRecord)
 
     # -- pull requests -------------------------------------------------------------------------------------------------
 
     def pull_request(self, number: int) -> PullRequest:
-        """A pull request."""
+        """Return a pull request."""
         return self._github.get(f"{self._root}/pulls/{number}", PullRequest)
 
     def permission(self, user: str) -> Permission:
-        """What a user may do here; somebody who is no collaborator has the permission none."""
+        """Return the permission of a user; a user who is no collaborator has the permission none."""
         try:
             return self._github.get(f"{self._root}/collaborators/{quote(user, safe='')}/permission", Permission)
         except GitHubError as error:
@@ -143,20 +143,20 @@ class Repository:
             raise
 
     def comments(self, number: int) -> Iterator[Comment]:
-        """The comments of an issue or a pull request, oldest first."""
+        """Yield the comments of an issue or a pull request, oldest first."""
         for page in self._github.pages(f"{self._root}/issues/{number}/comments", list[Comment]):
             yield from page
 
     def create_comment(self, number: int, body: str) -> Comment:
-        """A new comment."""
+        """Create a comment."""
         return self._github.send("POST", f"{self._root}/issues/{number}/comments", {"body": body}, Comment)
 
     def update_comment(self, comment_id: int, body: str) -> Comment:
-        """A comment with another text."""
+        """Replace the text of a comment."""
         return self._github.send("PATCH", f"{self._root}/issues/comments/{comment_id}", {"body": body}, Comment)
 
     def me(self) -> str | None:
-        """The login this connection acts as; None where a token of a workflow may not ask."""
+        """Return the login of the token; None where the token of a workflow may not ask."""
         try:
             return self._github.get("/user", records.User).login
         except GitHubError as error:
@@ -167,21 +167,21 @@ class Repository:
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def checks(self, sha: str, name: str) -> Iterator[CheckRun]:
-        """The newest check of this name on a commit from each app that made one."""
+        """Yield the newest check of this name on a commit, one from each app."""
         path = f"{self._root}/commits/{quote(sha, safe='')}/check-runs"
         for page in self._github.pages(path, records.CheckRuns, check_name=name, filter="latest"):
             yield from page.check_runs
 
     def create_check(self, name: str, sha: str, **details: Any) -> CheckRun:
-        """A new check on a commit; `details` are GitHub's: status, conclusion, output, details_url."""
+        """Create a check on a commit; `details` are GitHub's: status, conclusion, output, details_url."""
         document = {"name": name, "head_sha": sha, **details}
         return self._github.send("POST", f"{self._root}/check-runs", document, CheckRun)
 
     def update_check(self, check_id: int, **details: Any) -> CheckRun:
-        """A check with another status, conclusion or output."""
+        """Replace the status, conclusion or output of a check."""
         return self._github.send("PATCH", f"{self._root}/check-runs/{check_id}", details, CheckRun)
 
     def create_status(self, name: str, sha: str, state: str, description: str, url: str | None = None) -> Status:
-        """A new status of a commit, in place of the earlier ones of this name; a token need not be an app's for it."""
+        """Create a status of a commit, in place of earlier ones of this name. The token need not be an app's."""
         document = {"context": name, "state": state, "description": description, "target_url": url}
         return self._github.send("POST", f"{self._root}/statuses/{quote(sha, safe='')}", document, Status)

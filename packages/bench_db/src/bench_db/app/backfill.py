@@ -1,0 +1,591 @@
+"""The use case `backfill`: plan, measure and publish the commits of a range, on this machine or through a forge."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import polars as pl
+
+from bench_db.app.planning import Planner, configuration, root_of, workflow_of
+from bench_db.app.progress import Progress, Silent
+from bench_db.ci import forge as forges
+from bench_db.ci.environment import ci_provenance
+from bench_db.ci.forge import Forge, Workflow
+from bench_db.clock import Clock
+from bench_db.errors import ForgeError, PluginError, StoreNotFoundError, UnreadableOutputError, UserError
+from bench_db.identity import ABBREVIATED_SHA
+from bench_db.ingest import (
+    AUTO,
+    Measurement,
+    Provenance,
+    Reading,
+    adapter_named,
+    build_of,
+    normalise,
+    parse,
+    this_machine,
+)
+from bench_db.measure import runner, worktree
+from bench_db.measure.journal import Journal, Outbox, Pending
+from bench_db.model import Attempt, AttemptState, Plan, Step
+from bench_db.report.text import duration, visible
+from bench_db.rules import RULES
+from bench_db.schedule.config import FILE, Config, toml_path
+from bench_db.schedule.inputs import correlation_of, of_step
+from bench_db.schedule.plan import Evidence, Known
+from bench_db.store.database import Database, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bench_db.app.parameters import Backfilling
+    from bench_db.ci.forge import Started
+    from bench_db.measure.runner import Measured
+    from bench_db.model import Result, Run
+
+LOCAL = "local"
+_CONSECUTIVE_FAULTS = 3
+_POLL_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfilled:
+    """A plan and the attempts that ended, in the order of their ends; `stopped` says why it ended early, else empty."""
+
+    plan: Plan
+    ended: tuple[Attempt, ...] = ()
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def failed(self) -> list[Attempt]:
+        """The attempts that did not succeed."""
+        return [attempt for attempt in self.ended if attempt.state is not AttemptState.SUCCEEDED]
+
+    def frame(self) -> pl.DataFrame:
+        """Return a row an attempt."""
+        text = dict.fromkeys(("commit", "state", "detail", "url"), pl.String())
+        rows = [(e.commit, str(e.state), e.detail, e.url, list(e.suites)) for e in self.ended]
+        return pl.DataFrame(rows, {**text, "suites": pl.List(pl.String())}, orient="row")
+
+
+def backfill(
+    uri: str,
+    *,
+    environment: Mapping[str, str],
+    clock: Clock = Clock(),  # noqa: B008 frozen
+    progress: Progress = Silent(),  # noqa: B008 without state
+    forge: Forge | None = None,
+    **parameters: Unpack[Backfilling],
+) -> Backfilled:
+    """Measure the commits of a range that are not measured yet, and publish to the store `uri`.
+
+    The engine `local`, which is the default, makes a git work tree per commit and runs the commands of bench-db.toml in `environment`; any other
+    engine is a forge, which starts a workflow per commit and waits for it. It stops when the first commits all fail in set-up in
+    the same way, unless `keep_going`. Call it again to resume. Raises `UserError`, or `ForgeError` when the forge refuses.
+    """
+    began, engine = clock.now(), parameters.get("engine") or LOCAL
+    config = configuration(parameters.get("config_file"), parameters.get("repository"))
+    planner = Planner(
+        wanted=parameters,
+        config=config,
+        environment=environment,
+        test_bed=this_machine().name if engine == LOCAL else "",
+        default_range="ALL",
+        note=progress.say,
+    )
+    journal = Path(parameters.get("work_dir") or ".bench-db").resolve() / f"{engine}.jsonl"
+    answer = (
+        _here(uri, planner, journal, parameters, clock, progress)
+        if engine == LOCAL
+        else _there(uri, planner, journal, parameters, clock, progress, forge)
+    )
+    return replace(answer, seconds=clock.now() - began)
+
+
+def _here(  # noqa: PLR0917 what `backfill` knows
+    uri: str, planner: Planner, journal: Path, parameters: Backfilling, clock: Clock, progress: Progress
+) -> Backfilled:
+    pull_request = parameters.get("pr_number")
+    local = _Local(uri=uri, planner=planner, file=journal, pr_number=pull_request, clock=clock, progress=progress)
+    if parameters.get("dry_run"):
+        return local.planned()
+    return local.carried_out(keep_going=parameters.get("keep_going", False))
+
+
+def _there(  # noqa: PLR0917 what `backfill` knows
+    uri: str,
+    planner: Planner,
+    journal: Path,
+    parameters: Backfilling,
+    clock: Clock,
+    progress: Progress,
+    forge: Forge | None,
+) -> Backfilled:
+    config, environment = planner.config, planner.environment
+    pace = Pace(
+        parallel=parameters.get("parallel") or config.schedule.parallel,
+        timeout_seconds=60 * (parameters.get("timeout_minutes") or config.schedule.timeout_minutes),
+        poll_seconds=parameters.get("poll_seconds") or _POLL_SECONDS,
+    )
+    with forge or forges.connect(parameters.get("engine") or LOCAL, environment, clock) as there:
+        workflow = workflow_of(parameters, config, environment)
+        remote = Remote(
+            forge=there, workflow=workflow, planner=planner, journal=Journal(journal), clock=clock, pace=pace
+        )
+        return remote.backfill(uri, progress, dry_run=parameters.get("dry_run", False))
+
+
+def evidence_of(store: Database) -> tuple[Evidence, ...]:
+    """Return the numbers of results and failures by commit, suite and test bed, from one scan of four columns."""
+    failed = pl.col("error").is_not_null()
+    rows = (
+        store.scan()
+        .filter(pl.col("commit").is_not_null())
+        .group_by("commit", "suite", "test_bed_name")
+        .agg((~failed).sum().alias("results"), failed.sum().alias("failures"))
+        .collect()
+    )
+    return tuple(
+        Evidence(commit=commit, suite=suite or "", test_bed=bed or "", results=results, failures=failures)
+        for commit, suite, bed, results, failures in rows.iter_rows()
+    )
+
+
+def evidence_in(uri: str) -> tuple[Evidence, ...]:
+    """Return the evidence of a store; empty when there is no store yet, which the first publish creates."""
+    try:
+        return evidence_of(connect(uri))
+    except StoreNotFoundError:
+        return ()
+
+
+# -- on this machine ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Local:
+    """A backfill on this machine; `file` is the journal."""
+
+    uri: str
+    planner: Planner
+    file: Path
+    pr_number: int | None
+    clock: Clock
+    progress: Progress
+
+    def planned(self) -> Backfilled:
+        return Backfilled(plan=self._plan(Journal(self.file)))
+
+    def carried_out(self, *, keep_going: bool) -> Backfilled:
+        """Make the plan when nobody else measures here any more, and carry it out."""
+        config, wanted = self.planner.config, self.planner.wanted
+        check_suites(config)
+        repository, home = Path(wanted.get("clone") or ".").resolve(), self.file.parent
+        outbox = Outbox(home / "measured")
+        with worktree.alone(repository, home, self.clock) as locks:
+            journal = Journal(self.file)
+            outbox.tidy()
+            ended = [] if outbox.is_empty else self._publish_pending(self._delivery(outbox), journal)
+            plan = self._plan(journal)
+            if not plan.steps:
+                return Backfilled(plan=plan, ended=tuple(ended))
+            bench = runner.Bench(
+                repository=repository,
+                home=home,
+                root=root_of(wanted.get("config_file")),
+                suites=config.suite,
+                environment=self.planner.environment,
+                clock=self.clock,
+            )
+            work = _Work(
+                plan=plan,
+                delivery=self._delivery(outbox),
+                journal=journal,
+                progress=self.progress,
+                clock=self.clock,
+                ended=ended,
+                may_stop=not keep_going,
+            )
+            try:
+                runner.run(work.steps(), bench, locks, work.deliver)
+            except (KeyboardInterrupt, SystemExit):
+                self.progress.say(f"stopped after {work.done} of {work.jobs}; the same command goes on from here")
+                raise
+        return Backfilled(plan=plan, ended=tuple(work.ended), stopped=work.stopped)
+
+    def _plan(self, journal: Journal) -> Plan:
+        # a success is published, to some store, and counts as no attempt
+        return self.planner.plan(Known(evidence=evidence_in(self.uri), attempts=journal.failures), None)
+
+    def _delivery(self, outbox: Outbox) -> Delivery:
+        return Delivery(
+            store=connect(self.uri, create=True),
+            outbox=outbox,
+            config=self.planner.config,
+            test_bed=self.planner.bed,
+            branch=self.planner.wanted.get("branch") or self.planner.config.project.branch,
+            pr_number=self.pr_number,
+            ci=ci_provenance(self.planner.environment),
+        )
+
+    def _publish_pending(self, delivery: Delivery, journal: Journal) -> list[Attempt]:
+        """Publish what an earlier call measured for this store and could not publish."""
+        ended = []
+        for pending in delivery.outbox.of_store(delivery.store.uri):
+            ended.append(settle(pending, delivery, journal, self.clock))
+            line = f"{pending.commit[: RULES.sha_length]}  {pending.suite}  measured by an earlier call, published now"
+            self.progress.say(visible(line))
+        return ended
+
+
+def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock) -> Attempt:
+    """Publish a pending suite, record it in the journal and remove it from the outbox."""
+    delivery.keep_log(pending)
+    error = delivery.publish(pending)
+    attempt = Attempt(
+        commit=pending.commit,
+        state=AttemptState.FAILED if error else AttemptState.SUCCEEDED,
+        at=int(clock.now()),
+        started_at=pending.began,
+        attempt=pending.attempt,
+        suites=(pending.suite,),
+        detail=error or "",
+        url=pending.log,
+    )
+    journal.add(attempt)
+    delivery.outbox.remove(pending)
+    return attempt
+
+
+def check_suites(config: Config) -> None:
+    """Raise an error for a configuration without suites, and for an unknown format, before anything is measured."""
+    if not config.suite:
+        message = f"{FILE} has no suite; say what to measure in a table [suite.NAME] (docs/how-to.md shows one)"
+        raise UserError(message)
+    for name, suite in config.suite.items():
+        try:
+            if suite.format != AUTO:
+                adapter_named(suite.format)
+        except (PluginError, UserError) as error:
+            path = toml_path("suite", name, "format")
+            raise UnreadableOutputError(str(error), file=FILE, json_path=path) from error
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """A plan being carried out; `ended` grows, and `stopped` says why the rest is not tried."""
+
+    plan: Plan
+    delivery: Delivery
+    journal: Journal
+    progress: Progress
+    clock: Clock
+    ended: list[Attempt]
+    may_stop: bool
+    done: int = 0
+    stopped: str = ""
+    setups: dict[str, list[tuple[str, int, str] | None]] = field(default_factory=dict)
+    """By commit, in the order they were measured: the set-up failure of each suite, None for a suite without one."""
+
+    @property
+    def jobs(self) -> int:
+        return sum(len(self.suites(step)) for step in self.plan.steps)
+
+    def suites(self, step: Step) -> tuple[str, ...]:
+        return step.suites or tuple(self.delivery.config.suite)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps of the plan, without what another machine has measured since the plan was made."""
+        for number, step in enumerate(self.plan.steps):
+            if self.may_stop and (failure := same_setup_failure(list(self.setups.values()))):
+                self.stopped = _stopped(failure, len(self.setups), len(self.plan.steps) - number)
+                return
+            sha, bed = step.commit.sha, self.delivery.test_bed
+            rest = [name for name in self.suites(step) if not self.delivery.store.has(sha, [name], bed).present]
+            for name in set(self.suites(step)).difference(rest):
+                self.done += 1
+                self.progress.say(f"{sha[: RULES.sha_length]}  {name}  measured by somebody else meanwhile")
+            if rest:
+                self.progress(self.done, self.jobs, f"{sha[: RULES.sha_length]} {step.commit.subject[:40]}")
+                yield replace(step, targets=tuple(target for target in step.targets if target.suite in ("", *rest)))
+
+    def deliver(self, measured: Measured) -> None:
+        """Publish the outcome of a suite and record it in the journal."""
+        attempt = next(step.attempt for step in self.plan.steps if step.commit == measured.commit)
+        entry = settle(self.delivery.accept(measured, attempt), self.delivery, self.journal, self.clock)
+        self.ended.append(entry)
+        self.setups.setdefault(measured.commit.sha, []).append(_setup_failure(measured))
+        self.done += 1
+        outcome = f"failed: {entry.detail.splitlines()[0]}" if entry.detail else "measured"
+        took = f"{duration(measured.seconds)}, {self.done} of {self.jobs}"
+        self.progress.say(visible(f"{entry.commit[: RULES.sha_length]}  {measured.suite}  {outcome}  {took}"))
+        self.progress(self.done, self.jobs)
+
+
+_SetupFailure = tuple[str, int, str]
+"""The suite, the number of its set-up command, and the error without commit ids, paths and numbers."""
+_VARYING = re.compile(r"\S*/\S*|\b[0-9a-f]{7,40}\b|\d+")
+
+
+def _setup_failure(measured: Measured) -> _SetupFailure | None:
+    if measured.failed_setup is None:
+        return None
+    return measured.suite, measured.failed_setup, " ".join(_VARYING.sub("", measured.error or "").split())
+
+
+def same_setup_failure(commits: Sequence[Sequence[_SetupFailure | None]]) -> _SetupFailure | None:
+    """Return the set-up failure that the first commits have in common, once there are enough of them to stop.
+
+    Commits count when no suite came past its set-up, and all their failures are equal.
+    """
+    first = commits[: RULES.same_setup_failures]
+    if len(commits) != RULES.same_setup_failures or any(tuple(failures) != tuple(first[0]) for failures in first):
+        return None
+    return None if None in first[0] else first[0][0]
+
+
+def _stopped(failure: _SetupFailure, tried: int, left: int) -> str:
+    suite, number, _ = failure
+    return (
+        f"the first {tried} commits failed in the same way, in set-up command {number + 1} of suite.{suite}; "
+        f"{left} commits were not tried. Correct suite.{suite}.setup in {FILE} and run the same command again, "
+        "which goes on from here, or set `keep_going`"
+    )
+
+
+# -- from output files to the store ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives."""
+
+    store: Database
+    outbox: Outbox
+    config: Config
+    test_bed: str
+    branch: str | None
+    pr_number: int | None = None
+    ci: Mapping[str, Any] = field(default_factory=dict)
+
+    def accept(self, measured: Measured, attempt: int) -> Pending:
+        """Copy an outcome to the outbox: whatever happens before it is published, it need not be measured again."""
+        pending = Pending(
+            key=f"{measured.began}-{measured.commit.sha}-{sha256(measured.suite.encode()).hexdigest()[:16]}",
+            store=self.store.uri,
+            commit=measured.commit.sha,
+            suite=measured.suite,
+            format=self.config.suite[measured.suite].format,
+            attempt=attempt,
+            began=measured.began,
+            seconds=measured.seconds,
+            log=str(measured.log),
+            error=measured.error,
+            provenance=self._provenance(measured),
+        )
+        return self.outbox.put(pending, measured.outputs)
+
+    def keep_log(self, pending: Pending) -> None:
+        """Store the log as an artifact of its commit. A log that was deleted meanwhile is no error."""
+        if Path(pending.log).is_file():
+            name = f"{pending.suite}.log"
+            self.store.put_artifact(pending.log, kind="log", commit=pending.commit, added_at=pending.began, name=name)
+
+    def publish(self, pending: Pending) -> str | None:
+        """Publish the results and the error of a pending suite; return the error, None when it succeeded."""
+        error, provenance = pending.error, Provenance(**pending.provenance)
+        outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
+        # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
+        for together in [outputs] if error is None else [[path] for path in outputs]:
+            try:
+                for run, results in readings(together, provenance, pending.format):
+                    self.store.publish(results, run)
+                    kept += len(results)
+            except (UnreadableOutputError, UserError) as refused:
+                error = error or str(refused)
+        if error is not None:
+            if kept:
+                what, *tail = error.splitlines()
+                error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
+            run, results = failure(pending, error, provenance)
+            self.store.publish(results, run)
+        return error
+
+    def _provenance(self, measured: Measured) -> dict[str, Any]:
+        """Return the known fields of the provenance."""
+        stated = {
+            "dut_name": self.config.project.name,
+            "dut_version": version_of(measured),
+            "dut_timestamp": measured.commit.time,
+            "testbed_name": self.test_bed,
+            "commit": measured.commit.sha,
+            "branch": self.branch,
+            "suite": measured.suite,
+            "pr_number": self.pr_number,
+        }
+        return {**self.ci, **{name: value for name, value in stated.items() if value is not None}}
+
+
+def version_of(measured: Measured) -> str:
+    """Return the version in the manifest and the commit, not what git says of the tree: measured code may change it."""
+    build = build_of(measured.checkout)
+    number = (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+")
+    return "+".join(filter(None, [number, measured.commit.sha[:ABBREVIATED_SHA]]))
+
+
+def readings(outputs: Iterable[Path], provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
+    """Parse the output files of a suite, and leave out files without a result. Raise an error when none has one."""
+    read = [(path, *parse(path, format_name, provenance=provenance)) for path in outputs]
+    full = [(run, results) for _, run, results in read if results]
+    if not full:
+        reason = "no benchmark in it could be read"
+        raise UnreadableOutputError(reason, file=", ".join(path.name for path, _, _ in read))
+    return full
+
+
+def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, list[Result]]:
+    """Return a run with one row under the name of the suite, with the error. The digest of its log identifies the run."""
+    message = error[: RULES.error_length]
+    reading = Reading(
+        source="bench-db-failure/1",
+        measurements=(Measurement(benchmark_name=pending.suite, suite=pending.suite, error=message),),
+        run_time=pending.began,
+    )
+    log = Path(pending.log)
+    with log.open("rb") as file:
+        digest = file_digest(file, "sha256")
+    digest.update(f"# began {pending.began}\n".encode())
+    return normalise(
+        reading,
+        file_name=log.name,
+        sha256=digest.hexdigest(),
+        format="bench-db-failure",
+        provenance=provenance,
+    )
+
+
+# -- through a forge ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many runs at once, how long one may take, and how often to look."""
+
+    parallel: int = 1
+    timeout_seconds: float = 6 * 3600.0
+    poll_seconds: float = _POLL_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A backfill through a forge: some runs at a time, each with a timeout, resumed after a kill."""
+
+    forge: Forge
+    workflow: Workflow
+    planner: Planner
+    journal: Journal
+    clock: Clock
+    pace: Pace
+
+    def backfill(self, uri: str, progress: Progress, *, dry_run: bool) -> Backfilled:
+        """Make the plan and carry it out. A store that cannot be read, or does not exist, is an error: nothing starts."""
+        if not dry_run:
+            self.resume()
+        waited_for = (entry.commit for entry in self.journal.open)
+        known = Known(
+            evidence=evidence_of(connect(uri)),
+            in_flight=self.forge.in_flight(self.workflow).union(waited_for),
+            # a run that succeeded and left nothing in the store counts as an attempt too
+            attempts=self.journal.attempts,
+        )
+        plan = self.planner.plan(known, self.forge)
+        ended = [] if dry_run else self.run(plan.steps, progress)
+        return Backfilled(plan=plan, ended=tuple(ended))
+
+    def resume(self) -> list[Attempt]:
+        """Return the attempts of an interrupted backfill that still run; record those that never began or are gone."""
+        for entry in self.journal.open:
+            if entry.state is AttemptState.DISPATCHING:
+                found = self.forge.find(replace(self.workflow, patience_seconds=0), entry.correlation, entry.at)
+                if found is None:
+                    self._note(entry, AttemptState.LOST, "interrupted before it was dispatched")
+                else:
+                    self.journal.add(self._as_started(entry, found))
+        return self.journal.open
+
+    def run(self, steps: Sequence[Step], progress: Progress = Silent()) -> list[Attempt]:  # noqa: B008 without state
+        """Return the ends of every step and of every resumed attempt, in the order they ended.
+
+        A commit that fails does not stop the others. Raises `ForgeError` when the forge refuses, and after three faults in a row.
+        """
+        active = {entry.commit: entry for entry in self.resume()}
+        waiting = deque(step for step in steps if step.commit.sha not in active)
+        total, ended, faults = len(active) + len(waiting), list[Attempt](), 0
+        while active or waiting:
+            progress(len(ended), total)
+            while waiting and len(active) < self.pace.parallel:
+                entry = self._begin(waiting.popleft(), may_fail=faults + 1 < _CONSECUTIVE_FAULTS)
+                faults = 0 if entry.state.is_open else faults + 1
+                if entry.state.is_open:
+                    active[entry.commit] = entry
+                else:
+                    ended.append(entry)
+            for entry in list(self._ended(list(active.values()))):
+                del active[entry.commit]
+                ended.append(entry)
+            if active and not (waiting and len(active) < self.pace.parallel):
+                self.clock.sleep(self.pace.poll_seconds)
+        progress(total, total)
+        return ended
+
+    def _begin(self, step: Step, *, may_fail: bool) -> Attempt:
+        at = int(self.clock.now())
+        entry = self.journal.add(
+            Attempt(
+                commit=step.commit.sha,
+                state=AttemptState.DISPATCHING,
+                at=at,
+                started_at=at,
+                attempt=step.attempt,
+                suites=step.suites,
+                correlation=correlation_of(step, at),
+            )
+        )
+        try:
+            started = self.forge.dispatch(self.workflow, of_step(step, self.planner.config), entry.correlation)
+        except ForgeError as error:
+            failed = self._note(entry, AttemptState.FAILED, str(error))
+            if error.is_refusal or not may_fail:
+                raise
+            return failed
+        return self.journal.add(self._as_started(entry, started))
+
+    def _ended(self, active: list[Attempt]) -> Iterator[Attempt]:
+        """Yield the attempts that have ended by now, and record their ends."""
+        for entry in active:
+            run = None if entry.run_id is None else self.forge.run(self.workflow, entry.run_id)
+            seconds = self.clock.now() - entry.started_at
+            if run is None and seconds <= self.workflow.patience_seconds:
+                continue  # a new run may not be visible yet
+            if run is None:
+                yield self._note(entry, AttemptState.LOST, "the run is gone")
+            elif run.is_finished:
+                state = AttemptState.SUCCEEDED if run.is_success else AttemptState.FAILED
+                yield self._note(entry, state, run.detail)
+            elif seconds > self.pace.timeout_seconds:
+                waited = f"{run.status} for more than {self.pace.timeout_seconds / 60:.0f} minutes"
+                yield self._note(entry, AttemptState.TIMED_OUT, waited)
+
+    def _note(self, entry: Attempt, state: AttemptState, detail: str) -> Attempt:
+        return self.journal.add(replace(entry, state=state, at=int(self.clock.now()), detail=detail))
+
+    def _as_started(self, entry: Attempt, started: Started) -> Attempt:
+        at = int(self.clock.now())
+        return replace(entry, state=AttemptState.STARTED, at=at, run_id=started.run_id, url=started.url)

@@ -1,0 +1,127 @@
+"""The use cases of the results of a pull request: merge what its jobs left, and compare it with the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench_db.analysis.judge import counted, plan
+from bench_db.app.answers import frame_of
+from bench_db.app.compare import local_verdicts
+from bench_db.app.expected import suites_in, with_absent
+from bench_db.app.pull_requests import configuration_in_ci
+from bench_db.ci import forge as forges
+from bench_db.clock import Clock
+from bench_db.errors import CorruptStoreError, UserError
+from bench_db.model import Commit, Comparison
+from bench_db.report.markdown import CommentContext, comment, conclusion, headline
+from bench_db.rules import RULES
+from bench_db.store.database import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import polars as pl
+
+    from bench_db.ci.forge import Forge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The number of stores that were merged, of their results, and of the results that were new."""
+
+    stores: int
+    rows: int = 0
+    new: int = 0
+
+
+def merge(results_dir: str | Path, target: str) -> Merged:
+    """Merge the stores in the sub-directories of a directory into the store `target`. Doing it again adds nothing.
+
+    Without a store to merge, none is created.
+    """
+    if not target:
+        message = (
+            "`target` is empty: where do the results go? In a workflow, is the secret with the store's address set?"
+        )
+        raise UserError(message)
+    sources, rows, new = stores_in(Path(results_dir)), 0, 0
+    for source in sources:
+        done = connect(source).copy_to(connect(target, create=True))
+        if done.missing:
+            message = (
+                f"{source}: the content of {len(done.missing)} artifacts is missing, such as {done.missing[0]}; the rest is "
+                "merged. Restore the original files; 'bench-db store verify' lists them"
+            )
+            raise CorruptStoreError(message)
+        rows += done.tables["results"].rows
+        new += done.tables["results"].new
+    return Merged(stores=len(sources), rows=rows, new=new)
+
+
+def stores_in(directory: Path) -> list[Path]:
+    """Return the stores in a directory: itself, or its sub-directories in the order of their names."""
+    found = sorted(path.parent for path in directory.glob("*/results.lance"))
+    return ([directory] if (directory / "results.lance").is_dir() else []) + found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The comparison of a pull request with the history up to its merge base, when that is known.
+
+    `comment` is the report in Markdown, `conclusion` and `title` are those of the check.
+    """
+
+    comparisons: Sequence[Comparison]
+    merge_base: Commit | None
+    comment: str
+    conclusion: str
+    title: str
+
+    def frame(self) -> pl.DataFrame:
+        """Return the comparisons as a frame, a row a series."""
+        return frame_of(self.comparisons, Comparison)
+
+
+def compare(
+    pr_sha: str,
+    *,
+    uri: str,
+    pr_number: int,
+    local_results: str,
+    repository: str | None = None,
+    expect: Iterable[str] = (),
+    environment: Mapping[str, str],
+    clock: Clock = Clock(),  # noqa: B008 frozen
+    forge: Forge | None = None,
+) -> Compared:
+    """Compare the results of a pull request, in the store `local_results`, with the history in the store `uri`.
+
+    With `repository` the forge says where the pull request leaves its base branch, and later commits are no part of the
+    baseline. `expect` holds suites in JSON as `bench-db suites` writes them; a suite without results failed.
+    """
+    suites = suites_in(expect)
+    base = None
+    if repository:
+        name = configuration_in_ci(None, environment).project.forge
+        with forge or forges.connect(name, environment, clock) as there:
+            base = there.merge_base(repository, pr_number, pr_sha)
+    store, local = connect(uri), connect(local_results)
+    version = str(store.version)
+    judged = local_verdicts(store, local, pr_sha, until=base.time if base else None)
+    judged = with_absent(local, judged, pr_sha, suites)
+    level = "the level since the last change"
+    about = CommentContext(
+        candidate=pr_sha,
+        pull_request=pr_number,
+        baseline=f"{level}, up to the merge base {base.sha[: RULES.sha_length]}" if base else level,
+        plan=plan("runs"),
+        store_version=version,
+    )
+    counts = counted(judged)
+    body = comment(judged, counts, about)
+    return Compared(
+        comparisons=judged, merge_base=base, comment=body, conclusion=conclusion(counts), title=headline(counts)
+    )

@@ -1,0 +1,100 @@
+"""Plans, backfills and bisections as text and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bench_db.model import AttemptState, Reason
+from bench_db.report.text import duration, visible
+from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench_db.model import Attempt, Bisection, Plan, Step
+
+Document = dict[str, object]
+
+
+def plan_document(plan: Plan) -> Document:
+    """Return a plan as JSON: the steps in order, and every commit left out with its reason."""
+    return {
+        "steps": [_step_document(step) for step in plan.steps],
+        "left_out": [{"commit": out.commit.sha, "reason": str(out.reason)} for out in plan.left_out],
+    }
+
+
+def _step_document(step: Step) -> Document:
+    return {
+        "commit": step.commit.sha,
+        "time": step.commit.time,
+        "subject": step.commit.subject,
+        "suites": list(step.suites),
+        "reason": str(step.reason),
+        "explanation": step.explanation,
+        "attempt": step.attempt,
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a plan as text: every step, and the number of commits left out for each reason."""
+    lines = [
+        f"{step.commit.sha[: RULES.sha_length]}  {visible(step.commit.subject)[:50]:<50}  {visible(step.explanation)}"
+        for step in plan.steps
+    ]
+    return "\n".join([f"{len(plan.steps)} to measure", *lines, *_left_out(plan)])
+
+
+def _left_out(plan: Plan) -> list[str]:
+    hints = {
+        Reason.OVER_LIMIT: " (`max_commits` says how many)",
+        Reason.GIVEN_UP: " (a higher `max_attempts` tries again)",
+    }
+    reasons = Counter(out.reason for out in plan.left_out)
+    return [f"{n} left out: {why}{hints.get(why, '')}" for why, n in reasons.items()]
+
+
+def ended_document(ended: Iterable[Attempt]) -> list[Document]:
+    """Return ended attempts as JSON."""
+    return [
+        {"commit": e.commit, "suites": list(e.suites), "state": str(e.state), "detail": e.detail, "url": e.url}
+        for e in ended
+    ]
+
+
+def ended_text(plan: Plan, ended: Sequence[Attempt], seconds: float) -> str:
+    """Return the outcome of a plan as text: how many succeeded, why the others did not, and what was left out."""
+    failed = [entry for entry in ended if entry.state is not AttemptState.SUCCEEDED]
+    head = f"{len(ended) - len(failed)} measured" + (f", {len(failed)} failed" if failed else "")
+    took = f" in {duration(seconds)}" if ended else ""
+    lines = [
+        visible(
+            f"{e.commit[: RULES.sha_length]}  {', '.join(e.suites)}  {e.state}: {(e.detail or '?').splitlines()[0]}"
+        )
+        + f"\n    {e.url}"
+        for e in failed
+    ]
+    return "\n".join([head + took, *lines, *_left_out(plan)])
+
+
+def bisection_document(found: Bisection) -> Document:
+    """Return a bisection as JSON."""
+    return {
+        "commit": found.found.sha if found.found else None,
+        "suspects": [{"commit": c.sha, "subject": c.subject} for c in found.suspects],
+        "looks": [
+            {"commit": look.commit.sha, "side": str(look.side), "rounds": look.rounds, "typical": look.typical}
+            for look in found.looks
+        ],
+    }
+
+
+def bisection_text(found: Bisection) -> str:
+    """Return a bisection as text: what was measured of each commit, then the suspects."""
+    looks = [
+        f"{look.commit.sha[: RULES.sha_length]}  {'' if look.typical is None else f'{look.typical:.6g}':>12}  {look.side}"
+        for look in found.looks
+    ]
+    head = "the change is in" if found.found else "the change is in one of"
+    return "\n".join([*looks, head, *(f"  {c.sha}  {c.subject}" for c in found.suspects)])
