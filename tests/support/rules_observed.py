@@ -198,9 +198,8 @@ def nearest() -> str:
 
 def failed_benchmark() -> str:
     from bench_db.app.backfill import failure
-    from bench_db.measure.journal import Pending
-
     from bench_db.ingest import Provenance
+    from bench_db.measure.journal import Pending
 
     with TemporaryDirectory() as folder:
         log = Path(folder) / "log"

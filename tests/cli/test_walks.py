@@ -1,0 +1,52 @@
+"""How many modules a reader visits who follows one command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import environment
+from tests.cli.measured_histories import config, grow
+from tests.support import walk
+
+ROOT = Path(__file__).parents[2]
+OUTPUT = next((ROOT / "tests/data/pytest-benchmark").rglob("*.json"))
+
+
+def walked(directory: Path, *arguments: object) -> set[str]:
+    """The modules a command walks through, which must succeed."""
+    done = subprocess.run(
+        [sys.executable, walk.__file__, *map(str, arguments)],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    before, _, after = done.stderr.rpartition(walk.MARK)
+    assert done.returncode == 0, before
+    return set(after.split())
+
+
+@pytest.mark.slow
+class TestWalks:
+    """A command walks through few modules: each is one idea, and none only passes its arguments on."""
+
+    def test_publish_and_trend(self, tmp_path: Path) -> None:
+        publish = walked(tmp_path, "publish", OUTPUT, "--format", "pytest-benchmark", "--store", "store")
+        trend = walked(tmp_path, "trend", "*", "--store", "store")
+        assert len(publish) <= 28, sorted(publish)
+        assert len(trend) <= 14, sorted(trend)
+
+    def test_compare(self, demo_store: Path, tmp_path: Path) -> None:
+        compare = walked(tmp_path, "compare", "latest", "--store", demo_store)
+        assert len(compare) <= 26, sorted(compare)
+
+    def test_backfill_of_three_commits(self, tmp_path: Path) -> None:
+        grow(tmp_path, 3)
+        (tmp_path / "bench-db.toml").write_text(config())
+        backfill = walked(tmp_path, "backfill", "--clone", "clone", "--store", "store")
+        assert len(backfill) <= 42, sorted(backfill)
