@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench_db.store.filters import Where
     from bench_db.store.info import StoreInfo
     from bench_db.store.maintain import Maintenance
+    from bench_db.store.migrations import Step
     from bench_db.store.presence import Presence
     from bench_db.store.publish import Published
     from bench_db.store.transfer import Transfer
@@ -220,6 +221,10 @@ class Database:
     def tag(self, name: str, version: int | None = None) -> int:
         """Name a version of the results, the newest by default, so that it is never cleaned; return its number."""
         return self.store.tag(name, version)
+
+    def migrate(self, *, dry_run: bool = False) -> list[Step]:
+        """Bring a store of an older release to what this one writes; return the changes, with `dry_run` without making them."""
+        return self.store.migrate(dry_run=dry_run)
 
     def optimize(self) -> Maintenance:
         """Compact, index and clean now, whether due or not."""

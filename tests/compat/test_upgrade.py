@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lance
+import pytest
+
+from bench_db.arrow import RESULTS, to_table
+from bench_db.compat.upgrade import TAG, upgrade
+from bench_db.derive import derive
+from bench_db.errors import SchemaMismatchError
+from bench_db.store.database import connect
+from tests.store import releases
+from tests.store.carriers import publish
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Path:
+    """A database as lance-bench leaves it: one table of ten columns."""
+    _, results = derive(*publication(1))
+    rows = to_table(results, RESULTS).select(RESULTS.names[:10])
+    lance.write_dataset(rows, str(tmp_path / "seed" / "results.lance"))
+    return tmp_path / "seed"
+
+
+class TestUpgrade:
+    """A database of lance-bench is refused with the verb that upgrades it, and is a store afterwards."""
+
+    def test_refused_before(self, seed: Path) -> None:
+        with pytest.raises(SchemaMismatchError, match=r"older kind, a table of lance-bench.*store upgrade --dry-run"):
+            connect(seed)
+
+    def test_a_dry_run(self, seed: Path) -> None:
+        done = upgrade(seed, dry_run=True)
+        assert (done.needed, done.rows_before, done.rows_after, done.runs) == (True, 3, 3, 1)
+        assert done.columns_added == tuple(RESULTS.names[10:])
+        assert [path.name for path in seed.iterdir()] == ["results.lance"]
+
+    def test_a_store_afterwards(self, seed: Path) -> None:
+        assert upgrade(seed).rows_after == 3
+        store = connect(seed)
+        assert store.verify().problems == ()
+        assert store.info().tags == {TAG: 1}
+        assert (store.info().pending, store.migrate()) == ((), [])
+        publish(store, 2)
+        assert len(store.results()) == 6
+        assert not upgrade(seed).needed
+
+    def test_a_store_of_an_older_release_is_none(self, tmp_path: Path) -> None:
+        done = upgrade(releases.unpacked("0.1", tmp_path))
+        assert (done.needed, done.rows_before) == (False, releases.expected("0.1")["rows"]["results"])
+
+    def test_another_table_is_refused(self, seed: Path) -> None:
+        lance.dataset(str(seed / "results.lance")).drop_columns(["units"])
+        with pytest.raises(SchemaMismatchError, match="columns that no version wrote"):
+            upgrade(seed)
+        with pytest.raises(SchemaMismatchError, match="which every release has written"):
+            connect(seed)
