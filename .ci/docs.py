@@ -104,7 +104,7 @@ def with_formats(page: str) -> str:
 
 
 def statistics_page() -> str:
-    """The page of formulas, with the thresholds of `bench_db.rules` filled into its template."""
+    """Return the page of formulas: its template with the thresholds of `bench_db.rules`."""
     template = Template(
         (ROOT / ".ci/templates/statistics.md.j2").read_text("utf-8"),
         undefined=StrictUndefined,

@@ -112,7 +112,7 @@ class TestDerive:
 
 
 class TestKeys:
-    """A run is its content, its device and its test bed's name; a series crosses nothing that makes numbers incomparable."""
+    """The identity of a run is content, device and test bed name; a series contains only comparable numbers."""
 
     def test_golden(self) -> None:
         run, results = publication(1)
@@ -166,7 +166,7 @@ class TestKeys:
 
 
 class TestCollisions:
-    """Two results of one file with one natural key are kept apart and reported, whatever tags they came with."""
+    """Two results of one file with one natural key get distinct tags and a note, with any tags of their own."""
 
     @given(publications(max_results=3), st.data())
     def test_no_two_rows_of_a_run_share_an_id(self, published: Published, data: st.DataObject) -> None:
@@ -191,7 +191,7 @@ class TestCollisions:
         assert all(results[0].benchmark_name in note for note in noted.notes)
 
     def test_a_key_as_often_as_a_file_has_lines(self) -> None:
-        many = 20_000  # one look for each pair of them would take minutes
+        many = 20_000  # a comparison of each pair would take minutes
         run, results = publication(1, rows=1)
         once = derive(run, results * many)
         assert once[1][-1].tags == {"ordinal": str(many)}

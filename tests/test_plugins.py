@@ -32,13 +32,13 @@ def ask(site: Path, code: str = ASK) -> str:
 
 
 def loaded(site: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what each renderer makes of "x", and the reason for each that is broken."""
+    """Return the output of each renderer for "x", and the reason for each broken one."""
     usable, faults = json.loads(ask(site))
     return usable, faults
 
 
 class TestLoad:
-    """Every sound extension is usable, and every broken one has one error that names its package."""
+    """Every valid extension is usable, and every broken one has one error that names its package."""
 
     def test_nothing_is_declared(self, tmp_path: Path) -> None:
         assert loaded(tmp_path) == ({}, {})

@@ -9,7 +9,7 @@ from bench_db.units import BASE_UNITS, BYTES, NANOSECONDS, RECALL, Direction, ba
 
 
 class TestBaseUnit:
-    """A number has one scale, whatever spelling its tool has for the unit; an unknown spelling is never guessed."""
+    """A unit has one scale in all its spellings; an unknown spelling is refused."""
 
     @pytest.mark.parametrize(
         ("spelling", "nanoseconds"),
@@ -48,7 +48,7 @@ class TestBaseUnit:
 
 
 class TestDirection:
-    """Better follows from the unit: less time and memory, more recall and speed."""
+    """The unit gives the direction: less time and memory, more recall and speed."""
 
     def test_each_unit_has_its_direction(self) -> None:
         assert {name: direction_of(name) for name in BASE_UNITS} == {
@@ -69,7 +69,7 @@ class TestDirection:
 
 
 class TestIsWorse:
-    """The direction flips what a change means, and nothing else."""
+    """The direction decides only the meaning of a change."""
 
     @pytest.mark.parametrize("effect", [0.1, -0.1])
     def test_directions(self, effect: float) -> None:

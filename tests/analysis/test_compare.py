@@ -1,4 +1,4 @@
-"""Laws of the run-level comparison and of the seed's two methods."""
+"""Laws of the run-level comparison and of the two methods of lance-bench."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def runs(seed: int, n: int = 12, sigma: float = 0.02, level: float = 100.0) -> l
 
 
 class TestVerdict:
-    """A clear change is a verdict, and direction alone decides which."""
+    """A clear change has a verdict, and only the direction decides which."""
 
     @given(seed=seeds, factor=st.sampled_from([0.5, 0.7, 1.4, 2.0]))
     def test_direction_flips_the_verdict_alone(self, seed: int, factor: float) -> None:
@@ -69,7 +69,7 @@ class TestVerdict:
 
 
 class TestZeroVariance:
-    """Constant then changed is the clearest change there is; constant is no change."""
+    """A change of a constant series is certain; a constant series has no change."""
 
     def test_changed(self) -> None:
         c = compare([2.0], [1.0] * 7)
@@ -90,7 +90,7 @@ class TestZeroVariance:
 
 
 class TestWithoutTest:
-    """What cannot be tested has a verdict of its own, with null figures."""
+    """A series without a test has a separate verdict with null figures."""
 
     @pytest.mark.parametrize(
         ("candidate", "baseline", "failed", "verdict"),

@@ -1,4 +1,4 @@
-"""Which runs of a series are held against which."""
+"""The runs of candidate and baseline in a series."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SERIES = (7, "bench_db", "ci", "suite", "f", "time", "", "ns", "lower")
 
 
 def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Points:
-    """One series of runs with the keys 0, 1, ... in no order; each at a commit of its own unless their `times` are given."""
+    """Return one series of unordered runs with the keys 0, 1, ...; each has another commit unless `times` are given."""
     at = list(range(len(medians))) if times is None else list(times)
     keys = list(range(len(medians)))
     errors = ["broken" if math.isnan(x) else None for x in medians]
@@ -39,12 +39,12 @@ def judged(held: Points, candidate: Sequence[int], **how: object) -> Comparison:
 
 
 def level(count: int) -> list[float]:
-    """Values without trend, each known by its last digits."""
+    """Return values without trend; the last digits identify each."""
     return [100 + 0.1 * (i % 3) + 1e-6 * i for i in range(count)]
 
 
 class TestBaseline:
-    """The runs before the candidate, without its own and without those that gave no number."""
+    """The runs before the candidate, without its own and those without a number."""
 
     @pytest.mark.parametrize(("candidate", "last", "runs"), [(30, 1, [29]), (30, 3, [27, 28, 29]), (2, 9, [0, 1])])
     def test_last(self, candidate: int, last: int, runs: list[int]) -> None:
@@ -93,7 +93,7 @@ STEPPED = [*level(30), *(1.3 * x for x in level(8))]
 
 
 class TestAfterAStep:
-    """Runs after a step are no level before there are seven: until then the candidate is held against the level before."""
+    """Fewer than seven runs after a step are no level: the candidate is compared with the level before."""
 
     @pytest.mark.parametrize("since", range(8))
     def test_slow_still(self, since: int) -> None:

@@ -1,4 +1,4 @@
-"""What a history is said to show is what the comparison shows."""
+"""The figures of `noise` match the comparison."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def runs(seed: int, n: int, sigma: float) -> np.ndarray[Any, np.dtype[np.float64
 
 
 class TestSmallestEffect:
-    """One more run that far from the level is significant, and one a little nearer is not."""
+    """One more run at this distance from the level is significant, and a slightly closer one is not."""
 
     @given(seed=seeds, n=odd, sigma=st.floats(0.001, 0.2))
     def test_by_one_run(self, seed: int, n: int, sigma: float) -> None:
@@ -41,7 +41,7 @@ class TestSmallestEffect:
 
 
 class TestRunsNeeded:
-    """So many candidate runs, as far apart as the level's, show 5 %, and one less do not."""
+    """This number of candidate runs, with the spread of the level, shows 5 %, and one run fewer does not."""
 
     @given(seed=seeds, n=odd, sigma=st.floats(0.001, 0.1))
     def test_by_that_many(self, seed: int, n: int, sigma: float) -> None:

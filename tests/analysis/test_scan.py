@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 def suite(seed: int, series: int = 60, runs: int = 100, sigma: float = 0.02) -> Array:
-    """Log values, a row a series."""
+    """Return log values, one row per series."""
     return np.random.default_rng(seed).normal(0, sigma, (series, runs))
 
 
@@ -28,7 +28,7 @@ def scanned(y: Array, rates: Array | None = None) -> Any:
 
 
 class TestScan:
-    """Findings come with a controlled rate; what moves with the whole run is named instead."""
+    """Findings have a controlled false discovery rate; movements of a run are reported separately."""
 
     def test_quiet(self) -> None:
         found = scanned(suite(1))
@@ -68,7 +68,7 @@ class TestScan:
             y = suite(seed, sigma=0.05) + np.random.default_rng(100 + seed).normal(0, 0.1, 100)
             y[5, 50:] += 0.3
             found.append([f.series for f in scanned(y).findings])
-        assert found.count([5]) >= 8  # of the noise alone, one or two are missed
+        assert found.count([5]) >= 8  # noise alone hides one or two
 
     def test_what_does_not_move_is_left_alone(self) -> None:
         still, moving = suite(9, 15, sigma=0.001), suite(10, 45)

@@ -16,7 +16,7 @@ UNIT_FACTORS = (1.0, 1e3, 1e6, 1e9, 2.0**10)
 
 
 class TestThreshold:
-    """Exactly at the threshold is no regression, and anything beyond it is one."""
+    """A change of exactly the threshold is no regression, and any larger one is."""
 
     @pytest.mark.parametrize(
         ("before", "after", "threshold", "direction", "verdict"),
@@ -68,7 +68,7 @@ class TestThreshold:
 
 
 class TestWithoutNumber:
-    """A side without a finite value has a verdict of its own; one run on either is enough for another."""
+    """A side without a finite value has a separate verdict; one run on each side is enough for a comparison."""
 
     @pytest.mark.parametrize(
         ("candidate", "baseline", "failed", "verdict"),

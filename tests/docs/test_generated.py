@@ -22,7 +22,7 @@ def docs(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The pages and their generator, apart from the repository."""
+    """Copy the pages and their generator to a temporary directory."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     shutil.copy(ROOT / "README.md", tmp_path)
@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 class TestGeneratedPages:
-    """What the documentation shows of the code is what the code says."""
+    """The generated documentation matches the code."""
 
     def test_they_are_current(self) -> None:
         done = docs(ROOT, "--check")

@@ -48,7 +48,7 @@ def readings(returned: object) -> tuple[Reading, ...]:
 
 
 class TestAdapterOf:
-    """An object of another package is an adapter when it has what one has."""
+    """An object of another package is an adapter if it has the attributes of one."""
 
     def test_an_adapter_or_anything_like_one(self) -> None:
         own = Adapter(name="mine", source="mine/1", summary="s", read=lambda _: Reading(source="mine/1"), sniff=bool)
@@ -78,7 +78,7 @@ class TestAdapterOf:
 
 
 class TestGuard:
-    """Whatever goes wrong in another package is one error that names it; what is wrong in a file stays what it is."""
+    """Every exception of another package becomes one error that names it; an error of a file is not changed."""
 
     def test_sniff_fails(self) -> None:
         def sniff(edges: bytes) -> bool:
@@ -157,7 +157,7 @@ def fenced(kind: str) -> str:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A directory with the package that the documentation shows, and the file it reads."""
+    """Create a directory with the package in the documentation and the file it reads."""
     install(tmp_path / "site", fenced("toml"), bench_db_stopwatch=fenced("python"))
     (tmp_path / "laps.txt").write_text(fenced("text"))
     return tmp_path

@@ -16,7 +16,7 @@ from tests.support.rights import as_nobody
 
 
 class TestDetect:
-    """A format is told by content alone, whatever the file is called."""
+    """A format is recognised by content, with any file name."""
 
     @pytest.mark.parametrize(("name", "text"), SAMPLES.items())
     @pytest.mark.parametrize("mark", ["", "\ufeff"])
@@ -81,7 +81,7 @@ class TestRegistry:
 
 
 class TestFind:
-    """A directory of files is a run each; what shows no format is passed over, and nothing at all is an error."""
+    """Each file of a directory is a run; a file without a format is ignored, and no run at all is an error."""
 
     def test_files_below(self, tmp_path: Path) -> None:
         (tmp_path / "deep").mkdir()
@@ -110,7 +110,7 @@ class TestFind:
 
 
 class TestUnreadablePaths:
-    """What cannot be opened is said in one line, with the path and the reason."""
+    """An unreadable path gives one line with the path and the reason."""
 
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no: cannot be read: No such file"):
@@ -137,7 +137,7 @@ class TestUnreadablePaths:
 
     @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
     def test_no_permission(self) -> None:
-        with tempfile.TemporaryDirectory() as made:  # pytest's own directories are closed to others
+        with tempfile.TemporaryDirectory() as made:  # other users cannot read the directories of pytest
             Path(made).chmod(0o755)
             file = Path(made) / "f"
             file.write_text(RECALL)

@@ -1,4 +1,4 @@
-"""The golden pair of runs that all reports show, and names nobody should choose."""
+"""The golden pair of runs of all reports, and hostile names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTILE = {
 
 
 def compared(label: str, verdict: str, *, n_baseline: int = 20, n_candidate: int = 3, **rest: Any) -> Comparison:
-    """A comparison; what belongs to its series may be given beside its numbers."""
+    """Return a comparison; fields of its series can be given beside its numbers."""
     identity = {"test_bed_name": "ci-1", **{name: rest.pop(name) for name in _IDENTITY & rest.keys()}}
     return Comparison(
         series=Series(benchmark_name=label, **identity),
@@ -33,7 +33,7 @@ def compared(label: str, verdict: str, *, n_baseline: int = 20, n_candidate: int
 
 
 def found(finding_id: str, series_key: int, index: int, **rest: Any) -> Finding:
-    """A finding with typical numbers."""
+    """Return a finding with typical numbers."""
     given = {"commit": None, "effect": 0.1, "low": 0.07, "high": 0.13, "p_value": 1e-5, "provisional": False, **rest}
     given["state"] = State(given.get("state", State.OPEN))
     return Finding(id=finding_id, series_key=series_key, index=index, at=0, **given)

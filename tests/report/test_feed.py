@@ -39,7 +39,7 @@ def texts(content: bytes, path: str) -> list[str]:
 
 
 class TestFeed:
-    """A feed a reader can follow: valid XML, newest first, identifiers that never change."""
+    """The feed is valid XML, newest first, with identifiers that never change."""
 
     def test_golden(self) -> None:
         text = feed(ENTRIES).decode()

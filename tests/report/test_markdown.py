@@ -51,7 +51,7 @@ def regressions(count: int, name: str = "bench") -> list[Comparison]:
 
 
 class TestComment:
-    """The comment says in its first lines whether to worry, and holds every verdict there is."""
+    """The first lines of the comment have the result, and the comment has every verdict."""
 
     def test_golden(self) -> None:
         text = comment(GOLDEN)
@@ -98,7 +98,7 @@ class TestComment:
 
 
 class TestLength:
-    """A comment is never longer than GitHub takes, and says how many rows it left out."""
+    """A comment never exceeds the limit of GitHub, and reports the number of omitted rows."""
 
     @pytest.mark.parametrize("name", ["bench", "µ" * 200, "`|" * 100, "\U0001f600" * 160])
     @pytest.mark.parametrize("count", [1, 300, 5000])
@@ -117,7 +117,7 @@ class TestLength:
 
 
 class TestEscaping:
-    """A name stays one cell of one row, whatever it holds."""
+    """Any name stays in one cell of one row."""
 
     @given(st.text(max_size=150))
     def test_one_row_of_seven_bars(self, name: str) -> None:
@@ -137,7 +137,7 @@ class TestEscaping:
         elsewhere = [replace(c, series=replace(c.series, test_bed_name="another")) for c in GOLDEN]
         about = replace(CONTEXT, baseline=foreign, plan=foreign)
         text = comment([named, *elsewhere], about)
-        # GitHub turns no mention, number or emoji within a code element into anything else
+        # GitHub replaces no mention, number or emoji inside a code element
         outside = unescape(re.sub(r"<code>.*?</code>", "", text))
         assert foreign not in outside
         assert unescape(text).count(f"{foreign}</code>") >= 6

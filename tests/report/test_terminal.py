@@ -20,7 +20,7 @@ def named(**beds: str) -> dict[int, Series]:
 
 
 class TestComparisons:
-    """Counts first, then what is not unchanged, the worst of it first."""
+    """Counts first, then all changes, the worst first."""
 
     def test_golden(self) -> None:
         text = comparisons_text(GOLDEN, COUNTS) + "\n"
@@ -38,7 +38,7 @@ class TestComparisons:
 
 
 class TestFindings:
-    """Open findings first, the largest first among them."""
+    """Open findings first, sorted by size."""
 
     def test_golden(self) -> None:
         text = findings_text(FINDINGS, named(decode="ci", encode="ci", scan="ci")) + "\n"

@@ -29,7 +29,7 @@ _ROWS = [result for results in _RUNS for result in results]
 
 @dataclass
 class _Held:
-    """A source of one table, in pieces as they are given; it counts how often a whole piece is read."""
+    """A source of one table in the given pieces, which counts the complete reads of a piece."""
 
     parts: list[pa.Table]
     batch: int = 2
@@ -62,7 +62,7 @@ _CUTS = st.lists(st.integers(0, len(_ROWS)))
 
 
 class TestGroups:
-    """However the rows lie, every row comes once, in order where its run is, and all rows of a run come together."""
+    """For any layout of rows, every row appears once, and all rows of a run appear together."""
 
     @given(order=_ORDERS, cuts=_CUTS, batch=st.integers(1, 5), group=st.integers(1, 12))
     def test_whole_runs(self, order: list[int], cuts: list[int], batch: int, group: int) -> None:
@@ -92,7 +92,7 @@ class TestGroups:
 
 
 class TestContents:
-    """Two sources have the same contents exactly when they hold the same measurements, in whatever order."""
+    """Two sources have the same contents if and only if they have the same measurements, in any order."""
 
     @given(order=_ORDERS, cuts=_CUTS)
     def test_order_does_not_matter(self, order: list[int], cuts: list[int]) -> None:

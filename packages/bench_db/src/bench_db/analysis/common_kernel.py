@@ -1,4 +1,4 @@
-"""Kernel: what moved together. The movement of each run over all its series, and histories with it taken out of those that made it."""
+"""Kernel: common movement. The movement of each run over all its series, and histories corrected for it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from bench_db.analysis.jit import Floats, Ints, cached, compiled, source_digest
 from bench_db.analysis.noise_kernel import NORMAL_MEDIAN_OF_ABSOLUTE, quantile, rolling_quantile
 
-LEVEL_REACH = 5  # points on either side of the running median a point is measured against
-FEWEST_SERIES = 10  # of a run, for a median over them to mean the run
+LEVEL_REACH = 5  # points on either side in the running median of a point
+FEWEST_SERIES = 10  # fewest series of a run for a movement
 STANDARD_ERRORS = 3.0
-PASSES = 2  # the second measures against levels that the first has freed of the movement
+PASSES = 2  # the second pass uses levels that the first has corrected
 SHARES = 4
 FOLLOWS = 0.5
 MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over that of a mean, normal values
@@ -21,9 +21,9 @@ MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over 
 
 @compiled
 def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, out: Floats) -> None:
-    """`sign` times log x, less the running median of what is left of it without `share` of each run's movement.
+    """Compute `sign` times log x, minus the running median after subtracting `share` of the movement of each run.
 
-    NaN throughout for a series that is not positive, and where x is not finite.
+    The result is NaN where x is not finite, and everywhere for a series that is not positive.
     """
     n, count = len(x), 0
     y, rest, where = np.empty(n), np.empty(n), np.empty(n, np.int64)
@@ -40,13 +40,13 @@ def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, 
         level = np.empty(count)
         rolling_quantile(rest[:count], LEVEL_REACH, LEVEL_REACH + 1, 0.5, level)
         for j in range(count):
-            # at the ends the nearest full window serves: in a cut one, the last three slow runs would be half of the level
+            # at the ends use the nearest full window: in a truncated one, three slow runs would be half of the level
             out[where[j]] = y[j] - level[max(min(j, count - 1 - LEVEL_REACH), min(LEVEL_REACH, count - 1))]
 
 
 @compiled
 def followed(departure: Floats, runs: Ints, moved: Floats) -> float:
-    """The share of the movements that a series made, in quarters: that of the least absolute departures from it."""
+    """Return the share of the movements that a series follows, in quarters: that of the least absolute departures."""
     left = np.zeros(SHARES + 1)
     for i in range(len(departure)):
         rest, part = departure[i], moved[runs[i]] / SHARES
@@ -59,7 +59,7 @@ def followed(departure: Floats, runs: Ints, moved: Floats) -> float:
 
 @compiled
 def movement(of_run: Floats, count: int) -> float:
-    """Median departure of the `count` series of one run; 0 if it lies within 3 standard errors. Reorders."""
+    """Return the median departure of the `count` series of one run; 0 within 3 standard errors. Reorders its input."""
     if count == 0:
         return 0.0
     middle = quantile(of_run, count, 0.5)
@@ -72,7 +72,7 @@ def movement(of_run: Floats, count: int) -> float:
 
 @compiled
 def movements(departure: Floats, offsets: Ints, runs: Ints, shares: Floats, measured: Ints, moved: Floats) -> None:
-    """Movement of each run, over the series that follow the others by half at least; 0 for a run of few series."""
+    """Return the movement of each run over the series that follow by at least half; 0 for a run of few series."""
     n_runs = len(moved)
     starts, counts = np.zeros(n_runs + 1, np.int64), np.zeros(n_runs, np.int64)
     for r in range(n_runs):
@@ -117,6 +117,6 @@ def _entry(digest: int) -> Any:
     return entry
 
 
-# (values end to end, offsets, run of each point, +1 or -1 for each series: a time or a rate, number of runs, out)
-# -> log movement of times and number of series, for each run; `out` is values without the movement
+# (concatenated values, offsets, run of each point, +1 or -1 per series for a time or a rate, number of runs, out)
+# -> log movement of times and number of series per run; `out` receives the corrected values
 without_common = _entry(source_digest())

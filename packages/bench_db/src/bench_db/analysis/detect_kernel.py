@@ -1,4 +1,4 @@
-"""Kernel: the changes of one series, and of many that lie end to end in one array."""
+"""Kernel: the changes of one series, and of many concatenated in one array."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ SETTLED = 0.95  # a new inflation above this share of the old one ends the passe
 def squares_changes(
     y: Floats, scale: Floats, places: Ints, count: int, c: Constants, bounds: Ints
 ) -> tuple[int, float]:
-    """Bounds found by least squares, and the inflation of the noise about them.
+    """Return the bounds found by least squares, and the inflation of the noise about them.
 
-    Steps look like autocorrelation, so the inflation falls from pass to pass as they are taken out, never below that of the rest.
+    Steps look like autocorrelation, so the inflation falls with each pass that removes them, never below that of the rest.
     """
     residual = np.empty(len(y))
     factor, kept = inflation(y, scale, c), 2
@@ -49,7 +49,7 @@ def squares_changes(
 
 @compiled
 def united(left: Ints, n_left: int, right: Ints, n_right: int, apart: int, out: Ints) -> int:
-    """Bounds of `left`, and those of `right` that lie at least `apart` from all of them; ascending; returns how many."""
+    """Merge the bounds of `left` and those of `right` at least `apart` from all of them, ascending; return the count."""
     count = 0
     for j in range(n_left):
         out[count] = left[j]
@@ -70,7 +70,7 @@ def united(left: Ints, n_left: int, right: Ints, n_right: int, apart: int, out: 
 
 @compiled
 def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
-    """Changes of one series without gaps: first index of each new level, and its figures; returns how many."""
+    """Find the changes of one series without gaps: first index of each new level, and its figures; return the count."""
     n = len(x)
     if n < c.minimum_points:
         return 0
@@ -109,7 +109,7 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
 
 @compiled
 def relative(step: float, before: float, after: float, logarithmic: bool) -> float:
-    """Step as a change relative to the level before it, or to the level after where the one before is 0."""
+    """Return the step relative to the level before it, or to the level after if that is 0."""
     if logarithmic:
         return math.expm1(step)
     return step / (abs(before) if abs(before) > NOTHING * abs(after) else abs(after))
@@ -117,7 +117,7 @@ def relative(step: float, before: float, after: float, logarithmic: bool) -> flo
 
 @compiled
 def finite(values: Floats, x: Floats, where: Ints) -> int:
-    """Finite values and their positions; returns how many. A NaN is a run without a result."""
+    """Collect finite values and their positions; return the count. A NaN is a run without a result."""
     count = 0
     for i in range(len(values)):
         if math.isfinite(values[i]):
@@ -128,7 +128,7 @@ def finite(values: Floats, x: Floats, where: Ints) -> int:
 
 @compiled
 def enlarged(found: Ints, figures: Floats, total: int, room: int) -> tuple[Ints, Floats]:
-    """Copies with room for more; by loops, because an assignment of slices adds three seconds to the compilation."""
+    """Return larger copies; copy with loops, because assigning slices adds three seconds to the compilation."""
     more, more_figures = np.empty(room, np.int64), np.empty((room, COLUMNS))
     for j in range(total):
         more[j] = found[j]
@@ -168,5 +168,5 @@ def _entry(digest: int) -> Any:
     return entry
 
 
-# (values end to end, offsets, constants) -> changes per series, finite points per series, index in its series, figures (k, 4)
+# (concatenated values, offsets, constants) -> changes per series, finite points per series, index in its series, figures (k, 4)
 all_changes = _entry(source_digest())

@@ -13,16 +13,16 @@ from bench_db.analysis.student_kernel import two_sided_p
 if TYPE_CHECKING:
     from bench_db.analysis.constants import Constants
 
-# Reasons to drop a change, above any p-value over alpha: the most hopeless goes first
+# Reasons to drop a change, above any p-value over alpha; the largest is dropped first
 UNLIKE_A_STEP, SEEN_BEFORE, TOO_SHORT, TOO_SMALL = 1e3, 2e3, 4e3, 8e3
 
 
 @compiled
 def welch(y: Floats, scale: Floats, low: int, at: int, high: int, inflation: float, c: Constants) -> tuple[float, ...]:
-    """Step, its standard error, degrees of freedom, p-value and points used: Welch's t over `reach` points on either side.
+    """Return step, standard error, degrees of freedom, p-value and points used of Welch's t over `reach` points per side.
 
     Each variance is shrunk towards the local noise scale, which counts as `prior` degrees of freedom (Smyth 2004). The p-value
-    is times the points used: the place was chosen among them.
+    is multiplied by the points used, because the position was chosen among them.
     """
     first, last = max(low, at - c.reach), min(high, at + c.reach)
     n_left, n_right = at - first, last - at
@@ -47,9 +47,9 @@ def welch(y: Floats, scale: Floats, low: int, at: int, high: int, inflation: flo
 
 @compiled
 def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Constants) -> bool:
-    """Whether a straight line through the points of the test fits nearly as well as the step: drift, not a change.
+    """Return whether a straight line through the points of the test fits nearly as well as the step: drift, not a change.
 
-    Unless the step remains beside the line, fitted together: then it is a step on a drift, or one short of points on one side.
+    False if the step remains when line and step are fitted together: then it is a step on a drift, or near an end.
     """
     first, last = max(low, at - c.reach), min(high, at + c.reach)
     n, middle, mean = last - first, 0.5 * (first + last - 1), 0.0
@@ -68,7 +68,7 @@ def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Cons
     if about_line >= c.slope * about_step:
         return False
     product = float((at - first) * (last - at))
-    lever = 0.5 * product  # what step and line have in common: the sum of step x place
+    lever = 0.5 * product  # covariance of step and line: the sum of step x position
     gain = (left + cross / across * lever) ** 2 / (product / n - lever * lever / across)
     variance = (c.prior * local + about_line - gain) / (c.prior + n - 3.0)
     return gain < c.beside * c.beside * variance
@@ -76,7 +76,7 @@ def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Cons
 
 @compiled
 def seen_before(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
-    """Whether the longer side of a short stretch holds one half as long that went `precedent` of the way: a recurring mode."""
+    """Return whether a stretch of half the length on the longer side covers `precedent` of the step: a recurring mode."""
     if at - low >= high - at:
         first, last, length, start = low, at, high - at, at
     else:
@@ -103,7 +103,7 @@ def seen_before(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
 def weakness(
     y: Floats, scale: Floats, bounds: Ints, count: int, j: int, inflation: float, alpha: float, c: Constants
 ) -> float:
-    """How little speaks for change `j` of `bounds`: its p-value over alpha, above 1 if it is to go, far above for a stated reason."""
+    """Return the weakness of change `j` of `bounds`: its p-value over alpha, above 1 to drop it, far above for a reason."""
     low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
     step, _, _, p, _ = welch(y, scale, low, at, high, inflation, c)
     if abs(step) < c.minimum_effect:
@@ -119,7 +119,7 @@ def weakness(
 
 @compiled
 def eliminated(y: Floats, scale: Floats, bounds: Ints, count: int, inflation: float, alpha: float, c: Constants) -> int:
-    """Changes dropped from `bounds`, weakest first, until each has its evidence between those that remain; returns the count."""
+    """Drop changes from `bounds`, weakest first, until each remaining one has its evidence; return the count."""
     weak = np.full(count, -1.0)
     while count > 2:
         worst = 1

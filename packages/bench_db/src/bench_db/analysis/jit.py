@@ -1,4 +1,4 @@
-"""Machine code from Python functions: the one place that says how."""
+"""Compilation of Python functions to machine code."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Function = TypeVar("Function", bound=Callable[..., Any])
-# What machine code is made from: the kernels and what they import from here.
+# The compiled modules: the kernels and their imports from this package.
 SOURCES = ("*_kernel.py", "constants.py", "student.py", "jit.py")
 
 
 def compiled(function: Function) -> Function:
-    """The function as machine code that releases the GIL and divides as NumPy does; compiled where it is called from."""
+    """Compile a function that releases the GIL and divides as NumPy does, as part of its caller."""
     return cast("Function", njit(nogil=True, error_model="numpy")(function))
 
 
 def cached(function: Function) -> Function:
-    """An entry point whose machine code, everything it calls included, is kept on disk between processes."""
+    """Compile an entry point and cache its machine code on disk, with everything it calls."""
     return cast("Function", njit(nogil=True, error_model="numpy", cache=True)(function))
 
 
 def source_digest() -> int:
-    """63 bits over the source of every module that machine code is made from.
+    """Return a 63-bit hash of the source of every compiled module.
 
-    Numba's cache looks only at the file of the entry point. A wheel whose files all carry one time stamp would otherwise go
-    on using the machine code of the version before; an entry point that closes over this number does not.
+    The cache of Numba checks only the file of the entry point. With a wheel whose files have equal time stamps it would use the
+    machine code of the previous version. An entry point that closes over this number does not.
     """
     digest = blake2b(digest_size=8)
     for path in sorted(path for pattern in SOURCES for path in Path(__file__).parent.glob(pattern)):

@@ -1,4 +1,4 @@
-"""Kernel: the noise of one series. Scale, local scale, outliers held back, inflation by autocorrelation."""
+"""Kernel: the noise of one series. Scale, local scale, winsorised outliers, inflation by autocorrelation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEWEST_BLOCKS = 6  # of one length, for five differences of neighbours
 
 @compiled
 def place(ordered: Floats, count: int, value: float) -> int:
-    """Index of the first of `count` ascending values that is not below `value`."""
+    """Return the index of the first of `count` ascending values that is not below `value`."""
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2
@@ -33,7 +33,7 @@ def place(ordered: Floats, count: int, value: float) -> int:
 
 @compiled
 def ordered_quantile(ordered: Floats, count: int, probability: float) -> float:
-    """Type 7 quantile of the first `count` values, which ascend."""
+    """Return the type 7 quantile of the first `count` values, which must be ascending."""
     position = probability * (count - 1)
     below = int(position)
     if below + 1 >= count:
@@ -44,7 +44,7 @@ def ordered_quantile(ordered: Floats, count: int, probability: float) -> float:
 
 @compiled
 def selected(values: Floats, count: int, rank: int) -> float:
-    """The value of rank `rank` among the first `count`, which are reordered so that smaller ones stand before it."""
+    """Return the value of rank `rank` among the first `count`; reorder them so that smaller ones come first."""
     low, high = 0, count - 1
     while low < high:
         pivot = values[(low + high) // 2]
@@ -69,7 +69,7 @@ def selected(values: Floats, count: int, rank: int) -> float:
 
 @compiled
 def quantile(values: Floats, count: int, probability: float) -> float:
-    """Type 7 quantile of the first `count` values, which are reordered."""
+    """Return the type 7 quantile of the first `count` values; reorder them."""
     position = probability * (count - 1)
     below = int(position)
     low = selected(values, count, below)
@@ -83,7 +83,7 @@ def quantile(values: Floats, count: int, probability: float) -> float:
 
 @compiled
 def rolling_quantile(values: Floats, before: int, after: int, probability: float, out: Floats) -> None:
-    """out[i] = quantile of values[i - before : i + after], cut at the ends."""
+    """Set out[i] to the quantile of values[i - before : i + after], truncated at the ends."""
     ordered = np.empty(before + after + 1)
     count = low = high = 0
     for i in range(len(out)):
@@ -127,7 +127,7 @@ def on_log_scale(x: Floats, y: Floats) -> bool:
 
 @compiled
 def noise_scale(y: Floats, c: Constants, scale: Floats) -> float:
-    """Local noise scale of each point, from differences of neighbours so that steps do not count; returns that of the whole."""
+    """Compute the local noise scale of each point from differences of neighbours, which ignore steps; return the global scale."""
     n = len(y)
     jumps = np.empty(n - 1)
     for i in range(n - 1):
@@ -143,7 +143,7 @@ def noise_scale(y: Floats, c: Constants, scale: Floats) -> float:
 
 @compiled
 def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
-    """Each point moved to within `winsor` scales of the running median, in place: outliers are quarantined, not deleted."""
+    """Move each point to within `winsor` scales of the running median, in place: outliers are clamped, not deleted."""
     middle = np.empty(len(y))
     rolling_quantile(y, c.median_reach, c.median_reach + 1, 0.5, middle)
     for i in range(len(y)):
@@ -153,9 +153,9 @@ def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
 
 @compiled
 def inflation(y: Floats, scale: Floats, c: Constants) -> float:
-    """Long-run over short-run noise: how much wider means of neighbouring blocks lie than they should.
+    """Return long-run over short-run noise: the excess spread of means of neighbouring blocks.
 
-    1 for independent noise of a long history; a short one is given the benefit of the doubt.
+    It is 1 for independent noise of a long history, and larger for a short one.
     """
     n, length = len(y), 2
     factor = 1.0 + c.doubt / n
@@ -178,7 +178,7 @@ def inflation(y: Floats, scale: Floats, c: Constants) -> float:
 
 @compiled
 def about_medians(y: Floats, bounds: Ints, count: int, out: Floats) -> None:
-    """Residuals: out = y less the median of its segment; `bounds` holds 0, the changes, and len(y): `count` numbers."""
+    """Set out to y minus the median of its segment; `bounds` has `count` numbers: 0, the changes, and len(y)."""
     part = np.empty(len(y))
     for j in range(count - 1):
         low, high = bounds[j], bounds[j + 1]

@@ -1,4 +1,4 @@
-"""Kernel: where a series may change, and the two optimal partitionings over those places."""
+"""Kernel: candidate positions of changes, and the two optimal partitionings over them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEATURES = 16  # 4 frequencies x (cos, sin) x 2 bandwidths
 
 @compiled
 def candidates(y: Floats, scale: Floats, c: Constants, places: Ints) -> int:
-    """0, then every local maximum of the standardised difference of means of at least 1, then len(y); returns how many."""
+    """Collect 0, every local maximum of at least 1 of the standardised difference of means, and len(y); return the count."""
     n = len(y)
     total, difference = np.zeros(n + 1), np.zeros(n + 1)
     chosen = np.zeros(n + 1, np.bool_)
@@ -44,7 +44,7 @@ def candidates(y: Floats, scale: Floats, c: Constants, places: Ints) -> int:
 
 @compiled
 def traced(before: Ints, places: Ints, count: int, bounds: Ints) -> int:
-    """Places on the best path, ascending with both ends, written to `bounds`; returns how many."""
+    """Write the positions on the best path to `bounds`, ascending with both ends; return the count."""
     length, j = 1, count - 1
     while j > 0:
         length += 1
@@ -58,7 +58,7 @@ def traced(before: Ints, places: Ints, count: int, bounds: Ints) -> int:
 
 @compiled
 def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: float, bounds: Ints) -> int:
-    """Partitioning of least weighted squares about segment means (weights 1 / scale^2) plus `penalty` a change.
+    """Find the partitioning of least weighted squares about segment means (weights 1 / scale^2) plus `penalty` per change.
 
     Optimal partitioning (Jackson et al. 2005) with the pruning of PELT (Killick et al. 2012).
     """
@@ -88,7 +88,7 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
 
 @compiled
 def fourier(y: Floats, places: Ints, count: int, narrow: float, wide: float, penalty: float, bounds: Ints) -> int:
-    """Partitioning of least spread in two Gaussian kernels of bandwidths `narrow` and `wide`, plus `penalty` a change.
+    """Find the partitioning of least spread in two Gaussian kernels of bandwidths `narrow` and `wide`, plus `penalty` per change.
 
     The cost of a segment is n - |sum of features|^2 / n (Harchaoui and Cappe 2007; Arlot et al. 2019), each kernel through 4
     Fourier features (Rahimi and Recht 2007) at fixed quantiles of the normal distribution: no random number is drawn.
@@ -125,7 +125,7 @@ def fourier(y: Floats, places: Ints, count: int, narrow: float, wide: float, pen
 
 @compiled
 def pruned(alive: Ints, cost: Floats, living: int, best: float) -> int:
-    """Starts that can still begin a last segment of a best partitioning, moved to the front; returns how many."""
+    """Move the starts that can still begin a last segment of a best partitioning to the front; return the count."""
     kept = 0
     for k in range(living):
         if cost[k] <= best:

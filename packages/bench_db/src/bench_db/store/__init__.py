@@ -1,1 +1,1 @@
-"""The store: Lance tables in a directory or a bucket, written by many at once and read through Polars."""
+"""The store: Lance tables in a directory or a bucket, with concurrent writers, read through Polars."""

@@ -1,4 +1,4 @@
-"""Files of a local disk that appear whole or not at all."""
+"""Atomic writes of files on a local disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PART_SUFFIX = ".part"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write a file to. It takes the place of `path` when all went well, and goes when not."""
+    """Yield a temporary path beside `path`. Rename it to `path` at the end of the block, or delete it after an error."""
     part = path.with_name(f".{token_hex(8)}{PART_SUFFIX}")
     try:
         yield part
@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, chunks: Iterable[bytes]) -> None:
-    """Chunks as a file; an error among them leaves what was there."""
+    """Write chunks to a file atomically; an error in the chunks leaves an existing file unchanged."""
     with replacing(path) as part, part.open("xb") as file:
         for chunk in chunks:
             file.write(chunk)

@@ -1,4 +1,4 @@
-"""Files of a store that are named after their content: written whole or not at all, and checked when they are read."""
+"""Files of a store that are named after their content: written atomically, and verified on every read."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from bench_db.store.s3 import Bucket
 
 DIRECTORY = "artifacts"
-# S3 takes parts of 5 MiB or more, and 10,000 of them.
+# S3 accepts at most 10,000 parts, of 5 MiB or more.
 CHUNK_BYTES = 8 << 20
 LARGEST_BYTES = 10_000 * CHUNK_BYTES
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_sha256(text: str) -> bool:
-    """Whether a text can be a sha256 in hexadecimal."""
+    """Return whether a text can be a sha256 in hexadecimal."""
     return bool(_SHA256.fullmatch(text))
 
 
 def place(sha256: str) -> str:
-    """Where in a store the file of a content is; `CorruptStoreError` for what is no sha256."""
+    """Return the path of a content inside a store; raise `CorruptStoreError` for a text that is not a sha256."""
     if not is_sha256(sha256):
         message = f"{sha256!r} is no sha256; run 'bench-db store verify'"
         raise CorruptStoreError(message)
@@ -40,14 +40,14 @@ def place(sha256: str) -> str:
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
-    """A local file, chunk by chunk."""
+    """Yield a local file in chunks."""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
 
 
 def checked(chunks: Iterable[bytes], sha256: str, otherwise: BenchDbError) -> Iterator[bytes]:
-    """The chunks unchanged; `otherwise` is raised after the last when together they are not that content."""
+    """Yield the chunks unchanged; raise `otherwise` after the last one if the checksum does not match."""
     digest = new_digest()
     for chunk in chunks:
         digest.update(chunk)
@@ -57,7 +57,7 @@ def checked(chunks: Iterable[bytes], sha256: str, otherwise: BenchDbError) -> It
 
 
 def keep(engine: Engine, sha256: str, chunks: Iterable[bytes]) -> None:
-    """A content in the store, in place of any other file of its name. An error among the chunks leaves what was there."""
+    """Write a content to the store and replace a file of its name; an error in the chunks changes nothing."""
     if engine.bucket:
         _objects(engine.bucket, engine.deadlines.write).put(place(sha256), iter(chunks))
         return
@@ -68,7 +68,7 @@ def keep(engine: Engine, sha256: str, chunks: Iterable[bytes]) -> None:
 
 
 def read(engine: Engine, sha256: str) -> Iterator[bytes]:
-    """A content of the store, chunk by chunk; `CorruptStoreError`, after the last too, when the store does not have it."""
+    """Yield a content of the store in chunks; raise `CorruptStoreError` if it is missing or, after the last chunk, damaged."""
     name = place(sha256)
     size = _size(engine, name)
     if size is None:
@@ -78,7 +78,7 @@ def read(engine: Engine, sha256: str) -> Iterator[bytes]:
 
 
 def read_below(directory: Path, sha256: str) -> Iterator[bytes]:
-    """The same from a directory that is no store but keeps its files alike."""
+    """Yield a content from another directory with the same layout, in chunks."""
     path = directory / place(sha256)
     if _size_on_disk(path) is None:
         raise _lost(directory, place(sha256), "is missing")
@@ -100,7 +100,7 @@ def _size(engine: Engine, name: str) -> int | None:
 
 
 def _size_on_disk(path: Path) -> int | None:
-    """The size of a regular file; None for anything else."""
+    """Return the size of a regular file; None for anything else."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -117,7 +117,7 @@ def _chunks(engine: Engine, name: str, size: int) -> Iterator[bytes]:
 
 
 def sizes(engine: Engine) -> dict[str, int]:
-    """Size in bytes of every file among the artifacts, by its place in the store."""
+    """Return the size in bytes of every file of an artifact, by its path inside the store."""
     if engine.bucket:
         return _objects(engine.bucket, engine.deadlines.read).sizes(f"{DIRECTORY}/")
     root = Path(engine.location.path)

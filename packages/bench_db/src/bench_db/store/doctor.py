@@ -1,4 +1,4 @@
-"""Checks of the installation and of the way to a store, each with what was found."""
+"""Checks of the installation and of the access to a store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIBRARIES = ("bench-db", "pylance", "lancedb", "pyarrow", "polars", "boto3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check: its name, whether it passed, and what was found or what to do."""
+    """One check: its name, whether it passed, and its result or what to do."""
 
     name: str
     passed: bool
@@ -31,7 +31,7 @@ class Check:
 
 
 def examine(uri: str | Path) -> list[Check]:
-    """All checks that make sense for a place; one that fails does not stop the others."""
+    """Run all checks that apply to an address; a failed one does not stop the others."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
     installed = Check(name="installation", passed=True, finding=f"Python {platform.python_version()}, {versions}")
     return [installed, *_checks_of(uri)]

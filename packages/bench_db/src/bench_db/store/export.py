@@ -1,4 +1,4 @@
-"""An export: every table of a store as a file, the contents of its artifacts, and a manifest with the sha256 of each file."""
+"""An export: one file per table of a store, the contents of its artifacts, and a manifest with the sha256 of each file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TableFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """What was exported: the files by name, how many contents of artifacts, and those the store does not have any more."""
+    """The result of an export: files by name, number of contents of artifacts, and contents missing in the store."""
 
     files: dict[str, TableFile]
     artifacts: int
@@ -60,9 +60,10 @@ def export(
     artifacts: bool = True,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Export:
-    """Everything of a source as files in a directory, in place of an earlier export; the same rows give the same files.
+    """Export a source to files in a directory and replace an earlier export; the same rows give the same files.
 
-    The manifest goes first and is written last, so that what was not finished is no export. `progress` gets rows done and in all.
+    The old manifest is deleted first and the new one written last, so an unfinished export is invalid. `progress` gets the
+    numbers of rows done and in all.
     """
     tables = [table for table in stored() if source.has(table) and (artifacts or table is not ARTIFACTS_TABLE)]
     held = {table.name: contents(source, table) for table in tables}
@@ -93,7 +94,7 @@ def _ours() -> set[str]:
 
 
 def _make_way(directory: Path) -> None:
-    """Make a directory empty but for the contents of artifacts; `UserError` when it holds anything but an export."""
+    """Empty a directory except for contents of artifacts; raise `UserError` if it contains anything but an export."""
     directory.mkdir(parents=True, exist_ok=True)
     present = sorted(directory.iterdir(), key=lambda path: (path.name != MANIFEST, path.name))
     ours = _ours()
@@ -121,14 +122,14 @@ def _sha256(path: Path) -> str:
 
 
 def _copy_contents(source: Source, directory: Path) -> tuple[int, tuple[str, ...]]:
-    """How many contents of artifacts were copied, and those that the source does not have."""
+    """Copy the contents of artifacts; return their number, and those missing in the source."""
     named = sorted({sha256 for _, sha256, _ in artifacts_named(source)})
     missing = [sha256 for sha256 in named if not (_has(directory, sha256) or _copied(source, directory, sha256))]
     return len(named) - len(missing), tuple(missing)
 
 
 def _has(directory: Path, sha256: str) -> bool:
-    """Whether an earlier export left the content there, undamaged."""
+    """Return whether an earlier export contains the content, undamaged."""
     try:
         for _ in content.read_below(directory, sha256):
             """Reading to the end is the check."""
@@ -159,7 +160,7 @@ def _manifest(format_name: str, files: dict[str, TableFile]) -> bytes:
 
 
 class ExportSource:
-    """The tables of an export, whose files are what its manifest says; whatever else they are is refused at once."""
+    """The tables of an export; a file that does not match the manifest is refused at once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -176,7 +177,7 @@ class ExportSource:
 
     @property
     def has_artifacts(self) -> bool:
-        """Whether artifacts were exported."""
+        """Whether the export has artifacts."""
         return self.has(ARTIFACTS_TABLE)
 
     def has(self, table: Table) -> bool:
@@ -184,12 +185,12 @@ class ExportSource:
         return _file_name(table, self._format) in self._files
 
     def pieces(self, table: Table) -> Iterator[Piece]:
-        """The parts of a table's file."""
+        """Yield the parts of the file of a table."""
         if self.has(table):
             yield from FORMATS[self._format].pieces(self._directory / _file_name(table, self._format), table)
 
     def file(self, sha256: str) -> Iterator[bytes]:
-        """The content of an artifact, checked."""
+        """Yield the content of an artifact, verified."""
         return content.read_below(self._directory, sha256)
 
 

@@ -1,4 +1,4 @@
-"""What went wrong in storage, told by its message: Lance and its object store raise one class for everything."""
+"""Classification of storage errors by message, because Lance and its object store raise one class for all errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXISTS = re.compile(r"Dataset already exists", re.IGNORECASE)
 _CONFLICT = re.compile(
     r"already exists|Too many concurrent writers|conflict|retry.*transaction|preempted", re.IGNORECASE
 )
-# Includes a commit whose answer was lost: it may or may not have been applied, and merging again finds out.
+# Includes a commit with a lost answer: it may have been applied, and a repeated merge is safe.
 _TRANSIENT = re.compile(
     r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|\b50[0-4]\b|timed? ?out|error sending request"
     r"|error decoding response|reset by peer|broken pipe",
@@ -38,35 +38,35 @@ _USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
 def is_not_found(error: BaseException) -> bool:
-    """Whether there is simply nothing at the address."""
+    """Return whether the error means that nothing exists at the address."""
     return bool(_NOT_FOUND.search(str(error)))
 
 
 def already_exists(error: BaseException) -> bool:
-    """Whether somebody else made the table first."""
+    """Return whether the error means that another process created the table first."""
     return bool(_EXISTS.search(str(error)))
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether another writer came first, so that doing the same again is right."""
+    """Return whether the error is a conflict with another writer, so that a retry is right."""
     return bool(_CONFLICT.search(str(error)))
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the way to the store failed, rather than what was asked of it."""
+    """Return whether the connection to the store failed and not the request."""
     return bool(_TRANSIENT.search(str(error)))
 
 
 @contextmanager
 def told_plainly(doing: str, where: str) -> Iterator[None]:
-    """Storage errors as errors of bench_db that say what was being done, where, and what to do next."""
+    """Convert storage errors in the block to errors of bench_db with the action, the address and the next step."""
     try:
         yield
     except STORAGE_ERRORS as error:
         raise _plain(error, doing, where) from error
 
 
-# What a message shows, what it means, and what to do: the first that fits is told.
+# Pattern of a message, its meaning, and what to do: the first match is reported.
 _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
     (_NOT_FOUND, StoreNotFoundError, "no store at {where}: make one with 'bench-db store init', or check --store"),
     (_MISSING_BUCKET, StoreUnavailableError, "{where}: the bucket does not exist; make it first, or check --store"),
@@ -99,5 +99,5 @@ def _plain(error: Exception, doing: str, where: str) -> BenchDbError:
 
 
 def redacted(text: str) -> str:
-    """The text without anything that looks like a credential."""
+    """Remove everything from a text that looks like a credential."""
     return _USER_INFO.sub("//***@", _SECRET.sub(r"\1***", text))

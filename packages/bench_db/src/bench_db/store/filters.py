@@ -1,4 +1,4 @@
-"""Lance filters built from typed values: the one place where a value becomes part of a filter text."""
+"""Lance filters built from typed values: only this module writes a value into a filter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from bench_db.errors import UserError
 
 Scalar = str | int | float | bool
-_BEYOND = 1 << 63  # the least int64 itself is read as a float64
+_BEYOND = 1 << 63  # Lance reads the smallest int64 as a float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
-    """From `low` to `high`, both included; None leaves a side open."""
+    """A range from `low` to `high`, both included; None leaves a side open."""
 
     low: str | float | None = None
     high: str | float | None = None
@@ -25,7 +25,7 @@ Where = Mapping[str, Condition]
 
 
 def literal(value: Scalar) -> str:
-    """A value as a filter literal."""
+    """Return a value as a filter literal."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -40,12 +40,12 @@ def literal(value: Scalar) -> str:
 
 
 def identifier(leaf: str) -> str:
-    """A column path, each part quoted."""
+    """Quote each part of a column path."""
     return ".".join("`" + part.replace("`", "``") + "`" for part in leaf.split("."))
 
 
 def condition(leaf: str, value: Condition) -> str:
-    """One condition on one leaf; None asks for null and an empty collection matches nothing."""
+    """Return one condition on one leaf; None matches null, and an empty collection matches nothing."""
     column = identifier(leaf)
     if value is None:
         return f"{column} IS NULL"
@@ -75,7 +75,7 @@ def _condition_on_null(value: Condition) -> str:
 
 
 def refuse_unknown(columns: Iterable[str], leaves: Mapping[str, str]) -> None:
-    """`UserError` naming the first column that does not exist."""
+    """Raise `UserError` with the name of the first unknown column."""
     unknown = [name for name in columns if name not in leaves]
     if unknown:
         message = f"no column {unknown[0]!r}; columns are: {', '.join(leaves)}"

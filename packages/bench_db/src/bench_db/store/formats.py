@@ -1,4 +1,4 @@
-"""The files a table is exported as, a writer and a reader each. The same rows give the same bytes, however they lay."""
+"""The file formats of an export, with writer and reader. The same rows give the same bytes in any layout of the table."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _GROUP_ROWS = 16_384
 
 
 class Format(Protocol):
-    """How a table is written to a file, and read from it."""
+    """A writer and a reader of the file of a table."""
 
     def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write all rows, and say how many they were."""
+        """Write all rows and return their number."""
 
     def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
-        """The parts of a file; `SchemaMismatchError` when its columns are not those of the table."""
+        """Yield the parts of a file; raise `SchemaMismatchError` if its columns are not those of the table."""
 
 
 def plain(table: Table) -> pa.Schema:
-    """The columns of a table without what only Lance needs to know about them."""
+    """Return the columns of a table without the metadata of Lance."""
     return pa.schema([column.remove_metadata() for column in table.schema])
 
 
@@ -46,10 +46,10 @@ def _mismatch(path: Path, table: Table, what: str) -> SchemaMismatchError:
 
 
 class Parquet:
-    """Apache Parquet, row groups of one size."""
+    """Apache Parquet with row groups of equal size."""
 
     def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write all rows, and say how many they were."""
+        """Write all rows and return their number."""
         written = 0
         with pq.ParquetWriter(path, plain(table), compression="zstd") as writer:
             for rows in _evenly(batches, plain(table)):
@@ -58,7 +58,7 @@ class Parquet:
         return written
 
     def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
-        """A piece a row group."""
+        """Yield one piece per row group."""
         with pq.ParquetFile(path) as file:
             groups, found = file.num_row_groups, file.schema_arrow
         _refuse_other_columns(path, found, table)
@@ -97,7 +97,7 @@ def _refuse_other_names(path: Path, names: Collection[str], table: Table) -> Non
 
 
 def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows in tables of one size, the last one smaller."""
+    """Yield the rows in tables of equal size, the last one smaller."""
     held = schema.empty_table()
     for batch in batches:
         rows = conform(pa.Table.from_batches([batch]), schema)
@@ -110,10 +110,10 @@ def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 class JsonLines:
-    """One JSON object a line, columns in order; a map is a list of pairs."""
+    """One JSON object per line, columns in order; a map is a list of pairs."""
 
     def write(self, path: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
-        """Write all rows, and say how many they were."""
+        """Write all rows and return their number."""
         written = 0
         with path.open("w", encoding="utf-8", newline="\n") as file:
             for batch in batches:
@@ -123,7 +123,7 @@ class JsonLines:
         return written
 
     def pieces(self, path: Path, table: Table) -> Iterator[Piece]:
-        """The whole file."""
+        """Yield the complete file as one piece."""
         yield partial(self._batches, path, table)
 
     def _batches(self, path: Path, table: Table, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

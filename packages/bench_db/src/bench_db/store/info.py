@@ -1,4 +1,4 @@
-"""What a store holds and what shape it is in."""
+"""A description of a store and its state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TableInfo:
 class StoreInfo:
     """A store: its tables, its tags with their versions, whether maintenance is due, and its migrations.
 
-    `migrations` are the names of those it has had; `pending` are changes that `store migrate` makes.
+    `migrations` are the names of the applied ones; `pending` are the changes that `store migrate` makes.
     """
 
     uri: str
@@ -40,7 +40,7 @@ class StoreInfo:
 
 
 def store_info(engine: Engine) -> StoreInfo:
-    """Describe the store as it is now."""
+    """Describe the current state of the store."""
     results = engine.open(RESULTS_TABLE)
     return StoreInfo(
         uri=str(engine.location),

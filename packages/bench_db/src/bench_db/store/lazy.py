@@ -23,7 +23,7 @@ def scan(
     where: Where | None = None,
     observe: Callable[[Any], None] | None = None,
 ) -> pl.LazyFrame:
-    """Return a table, lazily, a flat column a leaf; `observe` is called with Lance's statistics of each scan."""
+    """Return a table as a LazyFrame with one flat column per leaf; `observe` gets Lance's statistics of each scan."""
     table, leaves = snapshot.table, snapshot.table.leaves
     fixed = filter_text(where, leaves, snapshot.absent)
     refuse_unknown(columns or (), leaves)

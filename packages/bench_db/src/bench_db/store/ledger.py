@@ -1,4 +1,4 @@
-"""Tables of records that are only ever added: baselines and findings, written whole and once by any number of writers."""
+"""Append-only tables of records: baselines and findings, written atomically and once by any number of writers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Record = TypeVar("Record", Baseline, Finding)
 
 
 def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
-    """Add one setting of a pointer, later than every other of its name and scope; the record as it was written.
+    """Add one setting of a pointer, later than every other of its name and scope; return the written record.
 
-    A pointer that is there already is left as it is.
+    An existing identical setting is not changed.
     """
     earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
     if earlier and earlier[-1].commit == baseline.commit:
         return earlier[-1]
     ensure(engine, BASELINES_TABLE)
-    # Two settings within a second, or by machines whose clocks differ: what comes later holds.
+    # Of two settings in one second, or by machines with different clocks, the later write applies.
     set_at = max([baseline.set_at, *(b.set_at + 1 for b in earlier)])
     placed = replace(baseline, set_at=set_at)
     written = replace(placed, key=baseline_key(placed))
@@ -38,13 +38,13 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
 
 
 def held(settings: Iterable[Baseline]) -> list[Baseline]:
-    """Those of all settings, oldest first, that hold: the newest of each name and scope, cleared ones left out, by name."""
+    """Return the applicable ones of all settings, oldest first: the newest of each name and scope, without cleared ones, by name."""
     newest = {_scope(b): b for b in settings}
     return sorted((b for b in newest.values() if b.commit is not None), key=lambda b: (b.name, b.key))
 
 
 def baseline_history(engine: Engine) -> list[Baseline]:
-    """Every setting, oldest first."""
+    """Return every setting, oldest first."""
     return sorted(_records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key))
 
 
@@ -53,7 +53,7 @@ def _scope(baseline: Baseline) -> tuple[str | None, ...]:
 
 
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
-    """Add records of findings; one that is there already is not added again."""
+    """Add records of findings; existing ones are not added again."""
     if findings:
         ensure(engine, FINDINGS_TABLE)
         keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
@@ -61,12 +61,12 @@ def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
 
 
 def standing(records: Iterable[Finding]) -> list[Finding]:
-    """Findings as they stand: of records, oldest first, the newest of each id, in the order they were first seen."""
+    """Return the newest record of each id from records, oldest first, in the order of first detection."""
     return list({finding.id: finding for finding in records}.values())
 
 
 def finding_history(engine: Engine) -> list[Finding]:
-    """Every record of a finding, oldest first."""
+    """Return every record of a finding, oldest first."""
     return sorted(_records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
 
 
@@ -85,7 +85,7 @@ def _exists(engine: Engine, table: Table) -> bool:
 
 
 def ensure(engine: Engine, table: Table) -> None:
-    """Make a table, unless it is there."""
+    """Create a table if it is missing."""
     if not engine.exists(table):
         engine.create(table)
 

@@ -1,7 +1,7 @@
 """Changes of a store from release to release: columns that are added, and named migrations in their order.
 
-A migration is recorded twice, for two readers: its name in the metadata of the results, which every open has at hand and which
-keeps an older release from writing, and a record in the table `migrations` that says when and by whom.
+A migration is recorded twice. Its name in the metadata of the results, which every open reads, keeps an older release from
+writing. A record in the table `migrations` has the time and the release.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ _LANCE_BENCH_COLUMNS = 10
 
 
 class Migration(Protocol):
-    """A named change of what a store holds."""
+    """A named change of the contents of a store."""
 
     @property
     def name(self) -> str:
-        """What it is called for ever."""
+        """The permanent name."""
 
     @property
     def description(self) -> str:
-        """What it does."""
+        """The description."""
 
     def rows(self, engine: Engine) -> int:
-        """Return how many rows still need it, those that an older release has written since included."""
+        """Return the number of rows that need it, including those that an older release wrote later."""
 
     def apply(self, engine: Engine) -> None:
-        """Change the rows that need it. Doing it again, or in several processes at once, is safe."""
+        """Change the rows that need it. A repetition, or several processes at once, is safe."""
 
 
-# In the order in which they are applied. A name is never changed, reused or taken out.
+# In order of application. A name is never changed, reused or removed.
 MIGRATIONS: tuple[Migration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A change that a store needs: its name, what it does, and how many rows it changes."""
+    """A change that a store needs: its name, its description, and the number of rows it changes."""
 
     name: str
     description: str
@@ -57,18 +57,18 @@ class Step:
 
 
 def marks(names: Iterable[str] | None = None) -> dict[bytes, bytes]:
-    """Return the metadata of results that have had some migrations, or all."""
+    """Return the metadata of results after some migrations, or all."""
     chosen = [migration.name for migration in MIGRATIONS] if names is None else names
     return {f"{_MARK}{name}".encode(): b"applied" for name in chosen}
 
 
 def marked(stored: Mapping[bytes, bytes]) -> list[str]:
-    """Return the names of the migrations that results have had, by their metadata."""
+    """Return the names of the migrations in the metadata of results."""
     return sorted(key.decode().removeprefix(_MARK) for key in stored if key.startswith(_MARK.encode()))
 
 
 def unknown(stored: Mapping[bytes, bytes]) -> list[str]:
-    """Return the migrations that results have had and this release does not know."""
+    """Return the migrations of results that this release does not know."""
     known = {migration.name for migration in MIGRATIONS}
     return [name for name in marked(stored) if name not in known]
 
@@ -79,7 +79,7 @@ def is_of_lance_bench(columns: Sequence[str]) -> bool:
 
 
 def pending(engine: Engine) -> list[Step]:
-    """Return what a store needs to be as this release writes it, in order."""
+    """Return the changes that a store needs for this release, in order."""
     return [*_columns(engine), *(step for migration in MIGRATIONS for step in _pending(engine, migration))]
 
 
@@ -97,9 +97,9 @@ def _pending(engine: Engine, migration: Migration) -> Iterator[Step]:
 
 
 def migrate(engine: Engine) -> list[Step]:
-    """Do what is pending, in order, and record it; what was done. Doing it again, or in two processes at once, is safe.
+    """Apply and record the pending changes in order, and return them. A repetition, or two processes at once, is safe.
 
-    `SchemaMismatchError` for a store that a newer release has written.
+    Raises `SchemaMismatchError` for a store that a newer release has written.
     """
     engine.require_writable(RESULTS_TABLE)
     done = list(_columns(engine))

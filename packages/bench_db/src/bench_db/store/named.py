@@ -1,4 +1,4 @@
-"""Which runs a name means: a run id, which several may have, or the key of one."""
+"""The runs of a name: a run id, which several can have, or the key of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def runs(engine: Engine, run: int | str) -> dict[int, str | None]:
-    """Commits of the runs with a key, or with a run id or hexadecimal key, by their keys."""
+    """Return the commits of the runs with a key, a run id or a hexadecimal key, by their keys."""
     meant = condition("run_key", run) if isinstance(run, int) else condition("run_id", run)
     key = None if isinstance(run, int) else key_of(run)
     either = meant if key is None else f"({meant}) OR ({condition('run_key', key)})"
@@ -21,6 +21,6 @@ def runs(engine: Engine, run: int | str) -> dict[int, str | None]:
 
 
 def key_of(text: str) -> int | None:
-    """A run key as it is shown, of 16 digits."""
+    """Format a run key with 16 digits."""
     digits = set("0123456789abcdef")
     return int(text, 16) if len(text) == 16 and set(text) <= digits and text < "8" else None  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Files in a bucket: written whole or not at all in parts, read in parts, each part within a deadline."""
+"""Files in a bucket: written atomically in parts, read in parts, with a deadline for each part."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-# What is sent may lie in the buffers of a slow line for a while; the deadline of the part bounds the waiting.
+# Sent data may wait in the buffers of a slow line; the deadline of the part limits the wait.
 _READ_SECONDS = 60
 
 
 class Objects:
-    """The files of a store in a bucket, by their place in the store; `seconds` is the deadline of each part."""
+    """The files of a store in a bucket, by their path inside the store; `seconds` is the deadline of each part."""
 
     def __init__(self, bucket: Bucket, seconds: float) -> None:
         self._bucket = bucket
         self._seconds = seconds
 
     def size(self, name: str) -> int | None:
-        """Size in bytes; None when there is no such file."""
+        """Return the size in bytes; None if the file is missing."""
         head = partial(self._bucket.client.head_object, **self._named(name))
         answer = self._bucket.ask("looking for a file", partial(_unless_missing, head))
         return None if answer is None else int(answer["ContentLength"])
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Size in bytes of every file whose place begins so."""
+        """Return the size in bytes of every file whose path has this prefix."""
         under, more = self._key(prefix), dict[str, Any]()
         found: dict[str, int] = {}
         while True:
@@ -48,16 +48,16 @@ class Objects:
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def chunks(self, name: str, size: int, chunk: int) -> Iterator[bytes]:
-        """A file of a size, chunk by chunk."""
+        """Yield a file of a known size in chunks."""
         get = partial(self._client.get_object, **self._named(name))
         for start in range(0, size, chunk):
             part = partial(get, Range=f"bytes={start}-{min(start + chunk, size) - 1}")
             yield self._ask("reading a file", partial(_body, part))
 
     def put(self, name: str, chunks: Iterator[bytes]) -> None:
-        """Chunks as one file in place of what was there; an error among them leaves what was there.
+        """Write chunks as one file and replace an existing one; an error in the chunks changes nothing.
 
-        All chunks but the last have 5 MiB or more.
+        All chunks except the last have 5 MiB or more.
         """
         first, second = next(chunks, b""), next(chunks, None)
         if second is None:
@@ -74,7 +74,7 @@ class Objects:
             raise
 
     def _sent(self, upload: dict[str, str], chunks: Iterator[bytes]) -> tuple[int, list[dict[str, Any]]]:
-        """The size of what was sent, and its parts as the end of an upload names them."""
+        """Send the parts; return the total size, and the parts in the form that completes an upload."""
         size, parts = 0, list[dict[str, Any]]()
         for number, chunk in enumerate(chunks, 1):
             send = partial(self._client.upload_part, **upload, PartNumber=number, Body=chunk)
@@ -86,7 +86,7 @@ class Objects:
 
     def _end(self, name: str, upload: dict[str, str], size: int, parts: list[dict[str, Any]]) -> None:
         end = partial(self._client.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts})
-        # An upload that is gone has ended: its answer was lost, and boto3 has asked again.
+        # A missing upload is complete: its answer was lost, and boto3 has retried.
         if self._ask("writing a file", partial(_unless_missing, end)) is None and self.size(name) != size:
             message = f"{self._bucket.location}: {name} was not written whole; try again"
             raise StoreUnavailableError(message)
@@ -106,7 +106,7 @@ class Objects:
 
 
 def _unless_missing(question: Callable[[], Answer]) -> Answer | None:
-    """The answer, or None when what was asked for is not there."""
+    """Return the answer, or None if the object is missing."""
     try:
         return question()
     except ClientError as error:

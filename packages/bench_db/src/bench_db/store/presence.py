@@ -1,4 +1,4 @@
-"""Whether a commit is measured, and which commit a text means."""
+"""The presence of a commit in a store, and the resolution of a text to a commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """Whether a commit is measured: results and failures per suite; `present` when every suite asked for has results."""
+    """The results and failures of a commit per suite; `present` means that every requested suite has results."""
 
     commit: str
     present: bool
@@ -29,10 +29,10 @@ class Presence:
 
 
 def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:
-    """Results and failures of a commit by suite; see `Database.has`."""
+    """Count results and failures of a commit by suite; see `Database.has`."""
     asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
     results = engine.open(RESULTS_TABLE)
-    # The filter says the whole of the question, so that nothing but the answer is read.
+    # The filter is the complete question, so only the answer is read.
     rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))
     outcomes = Counter(zip(rows["suite"].to_pylist(), rows["error"].is_null().to_pylist(), strict=True))
     measured = {suite: count for (suite, fine), count in sorted(outcomes.items()) if fine}
@@ -43,7 +43,7 @@ def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: s
 
 
 def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:
-    """The one commit with rows that a text means, as long as any row has it; `UserError` when there is none or several."""
+    """Return the longest stored sha of the commit that a text abbreviates; raise `UserError` for none or several."""
     wanted = lance_filter(availability.of_commit(text), results.leaves)
     found = results.read(("commit",), wanted)["commit"].unique().to_pylist()
     longest = max(found, key=len, default=None)

@@ -1,4 +1,4 @@
-"""Publishing: a run and its results, whole or not at all, once however often it is done."""
+"""Atomic and idempotent publishing of a run and its results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What publishing one run did: rows added, rows that were there already, rows of an earlier run taken out."""
+    """The result of publishing one run: rows added, rows unchanged, and removed rows of an earlier run."""
 
     run_key: int
     new: int
@@ -35,7 +35,7 @@ class Published:
 
 
 def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_writer: bool) -> None:
-    """Make the tables that do not exist yet. `StoreUnavailableError` on a bucket that cannot keep writers apart."""
+    """Create the missing tables; raise `StoreUnavailableError` for a bucket without conditional writes."""
     if engine.bucket and not single_writer and not engine.bucket.prove_conditional_writes():
         message = (
             f"{engine.location}: the endpoint ignores If-None-Match, so two writers at once would silently lose data; "
@@ -55,7 +55,7 @@ def publish(engine: Engine, results: Sequence[Result], run: Run, *, replace: boo
     if replace:
         done = _replace(engine, run, record, rows)
     else:
-        # The run first: a process killed in between leaves a run without rows, which the next publish completes.
+        # The run first: a crash in between leaves a run without rows, which the next publish completes.
         engine.merge(RUNS_TABLE, record)
         new = engine.merge(RESULTS_TABLE, rows)
         done = Published(run_key=run.run_key, new=new, unchanged=len(results) - new)
@@ -64,7 +64,7 @@ def publish(engine: Engine, results: Sequence[Result], run: Run, *, replace: boo
 
 
 def _storable(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result], pa.Table, pa.Table]:
-    """The derived records and their columns; `UserError` for what no column can hold."""
+    """Return the derived records and their columns; raise `UserError` for a value that no column can store."""
     _refuse_unfinished(results)
     try:
         run, results = derive(run, results)
@@ -76,7 +76,7 @@ def _storable(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result], p
 
 
 def _is_complete(engine: Engine, run: Run, rows: int) -> bool:
-    """Whether the run and all its rows are there; a run that a killed process left without rows is not."""
+    """Return whether the run and all its rows exist; False for a run without rows after a crash."""
     mine = condition("run_key", run.run_key)
     known = engine.open(RUNS_TABLE).read(("sha256",), mine)["sha256"].to_pylist()
     if any(sha256 != run.sha256 for sha256 in known):
@@ -86,10 +86,10 @@ def _is_complete(engine: Engine, run: Run, rows: int) -> bool:
 
 
 def _replace(engine: Engine, run: Run, record: pa.Table, rows: pa.Table) -> Published:
-    """Take the place of earlier runs. Of several replacements at once the one whose record came last stays.
+    """Replace earlier runs. Of several concurrent replacements the one with the last record remains.
 
-    The record of a run is put at the end of `runs`, so all processes see one order; who finds a later record in its place
-    takes itself out, as if it had come first and been replaced.
+    The record of a run is added at the end of `runs`, so all processes see the same order. A process that finds a later
+    record for the same file removes its own run, as if that had been first and replaced.
     """
     mine = condition("run_key", run.run_key)
     engine.merge(RUNS_TABLE, record, replacing=mine)
@@ -109,14 +109,14 @@ def _replace(engine: Engine, run: Run, record: pa.Table, rows: pa.Table) -> Publ
 
 
 def _in_place_of(engine: Engine, run: Run) -> tuple[list[int], list[int]]:
-    """Keys of the other runs with this run id and file name: all before this one's record, and those after it with rows.
+    """Return the keys of other runs with this run id and file name: all before this record, and those after it with rows.
 
-    A later one without rows may have been killed, or will take this one out itself.
+    A later run without rows may be the result of a crash, or will remove this one itself.
     """
     same_place: Where = {"run_id": run.run_id, "file_name": run.file_name}
     found = engine.open(RUNS_TABLE).read(("run_key", ROW_ID), filter_text(same_place, RUNS_TABLE.leaves))
     keys = found.sort_by(ROW_ID)["run_key"].to_pylist()
-    # Another replacement may have taken this record out already; then all that are there came later.
+    # If another replacement has removed this record already, all remaining ones are later.
     at = keys.index(run.run_key) if run.run_key in keys else -1
     later = keys[at + 1 :]
     return keys[: max(at, 0)], [key for key in later if engine.count(RESULTS_TABLE, condition("run_key", key))]

@@ -1,6 +1,6 @@
-"""Polars predicates as Lance filters: what can be said in both is pushed down, the rest is left to Polars.
+"""Polars predicates as Lance filters: translatable parts are pushed down, the rest stays in Polars.
 
-Polars applies the whole predicate again to what comes back, so leaving a part out costs reading, never correctness.
+Polars applies the complete predicate to the returned rows, so an omitted part costs reads and never correctness.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _RANGE = {"Both": (">=", "<="), "Left": (">=", "<"), "Right": (">", "<="), "None
 
 
 class _NotSayable(Exception):  # noqa: N818 never leaves this module
-    """Part of a predicate that has no equal in a Lance filter."""
+    """A part of a predicate without an equivalent Lance filter."""
 
 
 def lance_filter(predicate: pl.Expr, leaves: Mapping[str, str]) -> str | None:
-    """A Lance filter that keeps at least every row the predicate keeps; None when nothing can be pushed down."""
+    """Return a Lance filter that selects at least the rows of the predicate; None if nothing can be pushed down."""
     tree = json.loads(predicate.meta.serialize(format="json"))
     return _conjunction(tree, leaves)
 
@@ -39,7 +39,7 @@ def _conjunction(node: Any, leaves: Mapping[str, str]) -> str | None:
             return " AND ".join(part for part in parts if part) or None
     try:
         return f"({_boolean(node, leaves)})"
-    except (_NotSayable, UserError):  # UserError: a value that no filter can hold, such as NaN
+    except (_NotSayable, UserError):  # UserError: a value without a filter literal, such as NaN
         return None
 
 

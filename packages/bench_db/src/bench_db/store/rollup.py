@@ -1,7 +1,7 @@
-"""The newest row of every series, kept beside the results: a reader adds only the fragments that are newer.
+"""The rollup, a cache of the newest row of every series: a reader adds only newer fragments.
 
-The rollup names the data files it covers. When one of them is gone or has lost rows (a compaction, a replaced run), the
-rollup cannot be told apart from what replaced it and is not used: it makes reading faster, never different.
+The rollup names the data files it covers. If one of them is missing or has lost rows (a compaction, a replaced run), the
+reader ignores the rollup. So the rollup makes reads faster and never different.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COVER = b"bench_db:covers"
 
 
 def rebuild(engine: Engine) -> int:
-    """Write the rollup of the present results; how many series there are."""
+    """Write the rollup of the current results; return the number of series."""
     results = engine.open(RESULTS_TABLE)
     rows = _newest_of(results, None)
     table = rows.to_arrow().cast(SERIES_TABLE.schema)
@@ -38,7 +38,7 @@ def rebuild(engine: Engine) -> int:
 
 
 def latest(engine: Engine, results: Snapshot) -> pl.DataFrame:
-    """The newest row of each series, as of an open version of the results, with the columns of `query.series.COLUMNS`."""
+    """Return the newest row of each series in an open version of the results, with the columns of `query.series.COLUMNS`."""
     present = _files(results)
     try:
         series = engine.open(SERIES_TABLE)
@@ -46,7 +46,7 @@ def latest(engine: Engine, results: Snapshot) -> pl.DataFrame:
         if any(present.get(path) != rows for path, rows in covered.items()):
             return _newest_of(results, None)
         known = pl.DataFrame(series.read(COLUMNS))
-    # A derived table may be missing or damaged, or be of a release with fewer columns.
+    # A derived table may be missing, damaged, or from a release with fewer columns.
     except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
         return _newest_of(results, None)
     newer = [fragment for fragment in results.fragments() if fragment.file not in covered]
@@ -56,7 +56,7 @@ def latest(engine: Engine, results: Snapshot) -> pl.DataFrame:
 
 
 def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
-    """The newest row of each series among points, which have the series key, the commit time and the row id."""
+    """Return the newest row of each series among points with series key, commit time and row id."""
     commit_time = pl.col("dut_timestamp").fill_null(-1)
     of_newest_commit = points.filter(commit_time == commit_time.max().over("series_key"))
     rows = results.take(of_newest_commit["_rowid"].to_list(), COLUMNS)
@@ -64,11 +64,11 @@ def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _newest_of(results: Snapshot, fragments: list[Fragment] | None) -> pl.DataFrame:
-    """Two passes: the narrow columns that decide, then the rows they chose."""
+    """Return the newest rows in two passes: the narrow columns that decide, then the selected rows."""
     deciding = ("series_key", "dut_timestamp", "_rowid")
     return newest_of(results, pl.DataFrame(results.read(deciding, fragments=fragments)))
 
 
 def _files(results: Snapshot) -> dict[str, int]:
-    """Data file of each fragment, and the rows alive in it."""
+    """Return the data file of each fragment, and its number of live rows."""
     return {fragment.file: fragment.rows for fragment in results.fragments()}

@@ -1,4 +1,4 @@
-"""What can be brought into a store: the tables of another store, held at one version, or whatever gives rows the same way."""
+"""Sources of a copy: the tables of another store at a fixed version, or anything that yields rows in the same way."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
-    # Part of a table: its rows, in order, with all columns or those named.
+    # Part of a table: its rows in order, with all or the named columns.
     Piece = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
 
 _BATCH_ROWS = 4096
-# Of more rows in one merge, Lance's threads mix the order.
+# With more rows in one merge, the threads of Lance change the order.
 _GROUP_ROWS = 8192
 _GROUP_BYTES = 64 << 20
 _PINS = 5
-# What a row says was measured. When and by whom it was published may differ between stores that hold the same.
+# The measured content of a row. Time and author of a publish may differ between stores with the same contents.
 _MEASURED = {
     RESULTS_TABLE.name: ("id", "values_hash", "n", "summary", "lower", "upper", "direction", "error"),
     RUNS_TABLE.name: ("sha256",),
@@ -43,22 +43,22 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """Where it is."""
+        """The address."""
 
     def has(self, table: Table) -> bool:
-        """Return whether there is such a table; nothing may have been written to it yet."""
+        """Return whether the table exists; it may be empty."""
 
     def pieces(self, table: Table) -> Iterable[Piece]:
-        """The parts of a table in order; none when there is no such table."""
+        """Yield the parts of a table in order; none for a missing table."""
 
     def file(self, sha256: str) -> Iterator[bytes]:
-        """The content of an artifact, checked; `CorruptStoreError` when it is not there."""
+        """Yield the content of an artifact, verified; raise `CorruptStoreError` if it is missing."""
 
 
 class StoreSource:
-    """The tables of a store, all at the version they had at one time; or of some runs alone, and their artifacts.
+    """The tables of a store, all at one point in time; or only some runs and their artifacts.
 
-    `UserError` for a run that is not there.
+    Raises `UserError` for a missing run.
     """
 
     def __init__(self, engine: Engine, as_of: AsOf | None = None, runs: Collection[int | str] = ()) -> None:
@@ -68,10 +68,10 @@ class StoreSource:
         self._until = None if end is None else int(end.timestamp())
         self._tables = {table.name: self._open(table, None) for table in ledger.existing(engine) if not table.derived}
         for _ in range(_PINS):
-            # The results first: the record of a run is there before its rows.
+            # The results first, because the record of a run is written before its rows.
             self._tables |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
             if self._open(RESULTS_TABLE, as_of).version == self._tables[RESULTS_TABLE.name].version:
-                break  # or a run may have been replaced in between, its rows pinned and its record gone
+                break  # or a run may be replaced in between, with its rows pinned and its record deleted
 
     def _open(self, table: Table, as_of: AsOf | None) -> Snapshot:
         snapshot = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
@@ -85,15 +85,15 @@ class StoreSource:
 
     @property
     def name(self) -> str:
-        """The store's address."""
+        """The address of the store."""
         return str(self._engine.location)
 
     def has(self, table: Table) -> bool:
-        """Return whether the store has made the table."""
+        """Return whether the store has the table."""
         return table.name in self._tables
 
     def pieces(self, table: Table) -> Iterator[Piece]:
-        """The fragments of a table."""
+        """Yield the fragments of a table."""
         snapshot = self._tables.get(table.name)
         if self._only and "run_key" not in table.schema.names:
             return
@@ -115,13 +115,13 @@ class StoreSource:
         )
 
     def _filter(self, table: Table) -> str | None:
-        """Return the filter for the chosen runs, and for the records until then of a table that is read by time."""
+        """Return the filter for the selected runs, and for a table that is read by time the one for earlier records."""
         until_then = self._until is not None and table.recorded
         texts = [self._only, condition(table.recorded, Between(high=self._until)) if until_then else None]
         return " AND ".join(f"({text})" for text in texts if text) or None
 
     def file(self, sha256: str) -> Iterator[bytes]:
-        """The content of an artifact, checked."""
+        """Yield the content of an artifact, verified."""
         return content.read(self._engine, sha256)
 
 
@@ -135,7 +135,7 @@ def _keys(engine: Engine, runs: Collection[int | str]) -> list[int]:
 
 
 def contents(source: Source, table: Table) -> pl.DataFrame:
-    """What a source holds: `key`, `rows`, and `print`, which two sources share when the rows of a key say the same."""
+    """Return the contents of a source: `key`, `rows`, and `print`, which is equal in two sources if the rows of a key are."""
     measured = _MEASURED.get(table.name, (table.row_key,))
     columns = tuple({table.merge_key: None, **dict.fromkeys(measured)})
     parts = [
@@ -152,7 +152,7 @@ def contents(source: Source, table: Table) -> pl.DataFrame:
 
 
 def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> None:
-    """`CorruptStoreError` when results, as `contents` gives them, belong to no run: nobody could say where they came from."""
+    """Raise `CorruptStoreError` for results from `contents` that belong to no run and so have no provenance."""
     strays = results.join(runs, on="key", how="anti")
     if len(strays):
         message = f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify'"
@@ -160,7 +160,7 @@ def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> 
 
 
 def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch]:
-    """The whole rows of a piece; `CorruptStoreError` at a result that is not as it was written, so that damage does not spread."""
+    """Yield the complete rows of a piece; raise `CorruptStoreError` for a result with a wrong checksum, so that damage does not spread."""
     for batch in piece(None):
         changed = changed_rows(batch) if table.name == RESULTS_TABLE.name else []
         if changed:
@@ -173,9 +173,9 @@ def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch
 
 
 def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Table]:
-    """The rows of some keys, as `contents` gives them, in their order and in tables of a bounded size, which a merge keeps in order.
+    """Yield the rows of some keys from `contents` in order, in tables small enough for a merge to preserve the order.
 
-    All rows of a key are in one table, because a merge takes a key that it finds for complete.
+    All rows of a key are in one table, because a merge treats an existing key as complete.
     """
     missing = Counter(dict(zip(wanted["key"].to_list(), wanted["rows"].to_list(), strict=True)))
     begun = whole = table.schema.empty_table()
@@ -201,7 +201,7 @@ def groups(source: Source, table: Table, wanted: pl.DataFrame) -> Iterator[pa.Ta
 
 
 def _first_keys(keys: list[int]) -> pa.Array:
-    """The keys that come first and have no more rows together than a group, or the first alone."""
+    """Return the first keys that together fit into a group, or the first alone."""
     counts = Counter(keys)
     ends = accumulate(counts.values())
     return pa.array(
@@ -210,7 +210,7 @@ def _first_keys(keys: list[int]) -> pa.Array:
 
 
 def _rows(source: Source, table: Table, keys: pa.Array) -> Iterator[pa.Table]:
-    """The rows of some keys; parts of the table without any of them are not read."""
+    """Yield the rows of some keys; skip parts of the table without any of them."""
     for piece in source.pieces(table):
         if any(pc.any(pc.is_in(batch[table.merge_key], keys)).as_py() for batch in piece((table.merge_key,))):
             for batch in sound(source, table, piece):
@@ -219,7 +219,7 @@ def _rows(source: Source, table: Table, keys: pa.Array) -> Iterator[pa.Table]:
 
 
 def artifacts_named(source: Source) -> Iterator[tuple[int, str, int]]:
-    """Key, sha256 and size in bytes of every record of an artifact."""
+    """Yield key, sha256 and size in bytes of every record of an artifact."""
     columns = ("key", "sha256", "size_bytes")
     for piece in source.pieces(ARTIFACTS_TABLE):
         for batch in piece(columns):

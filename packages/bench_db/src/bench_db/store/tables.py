@@ -12,7 +12,7 @@ from bench_db.query.series import COLUMNS
 
 STORAGE_VERSION: Final = "2.2"
 
-# Repetitive text: 571 bytes a row against 961 for the default encoding of a 2 KB JSON.
+# Repetitive text takes 571 bytes per row, and 961 with the default encoding of a 2 KB JSON.
 _TEXT = {
     b"lance-encoding:compression": b"zstd",
     b"lance-encoding:compression-level": b"3",
@@ -28,13 +28,13 @@ IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
 class Table:
     """One Lance dataset of the store: its name, its schema as written, and the scalar index of each indexed leaf.
 
-    `merge_key` is the column that keeps merges apart, `row_key` the one that tells one row from another, which a replacement is
-    matched by. The key of merges is never indexed: an index on it makes concurrent merges write rows twice.
+    `merge_key` is the column that merges match, `row_key` the one that identifies a row, which a replacement
+    matches. The merge key is never indexed: an index on it makes concurrent merges write duplicate rows.
 
     `last_required` names the last column that every release has written; a column after it may be missing from an older table
     and reads as null. Empty: every column is required. `recorded` names the column with the time of a record, in unix seconds,
     of a table that is only ever added to; `--as-of` selects its records by that time, and rows of other tables by version.
-    A `derived` table can be made again from the others, and is never copied or exported.
+    A `derived` table can be rebuilt from the others, and is never copied or exported.
     """
 
     name: str
@@ -54,17 +54,17 @@ class Table:
 
     @property
     def directory(self) -> str:
-        """The table's place inside the store."""
+        """The directory of the table inside the store."""
         return f"{self.name}.lance"
 
     @property
     def leaves(self) -> dict[str, str]:
-        """Flat column name to the path of the leaf it reads, in schema order."""
+        """The path of each leaf by its flat column name, in schema order."""
         return dict(_leaf for column in self.schema for _leaf in _leaves(column))
 
     @property
     def flat_schema(self) -> pa.Schema:
-        """The schema readers see: one flat column a leaf."""
+        """The schema for readers: one flat column per leaf."""
         types = {name: dtype for column in self.schema for name, dtype in _flat_types(column)}
         return pa.schema([pa.field(name, types[name]) for name in self.leaves])
 
@@ -136,9 +136,9 @@ SERIES_TABLE = Table(
     name="series", schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in COLUMNS]), derived=True
 )
 
-# Made with the store, and written in this order: a run is there before its results.
+# Created with the store, and written in this order, so that a run exists before its results.
 TABLES = (RUNS_TABLE, RESULTS_TABLE)
-# Every table there is. The others are made when they are first used.
+# All tables. The others are created on first use.
 REGISTRY = (
     *TABLES,
     BASELINES_TABLE,
@@ -150,15 +150,15 @@ REGISTRY = (
 
 
 def registered() -> tuple[Table, ...]:
-    """Return every table of the registry, derived ones too."""
+    """Return every table of the registry, including derived ones."""
     return REGISTRY
 
 
 def stored() -> tuple[Table, ...]:
-    """Return the tables that hold the truth, which a copy and an export have."""
+    """Return the tables that are not derived, which copies and exports contain."""
     return tuple(table for table in registered() if not table.derived)
 
 
 def made_on_use() -> tuple[Table, ...]:
-    """Return the tables that exist once something has been written to them."""
+    """Return the tables that the first write to them creates."""
     return tuple(table for table in registered() if table not in TABLES)

@@ -1,4 +1,4 @@
-"""Bringing what a store or an export holds into a store: merged by key, so that doing it again, or the rest of it, doubles nothing."""
+"""Copy of a store or an export into a store, merged by key, so that a repetition or continuation adds no duplicates."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine
     from bench_db.store.source import Source
 
-# Of `contents` of two stores, joined.
+# Joined `contents` of two stores.
 _SAME = (pl.col("rows") == pl.col("rows_ours")) & (pl.col("print") == pl.col("print_ours"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Rows of one table: how many the source has, and how many of them were added."""
+    """Row counts of one table: in the source, and added."""
 
     rows: int
     new: int
@@ -38,10 +38,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """What came of bringing a source into a store, by table; `files` of artifacts were written.
+    """The result of a copy into a store, by table; `files` is the number of written artifacts.
 
-    `replaced` and `differing` are keys of runs that both hold with other rows: the former were replaced, the latter left as they
-    are. `missing` are contents of artifacts that the source does not have any more.
+    `replaced` and `differing` are keys of runs that both stores have with different rows: the former were replaced, the latter
+    were not changed. `missing` are contents of artifacts that the source lacks.
     """
 
     tables: dict[str, Moved]
@@ -53,7 +53,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """How many contents were written, those the source does not have, and the keys of the records that name them."""
+    """The number of written contents, the contents missing in the source, and the keys of their records."""
 
     written: int = 0
     missing: tuple[str, ...] = ()
@@ -68,10 +68,10 @@ def bring(
     artifacts: bool = True,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Transfer:
-    """Everything of a source into a store that has `runs` and `results`, compared at the end; `progress` gets rows done and in all.
+    """Copy a source into a store with `runs` and `results`, and compare both; `progress` gets rows done and in all.
 
-    What the store holds already stays; with `replace`, runs that both hold with other rows become those of the source.
-    `CorruptStoreError` for a source that contradicts itself or the store, before anything is written.
+    Existing rows do not change; with `replace`, runs that both have with different rows become those of the source. Raises
+    `CorruptStoreError` for a source that contradicts itself or the store, before any write.
     """
     engine.require_writable(RESULTS_TABLE)
     tables = [table for table in stored() if source.has(table) and (artifacts or table is not ARTIFACTS_TABLE)]
@@ -92,7 +92,7 @@ def bring(
     if replace:
         _replace(source, engine, theirs, differing)
     if added[RESULTS_TABLE.name] and ours[RESULTS_TABLE.name].is_empty():
-        with suppress(ConflictError):  # somebody else does the same
+        with suppress(ConflictError):  # another process does the same
             maintain.optimize(engine)
     left_alone = {RESULTS_TABLE.name: () if replace else differing, ARTIFACTS_TABLE.name: files.keys}
     _compare(source, engine, {name: _without(rows, left_alone.get(name, ())) for name, rows in theirs.items()})
@@ -106,7 +106,7 @@ def bring(
 
 
 def held(engine: Engine, tables: Iterable[Table]) -> dict[str, pl.DataFrame]:
-    """What a store holds now, by table, as `contents` says it."""
+    """Return the current `contents` of a store by table."""
     now = StoreSource(engine)
     return {table.name: contents(now, table) for table in tables}
 
@@ -126,7 +126,7 @@ def _refuse_contradictions(
 
 
 def _differing(theirs: pl.DataFrame, ours: pl.DataFrame) -> tuple[int, ...]:
-    """Keys that both have, with rows that do not say the same."""
+    """Return the keys that both have with different rows."""
     both = theirs.join(ours, on="key", suffix="_ours", maintain_order="left")
     return tuple(both.filter(~_SAME)["key"].to_list())
 
@@ -143,7 +143,7 @@ def _merge(engine: Engine, table: Table, rows: pa.Table) -> int:
 
 
 def _replace(source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame], keys: Collection[int]) -> None:
-    """Runs of a store become those of the source, each in one commit a table."""
+    """Replace runs of a store by those of the source, with one commit per run and table."""
     for table in TABLES:
         chosen = theirs[table.name].filter(pl.col("key").is_in(list(keys)))
         for rows in groups(source, table, chosen):
@@ -153,7 +153,7 @@ def _replace(source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame],
 
 
 def _bring_files(source: Source, engine: Engine) -> Files:
-    """The content of every artifact the source names that the store does not have in its size."""
+    """Copy the content of every artifact of the source that the store lacks, or has with another size."""
     present = content.sizes(engine)
     written, missing, keys = 0, set[str](), list[int]()
     for key, sha256, size in artifacts_named(source):
@@ -171,7 +171,7 @@ def _bring_files(source: Source, engine: Engine) -> Files:
 
 
 def _compare(source: Source, engine: Engine, expected: Mapping[str, pl.DataFrame]) -> None:
-    """`CorruptStoreError` unless the store holds everything that is expected of it."""
+    """Raise `CorruptStoreError` unless the store has all expected contents."""
     now = held(engine, [table for table in stored() if table.name in expected])
     for name, rows in expected.items():
         same = rows.join(now[name], on="key", suffix="_ours").filter(_SAME)

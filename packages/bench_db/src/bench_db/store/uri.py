@@ -1,4 +1,4 @@
-"""Where a store is: a local directory or a prefix of an S3 bucket."""
+"""The address of a store: a local directory or a prefix of an S3 bucket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench_db.errors import UserError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A store's place. `bucket` is empty for a local directory; `path` is the directory, or the prefix in the bucket."""
+    """The address of a store. `bucket` is empty for a local directory; `path` is the directory, or the prefix in the bucket."""
 
     path: str
     bucket: str = ""
@@ -25,12 +25,12 @@ class Location:
         return f"s3://{self.bucket}/{self.path}".rstrip("/") if self.bucket else self.path
 
     def child(self, name: str) -> str:
-        """The full address of something directly inside the store."""
+        """Return the full address of a child of the store."""
         return f"{self}/{name}" if self.bucket else str(Path(self.path) / name)
 
 
 def locate(uri: str | Path) -> Location:
-    """The place a text names: a path (`~` allowed), `file:///path` or `s3://bucket/prefix`; `UserError` for anything else."""
+    """Parse an address: a path (`~` allowed), `file:///path` or `s3://bucket/prefix`; raise `UserError` for anything else."""
     text = str(uri)
     if not text or "\0" in text:
         message = "the store's address is empty: give a directory or s3://bucket/prefix with --store or BENCH_DB_URI"

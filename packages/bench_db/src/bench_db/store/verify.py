@@ -1,4 +1,4 @@
-"""Reading everything to see whether it is as it was written: Lance has no checksums of its own."""
+"""Verification of all stored data against checksums, because Lance has none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOST = "derived table cannot be used; the next maintenance makes it again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One kind of thing that is wrong: where, how often, and the first example. `harmless` ones lose no number."""
+    """One kind of damage: where, how often, and the first example. `harmless` means that no number is lost."""
 
     kind: str
     table: str
@@ -35,7 +35,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was read and what was found; `sound` when nothing found loses or changes a number."""
+    """The result of a verification; `sound` means that no problem loses or changes a number."""
 
     rows: int
     runs: int
@@ -43,12 +43,12 @@ class Verification:
 
     @property
     def sound(self) -> bool:
-        """Whether every number can be trusted."""
+        """Whether every number is undamaged."""
         return all(problem.harmless for problem in self.problems)
 
 
 def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
-    """Read the whole store, artifacts too, and say what is wrong with it; nothing is changed. `progress` gets rows read and rows in all."""
+    """Read the complete store with artifacts and return its problems; change nothing. `progress` gets rows read and in all."""
     tables = ledger.existing(engine)
     problems = [p for table in tables for p in _schema(engine, table)]
     lost = {problem.table for problem in problems if problem.kind == _LOST}
@@ -79,7 +79,7 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
 
 
 def repair(engine: Engine) -> None:
-    """Make again what can be made from the results: indexes, compaction, the rollup. Nothing else is touched."""
+    """Rebuild what follows from the results: indexes, compaction, the rollup. Change nothing else."""
     maintain.optimize(engine)
 
 
@@ -92,7 +92,7 @@ def _is_one_a_key(table: Table) -> bool:
 
 
 def _schema(engine: Engine, table: Table) -> Iterator[Problem]:
-    """Columns of another type; one that an older release did not write is no problem."""
+    """Report columns of another type; a column that an older release did not write is no problem."""
     try:
         stored = {column.name: column.type for column in engine.open(table).stored}
     except (CorruptStoreError, SchemaMismatchError) as error:
@@ -106,7 +106,7 @@ def _schema(engine: Engine, table: Table) -> Iterator[Problem]:
 
 
 def _batches(results: Snapshot, problems: list[Problem]) -> Iterator[Any]:
-    """Every readable row, fragment by fragment, so that one damaged file does not hide the others."""
+    """Yield every readable row by fragment, so that one damaged file does not hide the others."""
     for fragment in results.fragments():
         try:
             batches = list(results.row_batches(fragment=fragment, batch_size=_BATCH_ROWS))
@@ -117,12 +117,12 @@ def _batches(results: Snapshot, problems: list[Problem]) -> Iterator[Any]:
 
 
 def changed_rows(batch: Any) -> list[str]:
-    """Ids of the results of a batch whose values are not the ones their checksum was made of."""
+    """Return the ids of the results of a batch whose values do not match their checksum."""
     return [row for row, bad in zip(batch.column("id").to_pylist(), _changed(batch), strict=True) if bad]
 
 
 def _changed(batch: Any) -> Iterator[bool]:
-    """For each row, whether its values are not the ones its checksum was made of."""
+    """Return for each row whether its values do not match its checksum."""
     for item, checksum in zip(batch.column("values"), batch.column("values_hash").to_pylist(), strict=True):
         values = item.values if item.is_valid else None
         if checksum is None:
@@ -139,7 +139,7 @@ def _doubled(table: Table, ids: list[pl.Series]) -> Iterator[Problem]:
 
 
 def _keys(engine: Engine, table: Table) -> Iterator[Problem]:
-    """The records of a table, which are one a key."""
+    """Report keys with more than one record."""
     try:
         rows = engine.open(table).read((table.row_key,))
     except CorruptStoreError as error:
@@ -172,7 +172,7 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
 
 
 def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
-    """Data files that no version names: left by killed writers, removed by Lance itself once they are a week old."""
+    """Report orphans: data files that no version names, left by crashes; Lance removes them after a week."""
     orphans = engine.open(table).orphans()
     if orphans:
         yield _problem("files of unfinished writes", table, orphans, harmless=True)

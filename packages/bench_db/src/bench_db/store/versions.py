@@ -1,4 +1,4 @@
-"""The version of a table that a reader means, and names for versions."""
+"""Resolution of versions for readers, and tags for versions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
-    """A version by number, tag, or date: the last one made until then; a day ends at its end.
+    """Resolve a version by number, tag or date: the last one up to then; a date includes its day.
 
-    Numbers and tags are those of the results; any other table is read as it was when that version was made.
+    Numbers and tags are those of the results; any other table has its state at the time of that version.
     """
     if table.name == RESULTS_TABLE.name or as_of in engine.tags(table):
         return _version_at(engine, table, as_of)
@@ -28,7 +28,7 @@ def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
 
 
 def until(engine: Engine, as_of: AsOf) -> datetime | None:
-    """How long the store was like that: up to a date, else until the next version of the results kept; None for up to now."""
+    """Return the end of a version: a date, else the time of the next stored version of the results; None for the current one."""
     found = _version_at(engine, RESULTS_TABLE, as_of)
     if not isinstance(as_of, int) and str(found) != as_of:
         return _moment(as_of, "none")
@@ -37,7 +37,7 @@ def until(engine: Engine, as_of: AsOf) -> datetime | None:
 
 
 def _made(engine: Engine, table: Table) -> dict[int, datetime]:
-    """When each kept version was made."""
+    """Return the time of each stored version."""
     return engine.open(table).versions()
 
 
@@ -62,7 +62,7 @@ def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
 
 
 def _moment(when: str | datetime, tags: str) -> datetime:
-    """A point in time, in UTC where it does not say; a day alone is its end."""
+    """Parse a point in time, in UTC without an offset; a date alone is the end of its day."""
     try:
         moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
     except ValueError as error:
@@ -74,7 +74,7 @@ def _moment(when: str | datetime, tags: str) -> datetime:
 
 
 def tag(engine: Engine, name: str, version: int | None) -> int:
-    """Name a version of the results, and the runs as they were then; see `Database.tag`."""
+    """Tag a version of the results, and the state of the runs at that time; see `Database.tag`."""
     results = engine.open(RESULTS_TABLE)
     taken = engine.tags(RESULTS_TABLE).get(name)
     if taken is not None:
