@@ -219,6 +219,10 @@ class TestFirstVersion:
         assert (run.run_time, json.loads(found[0].metadata)) == (5, {"started_at": 5000})
         assert "profiles" not in json.loads(run.context)
 
+    def test_a_field_that_only_the_second_version_makes(self, tmp_path: Path) -> None:
+        _, [result] = read(tmp_path / "f", asv_file({"time_a": {"result": [1.5], "facts": 5}}, 1))
+        assert (list(result.values), json.loads(result.metadata)) == ([1.5e9], {})
+
     @pytest.mark.parametrize("first", ["results", "benchmark_version"])
     def test_a_long_file_shows_itself_by_its_ends(self, tmp_path: Path, first: str) -> None:
         names = [f"time_{i}" for i in range(9000)]

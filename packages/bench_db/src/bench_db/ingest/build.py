@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.identity import ABBREVIATED_SHA
 
@@ -65,8 +65,7 @@ def _manifest(checkout: Path) -> tuple[str | None, str | None]:
     for file, tables in _TABLES.items():
         document = _toml(checkout / file)
         found = [_table(document, path) for path in tables]
-        name = next((t["name"] for t in found if isinstance(t.get("name"), str)), None)
-        number = next((t["version"] for t in found if isinstance(t.get("version"), str)), None)
+        name, number = _first(found, "name"), _first(found, "version")
         if name or number:
             return name, number
     return None, None
@@ -78,14 +77,18 @@ _TABLES = {
 }
 
 
-def _table(document: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _first(tables: list[dict[str, object]], key: str) -> str | None:
+    return next((value for table in tables if isinstance(value := table.get(key), str)), None)
+
+
+def _table(document: dict[str, object], path: tuple[str, ...]) -> dict[str, object]:
     for key in path:
         inner = document.get(key)
         document = inner if isinstance(inner, dict) else {}
     return document
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):  # a checkout may contain anything; the commit is still known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -173,7 +173,7 @@ def each(
     return tuple(measurements), tuple(skips)
 
 
-def plain(raw: msgspec.Raw | None) -> Any:
+def plain(raw: msgspec.Raw | None) -> object:
     """Decode a value that describes the file. Return None when it is missing or cannot be decoded.
 
     Such a value never costs a benchmark.
@@ -184,7 +184,7 @@ def plain(raw: msgspec.Raw | None) -> Any:
         return None
 
 
-def fields(raw: msgspec.Raw | None) -> dict[str, Any]:
+def fields(raw: msgspec.Raw | None) -> dict[str, object]:
     """Decode an object that describes the file. Return an empty dict when it is missing or no object."""
     value = plain(raw)
     return value if isinstance(value, dict) else {}
@@ -196,7 +196,7 @@ def texts(record: Mapping[str, msgspec.Raw]) -> dict[str, str]:
     return {name: v if isinstance(v, str) else bytes(record[name]).decode() for name, v in values.items()}
 
 
-def compact(record: Mapping[str, Any]) -> str:
+def compact(record: Mapping[str, object]) -> str:
     """Encode a record as JSON without insignificant white space. Raw parts are copied, not decoded."""
     try:
         return msgspec.json.format(msgspec.json.encode(record), indent=-1).decode()

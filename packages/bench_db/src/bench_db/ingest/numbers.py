@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from struct import error as struct_error
 from struct import pack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Samples
 
+_Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 _LITERALS = {"NaN", "Infinity", "-Infinity", "+INF", "-INF"}  # the last two are Java's
 _LARGEST_COUNT = 2**63
 
@@ -54,14 +55,16 @@ def per_iteration(totals: Sequence[float], counts: Sequence[float], factor: floa
     return values, tuple(int(count) for count in counts)
 
 
-def _floats(values: Sequence[float], at: str) -> Any:
+def _floats(values: Sequence[float], at: str) -> _Floats:
     try:
         return np.frombuffer(pack(f"{len(values)}d", *values))  # a third of the time of np.asarray on a list of floats
     except (OverflowError, struct_error) as error:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
 
 
-def _per_iteration(totals: Any, factor: float, iterations: Any = 1, *, at: str, signed: bool = False) -> Samples:
+def _per_iteration(
+    totals: _Floats, factor: float, iterations: _Floats | int = 1, *, at: str, signed: bool = False
+) -> Samples:
     with np.errstate(over="ignore"):
         values = totals * factor / iterations
     if not np.isfinite(values).all():

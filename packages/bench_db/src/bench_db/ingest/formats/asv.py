@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -42,9 +42,9 @@ class _Outcome:
 
     at: str
     parameters: tuple[str, ...]
-    value: Any
-    samples: Sequence[Any]
-    stats: Mapping[str, Any]
+    value: object
+    samples: Sequence[object]
+    stats: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,10 @@ class _Entry:
     name: str
     at: str
     raw: msgspec.Raw
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     columns: Sequence[str]
 
-    def outcomes(self) -> tuple[Mapping[str, Any], list[_Outcome]]:
+    def outcomes(self) -> tuple[Mapping[str, object], list[_Outcome]]:
         """Return the facts of the benchmark, and its outcomes in asv's order: the last parameter varies fastest."""
         found = foreign.part(self.raw, object, at=self.at)
         row = _columned(self.columns, found, self.at) if self.columns else _bare(found)
@@ -78,7 +78,8 @@ class _Entry:
             )
             for choice, value, kept, figures in zip(choices, values, samples, stats, strict=True)
         ]
-        return {**self.facts, **row.get("facts", {})}, outcomes
+        facts = row.get("facts")
+        return {**self.facts, **(facts if isinstance(facts, dict) else {})}, outcomes
 
 
 def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entry]]:
@@ -110,7 +111,7 @@ def _entries(top: foreign.Record, file: str) -> tuple[foreign.Record, list[_Entr
     return {field: raw for field, raw in top.items() if field not in _BY_NAME}, found
 
 
-def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
+def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, object]:
     """Return the fields of a benchmark in the second layout: a list of columns without the trailing nulls."""
     if not isinstance(row, list) or len(row) > len(columns):
         raise RefusedError(SkipReason.WRONG_TYPE, f"no list of at most {len(columns)} columns at {at}")
@@ -124,7 +125,7 @@ def _columned(columns: Sequence[str], row: object, at: str) -> dict[str, Any]:
     return {**{name: named.get(name) for name in kept}, "stats": stats or None, "facts": facts}
 
 
-def _bare(found: object) -> dict[str, Any]:
+def _bare(found: object) -> dict[str, object]:
     """Return the fields of a benchmark in the first layout: an object, or the bare result of one without parameters."""
     return dict(found) if isinstance(found, dict) else {"result": found}
 
@@ -138,7 +139,7 @@ def _choices(parameters: list[list[str]], at: str) -> list[tuple[str, ...]]:
     return list(itertools.product(*parameters))
 
 
-def _listed(column: object, length: int, at: str) -> list[Any]:
+def _listed(column: object, length: int, at: str) -> list[object]:
     """Return a column as one entry for each choice. Before parameters were lists, the column was the only entry."""
     entries = column if isinstance(column, list) else [column] * (length if column is None else 1)
     if len(entries) != length:
@@ -247,7 +248,7 @@ def _measurement(name: str, suite: str, kind: _Kind, outcome: _Outcome, metadata
     return replace(about, summary=summary, n=repeat or 1, lower=lower, upper=upper)
 
 
-def _interval(stats: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
+def _interval(stats: Mapping[str, object], factor: float) -> tuple[float | None, float | None]:
     """Return the 99 % interval of the median. asv writes infinite bounds for too few samples; these become None."""
     both = stats.get("ci_99")
     first, last = both if isinstance(both, list) and len(both) == 2 else (stats.get("ci_99_a"), stats.get("ci_99_b"))  # noqa: PLR2004 a and b
@@ -281,7 +282,7 @@ def _unit(spelling: str) -> tuple[str, float]:
     return unit.name, factor
 
 
-def _beside(notes: list[str], *paths: Path) -> dict[str, Any]:
+def _beside(notes: list[str], *paths: Path) -> dict[str, object]:
     """Parse the first file that exists. An unreadable file adds a note."""
     for path in paths:
         try:
@@ -301,7 +302,7 @@ def _environment(top: foreign.Record) -> str:
     return name or "-".join((f"py{origin.text(foreign.plain(top.get('python')))}", *parts))
 
 
-def _test_bed(machine: Mapping[str, Any]) -> TestBed | None:
+def _test_bed(machine: Mapping[str, object]) -> TestBed | None:
     node, system = origin.text(machine.get("machine")), origin.text(machine.get("os"))
     if not node:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -43,7 +43,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class _Statistics(msgspec.Struct, rename="pascal"):
     n: int | None = None
     original_values: list[float | str] | None = None
-    confidence_interval: dict[str, Any] | None = None
+    confidence_interval: dict[str, object] | None = None
 
 
 def sniff(edges: bytes) -> bool:
@@ -140,7 +140,7 @@ def _operations(record: foreign.Record, samples: int) -> tuple[int, ...]:
     return whole if len(whole) == len(counts) == samples else ()
 
 
-def _is_result(measurement: Mapping[str, Any]) -> bool:
+def _is_result(measurement: Mapping[str, object]) -> bool:
     stage, mode = measurement.get("IterationStage"), measurement.get("IterationMode")
     return mode == "Result" or (stage, mode) == ("Result", "Workload")  # before 0.11 there was no stage
 
@@ -167,15 +167,15 @@ def _tags(record: foreign.Record, *, with_job: bool) -> dict[str, str]:
     return tags | ({"job": _MADE_UP.sub(r"\1", job[1])} if job else {})
 
 
-def _without_samples(record: foreign.Record) -> dict[str, Any]:
-    lean: dict[str, Any] = {field: raw for field, raw in record.items() if field not in _SAMPLES}
+def _without_samples(record: foreign.Record) -> dict[str, object]:
+    lean: dict[str, object] = {field: raw for field, raw in record.items() if field not in _SAMPLES}
     statistics = foreign.plain(record.get("Statistics"))
     if isinstance(statistics, dict):
         lean["Statistics"] = {field: value for field, value in statistics.items() if field != "OriginalValues"}
     return lean
 
 
-def _machine(host: Mapping[str, Any]) -> TestBed | None:
+def _machine(host: Mapping[str, object]) -> TestBed | None:
     """Return the machine that the file describes, which has no host name; None when it names no processor."""
     system, cpu = origin.text(host.get("OsVersion")), origin.text(host.get("ProcessorName"))
     if not cpu or cpu.startswith("Unknown"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
@@ -49,7 +49,7 @@ def read(content: Content) -> Reading:
     file = str(content.path)
     document = foreign.decode(content.body, foreign.Record, file=file)
     skips: list[Skip] = []
-    figures: dict[tuple[str, _Tags, str], dict[str, Any]] = {}
+    figures: dict[tuple[str, _Tags, str], dict[str, object]] = {}
     for name, raw in document.items():
         for at, tags, measures in _variants(foreign.plain(raw), f"$.{name}", skips):
             for measure, said in measures.items():
@@ -70,7 +70,7 @@ def read(content: Content) -> Reading:
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
 
 
-def _variants(entry: Any, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Tags, dict[str, Any]]]:
+def _variants(entry: object, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Tags, dict[str, object]]]:
     """Yield JSON path, tags and measures of each variant. Before version 1 a benchmark is one variant without tags."""
     listed = entry if isinstance(entry, list) else [{"measures": entry}]
     for index, variant in enumerate(listed):
@@ -85,14 +85,14 @@ def _variants(entry: Any, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Ta
             )
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     """Return a parameter as text: 16 and 16.0 are one parameter."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else foreign.compact({"": value})[len('{"":') : -1]
 
 
-def _interval(said: Mapping[str, Any], factor: float) -> tuple[float | None, float | None]:
+def _interval(said: Mapping[str, object], factor: float) -> tuple[float | None, float | None]:
     """Return each bound that the file states, even one on the wrong side of the value."""
     low, high = (said.get(bound) for bound in _BOUNDS)
     known = high if low is None else low
@@ -100,7 +100,7 @@ def _interval(said: Mapping[str, Any], factor: float) -> tuple[float | None, flo
     return (None if low is None else lower), (None if high is None else upper)
 
 
-def _measurements(name: str, tags: _Tags, measure: str, said: Mapping[str, Any]) -> Iterator[Measurement]:
+def _measurements(name: str, tags: _Tags, measure: str, said: Mapping[str, object]) -> Iterator[Measurement]:
     if not name:
         raise RefusedError(SkipReason.NO_NAME, "a benchmark without a name")
     slug = measure.strip().lower().replace(" ", "-")

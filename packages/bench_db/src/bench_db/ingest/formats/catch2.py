@@ -107,7 +107,7 @@ def _next_break(lines: list[str], start: int) -> int:
 
 
 def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
-    """Yield the rows of a table; `first` is the line number of `lines[0]`. Any other line is ignored."""
+    """Yield the rows of a table; `first` is the line number of `lines[0]`. object other line is ignored."""
     names: list[str] = []
     row: _Row | None = None
     is_asserted = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -63,7 +63,7 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
     if raw == _NULL:
         yield Measurement(benchmark_name=name, error="no statistics in the file", metadata=metadata)
         return
-    stats = foreign.part(raw, dict[str, Any], at=at)
+    stats = foreign.part(raw, dict[str, object], at=at)
     figures = {
         ours: number(stats[its], at=f"{at}.{its}") for its, ours in _STATISTICS.items() if stats.get(its) is not None
     }

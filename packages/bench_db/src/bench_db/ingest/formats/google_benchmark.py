@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -56,7 +56,7 @@ class _Row:
     at: str
     name: str
     aggregate: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
 
     @property
     def failure(self) -> str:
@@ -135,7 +135,7 @@ def _rows(records: foreign.Records) -> tuple[list[_Row], list[Skip]]:
     return [_of_old(row, deviating) for row in rows], skips
 
 
-def _name(fields: Mapping[str, Any], at: str) -> str:
+def _name(fields: Mapping[str, object], at: str) -> str:
     for field in ("run_name", "name"):
         name = fields.get(field)
         if isinstance(name, str) and name:
@@ -143,7 +143,7 @@ def _name(fields: Mapping[str, Any], at: str) -> str:
     raise RefusedError(SkipReason.NO_NAME, f"neither a run_name nor a name at {at}")
 
 
-def _aggregate(fields: Mapping[str, Any]) -> str:
+def _aggregate(fields: Mapping[str, object]) -> str:
     return origin.text(fields.get("aggregate_name")) if fields.get("run_type") == "aggregate" else ""
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from math import fsum, isclose
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -179,5 +179,5 @@ def _metadata(record: foreign.Record, *, with_histogram: bool) -> str:
     return foreign.compact({**record, **lean})
 
 
-def _without(metric: Any, names: set[str]) -> Any:
+def _without(metric: object, names: set[str]) -> object:
     return {field: v for field, v in metric.items() if field not in names} if isinstance(metric, dict) else metric

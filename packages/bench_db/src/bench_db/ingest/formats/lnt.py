@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -77,7 +77,7 @@ class _Test:
 
     name: str
     samples: dict[str, list[tuple[object, str]]] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, object] = field(default_factory=dict)
 
 
 def sniff(edges: bytes) -> bool:
@@ -116,14 +116,14 @@ def read(content: Content) -> Reading:
     )
 
 
-def _flat(raw: msgspec.Raw | None) -> dict[str, Any]:
+def _flat(raw: msgspec.Raw | None) -> dict[str, object]:
     """Return a record merged with the entries of its `Info`, which versions before 2 had."""
     record = foreign.fields(raw)
     info = record.pop("Info", {})
     return {**record, **info} if isinstance(info, dict) else record
 
 
-def _machine(machine: Mapping[str, Any]) -> TestBed | None:
+def _machine(machine: Mapping[str, object]) -> TestBed | None:
     name = origin.text(machine.get("name", machine.get("Name")))
     cpu, system = origin.text(machine.get("hardware")), origin.text(machine.get("os"))
     return TestBed(name=name, cpu=cpu, os=system) if name else None
@@ -155,7 +155,7 @@ def _tests(records: foreign.Records, is_new: bool, prefix: str, skips: list[Skip
     return list(tests.values())
 
 
-def _as_new(name: str, entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _as_new(name: str, entry: Mapping[str, object]) -> tuple[str, dict[str, object]]:
     """Convert an entry of before version 2, whose name ends in its metric, to one of version 2."""
     found = next((suffix for suffix in sorted(_SUFFIXES, key=len, reverse=True) if name.endswith(f".{suffix}")), None)
     metric = _SUFFIXES[found] if found else "value"

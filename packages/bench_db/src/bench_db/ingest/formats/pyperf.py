@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -72,7 +72,7 @@ def read(content: Content) -> Reading:
     )
 
 
-def _shared(common: dict[str, Any], record: foreign.Record) -> dict[str, Any]:
+def _shared(common: dict[str, object], record: foreign.Record) -> dict[str, object]:
     return common | foreign.fields(record.get("metadata", record.get("common_metadata")))
 
 
@@ -80,7 +80,7 @@ def _runs(record: foreign.Record, at: str) -> list[foreign.Record]:
     return foreign.part(record.get("runs", _NONE), list[foreign.Record], at=f"{at}.runs")
 
 
-def _name(common: dict[str, Any], record: foreign.Record, at: str) -> str:
+def _name(common: dict[str, object], record: foreign.Record, at: str) -> str:
     first = foreign.fields(next((run.get("metadata") for run in _runs(record, at)), None))
     name = (_shared(common, record) | first).get("name")
     if isinstance(name, str) and name:
@@ -89,8 +89,8 @@ def _name(common: dict[str, Any], record: foreign.Record, at: str) -> str:
 
 
 def _measurement(
-    name: str, common: dict[str, Any], record: foreign.Record, at: str
-) -> tuple[Measurement, dict[str, Any]]:
+    name: str, common: dict[str, object], record: foreign.Record, at: str
+) -> tuple[Measurement, dict[str, object]]:
     """Return a benchmark and the metadata of its first run. Runs that only calibrated or warmed up have no values."""
     runs, shared = _runs(record, at), _shared(common, record)
     values: list[list[float]] = []
@@ -117,7 +117,7 @@ def _measurement(
     return measurement, {**facts[0], "date": min(_dates(facts), default=None)}
 
 
-def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple[int, ...]:
+def _iterations(facts: list[dict[str, object]], values: list[list[float]]) -> tuple[int, ...]:
     """Return outer times inner loops for each value, or nothing when one of them is no valid count."""
     counts = [(count(fact.get("loops", 1)), count(fact.get("inner_loops", 1))) for fact in facts]
     loops = [count(outer * inner) if outer and inner else None for outer, inner in counts]
@@ -126,12 +126,12 @@ def _iterations(facts: list[dict[str, Any]], values: list[list[float]]) -> tuple
     return tuple(chain(*(repeat(often or 1, len(kept)) for often, kept in zip(loops, values, strict=True))))
 
 
-def _dates(facts: list[dict[str, Any]]) -> Iterator[str]:
+def _dates(facts: list[dict[str, object]]) -> Iterator[str]:
     """Yield ISO times of one machine in its local time. pyperf writes no offset, so they sort as text."""
     return (date for fact in facts if isinstance(date := fact.get("date"), str))
 
 
-def _origin(facts: dict[str, Any]) -> Reading:
+def _origin(facts: dict[str, object]) -> Reading:
     """Return time, machine and, where pyperformance adds it, the commit."""
     known = {name: value for name, value in facts.items() if isinstance(value, str)}
     node, platform = known.get("hostname", ""), known.get("platform", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,7 +36,7 @@ _DERIVED = {
     "total",
 }
 
-_Decoder = msgspec.json.Decoder[dict[str, Any]]
+_Decoder = msgspec.json.Decoder[dict[str, object]]
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 # One pass over the samples in C. A record of another shape is decoded again, to find what is wrong.
 _stats: _Decoder = msgspec.json.Decoder(dict[str, int | float | str | list[float] | None])
-_anything: _Decoder = msgspec.json.Decoder(dict[str, Any])
+_anything: _Decoder = msgspec.json.Decoder(dict[str, object])
 
 
 def sniff(edges: bytes) -> bool:
@@ -87,21 +87,22 @@ def _measurement(name: str, record: foreign.Record, at: str, notes: list[str]) -
     at += ".stats"
     stats, fault = _stats_of(record["stats"], at)
     data, rounds = stats.pop("data", None), stats.get("rounds")
-    if data and not fault and (rounds is None or rounds == len(data)):
-        values = scaled(data, _NS, at=f"{at}.data")
+    samples: list[float] = data if isinstance(data, list) else []
+    if samples and not fault and (rounds is None or rounds == len(samples)):
+        values = scaled(samples, _NS, at=f"{at}.data")
         own = {field: value for field, value in stats.items() if field not in _DERIVED}
         return Measurement(benchmark_name=name, values=values, metadata=foreign.compact({**record, "stats": own}))
     metadata = foreign.compact({**record, "stats": stats})
     summary, n = _summary(stats, at), _rounds(rounds, at=f"{at}.rounds")
     if data:
-        why = fault or f"{len(data)} of {n} rounds"
+        why = fault or f"{len(samples)} of {n} rounds"
         notes.append(
             f"{name}: the list of samples is incomplete ({why}); the statistics of the tool are stored instead"
         )
     return Measurement(benchmark_name=name, summary=summary, n=n, metadata=metadata)
 
 
-def _stats_of(text: msgspec.Raw, at: str) -> tuple[dict[str, Any], str]:
+def _stats_of(text: msgspec.Raw, at: str) -> tuple[dict[str, object], str]:
     """Return the statistics, and what is wrong with their list of samples: "" for a good list or none."""
     try:
         stats, entries_are_numbers = foreign.part(text, _stats, at=at), True
@@ -114,7 +115,7 @@ def _stats_of(text: msgspec.Raw, at: str) -> tuple[dict[str, Any], str]:
     return stats, refused.detail if refused else ""
 
 
-def _summary(stats: dict[str, Any], at: str) -> SummaryValues:
+def _summary(stats: dict[str, object], at: str) -> SummaryValues:
     missing = [name for name in _STATISTICS if stats.get(name) is None]
     if missing:
         raise RefusedError(SkipReason.NO_STATISTICS, f"neither all samples nor {', '.join(missing)} at {at}")
@@ -150,7 +151,7 @@ def _dirt(top: foreign.Record) -> Iterator[str]:
         yield "the checkout had uncommitted changes when this was measured"
 
 
-def _test_bed(machine: dict[str, Any]) -> TestBed:
+def _test_bed(machine: dict[str, object]) -> TestBed:
     """Return the machine in `machine_info`, which does not contain the memory."""
     text = {name: value for name, value in machine.items() if isinstance(value, str)}
     cpu = machine.get("cpu")

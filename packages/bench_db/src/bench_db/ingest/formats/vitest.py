@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -200,11 +200,11 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
     metadata = _without_samples(record)
     if _METRICS.keys() & record.keys():
         for field, (metric, unit) in _METRICS.items():
-            stats = foreign.part(record.get(field, _NONE), dict[str, Any], at=f"{at}.{field}")
+            stats = foreign.part(record.get(field, _NONE), dict[str, object], at=f"{at}.{field}")
             yield _measurement(name, metric, unit, stats, at=f"{at}.{field}", metadata=metadata)
             metadata = "{}"
         return
-    stats = foreign.part(msgspec.json.encode(record), dict[str, Any], at=at)
+    stats = foreign.part(msgspec.json.encode(record), dict[str, object], at=at)
     if stats.get("mean") is None and not stats.get(_SAMPLES):
         yield Measurement(benchmark_name=name, error="no statistics in the file", metadata=metadata)
         return
@@ -215,12 +215,13 @@ def _measurements(name: str, record: foreign.Record, at: str) -> Iterator[Measur
 
 
 def _measurement(  # noqa: PLR0913 two by keyword
-    name: str, metric: str, unit: Unit, stats: Mapping[str, Any], *, at: str, metadata: str
+    name: str, metric: str, unit: Unit, stats: Mapping[str, object], *, at: str, metadata: str
 ) -> Measurement:
     """Return the samples when all are there, else the statistics. The interval is the mean and its margin of error."""
     factor, n = (_MS if unit is NANOSECONDS else 1.0), _count(stats)
-    samples = stats.get(_SAMPLES)
-    whole = isinstance(samples, list) and bool(samples) and len(samples) == n
+    listed = stats.get(_SAMPLES)
+    samples: list[object] = listed if isinstance(listed, list) else []
+    whole = bool(samples) and len(samples) == n
     known = {
         field: number(stats[field], at=f"{at}.{field}")
         for field in (*_STATISTICS, "moe")
@@ -230,7 +231,7 @@ def _measurement(  # noqa: PLR0913 two by keyword
     lower = upper = None
     if mean is not None and margin is not None:
         lower, upper = interval(mean - margin, mean + margin, factor)
-    values = [number(sample, at=f"{at}.{_SAMPLES}[{i}]") for i, sample in enumerate(samples or ())] if whole else []
+    values = [number(sample, at=f"{at}.{_SAMPLES}[{i}]") for i, sample in enumerate(samples)] if whole else []
     figures = {ours: known[its] for its, ours in _STATISTICS.items() if its in known}
     return Measurement(
         benchmark_name=name,
@@ -246,7 +247,7 @@ def _measurement(  # noqa: PLR0913 two by keyword
     )
 
 
-def _count(stats: Mapping[str, Any]) -> int:
+def _count(stats: Mapping[str, object]) -> int:
     """Return the count of samples. Before 1.6 only the degrees of freedom show it."""
     counts = [stats.get(field) for field in _COUNTS]
     freedom = stats.get("df")
