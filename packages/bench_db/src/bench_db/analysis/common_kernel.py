@@ -46,7 +46,7 @@ def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, 
 
 @compiled
 def followed(departure: Floats, runs: Ints, moved: Floats) -> float:
-    """The share of the movements that a series made, in quarters: that of the least absolute departures from it."""
+    """Return the share of the movements that a series follows, in quarters: the one with the least absolute departures."""
     left = np.zeros(SHARES + 1)
     for i in range(len(departure)):
         rest, part = departure[i], moved[runs[i]] / SHARES

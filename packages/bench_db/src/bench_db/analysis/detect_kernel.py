@@ -70,7 +70,7 @@ def united(left: Ints, n_left: int, right: Ints, n_right: int, apart: int, out: 
 
 @compiled
 def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
-    """Changes of one series without gaps: first index of each new level, and its figures; returns how many."""
+    """Find the changes of one series without gaps: the first index of each new level, and its figures. Return their number."""
     n = len(x)
     if n < c.minimum_points:
         return 0
@@ -128,7 +128,7 @@ def finite(values: Floats, x: Floats, where: Ints) -> int:
 
 @compiled
 def enlarged(found: Ints, figures: Floats, total: int, room: int) -> tuple[Ints, Floats]:
-    """Copies with room for more; by loops, because an assignment of slices adds three seconds to the compilation."""
+    """Copy into larger arrays; by loops, because an assignment of slices adds three seconds to the compilation."""
     more, more_figures = np.empty(room, np.int64), np.empty((room, COLUMNS))
     for j in range(total):
         more[j] = found[j]

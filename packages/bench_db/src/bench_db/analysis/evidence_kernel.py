@@ -119,7 +119,7 @@ def weakness(
 
 @compiled
 def eliminated(y: Floats, scale: Floats, bounds: Ints, count: int, inflation: float, alpha: float, c: Constants) -> int:
-    """Changes dropped from `bounds`, weakest first, until each has its evidence between those that remain; returns the count."""
+    """Drop changes from `bounds`, weakest first, until each has evidence between its neighbours. Return the number left."""
     weak = np.full(count, -1.0)
     while count > 2:
         worst = 1

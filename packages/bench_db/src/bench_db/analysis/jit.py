@@ -19,12 +19,12 @@ SOURCES = ("*_kernel.py", "constants.py", "student.py", "jit.py")
 
 
 def compiled(function: Function) -> Function:
-    """The function as machine code that releases the GIL and divides as NumPy does; compiled where it is called from."""
+    """Compile a function to machine code that releases the GIL and divides as NumPy does; its callers compile it."""
     return cast("Function", njit(nogil=True, error_model="numpy")(function))
 
 
 def cached(function: Function) -> Function:
-    """An entry point whose machine code, everything it calls included, is kept on disk between processes."""
+    """Compile an entry point and cache its machine code on disk, with that of everything it calls."""
     return cast("Function", njit(nogil=True, error_model="numpy", cache=True)(function))
 
 

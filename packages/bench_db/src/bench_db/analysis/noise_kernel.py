@@ -1,4 +1,4 @@
-"""Kernel: the noise of one series. Scale, local scale, outliers held back, inflation by autocorrelation."""
+"""Kernel: the noise of one series. Scale, local scale, outliers limited, inflation by autocorrelation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ordered_quantile(ordered: Floats, count: int, probability: float) -> float:
 
 @compiled
 def selected(values: Floats, count: int, rank: int) -> float:
-    """The value of rank `rank` among the first `count`, which are reordered so that smaller ones stand before it."""
+    """Return the value of rank `rank` among the first `count`, and reorder these so that smaller ones come before it."""
     low, high = 0, count - 1
     while low < high:
         pivot = values[(low + high) // 2]

@@ -125,7 +125,7 @@ def fourier(y: Floats, places: Ints, count: int, narrow: float, wide: float, pen
 
 @compiled
 def pruned(alive: Ints, cost: Floats, living: int, best: float) -> int:
-    """Starts that can still begin a last segment of a best partitioning, moved to the front; returns how many."""
+    """Move the starts that can still begin a last segment of a best partitioning to the front. Return their number."""
     kept = 0
     for k in range(living):
         if cost[k] <= best:

@@ -24,11 +24,11 @@ class Student(NamedTuple):
 
 
 def student(form: Form) -> Student:  # noqa: C901
-    """Each function passed through `form`. One source serves kernels and code that must not wait for a compiler."""
+    """Pass each function through `form`. One source serves kernels and code that must not wait for a compiler."""
 
     @form
     def beta_fraction(a: float, b: float, x: float) -> float:
-        """The continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method."""
+        """Compute the continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method."""
         c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0))
         value = d
         for m in range(1, 10_000):
@@ -47,7 +47,7 @@ def student(form: Form) -> Student:  # noqa: C901
 
     @form
     def two_sided_p(t: float, df: float) -> float:
-        """P(|T| >= |t|): I_x(df / 2, 1 / 2) at x = df / (df + t^2) (DLMF 8.17). NaN for NaN."""
+        """Return P(|T| >= |t|): I_x(df / 2, 1 / 2) at x = df / (df + t^2) (DLMF 8.17). NaN for NaN."""
         if math.isnan(t):
             return math.nan
         if t == 0.0:
@@ -64,7 +64,7 @@ def student(form: Form) -> Student:  # noqa: C901
 
     @form
     def quantile(two_sided: float, df: float) -> float:
-        """The t >= 0 with P(|T| >= t) = `two_sided`, 0 < two_sided <= 1, by bisection to the last bit or two."""
+        """Return the t >= 0 with P(|T| >= t) = `two_sided`, 0 < two_sided <= 1, by bisection to the last bit or two."""
         low, high = 0.0, 1.0
         while two_sided_p(high, df) > two_sided:
             low, high = high, 2.0 * high
@@ -85,18 +85,18 @@ _PLAIN = student(lambda function: function)
 
 
 def two_sided_p(t: float, df: float) -> float:
-    """P(|T| >= |t|) for T of `df` degrees of freedom; NaN for NaN."""
+    """Return P(|T| >= |t|) for T of `df` degrees of freedom; NaN for NaN."""
     return _PLAIN.two_sided_p(t, df)
 
 
 @cache
 def t_quantile(two_sided: float, df: float) -> float:
-    """The t >= 0 with P(|T| >= t) = `two_sided`; kept, because few pairs are ever asked for."""
+    """Return the t >= 0 with P(|T| >= t) = `two_sided`; cached, because few pairs occur."""
     return _PLAIN.quantile(two_sided, df)
 
 
 def benjamini_hochberg(p_values: Floats, tested: int | None = None) -> Floats:
-    """Adjusted p-values (q-values), in the order given: min over j >= i of p(j) m / j (Benjamini and Hochberg 1995).
+    """Return the adjusted p-values (q-values), in the order given: min over j >= i of p(j) m / j (Benjamini and Hochberg 1995).
 
     `tested` is m, when the tests whose p is 1 were left out. An empty array gives an empty array.
     """
