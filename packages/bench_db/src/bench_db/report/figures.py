@@ -14,7 +14,7 @@ from bench_db.report.tables import Figure, Figures, TableFormat, rendered
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -128,5 +128,5 @@ def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
     return [*sides, change, *ends, *tested, *([*counts, Figure(shown=c.note)] if wide else [])]
 
 
-def _several(names: Any) -> bool:
+def _several(names: Iterable[str]) -> bool:
     return len(set(names)) > 1
