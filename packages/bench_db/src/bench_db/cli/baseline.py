@@ -12,7 +12,6 @@ from bench_db.cli.options import common, emit, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
     from typing import Unpack
 
     from bench_db.app.baselines import Scope
