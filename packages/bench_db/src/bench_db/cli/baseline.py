@@ -12,7 +12,9 @@ from bench_db.cli.options import common, emit, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Unpack
 
+    from bench_db.app.baselines import Scope
     from bench_db.model import Baseline
 
 
@@ -42,7 +44,7 @@ def scoped(wrapped: Callable[..., Any]) -> Callable[..., Any]:
 @scoped
 @click.option("--by", help="Who sets it. [default: the user]")
 @common
-def set_(name: str, commit: str, by: str | None, uri: str | None, output: str, **scope: Any) -> None:
+def set_(name: str, commit: str, by: str | None, uri: str | None, output: str, **scope: Unpack[Scope]) -> None:
     """Point NAME at COMMIT (or latest), which must have results. Where several scopes apply, the narrowest is used.
 
     Example: bench-db baseline set main 1a2b3c4 --branch release-1.x
@@ -59,7 +61,7 @@ def set_(name: str, commit: str, by: str | None, uri: str | None, output: str, *
 @scoped
 @click.option("--history", is_flag=True, help="Show every setting of NAME there ever was, oldest first.")
 @common
-def show(name: str, uri: str | None, output: str, *, history: bool, **scope: Any) -> None:
+def show(name: str, uri: str | None, output: str, *, history: bool, **scope: Unpack[Scope]) -> None:
     """Show where NAME points, since when and by whom; with a scope, the setting that is used there.
 
     Example: bench-db baseline show release
@@ -92,7 +94,7 @@ def list_(uri: str | None, output: str) -> None:
 @click.argument("name")
 @scoped
 @common
-def clear(name: str, uri: str | None, output: str, **scope: Any) -> None:
+def clear(name: str, uri: str | None, output: str, **scope: Unpack[Scope]) -> None:
     """Clear NAME, as it is set for exactly this scope; its history is kept.
 
     Example: bench-db baseline clear release

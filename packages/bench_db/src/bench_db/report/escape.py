@@ -1,4 +1,4 @@
-"""Foreign text made harmless for the language it is put into; every name in a report passes one of these."""
+"""Escaping of foreign text for the language of a report; every name in a report passes one of these functions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 
 
 def shortened(text: str, length: int) -> str:
-    """The text with its middle left out when it is longer than `length`."""
+    """Leave out the middle of a text that is longer than `length`."""
     half = (length - 1) // 2
     return text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
 
 
 def markdown_code(text: str) -> str:
-    """Text as inline code of GitHub's Markdown, safe in a table cell.
+    """Escape text as inline code of GitHub's Markdown, safe in a table cell.
 
     Written as HTML with character references: a code span cannot hold a pipe after a backslash inside a table, and GitHub turns
     no mention, issue number or emoji inside a code element into anything else.
@@ -50,27 +50,27 @@ def markdown_code(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that no Markdown rule applies to, on one line; a mention needs `markdown_code` to stay one."""
+    """Escape text so that no Markdown rule applies to it, on one line. Only `markdown_code` prevents a mention."""
     return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", visible(text))
 
 
 def html_text(text: str) -> str:
-    """Text for an element or a quoted attribute."""
+    """Escape text for an element or a quoted attribute."""
     return html.escape(visible(text), quote=True)
 
 
 def latex_text(text: str) -> str:
-    """Text for a LaTeX paragraph or cell; hyphens beside each other stay hyphens."""
+    """Escape text for a LaTeX paragraph or cell; neighbouring hyphens stay hyphens."""
     return "".join(_LATEX.get(letter, letter) for letter in visible(text)).replace("--", "-{}-").replace("--", "-{}-")
 
 
 def csv_text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: an apostrophe goes before what would start one."""
+    """Escape text so that no spreadsheet takes it for a formula: an apostrophe goes before what would start one."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def script_json(document: Any) -> str:
-    """JSON that is safe wherever JavaScript stands, inside a page too; lone surrogates are written as escapes.
+    """Render JSON that is safe in a script and inside a page; lone surrogates are written as escapes.
 
     Raises `ValueError` for a number that JSON cannot hold.
     """

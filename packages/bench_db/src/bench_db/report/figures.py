@@ -1,4 +1,4 @@
-"""What the command line shows, as figures of a table for publication."""
+"""Answers as tables for publication."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from bench_db.report.tables import Figure, Figures, TableFormat, rendered
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
     from bench_db.model import Comparison
 
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
-# What series may be set side by side by, and the column that holds it.
+# What columns may stand for, and the frame column that has it.
 ACROSS = {"dut": "dut_name", "testbed": "test_bed_name", "suite": "suite", "metric": "metric"}
 
 
 def latest(rows: pl.DataFrame, table_format: str) -> str:
-    """The newest result of each series."""
+    """Render the newest result of each series."""
     return _statistics(rows, table_format, ("median", "q1", "q3"))
 
 
 def summary(rows: pl.DataFrame, table_format: str) -> str:
-    """Statistics of each series over its history."""
+    """Render statistics of each series over its history."""
     return _statistics(rows, table_format, ("min", "median", "max", "standard_deviation"))
 
 
 def trend(rows: pl.DataFrame, table_format: str) -> str:
-    """The points of each series, oldest first."""
+    """Render the points of each series, oldest first."""
     return _statistics(rows, table_format, ("median", "q1", "q3", "lower", "upper"))
 
 
 def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> str:
-    """A row a row; a spreadsheet gets every statistic there is."""
+    """Render a line a row; a spreadsheet has every statistic."""
     wide = table_format == TableFormat.CSV
     extra = ("lower", "upper") if "lower" in rows.columns else ()
     names = (*_STATISTICS, *extra) if wide else shown
@@ -65,15 +65,15 @@ def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> 
 
 
 def _figure(row: dict[str, Any], name: str) -> Figure:
-    """One statistic; a result without a number says in the place of its median that it failed."""
+    """Return one statistic; the median of a result without a number reads as failed."""
     failed = name == "median" and not is_known(row[name])
     return Figure(shown="failed") if failed else Figure(value=row[name], units=row["units"])
 
 
 def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
-    """The newest medians, a column for each device, test bed, suite or metric, or each value of a tag, the best in bold.
+    """Render the newest medians, a column for each device, test bed, suite or metric, or each value of a tag, the best in bold.
 
-    Series that differ in nothing else stand in one row; of several for one place the newest counts.
+    Series that differ in nothing else share a row; of several for one cell the newest counts.
     """
     kinds: dict[str, dict[str, dict[str, Any]]] = {}
     places: dict[str, None] = {}
@@ -88,7 +88,7 @@ def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
 
 
 def _split(row: dict[str, Any], by: str) -> tuple[str, dict[str, Any]]:
-    """Where a series stands among those that are compared, and what it shares with them."""
+    """Return the column of a series, and the rest of its identity, which it shares with the others of its row."""
     if by in ACROSS:
         kept = {ACROSS[by]: "time" if by == "metric" else ""}
         return row[ACROSS[by]], {**row, **kept}
@@ -128,5 +128,5 @@ def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
     return [*sides, change, *ends, *tested, *([*counts, Figure(shown=c.note)] if wide else [])]
 
 
-def _several(names: Any) -> bool:
+def _several(names: Iterable[str]) -> bool:
     return len(set(names)) > 1

@@ -14,7 +14,7 @@ _FEW = 4
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """A dictionary a row. A number JSON cannot hold becomes null, and what has no JSON form its text."""
+    """Return a dictionary a row. A number that JSON cannot represent becomes null, a value without a JSON form its text."""
     return [{name: _plain(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
 
 
@@ -29,7 +29,7 @@ def _plain(value: Any) -> Any:
 
 
 def text(rows: pl.DataFrame) -> str:
-    """All rows and columns, long lists shortened."""
+    """Render all rows and columns, long lists shortened."""
     numbers = [name for name, dtype in rows.schema.items() if dtype.is_numeric()]
     cells = [[_cell(value) for value in row] for row in rows.iter_rows()]
     return table(rows.columns, cells, right=numbers)

@@ -54,14 +54,14 @@ class Figures:
 
 
 def rendered(figures: Figures, table_format: TableFormat) -> str:
-    """The table as text of one format."""
+    """Render a table as text of one format."""
     return {TableFormat.LATEX: latex, TableFormat.HTML: html, TableFormat.CSV: comma_separated}[table_format](figures)
 
 
 def best(group: Sequence[Figure]) -> set[int]:
-    """Positions of the best figures of a group, ties included; none when units or directions differ or only one is known.
+    """Return the positions of the best figures of a group, ties included; none when units or directions differ or only one is known.
 
-    Figures for information are none of it.
+    Figures for information never count.
     """
     judged = ((position, figure) for position, figure in enumerate(group) if figure.direction in {"lower", "higher"})
     known = [(position, figure) for position, figure in judged if is_known(figure.value)]
@@ -82,7 +82,7 @@ def _emphasised(figures: Figures) -> set[tuple[int, int]]:
 
 
 def latex(figures: Figures) -> str:
-    """A `tabular` of the booktabs package, or a `table` around it when there is a caption."""
+    """Render a `tabular` of the booktabs package, or a `table` around it when there is a caption."""
     strong = _emphasised(figures)
     lines = [_latex_row([figures.corner, *figures.columns]), r"\midrule"]
     for r, (label, row) in enumerate(figures.rows):
@@ -107,7 +107,7 @@ def _latex_row(texts: Sequence[str]) -> str:
 
 
 def html(figures: Figures) -> str:
-    """A `table` element with headings a screen reader can follow."""
+    """Render a `table` element with headings that a screen reader can follow."""
     strong = _emphasised(figures)
     heads = "".join(f'<th scope="col">{html_text(text)}</th>' for text in (figures.corner, *figures.columns))
     caption = [f"<caption>{html_text(figures.caption)}</caption>"] if figures.caption else []
@@ -123,7 +123,7 @@ def _html_row(label: str, row: Sequence[Figure], strong: set[int]) -> str:
 
 
 def comma_separated(figures: Figures) -> str:
-    """RFC 4180 with full precision in base units; nothing can act as a formula.
+    """Render RFC 4180 with full precision in base units; nothing can act as a formula.
 
     The heading of a column names its unit; where the rows of one differ in it, a last column says the unit of each row.
     """

@@ -15,14 +15,14 @@ _GAP = "·"
 
 
 def visible(text: str) -> str:
-    """The text with everything that would move a cursor or change a colour written out."""
+    """Write out every character that would move a cursor or change a colour."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def cells_of(text: str) -> int:
-    """How many columns of a terminal a text takes: two for what East Asia writes wide, none for a mark on a letter."""
+    """Count the columns of a terminal that a text takes: two for a wide East Asian character, none for a combining mark."""
     if text.isascii():
         return len(text)
     marks = sum(unicodedata.category(letter) in {"Mn", "Me"} for letter in text)
@@ -30,7 +30,7 @@ def cells_of(text: str) -> int:
 
 
 def sparkline(values: Sequence[float | None], width: int = 60) -> str:
-    """A bar a value, lowest to highest; `·` for null or NaN. More values than `width` are drawn as the median of each bin."""
+    """Draw a bar a value, lowest to highest; `·` for null or NaN. More values than `width` are drawn as the median of each bin."""
     binned = _binned([value if value is not None and math.isfinite(value) else None for value in values], width)
     known = [value for value in binned if value is not None]
     if not known:
@@ -53,7 +53,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """Aligned columns under their headings, nothing cut off; columns named in `right` are set to the right."""
+    """Align columns under their headings, nothing cut off; columns named in `right` are aligned to the right."""
     cells = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(cells_of, column)) for column in zip(headings, *cells, strict=True)]
     to_right = [heading in right for heading in headings]
@@ -68,7 +68,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool])
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two units that matter: 8 s, 2 min 5 s, 3 h 20 min."""
+    """Render seconds in the two largest units: 8 s, 2 min 5 s, 3 h 20 min."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 seconds of a minute
         return f"{whole} s"

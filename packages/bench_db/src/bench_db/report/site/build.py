@@ -30,7 +30,7 @@ _FEED_ENTRIES = 200
 
 
 def site(content: SiteContent) -> Iterator[File]:
-    """Path and bytes of every file. What a file refers to comes before it, and pages last, so a reader never sees half a site."""
+    """Yield path and bytes of every file. A file comes after those it refers to, and pages last, so a reader never sees half a site."""
     yield from sorted(pages.assets().values())
     by_key: dict[int, list[Finding]] = defaultdict(list)
     for finding in content.findings:
@@ -69,7 +69,7 @@ def _entrance(
     names: Sequence[tuple[str, str]],
     commits: Mapping[str, Any],
 ) -> Iterator[File]:
-    """The files that everything starts from: catalogue, findings, commits and pages."""
+    """Yield the files that a reader starts from: catalogue, findings, commits and pages."""
     rows.sort(key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]))
     settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
     everything = {
@@ -102,7 +102,7 @@ def _entrance(
 
 
 def _feed(content: SiteContent, findings: Sequence[catalogue.Row]) -> bytes:
-    """The findings as Atom; one is as old as its commit."""
+    """Render the findings as Atom; the time of one is that of its commit."""
     record = {visible(finding.id): finding for finding in content.findings}
     entries = [
         FeedEntry(

@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
-    """What the index shows of a series; `change` is its newest point against the median of up to 20 before.
+    """Return the row of a series in the index; `change` is its newest point against the median of `rules.level_most_runs` before.
 
     `few` says that these are fewer than a verdict needs. `level` and `first` are typical values at its end and at its start.
     """

@@ -39,7 +39,7 @@ class EncodedSeries:
 def shard_document(
     points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]
 ) -> tuple[dict[str, Any], list[EncodedSeries]]:
-    """A shard's document and its parts. Builds are listed once and points name them by position."""
+    """Return the document of a shard and its parts. Builds are listed once and points name them by position."""
     ordered = points.sort(COMMIT_ORDER, nulls_last=False)
     builds = ordered.select(_BUILD).unique(maintain_order=True).with_row_index("build")
     numeric = ordered.with_columns(pl.col(_FLOATS).cast(pl.Float64), pl.col("n").fill_null(0))
@@ -91,7 +91,7 @@ def _error(text: str) -> str:
 
 
 def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> dict[str, Any]:
-    """A finding as the pages read it; `at` is the point it names: its commit's first, else its index."""
+    """Return a finding as the pages read it; `at` is its point: the first of its commit, else its index."""
     places = (points["commit"] == finding.commit).arg_true() if finding.commit else None
     at = int(places[0]) if places is not None and len(places) else max(0, min(finding.index, len(points) - 1))
     return {
@@ -111,7 +111,7 @@ def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> 
 
 
 def samples_document(encoded: Sequence[EncodedSeries]) -> dict[str, Any] | None:
-    """The raw samples of a shard's series, point by point; None when there are none."""
+    """Return the raw samples of a shard's series, point by point; None when there are none."""
     held = [one for one in encoded if "values" in one.points.columns and one.points["values"].list.len().sum()]
     strips = {f"{one.key:016x}": numbers.strips(one.points["values"].to_list()) for one in held}
     return {"series": strips} if strips else None

@@ -26,23 +26,23 @@ class Changes:
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
-    """What turns the files of one manifest into those of another. Nothing that no manifest names is ever removed."""
+    """Return the changes from the files of one manifest to those of another. A file that no manifest names is never removed."""
     write = frozenset(path for path, digest in after.items() if before.get(path) != digest)
     return Changes(write=write, remove=frozenset(before) - frozenset(after))
 
 
 def digest(content: bytes) -> str:
-    """What stands for a file's bytes in a manifest."""
+    """Return the digest of a file in a manifest."""
     return sha256(content).hexdigest()
 
 
 def manifest_bytes(manifest: Mapping[str, str]) -> bytes:
-    """A manifest as it is written: JSON, paths in order."""
+    """Encode a manifest: JSON, paths in order."""
     return (json.dumps(manifest, indent=0, sort_keys=True) + "\n").encode()
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """The manifest in some bytes. What is no manifest is an empty one, and a path that no site has is left out."""
+    """Read a manifest from bytes. Other content is an empty manifest; a path that no site has is left out."""
     try:
         found = json.loads(content)
     except ValueError:

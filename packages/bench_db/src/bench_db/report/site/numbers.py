@@ -21,18 +21,18 @@ _STEPS = 65_535
 
 
 def floats(column: pl.Series) -> str:
-    """A column of floats as float32 (seven digits are more than is shown), NaN for null and what it cannot hold."""
+    """Encode a column of floats as float32 (seven digits are more than is shown), NaN for null and what it cannot hold."""
     values = column.to_numpy()
     return packed(np.where(np.abs(values) <= np.finfo("f4").max, values, np.nan).astype("<f4"))
 
 
 def packed(array: np.ndarray) -> str:
-    """The bytes of an array in base64."""
+    """Encode the bytes of an array in base64."""
     return b64encode(array.tobytes()).decode()
 
 
 def sparkline(medians: np.ndarray) -> str:
-    """Up to 32 evenly chosen points, each as one of 64 levels between the lowest and the highest of them."""
+    """Encode up to 32 evenly chosen points, each as one of 64 levels between the lowest and the highest of them."""
     chosen = medians[np.linspace(0, len(medians) - 1, min(len(medians), _SPARKLINE)).round().astype(int)]
     known = chosen[np.isfinite(chosen)]
     if not known.size:
@@ -43,7 +43,7 @@ def sparkline(medians: np.ndarray) -> str:
 
 
 def runs(positions: Sequence[int]) -> list[int]:
-    """Ascending positions as first, length, first, length, ... of their unbroken runs."""
+    """Encode ascending positions as first, length, first, length, ... of their unbroken runs."""
     found: list[int] = []
     for position in positions:
         if found and position == found[-2] + found[-1]:
@@ -54,7 +54,7 @@ def runs(positions: Sequence[int]) -> list[int]:
 
 
 def strips(samples: Iterable[Sequence[float] | None]) -> dict[str, list[int] | list[float] | str]:
-    """The raw samples of each point, for drawing only.
+    """Encode the raw samples of each point, for drawing only.
 
     At most 48 of each, evenly chosen and in the order of measuring, as 16-bit steps between the point's lowest and highest:
     `n` how many there were, `c` how many are kept, `lo` and `hi` the ends, `v` the steps of all points one after another.

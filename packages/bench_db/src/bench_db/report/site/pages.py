@@ -31,14 +31,14 @@ _LICENCE = "uplot.LICENSE.txt"
 
 
 def named(folder: str, name: str, content: bytes) -> str:
-    """A path that changes with its content, so that no cache ever answers with the content before."""
+    """Return a path that changes with its content, so that no cache answers with older content."""
     stem, _, suffix = name.rpartition(".")
     return f"{folder}/{stem}-{digest(content)[: RULES.digest_length]}.{suffix}"
 
 
 @cache
 def assets() -> Mapping[str, tuple[str, bytes]]:
-    """Name -> path and bytes of every style, script and picture that ships with the package."""
+    """Return path and bytes of every style, script and picture of the package, by name."""
     found = sorted((entry.name, entry.read_bytes()) for entry in files(__package__).joinpath("assets").iterdir())
     return {name: (f"assets/{name}" if name == _LICENCE else named("assets", name, body), body) for name, body in found}
 
@@ -62,7 +62,7 @@ def _templates() -> Environment:
 
 
 def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: Any) -> bytes:
-    """One page. `scripts` are the paths of the data scripts it starts with, by name."""
+    """Render one page. `scripts` are the paths of the data scripts that it loads first, by name."""
     paths = {asset: path for asset, (path, _) in assets().items()}
     # a page's own script reads the data scripts, so they come before it
     loaded = [*map(paths.get, _EVERYWHERE), *scripts.values(), *map(paths.get, PAGES[name])]
