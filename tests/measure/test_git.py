@@ -5,7 +5,7 @@ import pytest
 
 from bench_db.errors import UserError
 from bench_db.measure import git
-from bench_db.schedule.ranges import Between, Commits, Scope, Tags
+from bench_db.schedule.plan import Between, Commits, Scope, Tags
 from tests.support.histories import DAY, FIRST, History
 
 

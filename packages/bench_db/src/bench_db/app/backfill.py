@@ -31,7 +31,7 @@ from bench_db.ingest import (
     parse,
     this_machine,
 )
-from bench_db.measure import runner, worktree
+from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import Attempt, AttemptState, Plan, Step
 from bench_db.report.text import duration, visible
@@ -189,7 +189,7 @@ class _Local:
         check_suites(config)
         repository, home = Path(wanted.get("clone") or ".").resolve(), self.file.parent
         outbox = Outbox(home / "measured")
-        with worktree.alone(repository, home, self.clock) as locks:
+        with git.alone(repository, home, self.clock) as locks:
             journal = Journal(self.file)
             outbox.tidy()
             ended = [] if outbox.is_empty else self._publish_pending(self._delivery(outbox), journal)
