@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_db.app.backfill import Pace, Remote
+from bench_db.app.backfill import Pace, Remote, same_setup_failure
 from bench_db.app.planning import Planner
 from bench_db.ci.forge import Workflow
 from bench_db.ci.github.client import GitHub
@@ -15,6 +15,7 @@ from bench_db.errors import GitHubError
 from bench_db.measure.journal import Journal
 from bench_db.model import AttemptState as State
 from bench_db.model import Commit, Reason, Step, Target
+from bench_db.rules import RULES
 from bench_db.schedule.config import Config, Project
 from tests.support.clocks import START, Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
@@ -177,3 +178,21 @@ def killed_after(requests: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GitHub, "_request", request)
         yield
+
+
+class TestSameSetupFailure:
+    """Only as many commits as the rules say, all failing in set-up alike and in every suite, stop a backfill."""
+
+    FAILURE = ("work", 0, "make: exit code 2")
+
+    def test_enough_of_them(self) -> None:
+        some = [[self.FAILURE]] * RULES.same_setup_failures
+        assert same_setup_failure(some) == self.FAILURE
+        assert same_setup_failure(some[1:]) is None
+        assert same_setup_failure([*some, [self.FAILURE]]) is None
+
+    @pytest.mark.parametrize("other", [("work", 1, FAILURE[2]), ("else", 0, FAILURE[2]), ("work", 0, "cargo"), None])
+    def test_one_that_differs(self, other: tuple[str, int, str] | None) -> None:
+        some: list[list[tuple[str, int, str] | None]] = [[self.FAILURE]] * (RULES.same_setup_failures - 1)
+        for commits in ([*some, [other]], [[other], *some], [*some, [self.FAILURE, other]]):
+            assert same_setup_failure(commits) is None

@@ -5,7 +5,7 @@ import pytest
 
 from bench_db.errors import UserError
 from bench_db.measure import git
-from bench_db.schedule.ranges import Between, Commits, Scope, Tags
+from bench_db.schedule.plan import Between, Commits, Scope, Tags
 from tests.support.histories import DAY, FIRST, History
 
 
@@ -84,7 +84,7 @@ class TestSafety:
         assert git.commit_of(history.path, "HEAD").sha == sha
 
     def test_no_repository(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="not a git repository; --clone"):
+        with pytest.raises(UserError, match="not a git repository; name the clone as `clone`"):
             git.of_range(tmp_path, Scope.ALL)
 
     def test_an_empty_repository(self, history: History) -> None:

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from bench_db.errors import UserError
 from bench_db.model import Commit, Plan, Reason
-from bench_db.schedule.plan import Evidence, Known, Order, Policy, plan
-from bench_db.schedule.ranges import Scope
+from bench_db.schedule.plan import Evidence, Known, Order, Policy, Scope, plan
 
 DAY = 86_400
 SUITES = ("python", "rust")

@@ -1,7 +1,7 @@
 import pytest
 
 from bench_db.errors import UserError
-from bench_db.schedule.ranges import Between, Commits, Range, Scope, Tags, parse_period, parse_range
+from bench_db.schedule.plan import Between, Commits, Range, Scope, Tags, parse_period, parse_range
 
 
 class TestParseRange:

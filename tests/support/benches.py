@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench_db.clock import Clock
-from bench_db.measure import git, runner, worktree
+from bench_db.measure import git, runner
 from bench_db.measure.runner import Bench, Measured
 from bench_db.model import Reason, Step, Target
 from bench_db.schedule.config import Suite
@@ -37,7 +37,7 @@ def steps(history: History, *shas: str) -> list[Step]:
 def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured, list[str]]]:
     """Return the delivered results, with the content of the output files."""
     found: list[tuple[Measured, list[str]]] = []
-    with worktree.alone(where.repository, where.home, where.clock) as locks:
+    with git.alone(where.repository, where.home, where.clock) as locks:
         planned = steps(history, *shas)
         runner.run(planned, where, locks, lambda m: found.append((m, [path.read_text() for path in m.outputs])))
     return found

@@ -37,7 +37,7 @@ class TestPages:
 
     def test_the_token_never_follows_a_link_elsewhere(self, fake: FakeGitHub, github: GitHub) -> None:
         fake.fail("commits", Reply(document=[], headers={"Link": '<https://elsewhere.test/x>; rel="next"'}))
-        with pytest.raises(GitHubError, match="another place"):
+        with pytest.raises(GitHubError, match="on another host"):
             list(Repository(github, REPOSITORY).commits("main"))
 
     def test_a_list_that_leads_back_to_itself_ends(self, fake: FakeGitHub, github: GitHub) -> None:

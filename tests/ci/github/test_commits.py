@@ -8,7 +8,7 @@ from bench_db.ci.github.client import GitHub
 from bench_db.ci.github.commits import _first_parents, of_github
 from bench_db.ci.github.records import CommitRecord, CommitText, Parent
 from bench_db.ci.github.repository import Repository
-from bench_db.schedule.ranges import Scope
+from bench_db.schedule.plan import Scope
 from tests.support.clocks import Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub
 

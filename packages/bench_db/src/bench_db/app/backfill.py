@@ -31,7 +31,7 @@ from bench_db.ingest import (
     parse,
     this_machine,
 )
-from bench_db.measure import runner, worktree
+from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import Attempt, AttemptState, Plan, Step
 from bench_db.report.text import duration, visible
@@ -189,7 +189,7 @@ class _Local:
         check_suites(config)
         repository, home = Path(wanted.get("clone") or ".").resolve(), self.file.parent
         outbox = Outbox(home / "measured")
-        with worktree.alone(repository, home, self.clock) as locks:
+        with git.alone(repository, home, self.clock) as locks:
             journal = Journal(self.file)
             outbox.tidy()
             ended = [] if outbox.is_empty else self._publish_pending(self._delivery(outbox), journal)
@@ -204,14 +204,16 @@ class _Local:
                 environment=self.planner.environment,
                 clock=self.clock,
             )
+            delivery = self._delivery(outbox)
             work = _Work(
                 plan=plan,
-                delivery=self._delivery(outbox),
+                delivery=delivery,
                 journal=journal,
                 progress=self.progress,
                 clock=self.clock,
                 ended=ended,
                 may_stop=not keep_going,
+                version=delivery.store.version,
             )
             try:
                 runner.run(work.steps(), bench, locks, work.deliver)
@@ -289,6 +291,8 @@ class _Work:
     clock: Clock
     ended: list[Attempt]
     may_stop: bool
+    version: int
+    """The version of the store up to which the plan knows its results."""
     done: int = 0
     stopped: str = ""
     setups: dict[str, list[tuple[str, int, str] | None]] = field(default_factory=dict)
@@ -307,8 +311,7 @@ class _Work:
             if self.may_stop and (failure := same_setup_failure(list(self.setups.values()))):
                 self.stopped = _stopped(failure, len(self.setups), len(self.plan.steps) - number)
                 return
-            sha, bed = step.commit.sha, self.delivery.test_bed
-            rest = [name for name in self.suites(step) if not self.delivery.store.has(sha, [name], bed).present]
+            sha, rest = step.commit.sha, self._unmeasured(step)
             for name in set(self.suites(step)).difference(rest):
                 self.done += 1
                 self.progress.say(f"{sha[: RULES.sha_length]}  {name}  measured by somebody else meanwhile")
@@ -316,10 +319,23 @@ class _Work:
                 self.progress(self.done, self.jobs, f"{sha[: RULES.sha_length]} {step.commit.subject[:40]}")
                 yield replace(step, targets=tuple(target for target in step.targets if target.suite in ("", *rest)))
 
+    def _unmeasured(self, step: Step) -> list[str]:
+        """Return the suites of a step without a result; the store is asked only when another writer changed it."""
+        suites, store, bed = list(self.suites(step)), self.delivery.store, self.delivery.test_bed
+        version = store.version
+        if version == self.version:
+            return suites
+        self.version = version
+        return [name for name in suites if not store.has(step.commit.sha, [name], bed).present]
+
     def deliver(self, measured: Measured) -> None:
         """Publish the outcome of a suite and record it in the journal."""
         attempt = next(step.attempt for step in self.plan.steps if step.commit == measured.commit)
-        entry = settle(self.delivery.accept(measured, attempt), self.delivery, self.journal, self.clock)
+        pending = self.delivery.accept(measured, attempt)
+        before = self.delivery.store.version
+        entry = settle(pending, self.delivery, self.journal, self.clock)
+        if before == self.version and self.delivery.store.version == before + 1:  # our own commit and no other
+            self.version = before + 1
         self.ended.append(entry)
         self.setups.setdefault(measured.commit.sha, []).append(_setup_failure(measured))
         self.done += 1

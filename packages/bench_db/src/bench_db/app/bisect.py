@@ -16,7 +16,7 @@ from bench_db.app.progress import Progress, Silent
 from bench_db.clock import Clock
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import Provenance
-from bench_db.measure import git, runner, worktree
+from bench_db.measure import git, runner
 from bench_db.measure.runner import Bench, Locks
 from bench_db.model import Bisection
 from bench_db.query.selection import glob_pattern
@@ -78,7 +78,7 @@ def bisect(
         clock=clock,
     )
     judge = partial(search.nearest_side, least_change=least_change)
-    with worktree.alone(repository, bench.home, clock) as locks:
+    with git.alone(repository, bench.home, clock) as locks:
         looking = _Looking(bench=bench, locks=locks, benchmark=benchmark, metric=metric, progress=progress)
         return Bisected(bisection=search.bisect(commits, looking.samples, judge, most_rounds=rounds))
 

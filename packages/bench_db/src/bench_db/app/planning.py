@@ -14,15 +14,13 @@ from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.measure import git
 from bench_db.schedule import config as schema
 from bench_db.schedule.config import Config
-from bench_db.schedule.plan import Order, Policy, plan
-from bench_db.schedule.ranges import Scope, parse_period, parse_range
+from bench_db.schedule.plan import Order, Policy, Scope, parse_period, parse_range, plan
 
 if TYPE_CHECKING:
     from bench_db.app.parameters import Dispatching
     from bench_db.ci.forge import Forge
     from bench_db.model import Commit, Plan
-    from bench_db.schedule.plan import Known
-    from bench_db.schedule.ranges import Range
+    from bench_db.schedule.plan import Known, Range
 
 
 def load(path: Path) -> Config:

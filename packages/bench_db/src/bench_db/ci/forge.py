@@ -17,7 +17,7 @@ from bench_db.errors import UserError
 if TYPE_CHECKING:
     from bench_db.clock import Clock
     from bench_db.model import Commit
-    from bench_db.schedule.ranges import Range
+    from bench_db.schedule.plan import Range
 
 
 class CommentKind(StrEnum):

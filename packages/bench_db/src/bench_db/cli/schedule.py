@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.app.parameters import Scheduling
-from bench_db.cli.flags import as_flags
 from bench_db.cli.options import common, declared, default_uri, emit
 from bench_db.cli.progress import Lines
 
@@ -33,4 +32,4 @@ def command(uri: str | None, output: str, **parameters: Unpack[Scheduling]) -> N
 
     answer = schedule(uri or default_uri(), environment=os.environ, progress=Lines(), **parameters)
     document = {**plan_document(answer.plan), "started": [asdict(run) for run in answer.started]}
-    emit(output, document, lambda: as_flags(plan_text(answer.plan)))
+    emit(output, document, lambda: plan_text(answer.plan))

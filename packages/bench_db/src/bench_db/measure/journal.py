@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench_db.errors import UserError
-from bench_db.measure.worktree import furnish
+from bench_db.measure.git import furnish
 from bench_db.model import Attempt, AttemptState
 
 if TYPE_CHECKING:

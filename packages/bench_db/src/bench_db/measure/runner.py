@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.clock import Clock
 from bench_db.errors import UserError
-from bench_db.measure import process, worktree
+from bench_db.measure import git, process
 from bench_db.measure.git import HOOK_VARIABLES
 from bench_db.model import Commit
 from bench_db.schedule.config import Command, Suite, words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench_db.model import Step
 
 Locks = tuple[int, ...]
-"""The file descriptors that `worktree.alone` yields; commands keep them open."""
+"""The file descriptors that `git.alone` yields; commands keep them open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def measure(commit: Commit, suites: Iterable[str], bench: Bench, locks: Locks) -
     with ExitStack() as stack:
         tree, refused = bench.home / "trees" / commit.sha, None
         try:
-            stack.enter_context(worktree.checked_out(bench.repository, commit.sha, bench.home))
+            stack.enter_context(git.checked_out(bench.repository, commit.sha, bench.home))
         except UserError as error:
             refused = process.Failure(reason=str(error))
         for name in tuple(suites) or tuple(bench.suites):

@@ -48,8 +48,8 @@ def plan_text(plan: Plan) -> str:
 
 def _left_out(plan: Plan) -> list[str]:
     hints = {
-        Reason.OVER_LIMIT: " (`max_commits` says how many)",
-        Reason.GIVEN_UP: " (a higher `max_attempts` tries again)",
+        Reason.OVER_LIMIT: " (--max-commits sets how many)",
+        Reason.GIVEN_UP: " (a higher --max-attempts tries again)",
     }
     reasons = Counter(out.reason for out in plan.left_out)
     return [f"{n} left out: {why}{hints.get(why, '')}" for why, n in reasons.items()]

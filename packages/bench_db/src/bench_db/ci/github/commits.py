@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bench_db.model import Commit
-from bench_db.schedule.ranges import Between, Commits, Range, Scope, Tags, oldest_first
+from bench_db.schedule.plan import Between, Commits, Range, Scope, Tags, oldest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

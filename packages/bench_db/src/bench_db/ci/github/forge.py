@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench_db.clock import Clock
     from bench_db.model import Commit
-    from bench_db.schedule.ranges import Range
+    from bench_db.schedule.plan import Range
 
 
 def connect(environment: Mapping[str, str], clock: Clock) -> GitHubForge:
