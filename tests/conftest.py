@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import is_hypothesis_test, settings
 from playwright.sync_api import Browser
-from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.report.browsing import chromium
@@ -52,17 +51,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path not in slow)
 
 
-class ModuleScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """A module is the work of one worker; so are all modules of tests/workflows, which look at the same stories."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.split("::", maxsplit=1)[0]
-        return "tests/workflows" if module.startswith("tests/workflows/") else module
+def work_unit(test: str) -> str:
+    """Return what one worker runs as a whole: a module, or all of tests/workflows, whose modules share their stories."""
+    module = test.split("::", maxsplit=1)[0]
+    return "tests/workflows" if module.startswith("tests/workflows/") else module
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ModuleScheduling:
-    return ModuleScheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = work_unit
+    return scheduler
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from bench_db.store.database import connect
 from tests.store.carriers import fill
-from tests.store.workers import PROCESSES, get_ready
+from tests.store.workers import PROCESSES, forks, get_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +63,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Any]:
-    """Eight processes, spawned because Lance is not safe to fork, kept for all races."""
-    context = multiprocessing.get_context("spawn")
+    """Eight processes, kept for all races."""
+    context = forks()
     with context.Pool(PROCESSES, get_ready, (context.Barrier(PROCESSES),)) as running:
         yield running
         running.close()

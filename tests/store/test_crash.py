@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import Counter
 from contextlib import suppress
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db.store.database import Database, connect
-from tests.store.workers import publish_until_killed
+from tests.store.workers import forks, publish_until_killed
 from tests.strategies import publication
 from tests.support.campaigns import rounds
 
@@ -25,9 +24,7 @@ _REPLACEMENTS = rounds("kills", 4, full=60)
 
 def _kill_one(uri: str, start: int, random: Random, *, maintaining: bool, place: str = "") -> list[int]:
     """Let a process publish from `start` on, kill it at a random moment; the numbers it said are in."""
-    # the server imports everything once and starts no Lance thread: its children begin at once, and are safe to fork
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.store.workers", "bench_db.store.database"])
+    context = forks()
     ours, theirs = context.Pipe(duplex=False)
     options = {"maintaining": maintaining, "place": place}
     child = context.Process(target=publish_until_killed, args=(theirs, uri, start), kwargs=options)

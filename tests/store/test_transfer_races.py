@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import time
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from bench_db.errors import UserError
 from bench_db.store.database import connect
 from tests.store import carriers
 from tests.store.carriers import content, everything, fill, rows_of
-from tests.store.workers import PROCESSES
+from tests.store.workers import PROCESSES, forks
 from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ class TestPutting:
 
 def _killed(action: Callable[..., None], *arguments: object, seconds: float, steps: int = 0) -> list[int]:
     """What a process said before it was killed, so long after it began its work and said so many things."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.store.carriers", "bench_db.store.export"])
+    context = forks()
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=action, args=(theirs, *arguments))
     child.start()

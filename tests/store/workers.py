@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from tests.strategies import publication
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext
 
     from bench_db.store.database import Database
 
@@ -48,6 +50,16 @@ class Done:
     seconds: list[float]
     new: int
     errors: list[str]
+
+
+def forks() -> ForkServerContext:
+    """Return the context of processes that start at once.
+
+    Its server imports everything once and starts no thread of Lance, so that its children are safe to fork.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.store.carriers", "bench_db.store.database", "bench_db.store.export"])
+    return context
 
 
 def get_ready(barrier: Any) -> None:
