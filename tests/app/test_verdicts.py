@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 import bench_db as api
-from bench_db import Change, Comparison, Database, Series, State, UserError, Verdict, connect
+from bench_db import Change, Comparison, Series, State, UserError, Verdict
 from bench_db.model import Finding, Noise
+from bench_db.store.database import Database, connect
 from tests.cli.asking import AT, nine_commits, wobble
 from tests.cli.kinds import publish, sha
 

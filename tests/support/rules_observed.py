@@ -187,7 +187,7 @@ def many_regressions() -> str:
 
 
 def nearest() -> str:
-    from bench_db import connect
+    from bench_db.store.database import connect
     from tests.cli.kinds import publish
 
     with TemporaryDirectory() as folder:
