@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from dataclasses import is_dataclass
 from importlib import import_module
@@ -19,6 +20,7 @@ import pyarrow as pa
 from jinja2 import StrictUndefined, Template
 
 from bench_db import model, rules
+from bench_db.app.schemas import schemas
 from bench_db.arrow import schema_of
 from bench_db.ingest import ADAPTERS
 from bench_db.rules import RULES
@@ -126,6 +128,14 @@ def _described() -> list[dict[str, str]]:
     ]
 
 
+def schema_files() -> dict[Path, str]:
+    """Return the JSON schema of every verb's document by its path."""
+    return {
+        ROOT / "docs/schemas" / f"{name}.json": json.dumps(schema, indent=1) + "\n"
+        for name, schema in schemas().items()
+    }
+
+
 def pages() -> dict[Path, str]:
     """Return the current text of every generated page by its path."""
     written = {path: path.read_text("utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
@@ -137,6 +147,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/schema.md": schema_page(),
         ROOT / "docs/statistics.md": statistics_page(),
         ROOT / "docs/cli.md": cli_page(root),
+        **schema_files(),
     }
 
 
@@ -152,6 +163,7 @@ def main() -> None:
     for path, text in found.items():
         print(f"{path.relative_to(ROOT)}: {'stale, run `just docs`' if check else 'written'}")
         if not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
     sys.exit(1 if check and found else 0)
 

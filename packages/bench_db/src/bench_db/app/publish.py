@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_db.app.database import on_database
+from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
 from bench_db.errors import UserError
 from bench_db.ingest import Provenance, find, parse_each
 from bench_db.model import PublishedFile
 from bench_db.report.publish import as_json
+from bench_db.store import database as stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from bench_db.model import Result, Run
-    from bench_db.store.database import Database
 
 _NOTHING = Provenance()
 
@@ -46,23 +46,28 @@ class Publication:
         return as_json(self.files)
 
 
-@on_database
 def publish(
-    store: Database,
+    database: Source,
     *paths: str | Path,
     format: str = "auto",  # noqa: A002 as the flag is called
     provenance: Provenance = _NOTHING,
     replace: bool = False,
+    single_writer: bool = False,
     progress: Callable[[int, int], None] = SILENT,
 ) -> Publication:
     """Publish files and directories of benchmark output. Doing it again adds nothing.
 
     A Criterion directory is one run, any other file is one or a history of them, and of a directory each file is published. All
-    files are read before the first is stored, so that an unreadable one leaves the store as it was. `replace` removes the
-    earlier run of the same run id and file name. Raises `UserError` when a file does not tell version or time and `provenance`
+    files are read before the first is stored, so that an unreadable one leaves the store as it was. A store at an address is made
+    when there is none; `single_writer` is as for `connect`. `replace` removes the earlier run of the same run id and file name.
+    Raises `UserError` when a file does not tell version or time and `provenance`
     does not either.
     """
     runs = list(_read(paths, format, provenance))
+    if isinstance(database, str | Path):
+        store = stores.connect(database, create=True, single_writer=single_writer)
+    else:
+        store = opened(database)
     files = []
     for done, (path, run, results) in enumerate(runs, 1):
         published = store.publish(results, run, replace=replace)

@@ -100,8 +100,14 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
 
 
 def emit(output: str, document: Document, text: Callable[[], str]) -> None:
-    """One JSON document, or text for people, on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) if output == "json" else text())
+    """Write one JSON document, or text, to stdout."""
+    if output != "json":
+        click.echo(text())
+        return
+    from bench_db.report.document import versioned
+
+    full = document if isinstance(document, list) else versioned(document)
+    click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def declared(declaration: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.ci.environment import ci_provenance
-from bench_db.cli.options import common, emit, open_store, pairs
+from bench_db.cli.options import common, default_uri, emit, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
 from bench_db.errors import UserError
@@ -71,8 +71,8 @@ def command(
         done = preview(*paths, **files)
     else:
         with progress_bar("publishing") as progress:
-            store = open_store(uri, create=True, single_writer=single_writer)
-            done = publish(store, *paths, replace=replace, progress=progress, **files)
+            to: dict[str, Any] = {"replace": replace, "single_writer": single_writer, "progress": progress}
+            done = publish(uri or default_uri(), *paths, **to, **files)
     emit(output, done.document, lambda: as_text(done.files, dry_run=dry_run))
 
 

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from bench_db.model import Baseline, Change, Comparison, Finding, Movement, Noise
 
 # Deprecated since 0.2, gone in the release after: the name of an earlier release -> the name it has now.
-OLD_NAMES = {"testbed_name": "test_bed_name", "label": "series"}
+OLD_NAMES = {
+    "testbed_name": "test_bed_name",
+    "label": "series",
+    "version": "dut_version",
+    "timestamp": "commit_time",
+}
+# Raised when a name or a meaning is taken away, never when a name is added.
+DOCUMENT_VERSION = 1
 _IDENTITY = tuple(f.name for f in fields(Series))
 
 
@@ -42,10 +49,19 @@ def series_json(series: Series) -> dict[str, Any]:
     return {"series": series.label, **asdict(series), "series_key": f"{series.series_key:016x}"}
 
 
+def versioned(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with the version of its schema."""
+    return {**document, "schema_version": DOCUMENT_VERSION}
+
+
+def with_old_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a series or of one of its points with the names of earlier releases beside the present ones."""
+    old = {old: document[new] for old, new in OLD_NAMES.items() if new in document and "test_bed_name" in document}
+    return {**old, **document}
+
+
 def _document(values: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: _finite(value) for name, value in values.items()}
-    old = {old: plain[new] for old, new in OLD_NAMES.items() if new in plain and "test_bed_name" in plain}
-    return {**old, **plain}
+    return with_old_names({name: _finite(value) for name, value in values.items()})
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.identity import tags_of_key
 from bench_db.query.series import label
 from bench_db.report import frame
+from bench_db.report.document import versioned, with_old_names
 from bench_db.report.effect import percent
 from bench_db.report.quantity import NO_VALUE, is_known, quantity
 from bench_db.report.text import sparkline, table, visible
@@ -16,27 +17,24 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     import polars as pl
 
-_JSON_NAMES = {"test_bed_name": "testbed_name", "dut_version": "version", "dut_timestamp": "timestamp"}
+_NAMES = {"dut_timestamp": "commit_time"}
 _INTERNAL = {"timestamp", "tags_key", "run_key"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
 NOTHING = "no results with these conditions"
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """A dictionary a row: keys are hexadecimal texts, `tags` a dictionary, `timestamp` the commit time in unix seconds.
-
-    A number that is not finite is null.
-    """
+    """Return a document a row: keys are hexadecimal texts, `tags` a dictionary, times unix seconds; not finite is null."""
     return [_document(row) for row in frame.as_json(rows)]
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
-    document = {_JSON_NAMES.get(name, name): value for name, value in row.items() if name not in _INTERNAL}
+    document = {_NAMES.get(name, name): value for name, value in row.items() if name not in _INTERNAL}
     document["series_key"] = f"{row['series_key']:016x}"
     if row.get("run_key") is not None:
         document["run_key"] = f"{row['run_key']:016x}"
     document["tags"] = tags_of_key(row["tags_key"])
-    return document
+    return versioned(with_old_names(document))
 
 
 def latest_text(rows: pl.DataFrame) -> str:

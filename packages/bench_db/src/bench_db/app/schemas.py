@@ -1,0 +1,195 @@
+"""The JSON schema of every answer, made from the records that the answer holds."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import msgspec
+
+from bench_db.app.tree import Written
+from bench_db.model import (
+    Artifact,
+    Baseline,
+    Comparison,
+    Finding,
+    Movement,
+    Noise,
+    PublishedFile,
+    Result,
+    Series,
+    SummaryValues,
+)
+from bench_db.query.series import IDENTITY, POINT
+from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
+from bench_db.store.artifacts import Put
+from bench_db.store.doctor import Check
+from bench_db.store.export import Export
+from bench_db.store.info import StoreInfo
+from bench_db.store.maintain import Maintenance
+from bench_db.store.presence import Presence
+from bench_db.store.transfer import Moved
+from bench_db.store.verify import Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Schema = dict[str, Any]
+_KEY: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_BOOLEAN: Schema = {"type": "boolean"}
+_VERSION: Schema = {"const": DOCUMENT_VERSION}
+
+
+def schemas() -> dict[str, Schema]:
+    """Return the schema of each verb's JSON by the name of the verb, spaces written as `-`."""
+    return {
+        name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **make()} for name, make in _SCHEMAS.items()
+    }
+
+
+def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    required = sorted(set(properties) - set(optional))
+    return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
+
+
+def _answer(properties: Mapping[str, Schema]) -> Schema:
+    return _object({**properties, "schema_version": _VERSION})
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _type(hint: Any) -> Schema:
+    """Return the schema of a type, with the definitions that it refers to written in place."""
+    (schema,), parts = msgspec.json.schema_components([hint], ref_template="{name}")
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, list):
+            return [resolved(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return resolved(parts[part["$ref"]])
+        return {
+            name: resolved(value) for name, value in part.items() if name not in {"title", "description", "default"}
+        }
+
+    found: Schema = resolved(schema)
+    return found
+
+
+def _record(record: type, *without: str) -> dict[str, Schema]:
+    hints = get_type_hints(record)
+    return {f.name: _type(hints[f.name]) for f in fields(record) if f.name not in without}
+
+
+def _old(properties: dict[str, Schema]) -> dict[str, Schema]:
+    """Add the deprecated names of earlier releases."""
+    old = {old: {**properties[new], "deprecated": True} for old, new in OLD_NAMES.items() if new in properties}
+    return {**old, **properties}
+
+
+def _series() -> dict[str, Schema]:
+    return {"series": _TEXT, **_record(Series), "series_key": _KEY}
+
+
+def _rows(*computed: str, points: bool = True) -> Schema:
+    """Return the schema of rows of a frame, which are objects with the version of the schema in each."""
+    number = _type(float | None)
+    types = {**_record(Result, "values", "tags", "iterations", "dut", "test_bed", "throughput", "summary")}
+    types |= dict.fromkeys(_record(SummaryValues), number)
+    types |= {"dut_version": _type(str | None), "dut_timestamp": _type(int | None), "run_key": _KEY} | _record(Series)
+    names = [
+        *IDENTITY,
+        *(POINT if points else ("commit", "dut_version", "dut_timestamp", "n", *_record(SummaryValues))),
+    ]
+    row = {name: types[name] for name in names if name not in {"timestamp", "tags_key", "dut_timestamp"}}
+    row |= {"commit_time": types["dut_timestamp"], "series_key": _KEY, "tags": _type(dict[str, str])}
+    row |= {name: {"stale": _BOOLEAN, "index": _COUNT}.get(name, number) for name in computed}
+    return _list(_object({**_old(row), "schema_version": _VERSION}))
+
+
+def _comparisons() -> dict[str, Schema]:
+    one = _old({**_series(), **_record(Comparison, "series")})
+    return {"comparisons": _list(_object(one)), "counts": _type(dict[str, int])}
+
+
+def _compared() -> dict[str, Schema]:
+    about = {"candidate": _TEXT, "baseline": _TEXT, "baseline_commits": _list(_TEXT), "method": _TEXT}
+    return {**about, **_comparisons()}
+
+
+def _finding() -> Schema:
+    """Return the schema of a finding; one whose series is gone has no more of it than the key."""
+    properties = _old({**_series(), **_record(Finding, "key", "series_key")})
+    optional = {name for name in _old(_series()) if name not in {"series", "series_key"}}
+    return _object(properties, optional)
+
+
+def _baseline() -> dict[str, Schema]:
+    return _old({**_record(Baseline, "key"), "test_bed_name": _type(str | None)})
+
+
+def _artifact() -> dict[str, Schema]:
+    return {**_record(Artifact, "key"), "run_key": {"anyOf": [_KEY, {"type": "null"}]}}
+
+
+def _published() -> Schema:
+    return _answer({"published": _list(_object(_record(PublishedFile))), "new": _COUNT, "unchanged": _COUNT})
+
+
+def _transfer() -> Schema:
+    tables = {"type": "object", "additionalProperties": _object(_record(Moved))}
+    about = {"source": _TEXT, "target": _TEXT, "tables": tables, "files": _COUNT}
+    return _answer({**about, "replaced": _list(_KEY), "differing": _list(_KEY), "missing": _list(_TEXT)})
+
+
+def _demo() -> Schema:
+    counts = _object(dict.fromkeys(("runs", "new", "unchanged", "findings"), _COUNT))
+    return _answer({"paths": _object({"store": _TEXT, "site": _TEXT}), "counts": counts, "findings": _list(_TEXT)})
+
+
+def _scan() -> Schema:
+    numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float)}
+    movements = _list(_object(_record(Movement, "run")))
+    return _answer({"findings": _list(_finding()), **numbers, "movements": movements})
+
+
+_SCHEMAS: dict[str, Callable[[], Schema]] = {
+    "artifact-get": lambda: _answer({**_artifact(), "path": _TEXT}),
+    "artifact-list": lambda: _answer({"artifacts": _list(_object(_artifact()))}),
+    "artifact-put": lambda: _answer(
+        {"artifacts": _list(_object({**_artifact(), "new": _record(Put)["new"]})), "new": _COUNT, "unchanged": _COUNT}
+    ),
+    "baseline-list": lambda: _answer({"baselines": _list(_object(_baseline()))}),
+    "baseline-set": lambda: _answer(_baseline()),
+    "check": lambda: _answer(
+        {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY), **_compared()}
+    ),
+    "compare": lambda: _answer(_compared()),
+    "demo": _demo,
+    "detect": lambda: _answer({"findings": _list(_finding())}),
+    "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
+    "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
+    "finding-list": lambda: _answer({"findings": _list(_finding())}),
+    "has": lambda: _answer(_record(Presence)),
+    "latest": lambda: _rows("stale"),
+    "noise": lambda: _answer({"noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}),
+    "publish": _published,
+    "query": lambda: _list({"type": "object"}),
+    "scan": _scan,
+    "site": lambda: _answer({"path": _TEXT, **_record(Written)}),
+    "store-copy": _transfer,
+    "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),
+    "store-import": _transfer,
+    "store-info": lambda: _answer(_record(StoreInfo)),
+    "store-init": lambda: _answer({"store": _TEXT}),
+    "store-optimize": lambda: _answer(_record(Maintenance)),
+    "store-tag": lambda: _answer({"tag": _TEXT, "version": _COUNT}),
+    "store-verify": lambda: _answer({**_record(Verification), "sound": _BOOLEAN}),
+    "summary": lambda: _rows("spread", points=False),
+    "trend": lambda: _rows("index", "change", "change_since_first"),
+}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from bench_db.app.schemas import schemas
+from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
+from tests.cli.conftest import bench_db
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA = Path(__file__).parents[1] / "data"
+_BUILD = ("--dut-name", "d", "--dut-version", "1+1a2b3c4", "--dut-timestamp", "1780000000")
+_STEP = "110aa08"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped measurements in a store, with a baseline, an artifact, an export and a second store."""
+    root = tmp_path_factory.mktemp("answers")
+    (root / "demo.json").write_text(bench_db("demo", root / "demo", "--output", "json").out, "utf-8")
+    (root / "job.log").write_text("log", "utf-8")
+    return root
+
+
+def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    store = ("--store", root / "demo" / "store")
+    new = ("--store", root / "new")
+    output = DATA / "hyperfine" / "1.15.0" / "parameters.json"
+    yield "publish", ("publish", output, *_BUILD, *new)
+    yield "store-init", ("store", "init", *new)
+    yield "latest", ("latest", *store)
+    yield "trend", ("trend", "*query*", *store)
+    yield "summary", ("summary", *store)
+    yield "query", ("query", "SELECT median, run_time FROM results LIMIT 2", *store)
+    yield "has", ("has", _STEP, *store)
+    yield "baseline-set", ("baseline", "set", "main", "d7fbbca", *store)
+    yield "baseline-list", ("baseline", "list", *store)
+    yield "compare", ("compare", _STEP, *store)
+    yield "check", ("check", _STEP, "--threshold", "10", *store)
+    yield "detect", ("detect", "*test_query[1]", *store)
+    yield "scan", ("scan", *store)
+    yield "noise", ("noise", *store)
+    yield "finding-list", ("finding", "list", *store)
+    yield "finding-bless", ("finding", "bless", "7debefa6", *store)
+    yield "site", ("site", root / "site", *new)
+    yield "artifact-put", ("artifact", "put", root / "job.log", "--commit", "1a2b3c4", *new)
+    yield "artifact-list", ("artifact", "list", *new)
+    yield "artifact-get", ("artifact", "get", "0", root / "again.log", *new)
+    yield "store-info", ("store", "info", *store)
+    yield "store-tag", ("store", "tag", "release", *new)
+    yield "store-optimize", ("store", "optimize", *new)
+    yield "store-verify", ("store", "verify", *new)
+    yield "store-export", ("store", "export", root / "exported", *new)
+    yield "store-copy", ("store", "copy", root / "new", root / "copy")
+    yield "store-import", ("store", "import", root / "exported", "--store", root / "imported")
+    yield "doctor", ("doctor", *new)
+
+
+@pytest.fixture(scope="module")
+def documents(directory: Path) -> dict[str, Any]:
+    """The real document of every verb that has a schema."""
+    found: dict[str, Any] = {}
+    for name, arguments in _answers(directory):
+        words = list(arguments)
+        if name == "artifact-get":
+            words[2] = found["artifact-list"]["artifacts"][0]["sha256"]
+        answer = bench_db(*words, "--output", "json")
+        assert answer.code in {0, 1}, (name, answer.err)
+        found[name] = answer.document
+    return found | {"demo": json.loads((directory / "demo.json").read_text("utf-8"))}
+
+
+class TestSchemas:
+    """What every verb prints is what its schema says, and each schema is the one of a real document."""
+
+    def test_every_schema_has_a_real_document(self, documents: dict[str, Any]) -> None:
+        assert set(documents) == set(schemas())
+
+    @pytest.mark.parametrize("name", sorted(schemas()))
+    def test_a_real_document_is_valid(self, name: str, documents: dict[str, Any]) -> None:
+        schema = schemas()[name]
+        Draft202012Validator.check_schema(schema)
+        problems = [
+            f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(documents[name])
+        ]
+        assert problems == []
+        assert documents[name] not in ([], {})
+
+    @pytest.mark.parametrize("name", sorted(schemas()))
+    def test_a_key_too_many_is_not(self, name: str, documents: dict[str, Any]) -> None:
+        if name == "query":
+            return  # its columns are those of the query
+        document = documents[name]
+        wrong = [{**document[0], "invented": 1}] if isinstance(document, list) else {**document, "invented": 1}
+        assert list(Draft202012Validator(schemas()[name]).iter_errors(wrong))
+
+    @pytest.mark.parametrize("name", ["latest", "trend", "summary"])
+    def test_rows_have_the_version_and_the_old_names(self, name: str, documents: dict[str, Any]) -> None:
+        row = documents[name][0]
+        assert row["schema_version"] == DOCUMENT_VERSION
+        for old, new in OLD_NAMES.items():
+            assert row.get(old) == row.get(new)
+        assert {"testbed_name", "version", "timestamp"} <= set(row)

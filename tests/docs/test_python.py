@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench_db
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class TestPython:
+    """Every example of docs/python.md runs, in order, on a real store; every public name is on the page."""
+
+    def test_examples_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        text = PAGE.read_text("utf-8")
+        names: dict[str, Any] = {"__name__": "example"}
+        for block in _BLOCK.finditer(text):
+            line = text.count("\n", 0, block.start(1))
+            exec(compile("\n" * line + block[1], str(PAGE), "exec"), names)
+        assert names["gate"].passed is False
+        assert names["published"].new == 2
+        assert names["log"].new
+
+    @pytest.mark.parametrize("name", bench_db.__all__)
+    def test_every_public_name_is_on_the_page(self, name: str) -> None:
+        assert re.search(rf"`{name}`|bench_db\.{name}\b", PAGE.read_text("utf-8"))

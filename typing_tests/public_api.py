@@ -1,0 +1,60 @@
+"""What a type checker sees of the public API from outside; never run, only checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import assert_type
+
+import polars as pl
+
+import bench_db
+from bench_db import Comparison, Database, Finding, Result, Run, SummaryValues, Verdict
+
+
+def opening() -> Database:
+    assert_type(bench_db.connect("results"), Database)
+    assert_type(bench_db.connect(Path("results"), create=True, single_writer=True), Database)
+    bench_db.connect(3)  # type: ignore[arg-type]
+    return bench_db.connect("results")
+
+
+def reading(database: Database) -> None:
+    assert_type(database.latest(benchmark="*fib*", test_bed_name="ci", tags={"k": "10"}), pl.DataFrame)
+    assert_type(database.trend("fib", last=3, suite="python", as_of=datetime(2026, 1, 1)), pl.DataFrame)  # noqa: DTZ001 types only
+    assert_type(database.summary(since=1_780_000_000), pl.DataFrame)
+    assert_type(database.scan(["median"], branch="main"), pl.LazyFrame)
+    assert_type(database.runs(pr_number=3), pl.LazyFrame)  # type: ignore[call-arg]
+    assert_type(database.query("SELECT 1"), pl.DataFrame)
+    assert_type(database.results(), list[Result])
+    assert_type(database.has("1a2b3c4").present, bool)
+    database.latest(testbed_name="ci")  # type: ignore[call-arg]
+    database.latest(benchmark=3)  # type: ignore[arg-type]
+    database.trend()  # type: ignore[call-arg]
+
+
+def publishing(database: Database) -> None:
+    assert_type(bench_db.publish(database, "a.json", Path("b.json")).new, int)
+    assert_type(bench_db.parse("a.json"), tuple[Run, list[Result]])
+    assert_type(bench_db.summarise([1.0]), SummaryValues)
+    run, results = bench_db.parse("a.json")
+    assert_type(database.publish(results, run, replace=True).unchanged, int)
+
+
+def judging(database: Database) -> None:
+    compared = bench_db.compare(database, "1a2b3c4", baseline="main", benchmark="*fib*")
+    assert_type(compared.comparisons, Sequence[Comparison])
+    assert_type(compared.comparisons[0].verdict, Verdict)
+    assert_type(compared.frame(), pl.DataFrame)
+    assert_type(bench_db.check("results", threshold=5.0).passed, bool)
+    assert_type(bench_db.scan(Path("results"), dry_run=True).findings, Sequence[Finding])
+    assert_type(bench_db.findings(database).findings, Sequence[Finding])
+    assert_type(bench_db.bless_finding(database, "7deb", note="wanted"), Finding)
+    bench_db.compare(database, "1a2b3c4", benchmarks="*fib*")  # type: ignore[call-arg]
+    bench_db.compare(3, "1a2b3c4")  # type: ignore[arg-type]
+
+
+def writing(database: Database) -> None:
+    assert_type(bench_db.site(database, "public", title="Benchmarks", suite="python").files, int)
+    assert_type(bench_db.demo("demo").database, Database)
