@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from bench_db import plugins
 from bench_db.errors import UserError
@@ -140,9 +140,13 @@ Connect = Callable[[Mapping[str, str], "Clock"], Forge]
 
 def connect(name: str, environment: Mapping[str, str], clock: Clock) -> Forge:
     """Connect to the forge of a name. Raise `UserError` with the installed forges for an unknown name."""
-    forges: plugins.Loaded[Connect] = plugins.load(plugins.FORGES, plugins.callable_of)
+    forges = plugins.load(plugins.FORGES, _connector)
     chosen = forges.get(name)
     if chosen is None:
         message = f"no forge {name!r}; installed: {', '.join(forges.usable) or 'none'}"
         raise UserError(message)
     return chosen(environment, clock)
+
+
+def _connector(plugin: plugins.Plugin) -> Connect:
+    return cast("Connect", plugins.callable_of(plugin))
