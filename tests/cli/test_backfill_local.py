@@ -215,7 +215,7 @@ class TestFailing:
         grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config().replace("values-ns", "values"))
         answer = bench_db(*ARGUMENTS, cwd=tmp_path)
-        assert (answer.returncode, "no format 'values'; known: auto, criterion" in answer.stderr) == (2, True)
+        assert (answer.returncode, "no format is called 'values'; known: auto, criterion" in answer.stderr) == (2, True)
         assert not (tmp_path / "store").exists()
 
     def test_nothing_to_measure_is_told(self, tmp_path: Path) -> None:

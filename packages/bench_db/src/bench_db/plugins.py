@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bench_db.errors import PluginError
 
@@ -79,7 +79,7 @@ def load(group: str, accept: Callable[[Plugin], Accepted], *, reserved: Collecti
     return Loaded(usable=usable, faults=faults)
 
 
-def callable_of(plugin: Plugin) -> Callable[..., object]:
+def callable_of(plugin: Plugin) -> Callable[..., Any]:
     """Return the object of a plug-in that must be a callable."""
     if not callable(plugin.value):
         reason = f"it is declared as a callable and is of type {type(plugin.value).__name__}"
