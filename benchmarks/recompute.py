@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, locate
 from bench_db.store.tables import RESULTS_TABLE
-from bench_db.store.uri import locate
 from bench_db.summary import summarise_column
 
 if TYPE_CHECKING:

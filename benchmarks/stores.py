@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 
 from bench_db.arrow import RESULTS, RUNS
 from bench_db.store.database import connect
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, locate
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
-from bench_db.store.uri import locate
 from benchmarks.generate import BENCHMARKS, VERSION, History
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db.store import maintain
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, locate
 from bench_db.store.tables import RESULTS_TABLE
-from bench_db.store.uri import locate
 from benchmarks.generate import BENCHMARKS
 from benchmarks.race import Outcome, race
 from benchmarks.writers import WRITERS, Batch, BenchDbWriter, Writer

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench_db.ingest import Build, Provenance, build_of
-from bench_db.ingest.build import checkout_around
+from bench_db.ingest.host import checkout_around
 from tests.ingest.formats.test_criterion_dir import measure
 from tests.ingest.support import pytest_benchmark, pytest_file, read
 

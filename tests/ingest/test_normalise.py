@@ -9,7 +9,7 @@ import pytest
 from bench_db.errors import UserError
 from bench_db.identity import commit_of_version
 from bench_db.ingest import Measurement, Provenance, Reading, Skip, SkipReason, normalise, this_machine
-from bench_db.ingest.build import Build
+from bench_db.ingest.host import Build
 from bench_db.model import DutBuild, Result, Run, Samples, TestBed
 from bench_db.units import Direction
 from tests.ingest.support import FIXED, pytest_benchmark, pytest_file, read

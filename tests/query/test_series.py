@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.query.latest import newest
 from bench_db.query.series import (
     COMMIT_ORDER,
     IDENTITY,
     last_points,
+    newest,
     oldest_first,
     relative_change,
     statistics,

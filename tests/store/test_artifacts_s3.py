@@ -9,9 +9,8 @@ import pytest
 from bench_db.errors import CorruptStoreError, StoreUnavailableError
 from bench_db.store import content as files
 from bench_db.store.database import Database, connect
-from bench_db.store.engine import Deadlines, Engine
+from bench_db.store.engine import Deadlines, Engine, locate
 from bench_db.store.s3 import Bucket
-from bench_db.store.uri import locate
 from tests.store.carriers import content, everything, fill
 from tests.support.faults import Fault, FaultProxy, FaultRule
 

@@ -17,13 +17,12 @@ from bench_db.errors import CorruptStoreError, UserError
 from bench_db.model import Baseline, Result
 from bench_db.store import maintain
 from bench_db.store.database import Database, connect
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, locate
 from bench_db.store.export import MANIFEST
 from bench_db.store.filters import condition
 from bench_db.store.formats import FORMATS
 from bench_db.store.ledger import set_baseline
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
-from bench_db.store.uri import locate
 from tests.store.carriers import everything, files_in, fill, publish, rows_of
 from tests.strategies import publication, publications, texts, times
 from tests.support.campaigns import examples

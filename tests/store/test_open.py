@@ -13,7 +13,7 @@ import pytest
 
 from bench_db.errors import BenchDbError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
 from bench_db.store.database import connect
-from bench_db.store.uri import locate
+from bench_db.store.engine import locate
 from tests.strategies import publication
 
 if TYPE_CHECKING:

@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.query.availability import of_commit
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, of_commit
 from bench_db.store import lazy
 from bench_db.store.database import connect
-from bench_db.store.engine import Engine, Snapshot
-from bench_db.store.pushdown import lance_filter
+from bench_db.store.engine import Engine, Snapshot, locate
+from bench_db.store.filters import lance_filter
 from bench_db.store.tables import RESULTS_TABLE, Table
-from bench_db.store.uri import locate
 from tests.strategies import HOSTILE, commit_of, publication
 from tests.support.campaigns import examples
 

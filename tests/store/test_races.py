@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench_db.store.database import Database, connect
-from bench_db.store.engine import Engine
-from bench_db.store.uri import locate
+from bench_db.store.engine import Engine, locate
 from tests.store.workers import PROCESSES, Done, Job, race
 from tests.strategies import publication
 from tests.support.campaigns import rounds

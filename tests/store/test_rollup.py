@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bench_db import Selection
-from bench_db.query.latest import newest
-from bench_db.query.series import COLUMNS
+from bench_db.query.series import COLUMNS, newest
 from bench_db.store.database import connect
 from bench_db.store.tables import SERIES_TABLE
 from tests.strategies import publication

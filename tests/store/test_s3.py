@@ -9,9 +9,8 @@ import pytest
 
 from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
 from bench_db.store.database import Database, connect
-from bench_db.store.engine import Deadlines, Engine
+from bench_db.store.engine import Deadlines, Engine, locate
 from bench_db.store.s3 import Bucket
-from bench_db.store.uri import locate
 from tests.strategies import commit_of, publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
 

@@ -12,11 +12,10 @@ from bench_db.errors import CorruptStoreError, NewerStoreWarning, SchemaMismatch
 from bench_db.model import Samples
 from bench_db.store import maintain, source, transfer
 from bench_db.store.database import Database, connect
-from bench_db.store.engine import Engine
+from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import BASELINES_TABLE, RESULTS_TABLE, RUNS_TABLE
-from bench_db.store.uri import locate
 from tests.store.carriers import content, everything, fill, publish, rows_of
 from tests.strategies import commit_of, publication
 

@@ -18,9 +18,8 @@ from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.model import Baseline
-from bench_db.query.availability import of_commit
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, of_commit
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import SHORTEST, abbreviates

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.analysis.judge import counted, judge, looks_for_level, plan
+from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, candidate_of, resolve
 from bench_db.app.database import on_database
-from bench_db.app.skipped import with_skipped
 from bench_db.errors import UserError
-from bench_db.model import Comparison
-from bench_db.query.availability import of_commit
-from bench_db.query.selection import Conditions, Selection, selection_of
+from bench_db.model import Comparison, Verdict
+from bench_db.query.selection import Conditions, Selection, of_commit, selection_of
 from bench_db.query.series import Points
 from bench_db.report.document import record_json
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bench_db.store.database import Database
+
 
 # The verdict of each word that `fail_on` takes.
 FAILING = {"regression": "regressed", "failed": "failed", "missing": "missing", "insufficient": "insufficient"}
@@ -172,3 +171,24 @@ def failing(comparisons: Sequence[Comparison], on: Collection[str]) -> list[Comp
         message = f"`fail_on`: {unknown[0]!r} is no verdict to fail on; it takes {', '.join(FAILING)}"
         raise UserError(message)
     return [c for c in comparisons if c.verdict in {FAILING[name] for name in on}]
+
+
+_COLUMNS = ("dut_name", "test_bed_name", "notes")
+
+
+def with_skipped(store: Database, judged: list[Comparison], commit: str, as_of: str | None = None) -> list[Comparison]:
+    """Turn missing into failed where publishing skipped the benchmark, as the notes of its run say."""
+    if not any(j.verdict == Verdict.MISSING for j in judged):
+        return judged
+    runs = store.runs(as_of).filter(of_commit(commit) & (pl.col("notes").list.len() > 0)).select(_COLUMNS)
+    notes = [(dut, bed, note) for dut, bed, some in runs.collect().iter_rows() for note in some]
+    return in_order(_with_reason(j, notes) if j.verdict == Verdict.MISSING else j for j in judged)
+
+
+def _with_reason(missing: Comparison, notes: list[tuple[str, str, str]]) -> Comparison:
+    series = missing.series
+    start = f"{series.benchmark_name}: skipped, "
+    for dut, bed, note in notes:
+        if (dut, bed) == (series.dut_name, series.test_bed_name) and note.startswith(start):
+            return replace(missing, verdict=Verdict.FAILED, note=note.removeprefix(f"{series.benchmark_name}: "))
+    return missing

@@ -9,7 +9,7 @@ from bench_db.analysis.judge import in_order
 from bench_db.errors import UserError
 from bench_db.identity import hash63
 from bench_db.model import Comparison, Series, Verdict
-from bench_db.query.availability import of_commit
+from bench_db.query.selection import of_commit
 from bench_db.units import Direction
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def command(
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
-    from bench_db.query.availability import is_sha
+    from bench_db.query.selection import is_sha
 
     found = open_store(uri).has(commit, suites, testbed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}

@@ -11,9 +11,8 @@ from bench_db import identity
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import host
 from bench_db.ingest.adapter import Adapter
-from bench_db.ingest.build import Build, build_of, checkout_around
 from bench_db.ingest.content import Content
-from bench_db.ingest.host import this_machine
+from bench_db.ingest.host import Build, build_of, checkout_around, this_machine
 from bench_db.ingest.normalise import Provenance, normalise
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
 from bench_db.ingest.registry import ADAPTERS, AUTO, adapter_named, detect, find, open_path

@@ -18,7 +18,7 @@ from bench_db.derive import derive
 from bench_db.errors import UserError
 from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import host
-from bench_db.ingest.build import Build
+from bench_db.ingest.host import Build
 from bench_db.model import DutBuild, Result, Run, TestBed
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction

@@ -15,6 +15,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
 # Commit time, then run time, so that a backfill of an old commit is never the newest. Publish time and run break ties.
 COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
@@ -135,3 +136,10 @@ def identified(names: pl.DataFrame) -> list[Series]:
     """Return the series of a frame with the columns of `IDENTITY`, a record a row."""
     rows = names.select(IDENTITY).with_columns(pl.col("suite", "tags_key").fill_null("")).iter_rows(named=True)
     return [Series(**{**row, "direction": Direction(row["direction"])}) for row in rows]
+
+
+def newest(results: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the newest row of each series in commit order, failures included; unknown run times sort first."""
+    commit_time = pl.col(COMMIT_ORDER[0]).fill_null(-1)
+    of_newest_commit = results.filter(commit_time == commit_time.max().over("series_key"))
+    return of_newest_commit.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)

@@ -14,10 +14,10 @@ from bench_db.arrow import from_table, to_table
 from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from bench_db.model import Artifact
-from bench_db.query import availability
+from bench_db.query.selection import of_commit
 from bench_db.rules import RULES
 from bench_db.store import atomic, content, named
-from bench_db.store.pushdown import lance_filter
+from bench_db.store.filters import lance_filter
 from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def find(
     """Records of one kind, commit and run, or of any, in the order they were added; an abbreviated commit will do."""
     asked = [pl.lit(value=True)]
     asked += [] if kind is None else [pl.col("kind") == kind]
-    asked += [] if commit is None else [availability.of_commit(commit)]
+    asked += [] if commit is None else [of_commit(commit)]
     asked += [] if run is None else [pl.col("run_key").is_in(_keys(engine, run))]
     found = _where(engine, reduce(and_, asked[1:] or asked))
     return sorted(found, key=lambda a: (a.added_at, a.name, a.key))

@@ -14,10 +14,9 @@ from bench_db.arrow import from_table
 from bench_db.errors import StoreNotFoundError, UserError
 from bench_db.model import Artifact, Result
 from bench_db.query import series
-from bench_db.query.availability import of_commit
 from bench_db.query.baseline import holding
-from bench_db.query.latest import newest
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, of_commit
+from bench_db.query.series import newest
 from bench_db.rules import RULES
 from bench_db.store import (
     artifacts,
@@ -33,12 +32,10 @@ from bench_db.store import (
     verify,
     versions,
 )
-from bench_db.store.engine import Engine
-from bench_db.store.filters import Where, filter_text
-from bench_db.store.pushdown import lance_filter
+from bench_db.store.engine import Engine, locate
+from bench_db.store.filters import Where, filter_text, lance_filter
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table, stored
-from bench_db.store.uri import locate
 from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:

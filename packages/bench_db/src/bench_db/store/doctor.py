@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import BenchDbError, StoreNotFoundError
 from bench_db.store.database import connect
+from bench_db.store.engine import Location, locate
 from bench_db.store.s3 import Bucket
-from bench_db.store.uri import Location, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

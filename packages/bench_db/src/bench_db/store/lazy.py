@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from bench_db.store.filters import Where, filter_text, refuse_unknown
-from bench_db.store.pushdown import lance_filter
+from bench_db.store.filters import Where, filter_text, lance_filter, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

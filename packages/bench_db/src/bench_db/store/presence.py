@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
-from bench_db.query import availability
-from bench_db.query.selection import Selection
-from bench_db.store.pushdown import lance_filter
+from bench_db.query.selection import Selection, is_sha, of_commit
+from bench_db.store.filters import lance_filter
 from bench_db.store.tables import RESULTS_TABLE
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class Presence:
 
 def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:
     """Count results and failures of a commit by suite; see `Database.has`."""
-    asked = availability.of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
+    asked = of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
     results = engine.open(RESULTS_TABLE)
     # The filter is the complete question, so only the answer is read.
     rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))
@@ -44,11 +43,11 @@ def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: s
 
 def measured_commit(engine: Engine, results: Snapshot, text: str) -> str:
     """Return the longest stored sha of the commit that a text abbreviates; raise `UserError` for none or several."""
-    wanted = lance_filter(availability.of_commit(text), results.leaves)
+    wanted = lance_filter(of_commit(text), results.leaves)
     found = results.read(("commit",), wanted)["commit"].unique().to_pylist()
     longest = max(found, key=len, default=None)
     if longest is None:
-        hint = "" if availability.is_sha(text) else "; a commit is named by its sha, of 7 digits or more"
+        hint = "" if is_sha(text) else "; a commit is named by its sha, of 7 digits or more"
         message = f"no results of {text} in {engine.location}; 'bench-db latest' shows what is measured{hint}"
         raise UserError(message)
     others = sorted(commit for commit in found if not longest.startswith(commit))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
-from bench_db.query.latest import newest
-from bench_db.query.series import COLUMNS
+from bench_db.query.series import COLUMNS, newest
 from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE
 
 if TYPE_CHECKING:

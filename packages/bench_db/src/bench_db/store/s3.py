@@ -21,7 +21,7 @@ from bench_db.store.faults import redacted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench_db.store.uri import Location
+    from bench_db.store.engine import Location
 
 Answer = TypeVar("Answer")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.content import open_file
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import count, interval, number, scaled, stated
@@ -214,9 +214,9 @@ def read(content: Content) -> Reading:
         skips=tuple(skips),
         notes=tuple(notes),
         run_time=min((start for start in starts if start), default=None),
-        commit=origin.commit(foreign.plain(top.get("commit_hash"))),
+        commit=foreign.commit(foreign.plain(top.get("commit_hash"))),
         commit_time=_seconds(foreign.plain(top.get("date"))),
-        node=origin.text(machine.get("machine")) or None,
+        node=foreign.text(machine.get("machine")) or None,
         test_bed=_test_bed(machine),
     )
 
@@ -258,7 +258,7 @@ def _interval(stats: Mapping[str, object], factor: float) -> tuple[float | None,
 def _kind(name: str, declared: object, outcomes: Sequence[_Outcome], at: str) -> _Kind:
     """Find the kind in `benchmarks.json`, else from the prefix of the name, as asv does."""
     known = declared if isinstance(declared, dict) else {}
-    kind, unit = origin.text(known.get("type")), origin.text(known.get("unit"))
+    kind, unit = foreign.text(known.get("type")), foreign.text(known.get("unit"))
     if kind not in _METRICS:
         found = _PREFIX.match(name.rpartition(".")[2])
         if not found:
@@ -296,19 +296,19 @@ def _beside(notes: list[str], *paths: Path) -> dict[str, object]:
 
 def _environment(top: foreign.Record) -> str:
     """Return the name of the environment; for an old file without one, build it as asv does."""
-    name = origin.text(foreign.plain(top.get("env_name")))
+    name = foreign.text(foreign.plain(top.get("env_name")))
     wanted = foreign.fields(top.get("requirements"))
     parts = (f"{package}{version or ''}" for package, version in sorted(wanted.items()))
-    return name or "-".join((f"py{origin.text(foreign.plain(top.get('python')))}", *parts))
+    return name or "-".join((f"py{foreign.text(foreign.plain(top.get('python')))}", *parts))
 
 
 def _test_bed(machine: Mapping[str, object]) -> TestBed | None:
-    node, system = origin.text(machine.get("machine")), origin.text(machine.get("os"))
+    node, system = foreign.text(machine.get("machine")), foreign.text(machine.get("os"))
     if not node:
         return None
     return TestBed(
-        name=stable_name(node, system.partition(" ")[0], origin.text(machine.get("arch"))),
-        cpu=origin.text(machine.get("cpu")),
+        name=stable_name(node, system.partition(" ")[0], foreign.text(machine.get("arch"))),
+        cpu=foreign.text(machine.get("cpu")),
         memory_gb=_memory_gb(machine.get("ram")),
         os=system,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.ingest import foreign, origin, rates
+from bench_db.ingest import foreign, rates
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -58,13 +58,13 @@ def read(content: Content) -> Reading:
     beside: list[Skip] = []
     read_one = partial(_measurements, several, beside)
     measurements, skips = foreign.each(records, "$.Benchmarks", _name, read_one)
-    title = _TITLE.fullmatch(origin.text(foreign.plain(top.get("Title"))))
+    title = _TITLE.fullmatch(foreign.text(foreign.plain(top.get("Title"))))
     return Reading(
         source=SOURCE,
         context=foreign.compact(top),
         measurements=measurements,
         skips=(*skips, *beside),
-        run_time=origin.unix("{}-{}-{}T{}:{}:{}".format(*title.groups())) if title else None,
+        run_time=foreign.unix("{}-{}-{}T{}:{}:{}".format(*title.groups())) if title else None,
         test_bed=_machine(foreign.fields(top.get("HostEnvironmentInfo"))),
     )
 
@@ -72,7 +72,7 @@ def read(content: Content) -> Reading:
 def _full_name(record: foreign.Record | msgspec.Raw) -> str:
     fields = record if isinstance(record, dict) else {}
     said = {
-        field: origin.text(foreign.plain(fields.get(field))) for field in ("FullName", "Namespace", "Type", "Method")
+        field: foreign.text(foreign.plain(fields.get(field))) for field in ("FullName", "Namespace", "Type", "Method")
     }
     return said["FullName"] or ".".join(part for part in list(said.values())[1:] if part)
 
@@ -153,17 +153,17 @@ def _others(record: foreign.Record, at: str) -> Iterator[tuple[str, str, Directi
     metrics = foreign.plain(record.get("Metrics"))
     for index, metric in enumerate(metrics if isinstance(metrics, list) else []):
         about = metric.get("Descriptor") if isinstance(metric, dict) else None
-        ident = origin.text(about.get("Id")) if isinstance(about, dict) else ""
+        ident = foreign.text(about.get("Id")) if isinstance(about, dict) else ""
         if isinstance(about, dict) and ident and ident != _ALLOCATED:
             direction = Direction.HIGHER if about.get("TheGreaterTheBetter") is True else Direction.LOWER
-            yield ident, origin.text(about.get("Unit")), direction, metric.get("Value"), f"{at}.Metrics[{index}].Value"
+            yield ident, foreign.text(about.get("Unit")), direction, metric.get("Value"), f"{at}.Metrics[{index}].Value"
 
 
 def _tags(record: foreign.Record, *, with_job: bool) -> dict[str, str]:
     """Return the parameters, and the job of a benchmark that ran in several."""
-    text = origin.text(foreign.plain(record.get("Parameters")))
+    text = foreign.text(foreign.plain(record.get("Parameters")))
     tags = dict(part.partition("=")[::2] for part in _PARAMETERS.split(text) if "=" in part)
-    job = _JOB.fullmatch(origin.text(foreign.plain(record.get("DisplayInfo")))) if with_job else None
+    job = _JOB.fullmatch(foreign.text(foreign.plain(record.get("DisplayInfo")))) if with_job else None
     return tags | ({"job": _MADE_UP.sub(r"\1", job[1])} if job else {})
 
 
@@ -177,9 +177,9 @@ def _without_samples(record: foreign.Record) -> dict[str, object]:
 
 def _machine(host: Mapping[str, object]) -> TestBed | None:
     """Return the machine that the file describes, which has no host name; None when it names no processor."""
-    system, cpu = origin.text(host.get("OsVersion")), origin.text(host.get("ProcessorName"))
+    system, cpu = foreign.text(host.get("OsVersion")), foreign.text(host.get("ProcessorName"))
     if not cpu or cpu.startswith("Unknown"):
         return None
     known = {"windows": "Windows", "macos": "Darwin", "osx": "Darwin"}
     family = next((name for sign, name in known.items() if system.lower().startswith(sign)), "Linux" if system else "")
-    return TestBed(name=stable_name("", family, origin.text(host.get("Architecture"))), cpu=cpu, os=family)
+    return TestBed(name=stable_name("", family, foreign.text(host.get("Architecture"))), cpu=cpu, os=family)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.numbers import count, number, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
 
@@ -50,7 +50,7 @@ def read(content: Content) -> Reading:
 
 def _name(record: foreign.Record, at: str) -> str:
     """Return the uri. Outside a checkout it begins with an absolute path, of which only the file name is kept."""
-    uri = origin.text(foreign.plain(record.get("uri"))) or origin.text(foreign.plain(record.get("name")))
+    uri = foreign.text(foreign.plain(record.get("uri"))) or foreign.text(foreign.plain(record.get("name")))
     if not uri:
         raise RefusedError(SkipReason.NO_NAME, f"neither a uri nor a name at {at}")
     path, mark, rest = uri.partition("::")

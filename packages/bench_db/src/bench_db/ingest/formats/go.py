@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import foreign, origin, rates
+from bench_db.ingest import foreign, rates
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -179,7 +179,7 @@ def _lines(content: Content) -> tuple[Iterator[str], int | None]:
     for place, line in enumerate(stream, 1):
         if line.startswith(b"{"):  # other lines are go's own, such as of a package it cannot build
             event = foreign.decode(line, _Event, file=str(content.path), line=place)
-            start = origin.unix(event.time) if start is None else start
+            start = foreign.unix(event.time) if start is None else start
             if event.action == "output":
                 packages.setdefault(event.package, []).append(event.output)
     return (line for pieces in packages.values() for line in "".join(pieces).split("\n")), start
@@ -219,9 +219,9 @@ def read(content: Content) -> Reading:
         skips=tuple(text.skips),
         notes=tuple(text.notes),
         run_time=start,
-        commit=origin.commit(text.only("commit")),
+        commit=foreign.commit(text.only("commit")),
         branch=text.only("branch") or None,
-        commit_time=origin.unix(text.only("commit-time")),
+        commit_time=foreign.unix(text.only("commit-time")),
         test_bed=_machine(text),
     )
 

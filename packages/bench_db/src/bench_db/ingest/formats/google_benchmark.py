@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import count, number, scaled, stated, unit_of
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -63,7 +63,7 @@ class _Row:
         """Why the row has no figures, "" when it has."""
         for sign, message in (("error_occurred", "error_message"), ("skipped", "skip_message")):
             if self.fields.get(sign) is True:
-                return origin.text(self.fields.get(message)) or sign.replace("_", " ")
+                return foreign.text(self.fields.get(message)) or sign.replace("_", " ")
         return ""
 
 
@@ -104,16 +104,16 @@ def read(content: Content) -> Reading:
         except RefusedError as refused:
             skips.append(Skip(benchmark=group[0].name, reason=refused.reason, detail=refused.detail))
     context, fits = foreign.fields(top.get("context")), [row.fields for row in rows if row.aggregate in _FITS]
-    node = origin.text(context.get("host_name"))
+    node = foreign.text(context.get("host_name"))
     return Reading(
         source=SOURCE,
         context=foreign.compact({**top, "complexity": fits} if fits else top),
         measurements=tuple(measurements),
         skips=tuple(skips),
         notes=tuple(notes),
-        run_time=origin.unix(context.get("date")),
-        commit=origin.commit(context.get("commit")),
-        branch=origin.text(context.get("branch")) or None,
+        run_time=foreign.unix(context.get("date")),
+        commit=foreign.commit(context.get("commit")),
+        branch=foreign.text(context.get("branch")) or None,
         node=node or None,
         # the name is all that the file has of the machine: without a lasting name there is no bed
         test_bed=TestBed(name=node) if node and stable_name(node, "", "") == node else None,
@@ -144,7 +144,7 @@ def _name(fields: Mapping[str, object], at: str) -> str:
 
 
 def _aggregate(fields: Mapping[str, object]) -> str:
-    return origin.text(fields.get("aggregate_name")) if fields.get("run_type") == "aggregate" else ""
+    return foreign.text(fields.get("aggregate_name")) if fields.get("run_type") == "aggregate" else ""
 
 
 def _of_old(row: _Row, deviating: set[str]) -> _Row:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.numbers import scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
 from bench_db.units import BYTES
@@ -60,7 +60,7 @@ def read(content: Content) -> Reading:
         context=foreign.compact(top),
         measurements=measurements,
         skips=skips,
-        run_time=origin.unix(metadata.get("start_time")),
+        run_time=foreign.unix(metadata.get("start_time")),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.numbers import number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.model import TestBed
@@ -102,15 +102,15 @@ def read(content: Content) -> Reading:
         is_new = False
     run, machine = (_flat(top.get(name if is_new else name.capitalize())) for name in ("run", "machine"))
     skips: list[Skip] = []
-    tests = _tests(records, is_new, f"{origin.text(run.get('tag'))}.", skips)
+    tests = _tests(records, is_new, f"{foreign.text(run.get('tag'))}.", skips)
     revision = next((str(run[name]) for name in ("llvm_project_revision", "run_order") if run.get(name)), "").strip()
     return Reading(
         source=SOURCE,
         context=foreign.compact(top),
         measurements=tuple(measurement for test in tests for measurement in _measurements(test, skips)),
         skips=tuple(skips),
-        run_time=origin.unix(run.get("start_time", run.get("Start Time"))),
-        commit=origin.commit(revision) if len(revision) == _SHA else None,
+        run_time=foreign.unix(run.get("start_time", run.get("Start Time"))),
+        commit=foreign.commit(revision) if len(revision) == _SHA else None,
         version=revision if revision and len(revision) != _SHA else None,
         test_bed=_machine(machine),
     )
@@ -124,8 +124,8 @@ def _flat(raw: msgspec.Raw | None) -> dict[str, object]:
 
 
 def _machine(machine: Mapping[str, object]) -> TestBed | None:
-    name = origin.text(machine.get("name", machine.get("Name")))
-    cpu, system = origin.text(machine.get("hardware")), origin.text(machine.get("os"))
+    name = foreign.text(machine.get("name", machine.get("Name")))
+    cpu, system = foreign.text(machine.get("hardware")), foreign.text(machine.get("os"))
     return TestBed(name=name, cpu=cpu, os=system) if name else None
 
 
@@ -138,7 +138,7 @@ def _tests(records: foreign.Records, is_new: bool, prefix: str, skips: list[Skip
             if isinstance(record, msgspec.Raw)
             else {n: foreign.plain(v) for n, v in record.items()}
         )
-        name = origin.text(entry.get("name" if is_new else "Name")) if isinstance(entry, dict) else ""
+        name = foreign.text(entry.get("name" if is_new else "Name")) if isinstance(entry, dict) else ""
         if not isinstance(entry, dict) or not name:
             reason = SkipReason.NO_NAME if isinstance(entry, dict) else SkipReason.WRONG_TYPE
             skips.append(Skip(benchmark=at, reason=reason, detail=f"no named test at {at}"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.numbers import number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.units import COUNT, Direction
@@ -124,7 +124,7 @@ def _points(content: Content, table: _Table, skips: list[Skip]) -> list[_Point]:
     points: dict[tuple[object, ...], _Point] = {}
     for line, cells in _rows(content, table.delimiter):
         row = dict(zip(table.columns, cells, strict=False))
-        time = origin.moment(row.get(_TIME, ""))
+        time = foreign.moment(row.get(_TIME, ""))
         if len(cells) < len(table.columns):
             detail = f"{len(cells)} cells below {len(table.columns)} columns"
             skips.append(Skip(benchmark=f"line {line}", reason=SkipReason.LENGTH_MISMATCH, detail=detail))

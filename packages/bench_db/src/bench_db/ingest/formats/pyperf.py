@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import count, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
@@ -144,10 +144,10 @@ def _origin(facts: dict[str, object]) -> Reading:
     )
     return Reading(
         source=SOURCE,
-        run_time=origin.unix(facts.get("date")),
-        commit=origin.commit(facts.get("commit_id")),
+        run_time=foreign.unix(facts.get("date")),
+        commit=foreign.commit(facts.get("commit_id")),
         branch=known.get("commit_branch") or None,
-        commit_time=origin.unix(facts.get("commit_date")),
+        commit_time=foreign.unix(facts.get("commit_date")),
         node=node or None,
         test_bed=bed if node or platform else None,
     )

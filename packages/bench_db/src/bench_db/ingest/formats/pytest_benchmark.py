@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import first_not_a_number, number, scaled
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
@@ -137,10 +137,10 @@ def _origin(top: foreign.Record) -> Reading:
     return Reading(
         source=SOURCE,
         context=foreign.compact(top),
-        run_time=origin.unix(foreign.plain(top.get("datetime"))),
-        commit=origin.commit(commit.get("id")),
+        run_time=foreign.unix(foreign.plain(top.get("datetime"))),
+        commit=foreign.commit(commit.get("id")),
         branch=branch if isinstance(branch, str) and branch and not branch.startswith("(") else None,
-        commit_time=origin.unix(commit.get("time")),
+        commit_time=foreign.unix(commit.get("time")),
         node=node if isinstance(node, str) else None,
         test_bed=_test_bed(machine) if machine else None,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import foreign, origin
+from bench_db.ingest import foreign
 from bench_db.ingest.numbers import count, interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.units import NANOSECONDS, PER_SECOND, Unit
@@ -187,7 +187,7 @@ def read(content: Content) -> Reading:
 
 
 def _name(record: foreign.Record, at: str) -> str:
-    name = origin.text(foreign.plain(record.get("name")))
+    name = foreign.text(foreign.plain(record.get("name")))
     if not name:
         raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
     return name

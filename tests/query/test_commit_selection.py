@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.query.availability import of_commit
+from bench_db.query.selection import of_commit
 from tests.strategies import HOSTILE, commit_of, texts
 
 _SHA = commit_of(1)
