@@ -238,7 +238,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "noise_effect": (statistics, cli_help, pages, settings, noise),
     "noise_runs": (statistics, noise),
     "movement_effect": (statistics, scan),
-    "same_setup_failures": (statistics, failed_setups),
+    "same_setup_failures": (failed_setups,),
     "sha_length": (settings, reports),
     "digest_length": (paths,),
     "nearest_names": (nearest,),
