@@ -59,8 +59,10 @@ class Loaded(Generic[Accepted]):
         return self.usable.get(name)
 
 
-def load(group: str, accept: Callable[[Plugin], Accepted], *, reserved: Collection[str] = ()) -> Loaded[Accepted]:
-    """Import all extensions of a group, sorted by name.
+def load(
+    group: str, accept: Callable[[Plugin], Accepted], *, reserved: Collection[str] = (), only: str | None = None
+) -> Loaded[Accepted]:
+    """Import all extensions of a group, sorted by name; with `only`, the one of this name.
 
     `accept` turns a plug-in into what the caller uses, or raises `plugin.fault(...)`. A broken plug-in never hides a sound
     one. Names in `reserved` belong to bench_db. A name that two packages declare is broken for both.
@@ -69,7 +71,8 @@ def load(group: str, accept: Callable[[Plugin], Accepted], *, reserved: Collecti
     faults: dict[str, PluginError] = {}
     declared: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=group):
-        declared.setdefault(entry.name, []).append(entry)
+        if only in (None, entry.name):
+            declared.setdefault(entry.name, []).append(entry)
     for name, entries in sorted(declared.items()):
         plugin = Plugin(group=group, name=name, package=" and ".join(sorted(map(_package, entries))))
         try:
@@ -77,6 +80,11 @@ def load(group: str, accept: Callable[[Plugin], Accepted], *, reserved: Collecti
         except PluginError as fault:
             faults[name] = fault
     return Loaded(usable=usable, faults=faults)
+
+
+def names(group: str) -> list[str]:
+    """Return the names that a group declares, without importing anything."""
+    return sorted({entry.name for entry in entry_points(group=group)})
 
 
 def callable_of(plugin: Plugin) -> Callable[..., Any]:

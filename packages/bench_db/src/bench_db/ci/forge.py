@@ -140,10 +140,10 @@ Connect = Callable[[Mapping[str, str], "Clock"], Forge]
 
 def connect(name: str, environment: Mapping[str, str], clock: Clock) -> Forge:
     """Connect to the forge of a name. Raise `UserError` with the installed forges for an unknown name."""
-    forges = plugins.load(plugins.FORGES, _connector)
+    forges = plugins.load(plugins.FORGES, _connector, only=name)
     chosen = forges.get(name)
     if chosen is None:
-        message = f"no forge {name!r}; installed: {', '.join(forges.usable) or 'none'}"
+        message = f"no forge {name!r}; installed: {', '.join(plugins.names(plugins.FORGES)) or 'none'}"
         raise UserError(message)
     return chosen(environment, clock)
 
