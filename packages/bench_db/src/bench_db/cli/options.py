@@ -99,14 +99,15 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
     return connect(uri or default_uri(), create, single_writer=single_writer)
 
 
-def emit(output: str, document: Document, text: Callable[[], str]) -> None:
-    """Write one JSON document, or text, to stdout."""
+def emit(output: str, document: Document | Callable[[], Document], text: Callable[[], str]) -> None:
+    """Write one JSON document, or text, to stdout; a function makes only the one that is written."""
     if output != "json":
         click.echo(text())
         return
     from bench_db.report.document import versioned
 
-    full = document if isinstance(document, list) else versioned(document)
+    made = document() if callable(document) else document
+    full = made if isinstance(made, list) else versioned(made)
     click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
 
 
