@@ -78,7 +78,10 @@ def selection(
     from bench_db.query.selection import Selection
 
     return Selection(
-        tags=pairs(tags), since=unix_time(since, "--since"), until=unix_time(until, "--until", end=True), **exact
+        tags=pairs(tags),
+        since=None if since is None else unix_time(since, "--since"),
+        until=None if until is None else unix_time(until, "--until", end=True),
+        **exact,
     )
 
 

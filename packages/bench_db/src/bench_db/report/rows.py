@@ -9,8 +9,7 @@ from bench_db.identity import tags_of_key
 from bench_db.query.series import label
 from bench_db.report import frame
 from bench_db.report.document import versioned, with_old_names
-from bench_db.report.effect import percent
-from bench_db.report.quantity import NO_VALUE, is_known, quantity
+from bench_db.report.quantity import NO_VALUE, is_known, percent, quantity, share
 from bench_db.report.text import sparkline, table, visible
 from bench_db.rules import RULES
 
@@ -68,7 +67,7 @@ def summary_text(rows: pl.DataFrame) -> str:
             r["test_bed_name"],
             str(r["n"]),
             *(quantity(r[name], r["units"]) for name in ("min", "median", "max")),
-            percent(r["spread"]).lstrip("+"),
+            share(r["spread"]),
         )
         for r in rows.iter_rows(named=True)
     ]
