@@ -1,6 +1,6 @@
 """The script `backfill_benchmarks.py` of lance-bench, with its flags and exit codes."""
 
-from bench_db.cli.seed import backfill_benchmarks
+from bench_db.cli.lance_bench import run_script
 
 if __name__ == "__main__":
-    backfill_benchmarks()
+    run_script("backfill_benchmarks")

@@ -1,6 +1,6 @@
 """The script `compare_pr_benchmarks.py` of lance-bench, with its flags and exit codes."""
 
-from bench_db.cli.seed import compare_pr_benchmarks
+from bench_db.cli.lance_bench import run_script
 
 if __name__ == "__main__":
-    compare_pr_benchmarks()
+    run_script("compare_pr_benchmarks")

@@ -1,6 +1,6 @@
 """The script `merge_pr_results.py` of lance-bench, with its flags and exit codes."""
 
-from bench_db.cli.seed import merge_pr_results
+from bench_db.cli.lance_bench import run_script
 
 if __name__ == "__main__":
-    merge_pr_results()
+    run_script("merge_pr_results")

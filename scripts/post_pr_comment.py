@@ -1,6 +1,6 @@
 """The script `post_pr_comment.py` of lance-bench, with its flags and exit codes."""
 
-from bench_db.cli.seed import post_pr_comment
+from bench_db.cli.lance_bench import run_script
 
 if __name__ == "__main__":
-    post_pr_comment()
+    run_script("post_pr_comment")

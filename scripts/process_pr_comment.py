@@ -1,6 +1,6 @@
 """The script `process_pr_comment.py` of lance-bench, with its flags and exit codes."""
 
-from bench_db.cli.seed import process_pr_comment
+from bench_db.cli.lance_bench import run_script
 
 if __name__ == "__main__":
-    process_pr_comment()
+    run_script("process_pr_comment")

@@ -1,6 +1,6 @@
 """Publish the message stream of cargo-criterion."""
 
-from bench_db.cli.seed_scripts import publish_script
+from bench_db.cli.lance_bench import publish_script
 
 if __name__ == "__main__":
     publish_script("criterion", "Criterion")

@@ -48,4 +48,4 @@ def command(
             return rows.latest_text(shown)
         return figures.latest(shown, table) if across is None else figures.across(shown, table, across)
 
-    emit(output, rows.as_json(shown), text)
+    emit(output, lambda: rows.as_json(shown), text)

@@ -78,7 +78,10 @@ def selection(
     from bench_db.query.selection import Selection
 
     return Selection(
-        tags=pairs(tags), since=unix_time(since, "--since"), until=unix_time(until, "--until", end=True), **exact
+        tags=pairs(tags),
+        since=None if since is None else unix_time(since, "--since"),
+        until=None if until is None else unix_time(until, "--until", end=True),
+        **exact,
     )
 
 
@@ -99,14 +102,15 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
     return connect(uri or default_uri(), create, single_writer=single_writer)
 
 
-def emit(output: str, document: Document, text: Callable[[], str]) -> None:
-    """Write one JSON document, or text, to stdout."""
+def emit(output: str, document: Document | Callable[[], Document], text: Callable[[], str]) -> None:
+    """Write one JSON document, or text, to stdout; a function makes only the one that is written."""
     if output != "json":
         click.echo(text())
         return
     from bench_db.report.document import versioned
 
-    full = document if isinstance(document, list) else versioned(document)
+    made = document() if callable(document) else document
+    full = made if isinstance(made, list) else versioned(made)
     click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
 
 

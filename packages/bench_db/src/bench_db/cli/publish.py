@@ -73,7 +73,7 @@ def command(
         with progress_bar("publishing") as progress:
             to: dict[str, Any] = {"replace": replace, "single_writer": single_writer, "progress": progress}
             done = publish(uri or default_uri(), *paths, **to, **files)
-    emit(output, done.document, lambda: as_text(done.files, dry_run=dry_run))
+    emit(output, lambda: done.document, lambda: as_text(done.files, dry_run=dry_run))
 
 
 def _provenance(

@@ -24,4 +24,8 @@ def command(
     from bench_db.report import figures, rows
 
     found = open_store(uri).summary(selection(**conditions), last=last, as_of=as_of)
-    emit(output, rows.as_json(found), lambda: figures.summary(found, table) if table else rows.summary_text(found))
+    emit(
+        output,
+        lambda: rows.as_json(found),
+        lambda: figures.summary(found, table) if table else rows.summary_text(found),
+    )

@@ -126,7 +126,7 @@ def import_(directory: Path, uri: str | None, output: str, *, replace: bool, sin
 
 
 def _tell(output: str, done: Transfer, source: str, target: str) -> None:
-    """What was brought; an error when something of the source is not there now."""
+    """Write what was copied; raise an error when part of the source is missing."""
     from bench_db.report.store import transfer_json, transfer_text
 
     emit(output, {"source": source, "target": target, **transfer_json(done)}, lambda: transfer_text(done))

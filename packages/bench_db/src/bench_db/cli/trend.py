@@ -37,4 +37,4 @@ def command(
         near = ", ".join(store.names_like(benchmark)) or "none yet"
         message = f"no results of {benchmark!r} with these conditions; the nearest names are: {near}"
         raise UserError(message)
-    emit(output, rows.as_json(found), lambda: figures.trend(found, table) if table else rows.trend_text(found))
+    emit(output, lambda: rows.as_json(found), lambda: figures.trend(found, table) if table else rows.trend_text(found))

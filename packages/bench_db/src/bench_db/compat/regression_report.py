@@ -9,7 +9,7 @@ from bench_db.analysis.histories import histories
 from bench_db.analysis.seed_methods import lance_bench_ttest
 from bench_db.errors import UserError
 from bench_db.model import Verdict
-from bench_db.report.effect import percent
+from bench_db.report.quantity import percent
 from bench_db.report.tables import Figure, Figures, html
 
 if TYPE_CHECKING:

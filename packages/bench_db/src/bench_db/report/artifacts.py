@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def as_json(artifact: Artifact) -> dict[str, Any]:
-    """A record without its own key; that of a run is a hexadecimal text."""
+    """Return a record without its own key; the key of its run is hexadecimal text."""
     document = {name: value for name, value in asdict(artifact).items() if name != "key"}
     return document | {"run_key": _run(artifact)}
 
 
 def as_text(found: Sequence[Artifact]) -> str:
-    """A table of artifacts, each with as much of its sha256 as `artifact get` needs."""
+    """Render a table of artifacts, each with as much of its sha256 as `artifact get` needs."""
     if not found:
         return "no artifacts"
     cells = [
@@ -42,14 +42,14 @@ def as_text(found: Sequence[Artifact]) -> str:
 
 
 def put_json(done: Sequence[Any]) -> dict[str, Any]:
-    """What `store.artifacts.Put` did, file by file and in all."""
+    """Return what `store.artifacts.Put` did, file by file and in total."""
     new = sum(one.new for one in done)
     documents = [{**as_json(one.artifact), "new": one.new} for one in done]
     return {"artifacts": documents, "new": new, "unchanged": len(done) - new}
 
 
 def put_text(done: Sequence[Any]) -> str:
-    """The same as a table under the counts."""
+    """Render what `store.artifacts.Put` did as a table below the counts."""
     counts = put_json(done)
     return f"{counts['new']} new, {counts['unchanged']} there already\n{as_text([one.artifact for one in done])}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench_db.report.effect import percent, share
+from bench_db.report.quantity import percent, share
 from bench_db.report.rows import NOTHING
 from bench_db.report.terminal import findings_text
 from bench_db.report.text import sparkline, table, visible

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 from bench_db.identity import content_id
 from bench_db.model import Finding
-from bench_db.report.effect import percent, percent_with_interval, probability
 from bench_db.report.escape import shortened
+from bench_db.report.quantity import percent, percent_with_interval, probability
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.units import is_worse

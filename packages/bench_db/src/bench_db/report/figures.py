@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.identity import tags_key, tags_of_key
 from bench_db.model import Verdict
 from bench_db.query.series import label
-from bench_db.report.effect import percent_with_interval, probability
-from bench_db.report.quantity import is_known
+from bench_db.report.quantity import is_known, percent_with_interval, probability
 from bench_db.report.rows import when
 from bench_db.report.tables import Figure, Figures, TableFormat, rendered
 from bench_db.rules import RULES

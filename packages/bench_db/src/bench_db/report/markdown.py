@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.model import Comparison, Verdict
-from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import markdown_code, markdown_text, shortened
-from bench_db.report.quantity import quantity
+from bench_db.report.quantity import percent_with_interval, probability, quantity
 from bench_db.report.terminal import several_beds
 from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS

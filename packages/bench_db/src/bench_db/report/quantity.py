@@ -1,4 +1,4 @@
-"""A number with its unit, as people read it."""
+"""Numbers with their unit, percentages and probabilities as text: the only formatter of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from bench_db.units import BASE_UNITS
 
-# What is said of a result that has neither an error nor a number.
+# Shown for a result that has neither an error nor a number.
 NO_VALUE = "no finite value"
 
 _LADDERS = {
@@ -16,15 +16,17 @@ _LADDERS = {
     "bytes_per_second": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")),
     "per_second": ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")),
 }
+_SMALLEST_P = 0.001
+_PERCENT_WHOLE = 100
 
 
 def is_known(value: float | None) -> TypeGuard[float]:
-    """Whether there is a number: null, NaN and infinity are none."""
+    """Return whether there is a number: null, NaN and infinity are none."""
     return value is not None and math.isfinite(value)
 
 
 def quantity(value: float | None, units: str) -> str:
-    """Four significant digits and the largest fitting unit, as in `1.432 µs`; "-" for null and what is not finite."""
+    """Render four significant digits in the largest fitting unit, as in `1.432 µs`; "-" for null and what is not finite."""
     if not is_known(value):
         return "-"
     ladder = _LADDERS.get(units)
@@ -40,7 +42,7 @@ def quantity(value: float | None, units: str) -> str:
 
 
 def ladders() -> dict[str, list[tuple[float, str]]]:
-    """For each stored unit the scales it is read in, largest first, so that a page formats as this module does."""
+    """Return the scales of each stored unit, largest first, so that a page formats as this module does."""
     plain = {name: [(1.0, unit.sign)] for name, unit in BASE_UNITS.items()}
     return plain | {name: list(steps) for name, steps in _LADDERS.items()}
 
@@ -48,3 +50,33 @@ def ladders() -> dict[str, list[tuple[float, str]]]:
 def _digits(value: float) -> str:
     before = len(str(int(abs(value))))
     return f"{value:.{max(0, 4 - before)}f}"
+
+
+def percent(effect: float | None) -> str:
+    """Render a relative change as `+4.2 %`; "-" for null and NaN."""
+    return "-" if effect is None or math.isnan(effect) else f"{_number(effect)} %"
+
+
+def share(value: float | None) -> str:
+    """Render a share that has no direction, such as a spread, as `4.2 %`; "-" for null and NaN."""
+    return percent(value).lstrip("+")
+
+
+def percent_with_interval(effect: float | None, low: float | None, high: float | None) -> str:
+    """Render `+4.2 % (+2.9 to +5.5)`; without its interval when an end is unknown."""
+    if effect is None or low is None or high is None:
+        return percent(effect)
+    return f"{percent(effect)} ({_number(low)} to {_number(high)})"
+
+
+def _number(effect: float) -> str:
+    value = effect * 100
+    text = f"{value:+.0f}" if abs(value) >= _PERCENT_WHOLE else f"{value:+.1f}"
+    return text if float(text) else text.lstrip("+-")
+
+
+def probability(p_value: float | None) -> str:
+    """Render two significant digits, `< 0.001` below that; "-" for null."""
+    if p_value is None or math.isnan(p_value):
+        return "-"
+    return f"< {_SMALLEST_P}" if p_value < _SMALLEST_P else f"{p_value:.2g}"

@@ -9,8 +9,7 @@ from bench_db.identity import tags_of_key
 from bench_db.query.series import label
 from bench_db.report import frame
 from bench_db.report.document import versioned, with_old_names
-from bench_db.report.effect import percent
-from bench_db.report.quantity import NO_VALUE, is_known, quantity
+from bench_db.report.quantity import NO_VALUE, is_known, percent, quantity, share
 from bench_db.report.text import sparkline, table, visible
 from bench_db.rules import RULES
 
@@ -38,7 +37,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def latest_text(rows: pl.DataFrame) -> str:
-    """The newest result of each series as a table; a column marks the stale ones, where there is one of that name."""
+    """Render the newest result of each series as a table, with a column that marks stale ones when there are any."""
     if rows.is_empty():
         return NOTHING
     marked = ("standing",) if "stale" in rows.columns and rows["stale"].any() else ()
@@ -68,7 +67,7 @@ def summary_text(rows: pl.DataFrame) -> str:
             r["test_bed_name"],
             str(r["n"]),
             *(quantity(r[name], r["units"]) for name in ("min", "median", "max")),
-            percent(r["spread"]).lstrip("+"),
+            share(r["spread"]),
         )
         for r in rows.iter_rows(named=True)
     ]
@@ -109,7 +108,7 @@ def _series_text(points: pl.DataFrame) -> str:
 
 
 def _interval(row: dict[str, Any]) -> str:
-    """The interval the tool itself states."""
+    """Render the interval that the tool itself states."""
     ends = [quantity(row[name], row["units"]) for name in ("lower", "upper")]
     return "-" if "-" in ends else " to ".join(ends)
 
@@ -121,5 +120,5 @@ def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def when(seconds: int | None) -> str:
-    """A unix time in UTC, to the minute; "-" for unknown."""
+    """Render a unix time in UTC, to the minute; "-" for unknown."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else "-"

@@ -36,27 +36,27 @@ def info_text(info: Any) -> str:
 
 
 def verification_text(found: Any) -> str:
-    """What a `store.verify.Verification` read and found."""
+    """Render what a `store.verify.Verification` read and found."""
     head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
     lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)})" for p in found.problems]
     return "\n".join((head, *lines))
 
 
 def transfer_json(done: Any) -> dict[str, Any]:
-    """A `store.transfer.Transfer`; keys of runs are hexadecimal texts."""
+    """Return a `store.transfer.Transfer`; keys of runs are hexadecimal text."""
     keys = {name: [f"{key:016x}" for key in getattr(done, name)] for name in ("replaced", "differing")}
     return {**asdict(done), **keys}
 
 
 def transfer_text(done: Any) -> str:
-    """What a `store.transfer.Transfer` brought, table by table."""
+    """Render what a `store.transfer.Transfer` copied, table by table."""
     cells = [(name, f"{moved.rows:,}", f"{moved.new:,}") for name, moved in done.tables.items()]
     replaced = f", {len(done.replaced)} runs replaced" if done.replaced else ""
     return f"{table(('table', 'rows', 'new'), cells, ('rows', 'new'))}\n{done.files:,} files of artifacts{replaced}"
 
 
 def export_text(done: Any) -> str:
-    """The files a `store.export.Export` wrote."""
+    """Render the files that a `store.export.Export` wrote."""
     cells = [
         (name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[: RULES.digest_length])
         for name, f in done.files.items()
@@ -77,7 +77,7 @@ def migration_text(steps: Sequence[Any], *, dry_run: bool) -> str:
 
 
 def upgrade_text(done: Any, *, dry_run: bool) -> str:
-    """What a `compat.upgrade.Upgrade` changed, or would change."""
+    """Render what a `compat.upgrade.Upgrade` changed, or would change."""
     if not done.needed:
         return f"nothing to do: {done.rows_before:,} results are of the present kind"
     lines: Sequence[str] = (

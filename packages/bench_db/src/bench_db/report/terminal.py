@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench_db.model import Series, Verdict
-from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import shortened
-from bench_db.report.quantity import quantity
+from bench_db.report.quantity import percent_with_interval, probability, quantity
 from bench_db.report.text import table, visible
 from bench_db.rules import RULES
 

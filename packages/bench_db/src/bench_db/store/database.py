@@ -127,7 +127,7 @@ class Database:
         return series.Points(series=rollup.latest(self._engine, results).select(series.IDENTITY), rows=rows)
 
     def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
-        """The keys of the runs that have results of a commit."""
+        """Return the keys of the runs that have results of a commit."""
         return (
             self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), of_commit(commit))["run_key"]
             .unique()
@@ -139,7 +139,7 @@ class Database:
         return migrations.pending(self._engine) if dry_run else migrations.migrate(self._engine)
 
     def info(self) -> StoreInfo:
-        """What the store holds and what shape it is in."""
+        """Return the tables of the store with their sizes, its tags, and whether maintenance is due."""
         return info.store_info(self._engine)
 
     def tag(self, name: str, version: int | None = None) -> int:
@@ -160,7 +160,7 @@ class Database:
         *,
         observe: Callable[[Any], None] | None = None,
     ) -> pl.LazyFrame:
-        """The results, lazily, a flat column a leaf (dut_name, median, ...).
+        """Return the results lazily, a flat column a leaf (dut_name, median, ...).
 
         Only the columns a query uses and the rows its predicates keep are read. `observe` is called with Lance's statistics
         of each scan (`bytes_read`, `iops`).
@@ -177,7 +177,7 @@ class Database:
         return lazy.scan(results, columns=columns, where=where, observe=observe)
 
     def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
-        """The published files, lazily, a flat column a leaf; with a selection those that have a selected result."""
+        """Return the published files lazily, a flat column a leaf; with a selection those that have a selected result."""
         runs = lazy.scan(self._open(RUNS_TABLE, as_of))
         if selection is None:
             return runs
@@ -189,11 +189,11 @@ class Database:
         return presence.presence(self._engine, commit, suites, testbed_name)
 
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
-        """The full commit that a text means, from what is measured; `UserError` when it means none or several."""
+        """Return the one measured commit that a text abbreviates; `UserError` for none or several."""
         return presence.measured_commit(self._engine, self._open(RESULTS_TABLE, as_of), text)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """The newest of the selected results of each series, a row a series by name; columns of `query.series.COLUMNS`."""
+        """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS`."""
         results = self._open(RESULTS_TABLE, as_of)
         if selection.is_of_series:
             rows = rollup.latest(self._engine, results).lazy().filter(selection.predicate())
@@ -210,7 +210,7 @@ class Database:
         values: bool = False,
         as_of: AsOf | None = None,
     ) -> pl.DataFrame:
-        """The points of a benchmark's series, oldest commit first, series after series when several have the name.
+        """Return the points of a benchmark, oldest commit first, series after series when several have the name.
 
         `last` returns the newest points of each series; `values` adds the raw samples, per iteration. The computed columns are
         those of `query.series.with_changes` (over the whole series) and `with_change_since_first` (over the returned points).
@@ -301,7 +301,7 @@ class Database:
         return records if end is None else records.filter(pl.col(table.recorded) <= int(end.timestamp()))
 
     def lancedb(self) -> DBConnection:
-        """A LanceDB connection on the same store."""
+        """Return a LanceDB connection to the store."""
         return self._engine.lancedb()
 
     # -- baselines and findings --------------------------------------------------------------------------------------
@@ -320,12 +320,12 @@ class Database:
     def baseline(
         self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
     ) -> Baseline | None:
-        """The setting of a name that holds here: of all whose scope is no other than this, the narrowest."""
+        """Return the setting of a name that applies to a scope: the narrowest of those that include it."""
         named = [pointer for pointer in self.baselines() if pointer.name == name]
         return holding(named, (dut_name, testbed_name), {branch} if branch else ())
 
     def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
-        """The baselines that hold, by name; with `history` every setting there ever was, oldest first.
+        """Return the current baselines by name; with `history` every setting there was, oldest first.
 
         With `as_of` those that held then: on a date, or when the version of the results that it names was last the newest.
         """
@@ -466,7 +466,7 @@ def engine_at(uri: str | Path) -> Engine:
 
 
 def lancedb_connection(uri: str | Path) -> DBConnection:
-    """A LanceDB connection on a place, whether or not there is a store."""
+    """Return a LanceDB connection to an address, whether or not there is a store."""
     return engine_at(uri).lancedb()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench_db.report.effect import percent, share
+from bench_db.report.quantity import percent, share
 from bench_db.report.rows import when
 from bench_db.report.site.manifest import digest
 from bench_db.rules import RULES

@@ -1,18 +1,47 @@
-"""The publishing scripts of lance-bench: its flags, messages and exit codes, on top of bench_db."""
+"""The scripts of lance-bench with their names, flags, messages and exit codes, over the verbs of bench-db."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.cli.flags import as_flags
+from bench_db.cli.main import root
 from bench_db.cli.options import default_uri
+from bench_db.compat.scripts import translated
 from bench_db.errors import BenchDbError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
+
+
+def run_script(name: str) -> NoReturn:
+    """Run a script as its verb and exit; wrong flags are exit code 2, any other failure 1."""
+    arguments, token = translated(name, sys.argv[1:])
+    if token is not None:
+        os.environ["GITHUB_TOKEN"] = token
+    sys.exit(exit_code(arguments))
+
+
+def exit_code(arguments: Sequence[str], run: Callable[..., Any] = root.main) -> int:
+    """Run a verb as one of these scripts and return its exit code."""
+    try:
+        return int(run(list(arguments), prog_name="bench-db", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BenchDbError as error:
+        click.echo(f"Error: {as_flags(' '.join(str(error).split()))}", err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        return 1
 
 
 def publish_script(
