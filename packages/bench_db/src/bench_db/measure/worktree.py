@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_SECONDS = 0.5
 _CHECKOUT_SECONDS = 3600
 _LOCK = "bench-db.lock"
+_LOG = logging.getLogger(__name__)
 
 
 def furnish(home: Path) -> None:
@@ -67,6 +69,7 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
                         "still runs here; wait for it, or end it"
                     )
                     raise UserError(message) from error
+                _LOG.info("%s: locked by another process; trying again in %.1f s", path, _LOOK_EVERY_SECONDS)
                 clock.sleep(_LOOK_EVERY_SECONDS)
         file.truncate(0)
         file.write(f"{os.getpid()}\n".encode())
