@@ -123,10 +123,11 @@ def looks_for_level(method: str, last: int | None) -> bool:
 def plan(method: str, minimum_effect: float | None = None) -> str:
     """Describe the rules of a method, so that a report can be made again. Rules that change get another number."""
     least = f"from {100 * (RULES.minimum_effect if minimum_effect is None else minimum_effect):.4g} %"
+    usual = f"from {100 * RULES.minimum_effect:.4g} %"
     rules = {
         "runs": f"p < {RULES.significance:g}, {least}",
-        "lance-bench-t": f"p < {T_TEST_ALPHA:g} of the last {RECENT_RUNS} runs, from {RULES.texts()['minimum_effect']}",
-        "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, from {RULES.texts()['minimum_effect']}",
+        "lance-bench-t": f"p < {T_TEST_ALPHA:g} of the last {RECENT_RUNS} runs, {usual}",
+        "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, {usual}",
         "threshold": f"any change, beyond {least.removeprefix('from ')}",
     }
     return f"{method}/1: {rules[method]}"
@@ -180,6 +181,8 @@ def _hinted(judged: list[Comparison]) -> list[Comparison]:
     """Add a note to a missing series and a new one that may be one series under two names."""
     named = {c.series.series_key: _named(c) for c in judged if c.verdict in {Verdict.MISSING, Verdict.NEW}}
     gone, come = ([n for n in named.values() if n.at == at] for at in (0, 1))
+    if not (gone and come):
+        return judged
     hints = {
         key: change_between(named[old], named[new]) for old, new in successors(gone, come).items() for key in (old, new)
     }

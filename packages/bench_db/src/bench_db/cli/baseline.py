@@ -71,7 +71,7 @@ def show(name: str, uri: str | None, output: str, *, history: bool, **scope: Unp
 
     if history:
         found = baselines(open_store(uri), name, history=True)
-        emit(output, found.document, lambda: _lines(found.baselines))
+        emit(output, lambda: found.document, lambda: _lines(found.baselines))
     else:
         pointer = baseline(open_store(uri), name, **scope)
         emit(output, baseline_json(pointer), lambda: _lines([pointer]))
@@ -87,7 +87,7 @@ def list_(uri: str | None, output: str) -> None:
     from bench_db.app.baselines import baselines
 
     found = baselines(open_store(uri))
-    emit(output, found.document, lambda: _lines(found.baselines))
+    emit(output, lambda: found.document, lambda: _lines(found.baselines))
 
 
 @command.command("clear")

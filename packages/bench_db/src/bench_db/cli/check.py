@@ -83,7 +83,7 @@ def command(
         clone=clone,
         set_baseline=set_baseline,
     )
-    emit(output, gate.document, lambda: _text(gate, baseline))
+    emit(output, lambda: gate.document, lambda: _text(gate, baseline))
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 
 

@@ -74,7 +74,7 @@ def command(
         as_of=as_of,
         selection=selection(**conditions),
     )
-    emit(output, compared.document, lambda: _text(compared, table, markdown=markdown, everything=everything))
+    emit(output, lambda: compared.document, lambda: _text(compared, table, markdown=markdown, everything=everything))
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 
 

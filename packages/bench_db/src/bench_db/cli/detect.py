@@ -32,7 +32,7 @@ def command(benchmark: str, uri: str | None, output: str, as_of: str | None, pro
     found = detect(store, profile=profile, as_of=as_of, selection=chosen)
     emit_found(
         output,
-        found.document,
+        lambda: found.document,
         lambda: changes_text(found.histories, found.findings, screen()),
         found=bool(len(found.histories)),
         why=lambda: reason(store, chosen, as_of),

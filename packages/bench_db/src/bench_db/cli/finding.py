@@ -37,7 +37,7 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
     found = findings(open_store(uri), states=state)
     emit_found(
         output,
-        found.document,
+        lambda: found.document,
         lambda: findings_text(found.findings, found.series, screen()),
         found=bool(found.findings),
         why=lambda: f"no finding is {' or '.join(state)}; 'bench-db finding list' shows all" if state else None,

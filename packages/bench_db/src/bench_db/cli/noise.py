@@ -26,7 +26,7 @@ def command(uri: str | None, output: str, as_of: str | None, **conditions: Any) 
     found = noise(store, as_of=as_of, selection=chosen)
     emit_found(
         output,
-        found.document,
+        lambda: found.document,
         lambda: noise_text(found.noise, screen()),
         found=bool(found.noise),
         why=lambda: reason(store, chosen, as_of),

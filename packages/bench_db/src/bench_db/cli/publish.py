@@ -93,7 +93,7 @@ def _provenance(
             **given,
             "tags": pairs(tags),
             "directions": _directions(directions),
-            "dut_timestamp": unix_time(dut_timestamp, "--dut-timestamp"),
+            "dut_timestamp": None if dut_timestamp is None else unix_time(dut_timestamp, "--dut-timestamp"),
             "checkout": Path(checkout) if checkout else None,
         }
     )

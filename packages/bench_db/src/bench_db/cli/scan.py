@@ -38,7 +38,7 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
     emit_found(
         output,
-        found.document,
+        lambda: found.document,
         lambda: scan_text(
             found.findings,
             found.series,

@@ -106,7 +106,7 @@ class Snapshot:
         unknown = [name for name in self._names if name not in known]
         if unknown:
             return f"{self.table.name} has the column {unknown[0]!r}"
-        strange = migrations.unknown(self.metadata)
+        strange = migrations.unknown(self.metadata) if self.metadata else ()
         return f"it has had the migration {strange[0]!r}" if strange else ""
 
     @cached_property
