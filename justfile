@@ -22,7 +22,7 @@ test *args:
 # test the layers below the store, and smoke-test the store and the command line
 fast *args:
     uv run pytest -m "not slow" tests/analysis tests/query tests/repository tests/schedule tests/test_*.py \
-        tests/store/test_open.py tests/store/test_as_of.py tests/cli/test_main.py tests/cli/test_help.py tests/cli/test_publish.py {{ args }}
+        tests/store/test_database.py tests/store/test_versions.py tests/cli/test_main.py tests/cli/test_help.py tests/cli/test_publish.py {{ args }}
 
 # run all random cases of a campaign, of which the suite runs a few: clocks, flips, fuzz, kills, laws or races
 campaign name *args:

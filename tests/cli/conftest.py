@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -74,3 +75,9 @@ def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert bench_db("demo", directory).code == 0
 
     return made_once(tmp_path_factory, "demo", demo) / "store"
+
+
+@pytest.fixture
+def demo_copy(demo_store: Path, tmp_path: Path) -> Path:
+    """Return a store like the one that `bench-db demo` makes, for a test that changes it."""
+    return Path(shutil.copytree(demo_store, tmp_path / "demo_copy"))

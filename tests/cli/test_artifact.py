@@ -17,9 +17,8 @@ _EVIL = "evil\x1b[31m\n\u202e.log"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    assert bench_db("demo", tmp_path / "demo").code == 0
-    return tmp_path / "demo" / "store"
+def store(demo_copy: Path) -> Path:
+    return demo_copy
 
 
 @pytest.fixture

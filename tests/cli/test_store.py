@@ -18,9 +18,8 @@ class TestStore:
         rows = {table["name"]: table["rows"] for table in info["tables"]}
         assert (rows["results"], rows["runs"]) == (250, 48)
 
-    def test_verify_finds_a_changed_byte(self, tmp_path: Path) -> None:
-        assert bench_db("demo", tmp_path).code == 0
-        store = tmp_path / "store"
+    def test_verify_finds_a_changed_byte(self, demo_copy: Path) -> None:
+        store = demo_copy
         sound = bench_db("store", "verify", "--store", store, "--output", "json")
         assert (sound.code, sound.document["sound"], sound.document["rows"]) == (0, True, 250)
         for file in (store / "results.lance" / "data").iterdir():
@@ -31,11 +30,10 @@ class TestStore:
         assert damaged.code == 4
         assert damaged.document["sound"] is False
 
-    def test_optimize_changes_no_answer(self, tmp_path: Path) -> None:
-        assert bench_db("demo", tmp_path).code == 0
-        ask = ("latest", "--store", tmp_path / "store", "--output", "json")
+    def test_optimize_changes_no_answer(self, demo_copy: Path) -> None:
+        ask = ("latest", "--store", demo_copy, "--output", "json")
         before = bench_db(*ask).document
-        assert bench_db("store", "optimize", "--store", tmp_path / "store").code == 0
+        assert bench_db("store", "optimize", "--store", demo_copy).code == 0
         assert bench_db(*ask).document == before
 
     def test_a_tag_is_kept_and_read(self, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from bench_db import DutBuild, Result, Run, TestBed, connect
 from bench_db.model import Samples
 from bench_db.units import Direction
 from tests.cli.conftest import bench_db
+from tests.cli.demo_names import SLOW_COMMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SLOWER, FASTER, NEWEST = "110aa08", "f1cb113", "eccc0fe"
+FASTER, NEWEST = "f1cb113", "eccc0fe"
 HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 
 
@@ -28,7 +29,7 @@ class TestRealHistory:
     """The known steps of the measured history are found, and no others."""
 
     def test_compare(self, demo_store: Path) -> None:
-        answer = bench_db("compare", SLOWER, "--store", demo_store, "--fail-on", "regression", "--output", "json")
+        answer = bench_db("compare", SLOW_COMMIT, "--store", demo_store, "--fail-on", "regression", "--output", "json")
         assert answer.code == 1
         regressed = [name for name, verdict in by_series(answer.document).items() if verdict == "regressed"]
         assert [name[-8:] for name in regressed] == ["query[1]", "query[3]"]
@@ -44,11 +45,11 @@ class TestRealHistory:
     def test_scan_finds_the_planted_commits(self, demo_store: Path) -> None:
         found = bench_db("scan", "--dry-run", "--store", demo_store, "--output", "json").document
         commits = {(f["series"].rpartition("::")[2], (f["commit"] or "")[:7]) for f in found["findings"]}
-        assert commits == {("test_query[1]", SLOWER), ("test_query[3]", SLOWER), ("test_serialise", FASTER)}
+        assert commits == {("test_query[1]", SLOW_COMMIT), ("test_query[3]", SLOW_COMMIT), ("test_serialise", FASTER)}
 
     def test_detect(self, demo_store: Path) -> None:
         found = bench_db("detect", "*query*", "--store", demo_store, "--output", "json").document
-        assert [f["commit"][:7] for f in found["findings"]] == [SLOWER, SLOWER]
+        assert [f["commit"][:7] for f in found["findings"]] == [SLOW_COMMIT, SLOW_COMMIT]
 
     def test_noise(self, demo_store: Path) -> None:
         rows = bench_db("noise", "--store", demo_store, "--output", "json").document["noise"]
@@ -62,54 +63,13 @@ class TestRealHistory:
 
     @pytest.mark.parametrize("method", ["runs", "lance-bench-t", "lance-bench-z"])
     def test_every_method_by_name(self, demo_store: Path, method: str) -> None:
-        answer = bench_db("compare", SLOWER, "--method", method, "--store", demo_store, "--output", "json")
+        answer = bench_db("compare", SLOW_COMMIT, "--method", method, "--store", demo_store, "--output", "json")
         assert by_series(answer.document)["benchmarks/test_speed.py::test_tokenise"] in {"unchanged", "improved"}
 
     def test_markdown(self, demo_store: Path) -> None:
-        body = bench_db("compare", SLOWER, "--markdown", "--store", demo_store).out
+        body = bench_db("compare", SLOW_COMMIT, "--markdown", "--store", demo_store).out
         assert body.startswith("<!-- bench-db: comparison -->")
         assert "Regressed" in body
-
-
-class TestBaselineAndCheck:
-    """A baseline is a pointer with a history; a passing gate moves it."""
-
-    def test_life(self, tmp_path: Path) -> None:
-        assert bench_db("demo", tmp_path).code == 0
-        store = ("--store", tmp_path / "store")
-        assert bench_db("baseline", "set", "main", "d7fbbca", *store).code == 0
-        assert bench_db("check", SLOWER, "--set-baseline", *store).code == 1
-        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"].startswith("d7fbbca")
-        assert bench_db("check", "a80c338", "--set-baseline", *store).code == 0
-        assert bench_db("baseline", "show", "main", *store, "--output", "json").document["commit"].startswith("a80c338")
-        assert bench_db("baseline", "clear", "main", *store).code == 0
-        assert bench_db("baseline", "list", *store, "--output", "json").document == {"baselines": []}
-
-    def test_a_commit_without_results(self, demo_store: Path) -> None:
-        assert bench_db("baseline", "set", "main", "0" * 40, "--store", demo_store).code == 2
-
-
-class TestFindings:
-    """A finding keeps its id and its state from scan to scan."""
-
-    def test_life(self, tmp_path: Path) -> None:
-        assert bench_db("demo", tmp_path).code == 0
-        store = ("--store", tmp_path / "store")
-        before = bench_db("finding", "list", *store, "--output", "json").document["findings"]
-        assert {f["state"] for f in before} == {"open"}
-        chosen = before[0]["id"]
-        assert bench_db("finding", "bless", chosen, "--note", "wanted", *store).code == 0
-        assert bench_db("scan", *store).code == 0
-        assert bench_db("finding", "list", *store).out.count("wanted") == 1
-        after = bench_db("finding", "list", *store, "--output", "json").document["findings"]
-        assert {f["id"] for f in after} == {f["id"] for f in before}
-        assert {f["id"]: f["state"] for f in after}[chosen] == "blessed"
-        assert bench_db("finding", "reopen", chosen[:8], *store).code == 0
-        states = bench_db("finding", "list", "--state", "reopened", *store, "--output", "json").document["findings"]
-        assert [f["id"] for f in states] == [chosen]
-
-    def test_no_such_finding(self, demo_store: Path) -> None:
-        assert bench_db("finding", "bless", "zzzz", "--store", demo_store).code == 2
 
 
 @pytest.fixture(scope="module")

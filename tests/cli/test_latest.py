@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from tests.cli.conftest import bench_db
+from tests.cli.demo_names import QUERY
+
+ROW = {
+    "series_key",
+    "commit",
+    "version",
+    "timestamp",
+    "n",
+    "min",
+    "q1",
+    "median",
+    "q3",
+    "max",
+    "mean",
+    "standard_deviation",
+}
+
+
+class TestLatest:
+    """The newest result of each series, one row per series."""
+
+    def test_rows(self, demo_store: Path) -> None:
+        rows = bench_db("latest", "--store", demo_store, "--output", "json").document
+        assert len(rows) == 11
+        assert all(set(row) >= ROW for row in rows)
+        assert {row["commit"][:7] for row in rows if row["dut_name"] == "wordindex"} == {"eccc0fe"}
+
+    def test_selection(self, demo_store: Path) -> None:
+        rows = bench_db("latest", "--store", demo_store, "--benchmark", "*query*", "--output", "json").document
+        assert [row["benchmark_name"] for row in rows] == [QUERY, QUERY.replace("1", "3")]
+
+    def test_as_of_an_early_version_has_less(self, demo_store: Path) -> None:
+        rows = bench_db("latest", "--store", demo_store, "--as-of", "3", "--output", "json").document
+        assert len(rows) == 5
+
+    def test_as_of_a_version_that_never_was(self, demo_store: Path) -> None:
+        answer = bench_db("latest", "--store", demo_store, "--as-of", "100000")
+        assert answer.code == 2
+        assert "no version 100000" in answer.err
