@@ -174,7 +174,6 @@ class TestNoMatch:
             (["summary", "--suite", "nope"], []),
             (["trend", "nope"], []),
             (["noise", "--suite", "nope"], {"noise": []}),
-            (["detect", "nope"], {"findings": []}),
             (["finding", "list", "--state", "open"], {"findings": []}),
             (["artifact", "list", "--kind", "log"], {"artifacts": []}),
         ],

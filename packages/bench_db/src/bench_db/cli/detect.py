@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import benchmark_names, emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import benchmark_names, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 
@@ -28,12 +28,6 @@ def command(benchmark: str, uri: str | None, output: str, as_of: str | None, pro
     from bench_db.app.scan import detect
     from bench_db.report.detected import changes_text
 
-    store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
-    found = detect(store, profile=profile, as_of=as_of, selection=chosen)
-    emit_found(
-        output,
-        lambda: found.document,
-        lambda: changes_text(found.histories, found.findings, screen()),
-        found=bool(len(found.histories)),
-        why=lambda: reason(store, chosen, as_of),
-    )
+    chosen = selection(benchmark=benchmark, **conditions)
+    found = detect(open_store(uri), profile=profile, as_of=as_of, selection=chosen)
+    emit(output, lambda: found.document, lambda: changes_text(found.histories, found.findings, screen()))
