@@ -53,7 +53,7 @@ class TestMergeBase:
 
     def test_the_gate_and_a_threshold(self, diverged: tuple[Database, History, list[str], str]) -> None:
         store, clone, _, candidate = diverged
-        words = ("--baseline", "merge-base:main", "--threshold", "0.2", "--clone", clone.path, "--store", store.uri)
+        words = ("--baseline", "merge-base:main", "--threshold", "0.2%", "--clone", clone.path, "--store", store.uri)
         answer = bench_db("check", candidate, *words, "--output", "json")
         assert answer.code == 0
         assert (answer.document["comparisons"][0]["n_baseline"], answer.document["threshold"]) == (1, 0.2)

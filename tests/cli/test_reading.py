@@ -152,17 +152,6 @@ class TestNames:
         assert ["named by its sha" in answer.err for answer in answers] == [told, told]
 
 
-class TestNothing:
-    """A listing without a row prints a message; its JSON is an empty list."""
-
-    @pytest.mark.parametrize("verb", ["latest", "summary", "noise"])
-    def test_said_in_words(self, demo_store: Path, verb: str) -> None:
-        asked = (verb, "--suite", "nobody's", "--store", demo_store)
-        said = bench_db(*asked)
-        assert (said.code, said.out) == (0, "no results with these conditions\n")
-        assert bench_db(*asked, "--output", "json").document == ({"noise": []} if verb == "noise" else [])
-
-
 class TestNoStore:
     """Reading a missing store creates none, and the error says how to."""
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.identity import tags_key
-from bench_db.query.selection import Selection, is_glob
+from bench_db.query.selection import Selection, by_name, is_glob, natural_key, nearest, no_match
 from tests.strategies import HOSTILE, tags, texts
 
 
@@ -124,3 +124,112 @@ class TestConditions:
     )
     def test_kept(self, selection: Selection, kept: list[int]) -> None:
         assert self._ROWS.filter(selection.predicate())["dut_timestamp"].to_list() == kept
+
+
+class TestNaturalOrder:
+    """Numbers in names are ordered by value, and every order is total."""
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["x[10]", "x[20]", "x[100]"],
+            ["test_2", "test_10", "test_10_b"],
+            ["", "1", "02", "a", "a01", "a1", "a1b"],
+            ["v1.9.0", "v1.10.0"],
+            ["x" + "9" * 5000, "x1" + "0" * 5000],
+        ],
+    )
+    def test_order(self, names: list[str]) -> None:
+        names_backwards = names[::-1]
+        assert sorted(names_backwards, key=natural_key) == names
+
+    @given(st.lists(texts(), unique=True))
+    def test_it_depends_on_the_names_alone(self, names: list[str]) -> None:
+        backwards = names[::-1]
+        assert sorted(names, key=natural_key) == sorted(backwards, key=natural_key)
+
+    def test_rows_of_one_name_keep_their_order(self) -> None:
+        rows = pl.DataFrame({"benchmark_name": ["f[10]", "f[2]", "f[10]", "f[2]"], "n": [1, 2, 3, 4]})
+        assert by_name(rows)["n"].to_list() == [2, 4, 1, 3]
+
+    def test_no_rows(self) -> None:
+        rows = pl.DataFrame({"benchmark_name": []}, schema={"benchmark_name": pl.String})
+        assert by_name(rows).is_empty()
+
+
+NAMES = [
+    f"benchmarks/test_speed.py::test_{kind}[{size}]" for kind in ("query", "insert", "scan") for size in (1, 2, 10)
+]
+
+
+class TestNearest:
+    """There is always a nearest name, and a long path in front of it does not matter."""
+
+    @pytest.mark.parametrize("asked", ["test_qeury[10]", "*qury*10*", "benchmarks/test_sped.py::test_query[10]"])
+    def test_a_misspelt_name(self, asked: str) -> None:
+        assert nearest(asked, NAMES)[0] == "benchmarks/test_speed.py::test_query[10]"
+
+    @pytest.mark.parametrize("asked", ["SCAN", "*scan*", "test_scan"])
+    def test_a_part_of_a_name(self, asked: str) -> None:
+        assert nearest(asked, NAMES, 3) == [f"benchmarks/test_speed.py::test_scan[{size}]" for size in (1, 2, 10)]
+
+    @pytest.mark.parametrize("asked", ["*no such*", "", "*", "***", "☃"])
+    def test_nothing_alike(self, asked: str) -> None:
+        assert len(nearest(asked, NAMES)) == 5
+
+    @given(texts(), st.lists(texts(), unique=True, max_size=6))
+    def test_of_few_names_all(self, asked: str, names: list[str]) -> None:
+        found = nearest(asked, names, 4)
+        assert len(found) == min(4, len(names))
+        assert set(found) <= set(names)
+
+
+class TestNoMatch:
+    """Each condition that nothing satisfies alone is named, with what there is."""
+
+    SERIES = pl.DataFrame(
+        {
+            "benchmark_name": NAMES,
+            "test_bed_name": "ci-1",
+            "dut_name": "lance",
+            "suite": "python",
+            "metric": "time",
+            "tags_key": ["k=1", "k=2", *[""] * 7],
+        }
+    )
+
+    def test_a_benchmark(self) -> None:
+        said = no_match(Selection(benchmark="*no such*"), self.SERIES)
+        assert said.startswith("no results of '*no such*'; the nearest names are: benchmarks/test_speed.py::")
+        assert said.endswith(", and 4 more")
+
+    @pytest.mark.parametrize(
+        ("selection", "said"),
+        [
+            (Selection(testbed_name="ci-2"), "no results of test bed 'ci-2'; the test beds there are: ci-1"),
+            (Selection(dut_name="lanse"), "no results of device 'lanse'; the devices there are: lance"),
+            (Selection(suite="pyton"), "no results of suite 'pyton'; the suites there are: python"),
+            (Selection(metric="tiem"), "no results of metric 'tiem'; the metrics there are: time"),
+            (Selection(tags={"k": "3"}), "no results with tag k=3; the tags there are: k=1, k=2"),
+            (Selection(suite="python", since=9), "no results satisfy all these conditions together; leave one out"),
+            (
+                Selection(benchmark="*query*", branch="x"),
+                "no results of '*query*' satisfy all these conditions together; leave one out",
+            ),
+        ],
+    )
+    def test_another_condition(self, selection: Selection, said: str) -> None:
+        assert no_match(selection, self.SERIES) == said
+
+    def test_two_conditions(self) -> None:
+        said = no_match(Selection(suite="rust", metric="memory"), self.SERIES)
+        assert (
+            said
+            == "no results of suite 'rust'; the suites there are: python. no results of metric 'memory'; the metrics there are: time"
+        )
+
+    def test_an_empty_store(self) -> None:
+        assert (
+            no_match(Selection(benchmark="f"), self.SERIES.clear())
+            == "the store has no results yet; publish some first"
+        )

@@ -1,9 +1,13 @@
 """Text for a terminal."""
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.text import sparkline, table, visible
+from bench_db.report.text import Fit, Screen, cells_of, sparkline, table, visible
+from tests.strategies import texts
 
 
 class TestVisible:
@@ -67,3 +71,90 @@ class TestTable:
         lines = table(("name", "n"), [(name, "1") for name in names], right=("n",)).splitlines()[2:]
         gaps = [len(line) - len(name) - 1 for line, name in zip(lines, names, strict=True)]
         assert gaps == [2, 3, 9, 7]
+
+
+def drawn(rows: Sequence[tuple[str, ...]], width: int | None, fit: Fit, headings: tuple[str, ...]) -> list[str]:
+    return table(headings, rows, (), Screen(width=width), fit).split("\n")
+
+
+class TestFit:
+    """A table takes no more cells than a screen has: prefix first, then columns, then names; nothing is lost unsaid."""
+
+    HEADINGS = ("benchmark", "test bed", "median", "q1", "q3")
+    ROWS: ClassVar = [
+        ("benchmarks/test_speed.py::test_query[1]", "ci-1", "1.5 ms", "1.4 ms", "1.6 ms"),
+        ("benchmarks/test_speed.py::test_insert_many[1000]", "ci-1", "2.5 ms", "2.4 ms", "2.6 ms"),
+    ]
+    FIT = Fit(drop=(("q1", "q3"), ("test bed",)))
+
+    def drawn(self, width: int | None) -> list[str]:
+        return drawn(self.ROWS, width, self.FIT, self.HEADINGS)
+
+    def test_room_enough(self) -> None:
+        assert self.drawn(None) == self.drawn(200) == table(self.HEADINGS, self.ROWS).splitlines()
+
+    def test_the_prefix_is_written_once(self) -> None:
+        assert self.drawn(70) == [
+            "every benchmark begins with benchmarks/test_speed.py::",
+            "benchmark               test bed  median  q1      q3",
+            "──────────────────────  ────────  ──────  ──────  ──────",
+            "test_query[1]           ci-1      1.5 ms  1.4 ms  1.6 ms",
+            "test_insert_many[1000]  ci-1      2.5 ms  2.4 ms  2.6 ms",
+        ]
+
+    def test_then_what_is_common(self) -> None:
+        lines = self.drawn(50)
+        assert lines[:3] == [
+            "every benchmark begins with benchmarks/test_speed.py::",
+            "test bed: ci-1",
+            "benchmark               median  q1      q3",
+        ]
+
+    def test_then_columns_are_left_out(self) -> None:
+        assert self.drawn(32)[2:] == [
+            "benchmark               median",
+            "──────────────────────  ──────",
+            "test_query[1]           1.5 ms",
+            "test_insert_many[1000]  2.5 ms",
+            "not shown: q1, q3; --output json or a pipe shows every column",
+        ]
+
+    def test_names_are_shortened_last(self) -> None:
+        lines = self.drawn(26)
+        assert lines[4:6] == ["test_query[1]       1.5 ms", "test_ins…any[1000]  2.5 ms"]
+
+    def test_no_name_becomes_empty(self) -> None:
+        rows = [("a/very/long/path/", "1"), ("a/very/long/path/x", "2")]
+        assert drawn(rows, 10, Fit(), ("benchmark", "n"))[2].startswith("a/very")
+
+    def test_a_note_is_cut_before_a_name(self) -> None:
+        rows = [("f" * 30, "because " * 10)]
+        lines = drawn(rows, 60, Fit(notes="note"), ("benchmark", "note"))
+        assert lines[2] == f"{'f' * 30}  because because because bec…"
+
+    @given(
+        st.lists(st.tuples(texts(), texts(), texts(), texts()), min_size=1, max_size=4),
+        st.integers(40, 90),
+    )
+    def test_it_fits_and_loses_no_row(self, rows: list[tuple[str, ...]], width: int) -> None:
+        fit = Fit(drop=(("b",), ("c",)), notes="d")
+        lines = drawn(rows, width, fit, ("benchmark", "b", "c", "d"))
+        start = next(number for number, line in enumerate(lines) if line.startswith("─"))
+        body = lines[start - 1 : start + 1 + len(rows)]
+        assert all(cells_of(line) <= width for line in body)
+        assert len(body) == len(rows) + 2
+
+    def test_no_rows(self) -> None:
+        assert table(("a", "b"), [], (), Screen(width=2)).startswith("a  b")
+
+
+class TestColour:
+    """Only the words of verdicts are painted, only when asked, and columns stay aligned."""
+
+    def test_painted(self) -> None:
+        rows = [("failed", "regressed"), ("x", "unchanged")]
+        plain = table(("benchmark", "verdict"), rows, (), Screen(), colours={"regressed": "red", "failed": "red"})
+        painted = table(
+            ("benchmark", "verdict"), rows, (), Screen(colour=True), colours={"regressed": "red", "failed": "red"}
+        )
+        assert painted == plain.replace("regressed", "\x1b[31mregressed\x1b[0m")

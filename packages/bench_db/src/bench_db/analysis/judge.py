@@ -23,6 +23,7 @@ from bench_db.analysis.seed_methods import (
 )
 from bench_db.analysis.threshold import within_threshold
 from bench_db.model import Comparison, Verdict
+from bench_db.query.selection import natural_key
 from bench_db.query.series import COMMIT_ORDER, HISTORY, Points, identified
 from bench_db.rules import RULES
 
@@ -103,7 +104,8 @@ def in_order(comparisons: Iterable[Comparison]) -> list[Comparison]:
     """Sort by verdict as `Verdict` lists them, then largest change first, then by name and test bed."""
     rank = {verdict: number for number, verdict in enumerate(Verdict)}
     return sorted(
-        comparisons, key=lambda c: (rank[c.verdict], -abs(c.effect or 0.0), c.series.label, c.series.test_bed_name)
+        comparisons,
+        key=lambda c: (rank[c.verdict], -abs(c.effect or 0.0), natural_key(c.series.label), c.series.test_bed_name),
     )
 
 

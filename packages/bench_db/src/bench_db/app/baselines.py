@@ -20,7 +20,7 @@ from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.availability import of_commit
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
-from bench_db.query.selection import Selection
+from bench_db.query.selection import Selection, no_match
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import SHORTEST, abbreviates
@@ -180,9 +180,11 @@ def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | Non
     """Return the full commit of a text, of which `latest` is the newest one measured; `UserError` when there is none."""
     if text != LATEST:
         return store.measured_commit(text, as_of)
-    commits = store.latest(chosen, as_of).drop_nulls("commit").sort("dut_timestamp", "run_time", "commit")["commit"]
+    found = store.latest(chosen, as_of)
+    commits = found.drop_nulls("commit").sort("dut_timestamp", "run_time", "commit")["commit"]
     if commits.is_empty():
-        message = "there is no result of any commit with these conditions; 'bench-db publish' adds some"
+        why = no_match(chosen, store.latest(as_of=as_of)) if found.is_empty() else "the results name no commit"
+        message = f"there is no result of any commit: {why}"
         raise UserError(message)
     return str(commits[-1])
 

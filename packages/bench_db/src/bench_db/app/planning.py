@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench_db.app.parameters import Planning
 from bench_db.ci.forge import Workflow
-from bench_db.clock import unix_time
+from bench_db.clock import Clock, unix_time
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.measure import git
 from bench_db.schedule import config as schema
@@ -103,7 +103,7 @@ class Planner:
 
     def _time(self, name: Literal["since", "until"]) -> int | None:
         date = self.wanted.get(name)
-        return unix_time(date, f"`{name}`", end=name == "until") if date else None
+        return unix_time(date, f"`{name}`", end=name == "until", now=Clock().now()) if date else None
 
     def _number(self, name: str, least: int) -> int | None:
         text = self.environment.get(name, "").strip()

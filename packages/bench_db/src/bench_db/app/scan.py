@@ -14,7 +14,7 @@ from bench_db.app.answers import frame_of
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Change, Finding, Movement, Series
-from bench_db.query.selection import Conditions, Selection, SeriesConditions, selection_of
+from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
 from bench_db.report.document import finding_json, record_json
 from bench_db.rules import RULES
 
@@ -97,16 +97,14 @@ def detect(
 ) -> Detected:
     """Find where the level of a benchmark changes, in each of its series; nothing is stored.
 
-    `profile` is `quiet`, `default`, `strict` or `sensitive`. Raises `UserError` when there are no results.
+    `profile` is `quiet`, `default`, `strict` or `sensitive`. Raises `UserError` when there are no results, with the nearest names there are.
     """
     chosen = selection_of(selection, conditions)
     if benchmark is not None:
         chosen = replace(chosen, benchmark=benchmark)
-    points = store.points(chosen, as_of)
-    if points.rows.is_empty():
-        message = f"no results of {chosen.benchmark!r} with these conditions; 'bench-db latest' lists what there is"
-        raise UserError(message)
-    of = histories(points)
+    of = histories(store.points(chosen, as_of))
+    if not len(of):
+        raise UserError(no_match(chosen, store.latest(as_of=as_of)))
     return Detected(changes=changes_of(of, profile), histories=of)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.options import common, emit, emit_found, open_store, screen
 from bench_db.cli.progress import progress_bar
 
 _KIND = click.option("--kind", help="Only of this kind, such as log.")
@@ -83,4 +83,11 @@ def list_(kind: str | None, run: str | None, commit: str | None, uri: str | None
     from bench_db.report.artifacts import as_json, as_text
 
     found = open_store(uri).artifacts(kind=kind, run=run, commit=commit)
-    emit(output, {"artifacts": [as_json(artifact) for artifact in found]}, lambda: as_text(found))
+    given = [f"{name} {value}" for name, value in (("kind", kind), ("run", run), ("commit", commit)) if value]
+    emit_found(
+        output,
+        {"artifacts": [as_json(artifact) for artifact in found]},
+        lambda: as_text(found, screen()),
+        found=bool(found),
+        why=lambda: f"no artifacts of {', '.join(given)}; 'bench-db artifact list' shows all" if given else None,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench_db.cli.options import common, emit
+from bench_db.cli.options import Fraction, common, emit
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
 
@@ -29,10 +29,10 @@ from bench_db.rules import RULES
 @click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
 @click.option(
     "--least-change",
-    type=float,
+    type=Fraction(zero=True),
     default=RULES.minimum_effect,
     show_default=True,
-    help="The smallest change, as a fraction.",
+    help="The smallest change, as a fraction or a percentage, such as 2%.",
 )
 @click.option(
     "--rounds", type=click.IntRange(1), default=4, show_default=True, help="Measure a commit at most so often."

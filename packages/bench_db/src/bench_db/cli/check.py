@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import common, emit, open_store, selecting, selection
+from bench_db.cli.options import PERCENT, common, emit, open_store, screen, selecting, selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 @click.option("--set-baseline", is_flag=True, help="Point the named baseline at CANDIDATE when it passes.")
 @click.option(
     "--threshold",
-    type=click.FloatRange(0),
+    type=PERCENT,
     metavar="PERCENT",
-    help="Make no test: a series is worse when it moved by more than this from the baseline's own runs.",
+    help="Make no test: a series is worse when it moved by more than this, such as 5 or 5%, from the baseline's own runs.",
 )
 @click.option(
     "--fail-on",
@@ -96,5 +96,5 @@ def _text(gate: Gate, name: str) -> str:
     passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
-    listed = comparisons_text(gate.comparisons, gate.counts)
+    listed = comparisons_text(gate.comparisons, gate.counts, screen=screen())
     return f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"

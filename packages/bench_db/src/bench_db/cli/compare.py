@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
@@ -93,5 +93,5 @@ def _text(compared: Compared, table: str | None, *, markdown: bool, everything: 
             store_version=compared.store_version,
         )
         return comment(compared.comparisons, compared.counts, about)
-    listed = comparisons_text(compared.comparisons, compared.counts, everything=everything)
+    listed = comparisons_text(compared.comparisons, compared.counts, everything=everything, screen=screen())
     return f"{against(compared.candidate, compared.baseline)}: {listed}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench_db.cli.options import PERCENT
 from bench_db.rules import RULES
 
 REGRESSION_FOUND = 1
@@ -34,7 +35,7 @@ CLONE = click.option(
 )
 MINIMUM_EFFECT = click.option(
     "--min-effect",
-    type=click.FloatRange(0),
+    type=PERCENT,
     metavar="PERCENT",
-    help=f"Report smaller changes as unchanged. [default: {100 * RULES.minimum_effect:g}]",
+    help=f"Report smaller changes as unchanged: 2 or 2%, and 0.5% with the sign. [default: {100 * RULES.minimum_effect:g}]",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import emit
+from bench_db.cli.options import emit, storeless
 from bench_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("bench-db-demo"))
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the whole traceback of an error.")
+@storeless
 def command(directory: Path, output: str) -> None:
     """Publish a shipped history of real measurements into DIRECTORY and show what bench_db makes of it.
 

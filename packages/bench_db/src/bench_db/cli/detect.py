@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import benchmark_names, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 
 @click.command("detect")
-@click.argument("benchmark")
+@click.argument("benchmark", shell_complete=benchmark_names)
 @click.option(
     "--profile", type=click.Choice(["quiet", "default", "strict", "sensitive"]), default="default", show_default=True
 )
@@ -30,4 +30,4 @@ def command(benchmark: str, uri: str | None, output: str, as_of: str | None, pro
 
     chosen = selection(benchmark=benchmark, **conditions)
     found = detect(open_store(uri), profile=profile, as_of=as_of, selection=chosen)
-    emit(output, found.document, lambda: changes_text(found.histories, found.findings))
+    emit(output, found.document, lambda: changes_text(found.histories, found.findings, screen()))

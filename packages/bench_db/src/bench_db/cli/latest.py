@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.errors import UserError
 
 
@@ -36,16 +36,19 @@ def command(
     Example: bench-db latest --benchmark '*fib*' --output json
     """
     from bench_db.app.reading import latest
+    from bench_db.query.selection import by_name
     from bench_db.report import figures, rows
 
     if across is not None and table is None:
         message = "--across says how a table is arranged: add --table latex, html or csv"
         raise UserError(message)
-    shown = latest(open_store(uri), selection(**conditions), last=last, as_of=as_of)
+    store, chosen = open_store(uri), selection(**conditions)
+    shown = latest(store, chosen, last=last, as_of=as_of)
+    shown = by_name(shown) if last is None else shown
 
     def text() -> str:
         if table is None:
-            return rows.latest_text(shown)
+            return rows.latest_text(shown, screen())
         return figures.latest(shown, table) if across is None else figures.across(shown, table, across)
 
-    emit(output, rows.as_json(shown), text)
+    emit_found(output, rows.as_json(shown), text, found=not shown.is_empty(), why=lambda: reason(store, chosen, as_of))

@@ -1,7 +1,8 @@
-"""The command tree, and how an error becomes one line and an exit code."""
+"""The command tree, and the exit codes and messages of errors."""
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from functools import partial
@@ -12,61 +13,99 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.cli.flags import as_flags
+from bench_db.cli.options import equip
 from bench_db.errors import BenchDbError, NewerStoreWarning, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# One module a verb; a module is imported when its verb runs, and help texts stand here so that --help imports none.
-VERBS = {
-    "demo": "Publish shipped real measurements and show what bench_db makes of them.",
-    "publish": "Publish the output of benchmark tools, once, whatever happens.",
-    "has": "Say whether a commit has been measured.",
-    "latest": "Show the newest result of every series.",
-    "trend": "Show the history of a benchmark, oldest commit first.",
-    "summary": "Show statistics of every series over its history.",
-    "query": "Run SQL over the results.",
-    "compare": "Compare a candidate with a baseline, series by series.",
-    "detect": "Find the change points of a benchmark.",
-    "scan": "Find the change points of all series and keep them as findings.",
-    "noise": "Show how noisy each series is, and what it can show.",
-    "baseline": "Set, show, list and clear what candidates are compared with.",
-    "check": "Gate: compare with the named baseline, and move it when all is well.",
-    "finding": "List findings, bless, ignore or reopen them.",
-    "site": "Write a static site of findings, series and histories.",
-    "schedule": "Start the measuring of every commit since the last measured one.",
-    "backfill": "Measure a history, here or on GitHub.",
-    "bisect": "Find the commit that changed a benchmark, by measuring.",
-    "suites": "Show what bench-db.toml measures.",
-    "pr": "Benchmark pull requests: understand comments, merge results, answer.",
-    "store": "Make, inspect and care for the store; copy, export and import it.",
-    "artifact": "Keep files beside the results: logs, profiles, raw output.",
-    "doctor": "Check the installation, the store and the way to it.",
-}
+    from click.shell_completion import CompletionItem
 
-EPILOG = """Exit codes: 0 done, 1 a regression was found (or a commit is not there), 2 wrong usage or unreadable input,
-3 store or network unavailable, 4 store corrupt, 70 a defect of bench_db."""
+# One module a verb, imported when its verb runs. The help texts are here, so that --help imports none.
+SECTIONS = {
+    "Publish and read": {
+        "publish": "Publish the output of benchmark tools; publishing it again adds nothing.",
+        "has": "Check whether a commit has been measured.",
+        "latest": "Show the newest result of every series.",
+        "trend": "Show the history of a benchmark, oldest commit first.",
+        "summary": "Show statistics of every series over its history.",
+        "query": "Run SQL over the results.",
+        "site": "Write a static site of findings, series and histories.",
+    },
+    "Verdicts": {
+        "compare": "Compare a candidate with a baseline, series by series.",
+        "check": "Compare with the named baseline, fail on a regression, and move the baseline.",
+        "baseline": "Set, show, list and clear baselines.",
+        "detect": "Find the change points of a benchmark.",
+        "scan": "Find the change points of all series and record them as findings.",
+        "finding": "List findings, bless, ignore or reopen them.",
+        "noise": "Show how noisy each series is, and the smallest change it can show.",
+    },
+    "Measure": {
+        "suites": "Show the suites of bench-db.toml.",
+        "backfill": "Measure the commits of a range, here or on GitHub.",
+        "schedule": "Start the measurement of every commit since the last measured one.",
+        "bisect": "Find the commit that changed a benchmark, by measuring.",
+        "pr": "Benchmark pull requests: read comments, merge and compare results, answer.",
+    },
+    "Store": {
+        "store": "Create, inspect and maintain the store; copy, export and import it.",
+        "artifact": "Store files beside the results: logs, profiles, raw output.",
+    },
+    "Help": {
+        "demo": "Publish shipped real measurements and show what bench_db makes of them.",
+        "doctor": "Check the installation, the store and the connection to it.",
+    },
+}
+VERBS = {verb: text for section in SECTIONS.values() for verb, text in section.items()}
+
+EPILOG = """Exit codes: 0 done, 1 a regression was found (or a commit has no results), 2 wrong usage or unreadable input,
+3 store or network unavailable, 4 store corrupt, 70 a defect of bench_db.
+
+Shell completion: docs/how-to.md."""
 _DEFECT = 70
+_VERB_COLUMN = 10
 
 
 class Verbs(click.Group):
     """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
-        """Verbs in the order of a first visit."""
+        """Return the verbs, section by section."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 click's signature
-        """The command of a verb, or None for a word that is not one."""
+        """Import the command of a verb; None for any other word."""
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"bench_db.cli.{cmd_name}").command
+        equip(command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of verbs, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the first argument; an unknown verb is an error that suggests near ones."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=VERBS, ctx=ctx) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the global options, then the sections of verbs, without importing one."""
+        records = [record for parameter in self.get_params(ctx) if (record := parameter.get_help_record(ctx))]
+        with formatter.section("Global options, before or after the verb"):
+            formatter.write_dl(records)
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()), col_max=_VERB_COLUMN)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs that begin with a text, without importing one, and the options of the group."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(verb, help=text) for verb, text in VERBS.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(
@@ -74,19 +113,28 @@ class Verbs(click.Group):
 )
 @click.version_option(package_name="bench-db", message="%(version)s")
 def root() -> None:
-    """Know whether software got faster or slower: a warehouse for benchmark results, in a directory or a bucket.
+    """Find out whether software got faster or slower: a warehouse for benchmark results, in a directory or a bucket.
 
     Example: bench-db publish results.json && bench-db latest
     """
 
 
+equip(root)
+
+
 def main() -> None:
-    """Run the command line; every expected failure is one line on stderr and an exit code of its own."""
+    """Run the command line; each expected failure writes one line to stderr and has an exit code of its own."""
+    given: dict[str, Any] = {}  # the global options of the arguments, by name
     with warnings.catch_warnings():
         warnings.simplefilter("always", NewerStoreWarning)
         shown = warnings.showwarning
         warnings.showwarning = partial(_warn, shown)
-        sys.exit(_exit_code())
+        try:
+            code = _exit_code(given)
+        finally:
+            if logs := sys.modules.get("bench_db.cli.logs"):
+                logs.stop()
+    sys.exit(code)
 
 
 def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -97,9 +145,11 @@ def _warn(otherwise: Callable[..., None], message: Warning | str, category: type
         otherwise(message, category, *where)
 
 
-def _exit_code() -> int:  # noqa: PLR0911 one return an error
+def _exit_code(given: dict[str, Any]) -> int:  # noqa: PLR0911 one return an error
     try:
-        return root.main(prog_name="bench-db", standalone_mode=False) or 0
+        if level := os.environ.get("BENCH_DB_LOG"):
+            import_module("bench_db.cli.logs").start(level, os.environ)
+        return root.main(prog_name="bench-db", standalone_mode=False, obj=given) or 0
     except click.Abort:
         return 130
     except click.exceptions.Exit as stop:
@@ -108,14 +158,14 @@ def _exit_code() -> int:  # noqa: PLR0911 one return an error
         error.show()
         return error.exit_code
     except BenchDbError as error:
-        _report(error, str(error))
+        _report(error, str(error), traceback=bool(given.get("debug")))
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _report(error, f"{place}{error.strerror or error}")
+        _report(error, f"{place}{error.strerror or error}", traceback=bool(given.get("debug")))
         return UserError.exit_code
     except SystemExit:
         raise
@@ -125,9 +175,9 @@ def _exit_code() -> int:  # noqa: PLR0911 one return an error
         return _DEFECT
 
 
-def _report(error: Exception, text: str) -> None:
-    """One line on stderr, after the traceback for who asked for it: the exit code is the same either way."""
-    if "--debug" in sys.argv:
+def _report(error: Exception, text: str, *, traceback: bool) -> None:
+    """Write an error as one line to stderr, after its traceback when asked for."""
+    if traceback:
         click.echo("".join(format_exception(error)), err=True, nl=False)
     click.echo(f"bench-db: {as_flags(' '.join(text.split()))}", err=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 
@@ -22,5 +22,12 @@ def command(uri: str | None, output: str, as_of: str | None, **conditions: Any) 
     from bench_db.app.noise import noise
     from bench_db.report.detected import noise_text
 
-    found = noise(open_store(uri), as_of=as_of, selection=selection(**conditions))
-    emit(output, found.document, lambda: noise_text(found.noise))
+    store, chosen = open_store(uri), selection(**conditions)
+    found = noise(store, as_of=as_of, selection=chosen)
+    emit_found(
+        output,
+        found.document,
+        lambda: noise_text(found.noise, screen()),
+        found=bool(found.noise),
+        why=lambda: reason(store, chosen, as_of),
+    )

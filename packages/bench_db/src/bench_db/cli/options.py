@@ -1,11 +1,16 @@
-"""What many verbs have in common: options, where the store is, and the two kinds of output."""
+"""Options that many verbs share, the store they name, and the two kinds of output."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
+import sys
+import time
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -16,53 +21,164 @@ from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from bench_db.app.parameters import Parameter
     from bench_db.query.selection import Selection
+    from bench_db.report.text import Screen
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 Command = Callable[..., Any]
 Document = Mapping[str, Any] | list[Any]
+_WHOLE = 100
 
 
 def default_uri(environment: Mapping[str, str] = os.environ) -> str:
-    """The store's address when none is given: BENCH_DB_URI, then LANCE_BENCH_URI, then `~/.lance-bench`."""
+    """Return the address of the store when no option gives one: BENCH_DB_URI, LANCE_BENCH_URI, then `~/.lance-bench`."""
     return environment.get("BENCH_DB_URI") or environment.get("LANCE_BENCH_URI") or str(Path.home() / ".lance-bench")
 
 
-_COMMON = (
-    click.option("--store", "uri", metavar="URI", help="A directory or s3://bucket/prefix [env: BENCH_DB_URI]."),
-    click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
-    click.option("--debug", is_flag=True, expose_value=False, help="Show the whole traceback of an error."),
+class Global(click.Option):
+    """An option of every command, accepted before and after a verb; the one given last counts.
+
+    Only the help of `bench-db` itself lists it.
+    """
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, click.Parameter]) -> tuple[Any, Any]:
+        """Take the value given here, else the one given further left; it is kept in the context's object."""
+        given = ctx.ensure_object(dict)
+        value, source = super().consume_value(ctx, opts)
+        if source is click.core.ParameterSource.COMMANDLINE:
+            given[self.name] = value
+        elif self.name in given:
+            return given[self.name], click.core.ParameterSource.COMMANDLINE
+        return value, source
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the entry of the help; None for a verb."""
+        return super().get_help_record(ctx) if ctx.parent is None else None
+
+
+def _logging(_: click.Context, __: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import_module("bench_db.cli.logs").start("debug", os.environ)
+
+
+def _unused(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        message = f"{ctx.command_path} uses no store; leave --store out"
+        raise click.UsageError(message, ctx)
+
+
+_STORE = partial(
+    Global, ["--store", "uri"], metavar="URI", help="The store: a directory or s3://bucket/prefix [env: BENCH_DB_URI]."
 )
-_AS_OF = click.option("--as-of", metavar="WHEN", help="Read the store as it was: a version, a tag, or a date.")
+_OUTPUT = partial(
+    Global,
+    ["--output"],
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Write text for people, or one JSON document.",
+)
+_MESSAGES = (
+    partial(
+        Global,
+        ["--verbose"],
+        is_flag=True,
+        expose_value=False,
+        callback=_logging,
+        help="Log requests, retries, conflicts and maintenance to stderr [env: BENCH_DB_LOG=info or debug].",
+    ),
+    partial(Global, ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error, too."),
+)
+GLOBAL_NOTE = "Global options such as --store, --output and --verbose: see 'bench-db --help'."
+
+
+def equip(command: click.Command) -> None:
+    """Add the global options that a command, and each of its sub-commands, does not have yet."""
+    known = {parameter.name for parameter in command.params}
+    group = isinstance(command, click.Group)
+    store = partial(_STORE, expose_value=False, **({} if group else {"callback": _unused}))
+    missing = (store, partial(_OUTPUT, expose_value=False), *_MESSAGES)
+    command.params += [option for option in (make() for make in missing) if option.name not in known]
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        equip(inner)
+    if command.epilog is None:
+        command.epilog = GLOBAL_NOTE
+
+
+def _added(make: Callable[[], click.Option]) -> Callable[[Command], Command]:
+    """Return a decorator that adds an option, as `click.option` does."""
+
+    def add(command: Command) -> Command:
+        command.__dict__.setdefault("__click_params__", []).append(make())
+        return command
+
+    return add
+
+
+_COMMON = tuple(map(_added, (_STORE, _OUTPUT)))
+_AS_OF = click.option("--as-of", metavar="WHEN", help="Read the store as it was: a version, a tag or a date.")
+
+
+def benchmark_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the benchmarks of the store that contain the text typed so far; none when the store cannot be read."""
+    from click.shell_completion import CompletionItem
+
+    from bench_db.errors import BenchDbError
+    from bench_db.query.selection import natural_key
+
+    try:
+        names = open_store(ctx.ensure_object(dict).get("uri")).latest()["benchmark_name"].unique()
+    except BenchDbError:
+        return []
+    return [CompletionItem(name) for name in sorted(names, key=natural_key) if incomplete in name]
+
+
 _SELECTION = (
-    click.option("--benchmark", metavar="GLOB", help="Only benchmarks of this name; * and ? are wildcards."),
-    click.option("--testbed-name", metavar="NAME", help="Only this test bed."),
-    click.option("--dut-name", metavar="NAME", help="Only this device under test."),
-    click.option("--branch", help="Only this branch."),
-    click.option("--suite", help="Only this suite."),
-    click.option("--metric", help="Only this metric, such as time."),
+    click.option(
+        "--benchmark",
+        metavar="GLOB",
+        shell_complete=benchmark_names,
+        help="Only benchmarks with this name; * and ? are wildcards.",
+    ),
+    click.option("--testbed-name", metavar="NAME", help="Only results of this test bed."),
+    click.option("--dut-name", metavar="NAME", help="Only results of this device under test."),
+    click.option("--branch", metavar="NAME", help="Only results of this branch."),
+    click.option("--suite", metavar="NAME", help="Only results of this suite."),
+    click.option("--metric", metavar="NAME", help="Only results of this metric, such as time."),
     click.option("--tag", "tags", metavar="K=V", multiple=True, help="Only results with this tag; may be repeated."),
-    click.option("--since", metavar="DATE", help="Only commits of this date or later."),
-    click.option("--until", metavar="DATE", help="Only commits of this date or earlier."),
+    click.option(
+        "--since", metavar="DATE", help='Only commits of this date or later, such as 2026-01-31 or "2 weeks ago" (UTC).'
+    ),
+    click.option("--until", metavar="DATE", help="Only commits of this date or earlier; a day counts to its end."),
 )
 TABLE = click.option(
-    "--table", type=click.Choice(["latex", "html", "csv"]), help="Text as a table for a paper, a page or a spreadsheet."
+    "--table",
+    type=click.Choice(["latex", "html", "csv"]),
+    help="Write the text as a table for a paper, a page or a spreadsheet.",
 )
 
 
 def common(command: Command) -> Command:
-    """The options every verb has."""
+    """Add the options that every verb with a store has."""
     return _with(command, _COMMON)
 
 
 def reading(command: Command) -> Command:
-    """The options of a verb that reads the store."""
+    """Add the options of a verb that reads the store."""
     return _with(command, (*_COMMON, _AS_OF))
 
 
+def storeless(command: Command) -> Command:
+    """Add the options of a verb that opens no store; it refuses --store."""
+    return _with(command, _COMMON[1:])
+
+
 def selecting(*, without: str = "") -> Callable[[Command], Command]:
-    """The options that narrow down results, passed on as keyword arguments for `selection`."""
+    """Return a decorator that adds the conditions on results, passed on as keyword arguments for `selection`."""
     chosen = _SELECTION[1:] if without == "benchmark" else _SELECTION
     return lambda command: _with(command, chosen)
 
@@ -71,19 +187,77 @@ def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
+class Percent(click.ParamType[float]):
+    """A percentage as `5`, `5%` or `5 %`, read as the number 5.
+
+    A number below 1 needs the sign: 0.05 alone may mean 0.05 % or, as a fraction, 5 %.
+    """
+
+    name = "percent"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number before the percent sign; a usage error when it is not one, or may mean two things."""
+        if not isinstance(value, str):
+            return float(str(value))
+        number, sign = _number(value)
+        if number is None or number < 0:
+            self.fail(f"{value!r} is not a percentage; examples: 5, 5%, 0.5%", param, ctx)
+        if 0 < number < 1 and not sign:
+            self.fail(
+                f"{value} may mean {number:g} % or {_WHOLE * number:g} %; write {number:g}% or {_WHOLE * number:g}%",
+                param,
+                ctx,
+            )
+        return number
+
+
+class Fraction(click.ParamType[float]):
+    """A share between 0 and 1 as `0.05`, or as the percentage `5%`; 0 is included only when `zero`."""
+
+    name = "fraction"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share; a usage error when it is not between 0 and 1."""
+        if not isinstance(value, str):
+            return float(str(value))
+        number, sign = _number(value)
+        share = None if number is None else number / _WHOLE if sign else number
+        if share is None or not 0 <= share <= 1 or (share == 0 and not self._zero):
+            unsigned = number is not None and not sign and 1 < number <= _WHOLE
+            meant = f"; {value} percent is written {value}%" if unsigned else ""
+            self.fail(f"{value!r} is not a share between 0 and 1, such as 0.05 or 5%{meant}", param, ctx)
+        return share
+
+
+def _number(text: str) -> tuple[float | None, bool]:
+    """Return a finite number, None when there is none, and whether a percent sign follows it."""
+    digits, sign, rest = text.strip().partition("%")
+    try:
+        number = float(digits)
+    except ValueError:
+        return None, False
+    return (number if math.isfinite(number) and not rest else None), bool(sign)
+
+
+PERCENT = Percent()
+
+
 def selection(
     *, tags: tuple[str, ...] = (), since: str | None = None, until: str | None = None, **exact: Any
 ) -> Selection:
-    """The selection that the options of `selecting` describe."""
+    """Return the selection that the options of `selecting` describe."""
     from bench_db.query.selection import Selection
 
-    return Selection(
-        tags=pairs(tags), since=unix_time(since, "--since"), until=unix_time(until, "--until", end=True), **exact
-    )
+    now = time.time()
+    first, last = unix_time(since, "--since", now=now), unix_time(until, "--until", end=True, now=now)
+    return Selection(tags=pairs(tags), since=first, until=last, **exact)
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:
-    """`K=V` texts as a dictionary."""
+    """Return `K=V` texts as a dictionary; `UserError` for text of another form."""
     split = [text.partition("=") for text in texts]
     wrong = next((text for text, (name, sign, _) in zip(texts, split, strict=True) if not (name and sign)), None)
     if wrong is not None:
@@ -93,7 +267,7 @@ def pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def open_store(uri: str | None, *, create: bool = False, single_writer: bool = False) -> Database:
-    """The store an option, or else the environment, names."""
+    """Open the store that an option, or else the environment, names."""
     from bench_db.store.database import connect
 
     return connect(uri or default_uri(), create, single_writer=single_writer)
@@ -102,12 +276,46 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
 def emit(output: str, document: Document, text: Callable[[], str]) -> None:
     """Write one JSON document, or text, to stdout."""
     if output != "json":
-        click.echo(text())
+        click.echo(text(), color=screen().colour)
         return
     from bench_db.report.document import versioned
 
     full = document if isinstance(document, list) else versioned(document)
     click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def emit_found(
+    output: str, document: Document, text: Callable[[], str], *, found: bool, why: Callable[[], str | None]
+) -> None:
+    """Write an answer as `emit` does; when nothing was `found` and `why` gives a reason, raise it as `UserError`.
+
+    The JSON document is written even then. Without a reason an empty answer is no error: no condition was given.
+    """
+    reason = None if found else why()
+    if reason is None or output == "json":
+        emit(output, document, text)
+    if reason is not None:
+        raise UserError(reason)
+
+
+def reason(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str | None:
+    """Return why no result matches a selection; None when it has no condition."""
+    from bench_db.query.selection import no_match
+
+    return None if chosen.is_empty else no_match(chosen, store.latest(as_of=as_of))
+
+
+def screen(environment: Mapping[str, str] = os.environ) -> Screen:
+    """Return how wide the terminal on stdout is and whether it wants colour; a file or a pipe has neither.
+
+    NO_COLOR, FORCE_COLOR, TERM=dumb and COLUMNS are honoured.
+    """
+    from bench_db.report.text import Screen
+
+    terminal = sys.stdout.isatty()
+    wanted = bool(environment.get("FORCE_COLOR")) or (terminal and environment.get("TERM") != "dumb")
+    width = shutil.get_terminal_size((0, 0)).columns if terminal else 0
+    return Screen(width=width or None, colour=wanted and not environment.get("NO_COLOR"))
 
 
 def declared(declaration: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

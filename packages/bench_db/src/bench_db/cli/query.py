@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading
+from bench_db.cli.options import emit, open_store, reading, screen
 from bench_db.errors import UserError
 
 
@@ -24,4 +24,4 @@ def command(sql: str | None, expression: str | None, uri: str | None, output: st
         message = "give a query, or --filter with a condition such as \"median > 1000 AND branch = 'main'\""
         raise UserError(message)
     found = query(open_store(uri), sql or f"SELECT * FROM results WHERE {expression}", as_of)  # noqa: S608 reads only
-    emit(output, frame.as_json(found), lambda: frame.text(found))
+    emit(output, frame.as_json(found), lambda: frame.text(found, screen()))

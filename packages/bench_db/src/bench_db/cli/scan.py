@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import common, emit, open_store, selecting, selection
+from bench_db.cli.options import Fraction, common, emit_found, open_store, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 from bench_db.rules import RULES
 
@@ -14,10 +14,10 @@ from bench_db.rules import RULES
 @click.command("scan")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Fraction(),
     default=RULES.false_discovery_rate,
     show_default=True,
-    help="False discovery rate.",
+    help="False discovery rate, as a fraction or a percentage, such as 5%.",
 )
 @click.option("--dry-run", is_flag=True, help="Store nothing.")
 @selecting()
@@ -34,8 +34,9 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     from bench_db.app.scan import scan
     from bench_db.report.detected import scan_text
 
-    found = scan(open_store(uri), rate=rate, dry_run=dry_run, selection=selection(**conditions))
-    emit(
+    store, chosen = open_store(uri), selection(**conditions)
+    found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
+    emit_found(
         output,
         found.document,
         lambda: scan_text(
@@ -46,5 +47,8 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
             tested=found.tested,
             too_short=found.too_short,
             expected_false=found.expected_false,
+            screen=screen(),
         ),
+        found=bool(found.series),
+        why=lambda: reason(store, chosen),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
+from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
 
 
 @click.command("summary")
@@ -21,7 +21,15 @@ def command(
 
     Example: bench-db summary --testbed-name ci-1 --since 2026-01-01
     """
+    from bench_db.query.selection import by_name
     from bench_db.report import figures, rows
 
-    found = open_store(uri).summary(selection(**conditions), last=last, as_of=as_of)
-    emit(output, rows.as_json(found), lambda: figures.summary(found, table) if table else rows.summary_text(found))
+    store, chosen = open_store(uri), selection(**conditions)
+    found = by_name(store.summary(chosen, last=last, as_of=as_of))
+    emit_found(
+        output,
+        rows.as_json(found),
+        lambda: figures.summary(found, table) if table else rows.summary_text(found, screen()),
+        found=not found.is_empty(),
+        why=lambda: reason(store, chosen, as_of),
+    )

@@ -6,12 +6,21 @@ from typing import Any
 
 import click
 
-from bench_db.cli.options import TABLE, emit, open_store, reading, selecting, selection
-from bench_db.errors import UserError
+from bench_db.cli.options import (
+    TABLE,
+    benchmark_names,
+    emit_found,
+    open_store,
+    reading,
+    reason,
+    screen,
+    selecting,
+    selection,
+)
 
 
 @click.command("trend")
-@click.argument("benchmark")
+@click.argument("benchmark", shell_complete=benchmark_names)
 @selecting(without="benchmark")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N points of each series.")
 @TABLE
@@ -29,12 +38,15 @@ def command(
 
     Example: bench-db trend '*test_fib[5]' --last 20
     """
+    from bench_db.query.selection import by_name
     from bench_db.report import figures, rows
 
-    store = open_store(uri)
-    found = store.trend(benchmark, selection(**conditions), last=last, as_of=as_of)
-    if found.is_empty():
-        near = ", ".join(store.names_like(benchmark)) or "none yet"
-        message = f"no results of {benchmark!r} with these conditions; the nearest names are: {near}"
-        raise UserError(message)
-    emit(output, rows.as_json(found), lambda: figures.trend(found, table) if table else rows.trend_text(found))
+    store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
+    found = by_name(store.trend(benchmark, chosen, last=last, as_of=as_of))
+    emit_found(
+        output,
+        rows.as_json(found),
+        lambda: figures.trend(found, table) if table else rows.trend_text(found, screen()),
+        found=not found.is_empty(),
+        why=lambda: reason(store, chosen, as_of),
+    )

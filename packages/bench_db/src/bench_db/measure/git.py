@@ -6,6 +6,7 @@ Git runs without a shell, and no name that a user gives can become an option.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_SECONDS = 0.5
 _CHECKOUT_SECONDS = 3600
 _LOCK = "bench-db.lock"
+_LOG = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 120
 # A hook, a pager, a prompt or a file system monitor of a configuration must not run, nor change the log.
 _SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "advice.detachedHead=false", "log.showSignature=false")
@@ -205,6 +207,7 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
                         "still runs here; wait for it, or end it"
                     )
                     raise UserError(message) from error
+                _LOG.info("%s: locked by another process; trying again in %.1f s", path, _LOOK_EVERY_SECONDS)
                 clock.sleep(_LOOK_EVERY_SECONDS)
         file.truncate(0)
         file.write(f"{os.getpid()}\n".encode())

@@ -1,17 +1,27 @@
-"""Conditions on results, shared by every command and every call."""
+"""Conditions on results, the order of names, and the nearest names when nothing matches."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from difflib import SequenceMatcher
+from functools import cache, reduce
 from operator import and_
 from typing import TypedDict
 
 import polars as pl
 
 from bench_db import identity
+from bench_db.rules import RULES
+
+# Conditions whose values a series has, with the words for one of them and for several.
+_OF_SERIES = {
+    "testbed_name": ("test_bed_name", "test bed", "test beds"),
+    "dut_name": ("dut_name", "device", "devices"),
+    "suite": ("suite", "suite", "suites"),
+    "metric": ("metric", "metric", "metrics"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,11 @@ class Selection:
     since: int | None = None
     until: int | None = None
     series_key: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no condition, so that every result is selected."""
+        return self == Selection()
 
     @property
     def is_of_series(self) -> bool:
@@ -111,3 +126,84 @@ def is_glob(text: str) -> bool:
 def _has_tag(name: str, value: str) -> pl.Expr:
     """Select rows with a tag: one comma-separated part of `tags_key`, whose own separators are escaped."""
     return pl.col("tags_key").str.split(",").list.contains(identity.tags_key({name: value}))
+
+
+def natural_key(text: str) -> tuple[tuple[object, ...], str]:
+    """Return a sort key that orders numbers in names by value: `test_2` before `test_10`, `[10]` before `[100]`."""
+    parts = re.split("([0-9]+)", text)
+    # a number is compared by its digits: Python refuses to convert more than 4,300 of them
+    digits = [part.lstrip("0") if number % 2 else part for number, part in enumerate(parts)]
+    return tuple((len(d), d) if number % 2 else d for number, d in enumerate(digits)), text
+
+
+def by_name(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows in the natural order of their benchmark names; rows of one name keep their order."""
+    names = sorted(rows["benchmark_name"].unique(), key=natural_key)
+    if len(names) < 2:  # noqa: PLR2004 there is an order of two
+        return rows
+    place = pl.col("benchmark_name").replace_strict(names, range(len(names)), return_dtype=pl.UInt32)
+    return rows.sort(place, maintain_order=True)
+
+
+def no_match(selection: Selection, series: pl.DataFrame) -> str:
+    """Return why nothing matches: the conditions that no series satisfies alone, each with the nearest values there are.
+
+    `series` has the columns of `query.series.IDENTITY`, a row a series.
+    """
+    if series.is_empty():
+        return "the store has no results yet; publish some first"
+    reasons = []
+    names = series["benchmark_name"].unique().to_list()
+    if selection.benchmark is not None and series.filter(*_named(selection.benchmark)).is_empty():
+        reasons.append(f"no results of {selection.benchmark!r}; {named_there('names', selection.benchmark, names)}")
+    for condition, (column, one, several) in _OF_SERIES.items():
+        asked, values = getattr(selection, condition), series[column].unique().to_list()
+        if asked is not None and asked not in values:
+            reasons.append(f"no results of {one} {asked!r}; {named_there(several, asked, values)}")
+    for name, value in sorted(selection.tags.items()):
+        if series.filter(_has_tag(name, value)).is_empty():
+            known = {f"{k}={v}" for key in series["tags_key"].unique() for k, v in identity.tags_of_key(key).items()}
+            reasons.append(f"no results with tag {name}={value}; {named_there('tags', f'{name}={value}', known)}")
+    about = f"no results of {selection.benchmark!r}" if selection.benchmark else "no results"
+    return ". ".join(reasons) or f"{about} satisfy all these conditions together; leave one out"
+
+
+def named_there(what: str, asked: str, there: Collection[str]) -> str:
+    """Return a phrase that names the nearest of the values there are, and how many more there are."""
+    shown = nearest(asked, there)
+    more = len(there) - len(shown)
+    if not there:
+        return f"there are no {what}"
+    listed = ", ".join(name or "(none)" for name in shown)
+    return f"the nearest {what} are: {listed}, and {more:,} more" if more else f"the {what} there are: {listed}"
+
+
+def nearest(asked: str, names: Collection[str], count: int = RULES.nearest_names) -> list[str]:
+    """Return the `count` names most like the one asked for, nearest first; fewer only when there are fewer.
+
+    A name that contains the text asked for comes first. Otherwise each word of that text is compared with the most similar
+    word of the name, so that the length of a path in front does not matter. Equally near names are in natural order.
+    """
+    text = re.sub("[*?]+", " ", asked).strip().casefold()
+    words = _words(text)
+
+    def distance(name: str) -> float:
+        folded = name.casefold()
+        if text and text in folded:
+            return -1.0
+        there = _words(folded)
+        return -sum(max((_likeness(word, other) for other in there), default=0.0) for word in words) / (len(words) + 1)
+
+    return sorted(names, key=lambda name: (distance(name), natural_key(name)))[:count]
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[^\w]+", text) if word]
+
+
+@cache
+def _likeness(one: str, other: str) -> float:
+    """Return the similarity of two words, 0 to 1; numbers are alike only when equal."""
+    if one.isdecimal() or other.isdecimal():
+        return float(one == other)
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.report.quantity import quantity
 from bench_db.report.rows import when
-from bench_db.report.text import table
+from bench_db.report.text import PLAIN, Fit, Screen, table
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.model import Artifact
+
+_FIT = Fit(names="name", drop=(("added",), ("run",), ("size",), ("commit",)))
 
 
 def as_json(artifact: Artifact) -> dict[str, Any]:
@@ -22,8 +24,8 @@ def as_json(artifact: Artifact) -> dict[str, Any]:
     return document | {"run_key": _run(artifact)}
 
 
-def as_text(found: Sequence[Artifact]) -> str:
-    """A table of artifacts, each with as much of its sha256 as `artifact get` needs."""
+def as_text(found: Sequence[Artifact], screen: Screen = PLAIN) -> str:
+    """Return a table of artifacts, each with as much of its sha256 as `artifact get` needs."""
     if not found:
         return "no artifacts"
     cells = [
@@ -38,7 +40,7 @@ def as_text(found: Sequence[Artifact]) -> str:
         )
         for a in found
     ]
-    return table(("sha256", "kind", "name", "size", "commit", "run", "added"), cells, right=("size",))
+    return table(("sha256", "kind", "name", "size", "commit", "run", "added"), cells, ("size",), screen, _FIT)
 
 
 def put_json(done: Sequence[Any]) -> dict[str, Any]:

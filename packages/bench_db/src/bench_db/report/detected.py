@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench_db.report.effect import percent, share
 from bench_db.report.rows import NOTHING
 from bench_db.report.terminal import findings_text
-from bench_db.report.text import sparkline, table, visible
+from bench_db.report.text import PLAIN, Fit, Screen, sparkline, sparkline_width, table, visible
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from bench_db.model import Finding, Movement, Noise, Series
 
 _MOVEMENTS = 5
-_WIDTH = 60
+_NOISE = Fit(drop=((f"runs for {RULES.texts()['noise_effect']}",), ("test bed",)), notes="warning")
 
 
-def changes_text(histories: Histories, findings: Sequence[Finding]) -> str:
+def changes_text(histories: Histories, findings: Sequence[Finding], screen: Screen = PLAIN) -> str:
     """Render each series as a sparkline with a mark under every change, then the changes as a table."""
-    drawn = [_drawn(histories, number, findings) for number in range(len(histories))]
+    drawn = [_drawn(histories, number, findings, screen) for number in range(len(histories))]
     series = {series.series_key: series for series in histories.series}
-    return "\n".join((*drawn, "", findings_text(findings, series)))
+    return "\n".join((*drawn, "", findings_text(findings, series, screen)))
 
 
-def _drawn(histories: Histories, number: int, findings: Sequence[Finding]) -> str:
+def _drawn(histories: Histories, number: int, findings: Sequence[Finding], screen: Screen) -> str:
     series = histories.series[number]
     medians = histories.of(number)["median"].to_list()
     at = {finding.index for finding in findings if finding.series_key == series.series_key}
-    width = min(_WIDTH, len(medians))
+    width = min(sparkline_width(screen), len(medians))
     marks = [" "] * width
     for index in at:
         marks[min(width - 1, index * width // len(medians))] = "^"
@@ -53,13 +53,14 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     tested: int,
     too_short: int,
     expected_false: float,
+    screen: Screen = PLAIN,
 ) -> str:
     """Render the figures of a scan, its largest movements of whole runs, and the findings as a table."""
     of = f"{tested} series tested, {too_short} with fewer than {RULES.detection_runs} runs"
     expected = f"{_changes(changes)}, of which {expected_false:.1f} are expected to be false alarms"
     has_rates = any(one.direction is Direction.HIGHER for one in series.values())
     moved = [_movement(movement, has_rates=has_rates) for movement in movements[:_MOVEMENTS]]
-    return "\n".join((f"{of}; {expected}", *moved, "", findings_text(findings, series)))
+    return "\n".join((f"{of}; {expected}", *moved, "", findings_text(findings, series, screen)))
 
 
 def _movement(movement: Movement, *, has_rates: bool) -> str:
@@ -71,7 +72,7 @@ def _movement(movement: Movement, *, has_rates: bool) -> str:
     )
 
 
-def noise_text(noise: Sequence[Noise]) -> str:
+def noise_text(noise: Sequence[Noise], screen: Screen = PLAIN) -> str:
     """Render the noise of each series as a table, in its order."""
     if not noise:
         return NOTHING
@@ -94,4 +95,4 @@ def noise_text(noise: Sequence[Noise]) -> str:
         f"runs for {RULES.texts()['noise_effect']}",
         "warning",
     )
-    return table(headings, cells, right=headings[2:5])
+    return table(headings, cells, headings[2:5], screen, _NOISE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench_db.report.text import table
+from bench_db.report.text import PLAIN, Fit, Screen, table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,11 +28,12 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
-def text(rows: pl.DataFrame) -> str:
-    """Render all rows and columns, long lists shortened."""
+def text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Return all rows, long lists shortened; on a screen as many columns, from the left, as it has room for."""
     numbers = [name for name, dtype in rows.schema.items() if dtype.is_numeric()]
     cells = [[_cell(value) for value in row] for row in rows.iter_rows()]
-    return table(rows.columns, cells, right=numbers)
+    fit = Fit(names=rows.columns[0] if rows.columns else "", drop=[(name,) for name in reversed(rows.columns[1:])])
+    return table(rows.columns, cells, numbers, screen, fit)
 
 
 def _cell(value: Any) -> str:

@@ -11,7 +11,7 @@ from bench_db.report import frame
 from bench_db.report.document import versioned, with_old_names
 from bench_db.report.effect import percent
 from bench_db.report.quantity import NO_VALUE, is_known, quantity
-from bench_db.report.text import sparkline, table, visible
+from bench_db.report.text import PLAIN, Fit, Screen, cells_of, sparkline, sparkline_width, table, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _NAMES = {"dut_timestamp": "commit_time"}
 _INTERNAL = {"timestamp", "tags_key", "run_key"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
-NOTHING = "no results with these conditions"
+NOTHING = "no results yet"
+_LATEST = Fit(drop=(("q1", "q3"), ("n",), ("version",), ("commit time",), ("test bed",)))
+_SUMMARY = Fit(drop=(("min", "max"), ("n",), ("test bed",)))
+_TREND = Fit(names="version", drop=(("q1", "q3"), ("interval",), ("n",), ("commit time",)))
 
 
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
@@ -37,8 +40,8 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     return versioned(with_old_names(document))
 
 
-def latest_text(rows: pl.DataFrame) -> str:
-    """The newest result of each series as a table; a column marks the stale ones, where there is one of that name."""
+def latest_text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Return the newest result of each series as a table; a column marks the stale ones, where there is one of that name."""
     if rows.is_empty():
         return NOTHING
     marked = ("standing",) if "stale" in rows.columns and rows["stale"].any() else ()
@@ -54,11 +57,11 @@ def latest_text(rows: pl.DataFrame) -> str:
         )
         for r in rows.iter_rows(named=True)
     ]
-    return table(headings, cells, right=_NUMBERS)
+    return table(headings, cells, _NUMBERS, screen, _LATEST)
 
 
-def summary_text(rows: pl.DataFrame) -> str:
-    """Statistics of each series over its history as a table; `spread` is the standard deviation over the mean."""
+def summary_text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Return statistics of each series over its history as a table; `spread` is the standard deviation over the mean."""
     if rows.is_empty():
         return NOTHING
     headings = ("benchmark", "test bed", "n", "min", "median", "max", "spread")
@@ -72,17 +75,17 @@ def summary_text(rows: pl.DataFrame) -> str:
         )
         for r in rows.iter_rows(named=True)
     ]
-    return table(headings, cells, right=(*_NUMBERS, "spread"))
+    return table(headings, cells, (*_NUMBERS, "spread"), screen, _SUMMARY)
 
 
-def trend_text(rows: pl.DataFrame) -> str:
+def trend_text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render each series as a sparkline over a table of its points, in the order of their `index`."""
     return "\n\n".join(
-        _series_text(points.sort("index")) for points in rows.partition_by("series_key", maintain_order=True)
+        _series_text(points.sort("index"), screen) for points in rows.partition_by("series_key", maintain_order=True)
     )
 
 
-def _series_text(points: pl.DataFrame) -> str:
+def _series_text(points: pl.DataFrame, screen: Screen) -> str:
     rows = list(points.iter_rows(named=True))
     first, medians = rows[0], [row["median"] if is_known(row["median"]) else None for row in rows]
     better = {"lower": "lower is better", "higher": "higher is better"}.get(first["direction"], "for information")
@@ -103,13 +106,13 @@ def _series_text(points: pl.DataFrame) -> str:
         for r in rows
     ]
     headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", *stated, "change")
-    return "\n".join(
-        (head, f"{sparkline(medians)}  {len(rows)} points, {ends}{moved}", table(headings, cells, _NUMBERS))
-    )
+    bars, about = sparkline(medians, sparkline_width(screen)), f"{len(rows)} points, {ends}{moved}"
+    gap = "  " if screen.has_room_for(len(bars) + 2 + cells_of(about)) else "\n"
+    return "\n".join((head, f"{bars}{gap}{about}", table(headings, cells, _NUMBERS, screen, _TREND)))
 
 
 def _interval(row: dict[str, Any]) -> str:
-    """The interval the tool itself states."""
+    """Return the interval that the tool itself states."""
     ends = [quantity(row[name], row["units"]) for name in ("lower", "upper")]
     return "-" if "-" in ends else " to ".join(ends)
 
@@ -121,5 +124,5 @@ def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def when(seconds: int | None) -> str:
-    """A unix time in UTC, to the minute; "-" for unknown."""
+    """Return a unix time in UTC, to the minute; "-" for unknown."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else "-"

@@ -8,7 +8,7 @@ from bench_db.model import Series, Verdict
 from bench_db.report.effect import percent_with_interval, probability
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import quantity
-from bench_db.report.text import table, visible
+from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -19,17 +19,39 @@ if TYPE_CHECKING:
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
 _NUMBERS = ("before", "after", "change", "p", "runs")
+_FIT = Fit(drop=(("p",), ("runs",), ("before", "after"), ("test bed",)), notes="note")
+_FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
+_COLOURS: Mapping[str, Colour] = {
+    Verdict.REGRESSED: "red",
+    Verdict.FAILED: "red",
+    Verdict.MISSING: "yellow",
+    Verdict.IMPROVED: "green",
+}
 
 
-def comparisons_text(comparisons: Sequence[Comparison], counts: Mapping[str, int], *, everything: bool = False) -> str:
+def comparisons_text(
+    comparisons: Sequence[Comparison],
+    counts: Mapping[str, int],
+    *,
+    everything: bool = False,
+    screen: Screen = PLAIN,
+) -> str:
     """Render the counts of the verdicts over a table of comparisons, in their order; unchanged ones only with `everything`."""
     shown = [c for c in comparisons if everything or c.verdict != Verdict.UNCHANGED]
-    head = ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "nothing to compare"
+    head = (
+        ", ".join(f"{number} {painted(verdict, screen)}" for verdict, number in counts.items()) or "nothing to compare"
+    )
     if not shown:
         return head
     columns = [column for column in _COLUMNS if column[2] is None or column[2](comparisons)]
     cells = [[cell(c) for _, cell, _ in columns] for c in shown]
-    return f"{head}\n\n{table([name for name, _, _ in columns], cells, right=_NUMBERS)}"
+    headings = [name for name, _, _ in columns]
+    return f"{head}\n\n{table(headings, cells, _NUMBERS, screen, _FIT, colours=_COLOURS)}"
+
+
+def painted(verdict: str, screen: Screen) -> str:
+    """Return the word of a verdict in its colour, where colours are wanted."""
+    return screen.painted(verdict, _COLOURS.get(verdict))
 
 
 def against(candidate: str, baseline: str) -> str:
@@ -63,7 +85,7 @@ _COLUMNS: tuple[
 )
 
 
-def findings_text(findings: Sequence[Finding], series: Mapping[int, Series]) -> str:
+def findings_text(findings: Sequence[Finding], series: Mapping[int, Series], screen: Screen = PLAIN) -> str:
     """Render findings as a table, in their order. `series` are their series by key; test beds are shown when there are several."""
     if not findings:
         return "no findings"
@@ -82,7 +104,7 @@ def findings_text(findings: Sequence[Finding], series: Mapping[int, Series]) -> 
         )
         for f, one in zip(findings, of, strict=True)
     ]
-    return table(headings, cells, right=_NUMBERS)
+    return table(headings, cells, _NUMBERS, screen, _FOUND)
 
 
 def _moved(finding: Finding) -> tuple[str, str]:

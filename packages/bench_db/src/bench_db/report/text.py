@@ -1,36 +1,77 @@
-"""Text for a terminal: names made harmless, tables aligned, a line for a history."""
+"""Text for a terminal: escaped names, aligned tables that fit its width, and sparklines."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 _BARS = "▁▂▃▄▅▆▇█"
 _GAP = "·"
+_SPARKLINE_WIDTH = 60
+_LEAST_PREFIX = 6
+_LEAST_CELLS = 16
+_PAINTED = "verdict"
+_COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+
+Colour = Literal["red", "green", "yellow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What text is written for: `width` in cells, None for a file or a pipe, and whether colours are wanted."""
+
+    width: int | None = None
+    colour: bool = False
+
+    def has_room_for(self, cells: int) -> bool:
+        """Return whether a line of so many cells fits."""
+        return self.width is None or cells <= self.width
+
+    def painted(self, text: str, colour: Colour | None) -> str:
+        """Return text in a colour, where colours are wanted."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour and self.colour else text
+
+
+PLAIN = Screen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a table is made narrower: columns are named by their headings.
+
+    `names` is the column whose common prefix is written once above the table, and whose texts are shortened last. Columns of
+    `drop` go group by group, the first group first. Texts of the column `notes` are cut at their end before names are.
+    """
+
+    names: str = "benchmark"
+    drop: Sequence[Sequence[str]] = ()
+    notes: str = ""
+
+
+NO_FIT = Fit()
 
 
 def visible(text: str) -> str:
-    """Write out every character that would move a cursor or change a colour."""
+    """Return text with every character escaped that would move a cursor or change a colour."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def cells_of(text: str) -> int:
-    """Count the columns of a terminal that a text takes: two for a wide East Asian character, none for a combining mark."""
+    """Return how many cells of a terminal a text takes: two for a wide East Asian letter, none for a combining mark."""
     if text.isascii():
         return len(text)
     marks = sum(unicodedata.category(letter) in {"Mn", "Me"} for letter in text)
     return len(text) - marks + sum(unicodedata.east_asian_width(letter) in {"W", "F"} for letter in text)
 
 
-def sparkline(values: Sequence[float | None], width: int = 60) -> str:
-    """Draw a bar a value, lowest to highest; `·` for null or NaN. More values than `width` are drawn as the median of each bin."""
+def sparkline(values: Sequence[float | None], width: int = _SPARKLINE_WIDTH) -> str:
+    """Draw a bar a value, and `·` for null or NaN; more values than `width` become the median of each bin."""
     binned = _binned([value if value is not None and math.isfinite(value) else None for value in values], width)
     known = [value for value in binned if value is not None]
     if not known:
@@ -52,23 +93,150 @@ def _median(values: Sequence[float | None]) -> float | None:
     return known[len(known) // 2] if known else None
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """Align columns under their headings, nothing cut off; columns named in `right` are aligned to the right."""
-    cells = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(map(cells_of, column)) for column in zip(headings, *cells, strict=True)]
-    to_right = [heading in right for heading in headings]
-    lines = [_line(headings, widths, to_right), _line(["─" * width for width in widths], widths, to_right)]
-    return "\n".join(lines + [_line(row, widths, to_right) for row in cells])
+def sparkline_width(screen: Screen) -> int:
+    """Return how many bars a sparkline has on a screen."""
+    return min(_SPARKLINE_WIDTH, screen.width or _SPARKLINE_WIDTH)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> str:
-    room = [" " * (width - cells_of(cell)) for cell, width in zip(cells, widths, strict=True)]
-    parts = [gap + cell if right else cell + gap for cell, gap, right in zip(cells, room, to_right, strict=True)]
-    return "  ".join(parts).rstrip()
+def table(  # noqa: PLR0913 all but the first two by keyword or seldom
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str] = (),
+    screen: Screen = PLAIN,
+    fit: Fit = NO_FIT,
+    *,
+    colours: Mapping[str, Colour] = {},
+) -> str:
+    """Return aligned columns under their headings; columns named in `right` are set to the right.
+
+    On a screen with a width, a table that is too wide is made narrower as `fit` describes, with a line for what is left out.
+    Cells of the column `verdict` are painted by `colours`.
+    """
+    columns = {
+        heading: [visible(cell) for cell in column]
+        for heading, column in zip(headings, zip(*rows, strict=True) if rows else [()] * len(headings), strict=True)
+    }
+    drawn = _Columns(columns=columns, screen=screen, fit=fit)
+    if not drawn.fits:
+        drawn.narrow()
+    return "\n".join([*drawn.above, *drawn.lines(right, colours), *drawn.below])
+
+
+@dataclass(slots=True, kw_only=True)
+class _Columns:
+    """The columns of a table by heading, and the lines above and below it that say what was taken out."""
+
+    columns: dict[str, list[str]]
+    screen: Screen
+    fit: Fit
+    above: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)
+
+    @property
+    def fits(self) -> bool:
+        return self.screen.has_room_for(self._width)
+
+    @property
+    def _width(self) -> int:
+        return sum(self._widths.values()) + 2 * (len(self.columns) - 1)
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        return {heading: max(map(cells_of, (heading, *cells))) for heading, cells in self.columns.items()}
+
+    def narrow(self) -> None:
+        """Write the common prefix once, then common values, then leave columns out, then shorten notes and names."""
+        self._take_prefix()
+        groups = [[h for h in group if h in self.columns] for group in self.fit.drop]
+        for heading in itertools.chain.from_iterable(reversed(groups)):
+            if not self.fits:
+                self._take_common_value(heading)
+        self._drop([[h for h in group if h in self.columns] for group in groups])
+        self._shorten(self.fit.notes, at_end=True)
+        self._shorten(self.fit.names, at_end=False)
+
+    def _take_prefix(self) -> None:
+        names = self.columns.get(self.fit.names, [])
+        first, last = min(names, default=""), max(names, default="")
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+        prefix = "".join(letter for letter, _ in same) if len(names) > 1 else ""
+        prefix = prefix[: 1 + max(prefix.rfind(separator) for separator in "/:. ")]
+        if len(prefix) >= _LEAST_PREFIX and prefix not in names:
+            self.columns[self.fit.names] = [name.removeprefix(prefix) for name in names]
+            self.above.append(f"every {self.fit.names} begins with {prefix}")
+
+    def _take_common_value(self, heading: str) -> None:
+        cells = self.columns[heading]
+        if len(cells) > 1 and len(set(cells)) == 1:
+            del self.columns[heading]
+            self.above.append(f"{heading}: {cells[0] or '-'}")
+
+    def _drop(self, groups: Sequence[Sequence[str]]) -> None:
+        dropped: list[str] = []
+        for group in groups:
+            if self.fits:
+                break
+            dropped += [heading for heading in group if self.columns.pop(heading, None) is not None]
+        if dropped:
+            self.below.append(f"not shown: {', '.join(dropped)}; --output json or a pipe shows every column")
+
+    def _shorten(self, heading: str, *, at_end: bool) -> None:
+        if self.fits or heading not in self.columns:
+            return
+        room = self._widths[heading] - (self._width - (self.screen.width or 0))
+        shortened = _cut_end if at_end else _cut_middle
+        self.columns[heading] = [shortened(cell, max(room, _LEAST_CELLS)) for cell in self.columns[heading]]
+
+    def lines(self, right: Sequence[str], colours: Mapping[str, Colour]) -> list[str]:
+        """Return the headings, a rule and the rows."""
+        widths = self._widths
+        rows = [
+            list(self.columns),
+            ["─" * width for width in widths.values()],
+            *zip(*self.columns.values(), strict=True),
+        ]
+        return [
+            "  ".join(
+                self._cell(
+                    cell, width, to_right=heading in right, colour=colours.get(cell) if heading == _PAINTED else None
+                )
+                for cell, (heading, width) in zip(row, widths.items(), strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+
+    def _cell(self, cell: str, width: int, *, to_right: bool, colour: Colour | None) -> str:
+        gap, painted = " " * (width - cells_of(cell)), self.screen.painted(cell, colour)
+        return gap + painted if to_right else painted + gap
+
+
+def _cut_end(text: str, cells: int) -> str:
+    """Return text of at most so many cells, its end replaced by an ellipsis when it is longer."""
+    return text if cells_of(text) <= cells else f"{_start(text, cells - 1)}…"
+
+
+def _cut_middle(text: str, cells: int) -> str:
+    """Return text of at most so many cells, its middle replaced by an ellipsis when it is longer."""
+    if cells_of(text) <= cells:
+        return text
+    start = _start(text, (cells - 1) // 2)
+    end = _start(text[::-1], cells - 1 - cells_of(start))[::-1]
+    return f"{start}…{end}"
+
+
+def _start(text: str, cells: int) -> str:
+    """Return the longest start of a text that takes at most so many cells."""
+    end = 0
+    for letter in text:
+        cells -= cells_of(letter)
+        if cells < 0:
+            break
+        end += 1
+    return text[:end]
 
 
 def duration(seconds: float) -> str:
-    """Render seconds in the two largest units: 8 s, 2 min 5 s, 3 h 20 min."""
+    """Return seconds in their two largest units: 8 s, 2 min 5 s, 3 h 20 min."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 seconds of a minute
         return f"{whole} s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,7 @@ from bench_db.query import series
 from bench_db.query.availability import of_commit
 from bench_db.query.baseline import holding
 from bench_db.query.latest import newest
-from bench_db.query.selection import Selection
-from bench_db.rules import RULES
+from bench_db.query.selection import Selection, nearest
 from bench_db.store import (
     artifacts,
     info,
@@ -257,10 +255,10 @@ class Database:
         return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
 
     def names_like(self, benchmark: str) -> list[str]:
-        """Up to five benchmark names near the given one, nearest first."""
-        names = self.latest()["benchmark_name"].unique().sort().to_list()
+        """Return the nearest benchmark names, nearest first; only names that contain the given one when there are any."""
+        names = self.latest()["benchmark_name"].unique().to_list()
         holding = [name for name in names if benchmark.strip("*") in name]
-        return holding[: RULES.nearest_names] or get_close_matches(benchmark, names, n=RULES.nearest_names, cutoff=0.3)
+        return nearest(benchmark, holding or names)
 
     def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:
         """Whole results as records, in the order they were published."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 import warnings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bench_db.store.uri import Location
 
 Answer = TypeVar("Answer")
+_LOG = logging.getLogger(__name__)
 
 COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
@@ -248,10 +250,14 @@ class Engine:
 
     def call(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
         """The answer of a storage call: errors told plainly, and on S3 a deadline, that of reading by default."""
-        with faults.told_plainly(doing, str(self.location)):
-            if self.bucket is None:
-                return action()
-            return self.bucket.within_deadline(doing, action, seconds or self.deadlines.read)
+        began = time.monotonic()
+        try:
+            with faults.told_plainly(doing, str(self.location)):
+                if self.bucket is None:
+                    return action()
+                return self.bucket.within_deadline(doing, action, seconds or self.deadlines.read)
+        finally:
+            _LOG.debug("%s: %s took %.3f s", self.location, doing, time.monotonic() - began)
 
     def persist(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
         """The answer of a call that is safe to repeat, tried again while other writers come first or the way to S3 fails."""
@@ -263,7 +269,10 @@ class Engine:
                 attempt += 1
                 if attempt >= _tries(error):
                     raise
-                time.sleep(self._jitter.uniform(0, 0.05 * attempt))
+                pause = self._jitter.uniform(0, 0.05 * attempt)
+                why = "another writer came first" if isinstance(error, ConflictError) else str(error)
+                _LOG.info("%s: attempt %d failed: %s; trying again in %.3f s", doing, attempt, why, pause)
+                time.sleep(pause)
 
     def each(self, doing: str, batches: Callable[[], Iterator[Answer]]) -> Iterator[Answer]:
         """Yield what a storage call gives one by one, each with a deadline of its own."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 ROWS_PER_FRAGMENT = 131_072
 SMALL_FRAGMENTS = 50
 _STRIDE = 10
+_LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=1)
 
 
@@ -45,23 +48,38 @@ def is_due(results: Snapshot) -> bool:
 
 def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
     """Compact, then index, then remove versions older than `kept`; versions with a tag stay, whatever their age."""
+    began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
     removed = [_care_for(engine, table, kept) for table in ledger.existing(engine) if not table.derived]
     series = rollup.rebuild(engine)
     removed.append(engine.clean(SERIES_TABLE, kept))
-    return Maintenance(
+    done = Maintenance(
         fragments_before=before,
         fragments_after=len(engine.open(RESULTS_TABLE).fragments()),
         versions_removed=sum(versions for versions, _ in removed),
         bytes_removed=sum(size for _, size in removed),
         series=series,
     )
+    _LOG.info("maintenance took %.3f s: %s", time.monotonic() - began, done)
+    return done
 
 
 def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
+    began = time.monotonic()
     engine.compact(table, ROWS_PER_FRAGMENT)
+    compacted = time.monotonic()
     _index(engine, table)
-    return engine.clean(table, kept)
+    indexed = time.monotonic()
+    removed = engine.clean(table, kept)
+    _LOG.info(
+        "%s: compaction %.3f s, indexes %.3f s, cleanup %.3f s (%d versions removed)",
+        table.name,
+        compacted - began,
+        indexed - compacted,
+        time.monotonic() - indexed,
+        removed[0],
+    )
+    return removed
 
 
 def _index(engine: Engine, table: Table) -> None:
@@ -74,6 +92,7 @@ def _index(engine: Engine, table: Table) -> None:
         if "No column with name" not in str(error):
             raise
         # Lance cannot update an index of a nested column whose rows were all replaced; it can make it anew.
+        _LOG.info("%s: indexes are built anew, an update failed", table.name)
         _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
 
 
@@ -89,5 +108,6 @@ def optimize_if_due(engine: Engine) -> Maintenance | None:
         return None
     try:
         return optimize(engine)
-    except ConflictError:
+    except ConflictError as error:
+        _LOG.info("maintenance left to another process: %s", error)
         return None

@@ -6,6 +6,7 @@ writing. A record in the table `migrations` has the time and the release.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MARK = "bench_db:migration:"
 _LANCE_BENCH_COLUMNS = 10
+_LOG = logging.getLogger(__name__)
 
 
 class Migration(Protocol):
@@ -103,13 +105,17 @@ def migrate(engine: Engine) -> list[Step]:
     """
     engine.require_writable(RESULTS_TABLE)
     done = list(_columns(engine))
+    for step in done:
+        _LOG.info("migration: %s, %s", step.name, step.description)
     for table in registered():
         if not table.derived and engine.exists(table):
             engine.complete(table)
     for migration in MIGRATIONS:
         for step in _pending(engine, migration):
+            began = time.monotonic()
             migration.apply(engine)
             _record(engine, step)
+            _LOG.info("migration %s took %.3f s: %d rows", step.name, time.monotonic() - began, step.rows)
             done.append(step)
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bench_db.store.uri import Location
 
 Answer = TypeVar("Answer")
+_LOG = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 4
@@ -57,7 +59,10 @@ class Bucket:
                 retries={"total_max_attempts": 2, "mode": "standard"},
             )
             with self._told_plainly("reading the AWS configuration"):
-                self._lazy_clients[read_seconds] = self._session.client("s3", config=config)
+                client = self._session.client("s3", config=config)
+            client.meta.events.register("request-created.s3", _note_request)
+            client.meta.events.register("response-received.s3", _log_response)
+            self._lazy_clients[read_seconds] = client
         return self._lazy_clients[read_seconds]
 
     def storage_options(self) -> dict[str, str]:
@@ -102,12 +107,14 @@ class Bucket:
     def ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
         """The answer of boto3; a server that says it is busy is asked again, one that says nothing is not."""
         with self._told_plainly(doing):
-            for pause in (0.2, 0.5, 1.0, 2.0):
+            for attempt, pause in enumerate((0.2, 0.5, 1.0, 2.0), 1):
                 try:
                     return question()
                 except ClientError as error:
                     if error.response["ResponseMetadata"]["HTTPStatusCode"] < HTTPStatus.INTERNAL_SERVER_ERROR:
                         raise
+                    why = f"{error.response['ResponseMetadata']['HTTPStatusCode']} {error.response['Error'].get('Code', '')}"
+                _LOG.info("%s: attempt %d failed: %s; trying again in %.1f s", doing, attempt, why, pause)
                 time.sleep(pause)
             return question()
 
@@ -159,6 +166,20 @@ class Bucket:
             )
             # A traceback shows the cause too, so one that holds a credential is left out.
             raise StoreUnavailableError(message) from (error if cause == told else None)
+
+
+def _note_request(request: Any, **_: Any) -> None:
+    """Keep the time, the method and the URL of a request, for the line that is logged with its answer."""
+    request.context["bench_db"] = time.monotonic(), request.method, request.url
+
+
+def _log_response(response_dict: Any, context: Any, exception: Exception | None, **_: Any) -> None:
+    """Log a request that boto3 sent; each of its own retries is a line."""
+    began, method, url = context.get("bench_db", (time.monotonic(), "?", "?"))
+    status = type(exception).__name__ if response_dict is None else response_dict.get("status_code")
+    # the query of a signed URL is a credential
+    address = redacted(url.partition("?")[0])
+    _LOG.debug("%s %s: %s in %.3f s", method, address, status, time.monotonic() - began)
 
 
 def _refuses(write: Callable[[], object]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,7 @@ _T = TypeVar("_T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _SECONDARY_WAIT = 60.0  # GitHub's advice when a secondary limit names no time
 _FORBIDDEN, _TOO_MANY = 403, 429
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,14 @@ class GitHub:
                 return fault
             if wait is None or self._clock.now() + wait > give_up:
                 raise fault
+            _LOG.info(
+                "%s %s: attempt %d failed: %s; trying again in %.1f s",
+                method,
+                self._shown(url),
+                attempt,
+                fault.status or "no answer",
+                wait,
+            )
             self._clock.sleep(wait)
 
     def _attempt(
@@ -119,15 +129,20 @@ class GitHub:
     ) -> tuple[float | None, Answer | GitHubError]:
         """Return an answer; or a fault and the seconds before a retry, None when a retry would be wrong."""
         may_repeat = method != "POST"
+        began = self._clock.now()
         try:
             response = self._client.request(
                 method, url, json=document, headers=self._headers(url), follow_redirects=method == "GET"
             )
         except httpx.HTTPError as error:
+            _LOG.debug(
+                "%s %s: %s after %.3f s", method, self._shown(url), type(error).__name__, self._clock.now() - began
+            )
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             fault = GitHubError(self._clean(f"{method} {url}: no answer: {type(error).__name__} {error}"))
             fault.__cause__ = None if self._token and self._token in str(error) else error
             return (_pause_before_retry(attempt, self._clock) if may_repeat or never_sent else None), fault
+        _LOG.debug("%s %s: %d in %.3f s", method, self._shown(url), response.status_code, self._clock.now() - began)
         if response.status_code == httpx.codes.NOT_MODIFIED and url in self._answers:
             self._answers.move_to_end(url)
             return None, self._answers[url]
@@ -185,6 +200,10 @@ class GitHub:
             message = f"{self._base}: the next page is on another host, {urlsplit(url).netloc}; not followed"
             raise GitHubError(message)
         return url
+
+    def _shown(self, url: str) -> str:
+        """Return a URL without its query and the token."""
+        return self._clean(url.partition("?")[0])
 
     def _clean(self, text: str) -> str:
         return text.replace(self._token, "***") if self._token else text

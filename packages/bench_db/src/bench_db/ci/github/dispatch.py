@@ -6,6 +6,7 @@ that measures a pull request, and so publishes nothing, begins with "Pull reques
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bench_db.ci.github.repository import Repository
     from bench_db.clock import Clock
 
+_LOG = logging.getLogger(__name__)
 _LOOK_EVERY_SECONDS = 3.0
 CLOCK_SKEW = timedelta(hours=1)  # the correlation id identifies a run, this only ends the search
 _UNPROCESSABLE = 422
@@ -78,6 +80,7 @@ def find(repository: Repository, workflow: Workflow, correlation: str, since: da
                 return Started(run_id=run.id, url=run.html_url)
         if clock.now() + _LOOK_EVERY_SECONDS > give_up:
             return None
+        _LOG.info("%s: no run with %s yet; looking again in %.1f s", workflow.file, correlation, _LOOK_EVERY_SECONDS)
         clock.sleep(_LOOK_EVERY_SECONDS)
 
 
