@@ -17,7 +17,7 @@ import pytest
 
 from bench_db import NewerStoreWarning
 from bench_db.errors import SchemaMismatchError
-from bench_db.model import Baseline
+from bench_db.model import Baseline, StoreChange
 from bench_db.store import migrations
 from bench_db.store.database import connect
 from bench_db.store.filters import condition
@@ -184,8 +184,8 @@ class TestMigrate:
     def test_applied_and_recorded(self, filled: Database) -> None:
         done = filled.migrate()
         assert done == [
-            migrations.Step(name=Named.name, description=Named.description, rows=24),
-            migrations.Step(name=Second.name, description=Second.description),
+            StoreChange(name=Named.name, description=Named.description, rows=24),
+            StoreChange(name=Second.name, description=Second.description),
         ]
         assert {result.branch for result in filled.results()} == {"trunk"}
         info = filled.info()

@@ -567,3 +567,168 @@ class PublishedFile:
     replaced: int
     skipped: Mapping[str, int]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What putting a file did: its record as stored, and whether it is new."""
+
+    artifact: Artifact
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check: its name, whether it passed, and its result or what to do."""
+
+    name: str
+    passed: bool
+    finding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFile:
+    """One file of an export: its rows, its size, and the sha256 of its content."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """The result of an export: files by name, number of contents of artifacts, and contents missing in the store."""
+
+    files: dict[str, TableFile]
+    artifacts: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableInfo:
+    """One table: rows, fragments, bytes of data files, newest version, and the indexed columns."""
+
+    name: str
+    rows: int
+    fragments: int
+    bytes: int
+    version: int
+    indexes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """A store: its tables, its tags with their versions, whether maintenance is due, and its migrations.
+
+    `migrations` are the names of the applied ones; `pending` are the changes that `store migrate` makes.
+    """
+
+    uri: str
+    tables: tuple[TableInfo, ...]
+    tags: dict[str, int]
+    maintenance_due: bool
+    migrations: tuple[str, ...]
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """What maintenance did: fragments before and after in the results, versions removed in all tables, series known."""
+
+    fragments_before: int
+    fragments_after: int
+    versions_removed: int
+    bytes_removed: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChange:
+    """A change that a store needs: its name, its description, and the number of rows it changes."""
+
+    name: str
+    description: str
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """The results and failures of a commit per suite; `present` means that every requested suite has results."""
+
+    commit: str
+    present: bool
+    suites: dict[str, int]
+    failed: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The result of publishing one run: rows added, rows unchanged, and removed rows of an earlier run."""
+
+    run_key: int
+    new: int
+    unchanged: int
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Row counts of one table: in the source, and added."""
+
+    rows: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """The result of a copy into a store, by table; `files` is the number of written artifacts.
+
+    `replaced` and `differing` are keys of runs that both stores have with different rows: the former were replaced, the latter
+    were not changed. `missing` are contents of artifacts that the source lacks.
+    """
+
+    tables: dict[str, Moved]
+    files: int
+    replaced: tuple[int, ...] = ()
+    differing: tuple[int, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One kind of damage: where, how often, and the first example. `harmless` means that no number is lost."""
+
+    kind: str
+    table: str
+    count: int
+    example: str
+    harmless: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The result of a verification; `sound` means that no problem loses or changes a number."""
+
+    rows: int
+    runs: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every number is undamaged."""
+        return all(problem.harmless for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """What an upgrade does, or did: rows before and after, and how many rows each change touches."""
+
+    needed: bool
+    rows_before: int
+    rows_after: int
+    runs: int
+    columns_added: tuple[str, ...]
+    criterion_repaired: int
+    units_unified: int
+    commits_parsed: int
+    copies_collapsed: int

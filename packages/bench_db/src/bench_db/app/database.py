@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
-    from bench_db.model import Artifact, Result, Run
+    from bench_db.model import (
+        Artifact,
+        Export,
+        Maintenance,
+        Presence,
+        Published,
+        Put,
+        Result,
+        Run,
+        StoreChange,
+        StoreInfo,
+        Transfer,
+        Verification,
+    )
     from bench_db.query.selection import Conditions, SeriesConditions
-    from bench_db.store.artifacts import Put
-    from bench_db.store.export import Export
     from bench_db.store.filters import Where
-    from bench_db.store.info import StoreInfo
-    from bench_db.store.maintain import Maintenance
-    from bench_db.store.migrations import Step
-    from bench_db.store.presence import Presence
-    from bench_db.store.publish import Published
-    from bench_db.store.transfer import Transfer
-    from bench_db.store.verify import Verification
     from bench_db.store.versions import AsOf
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
@@ -222,7 +226,7 @@ class Database:
         """Name a version of the results, the newest by default, so that it is never cleaned; return its number."""
         return self.store.tag(name, version)
 
-    def migrate(self, *, dry_run: bool = False) -> list[Step]:
+    def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring a store of an older release to what this one writes; return the changes, with `dry_run` without making them."""
         return self.store.migrate(dry_run=dry_run)
 

@@ -11,25 +11,25 @@ from bench_db.app.tree import Written
 from bench_db.model import (
     Artifact,
     Baseline,
+    Check,
     Comparison,
+    Export,
     Finding,
+    Maintenance,
+    Moved,
     Movement,
     Noise,
+    Presence,
     PublishedFile,
+    Put,
     Result,
     Series,
+    StoreInfo,
     SummaryValues,
+    Verification,
 )
 from bench_db.query.series import IDENTITY, POINT
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
-from bench_db.store.artifacts import Put
-from bench_db.store.doctor import Check
-from bench_db.store.export import Export
-from bench_db.store.info import StoreInfo
-from bench_db.store.maintain import Maintenance
-from bench_db.store.presence import Presence
-from bench_db.store.transfer import Moved
-from bench_db.store.verify import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

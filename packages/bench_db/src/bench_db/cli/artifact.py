@@ -44,8 +44,8 @@ def put(
 
     Example: bench-db artifact put .bench-db/logs/1a2b3c4*/*.log --kind log --commit 1a2b3c4
     """
+    from bench_db.model import Put
     from bench_db.report.artifacts import put_json, put_text
-    from bench_db.store.artifacts import Put
 
     store, now, done = open_store(uri, single_writer=single_writer), int(time.time()), list[Put]()
     with progress_bar("putting") as progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +11,10 @@ from bench_db.cli.options import PERCENT, common, emit, open_store, screen, sele
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Unpack
 
     from bench_db.app.gate import Gate
+    from bench_db.cli.options import Stated
 
 
 @click.command("check")
@@ -59,7 +61,7 @@ def command(
     clone: Path,
     *,
     set_baseline: bool,
-    **conditions: Any,
+    **conditions: Unpack[Stated],
 ) -> None:
     """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when it passes, 1 when not.
 

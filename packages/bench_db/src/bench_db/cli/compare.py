@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +12,10 @@ from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Unpack
 
     from bench_db.app.compare import Compared
+    from bench_db.cli.options import Stated
 
 
 @click.command("compare")
@@ -53,7 +55,7 @@ def command(
     *,
     markdown: bool,
     everything: bool,
-    **conditions: Any,
+    **conditions: Unpack[Stated],
 ) -> None:
     """Compare the results of the commit CANDIDATE (or latest) with a baseline, series by series, each run counting once.
 

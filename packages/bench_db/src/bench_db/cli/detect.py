@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import benchmark_names, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import StatedOfOne
 
 
 @click.command("detect")
@@ -18,7 +23,9 @@ from bench_db.cli.ruled import ruled
 @selecting(without="benchmark")
 @reading
 @ruled
-def command(benchmark: str, uri: str | None, output: str, as_of: str | None, profile: str, **conditions: Any) -> None:
+def command(
+    benchmark: str, uri: str | None, output: str, as_of: str | None, profile: str, **conditions: Unpack[StatedOfOne]
+) -> None:
     """Find where the level of BENCHMARK (* and ? are wildcards) changes, in each of its series.
 
     A series needs {detection_runs} runs. A change is provisional until {provisional_runs} runs follow it. Nothing is stored.

@@ -10,7 +10,7 @@ import click
 from bench_db.cli.options import common, default_uri, emit
 
 if TYPE_CHECKING:
-    from bench_db.store.doctor import Check
+    from bench_db.model import Check
 
 
 @click.command("doctor")

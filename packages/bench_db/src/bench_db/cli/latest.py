@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.errors import UserError
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
 
 
 @click.command("latest")
@@ -27,7 +32,7 @@ def command(
     last: int | None,
     table: str | None,
     across: str | None,
-    **conditions: Any,
+    **conditions: Unpack[Stated],
 ) -> None:
     """Show the newest result of every series: by commit time, so a backfill never becomes the newest.
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
+
 
 @click.command("noise")
 @selecting()
 @reading
 @ruled
-def command(uri: str | None, output: str, as_of: str | None, **conditions: Any) -> None:
+def command(uri: str | None, output: str, as_of: str | None, **conditions: Unpack[Stated]) -> None:
     """Show the spread between runs of each series, the smallest change one more run can show, and the runs that {noise_effect} would take.
 
     Example: bench-db noise --testbed-name ci-1

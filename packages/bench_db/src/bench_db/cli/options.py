@@ -13,7 +13,7 @@ from functools import partial, reduce
 from importlib import import_module
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import click
 
@@ -21,6 +21,8 @@ from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from click.shell_completion import CompletionItem
 
     from bench_db.app.parameters import Parameter
@@ -245,18 +247,40 @@ def _number(text: str) -> tuple[float | None, bool]:
 PERCENT = Percent()
 
 
-def selection(
-    *, tags: tuple[str, ...] = (), since: str | None = None, until: str | None = None, **exact: Any
-) -> Selection:
+class StatedOfOne(TypedDict, total=False):
+    """The values of the options of `selecting` beside a benchmark, as the user wrote them."""
+
+    testbed_name: str | None
+    dut_name: str | None
+    branch: str | None
+    suite: str | None
+    metric: str | None
+    tags: tuple[str, ...]
+    since: str | None
+    until: str | None
+
+
+class Stated(StatedOfOne, total=False):
+    """The values of all options of `selecting`, as the user wrote them."""
+
+    benchmark: str | None
+
+
+def selection(**stated: Unpack[Stated]) -> Selection:
     """Return the selection that the options of `selecting` describe."""
     from bench_db.query.selection import Selection
 
-    now = time.time()
+    now, since, until = time.time(), stated.get("since"), stated.get("until")
     return Selection(
-        tags=pairs(tags),
+        benchmark=stated.get("benchmark"),
+        testbed_name=stated.get("testbed_name"),
+        dut_name=stated.get("dut_name"),
+        branch=stated.get("branch"),
+        suite=stated.get("suite"),
+        metric=stated.get("metric"),
+        tags=pairs(stated.get("tags", ())),
         since=None if since is None else unix_time(since, "--since", now=now),
         until=None if until is None else unix_time(until, "--until", end=True, now=now),
-        **exact,
     )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import Fraction, common, emit_found, open_store, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
 
 
 @click.command("scan")
@@ -23,7 +28,7 @@ from bench_db.rules import RULES
 @selecting()
 @common
 @ruled
-def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **conditions: Any) -> None:
+def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **conditions: Unpack[Stated]) -> None:
     """Find where any series changes its level, and store the findings: each change keeps its id from scan to scan.
 
     Of the changes reported, {false_discovery_rate} at most are expected to be false alarms, over all series together; docs/statistics.md has the

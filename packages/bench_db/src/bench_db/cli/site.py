@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import emit, open_store, reading, selecting, selection
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
 
 
 @click.command("site")
@@ -21,7 +26,14 @@ from bench_db.cli.options import emit, open_store, reading, selecting, selection
 @selecting()
 @reading
 def command(
-    out: Path, uri: str | None, output: str, as_of: str | None, title: str, commit_url: str, samples: int, **given: Any
+    out: Path,
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    title: str,
+    commit_url: str,
+    samples: int,
+    **given: Unpack[Stated],
 ) -> None:
     """Write a static site into OUT, which a browser opens as files or any web server serves; only what changed is written.
 

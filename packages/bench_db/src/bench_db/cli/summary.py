@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
 
 
 @click.command("summary")
@@ -15,7 +20,7 @@ from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason,
 @TABLE
 @reading
 def command(
-    uri: str | None, output: str, as_of: str | None, last: int | None, table: str | None, **conditions: Any
+    uri: str | None, output: str, as_of: str | None, last: int | None, table: str | None, **conditions: Unpack[Stated]
 ) -> None:
     """Show statistics of every series over its history; each run counts once, by its median.
 

@@ -13,7 +13,7 @@ from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
 if TYPE_CHECKING:
-    from bench_db.store.transfer import Transfer
+    from bench_db.model import Transfer
 
 _REPLACE = click.option(
     "--replace", is_flag=True, help="Where both hold a run with other rows, take the incoming ones."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,11 @@ from bench_db.cli.options import (
     selection,
 )
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import StatedOfOne
+
 
 @click.command("trend")
 @click.argument("benchmark", shell_complete=benchmark_names)
@@ -32,7 +37,7 @@ def command(
     as_of: str | None,
     last: int | None,
     table: str | None,
-    **conditions: Any,
+    **conditions: Unpack[StatedOfOne],
 ) -> None:
     """Show the history of BENCHMARK (* and ? are wildcards), oldest commit first, a series at a time.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bench_db import identity
@@ -12,7 +12,7 @@ from bench_db.arrow import from_table, samples_of, to_table
 from bench_db.compat.rows import SOURCE, as_runs
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
-from bench_db.model import Result
+from bench_db.model import Result, Upgrade
 from bench_db.store import maintain
 from bench_db.store.database import engine_at
 from bench_db.store.migrations import is_of_lance_bench
@@ -27,21 +27,6 @@ if TYPE_CHECKING:
 
 
 TAG = "before-upgrade"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
-    """What an upgrade does, or did: rows before and after, and how many rows each change touches."""
-
-    needed: bool
-    rows_before: int
-    rows_after: int
-    runs: int
-    columns_added: tuple[str, ...]
-    criterion_repaired: int
-    units_unified: int
-    commits_parsed: int
-    copies_collapsed: int
 
 
 def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:

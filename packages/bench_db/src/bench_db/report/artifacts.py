@@ -13,7 +13,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.model import Artifact
+    from bench_db.model import Artifact, Put
 
 _FIT = Fit(names="name", drop=(("added",), ("run",), ("size",), ("commit",)))
 
@@ -43,14 +43,14 @@ def as_text(found: Sequence[Artifact], screen: Screen = PLAIN) -> str:
     return table(("sha256", "kind", "name", "size", "commit", "run", "added"), cells, ("size",), screen, _FIT)
 
 
-def put_json(done: Sequence[Any]) -> dict[str, Any]:
+def put_json(done: Sequence[Put]) -> dict[str, Any]:
     """Return what `store.artifacts.Put` did, file by file and in total."""
     new = sum(one.new for one in done)
     documents = [{**as_json(one.artifact), "new": one.new} for one in done]
     return {"artifacts": documents, "new": new, "unchanged": len(done) - new}
 
 
-def put_text(done: Sequence[Any]) -> str:
+def put_text(done: Sequence[Put]) -> str:
     """Render what `store.artifacts.Put` did as a table below the counts."""
     counts = put_json(done)
     return f"{counts['new']} new, {counts['unchanged']} there already\n{as_text([one.artifact for one in done])}"

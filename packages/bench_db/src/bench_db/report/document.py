@@ -49,12 +49,12 @@ def series_json(series: Series) -> dict[str, Any]:
     return {"series": series.label, **asdict(series), "series_key": f"{series.series_key:016x}"}
 
 
-def versioned(document: Mapping[str, Any]) -> dict[str, Any]:
+def versioned(document: Mapping[str, object]) -> dict[str, Any]:
     """Return a document with the version of its schema."""
     return {**document, "schema_version": DOCUMENT_VERSION}
 
 
-def with_old_names(document: dict[str, Any]) -> dict[str, Any]:
+def with_old_names(document: Mapping[str, object]) -> dict[str, Any]:
     """Return the document of a series or of one of its points with the names of earlier releases beside the present ones."""
     old = {old: document[new] for old, new in OLD_NAMES.items() if new in document and "test_bed_name" in document}
     return {**old, **document}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from typing import Any
 
 from bench_db.report.text import visible
 
@@ -69,7 +68,7 @@ def csv_text(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def script_json(document: Any) -> str:
+def script_json(document: object) -> str:
     """Render JSON that is safe in a script and inside a page; lone surrogates are written as escapes.
 
     Raises `ValueError` for a number that JSON cannot hold.

@@ -12,9 +12,11 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench_db.model import Export, StoreChange, StoreInfo, Transfer, Upgrade, Verification
 
-def info_text(info: Any) -> str:
-    """Tables and tags of a `store.info.StoreInfo`."""
+
+def info_text(info: StoreInfo) -> str:
+    """Render the tables and tags of a store."""
     cells = [
         (
             t.name,
@@ -35,28 +37,28 @@ def info_text(info: Any) -> str:
     )
 
 
-def verification_text(found: Any) -> str:
-    """Render what a `store.verify.Verification` read and found."""
+def verification_text(found: Verification) -> str:
+    """Render what a verification read and found."""
     head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
     lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)})" for p in found.problems]
     return "\n".join((head, *lines))
 
 
-def transfer_json(done: Any) -> dict[str, Any]:
-    """Return a `store.transfer.Transfer`; keys of runs are hexadecimal text."""
+def transfer_json(done: Transfer) -> dict[str, Any]:
+    """Return a transfer as JSON; keys of runs are hexadecimal text."""
     keys = {name: [f"{key:016x}" for key in getattr(done, name)] for name in ("replaced", "differing")}
     return {**asdict(done), **keys}
 
 
-def transfer_text(done: Any) -> str:
-    """Render what a `store.transfer.Transfer` copied, table by table."""
+def transfer_text(done: Transfer) -> str:
+    """Render what a transfer copied, table by table."""
     cells = [(name, f"{moved.rows:,}", f"{moved.new:,}") for name, moved in done.tables.items()]
     replaced = f", {len(done.replaced)} runs replaced" if done.replaced else ""
     return f"{table(('table', 'rows', 'new'), cells, ('rows', 'new'))}\n{done.files:,} files of artifacts{replaced}"
 
 
-def export_text(done: Any) -> str:
-    """Render the files that a `store.export.Export` wrote."""
+def export_text(done: Export) -> str:
+    """Render the files that a export wrote."""
     cells = [
         (name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[: RULES.digest_length])
         for name, f in done.files.items()
@@ -66,7 +68,7 @@ def export_text(done: Any) -> str:
     )
 
 
-def migration_text(steps: Sequence[Any], *, dry_run: bool) -> str:
+def migration_text(steps: Sequence[StoreChange], *, dry_run: bool) -> str:
     """Describe the changes of a migration, one a line."""
     if not steps:
         return "nothing to do: the store is as this bench-db writes it"
@@ -76,8 +78,8 @@ def migration_text(steps: Sequence[Any], *, dry_run: bool) -> str:
     )
 
 
-def upgrade_text(done: Any, *, dry_run: bool) -> str:
-    """Render what a `compat.upgrade.Upgrade` changed, or would change."""
+def upgrade_text(done: Upgrade, *, dry_run: bool) -> str:
+    """Render what an upgrade changed, or would change."""
     if not done.needed:
         return f"nothing to do: {done.rows_before:,} results are of the present kind"
     lines: Sequence[str] = (

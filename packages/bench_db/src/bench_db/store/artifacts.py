@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from hashlib import sha256 as new_digest
 from operator import and_
@@ -13,7 +13,7 @@ import polars as pl
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
-from bench_db.model import Artifact
+from bench_db.model import Artifact, Put
 from bench_db.query.selection import of_commit
 from bench_db.rules import RULES
 from bench_db.store import atomic, content, named
@@ -31,16 +31,8 @@ if TYPE_CHECKING:
 _SHORTEST_ABBREVIATION = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
-    """What putting a file did: its record as stored, and whether it is new."""
-
-    artifact: Artifact
-    new: bool
-
-
 def put(engine: Engine, source: Path | bytes, artifact: Artifact, run: int | str | None) -> Put:
-    """A file or a content into the store, recorded as `artifact` says for a run; what follows from the content is set here.
+    """Store a file or bytes and its record, which belongs to a run when one is given; checksum, size and address are set here.
 
     The table must exist. What belongs to a run belongs to its commit too, when none is given.
     """
@@ -110,7 +102,7 @@ def _run(engine: Engine, run: int | str) -> tuple[int, str | None]:
 def find(
     engine: Engine, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
 ) -> list[Artifact]:
-    """Records of one kind, commit and run, or of any, in the order they were added; an abbreviated commit will do."""
+    """Return the records of a kind, a commit (or an abbreviation of it) and a run, or of any, in the order they were added."""
     asked = [pl.lit(value=True)]
     asked += [] if kind is None else [pl.col("kind") == kind]
     asked += [] if commit is None else [of_commit(commit)]
@@ -126,7 +118,7 @@ def _keys(engine: Engine, run: int | str) -> list[int]:
 
 
 def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:
-    """Records a predicate keeps; none when there is no table yet."""
+    """Return the records that match a predicate; none when the table does not exist yet."""
     try:
         records = engine.open(ARTIFACTS_TABLE)
     except StoreNotFoundError:
@@ -136,7 +128,7 @@ def _where(engine: Engine, predicate: pl.Expr) -> list[Artifact]:
 
 
 def get(engine: Engine, sha256: str, path: Path) -> Artifact:
-    """The file of a content, which may be abbreviated, at a path, whole or not at all; nothing else is written.
+    """Write the file with a sha256, or with a sha256 that starts so, to a path, completely or not at all.
 
     `CorruptStoreError` when the store does not have the content any more.
     """
@@ -167,7 +159,7 @@ def _one(engine: Engine, sha256: str) -> Artifact:
 
 
 def faults_of(engine: Engine) -> Iterator[tuple[str, list[str], bool]]:
-    """What is wrong with the artifacts: a kind of fault, where it was found, and whether nothing is lost by it."""
+    """Yield each kind of fault of the artifacts, the places where it was found, and whether it is harmless."""
     # Files are listed last: a file is there before its record.
     known = find(engine)
     present = content.sizes(engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -41,17 +41,22 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
-    from bench_db.model import Baseline, Finding, Run
-    from bench_db.store.artifacts import Put
+    from bench_db.model import (
+        Baseline,
+        Export,
+        Finding,
+        Maintenance,
+        Presence,
+        Published,
+        Put,
+        Run,
+        StoreChange,
+        StoreInfo,
+        Transfer,
+        Verification,
+    )
     from bench_db.store.engine import Snapshot
-    from bench_db.store.export import Export, ExportSource
-    from bench_db.store.info import StoreInfo
-    from bench_db.store.maintain import Maintenance
-    from bench_db.store.migrations import Step
-    from bench_db.store.presence import Presence
-    from bench_db.store.publish import Published
-    from bench_db.store.transfer import Transfer
-    from bench_db.store.verify import Verification
+    from bench_db.store.export import ExportSource
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -132,7 +137,7 @@ class Database:
             .to_list()
         )
 
-    def migrate(self, *, dry_run: bool = False) -> list[Step]:
+    def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
         return migrations.pending(self._engine) if dry_run else migrations.migrate(self._engine)
 
@@ -156,7 +161,7 @@ class Database:
         where: Where | None = None,
         as_of: AsOf | None = None,
         *,
-        observe: Callable[[Any], None] | None = None,
+        observe: Callable[[object], None] | None = None,
     ) -> pl.LazyFrame:
         """Return the results lazily, a flat column a leaf (dut_name, median, ...).
 
@@ -170,7 +175,7 @@ class Database:
         results: Snapshot,
         columns: Sequence[str] | None,
         where: Where | None = None,
-        observe: Callable[[Any], None] | None = None,
+        observe: Callable[[object], None] | None = None,
     ) -> pl.LazyFrame:
         return lazy.scan(results, columns=columns, where=where, observe=observe)
 

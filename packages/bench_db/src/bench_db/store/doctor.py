@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db.errors import BenchDbError, StoreNotFoundError
+from bench_db.model import Check
 from bench_db.store.database import connect
 from bench_db.store.engine import Location, locate
 from bench_db.store.s3 import Bucket
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LIBRARIES = ("bench-db", "pylance", "lancedb", "pyarrow", "polars", "boto3")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check: its name, whether it passed, and its result or what to do."""
-
-    name: str
-    passed: bool
-    finding: str
 
 
 def examine(uri: str | Path) -> list[Check]:

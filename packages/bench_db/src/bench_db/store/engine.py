@@ -165,7 +165,7 @@ class Snapshot:
         *,
         limit: int | None = None,
         batch_size: int | None = None,
-        observe: Callable[[Any], None] | None = None,
+        observe: Callable[[object], None] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
         names = list(columns)
@@ -251,7 +251,7 @@ class Engine:
         return f"Engine({str(self.location)!r})"
 
     def call(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
-        """The answer of a storage call: errors told plainly, and on S3 a deadline, that of reading by default."""
+        """Run a storage call and return its answer. Errors name the cause and the next step; on S3 a deadline applies, by default that of reading."""
         began = time.monotonic()
         try:
             with faults.told_plainly(doing, str(self.location)):
@@ -262,7 +262,7 @@ class Engine:
             _LOG.debug("%s: %s took %.3f s", self.location, doing, time.monotonic() - began)
 
     def persist(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
-        """The answer of a call that is safe to repeat, tried again while other writers come first or the way to S3 fails."""
+        """Run a call that is safe to repeat and return its answer. Retry it while other writers commit first or the connection to S3 fails."""
         attempt = 0
         while True:
             try:
@@ -389,7 +389,7 @@ class Engine:
         return data.is_dir() and any(data.iterdir())
 
     def create(self, table: Table) -> None:
-        """An empty table, unless it exists; of several processes doing so at once all succeed and one creates."""
+        """Create an empty table unless it exists. When several processes do so at once, all succeed and one creates it."""
         self.call(f"creating {table.name}", lambda: self._create(table))
 
     def _create(self, table: Table) -> None:
@@ -516,7 +516,7 @@ class Engine:
         return stats.old_versions, stats.bytes_removed
 
     def lancedb(self) -> DBConnection:
-        """A LanceDB connection on the same store."""
+        """Open a LanceDB connection on the same store."""
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256 as new_digest
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UnreadableOutputError, UserError
-from bench_db.model import SCHEMA_VERSION
+from bench_db.model import SCHEMA_VERSION, Export, TableFile
 from bench_db.store import atomic, content
 from bench_db.store.formats import FORMATS
 from bench_db.store.source import artifacts_named, contents, refuse_strays, sound
@@ -24,24 +23,6 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _KIND = "bench-db export 1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableFile:
-    """One file of an export: its rows, its size, and the sha256 of its content."""
-
-    rows: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """The result of an export: files by name, number of contents of artifacts, and contents missing in the store."""
-
-    files: dict[str, TableFile]
-    artifacts: int
-    missing: tuple[str, ...]
 
 
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True):

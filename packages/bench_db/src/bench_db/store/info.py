@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench_db.model import StoreInfo, TableInfo
 from bench_db.store import ledger, maintain, migrations
 from bench_db.store.tables import RESULTS_TABLE, Table
 
 if TYPE_CHECKING:
     from bench_db.store.engine import Engine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableInfo:
-    """One table: rows, fragments, bytes of data files, newest version, and the indexed columns."""
-
-    name: str
-    rows: int
-    fragments: int
-    bytes: int
-    version: int
-    indexes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
-    """A store: its tables, its tags with their versions, whether maintenance is due, and its migrations.
-
-    `migrations` are the names of the applied ones; `pending` are the changes that `store migrate` makes.
-    """
-
-    uri: str
-    tables: tuple[TableInfo, ...]
-    tags: dict[str, int]
-    maintenance_due: bool
-    migrations: tuple[str, ...]
-    pending: tuple[str, ...]
 
 
 def store_info(engine: Engine) -> StoreInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -20,7 +20,7 @@ def scan(
     *,
     columns: Sequence[str] | None = None,
     where: Where | None = None,
-    observe: Callable[[Any], None] | None = None,
+    observe: Callable[[object], None] | None = None,
 ) -> pl.LazyFrame:
     """Return a table as a LazyFrame with one flat column per leaf; `observe` gets Lance's statistics of each scan."""
     table, leaves = snapshot.table, snapshot.table.leaves

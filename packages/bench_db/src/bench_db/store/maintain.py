@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
+from bench_db.model import Maintenance
 from bench_db.store import ledger, rollup
 from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE, Table
 
@@ -23,17 +23,6 @@ SMALL_FRAGMENTS = 50
 _STRIDE = 10
 _LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintenance:
-    """What maintenance did: fragments before and after in the results, versions removed in all tables, series known."""
-
-    fragments_before: int
-    fragments_after: int
-    versions_removed: int
-    bytes_removed: int
-    series: int
 
 
 def is_due(results: Snapshot) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
 from bench_db.arrow import to_table
 from bench_db.derive import migration_key
-from bench_db.model import AppliedMigration
+from bench_db.model import AppliedMigration, StoreChange
 from bench_db.store.tables import MIGRATIONS_TABLE, RESULTS_TABLE, registered
 
 if TYPE_CHECKING:
@@ -49,15 +49,6 @@ class Migration(Protocol):
 MIGRATIONS: tuple[Migration, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A change that a store needs: its name, its description, and the number of rows it changes."""
-
-    name: str
-    description: str
-    rows: int = 0
-
-
 def marks(names: Iterable[str] | None = None) -> dict[bytes, bytes]:
     """Return the metadata of results after some migrations, or all."""
     chosen = [migration.name for migration in MIGRATIONS] if names is None else names
@@ -80,25 +71,27 @@ def is_of_lance_bench(columns: Sequence[str]) -> bool:
     return tuple(columns) == tuple(RESULTS_TABLE.schema.names[:_LANCE_BENCH_COLUMNS])
 
 
-def pending(engine: Engine) -> list[Step]:
+def pending(engine: Engine) -> list[StoreChange]:
     """Return the changes that a store needs for this release, in order."""
     return [*_columns(engine), *(step for migration in MIGRATIONS for step in _pending(engine, migration))]
 
 
-def _columns(engine: Engine) -> Iterator[Step]:
+def _columns(engine: Engine) -> Iterator[StoreChange]:
     for table in registered():
         if not table.derived and engine.exists(table):
             for column in engine.open(table).missing:
-                yield Step(name=f"{table.name}.{column.name}", description=f"add the column, {column.type}, as null")
+                yield StoreChange(
+                    name=f"{table.name}.{column.name}", description=f"add the column, {column.type}, as null"
+                )
 
 
-def _pending(engine: Engine, migration: Migration) -> Iterator[Step]:
+def _pending(engine: Engine, migration: Migration) -> Iterator[StoreChange]:
     rows = migration.rows(engine)
     if rows or migration.name not in marked(engine.open(RESULTS_TABLE).metadata):
-        yield Step(name=migration.name, description=migration.description, rows=rows)
+        yield StoreChange(name=migration.name, description=migration.description, rows=rows)
 
 
-def migrate(engine: Engine) -> list[Step]:
+def migrate(engine: Engine) -> list[StoreChange]:
     """Apply and record the pending changes in order, and return them. A repetition, or two processes at once, is safe.
 
     Raises `SchemaMismatchError` for a store that a newer release has written.
@@ -120,7 +113,7 @@ def migrate(engine: Engine) -> list[Step]:
     return done
 
 
-def _record(engine: Engine, step: Step) -> None:
+def _record(engine: Engine, step: StoreChange) -> None:
     """Record a migration: the history first, because the mark says that it is complete."""
     if not engine.exists(MIGRATIONS_TABLE):
         engine.create(MIGRATIONS_TABLE)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
+from bench_db.model import Presence
 from bench_db.query.selection import Selection, is_sha, of_commit
 from bench_db.store.filters import lance_filter
 from bench_db.store.tables import RESULTS_TABLE
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.store.engine import Engine, Snapshot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
-    """The results and failures of a commit per suite; `present` means that every requested suite has results."""
-
-    commit: str
-    present: bool
-    suites: dict[str, int]
-    failed: dict[str, int]
 
 
 def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:

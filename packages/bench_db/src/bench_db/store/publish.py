@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import CorruptStoreError, StoreUnavailableError, UserError
+from bench_db.model import Published
 from bench_db.store import maintain
 from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import Where, condition, filter_text
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
     from bench_db.model import Result, Run
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """The result of publishing one run: rows added, rows unchanged, and removed rows of an earlier run."""
-
-    run_key: int
-    new: int
-    unchanged: int
-    replaced: int = 0
 
 
 def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_writer: bool) -> None:

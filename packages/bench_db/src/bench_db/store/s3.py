@@ -51,7 +51,7 @@ class Bucket:
         return self.client_waiting(_READ_SECONDS)
 
     def client_waiting(self, read_seconds: int) -> Any:
-        """The same, waiting so long for each answer."""
+        """Return a client of the same bucket with another timeout for each answer."""
         if read_seconds not in self._lazy_clients:
             config = Config(
                 connect_timeout=_CONNECT_SECONDS,
@@ -100,12 +100,12 @@ class Bucket:
             keys = {"Objects": [{"Key": item["Key"]} for item in objects]}
             self.ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
 
-    def listed(self, prefix: str, **limits: Any) -> Any:
+    def listed(self, prefix: str, **limits: object) -> Any:
         """One page of the objects under a prefix."""
         return self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, **limits)
 
     def ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
-        """The answer of boto3; a server that says it is busy is asked again, one that says nothing is not."""
+        """Run a call of boto3 and return its answer. Retry when the server is busy, not when it is silent."""
         with self._told_plainly(doing):
             for attempt, pause in enumerate((0.2, 0.5, 1.0, 2.0), 1):
                 try:
@@ -119,9 +119,9 @@ class Bucket:
             return question()
 
     def within_deadline(self, doing: str, action: Callable[[], Answer], seconds: float) -> Answer:
-        """The answer of a call, or its error; `StoreUnavailableError` when there is none in time.
+        """Run a call and return its answer or raise its error. Raise `StoreUnavailableError` when there is none in time.
 
-        A call that hangs inside Lance cannot be interrupted: its thread is left behind, and does not keep the process.
+        A call that hangs inside Lance cannot be interrupted: its thread remains, and does not keep the process alive.
         """
         if not self._reached:
             self.has_objects(self.location.path)

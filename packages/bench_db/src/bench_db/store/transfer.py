@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow.compute as pc
 
 from bench_db.errors import ConflictError, CorruptStoreError
+from bench_db.model import Moved, Transfer
 from bench_db.store import content, ledger, maintain
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_strays
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
 
 # Joined `contents` of two stores.
 _SAME = (pl.col("rows") == pl.col("rows_ours")) & (pl.col("print") == pl.col("print_ours"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Row counts of one table: in the source, and added."""
-
-    rows: int
-    new: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """The result of a copy into a store, by table; `files` is the number of written artifacts.
-
-    `replaced` and `differing` are keys of runs that both stores have with different rows: the former were replaced, the latter
-    were not changed. `missing` are contents of artifacts that the source lacks.
-    """
-
-    tables: dict[str, Moved]
-    files: int
-    replaced: tuple[int, ...] = ()
-    differing: tuple[int, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from bench_db.arrow import samples_of, values_hash
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreUnavailableError
+from bench_db.model import Problem, Verification
 from bench_db.store import artifacts, ledger, maintain
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pyarrow as pa
+
     from bench_db.store.engine import Engine, Snapshot
 
 _BATCH_ROWS = 8192
 _LOST = "derived table cannot be used; the next maintenance makes it again"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One kind of damage: where, how often, and the first example. `harmless` means that no number is lost."""
-
-    kind: str
-    table: str
-    count: int
-    example: str
-    harmless: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """The result of a verification; `sound` means that no problem loses or changes a number."""
-
-    rows: int
-    runs: int
-    problems: tuple[Problem, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether every number is undamaged."""
-        return all(problem.harmless for problem in self.problems)
 
 
 def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
@@ -116,7 +93,7 @@ def _batches(results: Snapshot, problems: list[Problem]) -> Iterator[Any]:
             yield from batches
 
 
-def changed_rows(batch: Any) -> list[str]:
+def changed_rows(batch: pa.RecordBatch) -> list[str]:
     """Return the ids of the results of a batch whose values do not match their checksum."""
     return [row for row, bad in zip(batch.column("id").to_pylist(), _changed(batch), strict=True) if bad]
 

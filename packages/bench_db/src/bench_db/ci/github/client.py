@@ -98,13 +98,13 @@ class GitHub:
             yield self._typed(found, page, path)
             url = self._same_origin(found.next_page)
 
-    def send(self, method: str, path: str, document: Mapping[str, Any], answer: type[_T]) -> _T:
+    def send(self, method: str, path: str, document: Mapping[str, object], answer: type[_T]) -> _T:
         """Send a change and return the answer: POST creates, PATCH may be repeated. `answer` must allow None for an empty one."""
         return self._typed(self._request(method, self._url(path, {}), document), answer, path)
 
     # -- one request -------------------------------------------------------------------------------------------------
 
-    def _request(self, method: str, url: str, document: Mapping[str, Any] | None = None) -> Answer:
+    def _request(self, method: str, url: str, document: Mapping[str, object] | None = None) -> Answer:
         give_up = self._clock.now() + self._deadline
         attempt = 0
         while True:
@@ -125,7 +125,7 @@ class GitHub:
             self._clock.sleep(wait)
 
     def _attempt(
-        self, method: str, url: str, document: Mapping[str, Any] | None, attempt: int
+        self, method: str, url: str, document: Mapping[str, object] | None, attempt: int
     ) -> tuple[float | None, Answer | GitHubError]:
         """Return an answer; or a fault and the seconds before a retry, None when a retry would be wrong."""
         may_repeat = method != "POST"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bench_db.ci.github import records
@@ -172,12 +172,12 @@ class Repository:
         for page in self._github.pages(path, records.CheckRuns, check_name=name, filter="latest"):
             yield from page.check_runs
 
-    def create_check(self, name: str, sha: str, **details: Any) -> CheckRun:
+    def create_check(self, name: str, sha: str, **details: object) -> CheckRun:
         """Create a check on a commit; `details` are GitHub's: status, conclusion, output, details_url."""
         document = {"name": name, "head_sha": sha, **details}
         return self._github.send("POST", f"{self._root}/check-runs", document, CheckRun)
 
-    def update_check(self, check_id: int, **details: Any) -> CheckRun:
+    def update_check(self, check_id: int, **details: object) -> CheckRun:
         """Replace the status, conclusion or output of a check."""
         return self._github.send("PATCH", f"{self._root}/check-runs/{check_id}", details, CheckRun)
 

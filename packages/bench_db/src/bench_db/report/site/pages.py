@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -61,7 +61,7 @@ def _templates() -> Environment:
     return environment
 
 
-def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: Any) -> bytes:
+def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: object) -> bytes:
     """Render one page. `scripts` are the paths of the data scripts that it loads first, by name."""
     paths = {asset: path for asset, (path, _) in assets().items()}
     # a page's own script reads the data scripts, so they come before it
