@@ -145,6 +145,7 @@ class TestLocal:
         assert [step["reason"] for step in plan["steps"]] == ["not measured"] * 3
         assert sorted(tmp_path.iterdir()) == before
 
+    @pytest.mark.alone
     def test_the_planted_commit_is_found(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         shas = history[1]
         answer = bench_db(

@@ -52,6 +52,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 class TestPlanted:
     """Scan and bisect name the commit that doubles the time."""
 
