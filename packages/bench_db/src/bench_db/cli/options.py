@@ -1,23 +1,21 @@
-"""Options that many verbs share, the store they name, and the two kinds of output."""
+"""Options that many verbs share, the store they name, and the two kinds of output.
+
+`bench-db --help` imports this module, so imports that it does not need are inside functions.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from importlib import import_module
-from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 import click
 
-from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ _WHOLE = 100
 
 def default_uri(environment: Mapping[str, str] = os.environ) -> str:
     """Return the address of the store when no option gives one: BENCH_DB_URI, LANCE_BENCH_URI, then `~/.lance-bench`."""
+    from pathlib import Path
+
     return environment.get("BENCH_DB_URI") or environment.get("LANCE_BENCH_URI") or str(Path.home() / ".lance-bench")
 
 
@@ -268,6 +268,9 @@ class Stated(StatedOfOne, total=False):
 
 def selection(**stated: Unpack[Stated]) -> Selection:
     """Return the selection that the options of `selecting` describe."""
+    import time
+
+    from bench_db.clock import unix_time
     from bench_db.query.selection import Selection
 
     now, since, until = time.time(), stated.get("since"), stated.get("until")
@@ -306,6 +309,8 @@ def emit(output: str, document: Document | Callable[[], Document], text: Callabl
     if output != "json":
         click.echo(text(), color=screen().colour)
         return
+    import json
+
     from bench_db.report.document import versioned
 
     made = document() if callable(document) else document
@@ -344,6 +349,8 @@ def screen(environment: Mapping[str, str] = os.environ) -> Screen:
 
     NO_COLOR, FORCE_COLOR, TERM=dumb and COLUMNS are honoured.
     """
+    import shutil
+
     from bench_db.report.text import Screen
 
     terminal = sys.stdout.isatty()
@@ -366,6 +373,8 @@ def _declared(name: str, hint: object, parameter: Parameter) -> Callable[..., An
 
 def _type_of(hint: object, parameter: Parameter) -> dict[str, Any]:
     """Return the keyword arguments by which click takes values of a type."""
+    from pathlib import Path
+
     [kind, *_] = [each for each in get_args(hint) if each is not NoneType] or [hint]
     if hint is bool:
         return {"is_flag": True}
