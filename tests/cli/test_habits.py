@@ -174,7 +174,6 @@ class TestNoMatch:
             (["summary", "--suite", "nope"], []),
             (["trend", "nope"], []),
             (["noise", "--suite", "nope"], {"noise": []}),
-            (["finding", "list", "--state", "open"], {"findings": []}),
             (["artifact", "list", "--kind", "log"], {"artifacts": []}),
         ],
         ids=str,
@@ -196,6 +195,11 @@ class TestNoMatch:
     def test_an_empty_store_with_conditions(self, empty: Database, words: list[str]) -> None:
         answer = bench_db(*words, "--store", empty.uri)
         assert (answer.code, answer.err) == (2, "bench-db: the store has no results yet; publish some first\n")
+
+    def test_no_finding_in_a_state_is_no_error(self, store: Database) -> None:
+        answer = bench_db("finding", "list", "--state", "open", "--store", store.uri)
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.out == "no finding is open; 'bench-db finding list' shows all\n"
 
     def test_a_state_that_is_none(self, store: Database) -> None:
         answer = bench_db("finding", "list", "--state", "opne", "--store", store.uri)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.baseline import user
-from bench_db.cli.options import common, emit, emit_found, open_store, screen
+from bench_db.cli.options import common, emit, open_store, screen
 
 if TYPE_CHECKING:
     from bench_db.model import Finding
@@ -35,12 +35,11 @@ def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
     from bench_db.report.terminal import findings_text
 
     found = findings(open_store(uri), states=state)
-    emit_found(
+    none = f"no finding is {' or '.join(state)}; 'bench-db finding list' shows all"
+    emit(
         output,
         lambda: found.document,
-        lambda: findings_text(found.findings, found.series, screen()),
-        found=bool(found.findings),
-        why=lambda: f"no finding is {' or '.join(state)}; 'bench-db finding list' shows all" if state else None,
+        lambda: findings_text(found.findings, found.series, screen()) if found.findings or not state else none,
     )
 
 
