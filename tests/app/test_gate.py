@@ -167,4 +167,5 @@ class TestGate:
             "moved": False,
             "failing": [],
             "counts": {"unchanged": 1},
+            "schema_version": 1,
         }
