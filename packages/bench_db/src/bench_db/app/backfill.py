@@ -440,7 +440,7 @@ class Delivery:
             "dut_name": self.config.project.name,
             "dut_version": version_of(measured),
             "dut_timestamp": measured.commit.time,
-            "testbed_name": self.test_bed,
+            "test_bed_name": self.test_bed,
             "commit": measured.commit.sha,
             "branch": self.branch,
             "suite": measured.suite,

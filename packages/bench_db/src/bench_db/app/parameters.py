@@ -37,7 +37,7 @@ class Planning(TypedDict, total=False):
     ]
     branch: Annotated[str | None, Parameter(help="The branch whose commits are measured.")]
     suites: Annotated[tuple[str, ...], Parameter(help="Only this suite; may be repeated.", flag="--suite")]
-    testbed_name: Annotated[
+    test_bed_name: Annotated[
         str | None, Parameter(help="The test bed that must have measured a commit.", metavar="NAME")
     ]
     since: Annotated[str | None, Parameter(help="Only commits of this date or later.", metavar="DATE")]

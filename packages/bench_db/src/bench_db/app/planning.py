@@ -92,7 +92,7 @@ class Planner:
     @property
     def bed(self) -> str:
         """The test bed that must have measured a commit; empty for any."""
-        return self.wanted.get("testbed_name") or self.config.project.test_bed or self.test_bed
+        return self.wanted.get("test_bed_name") or self.config.project.test_bed or self.test_bed
 
     def _max_commits(self) -> int | None:
         asked = self.wanted.get("max_commits")

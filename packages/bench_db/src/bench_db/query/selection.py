@@ -17,7 +17,7 @@ from bench_db.rules import RULES
 
 # Conditions whose values a series has, with the words for one of them and for several.
 _OF_SERIES = {
-    "testbed_name": ("test_bed_name", "test bed", "test beds"),
+    "test_bed_name": ("test_bed_name", "test bed", "test beds"),
     "dut_name": ("dut_name", "device", "devices"),
     "suite": ("suite", "suite", "suites"),
     "metric": ("metric", "metric", "metrics"),
@@ -33,7 +33,7 @@ class Selection:
     """
 
     benchmark: str | None = None
-    testbed_name: str | None = None
+    test_bed_name: str | None = None
     dut_name: str | None = None
     branch: str | None = None
     suite: str | None = None
@@ -61,7 +61,7 @@ class Selection:
     def predicate(self) -> pl.Expr:
         """Return the conditions over flat columns; a row with a null condition is not selected."""
         exact = {
-            "test_bed_name": self.testbed_name,
+            "test_bed_name": self.test_bed_name,
             "dut_name": self.dut_name,
             "branch": self.branch,
             "suite": self.suite,
@@ -101,8 +101,7 @@ class Conditions(SeriesConditions, total=False):
 
 def selection_of(selection: Selection | None, conditions: SeriesConditions) -> Selection:
     """Return a selection (all results by default) with some of its conditions replaced."""
-    given = {"testbed_name" if name == "test_bed_name" else name: value for name, value in conditions.items()}
-    return replace(selection or Selection(), **given)  # type: ignore[arg-type]
+    return replace(selection or Selection(), **conditions)
 
 
 def _named(glob: str) -> list[pl.Expr]:
