@@ -99,6 +99,7 @@ def backfill(
         test_bed=this_machine().name if engine == LOCAL else "",
         default_range="ALL",
         note=progress.say,
+        clock=clock,
     )
     journal = Path(parameters.get("work_dir") or ".bench-db").resolve() / f"{engine}.jsonl"
     answer = (

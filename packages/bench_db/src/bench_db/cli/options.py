@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from importlib import import_module
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin,
 
 import click
 
-from bench_db.clock import unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -278,10 +276,9 @@ class Stated(StatedOfOne, total=False):
 
 def selection(**stated: Unpack[Stated]) -> Selection:
     """Return the selection that the options of `selecting` describe."""
-    from bench_db.query.selection import Selection
+    from bench_db.query.selection import Conditions, selection_of
 
-    now, since, until = time.time(), stated.get("since"), stated.get("until")
-    return Selection(
+    conditions = Conditions(
         benchmark=stated.get("benchmark"),
         test_bed_name=stated.get("test_bed_name"),
         dut_name=stated.get("dut_name"),
@@ -289,9 +286,10 @@ def selection(**stated: Unpack[Stated]) -> Selection:
         suite=stated.get("suite"),
         metric=stated.get("metric"),
         tags=pairs(stated.get("tags", ())),
-        since=None if since is None else unix_time(since, "--since", now=now),
-        until=None if until is None else unix_time(until, "--until", end=True, now=now),
+        since=stated.get("since"),
+        until=stated.get("until"),
     )
+    return selection_of(None, conditions)
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:

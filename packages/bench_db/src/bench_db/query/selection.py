@@ -13,6 +13,7 @@ from typing import TypedDict
 import polars as pl
 
 from bench_db import identity
+from bench_db.clock import Moment, bounds
 from bench_db.rules import RULES
 
 # Conditions whose values a series has, with the words for one of them and for several.
@@ -88,8 +89,8 @@ class SeriesConditions(TypedDict, total=False):
     suite: str | None
     metric: str | None
     tags: Mapping[str, str]
-    since: int | None
-    until: int | None
+    since: Moment | None
+    until: Moment | None
     series_key: int | None
 
 
@@ -100,8 +101,10 @@ class Conditions(SeriesConditions, total=False):
 
 
 def selection_of(selection: Selection | None, conditions: SeriesConditions) -> Selection:
-    """Return a selection (all results by default) with some of its conditions replaced."""
-    return replace(selection or Selection(), **conditions)
+    """Return a selection (all results by default) with some of its conditions replaced; `since` and `until` become unix seconds."""
+    times = dict(zip(("since", "until"), bounds(conditions.get("since"), conditions.get("until")), strict=True))
+    stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
+    return replace(selection or Selection(), **stated)  # type: ignore[arg-type]
 
 
 def _named(glob: str) -> list[pl.Expr]:
