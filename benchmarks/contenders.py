@@ -42,7 +42,7 @@ class BenchDb:
         return self.database.has(commit).present
 
     def trend(self, benchmark: str, test_bed: str, *, values: bool = False) -> pl.DataFrame:
-        return self.database.trend(benchmark, Selection(testbed_name=test_bed), values=values)
+        return self.database.trend(benchmark, Selection(test_bed_name=test_bed), values=values)
 
     def latest(self) -> pl.DataFrame:
         return self.database.latest()

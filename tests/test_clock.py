@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.clock import unix_time
+from bench_db.clock import bounds, unix_time
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +48,50 @@ class TestAbsolute:
 
     def test_nothing_asks_for_nothing(self) -> None:
         assert unix_time(None, "--since") is None
+
+
+class TestObjects:
+    """A time in Python is a datetime, a day, or unix seconds as a number."""
+
+    @pytest.mark.parametrize(
+        ("value", "first", "last"),
+        [
+            (datetime(2026, 1, 31, 12, tzinfo=UTC), "2026-01-31 12:00:00", "2026-01-31 12:00:00"),
+            (datetime(2026, 1, 31, 12), "2026-01-31 12:00:00", "2026-01-31 12:00:00"),  # noqa: DTZ001 without a zone
+            (
+                datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2))),
+                "2026-01-31 10:00:00",
+                "2026-01-31 10:00:00",
+            ),
+            (date(2026, 1, 31), "2026-01-31 00:00:00", "2026-01-31 23:59:59"),
+            (1_769_860_800, "2026-01-31 12:00:00", "2026-01-31 12:00:00"),
+            (1_769_860_800.9, "2026-01-31 12:00:00", "2026-01-31 12:00:00"),
+            (0, "1970-01-01 00:00:00", "1970-01-01 00:00:00"),
+        ],
+    )
+    def test_it_is_read(self, value: date | float, first: str, last: str) -> None:
+        shown = [
+            datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            for seconds in bounds(value, value)
+            if seconds is not None
+        ]
+        assert shown == [first, last]
+
+    def test_text_is_read_as_on_the_command_line(self) -> None:
+        week = 7 * 86_400
+        assert bounds("2 weeks ago", "now", NOW) == (int(NOW) - 2 * week, int(NOW))
+        assert bounds(None, None) == (None, None)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), b"2026-01-31", [2026]], ids=str)
+    def test_another_object_is_refused(self, value: float) -> None:
+        with pytest.raises(UserError, match=r"^`until` .*: not a datetime, a date, unix seconds or text; examples: "):
+            bounds(None, value)
+
+    def test_milliseconds_are_refused(self) -> None:
+        with pytest.raises(
+            UserError, match="these are milliseconds, and `since` takes unix seconds: `since` 1769860800 "
+        ):
+            bounds(1_769_860_800_000, None)
 
 
 class TestZone:

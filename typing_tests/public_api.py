@@ -24,6 +24,8 @@ def reading(database: Database) -> None:
     assert_type(database.latest(benchmark="*fib*", test_bed_name="ci", tags={"k": "10"}), pl.DataFrame)
     assert_type(database.trend("fib", last=3, suite="python", as_of=datetime(2026, 1, 1)), pl.DataFrame)  # noqa: DTZ001 types only
     assert_type(database.summary(since=1_780_000_000), pl.DataFrame)
+    assert_type(database.summary(since="2 weeks ago", until=datetime(2026, 1, 1)), pl.DataFrame)  # noqa: DTZ001 types only
+    database.summary(since=b"2026")  # type: ignore[arg-type]
     assert_type(database.scan(["median"], branch="main"), pl.LazyFrame)
     assert_type(database.runs(pr_number=3), pl.LazyFrame)  # type: ignore[call-arg]
     assert_type(database.query("SELECT 1"), pl.DataFrame)

@@ -11,6 +11,7 @@ from bench_db.app.planning import Planner
 from bench_db.ci.forge import Workflow
 from bench_db.ci.github.client import GitHub
 from bench_db.ci.github.forge import GitHubForge
+from bench_db.clock import Clock
 from bench_db.errors import GitHubError
 from bench_db.measure.journal import Journal
 from bench_db.model import AttemptState as State
@@ -43,7 +44,7 @@ def journal(tmp_path: Path) -> Journal:
 
 def remote(forge: GitHubForge, journal: Journal, slept: Slept, pace: Pace = Pace()) -> Remote:  # noqa: B008 frozen
     config = Config(project=Project(name="p", repository=REPOSITORY))
-    planner = Planner(wanted={}, config=config, environment={}, note=print)
+    planner = Planner(wanted={}, config=config, environment={}, note=print, clock=Clock())
     there = Workflow(repository=REPOSITORY)
     return Remote(forge=forge, workflow=there, planner=planner, journal=journal, clock=slept.clock(), pace=pace)
 

@@ -46,15 +46,15 @@ class TestScope:
     def test_each_test_bed_has_its_own(self, beds: Database) -> None:
         bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
         assert self.verdicts(beds) == {"ci-1": "unchanged", "ci-2": "unchanged"}
-        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(4), "--test-bed-name", "ci-2", "--store", beds.uri)
         assert self.verdicts(beds) == {"ci-1": "unchanged", "ci-2": "regressed"}
 
     def test_one_without_a_setting_is_new(self, beds: Database) -> None:
-        bench_db("baseline", "set", "main", sha(8), "--testbed-name", "ci-2", "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(8), "--test-bed-name", "ci-2", "--store", beds.uri)
         assert self.verdicts(beds) == {"ci-1": "new", "ci-2": "unchanged"}
 
     def test_the_test_too_keeps_to_it(self, beds: Database) -> None:
-        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(4), "--test-bed-name", "ci-2", "--store", beds.uri)
         bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
         words = ("compare", sha(9), "--baseline", "main", "--suite", "s", "--store", beds.uri, "--output", "json")
         document = bench_db(*words).document
@@ -88,16 +88,16 @@ class TestScope:
 
     def test_a_place_nobody_measured(self, store: Database) -> None:
         assert "no results of this device and test bed" in refused(
-            store, "baseline", "set", "main", sha(1), "--testbed-name", "typo"
+            store, "baseline", "set", "main", sha(1), "--test-bed-name", "typo"
         )
 
     def test_show_says_which(self, beds: Database) -> None:
         bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
-        bench_db("baseline", "set", "main", sha(4), "--testbed-name", "ci-2", "--store", beds.uri)
+        bench_db("baseline", "set", "main", sha(4), "--test-bed-name", "ci-2", "--store", beds.uri)
         show = ("baseline", "show", "main", "--store", beds.uri, "--output", "json")
         assert bench_db(*show).document["commit"] == sha(8)
-        assert bench_db(*show, "--testbed-name", "ci-2").document["commit"] == sha(4)
-        assert bench_db(*show, "--testbed-name", "ci-2", "--branch", "x").document["commit"] == sha(4)
+        assert bench_db(*show, "--test-bed-name", "ci-2").document["commit"] == sha(4)
+        assert bench_db(*show, "--test-bed-name", "ci-2", "--branch", "x").document["commit"] == sha(4)
         listed = bench_db("baseline", "list", "--store", beds.uri).out
         assert "for everything" in listed
         assert "for test bed ci-2" in listed

@@ -34,7 +34,7 @@ def measured(store: Path, commit: str, day: int, seconds: float, name: str = "te
         dut_name="lib",
         dut_version=commit[:7],
         dut_timestamp=day * DAY,
-        testbed_name="ci",
+        test_bed_name="ci",
         suite=suite or None,
     )
     run, results = parse(file, provenance=known)

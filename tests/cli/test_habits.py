@@ -90,8 +90,26 @@ class TestGlobalOptions:
     def test_a_verb_without_a_store_refuses_one(self, words: list[str], tmp_path: Path) -> None:
         answer = bench_db(*words, tmp_path / "new", *(["--store", "x"] if words == ["demo"] else []))
         assert answer.code == 2
-        assert "bench-db demo uses no store; leave --store out" in answer.err
+        assert "bench-db demo does not use --store; leave it out" in answer.err
         assert not (tmp_path / "new").exists()
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["suites"],
+            ["bisect", "a", "b", "--benchmark", "x"],
+            ["store", "copy", "a", "b"],
+            ["pr", "merge", ".", "merged"],
+            ["pr", "process-comment", "--payload-json", "{}"],
+            ["pr", "dispatch"],
+            ["pr", "comment", "1", "--body", "x"],
+        ],
+        ids=" ".join,
+    )
+    def test_a_verb_that_does_not_use_the_store_refuses_it(self, words: list[str]) -> None:
+        answer = bench_db(*words, "--store", "x")
+        assert (answer.code, answer.out) == (2, "")
+        assert " does not use --store; leave it out" in answer.err
 
     def test_they_are_documented_once(self) -> None:
         whole, verb, inner = (bench_db(*words, "--help").out for words in ([], ["latest"], ["store", "info"]))
@@ -173,8 +191,8 @@ class TestNoMatch:
             (["latest", "--suite", "nope"], []),
             (["summary", "--suite", "nope"], []),
             (["trend", "nope"], []),
-            (["noise", "--suite", "nope"], {"noise": []}),
-            (["artifact", "list", "--kind", "log"], {"artifacts": []}),
+            (["noise", "--suite", "nope"], {"noise": [], "schema_version": 1}),
+            (["artifact", "list", "--kind", "log"], {"artifacts": [], "schema_version": 1}),
         ],
         ids=str,
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
-BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "1700000000", "--testbed-name", "ci")
+BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "1700000000", "--test-bed-name", "ci")
 
 
 def output_file(path: Path, *names: str, **stats: Any) -> Path:
@@ -53,7 +53,7 @@ class TestPublish:
     def test_a_history_is_a_run_for_each_commit(self, tmp_path: Path) -> None:
         rows = ["time,commit,p99", "1700000000,aaa0,5", "1700000001,aaa1,6"]
         file, store = tmp_path / "web.csv", ("--store", tmp_path / "s", "--output", "json")
-        said = ("--dut-name", "d", "--testbed-name", "ci", "--direction", "p99=lower")
+        said = ("--dut-name", "d", "--test-bed-name", "ci", "--direction", "p99=lower")
         for new, unchanged in ((2, 0), (1, 2)):
             file.write_text("\n".join(rows))
             first = bench_db("publish", file, *said, *store).document

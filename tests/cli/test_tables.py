@@ -208,7 +208,7 @@ class TestSeveralTestBeds:
         assert shown in bench_db("compare", "latest", *flags, "--store", beds.uri).out
 
     def test_one_alone_is_not(self, beds: Database) -> None:
-        out = bench_db("compare", "latest", "--testbed-name", "ci-2", "--store", beds.uri).out
+        out = bench_db("compare", "latest", "--test-bed-name", "ci-2", "--store", beds.uri).out
         assert "test bed" not in out
 
 
@@ -216,7 +216,7 @@ class TestSkippedWhenPublished:
     """A benchmark whose figures publishing refused has failed: NaN does not get past the gate by not being stored."""
 
     def test_nan_in_a_file(self, tmp_path: Path) -> None:
-        where = ("--store", tmp_path / "store", "--testbed-name", "ci", "--dut-name", "d")
+        where = ("--store", tmp_path / "store", "--test-bed-name", "ci", "--dut-name", "d")
         for number in range(8):
             stats = {"median": float("nan"), "mean": float("nan")} if number == 7 else {}
             file = tmp_path / f"{number}.json"

@@ -67,7 +67,7 @@ class TestCopy:
 
     def test_differing_runs_are_told_and_replaced_when_asked(self, tmp_path: Path) -> None:
         [file, *_] = sorted((ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark").glob("*.json"))
-        publish = ("publish", file, "--dut-version", "1", "--dut-timestamp", "1", "--testbed-name", "b", "--store")
+        publish = ("publish", file, "--dut-version", "1", "--dut-timestamp", "1", "--test-bed-name", "b", "--store")
         assert bench_db(*publish, tmp_path / "a", "--suite", "one").code == 0
         assert bench_db(*publish, tmp_path / "b", "--suite", "two").code == 0
         copy = ("store", "copy", tmp_path / "a", tmp_path / "b", "--output", "json")

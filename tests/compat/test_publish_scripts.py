@@ -57,7 +57,7 @@ class TestPublished:
         }
 
     def _publish(self, script: str, path: Path, store: Path) -> str:
-        done = run(script, path, "--testbed-name", "ci", *BUILD, store=store)
+        done = run(script, path, "--test-bed-name", "ci", *BUILD, store=store)
         assert done.returncode == 0, done.stderr
         parsing, found, uploading, uploaded = done.stdout.splitlines()
         assert parsing.startswith("Parsing ")

@@ -76,7 +76,7 @@ class TestCommandsShown:
         assert unknown(words, root) != []
 
     @pytest.mark.parametrize(
-        "words", [("--help",), ("demo", "--help"), ("publish", "a.json", "--testbed-name=x", "b.json")]
+        "words", [("--help",), ("demo", "--help"), ("publish", "a.json", "--test-bed-name=x", "b.json")]
     )
     def test_a_command_that_exists_is_let_pass(self, words: tuple[str, ...]) -> None:
         from bench_db.cli.main import root

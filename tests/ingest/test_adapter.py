@@ -186,7 +186,7 @@ def run(directory: Path, command: str, *, plugins: bool = True) -> subprocess.Co
 
 
 PUBLISH = (
-    "bench-db publish laps.txt --dut-name lib --dut-version 1.0 --dut-timestamp 1 --testbed-name ci --store results"
+    "bench-db publish laps.txt --dut-name lib --dut-version 1.0 --dut-timestamp 1 --test-bed-name ci --store results"
 )
 
 

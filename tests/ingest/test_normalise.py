@@ -45,7 +45,7 @@ class TestPrecedence:
 
     def test_caller(self) -> None:
         said = Provenance(
-            dut_name="n", dut_version="v", dut_timestamp=0, test_bed=TestBed(name="tb"), testbed_name="better",
+            dut_name="n", dut_version="v", dut_timestamp=0, test_bed=TestBed(name="tb"), test_bed_name="better",
             commit="e" * 40, branch="br", pr_number=7, suite="", tags={"k": "2", "l": "3"}, run_id="r", attempt=2,
             repository="o/r", workflow="w", run_url="u", ingested_at=99,
         )  # fmt: skip
@@ -147,7 +147,7 @@ class TestTestBed:
     """The machine is that of the file; it is this machine only if they match or the file has none."""
 
     def test_name_alone_is_replaced(self) -> None:
-        assert normal(READING, Provenance(testbed_name="ci"))[0].test_bed == replace(FILE, name="ci")
+        assert normal(READING, Provenance(test_bed_name="ci"))[0].test_bed == replace(FILE, name="ci")
 
     def test_this_machine_knows_more_of_itself_than_its_file(self, tmp_path: Path) -> None:
         machine = {
@@ -181,9 +181,9 @@ class TestTestBed:
         assert {bed.name for bed in beds} == {"Linux-x86_64"}
 
     def test_class_is_one_of_two(self) -> None:
-        assert normal(READING, Provenance(testbed_class="name"))[0].test_bed_class == "name"
+        assert normal(READING, Provenance(test_bed_class="name"))[0].test_bed_class == "name"
         with pytest.raises(UserError, match="must be one of machine, name"):
-            normal(READING, Provenance(testbed_class="cpu"))
+            normal(READING, Provenance(test_bed_class="cpu"))
 
 
 class TestRun:
@@ -200,7 +200,8 @@ class TestRun:
 
     def test_run_id_without_one_follows_content_device_and_bed(self) -> None:
         ids = [
-            normal(READING, p)[0].run_id for p in (Provenance(), Provenance(dut_name="n"), Provenance(testbed_name="t"))
+            normal(READING, p)[0].run_id
+            for p in (Provenance(), Provenance(dut_name="n"), Provenance(test_bed_name="t"))
         ]
         assert len(set(ids)) == 3
         assert all(len(i) == 16 and int(i, 16) >= 0 for i in ids)

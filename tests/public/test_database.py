@@ -51,6 +51,15 @@ class TestConditions:
         assert database.runs().collect().height == 4
         assert database.runs(benchmark="nothing like it").collect().is_empty()
 
+    def test_a_time_is_a_datetime_text_or_unix_seconds(self, database: bench_db.Database) -> None:
+        times = database.scan(["commit_time"], benchmark="bench 0").collect()["commit_time"].sort().to_list()
+        later = times[2]
+        for since in (later, later.isoformat(), int(later.timestamp()), later.timestamp()):
+            assert database.scan(benchmark="bench 0", since=since).collect().height == 2
+            assert database.summary(benchmark="bench 0", until=since)["n"].to_list() == [3]
+        with pytest.raises(bench_db.UserError, match="`since` soon: not a date or time"):
+            database.latest(since="soon")
+
 
 class TestFrames:
     """Times are datetimes, and one set of names is everywhere."""

@@ -112,13 +112,13 @@ class TestConditions:
             (Selection(dut_name="a"), [1, 2]),
             (Selection(suite=""), [1]),
             (Selection(metric="recall"), [3]),
-            (Selection(testbed_name="x"), [1, 3]),
+            (Selection(test_bed_name="x"), [1, 3]),
             (Selection(since=2), [2, 3]),
             (Selection(until=2), [1, 2]),
             (Selection(since=2, until=2), [2]),
             (Selection(since=0, until=0), []),
             (Selection(series_key=3), [3]),
-            (Selection(dut_name="a", testbed_name="x"), [1]),
+            (Selection(dut_name="a", test_bed_name="x"), [1]),
             (Selection(branch=HOSTILE), []),
         ],
     )
@@ -206,7 +206,7 @@ class TestNoMatch:
     @pytest.mark.parametrize(
         ("selection", "said"),
         [
-            (Selection(testbed_name="ci-2"), "no results of test bed 'ci-2'; the test beds there are: ci-1"),
+            (Selection(test_bed_name="ci-2"), "no results of test bed 'ci-2'; the test beds there are: ci-1"),
             (Selection(dut_name="lanse"), "no results of device 'lanse'; the devices there are: lance"),
             (Selection(suite="pyton"), "no results of suite 'pyton'; the suites there are: python"),
             (Selection(metric="tiem"), "no results of metric 'tiem'; the metrics there are: time"),

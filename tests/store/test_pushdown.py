@@ -238,7 +238,7 @@ class TestPushed:
             Selection(benchmark=HOSTILE).predicate(),
             Selection(benchmark="prefix*").predicate(),
             Selection(branch="main", since=1, until=2, series_key=3).predicate(),
-            Selection(testbed_name="x", tags={"a": "b"}).predicate(),
+            Selection(test_bed_name="x", tags={"a": "b"}).predicate(),
             of_commit(commit_of(1)),
             of_commit(commit_of(1)[:8]),
             pl.col("error").is_null() & ~(pl.col("median") <= -1.5),

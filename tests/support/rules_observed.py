@@ -213,7 +213,7 @@ def failed_benchmark() -> str:
             "provenance": {},
         }
         pending = Pending(**about, attempt=1, began=1, seconds=1.0, log=str(log))
-        _, (result,) = failure(pending, "x" * 9_000, Provenance(dut_name="d", dut_version="1", testbed_name="b"))
+        _, (result,) = failure(pending, "x" * 9_000, Provenance(dut_name="d", dut_version="1", test_bed_name="b"))
         return repr(len(result.error or ""))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import calendar
+import math
 import random
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from bench_db.errors import UserError
 
+# A time as callers write it: a datetime, a day, text as `unix_time` reads it, or unix seconds.
+Moment = date | str | float
 _DAY = timedelta(days=1)
 _LENGTHS = {
     "second": timedelta(seconds=1),
@@ -38,8 +41,17 @@ class Clock:
     chance: Callable[[], float] = random.random
 
 
-def unix_time(text: str | None, flag: str, *, end: bool = False, now: float | None = None) -> int | None:
-    """Return the unix seconds of a date, a time, or unix seconds as text; None for None.
+def bounds(since: Moment | None, until: Moment | None, now: float | None = None) -> tuple[int | None, int | None]:
+    """Return the unix seconds of the bounds of a period, as `unix_time` does; a day as `until` ends with its last second.
+
+    `now` is unix seconds, by default those of the clock. Errors name the parameters `since` and `until`.
+    """
+    now = Clock().now() if now is None else now
+    return unix_time(since, "`since`", now=now), unix_time(until, "`until`", end=True, now=now)
+
+
+def unix_time(text: Moment | None, flag: str, *, end: bool = False, now: float | None = None) -> int | None:
+    """Return the unix seconds of a date, a time, or unix seconds as text or as a number; None for None.
 
     A day ("2026-01-31", and with `now` "today" or "yesterday") means its first second, or with `end` its last one. With
     `now`, unix seconds, text such as "2 weeks ago" is that long before it. Times without a zone are UTC. `UserError` names
@@ -47,6 +59,8 @@ def unix_time(text: str | None, flag: str, *, end: bool = False, now: float | No
     """
     if text is None:
         return None
+    if not isinstance(text, str):
+        return _unix_time_of(text, flag, end=end)
     words = " ".join(text.lower().split())
     if re.fullmatch(r"[0-9]+", words):
         return _seconds(words, flag)
@@ -60,6 +74,19 @@ def unix_time(text: str | None, flag: str, *, end: bool = False, now: float | No
         message = f"{flag} {text}: not a date or time; examples: {_EXAMPLES}{relative}"
         raise UserError(message)
     return int(moment.timestamp())
+
+
+def _unix_time_of(value: object, flag: str, *, end: bool) -> int:
+    """Return the unix seconds of a datetime, a day or a number; `UserError` for another object."""
+    if isinstance(value, datetime):
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    if isinstance(value, date):
+        day = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return int((day + _DAY - timedelta(seconds=1) if end else day).timestamp())
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        message = f"{flag} {value!r}: not a datetime, a date, unix seconds or text; examples: {_EXAMPLES}"
+        raise UserError(message)
+    return _seconds(str(int(value)), flag) if value >= _FINER_UNITS[-1][0] else int(value)
 
 
 def _seconds(digits: str, flag: str) -> int:

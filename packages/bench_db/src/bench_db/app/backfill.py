@@ -99,6 +99,7 @@ def backfill(
         test_bed=this_machine().name if engine == LOCAL else "",
         default_range="ALL",
         note=progress.say,
+        clock=clock,
     )
     journal = Path(parameters.get("work_dir") or ".bench-db").resolve() / f"{engine}.jsonl"
     answer = (
@@ -440,7 +441,7 @@ class Delivery:
             "dut_name": self.config.project.name,
             "dut_version": version_of(measured),
             "dut_timestamp": measured.commit.time,
-            "testbed_name": self.test_bed,
+            "test_bed_name": self.test_bed,
             "commit": measured.commit.sha,
             "branch": self.branch,
             "suite": measured.suite,

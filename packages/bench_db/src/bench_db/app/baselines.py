@@ -118,7 +118,7 @@ def baseline(store: Database, name: str, **scope: Unpack[Scope]) -> Baseline:
     Raises `UserError` when there is none, or when the name is set for several scopes and none is given.
     """
     named = [pointer for pointer in store.baselines() if pointer.name == name]
-    used = store.baseline(name, **_stored(scope))
+    used = store.baseline(name, **scope)
     shown = named if not any(scope.values()) and len(named) == 1 else [b for b in (used,) if b is not None]
     if named and not shown:
         message = f"baseline {name!r} is set for {'; '.join(map(scope_text, named))}: name one of these scopes"
@@ -137,7 +137,7 @@ def set_baseline(
     unix seconds, now by default. Raises `UserError` when the commit has no results, or the name cannot be one.
     """
     stored = _stored(scope)
-    chosen = Selection(dut_name=stored["dut_name"], testbed_name=stored["testbed_name"])
+    chosen = Selection(dut_name=stored["dut_name"], test_bed_name=stored["testbed_name"])
     if chosen != Selection() and store.latest(chosen).is_empty():
         message = "there are no results of this device and test bed; 'bench-db latest' lists what there is"
         raise UserError(message)

@@ -69,7 +69,7 @@ def _publish(store: stores.Database, shipped: Path, progress: Callable[[int, int
     bed = None
     for done, path in enumerate(sources, 1):
         # Criterion does not name its machine; it was the one that the files of pytest-benchmark describe.
-        provenance = Provenance(testbed_name="demo", test_bed=bed, **_stated(path))
+        provenance = Provenance(test_bed_name="demo", test_bed=bed, **_stated(path))
         run, results = parse(path, provenance=provenance)
         bed = run.test_bed
         published = store.publish(results, run)

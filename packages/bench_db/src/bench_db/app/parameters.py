@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 evaluated when flags are derived
 from typing import Annotated, Literal, TypedDict
 
+from bench_db.clock import Moment  # noqa: TC001 evaluated when flags are derived
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
@@ -37,11 +39,11 @@ class Planning(TypedDict, total=False):
     ]
     branch: Annotated[str | None, Parameter(help="The branch whose commits are measured.")]
     suites: Annotated[tuple[str, ...], Parameter(help="Only this suite; may be repeated.", flag="--suite")]
-    testbed_name: Annotated[
+    test_bed_name: Annotated[
         str | None, Parameter(help="The test bed that must have measured a commit.", metavar="NAME")
     ]
-    since: Annotated[str | None, Parameter(help="Only commits of this date or later.", metavar="DATE")]
-    until: Annotated[str | None, Parameter(help="Only commits of this date or earlier.", metavar="DATE")]
+    since: Annotated[Moment | None, Parameter(help="Only commits of this date or later.", metavar="DATE")]
+    until: Annotated[Moment | None, Parameter(help="Only commits of this date or earlier.", metavar="DATE")]
     steps: Annotated[
         int | None,
         Parameter(help="N commits evenly spread over the range, with both ends.", metavar="N", least=1),

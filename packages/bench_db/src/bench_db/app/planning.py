@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bench_db.app.parameters import Planning
 from bench_db.ci.forge import Workflow
-from bench_db.clock import Clock, unix_time
+from bench_db.clock import Clock, bounds
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.measure import git
 from bench_db.schedule import config as schema
@@ -62,6 +62,7 @@ class Planner:
     test_bed: str = ""
     default_range: str = ""
     note: Callable[[str], None]
+    clock: Clock
 
     def plan(self, known: Known, forge: Forge | None) -> Plan:
         """Return the plan over the commits of the clone that is named, else of the forge."""
@@ -74,12 +75,13 @@ class Planner:
         wanted, config = self.wanted, self.config
         bed, order, suites = self.bed, wanted.get("order"), wanted.get("suites", ())
         period = wanted.get("date_period")
+        since, until = bounds(wanted.get("since") or None, wanted.get("until") or None, self.clock.now())
         return Policy(
             scope=chosen if isinstance(chosen, Scope) else Scope.ALL,
             suites=tuple(config.suites(suites)) if config.suite else suites,
             test_beds=(bed,) if bed else (),
-            since=self._time("since"),
-            until=self._time("until"),
+            since=since,
+            until=until,
             every=wanted.get("every") or self._number("COMMIT_INTERVAL", 1) or config.schedule.every,
             period_seconds=parse_period(period) if period else None,
             steps=wanted.get("steps"),
@@ -92,7 +94,7 @@ class Planner:
     @property
     def bed(self) -> str:
         """The test bed that must have measured a commit; empty for any."""
-        return self.wanted.get("testbed_name") or self.config.project.test_bed or self.test_bed
+        return self.wanted.get("test_bed_name") or self.config.project.test_bed or self.test_bed
 
     def _max_commits(self) -> int | None:
         asked = self.wanted.get("max_commits")
@@ -100,10 +102,6 @@ class Planner:
         if stated is not None:
             return stated
         return None if self.wanted.get("steps") else self.config.schedule.max_commits
-
-    def _time(self, name: Literal["since", "until"]) -> int | None:
-        date = self.wanted.get(name)
-        return unix_time(date, f"`{name}`", end=name == "until", now=Clock().now()) if date else None
 
     def _number(self, name: str, least: int) -> int | None:
         text = self.environment.get(name, "").strip()

@@ -64,7 +64,7 @@ def schedule(
     nothing starts. `environment` holds the token of the forge. Raises `UserError`, or `ForgeError` when the forge refuses.
     """
     config = configuration(parameters.get("config_file"), parameters.get("repository"))
-    planner = Planner(wanted=parameters, config=config, environment=environment, note=progress.say)
+    planner = Planner(wanted=parameters, config=config, environment=environment, note=progress.say, clock=clock)
     evidence = evidence_of(connect(uri))
     with forge or forges.connect(config.project.forge, environment, clock) as there:
         workflow = workflow_of(parameters, config, environment)

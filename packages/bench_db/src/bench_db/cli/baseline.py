@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.options import common, emit, open_store, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def command() -> None:
 
 _SCOPE = (
     click.option("--dut-name", metavar="NAME", help="Only for this device under test."),
-    click.option("--testbed-name", "test_bed_name", metavar="NAME", help="Only for this test bed."),
+    option("--test-bed-name", metavar="NAME", help="Only for this test bed."),
     click.option("--branch", metavar="NAME", help="Only for candidates of this branch."),
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench_db.cli.options import Fraction, common, emit
+from bench_db.cli.options import Fraction, emit, storeless
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
 
@@ -37,12 +37,11 @@ from bench_db.rules import RULES
 @click.option(
     "--rounds", type=click.IntRange(1), default=4, show_default=True, help="Measure a commit at most so often."
 )
-@common
+@storeless
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
-    uri: str | None,  # noqa: ARG001 every verb has --store; nothing is published
     output: str,
     *,
     good: str,

@@ -11,7 +11,6 @@ _FLAGS = {
     "pr_number": "--pr",
     "states": "--state",
     "target": "OUTPUT",
-    "test_bed_name": "--testbed-name",
 }
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
 

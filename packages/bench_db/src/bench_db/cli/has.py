@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.options import common, emit, open_store, option
 
 
 @click.command("has")
@@ -12,11 +12,11 @@ from bench_db.cli.options import common, emit, open_store
 @click.option(
     "--suite", "suites", multiple=True, help="Ask for this suite; may be repeated, and then all must be there."
 )
-@click.option("--testbed-name", metavar="NAME", help="Ask for this test bed.")
+@option("--test-bed-name", metavar="NAME", help="Ask for this test bed.")
 @common
 @click.pass_context
 def command(
-    ctx: click.Context, commit: str, suites: tuple[str, ...], testbed_name: str | None, uri: str | None, output: str
+    ctx: click.Context, commit: str, suites: tuple[str, ...], test_bed_name: str | None, uri: str | None, output: str
 ) -> None:
     """Say whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
 
@@ -26,7 +26,7 @@ def command(
     """
     from bench_db.query.selection import is_sha
 
-    found = open_store(uri).has(commit, suites, testbed_name)
+    found = open_store(uri).has(commit, suites, test_bed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
     lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
     lines += [f"{suite or '(no suite)'}: {count} failed" for suite, count in found.failed.items()]

@@ -11,7 +11,7 @@ import click
 
 from bench_db.cli.flags import as_flags
 from bench_db.cli.main import root
-from bench_db.cli.options import default_uri
+from bench_db.cli.options import default_uri, option
 from bench_db.compat.scripts import translated
 from bench_db.errors import BenchDbError
 
@@ -54,16 +54,14 @@ def publish_script(
 
     @click.command(help=f"Publish {kind} results to the database at LANCE_BENCH_URI.")
     @click.argument(argument, metavar=argument.upper(), type=click.Path(path_type=Path))
-    @click.option(
-        "--testbed-name", default=None, help="Name of the test bed; otherwise as the file or this machine says."
-    )
+    @option("--test-bed-name", default=None, help="Name of the test bed; otherwise as the file or this machine says.")
     @click.option("--dut-name", default=dut_name, show_default=True, help="Name of the device under test.")
     @click.option("--dut-version", required=not from_file, help="Version, such as 0.15.0+abc1234.")
     @click.option("--dut-timestamp", type=int, required=not from_file, help="Commit time in unix seconds.")
     def script(
-        testbed_name: str | None, dut_name: str, dut_version: str | None, dut_timestamp: int | None, **path: Path
+        test_bed_name: str | None, dut_name: str, dut_version: str | None, dut_timestamp: int | None, **path: Path
     ) -> None:
-        stated = {"testbed_name": testbed_name, "dut_name": dut_name, "dut_version": dut_version}
+        stated = {"test_bed_name": test_bed_name, "dut_name": dut_name, "dut_version": dut_version}
         _publish(path[argument], format_name, kind, dut_timestamp=dut_timestamp, **stated)
 
     try:

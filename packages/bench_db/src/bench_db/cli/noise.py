@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(uri: str | None, output: str, as_of: str | None, **conditions: Unpack[Stated]) -> None:
     """Show the spread between runs of each series, the smallest change one more run can show, and the runs that {noise_effect} would take.
 
-    Example: bench-db noise --testbed-name ci-1
+    Example: bench-db noise --test-bed-name ci-1
     """
     from bench_db.app.noise import noise
     from bench_db.report.detected import noise_text

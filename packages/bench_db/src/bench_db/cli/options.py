@@ -69,7 +69,7 @@ def _logging(_: click.Context, __: click.Parameter, wanted: bool) -> None:
 
 def _unused(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
     if given is not None:
-        message = f"{ctx.command_path} uses no store; leave --store out"
+        message = f"{ctx.command_path} does not use --store; leave it out"
         raise click.UsageError(message, ctx)
 
 
@@ -121,8 +121,18 @@ def _added(make: Callable[[], click.Option]) -> Callable[[Command], Command]:
     return add
 
 
+# A flag -> its name in earlier releases, which is an alias.
+_EARLIER = {"--test-bed-class": "--testbed-class", "--test-bed-name": "--testbed-name"}
+
+
+def option(flag: str, *name: str, **settings: Any) -> Callable[[Command], Command]:
+    """Return `click.option` for a flag and, when it had another name in earlier releases, that alias."""
+    aliases = (_EARLIER[flag],) if flag in _EARLIER else ()
+    return click.option(flag, *aliases, *(name or (flag.removeprefix("--").replace("-", "_"),)), **settings)
+
+
 _COMMON = tuple(map(_added, (_STORE, _OUTPUT)))
-_AS_OF = click.option("--as-of", metavar="WHEN", help="Read the store as it was: a version, a tag or a date.")
+AS_OF = click.option("--as-of", metavar="WHEN", help="Read the store as it was: a version, a tag or a date.")
 
 
 def benchmark_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -146,7 +156,7 @@ _SELECTION = (
         shell_complete=benchmark_names,
         help="Only benchmarks with this name; * and ? are wildcards.",
     ),
-    click.option("--testbed-name", metavar="NAME", help="Only results of this test bed."),
+    option("--test-bed-name", metavar="NAME", help="Only results of this test bed."),
     click.option("--dut-name", metavar="NAME", help="Only results of this device under test."),
     click.option("--branch", metavar="NAME", help="Only results of this branch."),
     click.option("--suite", metavar="NAME", help="Only results of this suite."),
@@ -171,7 +181,7 @@ def common(command: Command) -> Command:
 
 def reading(command: Command) -> Command:
     """Add the options of a verb that reads the store."""
-    return _with(command, (*_COMMON, _AS_OF))
+    return _with(command, (*_COMMON, AS_OF))
 
 
 def storeless(command: Command) -> Command:
@@ -250,7 +260,7 @@ PERCENT = Percent()
 class StatedOfOne(TypedDict, total=False):
     """The values of the options of `selecting` beside a benchmark, as the user wrote them."""
 
-    testbed_name: str | None
+    test_bed_name: str | None
     dut_name: str | None
     branch: str | None
     suite: str | None
@@ -268,23 +278,20 @@ class Stated(StatedOfOne, total=False):
 
 def selection(**stated: Unpack[Stated]) -> Selection:
     """Return the selection that the options of `selecting` describe."""
-    import time
+    from bench_db.query.selection import Conditions, selection_of
 
-    from bench_db.clock import unix_time
-    from bench_db.query.selection import Selection
-
-    now, since, until = time.time(), stated.get("since"), stated.get("until")
-    return Selection(
+    conditions = Conditions(
         benchmark=stated.get("benchmark"),
-        testbed_name=stated.get("testbed_name"),
+        test_bed_name=stated.get("test_bed_name"),
         dut_name=stated.get("dut_name"),
         branch=stated.get("branch"),
         suite=stated.get("suite"),
         metric=stated.get("metric"),
         tags=pairs(stated.get("tags", ())),
-        since=None if since is None else unix_time(since, "--since", now=now),
-        until=None if until is None else unix_time(until, "--until", end=True, now=now),
+        since=stated.get("since"),
+        until=stated.get("until"),
     )
+    return selection_of(None, conditions)
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -368,7 +375,7 @@ def declared(declaration: type) -> Callable[[Callable[..., Any]], Callable[..., 
 
 def _declared(name: str, hint: object, parameter: Parameter) -> Callable[..., Any]:
     flag = parameter.flag or f"--{name.replace('_', '-')}"
-    return click.option(flag, name, help=parameter.help, metavar=parameter.metavar, **_type_of(hint, parameter))
+    return option(flag, name, help=parameter.help, metavar=parameter.metavar, **_type_of(hint, parameter))
 
 
 def _type_of(hint: object, parameter: Parameter) -> dict[str, Any]:

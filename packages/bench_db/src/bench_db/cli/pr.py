@@ -12,7 +12,7 @@ import click
 
 from bench_db.app.parameters import Dispatching
 from bench_db.cli import output_file
-from bench_db.cli.options import common, declared, default_uri, emit
+from bench_db.cli.options import common, declared, default_uri, emit, storeless
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ def command() -> None:
 @click.option("--payload-json", envvar="COMMENT_PAYLOAD", required=True, help="The comment [env: COMMENT_PAYLOAD].")
 @click.option("--command-file", type=click.Path(dir_okay=False), default="command.json", show_default=True)
 @_CONFIG
-@common
+@storeless
 def process_comment(
     payload_json: str,
     command_file: str,
     config_file: str | None,
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
 ) -> None:
     """Understand a comment: a command goes to a file and to GITHUB_OUTPUT, a refusal comes with its answer.
@@ -63,14 +62,13 @@ def process_comment(
 @click.option("--pr-repo", metavar="OWNER/NAME", help="and its repository.")
 @declared(Dispatching)
 @_CONFIG
-@common
+@storeless
 def dispatch(
     command_file: str | None,
     pr_number: int | None,
     sha: str | None,
     pr_repo: str | None,
     config_file: str | None,
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
     **where: Unpack[Dispatching],
 ) -> None:
@@ -97,8 +95,8 @@ def dispatch(
 @command.command("merge")
 @click.argument("results_dir", type=click.Path(file_okay=False, exists=True))
 @click.argument("target", metavar="OUTPUT")
-@common
-def merge(results_dir: str, target: str, uri: str | None, output: str) -> None:  # noqa: ARG001 every verb has --store
+@storeless
+def merge(results_dir: str, target: str, output: str) -> None:
     """Merge the stores in the sub-directories of a directory into the store OUTPUT. Doing it again adds nothing.
 
     Example: bench-db pr merge ./downloaded-artifacts s3://bucket/benchmarks
@@ -121,7 +119,7 @@ def merge(results_dir: str, target: str, uri: str | None, output: str) -> None: 
 )
 @click.option("--no-update", is_flag=True, help="Write a new comment even when there is one of this kind.")
 @_CONFIG
-@common
+@storeless
 def comment(
     pr_number: int,
     repo: str | None,
@@ -129,7 +127,6 @@ def comment(
     body_file: str | None,
     kind: str,
     config_file: str | None,
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
     *,
     no_update: bool,
@@ -166,7 +163,7 @@ def comment(
 )
 @click.option("--as-status", is_flag=True, help="As a commit status, without the report: for a token that is no app's.")
 @_CONFIG
-@common
+@storeless
 def check(
     sha: str,
     repo: str | None,
@@ -175,7 +172,6 @@ def check(
     title: str,
     summary_file: Path,
     config_file: str | None,
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
     *,
     as_status: bool,

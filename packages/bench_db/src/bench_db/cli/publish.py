@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.ci.environment import ci_provenance
-from bench_db.cli.options import common, default_uri, emit, pairs
+from bench_db.cli.options import common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
 from bench_db.errors import UserError
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content."
 )
-@click.option(
-    "--testbed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says."
-)
-@click.option("--testbed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
-              help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
+@option("--test-bed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
+@option("--test-bed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
+        help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
 @click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")
 @click.option("--dut-version", metavar="V", help="Its version, such as 0.15.0+abc1234.")
 @click.option("--dut-timestamp", metavar="TIME", help="The time of its commit: unix seconds or a date.")
@@ -61,7 +59,7 @@ def command(
     A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each. All files
     are read before the first is stored, so an unreadable one leaves the store as it was.
 
-    Example: bench-db publish results.json --testbed-name ci-1 --suite python
+    Example: bench-db publish results.json --test-bed-name ci-1 --suite python
     """
     from bench_db.app.publish import preview, publish
     from bench_db.report.publish import as_text

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from bench_db.cli.options import common, emit
+from bench_db.cli.options import emit, storeless
 from bench_db.cli.output_file import write
 
 
@@ -16,13 +16,12 @@ from bench_db.cli.output_file import write
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only suites of this kind; may be repeated.")
 @click.option("--other-than", "others", metavar="KIND", multiple=True, help="Only suites of other kinds than this one.")
 @click.option("--only", metavar="NAMES", help="Only these, separated by commas; empty for all.")
-@common
+@storeless
 def command(
     config_file: str,
     kinds: tuple[str, ...],
     others: tuple[str, ...],
     only: str | None,
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
 ) -> None:
     """Show the suites of bench-db.toml; in a workflow, give them to the next job as outputs.

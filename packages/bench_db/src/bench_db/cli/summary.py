@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Show statistics of every series over its history; each run counts once, by its median.
 
-    Example: bench-db summary --testbed-name ci-1 --since 2026-01-01
+    Example: bench-db summary --test-bed-name ci-1 --since 2026-01-01
     """
     from bench_db.query.selection import by_name
     from bench_db.report import figures, rows

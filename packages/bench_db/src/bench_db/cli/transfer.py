@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import common, emit, open_store, reading
+from bench_db.cli.options import AS_OF, common, emit, open_store, reading, storeless
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
@@ -38,12 +38,12 @@ _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the art
 @_REPLACE
 @_NO_ARTIFACTS
 @_SINGLE_WRITER
-@reading
+@storeless
+@AS_OF
 def copy(
     source: str,
     target: str,
     runs: tuple[str, ...],
-    uri: str | None,  # noqa: ARG001 every verb has --store
     output: str,
     as_of: str | None,
     *,

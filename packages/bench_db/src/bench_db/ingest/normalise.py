@@ -39,7 +39,7 @@ _NO_BUILD = Build()
 class Provenance:
     """What the publisher knows of a file beyond its content; None where unknown.
 
-    `test_bed` replaces the whole test bed, `testbed_name` only its name. `directions` are by metric, "" for all other metrics.
+    `test_bed` replaces the whole test bed, `test_bed_name` only its name. `directions` are by metric, "" for all other metrics.
     `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
     commit. Times are unix seconds.
     """
@@ -48,8 +48,8 @@ class Provenance:
     dut_version: str | None = None
     dut_timestamp: int | None = None
     test_bed: TestBed | None = None
-    testbed_name: str | None = None
-    testbed_class: str = "machine"
+    test_bed_name: str | None = None
+    test_bed_class: str = "machine"
     checkout: Path | None = None
     commit: str | None = None
     branch: str | None = None
@@ -78,8 +78,8 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
 
     `build` is the measured checkout; what the caller or the file says overrides it.
     """
-    if provenance.testbed_class not in _BED_CLASSES:
-        message = f"test bed class {provenance.testbed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
+    if provenance.test_bed_class not in _BED_CLASSES:
+        message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
         raise UserError(message)
     dut, bed = _dut(reading, provenance, build), _test_bed(reading, provenance)
     run = Run(
@@ -90,7 +90,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         format=format,
         dut=dut,
         test_bed=bed,
-        test_bed_class=provenance.testbed_class,
+        test_bed_class=provenance.test_bed_class,
         commit=provenance.commit
         or reading.commit
         or identity.commit_of_version(provenance.dut_version or "")
@@ -133,7 +133,7 @@ def _timing(reading: Reading, dut: DutBuild) -> tuple[str, ...]:
 def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:
     """Return the declared bed, else the one in the file, else this machine. This machine overrides its own description."""
     bed = provenance.test_bed or _described(reading)
-    return replace(bed, name=provenance.testbed_name) if provenance.testbed_name else bed
+    return replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed
 
 
 def _described(reading: Reading) -> TestBed:

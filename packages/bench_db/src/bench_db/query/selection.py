@@ -13,11 +13,12 @@ from typing import TypedDict
 import polars as pl
 
 from bench_db import identity
+from bench_db.clock import Moment, bounds
 from bench_db.rules import RULES
 
 # Conditions whose values a series has, with the words for one of them and for several.
 _OF_SERIES = {
-    "testbed_name": ("test_bed_name", "test bed", "test beds"),
+    "test_bed_name": ("test_bed_name", "test bed", "test beds"),
     "dut_name": ("dut_name", "device", "devices"),
     "suite": ("suite", "suite", "suites"),
     "metric": ("metric", "metric", "metrics"),
@@ -33,7 +34,7 @@ class Selection:
     """
 
     benchmark: str | None = None
-    testbed_name: str | None = None
+    test_bed_name: str | None = None
     dut_name: str | None = None
     branch: str | None = None
     suite: str | None = None
@@ -61,7 +62,7 @@ class Selection:
     def predicate(self) -> pl.Expr:
         """Return the conditions over flat columns; a row with a null condition is not selected."""
         exact = {
-            "test_bed_name": self.testbed_name,
+            "test_bed_name": self.test_bed_name,
             "dut_name": self.dut_name,
             "branch": self.branch,
             "suite": self.suite,
@@ -88,8 +89,8 @@ class SeriesConditions(TypedDict, total=False):
     suite: str | None
     metric: str | None
     tags: Mapping[str, str]
-    since: int | None
-    until: int | None
+    since: Moment | None
+    until: Moment | None
     series_key: int | None
 
 
@@ -100,9 +101,10 @@ class Conditions(SeriesConditions, total=False):
 
 
 def selection_of(selection: Selection | None, conditions: SeriesConditions) -> Selection:
-    """Return a selection (all results by default) with some of its conditions replaced."""
-    given = {"testbed_name" if name == "test_bed_name" else name: value for name, value in conditions.items()}
-    return replace(selection or Selection(), **given)  # type: ignore[arg-type]
+    """Return a selection (all results by default) with some of its conditions replaced; `since` and `until` become unix seconds."""
+    times = dict(zip(("since", "until"), bounds(conditions.get("since"), conditions.get("until")), strict=True))
+    stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
+    return replace(selection or Selection(), **stated)  # type: ignore[arg-type]
 
 
 def _named(glob: str) -> list[pl.Expr]:

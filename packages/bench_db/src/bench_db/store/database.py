@@ -187,9 +187,9 @@ class Database:
         keys = self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), selection.predicate())["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
 
-    def has(self, commit: str, suites: Sequence[str] = (), testbed_name: str | None = None) -> Presence:
+    def has(self, commit: str, suites: Sequence[str] = (), test_bed_name: str | None = None) -> Presence:
         """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
-        return presence.presence(self._engine, commit, suites, testbed_name)
+        return presence.presence(self._engine, commit, suites, test_bed_name)
 
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
         """Return the one measured commit that a text abbreviates; `UserError` for none or several."""
@@ -321,11 +321,11 @@ class Database:
         return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
 
     def baseline(
-        self, name: str, *, dut_name: str | None = None, testbed_name: str | None = None, branch: str | None = None
+        self, name: str, *, dut_name: str | None = None, test_bed_name: str | None = None, branch: str | None = None
     ) -> Baseline | None:
         """Return the setting of a name that applies to a scope: the narrowest of those that include it."""
         named = [pointer for pointer in self.baselines() if pointer.name == name]
-        return holding(named, (dut_name, testbed_name), {branch} if branch else ())
+        return holding(named, (dut_name, test_bed_name), {branch} if branch else ())
 
     def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
         """Return the current baselines by name; with `history` every setting there was, oldest first.

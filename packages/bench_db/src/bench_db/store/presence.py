@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine, Snapshot
 
 
-def presence(engine: Engine, commit: str, suites: Sequence[str], testbed_name: str | None) -> Presence:
+def presence(engine: Engine, commit: str, suites: Sequence[str], test_bed_name: str | None) -> Presence:
     """Count results and failures of a commit by suite; see `Database.has`."""
-    asked = of_commit(commit) & Selection(testbed_name=testbed_name).predicate()
+    asked = of_commit(commit) & Selection(test_bed_name=test_bed_name).predicate()
     results = engine.open(RESULTS_TABLE)
     # The filter is the complete question, so only the answer is read.
     rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))
