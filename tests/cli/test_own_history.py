@@ -10,11 +10,12 @@ import pytest
 
 from bench_db.store.database import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
+from tests.support.campaigns import rounds
 from tests.support.needs import lacking
 from tests.support.processes import until_running_below
 
 ROOT = Path(__file__).parents[2]
-COMMITS, FEWEST = 12, 10
+COMMITS = rounds("kills", 6, full=12)
 # of the suite that is there, what is quickest; the files it names are those of this checkout
 SUITE = (ROOT / "bench-db.toml").read_text().replace("{root}", str(ROOT))
 CONFIG = SUITE.replace(" --benchmark-json", " -k 'summarise or keys' --benchmark-json")
@@ -34,8 +35,8 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     depth = int(git(ROOT, "rev-list", "--first-parent", "--count", "HEAD"))
-    if depth < FEWEST:
-        lacking(f"this checkout has {depth} commits of the history, {FEWEST} are needed: git fetch --unshallow")
+    if depth < COMMITS:
+        lacking(f"this checkout has {depth} commits of the history, {COMMITS} are needed: git fetch --unshallow")
     path = tmp_path / "a clone"
     git(tmp_path, "clone", "--quiet", "--no-tags", str(ROOT), str(path))
     git(path, "checkout", "--quiet", "-B", "main")
@@ -45,6 +46,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign("kills")
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="processes are found by /proc")
 class TestOwnHistory:
     """Each commit is measured and published once, although the backfill is killed, and the checkout is as it was."""

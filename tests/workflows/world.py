@@ -202,6 +202,7 @@ def world(ground: Ground, directory: Path, *, apart: bool, store: Path | None = 
                 # `uv run` uses the environment of the tests unchanged
                 "UV_NO_SYNC": "1",
                 "UV_PROJECT_ENVIRONMENT": sys.prefix,
+                **({"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {}),
             },
             path=[ground.tools],
             token=token,
