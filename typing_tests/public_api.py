@@ -10,7 +10,21 @@ from typing import assert_type
 import polars as pl
 
 import bench_db
-from bench_db import Comparison, Database, Finding, Result, Run, SummaryValues, Verdict
+from bench_db import (
+    Bisection,
+    Check,
+    Comparison,
+    Database,
+    Dispatched,
+    Finding,
+    NamedSuite,
+    Plan,
+    Result,
+    Run,
+    SummaryValues,
+    Upgrade,
+    Verdict,
+)
 
 
 def opening() -> Database:
@@ -60,3 +74,15 @@ def judging(database: Database) -> None:
 def writing(database: Database) -> None:
     assert_type(bench_db.site(database, "public", title="Benchmarks", suite="python").files, int)
     assert_type(bench_db.demo("demo").database, Database)
+
+
+def measuring() -> None:
+    measured = bench_db.backfill("store", environment={}, clone=Path("clone"), since="2 weeks ago", steps=3)
+    assert_type(measured.plan, Plan)
+    assert_type(bench_db.schedule_runs("store", environment={}, dry_run=True).started, tuple[Dispatched, ...])
+    assert_type(bench_db.bisect("a", "b", benchmark="x", environment={}).bisection, Bisection)
+    assert_type(bench_db.suites(only="python").suites, tuple[NamedSuite, ...])
+    assert_type(bench_db.doctor("store").checks, tuple[Check, ...])
+    assert_type(bench_db.upgrade("store", dry_run=True), Upgrade)
+    bench_db.backfill("store", environment={}, clone=3)  # type: ignore[arg-type]
+    bench_db.bisect("a", "b", environment={})  # type: ignore[call-arg]

@@ -29,6 +29,7 @@ class TestSuites:
         found = suites(str(tmp_path / "bench-db.toml"), **conditions)
         assert [suite.name for suite in found.suites] == names
         assert found.repository == "o/n"
+        assert found.frame()["name"].to_list() == names
 
     @pytest.mark.parametrize(
         ("name", "kind", "artifact"),

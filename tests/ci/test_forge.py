@@ -78,10 +78,10 @@ USE = """
 import json, sys
 from bench_db.app import pull_request_results, pull_requests
 from bench_db.app.backfill import backfill
-from bench_db.app.schedule import schedule
+from bench_db.app.schedule import schedule_runs
 from stub_forge import COMMITS, FORGE
 
-found = {"scheduled": schedule("store", environment={}).frame()["commit"].to_list()}
+found = {"scheduled": schedule_runs("store", environment={}).frame()["commit"].to_list()}
 ended = backfill("store", environment={}, engine="stub", poll_seconds=0.01, max_commits=2)
 found["ended"] = [(attempt.commit, str(attempt.state)) for attempt in ended.ended]
 payload = {"comment_body": "@bench-bot benchmark --go-only", "comment_user": "writer", "pr_number": 7, "pr_head_sha": "a" * 40}

@@ -25,6 +25,8 @@ class TestPython:
         assert names["gate"].passed is False
         assert names["published"].new == 2
         assert names["log"].new
+        assert len(names["measured"].ended) == 3
+        assert names["culprit"].bisection.found is not None
 
     @pytest.mark.parametrize("name", bench_db.__all__)
     def test_every_public_name_is_on_the_page(self, name: str) -> None:

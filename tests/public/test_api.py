@@ -74,3 +74,16 @@ class TestImport:
         ask = "import sys, bench_db; bench_db.Result, bench_db.BenchDbError; print('polars' in sys.modules, 'lance' in sys.modules)"
         said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
         assert said.stdout.strip() == "False False"
+
+    def test_no_use_case_needs_the_command_line(self) -> None:
+        functions = [name for name in bench_db.__all__ if name.islower()]
+        ask = f"import sys, bench_db; [getattr(bench_db, n) for n in {functions!r}]; print({{'click', 'rich'}} & set(sys.modules))"
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == "set()"
+
+    def test_a_function_is_no_module(self) -> None:
+        """A sub-package of the same name would replace the function as soon as something imports it."""
+        homes = "import bench_db.app.backfill, bench_db.app.schedule, bench_db.app.site, bench_db.compat.upgrade"
+        ask = f"{homes}, bench_db; print([n for n in bench_db.__all__ if n.islower() and not callable(getattr(bench_db, n))])"
+        said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == "[]"

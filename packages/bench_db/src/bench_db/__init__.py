@@ -6,16 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench_db.app.backfill import backfill
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
+    from bench_db.app.bisect import bisect
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
     from bench_db.app.demo import demo
+    from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
     from bench_db.app.publish import preview, publish
     from bench_db.app.scan import detect, scan
+    from bench_db.app.schedule import Dispatched, schedule_runs
     from bench_db.app.site import site
+    from bench_db.app.suites import NamedSuite, suites
+    from bench_db.compat.upgrade import upgrade
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
@@ -30,20 +36,33 @@ if TYPE_CHECKING:
     from bench_db.ingest import Provenance, parse, parse_each
     from bench_db.model import (
         Artifact,
+        Attempt,
+        AttemptState,
         Baseline,
+        Bisection,
         Change,
+        Check,
+        Commit,
         Comparison,
         DutBuild,
         Finding,
+        LeftOut,
+        Look,
         Movement,
         Noise,
+        Plan,
+        Reason,
         Result,
         Run,
         Series,
+        Side,
         State,
+        Step,
         SummaryValues,
+        Target,
         TestBed,
         Throughput,
+        Upgrade,
         Verdict,
     )
     from bench_db.query.selection import Selection
@@ -52,36 +71,53 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Artifact",
+    "Attempt",
+    "AttemptState",
     "Baseline",
     "BenchDbError",
+    "Bisection",
     "Change",
+    "Check",
+    "Commit",
     "Comparison",
     "CorruptStoreError",
     "Database",
     "Direction",
+    "Dispatched",
     "DutBuild",
     "Finding",
+    "LeftOut",
+    "Look",
     "Movement",
+    "NamedSuite",
     "NewerStoreWarning",
     "Noise",
+    "Plan",
     "PluginError",
     "Provenance",
+    "Reason",
     "Result",
     "Run",
     "SchemaMismatchError",
     "Selection",
     "Series",
+    "Side",
     "State",
+    "Step",
     "StoreNotFoundError",
     "StoreUnavailableError",
     "SummaryValues",
+    "Target",
     "TestBed",
     "Throughput",
     "UnreadableOutputError",
+    "Upgrade",
     "UserError",
     "Verdict",
+    "backfill",
     "baseline",
     "baselines",
+    "bisect",
     "bless_finding",
     "check",
     "clear_baseline",
@@ -89,6 +125,7 @@ __all__ = [
     "connect",
     "demo",
     "detect",
+    "doctor",
     "findings",
     "ignore_finding",
     "noise",
@@ -98,41 +135,63 @@ __all__ = [
     "publish",
     "reopen_finding",
     "scan",
+    "schedule_runs",
     "set_baseline",
     "site",
+    "suites",
     "summarise",
+    "upgrade",
 ]
 
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
+    "bench_db.app.backfill": ["backfill"],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
+    "bench_db.app.bisect": ["bisect"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
+    "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.scan": ["detect", "scan"],
+    "bench_db.app.schedule": ["Dispatched", "schedule_runs"],
     "bench_db.app.site": ["site"],
+    "bench_db.app.suites": ["NamedSuite", "suites"],
+    "bench_db.compat.upgrade": ["upgrade"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": [
         "Artifact",
+        "Attempt",
+        "AttemptState",
         "Baseline",
+        "Bisection",
         "Change",
+        "Check",
+        "Commit",
         "Comparison",
         "DutBuild",
         "Finding",
+        "LeftOut",
+        "Look",
         "Movement",
         "Noise",
+        "Plan",
+        "Reason",
         "Result",
         "Run",
         "Series",
+        "Side",
         "State",
+        "Step",
         "SummaryValues",
+        "Target",
         "TestBed",
         "Throughput",
+        "Upgrade",
         "Verdict",
     ],
     "bench_db.query.selection": ["Selection"],

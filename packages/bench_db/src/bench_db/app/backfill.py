@@ -34,6 +34,7 @@ from bench_db.ingest import (
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import Attempt, AttemptState, Plan, Step
+from bench_db.report.plans import ended_document, plan_document
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE, Config, toml_path
@@ -68,6 +69,11 @@ class Backfilled:
         """The attempts that did not succeed."""
         return [attempt for attempt in self.ended if attempt.state is not AttemptState.SUCCEEDED]
 
+    @property
+    def document(self) -> dict[str, object]:
+        """The answer as JSON."""
+        return {**plan_document(self.plan), "ended": ended_document(self.ended), "stopped": self.stopped}
+
     def frame(self) -> pl.DataFrame:
         """Return a row an attempt."""
         text = dict.fromkeys(("commit", "state", "detail", "url"), pl.String())
@@ -76,7 +82,7 @@ class Backfilled:
 
 
 def backfill(
-    uri: str,
+    uri: str | Path,
     *,
     environment: Mapping[str, str],
     clock: Clock = Clock(),  # noqa: B008 frozen
@@ -103,9 +109,9 @@ def backfill(
     )
     journal = Path(parameters.get("work_dir") or ".bench-db").resolve() / f"{engine}.jsonl"
     answer = (
-        _here(uri, planner, journal, parameters, clock, progress)
+        _here(str(uri), planner, journal, parameters, clock, progress)
         if engine == LOCAL
-        else _there(uri, planner, journal, parameters, clock, progress, forge)
+        else _there(str(uri), planner, journal, parameters, clock, progress, forge)
     )
     return replace(answer, seconds=clock.now() - began)
 

@@ -20,6 +20,7 @@ from bench_db.measure import git, runner
 from bench_db.measure.runner import Bench, Locks
 from bench_db.model import Bisection
 from bench_db.query.selection import glob_pattern
+from bench_db.report.plans import bisection_document
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.schedule import bisect as search
@@ -36,6 +37,11 @@ class Bisected:
     """The commits that may have changed a benchmark, and what was measured of each commit."""
 
     bisection: Bisection
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The answer as JSON."""
+        return bisection_document(self.bisection)
 
     def frame(self) -> pl.DataFrame:
         """Return a row a measured commit, oldest first."""

@@ -53,7 +53,7 @@ def demo(directory: str | Path, progress: Callable[[int, int], None] = SILENT) -
         message = f"{place} holds other files; give an empty or a new directory"
         raise UserError(message)
     store = stores.connect(place / "store", create=True)
-    with as_file(files("bench_db.demo")) as shipped:
+    with as_file(files("bench_db") / "demo") as shipped:
         counts = _publish(store, shipped, progress)
     # at the time of the newest commit, so that a repeated demo gives the same
     scan(store, at=int(store.points().rows["dut_timestamp"].to_numpy().max()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
@@ -13,6 +13,7 @@ from bench_db.app.progress import Progress, Silent
 from bench_db.ci import forge as forges
 from bench_db.clock import Clock
 from bench_db.model import Plan
+from bench_db.report.plans import plan_document
 from bench_db.rules import RULES
 from bench_db.schedule.inputs import correlation_of, of_step
 from bench_db.schedule.plan import Known
@@ -20,6 +21,7 @@ from bench_db.store.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from bench_db.app.parameters import Scheduling
     from bench_db.ci.forge import Forge
@@ -43,14 +45,19 @@ class Scheduled:
     plan: Plan
     started: tuple[Dispatched, ...] = ()
 
+    @property
+    def document(self) -> dict[str, object]:
+        """The answer as JSON."""
+        return {**plan_document(self.plan), "started": [asdict(run) for run in self.started]}
+
     def frame(self) -> pl.DataFrame:
         """Return a row a started run."""
         rows = [(run.commit, run.run_id, run.url) for run in self.started]
         return pl.DataFrame(rows, {"commit": pl.String, "run_id": pl.Int64, "url": pl.String}, orient="row")
 
 
-def schedule(
-    uri: str,
+def schedule_runs(
+    uri: str | Path,
     *,
     environment: Mapping[str, str],
     clock: Clock = Clock(),  # noqa: B008 frozen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from bench_db.app.planning import configuration
 
@@ -27,8 +29,14 @@ class Suites:
     suites: tuple[NamedSuite, ...]
     repository: str
 
+    def frame(self) -> pl.DataFrame:
+        """Return a row a suite."""
+        columns = dict.fromkeys((f.name for f in fields(NamedSuite)), pl.String())
+        return pl.DataFrame(self.document, columns)
+
+    @property
     def document(self) -> list[dict[str, str]]:
-        """Return the suites as JSON."""
+        """The suites as JSON."""
         return [asdict(suite) for suite in self.suites]
 
 

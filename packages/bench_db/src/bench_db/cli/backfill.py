@@ -44,13 +44,11 @@ def command(
     Example: bench-db backfill --range v1.0..main --steps 20 --order bisect
     """
     from bench_db.app.backfill import backfill
-    from bench_db.report.plans import ended_document, plan_document
 
     leave_when_asked()
     with progress_bar("backfill") as progress:
         answer = backfill(uri or default_uri(), environment=os.environ, progress=progress, **parameters)
-    document = {**plan_document(answer.plan), "ended": ended_document(answer.ended), "stopped": answer.stopped}
-    emit(output, document, lambda: _text(answer, is_plan=parameters.get("dry_run", False)))
+    emit(output, answer.document, lambda: _text(answer, is_plan=parameters.get("dry_run", False)))
     if answer.stopped:
         click.echo(f"bench-db: {as_flags(answer.stopped)}", err=True)
     ctx.exit(_STOPPED if answer.stopped else _FAILED if fail_on_error and answer.failed else 0)

@@ -65,7 +65,7 @@ def command(
     Example: bench-db bisect v1.0 main --benchmark '*test_query*'
     """
     from bench_db.app.bisect import bisect
-    from bench_db.report.plans import bisection_document, bisection_text
+    from bench_db.report.plans import bisection_text
 
     leave_when_asked()
     found = bisect(
@@ -81,6 +81,6 @@ def command(
         rounds=rounds,
         environment=os.environ,
         progress=Lines(),
-    ).bisection
-    emit(output, bisection_document(found), lambda: bisection_text(found))
-    ctx.exit(0 if found.found else 1)
+    )
+    emit(output, found.document, lambda: bisection_text(found.bisection))
+    ctx.exit(0 if found.bisection.found else 1)

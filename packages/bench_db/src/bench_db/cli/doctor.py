@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -22,17 +21,12 @@ def command(uri: str | None, output: str) -> None:
 
     Example: bench-db doctor --store s3://my-bucket/benchmarks
     """
+    from bench_db.app.doctor import doctor
     from bench_db.errors import StoreUnavailableError
-    from bench_db.store.doctor import examine
 
-    checks = examine(uri or default_uri())
-    healthy = all(check.passed for check in checks)
-    emit(
-        output,
-        {"healthy": healthy, "checks": [asdict(check) for check in checks]},
-        lambda: "\n".join(map(_line, checks)),
-    )
-    if not healthy:
+    found = doctor(uri or default_uri())
+    emit(output, found.document, lambda: "\n".join(map(_line, found.checks)))
+    if not found.healthy:
         message = "not everything is well; the failed checks above say what to do"
         raise StoreUnavailableError(message)
 

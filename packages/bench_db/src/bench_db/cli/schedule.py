@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -27,9 +26,8 @@ def command(uri: str | None, output: str, **parameters: Unpack[Scheduling]) -> N
 
     Example: bench-db schedule --dry-run --repository owner/name
     """
-    from bench_db.app.schedule import schedule
-    from bench_db.report.plans import plan_document, plan_text
+    from bench_db.app.schedule import schedule_runs
+    from bench_db.report.plans import plan_text
 
-    answer = schedule(uri or default_uri(), environment=os.environ, progress=Lines(), **parameters)
-    document = {**plan_document(answer.plan), "started": [asdict(run) for run in answer.started]}
-    emit(output, document, lambda: plan_text(answer.plan))
+    answer = schedule_runs(uri or default_uri(), environment=os.environ, progress=Lines(), **parameters)
+    emit(output, answer.document, lambda: plan_text(answer.plan))

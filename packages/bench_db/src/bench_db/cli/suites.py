@@ -31,7 +31,7 @@ def command(
     from bench_db.app.suites import suites
 
     found = suites(config_file, kinds=kinds, others=others, only=only or "")
-    document = found.document()
+    document = found.document
     artifact = found.suites[0].artifact if len(found.suites) == 1 else ""
     write({"suites": json.dumps(document), "artifact": artifact, "repository": found.repository}, os.environ)
     emit(output, document, lambda: "\n".join(f"{suite.name}  ({suite.kind})" for suite in found.suites) or "no suite")
