@@ -50,7 +50,7 @@ class TestSetting:
         with pytest.raises(UserError, match="no results of"):
             store.set_baseline(Baseline(name="main", commit="f" * 40, set_at=AT))
         publish(store, 20, {"f": "boom"})
-        with pytest.raises(UserError, match="failures alone"):
+        with pytest.raises(UserError, match="has only failed results; a baseline needs"):
             store.set_baseline(Baseline(name="main", commit=sha(20), set_at=AT))
 
     def test_an_abbreviation_of_two_commits(self, store: Database) -> None:

@@ -132,7 +132,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
 
 
 def _defaults(record: Any) -> dict[str, Any]:
-    """Return what stands for null in the fields that cannot be None."""
+    """Return the values that replace null in fields that cannot be None."""
     hints = _hints(record)
     return {f.name: f.default for f in fields(record) if f.default is not MISSING and not _is_optional(hints[f.name])}
 

@@ -75,7 +75,7 @@ def _fresh(histories: Histories, found: Scan, at: int) -> list[Finding]:
 
 
 def finding_of(change: Change, *, at: int, common_mode: str | None = None) -> Finding:
-    """Return the finding of a change that nobody has recorded yet."""
+    """Return the finding of a change that is not recorded yet."""
     return Finding(
         id=change.id,
         series_key=change.series.series_key,

@@ -191,7 +191,7 @@ class _Local:
         return Backfilled(plan=self._plan(Journal(self.file)))
 
     def carried_out(self, *, keep_going: bool) -> Backfilled:
-        """Make the plan when nobody else measures here any more, and carry it out."""
+        """Wait until no other process measures here, then make the plan and carry it out."""
         config, wanted = self.planner.config, self.planner.wanted
         check_suites(config)
         repository, home = Path(wanted.get("clone") or ".").resolve(), self.file.parent

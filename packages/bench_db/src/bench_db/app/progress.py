@@ -16,7 +16,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody sees."""
+    """Progress that is not shown."""
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
         """Report nothing."""

@@ -49,7 +49,7 @@ def write_tree(root: Path, files: Iterable[tuple[str, bytes]]) -> Written:
 
 
 def _renew(path: Path, content: bytes) -> bool:
-    """Whether the file had to be written."""
+    """Return whether the file had to be written."""
     if _content(path) == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ def _read(table: pa.Table) -> list[Result]:
 
 
 def _without_copies(results: Iterable[Result]) -> list[Result]:
-    """One of each set of rows with the same device, test bed name, benchmark, tool record and values: the oldest."""
+    """Keep one of each set of rows with the same device, test bed name, benchmark, tool record and values: the oldest."""
     first: dict[tuple[object, ...], Result] = {}
     for result in sorted(results, key=lambda r: r.timestamp):
         key = (result.dut, result.test_bed.name, result.benchmark_name, result.metadata, result.values.tobytes())

@@ -123,7 +123,7 @@ class Database:
         *,
         also: Collection[str] = (),
     ) -> series.Points:
-        """Every selected point, in no order, as far as the statistics of many series need it; `also` are more columns of a point."""
+        """Return every selected point, in no order, with the columns that the statistics of many series need; `also` names further columns."""
         results = self._open(RESULTS_TABLE, as_of)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
         rows = self._points(results, columns, selection.predicate()).select(columns)
@@ -188,7 +188,7 @@ class Database:
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
 
     def has(self, commit: str, suites: Sequence[str] = (), test_bed_name: str | None = None) -> Presence:
-        """Whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
+        """Return whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
         return presence.presence(self._engine, commit, suites, test_bed_name)
 
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
@@ -316,7 +316,7 @@ class Database:
         """
         commit = baseline.commit and self.measured_commit(baseline.commit)
         if commit and not self.has(commit).present:
-            message = f"{commit} has failures alone, and no result that anything could be held against"
+            message = f"{commit} has only failed results; a baseline needs at least one successful result"
             raise UserError(message)
         return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
 
@@ -341,7 +341,7 @@ class Database:
         ledger.record_findings(self._engine, findings)
 
     def findings(self, as_of: AsOf | None = None) -> list[Finding]:
-        """Every finding as it stands, or stood then."""
+        """Return every finding in its newest state, or in its state at that time."""
         end = self._end(as_of)
         return ledger.standing(record for record in ledger.finding_history(self._engine) if record.at <= end)
 

@@ -534,7 +534,7 @@ def _without(snapshot: Snapshot, lost: Sequence[str]) -> str:
 
 
 def _tries(error: BaseException) -> int:
-    """How often a call that failed so is worth trying in all."""
+    """Return how many attempts a call that fails in this way gets in all."""
     if isinstance(error, ConflictError):
         return _OUTER_TRIES
     return _TRANSIENT_TRIES if faults.is_transient(error.__cause__ or error) else 1

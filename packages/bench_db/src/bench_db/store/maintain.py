@@ -26,10 +26,10 @@ KEPT = timedelta(days=1)
 
 
 def is_due(results: Snapshot) -> bool:
-    """Whether enough small fragments have gathered since the last time.
+    """Return whether enough small fragments have gathered since the last maintenance.
 
-    Of many writers at once only some begin: each sees another count after its publish. All of them compacting the same
-    fragments would do the work once a writer for one to commit.
+    Each of many concurrent writers sees another count after its publish, so only some of them begin. If all compacted the same
+    fragments, each would do the work and only one could commit it.
     """
     small = results.small_fragments()
     return small >= SMALL_FRAGMENTS and small % _STRIDE == 0

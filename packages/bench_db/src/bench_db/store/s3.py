@@ -90,7 +90,7 @@ class Bucket:
             return found and found.get_frozen_credentials()
 
     def has_objects(self, prefix: str) -> bool:
-        """Whether anything lies under a prefix."""
+        """Return whether anything lies under a prefix."""
         answer = self.ask("listing objects", lambda: self.listed(prefix, MaxKeys=1))
         return bool(answer.get("KeyCount"))
 
@@ -101,7 +101,7 @@ class Bucket:
             self.ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
 
     def listed(self, prefix: str, **limits: object) -> Any:
-        """One page of the objects under a prefix."""
+        """Return one page of the objects under a prefix."""
         return self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, **limits)
 
     def ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
@@ -140,7 +140,7 @@ class Bucket:
         raise answer
 
     def prove_conditional_writes(self) -> bool:
-        """Whether the endpoint refuses to overwrite when asked to (If-None-Match); asked once, with an object of its own.
+        """Return whether the endpoint refuses to overwrite when asked to (If-None-Match); asked once, with an object of its own.
 
         Without it two commits at once silently lose one of them.
         """

@@ -183,7 +183,7 @@ def _measurements(test: _Test, skips: list[Skip]) -> Iterator[Measurement]:
 
 def _measurement(test: _Test, key: str, samples: list[tuple[object, str]]) -> Measurement:
     if not samples:
-        raise RefusedError(SkipReason.NO_STATISTICS, f"no samples of {key}")
+        raise RefusedError(SkipReason.NO_STATISTICS, f"no samples of the metric {key}")
     metric, unit, factor, direction = _METRICS.get(key, (key, COUNT, 1.0, Direction.INFO))
     numbers = [number(value, at=place) for value, place in samples]
     return Measurement(

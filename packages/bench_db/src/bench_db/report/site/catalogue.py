@@ -68,7 +68,7 @@ def _noise(noise: Row | None) -> list[float | bool | None] | None:
 
 
 def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """All rows, a list a column, texts that repeat once; `files` are each shard's data and samples scripts, "" for none."""
+    """Return all rows, a list a column, repeated texts once; `files` are each shard's data and samples scripts, "" for none."""
     facets = {name: sorted({row[name] for _, row in rows}) for name in _FACETS}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     newest: dict[tuple[str, str, str], int] = defaultdict(int)
@@ -123,7 +123,7 @@ def _short(value: Any) -> Any:
 
 
 def finding_rows(one: EncodedSeries, described: Row) -> Iterable[Row]:
-    """Each finding of a series with its series' name and the medians around it; `here` is its place among them."""
+    """Yield each finding of a series with the name of the series and the medians around it; `here` is its place among them."""
     for finding in one.findings:
         start = max(0, finding["at"] - _AROUND)
         excerpt = one.points["median"][start : finding["at"] + _AROUND]
@@ -149,7 +149,7 @@ def ranked(findings: Iterable[Row]) -> list[Row]:
 
 
 def counts(findings: Sequence[Row]) -> Mapping[str, int]:
-    """How many findings stand and are worse, better or neither, how many move with others, and how many have each state."""
+    """Count the current findings that are worse, better or neither, how many move with others, and how many have each state."""
     standing = [finding for finding in findings if finding["state"] in STANDING]
     alone = Counter({True: "worse", False: "better", None: "moved"}[f["worse"]] for f in standing if not f["common"])
     states = Counter(finding["state"] for finding in findings)
@@ -157,7 +157,7 @@ def counts(findings: Sequence[Row]) -> Mapping[str, int]:
 
 
 def beds(rows: Sequence[Row]) -> list[Row]:
-    """Each test bed with how many series it has, when it was last measured, and how noisy it is at the median."""
+    """Return each test bed with the number of its series, when it was last measured, and how noisy it is at the median."""
     held: dict[str, list[Row]] = defaultdict(list)
     for one in rows:
         held[one["test_bed_name"]].append(one)
@@ -183,7 +183,7 @@ def _middle(values: Sequence[float | None]) -> float | None:
 
 
 def commits(groups: Sequence[tuple[Shard, dict[str, Any]]]) -> dict[str, Any]:
-    """Every build with the groups (device, test bed, suite) that measured it, newest first, for choosing two to compare."""
+    """Return every build with the groups (device, test bed, suite) that measured it, newest first, for choosing two to compare."""
     names = sorted({shard.group for shard, _ in groups})
     place = {group: number for number, group in enumerate(names)}
     measured: dict[tuple[str, str, int], set[int]] = defaultdict(set)

@@ -29,7 +29,7 @@ class Shard:
 
 
 def shards(series: pl.DataFrame) -> list[Shard]:
-    """Every series in exactly one shard, ordered by group and name.
+    """Assign every series to one shard, ordered by group and name.
 
     A series' place depends on its key and on how many series its group has to the next power of two, so a new series moves
     no other until its group doubles.
