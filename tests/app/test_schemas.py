@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from jsonschema import Draft202012Validator
 from bench_db.app.schemas import schemas
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
 from tests.cli.conftest import bench_db
+from tests.cli.measured_histories import config
+from tests.support.github_server import REPOSITORY, TOKEN, github_server
+from tests.support.histories import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +29,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("answers")
     (root / "demo.json").write_text(bench_db("demo", root / "demo", "--output", "json").out, "utf-8")
     (root / "job.log").write_text("log", "utf-8")
+    history = History(root / "clone")
+    for level in (9, 90):
+        output = json.dumps({"results": [{"benchmark_name": "sum", "values_ns": [level, level + 1, level]}]})
+        history.commit(f"level {level}", bench__py=f"print({output!r})")
+    (root / "bench-db.toml").write_text(config(), "utf-8")
+    shutil.copytree(root / "demo" / "store", root / "parts" / "one")
     return root
 
 
@@ -60,17 +70,56 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "store-copy", ("store", "copy", root / "new", root / "copy")
     yield "store-import", ("store", "import", root / "exported", "--store", root / "imported")
     yield "doctor", ("doctor", *new)
+    yield "store-migrate", ("store", "migrate", *new)
+    yield "store-upgrade", ("store", "upgrade", "--dry-run", *new)
+    yield "baseline-show", ("baseline", "show", "main", *store)
+    yield "baseline-clear", ("baseline", "clear", "main", *store)
+    yield from _measuring(root)
+    yield from _pull_requests(root)
+
+
+def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    configured = ("--config", root / "bench-db.toml")
+    work = ("--clone", root / "clone", "--work-dir", root / "work", *configured)
+    yield "suites", ("suites", *configured)
+    yield "backfill", ("backfill", *work, "--store", root / "measured")
+    yield "bisect", ("bisect", "main~1", "main", "--benchmark", "sum", *work)
+    there = ("--workflow-repository", REPOSITORY, "--clone", root / "clone", "--range", "ALL")
+    yield "schedule", ("schedule", *configured, *there, "--store", root / "new")
+
+
+def _pull_requests(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    sha = "a" * 40
+    comment = {"comment_body": "@bench-bot benchmark", "comment_user": "writer", "pr_number": 12, "pr_head_sha": sha}
+    payload = json.dumps({**comment, "repository": REPOSITORY})
+    file = root / "command.json"
+    yield "pr-process-comment", ("pr", "process-comment", "--payload-json", payload, "--command-file", file)
+    yield "pr-dispatch", ("pr", "dispatch", "--command-file", file, "--workflow-repository", REPOSITORY)
+    yield "pr-comment", ("pr", "comment", "12", "--repo", REPOSITORY, "--body", "text")
+    about = ("--repo", REPOSITORY, "--conclusion", "success", "--summary-file", root / "job.log")
+    yield "pr-check", ("pr", "check", sha, *about)
+    yield "pr-merge", ("pr", "merge", root / "parts", root / "merged")
+    stores = ("--local-results", root / "merged", "--store", root / "demo" / "store")
+    yield "pr-compare", ("pr", "compare", _STEP, "--pr", "12", *stores)
 
 
 @pytest.fixture(scope="module")
 def documents(directory: Path) -> dict[str, Any]:
     """The real document of every verb that has a schema."""
+    with github_server() as forge:
+        forge.permissions = {"writer": "write"}
+        forge.inputs |= {"pr_number", "pr_repo"}
+        access = {"GITHUB_API_URL": forge.url, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": REPOSITORY}
+        return _documents(directory, access)
+
+
+def _documents(directory: Path, access: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, arguments in _answers(directory):
         words = list(arguments)
         if name == "artifact-get":
             words[2] = found["artifact-list"]["artifacts"][0]["sha256"]
-        answer = bench_db(*words, "--output", "json")
+        answer = bench_db(*words, "--output", "json", **access)
         assert answer.code in {0, 1}, (name, answer.err)
         found[name] = answer.document
     return found | {"demo": json.loads((directory / "demo.json").read_text("utf-8"))}

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
+from bench_db.app.schedule import Dispatched
+from bench_db.app.suites import NamedSuite
 from bench_db.app.tree import Written
 from bench_db.model import (
     Artifact,
+    Attempt,
     Baseline,
     Check,
+    Commit,
     Comparison,
     Export,
     Finding,
+    LeftOut,
+    Look,
     Maintenance,
     Moved,
     Movement,
@@ -24,8 +30,11 @@ from bench_db.model import (
     Put,
     Result,
     Series,
+    Step,
+    StoreChange,
     StoreInfo,
     SummaryValues,
+    Upgrade,
     Verification,
 )
 from bench_db.query.series import IDENTITY, POINT
@@ -152,6 +161,42 @@ def _demo() -> Schema:
     return _answer({"paths": _object({"store": _TEXT, "site": _TEXT}), "counts": counts, "findings": _list(_TEXT)})
 
 
+def _plan() -> dict[str, Schema]:
+    step = {
+        "commit": _TEXT,
+        "time": _record(Commit)["time"],
+        "subject": _TEXT,
+        "suites": _list(_TEXT),
+        "reason": _record(Step)["reason"],
+        "explanation": _TEXT,
+        "attempt": _record(Step)["attempt"],
+    }
+    left_out = {"commit": _TEXT, "reason": _record(LeftOut)["reason"]}
+    return {"steps": _list(_object(step)), "left_out": _list(_object(left_out))}
+
+
+def _backfill() -> Schema:
+    attempt = {name: _record(Attempt)[name] for name in ("commit", "suites", "state", "detail", "url")}
+    return _answer({**_plan(), "ended": _list(_object(attempt)), "stopped": _TEXT})
+
+
+def _bisect() -> Schema:
+    suspect = dict.fromkeys(("commit", "subject"), _TEXT)
+    look = {**_record(Look), "commit": _TEXT}
+    return _answer({"commit": _type(str | None), "suspects": _list(_object(suspect)), "looks": _list(_object(look))})
+
+
+def _suites() -> Schema:
+    return _list(_object({**_record(NamedSuite), "schema_version": _VERSION}))
+
+
+def _decision() -> Schema:
+    """Return the schema of a decided comment: a refusal names the pull request, an order also what is measured."""
+    decided = {"should_run": {"enum": ["true", "false"]}, "answer": _TEXT, "schema_version": _VERSION}
+    more = dict.fromkeys(("pr_number", "pr_repo", "commit_sha", "user", "config_summary", "config"), _TEXT)
+    return _object({**decided, **more}, optional=more)
+
+
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float)}
     movements = _list(_object(_record(Movement, "run")))
@@ -164,8 +209,12 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "artifact-put": lambda: _answer(
         {"artifacts": _list(_object({**_artifact(), "new": _record(Put)["new"]})), "new": _COUNT, "unchanged": _COUNT}
     ),
+    "backfill": _backfill,
+    "baseline-clear": lambda: _answer(_baseline()),
     "baseline-list": lambda: _answer({"baselines": _list(_object(_baseline()))}),
     "baseline-set": lambda: _answer(_baseline()),
+    "baseline-show": lambda: {"anyOf": [_answer(_baseline()), _answer({"baselines": _list(_object(_baseline()))})]},
+    "bisect": _bisect,
     "check": lambda: _answer(
         {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY), **_compared()}
     ),
@@ -178,18 +227,28 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "has": lambda: _answer(_record(Presence)),
     "latest": lambda: _rows("stale"),
     "noise": lambda: _answer({"noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}),
+    "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
+    "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),
+    "pr-compare": lambda: _answer({**_comparisons(), "merge_base": _type(str | None)}),
+    "pr-dispatch": lambda: _answer({"run_id": _type(int | None), "url": _TEXT, "inputs": _type(dict[str, str])}),
+    "pr-merge": lambda: _answer({"stores": _COUNT, "rows": _COUNT, "new": _COUNT}),
+    "pr-process-comment": _decision,
     "publish": _published,
     "query": lambda: _list({"type": "object"}),
     "scan": _scan,
+    "schedule": lambda: _answer({**_plan(), "started": _list(_object(_record(Dispatched)))}),
     "site": lambda: _answer({"path": _TEXT, **_record(Written)}),
     "store-copy": _transfer,
     "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),
     "store-import": _transfer,
     "store-info": lambda: _answer(_record(StoreInfo)),
     "store-init": lambda: _answer({"store": _TEXT}),
+    "store-migrate": lambda: _answer({"dry_run": _BOOLEAN, "steps": _list(_object(_record(StoreChange)))}),
     "store-optimize": lambda: _answer(_record(Maintenance)),
     "store-tag": lambda: _answer({"tag": _TEXT, "version": _COUNT}),
+    "store-upgrade": lambda: _answer(_record(Upgrade)),
     "store-verify": lambda: _answer({**_record(Verification), "sound": _BOOLEAN}),
+    "suites": _suites,
     "summary": lambda: _rows("spread", points=False),
     "trend": lambda: _rows("index", "change", "change_since_first"),
 }

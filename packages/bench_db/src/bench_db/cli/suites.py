@@ -29,9 +29,14 @@ def command(
     Example: bench-db suites --kind rust --output json
     """
     from bench_db.app.suites import suites
+    from bench_db.report.document import versioned
 
     found = suites(config_file, kinds=kinds, others=others, only=only or "")
     document = found.document
     artifact = found.suites[0].artifact if len(found.suites) == 1 else ""
     write({"suites": json.dumps(document), "artifact": artifact, "repository": found.repository}, os.environ)
-    emit(output, document, lambda: "\n".join(f"{suite.name}  ({suite.kind})" for suite in found.suites) or "no suite")
+    emit(
+        output,
+        [versioned(suite) for suite in document],
+        lambda: "\n".join(f"{suite.name}  ({suite.kind})" for suite in found.suites) or "no suite",
+    )
