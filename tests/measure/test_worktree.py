@@ -23,7 +23,7 @@ class TestAlone:
         home = history.path.parent
         with (
             git.alone(history.path, home / "home", Clock()),
-            pytest.raises(UserError, match=rf"process {os.getpid()}\b.*still running"),
+            pytest.raises(UserError, match=rf"process {os.getpid()}\b.*still runs here"),
             git.alone(history.path, home / other, slept.clock(), 30),
         ):
             pass

@@ -386,6 +386,10 @@ def _stopped(failure: _SetupFailure, tried: int, left: int) -> str:
 # -- from output files to the store ------------------------------------------------------------------------------------
 
 
+# Fields of `Provenance` under the names that an outbox of release 0.1 has.
+_RENAMED = {"testbed_name": "test_bed_name", "testbed_class": "test_bed_class"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives."""
@@ -423,7 +427,8 @@ class Delivery:
 
     def publish(self, pending: Pending) -> str | None:
         """Publish the results and the error of a pending suite; return the error, None when it succeeded."""
-        error, provenance = pending.error, Provenance(**pending.provenance)
+        stated = {_RENAMED.get(name, name): value for name, value in pending.provenance.items()}
+        error, provenance = pending.error, Provenance(**stated)
         outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
         for together in [outputs] if error is None else [[path] for path in outputs]:
