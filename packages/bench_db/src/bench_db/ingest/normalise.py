@@ -1,4 +1,4 @@
-"""A reading and its provenance as one run and its results. The caller overrides the file, the file overrides defaults."""
+"""Parse a file into runs and their results. The caller overrides the file, the file overrides defaults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256 as sha256_of
@@ -18,7 +19,8 @@ from bench_db.derive import derive
 from bench_db.errors import UserError
 from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import host
-from bench_db.ingest.host import Build
+from bench_db.ingest.host import Build, build_of, checkout_around
+from bench_db.ingest.registry import AUTO, open_path
 from bench_db.model import DutBuild, Result, Run, TestBed
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction
@@ -63,6 +65,81 @@ class Provenance:
     workflow: str | None = None
     run_url: str | None = None
     ingested_at: int = 0
+
+
+_NOTHING = Provenance()
+
+
+def parse(
+    path: str | Path,
+    format: str = AUTO,  # noqa: A002 as the flag is called
+    *,
+    provenance: Provenance = _NOTHING,
+) -> tuple[Run, list[Result]]:
+    """Read one file, or one Criterion directory, as a run and its results. `ingested_at` defaults to now.
+
+    A benchmark that cannot be read is counted in `run.skipped` and named in `run.notes`. Raises `UserError` when the path
+    cannot be opened or contains the runs of several commits, and `UnreadableOutputError` when the content is not of the format.
+    """
+    run, *others = parse_each(path, format, provenance=provenance)
+    if others:
+        message = f"{path}: contains a history of {1 + len(others)} runs, not one. Read all with parse_each or bench-db publish"
+        raise UserError(message)
+    return run
+
+
+def parse_each(
+    path: str | Path,
+    format: str = AUTO,  # noqa: A002 as the flag is called
+    *,
+    provenance: Provenance = _NOTHING,
+) -> Iterator[tuple[Run, list[Result]]]:
+    """Yield each run of a file, in the order of the file. Only a history contains more than one.
+
+    For a history, `provenance` must not set what differs between its runs: commit, version and their time. Raises as `parse` does.
+    """
+    path = Path(path)
+    adapter, content = open_path(path, format)
+    with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
+        digest = pool.submit(content.digest)
+        read = adapter.read(content)
+    del content  # frees its bytes before the statistics need memory
+    readings = read if isinstance(read, tuple) else (read,)
+    stated = [flag for flag, field in _OF_ONE.items() if getattr(provenance, field) is not None]
+    if stated and len(readings) > 1:
+        message = (
+            f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
+        )
+        raise UserError(message)
+    checkout = _source(path, readings, provenance)
+    for reading in readings:
+        yield normalise(
+            reading,
+            file_name="#".join(part for part in (path.resolve().name, reading.part) if part),
+            sha256=reading.digest or digest.result(),
+            format=adapter.name,
+            provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
+            build=checkout,
+        )
+
+
+_OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
+
+
+def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
+    """Return the checkout that was measured: the declared one, else the one around the file.
+
+    A checkout of another commit or device than the file names is not used. For a history only the name of the declared one is.
+    """
+    checkout = provenance.checkout or checkout_around(path.absolute())
+    build = build_of(checkout) if checkout else Build()
+    named = Build(name=build.name) if provenance.checkout else Build()
+    if len(readings) > 1:
+        return named
+    measured = provenance.commit or readings[0].commit or identity.commit_of_version(provenance.dut_version or "")
+    if measured and build.commit and not build.commit.startswith(measured.lower()):
+        return named
+    return build if provenance.checkout or provenance.dut_name in {None, build.name} else Build()
 
 
 def normalise(  # noqa: PLR0913 all but the reading by keyword

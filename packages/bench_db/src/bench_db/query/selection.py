@@ -102,7 +102,9 @@ class Conditions(SeriesConditions, total=False):
 
 def selection_of(selection: Selection | None, conditions: SeriesConditions) -> Selection:
     """Return a selection (all results by default) with some of its conditions replaced; `since` and `until` become unix seconds."""
-    times = dict(zip(("since", "until"), bounds(conditions.get("since"), conditions.get("until")), strict=True))
+    since, until = conditions.get("since"), conditions.get("until")
+    period = None if since is None and until is None else bounds(since, until)
+    times = dict(zip(("since", "until"), period or (None, None), strict=True))
     stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
     return replace(selection or Selection(), **stated)  # type: ignore[arg-type]
 
