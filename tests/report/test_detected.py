@@ -8,6 +8,7 @@ from bench_db.model import Movement, Noise, Series
 from bench_db.query.series import HISTORY, IDENTITY
 from bench_db.report.detected import changes_text, noise_text, scan_text
 from bench_db.report.text import Screen
+from bench_db.rules import RULES
 from bench_db.units import Direction
 from tests.report.example_site import history
 from tests.report.examples import commit_of, found
@@ -78,7 +79,7 @@ class TestScan:
     def test_movements(self) -> None:
         moved = [Movement(run=n, commit=commit_of(n), effect=0.1 * n, series=9, lasting=n == 1) for n in range(1, 9)]
         lines = scanned(*moved).split("\n\n")[0].split("\n")[1:]
-        assert [commit_of(n)[:7] in line for n, line in enumerate(lines, 1)] == [True] * 5
+        assert [commit_of(n)[: RULES.sha_length] in line for n, line in enumerate(lines, 1)] == [True] * 5
         assert [", and stayed:" in line for line in lines] == [True, False, False, False, False]
         assert "9 series moved together by +10.0 %, and stayed" in lines[0]
 
