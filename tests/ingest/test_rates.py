@@ -1,0 +1,58 @@
+"""Units of two parts."""
+
+import pytest
+
+from bench_db.errors import UserError
+from bench_db.ingest import rates
+from bench_db.ingest.reading import RefusedError, SkipReason
+from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction, Unit
+
+
+class TestMeasured:
+    """A number of a spelling, times its factor, is the same quantity in the base unit."""
+
+    @pytest.mark.parametrize(
+        ("spelling", "unit", "factor"),
+        [
+            ("us", NANOSECONDS, 1e3),
+            ("min", NANOSECONDS, 60e9),
+            ("ns/op", NANOSECONDS, 1.0),
+            ("ms/iter", NANOSECONDS, 1e6),
+            ("B/op", BYTES, 1.0),
+            ("KiB/op", BYTES, 1024.0),
+            ("kB", BYTES, 1000.0),
+            ("allocs/op", COUNT, 1.0),
+            ("ops/s", PER_SECOND, 1.0),
+            ("ops/us", PER_SECOND, 1e6),
+            ("requests / sec", PER_SECOND, 1.0),
+            ("MB/s", BYTES_PER_SECOND, 1e6),
+            ("MiB/s", BYTES_PER_SECOND, 2.0**20),
+            ("rows/min", PER_SECOND, 1 / 60),
+        ],
+    )
+    def test_units(self, spelling: str, unit: Unit, factor: float) -> None:
+        found, by = rates.measured(spelling)
+        assert found == unit
+        assert by == pytest.approx(factor)
+
+    @pytest.mark.parametrize("spelling", ["parsecs", "ops/MB", "ms/s", "ns/parsec", "/", ""])
+    def test_no_unit(self, spelling: str) -> None:
+        with pytest.raises(UserError):
+            rates.measured(spelling)
+
+
+class TestUnknown:
+    """An unknown unit costs the benchmark where a format requires one, and is a unit of its own name elsewhere."""
+
+    def test_required(self) -> None:
+        with pytest.raises(RefusedError, match=r"unit 'ms/s' at \$\[0\]") as raised:
+            rates.required("ms/s", at="$[0]")
+        assert raised.value.reason is SkipReason.UNKNOWN_UNIT
+
+    def test_as_spelled(self) -> None:
+        unit = Unit(name="Furlongs", sign="Furlongs", direction=Direction.HIGHER)
+        assert rates.as_spelled("Furlongs", Direction.HIGHER) == (unit, 1.0)
+
+    def test_a_known_unit_has_its_own_direction(self) -> None:
+        assert rates.as_spelled("ops/ms", Direction.LOWER) == (PER_SECOND, 1e3)
+        assert rates.required("ops/ms", at="$") == (PER_SECOND, 1e3)

@@ -1,0 +1,162 @@
+"""The list of all series, and the findings."""
+
+from base64 import b64decode
+from random import Random
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bench_db.model import State
+from bench_db.query.series import IDENTITY
+from bench_db.report.site import catalogue
+from bench_db.report.site.catalogue import Row
+from bench_db.report.site.encode import EncodedSeries, shard_document
+from bench_db.report.site.shards import Shard
+from tests.report.example_site import history
+from tests.report.examples import found
+
+QUIET = {"spread": 0.02, "smallest_effect": 0.05, "autocorrelated": True, "runs_needed": 3}
+
+
+def encoded(frame: pl.DataFrame, *findings: Any) -> EncodedSeries:
+    return shard_document(frame, {int(frame["series_key"][0]): findings})[1][0]
+
+
+def row(frame: pl.DataFrame, *findings: Any, noise: Row | None = None) -> Row:
+    return catalogue.row(encoded(frame, *findings), frame.select(IDENTITY).row(0, named=True), noise)
+
+
+def series(name: str, *medians: float, **identity: Any) -> pl.DataFrame:
+    return history(name, np.array(medians), **identity)
+
+
+class TestRow:
+    """The change is that of the newest point against the median of those before it; a failure has none."""
+
+    def test_change(self) -> None:
+        one = row(series("a", 1.0, 2.0, 3.0, 3.0), noise=QUIET)
+        assert (one["latest"], one["level"], one["change"], one["first"]) == (3.0, 2.0, 0.5, 2.5)
+        assert (one["points"], one["failing"], one["label"]) == (4, False, "io: a")
+        assert one["noise"] == [0.02, 0.05, True, 3]
+
+    def test_only_the_present_level_counts(self) -> None:
+        one = row(series("a", *[9.0] * 30, *[1.0] * 20, 2.0))
+        assert (one["level"], one["change"], one["first"]) == (1.0, 1.0, 9.0)
+
+    def test_a_failure(self) -> None:
+        one = row(series("a", 1.0, 2.0, np.nan))
+        assert (one["failing"], one["latest"], one["change"], one["points"]) == (True, None, None, 3)
+
+    @pytest.mark.parametrize(("medians", "level"), [([4.0], 4.0), ([np.nan], None)])
+    def test_a_single_point(self, medians: list[float], level: float | None) -> None:
+        one = row(series("a", *medians))
+        assert (one["change"], one["level"], one["noise"]) == (None, level, None)
+
+    @pytest.mark.parametrize(("points", "few"), [(5, 1), (6, 0)])
+    def test_few(self, points: int, few: int) -> None:
+        # five before the newest are a baseline
+        assert row(series("a", *[1.0] * points))["few"] == few
+
+    def test_a_level_of_zero(self) -> None:
+        assert row(series("a", 0.0, 0.0, 1.0))["change"] is None
+
+    def test_findings_that_are_open(self) -> None:
+        states = [found(f"id{s}", 1, 1, state=s) for s in State]
+        better = found("better", 1, 1, effect=-0.1)
+        one = row(series("a", 1.0, 2.0), *states, better)
+        assert (one["worse"], one["better"]) == (len(catalogue.STANDING), 1)
+
+
+class TestCatalogue:
+    """Columns of equal length give back each row; a series is stale when its group has newer points."""
+
+    OLD = row(series("suite/decode", *[1.0] * 6))
+    NEW = row(series("core/decode", *[1.0] * 6, first_commit=10))
+    BED = row(series("other", *[1 / 3] * 3, bed="laptop"))
+
+    def document(self) -> dict[str, Any]:
+        return catalogue.catalogue([(0, self.OLD), (0, self.NEW), (1, self.BED)], [("a.js", ""), ("b.js", "c.js")])
+
+    def test_columns(self) -> None:
+        document = self.document()
+        assert [document["facets"]["bed"][at] for at in document["bed"]] == ["runner-large", "runner-large", "laptop"]
+        assert (document["file"], document["files"]) == ([0, 0, 1], [["a.js", ""], ["b.js", "c.js"]])
+        assert document["label"] == ["io: suite/decode", "io: core/decode", "io: other"]
+        assert document["latest"][2] == 0.333333
+
+    def test_stale(self) -> None:
+        assert self.document()["stale"] == [1, 0, 0]
+
+    def test_a_series_that_goes_on_under_another_name(self) -> None:
+        assert self.document()["heirs"] == [(0, 1, "renamed from suite/decode to core/decode?")]
+
+
+class TestFindings:
+    """A finding shows the medians around it, and those that need a reader come first."""
+
+    @pytest.mark.parametrize(("at", "here", "length"), [(3, 3, 33), (50, 30, 60), (99, 30, 31)])
+    def test_excerpt(self, at: int, here: int, length: int) -> None:
+        one = encoded(series("a", *np.arange(100.0)), found("id1", 1, at))
+        described = row(series("a", 1.0)) | {"test_bed_name": "bed\x1b"}
+        (finding,) = catalogue.finding_rows(one, described)
+        decoded = np.frombuffer(b64decode(finding["excerpt"]), "<f4")
+        assert (finding["here"], len(decoded)) == (here, length)
+        assert decoded[here] == at
+        assert (finding["bed"], finding["label"], finding["id"]) == ("bed\\x1b", "io: a", "id1")
+
+    def test_ranked(self) -> None:
+        ordered = [
+            finding("newest worse", time=9),
+            finding("large worse", time=5, effect=-0.5),
+            finding("small worse", time=5, effect=0.1),
+            finding("better", time=99, worse=False),
+            finding("blessed", time=99, state="blessed"),
+        ]
+        shuffled = Random(1).sample(ordered, k=len(ordered))
+        assert catalogue.ranked(shuffled) == ordered
+
+    def test_counts(self) -> None:
+        findings = [
+            finding("a"),
+            finding("b", worse=False),
+            finding("c", worse=None),
+            finding("d", common="3 series"),
+            finding("e", state="blessed"),
+        ]
+        assert catalogue.counts(findings) == {"worse": 1, "better": 1, "moved": 1, "common": 1, "open": 4, "blessed": 1}
+
+
+def finding(name: str, **rest: Any) -> Row:
+    return {"id": name, "state": "open", "worse": True, "time": 1, "effect": 0.1, "common": None, **rest}
+
+
+class TestBeds:
+    """A test bed has the sums and medians of its series."""
+
+    def test_beds(self) -> None:
+        loud = {"spread": 0.04, "smallest_effect": None, "autocorrelated": None, "runs_needed": None}
+        rows = [
+            row(series("a", 1.0, np.nan), noise=QUIET),
+            row(series("b", 1.0, first_commit=7), noise=loud),
+            row(series("c", 1.0, bed="arm\x1b")),
+        ]
+        arm, large = catalogue.beds(rows)
+        assert (arm["name"], arm["series"], arm["spread"]) == ("arm\\x1b", 1, None)
+        assert (large["series"], large["failing"], large["autocorrelated"]) == (2, 1, 1)
+        assert (large["spread"], large["smallest_effect"]) == (pytest.approx(0.03), 0.05)
+        assert large["time"] == rows[1]["time"]
+
+
+class TestCommits:
+    """A build is listed once, newest first, with every group that measured it."""
+
+    def test_commits(self) -> None:
+        io, cpu = (Shard(name=suite, group=("lib", "ci", suite), keys=()) for suite in ("io", "cpu"))
+        first = {"commit": ["a", "b"], "version": ["1", "2"], "time": [10, 20]}
+        second = {"commit": ["b", "c"], "version": ["2", "2"], "time": [20, 20]}
+        assert catalogue.commits([(io, first), (cpu, second)]) == {
+            "groups": [["lib", "ci", "cpu"], ["lib", "ci", "io"]],
+            "builds": [["b", "2", 20, [0, 1]], ["c", "2", 20, [0]], ["a", "1", 10, [1]]],
+        }

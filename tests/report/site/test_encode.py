@@ -1,0 +1,110 @@
+"""The points and findings of a shard as a document."""
+
+from base64 import b64decode
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bench_db.report.quantity import NO_VALUE
+from bench_db.report.site.encode import finding_document, samples_document, shard_document
+from tests.report.example_site import history
+from tests.report.examples import commit_of, found
+
+ONE = history("one", np.array([1.0, 2.0, 3.0]))
+FAILING = history("two", np.array([5.0, np.nan]), first_commit=2)
+BOTH = pl.concat([ONE, FAILING])
+
+
+def key_of(frame: pl.DataFrame) -> int:
+    return int(frame["series_key"][0])
+
+
+def series_of(frame: pl.DataFrame, points: pl.DataFrame) -> Any:
+    return shard_document(points, {})[0]["series"][f"{key_of(frame):016x}"]
+
+
+def decoded(text: str) -> list[float]:
+    return [float(value) for value in np.frombuffer(b64decode(text), "<f4")]
+
+
+class TestShard:
+    """Each build is listed once, oldest first, and each point names its build; the order of the rows does not count."""
+
+    def test_builds(self) -> None:
+        builds = shard_document(BOTH, {})[0]["builds"]
+        assert builds["commit"] == [commit_of(n) for n in range(4)]
+        assert builds["time"] == sorted(builds["time"])
+        assert [builds["branches"][at] for at in builds["branch"]] == ["main"] * 4
+
+    def test_points(self) -> None:
+        one, two = series_of(ONE, BOTH), series_of(FAILING, BOTH)
+        assert (one["at"], two["at"]) == ([0, 3], [2, 2])
+        assert decoded(one["median"]) == [1.0, 2.0, 3.0]
+        assert (one["n"], two["n"]) == (20, [20, 0])
+        assert "lower" not in one
+
+    def test_a_branch_that_is_unknown(self) -> None:
+        unknown = ONE.with_columns(branch=pl.lit(None, dtype=pl.String))
+        builds = shard_document(unknown, {})[0]["builds"]
+        assert (builds["branch"], builds["branches"]) == ([-1] * 3, [])
+
+    def test_the_order_of_rows(self) -> None:
+        assert shard_document(BOTH.reverse(), {})[0] == shard_document(BOTH, {})[0]
+
+    def test_an_interval(self) -> None:
+        intervals = ONE.with_columns(lower=pl.col("median") - 1, upper=pl.col("median") + 1)
+        document = series_of(ONE, intervals)
+        assert (decoded(document["lower"]), decoded(document["upper"])) == ([0.0, 1.0, 2.0], [2.0, 3.0, 4.0])
+
+
+class TestErrors:
+    """A point without a number has its error by position: a short text with the begin and the end."""
+
+    def test_shortened(self) -> None:
+        assert "errors" not in series_of(ONE, BOTH)
+        ((at, text),) = series_of(FAILING, BOTH)["errors"].items()
+        assert (at, text.splitlines()[0], text.splitlines()[-1]) == ("1", "exit code 1 in two", "NameError: x")
+        assert len(text) <= 800
+
+    def test_no_value(self) -> None:
+        numberless = FAILING.with_columns(error=pl.lit(None, dtype=pl.String))
+        assert series_of(FAILING, numberless)["errors"] == {"1": NO_VALUE}
+
+
+class TestFinding:
+    """A finding is at the first point of its commit; one of an unknown commit is at its index, inside the history."""
+
+    @pytest.mark.parametrize(
+        ("commit", "index", "at"), [(commit_of(1), 0, 1), (None, 2, 2), ("gone", 9, 2), (None, -1, 0)]
+    )
+    def test_at(self, commit: str | None, index: int, at: int) -> None:
+        document = finding_document(found("id1", 1, index, commit=commit), ONE, "lower")
+        assert (document["at"], document["time"]) == (at, ONE["dut_timestamp"][at])
+
+    @pytest.mark.parametrize(("direction", "worse"), [("lower", True), ("higher", False), ("info", None)])
+    def test_worse(self, direction: str, worse: bool | None) -> None:  # noqa: FBT001
+        assert finding_document(found("id1", 1, 1, effect=0.1), ONE, direction)["worse"] is worse
+
+    def test_in_order(self) -> None:
+        findings = {key_of(ONE): [found("late", 1, 2), found("early", 1, 0)]}
+        encoded = {one.key: one for one in shard_document(BOTH, findings)[1]}
+        assert [finding["id"] for finding in encoded[key_of(ONE)].findings] == ["early", "late"]
+        assert encoded[key_of(FAILING)].findings == []
+
+
+class TestSamples:
+    """Only series with raw samples have them, point by point."""
+
+    def test_samples(self) -> None:
+        sampled = history("sampled", np.array([1.0, np.nan, 3.0]), samples=5)
+        document = samples_document(shard_document(pl.concat([ONE, sampled]), {})[1])
+        assert document is not None
+        assert {name: strips["n"] for name, strips in document["series"].items()} == {
+            f"{key_of(sampled):016x}": [5, 0, 5]
+        }
+
+    def test_none(self) -> None:
+        assert samples_document(shard_document(BOTH, {})[1]) is None
+        assert samples_document(shard_document(BOTH.drop("values"), {})[1]) is None

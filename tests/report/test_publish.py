@@ -1,0 +1,48 @@
+"""The published files as JSON and as text."""
+
+import json
+
+from bench_db.model import PublishedFile
+from bench_db.report import publish
+
+FIRST = PublishedFile(
+    path="out\x1b.json",
+    part="3",
+    format="asv",
+    run_id="1",
+    new=4,
+    unchanged=1,
+    replaced=2,
+    skipped={"no-name": 2, "out-of-range": 1},
+    notes=("first\nnote",),
+)
+SECOND = PublishedFile(path="b.json", format="go", run_id="2", new=0, unchanged=5, replaced=0, skipped={}, notes=())
+
+
+class TestJson:
+    """The totals are the sums over the files."""
+
+    def test_totals(self) -> None:
+        document = publish.as_json([FIRST, SECOND])
+        assert json.loads(json.dumps(document))["published"][0]["skipped"] == {"no-name": 2, "out-of-range": 1}
+        assert (document["new"], document["unchanged"]) == (4, 6)
+        assert [one["path"] for one in document["published"]] == ["out\x1b.json", "b.json"]
+
+
+class TestText:
+    """A line a run says what became of each result; zeros that say nothing are left out, and a dry run adds nothing."""
+
+    def test_lines(self) -> None:
+        assert publish.as_text([FIRST, SECOND]).split("\n") == [
+            "out\\x1b.json#3: asv, 4 new, 1 unchanged, 2 replaced, 3 skipped",
+            "  first\\nnote",
+            "b.json: go, 0 new, 5 unchanged",
+            "2 runs: 4 new, 6 unchanged",
+        ]
+
+    def test_one_run_has_no_total(self) -> None:
+        assert publish.as_text([SECOND]) == "b.json: go, 0 new, 5 unchanged"
+
+    def test_a_dry_run(self) -> None:
+        text = publish.as_text([FIRST, SECOND], dry_run=True)
+        assert (text.count("4 to add"), text.count("0 to add"), "new" in text) == (2, 1, False)
