@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 OLD, NEW = "a" * 40, "b" * 40
 
 
-def setting(commit: str | None, at: int, name: str = "main", **scope: str) -> Baseline:
-    return Baseline(name=name, commit=commit, set_at=at, **scope)
+def setting(commit: str | None, at: int, name: str = "main", branch: str | None = None) -> Baseline:
+    return Baseline(name=name, commit=commit, set_at=at, branch=branch)
 
 
 def finding(number: int, at: int, state: State = State.OPEN) -> Finding:
