@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import CorruptStoreError, UserError
+from bench_db.store import atomic, content
+
+if TYPE_CHECKING:
+    from bench_db.store.database import Database
+
+DATA = b"measured\n" * 100
+SHA = sha256(DATA).hexdigest()
+
+
+def path_of(database: Database, sha: str = SHA) -> Path:
+    return Path(database.uri) / content.place(sha)
+
+
+class TestPlace:
+    """The path of a content follows from its checksum; any other text is refused, so no path leaves the store."""
+
+    def test_the_first_two_digits_name_the_directory(self) -> None:
+        assert content.place(SHA) == f"artifacts/{SHA[:2]}/{SHA}"
+
+    @pytest.mark.parametrize("text", ["", "../../etc/passwd", SHA[:-1], SHA + "0", SHA.upper(), SHA + "\n", "g" * 64])
+    def test_a_text_that_is_no_checksum(self, text: str) -> None:
+        assert not content.is_sha256(text)
+        with pytest.raises(CorruptStoreError, match="store verify"):
+            content.place(text)
+
+
+class TestChecked:
+    """Checked chunks are the chunks; a wrong checksum is an error after the last one."""
+
+    @pytest.mark.parametrize("chunks", [[DATA], [DATA[:7], b"", DATA[7:]]])
+    def test_a_split_does_not_matter(self, chunks: list[bytes]) -> None:
+        assert list(content.checked(chunks, SHA, UserError("never"))) == chunks
+
+    def test_a_wrong_checksum(self) -> None:
+        chunks = content.checked([DATA, b"more"], SHA, UserError("changed"))
+        assert [next(chunks), next(chunks)] == [DATA, b"more"]
+        with pytest.raises(UserError, match="changed"):
+            next(chunks)
+
+
+class TestChunks:
+    """The chunks of a file are its bytes in order, none longer than the limit of a part."""
+
+    def test_more_than_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(b"a" * content.CHUNK_BYTES + b"b")
+        assert [(len(chunk), chunk[-1:]) for chunk in content.chunks_of(path)] == [
+            (content.CHUNK_BYTES, b"a"),
+            (1, b"b"),
+        ]
+
+
+class TestKeep:
+    """A kept content is read back byte for byte, and `sizes` lists its file and its size."""
+
+    @pytest.mark.parametrize("data", [b"", b"x", DATA])
+    def test_round_trip(self, data: bytes, database: Database) -> None:
+        sha = sha256(data).hexdigest()
+        content.keep(database._engine, sha, [data])
+        assert b"".join(content.read(database._engine, sha)) == data
+        assert b"".join(content.read_below(Path(database.uri), sha)) == data
+        assert content.sizes(database._engine) == {content.place(sha): len(data)}
+
+    def test_keeping_again_mends_a_damaged_file(self, database: Database) -> None:
+        for _ in range(2):
+            content.keep(database._engine, SHA, [DATA])
+            assert b"".join(content.read(database._engine, SHA)) == DATA
+            path_of(database).write_bytes(b"damaged")
+
+    def test_an_error_in_the_chunks_leaves_no_file(self, database: Database) -> None:
+        with pytest.raises(UserError, match="changed"):
+            content.keep(database._engine, SHA, content.checked([b"other"], SHA, UserError("changed")))
+        assert content.sizes(database._engine) == {}
+
+    def test_an_unfinished_write_is_listed(self, database: Database) -> None:
+        path = path_of(database).with_name(f".x{atomic.PART_SUFFIX}")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"12345")
+        assert content.sizes(database._engine) == {f"artifacts/{SHA[:2]}/{path.name}": 5}
+
+
+class TestRead:
+    """A file that is missing or that differs from its name is a corrupt store, never other bytes."""
+
+    def test_missing(self, database: Database) -> None:
+        with pytest.raises(CorruptStoreError, match="is missing"):
+            list(content.read(database._engine, SHA))
+        with pytest.raises(CorruptStoreError, match="is missing"):
+            list(content.read_below(Path(database.uri), SHA))
+
+    def test_a_directory_is_no_file(self, database: Database) -> None:
+        path_of(database).mkdir(parents=True)
+        with pytest.raises(CorruptStoreError, match="is missing"):
+            list(content.read(database._engine, SHA))
+
+    @pytest.mark.parametrize("damaged", [b"", DATA[:-1], DATA + b"x", b"M" + DATA[1:]])
+    def test_damaged(self, damaged: bytes, database: Database) -> None:
+        content.keep(database._engine, SHA, [damaged])
+        with pytest.raises(CorruptStoreError, match="is not the content it is named after"):
+            list(content.read(database._engine, SHA))
+        with pytest.raises(CorruptStoreError, match="is not the content it is named after"):
+            list(content.read_below(Path(database.uri), SHA))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.model import Baseline, Finding, State
+from bench_db.store import ledger
+from bench_db.store.tables import BASELINES_TABLE, TABLES
+
+if TYPE_CHECKING:
+    from bench_db.store.database import Database
+
+OLD, NEW = "a" * 40, "b" * 40
+
+
+def setting(commit: str | None, at: int, name: str = "main", branch: str | None = None) -> Baseline:
+    return Baseline(name=name, commit=commit, set_at=at, branch=branch)
+
+
+def finding(number: int, at: int, state: State = State.OPEN) -> Finding:
+    return Finding(
+        id=f"{number}",
+        series_key=1,
+        commit=OLD,
+        index=3,
+        effect=0.1,
+        low=None,
+        high=None,
+        p_value=None,
+        provisional=False,
+        state=state,
+        at=at,
+    )
+
+
+def commits(database: Database) -> list[str | None]:
+    return [record.commit for record in ledger.baseline_history(database._engine)]
+
+
+class TestSetBaseline:
+    """The last setting of a name and scope applies, whatever the clocks of the writers; the same setting is stored once."""
+
+    @pytest.mark.parametrize("later", [5, 100, 200])
+    def test_the_later_write_applies(self, later: int, database: Database) -> None:
+        ledger.set_baseline(database._engine, setting(OLD, 100))
+        written = ledger.set_baseline(database._engine, setting(NEW, later))
+        assert commits(database) == [OLD, NEW]
+        assert written.set_at == max(101, later)
+        assert ledger.held(ledger.baseline_history(database._engine)) == [written]
+
+    def test_an_identical_setting_is_not_stored_again(self, database: Database) -> None:
+        first = ledger.set_baseline(database._engine, setting(OLD, 100))
+        assert ledger.set_baseline(database._engine, setting(OLD, 200)) == first
+        assert commits(database) == [OLD]
+
+    def test_a_commit_can_be_set_again_after_another(self, database: Database) -> None:
+        for commit in (OLD, NEW, OLD):
+            ledger.set_baseline(database._engine, setting(commit, 100))
+        assert commits(database) == [OLD, NEW, OLD]
+
+    def test_scopes_are_independent(self, database: Database) -> None:
+        ledger.set_baseline(database._engine, setting(OLD, 100))
+        ledger.set_baseline(database._engine, setting(NEW, 100, branch="release"))
+        ledger.set_baseline(database._engine, setting(None, 101))
+        [left] = ledger.held(ledger.baseline_history(database._engine))
+        assert (left.commit, left.branch) == (NEW, "release")
+
+
+class TestHeld:
+    """The applicable settings are the newest of each name and scope, without cleared ones, sorted by name."""
+
+    def test_newest_cleared_and_sorted(self) -> None:
+        history = [
+            setting(OLD, 1, "z"),
+            setting(OLD, 2, "a"),
+            setting(NEW, 3, "z"),
+            setting(OLD, 4, "m"),
+            setting(None, 5, "m"),
+        ]
+        assert ledger.held(history) == [history[1], history[2]]
+        assert ledger.held([]) == []
+
+
+class TestFindings:
+    """Records are added once and kept all; the newest record of an id applies, in the order of first detection."""
+
+    def test_written_once_and_read_in_order(self, database: Database) -> None:
+        records = [finding(1, 3), finding(2, 1), finding(1, 2)]
+        for _ in range(2):
+            ledger.record_findings(database._engine, records)
+        assert [(f.id, f.at) for f in ledger.finding_history(database._engine)] == [("2", 1), ("1", 2), ("1", 3)]
+
+    def test_no_findings_make_no_table(self, database: Database) -> None:
+        ledger.record_findings(database._engine, [])
+        assert {table.name for table in ledger.existing(database._engine)} == {table.name for table in TABLES}
+
+    def test_the_newest_record_of_each_id(self) -> None:
+        blessed = finding(1, 3, State.BLESSED)
+        assert ledger.standing([finding(1, 1), finding(2, 2), blessed]) == [blessed, finding(2, 2)]
+
+    def test_the_order_of_writing_does_not_matter(self, database: Database) -> None:
+        records = [finding(number, at) for number, at in ((1, 1), (2, 2), (3, 3))]
+        for order in permutations(records):
+            ledger.record_findings(database._engine, order)
+        assert [f.at for f in ledger.finding_history(database._engine)] == [1, 2, 3]
+
+
+class TestEnsure:
+    """A table made on use is missing until it is ensured; ensuring it again keeps its rows."""
+
+    def test_missing_and_made(self, database: Database) -> None:
+        assert BASELINES_TABLE not in ledger.existing(database._engine)
+        assert commits(database) == []
+        ledger.ensure(database._engine, BASELINES_TABLE)
+        assert BASELINES_TABLE in ledger.existing(database._engine)
+        ledger.set_baseline(database._engine, setting(OLD, 1))
+        ledger.ensure(database._engine, BASELINES_TABLE)
+        assert commits(database) == [OLD]
