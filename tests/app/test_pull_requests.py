@@ -70,7 +70,7 @@ class TestProcessComment:
     )
     def test_an_invalid_payload(self, more: dict[str, object], words: str, fake: FakeGitHub) -> None:
         with pytest.raises(UserError, match=words):
-            decided(fake, "@bench-bot benchmark", **more)
+            decided(fake, "@bench-bot benchmark", **more)  # type: ignore[arg-type]
         assert fake.requests == []
 
     def test_a_comment_of_another_repository(self, fake: FakeGitHub) -> None:
@@ -102,7 +102,7 @@ class TestDispatch:
             ({"command_file": "command.json"}, "not a command that process-comment wrote"),
         ):
             with pytest.raises(UserError, match=words):
-                dispatch(**given, environment=environment(fake))  # type: ignore[arg-type]
+                dispatch(**given, environment=environment(fake))
         assert fake.runs == {}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench_db.app.schedule import Dispatched, Scheduled, schedule
+from bench_db.app.schedule import Dispatched, Scheduled, schedule_runs
 from bench_db.errors import BenchDbError
 from bench_db.store.database import connect
 from tests.cli.kinds import publish
@@ -37,7 +37,7 @@ def grown(fake: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def scheduled(fake: FakeGitHub, slept: Slept, store: Path, *, dry_run: bool = False) -> Scheduled:
-    return schedule(
+    return schedule_runs(
         str(store),
         environment={"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": fake.url},
         clock=slept.clock(),
