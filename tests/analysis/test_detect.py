@@ -1,10 +1,8 @@
-"""Change points: laws of the detector, and slow oracles for its parts."""
+"""Change points: laws of the detector."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,6 @@ from hypothesis import strategies as st
 
 from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect import change_points, detect, detect_all
-from bench_db.analysis.noise_kernel import inflation, quantile, rolling_quantile
-from bench_db.analysis.partition_kernel import FREQUENCIES, fourier, least_squares
 
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
@@ -194,95 +190,3 @@ class TestProfiles:
         values, offsets = noisy(8), np.array([0, 80])
         assert PROFILES[Profile.DEFAULT] == Constants()
         assert detect_all(values, offsets, constants=Constants(minimum_points=81)).index.tolist() == []
-
-
-def best(costs: Any, places: list[int], penalty: float) -> tuple[float, list[int]]:
-    """Return the least total cost over all partitionings, by recursion over all last segments."""
-
-    @cache
-    def up_to(j: int) -> tuple[float, tuple[int, ...]]:
-        if j == 0:
-            return -penalty, ()
-        return min((up_to(i)[0] + costs(places[i], places[j]) + penalty, (*up_to(i)[1], places[j])) for i in range(j))
-
-    cost, path = up_to(len(places) - 1)
-    return cost, [0, *path]
-
-
-class TestPartitioning:
-    """The pruned dynamic programmes find the partitioning that an exhaustive search finds."""
-
-    @given(seed=seeds, penalty=st.floats(0.5, 20))
-    @settings(max_examples=60)
-    def test_least_squares(self, seed: int, penalty: float) -> None:
-        y, scale, places = self.example(seed)
-        weight = scale**-2
-
-        def cost(a: int, b: int) -> float:
-            mean = np.average(y[a:b], weights=weight[a:b])
-            return float((weight[a:b] * (y[a:b] - mean) ** 2).sum())
-
-        bounds = np.empty(len(places) + 2, np.int64)
-        count = least_squares(y, scale, np.array(places), len(places), penalty, bounds)
-        self.same(cost, places, penalty, bounds[:count].tolist())
-
-    @given(seed=seeds, penalty=st.floats(0.5, 20))
-    @settings(max_examples=60)
-    def test_fourier(self, seed: int, penalty: float) -> None:
-        y, _, places = self.example(seed)
-
-        def cost(a: int, b: int) -> float:
-            angles = np.concatenate([np.outer(FREQUENCIES, y[a:b] / h) for h in (0.03, 0.08)])
-            together = np.cos(angles).sum(axis=1) ** 2 + np.sin(angles).sum(axis=1) ** 2
-            return float(2 * (b - a) - together.sum() / 4 / (b - a))
-
-        bounds = np.empty(len(places) + 2, np.int64)
-        count = fourier(y, np.array(places), len(places), 0.03, 0.08, penalty, bounds)
-        self.same(cost, places, penalty, bounds[:count].tolist())
-
-    @staticmethod
-    def example(seed: int) -> tuple[Array, Array, list[int]]:
-        rng = np.random.default_rng(seed)
-        n = int(rng.integers(20, 60))
-        y = rng.normal(0, 0.02, n) + np.repeat(rng.normal(0, 0.1, 4), -(-n // 4))[:n]
-        inner = rng.choice(np.arange(1, n), 10, replace=False)
-        return y, rng.uniform(0.01, 0.03, n), [0, *sorted(int(i) for i in inner), n]
-
-    @staticmethod
-    def same(cost: Any, places: list[int], penalty: float, ours: list[int]) -> None:
-        least, path = best(cost, places, penalty)
-        total = sum(cost(a, b) + penalty for a, b in itertools.pairwise(ours)) - penalty
-        assert total == pytest.approx(least, rel=1e-9)
-        assert ours == path
-
-
-class TestInflation:
-    """The inflation of independent noise approaches 1 with the length; it is larger for a short history."""
-
-    @pytest.mark.parametrize(("n", "least"), [(20, 1.5), (100, 1.1), (1000, 1.01)])
-    def test_least(self, n: int, least: float) -> None:
-        alternating = np.resize([-0.01, 0.01], n)
-        assert inflation(alternating, np.full(n, 0.01), Constants()) == pytest.approx(least)
-
-    def test_autocorrelated(self) -> None:
-        y = np.convolve(np.random.default_rng(9).normal(0, 0.01, 2000), np.ones(5), "valid")
-        assert inflation(y, np.full(len(y), np.std(np.diff(y)) / math.sqrt(2)), Constants()) > 2
-
-
-class TestQuantiles:
-    """Quantiles equal those of NumPy, also over a moving window."""
-
-    @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), p=st.floats(0, 1))
-    def test_selected(self, values: list[float], p: float) -> None:
-        assert quantile(np.array(values), len(values), p) == pytest.approx(np.quantile(values, p), rel=1e-9, abs=1e-9)
-
-    @given(
-        values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60),
-        before=st.integers(0, 9),
-        after=st.integers(1, 9),
-    )
-    def test_rolling(self, values: list[float], before: int, after: int) -> None:
-        out, x = np.empty(len(values)), np.array(values)
-        rolling_quantile(x, before, after, 0.75, out)
-        expected = [np.quantile(x[max(0, i - before) : i + after], 0.75) for i in range(len(x))]
-        np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-9)

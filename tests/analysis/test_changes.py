@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench_db.analysis.changes import changes_of, named
+from bench_db.analysis.detect import detect
+from bench_db.analysis.histories import histories
+from bench_db.derive import finding_id
+from tests.analysis.test_judge import level, points
+
+STEPPED = [value * (1.0 if i < 20 else 1.3) for i, value in enumerate(level(40))]
+
+
+class TestChangesOf:
+    """The changes are those of the detector, with the series, the commit and the id of the finding."""
+
+    def test_names(self) -> None:
+        found = histories(points(STEPPED))
+        (change,) = changes_of(found)
+        (bare,) = detect(np.array(STEPPED))
+        assert (change.index, change.effect, change.p_value) == (bare.index, bare.effect, bare.p_value)
+        assert (change.commit, change.series) == (f"{20:040x}", found.series[0])
+        assert change.id == finding_id(7, f"{20:040x}")
+
+    def test_without_a_change(self) -> None:
+        assert changes_of(histories(points(level(40)))) == []
+
+    def test_an_unknown_profile(self) -> None:
+        with pytest.raises(ValueError, match="'loud' is not a valid Profile"):
+            changes_of(histories(points(STEPPED)), profile="loud")
+
+
+class TestNamed:
+    """Naming changes the series, the commit and the id, and no number."""
+
+    def test_the_commit_is_that_of_the_index(self) -> None:
+        found = histories(points(STEPPED))
+        (bare,) = detect(np.array(STEPPED))
+        change = named(found, 0, bare)
+        assert change.commit == found.points["commit"][bare.index]
+        assert (change.low, change.high, change.provisional) == (bare.low, bare.high, bare.provisional)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from bench_db.analysis.constants import PROFILES, Constants, Profile, for_scan
+from bench_db.rules import RULES
+
+
+class TestProfiles:
+    """A stricter profile asks for smaller p-values; all profiles share the rules of the project."""
+
+    def test_alpha_follows_the_order(self) -> None:
+        strict, default, sensitive = (PROFILES[p] for p in (Profile.STRICT, Profile.DEFAULT, Profile.SENSITIVE))
+        assert strict.squares_alpha < default.squares_alpha < sensitive.squares_alpha
+        assert strict.alpha < default.alpha
+
+    def test_the_quiet_one_leaves_out_least_squares(self) -> None:
+        assert [p for p in Profile if not PROFILES[p].squares] == [Profile.QUIET]
+
+    def test_the_shortest_series_is_that_of_the_rules(self) -> None:
+        assert {c.minimum_points for c in PROFILES.values()} == {RULES.detection_runs}
+
+
+class TestForScan:
+    """A scan is never readier to report than the profile, and keeps the significance levels of the profile."""
+
+    @pytest.mark.parametrize("profile", Profile)
+    def test_stricter_about_noise(self, profile: Profile) -> None:
+        one, many = PROFILES[profile], for_scan(profile)
+        assert many.doubt > one.doubt
+        assert many.inflation_most > one.inflation_most
+        assert many.fourier_penalty > one.fourier_penalty
+        assert many.precedent < one.precedent
+        assert many.slope > one.slope
+
+    @pytest.mark.parametrize("profile", Profile)
+    def test_the_profile_decides_the_rest(self, profile: Profile) -> None:
+        one, many = PROFILES[profile], for_scan(profile)
+        changed = {name for name in Constants._fields if getattr(one, name) != getattr(many, name)}
+        assert changed == {
+            "inflation_passes",
+            "inflation_blocks",
+            "inflation_most",
+            "doubt",
+            "precedent",
+            "precedent_most",
+            "slope",
+            "fourier_penalty",
+        }

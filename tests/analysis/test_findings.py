@@ -1,0 +1,95 @@
+"""The states of findings from scan to scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bench_db.analysis.changes import changes_of
+from bench_db.analysis.findings import commits_of_runs, finding_of, in_order, scanned, updated
+from bench_db.analysis.histories import Histories, histories
+from bench_db.model import Finding, State
+from bench_db.rules import RULES
+from tests.analysis.test_judge import level, points
+
+AT = 1_800_000_000
+
+
+def stepped(at: int = 40) -> Histories:
+    return histories(points([value * (1.0 if i < at else 1.3) for i, value in enumerate(level(80))]))
+
+
+def after(found: Histories, *known: Finding, at: int = AT + 1) -> list[Finding]:
+    return updated(found, scanned(found, rate=0.05), known, at=at)
+
+
+@pytest.fixture(scope="module")
+def opened() -> Finding:
+    (finding,) = after(stepped(), at=AT)
+    return finding
+
+
+class TestUpdated:
+    """A change keeps the id and the state of its finding; a scan without news writes nothing."""
+
+    def test_a_new_change_is_opened(self, opened: Finding) -> None:
+        assert (opened.state, opened.commit, opened.series_key, opened.at) == (State.OPEN, f"{40:040x}", 7, AT)
+        assert opened.effect == pytest.approx(0.3, abs=0.01)
+
+    def test_again_is_no_news(self, opened: Finding) -> None:
+        assert after(stepped(), opened) == []
+
+    def test_what_is_gone_is_fixed_and_what_is_back_reopened(self, opened: Finding) -> None:
+        (fixed,) = after(histories(points(level(80))), opened)
+        assert (fixed.id, fixed.state, fixed.at) == (opened.id, State.FIXED, AT + 1)
+        assert after(histories(points(level(80))), fixed) == []
+        (reopened,) = after(stepped(), fixed)
+        assert (reopened.id, reopened.state) == (opened.id, State.REOPENED)
+
+    @pytest.mark.parametrize("state", [State.BLESSED, State.IGNORED])
+    def test_a_decision_stays(self, state: State, opened: Finding) -> None:
+        decided = replace(opened, state=state, by="me", note="known")
+        assert after(stepped(), decided) == []
+        assert after(histories(points(level(80))), decided) == []
+
+    @pytest.mark.parametrize("shift", [RULES.same_change_runs, RULES.same_change_runs + 1])
+    def test_the_same_change_at_a_neighbouring_commit(self, shift: int, opened: Finding) -> None:
+        found = after(stepped(40 + shift), replace(opened, state=State.BLESSED, by="me"))
+        (fresh,) = [finding for finding in found if finding.commit == f"{40 + shift:040x}"]
+        near = shift <= RULES.same_change_runs
+        assert (fresh.id == opened.id, fresh.state) == (near, State.BLESSED if near else State.OPEN)
+
+    def test_the_other_direction_is_another_change(self, opened: Finding) -> None:
+        fresh, fixed = after(stepped(), replace(opened, effect=-0.3, id="other"))
+        assert (fresh.id, fresh.state) == (opened.id, State.OPEN)
+        assert (fixed.id, fixed.state) == ("other", State.FIXED)
+
+    def test_a_series_that_was_not_scanned_stays(self, opened: Finding) -> None:
+        assert after(stepped(), opened, replace(opened, id="elsewhere", series_key=99)) == []
+
+
+class TestRecords:
+    """A finding has the numbers of its change, and the commit of a run is that of its points."""
+
+    def test_finding_of(self) -> None:
+        (change,) = changes_of(stepped())
+        finding = finding_of(change, at=AT, common_mode="all")
+        assert (finding.id, finding.series_key) == (change.id, 7)
+        for name in ("commit", "index", "effect", "low", "high", "p_value", "provisional"):
+            assert getattr(finding, name) == getattr(change, name)
+        assert (finding.common_mode, finding.state) == ("all", State.OPEN)
+
+    def test_commits_of_runs(self) -> None:
+        assert commits_of_runs(histories(points([1.0, 2.0, 3.0], [5, 6, 6]))) == {
+            0: f"{5:040x}",
+            1: f"{6:040x}",
+            2: f"{6:040x}",
+        }
+
+    def test_order(self, opened: Finding) -> None:
+        small = replace(opened, id="b", effect=0.1)
+        large = replace(opened, id="c", effect=-0.5)
+        fixed = replace(opened, id="a", effect=0.9, state=State.FIXED)
+        twin = replace(small, id="a")
+        assert in_order([fixed, small, twin, large]) == [large, twin, small, fixed]

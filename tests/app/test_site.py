@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.app.site import site, site_content
+from bench_db.errors import UserError
+from bench_db.query.selection import Selection
+from bench_db.store.database import Database, connect
+from tests.cli.kinds import publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Six commits of f and g."""
+    made = connect(tmp_path_factory.mktemp("site") / "store", create=True)
+    for number in range(6):
+        publish(made, number, {"f": 100.0 + number, "g": 5.0})
+    return made
+
+
+class TestSite:
+    """Writing a site twice leaves the files of writing it once."""
+
+    def test_twice(self, store: Database, tmp_path: Path) -> None:
+        first = site(store, tmp_path / "out")
+        again = site(store.uri, tmp_path / "out")
+        assert first.written == first.files > 0
+        assert (again.written, again.removed, again.files, again.bytes) == (0, 0, first.files, first.bytes)
+
+    def test_title_and_link(self, store: Database, tmp_path: Path) -> None:
+        site(store, tmp_path, title="A & b", commit_url="https://example.org/c/{commit}")
+        assert "A &amp; b" in (tmp_path / "index.html").read_text()
+        assert any("https://example.org/c/" in path.read_text() for path in tmp_path.rglob("*.*"))
+
+    def test_a_page_of_something_else(self, store: Database, tmp_path: Path) -> None:
+        (tmp_path / "index.html").write_text("mine")
+        with pytest.raises(UserError, match="something else"):
+            site(store, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+class TestContent:
+    """The content is that of the selected series, with raw samples of the newest points alone."""
+
+    def test_selection(self, store: Database) -> None:
+        content = site_content(store, Selection(benchmark="f"))
+        assert content.series["benchmark_name"].to_list() == ["f"]
+        rows = content.points_of(content.series["series_key"].to_list())
+        assert sorted(rows["median"]) == [100.0 + number for number in range(6)]
+
+    @pytest.mark.parametrize("samples", [0, 2, 60])
+    def test_samples(self, samples: int, store: Database) -> None:
+        content = site_content(store, Selection(benchmark="f"), samples=samples)
+        rows = content.points_of(content.series["series_key"].to_list()).sort("dut_timestamp")
+        sampled = rows["values"].is_not_null().to_list() if "values" in rows.columns else [False] * 6
+        newest = min(samples, 6)
+        assert sampled == [False] * (6 - newest) + [True] * newest
+
+    def test_the_directory_of_the_store_is_private(self, store: Database) -> None:
+        metadata = site_content(store, Selection()).metadata
+        assert metadata.store == "store"
+        assert metadata.generated_at == store.runs().collect()["ingested_at"].max()
