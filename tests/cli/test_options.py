@@ -76,7 +76,7 @@ class TestSelection:
     def test_conditions(self) -> None:
         assert selection().is_empty
         stated = {"test_bed_name": "ci", "dut_name": "d", "branch": "main", "suite": "s", "metric": "time"}
-        found = selection(benchmark="f*", tags=("k=10", "url=a=b", "empty="), **stated)  # type: ignore[typeddict-item]
+        found = selection(benchmark="f*", tags=("k=10", "url=a=b", "empty="), **stated)
         assert found == Selection(benchmark="f*", tags={"k": "10", "url": "a=b", "empty": ""}, **stated)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("text", ["k", "=10", ""])
