@@ -1,4 +1,4 @@
-"""Habits of the command line: global options, near names, answers without a match, percentages, dates, order of names."""
+"""Habits of the command line: global options, near names, answers without a match, dates, order of names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import termios
 from contextlib import suppress
 from pathlib import Path
 
-import click
 import pytest
 
-from bench_db.cli.main import SECTIONS, VERBS, root
-from bench_db.cli.options import Fraction, Percent
+from bench_db.cli.main import SECTIONS, VERBS
 from bench_db.store.database import Database, connect
 from tests.cli.conftest import bench_db, bench_db_process
 from tests.cli.kinds import publish
@@ -225,45 +223,6 @@ class TestNoMatch:
         assert "the states are open, " in answer.err
 
 
-class TestPercentages:
-    """`5`, `5%` and `5 %` are one percentage; what may mean two things is refused."""
-
-    @pytest.mark.parametrize(
-        ("text", "number"),
-        [("5", 5), ("5%", 5), ("5 %", 5), (" 2.5% ", 2.5), ("0.5%", 0.5), ("0", 0), ("0%", 0), ("150", 150)],
-    )
-    def test_accepted(self, text: str, number: float) -> None:
-        assert Percent().convert(text, None, None) == number
-
-    @pytest.mark.parametrize("text", ["", "%", "x", "nan", "inf", "-1", "-1%", "5%%", "5% x", "5 percent"])
-    def test_refused(self, text: str) -> None:
-        with pytest.raises(click.BadParameter, match=r"is not a percentage; examples: 5, 5%, 0\.5%"):
-            Percent().convert(text, None, None)
-
-    def test_a_number_below_1_needs_the_sign(self, store: Database) -> None:
-        for option in ("--threshold", "--min-effect"):
-            answer = bench_db("check", option, "0.05", "--store", store.uri)
-            assert answer.code == 2
-            assert f"'{option}': 0.05 may mean 0.05 % or 5 %; write 0.05% or 5%" in answer.err
-
-    @pytest.mark.parametrize("words", [["--threshold", "5%"], ["--min-effect", "2%"], ["--min-effect", "0.5%"]])
-    def test_check(self, store: Database, words: list[str]) -> None:
-        assert bench_db("check", "--baseline", "last:1", *words, "--store", store.uri).code == 0
-
-    @pytest.mark.parametrize(("text", "share"), [("0.05", 0.05), ("5%", 0.05), ("100%", 1), ("1", 1)])
-    def test_shares(self, text: str, share: float) -> None:
-        assert Fraction().convert(text, None, None) == share
-
-    @pytest.mark.parametrize("text", ["5", "0", "-0.1", "101%", "x", "nan"])
-    def test_no_shares(self, text: str) -> None:
-        with pytest.raises(click.BadParameter, match=r"is not a share between 0 and 1, such as 0\.05 or 5%"):
-            Fraction().convert(text, None, None)
-
-    def test_a_percentage_without_its_sign_is_helped(self) -> None:
-        with pytest.raises(click.BadParameter, match=r"such as 0\.05 or 5%; 5 percent is written 5%"):
-            Fraction().convert("5", None, None)
-
-
 class TestDates:
     """`--since` and `--until` take dates as people write them; an error names the flag and gives an example."""
 
@@ -334,12 +293,6 @@ class TestCompletionProtocol:
     @pytest.mark.parametrize(("shell", "text"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "complete ")])
     def test_scripts(self, shell: str, text: str) -> None:
         assert text in bench_db_process(_BENCH_DB_COMPLETE=f"{shell}_source").out
-
-    def test_a_store_that_is_not_there_completes_nothing(self, tmp_path: Path) -> None:
-        from bench_db.cli.options import benchmark_names
-
-        context = click.Context(root, obj={"uri": str(tmp_path / "none")})
-        assert benchmark_names(context, click.Argument(["x"]), "") == []
 
 
 def on_a_terminal(*words: object, **environment: str) -> str:

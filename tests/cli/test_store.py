@@ -42,21 +42,3 @@ class TestStore:
         again = bench_db("store", "tag", "empty", "--store", tmp_path)
         assert (again.code, "already" in again.err) == (2, True)
         assert bench_db("latest", "--as-of", "empty", "--store", tmp_path, "--output", "json").document == []
-
-
-class TestDoctor:
-    """Every check reports its result."""
-
-    def test_healthy(self, demo_store: Path) -> None:
-        answer = bench_db("doctor", "--store", demo_store, "--output", "json")
-        assert answer.code == 0
-        assert {check["name"] for check in answer.document["checks"]} == {
-            "installation",
-            "address",
-            "directory",
-            "store",
-        }
-
-    def test_a_bad_address(self) -> None:
-        answer = bench_db("doctor", "--store", "ftp://host/x", "--output", "json")
-        assert (answer.code, answer.document["healthy"]) == (3, False)

@@ -42,20 +42,6 @@ class TestRealHistory:
         assert answer.code == 0
         assert by_series(answer.document)["benchmarks/test_speed.py::test_serialise"] == "improved"
 
-    def test_scan_finds_the_planted_commits(self, demo_store: Path) -> None:
-        found = bench_db("scan", "--dry-run", "--store", demo_store, "--output", "json").document
-        commits = {(f["series"].rpartition("::")[2], (f["commit"] or "")[:7]) for f in found["findings"]}
-        assert commits == {("test_query[1]", SLOW_COMMIT), ("test_query[3]", SLOW_COMMIT), ("test_serialise", FASTER)}
-
-    def test_detect(self, demo_store: Path) -> None:
-        found = bench_db("detect", "*query*", "--store", demo_store, "--output", "json").document
-        assert [f["commit"][:7] for f in found["findings"]] == [SLOW_COMMIT, SLOW_COMMIT]
-
-    def test_noise(self, demo_store: Path) -> None:
-        rows = bench_db("noise", "--store", demo_store, "--output", "json").document["noise"]
-        assert len(rows) == 11
-        assert all(row["spread"] is None or 0 < row["spread"] < 1 for row in rows)
-
     def test_unknown_candidate_and_baseline(self, demo_store: Path) -> None:
         assert bench_db("compare", "0" * 40, "--store", demo_store).code == 2
         answer = bench_db("compare", NEWEST, "--baseline", "nothing", "--store", demo_store)
