@@ -6,7 +6,6 @@ from pathlib import Path
 from tests.repository import tree
 
 PACKAGES = Path("packages/bench_db/src")
-UNMIRRORED = Path("tests/repository/unmirrored.txt")
 
 
 def has_code(module: Path) -> bool:
@@ -28,11 +27,7 @@ def unmirrored() -> list[str]:
 
 
 class TestMirror:
-    """Every module that defines a function has a test module of its name.
-
-    The list holds the modules that are tested through others alone. It may only shrink: take a module out of it with the
-    commit that adds its test module, and add none.
-    """
+    """Every module that defines a function has a test module of its name."""
 
     def test_every_module_has_a_test_module(self) -> None:
-        assert unmirrored() == tree.text(UNMIRRORED).split()
+        assert unmirrored() == []
