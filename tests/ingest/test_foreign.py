@@ -15,7 +15,11 @@ from bench_db.ingest.foreign import Record
 from bench_db.ingest.reading import Measurement, RefusedError, Skip, SkipReason
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=9,
 )
@@ -29,7 +33,7 @@ class Usual(msgspec.Struct, forbid_unknown_fields=True):
 class TestDecode:
     """What Python writes as JSON is read, bad numbers by name; a fault has its line, column or JSON path."""
 
-    @given(VALUES.filter(lambda value: not isinstance(value, float) or abs(value) < 1e308))
+    @given(VALUES)
     def test_reads_back(self, value: Any) -> None:
         assert foreign.decode(json.dumps(value).encode(), object, file="a") == value
 

@@ -11,7 +11,7 @@ from bench_db.ingest import numbers
 from bench_db.ingest.reading import RefusedError, SkipReason
 from bench_db.units import BYTES, NANOSECONDS
 
-TIMES = st.floats(0, 1e12)
+TIMES = st.just(0.0) | st.floats(1e-9, 1e12)
 
 
 class TestScaled:
