@@ -52,5 +52,5 @@ class TestWriteTree:
 
     def test_a_file_in_the_way(self, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("a file")
-        with pytest.raises((UserError, FileExistsError, NotADirectoryError)):
+        with pytest.raises(UserError, match="out"):
             write_tree(tmp_path / "out", [("index.html", b"i")])

@@ -1,6 +1,7 @@
 """Decoding of JSON from other tools."""
 
 import json
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -192,6 +193,18 @@ class TestTimes:
     )
     def test_moment(self, text: str) -> None:
         assert foreign.moment(text) == 1_706_666_400
+
+    @pytest.mark.parametrize(
+        "text", ["2024-01-31 02:00:00", "Wed, 31 Jan 2024 02:00:00", "Wed, 31 Jan 2024 02:00:00 -0000"]
+    )
+    def test_without_a_zone_it_is_utc(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "America/New_York")
+        time.tzset()
+        try:
+            assert foreign.moment(text) == 1_706_666_400
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
     @pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "2024-02-30 1:00", "17"])
     def test_no_moment(self, text: str) -> None:

@@ -128,3 +128,7 @@ class TestBisection:
         document = plans.bisection_document(bisection)
         assert document["commit"] is None
         assert document["suspects"] == [{"commit": c.sha, "subject": c.subject} for c in COMMITS[2:4]]
+
+    def test_a_subject_moves_no_cursor(self) -> None:
+        suspects = (commit for commit in COMMITS if "\x1b" in commit.subject)
+        assert "\x1b" not in plans.bisection_text(Bisection(suspects=tuple(suspects), looks=()))

@@ -52,7 +52,11 @@ def _renew(path: Path, content: bytes) -> bool:
     """Return whether the file had to be written."""
     if _content(path) == content:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the directory {path.parent}: {error.strerror}; choose another one"
+        raise UserError(message) from error
     with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
         try:
             part.write(content)

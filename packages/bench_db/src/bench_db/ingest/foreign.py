@@ -228,13 +228,14 @@ def unix(moment: object) -> int | None:
 
 
 def moment(text: str) -> int | None:
-    """Parse a time in the forms of people and logs: unix time, ISO 8601, `2024.01.31 3:00:00 +0100`, RFC 2822."""
+    """Parse a time in the forms of people and logs: unix time, ISO 8601, `2024.01.31 3:00:00 +0100`, RFC 2822. Without a zone it is UTC."""
     if _UNIX.fullmatch(text):
         return int(float(text)) // (1000 if len(text.partition(".")[0]) > _SECONDS_DIGITS else 1)
     found = _WRITTEN.fullmatch(text)
     if found is None:
         try:
-            return int(parsedate_to_datetime(text).timestamp())
+            sent = parsedate_to_datetime(text)
+            return int((sent if sent.tzinfo else sent.replace(tzinfo=UTC)).timestamp())
         except (ValueError, OverflowError, OSError):
             return None
     year, month, day, hour, minute, second, offset = found.groups()

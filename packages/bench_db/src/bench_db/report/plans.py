@@ -97,4 +97,4 @@ def bisection_text(found: Bisection) -> str:
         for look in found.looks
     ]
     head = "the change is in" if found.found else "the change is in one of"
-    return "\n".join([*looks, head, *(f"  {c.sha}  {c.subject}" for c in found.suspects)])
+    return "\n".join([*looks, head, *(f"  {c.sha}  {visible(c.subject)}" for c in found.suspects)])

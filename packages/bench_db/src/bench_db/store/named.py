@@ -21,6 +21,6 @@ def runs(engine: Engine, run: int | str) -> dict[int, str | None]:
 
 
 def key_of(text: str) -> int | None:
-    """Format a run key with 16 digits."""
+    """Return the run key that 16 hexadecimal digits write; None for any other text."""
     digits = set("0123456789abcdef")
     return int(text, 16) if len(text) == 16 and set(text) <= digits and text < "8" else None  # noqa: PLR2004
