@@ -38,7 +38,8 @@ class TestArtifact:
         [put] = first["artifacts"]
         assert put | {"new": False} == again["artifacts"][0]
         listed = bench_db("artifact", "list", "--commit", "110aa08", "--store", store, "--output", "json").document
-        assert listed == {"artifacts": [{name: value for name, value in put.items() if name != "new"}]}
+        listing = [{name: value for name, value in put.items() if name != "new"}]
+        assert listed == {"schema_version": 1, "artifacts": listing}
         assert set(listed["artifacts"][0]) == {
             *("sha256", "uri", "size_bytes", "kind", "name"),
             *("run_key", "commit", "added_at"),
@@ -63,6 +64,7 @@ class TestArtifact:
         (tmp_path / "other.log").write_bytes(b"other\n")
         words = ("artifact", "put", log, tmp_path / "other.log", log, "--store", store, "--output", "json")
         assert {name: value for name, value in bench_db(*words).document.items() if name != "artifacts"} == {
+            "schema_version": 1,
             "new": 2,
             "unchanged": 1,
         }

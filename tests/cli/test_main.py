@@ -16,7 +16,10 @@ class TestFailure:
         (tmp_path / "file").write_text("")
         assert bench_db("store", "init", "--store", tmp_path / "store").code == 0
         said = bench_db("site", tmp_path / "file/site", "--store", tmp_path / "store")
-        assert (said.code, said.err) == (2, f"bench-db: {tmp_path / 'file/site/assets'}: Not a directory\n")
+        assert (said.code, said.err) == (
+            2,
+            f"bench-db: cannot make the directory {tmp_path / 'file/site/assets'}: Not a directory; choose another one\n",
+        )
 
     @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])
     def test_debug_shows_more_and_ends_the_same(self, tmp_path: Path, debug: tuple[str, ...]) -> None:
