@@ -91,7 +91,7 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def asked(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Request]]:
-    """Return the requests of each step in the life of a store."""
+    """Return the number of requests of each operation on a store."""
     found, environment = {}, server.environment() | {"BENCH_DB_URI": URI}
 
     def run(name: str, *arguments: object) -> None:
