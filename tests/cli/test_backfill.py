@@ -20,7 +20,7 @@ BENCH = """
 from work import work
 
 def test_work(benchmark):
-    benchmark.pedantic(work, rounds=9, iterations=3, warmup_rounds=1)
+    benchmark.pedantic(work, rounds=99, iterations=3, warmup_rounds=1)
 """
 CONFIG = f"""
 [project]

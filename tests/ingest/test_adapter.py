@@ -217,7 +217,7 @@ class TestAnotherPackage:
 
     def test_a_suite_of_the_configuration(self, installed: Path) -> None:
         code = """
-from bench_db.app.local_backfill import check_suites
+from bench_db.app.backfill import check_suites
 from bench_db.errors import UnreadableOutputError
 from bench_db.schedule.config import Config, Project, Suite
 for name in ("stopwatch", "stopwach"):
@@ -229,7 +229,7 @@ for name in ("stopwatch", "stopwach"):
         (installed / "ask.py").write_text(code)
         done = run(installed, "python ask.py")
         assert done.stdout.startswith("bench-db.toml: no format is called 'stopwach'; known: auto, criterion, "), done
-        assert done.stdout.rstrip().endswith(", dbpedia, stopwatch at $.suite.s.format")
+        assert done.stdout.rstrip().endswith(", dbpedia, stopwatch at suite.s.format")
 
     def test_a_broken_package_is_named_where_it_matters(self, installed: Path) -> None:
         install(installed / "site", declaring(FORMATS, "torn", "torn:adapter"), torn=BROKEN)
