@@ -75,9 +75,15 @@ class TestSelection:
 
     def test_conditions(self) -> None:
         assert selection().is_empty
-        stated = {"test_bed_name": "ci", "dut_name": "d", "branch": "main", "suite": "s", "metric": "time"}
+        stated: dict[str, Any] = {
+            "test_bed_name": "ci",
+            "dut_name": "d",
+            "branch": "main",
+            "suite": "s",
+            "metric": "time",
+        }
         found = selection(benchmark="f*", tags=("k=10", "url=a=b", "empty="), **stated)
-        assert found == Selection(benchmark="f*", tags={"k": "10", "url": "a=b", "empty": ""}, **stated)  # type: ignore[arg-type]
+        assert found == Selection(benchmark="f*", tags={"k": "10", "url": "a=b", "empty": ""}, **stated)
 
     @pytest.mark.parametrize("text", ["k", "=10", ""])
     def test_a_tag_without_a_name_or_sign(self, text: str) -> None:

@@ -59,12 +59,12 @@ class TestRows:
             "test_bed_name": ["b", "b", "b", "b"],
             "suite": ["", "", "", ""],
             "commit": ["1", "2", "1", None],
-            "dut_timestamp": [1, 2, 1, 5],
+            "commit_order": [1, 2, 1, 5],
         }
     )
 
     def test_by_place(self) -> None:
-        condition = by_place({("d", "b"): pl.col("dut_timestamp") <= 1, ("e", "b"): pl.col("dut_timestamp") > 1})
+        condition = by_place({("d", "b"): pl.col("commit_order") <= 1, ("e", "b"): pl.col("commit_order") > 1})
         assert self.FRAME.filter(condition)["commit"].to_list() == ["1", None]
         assert self.FRAME.filter(by_place({})).is_empty()
 
@@ -74,6 +74,6 @@ class TestRows:
         assert self.FRAME.filter(newest_build_of_each(self.FRAME.clear(), meant)).is_empty()
 
     def test_of_one_second_the_one_that_is_meant(self) -> None:
-        builds = self.FRAME.with_columns(dut_timestamp=1)
+        builds = self.FRAME.with_columns(commit_order=1)
         newest = builds.filter(newest_build_of_each(builds, pl.col("commit") == "1"))
         assert newest["commit"].to_list() == ["1", "1"]

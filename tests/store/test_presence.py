@@ -33,7 +33,7 @@ def measured(database: Database) -> Database:
 
 
 def asked(database: Database, commit: str, *suites: str, test_bed_name: str | None = None) -> Presence:
-    return presence(database._engine, commit, suites, test_bed_name)
+    return presence(database._engine, commit, suites, test_bed_name, None)
 
 
 class TestPresence:

@@ -27,8 +27,8 @@ _ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
 def _scanned(database: Database, selection: Selection | None = None, as_of: int | None = None) -> pl.DataFrame:
     """The newest rows by reading every row."""
-    rows = database.scan(COLUMNS, as_of=as_of).filter((selection or Selection()).predicate())
-    return newest(rows).sort(*_ORDER).collect().select(COLUMNS)
+    rows = database.rows((*COLUMNS, "commit_order"), selection or Selection(), as_of)
+    return newest(rows).sort(*_ORDER).select(COLUMNS)
 
 
 def _latest(database: Database, selection: Selection | None = None, as_of: int | None = None) -> pl.DataFrame:

@@ -12,7 +12,18 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.model import AppliedMigration, Artifact, Baseline, Finding, Result, Run, Samples, Storage
+from bench_db.model import (
+    AppliedMigration,
+    Artifact,
+    Baseline,
+    Exclusion,
+    Finding,
+    RecordedCommit,
+    Result,
+    Run,
+    Samples,
+    Storage,
+)
 
 Record = TypeVar("Record")
 
@@ -78,6 +89,8 @@ BASELINES = schema_of(Baseline, primary_key="key")
 FINDINGS = schema_of(Finding, primary_key="key")
 ARTIFACTS = schema_of(Artifact, primary_key="key")
 MIGRATIONS = schema_of(AppliedMigration, primary_key="key")
+COMMITS = schema_of(RecordedCommit, primary_key="key")
+EXCLUSIONS = schema_of(Exclusion, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from bench_db import identity
@@ -14,7 +14,7 @@ from bench_db.summary import summarise_lists
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import AppliedMigration, Artifact, Baseline, Finding, Run
+    from bench_db.model import AppliedMigration, Artifact, Baseline, Exclusion, Finding, RecordedCommit, Run
 
 ORDINAL_TAG = "ordinal"
 
@@ -73,6 +73,16 @@ def baseline_key(baseline: Baseline) -> int:
 def finding_key(finding: Finding) -> int:
     """Return the identity of one record of a finding."""
     return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
+
+
+def commit_key(record: RecordedCommit) -> int:
+    """Return the identity of one record of a commit: all that it states."""
+    return identity.hash63(("commit", *(repr(value) for value in astuple(replace(record, key=0)))))
+
+
+def exclusion_key(record: Exclusion) -> int:
+    """Return the identity of one record of an exclusion."""
+    return identity.hash63(("exclusion", *(repr(value) for value in astuple(replace(record, key=0)))))
 
 
 def migration_key(applied: AppliedMigration) -> int:

@@ -438,6 +438,51 @@ class AppliedMigration:
     bench_db_version: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCommit:
+    """What one record of the table `commits` states of a commit of a device; a later record completes an earlier one.
+
+    `position` counts the first parents of the commit, null where the clone does not show them all; `parents` are full shas, first
+    parent first, empty when unknown. `time`, `author_time`, `measured_at` (the run time of its first result) and `recorded_at`
+    are unix seconds. `branch` and `pr_number` are those of the run that recorded it, `main_branch` is the default branch as CI or the
+    clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, null when unknown.
+    `reachable` is false after a sync that no longer finds the commit. `source` is publish, backfill, sync or forge.
+    """
+
+    key: Key = 0
+    dut_name: str
+    commit: str
+    time: int = 0
+    position: int | None = None
+    parents: tuple[str, ...] = ()
+    author_time: int | None = None
+    subject: str = ""
+    branch: str | None = None
+    pr_number: Int32 | None = None
+    main_branch: str | None = None
+    on_main: bool | None = None
+    reachable: bool = True
+    measured_at: int | None = None
+    recorded_at: int = 0
+    source: str = "publish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """One record that takes a run out of every answer, or with `lifted` puts it back; the newest record of a run applies.
+
+    `replaces` is the key of the record before it, null for the first. `at` is unix seconds.
+    """
+
+    key: Key = 0
+    run_key: int
+    reason: str = ""
+    lifted: bool = False
+    at: int
+    by: str = ""
+    replaces: int | None = None
+
+
 class Verdict(StrEnum):
     """The outcome of a comparison of one series, in the order of reports."""
 

@@ -64,7 +64,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     """Return the verdict on every series of the devices, test beds and suites that the candidate was measured on.
 
     They are in the order of `in_order`. `candidate` are the keys of its runs. The baseline of a series are its other points up to
-    the candidate's commit time, or those that `until` selects by columns of `points.rows` and of the series' device, test bed and
+    the candidate's commit, or those that `until` selects by columns of `points.rows` and of the series' device, test bed and
     suite. Of these it is the level since the last change point, or the `last` N runs. `levels` explains `pinned` and `accepted`. A
     series that the candidate lacks is missing if one of the `rules.recent_commits` newest earlier commits of its device, test bed and suite has values
     of it. `minimum_effect` is the threshold of the method `threshold`, for which reaching it is none.
@@ -72,10 +72,10 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     names = points.series.with_columns(pl.struct(_PLACE).rank("dense").alias("group"))
     is_candidate = pl.col("run_key").is_in(list(candidate))
     ours = points.rows.filter(is_candidate).join(names.select("series_key", "group"), on="series_key")
-    first = ours.group_by("group").agg(pl.col("dut_timestamp").min().alias("first"))
+    first = ours.group_by("group").agg(pl.col("commit_order").min().alias("first"))
     scope = names.lazy().select("series_key", "group", *_PLACE).join(first.lazy(), on="group")
     others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
-    before = pl.col("dut_timestamp") <= pl.col("first") if until is None else until
+    before = pl.col("commit_order") <= pl.col("first") if until is None else until
     earlier = others.filter(before).select(*HISTORY, "group").collect()
     recent = _of_recent_commits(earlier)
     has_result = pl.col("median").is_finite()
@@ -135,9 +135,9 @@ def plan(method: str, minimum_effect: float | None = None) -> str:
 
 def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
     """Return the points of the newest `rules.recent_commits` commits of each group."""
-    commits = earlier.select("group", "dut_timestamp").unique()
-    age = pl.col("dut_timestamp").rank("dense", descending=True).over("group")
-    return earlier.join(commits.filter(age <= RULES.recent_commits), on=["group", "dut_timestamp"], how="semi")
+    commits = earlier.select("group", "commit_order").unique()
+    age = pl.col("commit_order").rank("dense", descending=True).over("group")
+    return earlier.join(commits.filter(age <= RULES.recent_commits), on=["group", "commit_order"], how="semi")
 
 
 def _medians(ours: pl.DataFrame) -> dict[int, Measured]:

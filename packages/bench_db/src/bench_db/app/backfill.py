@@ -14,6 +14,7 @@ import polars as pl
 
 from bench_db.app.planning import Planner, configuration, root_of, workflow_of
 from bench_db.app.progress import Progress, Silent
+from bench_db.app.publish import known_of_commit
 from bench_db.ci import forge as forges
 from bench_db.ci.environment import ci_provenance
 from bench_db.ci.forge import Forge, Workflow
@@ -34,6 +35,7 @@ from bench_db.ingest import (
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import Attempt, AttemptState, Plan, Step
+from bench_db.query.selection import Selection
 from bench_db.report.plans import ended_document, plan_document
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
@@ -149,12 +151,13 @@ def _there(  # noqa: PLR0917 what `backfill` knows
         return remote.backfill(uri, progress, dry_run=parameters.get("dry_run", False))
 
 
-def evidence_of(store: Database) -> tuple[Evidence, ...]:
-    """Return the numbers of results and failures by commit, suite and test bed, from one scan of four columns."""
+def evidence_of(store: Database, pr_number: int | None = None) -> tuple[Evidence, ...]:
+    """Return the numbers of results and failures by commit, suite and test bed, of a pull request or of none."""
     failed = pl.col("error").is_not_null()
+    own = pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
     rows = (
-        store.scan()
-        .filter(pl.col("commit").is_not_null())
+        store.scan(selection=Selection(everything=True))
+        .filter(pl.col("commit").is_not_null() & own)
         .group_by("commit", "suite", "test_bed_name")
         .agg((~failed).sum().alias("results"), failed.sum().alias("failures"))
         .collect()
@@ -165,10 +168,10 @@ def evidence_of(store: Database) -> tuple[Evidence, ...]:
     )
 
 
-def evidence_in(uri: str) -> tuple[Evidence, ...]:
+def evidence_in(uri: str, pr_number: int | None = None) -> tuple[Evidence, ...]:
     """Return the evidence of a store; empty when there is no store yet, which the first publish creates."""
     try:
-        return evidence_of(connect(uri))
+        return evidence_of(connect(uri), pr_number)
     except StoreNotFoundError:
         return ()
 
@@ -231,11 +234,12 @@ class _Local:
 
     def _plan(self, journal: Journal) -> Plan:
         # a success is published, to some store, and counts as no attempt
-        return self.planner.plan(Known(evidence=evidence_in(self.uri), attempts=journal.failures), None)
+        return self.planner.plan(Known(evidence=evidence_in(self.uri, self.pr_number), attempts=journal.failures), None)
 
     def _delivery(self, outbox: Outbox) -> Delivery:
         return Delivery(
             store=connect(self.uri, create=True),
+            clone=Path(self.planner.wanted.get("clone") or ".").resolve(),
             outbox=outbox,
             config=self.planner.config,
             test_bed=self.planner.bed,
@@ -333,7 +337,8 @@ class _Work:
         if version == self.version:
             return suites
         self.version = version
-        return [name for name in suites if not store.has(step.commit.sha, [name], bed).present]
+        own = self.delivery.pr_number
+        return [name for name in suites if not store.has(step.commit.sha, [name], bed, pr_number=own).present]
 
     def deliver(self, measured: Measured) -> None:
         """Publish the outcome of a suite and record it in the journal."""
@@ -395,6 +400,7 @@ class Delivery:
     """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives."""
 
     store: Database
+    clone: Path
     outbox: Outbox
     config: Config
     test_bed: str
@@ -434,7 +440,7 @@ class Delivery:
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
                 for run, results in readings(together, provenance, pending.format):
-                    self.store.publish(results, run)
+                    self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
                 error = error or str(refused)
@@ -442,9 +448,11 @@ class Delivery:
             if kept:
                 what, *tail = error.splitlines()
                 error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
-            run, results = failure(pending, error, provenance)
-            self.store.publish(results, run)
+            self._store(*failure(pending, error, provenance))
         return error
+
+    def _store(self, run: Run, results: Sequence[Result]) -> None:
+        self.store.publish(results, run, commits=known_of_commit(self.store, self.clone, run))
 
     def _provenance(self, measured: Measured) -> dict[str, Any]:
         """Return the known fields of the provenance."""

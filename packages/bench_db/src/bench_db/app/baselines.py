@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LATEST, LEVEL, MERGE_BASE = "latest", "level", "merge-base:"
 _LAST = re.compile(r"last:([1-9]\d{0,5})")
 _RESERVED = re.compile(rf"{LATEST}|{LEVEL}|last:.*|{MERGE_BASE}.*|[0-9a-f]{{7,64}}", re.DOTALL | re.IGNORECASE)
-_BUILD = ("dut_name", "test_bed_name", "suite", "branch", "commit", "dut_timestamp")
+_BUILD = ("dut_name", "test_bed_name", "suite", "branch", "commit", "commit_order")
 
 
 class Scope(TypedDict, total=False):
@@ -55,7 +55,7 @@ class BaselineRuns:
     """The runs that a candidate is compared with: of each series its level, or the newest `last`, of those that `until` selects.
 
     `until` is None for all before the candidate. `about` describes the baseline. `commits` are those that a name points at,
-    `pointers` the settings of it that were used.
+    `pointers` the settings of it that were used. `branches` are those whose runs it uses besides the main history.
     """
 
     about: str
@@ -63,6 +63,7 @@ class BaselineRuns:
     last: int | None = None
     commits: tuple[str, ...] = ()
     pointers: tuple[Baseline, ...] = ()
+    branches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | Non
     if text != LATEST:
         return store.measured_commit(text, as_of)
     found = store.latest(chosen, as_of)
-    commits = found.drop_nulls("commit").sort("dut_timestamp", "run_time", "commit")["commit"]
+    commits = found.drop_nulls("commit").sort("commit_order", "run_time", "commit")["commit"]
     if commits.is_empty():
         why = no_match(chosen, store.latest(as_of=as_of)) if found.is_empty() else "the results name no commit"
         message = f"there is no result of any commit: {why}"
@@ -209,15 +210,21 @@ def resolve(store: Database, query: BaselineQuery) -> BaselineRuns:
     return _alone(store, narrowed, query) if query.alone else narrowed
 
 
-def _builds(store: Database, query: BaselineQuery, condition: pl.Expr) -> pl.DataFrame:
+def beside_main(store: Database, candidate: str, found: BaselineRuns, as_of: str | None) -> pl.Expr:
+    """Select what a comparison uses besides the main history: the candidate's runs, and those of the commits and branches of the baseline."""
+    named = [run for commit in (candidate, *found.commits) for run in store.runs_of(commit, as_of)]
+    runs = pl.col("run_key").is_in(sorted(set(named)))
+    return runs if not found.branches else runs | pl.col("branch").is_in(list(found.branches))
+
+
+def _builds(store: Database, query: BaselineQuery, condition: pl.Expr, beside: pl.Expr) -> pl.DataFrame:
     """Return the builds of the chosen rows that a condition keeps, with where they were measured."""
-    predicate = query.chosen.predicate() & condition
-    needed = {*_BUILD, *predicate.meta.root_names()}
-    return store.scan(sorted(needed), as_of=query.as_of).filter(predicate).select(_BUILD).unique().collect()
+    return store.rows(_BUILD, query.chosen, query.as_of, condition=condition, beside=beside).unique()
 
 
 def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
-    found = _builds(store, query, of_commit(query.candidate))
+    own = pl.col("run_key").is_in(store.runs_of(query.candidate, query.as_of))
+    found = _builds(store, query, own, own)
     if found.is_empty():
         message = f"no results of {query.candidate} with these conditions; 'bench-db has {query.candidate}' says what is measured"
         raise UserError(message)
@@ -232,13 +239,14 @@ def _of_branch(store: Database, found: BaselineRuns, query: BaselineQuery) -> Ba
     wanted = pl.col("branch") == query.branch
     for commit in found.commits:
         wanted |= of_commit(commit)
-    return replace(found, until=until & wanted, about=f"{found.about}, of branch {query.branch}")
+    about = f"{found.about}, of branch {query.branch}"
+    return replace(found, until=until & wanted, about=about, branches=(query.branch,))
 
 
 def _before(ours: pl.DataFrame) -> pl.Expr:
     """Select the rows before the candidate's own, on each device and test bed."""
-    times = ours.group_by(PLACE).agg(pl.col("dut_timestamp").min()).iter_rows()
-    return by_place({(dut, bed): pl.col("dut_timestamp") <= time for dut, bed, time in times})
+    orders = ours.group_by(PLACE).agg(pl.col("commit_order").min()).iter_rows()
+    return by_place({(dut, bed): pl.col("commit_order") <= order for dut, bed, order in orders})
 
 
 def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
@@ -268,6 +276,7 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
         until=next(iter(history.values())) if everywhere else by_place({at: history[p] for at, p in used.items()}),
         commits=tuple(dict.fromkeys(str(p.commit) for p in history)),
         pointers=tuple(history),
+        branches=tuple(dict.fromkeys(p.branch for p in history if p.branch is not None)),
     )
 
 
@@ -291,12 +300,13 @@ def _history_of(store: Database, query: BaselineQuery, pointer: Baseline) -> pl.
 
 
 def _up_to(store: Database, query: BaselineQuery, commit: str) -> pl.Expr:
-    of_it = store.scan(("commit", "dut_timestamp"), as_of=query.as_of).filter(of_commit(commit))
-    time = of_it.select(pl.col("dut_timestamp").max()).collect().item()
-    if time is None:
+    everything = Selection(everything=True)
+    of_it = store.rows(("commit_order",), everything, query.as_of, condition=of_commit(commit))
+    order = of_it["commit_order"].to_numpy().max(initial=-1)
+    if of_it.is_empty():
         message = f"baseline {query.what!r} is at {commit}, which has no results any more; set it again: bench-db baseline set"
         raise UserError(message)
-    until: pl.Expr = pl.col("dut_timestamp") <= time
+    until: pl.Expr = pl.col("commit_order") <= int(order)
     return until
 
 
@@ -309,9 +319,7 @@ def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
         message = f"`baseline` {query.what}: {error}"
         raise UserError(message) from error
     line = [sha for sha in git.ancestors(query.clone, base) if not abbreviates(query.candidate, sha)]
-    stored = (
-        store.scan(("commit",), as_of=query.as_of).select(pl.col("commit").drop_nulls().unique()).collect()["commit"]
-    )
+    stored = store.rows(("commit",), Selection(everything=True), query.as_of)["commit"].drop_nulls().unique()
     by_start: dict[str, list[str]] = {}
     for commit in stored:
         by_start.setdefault(commit[:SHORTEST], []).append(commit)
@@ -347,7 +355,8 @@ def _alone(store: Database, found: BaselineRuns, query: BaselineQuery) -> Baseli
     """Narrow the history of a commit to the newest commit of each device, test bed and suite."""
     if found.until is None:
         return found
-    builds = _builds(store, query, ~of_commit(query.candidate).fill_null(value=False) & found.until)
+    others = ~of_commit(query.candidate).fill_null(value=False)
+    builds = _builds(store, query, others, beside_main(store, query.candidate, found, query.as_of)).filter(found.until)
     return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_commit, found.commits))))
 
 

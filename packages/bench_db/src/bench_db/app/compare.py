@@ -13,7 +13,7 @@ import polars as pl
 from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
-from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, candidate_of, resolve
+from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Comparison, Verdict
@@ -86,6 +86,7 @@ def compare(
     chosen = selection_of(selection, conditions)
     version = as_of or str(store.version)
     commit = candidate_of(store, candidate, chosen, as_of)
+    chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
@@ -116,7 +117,8 @@ def verdicts(
     """Return the verdict on every series of a candidate commit. `min_effect` is in percent. Raises `UserError` without results."""
     needed = () if runs.until is None else runs.until.meta.root_names()
     with detector_loading() if looks_for_level(method, runs.last) else nullcontext():
-        points, own = store.points(chosen, as_of, also=needed), store.runs_of(candidate, as_of)
+        own = store.runs_of(candidate, as_of)
+        points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
     judged = judge(
         points,
         own,

@@ -152,7 +152,7 @@ class Database:
         Conditions are read from the indexes of the store; those on other columns belong in a `.filter()` of the frame.
         """
         chosen = selection_of(selection, conditions)
-        rows = public(self.store.scan(as_of=as_of).filter(chosen.predicate()))
+        rows = public(self.store.scan(as_of=as_of, selection=chosen))
         return rows if columns is None else rows.select(columns)
 
     def runs(
@@ -166,23 +166,33 @@ class Database:
         chosen = selection_of(selection, conditions)
         return public(self.store.runs(as_of, None if chosen == Selection() else chosen))
 
-    def query(self, sql: str, *, as_of: AsOf | None = None) -> pl.DataFrame:
+    def query(self, sql: str, *, as_of: AsOf | None = None, everything: bool = False) -> pl.DataFrame:
         """Return the answer to a Polars SQL query over the tables of the store, such as `results` and `runs`.
 
+        These two have the main history, with `everything` other branches and pull requests too.
         Raises `UserError` when the query is not a SELECT, or cannot be run.
         """
-        return query(self.store, sql, as_of)
+        return query(self.store, sql, as_of, everything=everything)
 
     def results(self, where: Where | None = None, *, as_of: AsOf | None = None) -> list[Result]:
         """Return whole results as records, in the order they were published; `where` maps columns to values."""
         return self.store.results(where, as_of)
 
-    def has(self, commit: str, suites: Sequence[str] = (), *, test_bed_name: str | None = None) -> Presence:
+    def has(
+        self,
+        commit: str,
+        suites: Sequence[str] = (),
+        *,
+        test_bed_name: str | None = None,
+        pr_number: int | None = None,
+    ) -> Presence:
         """Return whether a commit is measured, suite by suite; results that failed do not count.
+
+        Runs of a pull request count for its `pr_number` alone.
 
         Without `suites` one result of any suite is enough.
         """
-        return self.store.has(commit, suites, test_bed_name)
+        return self.store.has(commit, suites, test_bed_name, pr_number=pr_number)
 
     # -- artifacts ---------------------------------------------------------------------------------------------------
 
@@ -323,7 +333,7 @@ def on_database(
 
 def public(rows: Frame) -> Frame:
     """Return rows with the public names of their columns, and times as datetimes; an unknown time (null or 0) is null."""
-    return _with_times(rows).drop(TIMES.keys() - TIMES.values(), strict=False)
+    return _with_times(rows).drop("commit_order", *(TIMES.keys() - TIMES.values()), strict=False)
 
 
 def _with_times(rows: Frame) -> Frame:
@@ -334,10 +344,10 @@ def _with_times(rows: Frame) -> Frame:
     )
 
 
-def query(store: stores.Database, sql: str, as_of: AsOf | None = None) -> pl.DataFrame:
+def query(store: stores.Database, sql: str, as_of: AsOf | None = None, *, everything: bool = False) -> pl.DataFrame:
     """Run a Polars SQL query over the tables of a store, with the names of `Database.scan` and `Database.runs`.
 
     Deprecated and gone in the next release: the columns `dut_timestamp`, `timestamp` and `ingested_at`, in unix seconds. Raises
     `UserError` when the query is not a SELECT, or cannot be run.
     """
-    return store.query(sql, as_of, named=_with_times)
+    return store.query(sql, as_of, everything=everything, named=_with_times)

@@ -9,7 +9,7 @@ from bench_db.analysis.judge import in_order
 from bench_db.errors import UserError
 from bench_db.identity import hash63
 from bench_db.model import Comparison, Series, Verdict
-from bench_db.query.selection import of_commit
+from bench_db.query.selection import Selection, of_commit
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def suites_in(texts: Iterable[str]) -> list[str]:
 
 def with_absent(store: Database, judged: list[Comparison], commit: str, suites: Iterable[str]) -> list[Comparison]:
     """Add a failure for each of these suites of which the commit has neither a result nor an error."""
-    there = store.scan(["suite", "commit"]).filter(of_commit(commit)).collect()["suite"].to_list()
+    there = store.rows(("suite",), Selection(everything=True), condition=of_commit(commit))["suite"].to_list()
     return in_order([*judged, *(_absent(suite) for suite in suites if suite not in there)])
 
 

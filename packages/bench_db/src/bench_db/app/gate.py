@@ -81,6 +81,7 @@ def check(
         raise UserError(message)
     chosen = selection_of(selection, conditions)
     version, commit = str(store.version), candidate_of(store, candidate, chosen)
+    chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit,
         what=baseline,

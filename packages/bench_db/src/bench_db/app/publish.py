@@ -11,6 +11,8 @@ from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
 from bench_db.errors import UserError
 from bench_db.ingest import Provenance, find, parse_each
+from bench_db.ingest.host import checkout_around
+from bench_db.measure import git
 from bench_db.model import PublishedFile
 from bench_db.report.publish import as_json
 from bench_db.store import database as stores
@@ -18,7 +20,7 @@ from bench_db.store import database as stores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from bench_db.model import Result, Run
+    from bench_db.model import RecordedCommit, Result, Run
 
 _NOTHING = Provenance()
 
@@ -70,11 +72,27 @@ def publish(
         store = opened(database)
     files = []
     for done, (path, run, results) in enumerate(runs, 1):
-        published = store.publish(results, run, replace=replace)
+        published = store.publish(results, run, replace=replace, commits=_details(store, run, path, provenance))
         counts = {"new": published.new, "unchanged": published.unchanged, "replaced": published.replaced}
         files.append(_file(path, run, **counts))
         progress(done, len(runs))
     return Publication(files=files)
+
+
+def _details(store: stores.Database, run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
+    """Return what the checkout at hand knows of the commit of a run."""
+    checkout = provenance.checkout or checkout_around(file.absolute())
+    return [] if checkout is None else known_of_commit(store, checkout, run)
+
+
+def known_of_commit(store: stores.Database, checkout: Path, run: Run) -> list[RecordedCommit]:
+    """Return what a checkout knows of the commit of a run; nothing when it is recorded in full already, or not of this repository."""
+    if run.commit is None or store.knows_commit(run.dut.name, run.commit):
+        return []
+    try:
+        return [git.record_of(checkout, run.commit, run.dut.name)]
+    except UserError:  # another repository, or no git
+        return []
 
 
 def preview(*paths: str | Path, format: str = "auto", provenance: Provenance = _NOTHING) -> Publication:  # noqa: A002

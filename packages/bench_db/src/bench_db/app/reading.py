@@ -29,4 +29,4 @@ def latest(
     around = rows if selection.of_points == selection else store.latest(selection.of_points, as_of)
     stale = around.filter(is_stale())["series_key"].implode()
     marked = rows.with_columns(pl.col("series_key").is_in(stale).alias("stale"))
-    return marked if last is None else marked.sort("dut_timestamp", maintain_order=True).tail(last)
+    return marked if last is None else marked.sort("commit_order", maintain_order=True).tail(last)

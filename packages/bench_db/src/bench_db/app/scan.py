@@ -121,13 +121,14 @@ def scan(
     """Find where any series changes its level, and store what is found: each change keeps its id from scan to scan.
 
     Of the changes found, a share of `rate` at most is expected to be false alarms. Movements of whole runs are reported apart.
-    With `dry_run` nothing is stored. `at` is the time of the scan in unix seconds, now by default.
+    With `dry_run`, and of another history than the main one, nothing is stored. `at` is the time of the scan in unix seconds, now by default.
     """
-    of = histories(store.points(selection_of(selection, conditions)))
+    chosen = selection_of(selection, conditions)
+    of = histories(store.points(chosen))
     found = scanned(of, rate=rate)
-    known = store.findings()
+    known = store.findings(every=True) if chosen.is_of_main else []
     records = updated(of, found, known, at=int(time.time()) if at is None else at)
-    if not dry_run:
+    if chosen.is_of_main and not dry_run:
         store.record_findings(records)
     return Scanned(
         findings=in_order({finding.id: finding for finding in (*known, *records)}.values()),

@@ -65,7 +65,8 @@ def site_content(
 
     def points_of(keys: Sequence[int]) -> pl.DataFrame:
         where: dict[str, Condition] = {"series_key": list(keys)}
-        rows = store.scan((*COLUMNS, "id"), where, as_of).filter(chosen.predicate()).collect()
+        of_them = pl.col("series_key").is_in(list(keys))
+        rows = store.rows((*COLUMNS, "commit_order", "id"), chosen, as_of, condition=of_them)
         newest = last_points(oldest_first(rows.lazy()), samples).select("id", "dut_timestamp").collect()
         if newest.is_empty():
             return rows

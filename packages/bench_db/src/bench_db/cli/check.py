@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @MINIMUM_EFFECT
 @BASELINE_BRANCH
 @CLONE
-@selecting()
+@selecting(without="everything")
 @common
 @click.pass_context
 def command(

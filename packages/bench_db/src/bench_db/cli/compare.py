@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option("--markdown", is_flag=True, help="Text as the comment on a pull request.")
 @TABLE
-@click.option("--all", "everything", is_flag=True, help="Show unchanged series, too.")
+@click.option("--all", "unchanged_too", is_flag=True, help="Show unchanged series, too.")
 @BASELINE_BRANCH
 @CLONE
-@selecting()
+@selecting(without="everything")
 @reading
 @click.pass_context
 @ruled
@@ -54,7 +54,7 @@ def command(
     clone: Path,
     *,
     markdown: bool,
-    everything: bool,
+    unchanged_too: bool,
     **conditions: Unpack[Stated],
 ) -> None:
     """Compare the results of the commit CANDIDATE (or latest) with a baseline, series by series, each run counting once.
@@ -76,7 +76,7 @@ def command(
         as_of=as_of,
         selection=selection(**conditions),
     )
-    emit(output, lambda: compared.document, lambda: _text(compared, table, markdown=markdown, everything=everything))
+    emit(output, lambda: compared.document, lambda: _text(compared, table, markdown=markdown, everything=unchanged_too))
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 
 

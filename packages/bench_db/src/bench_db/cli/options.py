@@ -149,24 +149,41 @@ def benchmark_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     return [CompletionItem(name) for name in sorted(names, key=natural_key) if incomplete in name]
 
 
-_SELECTION = (
-    click.option(
+_SELECTION: dict[str, Callable[[Command], Command]] = {
+    "benchmark": click.option(
         "--benchmark",
         metavar="GLOB",
         shell_complete=benchmark_names,
         help="Only benchmarks with this name; * and ? are wildcards.",
     ),
-    option("--test-bed-name", metavar="NAME", help="Only results of this test bed."),
-    click.option("--dut-name", metavar="NAME", help="Only results of this device under test."),
-    click.option("--branch", metavar="NAME", help="Only results of this branch."),
-    click.option("--suite", metavar="NAME", help="Only results of this suite."),
-    click.option("--metric", metavar="NAME", help="Only results of this metric, such as time."),
-    click.option("--tag", "tags", metavar="K=V", multiple=True, help="Only results with this tag; may be repeated."),
-    click.option(
+    "test_bed_name": option("--test-bed-name", metavar="NAME", help="Only results of this test bed."),
+    "dut_name": click.option("--dut-name", metavar="NAME", help="Only results of this device under test."),
+    "branch": click.option("--branch", metavar="NAME", help="Results of this branch, instead of the main history."),
+    "pr_number": click.option(
+        "--pr",
+        "pr_number",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Results of this pull request, instead of the main history.",
+    ),
+    "everything": click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        help="Results of every branch and pull request, not the main history alone.",
+    ),
+    "suite": click.option("--suite", metavar="NAME", help="Only results of this suite."),
+    "metric": click.option("--metric", metavar="NAME", help="Only results of this metric, such as time."),
+    "tags": click.option(
+        "--tag", "tags", metavar="K=V", multiple=True, help="Only results with this tag; may be repeated."
+    ),
+    "since": click.option(
         "--since", metavar="DATE", help='Only commits of this date or later, such as 2026-01-31 or "2 weeks ago" (UTC).'
     ),
-    click.option("--until", metavar="DATE", help="Only commits of this date or earlier; a day counts to its end."),
-)
+    "until": click.option(
+        "--until", metavar="DATE", help="Only commits of this date or earlier; a day counts to its end."
+    ),
+}
 TABLE = click.option(
     "--table",
     type=click.Choice(["latex", "html", "csv"]),
@@ -190,8 +207,11 @@ def storeless(command: Command) -> Command:
 
 
 def selecting(*, without: str = "") -> Callable[[Command], Command]:
-    """Return a decorator that adds the conditions on results, passed on as keyword arguments for `selection`."""
-    chosen = _SELECTION[1:] if without == "benchmark" else _SELECTION
+    """Return a decorator that adds the conditions on results, passed on as keyword arguments for `selection`.
+
+    `without` leaves out one, by the name of its argument.
+    """
+    chosen = tuple(_SELECTION[name] for name in _SELECTION if name != without)
     return lambda command: _with(command, chosen)
 
 
@@ -263,6 +283,8 @@ class StatedOfOne(TypedDict, total=False):
     test_bed_name: str | None
     dut_name: str | None
     branch: str | None
+    pr_number: int | None
+    everything: bool
     suite: str | None
     metric: str | None
     tags: tuple[str, ...]
@@ -285,6 +307,8 @@ def selection(**stated: Unpack[Stated]) -> Selection:
         test_bed_name=stated.get("test_bed_name"),
         dut_name=stated.get("dut_name"),
         branch=stated.get("branch"),
+        pr_number=stated.get("pr_number"),
+        everything=stated.get("everything", False),
         suite=stated.get("suite"),
         metric=stated.get("metric"),
         tags=pairs(stated.get("tags", ())),

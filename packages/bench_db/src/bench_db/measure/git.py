@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.identity import is_full_sha
-from bench_db.model import Commit
+from bench_db.model import Commit, RecordedCommit
 from bench_db.schedule.plan import Between, Commits, Tags, oldest_first
 
 if TYPE_CHECKING:
@@ -153,6 +153,82 @@ def knows(repository: Path, name: str) -> bool:
     except UserError:
         return False
     return True
+
+
+def main_branch(repository: Path) -> str | None:
+    """Return the default branch of the remote `origin` as the clone knows it; None when it does not."""
+    try:
+        head = git(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
+    except UserError:
+        return None
+    return head.removeprefix("refs/remotes/origin/")
+
+
+def tip_of(repository: Path, branch: str) -> str | None:
+    """Return the newest commit of a branch: that of the remote, else the local one; None without either."""
+    for ref in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
+        if knows(repository, ref):
+            return resolve(repository, ref)
+    return None
+
+
+def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
+    """Return what a clone knows of a commit. The parents come from the commit itself: a shallow clone does not show them.
+
+    Position and line are null in a shallow clone, unless the part that it has decides them. Raises `UserError` for an unknown commit.
+    """
+    sha = resolve(repository, name)
+    head, _, message = git(repository, "cat-file", "commit", sha).partition("\n\n")
+    lines = [line.split(" ") for line in head.splitlines()]
+    main = main_branch(repository)
+    tip = tip_of(repository, main) if main else None
+    shallow = is_shallow(repository)
+    on_line = tip is not None and sha in ancestors(repository, tip)
+    return RecordedCommit(
+        dut_name=dut_name,
+        commit=sha,
+        time=next(int(words[-2]) for words in lines if words[0] == "committer"),
+        position=None if shallow else len(ancestors(repository, sha)),
+        parents=tuple(words[1] for words in lines if words[0] == "parent"),
+        author_time=next(int(words[-2]) for words in lines if words[0] == "author"),
+        subject=message.partition("\n")[0],
+        main_branch=main,
+        on_main=on_line if on_line or not (shallow or tip is None) else None,
+    )
+
+
+def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommit]:
+    """Yield the commits of the first-parent line of a complete clone, oldest first, with their positions from 1."""
+    form = "--format=%H%x1f%ct%x1f%at%x1f%P%x1f%s"
+    text = git(repository, "log", "-z", "--reverse", "--first-parent", form, "--end-of-options", tip, "--")
+    for position, record in enumerate(filter(None, text.split("\0")), 1):
+        sha, time, author_time, parents, subject = record.strip("\n").split("\x1f", 4)
+        yield RecordedCommit(
+            dut_name=dut_name,
+            commit=sha,
+            time=int(time),
+            position=position,
+            parents=tuple(parents.split()),
+            author_time=int(author_time),
+            subject=subject,
+            on_main=True,
+        )
+
+
+def reachable(repository: Path, *tips: str) -> set[str]:
+    """Return the full shas of all commits that some tips reach, along every parent; without tips of all references."""
+    return set(git(repository, "rev-list", *(("--end-of-options", *tips, "--") if tips else ("--all",))).split())
+
+
+def is_current(repository: Path, branch: str, tip: str) -> bool:
+    """Return whether a clone has the newest commit that its remote has of a branch; true without a remote."""
+    if not git(repository, "remote").split():
+        return True
+    try:
+        found = git(repository, "ls-remote", "origin", f"refs/heads/{branch}").split()
+    except UserError:
+        return False
+    return bool(found) and found[0] == tip
 
 
 def _commit(record: str) -> Commit:

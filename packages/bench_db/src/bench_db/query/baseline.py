@@ -50,13 +50,13 @@ def by_place(of_place: Mapping[Place, pl.Expr]) -> pl.Expr:
 def newest_build_of_each(builds: pl.DataFrame, meant: pl.Expr) -> pl.Expr:
     """Select the rows of the newest commit of each device, test bed and suite among some builds.
 
-    Of several commits in the same second, the one that matches `meant` is the newest.
+    Of several commits with one order, the one that matches `meant` is the newest.
     """
     group = [*PLACE, "suite"]
-    by_time = builds.sort("dut_timestamp", meant.fill_null(value=False), "commit", nulls_last=False)
-    newest = by_time.unique(group, keep="last", maintain_order=True)
+    in_order = builds.sort("commit_order", meant.fill_null(value=False), "commit", nulls_last=False)
+    newest = in_order.unique(group, keep="last", maintain_order=True)
     terms = [
         reduce(lambda one, other: one & other, (pl.col(name).eq_missing(value) for name, value in row.items()))
-        for row in newest.select(*group, "commit", "dut_timestamp").to_dicts()
+        for row in newest.select(*group, "commit", "commit_order").to_dicts()
     ]
     return reduce(or_, terms, pl.lit(value=False))

@@ -14,6 +14,7 @@ import polars as pl
 
 from bench_db import identity
 from bench_db.clock import Moment, bounds
+from bench_db.errors import UserError
 from bench_db.rules import RULES
 
 # Conditions whose values a series has, with the words for one of them and for several.
@@ -30,13 +31,16 @@ class Selection:
     """Conditions on results that must all be true; None and an empty mapping are no condition.
 
     `benchmark` is a name in which `*` and `?` are wildcards; every other character, brackets included, is literal.
-    All `tags` must be present with these values. `since` and `until` are inclusive bounds of the commit time in unix seconds.
+    Without a `branch`, a `pr_number` or `everything` it selects from the main history, which `query.history` decides. All `tags` must
+    be present with these values. `since` and `until` are inclusive bounds of the commit time in unix seconds.
     """
 
     benchmark: str | None = None
     test_bed_name: str | None = None
     dut_name: str | None = None
     branch: str | None = None
+    pr_number: int | None = None
+    everything: bool = False
     suite: str | None = None
     metric: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -50,14 +54,25 @@ class Selection:
         return self == Selection()
 
     @property
+    def is_of_main(self) -> bool:
+        """Whether it selects from the main history."""
+        return self.branch is None and self.pr_number is None and not self.everything
+
+    @property
     def is_of_series(self) -> bool:
-        """Whether it selects complete series, never a part of a history."""
-        return self.branch is None and self.since is None and self.until is None
+        """Whether it selects complete series of the main history, never a part of them."""
+        return self.of_points == Selection()
 
     @property
     def of_points(self) -> Selection:
         """The conditions on points alone, without those on series."""
-        return Selection(branch=self.branch, since=self.since, until=self.until)
+        return Selection(
+            branch=self.branch,
+            pr_number=self.pr_number,
+            everything=self.everything,
+            since=self.since,
+            until=self.until,
+        )
 
     def predicate(self) -> pl.Expr:
         """Return the conditions over flat columns; a row with a null condition is not selected."""
@@ -65,6 +80,7 @@ class Selection:
             "test_bed_name": self.test_bed_name,
             "dut_name": self.dut_name,
             "branch": self.branch,
+            "pr_number": self.pr_number,
             "suite": self.suite,
             "metric": self.metric,
             "series_key": self.series_key,
@@ -86,6 +102,8 @@ class SeriesConditions(TypedDict, total=False):
     test_bed_name: str | None
     dut_name: str | None
     branch: str | None
+    pr_number: int | None
+    everything: bool
     suite: str | None
     metric: str | None
     tags: Mapping[str, str]
@@ -106,7 +124,13 @@ def selection_of(selection: Selection | None, conditions: SeriesConditions) -> S
     period = None if since is None and until is None else bounds(since, until)
     times = dict(zip(("since", "until"), period or (None, None), strict=True))
     stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
-    return replace(selection or Selection(), **stated)  # type: ignore[arg-type]
+    chosen = replace(selection or Selection(), **stated)  # type: ignore[arg-type]
+    histories = {"branch": chosen.branch, "pr_number": chosen.pr_number, "everything": chosen.everything or None}
+    named = [name for name, value in histories.items() if value is not None]
+    if len(named) > 1:
+        message = f"{' and '.join(f'`{name}`' for name in named)} each name a history: give one of them"
+        raise UserError(message)
+    return chosen
 
 
 def _named(glob: str) -> list[pl.Expr]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# Commit time, then run time, so that a backfill of an old commit is never the newest. Publish time and run break ties.
-COMMIT_ORDER = ("dut_timestamp", "run_time", "timestamp", "run_key")
+# The order of the commit (`query.order`), then run time, so that a backfill of an old commit is never the newest.
+COMMIT_ORDER = ("commit_order", "run_time", "run_key")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
 IDENTITY = tuple(f.name for f in fields(Series))
@@ -43,7 +43,7 @@ POINT = (
 )
 COLUMNS = (*IDENTITY, *POINT)
 # The columns of a point that statistics of many series need.
-HISTORY = ("series_key", *COMMIT_ORDER, "commit", "median", "error")
+HISTORY = ("series_key", *COMMIT_ORDER, "dut_timestamp", "commit", "median", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Points:
 
 
 def oldest_first(results: pl.LazyFrame) -> pl.LazyFrame:
-    """Sort points by series name, then in commit order; unknown run times come first."""
+    """Sort points with `commit_order` by series name, then in that order; unknown run times come first."""
     return results.sort(*SERIES_ORDER, *COMMIT_ORDER, nulls_last=False)
 
 
@@ -104,9 +104,9 @@ def newest_points(results: pl.LazyFrame, count: int) -> pl.LazyFrame:
 
 
 def is_stale() -> pl.Expr:
-    """Mark newest points that are older than the newest commit of their device, test bed and suite."""
-    time = pl.col("dut_timestamp").fill_null(0)
-    return time < time.max().over("dut_name", "test_bed_name", "suite")
+    """Mark newest points of an earlier commit than the newest of their device, test bed and suite."""
+    order = pl.col("commit_order")
+    return order < order.max().over("dut_name", "test_bed_name", "suite")
 
 
 def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
@@ -138,8 +138,6 @@ def identified(names: pl.DataFrame) -> list[Series]:
     return [Series(**{**row, "direction": Direction(row["direction"])}) for row in rows]
 
 
-def newest(results: pl.LazyFrame) -> pl.LazyFrame:
+def newest(results: pl.DataFrame) -> pl.DataFrame:
     """Return the newest row of each series in commit order, failures included; unknown run times sort first."""
-    commit_time = pl.col(COMMIT_ORDER[0]).fill_null(-1)
-    of_newest_commit = results.filter(commit_time == commit_time.max().over("series_key"))
-    return of_newest_commit.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
+    return results.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)

@@ -76,7 +76,7 @@ def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
     """
     kinds: dict[str, dict[str, dict[str, Any]]] = {}
     places: dict[str, None] = {}
-    for r in rows.sort("dut_timestamp", maintain_order=True).iter_rows(named=True):
+    for r in rows.sort("commit_order", maintain_order=True).iter_rows(named=True):
         place, rest = _split(r, by)
         places[place] = None
         kinds.setdefault(label(rest), {})[place] = r

@@ -14,10 +14,12 @@ from bench_db.errors import StoreNotFoundError, UserError
 from bench_db.model import Artifact, Result
 from bench_db.query import series
 from bench_db.query.baseline import holding
+from bench_db.query.history import ORDER, SCOPE, History
 from bench_db.query.selection import Selection, nearest, of_commit
 from bench_db.query.series import newest
 from bench_db.store import (
     artifacts,
+    history,
     info,
     lazy,
     ledger,
@@ -33,7 +35,7 @@ from bench_db.store import (
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import Where, filter_text, lance_filter
 from bench_db.store.source import StoreSource
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table, stored
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         Presence,
         Published,
         Put,
+        RecordedCommit,
         Run,
         StoreChange,
         StoreInfo,
@@ -94,15 +97,33 @@ class Database:
         """Make the tables that do not exist yet. `StoreUnavailableError` on a bucket that cannot keep writers apart."""
         publish.ensure_tables(self._engine, single_writer=self._single_writer)
 
-    def publish(self, results: Sequence[Result], run: Run, *, replace: bool = False) -> Published:
+    def publish(
+        self, results: Sequence[Result], run: Run, *, replace: bool = False, commits: Sequence[RecordedCommit] = ()
+    ) -> Published:
         """Add a run and its results, whole or not at all; publishing it again adds nothing.
+
+        `commits` has what a clone or a forge knows about the commit of the run; without it the run's own facts are recorded.
 
         `replace` takes out the earlier run of the same run id and file name, and any earlier reading of the same content,
         in the commit that adds the new rows. Raises `UserError` for values that are not finite, and `CorruptStoreError`
         when the key belongs to other content.
         """
         self.init()
-        return publish.publish(self._engine, results, run, replace=replace)
+        published = publish.publish(self._engine, results, run, replace=replace)
+        history.record_run(self._engine, run, commits)
+        return published
+
+    def knows_commit(self, dut_name: str, commit: str) -> bool:
+        """Return whether a commit of a device is recorded with its parents or its position."""
+        return history.knows(self._engine, dut_name, commit)
+
+    def commits(self, as_of: AsOf | None = None) -> list[RecordedCommit]:
+        """Return what is known of each recorded commit, device after device, in the order of commits."""
+        return history.commits(self._engine, self._end(as_of))
+
+    def record_commits(self, commits: Sequence[RecordedCommit]) -> int:
+        """Record commits, and return the number of records that stated something new."""
+        return history.record_commits(self._engine, commits)
 
     def optimize(self) -> Maintenance:
         """Compact, index and clean now, whether due or not."""
@@ -116,26 +137,50 @@ class Database:
         """Make again what can be made from the results: indexes and the rollup."""
         verify.repair(self._engine)
 
+    def history(self, as_of: AsOf | None = None) -> History:
+        """Return whose results count, and the order of their commits, as the ledgers describe it."""
+        return history.history(self._engine, self._end(as_of))
+
     def points(
         self,
         selection: Selection = Selection(),  # noqa: B008 frozen
         as_of: AsOf | None = None,
         *,
         also: Collection[str] = (),
+        beside: pl.Expr | None = None,
     ) -> series.Points:
-        """Return every selected point, in no order, with the columns that the statistics of many series need; `also` names further columns."""
-        results = self._open(RESULTS_TABLE, as_of)
+        """Return every selected point, in no order, with the columns that the statistics of many series need.
+
+        `also` names further columns. `beside` adds points, by a condition, whatever their branch or pull request.
+        """
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
-        rows = self._points(results, columns, selection.predicate()).select(columns)
-        return series.Points(series=rollup.latest(self._engine, results).select(series.IDENTITY), rows=rows)
+        rows = self._points(results, past, ("_rowid", *columns), selection, beside=beside)
+        known = rollup.latest(self._engine, results, past).select(series.IDENTITY).unique("series_key")
+        unknown = rows.join(known, on="series_key", how="anti").unique("series_key")["_rowid"].to_list()
+        if unknown:
+            known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
+        return series.Points(series=known, rows=rows.select(columns))
+
+    def rows(
+        self,
+        columns: Collection[str],
+        selection: Selection,
+        as_of: AsOf | None = None,
+        *,
+        condition: pl.Expr | None = None,
+        beside: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """Return columns of the selected results, in no order. `condition` narrows the selection further, `beside` is as for `points`."""
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        return self._points(results, past, columns, selection, condition=condition, beside=beside)
 
     def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
-        """Return the keys of the runs that have results of a commit."""
-        return (
-            self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), of_commit(commit))["run_key"]
-            .unique()
-            .to_list()
-        )
+        """Return the keys of the runs of a commit: those of the main history if it has any, else all, without excluded ones."""
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        own = self._rows(results, ("run_key", *SCOPE), of_commit(commit))
+        chosen = (own.filter(past.counts(selection)) for selection in (Selection(), Selection(everything=True)))
+        return next((rows["run_key"].unique().to_list() for rows in chosen if len(rows)), [])
 
     def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
@@ -161,48 +206,56 @@ class Database:
         where: Where | None = None,
         as_of: AsOf | None = None,
         *,
+        selection: Selection | None = None,
         observe: Callable[[object], None] | None = None,
     ) -> pl.LazyFrame:
-        """Return the results lazily, a flat column a leaf (dut_name, median, ...).
+        """Return the results lazily, a flat column a leaf (dut_name, median, ...): the selected ones, else every result.
 
         Only the columns a query uses and the rows its predicates keep are read. `observe` is called with Lance's statistics
         of each scan (`bytes_read`, `iops`).
         """
-        return self._scan(self._open(RESULTS_TABLE, as_of), columns, where, observe)
-
-    def _scan(
-        self,
-        results: Snapshot,
-        columns: Sequence[str] | None,
-        where: Where | None = None,
-        observe: Callable[[object], None] | None = None,
-    ) -> pl.LazyFrame:
-        return lazy.scan(results, columns=columns, where=where, observe=observe)
+        results = self._open(RESULTS_TABLE, as_of)
+        if selection is None:
+            return lazy.scan(results, columns=columns, where=where, observe=observe)
+        chosen = self.history(as_of).counts(selection) & selection.predicate()
+        rows = lazy.scan(results, where=where, observe=observe).filter(chosen)
+        return rows if columns is None else rows.select(columns)
 
     def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
         """Return the published files lazily, a flat column a leaf; with a selection those that have a selected result."""
         runs = lazy.scan(self._open(RUNS_TABLE, as_of))
         if selection is None:
             return runs
-        keys = self._points(self._open(RESULTS_TABLE, as_of), ("run_key",), selection.predicate())["run_key"]
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
 
-    def has(self, commit: str, suites: Sequence[str] = (), test_bed_name: str | None = None) -> Presence:
-        """Return whether a commit is measured; without `suites`, whether it has any result. Failed results do not count."""
-        return presence.presence(self._engine, commit, suites, test_bed_name)
+    def has(
+        self,
+        commit: str,
+        suites: Sequence[str] = (),
+        test_bed_name: str | None = None,
+        *,
+        pr_number: int | None = None,
+    ) -> Presence:
+        """Return whether a commit is measured; without `suites`, whether it has any result.
+
+        Failed results and excluded runs do not count. Runs of a pull request count for `pr_number` alone.
+        """
+        return presence.presence(self._engine, commit, suites, test_bed_name, pr_number)
 
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
         """Return the one measured commit that a text abbreviates; `UserError` for none or several."""
         return presence.measured_commit(self._engine, self._open(RESULTS_TABLE, as_of), text)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
-        """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS`."""
-        results = self._open(RESULTS_TABLE, as_of)
+        """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS` and `commit_order`."""
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         if selection.is_of_series:
-            rows = rollup.latest(self._engine, results).lazy().filter(selection.predicate())
+            rows = rollup.latest(self._engine, results, past).filter(past.counts(selection), selection.predicate())
         else:
-            rows = newest(self._scan(results, series.COLUMNS).filter(selection.predicate()))
-        return rows.sort(series.SERIES_ORDER).collect()
+            rows = self._points(results, past, (*series.COLUMNS, "commit_order"), selection)
+        return newest(rows).select(*series.COLUMNS, "commit_order").sort(series.SERIES_ORDER)
 
     def trend(
         self,
@@ -218,10 +271,10 @@ class Database:
         `last` returns the newest points of each series; `values` adds the raw samples, per iteration. The computed columns are
         those of `query.series.with_changes` (over the whole series) and `with_change_since_first` (over the returned points).
         """
-        predicate = Selection(benchmark=benchmark).predicate() & selection.predicate()
-        results = self._open(RESULTS_TABLE, as_of)
-        columns = (*series.POINT, *(("values",) if values else ()))
-        points = self._points(results, ("series_key", "_rowid", *columns), predicate)
+        named = replace(selection, benchmark=benchmark)
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        columns = (*series.POINT, "commit_order", *(("values",) if values else ()))
+        points = self._points(results, past, ("series_key", "_rowid", *columns), named)
         # What identifies a series is the same in all its rows: read once a series, not once a point.
         one_each = points.unique("series_key")["_rowid"].to_list()
         identity = pl.DataFrame(results.take(one_each, series.IDENTITY))
@@ -238,21 +291,39 @@ class Database:
         as_of: AsOf | None = None,
     ) -> pl.DataFrame:
         """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
-        results, predicate = self._open(RESULTS_TABLE, as_of), selection.predicate()
-        if last is None and selection == Selection():
-            medians, newest = (
-                self._points(results, ("series_key", "median"), predicate),
-                rollup.latest(self._engine, results),
-            )
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        if last is None and selection.is_empty:
+            medians = self._points(results, past, ("series_key", "median"), selection)
+            newest_rows = newest(rollup.latest(self._engine, results, past).filter(past.counts(selection)))
         else:
-            order = () if last is None else series.COMMIT_ORDER
-            points = self._points(results, ("series_key", "median", "dut_timestamp", "_rowid", *order), predicate)
+            points = self._points(results, past, ("series_key", "median", "_rowid", *series.COMMIT_ORDER), selection)
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
-            newest = rollup.newest_of(results, medians)
-        return series.statistics(medians, newest).sort(series.SERIES_ORDER)
+            newest_rows = rollup.newest_of(results, medians)
+        return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
 
-    def _points(self, results: Snapshot, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
-        """Narrow columns of the points a predicate keeps."""
+    def _points(
+        self,
+        results: Snapshot,
+        past: History,
+        columns: Collection[str],
+        selection: Selection,
+        *,
+        condition: pl.Expr | None = None,
+        beside: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """Return columns of the points that a selection of a history keeps; `commit_order` is computed.
+
+        `condition` and `beside` are over stored columns.
+        """
+        predicate = past.counts(selection, beside=beside) & selection.predicate()
+        predicate = predicate if condition is None else predicate & condition
+        if "commit_order" not in columns:
+            return self._rows(results, columns, predicate).select(columns)
+        stored = [name for name in columns if name != "commit_order"]
+        return past.ordered(self._rows(results, (*stored, *ORDER), predicate)).select(columns)
+
+    def _rows(self, results: Snapshot, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
+        """Return narrow columns of the rows that a predicate keeps."""
         needed = (*columns, *predicate.meta.root_names())
         return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
 
@@ -272,11 +343,13 @@ class Database:
         sql: str,
         as_of: AsOf | None = None,
         *,
+        everything: bool = False,
         named: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda table: table,
     ) -> pl.DataFrame:
         """Return the answer to a Polars SQL query over the tables of the store; `UserError` when it cannot be run.
 
-        A table that nothing has been written to yet is empty. `named` gives the columns of a table other names.
+        `results` and `runs` have the main history, with `everything` all results but the excluded ones. A table that nothing has
+        been written to yet is empty. `named` gives the columns of a table other names.
         """
         names = ", ".join(table.name for table in stored())
         if not sql.lstrip("( \n\t").lower().startswith(("select", "with")):
@@ -284,7 +357,11 @@ class Database:
             raise UserError(message)
         # A table that the text does not name is not opened: on S3 that costs requests.
         asked = [table for table in stored() if table.name in sql.lower()]
-        context = pl.SQLContext({table.name: named(self._frame(table, as_of)) for table in asked})
+        counts = self.history(as_of).counts(Selection(everything=everything))
+        frames = {table: self._frame(table, as_of) for table in asked}
+        context = pl.SQLContext(
+            {table.name: named(rows.filter(counts) if table in TABLES else rows) for table, rows in frames.items()}
+        )
         try:
             return context.execute(sql, eager=True)
         except pl.exceptions.PolarsError as error:
@@ -340,10 +417,19 @@ class Database:
         """Keep findings as they stand now."""
         ledger.record_findings(self._engine, findings)
 
-    def findings(self, as_of: AsOf | None = None) -> list[Finding]:
-        """Return every finding in its newest state, or in its state at that time."""
+    def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:
+        """Return the findings in their newest state, or in their state at that time.
+
+        Those at a commit that the main history no longer has (excluded, taken away by a force push) are left out unless `every`.
+        """
         end = self._end(as_of)
-        return ledger.standing(record for record in ledger.finding_history(self._engine) if record.at <= end)
+        found = ledger.standing(record for record in ledger.finding_history(self._engine) if record.at <= end)
+        commits = sorted({finding.commit for finding in found if finding.commit is not None})
+        if every or not commits:
+            return found
+        there = self.rows(("commit",), Selection(), as_of, condition=pl.col("commit").is_in(commits))["commit"]
+        present = set(there.unique().to_list())
+        return [finding for finding in found if finding.commit is None or finding.commit in present]
 
     def _end(self, as_of: AsOf | None) -> float:
         """Until when, in unix seconds, the store was as it was; infinity for a state that still holds."""

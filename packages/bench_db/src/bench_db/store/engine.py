@@ -352,6 +352,17 @@ class Engine:
             )
             raise CorruptStoreError(message) from None
 
+    def present(self) -> set[str]:
+        """Return the names of the tables that the store has, readable or not, from one listing."""
+        listed = self.call("listing tables", self._directories)
+        return {name.removesuffix(".lance") for name in listed if name.endswith(".lance")}
+
+    def _directories(self) -> list[str]:
+        if self.bucket:
+            return self.bucket.directories(f"{self.location.path}/".lstrip("/"))
+        root = Path(self.location.path)
+        return [entry.name for entry in root.iterdir()] if root.is_dir() else []
+
     def exists(self, table: Table) -> bool:
         """Return whether a table has been made."""
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
-Record = TypeVar("Record", Baseline, Finding)
+Record = TypeVar("Record")
 
 
 def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
@@ -45,7 +45,7 @@ def held(settings: Iterable[Baseline]) -> list[Baseline]:
 
 def baseline_history(engine: Engine) -> list[Baseline]:
     """Return every setting, oldest first."""
-    return sorted(_records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key))
+    return sorted(records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key))
 
 
 def _scope(baseline: Baseline) -> tuple[str | None, ...]:
@@ -67,7 +67,7 @@ def standing(records: Iterable[Finding]) -> list[Finding]:
 
 def finding_history(engine: Engine) -> list[Finding]:
     """Return every record of a finding, oldest first."""
-    return sorted(_records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
+    return sorted(records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
 
 
 def existing(engine: Engine) -> list[Table]:
@@ -90,7 +90,8 @@ def ensure(engine: Engine, table: Table) -> None:
         engine.create(table)
 
 
-def _records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
+def records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
+    """Return the records of a table in the order in which they were written; none when the store does not have it."""
     try:
         return from_table(engine.open(table).rows(), record)
     except StoreNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
 from bench_db.store import ledger, rollup
+from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE, Table
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
     removed = [_care_for(engine, table, kept) for table in ledger.existing(engine) if not table.derived]
-    series = rollup.rebuild(engine)
+    series = rollup.rebuild(engine, history(engine, math.inf))
     removed.append(engine.clean(SERIES_TABLE, kept))
     done = Maintenance(
         fragments_before=before,

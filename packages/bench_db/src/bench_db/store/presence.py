@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from bench_db.errors import UserError
 from bench_db.model import Presence
 from bench_db.query.selection import Selection, is_sha, of_commit
 from bench_db.store.filters import lance_filter
-from bench_db.store.tables import RESULTS_TABLE
+from bench_db.store.history import excluded_runs, exclusions
+from bench_db.store.tables import EXCLUSIONS_TABLE, RESULTS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +20,15 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine, Snapshot
 
 
-def presence(engine: Engine, commit: str, suites: Sequence[str], test_bed_name: str | None) -> Presence:
+def presence(
+    engine: Engine, commit: str, suites: Sequence[str], test_bed_name: str | None, pr_number: int | None
+) -> Presence:
     """Count results and failures of a commit by suite; see `Database.has`."""
-    asked = of_commit(commit) & Selection(test_bed_name=test_bed_name).predicate()
+    own = pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
+    asked = of_commit(commit) & Selection(test_bed_name=test_bed_name).predicate() & own
+    excluded = excluded_runs(exclusions(engine)) if EXCLUSIONS_TABLE.name in engine.present() else ()
+    if excluded:
+        asked &= ~pl.col("run_key").is_in(sorted(excluded))
     results = engine.open(RESULTS_TABLE)
     # The filter is the complete question, so only the answer is read.
     rows = results.read(("suite", "error"), lance_filter(asked, results.leaves))

@@ -1,7 +1,8 @@
 """The rollup, a cache of the newest row of every series: a reader adds only newer fragments.
 
 The rollup names the data files it covers. If one of them is missing or has lost rows (a compaction, a replaced run), the
-reader ignores the rollup. So the rollup makes reads faster and never different.
+reader ignores the rollup, as it does when the ledgers have changed the order or the history of what it covers. So the rollup makes
+reads faster and never different.
 """
 
 from __future__ import annotations
@@ -12,60 +13,99 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
-from bench_db.query.series import COLUMNS, newest
-from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE
+from bench_db.query.history import ORDER
+from bench_db.query.selection import Selection
+from bench_db.query.series import COMMIT_ORDER
+from bench_db.store.tables import RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
 
 if TYPE_CHECKING:
+    from bench_db.query.history import History
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
-_COVER = b"bench_db:covers"
+# Not the name that 0.1 used: its readers expect one row a series, and without a cover they read the results.
+_COVER = b"bench_db:files"
+_HISTORY = b"bench_db:history"
+_EVERY_HISTORY = Selection(everything=True)
+# Rows of one series in one of these lanes compete for being the newest; a reader chooses among the lanes.
+_LANE = ("series_key", "lane")
 
 
-def rebuild(engine: Engine) -> int:
+def rebuild(engine: Engine, history: History) -> int:
     """Write the rollup of the current results; return the number of series."""
     results = engine.open(RESULTS_TABLE)
-    rows = _newest_of(results, None)
-    table = rows.to_arrow().cast(SERIES_TABLE.schema)
-    cover = json.dumps(_files(results)).encode()
-    table = table.replace_schema_metadata({_COVER: cover})
+    rows = _newest_of(results, None, history)
+    table = rows.select(ROLLUP_COLUMNS).to_arrow().cast(SERIES_TABLE.schema)
+    commits = len(history.orders)
+    stamp = {"commits": commits, "stamp": history.stamp(commits)}
+    notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
+    table = table.replace_schema_metadata(notes)
     try:
         engine.replace_all(SERIES_TABLE, table)
     except CorruptStoreError:
         engine.discard(SERIES_TABLE)
         engine.replace_all(SERIES_TABLE, table)
-    return int(table.num_rows)
+    return rows["series_key"].n_unique()
 
 
-def latest(engine: Engine, results: Snapshot) -> pl.DataFrame:
-    """Return the newest row of each series in an open version of the results, with the columns of `query.series.COLUMNS`."""
+def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
+    """Return the newest rows of each series in an open version of the results, with `ROLLUP_COLUMNS` and `commit_order`.
+
+    A series has one row for each branch, and one for all its pull requests together. Rows of excluded runs and of unreachable
+    commits are left out.
+    """
     present = _files(results)
     try:
         series = engine.open(SERIES_TABLE)
         covered: dict[str, int] = json.loads(series.metadata.get(_COVER, b"{}"))
-        if any(present.get(path) != rows for path, rows in covered.items()):
-            return _newest_of(results, None)
-        known = pl.DataFrame(series.read(COLUMNS))
+        lost = any(present.get(path) != rows for path, rows in covered.items())
+        if lost or not _is_of(history, series):
+            return _newest_of(results, None, history)
+        known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
     # A derived table may be missing, damaged, or from a release with fewer columns.
     except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
-        return _newest_of(results, None)
+        return _newest_of(results, None, history)
+    known = history.ordered(known)
     newer = [fragment for fragment in results.fragments() if fragment.file not in covered]
     if not newer:
         return known
-    return newest(pl.concat([known, _newest_of(results, newer)]).lazy()).collect()
+    return _newest(pl.concat([known, _newest_of(results, newer, history)]), history)
+
+
+def _is_of(history: History, series: Snapshot) -> bool:
+    """Return whether the rollup was made with a history in which the same rows are the newest."""
+    made: dict[str, object] = json.loads(series.metadata.get(_HISTORY, b"{}"))
+    commits = made.get("commits")
+    return isinstance(commits, int) and made.get("stamp") == history.stamp(commits)
 
 
 def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest row of each series among points with series key, commit time and row id."""
-    commit_time = pl.col("dut_timestamp").fill_null(-1)
-    of_newest_commit = points.filter(commit_time == commit_time.max().over("series_key"))
-    rows = results.take(of_newest_commit["_rowid"].to_list(), COLUMNS)
-    return newest(pl.DataFrame(rows).lazy()).collect()
+    """Return the newest row of each series among points with series key, `COMMIT_ORDER` and row id."""
+    rows = points.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
+    ordered = rows.select("series_key", "commit_order")
+    found = pl.DataFrame(results.take(rows["_rowid"].to_list(), ROLLUP_COLUMNS))
+    return found.join(ordered, on="series_key", how="left", maintain_order="left")
 
 
-def _newest_of(results: Snapshot, fragments: list[Fragment] | None) -> pl.DataFrame:
+def _newest_of(results: Snapshot, fragments: list[Fragment] | None, history: History) -> pl.DataFrame:
     """Return the newest rows in two passes: the narrow columns that decide, then the selected rows."""
-    deciding = ("series_key", "dut_timestamp", "_rowid")
-    return newest_of(results, pl.DataFrame(results.read(deciding, fragments=fragments)))
+    deciding = ("series_key", "run_key", *ORDER, "branch", "pr_number", "_rowid")
+    points = history.ordered(pl.DataFrame(results.read(deciding, fragments=fragments)))
+    chosen = _newest(points, history)
+    rows = pl.DataFrame(results.take(chosen["_rowid"].to_list(), ROLLUP_COLUMNS))
+    return rows.hstack(chosen.select("commit_order"))
+
+
+def _newest(rows: pl.DataFrame, history: History) -> pl.DataFrame:
+    """Return the newest row of each series and lane."""
+    of_pull_request = pl.col("pr_number").is_not_null()
+    joined, lost = (
+        pl.col("commit").is_in(sorted(commits)).fill_null(value=False)
+        for commits in (history.joined, history.unreachable)
+    )
+    lane = pl.struct(pull_request=of_pull_request, branch=pl.when(~of_pull_request & ~joined).then("branch"))
+    counted = rows.filter(history.counts(_EVERY_HISTORY) & ~lost).with_columns(lane=lane)
+    ordered = counted.sort(COMMIT_ORDER, nulls_last=False)
+    return ordered.unique(_LANE, keep="last", maintain_order=True).drop("lane")
 
 
 def _files(results: Snapshot) -> dict[str, int]:

@@ -94,6 +94,11 @@ class Bucket:
         answer = self.ask("listing objects", lambda: self.listed(prefix, MaxKeys=1))
         return bool(answer.get("KeyCount"))
 
+    def directories(self, prefix: str) -> list[str]:
+        """Return the names directly under a prefix that have something below them."""
+        page = self.ask("listing objects", lambda: self.listed(prefix, Delimiter="/"))
+        return [item["Prefix"].removeprefix(prefix).rstrip("/") for item in page.get("CommonPrefixes", ())]
+
     def remove(self, prefix: str) -> None:
         """Remove every object under a prefix."""
         while objects := self.ask("listing objects", lambda: self.listed(prefix)).get("Contents"):

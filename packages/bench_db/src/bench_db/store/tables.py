@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import ARTIFACTS, BASELINES, FINDINGS, MIGRATIONS, RESULTS, RUNS
+from bench_db.arrow import ARTIFACTS, BASELINES, COMMITS, EXCLUSIONS, FINDINGS, MIGRATIONS, RESULTS, RUNS
 from bench_db.query.series import COLUMNS
 
 STORAGE_VERSION: Final = "2.2"
@@ -132,8 +132,25 @@ MIGRATIONS_TABLE = Table(
     row_key="key",
     recorded="applied_at",
 )
+COMMITS_TABLE = Table(
+    name="commits",
+    schema=COMMITS,
+    merge_key="key",
+    row_key="key",
+    recorded="recorded_at",
+)
+EXCLUSIONS_TABLE = Table(
+    name="exclusions",
+    schema=EXCLUSIONS,
+    merge_key="key",
+    row_key="key",
+    recorded="at",
+)
+ROLLUP_COLUMNS = (*COLUMNS, "pr_number")
 SERIES_TABLE = Table(
-    name="series", schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in COLUMNS]), derived=True
+    name="series",
+    schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in ROLLUP_COLUMNS]),
+    derived=True,
 )
 
 # Created with the store, and written in this order, so that a run exists before its results.
@@ -145,6 +162,8 @@ REGISTRY = (
     FINDINGS_TABLE,
     ARTIFACTS_TABLE,
     MIGRATIONS_TABLE,
+    COMMITS_TABLE,
+    EXCLUSIONS_TABLE,
     SERIES_TABLE,
 )
 

@@ -1,0 +1,115 @@
+"""The ledgers that decide which results count and in which order: recorded commits and excluded runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench_db.arrow import from_table, to_table
+from bench_db.derive import commit_key
+from bench_db.model import Exclusion, RecordedCommit
+from bench_db.query.history import History, history_of
+from bench_db.query.order import known_commits
+from bench_db.store import ledger
+from bench_db.store.filters import condition
+from bench_db.store.tables import COMMITS_TABLE, EXCLUSIONS_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench_db.model import Run
+    from bench_db.store.engine import Engine
+
+
+def history(engine: Engine, end: float) -> History:
+    """Return the history of a store as its ledgers describe it until a time in unix seconds."""
+    there = engine.present()
+    commits = records_of_commits(engine) if COMMITS_TABLE.name in there else []
+    excluded = exclusions(engine) if EXCLUSIONS_TABLE.name in there else []
+    return history_of(
+        known_commits(record for record in commits if record.recorded_at <= end),
+        excluded=excluded_runs(record for record in excluded if record.at <= end),
+    )
+
+
+def commits(engine: Engine, end: float) -> list[RecordedCommit]:
+    """Return what is known of each recorded commit until a time, device after device, in the order of commits."""
+    there = COMMITS_TABLE.name in engine.present()
+    known = known_commits(r for r in (records_of_commits(engine) if there else ()) if r.recorded_at <= end)
+    orders = history_of(known).orders
+    return sorted(known.values(), key=lambda record: (record.dut_name, orders[record.commit], record.commit))
+
+
+def knows(engine: Engine, dut_name: str, commit: str) -> bool:
+    """Return whether a commit of a device is recorded with its parents or its position."""
+    if COMMITS_TABLE.name not in engine.present():
+        return False
+    known = known_commits(records_of_commits(engine, commit)).get((dut_name, commit))
+    return known is not None and (bool(known.parents) or known.position is not None)
+
+
+def records_of_commits(engine: Engine, commit: str | None = None) -> list[RecordedCommit]:
+    """Return the records of all commits, or of one, in the order in which they were written."""
+    where = None if commit is None else condition("commit", commit)
+    return from_table(engine.open(COMMITS_TABLE).rows(where), RecordedCommit)
+
+
+def exclusions(engine: Engine) -> list[Exclusion]:
+    """Return every record of an exclusion in the order in which they were written; none without the table."""
+    return ledger.records(engine, EXCLUSIONS_TABLE, Exclusion)
+
+
+def excluded_runs(records: Iterable[Exclusion]) -> frozenset[int]:
+    """Return the keys of the runs whose newest record excludes them."""
+    newest = {record.run_key: record for record in records}
+    return frozenset(key for key, record in newest.items() if not record.lifted)
+
+
+def record_run(engine: Engine, run: Run, details: Sequence[RecordedCommit]) -> None:
+    """Record the commit of a run, with the details that a clone or a forge gives; nothing that is recorded already."""
+    if run.commit is None:
+        return
+    own = RecordedCommit(
+        dut_name=run.dut.name,
+        commit=run.commit,
+        time=run.dut.timestamp,
+        branch=run.branch,
+        pr_number=run.pr_number,
+        measured_at=run.run_time,
+        recorded_at=run.ingested_at,
+    )
+    given = [
+        replace(
+            detail,
+            dut_name=own.dut_name,
+            branch=own.branch,
+            pr_number=own.pr_number,
+            measured_at=own.measured_at,
+            recorded_at=own.recorded_at,
+        )
+        for detail in details
+        if detail.commit == run.commit
+    ]
+    record_commits(engine, given or [own])
+
+
+def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
+    """Write the records that say something new of their commit; return their number."""
+    one = commits[0].commit if len(commits) == 1 else None
+    there = COMMITS_TABLE.name in engine.present()
+    known = known_commits(records_of_commits(engine, one) if there else ())
+    fresh = []
+    for record in commits:
+        key = (record.dut_name, record.commit)
+        completed = known_commits(filter(None, [known.get(key), record]))[key]
+        if key not in known or _facts(completed) != _facts(known[key]):
+            fresh.append(replace(record, key=commit_key(record)))
+    if fresh:
+        ledger.ensure(engine, COMMITS_TABLE)
+        engine.merge(COMMITS_TABLE, to_table(fresh, COMMITS_TABLE.schema))
+    return len(fresh)
+
+
+def _facts(record: RecordedCommit) -> RecordedCommit:
+    """Return a record without what differs between two records of the same facts."""
+    return replace(record, key=0, recorded_at=0, source="")
