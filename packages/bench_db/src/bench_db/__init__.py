@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bench_db.app.backfill import backfill
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.bisect import bisect
+    from bench_db.app.commits import commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
     from bench_db.app.demo import demo
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
     from bench_db.app.publish import preview, publish
+    from bench_db.app.runs import exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
     from bench_db.app.schedule import Dispatched, schedule_runs
     from bench_db.app.site import site
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         Commit,
         Comparison,
         DutBuild,
+        Exclusion,
         Finding,
         LeftOut,
         Look,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
         Noise,
         Plan,
         Reason,
+        RecordedCommit,
         Result,
         Run,
         Series,
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
         State,
         Step,
         SummaryValues,
+        Sync,
         Target,
         TestBed,
         Throughput,
@@ -85,6 +90,7 @@ __all__ = [
     "Direction",
     "Dispatched",
     "DutBuild",
+    "Exclusion",
     "Finding",
     "LeftOut",
     "Look",
@@ -96,6 +102,7 @@ __all__ = [
     "PluginError",
     "Provenance",
     "Reason",
+    "RecordedCommit",
     "Result",
     "Run",
     "SchemaMismatchError",
@@ -107,6 +114,7 @@ __all__ = [
     "StoreNotFoundError",
     "StoreUnavailableError",
     "SummaryValues",
+    "Sync",
     "Target",
     "TestBed",
     "Throughput",
@@ -121,25 +129,31 @@ __all__ = [
     "bless_finding",
     "check",
     "clear_baseline",
+    "commits",
     "compare",
     "connect",
     "demo",
     "detect",
     "doctor",
+    "exclude_runs",
     "findings",
     "ignore_finding",
+    "include_runs",
     "noise",
     "parse",
     "parse_each",
     "preview",
     "publish",
+    "remove_runs",
     "reopen_finding",
+    "runs",
     "scan",
     "schedule_runs",
     "set_baseline",
     "site",
     "suites",
     "summarise",
+    "sync_commits",
     "upgrade",
 ]
 
@@ -149,6 +163,7 @@ _HOMES = {
     "bench_db.app.backfill": ["backfill"],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.bisect": ["bisect"],
+    "bench_db.app.commits": ["commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
     "bench_db.app.doctor": ["doctor"],
@@ -157,6 +172,7 @@ _HOMES = {
     "bench_db.app.noise": ["noise"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
+    "bench_db.app.runs": ["exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],
     "bench_db.app.schedule": ["Dispatched", "schedule_runs"],
     "bench_db.app.site": ["site"],
@@ -174,6 +190,7 @@ _HOMES = {
         "Commit",
         "Comparison",
         "DutBuild",
+        "Exclusion",
         "Finding",
         "LeftOut",
         "Look",
@@ -181,6 +198,7 @@ _HOMES = {
         "Noise",
         "Plan",
         "Reason",
+        "RecordedCommit",
         "Result",
         "Run",
         "Series",
@@ -188,6 +206,7 @@ _HOMES = {
         "State",
         "Step",
         "SummaryValues",
+        "Sync",
         "Target",
         "TestBed",
         "Throughput",

@@ -445,8 +445,8 @@ class RecordedCommit:
     `position` counts the first parents of the commit, null where the clone does not show them all; `parents` are full shas, first
     parent first, empty when unknown. `time`, `author_time`, `measured_at` (the run time of its first result) and `recorded_at`
     are unix seconds. `branch` and `pr_number` are those of the run that recorded it, `main_branch` is the default branch as CI or the
-    clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, null when unknown.
-    `reachable` is false after a sync that no longer finds the commit. `source` is publish, backfill, sync or forge.
+    clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, `reachable` whether a sync has
+    found it in the history; both are null when unknown. `source` is publish, backfill, sync or forge.
     """
 
     key: Key = 0
@@ -461,7 +461,7 @@ class RecordedCommit:
     pr_number: Int32 | None = None
     main_branch: str | None = None
     on_main: bool | None = None
-    reachable: bool = True
+    reachable: bool | None = None
     measured_at: int | None = None
     recorded_at: int = 0
     source: str = "publish"
@@ -481,6 +481,21 @@ class Exclusion:
     at: int
     by: str = ""
     replaces: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """What a sync of the recorded commits with a clone found.
+
+    `commits` were compared, and `changed` records written. `unreachable` are full shas that the history no longer has, and
+    `not_in_clone` counts commits that the clone does not have and that stay as they were. `main_branch` is null when unknown.
+    """
+
+    main_branch: str | None
+    commits: int
+    changed: int
+    unreachable: tuple[str, ...] = ()
+    not_in_clone: int = 0
 
 
 class Verdict(StrEnum):

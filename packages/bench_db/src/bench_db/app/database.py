@@ -164,7 +164,7 @@ class Database:
     ) -> pl.LazyFrame:
         """Return the published files lazily; with conditions those that have a result that satisfies them."""
         chosen = selection_of(selection, conditions)
-        return public(self.store.runs(as_of, None if chosen == Selection() else chosen))
+        return public(self.store.runs(as_of, chosen))
 
     def query(self, sql: str, *, as_of: AsOf | None = None, everything: bool = False) -> pl.DataFrame:
         """Return the answer to a Polars SQL query over the tables of the store, such as `results` and `runs`.

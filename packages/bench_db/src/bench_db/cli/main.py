@@ -50,6 +50,8 @@ SECTIONS = {
     },
     "Store": {
         "store": "Create, inspect and maintain the store; copy, export and import it.",
+        "run": "List runs, exclude one from every answer, include or remove it.",
+        "commits": "List the recorded commits, and sync them with a clone.",
         "artifact": "Store files beside the results: logs, profiles, raw output.",
     },
     "Help": {

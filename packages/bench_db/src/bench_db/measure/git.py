@@ -17,10 +17,11 @@ from typing import IO, TYPE_CHECKING
 from bench_db.errors import UserError
 from bench_db.identity import is_full_sha
 from bench_db.model import Commit, RecordedCommit
+from bench_db.query.order import MAIN_NAMES
 from bench_db.schedule.plan import Between, Commits, Tags, oldest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from bench_db.clock import Clock
     from bench_db.schedule.plan import Range
@@ -38,15 +39,20 @@ HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "G
 _FORMAT = "--format=%H%x1f%ct%x1f%P%x1f%s"
 
 
-def git(repository: Path, *arguments: str, patience_seconds: float = _PATIENCE_SECONDS) -> str:
-    """Run git and return its output. Raise `UserError` with the words of git when it fails."""
+def git(repository: Path, *arguments: str, text: str | None = None, patience_seconds: float = _PATIENCE_SECONDS) -> str:
+    """Run git, with a text as its input, and return its output. Raise `UserError` with the words of git when it fails."""
     command = ["git", "-C", str(repository), "--no-pager", *_QUIET, *arguments]
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     for name in HOOK_VARIABLES:
         environment.pop(name, None)
     try:
         answer = subprocess.run(  # noqa: S603 a list of arguments, no shell
-            command, capture_output=True, timeout=patience_seconds, check=True, env=environment
+            command,
+            input=None if text is None else text.encode(),
+            capture_output=True,
+            timeout=patience_seconds,
+            check=True,
+            env=environment,
         )
     except FileNotFoundError as error:
         message = "git is not installed, or not on the PATH"
@@ -156,7 +162,9 @@ def knows(repository: Path, name: str) -> bool:
 
 
 def main_branch(repository: Path) -> str | None:
-    """Return the default branch of the remote `origin` as the clone knows it; None when it does not."""
+    """Return the default branch of the remote `origin`, without a remote the local main or master; None when neither is known."""
+    if "origin" not in git(repository, "remote").split():
+        return next((name for name in MAIN_NAMES if knows(repository, f"refs/heads/{name}")), None)
     try:
         head = git(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
     except UserError:
@@ -213,6 +221,17 @@ def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommi
             subject=subject,
             on_main=True,
         )
+
+
+def present(repository: Path, shas: Collection[str]) -> set[str]:
+    """Return which full shas of commits the clone has."""
+    wanted = sorted(sha for sha in shas if is_full_sha(sha))
+    if not wanted:
+        return set()
+    found = git(
+        repository, "cat-file", "--batch-check=%(objectname) %(objecttype)", text="\n".join(wanted)
+    ).splitlines()
+    return {line.split()[0] for line in found if line.endswith(" commit")}
 
 
 def reachable(repository: Path, *tips: str) -> set[str]:

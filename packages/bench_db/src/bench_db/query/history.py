@@ -128,6 +128,6 @@ def history_of(
             for record in commits.values()
             if record.on_main and record.branch not in (None, branches.get(record.dut_name))
         ),
-        unreachable=frozenset(record.commit for record in commits.values() if not record.reachable),
+        unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),
     )

@@ -45,6 +45,7 @@ def _completed(earlier: RecordedCommit, later: RecordedCommit) -> RecordedCommit
         pr_number=of_main.pr_number,
         main_branch=later.main_branch or earlier.main_branch,
         on_main=earlier.on_main if later.on_main is None else later.on_main,
+        reachable=earlier.reachable if later.reachable is None else later.reachable,
         measured_at=min(measured, default=None),
     )
 

@@ -33,7 +33,7 @@ from bench_db.store import (
     versions,
 )
 from bench_db.store.engine import Engine, locate
-from bench_db.store.filters import Where, filter_text, lance_filter
+from bench_db.store.filters import Where, condition, filter_text, lance_filter
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
@@ -113,6 +113,21 @@ class Database:
         history.record_run(self._engine, run, commits)
         return published
 
+    def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:
+        """Take runs out of every answer, or with `lifted` put them back; `at` is unix seconds."""
+        history.exclude(self._engine, runs, reason=reason, lifted=lifted, at=at, by=by)
+        rollup.rebuild(self._engine, self.history())
+
+    def exclusion_reasons(self) -> dict[int, str]:
+        """Return the reason of each excluded run by its key."""
+        return {record.run_key: record.reason for record in history.standing(self._engine)}
+
+    def remove_runs(self, runs: Sequence[int]) -> None:
+        """Remove runs and their results. The rows go first: what a crash leaves is a run without rows, and doing it again ends it."""
+        for table in (RESULTS_TABLE, RUNS_TABLE):
+            self._engine.delete(table, condition("run_key", list(runs)))
+        rollup.rebuild(self._engine, self.history())
+
     def knows_commit(self, dut_name: str, commit: str) -> bool:
         """Return whether a commit of a device is recorded with its parents or its position."""
         return history.knows(self._engine, dut_name, commit)
@@ -123,7 +138,10 @@ class Database:
 
     def record_commits(self, commits: Sequence[RecordedCommit]) -> int:
         """Record commits, and return the number of records that stated something new."""
-        return history.record_commits(self._engine, commits)
+        written = history.record_commits(self._engine, commits)
+        if written:
+            rollup.rebuild(self._engine, self.history())
+        return written
 
     def optimize(self) -> Maintenance:
         """Compact, index and clean now, whether due or not."""
@@ -222,10 +240,12 @@ class Database:
         return rows if columns is None else rows.select(columns)
 
     def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
-        """Return the published files lazily, a flat column a leaf; with a selection those that have a selected result."""
+        """Return the published files lazily, a flat column a leaf; with a selection those that have a selected result, else all."""
         runs = lazy.scan(self._open(RUNS_TABLE, as_of))
         if selection is None:
             return runs
+        if selection == replace(selection.of_points, since=None, until=None):
+            return runs.filter(self.history(as_of).counts(selection))
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
@@ -301,7 +321,7 @@ class Database:
             newest_rows = rollup.newest_of(results, medians)
         return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
 
-    def _points(
+    def _points(  # noqa: PLR0913 all but the first four by keyword
         self,
         results: Snapshot,
         past: History,

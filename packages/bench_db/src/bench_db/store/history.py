@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench_db.arrow import from_table, to_table
-from bench_db.derive import commit_key
+from bench_db.derive import commit_key, exclusion_key
 from bench_db.model import Exclusion, RecordedCommit
 from bench_db.query.history import History, history_of
 from bench_db.query.order import known_commits
@@ -57,6 +57,35 @@ def records_of_commits(engine: Engine, commit: str | None = None) -> list[Record
 def exclusions(engine: Engine) -> list[Exclusion]:
     """Return every record of an exclusion in the order in which they were written; none without the table."""
     return ledger.records(engine, EXCLUSIONS_TABLE, Exclusion)
+
+
+def standing(engine: Engine) -> list[Exclusion]:
+    """Return the newest record of each excluded run."""
+    newest = {record.run_key: record for record in exclusions(engine)}
+    return [record for record in newest.values() if not record.lifted]
+
+
+def exclude(  # noqa: PLR0913 all but the first two by keyword
+    engine: Engine, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str
+) -> None:
+    """Add a record of each run whose state it changes."""
+    newest = {record.run_key: record for record in exclusions(engine)}
+    changed = [run for run in runs if (run in newest and not newest[run].lifted) == lifted]
+    records = [
+        Exclusion(
+            run_key=run,
+            reason=reason,
+            lifted=lifted,
+            at=at,
+            by=by,
+            replaces=newest[run].key if run in newest else None,
+        )
+        for run in changed
+    ]
+    if records:
+        ledger.ensure(engine, EXCLUSIONS_TABLE)
+        keyed = [replace(record, key=exclusion_key(record)) for record in records]
+        engine.merge(EXCLUSIONS_TABLE, to_table(keyed, EXCLUSIONS_TABLE.schema))
 
 
 def excluded_runs(records: Iterable[Exclusion]) -> frozenset[int]:

@@ -1,0 +1,200 @@
+"""The published runs: list them, show one, take one out of every answer and put it back, or remove it for good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence  # noqa: TC003 evaluated in schemas
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import polars as pl
+
+from bench_db.app.database import on_database, public
+from bench_db.clock import Moment, bounds
+from bench_db.errors import UserError
+from bench_db.query.selection import glob_pattern, of_commit
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.store.database import Database
+
+_SHOWN = (
+    "run_key",
+    "run_id",
+    "attempt",
+    "file_name",
+    "format",
+    "dut_name",
+    "dut_version",
+    "commit",
+    "branch",
+    "pr_number",
+    "test_bed_name",
+    "run_time",
+    "ingested_at",
+    "results",
+)
+
+
+class RunConditions(TypedDict, total=False):
+    """The conditions on runs, which must all be true: key or run id, commit, test bed, time of the run, and file name (a glob)."""
+
+    runs: Sequence[str]
+    commit: str | None
+    test_bed_name: str | None
+    since: Moment | None
+    until: Moment | None
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Published runs, oldest publish first. `changed` says that they were excluded, included or removed by this call."""
+
+    rows: pl.DataFrame
+    changed: bool = False
+
+    def frame(self) -> pl.DataFrame:
+        """Return the runs as a frame: the columns of `Database.runs`, `run` (the key as text), and `excluded`, the reason or null."""
+        return self.rows
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        times = ("run_time", "ingested_at")
+        rows = self.rows.with_columns(pl.col(name).dt.epoch("s") for name in times if name in self.rows.columns)
+        return {"runs": rows.drop("run_key").to_dicts(), "changed": self.changed}
+
+
+@on_database
+def runs(store: Database, *, excluded: bool | None = None, **conditions: Unpack[RunConditions]) -> Runs:
+    """List the published runs, with the reason of those that are excluded; with `excluded` only these, or only the others."""
+    found = _chosen(store, conditions)
+    if excluded is not None:
+        found = found.filter(pl.col("excluded").is_not_null() == excluded)
+    return Runs(rows=found)
+
+
+@on_database
+def run_named(store: Database, run: str) -> dict[str, Any]:
+    """Return everything the store says of one run: its record, and why it is excluded, null when it is not.
+
+    Raises `UserError` for none or several.
+    """
+    found = runs(store, runs=(run,)).frame()
+    if len(found) > 1:
+        message = f"{run!r} names {len(found)} runs: {', '.join(found['run'][:5])}; use the key of one"
+        raise UserError(message)
+    key = found["run_key"][0]
+    (record,) = public(store.runs().filter(pl.col("run_key") == key).collect()).to_dicts()
+    return {**record, "run": found["run"][0], "excluded": found["excluded"][0]}
+
+
+@on_database
+def exclude_runs(
+    store: Database,
+    reason: str,
+    *,
+    by: str = "",
+    at: int | None = None,
+    dry_run: bool = False,
+    **conditions: Unpack[RunConditions],
+) -> Runs:
+    """Take runs out of every answer, and keep their rows. With `dry_run` nothing changes.
+
+    Raises `UserError` without a reason or a condition, and when no run satisfies the conditions.
+    """
+    if not reason.strip():
+        message = "`reason`: say why the runs are excluded, for those who look at them later"
+        raise UserError(message)
+    return _decide(store, conditions, excluded=False, reason=reason, by=by, at=at, dry_run=dry_run)
+
+
+@on_database
+def include_runs(
+    store: Database,
+    reason: str = "",
+    *,
+    by: str = "",
+    at: int | None = None,
+    dry_run: bool = False,
+    **conditions: Unpack[RunConditions],
+) -> Runs:
+    """Put excluded runs back into every answer. Raises `UserError` as `exclude_runs` does."""
+    return _decide(store, conditions, excluded=True, reason=reason, by=by, at=at, dry_run=dry_run)
+
+
+@on_database
+def remove_runs(store: Database, *, dry_run: bool = False, **conditions: Unpack[RunConditions]) -> Runs:
+    """Remove runs and their results for good. Versions of the store that have them are cleaned by later maintenance."""
+    found = _required(_chosen(store, conditions), conditions)
+    if not dry_run:
+        store.remove_runs(found["run_key"].to_list())
+    return Runs(rows=found, changed=not dry_run)
+
+
+def _decide(
+    store: Database,
+    conditions: RunConditions,
+    *,
+    excluded: bool,
+    reason: str,
+    by: str,
+    at: int | None,
+    dry_run: bool,
+) -> Runs:
+    found = _required(_chosen(store, conditions), conditions)
+    found = found.filter(pl.col("excluded").is_not_null() == excluded)
+    if not dry_run:
+        moment = int(time.time()) if at is None else at
+        store.exclude(found["run_key"].to_list(), reason=reason, lifted=excluded, at=moment, by=by)
+    return Runs(rows=found, changed=not dry_run and not found.is_empty())
+
+
+def _required(found: pl.DataFrame, conditions: RunConditions) -> pl.DataFrame:
+    if not any(conditions.values()):
+        message = "say which runs: a run, or the conditions commit, test_bed_name, since, until and file"
+        raise UserError(message)
+    if found.is_empty():
+        message = "no run satisfies these conditions; 'bench-db run list' shows the runs there are"
+        raise UserError(message)
+    return found
+
+
+def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
+    rows = store.runs().select(_SHOWN).filter(*_terms(conditions)).sort("ingested_at", "run_key").collect()
+    reasons = store.exclusion_reasons()
+    excluded = pl.col("run_key").replace_strict(reasons, default=None, return_dtype=pl.String)
+    name = pl.Series("run", [f"{key:016x}" for key in rows["run_key"]], pl.String)
+    found = public(rows.with_columns(name, excluded=excluded))
+    asked = conditions.get("runs") or ()
+    return found.filter(_named(found, asked)) if asked else found
+
+
+def _named(found: pl.DataFrame, asked: Sequence[str]) -> pl.Expr:
+    """Select the runs with these keys, beginnings of keys of 7 digits or more, or run ids; `UserError` for an unknown one."""
+    keys = set[str]()
+    for text in asked:
+        matching = found.filter((pl.col("run_id") == text) | pl.col("run").str.starts_with(text.lower()))
+        if matching.is_empty():
+            message = f"no run is called {text!r} under these conditions; 'bench-db run list' shows the runs there are"
+            raise UserError(message)
+        keys.update(matching["run"])
+    return pl.col("run").is_in(sorted(keys))
+
+
+def _terms(conditions: RunConditions) -> list[pl.Expr]:
+    terms = []
+    if commit := conditions.get("commit"):
+        terms.append(of_commit(commit))
+    if bed := conditions.get("test_bed_name"):
+        terms.append(pl.col("test_bed_name") == bed)
+    if file := conditions.get("file"):
+        terms.append(pl.col("file_name").str.contains(glob_pattern(file)))
+    if conditions.get("since") or conditions.get("until"):
+        since, until = bounds(conditions.get("since") or None, conditions.get("until") or None)
+        made = pl.coalesce("run_time", "ingested_at")
+        terms += [] if since is None else [made >= since]
+        terms += [] if until is None else [made <= until]
+    return terms

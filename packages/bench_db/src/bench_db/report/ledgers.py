@@ -1,0 +1,63 @@
+"""Recorded commits and published runs as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench_db.report.rows import when
+from bench_db.report.text import PLAIN, table, visible
+from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+    from bench_db.model import RecordedCommit
+    from bench_db.report.text import Screen
+
+
+def commits_text(commits: Sequence[RecordedCommit], screen: Screen = PLAIN) -> str:
+    """Render recorded commits as a table, in their order."""
+    if not commits:
+        return "no commits are recorded"
+    headings = ("position", "commit", "commit time", "branch", "state", "subject")
+    cells = [
+        (
+            "-" if c.position is None else str(c.position),
+            c.commit[: RULES.sha_length],
+            when(c.time),
+            visible(c.branch or "-") if c.pr_number is None else f"pull request {c.pr_number}",
+            "unreachable" if c.reachable is False else "",
+            visible(c.subject),
+        )
+        for c in commits
+    ]
+    return table(headings, cells, ("position",), screen)
+
+
+def runs_text(runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Render runs with the columns of `app.runs.Runs.frame` as a table."""
+    if runs.is_empty():
+        return "no runs"
+    headings = ("run", "commit", "test bed", "branch", "results", "file", "excluded")
+    cells = [
+        (
+            r["run"],
+            (r["commit"] or "-")[: RULES.sha_length],
+            visible(r["test_bed_name"]),
+            visible(r["branch"] or "-") if r["pr_number"] is None else f"pull request {r['pr_number']}",
+            str(r["results"]),
+            visible(r["file_name"]),
+            visible(r["excluded"] or ""),
+        )
+        for r in runs.iter_rows(named=True)
+    ]
+    return table(headings, cells, ("results",), screen)
+
+
+def run_text(run: Mapping[str, Any]) -> str:
+    """Render the record of one run, a field a line; empty fields are left out."""
+    shown = {name: value for name, value in run.items() if value not in (None, "", [], {}) and name != "run_key"}
+    width = max(map(len, shown), default=0)
+    return "\n".join(f"{name.replace('_', ' '):{width}}  {visible(str(value))}" for name, value in shown.items())

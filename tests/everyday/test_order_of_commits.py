@@ -1,0 +1,119 @@
+"""Points are in the order of git, whatever clocks, rebases and the order of measuring say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.everyday.asking import asked, order, publish
+from tests.support.everyday import BEGIN, HOUR, Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# the order in which a bisecting backfill measures twelve commits
+MEASURED = (12, 1, 6, 9, 3, 11, 2, 7, 5, 10, 4, 8)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repo")
+
+
+def stepping(repository: Repository, shas: list[str], numbers: tuple[int, ...], *, step: int = 7) -> None:
+    """Measure commits, by number from 1, in some order; from one on they are half as fast again."""
+    for turn, number in enumerate(numbers):
+        repository.git("checkout", "--quiet", shas[number - 1])
+        mean = 0.001 if number < step else 0.0015
+        publish(repository, repository.measured(mean, at=BEGIN + 100 * HOUR + 60 * turn))
+    repository.git("checkout", "--quiet", "main")
+
+
+class TestOneSecond:
+    """After a rebase all commits have one committer time."""
+
+    def test_order_change_and_candidate(self, repository: Repository) -> None:
+        shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 13)]
+        stepping(repository, shas, MEASURED)
+        assert order(repository) == shas
+        assert asked(repository, "latest")[0]["commit"] == shas[-1]
+        assert asked(repository, "compare", "latest")["candidate"] == shas[-1]
+        assert asked(repository, "trend", "*", "--last", "5")[0]["commit"] == shas[7]
+
+    def test_the_step_is_found_at_its_commit(self, repository: Repository) -> None:
+        shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 25)]
+        stepping(repository, shas, tuple(reversed(range(1, 25))), step=13)
+        found = asked(repository, "detect", "*test_q")["findings"]
+        assert [finding["commit"] for finding in found] == [shas[12]]
+        assert [f["commit"] for f in asked(repository, "scan")["findings"]] == [shas[12]]
+
+    def test_from_checkouts_of_depth_one(self, repository: Repository) -> None:
+        """The parents in the commit itself give the order, though no checkout has them."""
+        shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 13)]
+        repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        for turn, number in enumerate(MEASURED):
+            clone = repository.path.parent / f"shallow{turn}"
+            shallow = Repository(clone)
+            shallow.git("fetch", "--quiet", "--depth", "1", f"file://{repository.path}", shas[number - 1])
+            shallow.git("checkout", "--quiet", "--force", "FETCH_HEAD")
+            publish(shallow, shallow.measured(0.001, at=BEGIN + 100 * HOUR + turn))
+        assert order(repository) == shas
+
+
+class TestClocks:
+    """A commit with a wrong date stays where git has it."""
+
+    @pytest.mark.parametrize("off", [7 * 24 * HOUR, -7 * 24 * HOUR])
+    def test_a_commit_with_a_wrong_date(self, repository: Repository, off: int) -> None:
+        times = [BEGIN + number * HOUR for number in range(8)]
+        times[4] += off
+        shas = [repository.commit_at(time) for time in times]
+        for number, sha in enumerate(shas):
+            repository.git("checkout", "--quiet", sha)
+            publish(repository, repository.measured(0.001, at=BEGIN + 60 * 24 * HOUR + number))
+        assert order(repository) == shas
+
+    def test_dated_in_the_future_of_its_run(self, repository: Repository) -> None:
+        """Without any position it is ordered as if it was made at its run, so that it does not stay the newest."""
+        for number, ahead in enumerate([0, 7 * 24 * HOUR, 0, 0]):
+            at = BEGIN + number * HOUR
+            file = repository.measured(0.001, at=at)
+            commit = f"{number + 1:040x}"
+            publish(repository, file, "--dut-version", "1", "--commit", commit, "--dut-timestamp", at + ahead)
+        assert order(repository) == [f"{number:040x}" for number in (1, 2, 3, 4)]
+        assert asked(repository, "compare", "latest")["candidate"] == f"{4:040x}"
+
+
+class TestMerges:
+    """A merged branch counts as its merge commit."""
+
+    def test_main_in_order_of_first_parents(self, repository: Repository) -> None:
+        shas = [repository.commit_at(BEGIN + number * HOUR) for number in range(3)]
+        repository.git("checkout", "--quiet", "-b", "topic", shas[0])
+        topic = repository.commit_at(BEGIN + 5 * HOUR, "topic")
+        repository.git("checkout", "--quiet", "main")
+        date = f"{BEGIN + 4 * HOUR} +0000"
+        repository.git("merge", "--quiet", "--no-ff", "-X", "ours", "-m", "merge", "topic", GIT_COMMITTER_DATE=date)
+        shas.append(repository.git("rev-parse", "HEAD"))
+        shas.append(repository.commit_at(BEGIN + 4 * HOUR))
+        for turn, sha in enumerate([shas[4], shas[3], topic, *shas[:3]]):
+            repository.git("checkout", "--quiet", "topic" if sha == topic else sha)
+            publish(repository, repository.measured(0.001, at=BEGIN + 100 * HOUR + turn))
+        assert order(repository) == shas
+        assert [row["commit"] for row in asked(repository, "trend", "*", "--branch", "topic")] == [topic]
+
+
+class TestTwoRepositories:
+    """Devices of different repositories in one store do not mix their orders."""
+
+    def test_each_in_its_own(self, tmp_path: Path) -> None:
+        one, other = Repository(tmp_path / "one"), Repository(tmp_path / "other")
+        (other.path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n')
+        ones = [one.commit_at(BEGIN) for _ in range(4)]
+        others = [other.commit_at(BEGIN + number) for number in range(4)]
+        for repository, shas in ((one, ones), (other, others)):
+            stepping(repository, list(reversed(shas)), (1, 2, 3, 4))
+        rows = asked(one, "trend", "*")
+        assert [row["commit"] for row in rows if row["dut_name"] == "proj"] == ones
+        assert [row["commit"] for row in rows if row["dut_name"] == "other"] == others

@@ -1,0 +1,127 @@
+"""A run that should not have been published is taken out of every answer, put back, or removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bench_db as api
+from tests.cli.conftest import bench_db
+from tests.everyday.asking import asked, grown, order, publish, store_of
+from tests.support.everyday import BEGIN, HOUR, Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repo")
+
+
+def keys(repository: Repository, *more: object) -> list[str]:
+    return [run["run"] for run in asked(repository, "run", "list", *more)["runs"]]
+
+
+class TestExclude:
+    """An excluded run is in no answer, and its rows are kept."""
+
+    def test_a_bad_run(self, repository: Repository) -> None:
+        good = grown(repository, 8)
+        (bad,) = grown(repository, 1, 0.004, start=20)
+        assert asked(repository, "compare", "latest")["comparisons"][0]["verdict"] == "regressed"
+        previewed = asked(repository, "run", "exclude", "--commit", bad, "--reason", "overheated", "--dry-run")
+        assert ([run["commit"] for run in previewed["runs"]], previewed["changed"]) == ([bad], False)
+        assert order(repository) == [*good, bad]
+
+        done = asked(repository, "run", "exclude", "--commit", bad[:12], "--reason", "overheated")
+        assert done["changed"] is True
+        assert order(repository) == good
+        assert order(repository, "--all") == good
+        assert asked(repository, "latest")[0]["commit"] == good[-1]
+        assert asked(repository, "summary")[0]["n"] == 8
+        assert asked(repository, "compare", "latest")["candidate"] == good[-1]
+        assert asked(repository, "has", bad, code=1)["present"] is False
+        assert len(asked(repository, "query", "select * from results")) == 8
+        assert asked(repository, "store", "verify")["sound"] is True
+        listed = asked(repository, "run", "list", "--excluded")["runs"]
+        assert [(run["commit"], run["excluded"]) for run in listed] == [(bad, "overheated")]
+
+        asked(repository, "run", "include", "--commit", bad)
+        assert order(repository) == [*good, bad]
+        assert keys(repository, "--excluded") == []
+
+    def test_after_maintenance_and_in_a_copy(self, repository: Repository, tmp_path: Path) -> None:
+        good = grown(repository, 3)
+        (bad,) = grown(repository, 1, start=5)
+        asked(repository, "store", "optimize")
+        asked(repository, "run", "exclude", "--commit", bad, "--reason", "wrong machine")
+        assert order(repository) == good
+        asked(repository, "store", "optimize")
+        assert asked(repository, "latest")[0]["commit"] == good[-1]
+        asked(repository, "store", "copy", tmp_path / "copy")
+        answer = bench_db("trend", "*", "--store", tmp_path / "copy", "--output", "json")
+        assert [row["commit"] for row in answer.document] == good
+
+    def test_published_again_it_stays_out(self, repository: Repository) -> None:
+        good = grown(repository, 2)
+        bad = repository.commit_at(BEGIN + 5 * HOUR)
+        file = repository.measured(0.004, at=BEGIN + 5 * HOUR)
+        publish(repository, file)
+        asked(repository, "run", "exclude", "--file", file.name, "--commit", bad, "--reason", "typo")
+        publish(repository, file)
+        assert order(repository) == good
+
+    def test_by_key_file_and_time(self, repository: Repository) -> None:
+        shas = grown(repository, 4)
+        first, *_ = keys(repository)
+        asked(repository, "run", "exclude", first, "--reason", "x")
+        assert order(repository) == shas[1:]
+        asked(repository, "run", "exclude", "--test-bed-name", "t", "--until", "2023-11-14T23:59", "--reason", "x")
+        assert order(repository) == shas[2:]
+        assert asked(repository, "run", "show", first)["excluded"] == "x"
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("--reason", "x"), "say which runs"),
+            (("feedfee", "--reason", "x"), "no run is called 'feedfee'"),
+            (("--commit", "feedfee", "--reason", "x"), "no run satisfies these conditions"),
+            (("--commit", "feedfee", "--reason", " "), "say why"),
+        ],
+    )
+    def test_refused(self, repository: Repository, words: tuple[str, ...], said: str) -> None:
+        grown(repository, 1)
+        answer = bench_db("run", "exclude", *words, "--store", store_of(repository))
+        assert (answer.code, said in answer.err) == (2, True), answer.err
+
+    def test_from_python(self, repository: Repository) -> None:
+        shas = grown(repository, 3)
+        store = api.connect(store_of(repository))
+        assert api.runs(store).frame()["commit"].to_list() == shas
+        api.exclude_runs(store, "slow disk", commit=shas[0])
+        assert store.trend("*")["commit"].to_list() == shas[1:]
+        api.include_runs(store, commit=shas[0])
+        assert store.trend("*")["commit"].to_list() == shas
+
+
+class TestRemove:
+    """A removed run is gone, after a preview."""
+
+    def test_after_a_preview(self, repository: Repository) -> None:
+        shas = grown(repository, 3)
+        shown = asked(repository, "run", "remove", "--commit", shas[1])
+        assert (len(shown["runs"]), shown["changed"], order(repository)) == (1, False, shas)
+        asked(repository, "run", "remove", "--commit", shas[1], "--yes")
+        assert order(repository) == [shas[0], shas[2]]
+        assert len(keys(repository)) == 2
+        assert asked(repository, "store", "verify")["sound"] is True
+
+    def test_it_can_be_published_again(self, repository: Repository) -> None:
+        sha = repository.commit_at(BEGIN)
+        file = repository.measured(0.001, at=BEGIN)
+        publish(repository, file)
+        asked(repository, "run", "remove", "--commit", sha, "--yes")
+        assert publish(repository, file)["new"] == 1
+        assert order(repository) == [sha]

@@ -1,0 +1,192 @@
+"""Answers speak of the main history: a pull request, another branch and what a force push took away are not part of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bench_db as api
+from tests.cli.conftest import bench_db
+from tests.everyday.asking import asked, grown, order, publish, store_of
+from tests.support.everyday import BEGIN, HOUR, Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLOW, FAST = 7.0, 0.7  # seconds
+# 7.0 s as any verb may write it: in nanoseconds, seconds, and as a change of +900 %
+_OF_PULL_REQUEST = re.compile(
+    r"\b(6\.[89]|7\.[0-2])\d*( ?s\b|e\+?0?9)|\b(6[89]|7[0-2])\d{8}\b|\+(8[5-9]|9[0-4])\d(\.\d+)? ?%"
+)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repo")
+
+
+@pytest.fixture(scope="module")
+def with_pull_request(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository with 24 measured commits on main, and a pull request of 6, ten times as slow, published among them."""
+    repository = Repository(tmp_path_factory.mktemp("busy") / "repo")
+    grown(repository, 16, FAST)
+    repository.git("checkout", "--quiet", "-b", "slow-idea", "HEAD~2")
+    grown(repository, 6, SLOW, "--pr", "12", start=20)
+    repository.git("checkout", "--quiet", "main")
+    grown(repository, 8, FAST, start=30)
+    return repository
+
+
+class TestPullRequest:
+    """Case: the runs of a pull request were main's baseline, findings and newest results."""
+
+    def test_the_gate_compares_with_main(self, repository: Repository) -> None:
+        grown(repository, 8)
+        repository.git("checkout", "--quiet", "-b", "slow-idea", "HEAD~2")
+        grown(repository, 6, 0.002, "--pr", "12", start=10)
+        repository.git("checkout", "--quiet", "main")
+        grown(repository, 4, start=20)
+        (worse,) = grown(repository, 1, 0.0013, start=30)
+        gate = asked(repository, "check", "--baseline", "last:5", code=1)
+        assert (gate["candidate"], gate["passed"], len(gate["failing"])) == (worse, False, 1)
+        assert gate["comparisons"][0]["effect"] == pytest.approx(0.3, abs=0.03)
+
+    def test_it_is_compared_with_main(self, with_pull_request: Repository) -> None:
+        head = with_pull_request.git("rev-parse", "slow-idea")
+        compared = asked(with_pull_request, "compare", head)
+        assert [(c["verdict"], round(c["effect"])) for c in compared["comparisons"]] == [("regressed", 9)]
+        assert asked(with_pull_request, "compare", "latest", "--pr", "12")["candidate"] == head
+
+    def test_its_own_points_can_be_asked_for(self, with_pull_request: Repository) -> None:
+        assert len(order(with_pull_request)) == 24
+        assert len(order(with_pull_request, "--pr", "12")) == 6
+        assert len(order(with_pull_request, "--all")) == 30
+        assert len(order(with_pull_request, "--branch", "slow-idea")) == 6
+        assert (
+            asked(with_pull_request, "has", with_pull_request.git("rev-parse", "slow-idea"), code=1)["present"] is False
+        )
+        assert len(asked(with_pull_request, "query", "select run_key from results", "--all")) == 30
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("latest",),
+            ("trend", "*"),
+            ("summary",),
+            ("summary", "--last", "10"),
+            ("scan", "--dry-run"),
+            ("detect", "*"),
+            ("noise",),
+            ("compare", "latest"),
+            ("compare", "latest", "--baseline", "last:9"),
+            ("compare", "latest", "--markdown"),
+            ("compare", "latest", "--all"),
+            ("check", "--baseline", "level"),
+            ("query", "select * from results"),
+            ("query", "select * from runs"),
+            ("query", "select * from findings"),
+            ("query", "select max(median) from results"),
+            ("query", "--filter", "median > 0"),
+            ("finding", "list"),
+            ("run", "list", "--file", "none*"),
+            ("commits", "list"),
+        ],
+        ids=" ".join,
+    )
+    @pytest.mark.parametrize("output", ["text", "json"])
+    def test_no_verb_shows_its_number(self, with_pull_request: Repository, words: tuple[str, ...], output: str) -> None:
+        answer = bench_db(*words, "--store", store_of(with_pull_request), "--output", output)
+        assert answer.code == 0, answer.err
+        assert not _OF_PULL_REQUEST.search(answer.out), answer.out
+
+    def test_no_page_and_no_feed_shows_its_number(self, with_pull_request: Repository, tmp_path: Path) -> None:
+        head = with_pull_request.git("rev-parse", "slow-idea")
+        asked(with_pull_request, "site", tmp_path / "site")
+        for file in (tmp_path / "site").rglob("*"):
+            if file.suffix in {".html", ".js", ".json", ".xml", ".svg"} and "data" in str(file):
+                assert head not in file.read_text(), file
+        feed = bench_db("scan", "--dry-run", "--store", store_of(with_pull_request)).out
+        assert head[:9] not in feed
+
+    def test_no_function_gives_its_number(self, with_pull_request: Repository) -> None:
+        store = api.connect(store_of(with_pull_request))
+        frames = [
+            store.latest(),
+            store.trend("*"),
+            store.summary(),
+            store.scan().collect(),
+            store.query("select * from results"),
+            api.detect(store).frame(),
+            api.scan(store, dry_run=True).frame(),
+            api.compare(store).frame(),
+            api.noise(store).frame(),
+        ]
+        for frame in frames:
+            assert not _OF_PULL_REQUEST.search(json.dumps(frame.to_dicts(), default=str))
+        assert len(store.runs().collect()) == 24
+
+
+class TestForcePush:
+    """Case: commits that a force push took away stayed in the history, in findings and baselines."""
+
+    def test_sync_takes_them_out(self, repository: Repository) -> None:
+        good = grown(repository, 22)
+        bad = grown(repository, 4, 0.004, start=22)
+        assert asked(repository, "scan")["findings"]
+        repository.git("reset", "--quiet", "--hard", good[-1])
+        after = grown(repository, 3, start=30)
+        done = asked(repository, "commits", "sync", "--clone", repository.path)
+        assert sorted(done["unreachable"]) == sorted(bad)
+        assert order(repository) == [*good, *after]
+        assert asked(repository, "finding", "list")["findings"] == []
+        assert asked(repository, "compare", "latest")["comparisons"][0]["verdict"] == "unchanged"
+        assert set(order(repository, "--all")) == {*good, *bad, *after}
+
+    def test_what_comes_back_counts_again(self, repository: Repository) -> None:
+        shas = grown(repository, 4)
+        repository.git("reset", "--quiet", "--hard", shas[1])
+        asked(repository, "commits", "sync", "--clone", repository.path)
+        assert order(repository) == shas[:2]
+        repository.git("reset", "--quiet", "--hard", shas[3])
+        asked(repository, "commits", "sync", "--clone", repository.path)
+        assert order(repository) == shas
+
+    def test_a_shallow_clone_is_refused(self, repository: Repository, tmp_path: Path) -> None:
+        grown(repository, 3)
+        repository.git("clone", "--quiet", "--depth", "1", f"file://{repository.path}", str(tmp_path / "shallow"))
+        answer = bench_db("commits", "sync", "--clone", tmp_path / "shallow", "--store", store_of(repository))
+        assert (answer.code, "git fetch --unshallow" in answer.err) == (2, True)
+
+    def test_a_clone_that_is_behind_takes_nothing_out(self, repository: Repository, tmp_path: Path) -> None:
+        shas = grown(repository, 3)
+        repository.git("clone", "--quiet", f"file://{repository.path}", str(tmp_path / "behind"))
+        shas += grown(repository, 2, start=5)
+        done = asked(repository, "commits", "sync", "--clone", tmp_path / "behind")
+        assert (done["unreachable"], done["not_in_clone"]) == ([], 2)
+        assert order(repository) == shas
+
+
+class TestFastForward:
+    """A commit measured on its own branch belongs to main once main has it."""
+
+    def test_joined_by_sync(self, repository: Repository) -> None:
+        shas = grown(repository, 3)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        shas += grown(repository, 2, start=5)
+        assert order(repository) == shas[:3]
+        repository.git("checkout", "--quiet", "main")
+        repository.git("merge", "--quiet", "--ff-only", "topic")
+        asked(repository, "commits", "sync", "--clone", repository.path)
+        assert order(repository) == shas
+
+    def test_a_rebased_branch_is_new_commits(self, repository: Repository) -> None:
+        shas = grown(repository, 3)
+        repository.git("checkout", "--quiet", "-b", "topic", shas[0])
+        grown(repository, 1, 0.005, "--pr", "3", start=5)
+        repository.git("checkout", "--quiet", "main")
+        picked = repository.commit_at(BEGIN + 9 * HOUR)
+        publish(repository, repository.measured(0.001, at=BEGIN + 9 * HOUR))
+        assert order(repository) == [*shas, picked]
