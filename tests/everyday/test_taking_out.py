@@ -60,7 +60,7 @@ class TestExclude:
         assert order(repository) == good
         asked(repository, "store", "optimize")
         assert asked(repository, "latest")[0]["commit"] == good[-1]
-        asked(repository, "store", "copy", tmp_path / "copy")
+        assert bench_db("store", "copy", store_of(repository), tmp_path / "copy").code == 0
         answer = bench_db("trend", "*", "--store", tmp_path / "copy", "--output", "json")
         assert [row["commit"] for row in answer.document] == good
 

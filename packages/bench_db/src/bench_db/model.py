@@ -446,7 +446,8 @@ class RecordedCommit:
     parent first, empty when unknown. `time`, `author_time`, `measured_at` (the run time of its first result) and `recorded_at`
     are unix seconds. `branch` and `pr_number` are those of the run that recorded it, `main_branch` is the default branch as CI or the
     clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, `reachable` whether a sync has
-    found it in the history; both are null when unknown. `source` is publish, backfill, sync or forge.
+    found it in the history; both are null when unknown. `source` is publish, backfill, sync or forge. `replaces` is the key of
+    the record before it, null for the first.
     """
 
     key: Key = 0
@@ -465,6 +466,7 @@ class RecordedCommit:
     measured_at: int | None = None
     recorded_at: int = 0
     source: str = "publish"
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

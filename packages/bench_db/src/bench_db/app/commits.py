@@ -35,7 +35,7 @@ class Commits:
 
     def frame(self) -> pl.DataFrame:
         """Return the commits as a frame, a row each."""
-        return frame_of(self.commits, RecordedCommit).drop("key")
+        return frame_of(self.commits, RecordedCommit).drop("key", "replaces")
 
     @property
     def document(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Synced:
 
 def commit_json(record: RecordedCommit) -> dict[str, Any]:
     """Return a recorded commit as JSON."""
-    return {name: value for name, value in asdict(record).items() if name not in {"key", "source"}}
+    return {name: value for name, value in asdict(record).items() if name not in {"key", "source", "replaces"}}
 
 
 @on_database

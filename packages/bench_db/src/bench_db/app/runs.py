@@ -13,6 +13,7 @@ from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.query.selection import glob_pattern, of_commit
+from bench_db.report.frame import as_json
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -62,9 +63,7 @@ class Runs:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        times = ("run_time", "ingested_at")
-        rows = self.rows.with_columns(pl.col(name).dt.epoch("s") for name in times if name in self.rows.columns)
-        return {"runs": rows.drop("run_key").to_dicts(), "changed": self.changed}
+        return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed}
 
 
 @on_database
@@ -87,7 +86,7 @@ def run_named(store: Database, run: str) -> dict[str, Any]:
         message = f"{run!r} names {len(found)} runs: {', '.join(found['run'][:5])}; use the key of one"
         raise UserError(message)
     key = found["run_key"][0]
-    (record,) = public(store.runs().filter(pl.col("run_key") == key).collect()).to_dicts()
+    (record,) = as_json(public(store.runs().filter(pl.col("run_key") == key).collect()))
     return {**record, "run": found["run"][0], "excluded": found["excluded"][0]}
 
 

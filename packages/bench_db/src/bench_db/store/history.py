@@ -126,13 +126,16 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
     """Write the records that say something new of their commit; return their number."""
     one = commits[0].commit if len(commits) == 1 else None
     there = COMMITS_TABLE.name in engine.present()
-    known = known_commits(records_of_commits(engine, one) if there else ())
+    written = records_of_commits(engine, one) if there else []
+    known = known_commits(written)
+    newest = {(record.dut_name, record.commit): record.key for record in written}
     fresh = []
     for record in commits:
         key = (record.dut_name, record.commit)
         completed = known_commits(filter(None, [known.get(key), record]))[key]
         if key not in known or _facts(completed) != _facts(known[key]):
-            fresh.append(replace(record, key=commit_key(record)))
+            following = replace(record, replaces=newest.get(key))
+            fresh.append(replace(following, key=commit_key(following)))
     if fresh:
         ledger.ensure(engine, COMMITS_TABLE)
         engine.merge(COMMITS_TABLE, to_table(fresh, COMMITS_TABLE.schema))
@@ -141,4 +144,4 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
 
 def _facts(record: RecordedCommit) -> RecordedCommit:
     """Return a record without what differs between two records of the same facts."""
-    return replace(record, key=0, recorded_at=0, source="")
+    return replace(record, key=0, recorded_at=0, source="", replaces=None)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.model import RecordedCommit
+from bench_db.query.selection import Selection
+from bench_db.store import history
+from bench_db.store.tables import COMMITS_TABLE, EXCLUSIONS_TABLE
+from tests.strategies import publication
+
+if TYPE_CHECKING:
+    from bench_db.store.database import Database
+
+
+def published(database: Database, number: int, **facts: object) -> int:
+    run, results = publication(number, rows=1)
+    stated = {name: value for name, value in facts.items() if name != "commits"}
+    results = [replace(result, **stated) for result in results]  # type: ignore[arg-type]
+    return database.publish(results, replace(run, **stated), commits=facts.get("commits", ())).run_key  # type: ignore[arg-type]
+
+
+class TestCommits:
+    """A publish records its commit once, and completes what is known of it."""
+
+    def test_recorded_once(self, database: Database) -> None:
+        for number in (1, 1, 2):
+            published(database, number)
+        assert [record.time - 1_700_000_000 for record in database.commits()] == [1, 2]
+        assert len(history.records_of_commits(database._engine)) == 2
+
+    def test_completed_by_what_a_clone_knows(self, database: Database) -> None:
+        published(database, 1)
+        (known,) = database.commits()
+        detail = RecordedCommit(dut_name="engine", commit=known.commit, position=5, parents=("p",), subject="s")
+        assert not database.knows_commit(known.dut_name, known.commit)
+        published(database, 1, commits=[detail])
+        assert database.knows_commit(known.dut_name, known.commit)
+        (known,) = database.commits()
+        assert (known.position, known.parents, known.subject) == (5, ("p",), "s")
+        published(database, 1)
+        assert len(history.records_of_commits(database._engine)) == 2
+
+    def test_an_older_state(self, database: Database) -> None:
+        published(database, 1)
+        version = database.version
+        published(database, 2)
+        assert len(database.commits()) == 2
+        assert len(database.latest(as_of=version)) == 1
+
+    def test_order_survives_maintenance(self, database: Database) -> None:
+        """The order in which records were written is that of the table, also after a compaction."""
+        for reachable in (True, False, True, False):
+            record = RecordedCommit(dut_name="d", commit="c", reachable=reachable, recorded_at=1)
+            database.record_commits([replace(record, subject=f"{reachable}{len(database.commits())}")])
+        written = [record.key for record in history.records_of_commits(database._engine)]
+        database.optimize()
+        assert [record.key for record in history.records_of_commits(database._engine)] == written
+        assert database.commits()[0].reachable is False
+
+
+class TestExclude:
+    """The newest record of a run decides; one that changes nothing is not written."""
+
+    def test_and_back(self, database: Database) -> None:
+        key, other = published(database, 1), published(database, 2)
+        for lifted, count in ((False, 1), (False, 1), (True, 2), (True, 2), (False, 1)):
+            database.exclude([key], reason="r", lifted=lifted, at=5, by="me")
+            assert len(database.rows(("run_key",), Selection(everything=True))) == count
+        records = history.exclusions(database._engine)
+        assert [record.lifted for record in records] == [False, True, False]
+        assert [record.replaces for record in records] == [None, records[0].key, records[1].key]
+        assert database.exclusion_reasons() == {key: "r"}
+        assert database.runs_of(database.commits()[1].commit) == [other]
+
+    def test_no_table_until_needed(self, database: Database) -> None:
+        assert not {COMMITS_TABLE.name, EXCLUSIONS_TABLE.name} & database._engine.present()
+        assert database.exclusion_reasons() == {}
+        assert database.commits() == []
+
+
+class TestRollup:
+    """The cached newest rows follow the ledgers."""
+
+    @pytest.mark.parametrize("maintained", [False, True])
+    def test_an_excluded_newest_row(self, database: Database, *, maintained: bool) -> None:
+        published(database, 1)
+        newest = published(database, 3)
+        if maintained:
+            database.optimize()
+        assert database.latest()["dut_version"].to_list() == ["1.0.3"]
+        history.exclude(database._engine, [newest], reason="r", lifted=False, at=1, by="")
+        assert database.latest()["dut_version"].to_list() == ["1.0.1"]
+        published(database, 2)
+        assert database.latest()["dut_version"].to_list() == ["1.0.2"]
