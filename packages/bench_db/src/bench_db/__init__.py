@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench_db.app.commits import commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
+    from bench_db.app.definitions import define, definitions
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         Check,
         Commit,
         Comparison,
+        Definition,
         DutBuild,
         Exclusion,
         Finding,
@@ -87,6 +89,7 @@ __all__ = [
     "Comparison",
     "CorruptStoreError",
     "Database",
+    "Definition",
     "Direction",
     "Dispatched",
     "DutBuild",
@@ -132,6 +135,8 @@ __all__ = [
     "commits",
     "compare",
     "connect",
+    "define",
+    "definitions",
     "demo",
     "detect",
     "doctor",
@@ -166,6 +171,7 @@ _HOMES = {
     "bench_db.app.commits": ["commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
+    "bench_db.app.definitions": ["define", "definitions"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],
@@ -189,6 +195,7 @@ _HOMES = {
         "Check",
         "Commit",
         "Comparison",
+        "Definition",
         "DutBuild",
         "Exclusion",
         "Finding",

@@ -16,6 +16,7 @@ from bench_db.model import (
     AppliedMigration,
     Artifact,
     Baseline,
+    Definition,
     Exclusion,
     Finding,
     RecordedCommit,
@@ -90,6 +91,7 @@ FINDINGS = schema_of(Finding, primary_key="key")
 ARTIFACTS = schema_of(Artifact, primary_key="key")
 MIGRATIONS = schema_of(AppliedMigration, primary_key="key")
 COMMITS = schema_of(RecordedCommit, primary_key="key")
+DEFINITIONS = schema_of(Definition, primary_key="key")
 EXCLUSIONS = schema_of(Exclusion, primary_key="key")
 
 

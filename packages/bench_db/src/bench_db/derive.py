@@ -14,7 +14,7 @@ from bench_db.summary import summarise_lists
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import AppliedMigration, Artifact, Baseline, Exclusion, Finding, RecordedCommit, Run
+    from bench_db.model import AppliedMigration, Artifact, Baseline, Definition, Exclusion, Finding, RecordedCommit, Run
 
 ORDINAL_TAG = "ordinal"
 
@@ -80,6 +80,11 @@ def commit_key(record: RecordedCommit) -> int:
     return identity.hash63(("commit", *(repr(value) for value in astuple(replace(record, key=0)))))
 
 
+def definition_key(record: Definition) -> int:
+    """Return the identity of one record of a definition."""
+    return identity.hash63(("definition", *(repr(value) for value in astuple(replace(record, key=0)))))
+
+
 def exclusion_key(record: Exclusion) -> int:
     """Return the identity of one record of an exclusion."""
     return identity.hash63(("exclusion", *(repr(value) for value in astuple(replace(record, key=0)))))
@@ -111,8 +116,12 @@ def series_key(result: Result, *, by_name_alone: bool = False) -> int:
 
 
 def _series_key(result: Result, natural: tuple[str, ...], *, by_name_alone: bool) -> int:
-    bed = result.test_bed.class_parts(by_name_alone=by_name_alone)
-    return identity.hash63(("series", result.dut.name, str(len(bed)), *bed, *natural))
+    return key_of_series(result.dut.name, result.test_bed.class_parts(by_name_alone=by_name_alone), natural)
+
+
+def key_of_series(dut_name: str, test_bed_class: tuple[str, ...], natural: tuple[str, ...]) -> int:
+    """Return the identity of a series: its device, test bed class, and suite, benchmark, metric, tags key and units."""
+    return identity.hash63(("series", dut_name, str(len(test_bed_class)), *test_bed_class, *natural))
 
 
 def _natural_key(result: Result) -> tuple[str, ...]:

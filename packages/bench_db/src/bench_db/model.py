@@ -500,6 +500,35 @@ class Sync:
     not_in_clone: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """One record of a definition, which is applied when results are read; the newest record of a kind, field and pattern applies.
+
+    `kind` says what it does:
+    - `alias`: the `field` (test_bed, dut, suite, benchmark, metric) reads as `value` where it matches `pattern`, a glob.
+    - `join`: the benchmark `pattern` continues as `value`.
+    - `pool`: the machines of the test beds that match `pattern` are one, whatever their CPU, memory and system.
+    - `better`: `value` (lower, higher or info) is the direction of the metrics that match `pattern`.
+    - `main`: `value` is the main branch of the devices that match `pattern`.
+    - `ignore`: the benchmarks that match `pattern` are in no answer.
+
+    `dut_name` limits it to one device, null for any. `at` is unix seconds. `lifted` ends the definition. `replaces` is the key of the
+    record before it, null for the first.
+    """
+
+    key: Key = 0
+    kind: str
+    field: str = ""
+    pattern: str
+    value: str = ""
+    dut_name: str | None = None
+    at: int
+    by: str = ""
+    note: str = ""
+    lifted: bool = False
+    replaces: int | None = None
+
+
 class Verdict(StrEnum):
     """The outcome of a comparison of one series, in the order of reports."""
 
@@ -546,7 +575,8 @@ class Comparison:
     sign. `low` and `high` are the ends of its interval, 99 % by default. These and `p_value` are null without a test: for
     insufficient, missing, new and failed. `significant` means that the change passes the test and the minimum effect, also with
     direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
-    error, the missing runs, or the name under which a series may continue.
+    error, the missing runs, or the name under which a series may continue; `renamed_from` is the earlier benchmark name of a new
+    series, as far as names tell.
     """
 
     series: Series = UNNAMED
@@ -561,6 +591,7 @@ class Comparison:
     candidate_median: float | None = None
     significant: bool = False
     note: str = ""
+    renamed_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

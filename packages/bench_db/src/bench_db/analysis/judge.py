@@ -13,7 +13,7 @@ import polars as pl
 from bench_db.analysis.compare import compare
 from bench_db.analysis.histories import histories
 from bench_db.analysis.level import levels
-from bench_db.analysis.renames import Named, change_between, successors
+from bench_db.analysis.renames import Named, change_between, is_renamed, successors
 from bench_db.analysis.seed_methods import (
     RECENT_RUNS,
     T_TEST_ALPHA,
@@ -183,10 +183,13 @@ def _hinted(judged: list[Comparison]) -> list[Comparison]:
     gone, come = ([n for n in named.values() if n.at == at] for at in (0, 1))
     if not (gone and come):
         return judged
-    hints = {
-        key: change_between(named[old], named[new]) for old, new in successors(gone, come).items() for key in (old, new)
-    }
-    return [replace(c, note=hints.get(c.series.series_key, c.note)) for c in judged]
+    found = successors(gone, come)
+    hints = {key: change_between(named[old], named[new]) for old, new in found.items() for key in (old, new)}
+    renamed = {new: named[old].benchmark for old, new in found.items() if is_renamed(named[old], named[new])}
+    return [
+        replace(c, note=hints.get(c.series.series_key, c.note), renamed_from=renamed.get(c.series.series_key))
+        for c in judged
+    ]
 
 
 def _named(comparison: Comparison) -> Named:

@@ -65,7 +65,14 @@ def change_between(old: Named, new: Named) -> str:
         return f"unit changed from {old.units} to {new.units}"
     if old.tags != new.tags:
         return f"tags changed from {old.tags or 'none'} to {new.tags or 'none'}?"
+    if old.benchmark == new.benchmark:
+        return f"measured on another machine of the test bed {old.group[1]}: its CPU, memory or system differs"
     return f"renamed from {old.benchmark} to {new.benchmark}?"
+
+
+def is_renamed(old: Named, new: Named) -> bool:
+    """Return whether the name of the benchmark is all that differs."""
+    return old.benchmark != new.benchmark and (old.units, old.tags) == (new.units, new.tags)
 
 
 def _pairs(gone: Sequence[Named], come: Sequence[Named]) -> Iterator[tuple[Named, Named]]:

@@ -15,7 +15,6 @@ from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
 from bench_db.report.site.build import site as site_files
 from bench_db.report.site.contract import SiteContent, SiteMetadata
-from bench_db.store.filters import Between, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +63,14 @@ def site_content(
     """Return the selected series of a store with their findings and noise; points are read a shard at a time."""
 
     def points_of(keys: Sequence[int]) -> pl.DataFrame:
-        where: dict[str, Condition] = {"series_key": list(keys)}
-        of_them = pl.col("series_key").is_in(list(keys))
-        rows = store.rows((*COLUMNS, "commit_order", "id"), chosen, as_of, condition=of_them)
+        rows = store.rows((*COLUMNS, "commit_order", "id"), chosen, as_of, keys=keys)
         newest = last_points(oldest_first(rows.lazy()), samples).select("id", "dut_timestamp").collect()
         if newest.is_empty():
             return rows
         # samples are most of a store: only the period that shows them is read
-        since = {"dut_timestamp": Between(low=newest.select(pl.col("dut_timestamp").min()).item())}
-        sampled = store.scan(("id", "values"), where | since, as_of).collect().join(newest, on="id", how="semi")
+        recent = pl.col("dut_timestamp") >= (newest.select(pl.col("dut_timestamp").min()).item() or 0)
+        sampled = store.rows(("id", "values"), chosen, as_of, keys=keys, condition=recent)
+        sampled = sampled.join(newest, on="id", how="semi")
         return rows.join(sampled, on="id", how="left", maintain_order="left")
 
     return SiteContent(

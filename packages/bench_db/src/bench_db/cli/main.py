@@ -51,6 +51,7 @@ SECTIONS = {
     "Store": {
         "store": "Create, inspect and maintain the store; copy, export and import it.",
         "run": "List runs, exclude one from every answer, include or remove it.",
+        "define": "Name what is read: joins, aliases, pools of machines, main branches.",
         "commits": "List the recorded commits, and sync them with a clone.",
         "artifact": "Store files beside the results: logs, profiles, raw output.",
     },

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.identity import content_id
-from bench_db.query.order import commit_orders, main_branches, with_order
+from bench_db.query.definitions import Definitions
+from bench_db.query.order import commit_orders, main_branches, of_line, with_order
 
 if TYPE_CHECKING:
     from bench_db.model import RecordedCommit
@@ -30,6 +31,7 @@ class History:
 
     `orders` has the order of each recorded commit, in the order of recording; `main` has the main branch of each device. `joined` are commits on the line of main
     that were stored with another branch, `unreachable` those that a sync no longer found, `excluded` the keys of excluded runs.
+    `definitions` rename series when they are read.
     """
 
     orders: Mapping[str, int] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class History:
     joined: Collection[str] = _NONE
     unreachable: Collection[str] = _NONE
     excluded: Collection[int] = frozenset()
+    definitions: Definitions = Definitions()  # noqa: RUF009 frozen
 
     def counts(self, selection: Selection, *, beside: pl.Expr | None = None) -> pl.Expr:
         """Select the rows of the history that a selection asks for: by default results of main without a pull request.
@@ -115,10 +118,11 @@ def history_of(
     commits: Mapping[tuple[str, str], RecordedCommit],
     *,
     excluded: Collection[int] = frozenset(),
-    main: Mapping[str, str] | None = None,
+    definitions: Definitions = Definitions(),  # noqa: B008 frozen
 ) -> History:
-    """Return the history that recorded commits and excluded runs describe; `main` states the main branch of some devices."""
-    branches = main_branches(commits.values(), main or {})
+    """Return the history that recorded commits, excluded runs and definitions describe."""
+    stated = definitions.main_branches({dut for dut, _ in commits})
+    branches = main_branches(commits.values(), stated)
     orders = commit_orders(commits, branches)
     return History(
         orders={commit: orders[commit] for _, commit in commits},
@@ -126,8 +130,9 @@ def history_of(
         joined=frozenset(
             record.commit
             for record in commits.values()
-            if record.on_main and record.branch not in (None, branches.get(record.dut_name))
+            if of_line(record, branches) and record.branch not in (None, branches[record.dut_name])
         ),
         unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),
+        definitions=definitions,
     )

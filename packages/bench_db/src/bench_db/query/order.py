@@ -124,10 +124,16 @@ def _lines(commits: Sequence[RecordedCommit], main: Mapping[str, str]) -> Iterab
     """
     lines: defaultdict[tuple[str | None, int | None], list[RecordedCommit]] = defaultdict(list)
     for record in commits:
-        of_main = record.on_main or (record.pr_number is None and record.branch in (None, main.get(record.dut_name)))
+        branch = main.get(record.dut_name)
+        of_main = of_line(record, main) or (record.pr_number is None and record.branch in (None, branch))
         lines[(None, None) if of_main else (record.branch, record.pr_number)].append(record)
     for line in lines.values():
         yield from _counted(line)
+
+
+def of_line(record: RecordedCommit, main: Mapping[str, str]) -> bool:
+    """Return whether a commit is on the first-parent line of the main branch of its device."""
+    return bool(record.on_main) and record.main_branch is not None and record.main_branch == main.get(record.dut_name)
 
 
 def _counted(line: Sequence[RecordedCommit]) -> Iterable[list[tuple[RecordedCommit, int]]]:

@@ -74,6 +74,11 @@ class Selection:
             until=self.until,
         )
 
+    @property
+    def of_series(self) -> Selection:
+        """The conditions on series alone, without those on points."""
+        return replace(self, branch=None, pr_number=None, everything=False, since=None, until=None)
+
     def predicate(self) -> pl.Expr:
         """Return the conditions over flat columns; a row with a null condition is not selected."""
         exact = {

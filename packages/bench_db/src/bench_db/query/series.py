@@ -42,6 +42,8 @@ POINT = (
     "error",
 )
 COLUMNS = (*IDENTITY, *POINT)
+# The machine of a series; with the name of the test bed it is the test bed class.
+MACHINE = ("test_bed_cpu", "test_bed_memory_gb", "test_bed_os")
 # The columns of a point that statistics of many series need.
 HISTORY = ("series_key", *COMMIT_ORDER, "dut_timestamp", "commit", "median", "error")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from bench_db.model import RecordedCommit
+    from bench_db.model import Definition, RecordedCommit
     from bench_db.report.text import Screen
 
 
@@ -54,6 +54,18 @@ def runs_text(runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
         for r in runs.iter_rows(named=True)
     ]
     return table(headings, cells, ("results",), screen)
+
+
+def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN) -> str:
+    """Render definitions as a table, in their order."""
+    if not definitions:
+        return "nothing is defined"
+    headings = ("kind", "of", "pattern", "value", "device", "note")
+    cells = [
+        (d.kind, d.field, visible(d.pattern), visible(d.value), visible(d.dut_name or "any"), visible(d.note))
+        for d in definitions
+    ]
+    return table(headings, cells, (), screen)
 
 
 def run_text(run: Mapping[str, Any]) -> str:

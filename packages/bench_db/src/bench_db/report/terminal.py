@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from bench_db.model import Series, Verdict
@@ -45,7 +46,13 @@ def comparisons_text(
     columns = [column for column in _COLUMNS if column[2] is None or column[2](comparisons)]
     cells = [[cell(c) for _, cell, _ in columns] for c in shown]
     headings = [name for name, _, _ in columns]
-    return f"{head}\n\n{table(headings, cells, _NUMBERS, screen, _FIT, colours=_COLOURS)}"
+    joins = [
+        f"to continue its history: bench-db define join {shlex.quote(c.renamed_from)} {shlex.quote(c.series.benchmark_name)}"
+        for c in shown
+        if c.renamed_from is not None
+    ]
+    listed = table(headings, cells, _NUMBERS, screen, _FIT, colours=_COLOURS)
+    return "\n".join((f"{head}\n\n{listed}", *map(visible, joins)))
 
 
 def painted(verdict: str, screen: Screen) -> str:

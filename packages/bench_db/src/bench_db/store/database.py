@@ -14,6 +14,7 @@ from bench_db.errors import StoreNotFoundError, UserError
 from bench_db.model import Artifact, Result
 from bench_db.query import series
 from bench_db.query.baseline import holding
+from bench_db.query.definitions import with_names
 from bench_db.query.history import ORDER, SCOPE, History
 from bench_db.query.selection import Selection, nearest, of_commit
 from bench_db.query.series import newest
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import (
         Baseline,
+        Definition,
         Export,
         Finding,
         Maintenance,
@@ -118,6 +120,14 @@ class Database:
         history.exclude(self._engine, runs, reason=reason, lifted=lifted, at=at, by=by)
         rollup.rebuild(self._engine, self.history())
 
+    def define(self, definitions: Sequence[Definition]) -> int:
+        """Add definitions, and return the number of those that changed something."""
+        return history.define(self._engine, definitions)
+
+    def definitions(self, as_of: AsOf | None = None) -> list[Definition]:
+        """Return the definitions in force, oldest first."""
+        return list(self.history(as_of).definitions.records)
+
     def exclusion_reasons(self) -> dict[int, str]:
         """Return the reason of each excluded run by its key."""
         return {record.run_key: record.reason for record in history.standing(self._engine)}
@@ -174,24 +184,30 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
         rows = self._points(results, past, ("_rowid", *columns), selection, beside=beside)
-        known = rollup.latest(self._engine, results, past).select(series.IDENTITY).unique("series_key")
+        names = self._names(results, past)
+        known = (rollup.latest(self._engine, results, past) if names is None else names).select(series.IDENTITY)
+        known = known.unique("series_key", keep="last", maintain_order=True)
         unknown = rows.join(known, on="series_key", how="anti").unique("series_key")["_rowid"].to_list()
         if unknown:
             known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
         return series.Points(series=known, rows=rows.select(columns))
 
-    def rows(
+    def rows(  # noqa: PLR0913 all but the first three by keyword
         self,
         columns: Collection[str],
         selection: Selection,
         as_of: AsOf | None = None,
         *,
+        keys: Collection[int] | None = None,
         condition: pl.Expr | None = None,
         beside: pl.Expr | None = None,
     ) -> pl.DataFrame:
-        """Return columns of the selected results, in no order. `condition` narrows the selection further, `beside` is as for `points`."""
+        """Return columns of the selected results, in no order; `keys` limits them to some series, `condition` further.
+
+        `beside` is as for `points`.
+        """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        return self._points(results, past, columns, selection, condition=condition, beside=beside)
+        return self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
 
     def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
         """Return the keys of the runs of a commit: those of the main history if it has any, else all, without excluded ones."""
@@ -272,7 +288,7 @@ class Database:
         """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS` and `commit_order`."""
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         if selection.is_of_series:
-            rows = rollup.latest(self._engine, results, past).filter(past.counts(selection), selection.predicate())
+            rows = self._of_rollup(results, past, selection).filter(selection.predicate())
         else:
             rows = self._points(results, past, (*series.COLUMNS, "commit_order"), selection)
         return newest(rows).select(*series.COLUMNS, "commit_order").sort(series.SERIES_ORDER)
@@ -297,7 +313,9 @@ class Database:
         points = self._points(results, past, ("series_key", "_rowid", *columns), named)
         # What identifies a series is the same in all its rows: read once a series, not once a point.
         one_each = points.unique("series_key")["_rowid"].to_list()
+        names = self._names(results, past)
         identity = pl.DataFrame(results.take(one_each, series.IDENTITY))
+        identity = identity if names is None else with_names(identity, names)
         rows = identity.join(points.select("series_key", *columns), on="series_key")
         ordered = series.with_changes(series.oldest_first(rows.lazy()))
         shown = ordered if last is None else series.last_points(ordered, last)
@@ -314,11 +332,12 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         if last is None and selection.is_empty:
             medians = self._points(results, past, ("series_key", "median"), selection)
-            newest_rows = newest(rollup.latest(self._engine, results, past).filter(past.counts(selection)))
+            newest_rows = newest(self._of_rollup(results, past, selection))
         else:
             points = self._points(results, past, ("series_key", "median", "_rowid", *series.COMMIT_ORDER), selection)
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
-            newest_rows = rollup.newest_of(results, medians)
+            names, newest_rows = self._names(results, past), rollup.newest_of(results, medians)
+            newest_rows = newest_rows if names is None else with_names(newest_rows, names)
         return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
 
     def _points(  # noqa: PLR0913 all but the first four by keyword
@@ -328,19 +347,45 @@ class Database:
         columns: Collection[str],
         selection: Selection,
         *,
+        keys: Collection[int] | None = None,
         condition: pl.Expr | None = None,
         beside: pl.Expr | None = None,
     ) -> pl.DataFrame:
         """Return columns of the points that a selection of a history keeps; `commit_order` is computed.
 
-        `condition` and `beside` are over stored columns.
+        `condition` and `beside` are over stored columns, the names and keys of series as definitions give them.
         """
-        predicate = past.counts(selection, beside=beside) & selection.predicate()
+        predicate, names = past.counts(selection, beside=beside), self._names(results, past)
         predicate = predicate if condition is None else predicate & condition
-        if "commit_order" not in columns:
-            return self._rows(results, columns, predicate).select(columns)
-        stored = [name for name in columns if name != "commit_order"]
-        return past.ordered(self._rows(results, (*stored, *ORDER), predicate)).select(columns)
+        if names is None:
+            chosen = (
+                selection.predicate()
+                if keys is None
+                else selection.predicate() & pl.col("series_key").is_in(list(keys))
+            )
+        else:
+            kept = names.filter(selection.of_series.predicate())
+            kept = kept if keys is None else kept.filter(pl.col("series_key").is_in(list(keys)))
+            chosen = selection.of_points.predicate() & pl.col("series_key").is_in(kept["stored_key"].to_list())
+        stored = [name for name in dict.fromkeys(("series_key", *columns, *ORDER)) if name != "commit_order"]
+        wanted = stored if "commit_order" in columns or names is not None else columns
+        rows = self._rows(results, wanted, predicate & chosen)
+        rows = past.ordered(rows) if "commit_order" in columns else rows
+        return (rows if names is None else with_names(rows, names)).select(columns)
+
+    def _names(self, results: Snapshot, past: History) -> pl.DataFrame | None:
+        """Return the names that definitions give each series; None without definitions."""
+        if not past.definitions:
+            return None
+        return past.definitions.renamed(rollup.latest(self._engine, results, past).unique("series_key"))
+
+    def _of_rollup(self, results: Snapshot, past: History, selection: Selection) -> pl.DataFrame:
+        """Return the newest rows of the selected history, with the names of definitions."""
+        rows, names = (
+            rollup.latest(self._engine, results, past).filter(past.counts(selection)),
+            self._names(results, past),
+        )
+        return rows if names is None else with_names(rows, names)
 
     def _rows(self, results: Snapshot, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
         """Return narrow columns of the rows that a predicate keeps."""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench_db.arrow import from_table, to_table
-from bench_db.derive import commit_key, exclusion_key
-from bench_db.model import Exclusion, RecordedCommit
+from bench_db.derive import commit_key, definition_key, exclusion_key
+from bench_db.model import Definition, Exclusion, RecordedCommit
+from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
 from bench_db.query.order import known_commits
 from bench_db.store import ledger
 from bench_db.store.filters import condition
-from bench_db.store.tables import COMMITS_TABLE, EXCLUSIONS_TABLE
+from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,10 +27,37 @@ def history(engine: Engine, end: float) -> History:
     there = engine.present()
     commits = records_of_commits(engine) if COMMITS_TABLE.name in there else []
     excluded = exclusions(engine) if EXCLUSIONS_TABLE.name in there else []
+    defined = definitions(engine) if DEFINITIONS_TABLE.name in there else []
+    known = known_commits(record for record in commits if record.recorded_at <= end)
+    applied = in_force(record for record in defined if record.at <= end)
     return history_of(
-        known_commits(record for record in commits if record.recorded_at <= end),
+        known,
         excluded=excluded_runs(record for record in excluded if record.at <= end),
+        definitions=applied,
     )
+
+
+def definitions(engine: Engine) -> list[Definition]:
+    """Return every record of a definition in the order in which they were written; none without the table."""
+    return ledger.records(engine, DEFINITIONS_TABLE, Definition)
+
+
+def define(engine: Engine, records: Sequence[Definition]) -> int:
+    """Add the definitions that change something; return their number."""
+    newest = {place_of(record): record for record in definitions(engine)}
+    fresh = []
+    for record in records:
+        before = newest.get(place_of(record))
+        if before is None and record.lifted:
+            continue
+        if before is None or (before.value, before.lifted) != (record.value, record.lifted):
+            following = replace(record, replaces=before.key if before else None)
+            fresh.append(replace(following, key=definition_key(following)))
+            newest[place_of(record)] = fresh[-1]
+    if fresh:
+        ledger.ensure(engine, DEFINITIONS_TABLE)
+        engine.merge(DEFINITIONS_TABLE, to_table(fresh, DEFINITIONS_TABLE.schema))
+    return len(fresh)
 
 
 def commits(engine: Engine, end: float) -> list[RecordedCommit]:

@@ -81,9 +81,8 @@ def _is_of(history: History, series: Snapshot) -> bool:
 def newest_of(results: Snapshot, points: pl.DataFrame) -> pl.DataFrame:
     """Return the newest row of each series among points with series key, `COMMIT_ORDER` and row id."""
     rows = points.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
-    ordered = rows.select("series_key", "commit_order")
     found = pl.DataFrame(results.take(rows["_rowid"].to_list(), ROLLUP_COLUMNS))
-    return found.join(ordered, on="series_key", how="left", maintain_order="left")
+    return found.hstack(rows.select("commit_order"))
 
 
 def _newest_of(results: Snapshot, fragments: list[Fragment] | None, history: History) -> pl.DataFrame:

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import ARTIFACTS, BASELINES, COMMITS, EXCLUSIONS, FINDINGS, MIGRATIONS, RESULTS, RUNS
-from bench_db.query.series import COLUMNS
+from bench_db.arrow import ARTIFACTS, BASELINES, COMMITS, DEFINITIONS, EXCLUSIONS, FINDINGS, MIGRATIONS, RESULTS, RUNS
+from bench_db.query.series import COLUMNS, MACHINE
 
 STORAGE_VERSION: Final = "2.2"
 
@@ -139,6 +139,13 @@ COMMITS_TABLE = Table(
     row_key="key",
     recorded="recorded_at",
 )
+DEFINITIONS_TABLE = Table(
+    name="definitions",
+    schema=DEFINITIONS,
+    merge_key="key",
+    row_key="key",
+    recorded="at",
+)
 EXCLUSIONS_TABLE = Table(
     name="exclusions",
     schema=EXCLUSIONS,
@@ -146,7 +153,7 @@ EXCLUSIONS_TABLE = Table(
     row_key="key",
     recorded="at",
 )
-ROLLUP_COLUMNS = (*COLUMNS, "pr_number")
+ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
     schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in ROLLUP_COLUMNS]),
@@ -163,6 +170,7 @@ REGISTRY = (
     ARTIFACTS_TABLE,
     MIGRATIONS_TABLE,
     COMMITS_TABLE,
+    DEFINITIONS_TABLE,
     EXCLUSIONS_TABLE,
     SERIES_TABLE,
 )

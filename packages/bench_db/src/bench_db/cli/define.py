@@ -1,0 +1,152 @@
+"""`bench-db define`: names that are given when results are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_db.cli.baseline import user
+from bench_db.cli.options import Command, common, emit, open_store, reading, screen
+
+if TYPE_CHECKING:
+    from bench_db.app.definitions import Defined
+
+_NOTE = click.option("--note", default="", help="The reason, for those who look at it later.")
+_DUT = click.option("--dut-name", metavar="NAME", help="Only for this device under test.")
+_FIELD = click.argument("field", type=click.Choice(["test_bed", "dut", "suite", "benchmark", "metric"]))
+
+
+def _common(command: Command) -> Command:
+    return _NOTE(_DUT(common(command)))
+
+
+@click.group("define")
+def command() -> None:
+    """Give names when results are read: join a renamed benchmark, name a pool of machines, correct a typo.
+
+    What is stored is never rewritten, so that every definition can be ended again.
+
+    Example: bench-db define join test_old test_new
+    """
+
+
+@command.command("list")
+@reading
+def list_(uri: str | None, output: str, as_of: str | None) -> None:
+    """List the definitions in force.
+
+    Example: bench-db define list
+    """
+    from bench_db.app.definitions import definitions
+
+    _emit(definitions(open_store(uri), as_of=as_of), output)
+
+
+@command.command("join")
+@click.argument("old")
+@click.argument("new")
+@_common
+def join(old: str, new: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """Continue the history of the benchmark OLD under the name NEW.
+
+    Example: bench-db define join tests/test_q.py::test_old tests/test_q.py::test_new
+    """
+    _define(uri, output, "join", old, new, dut_name=dut_name, note=note)
+
+
+@command.command("alias")
+@_FIELD
+@click.argument("pattern")
+@click.argument("value")
+@_common
+def alias(field: str, pattern: str, value: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """Read a test bed, device, suite, benchmark or metric that matches PATTERN as VALUE; * and ? are wildcards.
+
+    Example: bench-db define alias test_bed 'ci-linus*' ci-linux
+    """
+    _define(uri, output, "alias", pattern, value, field=field, dut_name=dut_name, note=note)
+
+
+@command.command("pool")
+@click.argument("test_bed")
+@_common
+def pool(test_bed: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """Treat the machines of TEST_BED as one, whatever their CPU, memory and system.
+
+    Example: bench-db define pool ubuntu-latest
+    """
+    _define(uri, output, "pool", test_bed, dut_name=dut_name, note=note)
+
+
+@command.command("better")
+@click.argument("metric")
+@click.argument("direction", type=click.Choice(["lower", "higher", "info"]))
+@_common
+def better(metric: str, direction: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """State whether lower or higher values of METRIC are better, or neither (info).
+
+    Example: bench-db define better recall higher
+    """
+    _define(uri, output, "better", metric, direction, dut_name=dut_name, note=note)
+
+
+@command.command("main")
+@click.argument("dut_name")
+@click.argument("branch")
+@_NOTE
+@common
+def main(dut_name: str, branch: str, note: str, uri: str | None, output: str) -> None:
+    """State the main branch of the device DUT_NAME.
+
+    Example: bench-db define main lance release
+    """
+    _define(uri, output, "main", dut_name, branch, note=note)
+
+
+@command.command("ignore")
+@click.argument("benchmark")
+@_common
+def ignore(benchmark: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """Leave the benchmarks that match BENCHMARK out of every answer; * and ? are wildcards.
+
+    Example: bench-db define ignore 'test_smoke*'
+    """
+    _define(uri, output, "ignore", benchmark, dut_name=dut_name, note=note)
+
+
+@command.command("end")
+@click.argument("kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore"]))
+@click.argument("pattern")
+@click.option("--field", default="", help="With alias: the field that it is of.")
+@_common
+def end(kind: str, pattern: str, field: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
+    """End a definition, as `define list` shows it.
+
+    Example: bench-db define end join test_old
+    """
+    _define(uri, output, kind, pattern, field=field, dut_name=dut_name, note=note, lifted=True)
+
+
+def _define(
+    uri: str | None,
+    output: str,
+    kind: str,
+    pattern: str,
+    value: str = "",
+    *,
+    field: str = "",
+    dut_name: str | None = None,
+    note: str = "",
+    lifted: bool = False,
+) -> None:
+    from bench_db.app.definitions import define
+
+    about = {"field": field, "dut_name": dut_name, "note": note, "by": user(), "lifted": lifted}
+    _emit(define(open_store(uri), kind, pattern, value, **about), output)  # type: ignore[arg-type]
+
+
+def _emit(found: Defined, output: str) -> None:
+    from bench_db.report.ledgers import definitions_text
+
+    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen()))

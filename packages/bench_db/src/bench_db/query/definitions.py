@@ -1,0 +1,144 @@
+"""Definitions, applied to the names of series when they are read: what is stored is never rewritten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from bench_db.derive import key_of_series
+from bench_db.errors import UserError
+from bench_db.model import Definition, TestBed
+from bench_db.query.selection import glob_pattern
+from bench_db.query.series import IDENTITY, MACHINE
+from bench_db.units import Direction
+
+KINDS = ("alias", "join", "pool", "better", "main", "ignore")
+FIELDS = {
+    "test_bed": "test_bed_name",
+    "dut": "dut_name",
+    "suite": "suite",
+    "benchmark": "benchmark_name",
+    "metric": "metric",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definitions:
+    """The definitions in force, in the order in which they were made."""
+
+    records: Sequence[Definition] = ()
+    _patterns: dict[str, re.Pattern[str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(record.kind != "main" for record in self.records)
+
+    def main_branches(self, duts: Iterable[str]) -> dict[str, str]:
+        """Return the main branch of the devices for which one is defined."""
+        return {
+            dut: record.value
+            for record in self.records
+            if record.kind == "main"
+            for dut in duts
+            if self._fits(record, dut, dut)
+        }
+
+    def renamed(self, series: pl.DataFrame) -> pl.DataFrame:
+        """Return series with the names and keys that the definitions give them, and their stored key as `stored_key`.
+
+        `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out.
+        """
+        known = series.select(*IDENTITY, *MACHINE)
+        rows = (self._renamed(row) for row in known.iter_rows(named=True))
+        schema = known.with_columns(stored_key="series_key").schema
+        return pl.DataFrame([row for row in rows if row is not None], schema)
+
+    def _renamed(self, row: dict[str, Any]) -> dict[str, Any] | None:
+        named = dict(row, stored_key=row["series_key"])
+        by_name = _key(row, by_name_alone=True) == row["series_key"]
+        for record in self.records:
+            value = named[_column_of(record)] or ""
+            if not self._fits(record, value, named["dut_name"]):
+                continue
+            match record.kind:
+                case "ignore":
+                    return None
+                case "alias" | "join":
+                    named[_column_of(record)] = record.value
+                case "pool":
+                    by_name = True
+                case "better":
+                    named["direction"] = record.value
+        named["series_key"] = _key(named, by_name_alone=by_name)
+        return named
+
+    def _fits(self, record: Definition, value: str, dut_name: str) -> bool:
+        if record.dut_name not in (None, dut_name):
+            return False
+        if record.pattern not in self._patterns:
+            self._patterns[record.pattern] = re.compile(glob_pattern(record.pattern))
+        return bool(self._patterns[record.pattern].match(value))
+
+
+def with_names(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the names and keys of `Definitions.renamed`, in the same columns; rows of ignored series are left out."""
+    replaced = [name for name in (*IDENTITY, *MACHINE) if name in rows.columns]
+    stored = rows.rename({"series_key": "stored_key"}).drop(set(replaced) - {"series_key"})
+    joined = stored.join(names.select("stored_key", *replaced), on="stored_key", maintain_order="left")
+    return joined.select(rows.columns)
+
+
+def _column_of(record: Definition) -> str:
+    fields: Mapping[str, str] = {
+        "join": "benchmark",
+        "ignore": "benchmark",
+        "pool": "test_bed",
+        "better": "metric",
+        "main": "dut",
+    }
+    return FIELDS[fields.get(record.kind, record.field)]
+
+
+def _key(row: Mapping[str, Any], *, by_name_alone: bool) -> int:
+    bed = TestBed(
+        name=row["test_bed_name"] or "",
+        cpu=row["test_bed_cpu"] or "",
+        memory_gb=row["test_bed_memory_gb"] or 0,
+        os=row["test_bed_os"] or "",
+    )
+    natural = tuple(row[name] or "" for name in ("suite", "benchmark_name", "metric", "tags_key", "units"))
+    return key_of_series(row["dut_name"] or "", bed.class_parts(by_name_alone=by_name_alone), natural)
+
+
+def in_force(records: Iterable[Definition]) -> Definitions:
+    """Return the definitions in force after some records, in the order in which they were written."""
+    newest: dict[tuple[str, str, str, str | None], Definition] = {}
+    for record in records:
+        newest.pop(place_of(record), None)
+        newest[place_of(record)] = record
+    return Definitions(records=[record for record in newest.values() if not record.lifted])
+
+
+def place_of(record: Definition) -> tuple[str, str, str, str | None]:
+    """Return what two records of one definition have in common."""
+    return record.kind, record.field, record.pattern, record.dut_name
+
+
+def checked(record: Definition) -> Definition:
+    """Return a definition that can be applied; raise `UserError` for one that cannot, or that would do nothing."""
+    if record.kind not in KINDS:
+        message = f"`kind`: {record.kind!r} is no kind of definition; the kinds are {', '.join(KINDS)}"
+        raise UserError(message)
+    if record.kind == "alias" and record.field not in FIELDS:
+        message = f"`field`: {record.field!r} cannot have an alias; these can: {', '.join(FIELDS)}"
+        raise UserError(message)
+    if record.kind == "better" and record.value not in set(Direction):
+        message = f"`value`: {record.value!r} is no direction; they are {', '.join(Direction)}"
+        raise UserError(message)
+    if record.kind in {"join", "alias", "main"} and (not record.value.strip() or record.value == record.pattern):
+        message = f"`value`: {record.value!r} is no new name for {record.pattern!r}"
+        raise UserError(message)
+    return record
