@@ -27,8 +27,17 @@ def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Poin
     at = list(range(len(medians))) if times is None else list(times)
     keys = list(range(len(medians)))
     errors = ["broken" if math.isnan(x) else None for x in medians]
-    columns = ([7] * len(at), at, keys, at, keys, [f"{t:040x}" for t in at], list(medians), errors)
-    rows = pl.DataFrame(dict(zip(HISTORY, columns, strict=True)), schema_overrides={"error": pl.String})
+    columns = {
+        "series_key": [7] * len(at),
+        "commit_order": at,
+        "run_time": keys,
+        "run_key": keys,
+        "dut_timestamp": at,
+        "commit": [f"{t:040x}" for t in at],
+        "median": list(medians),
+        "error": errors,
+    }
+    rows = pl.DataFrame(columns, schema_overrides={"error": pl.String}).select(HISTORY)
     series = pl.DataFrame([_SERIES], schema=list(IDENTITY), orient="row")
     return Points(series=series, rows=rows.sample(fraction=1, shuffle=True, seed=3))
 

@@ -109,7 +109,7 @@ class TestGate:
         made = connect(tmp_path / "made", create=True)
         for number, values in ((1, (100.0, 100.0, 500.0)), (2, (101.0, 101.0, 900.0))):
             for at, value in enumerate(values):
-                publish(made, number, {"f": value}, branch=f"run {at}")
+                publish(made, number, {"f": value}, again=at)
         made.set_baseline(Baseline(name="main", commit=sha(1), set_at=AT))
         (row,) = api.check(made, threshold=1).comparisons
         assert (row.verdict, row.n_baseline, row.n_candidate, row.candidate_median) == ("unchanged", 3, 3, 101.0)

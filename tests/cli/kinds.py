@@ -66,13 +66,14 @@ def publish(
     branch: str | None = "main",
     suite: str = "",
     dut_name: str = "d",
+    again: int = 0,
 ) -> None:
     """A run of the commit of a number: a value each benchmark; a text is the error it failed with, a pair has its unit."""
     commit = commit or sha(number)
     dut = DutBuild(name=dut_name, version=f"1+{commit[:7]}", timestamp=FIRST + DAY * number)
     run = Run(
         file_name="f",
-        sha256=f"{commit}/{branch}/{suite}",
+        sha256=f"{commit}/{branch}/{suite}" + (f"/{again}" if again else ""),
         format="x",
         dut=dut,
         test_bed=bed,

@@ -190,3 +190,18 @@ class TestFastForward:
         picked = repository.commit_at(BEGIN + 9 * HOUR)
         publish(repository, repository.measured(0.001, at=BEGIN + 9 * HOUR))
         assert order(repository) == [*shas, picked]
+
+
+class TestOtherResultsOnly:
+    """A store whose results are all outside the main history says so, and where they are."""
+
+    @pytest.mark.parametrize(
+        "words", [("latest",), ("trend", "*"), ("summary",), ("scan",), ("compare", "latest"), ("detect", "*")]
+    )
+    def test_said(self, repository: Repository, words: tuple[str, ...]) -> None:
+        repository.commit_at(BEGIN)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        grown(repository, 1, start=2)
+        grown(repository, 1, 0.001, "--pr", "7", start=3)
+        answer = bench_db(*words, "--store", store_of(repository))
+        assert "branch topic, pull request 7 (--branch, --pr or --all)" in answer.err + answer.out, answer

@@ -100,7 +100,14 @@ class TestRoundTrip:
         filled.export_to(out)
         fill(target, range(4, 9))
         target.import_from(out)
-        assert rows_of(target) == {"runs": 9, "results": 36, "baselines": 9, "findings": 9, "artifacts": 9}
+        assert rows_of(target) == {
+            "runs": 9,
+            "results": 36,
+            "baselines": 9,
+            "findings": 9,
+            "artifacts": 9,
+            "commits": 9,
+        }
         assert target.verify().problems == ()
 
 

@@ -17,6 +17,7 @@ CAMPAIGNS = {
     "kills": "kill -9 at random moments of each operation that writes",
     "laws": "every other property, with 1,000 examples",
     "races": "eight processes that write at once",
+    "year": "simulated years of a repository: real git, pull requests, force pushes and mistakes",
 }
 _chosen: list[str] = []
 

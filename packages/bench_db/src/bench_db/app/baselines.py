@@ -183,7 +183,11 @@ def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | Non
     found = store.latest(chosen, as_of)
     commits = found.drop_nulls("commit").sort("commit_order", "run_time", "commit")["commit"]
     if commits.is_empty():
-        why = no_match(chosen, store.latest(as_of=as_of)) if found.is_empty() else "the results name no commit"
+        why = (
+            no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))
+            if found.is_empty()
+            else "the results name no commit"
+        )
         message = f"there is no result of any commit: {why}"
         raise UserError(message)
     return str(commits[-1])

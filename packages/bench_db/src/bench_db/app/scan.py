@@ -104,7 +104,7 @@ def detect(
         chosen = replace(chosen, benchmark=benchmark)
     of = histories(store.points(chosen, as_of))
     if not len(of):
-        raise UserError(no_match(chosen, store.latest(as_of=as_of)))
+        raise UserError(no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of)))
     return Detected(changes=changes_of(of, profile), histories=of)
 
 

@@ -372,7 +372,8 @@ def reason(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str
     """Return why no result matches a selection; None when it has no condition."""
     from bench_db.query.selection import no_match
 
-    return None if chosen.is_empty else no_match(chosen, store.latest(as_of=as_of))
+    there, elsewhere = store.latest(as_of=as_of), store.elsewhere(as_of)
+    return None if chosen.is_empty and not (there.is_empty() and elsewhere) else no_match(chosen, there, elsewhere)
 
 
 def screen(environment: Mapping[str, str] = os.environ) -> Screen:

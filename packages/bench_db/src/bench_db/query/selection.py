@@ -202,11 +202,15 @@ def by_name(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort(place, maintain_order=True)
 
 
-def no_match(selection: Selection, series: pl.DataFrame) -> str:
+def no_match(selection: Selection, series: pl.DataFrame, elsewhere: Collection[str] = ()) -> str:
     """Return why nothing matches: the conditions that no series satisfies alone, each with the nearest values there are.
 
-    `series` has the columns of `query.series.IDENTITY`, a row a series.
+    `series` has the columns of `query.series.IDENTITY`, a row a series of the main history. `elsewhere` names the branches and pull
+    requests that have results besides.
     """
+    if elsewhere and (series.is_empty() or not selection.is_of_main):
+        shown = ", ".join(sorted(elsewhere, key=natural_key)[: RULES.nearest_names])
+        return f"no such results in the history that was asked for; there are results of: {shown} (--branch, --pr or --all)"
     if series.is_empty():
         return "the store has no results yet; publish some first"
     reasons = []

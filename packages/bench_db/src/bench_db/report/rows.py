@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NAMES = {"dut_timestamp": "commit_time"}
-_INTERNAL = {"timestamp", "tags_key", "run_key"}
+_INTERNAL = {"timestamp", "tags_key", "run_key", "commit_order"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
 NOTHING = "no results yet"
 _LATEST = Fit(drop=(("q1", "q3"), ("n",), ("version",), ("commit time",), ("test bed",)))

@@ -392,6 +392,14 @@ class Database:
         needed = (*columns, *predicate.meta.root_names())
         return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
 
+    def elsewhere(self, as_of: AsOf | None = None) -> list[str]:
+        """Return the branches and pull requests that have results, in words."""
+        found = self.rows(("branch", "pr_number"), Selection(everything=True), as_of).unique()
+        return [
+            f"branch {branch or '(none)'}" if number is None else f"pull request {number}"
+            for branch, number in found.iter_rows()
+        ]
+
     def names_like(self, benchmark: str) -> list[str]:
         """Return the nearest benchmark names, nearest first; only names that contain the given one when there are any."""
         names = self.latest()["benchmark_name"].unique().to_list()

@@ -95,7 +95,7 @@ class StoreSource:
     def pieces(self, table: Table) -> Iterator[Piece]:
         """Yield the fragments of a table."""
         snapshot = self._tables.get(table.name)
-        if self._only and "run_key" not in table.schema.names:
+        if self._only and "run_key" not in table.schema.names and not table.shared:
             return
         if snapshot is None:
             return
@@ -117,7 +117,8 @@ class StoreSource:
     def _filter(self, table: Table) -> str | None:
         """Return the filter for the selected runs, and for a table that is read by time the one for earlier records."""
         until_then = self._until is not None and table.recorded
-        texts = [self._only, condition(table.recorded, Between(high=self._until)) if until_then else None]
+        only = self._only if "run_key" in table.schema.names else None
+        texts = [only, condition(table.recorded, Between(high=self._until)) if until_then else None]
         return " AND ".join(f"({text})" for text in texts if text) or None
 
     def file(self, sha256: str) -> Iterator[bytes]:

@@ -34,7 +34,8 @@ class Table:
     `last_required` names the last column that every release has written; a column after it may be missing from an older table
     and reads as null. Empty: every column is required. `recorded` names the column with the time of a record, in unix seconds,
     of a table that is only ever added to; `--as-of` selects its records by that time, and rows of other tables by version.
-    A `derived` table can be rebuilt from the others, and is never copied or exported.
+    A `derived` table can be rebuilt from the others, and is never copied or exported. A `shared` one is copied whole, also when only
+    some runs are.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     last_required: str = ""
     recorded: str = ""
     derived: bool = False
+    shared: bool = False
 
     @property
     def required(self) -> frozenset[str]:
@@ -138,6 +140,7 @@ COMMITS_TABLE = Table(
     merge_key="key",
     row_key="key",
     recorded="recorded_at",
+    shared=True,
 )
 DEFINITIONS_TABLE = Table(
     name="definitions",
@@ -145,6 +148,7 @@ DEFINITIONS_TABLE = Table(
     merge_key="key",
     row_key="key",
     recorded="at",
+    shared=True,
 )
 EXCLUSIONS_TABLE = Table(
     name="exclusions",
@@ -157,6 +161,7 @@ ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
     schema=pa.schema([RESULTS_TABLE.flat_schema.field(name) for name in ROLLUP_COLUMNS]),
+    last_required="error",
     derived=True,
 )
 

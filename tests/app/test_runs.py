@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bench_db as api
+from bench_db.errors import UserError
+from bench_db.store.database import connect
+from tests.cli.kinds import publish, sha
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.store.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return connect(tmp_path / "store", create=True)
+
+
+@pytest.fixture
+def store(database: Database) -> Database:
+    for number in range(3):
+        publish(database, number, {"f": 100.0 + number})
+    return database
+
+
+class TestRuns:
+    """Runs are chosen by conditions that must all be true."""
+
+    def test_frame_and_document(self, store: Database) -> None:
+        found = api.runs(store)
+        assert found.frame()["commit"].to_list() == [sha(0), sha(1), sha(2)]
+        assert [run["run"] for run in json.loads(json.dumps(found.document))["runs"]] == found.frame()["run"].to_list()
+
+    def test_conditions(self, store: Database) -> None:
+        first = api.runs(store).frame()["run"][0]
+        assert api.runs(store, runs=(first[:10],)).frame()["run"].to_list() == [first]
+        assert api.runs(store, commit=sha(1)[:7]).frame()["commit"].to_list() == [sha(1)]
+        assert api.runs(store, test_bed_name="other").frame().is_empty()
+        assert len(api.runs(store, file="f*").frame()) == 3
+
+    def test_excluded(self, store: Database) -> None:
+        done = api.exclude_runs(store, "typo", commit=sha(0), by="me", at=5)
+        assert (done.changed, len(done.frame())) == (True, 1)
+        assert api.runs(store, excluded=True).frame()["excluded"].to_list() == ["typo"]
+        assert len(api.runs(store, excluded=False).frame()) == 2
+        assert api.exclude_runs(store, "typo", commit=sha(0)).changed is False
+
+    @pytest.mark.parametrize("use_case", [api.include_runs, api.remove_runs])
+    def test_conditions_are_required(self, store: Database, use_case: object) -> None:
+        with pytest.raises(UserError, match="say which runs"):
+            use_case(store)  # type: ignore[operator]

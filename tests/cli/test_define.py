@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.store.database import connect
+from tests.cli.conftest import bench_db
+from tests.cli.kinds import publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.store.database import Database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return connect(tmp_path / "store", create=True)
+
+
+class TestDefine:
+    """Each verb adds one definition and lists those in force."""
+
+    def test_verbs(self, database: Database) -> None:
+        publish(database, 1, {"f": 1.0})
+        for words in (
+            ("join", "a", "b"),
+            ("alias", "suite", "", "s"),
+            ("pool", "ci"),
+            ("better", "time", "higher"),
+            ("main", "d", "release"),
+            ("ignore", "smoke*"),
+        ):
+            assert bench_db("define", *words, "--store", database.uri).code == 0
+        listed = bench_db("define", "list", "--store", database.uri).out.splitlines()
+        assert [line.split()[0] for line in listed[2:]] == ["join", "alias", "pool", "better", "main", "ignore"]
+        ended = bench_db("define", "end", "alias", "", "--field", "suite", "--store", database.uri).out
+        assert "alias" not in ended

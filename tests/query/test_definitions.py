@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from bench_db.derive import key_of_series
+from bench_db.model import Definition
+from bench_db.query.definitions import in_force, with_names
+from bench_db.query.series import IDENTITY, MACHINE
+
+
+def series(benchmark: str, *, cpu: str = "x", bed: str = "ci", by_name: bool = False) -> dict[str, object]:
+    parts = (bed,) if by_name else (bed, cpu, "4", "Linux")
+    return {
+        "series_key": key_of_series("d", parts, ("s", benchmark, "time", "", "nanoseconds")),
+        "dut_name": "d",
+        "test_bed_name": bed,
+        "suite": "s",
+        "benchmark_name": benchmark,
+        "metric": "time",
+        "tags_key": "",
+        "units": "nanoseconds",
+        "direction": "lower",
+        "test_bed_cpu": cpu,
+        "test_bed_memory_gb": 4,
+        "test_bed_os": "Linux 6",
+    }
+
+
+def record(kind: str, pattern: str, value: str = "", **facts: object) -> Definition:
+    return Definition(kind=kind, pattern=pattern, value=value, at=1, **facts)  # type: ignore[arg-type]
+
+
+def renamed(rows: list[dict[str, object]], *records: Definition) -> list[dict[str, object]]:
+    return in_force(records).renamed(pl.DataFrame(rows).select(*IDENTITY, *MACHINE)).to_dicts()
+
+
+class TestRenamed:
+    """A series gets the names of the definitions, and the key that a series of these names has."""
+
+    def test_nothing_defined_changes_no_key(self) -> None:
+        rows = [series("f"), series("g", by_name=True)]
+        assert [row["series_key"] for row in renamed(rows)] == [row["series_key"] for row in rows]
+
+    def test_join(self) -> None:
+        (row,) = renamed([series("old")], record("join", "old", "new"))
+        assert (row["benchmark_name"], row["series_key"]) == ("new", series("new")["series_key"])
+        assert row["stored_key"] == series("old")["series_key"]
+
+    def test_pool(self) -> None:
+        one, other = renamed([series("f"), series("f", cpu="y")], record("pool", "ci"))
+        assert one["series_key"] == other["series_key"] == series("f", by_name=True)["series_key"]
+
+    def test_one_after_another(self) -> None:
+        (row,) = renamed([series("a")], record("join", "a", "b"), record("join", "b", "c"))
+        assert row["benchmark_name"] == "c"
+
+    @pytest.mark.parametrize(("dut", "name"), [("d", "g"), ("e", "f")])
+    def test_of_one_device(self, dut: str, name: str) -> None:
+        (row,) = renamed([series("f")], record("join", "f", "g", dut_name=dut))
+        assert row["benchmark_name"] == name
+
+    def test_ignored(self) -> None:
+        assert renamed([series("smoke_a")], record("ignore", "smoke*")) == []
+
+    def test_a_name_with_brackets_is_literal(self) -> None:
+        (row,) = renamed([series("f[1]")], record("join", "f[1]", "f[2]"))
+        assert row["benchmark_name"] == "f[2]"
+
+
+class TestInForce:
+    """The newest record of a definition decides."""
+
+    def test_ended(self) -> None:
+        first = record("join", "a", "b")
+        assert in_force([first, record("join", "a", lifted=True)]).records == []
+        assert [r.value for r in in_force([first, record("join", "a", "c")]).records] == ["c"]
+
+    def test_main_branches(self) -> None:
+        defined = in_force([record("main", "lib*", "release")])
+        assert defined.main_branches(["lib-a", "app"]) == {"lib-a": "release"}
+        assert not defined
+
+
+class TestWithNames:
+    """Rows of the stored key get the names; others are left out."""
+
+    def test_rows(self) -> None:
+        names = in_force([record("join", "old", "new")]).renamed(pl.DataFrame([series("old")]))
+        rows = pl.DataFrame({"median": [1.0, 2.0], "series_key": [series("old")["series_key"], 5]})
+        assert with_names(rows, names).to_dicts() == [{"median": 1.0, "series_key": series("new")["series_key"]}]
