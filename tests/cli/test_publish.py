@@ -51,19 +51,23 @@ class TestPublish:
         assert not (tmp_path / "s").exists()
 
     def test_a_history_is_a_run_for_each_commit(self, tmp_path: Path) -> None:
-        rows = ["time,commit,p99", "1700000000,aaa0,5", "1700000001,aaa1,6"]
+        rows = ["time,commit,p99", "1700000000,aaaaaa0,5", "1700000001,aaaaaa1,6"]
         file, store = tmp_path / "web.csv", ("--store", tmp_path / "s", "--output", "json")
         said = ("--dut-name", "d", "--test-bed-name", "ci", "--direction", "p99=lower")
         for new, unchanged in ((2, 0), (1, 2)):
             file.write_text("\n".join(rows))
             first = bench_db("publish", file, *said, *store).document
             assert (first["new"], first["unchanged"], first["published"][0]["path"]) == (new, unchanged, str(file))
-            assert [run["part"] for run in first["published"]][:2] == ["aaa0@1700000000", "aaa1@1700000001"]
-            rows.append("1700000002,aaa2,7")
+            assert [run["part"] for run in first["published"]][:2] == ["aaaaaa0@1700000000", "aaaaaa1@1700000001"]
+            rows.append("1700000002,aaaaaa2,7")
         points = bench_db("trend", "web", "--metric", "p99", *store).document
-        assert [(point["commit"], point["median"]) for point in points] == [("aaa0", 5), ("aaa1", 6), ("aaa2", 7)]
+        assert [(point["commit"], point["median"]) for point in points] == [
+            ("aaaaaa0", 5),
+            ("aaaaaa1", 6),
+            ("aaaaaa2", 7),
+        ]
         text = bench_db("publish", file, *said, "--store", tmp_path / "s").out
-        assert f"{file}#aaa1@1700000001: otava, 0 new, 1 unchanged" in text
+        assert f"{file}#aaaaaa1@1700000001: otava, 0 new, 1 unchanged" in text
 
     @pytest.mark.parametrize("way", ["up", "p99=", "p99=up", "=", ""])
     def test_a_direction_is_one_of_three(self, tmp_path: Path, way: str) -> None:

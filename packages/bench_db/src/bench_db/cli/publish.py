@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.ci.environment import ci_provenance
+from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.cli.options import common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")
 @click.option("--dut-version", metavar="V", help="Its version, such as 0.15.0+abc1234.")
 @click.option("--dut-timestamp", metavar="TIME", help="The time of its commit: unix seconds or a date.")
-@click.option("--commit", metavar="SHA", help="The full sha of its commit.")
+@click.option("--commit", metavar="COMMIT", help="Its commit: a sha, or HEAD, a branch or a tag of the checkout.")
 @click.option("--branch", help="The branch of its commit.")
 @click.option("--pr", "pr_number", type=int, metavar="N", help="The pull request it belongs to.")
 @click.option("--suite", help="The suite of all results of these files.")
@@ -88,6 +88,7 @@ def _provenance(
     return Provenance(
         **{
             **ci_provenance(),
+            "change": ci_change(),
             **given,
             "tags": pairs(tags),
             "directions": _directions(directions),
