@@ -143,6 +143,18 @@ class TestDeclaredSuite:
         assert [(r.suite, dict(r.tags)) for r in results] == [(m.suite, {"k": "1"}) for m in self.MEASUREMENTS]
 
 
+class TestContradictions:
+    """Statistics that contradict each other are skipped with the reason; the other benchmarks are kept."""
+
+    def test_skipped(self, tmp_path: Path) -> None:
+        wrong = ({"min": 2.5}, {"stddev": -1.0}, {"max": 0.5})
+        files = [pytest_benchmark(f"b{i}", None, **changes) for i, changes in enumerate(wrong)]
+        run, results = read(tmp_path / "f", pytest_file(pytest_benchmark("good", None), *files))
+        assert [r.benchmark_name for r in results] == ["good"]
+        assert sum(run.skipped.values()) == 3
+        assert "b0: skipped, contradictory-statistics: time: min 2.5e+09 is above q1 1.5e+09" in "\n".join(run.notes)
+
+
 class TestTestBed:
     """The machine is that of the file; it is this machine only if they match or the file has none."""
 

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 @click.option("--dut-timestamp", metavar="TIME", help="The time of its commit: unix seconds or a date.")
 @click.option("--commit", metavar="COMMIT", help="Its commit: a sha, or HEAD, a branch or a tag of the checkout.")
 @click.option("--branch", help="The branch of its commit.")
-@click.option("--pr", "pr_number", type=int, metavar="N", help="The pull request it belongs to.")
+@click.option("--commit-from", metavar="WHERE", help="Where each file says its commit: a JSON path ($.context.sha), or a pattern of its "
+              "name with one group (-([0-9a-f]+)[.]json).")  # fmt: skip
+@click.option("--dut-timestamp-from", metavar="WHERE", help="Where each file says the time of its commit.")
+@click.option("--branch-from", metavar="WHERE", help="Where each file says its branch.")
+@click.option("--pr", "pr_number", type=click.IntRange(1), metavar="N", help="The pull request it belongs to.")
 @click.option("--suite", help="The suite of all results of these files.")
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag for every result; may be repeated.")
 @click.option("--direction", "directions", metavar="[METRIC=]WAY", multiple=True,
@@ -80,9 +84,12 @@ def _provenance(
     directions: tuple[str, ...],
     dut_timestamp: str | None,
     checkout: str | None,
+    commit_from: str | None,
+    dut_timestamp_from: str | None,
+    branch_from: str | None,
     **stated: Any,
 ) -> Provenance:
-    from bench_db.ingest import Provenance
+    from bench_db.ingest import FactsFrom, Provenance
 
     given = {name: value for name, value in stated.items() if value is not None}
     return Provenance(
@@ -93,6 +100,7 @@ def _provenance(
             "tags": pairs(tags),
             "directions": _directions(directions),
             "dut_timestamp": None if dut_timestamp is None else unix_time(dut_timestamp, "--dut-timestamp"),
+            "facts_from": FactsFrom(commit=commit_from, branch=branch_from, dut_timestamp=dut_timestamp_from),
             "checkout": Path(checkout) if checkout else None,
         }
     )

@@ -20,14 +20,18 @@ from bench_db.derive import derive
 from bench_db.errors import UserError
 from bench_db.identity import ABBREVIATED_SHA, is_commit_id, same_commit
 from bench_db.ingest import host
+from bench_db.ingest.facts import FactsFrom, found, moment_found
 from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
+from bench_db.ingest.reading import Skip, SkipReason
 from bench_db.ingest.registry import AUTO, open_path
 from bench_db.model import CiChange, DutBuild, Result, Run, TestBed
 from bench_db.rules import RULES
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction
+from bench_db.validity import contradiction
 
 if TYPE_CHECKING:
+    from bench_db.ingest.content import Content
     from bench_db.ingest.reading import Measurement, Reading
 
 _GROUP = "group"
@@ -37,6 +41,7 @@ _BLOCK = 1 << 17
 
 
 _NO_BUILD = Build()
+_NO_FACTS = FactsFrom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,8 @@ class Provenance:
 
     `test_bed` replaces the whole test bed, `test_bed_name` only its name. `directions` are by metric, "" for all other metrics.
     `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
-    commit. `commit` is a sha, or a name that the checkout resolves, such as `HEAD`, a branch or a tag. `change` is what CI builds.
+    commit. `commit` is a sha, or a name that the checkout resolves, such as `HEAD`, a branch or a tag. `change` is what CI builds,
+    and `facts_from` finds in each file what differs between files.
     Times are unix seconds.
     """
 
@@ -68,6 +74,7 @@ class Provenance:
     workflow: str | None = None
     run_url: str | None = None
     change: CiChange | None = None
+    facts_from: FactsFrom = _NO_FACTS
     ingested_at: int = 0
 
 
@@ -104,6 +111,7 @@ def parse_each(
     """
     path = Path(path)
     adapter, content = open_path(path, format)
+    provenance = _with_facts(content, provenance)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
         read = adapter.read(content)
@@ -129,6 +137,24 @@ def parse_each(
 
 
 _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
+
+
+def _with_facts(content: Content, provenance: Provenance) -> Provenance:
+    """Return the provenance with the facts that `facts_from` finds in a file; what is stated for all files precedes them."""
+    sources, facts = provenance.facts_from, {}
+    if sources.commit and provenance.commit is None:
+        facts["commit"] = found(sources.commit, "commit_from", content)
+    if sources.branch and provenance.branch is None:
+        facts["branch"] = found(sources.branch, "branch_from", content)
+    time = None
+    if sources.dut_timestamp and provenance.dut_timestamp is None:
+        time = moment_found(sources.dut_timestamp, "dut_timestamp_from", content)
+    return replace(
+        provenance,
+        commit=facts.get("commit", provenance.commit),
+        branch=facts.get("branch", provenance.branch),
+        dut_timestamp=provenance.dut_timestamp if time is None else time,
+    )
 
 
 def _stated(path: Path, provenance: Provenance) -> Provenance:
@@ -193,7 +219,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     if provenance.test_bed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
         raise UserError(message)
-    reading, build = _sound(reading, provenance, build)
+    reading, build = _sound(_consistent(reading), provenance, build)
     commit = _commit(reading, provenance, build)
     dut, bed = _dut(reading, provenance, build, commit), _test_bed(reading, provenance)
     run = Run(
@@ -227,6 +253,27 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     )
     measurements = _summarised(_kept_apart(reading.measurements, provenance))
     return derive(run, [_result(run, reading.source, m, provenance) for m in measurements])
+
+
+def _consistent(reading: Reading) -> Reading:
+    """Return a reading without the measurements whose statistics contradict each other; each becomes a skip."""
+    faults = {
+        id(m): fault
+        for m in reading.measurements
+        if m.summary is not None and (fault := contradiction(m.summary, m.n, m.values))
+    }
+    if not faults:
+        return reading
+    wrong = [m for m in reading.measurements if id(m) in faults]
+    skips = [
+        Skip(benchmark=m.benchmark_name, reason=SkipReason.CONTRADICTION, detail=f"{m.metric}: {faults[id(m)]}")
+        for m in wrong
+    ]
+    return replace(
+        reading,
+        measurements=tuple(m for m in reading.measurements if id(m) not in faults),
+        skips=(*reading.skips, *skips),
+    )
 
 
 def _sound(reading: Reading, provenance: Provenance, build: Build) -> tuple[Reading, Build]:
