@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from bench_db.app import reading
+from bench_db.app.commit_names import sha_of
 from bench_db.query.selection import Selection, selection_of
 from bench_db.store import database as stores
 
@@ -192,7 +193,7 @@ class Database:
 
         Without `suites` one result of any suite is enough.
         """
-        return self.store.has(commit, suites, test_bed_name, pr_number=pr_number)
+        return self.store.has(sha_of(commit), suites, test_bed_name, pr_number=pr_number)
 
     # -- artifacts ---------------------------------------------------------------------------------------------------
 
@@ -211,7 +212,9 @@ class Database:
         `run` is a run key, a run id, or a key in hexadecimal. The name is that of the file by default. Raises `UserError` for a
         file that cannot be read or changes meanwhile, and for a run that is not exactly one of the store's.
         """
-        return self.store.put_artifact(source, kind=kind, added_at=added_at, name=name, run=run, commit=commit)
+        return self.store.put_artifact(
+            source, kind=kind, added_at=added_at, name=name, run=run, commit=commit and sha_of(commit)
+        )
 
     def get_artifact(self, sha256: str, path: str | Path) -> Artifact:
         """Write the artifact whose sha256 begins with a text to a path, whole or not at all.
@@ -224,7 +227,7 @@ class Database:
         self, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
     ) -> list[Artifact]:
         """Return the artifacts of a kind, a commit and a run, or of any, in the order they were added."""
-        return self.store.artifacts(kind=kind, commit=commit, run=run)
+        return self.store.artifacts(kind=kind, commit=commit and sha_of(commit), run=run)
 
     # -- care --------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     "--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content."
 )
 @option("--test-bed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
+@click.option(
+    "--test-bed-cpu", metavar="MODEL", help="Its CPU, when the file was measured elsewhere and does not say it."
+)
+@click.option("--test-bed-memory-gb", type=click.IntRange(0), metavar="GIB", help="Its memory.")
+@click.option("--test-bed-os", metavar="NAME", help='Its operating system, such as "Linux 6.1".')
 @option("--test-bed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
         help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
 @click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")

@@ -32,6 +32,8 @@ _THROW_AWAY = re.compile(
     re.VERBOSE,
 )
 
+_CONTAINER = re.compile(r"[0-9a-f]{12}|buildkitsandbox|localhost(\..*)?")
+
 
 def stable_name(node: str, system: str, machine: str) -> str:
     """Return the host name, or system and architecture where it is empty or was made for one job."""
@@ -50,6 +52,11 @@ def this_machine(name: str | None = None, now: int = 0) -> TestBed:
         os=f"{system} {platform.release()}".strip(),
         created_at=now,
     )
+
+
+def is_elsewhere(node: str | None) -> bool:
+    """Return whether the host name in a file is that of another machine; a container on this one has a name of its own."""
+    return bool(node) and node != platform.node() and not _CONTAINER.fullmatch(str(node))
 
 
 def now() -> int:
@@ -161,7 +168,7 @@ def build_of(checkout: Path) -> Build:
 
 
 _ORIGIN_HEAD = "refs/remotes/origin/HEAD"
-_DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown; `branch` gives it"
+_DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown; state it if the commit is of one"
 _COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
 _PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
 _PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")

@@ -48,7 +48,9 @@ _NO_FACTS = FactsFrom()
 class Provenance:
     """What the publisher knows of a file beyond its content; None where unknown.
 
-    `test_bed` replaces the whole test bed, `test_bed_name` only its name. `directions` are by metric, "" for all other metrics.
+    `test_bed` replaces the whole test bed, `test_bed_name` only its name, and
+    `test_bed_cpu` and the like one attribute; with an attribute, a file that describes no machine gets nothing from this one.
+    `directions` are by metric, "" for all other metrics.
     `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
     commit. `commit` is a sha, or a name that the checkout resolves, such as `HEAD`, a branch or a tag. `change` is what CI builds,
     and `facts_from` finds in each file what differs between files.
@@ -60,6 +62,9 @@ class Provenance:
     dut_timestamp: int | None = None
     test_bed: TestBed | None = None
     test_bed_name: str | None = None
+    test_bed_cpu: str | None = None
+    test_bed_memory_gb: int | None = None
+    test_bed_os: str | None = None
     test_bed_class: str = "machine"
     checkout: Path | None = None
     commit: str | None = None
@@ -172,7 +177,8 @@ def _stated(path: Path, provenance: Provenance) -> Provenance:
     if of_version and not same_commit(commit, of_version):
         message = f"`commit` {commit} and `dut_version` {provenance.dut_version} name different commits; leave one out"
         raise UserError(message)
-    return replace(provenance, commit=commit)
+    by_name = not same_commit(provenance.commit, commit)  # then it is the checkout of what was measured
+    return replace(provenance, commit=commit, checkout=checkout if by_name else provenance.checkout)
 
 
 def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
@@ -181,6 +187,8 @@ def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -
     A checkout of another device is not used. For a history only the name of the declared one is.
     """
     checkout = provenance.checkout or checkout_around(path.absolute())
+    if checkout is None and _commit_of(provenance):
+        checkout = checkout_around(Path().absolute())
     build = build_of(checkout) if checkout else Build()
     named = Build(name=build.name) if provenance.checkout else Build()
     if len(readings) > 1:
@@ -221,7 +229,8 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         raise UserError(message)
     reading, build = _sound(_consistent(reading), provenance, build)
     commit = _commit(reading, provenance, build)
-    dut, bed = _dut(reading, provenance, build, commit), _test_bed(reading, provenance)
+    dut = _dut(reading, provenance, build, commit)
+    bed, assumed = _test_bed(reading, provenance)
     run = Run(
         run_id=provenance.run_id or _run_id(sha256, dut, bed),
         attempt=provenance.attempt,
@@ -243,6 +252,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         notes=(
             *_timing(reading, dut),
             *_branch_note(reading, provenance, build),
+            *assumed,
             *reading.notes,
             *map(str, reading.skips),
         ),
@@ -361,17 +371,35 @@ def _branch_note(reading: Reading, provenance: Provenance, build: Build) -> tupl
     return () if provenance.branch or reading.branch else build.notes
 
 
-def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:
-    """Return the declared bed, else the one in the file, else this machine. This machine overrides its own description."""
-    bed = provenance.test_bed or _described(reading)
-    return replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed
+def _test_bed(reading: Reading, provenance: Provenance) -> tuple[TestBed, tuple[str, ...]]:
+    """Return the declared bed, else the one in the file, else this machine, and a note when this machine was assumed.
+
+    A file of this machine, and one that does not describe its machine, get the description of this machine.
+    """
+    bed, notes = (provenance.test_bed, ()) if provenance.test_bed else _described(reading)
+    stated = (provenance.test_bed_cpu, provenance.test_bed_memory_gb, provenance.test_bed_os)
+    if stated != (None, None, None):
+        if notes:  # nothing in the file, so nothing of this machine either
+            bed, notes = TestBed(name=provenance.test_bed_name or UNKNOWN), ()
+        cpu, memory_gb, os = stated
+        bed = replace(
+            bed,
+            cpu=bed.cpu if cpu is None else cpu,
+            memory_gb=bed.memory_gb if memory_gb is None else memory_gb,
+            os=bed.os if os is None else os,
+        )
+    return (replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed), notes
 
 
-def _described(reading: Reading) -> TestBed:
+def _described(reading: Reading) -> tuple[TestBed, tuple[str, ...]]:
     here = host.this_machine()
-    if reading.test_bed is None or _is(here, reading.test_bed, reading.node):
-        return here
-    return reading.test_bed
+    if reading.test_bed is not None:
+        return (here if _is(here, reading.test_bed, reading.node) else reading.test_bed), ()
+    if host.is_elsewhere(reading.node):
+        note = f"measured on {reading.node}, not on this machine, and the file does not describe it"
+        return TestBed(name=UNKNOWN), (f"{note}; state its name and CPU",)
+    note = f"the file does not name a machine, so it is assumed to be this one: {here.cpu}, {here.memory_gb} GiB, {here.os}"
+    return here, (f"{note}; state its name and CPU when it was another",)
 
 
 def _is(here: TestBed, described: TestBed, node: str | None) -> bool:

@@ -26,6 +26,7 @@ from bench_db.store import (
     ledger,
     maintain,
     migrations,
+    neighbours,
     presence,
     publish,
     rollup,
@@ -265,6 +266,10 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
+
+    def neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
+        """Return test bed and suite of series that have the benchmarks of these derived results, when none of their own series exists."""
+        return neighbours.neighbours(self._engine, results)
 
     def has(
         self,
