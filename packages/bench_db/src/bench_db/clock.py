@@ -29,6 +29,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Divisors of the finer units that other tools write, largest first. The smallest, 1e11 s, is the year 5138.
 _FINER_UNITS = ((10**17, "nanoseconds", 10**9), (10**14, "microseconds", 10**6), (10**11, "milliseconds", 10**3))
 _FURTHEST_SECONDS = 366 * 86_400
+# The first and the last second that a calendar of four-digit years has, which datetimes, frames and pages share.
+CALENDAR_SECONDS = (-62_135_596_800, 253_402_300_799)
 _EXAMPLES = "2026-01-31, 2026-01-31T12:00, 1769860800 (unix seconds)"
 _RELATIVE_EXAMPLES = 'yesterday, "2 weeks ago"'
 
@@ -49,6 +51,11 @@ def bounds(since: Moment | None, until: Moment | None, now: float | None = None)
     """
     now = Clock().now() if now is None else now
     return unix_time(since, "`since`", now=now), unix_time(until, "`until`", end=True, now=now)
+
+
+def in_calendar(seconds: int) -> bool:
+    """Return whether unix seconds are in the years 1 to 9999; stores of earlier releases have times that are not."""
+    return CALENDAR_SECONDS[0] <= seconds <= CALENDAR_SECONDS[1]
 
 
 def time_fault(seconds: int, now: float) -> str | None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from bench_db.app import reading
 from bench_db.app.commit_names import sha_of
+from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
 from bench_db.store import database as stores
 
@@ -335,14 +336,16 @@ def on_database(
 
 
 def public(rows: Frame) -> Frame:
-    """Return rows with the public names of their columns, and times as datetimes; an unknown time (null or 0) is null."""
+    """Return rows with the public names of their columns, and times as datetimes; an unknown time (null, 0 or in no calendar) is null."""
     return _with_times(rows).drop("commit_order", *(TIMES.keys() - TIMES.values()), strict=False)
 
 
 def _with_times(rows: Frame) -> Frame:
     there = [name for name in TIMES if name in rows.collect_schema()]
     return rows.with_columns(
-        pl.from_epoch(pl.when(pl.col(name) != 0).then(name), "s").dt.replace_time_zone("UTC").alias(TIMES[name])
+        pl.from_epoch(pl.when((pl.col(name) != 0) & pl.col(name).is_between(*CALENDAR_SECONDS)).then(name), "s")
+        .dt.replace_time_zone("UTC")
+        .alias(TIMES[name])
         for name in there
     )
 
