@@ -43,7 +43,17 @@ def numbers(limit: float = 1e300) -> SearchStrategy[float]:
 
 
 def times() -> SearchStrategy[int]:
-    return st.integers(-(2**40), 2**40)
+    """Draw valid times; the upper end is not in the future of any test."""
+    return st.integers(0, 1_790_000_000)
+
+
+def commits() -> SearchStrategy[str]:
+    """Draw full and abbreviated commit ids."""
+    return st.text("0123456789abcdef", min_size=7, max_size=40)
+
+
+def pull_requests() -> SearchStrategy[int]:
+    return st.integers(1, 2**31 - 1)
 
 
 def tags() -> SearchStrategy[dict[str, str]]:
@@ -99,8 +109,16 @@ def _outcomes() -> SearchStrategy[dict[str, object]]:
     )
 
 
+def _intervals() -> SearchStrategy[list[float | None]]:
+    """Draw the two ends of an interval, or one of them, or none."""
+    ends = st.lists(numbers(), min_size=2, max_size=2).map(sorted)
+    missing = st.sets(st.integers(0, 1))
+    return st.builds(lambda two, none: [None if i in none else end for i, end in enumerate(two)], ends, missing)
+
+
 @st.composite
 def results(draw: st.DrawFn, dut: DutBuild | None = None, test_bed: TestBed | None = None) -> Result:
+    interval = draw(_intervals())
     return Result(
         dut=dut or draw(dut_builds()),
         test_bed=test_bed or draw(beds()),
@@ -109,16 +127,16 @@ def results(draw: st.DrawFn, dut: DutBuild | None = None, test_bed: TestBed | No
         throughput=draw(st.none() | throughputs()),
         metadata=draw(texts()),
         timestamp=draw(times()),
-        commit=draw(st.none() | texts()),
+        commit=draw(st.none() | commits()),
         branch=draw(st.none() | texts()),
-        pr_number=draw(st.none() | st.integers(-(2**31), 2**31 - 1)),
+        pr_number=draw(st.none() | pull_requests()),
         suite=draw(texts()),
         metric=draw(texts()),
         direction=draw(st.sampled_from(Direction)),
         tags=draw(tags()),
         iterations=tuple(draw(st.lists(st.integers(1, _LARGEST_INT64), max_size=3))),
-        lower=draw(st.none() | numbers()),
-        upper=draw(st.none() | numbers()),
+        lower=interval[0],
+        upper=interval[1],
         run_time=draw(st.none() | times()),
         source=draw(texts()),
         **draw(_outcomes()),  # type: ignore[arg-type]
@@ -136,7 +154,9 @@ def runs(draw: st.DrawFn) -> Run:
         dut=draw(dut_builds()),
         test_bed=draw(beds()),
         test_bed_class=draw(st.sampled_from(("machine", "name"))),
-        commit=draw(st.none() | texts()),
+        commit=draw(st.none() | commits()),
+        branch=draw(st.none() | texts()),
+        pr_number=draw(st.none() | pull_requests()),
         context=draw(texts()),
         run_time=draw(st.none() | times()),
         skipped=draw(st.dictionaries(texts(), st.integers(0, 9), max_size=2)),
@@ -147,9 +167,11 @@ def runs(draw: st.DrawFn) -> Run:
 
 @st.composite
 def publications(draw: st.DrawFn, max_results: int = 4) -> tuple[Run, list[Result]]:
-    """Draw a run and its results with the same device and test bed, as from an adapter."""
+    """Draw a run and its results of the same commit, device and test bed, as from an adapter."""
     run = draw(runs())
-    return run, draw(st.lists(results(run.dut, run.test_bed), min_size=1, max_size=max_results))
+    drawn = draw(st.lists(results(run.dut, run.test_bed), min_size=1, max_size=max_results))
+    shared = {"commit": run.commit, "branch": run.branch, "pr_number": run.pr_number}
+    return run, [replace(result, **shared) for result in drawn]  # type: ignore[arg-type]
 
 
 def commit_of(number: int) -> str:

@@ -12,6 +12,8 @@ from tests.cli.conftest import bench_db
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.histories import History
+
 HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "1700000000", "--test-bed-name", "ci")
 
@@ -51,19 +53,23 @@ class TestPublish:
         assert not (tmp_path / "s").exists()
 
     def test_a_history_is_a_run_for_each_commit(self, tmp_path: Path) -> None:
-        rows = ["time,commit,p99", "1700000000,aaa0,5", "1700000001,aaa1,6"]
+        rows = ["time,commit,p99", "1700000000,aaaaaa0,5", "1700000001,aaaaaa1,6"]
         file, store = tmp_path / "web.csv", ("--store", tmp_path / "s", "--output", "json")
         said = ("--dut-name", "d", "--test-bed-name", "ci", "--direction", "p99=lower")
         for new, unchanged in ((2, 0), (1, 2)):
             file.write_text("\n".join(rows))
             first = bench_db("publish", file, *said, *store).document
             assert (first["new"], first["unchanged"], first["published"][0]["path"]) == (new, unchanged, str(file))
-            assert [run["part"] for run in first["published"]][:2] == ["aaa0@1700000000", "aaa1@1700000001"]
-            rows.append("1700000002,aaa2,7")
+            assert [run["part"] for run in first["published"]][:2] == ["aaaaaa0@1700000000", "aaaaaa1@1700000001"]
+            rows.append("1700000002,aaaaaa2,7")
         points = bench_db("trend", "web", "--metric", "p99", *store).document
-        assert [(point["commit"], point["median"]) for point in points] == [("aaa0", 5), ("aaa1", 6), ("aaa2", 7)]
+        assert [(point["commit"], point["median"]) for point in points] == [
+            ("aaaaaa0", 5),
+            ("aaaaaa1", 6),
+            ("aaaaaa2", 7),
+        ]
         text = bench_db("publish", file, *said, "--store", tmp_path / "s").out
-        assert f"{file}#aaa1@1700000001: otava, 0 new, 1 unchanged" in text
+        assert f"{file}#aaaaaa1@1700000001: otava, 0 new, 1 unchanged" in text
 
     @pytest.mark.parametrize("way", ["up", "p99=", "p99=up", "=", ""])
     def test_a_direction_is_one_of_three(self, tmp_path: Path, way: str) -> None:
@@ -90,6 +96,69 @@ class TestPublish:
         assert answer.document["published"][0]["replaced"] == 2
         rows = bench_db("latest", "--store", tmp_path / "s", "--output", "json").document
         assert [row["benchmark_name"] for row in rows] == ["a"]
+
+
+class TestFacts:
+    """Flags are checked, the checkout resolves names, and CI says what is checked out."""
+
+    @pytest.mark.parametrize(
+        ("flags", "reason"),
+        [
+            (("--dut-timestamp", "1700000000000"), "these are milliseconds"),
+            (
+                ("--dut-timestamp", "2099-01-01"),
+                "--dut-timestamp 4070908800: 2099-01-01T00:00:00Z is more than a year from now",
+            ),
+            (("--dut-timestamp", "1950-01-01"), "it is before 1970"),
+            (("--commit", "nowhere"), "--commit nowhere: not a full sha"),
+            (("--commit-from", "(f)[.]"), "--commit f: not a full sha"),
+            (("--pr", "0"), "--pr"),
+        ],
+    )
+    def test_refused(self, tmp_path: Path, flags: tuple[str, ...], reason: str) -> None:
+        file = output_file(tmp_path / "f.json", "a")
+        answer = bench_db("publish", file, *flags, "--dut-version", "1", "--store", tmp_path / "s")
+        assert (answer.code, reason in answer.err) == (2, True), answer.err
+        assert not (tmp_path / "s").exists()
+
+    def test_directory_of_files_of_many_commits(self, tmp_path: Path) -> None:
+        shas = ["a" * 40, "b" * 40]
+        for day, sha in enumerate(shas, 1):
+            output_file(tmp_path / f"2026-01-0{day}-{sha}.json", "a")
+        where = ("--commit-from", "-([0-9a-f]{40})[.]json", "--dut-timestamp-from", "^([0-9]{4}-[0-9]{2}-[0-9]{2})")
+        store = ("--store", tmp_path / "s")
+        answer = bench_db(
+            "publish", *sorted(tmp_path.glob("*.json")), *where, "--dut-name", "d", "--test-bed-name", "t", *store
+        )
+        assert answer.code == 0, answer.err
+        points = bench_db("trend", "a", *store, "--output", "json").document
+        assert [(point["commit"], point["timestamp"]) for point in points] == [
+            (shas[0], 1767225600), (shas[1], 1767312000),
+        ]  # fmt: skip
+
+    def test_pull_request_in_ci(self, history: History, tmp_path: Path) -> None:
+        history.commit("main", pyproject__toml='[project]\nname = "proj"\nversion = "1.0"\n')
+        history.git("checkout", "-q", "-b", "fork")
+        head = history.commit("pull request", f="x")
+        history.git("checkout", "-q", "--detach", "main")
+        history.git("merge", "-q", "--no-ff", "fork", "-m", "Merge into main")
+        merge = history.git("rev-parse", "HEAD")
+        ci = {
+            "GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/12/merge", "GITHUB_HEAD_REF": "fork", "GITHUB_SHA": merge,
+            "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "o/p", "GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": "1",
+        }  # fmt: skip
+        file = output_file(history.path / "p.json", "a")
+        assert bench_db("publish", file, "--test-bed-name", "t", "--store", tmp_path / "s", **ci).code == 0
+        [run] = bench_db(
+            "query",
+            "select commit, merge_commit, branch, pr_number, run_id from runs",
+            "--all",
+            "--store",
+            tmp_path / "s",
+            "--output",
+            "json",
+        ).document
+        assert run == {"commit": head, "merge_commit": merge, "branch": "fork", "pr_number": 12, "run_id": "77"}
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from bench_db.errors import UserError
 from bench_db.ingest import Build, Provenance, build_of
 from bench_db.ingest.host import checkout_around
+from bench_db.model import CiChange, Run
 from tests.ingest.formats.test_criterion_dir import measure
 from tests.ingest.support import pytest_benchmark, pytest_file, read
 
@@ -142,3 +147,250 @@ class TestMeasuredSource:
         outside = Path(os.path.relpath(tmp_path, inside)) / "elsewhere" / "x.json"
         assert checkout_around(outside) is None
         assert checkout_around(Path("x.json")) == checkout
+
+
+def publish(checkout: Path, provenance: Provenance = Provenance(), **commit_info: str) -> Run:  # noqa: B008 frozen
+    """Return the run of a file in a checkout; `commit_info` is what the file says of its commit."""
+    content = pytest_file(pytest_benchmark(), commit_info=commit_info)
+    return read(checkout / "f", content, replace(provenance, ingested_at=1))[0]
+
+
+class TestCommitName:
+    """A stated commit is stored as a full sha; a name is resolved in the checkout, or refused."""
+
+    @pytest.mark.parametrize("name", ["HEAD", "main", "v1", "refs/heads/main", "HEAD~0"])
+    def test_name_in_the_checkout(self, checkout: Path, name: str) -> None:
+        git(checkout, "tag", "-a", "v1", "-m", "annotated")
+        sha = git(checkout, "rev-parse", "HEAD")
+        run = publish(checkout, Provenance(commit=name))
+        assert (run.commit, run.dut.version, run.branch) == (sha, f"0.15.0+{sha[:7]}", "main")
+
+    def test_abbreviation(self, checkout: Path) -> None:
+        sha = git(checkout, "rev-parse", "HEAD")
+        for stated in (sha[:9], sha[:9].upper()):
+            assert publish(checkout, Provenance(commit=stated)).commit == sha
+        assert publish(checkout, Provenance(dut_version=f"1+{sha[:7]}")).commit == sha
+        assert publish(checkout, id=sha[:8]).commit == sha
+
+    def test_name_in_the_working_directory(
+        self, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.chdir(checkout)
+        assert publish(elsewhere, Provenance(commit="HEAD")).commit == git(checkout, "rev-parse", "HEAD")
+
+    def test_older_commit_has_its_own_time_and_no_branch(self, checkout: Path) -> None:
+        first = git(checkout, "rev-parse", "HEAD")
+        when = "1600000500 +0000"
+        command = ["git", "-C", str(checkout), "commit", "-q", "--allow-empty", "-m", "two"]
+        subprocess.run(
+            command, env={**os.environ, **WHO, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}, check=True
+        )
+        run = publish(checkout, Provenance(commit="HEAD~1"))
+        assert (run.commit, run.dut.name, run.dut.timestamp, run.branch) == (first, "lib", 1600000001, None)
+
+    def test_full_sha_needs_no_checkout(self, tmp_path: Path) -> None:
+        assert publish(tmp_path, Provenance(commit="AB" * 20)).commit == "ab" * 20
+
+    @pytest.mark.parametrize("name", ["nowhere", "abcdef1", "", "--help", "HEAD^{tree}", "a" * 41])
+    def test_unknown_name_is_refused(self, checkout: Path, name: str) -> None:
+        with pytest.raises(UserError, match=r"^`commit` .*: not a full sha, and .* has no such commit"):
+            publish(checkout, Provenance(commit=name))
+
+    def test_no_checkout(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UserError, match="no checkout here"):
+            publish(tmp_path, Provenance(commit="HEAD"))
+
+    def test_commit_and_version_that_contradict_each_other(self, tmp_path: Path) -> None:
+        stated = Provenance(commit="a" * 40, dut_version="1.0+bbbbbbb")
+        with pytest.raises(UserError, match=r"`commit` .* and `dut_version` .* name different commits"):
+            publish(tmp_path, stated)
+
+
+class TestStatedOverFile:
+    """What a flag says replaces what the file says, with a note; facts of the other commit go with it."""
+
+    FILE: ClassVar = {"id": "5de6afa" + "0" * 33, "time": "2020-01-01T00:00:00", "branch": "dev"}
+
+    def test_version(self, tmp_path: Path) -> None:
+        run = publish(tmp_path, Provenance(dut_version="0.15.0+feedbee", dut_timestamp=5), **self.FILE)
+        assert (run.dut.version, run.commit, run.dut.timestamp, run.branch) == ("0.15.0+feedbee", "feedbee", 5, None)
+        assert "the commit in the file, 5de6afa00, is replaced by feedbee, as stated" in run.notes
+
+    def test_commit(self, tmp_path: Path) -> None:
+        run = publish(tmp_path, Provenance(commit="f" * 40), **self.FILE)
+        assert (run.commit, run.dut.version, run.branch, run.dut.timestamp) == ("f" * 40, "f" * 7, None, 0)
+
+    def test_version_of_the_same_commit(self, tmp_path: Path) -> None:
+        run = publish(tmp_path, Provenance(dut_version="1+5de6afa"), **self.FILE)
+        assert (run.commit, run.branch, run.dut.timestamp) == (self.FILE["id"], "dev", 1577836800)
+        assert run.notes == ()
+
+    def test_branch_and_time(self, tmp_path: Path) -> None:
+        run = publish(tmp_path, Provenance(branch="main", dut_timestamp=7), **self.FILE)
+        assert (run.commit, run.branch, run.dut.timestamp) == (self.FILE["id"], "main", 7)
+        assert run.notes == (
+            "the branch in the file, dev, is replaced by main, as stated",
+            "the time of the commit in the file, 1577836800, is replaced by 7, as stated",
+        )
+
+
+class TestTimes:
+    """Times are between 1970 and a year from now; a stated time is refused, one of a file or checkout is ignored with a note."""
+
+    @pytest.mark.parametrize(
+        ("stated", "reason"),
+        [
+            (1_700_000_000_000, "these are milliseconds; in unix seconds it is 1700000000"),
+            (1_700_000_000_000_000, "these are microseconds; in unix seconds it is 1700000000"),
+            (1_700_000_000_000_000_000, "these are nanoseconds; in unix seconds it is 1700000000"),
+            (-1, "it is before 1970"),
+            (int(time.time()) + 400 * 86_400, "is more than a year from now"),
+        ],
+    )
+    def test_stated(self, tmp_path: Path, stated: int, reason: str) -> None:
+        with pytest.raises(UserError, match=rf"^`dut_timestamp` {stated}: .*{reason}"):
+            publish(tmp_path, Provenance(dut_timestamp=stated))
+
+    def test_bounds_are_valid(self, tmp_path: Path) -> None:
+        for stated in (0, int(time.time()) + 364 * 86_400):
+            assert publish(tmp_path, Provenance(dut_timestamp=stated)).dut.timestamp == stated
+
+    @pytest.mark.parametrize("written", ["1950-01-01T00:00:00", "2099-01-01T00:00:00"])
+    def test_of_a_file(self, tmp_path: Path, written: str) -> None:
+        content = pytest_file(pytest_benchmark(), commit_info={"id": "a" * 40, "time": written}, datetime=written)
+        run, _ = read(tmp_path / "f", content, Provenance(ingested_at=1))
+        assert (run.run_time, run.dut.timestamp) == (None, 0)
+        assert sum("is not used: " in note for note in run.notes) == 2
+
+    def test_of_a_checkout(self, checkout: Path) -> None:
+        when = "4070908800 +0000"
+        command = ["git", "-C", str(checkout), "commit", "-q", "--allow-empty", "-m", "later"]
+        subprocess.run(command, env={**os.environ, **WHO, "GIT_COMMITTER_DATE": when}, check=True)
+        run = publish(checkout)
+        assert run.dut.timestamp == 0
+        assert any("time of the commit in the checkout, 4070908800, is not used" in note for note in run.notes)
+
+
+class TestCommitOfAFile:
+    """A word in place of a sha is not stored as a commit."""
+
+    def test_word(self, tmp_path: Path) -> None:
+        (tmp_path / "f.csv").write_text("time,commit,p99\n1700000000,r1234,5\n")
+        run, _ = read(tmp_path / "f.csv", None, Provenance(ingested_at=1))
+        assert (run.commit, run.dut.version) == (None, "r1234")
+        assert "the commit in the file, r1234, is not used: it is not a sha of 7 digits or more" in run.notes
+
+
+@pytest.fixture
+def merged(checkout: Path) -> Path:
+    """Return a checkout as CI makes one of a pull request: detached at its merge into main."""
+    git(checkout, "checkout", "-q", "-b", "idea")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "pull request")
+    git(checkout, "checkout", "-q", "main")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "main goes on")
+    git(checkout, "checkout", "-q", "--detach")
+    git(checkout, "merge", "-q", "--no-ff", "idea", "-m", "merge")
+    return checkout
+
+
+class TestPullRequest:
+    """The merge that CI checks out is stored under the head of its pull request, never as a commit of the main branch."""
+
+    def change(self, checkout: Path, **more: str) -> CiChange:
+        return replace(
+            CiChange(commit=git(checkout, "rev-parse", "HEAD"), branch="idea", default_branch="main", pr_number=12),
+            **more,  # type: ignore[arg-type]
+        )
+
+    def test_merge(self, merged: Path) -> None:
+        merge, head = git(merged, "rev-parse", "HEAD"), git(merged, "rev-parse", "idea")
+        run = publish(merged, Provenance(change=self.change(merged)))
+        assert (run.commit, run.merge_commit, run.branch, run.pr_number) == (head, merge, "idea", 12)
+        assert (run.default_branch, run.dut.version) == ("main", f"0.15.0+{head[:7]}")
+        assert any(note.startswith(f"commit {merge[:9]} is a merge that CI made") for note in run.notes)
+        assert not any("detached" in note for note in run.notes)
+
+    def test_file_or_flag_that_names_the_merge(self, merged: Path) -> None:
+        merge, head = git(merged, "rev-parse", "HEAD"), git(merged, "rev-parse", "idea")
+        change = self.change(merged)
+        for run in (
+            publish(merged, Provenance(change=change), id=merge, time="2020-01-01T00:00:00"),
+            publish(merged, Provenance(change=change, commit=merge)),
+            publish(merged, Provenance(change=change, commit="HEAD")),
+        ):
+            assert (run.commit, run.merge_commit, run.dut.timestamp) == (head, merge, 1600000001)
+
+    def test_clone_of_one_commit(self, merged: Path, tmp_path: Path) -> None:
+        git(merged, "update-ref", "refs/pull/12/merge", "HEAD")
+        head = git(merged, "rev-parse", "idea")
+        shallow = tmp_path / "shallow"
+        shallow.mkdir()
+        git(shallow, "init", "-q")
+        git(shallow, "fetch", "-q", "--depth=1", merged.as_uri(), "refs/pull/12/merge:refs/remotes/pull/12/merge")
+        git(shallow, "checkout", "-q", "--detach", "refs/remotes/pull/12/merge")
+        run = publish(shallow, Provenance(change=self.change(shallow)))
+        assert (run.commit, run.pr_number, run.dut.timestamp) == (head, 12, 1600000001)
+
+    def test_reference_of_the_forge_without_ci(self, merged: Path) -> None:
+        git(merged, "update-ref", "refs/remotes/pull/12/merge", "HEAD")
+        run = publish(merged)
+        assert (run.commit, run.pr_number) == (git(merged, "rev-parse", "idea"), 12)
+
+    def test_no_checkout(self, merged: Path, tmp_path: Path) -> None:
+        change = self.change(merged, head_commit="b" * 40)
+        assert change.commit is not None
+        run = publish(tmp_path, Provenance(change=change), id=change.commit)
+        assert (run.commit, run.merge_commit, run.pr_number) == ("b" * 40, change.commit, 12)
+
+    def test_head_checked_out(self, merged: Path) -> None:
+        change = self.change(merged, head_commit=git(merged, "rev-parse", "idea"))
+        git(merged, "checkout", "-q", "--detach", "idea")
+        run = publish(merged, Provenance(change=change))
+        assert (run.commit, run.merge_commit, run.branch, run.pr_number) == (change.head_commit, None, "idea", 12)
+
+    def test_base_checked_out_is_of_the_main_branch(self, merged: Path) -> None:
+        change = self.change(merged, base_commit=git(merged, "rev-parse", "main"), base_branch="main")
+        git(merged, "checkout", "-q", "--detach", "main")
+        run = publish(merged, Provenance(change=change))
+        assert (run.commit, run.branch, run.pr_number) == (change.base_commit, "main", None)
+
+    def test_another_repository_than_that_of_the_job(self, merged: Path) -> None:
+        git(merged, "remote", "add", "origin", "https://github.example/o/other.git")
+        run = publish(merged, Provenance(change=self.change(merged, repository="o/benchmarks")))
+        assert (run.commit, run.pr_number, run.branch) == (git(merged, "rev-parse", "HEAD"), None, None)
+        for fork in ("me/Other", "o/other"):
+            assert publish(merged, Provenance(change=self.change(merged, repository=fork))).pr_number == 12
+
+    def test_flags_precede(self, merged: Path) -> None:
+        run = publish(merged, Provenance(change=self.change(merged), pr_number=3, branch="mine"))
+        assert (run.pr_number, run.branch) == (3, "mine")
+
+
+class TestBranch:
+    """The branch is that of the checkout, or of CI at a detached HEAD; otherwise it is unknown, with a note."""
+
+    def test_push_in_ci(self, checkout: Path) -> None:
+        git(checkout, "checkout", "-q", "--detach")
+        change = CiChange(commit=git(checkout, "rev-parse", "HEAD"), branch="main", default_branch="main")
+        run = publish(checkout, Provenance(change=change))
+        assert (run.branch, run.default_branch, run.pr_number, run.merge_commit) == ("main", "main", None, None)
+
+    def test_ci_of_another_commit_says_nothing(self, checkout: Path) -> None:
+        git(checkout, "checkout", "-q", "--detach")
+        assert publish(checkout, Provenance(change=CiChange(commit="e" * 40, branch="main"))).branch is None
+
+    def test_detached(self, checkout: Path) -> None:
+        git(checkout, "checkout", "-q", "--detach")
+        run = publish(checkout)
+        assert run.branch is None
+        assert any("detached HEAD" in note for note in run.notes)
+        assert not any("detached" in note for note in publish(checkout, Provenance(branch="x")).notes)
+
+    def test_default_branch_of_a_clone(self, checkout: Path, tmp_path: Path) -> None:
+        git(tmp_path, "clone", "-q", str(checkout), "clone")
+        git(tmp_path / "clone", "checkout", "-q", "-b", "idea")
+        run = publish(tmp_path / "clone")
+        assert (run.branch, run.default_branch) == ("idea", "main")

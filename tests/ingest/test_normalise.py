@@ -143,6 +143,18 @@ class TestDeclaredSuite:
         assert [(r.suite, dict(r.tags)) for r in results] == [(m.suite, {"k": "1"}) for m in self.MEASUREMENTS]
 
 
+class TestContradictions:
+    """Statistics that contradict each other are skipped with the reason; the other benchmarks are kept."""
+
+    def test_skipped(self, tmp_path: Path) -> None:
+        wrong = ({"min": 2.5}, {"stddev": -1.0}, {"max": 0.5})
+        files = [pytest_benchmark(f"b{i}", None, **changes) for i, changes in enumerate(wrong)]
+        run, results = read(tmp_path / "f", pytest_file(pytest_benchmark("good", None), *files))
+        assert [r.benchmark_name for r in results] == ["good"]
+        assert sum(run.skipped.values()) == 3
+        assert "b0: skipped, contradictory-statistics: time: min 2.5e+09 is above q1 1.5e+09" in "\n".join(run.notes)
+
+
 class TestTestBed:
     """The machine is that of the file; it is this machine only if they match or the file has none."""
 
@@ -179,6 +191,29 @@ class TestTestBed:
                 ].test_bed
             )
         assert {bed.name for bed in beds} == {"Linux-x86_64"}
+
+    def test_this_machine_is_assumed_with_a_note(self) -> None:
+        run, _ = normal(BARE, Provenance(test_bed_name="ci"))
+        here = this_machine()
+        assert run.test_bed == replace(here, name="ci")
+        assert any(f"assumed to be this one: {here.cpu}" in note for note in run.notes)
+        for provenance, reading in ((Provenance(test_bed=FILE), BARE), (Provenance(), READING)):
+            assert not any("assumed" in note for note in normal(reading, provenance)[0].notes)
+
+    def test_file_of_another_machine_does_not_get_this_one(self) -> None:
+        run, _ = normal(replace(BARE, node="fv-az123-456"))
+        assert run.test_bed == TestBed(name="unknown")
+        assert any(note.startswith("measured on fv-az123-456, not on this machine") for note in run.notes)
+        assert normal(replace(BARE, node="0123456789ab"))[0].test_bed == this_machine()
+
+    def test_stated_attributes(self) -> None:
+        stated = Provenance(test_bed_name="lab", test_bed_cpu="M4", test_bed_memory_gb=16, test_bed_os="Darwin 24")
+        expected = TestBed(name="lab", cpu="M4", memory_gb=16, os="Darwin 24")
+        assert normal(BARE, stated)[0].test_bed == expected
+        assert normal(READING, stated)[0].test_bed == expected
+        run, _ = normal(BARE, Provenance(test_bed_cpu="M4"))
+        assert (run.test_bed, run.notes) == (TestBed(name="unknown", cpu="M4"), ())
+        assert normal(READING, Provenance(test_bed_cpu="M4"))[0].test_bed == replace(FILE, cpu="M4")
 
     def test_class_is_one_of_two(self) -> None:
         assert normal(READING, Provenance(test_bed_class="name"))[0].test_bed_class == "name"

@@ -29,7 +29,7 @@ RELEASES = Path(__file__).parents[1] / "data" / "releases"
 ADDED = {Result: "warmups", Run: "toolchain", Baseline: "reason"}
 _PLACES = {
     "    values_hash: int | None = None\n": "    warmups: Int32 | None = None\n",
-    '    bench_db_version: str = ""\n    schema_version: Int16 = SCHEMA_VERSION\n': "    toolchain: str | None = None\n",
+    "    merge_commit: str | None = None\n    default_branch: str | None = None\n": "    toolchain: str | None = None\n",
     '    set_at: int\n    set_by: str = ""\n': '    reason: str = "none given"\n',
 }
 

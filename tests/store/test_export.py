@@ -225,3 +225,23 @@ class TestExport:
         filled._engine.merge(RESULTS_TABLE, to_table(odd, RESULTS_TABLE.schema))
         with pytest.raises(UserError, match="Parquet"):
             filled.export_to(out, format_name="jsonl")
+
+
+class TestInvalid:
+    """A time that no run can have is refused before anything of the export is stored."""
+
+    @each_format
+    @pytest.mark.parametrize("field", ["commit", "run"])
+    def test_milliseconds(self, database: Database, out: Path, target: Database, name: str, field: str) -> None:
+        run, results = publication(1)
+        late = 1_700_000_000_000
+        dut = replace(run.dut, timestamp=late) if field == "commit" else run.dut
+        run_time = late if field == "run" else None
+        run, rows = derive(replace(run, dut=dut), [replace(r, dut=dut, run_time=run_time) for r in results])
+        database.publish(*publication(2)[::-1])
+        database._engine.merge(RUNS_TABLE, to_table([run], RUNS_TABLE.schema))
+        database._engine.merge(RESULTS_TABLE, to_table(rows, RESULTS_TABLE.schema))
+        database.export_to(out, format_name=name)
+        with pytest.raises(UserError, match=r"has 1700000000000: these are milliseconds.*nothing was imported"):
+            target.import_from(out)
+        assert target.scan().collect().is_empty()

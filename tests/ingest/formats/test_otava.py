@@ -58,7 +58,7 @@ class TestReading:
         (tmp_path / "f").write_bytes((mark + end.join(rows)).replace("|", delimiter).encode())
         runs = history(tmp_path / "f")
         assert values(runs) == [{"m 1": [-1.5]}, {"m 1": [2000]}]
-        assert [run.commit for run, _ in runs] == ["a1", f"a{delimiter}2"]
+        assert [json.loads(run.context)["commit"] for run, _ in runs] == ["a1", f"a{delimiter}2"]
         assert json.loads(runs[1][0].context)["note"] == 'y "z"'
 
     def test_rows_of_one_commit_and_time_are_samples(self, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ class TestProvenance:
     @pytest.mark.parametrize(
         ("stated", "flag"),
         [
-            ({"commit": "c"}, "--commit"),
+            ({"commit": "c" * 40}, "--commit"),
             ({"dut_version": "1"}, "--dut-version"),
             ({"dut_timestamp": 0}, "--dut-timestamp"),
         ],
@@ -143,7 +143,7 @@ class TestProvenance:
 
     def test_one_run_is_not_a_history(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text(otava_file())
-        assert parse(tmp_path / "f", provenance=STATED)[0].commit == "aaa0"
+        assert parse(tmp_path / "f", provenance=STATED)[0].file_name.startswith("f#aaa0@")
         (tmp_path / "f").write_text(otava_file(*TestIdentity.ROWS))
         with pytest.raises(UserError, match="contains a history of 2 runs, not one"):
             parse(tmp_path / "f", provenance=STATED)
@@ -164,7 +164,7 @@ class TestSkips:
     )
     def test_rows(self, tmp_path: Path, row: str, reason: str) -> None:
         runs = history(tmp_path / "f", otava_file("1700000000,a,1", row, "1700000002,b,2"))
-        assert [run.commit for run, _ in runs] == ["a", "b"]
+        assert [json.loads(run.context)["commit"] for run, _ in runs] == ["a", "b"]
         assert (runs[0][0].skipped, runs[1][0].skipped) == ({reason: 1}, {})
         assert any(note.startswith(f"line 3: skipped, {reason}") for note in runs[0][0].notes)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
 _BUILD_SHA = re.compile(r"\+(?:.*\.)?g?([0-9a-f]{7,40})(?:[.-]dirty)?$", re.IGNORECASE)
+_SHA = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 # digits of a commit id in a version, as git abbreviates it; this is stored, unlike `rules.sha_length`, which is only shown
 ABBREVIATED_SHA = 7
@@ -65,6 +66,19 @@ def commit_of_version(version: str) -> str | None:
 def is_full_sha(text: str) -> bool:
     """Return whether a text is a full commit id, of SHA-1 or SHA-256."""
     return bool(_FULL_SHA.fullmatch(text))
+
+
+def is_commit_id(text: str) -> bool:
+    """Return whether a text is a commit id, or its first 7 digits or more."""
+    return bool(_SHA.fullmatch(text))
+
+
+def same_commit(one: str | None, other: str | None) -> bool:
+    """Return whether two commit ids are equal, or one abbreviates the other; False when one is unknown."""
+    if not one or not other:
+        return False
+    one, other = one.lower(), other.lower()
+    return one.startswith(other) or other.startswith(one)
 
 
 def series_label(suite: str | None, benchmark_name: str, metric: str, tags_key: str | None) -> str:

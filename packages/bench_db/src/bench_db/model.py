@@ -168,7 +168,8 @@ class Run:
     `run_key` is the identity: content, device and test bed name. `run_id` and `attempt` are provenance; they group the files
     of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped` counts skipped
     benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that form the test
-    bed class. Times are unix seconds. Null means that the file does not give the value.
+    bed class. `merge_commit` is the merge of a pull request that CI built when `commit` is the head of that pull request, and
+    `default_branch` the default branch of the repository. Times are unix seconds. Null means unknown.
     """
 
     run_key: Key = 0
@@ -194,6 +195,26 @@ class Run:
     ingested_at: int = 0
     bench_db_version: str = ""
     schema_version: Int16 = SCHEMA_VERSION
+    merge_commit: str | None = None
+    default_branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CiChange:
+    """The change that a CI job builds; None where the job does not give a value.
+
+    `commit` is the commit that the job checks out by default. In the job of a pull request it may be a merge that exists only
+    there: `head_commit` and `branch` are then those of the author, `base_commit` and `base_branch` those of the target.
+    """
+
+    commit: str | None = None
+    head_commit: str | None = None
+    base_commit: str | None = None
+    branch: str | None = None
+    base_branch: str | None = None
+    default_branch: str | None = None
+    pr_number: int | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.measure import git
@@ -176,10 +177,15 @@ def _now(at: int | None) -> int:
     return int(time.time()) if at is None else at
 
 
-def candidate_of(store: Database, text: str, chosen: Selection, as_of: str | None = None) -> str:
-    """Return the full commit of a text, of which `latest` is the newest one measured; `UserError` when there is none."""
+def candidate_of(
+    store: Database, text: str, chosen: Selection, as_of: str | None = None, clone: Path | None = None
+) -> str:
+    """Return the full commit of a text: `latest` is the newest one measured, and a name is looked up in the clone.
+
+    Raises `UserError` when there is none.
+    """
     if text != LATEST:
-        return store.measured_commit(text, as_of)
+        return store.measured_commit(sha_of(text, clone), as_of)
     found = store.latest(chosen, as_of)
     commits = found.drop_nulls("commit").sort("commit_order", "run_time", "commit")["commit"]
     if commits.is_empty():
@@ -286,7 +292,7 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
     try:
-        return store.measured_commit(str(query.what), query.as_of)
+        return store.measured_commit(sha_of(str(query.what), query.clone), query.as_of)
     except UserError as error:
         names = ", ".join(sorted({pointer.name for pointer in known})) or "none are set"
         message = (

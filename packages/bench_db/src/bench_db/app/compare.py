@@ -85,7 +85,7 @@ def compare(
     """
     chosen = selection_of(selection, conditions)
     version = as_of or str(store.version)
-    commit = candidate_of(store, candidate, chosen, as_of)
+    commit = candidate_of(store, candidate, chosen, as_of, Path(clone))
     chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from bench_db.app import reading
+from bench_db.app.commit_names import sha_of
+from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
 from bench_db.store import database as stores
 
@@ -192,7 +194,7 @@ class Database:
 
         Without `suites` one result of any suite is enough.
         """
-        return self.store.has(commit, suites, test_bed_name, pr_number=pr_number)
+        return self.store.has(sha_of(commit), suites, test_bed_name, pr_number=pr_number)
 
     # -- artifacts ---------------------------------------------------------------------------------------------------
 
@@ -211,7 +213,9 @@ class Database:
         `run` is a run key, a run id, or a key in hexadecimal. The name is that of the file by default. Raises `UserError` for a
         file that cannot be read or changes meanwhile, and for a run that is not exactly one of the store's.
         """
-        return self.store.put_artifact(source, kind=kind, added_at=added_at, name=name, run=run, commit=commit)
+        return self.store.put_artifact(
+            source, kind=kind, added_at=added_at, name=name, run=run, commit=commit and sha_of(commit)
+        )
 
     def get_artifact(self, sha256: str, path: str | Path) -> Artifact:
         """Write the artifact whose sha256 begins with a text to a path, whole or not at all.
@@ -224,7 +228,7 @@ class Database:
         self, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
     ) -> list[Artifact]:
         """Return the artifacts of a kind, a commit and a run, or of any, in the order they were added."""
-        return self.store.artifacts(kind=kind, commit=commit, run=run)
+        return self.store.artifacts(kind=kind, commit=commit and sha_of(commit), run=run)
 
     # -- care --------------------------------------------------------------------------------------------------------
 
@@ -332,14 +336,16 @@ def on_database(
 
 
 def public(rows: Frame) -> Frame:
-    """Return rows with the public names of their columns, and times as datetimes; an unknown time (null or 0) is null."""
+    """Return rows with the public names of their columns, and times as datetimes; an unknown time (null, 0 or in no calendar) is null."""
     return _with_times(rows).drop("commit_order", *(TIMES.keys() - TIMES.values()), strict=False)
 
 
 def _with_times(rows: Frame) -> Frame:
     there = [name for name in TIMES if name in rows.collect_schema()]
     return rows.with_columns(
-        pl.from_epoch(pl.when(pl.col(name) != 0).then(name), "s").dt.replace_time_zone("UTC").alias(TIMES[name])
+        pl.from_epoch(pl.when((pl.col(name) != 0) & pl.col(name).is_between(*CALENDAR_SECONDS)).then(name), "s")
+        .dt.replace_time_zone("UTC")
+        .alias(TIMES[name])
         for name in there
     )
 

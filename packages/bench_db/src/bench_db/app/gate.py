@@ -80,7 +80,7 @@ def check(
         message = "`threshold` is a method of its own: leave out `method` and `min_effect`"
         raise UserError(message)
     chosen = selection_of(selection, conditions)
-    version, commit = str(store.version), candidate_of(store, candidate, chosen)
+    version, commit = str(store.version), candidate_of(store, candidate, chosen, clone=Path(clone))
     chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_db.app.database import Source, opened
+from bench_db.app.names import named
 from bench_db.app.progress import SILENT
 from bench_db.errors import UserError
 from bench_db.ingest import Provenance, find, parse_each
@@ -72,11 +74,24 @@ def publish(
         store = opened(database)
     files = []
     for done, (path, run, results) in enumerate(runs, 1):
+        others = store.neighbours(results)
         published = store.publish(results, run, replace=replace, commits=_details(store, run, path, provenance))
         counts = {"new": published.new, "unchanged": published.unchanged, "replaced": published.replaced}
-        files.append(_file(path, run, **counts))
+        files.append(_with_neighbours(_file(path, run, **counts), others))
         progress(done, len(runs))
     return Publication(files=files)
+
+
+def _with_neighbours(file: PublishedFile, others: Sequence[tuple[str, str]]) -> PublishedFile:
+    """Return a published file with a note when its series are new, and others have the same benchmarks."""
+    if not others:
+        return file
+    shown = "; ".join(f"test bed {bed}, suite {suite or '(none)'}" for bed, suite in others[:3])
+    note = (
+        f"new series begin here, and the same benchmarks exist elsewhere ({shown}); to continue those, publish under the same "
+        "names, which bench-db.toml can give"
+    )
+    return changed(file, notes=(*file.notes, note))
 
 
 def _details(store: stores.Database, run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
@@ -106,7 +121,7 @@ def _read(
     paths: Iterable[str | Path], format_name: str, provenance: Provenance
 ) -> Iterator[tuple[Path, Run, list[Result]]]:
     for file in [file for path in paths for file in find(Path(path), format_name)]:
-        for run, results in parse_each(file, format_name, provenance=provenance):
+        for run, results in parse_each(file, format_name, provenance=named(file, provenance)):
             _require_build(file, run, results)
             yield file, run, results
 

@@ -44,9 +44,11 @@ def put(
 
     Example: bench-db artifact put .bench-db/logs/1a2b3c4*/*.log --kind log --commit 1a2b3c4
     """
+    from bench_db.app.commit_names import sha_of
     from bench_db.model import Put
     from bench_db.report.artifacts import put_json, put_text
 
+    commit = commit and sha_of(commit)
     store, now, done = open_store(uri, single_writer=single_writer), int(time.time()), list[Put]()
     with progress_bar("putting") as progress:
         for path in paths:

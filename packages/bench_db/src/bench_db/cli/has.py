@@ -18,14 +18,17 @@ from bench_db.cli.options import common, emit, open_store, option
 def command(
     ctx: click.Context, commit: str, suites: tuple[str, ...], test_bed_name: str | None, uri: str | None, output: str
 ) -> None:
-    """Say whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
+    """Print whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
 
-    A commit whose benchmarks all failed has not been measured. An abbreviated sha of 7 digits or more will do.
+    A commit whose benchmarks all failed has not been measured. COMMIT is a sha of 7 digits or more, or HEAD, a branch or a tag
+    of the checkout.
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
+    from bench_db.app.commit_names import sha_of
     from bench_db.query.selection import is_sha
 
+    commit = sha_of(commit)
     found = open_store(uri).has(commit, suites, test_bed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
     lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
@@ -33,5 +36,5 @@ def command(
     headline = f"{commit}: {'measured' if found.present else 'not measured'}"
     emit(output, document, lambda: "\n".join((headline, *lines)))
     if not (found.present or is_sha(commit)):
-        click.echo(f"{commit}: a commit is named by its sha, of 7 digits or more", err=True)
+        click.echo(f"{commit}: not a sha of 7 digits or more, and no such name in the checkout", err=True)
     ctx.exit(0 if found.present else 1)

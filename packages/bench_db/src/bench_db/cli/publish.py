@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench_db.ci.environment import ci_provenance
+from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.cli.options import common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
@@ -24,14 +24,23 @@ if TYPE_CHECKING:
     "--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content."
 )
 @option("--test-bed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
+@click.option(
+    "--test-bed-cpu", metavar="MODEL", help="Its CPU, when the file was measured elsewhere and does not say it."
+)
+@click.option("--test-bed-memory-gb", type=click.IntRange(0), metavar="GIB", help="Its memory.")
+@click.option("--test-bed-os", metavar="NAME", help='Its operating system, such as "Linux 6.1".')
 @option("--test-bed-class", type=click.Choice(["machine", "name"]), default="machine", show_default=True,
         help="Tell test beds apart by CPU, memory and system too, or by name alone.")  # fmt: skip
 @click.option("--dut-name", metavar="NAME", help="What was measured; otherwise as the checkout says.")
 @click.option("--dut-version", metavar="V", help="Its version, such as 0.15.0+abc1234.")
 @click.option("--dut-timestamp", metavar="TIME", help="The time of its commit: unix seconds or a date.")
-@click.option("--commit", metavar="SHA", help="The full sha of its commit.")
+@click.option("--commit", metavar="COMMIT", help="Its commit: a sha, or HEAD, a branch or a tag of the checkout.")
 @click.option("--branch", help="The branch of its commit.")
-@click.option("--pr", "pr_number", type=int, metavar="N", help="The pull request it belongs to.")
+@click.option("--commit-from", metavar="WHERE", help="Where each file says its commit: a JSON path ($.context.sha), or a pattern of its "
+              "name with one group (-([0-9a-f]+)[.]json).")  # fmt: skip
+@click.option("--dut-timestamp-from", metavar="WHERE", help="Where each file says the time of its commit.")
+@click.option("--branch-from", metavar="WHERE", help="Where each file says its branch.")
+@click.option("--pr", "pr_number", type=click.IntRange(1), metavar="N", help="The pull request it belongs to.")
 @click.option("--suite", help="The suite of all results of these files.")
 @click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag for every result; may be repeated.")
 @click.option("--direction", "directions", metavar="[METRIC=]WAY", multiple=True,
@@ -80,18 +89,23 @@ def _provenance(
     directions: tuple[str, ...],
     dut_timestamp: str | None,
     checkout: str | None,
+    commit_from: str | None,
+    dut_timestamp_from: str | None,
+    branch_from: str | None,
     **stated: Any,
 ) -> Provenance:
-    from bench_db.ingest import Provenance
+    from bench_db.ingest import FactsFrom, Provenance
 
     given = {name: value for name, value in stated.items() if value is not None}
     return Provenance(
         **{
             **ci_provenance(),
+            "change": ci_change(),
             **given,
             "tags": pairs(tags),
             "directions": _directions(directions),
             "dut_timestamp": None if dut_timestamp is None else unix_time(dut_timestamp, "--dut-timestamp"),
+            "facts_from": FactsFrom(commit=commit_from, branch=branch_from, dut_timestamp=dut_timestamp_from),
             "checkout": Path(checkout) if checkout else None,
         }
     )

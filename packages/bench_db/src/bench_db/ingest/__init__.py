@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest.adapter import Adapter
 from bench_db.ingest.content import Content
+from bench_db.ingest.facts import FactsFrom
 from bench_db.ingest.host import Build, build_of, this_machine
 from bench_db.ingest.normalise import Provenance, normalise, parse, parse_each
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
@@ -17,6 +18,7 @@ __all__ = [
     "Adapter",
     "Build",
     "Content",
+    "FactsFrom",
     "Measurement",
     "Provenance",
     "Reading",

@@ -9,11 +9,12 @@ import re
 import subprocess
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench_db.identity import ABBREVIATED_SHA
-from bench_db.model import TestBed
+from bench_db.errors import UserError
+from bench_db.identity import ABBREVIATED_SHA, is_full_sha, same_commit
+from bench_db.model import CiChange, TestBed
 
 _GIB = 1 << 30
 _PATIENCE_SECONDS = 5
@@ -30,6 +31,8 @@ _THROW_AWAY = re.compile(
     """,
     re.VERBOSE,
 )
+
+_CONTAINER = re.compile(r"[0-9a-f]{12}|buildkitsandbox|localhost(\..*)?")
 
 
 def stable_name(node: str, system: str, machine: str) -> str:
@@ -49,6 +52,11 @@ def this_machine(name: str | None = None, now: int = 0) -> TestBed:
         os=f"{system} {platform.release()}".strip(),
         created_at=now,
     )
+
+
+def is_elsewhere(node: str | None) -> bool:
+    """Return whether the host name in a file is that of another machine; a container on this one has a name of its own."""
+    return bool(node) and node != platform.node() and not _CONTAINER.fullmatch(str(node))
 
 
 def now() -> int:
@@ -122,13 +130,22 @@ _PATIENCE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A checkout. A field is null or empty where neither git nor a manifest has it; `timestamp` is the commit's, in unix seconds."""
+    """A checkout. A field is null or empty where neither git nor a manifest has it; `timestamp` is the commit's, in unix seconds.
+
+    When the checkout is at the merge of a pull request, `commit` is the head of that pull request and `merge_commit` the merge.
+    `parents` are those of the commit at HEAD, and `notes` say what could not be determined.
+    """
 
     name: str | None = None
     version: str | None = None
     commit: str | None = None
     branch: str | None = None
     timestamp: int | None = None
+    default_branch: str | None = None
+    pr_number: int | None = None
+    merge_commit: str | None = None
+    parents: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def build_of(checkout: Path) -> Build:
@@ -136,14 +153,126 @@ def build_of(checkout: Path) -> Build:
     name, number = _manifest(checkout)
     commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short adds heads/ where a tag has the same name
-    time = _git(checkout, "log", "-1", "--format=%ct", commit, "--") if commit else None
+    time, parents = _recorded(checkout, commit) if commit else (None, ())
+    default = _git(checkout, "symbolic-ref", "--quiet", _ORIGIN_HEAD) if commit else None
     return Build(
         name=name,
-        version="+".join(part for part in (number, commit[:ABBREVIATED_SHA] if commit else None) if part) or None,
+        version=_version(number, commit),
         commit=commit,
         branch=head.removeprefix("refs/heads/") if head else None,
-        timestamp=int(time) if time and time.isdecimal() else None,
+        timestamp=time,
+        default_branch=default.removeprefix("refs/remotes/origin/") if default else None,
+        parents=parents,
+        notes=() if head or not commit else (_DETACHED,),
     )
+
+
+_ORIGIN_HEAD = "refs/remotes/origin/HEAD"
+_DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown; state it if the commit is of one"
+_COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
+_PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
+_PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")
+
+
+def _version(number: str | None, commit: str | None) -> str | None:
+    return "+".join(part for part in (number, commit[:ABBREVIATED_SHA] if commit else None) if part) or None
+
+
+def _recorded(checkout: Path, commit: str) -> tuple[int | None, tuple[str, ...]]:
+    """Return the committer time and the parents in a commit object, which has parents that a shallow clone hides from `git log`."""
+    header = (_git(checkout, "cat-file", "commit", commit) or "").partition("\n\n")[0]
+    time = _COMMITTER.search(header)
+    return int(time[1]) if time else None, tuple(_PARENT.findall(header))
+
+
+def build_of_commit(checkout: Path, build: Build, commit: str) -> Build:
+    """Return the build of another commit than that of the checkout: its name and commit time, if the checkout has the commit."""
+    full = _resolved(checkout, commit)
+    if full is None:
+        return Build()
+    return Build(
+        name=build.name, commit=full, timestamp=_recorded(checkout, full)[0], default_branch=build.default_branch
+    )
+
+
+def with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
+    """Return a build with the branch, pull request and head of the change that CI builds.
+
+    A checkout of another repository than that of the job is not its change. Without CI, the references of the checkout that
+    point at its commit can name a pull request.
+    """
+    if build.commit is None:
+        return replace(build, pr_number=change.pr_number) if change else build
+    if change is None or (checkout and not _is_repository(checkout, change.repository)):
+        change = None if checkout is None or build.branch else _pulled(checkout, build)
+    if change is None:
+        return build
+    build = replace(build, default_branch=change.default_branch or build.default_branch)
+    if same_commit(build.commit, change.base_commit):
+        return replace(build, branch=build.branch or change.base_branch, notes=())
+    ours = same_commit(build.commit, change.commit) or same_commit(build.commit, change.head_commit)
+    if not (ours or change.pr_number):
+        return build
+    build = replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=())
+    head = change.head_commit or (build.parents[1] if len(build.parents) == _TWO else None)
+    is_merge = change.pr_number is not None and same_commit(build.commit, change.commit)
+    return _of_head(build, checkout, head) if is_merge and head and head != build.commit else build
+
+
+_TWO = 2
+
+
+def _of_head(build: Build, checkout: Path | None, head: str) -> Build:
+    """Return the build of the merge of a pull request under the commit of its head; the merge's time where the head's is unknown."""
+    time = _recorded(checkout, head)[0] if checkout else None
+    number = (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+")
+    return replace(
+        build,
+        commit=head,
+        version=_version(number, head),
+        timestamp=build.timestamp if time is None else time,
+        merge_commit=build.commit,
+    )
+
+
+def _pulled(checkout: Path, build: Build) -> CiChange | None:
+    """Return the pull request whose merge or head, as a forge names it, is the commit of a checkout; None without one."""
+    refs = _git(checkout, "for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/pull", "refs/remotes/pull")
+    found = _PULL_REF.search(refs or "")
+    if found is None:
+        return None
+    return CiChange(commit=build.commit if found[2] == "merge" else None, pr_number=int(found[1]))
+
+
+def _is_repository(checkout: Path, repository: str | None) -> bool:
+    """Return whether a checkout may be of a repository; a fork has another owner, and a local clone no address."""
+    address = _git(checkout, "config", "--get", "remote.origin.url") if repository else None
+    if repository is None or address is None:
+        return True
+    return _last_part(address) == _last_part(repository)
+
+
+def _last_part(address: str) -> str:
+    return re.split(r"[/\\:]", address.rstrip("/"))[-1].removesuffix(".git").casefold()
+
+
+def resolve(name: str, checkout: Path | None) -> str:
+    """Return the full sha of a commit: the name itself if it is one, else what it means in a checkout.
+
+    A name is `HEAD`, a branch, a tag or an abbreviated sha. Raises `UserError` when the checkout has no such commit.
+    """
+    if is_full_sha(name.lower()):
+        return name.lower()
+    found = _resolved(checkout, name) if checkout else None
+    if found is None:
+        where = f"{checkout} has no such commit" if checkout else "there is no checkout here to look it up in"
+        message = f"`commit` {name}: not a full sha, and {where}; write all 40 digits, or name the clone as `checkout`"
+        raise UserError(message)
+    return found
+
+
+def _resolved(checkout: Path, name: str) -> str | None:
+    return _git(checkout, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
 
 
 def checkout_around(path: Path) -> Path | None:

@@ -15,17 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import identity
+from bench_db.clock import time_fault
 from bench_db.derive import derive
 from bench_db.errors import UserError
-from bench_db.identity import ABBREVIATED_SHA
+from bench_db.identity import ABBREVIATED_SHA, is_commit_id, same_commit
 from bench_db.ingest import host
-from bench_db.ingest.host import Build, build_of, checkout_around
+from bench_db.ingest.facts import FactsFrom, found, moment_found
+from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
+from bench_db.ingest.reading import Skip, SkipReason
 from bench_db.ingest.registry import AUTO, open_path
-from bench_db.model import DutBuild, Result, Run, TestBed
+from bench_db.model import CiChange, DutBuild, Result, Run, TestBed
+from bench_db.rules import RULES
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction
+from bench_db.validity import contradiction
 
 if TYPE_CHECKING:
+    from bench_db.ingest.content import Content
     from bench_db.ingest.reading import Measurement, Reading
 
 _GROUP = "group"
@@ -35,15 +41,20 @@ _BLOCK = 1 << 17
 
 
 _NO_BUILD = Build()
+_NO_FACTS = FactsFrom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """What the publisher knows of a file beyond its content; None where unknown.
 
-    `test_bed` replaces the whole test bed, `test_bed_name` only its name. `directions` are by metric, "" for all other metrics.
+    `test_bed` replaces the whole test bed, `test_bed_name` only its name, and
+    `test_bed_cpu` and the like one attribute; with an attribute, a file that describes no machine gets nothing from this one.
+    `directions` are by metric, "" for all other metrics.
     `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
-    commit. Times are unix seconds.
+    commit. `commit` is a sha, or a name that the checkout resolves, such as `HEAD`, a branch or a tag. `change` is what CI builds,
+    and `facts_from` finds in each file what differs between files.
+    Times are unix seconds.
     """
 
     dut_name: str | None = None
@@ -51,6 +62,9 @@ class Provenance:
     dut_timestamp: int | None = None
     test_bed: TestBed | None = None
     test_bed_name: str | None = None
+    test_bed_cpu: str | None = None
+    test_bed_memory_gb: int | None = None
+    test_bed_os: str | None = None
     test_bed_class: str = "machine"
     checkout: Path | None = None
     commit: str | None = None
@@ -64,6 +78,8 @@ class Provenance:
     repository: str | None = None
     workflow: str | None = None
     run_url: str | None = None
+    change: CiChange | None = None
+    facts_from: FactsFrom = _NO_FACTS
     ingested_at: int = 0
 
 
@@ -100,6 +116,7 @@ def parse_each(
     """
     path = Path(path)
     adapter, content = open_path(path, format)
+    provenance = _with_facts(content, provenance)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
         read = adapter.read(content)
@@ -111,6 +128,7 @@ def parse_each(
             f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
         )
         raise UserError(message)
+    provenance = _stated(path, provenance)
     checkout = _source(path, readings, provenance)
     for reading in readings:
         yield normalise(
@@ -126,20 +144,71 @@ def parse_each(
 _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
 
 
-def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
-    """Return the checkout that was measured: the declared one, else the one around the file.
+def _with_facts(content: Content, provenance: Provenance) -> Provenance:
+    """Return the provenance with the facts that `facts_from` finds in a file; what is stated for all files precedes them."""
+    sources, facts = provenance.facts_from, {}
+    if sources.commit and provenance.commit is None:
+        facts["commit"] = found(sources.commit, "commit_from", content)
+    if sources.branch and provenance.branch is None:
+        facts["branch"] = found(sources.branch, "branch_from", content)
+    time = None
+    if sources.dut_timestamp and provenance.dut_timestamp is None:
+        time = moment_found(sources.dut_timestamp, "dut_timestamp_from", content)
+    return replace(
+        provenance,
+        commit=facts.get("commit", provenance.commit),
+        branch=facts.get("branch", provenance.branch),
+        dut_timestamp=provenance.dut_timestamp if time is None else time,
+    )
 
-    A checkout of another commit or device than the file names is not used. For a history only the name of the declared one is.
+
+def _stated(path: Path, provenance: Provenance) -> Provenance:
+    """Return the provenance with its commit as a full sha. Raises `UserError` for facts that are not valid or contradict each other."""
+    time = provenance.dut_timestamp
+    fault = None if time is None else time_fault(time, host.now())
+    if fault:
+        message = f"`dut_timestamp` {time}: {fault}; give the time of the commit in unix seconds or as a date"
+        raise UserError(message)
+    if provenance.commit is None:
+        return provenance
+    checkout = provenance.checkout or checkout_around(path.absolute()) or checkout_around(Path().absolute())
+    commit = host.resolve(provenance.commit, checkout)
+    of_version = identity.commit_of_version(provenance.dut_version or "")
+    if of_version and not same_commit(commit, of_version):
+        message = f"`commit` {commit} and `dut_version` {provenance.dut_version} name different commits; leave one out"
+        raise UserError(message)
+    by_name = not same_commit(provenance.commit, commit)  # then it is the checkout of what was measured
+    return replace(provenance, commit=commit, checkout=checkout if by_name else provenance.checkout)
+
+
+def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
+    """Return the measured build: of the declared checkout, else of the one around the file.
+
+    A checkout of another device is not used. For a history only the name of the declared one is.
     """
     checkout = provenance.checkout or checkout_around(path.absolute())
+    if checkout is None and _commit_of(provenance):
+        checkout = checkout_around(Path().absolute())
     build = build_of(checkout) if checkout else Build()
     named = Build(name=build.name) if provenance.checkout else Build()
     if len(readings) > 1:
         return named
-    measured = provenance.commit or readings[0].commit or identity.commit_of_version(provenance.dut_version or "")
-    if measured and build.commit and not build.commit.startswith(measured.lower()):
-        return named
-    return build if provenance.checkout or provenance.dut_name in {None, build.name} else Build()
+    is_device = provenance.checkout is not None or provenance.dut_name in {None, build.name}
+    measured = _commit_of(provenance) or _sha_or_none(readings[0].commit)
+    if measured and not same_commit(measured, build.commit):
+        known = build_of_commit(checkout, build, measured) if checkout and is_device else Build()
+        build = known if known.commit else replace(named, commit=measured)
+    elif not is_device:
+        build = Build()
+    return with_change(build, checkout, provenance.change)
+
+
+def _commit_of(provenance: Provenance) -> str | None:
+    return provenance.commit or identity.commit_of_version(provenance.dut_version or "")
+
+
+def _sha_or_none(text: str | None) -> str | None:
+    return text.lower() if text and is_commit_id(text) else None
 
 
 def normalise(  # noqa: PLR0913 all but the reading by keyword
@@ -158,7 +227,10 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     if provenance.test_bed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
         raise UserError(message)
-    dut, bed = _dut(reading, provenance, build), _test_bed(reading, provenance)
+    reading, build = _sound(_consistent(reading), provenance, build)
+    commit = _commit(reading, provenance, build)
+    dut = _dut(reading, provenance, build, commit)
+    bed, assumed = _test_bed(reading, provenance)
     run = Run(
         run_id=provenance.run_id or _run_id(sha256, dut, bed),
         attempt=provenance.attempt,
@@ -168,28 +240,116 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         dut=dut,
         test_bed=bed,
         test_bed_class=provenance.test_bed_class,
-        commit=provenance.commit
-        or reading.commit
-        or identity.commit_of_version(provenance.dut_version or "")
-        or build.commit,
+        commit=commit,
         branch=provenance.branch or reading.branch or build.branch,
-        pr_number=provenance.pr_number,
+        pr_number=build.pr_number if provenance.pr_number is None else provenance.pr_number,
         repository=provenance.repository,
         workflow=provenance.workflow,
         run_url=provenance.run_url,
         context=reading.context,
         run_time=reading.run_time,
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
-        notes=(*_timing(reading, dut), *reading.notes, *map(str, reading.skips)),
+        notes=(
+            *_timing(reading, dut),
+            *_branch_note(reading, provenance, build),
+            *assumed,
+            *reading.notes,
+            *map(str, reading.skips),
+        ),
         ingested_at=provenance.ingested_at,
         bench_db_version=_own_version(),
+        merge_commit=build.merge_commit if commit == build.commit else None,
+        default_branch=build.default_branch,
     )
     measurements = _summarised(_kept_apart(reading.measurements, provenance))
     return derive(run, [_result(run, reading.source, m, provenance) for m in measurements])
 
 
-def _dut(reading: Reading, provenance: Provenance, build: Build) -> DutBuild:
-    commit = provenance.commit or reading.commit
+def _consistent(reading: Reading) -> Reading:
+    """Return a reading without the measurements whose statistics contradict each other; each becomes a skip."""
+    faults = {
+        id(m): fault
+        for m in reading.measurements
+        if m.summary is not None and (fault := contradiction(m.summary, m.n, m.values))
+    }
+    if not faults:
+        return reading
+    wrong = [m for m in reading.measurements if id(m) in faults]
+    skips = [
+        Skip(benchmark=m.benchmark_name, reason=SkipReason.CONTRADICTION, detail=f"{m.metric}: {faults[id(m)]}")
+        for m in wrong
+    ]
+    return replace(
+        reading,
+        measurements=tuple(m for m in reading.measurements if id(m) not in faults),
+        skips=(*reading.skips, *skips),
+    )
+
+
+def _sound(reading: Reading, provenance: Provenance, build: Build) -> tuple[Reading, Build]:
+    """Return what a file and a checkout say without what is not valid, and what a caller contradicts, each with a note."""
+    notes: list[str] = []
+    reading = replace(
+        reading,
+        run_time=_valid_time(reading.run_time, "time of the run in the file", notes),
+        commit_time=_valid_time(reading.commit_time, "time of the commit in the file", notes),
+    )
+    build = replace(build, timestamp=_valid_time(build.timestamp, "time of the commit in the checkout", notes))
+    if reading.commit and not _sha_or_none(reading.commit):
+        notes.append(f"the commit in the file, {reading.commit:.40}, is not used: it is not a sha of 7 digits or more")
+        reading = replace(reading, commit=None, version=reading.version or reading.commit)
+    reading, other = _without_contradictions(reading, provenance, build)
+    return replace(reading, notes=(*notes, *other, *reading.notes)), build
+
+
+def _valid_time(time: int | None, what: str, notes: list[str]) -> int | None:
+    fault = None if time is None else time_fault(time, host.now())
+    notes += [f"the {what}, {time}, is not used: {fault}"] if fault else []
+    return None if fault else time
+
+
+def _without_contradictions(reading: Reading, provenance: Provenance, build: Build) -> tuple[Reading, list[str]]:
+    """Return a reading without the facts that the caller replaces, and a note for each that differs."""
+    notes = []
+    stated, named = _commit_of(provenance), identity.commit_of_version(reading.version or "")
+    if build.merge_commit and same_commit(build.merge_commit, stated or reading.commit or build.merge_commit):
+        notes.append(
+            f"commit {_short(build.merge_commit)} is a merge that CI made for a pull request; "
+            f"stored under the head of the pull request, {_short(build.commit)}"
+        )
+        if same_commit(reading.commit, build.merge_commit):
+            reading = replace(reading, commit=None, commit_time=None)
+        if same_commit(named, build.merge_commit):
+            reading = replace(reading, version=None)
+    elif stated and reading.commit and not same_commit(stated, reading.commit):
+        notes.append(f"the commit in the file, {_short(reading.commit)}, is replaced by {_short(stated)}, as stated")
+        reading = replace(reading, commit=None, commit_time=None, branch=None)
+    if stated and named and not same_commit(stated, named):
+        reading = replace(reading, version=None)
+    for what, mine, its in (
+        ("branch", provenance.branch, reading.branch),
+        ("time of the commit", provenance.dut_timestamp, reading.commit_time),
+        ("version", provenance.dut_version, reading.version),
+    ):
+        if mine is not None and its is not None and mine != its:
+            notes.append(f"the {what} in the file, {its}, is replaced by {mine}, as stated")
+    return reading, notes
+
+
+def _short(commit: str | None) -> str:
+    return (commit or "")[: RULES.sha_length]
+
+
+def _commit(reading: Reading, provenance: Provenance, build: Build) -> str | None:
+    """Return the measured commit: of the caller, else of the file, else of the checkout, with as many digits as any of them has."""
+    known = (_commit_of(provenance), _sha_or_none(reading.commit), build.commit)
+    measured = next(filter(None, known), None)
+    if same_commit(measured, build.merge_commit):
+        return build.commit
+    return max((commit for commit in known if commit and same_commit(commit, measured)), key=len, default=None)
+
+
+def _dut(reading: Reading, provenance: Provenance, build: Build, commit: str | None) -> DutBuild:
     times = (provenance.dut_timestamp, reading.commit_time, build.timestamp, reading.run_time)
     time = next((time for time in times if time is not None), 0)
     return DutBuild(
@@ -207,17 +367,39 @@ def _timing(reading: Reading, dut: DutBuild) -> tuple[str, ...]:
     return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
 
 
-def _test_bed(reading: Reading, provenance: Provenance) -> TestBed:
-    """Return the declared bed, else the one in the file, else this machine. This machine overrides its own description."""
-    bed = provenance.test_bed or _described(reading)
-    return replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed
+def _branch_note(reading: Reading, provenance: Provenance, build: Build) -> tuple[str, ...]:
+    return () if provenance.branch or reading.branch else build.notes
 
 
-def _described(reading: Reading) -> TestBed:
+def _test_bed(reading: Reading, provenance: Provenance) -> tuple[TestBed, tuple[str, ...]]:
+    """Return the declared bed, else the one in the file, else this machine, and a note when this machine was assumed.
+
+    A file of this machine, and one that does not describe its machine, get the description of this machine.
+    """
+    bed, notes = (provenance.test_bed, ()) if provenance.test_bed else _described(reading)
+    stated = (provenance.test_bed_cpu, provenance.test_bed_memory_gb, provenance.test_bed_os)
+    if stated != (None, None, None):
+        if notes:  # nothing in the file, so nothing of this machine either
+            bed, notes = TestBed(name=provenance.test_bed_name or UNKNOWN), ()
+        cpu, memory_gb, os = stated
+        bed = replace(
+            bed,
+            cpu=bed.cpu if cpu is None else cpu,
+            memory_gb=bed.memory_gb if memory_gb is None else memory_gb,
+            os=bed.os if os is None else os,
+        )
+    return (replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed), notes
+
+
+def _described(reading: Reading) -> tuple[TestBed, tuple[str, ...]]:
     here = host.this_machine()
-    if reading.test_bed is None or _is(here, reading.test_bed, reading.node):
-        return here
-    return reading.test_bed
+    if reading.test_bed is not None:
+        return (here if _is(here, reading.test_bed, reading.node) else reading.test_bed), ()
+    if host.is_elsewhere(reading.node):
+        note = f"measured on {reading.node}, not on this machine, and the file does not describe it"
+        return TestBed(name=UNKNOWN), (f"{note}; state its name and CPU",)
+    note = f"the file does not name a machine, so it is assumed to be this one: {here.cpu}, {here.memory_gb} GiB, {here.os}"
+    return here, (f"{note}; state its name and CPU when it was another",)
 
 
 def _is(here: TestBed, described: TestBed, node: str | None) -> bool:

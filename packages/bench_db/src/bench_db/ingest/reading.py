@@ -14,6 +14,7 @@ class SkipReason(StrEnum):
     """Why one benchmark of a good file is left out; a closed set, counted in `Run.skipped`."""
 
     BROKEN_JSON = "broken-json"
+    CONTRADICTION = "contradictory-statistics"
     LENGTH_MISMATCH = "length-mismatch"
     MISSING_FIELD = "missing-field"
     MISSING_FILE = "missing-file"

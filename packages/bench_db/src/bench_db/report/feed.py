@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from bench_db.clock import CALENDAR_SECONDS
 from bench_db.identity import content_id
 from bench_db.model import Finding
 from bench_db.report.escape import shortened
@@ -86,4 +87,6 @@ def _link(parent: ET.Element, href: str, relation: str) -> None:
 
 
 def _when(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(max(seconds, CALENDAR_SECONDS[0]), CALENDAR_SECONDS[1]), UTC).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )

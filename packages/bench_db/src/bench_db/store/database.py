@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from bench_db.store import (
     ledger,
     maintain,
     migrations,
+    neighbours,
     presence,
     publish,
     rollup,
@@ -35,7 +37,7 @@ from bench_db.store import (
 )
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
-from bench_db.store.source import StoreSource
+from bench_db.store.source import StoreSource, refuse_invalid_times
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
 
@@ -265,6 +267,10 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
+
+    def neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
+        """Return test bed and suite of series that have the benchmarks of these derived results, when none of their own series exists."""
+        return neighbours.neighbours(self._engine, results)
 
     def has(
         self,
@@ -593,12 +599,13 @@ class Database:
     ) -> Transfer:
         """Merge an export, or the directory it is in, into this store, and compare at the end; doing it again adds nothing.
 
-        `UnreadableOutputError` for a file that is not the one exported, `SchemaMismatchError` for other columns, before anything
-        is written.
+        `UnreadableOutputError` for a file that is not the one exported, `SchemaMismatchError` for other columns, and
+        `UserError` for a time that is not valid, before anything is written.
         """
         from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
 
         source = exported if isinstance(exported, export.ExportSource) else export.ExportSource(Path(exported))
+        refuse_invalid_times(source, time.time())
         publish.ensure_tables(self._engine, single_writer=self._single_writer)
         return transfer.bring(source, self._engine, replace=replace, artifacts=source.has_artifacts, progress=progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from bench_db.store import maintain
 from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import Where, condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
+from bench_db.validity import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,6 +59,7 @@ def publish(engine: Engine, results: Sequence[Result], run: Run, *, replace: boo
 def _storable(run: Run, results: Sequence[Result]) -> tuple[Run, list[Result], pa.Table, pa.Table]:
     """Return the derived records and their columns; raise `UserError` for a value that no column can store."""
     _refuse_unfinished(results)
+    run, results = checked(run, results, time.time())
     try:
         run, results = derive(run, results)
         record, rows = to_table([run], RUNS_TABLE.schema), to_table(results, RESULTS_TABLE.schema)

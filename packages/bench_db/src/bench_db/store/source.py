@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench_db.clock import time_fault
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
 from bench_db.store import content, ledger, named
 from bench_db.store.filters import Between, condition
@@ -158,6 +159,22 @@ def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> 
     if len(strays):
         message = f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify'"
         raise CorruptStoreError(message)
+
+
+def refuse_invalid_times(source: Source, now: float) -> None:
+    """Raise `UserError` for a run or a result with a time that is not between 1970 and a year from now."""
+    for table, names in ((RUNS_TABLE, ("run_time", "ingested_at")), (RESULTS_TABLE, ("run_time", "timestamp"))):
+        for batch in (batch for piece in source.pieces(table) for batch in piece(("dut", *names))):
+            columns = {"dut.timestamp": pc.struct_field(batch["dut"], "timestamp")}
+            columns |= {name: batch[name] for name in names}
+            ends = {name: pc.min_max(column).as_py().values() for name, column in columns.items()}
+            for name, seconds in ((name, end) for name, both in ends.items() for end in both if end):
+                if fault := time_fault(seconds, now):
+                    message = (
+                        f"{source.name}: {table.name}.{name} has {seconds}: {fault}; nothing was imported. Take that run out of "
+                        "the store that was exported, and export it again"
+                    )
+                    raise UserError(message)
 
 
 def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch]:

@@ -112,8 +112,9 @@ def read(content: Content) -> Reading:
         skips=tuple(skips),
         notes=tuple(notes),
         run_time=foreign.unix(context.get("date")),
-        commit=foreign.commit(context.get("commit")),
-        branch=foreign.text(context.get("branch")) or None,
+        commit=foreign.commit(context.get("commit")) or foreign.commit(context.get("GIT_COMMIT_HASH")),
+        branch=foreign.text(context.get("branch")) or foreign.text(context.get("GIT_BRANCH")) or None,
+        commit_time=foreign.moment(foreign.text(context.get("GIT_COMMIT_DATE")).strip()),
         node=node or None,
         # the name is all that the file has of the machine: without a lasting name there is no bed
         test_bed=TestBed(name=node) if node and stable_name(node, "", "") == node else None,

@@ -1,0 +1,55 @@
+"""Names from bench-db.toml, so that a file published by hand and one that a backfill measures continue the same series."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from bench_db.app.planning import load
+from bench_db.ingest.host import checkout_around
+from bench_db.schedule.config import FILE
+
+if TYPE_CHECKING:
+    from bench_db.ingest import Provenance
+    from bench_db.schedule.config import Config
+
+
+def named(file: Path, provenance: Provenance) -> Provenance:
+    """Return the provenance of a file with the device, test bed and suite of the bench-db.toml of its project.
+
+    That is the one in the declared checkout, in the checkout around the file, or in the working directory when the file is below
+    it. What the caller states precedes it. Raises `UnreadableOutputError` for a configuration that is not valid.
+    """
+    path = _configuration(file.absolute(), provenance)
+    if path is None:
+        return provenance
+    config, around = load(path), provenance.checkout or checkout_around(file.absolute())
+    measured = around if around is not None and around.resolve() == path.parent.resolve() else provenance.checkout
+    return replace(
+        provenance,
+        dut_name=provenance.dut_name or config.project.name,
+        test_bed_name=provenance.test_bed_name or config.project.test_bed or None,
+        suite=_suite(file.absolute(), config) if provenance.suite is None else provenance.suite,
+        # the name of the project need not be the one in the manifest of its checkout
+        checkout=measured if provenance.dut_name in {None, config.project.name} else provenance.checkout,
+    )
+
+
+def _configuration(file: Path, provenance: Provenance) -> Path | None:
+    around, here = provenance.checkout or checkout_around(file), Path.cwd()
+    homes = [home for home in (around, here if file.is_relative_to(here) else None) if home is not None]
+    return next((home / FILE for home in homes if (home / FILE).is_file()), None)
+
+
+def _suite(file: Path, config: Config) -> str | None:
+    """Return the one suite whose output a file is, by its path; else the only suite there is; None when several may be meant."""
+    places = [path.as_posix() for path in (file, *file.parents)]
+    found = []
+    for name, suite in config.suite.items():
+        outputs = [PurePosixPath(suite.directory, output) for output in (suite.stdout, *suite.outputs) if output]
+        if any(fnmatchcase(place, f"*/{output}") for output in outputs for place in places):
+            found.append(name)
+    chosen = found or list(config.suite)
+    return chosen[0] if len(chosen) == 1 else None
