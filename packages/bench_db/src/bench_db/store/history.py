@@ -132,6 +132,7 @@ def record_run(engine: Engine, run: Run, details: Sequence[RecordedCommit]) -> N
         time=run.dut.timestamp,
         branch=run.branch,
         pr_number=run.pr_number,
+        main_branch=run.default_branch,
         measured_at=run.run_time,
         recorded_at=run.ingested_at,
     )
@@ -141,6 +142,7 @@ def record_run(engine: Engine, run: Run, details: Sequence[RecordedCommit]) -> N
             dut_name=own.dut_name,
             branch=own.branch,
             pr_number=own.pr_number,
+            main_branch=own.main_branch or detail.main_branch,
             measured_at=own.measured_at,
             recorded_at=own.recorded_at,
         )
