@@ -152,7 +152,7 @@ def publications(draw: st.DrawFn, max_results: int = 4) -> tuple[Run, list[Resul
     return run, draw(st.lists(results(run.dut, run.test_bed), min_size=1, max_size=max_results))
 
 
-def commit_of(number: int) -> str:
+def commit_of(number: int | str) -> str:
     """Return the full sha of the commit of a plain publication."""
     return sha1(str(number).encode(), usedforsecurity=False).hexdigest()
 
@@ -168,8 +168,9 @@ def publication(
 ) -> tuple[Run, list[Result]]:
     """Return a plain run and its results; equal numbers give equal publications, others share only the series.
 
-    Runs of one `place` have the same run id and file name, so that each replaces the previous one.
+    Runs of one `place` have the same run id, file name and commit, so that each replaces the previous one.
     """
+    commit = commit_of(place or number)
     dut = DutBuild(
         name="engine",
         version=f"1.0.{number}",
@@ -183,7 +184,7 @@ def publication(
         format="test",
         dut=dut,
         test_bed=bed,
-        commit=commit_of(number),
+        commit=commit,
     )
     return run, [
         Result(
@@ -191,7 +192,7 @@ def publication(
             test_bed=bed,
             benchmark_name=f"bench {row}",
             values=Samples([number + row + sample / 8 for sample in range(samples_each)]),
-            commit=commit_of(number),
+            commit=commit,
             branch=branch,
             suite="suite",
         )
