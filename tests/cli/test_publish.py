@@ -51,7 +51,7 @@ def stored(store: Path) -> list[dict[str, Any]]:
     """Return the commit, test bed, suite and tags of every stored result."""
     columns = "commit, test_bed_name, suite, tags_key, n, median"
     rows: list[dict[str, Any]] = bench_db(
-        "query", f"select {columns} from results order by {columns}", "--store", store, "--output", "json"
+        "query", f"select {columns} from results order by {columns}", "--all", "--store", store, "--output", "json"
     ).document
     return rows
 
