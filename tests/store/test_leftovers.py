@@ -117,7 +117,7 @@ class TestFingerprints:
 
     def _found(self, database: Database) -> int:
         _run, results = derive(*again(run_of(2)[1], 9))
-        return len(leftovers.find(database._engine, results))
+        return len(leftovers.find(database._engine, database._engine.open(RESULTS_TABLE), results))
 
     def test_covers_every_file(self, maintained: Database) -> None:
         known, covered = leftovers._read(maintained._engine)
@@ -146,4 +146,4 @@ class TestFingerprints:
     def test_a_fingerprint_is_no_proof(self, maintained: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         _run, results = derive(*run_of(8))
         monkeypatch.setattr(leftovers, "_contains", lambda _known, wanted: wanted == wanted)  # noqa: PLR0124
-        assert leftovers.find(maintained._engine, results) == {}
+        assert leftovers.find(maintained._engine, maintained._engine.open(RESULTS_TABLE), results) == {}

@@ -150,8 +150,9 @@ def _equal(leaf: str, value: Scalar | None) -> str:
 
 def _records(runs: Snapshot, where: str) -> list[Run]:
     """Return the records that a filter selects, in the order in which they were added, without what nothing here needs."""
-    found = runs.read((*_RECORD, ROW_ID), where).sort_by(ROW_ID)
-    return [_record(row) for row in found.to_pylist()]
+    found = sorted(runs.read((ROW_ID,), where)[ROW_ID].to_pylist())
+    # Most runs are new, and a filter that reads no other column is a third faster.
+    return [_record(row) for row in runs.take(found, _RECORD).to_pylist()] if found else []
 
 
 def _record(row: Mapping[str, Any]) -> Run:

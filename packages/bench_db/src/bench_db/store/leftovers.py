@@ -38,7 +38,7 @@ _NONE: Fingerprints = np.empty(0, np.uint32)
 _MEMORY: WeakKeyDictionary[Engine, tuple[Fingerprints, frozenset[str]]] = WeakKeyDictionary()
 
 
-def find(engine: Engine, results: Sequence[Result]) -> dict[str, str]:
+def find(engine: Engine, stored: Snapshot, results: Sequence[Result]) -> dict[str, str]:
     """Return the commit, or the version, of the earlier measurement of each result that is a leftover, by id.
 
     An excluded run is no earlier measurement: its results may have been published for the wrong commit.
@@ -50,7 +50,6 @@ def find(engine: Engine, results: Sequence[Result]) -> dict[str, str]:
     }
     if not candidates:
         return {}
-    stored = engine.open(RESULTS_TABLE)
     suspects = _suspects(engine, stored, [checksum for _, checksum in candidates if checksum is not None])
     if not suspects:
         return {}

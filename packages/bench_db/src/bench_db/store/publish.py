@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from bench_db.model import Result, Run
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.known import Known
     from bench_db.store.tables import Table
 
@@ -44,10 +44,10 @@ def publish(
 ) -> Published:
     """Add a run and its results to existing tables; see `Database.publish`."""
     run, results = _derived(run, results)
-    seen = engine.open(RESULTS_TABLE).version  # before the look at the runs: see `_settle`
+    stored = engine.open(RESULTS_TABLE)  # before the look at the runs: see `_settle`
     found = known.find(engine, run, results)
     if not keep_leftovers and (found.same is None or found.rereads):
-        run, kept = _without_leftovers(engine, run, results)
+        run, kept = _without_leftovers(engine, stored, run, results)
         if not kept:
             return _answer(run, found, new=0)
         if len(kept) < len(results):
@@ -57,7 +57,7 @@ def publish(
         run, results = rekeyed(run, results, found.same.run_key)
     if found.same is not None and not replace and (found.rereads or found.rows == len(results)):
         return _answer(run, found, new=0, unchanged=found.rows)
-    done = _write(engine, run, results, found, replace=replace, seen=seen)
+    done = _write(engine, run, results, found, replace=replace, seen=stored.version)
     maintain.optimize_if_due(engine)
     return done
 
@@ -118,9 +118,11 @@ def _place(run: Run) -> str:
     return f"{run.dut.name} {build} on {run.test_bed.name}{pull_request}"
 
 
-def _without_leftovers(engine: Engine, run: Run, results: Sequence[Result]) -> tuple[Run, list[Result]]:
+def _without_leftovers(
+    engine: Engine, stored: Snapshot, run: Run, results: Sequence[Result]
+) -> tuple[Run, list[Result]]:
     """Return the run without results that are leftovers; they are counted as skipped and named in the notes."""
-    earlier = leftovers.find(engine, results)
+    earlier = leftovers.find(engine, stored, results)
     if not earlier:
         return run, list(results)
     notes = tuple(
