@@ -162,7 +162,7 @@ def _required(found: pl.DataFrame, conditions: RunConditions) -> pl.DataFrame:
 
 
 def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
-    rows = store.runs().select(_SHOWN).filter(*_terms(conditions)).sort("ingested_at", "run_key").collect()
+    rows = store.runs().select(_SHOWN).filter(*_terms(conditions)).sort("ingested_at", maintain_order=True).collect()
     reasons = store.exclusion_reasons()
     excluded = pl.col("run_key").replace_strict(reasons, default=None, return_dtype=pl.String)
     name = pl.Series("run", [f"{key:016x}" for key in rows["run_key"]], pl.String)
