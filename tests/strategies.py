@@ -174,7 +174,7 @@ def publications(draw: st.DrawFn, max_results: int = 4) -> tuple[Run, list[Resul
     return run, [replace(result, **shared) for result in drawn]  # type: ignore[arg-type]
 
 
-def commit_of(number: int) -> str:
+def commit_of(number: int | str) -> str:
     """Return the full sha of the commit of a plain publication."""
     return sha1(str(number).encode(), usedforsecurity=False).hexdigest()
 
@@ -190,8 +190,9 @@ def publication(
 ) -> tuple[Run, list[Result]]:
     """Return a plain run and its results; equal numbers give equal publications, others share only the series.
 
-    Runs of one `place` have the same run id and file name, so that each replaces the previous one.
+    Runs of one `place` have the same run id, file name and commit, so that each replaces the previous one.
     """
+    commit = commit_of(place or number)
     dut = DutBuild(
         name="engine",
         version=f"1.0.{number}",
@@ -205,7 +206,7 @@ def publication(
         format="test",
         dut=dut,
         test_bed=bed,
-        commit=commit_of(number),
+        commit=commit,
     )
     return run, [
         Result(
@@ -213,7 +214,7 @@ def publication(
             test_bed=bed,
             benchmark_name=f"bench {row}",
             values=Samples([number + row + sample / 8 for sample in range(samples_each)]),
-            commit=commit_of(number),
+            commit=commit,
             branch=branch,
             suite="suite",
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench_db import identity
 from bench_db.arrow import values_hash
-from bench_db.derive import derive, run_key, series_key
+from bench_db.derive import derive, series_key
 from bench_db.errors import UserError
 from bench_db.model import Result, Run, Samples, SummaryValues
 from bench_db.summary import summarise
@@ -112,31 +112,88 @@ class TestDerive:
 
 
 class TestKeys:
-    """The identity of a run is content, device and test bed name; a series contains only comparable numbers."""
+    """The identity of a run is measurements, device, commit and test bed name; a series contains only comparable numbers."""
 
     def test_golden(self) -> None:
         run, results = publication(1)
-        assert (run_key(run), series_key(results[0])) == (2_035_932_258_065_392_509, 6_934_468_901_078_783_745)
+        keyed = derive(run, results)[0]
+        assert (keyed.run_key, keyed.content_key) == (3_514_849_067_687_691_425, 2_020_355_778_275_107_624)
+        assert series_key(results[0]) == 6_934_468_901_078_783_745
 
     @pytest.mark.parametrize(
         "provenance",
-        [{"run_id": "9"}, {"attempt": 2}, {"file_name": "b"}, {"run_url": "u"}, {"ingested_at": 9}, {"branch": "b"}],
-    )
-    def test_provenance_is_no_part_of_a_run_s_identity(self, provenance: dict[str, object]) -> None:
-        run = publication(1)[0]
-        assert run_key(replace(run, **provenance)) == run_key(run)  # type: ignore[arg-type]
-
-    def test_content_device_and_test_bed_are(self) -> None:
-        run = publication(1)[0]
-        others = [
-            replace(run, sha256="other"),
+        [
             *(
-                replace(run, dut=replace(run.dut, **change))
-                for change in ({"name": "x"}, {"version": "x"}, {"timestamp": 1})
+                {"run_id": "9"},
+                {"attempt": 2},
+                {"file_name": "b"},
+                {"run_url": "u"},
+                {"ingested_at": 9},
+                {"branch": "b"},
             ),
+            *({"sha256": "other"}, {"format": "other"}, {"context": '{"other": 1}'}),
+        ],
+    )
+    def test_provenance_and_bytes_are_no_part_of_a_run_s_identity(self, provenance: dict[str, object]) -> None:
+        run, results = publication(1)
+        assert derive(replace(run, **provenance), results)[0].run_key == derive(run, results)[0].run_key  # type: ignore[arg-type]
+
+    def test_device_commit_test_bed_and_pull_request_are(self) -> None:
+        run, results = publication(1)
+        places = [
+            run,
+            replace(run, dut=replace(run.dut, name="x")),
             replace(run, test_bed=replace(run.test_bed, name="x")),
+            *(replace(run, **change) for change in ({"commit": "2" * 40}, {"commit": None}, {"pr_number": 7})),
         ]
-        assert len({run_key(r) for r in (run, *others)}) == len(others) + 1
+        keyed = [derive(place, results)[0] for place in places]
+        assert len({run.run_key for run in keyed}) == len(places)
+        assert len({run.content_key for run in keyed}) == 1
+
+    @pytest.mark.parametrize("commit", ["1" * 40, None])
+    def test_version_and_time_stand_for_a_commit_that_is_not_known(self, commit: str | None) -> None:
+        run, results = publication(1)
+        builds = [run.dut, replace(run.dut, version="x"), replace(run.dut, timestamp=1)]
+        keys = {derive(replace(run, dut=build, commit=commit), results)[0].run_key for build in builds}
+        assert len(keys) == (1 if commit else 3)
+
+    @given(publications(), st.data())
+    def test_measurements_are_in_no_order(self, published: Published, data: st.DataObject) -> None:
+        run, results = published
+        distinct = {(r.suite, r.benchmark_name, r.metric, r.units, identity.tags_key(r.tags)): r for r in results}
+        shuffled = data.draw(st.permutations(list(distinct.values())))
+        assert derive(run, shuffled)[0].content_key == derive(run, list(distinct.values()))[0].content_key
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            *({"suite": "x"}, {"benchmark_name": "x"}, {"metric": "x"}, {"tags": {"k": "v"}}, {"units": "x"}),
+            {"values": Samples([1.0])},
+            {"values": Samples(), "summary": SummaryValues(median=1, mean=1), "n": 3},
+            {"values": Samples(), "summary": SummaryValues(median=1, mean=1), "n": 4},
+            {"values": Samples(), "summary": SummaryValues(median=1, mean=1), "n": 4, "upper": 2.0},
+            {"values": Samples(), "error": "boom"},
+            {"values": Samples(), "error": ""},
+        ],
+    )
+    def test_each_measurement_matters(self, change: dict[str, object]) -> None:
+        run, results = publication(1)
+        others = [
+            results,
+            results[:2],
+            [*results[:2], replace(results[2], **change)],  # type: ignore[arg-type]
+            [*results[:2], replace(results[2], values=Samples([1.0, 2.0]))],
+            [*results[:2], replace(results[2], values=Samples(), error="other")],
+        ]
+        assert len({derive(run, rows)[0].content_key for rows in others}) == len(others)
+
+    @pytest.mark.parametrize(
+        "change", [{"metadata": "x"}, {"timestamp": 9}, {"direction": "higher"}, {"iterations": (1,)}]
+    )
+    def test_what_describes_a_measurement_does_not(self, change: dict[str, object]) -> None:
+        run, results = publication(1)
+        described = [replace(result, **change) for result in results]  # type: ignore[arg-type]
+        assert derive(run, described)[0].content_key == derive(run, results)[0].content_key
 
     @pytest.mark.parametrize(
         "change",

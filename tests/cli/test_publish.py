@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import bench_db
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.histories import History
@@ -20,11 +21,175 @@ BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "17
 
 def output_file(path: Path, *names: str, **stats: Any) -> Path:
     """Write a file of pytest-benchmark with three samples per benchmark."""
-    data = {"data": [1e-6, 2e-6, 3e-6], "rounds": 3, "iterations": 1, **stats}
+    given = {"data": [1e-6, 2e-6, 3e-6], "rounds": 3, "iterations": 1, **stats}
+    data = {name: value for name, value in given.items() if value is not None}
     benchmarks = [{"name": name, "fullname": name, "stats": data} for name in names]
     document = {"machine_info": {"node": "n"}, "commit_info": {}, "benchmarks": benchmarks, "version": "5.3.1"}
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
+
+
+SAMPLES = [1.01e-6, 1.02e-6, 1.03e-6, 1.04e-6, 1.05e-6, 1.06e-6]
+FULL = {
+    "data": SAMPLES,
+    "rounds": 6,
+    "min": 1.01e-6,
+    "max": 1.06e-6,
+    "mean": 1.035e-6,
+    "median": 1.035e-6,
+    "q1": 1.02e-6,
+    "q3": 1.05e-6,
+    "stddev": 1.7e-8,
+}
+
+
+def published(file: Path, store: Path, *more: str) -> dict[str, Any]:
+    """Publish a file with a known build and return the answer."""
+    answer: dict[str, Any] = bench_db("publish", file, *BUILD, "--store", store, *more, "--output", "json").document
+    return answer
+
+
+def stored(store: Path) -> list[dict[str, Any]]:
+    """Return the commit, test bed, suite and tags of every stored result."""
+    columns = "commit, test_bed_name, suite, tags_key, n, median"
+    rows: list[dict[str, Any]] = bench_db(
+        "query", f"select {columns} from results order by {columns}", "--all", "--store", store, "--output", "json"
+    ).document
+    return rows
+
+
+OTHER_BYTES: dict[str, Callable[[str], str]] = {
+    "indented": lambda text: json.dumps(json.loads(text), indent=4),
+    "sorted keys": lambda text: json.dumps(json.loads(text), sort_keys=True),
+    "other spellings of numbers": lambda text: text.replace("1.01e-06", "0.00000101").replace("1.02e-06", "102E-8"),
+    "lines of Windows": lambda text: json.dumps(json.loads(text), indent=1).replace("\n", "\r\n"),
+    "byte order mark": lambda text: "\ufeff" + text,
+    "other order of benchmarks": lambda text: json.dumps(
+        {**json.loads(text), "benchmarks": json.loads(text)["benchmarks"][::-1]}
+    ),
+}
+
+
+class TestSameMeasurements:
+    """A run is what was measured: the same measurements in other bytes are the same run, and elsewhere they are another."""
+
+    @pytest.mark.parametrize("change", OTHER_BYTES)
+    def test_in_other_bytes(self, tmp_path: Path, change: str) -> None:
+        store = tmp_path / "s"
+        file = output_file(tmp_path / "f.json", "a", "b", **FULL)
+        assert published(file, store)["new"] == 2
+        other = tmp_path / "g.json"
+        other.write_bytes(OTHER_BYTES[change](file.read_text()).encode())
+        assert other.read_bytes() != file.read_bytes()
+        again = published(other, store)
+        assert (again["new"], again["unchanged"], again["published"][0]["notes"]) == (0, 2, [])
+        assert len(stored(store)) == 2
+
+    @pytest.mark.parametrize("samples_first", [True, False])
+    def test_without_samples(self, tmp_path: Path, *, samples_first: bool) -> None:
+        """`--benchmark-autosave` without `--benchmark-save-data` writes the statistics of what `--benchmark-json` has in full."""
+        store = tmp_path / "s"
+        files = [
+            output_file(tmp_path / "full.json", "a", "b", **FULL),
+            output_file(tmp_path / "auto.json", "a", "b", **{**FULL, "data": None}),
+        ]
+        for file in files if samples_first else files[::-1]:
+            published(file, store)
+        assert [row["n"] for row in stored(store)] == [6, 6]
+        values = bench_db("query", "select values from results", "--store", store, "--output", "json").document
+        assert [len(row["values"]) for row in values] == [6, 6]
+        assert len(bench_db("query", "select * from runs", "--store", store, "--output", "json").document) == 1
+        for file in files:
+            assert (published(file, store)["new"], len(stored(store))) == (0, 2)
+
+    @pytest.mark.parametrize("change", [{"min": 1.0e-6}, {"max": 1.07e-6}, {"rounds": 7}])
+    def test_other_statistics_are_another_run(self, tmp_path: Path, change: dict[str, float]) -> None:
+        store = tmp_path / "s"
+        published(output_file(tmp_path / "full.json", "a", **FULL), store)
+        other = output_file(tmp_path / "auto.json", "a", **{**FULL, "data": None, **change})
+        assert published(other, store)["new"] == 1
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        [
+            ("--commit", "2" * 40),
+            ("--suite", "release"),
+            ("--tag", "allocator=jemalloc"),
+            ("--test-bed-name", "other"),
+            ("--dut-name", "other"),
+            ("--pr", "7"),
+        ],
+        ids=lambda words: words[0],
+    )
+    def test_elsewhere(self, tmp_path: Path, elsewhere: tuple[str, str]) -> None:
+        store = tmp_path / "s"
+        file = tmp_path / "size.json"
+        file.write_text('[{"name": "binary size", "unit": "bytes", "value": 1843200}]')
+        said = ("--commit", "1" * 40)
+        assert published(file, store, *said)["new"] == 1
+        other = published(file, store, *said, *elsewhere)
+        assert (other["new"], len(stored(store))) == (1, 2)
+        notes = " ".join(other["published"][0]["notes"])
+        is_other_series = elsewhere[0] in {"--suite", "--tag"}
+        assert ("already stored as run" in notes) != is_other_series
+        assert is_other_series or ("1" * 40 in notes and " on ci" in notes)
+        for words in (said, (*said, *elsewhere)):
+            assert (published(file, store, *words)["new"], len(stored(store))) == (0, 2)
+
+
+class TestLeftovers:
+    """A time with the samples of an earlier commit was not measured again: it is skipped, counted and named."""
+
+    def test_at_another_commit(self, tmp_path: Path) -> None:
+        store = tmp_path / "s"
+        fresh = [2.01e-6, 2.02e-6, 2.03e-6, 2.04e-6, 2.05e-6]
+        published(output_file(tmp_path / "1.json", "old", "read", **FULL), store, "--commit", "1" * 40)
+        file = output_file(tmp_path / "2.json", "old", "read", **FULL)
+        document = json.loads(file.read_text())
+        document["benchmarks"][1]["stats"] = {"data": fresh, "rounds": 5, "iterations": 1}
+        file.write_text(json.dumps(document))
+        for new, unchanged in ((1, 0), (0, 1)):
+            answer = published(file, store, "--commit", "2" * 40)
+            (said,) = answer["published"]
+            assert (said["new"], said["unchanged"], said["skipped"]) == (new, unchanged, {"leftover": 1})
+            assert [note.partition(":")[0] for note in said["notes"]] == ["old"]
+            assert "1" * 40 in said["notes"][0]
+            assert "--keep-leftovers" in said["notes"][0]
+        assert len(stored(store)) == 3
+        runs = bench_db("query", "select results, skipped from runs", "--store", store, "--output", "json").document
+        assert sorted(run["results"] for run in runs) == [1, 2]
+
+    def test_all_of_a_file(self, tmp_path: Path) -> None:
+        store = tmp_path / "s"
+        file = output_file(tmp_path / "f.json", "a", "b", **FULL)
+        published(file, store, "--commit", "1" * 40)
+        (said,) = published(file, store, "--commit", "2" * 40)["published"]
+        assert (said["new"], said["unchanged"], said["skipped"]) == (0, 0, {"leftover": 2})
+        assert bench_db("has", "2" * 40, "--store", store).code == 1
+
+    def test_kept_when_asked_for(self, tmp_path: Path) -> None:
+        store = tmp_path / "s"
+        file = output_file(tmp_path / "f.json", "a", **FULL)
+        published(file, store, "--commit", "1" * 40)
+        (said,) = published(file, store, "--commit", "2" * 40, "--keep-leftovers")["published"]
+        assert (said["new"], said["skipped"]) == (1, {})
+        assert len(stored(store)) == 2
+
+
+class TestReplaceInAMatrix:
+    """`--replace` takes out the earlier run of the same job, and leaves the other jobs of its CI run."""
+
+    @pytest.mark.parametrize("axis", ["--test-bed-name", "--suite", "--tag", "--dut-name", "--commit"])
+    def test_jobs_stay(self, tmp_path: Path, axis: str) -> None:
+        store = tmp_path / "s"
+        values = {"--tag": ("os=a", "os=b", "os=c"), "--commit": ("1" * 40, "2" * 40, "3" * 40)}.get(axis, "abc")
+        for attempt in (1, 2):
+            for number, value in enumerate(values):
+                file = output_file(tmp_path / "results.json", "q", data=[1e-6 * (10 * attempt + number)], rounds=1)
+                answer = published(file, store, "--run-id", "4711", "--replace", axis, value)
+                assert answer["published"][0]["replaced"] == attempt - 1
+        assert len(stored(store)) == 3
+        assert len(bench_db("query", "select * from runs", "--store", store, "--output", "json").document) == 3
 
 
 class TestPublish:

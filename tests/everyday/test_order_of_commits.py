@@ -57,7 +57,7 @@ class TestOneSecond:
             shallow = Repository(clone)
             shallow.git("fetch", "--quiet", "--depth", "1", f"file://{repository.path}", shas[number - 1])
             shallow.git("checkout", "--quiet", "--force", "FETCH_HEAD")
-            publish(shallow, shallow.measured(0.001, at=BEGIN + 100 * HOUR + turn))
+            publish(shallow, shallow.measured(0.001 * (1 + turn / 1e6), at=BEGIN + 100 * HOUR + turn))
         assert order(repository) == shas
 
 

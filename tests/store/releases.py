@@ -19,6 +19,7 @@ import polars as pl
 
 from bench_db.model import Baseline, Finding, Result, Run
 from bench_db.query.selection import Selection
+from bench_db.store import migrations
 from bench_db.store.database import Database, connect
 from bench_db.store.tables import RESULTS_TABLE, stored
 from tests.store.carriers import everything, rows_of
@@ -29,7 +30,7 @@ RELEASES = Path(__file__).parents[1] / "data" / "releases"
 ADDED = {Result: "warmups", Run: "toolchain", Baseline: "reason"}
 _PLACES = {
     "    values_hash: int | None = None\n": "    warmups: Int32 | None = None\n",
-    "    merge_commit: str | None = None\n    default_branch: str | None = None\n": "    toolchain: str | None = None\n",
+    "    content_key: int | None = None\n": "    toolchain: str | None = None\n",
     '    set_at: int\n    set_by: str = ""\n': '    reason: str = "none given"\n',
 }
 
@@ -128,9 +129,9 @@ def _verdicts(store: Path, candidate: str) -> list[list[str]]:
     return [[one["benchmark_name"], one["verdict"]] for one in json.loads(done.stdout)["comparisons"]]
 
 
-def more(number: int) -> tuple[Run, list[Result]]:
+def more(number: int, place: str = "") -> tuple[Run, list[Result]]:
     """A run with something in the added columns."""
-    run, results = publication(number)
+    run, results = publication(number, place=place)
     in_result: dict[str, Any] = {ADDED[Result]: 3} if has(Result) else {}
     in_run: dict[str, Any] = {ADDED[Run]: "1.80"} if has(Run) else {}
     return replace(run, **in_run), [replace(result, **in_result) for result in results]
@@ -143,10 +144,9 @@ def check_extending(store: Path) -> None:
     run, results = more(1)
     assert database.publish(results, run).new == 3
     assert database.publish(results, run).unchanged == 3
-    other, rows = more(2)
-    assert database.publish(rows, replace(other, run_id="x")).new == 3
-    changed, rows = more(3)
-    assert database.publish(rows, replace(changed, run_id="x", file_name=other.file_name), replace=True).replaced == 3
+    for number, replaced in ((2, 0), (3, 3)):
+        placed, rows = more(number, "x")
+        assert database.publish(rows, placed, replace=bool(replaced)).replaced == replaced
     in_baseline: dict[str, Any] = {ADDED[Baseline]: "release"} if has(Baseline) else {}
     assert run.commit
     database.set_baseline(Baseline(name="new", commit=run.commit, set_at=2_000_000_000, **in_baseline))
@@ -165,7 +165,7 @@ def _check_extended(database: Database, before: int, then: int) -> None:
     assert database.findings()[0].note == "again"
     if has(Result):
         name = ADDED[Result]
-        assert database.info().pending == ()
+        assert database.info().pending == (migrations.ContentKeys.name,)
         assert sorted({getattr(result, name) for result in database.results()}, key=str) == [3, None]
         assert database.scan().filter(pl.col(name) == 3).collect().height == len(database.results({name: 3})) == 6
         assert database.query(f"select sum({name}) as n from results")["n"].to_list() == [18]
@@ -202,7 +202,7 @@ def check_importing(exported: Path, directory: Path, answers: dict[str, Any]) ->
     assert database.import_from(exported).tables["results"].new == 0
     if has(Result):
         assert [column.name for column in RESULTS_TABLE.schema][-1] == ADDED[Result]
-        assert database.info().pending == ()
+        assert database.info().pending == (migrations.ContentKeys.name,)
 
 
 def check_reading_of_import(database: Database, answers: dict[str, Any]) -> None:
@@ -215,6 +215,21 @@ def check_reading_of_import(database: Database, answers: dict[str, Any]) -> None
     assert all(isinstance(finding, Finding) for finding in database.findings())
 
 
+def check_migrating(store: Path) -> None:
+    """Every run gets the key of its measurements, once, and nothing else changes."""
+    database = connect(store)
+    before = everything(store)
+    database.migrate()
+    assert database.migrate() == []
+    assert database.info().pending == ()
+    assert {name: rows for name, rows in everything(store).items() if name != "runs"} == {
+        name: rows for name, rows in before.items() if name != "runs"
+    }
+    keys = database.runs().collect()["content_key"]
+    assert keys.null_count() == 0
+    assert keys.n_unique() == len(keys)
+
+
 def main() -> None:
     """Check all of a release."""
     release, directory = sys.argv[1], Path(sys.argv[2])
@@ -224,6 +239,7 @@ def main() -> None:
     check_moving(store, directory / "before")
     check_extending(store)
     check_moving(store, directory / "after")
+    check_migrating(store)
     for exported in exports(release):
         check_importing(exported, directory / exported.name, answers)
     print("added" if has(Result) else "plain")  # noqa: T201 what a test waits for

@@ -7,27 +7,34 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from bench_db import NewerStoreWarning
+from bench_db.arrow import from_table
+from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
-from bench_db.model import Baseline, StoreChange
+from bench_db.model import Baseline, Run, StoreChange
 from bench_db.store import migrations
 from bench_db.store.database import connect
+from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import condition
 from bench_db.store.tables import BASELINES_TABLE, REGISTRY, RESULTS_TABLE, RUNS_TABLE, TABLES
 from tests.cli.commands import COMMAND, bench_db, document, environment
 from tests.repository.tree import ROOT
 from tests.store import releases
 from tests.store.carriers import everything, fill, publish, rows_of
-from tests.store.workers import PROCESSES, Widening, widen
+from tests.store.workers import PROCESSES, Widening, forks, migrate_slowly, widen
 from tests.strategies import commit_of, publication
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +128,9 @@ class TestOldCode:
         store = tmp_path / "store"
         ran(later, _LATER_PUBLISH, store, "1")
         assert ran(WHEEL, _OLD_PUBLISH, store, WHEEL, "2").split() == ["3", "True", "3"]
-        assert ran(later, _LATER_PUBLISH, store, "3") == "[('1.0.1', 3), ('1.0.2', None), ('1.0.3', 3)] () ()"
+        assert ran(later, _LATER_PUBLISH, store, "3") == (
+            "[('1.0.1', 3), ('1.0.2', None), ('1.0.3', 3)] () ('0001-content-keys',)"
+        )
 
     def test_a_store_of_the_present_code(self, database: Database) -> None:
         fill(database)
@@ -133,15 +142,19 @@ class TestOldCode:
     def test_rows_that_miss_a_migration_are_pending_again(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(migrations, "MIGRATIONS", (Named(),))
+        monkeypatch.setattr(migrations, "MIGRATIONS", (*BUILT_IN, Named()))
         database.migrate()
         assert database.info().pending == ()
         assert ran(WHEEL, _OLD_PUBLISH, database.uri, WHEEL, "2").split()[0] == "3"
-        assert [(step.name, step.rows) for step in database.migrate(dry_run=True)] == [(Named.name, 3)]
-        assert [step.rows for step in database.migrate()] == [3]
+        missed = [(migrations.ContentKeys.name, 1), (Named.name, 3)]
+        assert [(step.name, step.rows) for step in database.migrate(dry_run=True)] == missed
+        assert [(step.name, step.rows) for step in database.migrate()] == missed
         assert database.info().pending == ()
         assert {result.branch for result in database.results()} == {"trunk"}
         assert database.verify().problems == ()
+
+
+BUILT_IN = migrations.MIGRATIONS
 
 
 class Named:
@@ -165,6 +178,9 @@ class Second(Named):
         return 0
 
 
+EVERY = tuple(sorted([*(migration.name for migration in BUILT_IN), Named.name, Second.name]))
+
+
 class TestMigrate:
     """Named migrations are applied once, in order, and recorded in the store."""
 
@@ -172,7 +188,7 @@ class TestMigrate:
     def two(self, filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Two migrations that came after the store."""
         assert filled.migrate(dry_run=True) == []
-        monkeypatch.setattr(migrations, "MIGRATIONS", (Named(), Second()))
+        monkeypatch.setattr(migrations, "MIGRATIONS", (*BUILT_IN, Named(), Second()))
 
     def test_a_dry_run_changes_nothing(self, filled: Database) -> None:
         before = everything(filled.uri), filled.version
@@ -189,7 +205,7 @@ class TestMigrate:
         ]
         assert {result.branch for result in filled.results()} == {"trunk"}
         info = filled.info()
-        assert (info.migrations, info.pending) == ((Named.name, Second.name), ())
+        assert (info.migrations, info.pending) == (EVERY, ())
         recorded = filled.query("select name, rows from migrations order by name")
         assert recorded.rows() == [(Named.name, 24), (Second.name, 0)]
         assert filled.verify().problems == ()
@@ -202,7 +218,7 @@ class TestMigrate:
 
     def test_a_new_store_has_had_them_all(self, tmp_path: Path) -> None:
         database = connect(tmp_path / "new", create=True)
-        assert database.info().migrations == (Named.name, Second.name)
+        assert database.info().migrations == EVERY
         assert database.migrate() == []
 
     def test_a_copy_says_what_its_origin_had(self, filled: Database, target: Database) -> None:
@@ -215,12 +231,60 @@ class TestMigrate:
         self, filled: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         filled.migrate()
-        monkeypatch.setattr(migrations, "MIGRATIONS", (Named(),))
+        monkeypatch.setattr(migrations, "MIGRATIONS", (*BUILT_IN, Named()))
         with pytest.warns(NewerStoreWarning, match=Second.name):
             older = connect(filled.uri)
         assert older.latest().height == 4
         with pytest.raises(SchemaMismatchError, match=Second.name):
             publish(older, 9)
+
+
+class TestContentKeys:
+    """Every run of an older release gets the key of its measurements, whenever the process is killed."""
+
+    @pytest.fixture
+    def old(self, tmp_path: Path) -> Database:
+        return connect(releases.unpacked(RELEASE, tmp_path))
+
+    def test_the_keys_are_those_of_a_publish(self, old: Database) -> None:
+        old.migrate()
+        for key, content in old.runs().select("run_key", "content_key").collect().rows():
+            run = from_table(old._engine.open(RUNS_TABLE).rows(condition("run_key", key)), Run)[0]
+            assert derive(run, old.results({"run_key": key}))[0].content_key == content
+
+    def test_the_order_of_runs_stays(self, old: Database) -> None:
+        before = old._engine.open(RUNS_TABLE).read(("run_key", ROW_ID))
+        old.migrate()
+        assert old._engine.open(RUNS_TABLE).read(("run_key", ROW_ID)) == before
+
+    def test_a_run_that_is_there_in_part_is_left_alone(self, old: Database) -> None:
+        key = old.runs().collect()["run_key"][3]
+        old._engine.delete(RESULTS_TABLE, condition("id", old.results({"run_key": key})[0].id))
+        old.migrate()
+        left = old.runs().filter(pl.col("content_key").is_null()).collect()
+        assert left["run_key"].to_list() == [key]
+        assert old.info().pending == ()
+
+    @pytest.mark.campaign("kills")
+    def test_killed_at_any_moment(self, tmp_path: Path) -> None:
+        expected = connect(releases.unpacked(RELEASE, tmp_path / "whole"))
+        expected.migrate()
+        store, random = releases.unpacked(RELEASE, tmp_path / "killed"), Random(5)
+        context = forks()
+        for _ in range(rounds("kills", 3, full=60)):
+            ready, theirs = context.Pipe(duplex=False)
+            child = context.Process(target=migrate_slowly, args=(theirs, str(store)))
+            child.start()
+            assert ready.poll(60)
+            time.sleep(random.uniform(0, 0.1))
+            child.kill()
+            child.join()
+            assert len(connect(store).results()) == len(expected.results())
+        killed = connect(store)
+        killed.migrate()
+        assert everything(store) == everything(expected.uri)
+        assert killed.info().pending == ()
+        assert killed.verify().sound
 
 
 def _column(database: Database) -> None:

@@ -35,7 +35,7 @@ class TestRuns:
         for number, place in ((1, "nightly"), (2, "nightly"), (3, "weekly")):
             run, results = publication(number, place=place)
             keys[number] = database.publish(results, run).run_key
-        assert named.runs(database._engine, "nightly") == {keys[1]: commit_of(1), keys[2]: commit_of(2)}
+        assert named.runs(database._engine, "nightly") == {keys[1]: commit_of("nightly"), keys[2]: commit_of("nightly")}
         assert named.runs(database._engine, "night") == {}
 
     def test_a_key_as_a_number_and_as_a_text(self, database: Database) -> None:
@@ -49,4 +49,4 @@ class TestRuns:
         key = database.publish(results, run).run_key
         run, results = publication(2, place=f"{key:016x}")
         named_so = database.publish(results, run).run_key
-        assert named.runs(database._engine, f"{key:016x}") == {key: commit_of(1), named_so: commit_of(2)}
+        assert named.runs(database._engine, f"{key:016x}") == {key: commit_of(1), named_so: run.commit}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -14,6 +14,7 @@ from bench_db.derive import derive
 from bench_db.errors import BenchDbError, CorruptStoreError, UserError
 from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
 from bench_db.store.database import connect
+from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import HOSTILE, publication, publications
 from tests.support.campaigns import examples
@@ -112,6 +113,29 @@ class TestPublish:
         assert len(database.results()) == 3
 
 
+class TestPartial:
+    """A run of which rows are missing is completed by the next publish, and only a whole one is unchanged."""
+
+    @pytest.mark.parametrize("missing", [[0], [1, 2], [0, 1, 2]])
+    def test_rows_missing(self, database: Database, missing: list[int]) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        once = _content(database)
+        database._engine.delete(RESULTS_TABLE, condition("benchmark_name", [f"bench {row}" for row in missing]))
+        done = database.publish(results, run)
+        assert (done.new, done.unchanged) == (len(missing), 3 - len(missing))
+        assert _content(database) == once
+        assert database.publish(results, run).unchanged == 3
+
+    def test_in_one_commit(self, database: Database) -> None:
+        run, results = publication(1, rows=4)
+        database.publish(results, run)
+        database._engine.delete(RESULTS_TABLE, condition("benchmark_name", "bench 1"))
+        before = database.version
+        database.publish(results, run)
+        assert [database.scan(as_of=v).collect().height for v in range(before, database.version + 1)] == [3, 4]
+
+
 class TestReplace:
     """A replacement takes out the earlier run of its place, and nothing else."""
 
@@ -154,6 +178,23 @@ class TestReplace:
         database.publish(results, run)
         later, more = publication(2, place="ci")
         database.publish(more, replace(later, run_id="other"), replace=True)
+        assert len(database.results()) == 6
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"commit": "2" * 40}, {"test_bed": "other"}, {"dut": "other"}, {"suite": "other"}, {"tags": {"os": "b"}}],
+    )
+    def test_another_place_in_the_same_job_stays(self, database: Database, change: dict[str, Any]) -> None:
+        run, results = publication(1, place="ci")
+        database.publish(results, run)
+        of_run = {"commit": change["commit"]} if "commit" in change else {}
+        if "test_bed" in change:
+            of_run = {"test_bed": replace(run.test_bed, name="other")}
+        elif "dut" in change:
+            of_run = {"dut": replace(run.dut, name="other")}
+        moved = [replace(r, **(of_run or change)) for r in publication(2, place="ci")[1]]
+        done = database.publish(moved, replace(run, sha256="0" * 64, **of_run), replace=True)
+        assert (done.new, done.replaced) == (3, 0)
         assert len(database.results()) == 6
 
     def test_results_change_in_one_commit(self, database: Database) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine, locate
+from bench_db.store.filters import condition
+from bench_db.store.tables import RESULTS_TABLE
 from tests.store.workers import PROCESSES, Done, Job, race
 from tests.strategies import publication
 from tests.support.campaigns import rounds
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 # runs that are published at once, and how often a race of a few is repeated
 _SAME, _DIFFERENT, _BESIDE = (rounds("races", few, full=3 * few) for few in (4, 32, 24))
-_CREATIONS, _REPLACEMENTS = (rounds("races", few, full=10 * few) for few in (2, 2))
+_CREATIONS, _REPLACEMENTS, _COMPLETIONS = (rounds("races", few, full=10 * few) for few in (2, 2, 2))
 _LOG = logging.getLogger(__name__)
 
 
@@ -135,6 +137,35 @@ class TestReplacing:
             assert len(left) == 1
             assert rows == _expected([int(left.pop().rpartition(".")[2])])[0]
             assert set(runs.values()) == {1}
+            assert connect(uri).verify().sound
+
+
+@pytest.mark.alone
+@pytest.mark.campaign("races")
+class TestCompleting:
+    """A run that is there in part, or without its samples, is completed once however many processes do so at once."""
+
+    @pytest.mark.parametrize("missing", [1, 9])
+    def test_a_run_with_rows_missing(self, pool: Any, tmp_path: Path, missing: int) -> None:
+        for attempt in range(_COMPLETIONS):
+            uri = str(tmp_path / f"store-{attempt}")
+            _publish(uri, 1)
+            lost = condition("benchmark_name", [f"bench {row}" for row in range(missing)])
+            connect(uri)._engine.delete(RESULTS_TABLE, lost)
+            done = race(pool, [Job(uri=uri, numbers=(1,), place="ci")] * PROCESSES)
+            assert [error for one in done for error in one.errors] == []
+            assert _stored(uri) == _expected([1])
+            assert sum(one.new for one in done) >= missing
+            assert connect(uri).verify().sound
+
+    def test_files_with_and_without_samples(self, pool: Any, tmp_path: Path) -> None:
+        for attempt in range(_COMPLETIONS):
+            uri = str(tmp_path / f"store-{attempt}")
+            jobs = [Job(uri=uri, numbers=(1, 2), stated=number % 2 == 0) for number in range(PROCESSES)]
+            done = race(pool, jobs)
+            assert [error for one in done for error in one.errors] == []
+            assert _stored(uri) == _expected([1, 2])
+            assert {len(result.values) for result in connect(uri).results()} == {3}
             assert connect(uri).verify().sound
 
 

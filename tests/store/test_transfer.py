@@ -9,13 +9,13 @@ import pytest
 from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import CorruptStoreError, NewerStoreWarning, SchemaMismatchError, UserError
-from bench_db.model import Samples
 from bench_db.store import maintain, source, transfer
 from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource
 from bench_db.store.tables import BASELINES_TABLE, RESULTS_TABLE, RUNS_TABLE
+from bench_db.units import Direction
 from tests.store.carriers import content, everything, fill, publish, rows_of
 from tests.strategies import commit_of, publication
 
@@ -149,17 +149,17 @@ class TestDiffering:
 
     @pytest.fixture
     def mended(self, tmp_path: Path, filled: Database) -> Database:
-        """A store whose run 2 was read anew from the same file: a value differs, and there is a row more."""
+        """A store whose run 2 was read anew from the same file: the direction of a result differs."""
         other = connect(tmp_path / "mended", create=True)
         filled.copy_to(other)
-        run, results = publication(2, rows=5)
-        other.publish([replace(results[0], values=Samples([9.0])), *results[1:]], run, replace=True)
+        run, results = publication(2, rows=4)
+        other.publish([replace(results[0], direction=Direction.INFO), *results[1:]], run, replace=True)
         return other
 
     def test_left_as_it_is(self, filled: Database, mended: Database) -> None:
         before = everything(filled.uri)
         done = mended.copy_to(filled)
-        assert done.differing == (derive(*publication(2))[0].run_key,)
+        assert done.differing == (derive(*publication(2, rows=4))[0].run_key,)
         assert (done.replaced, everything(filled.uri)) == ((), before)
 
     def test_replaced(self, filled: Database, mended: Database) -> None:
@@ -202,11 +202,18 @@ class TestRefused:
         assert rows_of(target) == {"runs": 0, "results": 0}
 
     def test_a_key_of_other_content(self, filled: Database, target: Database) -> None:
-        run, results = derive(*publication(2))
-        _write(target, replace(run, sha256="f" * 64), results)
+        run, results = derive(*publication(2, rows=4))
+        _write(target, replace(run, sha256="f" * 64), results[:2])
         with pytest.raises(CorruptStoreError, match=f"{run.run_key:016x} belongs to other content"):
             filled.copy_to(target)
-        assert len(target.results()) == len(results)
+        assert len(target.results()) == 2
+
+    def test_the_same_measurements_in_other_bytes_are_none(self, filled: Database, target: Database) -> None:
+        run, results = publication(2, rows=4)
+        target.publish(results, replace(run, sha256="f" * 64))
+        assert filled.copy_to(target).differing == ()
+        assert len(target.results()) == 24
+        assert "f" * 64 in target.runs().collect()["sha256"].to_list()
 
     def test_columns_of_a_newer_version(self, filled: Database, target: Database) -> None:
         filled._engine.open(RESULTS_TABLE).dataset.add_columns({"later": "cast(1 as bigint)"})

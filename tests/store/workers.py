@@ -15,6 +15,8 @@ import pyarrow as pa
 from bench_db import BenchDbError
 from bench_db.arrow import to_table
 from bench_db.derive import derive
+from bench_db.model import Samples
+from bench_db.store import migrations
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext
 
+    from bench_db.model import Result, Run
     from bench_db.store.database import Database
 
 PROCESSES = 8
@@ -32,13 +35,14 @@ _READY: list[Any] = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Runs to publish by number into the store at `uri`; with `place`, as replacements of that place's run."""
+    """Runs to publish by number into the store at `uri`: at one `place`, as replacements, or `stated` without their samples."""
 
     uri: str
     numbers: tuple[int, ...] = ()
     place: str = ""
     rows: int = 10
     replace: bool = False
+    stated: bool = False
     optimize_seconds: float = 0
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +86,12 @@ def run(job: Job) -> Done:
     return Done(seconds=seconds, new=new, errors=errors)
 
 
+def without_samples(run: Run, results: list[Result]) -> tuple[Run, list[Result]]:
+    """Return the same run as a file with statistics alone gives it."""
+    derived = derive(run, results)[1]
+    return replace(run, sha256="f" * 64), [replace(r, values=Samples(), values_hash=None) for r in derived]
+
+
 def _actions(job: Job) -> Iterator[Callable[[], int]]:
     """Opening counts as part of the first."""
     opened: list[Database] = []
@@ -93,6 +103,8 @@ def _actions(job: Job) -> Iterator[Callable[[], int]]:
 
     def publish(number: int) -> int:
         run, results = publication(number, rows=job.rows, place=job.place)
+        if job.stated:
+            run, results = without_samples(run, results)
         return database().publish(results, run, replace=job.replace).new
 
     def optimize() -> int:
@@ -116,6 +128,15 @@ def publish_until_killed(acknowledge: Connection, uri: str, start: int, *, maint
         acknowledge.send(number)
         if maintaining:
             database.optimize()
+
+
+def migrate_slowly(ready: Connection, uri: str) -> None:
+    """Migrate a store in steps of one run, once the other side knows that it begins."""
+    migrations._CHUNK_RUNS = 1
+    migrations._BATCH_ROWS = 2
+    database = connect(uri)
+    ready.send(-1)
+    database.migrate()
 
 
 def race(pool: Any, jobs: list[Job]) -> list[Done]:

@@ -224,6 +224,18 @@ def failed_setups() -> str:
     return repr([same_setup_failure([[failure]] * commits) for commits in range(9)])
 
 
+def leftover() -> str:
+    """Return what becomes of a result with six samples of another commit."""
+    from bench_db.store.database import connect
+    from tests.store.test_leftovers import run_of
+
+    with TemporaryDirectory() as folder:
+        store = connect(folder, create=True)
+        (run, results), (other, _) = run_of(1), run_of(2)
+        store.publish(results, run)
+        return repr(store.publish([replace(result, commit=other.commit) for result in results], other).skipped)
+
+
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
@@ -238,6 +250,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "noise_effect": (statistics, cli_help, pages, settings, noise),
     "noise_runs": (statistics, noise),
     "movement_effect": (statistics, scan),
+    "leftover_samples": (leftover,),
     "same_setup_failures": (failed_setups,),
     "sha_length": (settings, reports),
     "digest_length": (paths,),

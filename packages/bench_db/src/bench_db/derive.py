@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import xxhash
 
 from bench_db import identity
 from bench_db.arrow import values_hash
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
     from bench_db.model import AppliedMigration, Artifact, Baseline, Definition, Exclusion, Finding, RecordedCommit, Run
 
 ORDINAL_TAG = "ordinal"
+# The columns of a result, by their flat names, that identify it inside a run, in the order of `measured`.
+NATURAL = ("suite", "benchmark_name", "metric", "tags_key", "units")
+# The columns, by their flat names, that say what was measured, in the order of `fact_of`.
+STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation", "lower", "upper")
+FACTS = ("values_hash", "n", "error", *STATISTICS)
+
+
+class Measured(NamedTuple):
+    """What one row measured, as two unsigned 64-bit hashes: of its name, and of its samples, statistics or error."""
+
+    name: int
+    fact: int
 
 
 class Derived(list[Result]):
@@ -47,20 +61,71 @@ def derive(run: Run, results: Sequence[Result]) -> tuple[Run, Derived]:
     """
     if isinstance(results, Derived) and results.are_current(run):
         return run, results
-    key = run_key(run)
-    run = replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
     notes: list[str] = []
-    rows = [_result(run, result) for result in _kept_apart(_summarised(results), notes)]
+    apart = [(result, _natural_key(result)) for result in _kept_apart(_summarised(results), notes)]
     known = set(run.notes)
     fresh = tuple(note for note in notes if note not in known)
-    run = replace(run, results=len(rows), notes=run.notes + fresh)
-    return run, Derived(run, rows)
+    content = content_key([measured(result, natural) for result, natural in apart])
+    run = replace(run, content_key=content, results=len(apart), notes=run.notes + fresh)
+    run = with_key(run, run_key(run))
+    return run, Derived(run, [_result(run, result, natural) for result, natural in apart])
+
+
+def with_key(run: Run, key: int) -> Run:
+    """Return the run with a key, which is also its id when it has none."""
+    return replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
+
+
+def rekeyed(run: Run, results: Sequence[Result], key: int) -> tuple[Run, list[Result]]:
+    """Return a derived run and its results with the key of the run that is already stored, and the ids that follow from it."""
+    moved = [replace(r, run_key=key, id=_id(key, _natural_key(r))) for r in results]
+    return replace(run, run_key=key), moved
+
+
+def content_key(rows: Iterable[Measured]) -> int:
+    """Return the identity of the measurements of a run: a 63-bit hash of its rows in any order."""
+    return identity.hash63(("content", *(f"{name:016x}{fact:016x}" for name, fact in sorted(rows))))
+
+
+def measured(result: Result, natural: tuple[str, ...] | None = None) -> Measured:
+    """Return what a result measured, for `content_key`."""
+    name = name_of(natural or _natural_key(result))
+    if len(result.values):
+        return Measured(name, fact_of(_values_hash(result), result.n, None))
+    stated = (getattr(result.summary, column, None) for column in STATISTICS[:-2])
+    return Measured(name, fact_of(None, result.n, result.error, *stated, result.lower, result.upper))
+
+
+def name_of(natural: Iterable[str]) -> int:
+    """Return the hash of the natural key of a row: its columns `NATURAL`."""
+    return xxhash.xxh3_64_intdigest(identity.injective(natural).encode("utf-8", "surrogatepass"))
+
+
+def fact_of(checksum: int | None, n: int, error: str | None, *stated: float | None) -> int:
+    """Return the hash of what a row measured, from its columns `FACTS`: its samples, else its statistics or its error."""
+    if checksum is not None:
+        text = f"samples {checksum} {n}"
+    elif error is not None:
+        text = f"error {error}"
+    else:
+        text = f"statistics {n} {' '.join('-' if number is None else repr(float(number)) for number in stated)}"
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
 def run_key(run: Run) -> int:
-    """Return the identity of a run: content, device under test and test bed name, without CI's run id and attempt."""
+    """Return the identity of a run: its content, device, commit (else version and time), test bed name and pull request.
+
+    CI's run id and attempt are no part of it.
+    """
+    return identity.hash63(("run of content", str(run.content_key), *place_of(run)))
+
+
+def place_of(run: Run) -> tuple[str, ...]:
+    """Return what a run with the same measurements shares when it is the same run: all of `run_key` except the content."""
     dut = run.dut
-    return identity.hash63(("run", run.sha256, dut.name, dut.version, str(dut.timestamp), run.test_bed.name))
+    build = ("version", dut.version, str(dut.timestamp)) if run.commit is None else ("commit", run.commit)
+    pull_request = "" if run.pr_number is None else str(run.pr_number)
+    return (dut.name, *build, run.test_bed.name, pull_request)
 
 
 def baseline_key(baseline: Baseline) -> int:
@@ -156,9 +221,9 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
             yield result
 
 
-def _result(run: Run, result: Result) -> Result:
+def _result(run: Run, result: Result, natural: tuple[str, ...]) -> Result:
     """Set the derived fields in one copy of the record: copying is most of the cost."""
-    natural, checksum = _natural_key(result), _values_hash(result)
+    checksum = _values_hash(result)
     if result.summary and result.values_hash not in (None, checksum):
         message = (
             f"{result.benchmark_name!r}: its samples changed after its statistics were computed; make a new record with "
@@ -167,12 +232,16 @@ def _result(run: Run, result: Result) -> Result:
         raise UserError(message)
     return replace(
         result,
-        id=identity.content_id((str(run.run_key), *natural)),
+        id=_id(run.run_key, natural),
         run_key=run.run_key,
         series_key=_series_key(result, natural, by_name_alone=run.test_bed_class == "name"),
-        tags_key=identity.tags_key(result.tags),
+        tags_key=natural[3],
         values_hash=checksum,
     )
+
+
+def _id(key: int, natural: tuple[str, ...]) -> str:
+    return identity.content_id((str(key), *natural))
 
 
 def _values_hash(result: Result) -> int | None:

@@ -165,11 +165,12 @@ class Result:
 class Run:
     """One published file (or one Criterion directory), and what all its results have in common.
 
-    `run_key` is the identity: content, device and test bed name. `run_id` and `attempt` are provenance; they group the files
-    of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped` counts skipped
-    benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that form the test
-    bed class. `merge_commit` is the merge of a pull request that CI built when `commit` is the head of that pull request, and
-    `default_branch` the default branch of the repository. Times are unix seconds. Null means unknown.
+    `content_key` identifies the measurements whatever the bytes of the file, and `run_key` the measurements of one commit of a
+    device on a test bed (see `derive`); releases before `content_key` left it null. `run_id` and `attempt` are provenance; they
+    group the files of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped`
+    counts skipped benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that
+    form the test bed class. `merge_commit` is the merge of a pull request that CI built when `commit` is the head of that pull
+    request, and `default_branch` the default branch of the repository. Times are unix seconds. Null means unknown.
     """
 
     run_key: Key = 0
@@ -197,6 +198,7 @@ class Run:
     schema_version: Int16 = SCHEMA_VERSION
     merge_commit: str | None = None
     default_branch: str | None = None
+    content_key: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -777,12 +779,17 @@ class Presence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """The result of publishing one run: rows added, rows unchanged, and removed rows of an earlier run."""
+    """The result of publishing one run: rows added, rows unchanged, and removed rows of an earlier run.
+
+    `skipped` counts benchmarks by the reason for which they were left out, and `notes` names each.
+    """
 
     run_key: int
     new: int
     unchanged: int
     replaced: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,9 @@ class Rules:
     movement_effect: float = 0.02
     """Smallest movement of a run that a scan reports."""
 
+    leftover_samples: int = 5
+    """Fewest different samples that can be recognised as those of an earlier commit."""
+
     same_setup_failures: int = 5
     """A backfill stops when this many first commits fail in set-up in the same way."""
 

@@ -81,14 +81,17 @@ class Database:
 
     # -- publish -----------------------------------------------------------------------------------------------------
 
-    def publish(self, results: Sequence[Result], run: Run, *, replace: bool = False) -> Published:
-        """Store a run and its results, whole or not at all; publishing it again adds nothing.
+    def publish(
+        self, results: Sequence[Result], run: Run, *, replace: bool = False, keep_leftovers: bool = False
+    ) -> Published:
+        """Store a run and its results, whole or not at all; publishing the same measurements again adds nothing.
 
-        `replace` removes the earlier run of the same run id and file name, and any earlier reading of the same content, in the
-        commit that adds the new rows. Raises `UserError` for numbers that are not finite, and `CorruptStoreError` when the key
-        belongs to other content.
+        `replace` removes the earlier run of the same run id and file name, and any earlier reading of the same bytes, if its
+        device, commit, test bed and suite are the same, in the commit that adds the new rows. A result whose samples are those
+        of an earlier commit is skipped unless `keep_leftovers`. Raises `UserError` for numbers that are not finite, and
+        `CorruptStoreError` when the key belongs to other measurements.
         """
-        return self.store.publish(results, run, replace=replace)
+        return self.store.publish(results, run, replace=replace, keep_leftovers=keep_leftovers)
 
     # -- read --------------------------------------------------------------------------------------------------------
 

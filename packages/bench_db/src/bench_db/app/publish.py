@@ -15,7 +15,7 @@ from bench_db.errors import UserError
 from bench_db.ingest import Provenance, find, parse_each
 from bench_db.ingest.host import checkout_around
 from bench_db.measure import git
-from bench_db.model import PublishedFile
+from bench_db.model import Published, PublishedFile
 from bench_db.report.publish import as_json
 from bench_db.store import database as stores
 
@@ -56,15 +56,17 @@ def publish(
     format: str = "auto",  # noqa: A002 as the flag is called
     provenance: Provenance = _NOTHING,
     replace: bool = False,
+    keep_leftovers: bool = False,
     single_writer: bool = False,
     progress: Callable[[int, int], None] = SILENT,
 ) -> Publication:
-    """Publish files and directories of benchmark output. Doing it again adds nothing.
+    """Publish files and directories of benchmark output. Publishing the same measurements again adds nothing.
 
     A Criterion directory is one run, any other file is one or a history of them, and of a directory each file is published. All
     files are read before the first is stored, so that an unreadable one leaves the store as it was. A store at an address is made
-    when there is none; `single_writer` is as for `connect`. `replace` removes the earlier run of the same run id and file name.
-    Raises `UserError` when a file does not tell version or time and `provenance`
+    when there is none; `single_writer` is as for `connect`. `replace` removes the earlier run of the same run id and file name if
+    its device, commit, test bed and suite are the same. `keep_leftovers` stores results whose samples are those of an earlier
+    commit. Raises `UserError` when a file does not tell version or time and `provenance`
     does not either.
     """
     runs = list(_read(paths, format, provenance))
@@ -75,9 +77,9 @@ def publish(
     files = []
     for done, (path, run, results) in enumerate(runs, 1):
         others = store.neighbours(results)
-        published = store.publish(results, run, replace=replace, commits=_details(store, run, path, provenance))
-        counts = {"new": published.new, "unchanged": published.unchanged, "replaced": published.replaced}
-        files.append(_with_neighbours(_file(path, run, **counts), others))
+        details = _details(store, run, path, provenance)
+        published = store.publish(results, run, replace=replace, keep_leftovers=keep_leftovers, commits=details)
+        files.append(_with_neighbours(_file(path, run, published), others))
         progress(done, len(runs))
     return Publication(files=files)
 
@@ -113,7 +115,14 @@ def known_of_commit(store: stores.Database, checkout: Path, run: Run) -> list[Re
 def preview(*paths: str | Path, format: str = "auto", provenance: Provenance = _NOTHING) -> Publication:  # noqa: A002
     """Read and check files as `publish` does, and store nothing: every result counts as new."""
     runs = _read(paths, format, provenance)
-    files = [_file(path, run, new=len(results), unchanged=0, replaced=0) for path, run, results in runs]
+    files = [
+        _file(
+            path,
+            run,
+            Published(run_key=run.run_key, new=len(results), unchanged=0, skipped=run.skipped, notes=run.notes),
+        )
+        for path, run, results in runs
+    ]
     return Publication(files=files, dry_run=True)
 
 
@@ -140,15 +149,15 @@ def _require_build(file: Path, run: Run, results: list[Result]) -> None:
         raise UserError(message)
 
 
-def _file(path: Path, run: Run, *, new: int, unchanged: int, replaced: int) -> PublishedFile:
+def _file(path: Path, run: Run, published: Published) -> PublishedFile:
     return PublishedFile(
         path=str(path),
         part=run.file_name.removeprefix(path.resolve().name).removeprefix("#"),
         format=run.format,
         run_id=run.run_id,
-        new=new,
-        unchanged=unchanged,
-        replaced=replaced,
-        skipped=dict(run.skipped),
-        notes=run.notes,
+        new=published.new,
+        unchanged=published.unchanged,
+        replaced=published.replaced,
+        skipped=dict(published.skipped),
+        notes=published.notes,
     )

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 @click.option("--run-id", metavar="ID", help="Groups the files of one CI run [in GitHub Actions: its run id].")
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt of the CI run.")
 @click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file.")
-@click.option("--replace", is_flag=True, help="Take out the earlier run of the same run id and file name.")
+@click.option("--replace", is_flag=True,
+              help="Remove the earlier run of the same run id, file, device, commit, test bed and suite.")  # fmt: skip
+@click.option("--keep-leftovers", is_flag=True, help="Store results whose samples are those of an earlier commit.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
 @click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
 @common
@@ -59,11 +61,12 @@ def command(
     output: str,
     *,
     replace: bool,
+    keep_leftovers: bool,
     dry_run: bool,
     single_writer: bool,
     **stated: Any,
 ) -> None:
-    """Publish files and directories of benchmark output. Doing it again adds nothing.
+    """Publish files and directories of benchmark output. Publishing the same measurements again adds nothing.
 
     A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each. All files
     are read before the first is stored, so an unreadable one leaves the store as it was.
@@ -78,8 +81,8 @@ def command(
         done = preview(*paths, **files)
     else:
         with progress_bar("publishing") as progress:
-            to: dict[str, Any] = {"replace": replace, "single_writer": single_writer, "progress": progress}
-            done = publish(uri or default_uri(), *paths, **to, **files)
+            to: dict[str, Any] = {"replace": replace, "keep_leftovers": keep_leftovers, "single_writer": single_writer}
+            done = publish(uri or default_uri(), *paths, **to, **files, progress=progress)
     emit(output, lambda: done.document, lambda: as_text(done.files, dry_run=dry_run))
 
 

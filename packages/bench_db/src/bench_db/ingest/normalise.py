@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import sha256 as sha256_of
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -232,7 +231,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     dut = _dut(reading, provenance, build, commit)
     bed, assumed = _test_bed(reading, provenance)
     run = Run(
-        run_id=provenance.run_id or _run_id(sha256, dut, bed),
+        run_id=provenance.run_id or "",
         attempt=provenance.attempt,
         file_name=re.split(r"[/\\]", file_name)[-1].encode("utf-8", "replace").decode(),
         sha256=sha256,
@@ -411,11 +410,6 @@ def _is(here: TestBed, described: TestBed, node: str | None) -> bool:
         return described.cpu == here.cpu and described.os == here.os.partition(" ")[0]
     cpus = {here.cpu, platform.processor(), platform.machine()}
     return bool(node) and node == platform.node() and described.os == here.os and described.cpu in cpus
-
-
-def _run_id(sha256: str, dut: DutBuild, bed: TestBed) -> str:
-    parts = (sha256, dut.name, dut.version, str(dut.timestamp), bed.name)
-    return sha256_of(identity.injective(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _result(run: Run, source: str, measurement: Measurement, provenance: Provenance) -> Result:

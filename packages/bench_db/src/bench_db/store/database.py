@@ -102,18 +102,25 @@ class Database:
         publish.ensure_tables(self._engine, single_writer=self._single_writer)
 
     def publish(
-        self, results: Sequence[Result], run: Run, *, replace: bool = False, commits: Sequence[RecordedCommit] = ()
+        self,
+        results: Sequence[Result],
+        run: Run,
+        *,
+        replace: bool = False,
+        keep_leftovers: bool = False,
+        commits: Sequence[RecordedCommit] = (),
     ) -> Published:
-        """Add a run and its results, whole or not at all; publishing it again adds nothing.
+        """Add a run and its results, whole or not at all; publishing the same measurements again adds nothing.
 
         `commits` has what a clone or a forge knows about the commit of the run; without it the run's own facts are recorded.
 
-        `replace` takes out the earlier run of the same run id and file name, and any earlier reading of the same content,
-        in the commit that adds the new rows. Raises `UserError` for values that are not finite, and `CorruptStoreError`
-        when the key belongs to other content.
+        `replace` takes out the earlier run of the same run id and file name, and any earlier reading of the same bytes, if its
+        device, commit, test bed and suite are the same, in the commit that adds the new rows. A result whose samples are those
+        of an earlier commit is skipped unless `keep_leftovers`. Raises `UserError` for values that are not finite, and
+        `CorruptStoreError` when the key belongs to other measurements.
         """
         self.init()
-        published = publish.publish(self._engine, results, run, replace=replace)
+        published = publish.publish(self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers)
         history.record_run(self._engine, run, commits)
         return published
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import lance
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench_db.arrow import conform
 from bench_db.errors import (
@@ -31,7 +32,7 @@ from bench_db.store import faults, migrations
 from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, IndexKind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lancedb import DBConnection
 
@@ -71,6 +72,13 @@ class Fragment(NamedTuple):
     rows: int
     bytes: int
     part: Any
+
+
+class Merged(NamedTuple):
+    """What a merge did: the rows that it inserted, and the version of its commit."""
+
+    rows: int
+    version: int
 
 
 class Snapshot:
@@ -448,13 +456,17 @@ class Engine:
         )
 
     def merge(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> int:
-        """Insert rows whose `run_key` is not in the table yet, in one commit; how many were inserted.
+        """Insert rows whose merge key is not in the table yet, in one commit, and return how many were inserted.
 
         With `replacing`, a filter, rows it selects leave the table in the same commit that adds the new ones.
         """
+        return self.merged(table, rows, replacing=replacing).rows
+
+    def merged(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> Merged:
+        """Merge rows as `merge` does, and return the version of the commit too."""
         return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
 
-    def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> int:
+    def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> Merged:
         dataset = self._for_writing(table)
         # Lance keeps two merges of the same rows apart by the marked key alone: another is matched by only where it must be.
         again = replacing is not None and dataset.count_rows(filter=f"run_key = {rows['run_key'][0].as_py()}") > 0
@@ -467,7 +479,34 @@ class Engine:
         merge = merge.use_index(False).retry_timeout(_RETRY_TIMEOUT)  # noqa: FBT003 positional alone
         # A replacement is tried again from here: Lance's own retries would keep what this one has seen.
         done = merge.conflict_retries(COMMIT_RETRIES if replacing is None else 0).execute(rows)
-        return int(done["num_inserted_rows"] + done["num_updated_rows"])
+        return Merged(rows=int(done["num_inserted_rows"] + done["num_updated_rows"]), version=int(dataset.version))
+
+    def fill(self, table: Table, column: str, values: Mapping[int, int]) -> None:
+        """Set a column in the rows with some merge keys, in one commit; every row keeps its place in the table."""
+        if values:
+            self.persist(f"filling {table.name}.{column}", lambda: self._fill(table, column, values))
+
+    def _fill(self, table: Table, column: str, values: Mapping[int, int]) -> None:
+        # A merge would rewrite the rows at the end, and the order of runs decides which replacement is the last.
+        dataset = self._for_writing(table)
+        schema = pa.schema([table.schema.field(table.merge_key), table.schema.field(column)])
+        rows = pa.table([pa.array(values.keys(), pa.int64()), pa.array(values.values(), pa.int64())], schema=schema)
+        changed = []
+        for part in dataset.get_fragments():
+            keys = part.to_table(columns=[table.merge_key])[table.merge_key]
+            if pc.any(pc.is_in(keys, rows[table.merge_key].combine_chunks())).as_py():
+                changed.append(part.update_columns(rows, table.merge_key))
+        if changed:
+            fields = sorted({field for _, modified in changed for field in modified})
+            operation = lance.LanceOperation.Update(
+                updated_fragments=[new for new, _ in changed], fields_modified=fields
+            )
+            lance.LanceDataset.commit(
+                self.location.child(table.directory),
+                operation,
+                read_version=dataset.version,
+                storage_options=self._options,
+            )
 
     def delete(self, table: Table, where: str) -> None:
         """Delete the rows that a filter selects, in one commit."""

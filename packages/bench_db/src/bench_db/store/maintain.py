@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
-from bench_db.store import ledger, rollup
+from bench_db.store import ledger, leftovers, rollup
 from bench_db.store.history import history
-from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE, Table
+from bench_db.store.tables import RESULTS_TABLE, Table, registered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,8 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
     before = len(engine.open(RESULTS_TABLE).fragments())
     removed = [_care_for(engine, table, kept) for table in ledger.existing(engine) if not table.derived]
     series = rollup.rebuild(engine, history(engine, math.inf))
-    removed.append(engine.clean(SERIES_TABLE, kept))
+    leftovers.rebuild(engine)
+    removed += [engine.clean(table, kept) for table in registered() if table.derived and engine.exists(table)]
     done = Maintenance(
         fragments_before=before,
         fragments_after=len(engine.open(RESULTS_TABLE).fragments()),

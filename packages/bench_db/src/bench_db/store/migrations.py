@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
 from bench_db.arrow import to_table
-from bench_db.derive import migration_key
+from bench_db.derive import Measured, content_key, migration_key
 from bench_db.model import AppliedMigration, StoreChange
-from bench_db.store.tables import MIGRATIONS_TABLE, RESULTS_TABLE, registered
+from bench_db.store.filters import filter_text
+from bench_db.store.measured import COLUMNS, rows_in
+from bench_db.store.tables import MIGRATIONS_TABLE, RESULTS_TABLE, RUNS_TABLE, registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,8 +48,60 @@ class Migration(Protocol):
         """Change the rows that need it. A repetition, or several processes at once, is safe."""
 
 
+_CHUNK_RUNS = 1000
+_BATCH_ROWS = 8192
+
+
+class ContentKeys:
+    """Fill `runs.content_key` of runs that a release without it has published.
+
+    Rows of results are read once, in batches, and every 1000 runs are committed, so a repetition after a crash continues where
+    it was. A run with fewer or more rows than it was published with is left alone: its measurements are not known.
+    """
+
+    name = "0001-content-keys"
+    description = "identify the measurements of each run, so that they are recognised in other bytes"
+
+    def rows(self, engine: Engine) -> int:
+        """Return the number of runs without a content key that have all their rows."""
+        open_runs = _without_content_key(engine)
+        if not open_runs:
+            return 0
+        results = engine.open(RESULTS_TABLE)
+        counts: Counter[int] = Counter()
+        for batch in results.batches(("run_key",)):
+            counts.update(batch.column("run_key").to_pylist())
+        return sum(1 for key, rows in open_runs.items() if counts[key] == rows)
+
+    def apply(self, engine: Engine) -> None:
+        """Fill the keys, chunk by chunk."""
+        expected = _without_content_key(engine)
+        if not expected:
+            return
+        found: dict[int, list[Measured]] = {}
+        keys: dict[int, int] = {}
+        for batch in engine.open(RESULTS_TABLE).batches(COLUMNS, batch_size=_BATCH_ROWS):
+            for key, name, row in rows_in(batch):
+                if key in expected:
+                    found.setdefault(key, []).append(Measured(name, row.fact))
+            whole = [key for key, rows in found.items() if len(rows) == expected[key]]
+            keys |= {key: content_key(found.pop(key)) for key in whole}
+            if len(keys) >= _CHUNK_RUNS:
+                engine.fill(RUNS_TABLE, "content_key", keys)
+                keys = {}
+        engine.fill(RUNS_TABLE, "content_key", keys)
+
+
+def _without_content_key(engine: Engine) -> dict[int, int]:
+    """Return the number of rows of each run without a content key."""
+    runs = engine.open(RUNS_TABLE)
+    where = filter_text({"content_key": None}, RUNS_TABLE.leaves, runs.absent)
+    rows = runs.read(("run_key", "results"), where)
+    return dict(zip(rows["run_key"].to_pylist(), rows["results"].to_pylist(), strict=True))
+
+
 # In order of application. A name is never changed, reused or removed.
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (ContentKeys(),)
 
 
 def marks(names: Iterable[str] | None = None) -> dict[bytes, bytes]:

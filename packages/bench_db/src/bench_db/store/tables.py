@@ -164,6 +164,14 @@ SERIES_TABLE = Table(
     last_required="error",
     derived=True,
 )
+FINGERPRINTS_TABLE = Table(
+    name="fingerprints",
+    # Hashes cannot be compressed, and an attempt costs ten times the write.
+    schema=pa.schema([pa.field("block", pa.large_binary(), metadata={b"lance-encoding:compression": b"none"})]),
+    merge_key="block",
+    row_key="block",
+    derived=True,
+)
 
 # Created with the store, and written in this order, so that a run exists before its results.
 TABLES = (RUNS_TABLE, RESULTS_TABLE)
@@ -178,6 +186,7 @@ REGISTRY = (
     DEFINITIONS_TABLE,
     EXCLUSIONS_TABLE,
     SERIES_TABLE,
+    FINGERPRINTS_TABLE,
 )
 
 

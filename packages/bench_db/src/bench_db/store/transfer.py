@@ -72,7 +72,13 @@ def bring(
     if added[RESULTS_TABLE.name] and ours[RESULTS_TABLE.name].is_empty():
         with suppress(ConflictError):  # another process does the same
             maintain.optimize(engine)
-    left_alone = {RESULTS_TABLE.name: () if replace else differing, ARTIFACTS_TABLE.name: files.keys}
+    left_alone = {
+        RUNS_TABLE.name: _differing(
+            theirs[RUNS_TABLE.name], ours[RUNS_TABLE.name]
+        ),  # the same measurements in other bytes
+        RESULTS_TABLE.name: () if replace else differing,
+        ARTIFACTS_TABLE.name: files.keys,
+    }
     _compare(source, engine, {name: _without(rows, left_alone.get(name, ())) for name, rows in theirs.items()})
     return Transfer(
         tables={name: Moved(rows=int(rows["rows"].sum()), new=added[name]) for name, rows in theirs.items()},
@@ -97,7 +103,8 @@ def _refuse_contradictions(
     if doubled:
         message = f"{source.name}: {doubled[0]} has records more than once; see 'bench-db store verify'"
         raise CorruptStoreError(message)
-    others = _differing(theirs[RUNS_TABLE.name], ours[RUNS_TABLE.name])
+    other_rows = _differing(theirs[RESULTS_TABLE.name], ours[RESULTS_TABLE.name])
+    others = [key for key in _differing(theirs[RUNS_TABLE.name], ours[RUNS_TABLE.name]) if key in other_rows]
     if others:
         message = f"run key {others[0]:016x} belongs to other content in {engine.location} than in {source.name}; nothing was written"
         raise CorruptStoreError(message)

@@ -1,0 +1,152 @@
+"""Recognition of leftovers: results of an earlier commit in the output of a later one, such as a cached `target/criterion`.
+
+A derived table has a sorted 32-bit fingerprint of the samples of every row. It names the data files that it covers, and a
+look-up reads only newer ones. Reading all `values_hash` instead takes as long as the rest of a publish at 1 M rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow as pa
+
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
+from bench_db.rules import RULES
+from bench_db.store import history
+from bench_db.store.filters import condition
+from bench_db.store.tables import FINGERPRINTS_TABLE, RESULTS_TABLE
+from bench_db.units import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench_db.model import Result
+    from bench_db.store.engine import Engine, Fragment, Snapshot
+
+    Fingerprints = np.ndarray[Any, np.dtype[np.uint32]]
+
+REASON = "leftover"
+_COVER = b"bench_db:covers"
+_BLOCK_BYTES = 1 << 20
+# Fingerprints of deleted rows stay until there are this many times as many as rows.
+_STALE = 2
+_NONE: Fingerprints = np.empty(0, np.uint32)
+# A data file never changes, so what was read of it stays true, and a publish of many files reads each once.
+_MEMORY: WeakKeyDictionary[Engine, tuple[Fingerprints, frozenset[str]]] = WeakKeyDictionary()
+
+
+def find(engine: Engine, stored: Snapshot, results: Sequence[Result]) -> dict[str, str]:
+    """Return the commit, or the version, of the earlier measurement of each result that is a leftover, by id.
+
+    An excluded run is no earlier measurement: its results may have been published for the wrong commit.
+    """
+    candidates = {
+        (result.series_key, result.values_hash): result
+        for result in results
+        if result.units == NANOSECONDS.name and len(set(result.values)) >= RULES.leftover_samples
+    }
+    if not candidates:
+        return {}
+    suspects = _suspects(engine, stored, [checksum for _, checksum in candidates if checksum is not None])
+    if not suspects:
+        return {}
+    of_suspects = [key for key in candidates if key[1] in suspects]
+    where = f"{condition('series_key', [key for key, _ in of_suspects])} AND {condition('values_hash', suspects)}"
+    columns = ("run_key", "series_key", "values_hash", "commit", "dut_version", "dut_timestamp")
+    rows = list(_tuples(stored.read(columns, where)))
+    taken_out = history.excluded_runs(history.exclusions(engine)) if rows else frozenset[int]()
+    found: dict[str, str] = {}
+    for run_key, series_key, checksum, commit, version, timestamp in rows:
+        result = candidates.get((series_key, checksum))
+        if (
+            result is not None
+            and run_key not in taken_out
+            and _is_of_another_commit(result, commit, version, timestamp)
+        ):
+            found.setdefault(result.id, commit or version)
+    return found
+
+
+def _is_of_another_commit(result: Result, commit: str | None, version: str, timestamp: int) -> bool:
+    if result.commit is not None and commit is not None:
+        return result.commit != commit
+    return (result.dut.version, result.dut.timestamp) != (version, timestamp)
+
+
+def _tuples(rows: pa.Table) -> Iterable[tuple[Any, ...]]:
+    return zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)
+
+
+def _suspects(engine: Engine, stored: Snapshot, checksums: list[int]) -> list[int]:
+    """Return the checksums that the store may have."""
+    hashes = np.unique(np.array(checksums, np.int64))
+    suspects: list[int] = hashes[_contains(_known(engine, stored), _fingerprints(hashes))].tolist()
+    return suspects
+
+
+def rebuild(engine: Engine) -> None:
+    """Write the table anew when it does not cover the data files of the current results."""
+    stored = engine.open(RESULTS_TABLE)
+    present = {fragment.file: fragment.rows for fragment in stored.fragments()}
+    if _read(engine)[1] == present.keys():
+        return
+    known = _known(engine, stored)
+    if len(known) > _STALE * sum(present.values()):
+        known = _merged(_NONE, stored, stored.fragments())
+        _MEMORY[engine] = known, frozenset(present)
+    text = known.tobytes()
+    blocks = [text[at : at + _BLOCK_BYTES] for at in range(0, len(text), _BLOCK_BYTES)]
+    rows = pa.table([pa.array(blocks, pa.large_binary())], schema=FINGERPRINTS_TABLE.schema)
+    _write(engine, rows.replace_schema_metadata({_COVER: json.dumps(sorted(present)).encode()}))
+
+
+def _write(engine: Engine, rows: pa.Table) -> None:
+    try:
+        engine.replace_all(FINGERPRINTS_TABLE, rows)
+    except CorruptStoreError:
+        engine.discard(FINGERPRINTS_TABLE)
+        engine.replace_all(FINGERPRINTS_TABLE, rows)
+
+
+def _known(engine: Engine, stored: Snapshot) -> Fingerprints:
+    """Return sorted fingerprints of at least all rows of the results; of files read before from memory."""
+    known, covered = _MEMORY.get(engine) or _read(engine)
+    fragments = stored.fragments()
+    newer = [fragment for fragment in fragments if fragment.file not in covered]
+    if newer:
+        known = _merged(known, stored, newer)
+    _MEMORY[engine] = known, frozenset(fragment.file for fragment in fragments)
+    return known
+
+
+def _merged(known: Fingerprints, stored: Snapshot, fragments: list[Fragment]) -> Fingerprints:
+    hashes = stored.read(("values_hash",), fragments=fragments)["values_hash"].drop_null()
+    fresh = np.unique(_fingerprints(hashes.to_numpy()))
+    fresh = fresh[~_contains(known, fresh)]
+    return np.insert(known, np.searchsorted(known, fresh), fresh)
+
+
+def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
+    """Return the stored fingerprints and the data files that they cover; nothing when the table is missing or damaged."""
+    try:
+        table = engine.open(FINGERPRINTS_TABLE)
+        covered = frozenset(json.loads(table.metadata.get(_COVER, b"[]")))
+        blocks = table.read(("block",))["block"].to_pylist()
+    except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
+        return _NONE, frozenset()
+    return np.frombuffer(b"".join(blocks), np.uint32), covered
+
+
+def _fingerprints(hashes: np.ndarray[Any, np.dtype[np.int64]]) -> Fingerprints:
+    return (hashes.view(np.uint64) >> np.uint64(32)).astype(np.uint32)
+
+
+def _contains(known: Fingerprints, wanted: Fingerprints) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return for each wanted fingerprint whether the sorted ones have it."""
+    if not len(known):
+        return np.zeros(len(wanted), np.bool_)
+    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.equal(known[at], wanted)
