@@ -72,6 +72,7 @@ def history(
         "commit": [commit_of(int(n)) for n in numbers],
         "branch": ["main"] * count,
         "dut_version": [f"1.{n // 50}.{n % 50}+{commit_of(int(n))[:7]}" for n in numbers],
+        "commit_order": times,
         "dut_timestamp": times,
         "run_time": times + 600,
         "timestamp": times + 700,
@@ -98,7 +99,7 @@ def history(
         frame = frame.with_columns(pl.Series("values", values, dtype=pl.List(pl.Float64)))
     else:
         frame = frame.with_columns(pl.lit(None, dtype=pl.List(pl.Float64)).alias("values"))
-    return frame.select(*COLUMNS, "values")
+    return frame.select(*COLUMNS, "commit_order", "values")
 
 
 def stepped(level: float, points: int, steps: dict[int, float], *, noise: float = 0.015, seed: int = 0) -> np.ndarray:

@@ -61,14 +61,14 @@ def large() -> SiteContent:
         }
     )
     derived = {"q1": pl.col("median") * 0.99, "q3": pl.col("median") * 1.02}
-    times = dict.fromkeys(("run_time", "timestamp", "run_key"), pl.col("dut_timestamp"))
+    times = dict.fromkeys(("run_time", "timestamp", "run_key", "commit_order"), pl.col("dut_timestamp"))
     unused = dict.fromkeys(("min", "max", "mean", "standard_deviation"), pl.lit(0.0))
     constants = {name: pl.lit(value) for name, value in whole.items()}
     findings = [
         found(finding_id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80))
         for i in stepped
     ]
-    return content_of(frame.with_columns(**derived, **times, **unused, **constants).select(COLUMNS), METADATA, findings)
+    return content_of(frame.with_columns(**derived, **times, **unused, **constants).select(*COLUMNS, "commit_order"), METADATA, findings)
 
 
 @pytest.fixture(scope="module")

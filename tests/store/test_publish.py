@@ -192,7 +192,8 @@ class TestReplace:
             of_run = {"test_bed": replace(run.test_bed, name="other")}
         elif "dut" in change:
             of_run = {"dut": replace(run.dut, name="other")}
-        moved = [replace(r, **(of_run or change)) for r in publication(2, place="ci")[1]]
+        of_results = {"dut": run.dut, **(of_run or change)}
+        moved = [replace(r, **of_results) for r in publication(2, place="ci")[1]]
         done = database.publish(moved, replace(run, sha256="0" * 64, **of_run), replace=True)
         assert (done.new, done.replaced) == (3, 0)
         assert len(database.results()) == 6

@@ -103,7 +103,7 @@ def stale() -> str:
     from bench_db.query.series import HISTORY, IDENTITY, Points
 
     measured = [(key, at) for key, last in ((1, 20), (2, 13)) for at in range(last)]
-    rows = [(key, at, at, at, 100 * key + at, f"{at:040x}", 100.0, None) for key, at in measured]
+    rows = [(key, at, at, 100 * key + at, at, f"{at:040x}", 100.0, None) for key, at in measured]
     names = [(key, "d", "b", "s", f"f{key}", "time", "", "nanoseconds", "lower") for key in (1, 2)]
     points = Points(
         series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
