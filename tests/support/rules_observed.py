@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 
@@ -224,6 +225,35 @@ def failed_setups() -> str:
     return repr([same_setup_failure([[failure]] * commits) for commits in range(9)])
 
 
+def cut_metadata() -> str:
+    from bench_db.ingest.bounds import in_bounds
+    from bench_db.ingest.reading import Measurement
+
+    metadata = json.dumps({f"{i}": "x" for i in range(9_000)})
+    return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)])[0])
+
+
+def cut_name() -> str:
+    from bench_db.ingest.bounds import name_in_bounds
+
+    return name_in_bounds("x" * 9_000)
+
+
+def unpacked() -> str:
+    """The error of a gzip file that unpacks to more than the bound, which is made small here."""
+    from gzip import compress
+
+    from bench_db.errors import UnreadableOutputError
+    from bench_db.ingest import envelope
+
+    with mock.patch.object(envelope, "_MIB", 1):
+        try:
+            envelope.unwrapped(compress(b"x" * 2_000), "f")
+        except UnreadableOutputError as error:
+            return str(error)
+    return ""
+
+
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
@@ -244,6 +274,10 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "nearest_names": (nearest,),
     "comment_rows": (many_regressions,),
     "error_length": (failed_benchmark,),
+    "unpacked_mebibytes": (unpacked,),
+    "input_seconds": (cli_help,),
+    "metadata_length": (cut_metadata,),
+    "name_length": (cut_name,),
 }
 """What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
 

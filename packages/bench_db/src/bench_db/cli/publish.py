@@ -11,7 +11,8 @@ from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.cli.options import common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
-from bench_db.errors import UserError
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.ingest import Provenance
@@ -49,24 +50,33 @@ if TYPE_CHECKING:
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt of the CI run.")
 @click.option("--checkout", metavar="DIR", help="Where the measured source is, when not around the file.")
 @click.option("--replace", is_flag=True, help="Take out the earlier run of the same run id and file name.")
+@click.option("--keep-going", is_flag=True, help="Publish the readable files although others are not, and exit with 2.")
+@click.option("--deadline", "deadline_seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              default=RULES.input_seconds, show_default=True, help="How long a named pipe may have no writer.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
 @click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
 @common
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     paths: tuple[str, ...],
     format_name: str,
     uri: str | None,
     output: str,
     *,
     replace: bool,
+    keep_going: bool,
+    deadline_seconds: float,
     dry_run: bool,
     single_writer: bool,
     **stated: Any,
 ) -> None:
     """Publish files and directories of benchmark output. Doing it again adds nothing.
 
-    A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each. All files
-    are read before the first is stored, so an unreadable one leaves the store as it was.
+    A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each; - is standard
+    input. Files may be compressed with gzip, or UTF-16 as Windows PowerShell writes it. All files are read before the first is
+    stored, so an unreadable one leaves the store as it was.
 
     Example: bench-db publish results.json --test-bed-name ci-1 --suite python
     """
@@ -74,13 +84,16 @@ def command(
     from bench_db.report.publish import as_text
 
     files: dict[str, Any] = {"format": format_name, "provenance": _provenance(**stated)}
+    files |= {"keep_going": keep_going, "deadline_seconds": deadline_seconds}
     if dry_run:
         done = preview(*paths, **files)
     else:
         with progress_bar("publishing") as progress:
             to: dict[str, Any] = {"replace": replace, "single_writer": single_writer, "progress": progress}
             done = publish(uri or default_uri(), *paths, **to, **files)
-    emit(output, lambda: done.document, lambda: as_text(done.files, dry_run=dry_run))
+    texts = (done.files, done.unreadable, done.passed_over)
+    emit(output, lambda: done.document, lambda: as_text(*texts, dry_run=dry_run))
+    ctx.exit(UnreadableOutputError.exit_code if done.unreadable else 0)
 
 
 def _provenance(

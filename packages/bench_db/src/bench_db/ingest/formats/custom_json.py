@@ -45,11 +45,6 @@ def sniff(edges: bytes) -> bool:
     return first is not None and all(field.search(first[1]) for field in _FIELDS)
 
 
-def by_name_only(_edges: bytes) -> bool:
-    """Return False: the content does not show the direction, so these formats need `--format`."""
-    return False
-
-
 def read(content: Content) -> Reading:
     """Read with the direction of each unit, `info` for a unit that has none."""
     return _read(content, SOURCE, None)
