@@ -230,7 +230,7 @@ def cut_metadata() -> str:
     from bench_db.ingest.reading import Measurement
 
     metadata = json.dumps({f"{i}": "x" for i in range(9_000)})
-    return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)])[0])
+    return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)]))
 
 
 def cut_name() -> str:
