@@ -1,4 +1,4 @@
-"""Bounds of names and metadata, and one spelling of names."""
+"""Bounds of tags and metadata, and one spelling of names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.ingest import Measurement, Provenance, Reading
-from bench_db.ingest.bounds import composed, in_bounds, name_in_bounds, shortened
+from bench_db.ingest.bounds import composed, in_bounds, shortened, tags_in_bounds
 from bench_db.ingest.normalise import normalise
 from bench_db.model import SummaryValues
 from bench_db.rules import RULES
@@ -62,25 +62,25 @@ class TestMetadata:
 
 
 class TestNames:
-    """A name is stored in NFC, and a long one is cut and stays distinct from others."""
+    """A name is stored in NFC, and a long tag is cut and stays distinct from others."""
 
     @given(st.text())
     def test_nfc(self, name: str) -> None:
         assert composed(name) == normalize("NFC", name)
 
-    @given(st.text(min_size=RULES.name_length + 1, max_size=RULES.name_length + 9), st.text(min_size=1))
-    def test_long_names_stay_distinct(self, name: str, more: str) -> None:
-        first, second = name_in_bounds(name), name_in_bounds(name + more)
-        assert max(len(first), len(second)) <= RULES.name_length
-        assert first != second or composed(name) == composed(name + more)
+    @given(st.text(min_size=RULES.tag_length + 1, max_size=RULES.tag_length + 9), st.text(min_size=1))
+    def test_long_tags_stay_distinct(self, value: str, more: str) -> None:
+        first, second = (tags_in_bounds({"p": text})["p"] for text in (value, value + more))
+        assert max(len(first), len(second)) <= RULES.tag_length or len(composed(value)) <= RULES.tag_length
+        assert first != second or composed(value) == composed(value + more)
 
-    @given(st.text(max_size=RULES.name_length, alphabet="abc"))
-    def test_other_names_are_not_changed(self, name: str) -> None:
-        assert name_in_bounds(name) == name
+    @given(st.text(max_size=RULES.tag_length, alphabet="abc"))
+    def test_other_tags_are_not_changed(self, value: str) -> None:
+        assert tags_in_bounds({value: value}) == {value: value}
 
     def test_note(self) -> None:
         [kept], notes = in_bounds([Measurement(benchmark_name="x" * 2_000, tags={"p": "y" * 3_000})])
-        assert (len(kept.benchmark_name), len(kept.tags["p"])) == (RULES.name_length, RULES.name_length)
+        assert (len(kept.benchmark_name), len(kept.tags["p"])) == (2_000, RULES.tag_length)
         assert notes[0].startswith("1 results, first xxx")
 
     def test_every_name_of_a_file_and_of_the_caller(self) -> None:

@@ -233,10 +233,10 @@ def cut_metadata() -> str:
     return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)]))
 
 
-def cut_name() -> str:
-    from bench_db.ingest.bounds import name_in_bounds
+def cut_tag() -> str:
+    from bench_db.ingest.bounds import tags_in_bounds
 
-    return name_in_bounds("x" * 9_000)
+    return repr(tags_in_bounds({"p": "x" * 9_000}))
 
 
 def unpacked() -> str:
@@ -277,7 +277,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "unpacked_mebibytes": (unpacked,),
     "input_seconds": (cli_help,),
     "metadata_length": (cut_metadata,),
-    "name_length": (cut_name,),
+    "tag_length": (cut_tag,),
 }
 """What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
 

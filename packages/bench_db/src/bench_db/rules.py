@@ -79,8 +79,8 @@ class Rules:
     metadata_length: int = 16_000
     """Stored characters of the tool's own record of one result."""
 
-    name_length: int = 1_000
-    """Stored characters of the name of a benchmark, a suite or a metric, and of a tag."""
+    tag_length: int = 1_000
+    """Stored characters of the name and of the value of a tag."""
 
     def texts(self) -> dict[str, str]:
         """Return each value as people read it: a share as `2 %`, a count as `4,000`."""

@@ -1,4 +1,4 @@
-"""Bounds of names and of the tool's own records, and one spelling of each name (Unicode NFC)."""
+"""Bounds of tags and of the tool's own records, and one spelling of each name (Unicode NFC)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bench_db.ingest.reading import Measurement
 
-_DIGITS = 16  # of the digest that keeps cut names distinct
+_DIGITS = 16  # of the digest that keeps cut tags distinct
 _SHARE = 8  # the longest value of a cut record is this part of the bound
 _SHOWN = 100  # characters of a cut text
 _RESERVED = 200  # characters for the list of fields that are left out
@@ -28,47 +28,45 @@ def composed(text: str) -> str:
     return text if text.isascii() else normalize("NFC", text)
 
 
-def name_in_bounds(text: str) -> str:
-    """Return a name in NFC; one longer than `RULES.name_length` is cut and ends with a digest of the whole name."""
-    name = composed(text)
-    if len(name) <= RULES.name_length:
-        return name
-    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    return f"{name[: RULES.name_length - _DIGITS - 4]}... {digest}"
+def _tag(text: str) -> str:
+    """Return a part of a tag in NFC; one longer than `RULES.tag_length` is cut and ends with a digest of the whole text."""
+    whole = composed(text)
+    if len(whole) <= RULES.tag_length:
+        return whole
+    digest = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return f"{whole[: RULES.tag_length - _DIGITS - 4]}... {digest}"
 
 
 def tags_in_bounds(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags with names and values in bounds."""
-    return {name_in_bounds(name): name_in_bounds(value) for name, value in tags.items()}
+    """Return tags with names and values in NFC and in bounds."""
+    return {_tag(name): _tag(value) for name, value in tags.items()}
 
 
 def in_bounds(measurements: Sequence[Measurement]) -> tuple[list[Measurement], tuple[str, ...]]:
-    """Return measurements with names, tags and metadata in bounds, and a note for each kind of cut."""
+    """Return measurements with names in NFC, tags and metadata in bounds, and a note for each kind of cut."""
     kept: list[Measurement] = []
-    names: list[str] = []
+    tagged: list[str] = []
     records: list[str] = []
     for measurement in measurements:
         m = measurement
         texts = (m.benchmark_name, m.suite, m.metric, m.units, *m.tags, *m.tags.values())
-        is_long = any(len(text) > RULES.name_length for text in texts)
+        is_long = any(len(text) > RULES.tag_length for tag in m.tags.items() for text in tag)
         if is_long or not all(map(str.isascii, texts)):
             m = replace(
                 m,
-                benchmark_name=name_in_bounds(m.benchmark_name),
-                suite=name_in_bounds(m.suite),
-                metric=name_in_bounds(m.metric),
-                units=name_in_bounds(m.units),
+                benchmark_name=composed(m.benchmark_name),
+                suite=composed(m.suite),
+                metric=composed(m.metric),
+                units=composed(m.units),
                 tags=tags_in_bounds(m.tags),
             )
-            names += [m.benchmark_name] if is_long else []
+            tagged += [m.benchmark_name] if is_long else []
         if len(m.metadata) > RULES.metadata_length:
             m = replace(m, metadata=shortened(m.metadata, RULES.metadata_length))
             records.append(m.benchmark_name)
         kept.append(m)
     return kept, (
-        *_note(
-            names, f"a name or tag is longer than {RULES.name_length:,} characters and was cut; it ends with a digest"
-        ),
+        *_note(tagged, f"a tag is longer than {RULES.tag_length:,} characters and was cut; it ends with a digest"),
         *_note(
             records,
             f"the tool's own record is longer than {RULES.metadata_length:,} characters; its largest values were cut",

@@ -34,7 +34,7 @@ _PATH = re.compile(r" - at `(.*)`$")
 _HEAD = 1 << 12
 # The texts of a document, and the numbers that are not JSON: of Python, of C's printf on Unix and on Windows, and percentages.
 _TOKEN = re.compile(
-    rb'"(?:[^"\\]|\\.)*"|[-+]?(?:nan(?:\([^()"]*\))?|inf(?:inity)?|1\.#(?:inf|ind|qnan|snan)\d*)\b|-?\d[\d.]*(?:e[-+]?\d+)?%',
+    rb'"(?:[^"\\]|\\.)*"|[-+]?(?:nan\([^()"]*\)|(?:nan|inf(?:inity)?|1\.#(?:inf|ind|qnan|snan)\d*)\b)|-?\d[\d.]*(?:e[-+]?\d+)?%',
     re.DOTALL | re.IGNORECASE,
 )
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
