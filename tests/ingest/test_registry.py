@@ -134,6 +134,7 @@ class TestFind:
             (f"> npm\n{SAMPLES['bmf']}".encode(), "begins only in line 2"),
             (f"{SAMPLES['bmf']}\n{SAMPLES['values-ns']}".encode(), "a second JSON document"),
             ((criterion_line() + RECALL).encode(), "could be criterion or dbpedia"),
+            (b'window.BENCHMARK_DATA = {"entries": {}}', "the pages of github-action-benchmark"),
         ],
     )
     def test_a_file_whose_output_would_be_lost(self, tmp_path: Path, content: bytes, error: str) -> None:

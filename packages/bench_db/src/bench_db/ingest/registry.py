@@ -376,6 +376,12 @@ def _refuse_prefixes(content: Content, adapter: Adapter | None) -> None:
 def _refuse_envelope(content: Content, edges: bytes) -> None:
     """Raise `UnreadableOutputError` that names what hides the format of a content, if anything known does."""
     _refuse_prefixes(content, None)
+    if edges.lstrip().startswith(_PAGES_DATA):
+        reason = (
+            "is the history on the pages of github-action-benchmark, which is not read. Save the list `benches` of each"
+            " entry as a file of JSON, and publish it with --format customSmallerIsBetter or customBiggerIsBetter"
+        )
+        raise UnreadableOutputError(reason, file=str(content.path))
     if not edges.lstrip().startswith((b"{", b"[")) and not _JSON_BELOW.search(edges):
         return
     cause = envelope.json_cause(content.body)
@@ -386,6 +392,7 @@ def _refuse_envelope(content: Content, edges: bytes) -> None:
         raise UnreadableOutputError(reason, file=str(content.path))
 
 
+_PAGES_DATA = b"window.BENCHMARK_DATA"
 _JSON_BELOW = re.compile(rb"^[ \t]*[\[{]", re.MULTILINE)
 
 
