@@ -177,7 +177,9 @@ class _Reading:
         return Publication(files=files, unreadable=self._unreadable, passed_over=self._passed_over)
 
     def _runs(self, file: Path) -> list[tuple[Path, Run, list[Result]]]:
-        read = parse_each(file, self._format, provenance=named(location(file), self._provenance), deadline_seconds=self._deadline)
+        read = parse_each(
+            file, self._format, provenance=named(location(file), self._provenance), deadline_seconds=self._deadline
+        )
         runs = [(file, run, results) for run, results in read]
         for run in runs:
             _require_build(*run)
