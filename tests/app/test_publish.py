@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench_db.app.publish import preview, publish
-from bench_db.errors import BenchDbError, UserError
+from bench_db.errors import BenchDbError, UnreadableFilesError, UserError
 from bench_db.ingest import Provenance
 from bench_db.store.database import connect
 
@@ -55,6 +55,56 @@ class TestPublish:
         file.write_text('{"results": [{"benchmark_name": "sum", "values_ns": [1, 2]}]}')
         with pytest.raises(UserError, match=missing):
             publish(tmp_path / "store", file, format="values-ns", provenance=given)
+
+
+class TestKeepGoing:
+    """All unreadable files are named; with `keep_going` the others are stored."""
+
+    @pytest.fixture
+    def out(self, tmp_path: Path) -> Path:
+        directory = tmp_path / "out"
+        directory.mkdir()
+        shutil.copy(FILES[0], directory / "good.json")
+        (directory / "cut.json").write_bytes(FILES[0].read_bytes()[:-20])
+        (directory / "empty.json").touch()
+        (directory / "README.md").write_text("hello")
+        return directory
+
+    def test_all_are_named_and_nothing_is_stored(self, out: Path, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableFilesError, match="2 files cannot be published, and nothing was stored") as caught:
+            publish(tmp_path / "store", out, provenance=BUILD)
+        assert all(any(name in error for error in caught.value.errors) for name in ("cut.json", "empty.json"))
+        assert not (tmp_path / "store").exists()
+
+    def test_the_others_are_stored(self, out: Path, tmp_path: Path) -> None:
+        done = publish(tmp_path / "store", out, tmp_path / "gone", provenance=BUILD, keep_going=True)
+        assert [Path(file.path).name for file in done.files] == ["good.json"]
+        assert sorted(Path(file.path).name for file in done.unreadable) == ["cut.json", "empty.json", "gone"]
+        assert done.passed_over == [str(out / "README.md")]
+        assert connect(tmp_path / "store").scan().collect().height == done.new
+
+    def test_nothing_readable_makes_no_store(self, tmp_path: Path) -> None:
+        (tmp_path / "empty").touch()
+        done = publish(tmp_path / "store", tmp_path / "empty", provenance=BUILD, keep_going=True)
+        assert (done.files, len(done.unreadable), (tmp_path / "store").exists()) == ([], 1, False)
+
+    def test_a_file_without_a_version_is_one_of_them(self, out: Path, tmp_path: Path) -> None:
+        given = Provenance(dut_name="d")
+        (out / "go.txt").write_text("BenchmarkA-8 \t 100\t 12.5 ns/op\n")
+        done = publish(tmp_path / "store", out, provenance=given, keep_going=True)
+        assert any("DUT version" in file.error for file in done.unreadable)
+
+
+class TestFailed:
+    """Results of failed benchmarks are counted as failed, not as new."""
+
+    def test_counts(self, tmp_path: Path) -> None:
+        file = tmp_path / "go.txt"
+        file.write_text("BenchmarkA-8 \t 100\t 12.5 ns/op\n--- FAIL: BenchmarkB\n")
+        for store, counts in (("s", (1, 1, 0)), ("s", (0, 0, 2))):
+            done = publish(tmp_path / store, file, provenance=BUILD)
+            assert (done.new, done.failed, done.unchanged) == counts
+        assert preview(file, provenance=BUILD).document["failed"] == 1
 
 
 class TestPreview:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -216,6 +219,28 @@ class TestPublish:
         answer = bench_db("publish", good, bad, "--format", "pytest-benchmark", *BUILD, "--store", tmp_path / "s")
         assert (answer.code, str(bad) in answer.err) == (2, True)
         assert not (tmp_path / "s").exists()
+
+    def test_keep_going_stores_the_rest_and_ends_with_2(self, tmp_path: Path) -> None:
+        good = output_file(tmp_path / "good.json", "a")
+        bad = tmp_path / "bad.json"
+        bad.touch()
+        answer = bench_db("publish", good, bad, *BUILD, "--keep-going", "--store", tmp_path / "s", "--output", "json")
+        assert (answer.code, answer.document["new"]) == (2, 1)
+        assert [file["path"] for file in answer.document["unreadable"]] == [str(bad)]
+        refused = bench_db("publish", bad, bad, *BUILD, "--store", tmp_path / "t")
+        assert (refused.code, "publish the others with --keep-going" in refused.err) == (2, True)
+
+    def test_standard_input_has_the_identity_of_the_file(self, tmp_path: Path) -> None:
+        file = output_file(tmp_path / "f.json", "a")
+        bench_db("publish", file, *BUILD, "--store", tmp_path / "s")
+        with file.open() as stdin, mock.patch.object(sys, "stdin", stdin):
+            answer = bench_db("publish", "-", *BUILD, "--store", tmp_path / "s", "--output", "json").document
+        assert (answer["unchanged"], answer["published"][0]["path"]) == (1, "stdin")
+
+    def test_a_pipe_without_a_writer_ends_at_the_deadline(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        answer = bench_db("publish", tmp_path / "pipe", "--deadline", "0.1", *BUILD, "--store", tmp_path / "s")
+        assert (answer.code, "within 0.1 s" in answer.err) == (2, True)
 
     def test_a_history_is_a_run_for_each_commit(self, tmp_path: Path) -> None:
         rows = ["time,commit,p99", "1700000000,aaaaaa0,5", "1700000001,aaaaaa1,6"]

@@ -2,6 +2,9 @@
 
 import codecs
 import os
+import subprocess
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest.content import Content, open_file, position
+from bench_db.ingest.content import STDIN, Content, file_name, open_file, position
 
 NAMES = st.text(min_size=1, max_size=4)
 
@@ -96,6 +99,60 @@ class TestOpenFile:
         path = tmp_path / "out"
         path.write_bytes(b"x" * ((1 << 20) - 1) + "€".encode())
         assert open_file(path).text.endswith("€".encode())
+
+
+class TestPipes:
+    """A pipe is read to its end as soon as a process has it open for writing, and without one only until the deadline."""
+
+    @pytest.fixture
+    def pipe(self, tmp_path: Path) -> Path:
+        os.mkfifo(tmp_path / "pipe")
+        return tmp_path / "pipe"
+
+    def test_without_a_writer(self, pipe: Path) -> None:
+        with pytest.raises(UserError, match=r"pipe: no process opened this pipe for writing within 0\.1 s"):
+            open_file(pipe, deadline_seconds=0.1)
+
+    def test_a_late_writer_that_pauses(self, pipe: Path) -> None:
+        script = f"sleep 0.2; exec > {pipe}; sleep 0.6; printf a; sleep 0.2; printf b"
+        with subprocess.Popen(["/bin/sh", "-c", script]) as writer:
+            assert open_file(pipe, deadline_seconds=0.5).text == b"ab"
+        assert writer.returncode == 0
+
+    def test_more_than_a_pipe_contains(self, pipe: Path) -> None:
+        with subprocess.Popen(["/bin/sh", "-c", f"head -c 300000 /dev/zero | tr '\\0' x > {pipe}"]):
+            assert open_file(pipe).text == b"x" * 300_000
+
+    def test_a_writer_that_writes_nothing(self, pipe: Path) -> None:
+        with subprocess.Popen(["/bin/sh", "-c", f": > {pipe}"]), pytest.raises(UnreadableOutputError, match="is empty"):
+            open_file(pipe)
+
+    def test_a_pipe_without_a_name(self) -> None:
+        reader, writer = os.pipe()
+        os.write(writer, b"a")
+        os.close(writer)
+        path = Path(f"/dev/fd/{reader}")
+        assert (open_file(path).text, file_name(path)) == (b"a", "pipe")
+        os.close(reader)
+
+
+class TestStandardInput:
+    """`-` is standard input, and its content is that of a file named stdin."""
+
+    def test_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(codecs.BOM_UTF16_LE + "a".encode("utf-16-le"))))
+        content = open_file(STDIN)
+        assert (content.path, content.text, file_name(STDIN)) == (Path("stdin"), b"a", "stdin")
+
+    def test_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        with pytest.raises(UserError, match="standard input is a terminal or closed"):
+            open_file(STDIN)
+
+    def test_empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO()))
+        with pytest.raises(UnreadableOutputError, match="stdin: is empty"):
+            open_file(STDIN)
 
 
 class TestPosition:

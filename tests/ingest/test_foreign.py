@@ -225,3 +225,24 @@ class TestCommit:
     @pytest.mark.parametrize("text", ["1a2b3c", "unversioned", "0" * 65, "1a2b3c4\n", None, 1234567])
     def test_none(self, text: object) -> None:
         assert foreign.commit(text) is None
+
+
+class TestNumbersThatAreNotJson:
+    """A number that no JSON has becomes the text that Python writes for it, and a text with such a word is not changed."""
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("NaN", "NaN"), ("nan", "NaN"), ("-nan", "NaN"), ("nan(0x8)", "NaN"), ("-nan(ind)", "NaN"), ("1.#QNAN", "NaN"),
+            ("-1.#IND00", "NaN"), ("Infinity", "Infinity"), ("inf", "Infinity"), ("-inf", "-Infinity"), ("-Infinity", "-Infinity"),
+            ("1.#INF", "Infinity"), ("-1.#INF", "-Infinity"), ("2%", "2%"), ("1.5e-3%", "1.5e-3%"),
+        ],
+    )  # fmt: skip
+    def test_becomes_text(self, written: str, read: str) -> None:
+        text = f'{{"nan": "inf \\" 2%", "x": {written}, "y": [{written}, 1]}}'.encode()
+        assert foreign.decode(text, dict[str, object], file="f") == {"nan": 'inf " 2%', "x": read, "y": [read, 1]}
+
+    @pytest.mark.parametrize("written", ["nano", "infx", "none", "%", "2%%"])
+    def test_other_words_are_faults(self, written: str) -> None:
+        with pytest.raises(UnreadableOutputError, match="is not valid JSON"):
+            foreign.decode(f'{{"x": {written}}}'.encode(), dict[str, object], file="f")

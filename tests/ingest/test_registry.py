@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import ADAPTERS, detect, find, parse
+from bench_db.ingest import ADAPTERS, Adapter, detect, find, parse
 from tests.ingest.formats.test_criterion_dir import measure
 from tests.ingest.samples import NAMED, RECALL, SAMPLES
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, read
@@ -81,7 +82,7 @@ class TestRegistry:
 
 
 class TestFind:
-    """Each file of a directory is a run; a file without a format is ignored, and no run at all is an error."""
+    """Each file of a directory is a run, unreadable, or passed over with its name; no run at all is an error."""
 
     def test_files_below(self, tmp_path: Path) -> None:
         (tmp_path / "deep").mkdir()
@@ -92,21 +93,69 @@ class TestFind:
         (tmp_path / "empty").touch()
         (tmp_path / "binary").write_bytes(b"\xff\x00")
         (tmp_path / ".hidden").write_text(SAMPLES["pytest-benchmark"])
-        assert find(tmp_path) == wanted
-        assert find(tmp_path, "pytest-benchmark") == wanted
+        assert find(tmp_path).readable == wanted
+        assert find(tmp_path, "pytest-benchmark").readable == wanted
+        found = find(tmp_path, "dbpedia")
+        assert (found.readable, [file.path for file in found.unreadable]) == ([], [str(tmp_path / "empty")])
+        assert found.passed_over == [tmp_path / name for name in ("README", "a.json", "binary", "deep/b")]
+        (tmp_path / "empty").unlink()
         with pytest.raises(UserError, match="no file below it"):
             find(tmp_path, "dbpedia")
 
     def test_broken_file_of_a_known_format_is_not_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "cut.json").write_text(SAMPLES["pytest-benchmark"][:-30])
-        assert find(tmp_path) == [tmp_path / "cut.json"]
+        assert find(tmp_path).readable == [tmp_path / "cut.json"]
+
+    @pytest.mark.parametrize("adapter", [a for a in ADAPTERS if a.sniff], ids=lambda adapter: adapter.name)
+    def test_every_format_by_name(self, tmp_path: Path, adapter: Adapter) -> None:
+        for name, text in SAMPLES.items():
+            (tmp_path / name).write_text(text)
+        shown = "github-action-benchmark" if adapter.name in NAMED else adapter.name
+        found = find(tmp_path, adapter.name)
+        assert (found.readable, len(found.passed_over)) == ([tmp_path / shown], len(SAMPLES) - 1)
+        run, _ = parse(found.readable[0], adapter.name, provenance=FIXED)
+        assert run.format == adapter.name
+
+    def test_criterion_directory_by_name(self, tmp_path: Path) -> None:
+        measure(tmp_path)
+        (tmp_path / "go.txt").write_text(SAMPLES["go"])
+        assert find(tmp_path, "criterion-dir").readable == [tmp_path]
+        assert find(tmp_path, "go").readable == [tmp_path / "go.txt"]
+
+    @pytest.mark.parametrize(
+        ("content", "error"),
+        [
+            (b"", "is empty"),
+            (b'{"results": [{"na', "is JSON that ends too early"),
+            (b"\xff\xfex", "is damaged UTF-16-LE text"),
+            (gzip.compress(SAMPLES["go"].encode(), mtime=0)[:-3], "ends too early"),
+            (SAMPLES["go"].encode() + b"a\0b\0", "contains a NUL byte"),
+            (b"2026-03-04T10:21:07Z " + SAMPLES["go"].encode(), "each line has a prefix"),
+            (f"> npm\n{SAMPLES['bmf']}".encode(), "begins only in line 2"),
+            (f"{SAMPLES['bmf']}\n{SAMPLES['values-ns']}".encode(), "a second JSON document"),
+            ((criterion_line() + RECALL).encode(), "could be criterion or dbpedia"),
+            (b'window.BENCHMARK_DATA = {"entries": {}}', "the pages of github-action-benchmark"),
+        ],
+    )
+    def test_a_file_whose_output_would_be_lost(self, tmp_path: Path, content: bytes, error: str) -> None:
+        (tmp_path / "bad").write_bytes(content)
+        [bad] = find(tmp_path).unreadable
+        assert bad.path == str(tmp_path / "bad")
+        assert error in bad.error
+
+    @pytest.mark.parametrize("content", [b"hello", b'{"a": 1}', b"[1]\n[2]", b"\x89PNG\r\n\x1a\n\0\0", b"caf\xe9"])
+    def test_a_file_without_output_is_passed_over(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "good").write_text(RECALL)
+        (tmp_path / "other").write_bytes(content)
+        found = find(tmp_path)
+        assert (found.readable, found.passed_over) == ([tmp_path / "good"], [tmp_path / "other"])
 
     def test_a_file_is_itself(self, tmp_path: Path) -> None:
-        assert find(tmp_path / "not there") == [tmp_path / "not there"]
+        assert find(tmp_path / "not there").readable == [tmp_path / "not there"]
 
     def test_criterion_directory_is_itself(self, tmp_path: Path) -> None:
         measure(tmp_path)
-        assert find(tmp_path) == [tmp_path]
+        assert find(tmp_path).readable == [tmp_path]
 
 
 class TestUnreadablePaths:

@@ -1,8 +1,9 @@
 """The published files as JSON and as text."""
 
 import json
+from dataclasses import replace
 
-from bench_db.model import PublishedFile
+from bench_db.model import PublishedFile, UnreadableFile
 from bench_db.report import publish
 
 FIRST = PublishedFile(
@@ -25,7 +26,7 @@ class TestJson:
     def test_totals(self) -> None:
         document = publish.as_json([FIRST, SECOND])
         assert json.loads(json.dumps(document))["published"][0]["skipped"] == {"no-name": 2, "out-of-range": 1}
-        assert (document["new"], document["unchanged"]) == (4, 6)
+        assert (document["new"], document["failed"], document["unchanged"]) == (4, 0, 6)
         assert [one["path"] for one in document["published"]] == ["out\x1b.json", "b.json"]
 
 
@@ -38,6 +39,22 @@ class TestText:
             "  first\\nnote",
             "b.json: go, 0 new, 5 unchanged",
             "2 runs: 4 new, 6 unchanged",
+        ]
+
+    def test_failed_results(self) -> None:
+        failed = replace(SECOND, failed=2)
+        assert publish.as_text([failed, SECOND]).split("\n") == [
+            "b.json: go, 0 new, 2 failed, 5 unchanged",
+            "b.json: go, 0 new, 5 unchanged",
+            "2 runs: 0 new, 2 failed, 10 unchanged",
+        ]
+
+    def test_files_that_were_not_published(self) -> None:
+        bad = UnreadableFile(path="x", error="x: is\nempty")
+        assert publish.as_text([SECOND], [bad], [f"{i}" for i in range(7)]).split("\n")[1:] == [
+            "passed over, as they show no such format: 7 files (0, 1, 2, 3, 4, ...)",
+            "not published: 1 files",
+            "  x: is\\nempty",
         ]
 
     def test_one_run_has_no_total(self) -> None:

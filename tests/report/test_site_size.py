@@ -68,7 +68,11 @@ def large() -> SiteContent:
         found(finding_id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80))
         for i in stepped
     ]
-    return content_of(frame.with_columns(**derived, **times, **unused, **constants).select(*COLUMNS, "commit_order"), METADATA, findings)
+    return content_of(
+        frame.with_columns(**derived, **times, **unused, **constants).select(*COLUMNS, "commit_order"),
+        METADATA,
+        findings,
+    )
 
 
 @pytest.fixture(scope="module")

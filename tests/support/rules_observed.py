@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 
@@ -233,7 +234,37 @@ def leftover() -> str:
         store = connect(folder, create=True)
         (run, results), (other, _) = run_of(1), run_of(2)
         store.publish(results, run)
-        return repr(store.publish([replace(result, commit=other.commit) for result in results], other).skipped)
+        moved = [replace(result, commit=other.commit, dut=other.dut) for result in results]
+        return repr(store.publish(moved, other).skipped)
+
+
+def cut_metadata() -> str:
+    from bench_db.ingest.bounds import in_bounds
+    from bench_db.ingest.reading import Measurement
+
+    metadata = json.dumps({f"{i}": "x" for i in range(9_000)})
+    return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)]))
+
+
+def cut_tag() -> str:
+    from bench_db.ingest.bounds import tags_in_bounds
+
+    return repr(tags_in_bounds({"p": "x" * 9_000}))
+
+
+def unpacked() -> str:
+    """The error of a gzip file that unpacks to more than the bound, which is made small here."""
+    from gzip import compress
+
+    from bench_db.errors import UnreadableOutputError
+    from bench_db.ingest import envelope
+
+    with mock.patch.object(envelope, "_MIB", 1):
+        try:
+            envelope.unwrapped(compress(b"x" * 2_000), "f")
+        except UnreadableOutputError as error:
+            return str(error)
+    return ""
 
 
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
@@ -257,6 +288,10 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "nearest_names": (nearest,),
     "comment_rows": (many_regressions,),
     "error_length": (failed_benchmark,),
+    "unpacked_mebibytes": (unpacked,),
+    "input_seconds": (cli_help,),
+    "metadata_length": (cut_metadata,),
+    "tag_length": (cut_tag,),
 }
 """What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
 

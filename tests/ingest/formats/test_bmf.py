@@ -51,7 +51,7 @@ class TestSkips:
             ([{"parameters": [1], "measures": GOOD}], "wrong-type"),
             ({"latency": 5}, "wrong-type"),
             ({"latency": {}}, "missing-field"),
-            ({"latency": {"value": "1"}}, "not-a-number"),
+            ({"latency": {"value": "1 ns"}}, "not-a-number"),
             ({"latency": {"value": float("nan")}}, "not-finite"),
             ({"latency": {"value": -1}}, "negative-time"),
             ({"build-time": {"value": 1e308}}, "out-of-range"),
@@ -66,3 +66,11 @@ class TestSkips:
         (tmp_path / "f").write_text("{}")
         with pytest.raises(UnreadableOutputError, match="contains no benchmark"):
             parse(tmp_path / "f", "bmf", provenance=FIXED)
+
+
+class TestTexts:
+    """A number that a script quotes is read, with a note."""
+
+    def test_value(self, tmp_path: Path) -> None:
+        run, [result] = read(tmp_path / "f", '{"a": {"latency": {"value": "1.5"}}}')
+        assert (list(result.values), "1 values are texts" in run.notes[0]) == ([1.5], True)

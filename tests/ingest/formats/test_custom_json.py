@@ -75,6 +75,14 @@ class TestReading:
         _, [_, result] = parse(tmp_path / "f", provenance=FIXED)
         assert json.loads(result.metadata) == entry
 
+    @pytest.mark.parametrize("value", ["12.5", " 12.5 ", "1.25e1", "+12.5"])
+    def test_a_number_as_text(self, tmp_path: Path, value: str) -> None:
+        run, [_, result] = read(
+            tmp_path / "f", custom_file(custom_entry(), custom_entry("quoted", unit="ms", value=value))
+        )
+        assert list(result.values) == [12.5e6]
+        assert any("1 values are texts" in note and "first of quoted" in note for note in run.notes)
+
     def test_negative_score(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", custom_file(custom_entry(unit="points", value=-3)))
         assert list(result.values) == [-3]
@@ -90,7 +98,10 @@ class TestSkips:
             ({"unit": "ns", "value": 1}, "no-name"),
             ({"name": "bad", "unit": "ns"}, "missing-field"),
             (custom_entry("bad", unit=None), "wrong-type"),
-            (custom_entry("bad", value="1"), "not-a-number"),
+            (custom_entry("bad", value="1 ms"), "not-a-number"),
+            (custom_entry("bad", value="1,000"), "not-a-number"),
+            (custom_entry("bad", value=""), "not-a-number"),
+            (custom_entry("bad", value="1e999"), "out-of-range"),
             (custom_entry("bad", value=True), "not-a-number"),
             (custom_entry("bad", value=float("nan")), "not-finite"),
             (custom_entry("bad", value=-1), "negative-time"),

@@ -46,4 +46,4 @@ class TestReading:
         run, results = read(
             tmp_path / "f", f"IVF1,PQ2: refine=3, recall@{'9' * 5000}=1\nIVF1,PQ2: refine=3, recall@5=0.5\n"
         )
-        assert ([r.tags for r in results], run.skipped) == ([{"k": "5"}], {})
+        assert ([r.tags for r in results], run.skipped) == ([{"k": "5"}], {"no-statistics": 1})

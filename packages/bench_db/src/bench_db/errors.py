@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class BenchDbError(Exception):
     """Base of all bench_db errors; the text says what happened, where, and what to do next."""
@@ -34,6 +39,21 @@ class UnreadableOutputError(BenchDbError):
             where += f":{line}" if column is None else f":{line}:{column}"
         at = f" at {json_path}" if json_path else ""
         super().__init__(f"{where}: {reason}{at}")
+
+
+class InputFileError(UserError):
+    """A file that cannot be opened, or that lacks what a run needs; the message names the file."""
+
+
+class UnreadableFilesError(BenchDbError):
+    """Several files that cannot be published; `errors` has the text of each error, which names the file."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(
+            f"{len(self.errors)} files cannot be published, and nothing was stored. Mend them, or publish the others with"
+            f" `keep_going`. {'; '.join(self.errors)}"
+        )
 
 
 class PluginError(BenchDbError):

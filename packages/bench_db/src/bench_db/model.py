@@ -671,7 +671,7 @@ class Noise:
 class PublishedFile:
     """One published run: results added, results that were stored before, results removed, and benchmarks skipped by reason.
 
-    `part` names a run of a file that holds a history, and is empty for a whole file.
+    `failed` counts the added results of benchmarks that failed; `new` counts the others. `part` names a run of a file that holds a history, and is empty for a whole file.
     """
 
     path: str
@@ -679,10 +679,19 @@ class PublishedFile:
     format: str
     run_id: str
     new: int
+    failed: int = 0
     unchanged: int
     replaced: int
     skipped: Mapping[str, int]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableFile:
+    """A file that was not published; `error` names it, the fault and the next step."""
+
+    path: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,18 @@ class Rules:
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""
 
+    unpacked_mebibytes: int = 1_024
+    """Largest text, in MiB, that is read from a gzip file."""
+
+    input_seconds: int = 60
+    """Seconds that a named pipe may have no writer."""
+
+    metadata_length: int = 16_000
+    """Stored characters of the tool's own record of one result."""
+
+    tag_length: int = 1_000
+    """Stored characters of the name and of the value of a tag."""
+
     def texts(self) -> dict[str, str]:
         """Return each value as people read it: a share as `2 %`, a count as `4,000`."""
         return {

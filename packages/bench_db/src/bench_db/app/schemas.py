@@ -34,6 +34,7 @@ from bench_db.model import (
     StoreChange,
     StoreInfo,
     SummaryValues,
+    UnreadableFile,
     Upgrade,
     Verification,
 )
@@ -147,7 +148,9 @@ def _artifact() -> dict[str, Schema]:
 
 
 def _published() -> Schema:
-    return _answer({"published": _list(_object(_record(PublishedFile))), "new": _COUNT, "unchanged": _COUNT})
+    counts = dict.fromkeys(("new", "failed", "unchanged"), _COUNT)
+    files = {"published": _list(_object(_record(PublishedFile))), "unreadable": _list(_object(_record(UnreadableFile)))}
+    return _answer({**files, "passed_over": _list(_TEXT), **counts})
 
 
 def _transfer() -> Schema:

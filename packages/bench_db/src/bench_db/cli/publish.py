@@ -11,7 +11,8 @@ from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.cli.options import common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
-from bench_db.errors import UserError
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.ingest import Provenance
@@ -51,10 +52,16 @@ if TYPE_CHECKING:
 @click.option("--replace", is_flag=True,
               help="Remove the earlier run of the same run id, file, device, commit, test bed and suite.")  # fmt: skip
 @click.option("--keep-leftovers", is_flag=True, help="Store results whose samples are those of an earlier commit.")
+@click.option("--keep-going", is_flag=True, help="Publish the readable files although others are not, and exit with 2.")
+@click.option("--deadline", "deadline_seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              default=RULES.input_seconds, show_default=True, help="How long a named pipe may have no writer.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
 @click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
 @common
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     paths: tuple[str, ...],
     format_name: str,
     uri: str | None,
@@ -62,14 +69,17 @@ def command(
     *,
     replace: bool,
     keep_leftovers: bool,
+    keep_going: bool,
+    deadline_seconds: float,
     dry_run: bool,
     single_writer: bool,
     **stated: Any,
 ) -> None:
     """Publish files and directories of benchmark output. Publishing the same measurements again adds nothing.
 
-    A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each. All files
-    are read before the first is stored, so an unreadable one leaves the store as it was.
+    A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each; - is standard
+    input. Files may be compressed with gzip, or UTF-16 as Windows PowerShell writes it. All files are read before the first is
+    stored, so an unreadable one leaves the store as it was.
 
     Example: bench-db publish results.json --test-bed-name ci-1 --suite python
     """
@@ -77,13 +87,16 @@ def command(
     from bench_db.report.publish import as_text
 
     files: dict[str, Any] = {"format": format_name, "provenance": _provenance(**stated)}
+    files |= {"keep_going": keep_going, "deadline_seconds": deadline_seconds}
     if dry_run:
         done = preview(*paths, **files)
     else:
         with progress_bar("publishing") as progress:
             to: dict[str, Any] = {"replace": replace, "keep_leftovers": keep_leftovers, "single_writer": single_writer}
             done = publish(uri or default_uri(), *paths, **to, **files, progress=progress)
-    emit(output, lambda: done.document, lambda: as_text(done.files, dry_run=dry_run))
+    texts = (done.files, done.unreadable, done.passed_over)
+    emit(output, lambda: done.document, lambda: as_text(*texts, dry_run=dry_run))
+    ctx.exit(UnreadableOutputError.exit_code if done.unreadable else 0)
 
 
 def _provenance(

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest.adapter import Adapter
-from bench_db.ingest.content import Content
+from bench_db.ingest.content import STDIN, Content, file_name, location
 from bench_db.ingest.facts import FactsFrom
 from bench_db.ingest.host import Build, build_of, this_machine
 from bench_db.ingest.normalise import Provenance, normalise, parse, parse_each
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
-from bench_db.ingest.registry import ADAPTERS, AUTO, adapter_named, detect, find
+from bench_db.ingest.registry import ADAPTERS, AUTO, Found, adapter_named, detect, find
 from bench_db.model import Samples
 
 __all__ = [
     "ADAPTERS",
     "AUTO",
+    "STDIN",
     "Adapter",
     "Build",
     "Content",
     "FactsFrom",
+    "Found",
     "Measurement",
     "Provenance",
     "Reading",
@@ -30,7 +32,9 @@ __all__ = [
     "adapter_named",
     "build_of",
     "detect",
+    "file_name",
     "find",
+    "location",
     "normalise",
     "parse",
     "parse_each",

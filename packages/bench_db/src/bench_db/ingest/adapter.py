@@ -35,7 +35,8 @@ class Adapter:
     `source` names the format and the version of this reading, such as `stopwatch/1`; every result stores it. `summary` is
     one line for lists of formats. `sniff` receives the first and last 64 KiB of a file and returns whether they show the
     format. `read` returns one reading, or one for each commit of a file that contains a history; it raises
-    `UnreadableOutputError` for a file it cannot read. An adapter without `sniff` reads a directory.
+    `UnreadableOutputError` for a file it cannot read. An adapter without `sniff` reads a directory. `by_name` formats are never
+    chosen by content: they need `--format`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Adapter:
     summary: str
     read: Callable[[Content], Reading | tuple[Reading, ...]]
     sniff: Callable[[bytes], bool] | None = None
+    by_name: bool = False
 
 
 def adapter_of(plugin: Plugin) -> Adapter:

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import codecs
+import os
+import select
 import stat
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.errors import InputFileError, UnreadableOutputError
+from bench_db.ingest.envelope import unwrapped
+from bench_db.rules import RULES
 
+STDIN = Path("-")
+_STDIN_NAME, _PIPE_NAME = "stdin", "pipe"
+_STDIN_PATHS = {STDIN, Path("/dev/stdin"), Path("/dev/fd/0"), Path("/proc/self/fd/0")}
+_NAMELESS = ("pipe:[", "socket:[")  # what Linux gives as the target of /dev/stdin and /dev/fd/63
+_SLICE_MILLISECONDS = 50
 _BLOCK = 1 << 20
 _EDGE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The bytes of a file as `text`, or of a directory as `files` by their path in it (then `text` is empty)."""
+    """The text of a file, or the bytes of a directory as `files` by their path in it (then `text` is empty).
+
+    `text` is UTF-8, decompressed. `packed_sha256` is that of the file where its bytes are others than those of `text`, else "".
+    """
 
     path: Path
     text: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
+    packed_sha256: str = ""
 
     def digest(self) -> str:
         """Return the SHA-256 of the file as it is on disk; of a directory, of the sorted paths and contents of `files`."""
+        if self.packed_sha256:
+            return self.packed_sha256
         if not self.files:
             return sha256(self.text).hexdigest()
         total = sha256()
@@ -46,25 +63,87 @@ class Content:
         return bytes(self.body[:_EDGE]) + b"\n" + self.text[-_EDGE:]
 
 
-def open_file(path: Path) -> Content:
-    """Return the content of a file of UTF-8 text.
+def file_name(path: Path) -> str:
+    """Return the name of a file as a run stores it: `stdin` for standard input, `pipe` for another pipe without a name."""
+    name = path.resolve().name
+    if path == STDIN or (path in _STDIN_PATHS and name.startswith(_NAMELESS)):
+        return _STDIN_NAME
+    return _PIPE_NAME if name.startswith(_NAMELESS) else name
 
-    Raises `UserError` when it cannot be opened, `UnreadableOutputError` when it is empty or not text.
+
+def location(path: Path) -> Path:
+    """Return the absolute path of a file; standard input and a pipe without a name are in the working directory."""
+    is_nameless = path in _STDIN_PATHS or path.resolve().name.startswith(_NAMELESS)
+    return Path.cwd() / file_name(path) if is_nameless else path.absolute()
+
+
+def open_file(path: Path, *, deadline_seconds: float = RULES.input_seconds) -> Content:
+    """Return the text of a file, of standard input (`-`) or of a pipe; gzip data, UTF-16 and UTF-32 become UTF-8.
+
+    Raises `InputFileError` when it cannot be opened, or no process opens a pipe for writing within the deadline, and
+    `UnreadableOutputError` when it is empty or not text.
     """
-    try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            message = f"{path}: neither a file nor a directory. Name the output of a benchmark tool"
-            raise UserError(message)
-        content = Content(path=path, text=path.read_bytes())
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise UserError(message) from error
-    if not content.edges.strip():
-        reason = "is empty; expected the output of a benchmark tool. Did the step fail before it wrote any?"
-        raise UnreadableOutputError(reason, file=str(path))
+    content = open_unchecked(path, deadline_seconds=deadline_seconds)
     _require_utf8(content)
     return content
+
+
+def open_unchecked(path: Path, *, deadline_seconds: float = RULES.input_seconds) -> Content:
+    """Return the text of a file as `open_file` does, which may not be UTF-8."""
+    raw = _standard_input() if path == STDIN else _read(path, deadline_seconds)
+    shown = Path(_STDIN_NAME) if path == STDIN else path
+    text = unwrapped(raw, str(shown))
+    content = Content(path=shown, text=text, packed_sha256="" if text is raw else sha256(raw).hexdigest())
+    if not content.edges.strip():
+        reason = "is empty; expected the output of a benchmark tool. Did the step fail before it wrote any?"
+        raise UnreadableOutputError(reason, file=str(shown))
+    return content
+
+
+def _read(path: Path, deadline_seconds: float) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISFIFO(mode):
+            return _piped(path, deadline_seconds)
+        if not stat.S_ISREG(mode):
+            message = f"{path}: neither a file nor a directory. Name the output of a benchmark tool"
+            raise InputFileError(message)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise InputFileError(message) from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        message = "-: standard input is a terminal or closed. Pipe the output of a benchmark tool into the command"
+        raise InputFileError(message)
+    return sys.stdin.buffer.read()
+
+
+def _piped(path: Path, deadline_seconds: float) -> bytes:
+    """Read a pipe to its end. A plain open would wait without end for a process that opens it for writing."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+        first = _first_bytes(path, pipe.fileno(), deadline_seconds)
+        os.set_blocking(pipe.fileno(), True)
+        return first + pipe.read()
+
+
+def _first_bytes(path: Path, descriptor: int, deadline_seconds: float) -> bytes:
+    """Wait until a process has opened a pipe for writing, and return what it wrote so far. It may take any time to write."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    give_up = time.monotonic() + deadline_seconds
+    while not poll.poll(_SLICE_MILLISECONDS):
+        try:
+            if first := os.read(descriptor, _EDGE):  # without a writer this is the end of the file
+                return first
+        except BlockingIOError:
+            break
+        if time.monotonic() > give_up:
+            message = f"{path}: no process opened this pipe for writing within {deadline_seconds:g} s. Start the writer, or name a file"
+            raise InputFileError(message)
+    return b""
 
 
 def _require_utf8(content: Content) -> None:

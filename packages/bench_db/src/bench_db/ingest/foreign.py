@@ -13,6 +13,7 @@ import msgspec
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest.content import position
+from bench_db.ingest.envelope import json_cause
 from bench_db.ingest.reading import RefusedError, Skip, SkipReason
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _CUT_OFF = "the text ends too early. Was the job cancelled while writing it?"
 _OFFSET = re.compile(r" \(byte (\d+)\)")
 _PATH = re.compile(r" - at `(.*)`$")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)', re.DOTALL)
+_HEAD = 1 << 12
+# The texts of a document, and the numbers that are not JSON: of Python, of C's printf on Unix and on Windows, and percentages.
+_TOKEN = re.compile(
+    rb'"(?:[^"\\]|\\.)*"|[-+]?(?:nan\([^()"]*\)|(?:nan|inf(?:inity)?|1\.#(?:inf|ind|qnan|snan)\d*)\b)|-?\d[\d.]*(?:e[-+]?\d+)?%',
+    re.DOTALL | re.IGNORECASE,
+)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -53,16 +59,15 @@ def decode(text: bytes | memoryview, shape: type[Shape], *, file: str, line: int
 
 
 def _repaired(text: bytes | memoryview) -> bytes | None:
-    """Replace NaN and Infinity by strings of that name and lone surrogates by "?"; return None when the text has neither."""
+    """Replace numbers that are not JSON by strings and lone surrogates by "?"; return None when the text has neither."""
     whole = bytes(text)
-    if not (b"NaN" in whole or b"Infinity" in whole or _SURROGATE.search(whole)):
-        return None
-    return _TOKEN.sub(lambda token: _as_json(token[0]), whole)
+    repaired = _TOKEN.sub(lambda token: _as_json(token[0]), whole)
+    return None if repaired == whole else repaired
 
 
 def _as_json(token: bytes) -> bytes:
     if not token.startswith(b'"'):
-        return b'"' + token + b'"'
+        return b'"' + _literal(token) + b'"'
     if not _SURROGATE.search(token):
         return token
     try:
@@ -71,10 +76,24 @@ def _as_json(token: bytes) -> bytes:
         return token
 
 
+def _literal(token: bytes) -> bytes:
+    """Return the name that Python writes for a number that is not finite, and any other token unchanged."""
+    word = token.lower()
+    if word.endswith(b"%"):
+        return token
+    if b"inf" not in word:
+        return b"NaN"
+    return b"-Infinity" if word.startswith(b"-") else b"Infinity"
+
+
 def _unreadable(error: Exception, text: bytes | memoryview, file: str, line: int | None) -> UnreadableOutputError:
     message = str(error)
     if isinstance(error, RecursionError):
         return UnreadableOutputError("is nested too deeply for the output of a benchmark tool", file=file, line=line)
+    is_inner = isinstance(error, msgspec.ValidationError) and _PATH.search(message)
+    cause = None if is_inner or line is not None else json_cause(text)
+    if cause is not None:
+        return UnreadableOutputError(cause[0], file=file, line=cause[1])
     if isinstance(error, msgspec.ValidationError):
         path = _PATH.search(message)
         return UnreadableOutputError(_PATH.sub("", message), file=file, line=line, json_path=path[1] if path else "$")
@@ -82,6 +101,17 @@ def _unreadable(error: Exception, text: bytes | memoryview, file: str, line: int
     row, column = position(text, int(offset[1]) if offset else len(text))
     reason = _OFFSET.sub("", message).removeprefix("JSON is malformed: ") if offset else _CUT_OFF
     return UnreadableOutputError(f"is not valid JSON: {reason}", file=file, line=line or row, column=column)
+
+
+def is_cut(text: bytes | memoryview) -> bool:
+    """Return whether a text begins as a JSON object or list and ends before its end."""
+    if bytes(text[:_HEAD]).lstrip()[:1] not in {b"{", b"["}:
+        return False
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except _FAULTS as error:
+        return not _OFFSET.search(str(error)) and not isinstance(error, RecursionError | UnicodeDecodeError)
+    return False
 
 
 def part(text: msgspec.Raw | bytes, shape: type[Shape] | msgspec.json.Decoder[Shape], *, at: str) -> Shape:

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 from bench_db import identity
 from bench_db.clock import time_fault
 from bench_db.derive import derive
-from bench_db.errors import UserError
+from bench_db.errors import InputFileError, UserError
 from bench_db.identity import ABBREVIATED_SHA, is_commit_id, same_commit
 from bench_db.ingest import host
+from bench_db.ingest.bounds import composed, in_bounds, tags_in_bounds
+from bench_db.ingest.content import file_name as name_of
+from bench_db.ingest.content import location
 from bench_db.ingest.facts import FactsFrom, found, moment_found
 from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
 from bench_db.ingest.reading import Skip, SkipReason
@@ -108,13 +111,15 @@ def parse_each(
     format: str = AUTO,  # noqa: A002 as the flag is called
     *,
     provenance: Provenance = _NOTHING,
+    deadline_seconds: float = RULES.input_seconds,
 ) -> Iterator[tuple[Run, list[Result]]]:
     """Yield each run of a file, in the order of the file. Only a history contains more than one.
 
-    For a history, `provenance` must not set what differs between its runs: commit, version and their time. Raises as `parse` does.
+    The path `-` is standard input. A pipe needs a writer within the deadline. For a history, `provenance` must not set what
+    differs between its runs: commit, version and their time. Raises as `parse` does.
     """
     path = Path(path)
-    adapter, content = open_path(path, format)
+    adapter, content = open_path(path, format, deadline_seconds=deadline_seconds)
     provenance = _with_facts(content, provenance)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
@@ -126,13 +131,13 @@ def parse_each(
         message = (
             f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
         )
-        raise UserError(message)
+        raise InputFileError(message)
     provenance = _stated(path, provenance)
     checkout = _source(path, readings, provenance)
     for reading in readings:
         yield normalise(
             reading,
-            file_name="#".join(part for part in (path.resolve().name, reading.part) if part),
+            file_name="#".join(part for part in (name_of(path), reading.part) if part),
             sha256=reading.digest or digest.result(),
             format=adapter.name,
             provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
@@ -170,7 +175,7 @@ def _stated(path: Path, provenance: Provenance) -> Provenance:
         raise UserError(message)
     if provenance.commit is None:
         return provenance
-    checkout = provenance.checkout or checkout_around(path.absolute()) or checkout_around(Path().absolute())
+    checkout = provenance.checkout or checkout_around(location(path)) or checkout_around(Path().absolute())
     commit = host.resolve(provenance.commit, checkout)
     of_version = identity.commit_of_version(provenance.dut_version or "")
     if of_version and not same_commit(commit, of_version):
@@ -185,7 +190,7 @@ def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -
 
     A checkout of another device is not used. For a history only the name of the declared one is.
     """
-    checkout = provenance.checkout or checkout_around(path.absolute())
+    checkout = provenance.checkout or checkout_around(location(path))
     if checkout is None and _commit_of(provenance):
         checkout = checkout_around(Path().absolute())
     build = build_of(checkout) if checkout else Build()
@@ -226,10 +231,12 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     if provenance.test_bed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
         raise UserError(message)
+    provenance = _spelled(provenance)
     reading, build = _sound(_consistent(reading), provenance, build)
     commit = _commit(reading, provenance, build)
     dut = _dut(reading, provenance, build, commit)
     bed, assumed = _test_bed(reading, provenance)
+    within, cut = in_bounds(reading.measurements)
     run = Run(
         run_id=provenance.run_id or "",
         attempt=provenance.attempt,
@@ -253,6 +260,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
             *_branch_note(reading, provenance, build),
             *assumed,
             *reading.notes,
+            *cut,
             *map(str, reading.skips),
         ),
         ingested_at=provenance.ingested_at,
@@ -260,8 +268,20 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         merge_commit=build.merge_commit if commit == build.commit else None,
         default_branch=build.default_branch,
     )
-    measurements = _summarised(_kept_apart(reading.measurements, provenance))
+    measurements = _summarised(_kept_apart(within, provenance))
     return derive(run, [_result(run, reading.source, m, provenance) for m in measurements])
+
+
+def _spelled(provenance: Provenance) -> Provenance:
+    """Return the names of the caller in NFC, and the tags in their bounds."""
+    return replace(
+        provenance,
+        dut_name=provenance.dut_name and composed(provenance.dut_name),
+        test_bed_name=provenance.test_bed_name and composed(provenance.test_bed_name),
+        suite=provenance.suite and composed(provenance.suite),
+        tags=tags_in_bounds(provenance.tags),
+        directions={composed(metric): direction for metric, direction in provenance.directions.items()},
+    )
 
 
 def _consistent(reading: Reading) -> Reading:
@@ -352,7 +372,7 @@ def _dut(reading: Reading, provenance: Provenance, build: Build, commit: str | N
     times = (provenance.dut_timestamp, reading.commit_time, build.timestamp, reading.run_time)
     time = next((time for time in times if time is not None), 0)
     return DutBuild(
-        name=provenance.dut_name or build.name or UNKNOWN,
+        name=provenance.dut_name or composed(build.name or UNKNOWN),
         version=provenance.dut_version
         or reading.version
         or build.version
@@ -387,7 +407,7 @@ def _test_bed(reading: Reading, provenance: Provenance) -> tuple[TestBed, tuple[
             memory_gb=bed.memory_gb if memory_gb is None else memory_gb,
             os=bed.os if os is None else os,
         )
-    return (replace(bed, name=provenance.test_bed_name) if provenance.test_bed_name else bed), notes
+    return replace(bed, name=provenance.test_bed_name or composed(bed.name)), notes
 
 
 def _described(reading: Reading) -> tuple[TestBed, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from struct import error as struct_error
 from struct import pack
@@ -86,6 +87,22 @@ def number(value: object, *, at: str) -> float:
         return float(value)
     except OverflowError as error:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"a number does not fit a float64 at {at}") from error
+
+
+_TEXT = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,4})?\s*", re.ASCII)
+
+
+def written(value: object, *, at: str) -> tuple[float, bool]:
+    """Return a foreign value as a finite float, and whether it is a text: scripts quote numbers. Raises as `number` does."""
+    is_text = isinstance(value, str) and _TEXT.fullmatch(value) is not None
+    return number(float(value) if is_text and isinstance(value, str) else value, at=at), is_text
+
+
+def note_on_texts(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the note on benchmarks whose numbers are texts, none without such benchmarks."""
+    if not names:
+        return ()
+    return (f'{len(names)} values are texts, such as "12.5", and were read as numbers; first of {names[0]}',)
 
 
 def count(value: object) -> int | None:

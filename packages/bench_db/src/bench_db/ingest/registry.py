@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import plugins
-from bench_db.errors import PluginError, UnreadableOutputError, UserError
+from bench_db.errors import InputFileError, PluginError, UnreadableOutputError, UserError
+from bench_db.ingest import envelope, foreign
 from bench_db.ingest.adapter import Adapter, adapter_of
-from bench_db.ingest.content import Content, open_file
+from bench_db.ingest.content import Content, open_file, open_unchecked
+from bench_db.ingest.envelope import BinaryError
 from bench_db.ingest.formats import (
     asv,
     benchmarkdotnet,
@@ -32,13 +38,16 @@ from bench_db.ingest.formats import (
     values_ns,
     vitest,
 )
+from bench_db.model import UnreadableFile
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 AUTO = "auto"
+_EDGE = 1 << 16
+_OF_LINES = {"criterion", "cargo-bench", "catch2", "catch2-xml", "dbpedia", "go", "otava"}  # not one JSON document
 
 
 ADAPTERS = (
@@ -129,14 +138,16 @@ ADAPTERS = (
         name="customSmallerIsBetter",
         source=custom_json.SMALLER_SOURCE,
         summary="the same, lower is better; only by its name",
-        sniff=custom_json.by_name_only,
+        sniff=custom_json.sniff,
+        by_name=True,
         read=custom_json.read_smaller,
     ),
     Adapter(
         name="customBiggerIsBetter",
         source=custom_json.BIGGER_SOURCE,
         summary="the same, higher is better; only by its name",
-        sniff=custom_json.by_name_only,
+        sniff=custom_json.sniff,
+        by_name=True,
         read=custom_json.read_bigger,
     ),
     Adapter(
@@ -225,20 +236,24 @@ def adapter_named(name: str) -> Adapter:
     return adapter
 
 
-def open_path(path: Path, format_name: str = AUTO) -> tuple[Adapter, Content]:
+def open_path(
+    path: Path, format_name: str = AUTO, *, deadline_seconds: float = RULES.input_seconds
+) -> tuple[Adapter, Content]:
     """Return the content of a path and the adapter that reads it: the named one, or the one that the content shows.
 
     Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
-    none or several.
+    none or several, or shows it only behind the prefixes of a log.
     """
     named = None if format_name == AUTO else _of_flag(format_name)
     is_directory = path.is_dir()
-    content = criterion_dir.open_directory(path) if is_directory else open_file(path)
+    content = criterion_dir.open_directory(path) if is_directory else open_file(path, deadline_seconds=deadline_seconds)
     if named is None:
         return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
     if is_directory == (named.sniff is not None):
         message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, and {path} is not one"
         raise UserError(message)
+    if not is_directory:
+        _refuse_prefixes(content, named)
     return named, content
 
 
@@ -250,30 +265,66 @@ def _of_flag(name: str) -> Adapter:
         raise UserError(message) from error
 
 
-def find(path: Path, format_name: str = AUTO) -> list[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The files of a directory: those to read, those that cannot be read, and those that are no output, each in order."""
+
+    readable: Sequence[Path] = ()
+    unreadable: Sequence[UnreadableFile] = ()
+    passed_over: Sequence[Path] = ()
+
+
+def find(path: Path, format_name: str = AUTO) -> Found:
     """Return the paths to read, one for each run: the path itself, or the files below a directory that is not Criterion's.
 
-    Hidden files, and files that show no format, are left out. Raises `UserError` when none remains.
+    Hidden files are left out, and files that show no format, or not the named one, are passed over. An empty file, an archive,
+    a JSON document that ends too early and a file that cannot be opened are unreadable. Raises `UserError` when a directory
+    has neither readable nor unreadable files.
     """
-    if not path.is_dir() or criterion_dir.is_criterion(path):
-        return [path]
-    found = [file for file in sorted(path.rglob("*")) if _is_output(file, path, format_name)]
-    if not found:
+    named = None if format_name == AUTO else _of_flag(format_name)
+    reads_directory = named is None or named.sniff is None
+    if not path.is_dir() or (reads_directory and (named is not None or criterion_dir.is_criterion(path))):
+        return Found(readable=[path])
+    readable: list[Path] = []
+    unreadable: list[UnreadableFile] = []
+    passed_over: list[Path] = []
+    for file in sorted(path.rglob("*")):
+        if not file.is_file() or any(part.startswith(".") for part in file.relative_to(path).parts):
+            continue
+        try:
+            (readable if _is_output(file, named) else passed_over).append(file)
+        except (UnreadableOutputError, InputFileError) as error:
+            unreadable.append(UnreadableFile(path=str(file), error=str(error)))
+    if not readable and not unreadable:
+        what = "a format that bench_db knows, and there is no Criterion measurement" if named is None else named.name
         message = (
-            f"{path}: no file below it shows a format that bench_db knows, and there is no Criterion measurement."
+            f"{path}: no file below it shows {what}."
             f" Name a directory with the output of a benchmark tool, or one file and its format with --format"
         )
         raise UserError(message)
-    return found
+    return Found(readable=readable, unreadable=unreadable, passed_over=passed_over)
 
 
-def _is_output(file: Path, root: Path, format_name: str) -> bool:
-    if not file.is_file() or any(part.startswith(".") for part in file.relative_to(root).parts):
-        return False
+def _is_output(file: Path, named: Adapter | None) -> bool:
+    """Return whether a file shows the named format, or any. Raises for a file whose output, if any, would be lost."""
     try:
-        return format_name in {AUTO, _shown_by(open_file(file)).name}
-    except UnreadableOutputError:
+        content = open_unchecked(file)
+    except BinaryError as error:
+        without = error.text.replace(b"\0", b"")[:_EDGE]
+        if _shown(without) if named is None or named.sniff is None else named.sniff(without):
+            raise
         return False
+    if named is not None and named.sniff is not None:
+        return named.sniff(content.edges)
+    try:
+        _shown_by(content)
+    except UnshownError:
+        return False
+    return True
+
+
+class UnshownError(UnreadableOutputError):
+    """A file that shows no format, and no cause that would hide one."""
 
 
 def detect(path: Path) -> Adapter:
@@ -284,18 +335,65 @@ def detect(path: Path) -> Adapter:
 def _shown_by(content: Content) -> Adapter:
     """Return the one format that the content shows; formats of other packages count only when none of bench_db's fits."""
     edges = content.edges
-    shown = [adapter for adapter in ADAPTERS if adapter.sniff and adapter.sniff(edges)]
+    shown = _shown(edges)
     faults: list[PluginError] = []
     if not shown:
         shown, faults = _shown_to_others(edges)
     if len(shown) == 1:
+        _refuse_prefixes(content, shown[0])
         return shown[0]
+    if _OF_LINES.isdisjoint(adapter.name for adapter in shown):
+        _refuse_envelope(content, edges)
     if shown:
         reason = f"could be {' or '.join(adapter.name for adapter in shown)}; choose one with --format"
-    else:
-        known = ", ".join((*_BY_NAME, *_of_others().usable))
-        reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
-    raise UnreadableOutputError(reason + _unusable(faults), file=str(content.path))
+        raise UnreadableOutputError(reason + _unusable(faults), file=str(content.path))
+    known = ", ".join((*_BY_NAME, *_of_others().usable))
+    reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
+    raise UnshownError(reason + _unusable(faults), file=str(content.path))
+
+
+def _shown(edges: bytes) -> list[Adapter]:
+    return [adapter for adapter in ADAPTERS if adapter.sniff and not adapter.by_name and adapter.sniff(edges)]
+
+
+def _refuse_prefixes(content: Content, adapter: Adapter | None) -> None:
+    """Raise `UnreadableOutputError` when only the prefixes of a log make a text one of the format, or of any for None."""
+    if adapter is not None and adapter.name not in _BY_NAME:
+        return
+    found = envelope.prefix(content.edges)
+    if found is None:
+        return
+    prefix, others, without = found
+    is_shown = _shown if adapter is None or adapter.sniff is None else adapter.sniff
+    if is_shown(without) and not is_shown(others):
+        reason = (
+            f"each line has a prefix, here {prefix[:60].decode('utf-8', 'replace')!r}, as in the log of a CI job."
+            " Write the output of the tool to a file in the job (`... | tee out.txt`) and publish that file"
+        )
+        raise UnreadableOutputError(reason, file=str(content.path))
+
+
+def _refuse_envelope(content: Content, edges: bytes) -> None:
+    """Raise `UnreadableOutputError` that names what hides the format of a content, if anything known does."""
+    _refuse_prefixes(content, None)
+    if edges.lstrip().startswith(_PAGES_DATA):
+        reason = (
+            "is the history on the pages of github-action-benchmark, which is not read. Save the list `benches` of each"
+            " entry as a file of JSON, and publish it with --format customSmallerIsBetter or customBiggerIsBetter"
+        )
+        raise UnreadableOutputError(reason, file=str(content.path))
+    if not edges.lstrip().startswith((b"{", b"[")) and not _JSON_BELOW.search(edges):
+        return
+    cause = envelope.json_cause(content.body)
+    if cause is not None and (_shown(cause[2].encode()) or _shown(edges)):
+        raise UnreadableOutputError(cause[0], file=str(content.path), line=cause[1])
+    if cause is None and foreign.is_cut(content.body):
+        reason = "is JSON that ends too early. Was the job cancelled while writing it?"
+        raise UnreadableOutputError(reason, file=str(content.path))
+
+
+_PAGES_DATA = b"window.BENCHMARK_DATA"
+_JSON_BELOW = re.compile(rb"^[ \t]*[\[{]", re.MULTILINE)
 
 
 def _shown_to_others(edges: bytes) -> tuple[list[Adapter], list[PluginError]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import foreign
-from bench_db.ingest.numbers import interval, number, scaled
+from bench_db.ingest.numbers import interval, note_on_texts, scaled, written
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
 from bench_db.units import BYTES, COUNT, NANOSECONDS, PER_SECOND, Direction, Unit
 
@@ -62,12 +62,13 @@ def read(content: Content) -> Reading:
     if not figures and not skips:
         raise UnreadableOutputError(foreign.NO_BENCHMARK, file=file, json_path="$")
     measurements = []
+    texts: list[str] = []
     for key, said in figures.items():
         try:
-            measurements += list(_measurements(*key, said))
+            measurements += list(_measurements(*key, said, texts))
         except RefusedError as refused:
             skips.append(Skip(benchmark=f"{key[0]} ({key[2]})", reason=refused.reason, detail=refused.detail))
-    return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+    return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips), notes=note_on_texts(texts))
 
 
 def _variants(entry: object, at: str, skips: list[Skip]) -> Iterator[tuple[str, _Tags, dict[str, object]]]:
@@ -100,7 +101,9 @@ def _interval(said: Mapping[str, object], factor: float) -> tuple[float | None, 
     return (None if low is None else lower), (None if high is None else upper)
 
 
-def _measurements(name: str, tags: _Tags, measure: str, said: Mapping[str, object]) -> Iterator[Measurement]:
+def _measurements(
+    name: str, tags: _Tags, measure: str, said: Mapping[str, object], texts: list[str]
+) -> Iterator[Measurement]:
     if not name:
         raise RefusedError(SkipReason.NO_NAME, "a benchmark without a name")
     slug = measure.strip().lower().replace(" ", "-")
@@ -111,7 +114,9 @@ def _measurements(name: str, tags: _Tags, measure: str, said: Mapping[str, objec
     for figure in names:
         at = f"$.{name}.{measure}.{figure}"
         is_value = figure == "value"
-        values = scaled([number(said[figure], at=at)], factor, at=at, signed=unit != NANOSECONDS)
+        value, is_text = written(said[figure], at=at)
+        texts += [name] if is_text else []
+        values = scaled([value], factor, at=at, signed=unit != NANOSECONDS)
         lower, upper = _interval(said, factor) if is_value else (None, None)
         yield Measurement(
             benchmark_name=name,

@@ -60,10 +60,15 @@ def _with_reasons(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]
         yield waiting
 
 
-_LIBTEST_LINE = r"^test .+ \.\.\. bench:"
-_TEST, _MEASURED, _FAILED = "test ", " ... bench:", " ... FAILED"
+_LIBTEST_LINE = r"^test .+ \.\.\. bench:|^bench: .*/iter \(\+/- "
+_TEST, _MEASURED, _FAILED, _DOTS = "test ", " ... bench:", "FAILED", " ..."
 _FIGURE = r"(\d[\d,]*(?:\.\d+)?)"
-_BENCH = re.compile(rf"\s*{_FIGURE} (\S+) \(\+/- {_FIGURE}\)(?: = {_FIGURE} MB/s)?\s*")
+_FIGURES = rf"\s*{_FIGURE} (\S+) \(\+/- {_FIGURE}\)(?: = {_FIGURE} MB/s)?\s*"
+_BENCH = re.compile(_FIGURES)
+_REST = re.compile(rf"(?:bench:|^)({_FIGURES})$")  # of a torn line
+_OUTCOME = re.compile(r"(?:^|\b)(ok|ignored|FAILED)\s*$")
+_OUTCOME_OF_LINE = re.compile(r"(ok|ignored|FAILED)\b")
+_DOTS_CUT = re.compile(r" \.{0,2}$")
 _PER_ITERATION = "/iter"
 _EVENTS = {"cycles", "instructions"}  # what Criterion counts instead of time with a suitable crate
 _OUTPUT = re.compile(r"---- (.+) stdout ----")
@@ -71,34 +76,115 @@ _TOTAL = re.compile(r"test result: \w+\. (\d+) passed;")
 _MEGA = 1e6
 
 
-def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
-    """Return the benchmarks that were measured and those that failed. Ignored benchmarks and tests are left out."""
-    measurements: list[Measurement] = []
-    skips: list[Skip] = []
-    failures: list[str] = []
-    begun = 0  # failures before this run of libtest
-    reasons: dict[str, str] = {}
-    speaking = ""
-    for number, line in lines:
+@dataclass(slots=True, kw_only=True)
+class _Begun:
+    """A benchmark whose line began but has no figures: other output may be in between. `text` is the rest of its line.
+
+    It is `sure` when the line has what libtest writes behind the name.
+    """
+
+    name: str
+    line: int
+    text: str = ""
+    sure: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class _Libtest:
+    """What the lines of libtest contain so far."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    begun: _Begun | None = None
+    earlier_failures: int = 0  # before this run of libtest
+    reasons: dict[str, str] = field(default_factory=dict)
+    speaking: str = ""
+
+    def take(self, number: int, line: str) -> None:
+        """Take one line of the text."""
         if found := _TOTAL.match(line):
             if found[1] != "0":  # a run of tests: in a run of benchmarks none passes
-                del failures[begun:]
-            begun = len(failures)
+                del self.failures[self.earlier_failures :]
+            self.earlier_failures = len(self.failures)
+            self.end()
         elif line.startswith(_TEST):
-            name, measured, text = line.removeprefix(_TEST).partition(_MEASURED)
-            if measured:
-                try:
-                    measurements += list(_measured(name.strip(), text, f"line {number}"))
-                except RefusedError as refused:
-                    skips.append(Skip(benchmark=name.strip(), reason=refused.reason, detail=refused.detail))
-            elif _FAILED in name:
-                failures.append(name.partition(_FAILED)[0].strip())
+            self._begin(number, line.removeprefix(_TEST))
+        elif _MEASURED in line and _TEST in line:  # behind other output that did not end its line
+            self._begin(number, line.partition(_TEST)[2])
+        elif found := _REST.search(line):
+            self._add(found[1], number)
+        elif self.begun and (outcome := _OUTCOME.search(line)):
+            self._settle(outcome[1])
         elif found := _OUTPUT.fullmatch(line.strip()):
-            speaking = found[1]
-        elif speaking and (reason := _panic(line)):
-            reasons.setdefault(speaking, reason)
-    measurements += (Measurement(benchmark_name=name, error=reasons.get(name, "failed")) for name in failures)
-    return measurements, skips
+            self.speaking = found[1]
+        elif self.speaking and (reason := _panic(line)):
+            self.reasons.setdefault(self.speaking, reason)
+
+    def end(self, *, of_text: bool = False) -> None:
+        """Skip the benchmark that began and has no figures."""
+        begun, self.begun = self.begun, None
+        if begun is None or not (begun.sure or of_text):
+            return
+        detail = f"it began in line {begun.line}, and no figures of it follow"
+        reason = SkipReason.NO_STATISTICS
+        if begun.text:
+            reason, detail = (
+                SkipReason.NOT_A_NUMBER,
+                f"{begun.text[:60]!r} is not a time per iteration in line {begun.line}",
+            )
+        self.skips.append(Skip(benchmark=begun.name, reason=reason, detail=detail))
+
+    def _begin(self, number: int, rest: str) -> None:
+        self.end()
+        name, measured, text = rest.partition(_MEASURED)
+        between, dots, said = name.partition(_DOTS)
+        if measured and not _BENCH.fullmatch(text) and not _REST.search(rest):
+            self.begun = _Begun(name=name.strip(), line=number, text=text.strip())
+        elif measured:
+            self.begun = _Begun(name=name.strip(), line=number)
+            self._add(text, number)
+        elif not dots:
+            self.begun = _Begun(name=_DOTS_CUT.sub("", name).strip(), line=number, sure=False)
+        elif found := _REST.search(said):
+            self.begun = _Begun(name=between.strip(), line=number)
+            self._add(found[1], number)
+        else:
+            *_, last = name.rpartition(_DOTS)
+            self.begun = _Begun(name=name[: -len(_DOTS + last)].strip(), line=number)
+            if outcome := _OUTCOME_OF_LINE.match(last.strip()):
+                self._settle(outcome[1])
+            else:
+                self.begun.name = between.strip()
+
+    def _settle(self, outcome: str) -> None:
+        if self.begun and outcome == _FAILED:
+            self.failures.append(self.begun.name)
+        self.begun = None
+
+    def _add(self, text: str, number: int) -> None:
+        begun, self.begun = self.begun, None
+        if begun is None:
+            detail = f"no name in front of {text.strip()[:60]!r}"
+            self.skips.append(Skip(benchmark=f"line {number}", reason=SkipReason.NO_NAME, detail=detail))
+            return
+        try:
+            self.measurements += list(_measured(begun.name, text, f"line {number}"))
+        except RefusedError as refused:
+            self.skips.append(Skip(benchmark=begun.name, reason=refused.reason, detail=refused.detail))
+
+
+def _libtest(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], list[Skip]]:
+    """Return the benchmarks that were measured and those that failed. Ignored benchmarks and tests are left out.
+
+    Other output may tear a line: figures that follow on a line of their own belong to the benchmark that began.
+    """
+    text = _Libtest()
+    for number, line in lines:
+        text.take(number, line)
+    text.end(of_text=True)
+    failed = (Measurement(benchmark_name=name, error=text.reasons.get(name, "failed")) for name in text.failures)
+    return [*text.measurements, *failed], text.skips
 
 
 def _measured(name: str, text: str, at: str) -> Iterator[Measurement]:
@@ -148,9 +234,10 @@ _PAIR = r"(\d+(?:\.\d+)?)\s+([^\s\[\]]+)"
 _THREE = rf"\[\s*{_PAIR}\s+{_PAIR}\s+{_PAIR}\s*\]\s*"
 _CRITERION_LINE = rf"time:\s+{_THREE}$"
 _TIME = re.compile(rf"(?:(.*\S)\s+|\s*)time:\s+{_THREE}")
+_TORN = re.compile(r"(?:(.*\S)\s+|\s*)time:\s+\[[^%]*|(.*\S)\s{2,}time:\s*")
 _SPEED = re.compile(rf"\s*thrpt:\s+{_THREE}")
 _STEP = re.compile(
-    r"Benchmarking (.+?)(?:: (?:Warming up|Profiling|Collecting (\d{1,9}) samples|Analyzing|Complete)\b.*)?"
+    r"Benchmarking (.+?)(: (?:Warming up|Profiling|Collecting (\d{1,9}) samples|Analyzing|Complete)\b.*)?"
 )
 _SAMPLES = re.compile(r"Found \d+ outliers among (\d{1,9}) measurements")
 _RATE = re.compile(r"([KMGT]?)(i?)(elem|B|b)/s")
@@ -175,24 +262,42 @@ def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], lis
     blocks: list[_Block] = []
     begun: dict[str, int] = {}
     reasons: dict[str, str] = {}
+    torn: list[Skip] = []
+    torn_at: dict[str, str] = {}  # what may be a name and other output -> the name
     last = beginning = ""
     within = False
     for number, line in lines:
         shown = line.strip()
         if "time:" in line and (found := _TIME.fullmatch(line)):
-            blocks.append(_Block(name=(found[1] or last).strip(), line=number, time=found.groups()[1:], shown=[shown]))
+            name = (found[1] or last).strip()
+            name = beginning if beginning and name not in begun and name.endswith(beginning) else name
+            blocks.append(_Block(name=name, line=number, time=found.groups()[1:], shown=[shown]))
             within = True
+        elif "time:" in line and (found := _TORN.fullmatch(line)) and (found[1] or not within):
+            name = (found[1] or last).strip() or f"line {number}"
+            detail = f"{shown[:60]!r} in line {number} has no whole time"
+            torn.append(Skip(benchmark=name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
+            within = False
         elif shown.startswith("Benchmarking ") and (found := _STEP.fullmatch(shown)):
             beginning, within = found[1], False
-            begun[beginning] = int(found[2] or begun.get(beginning, 0))
+            begun[beginning] = int(found[3] or begun.get(beginning, 0))
+            if not found[2]:
+                torn_at[beginning] = beginning.partition(": ")[0].removesuffix(":")
         elif beginning and (reason := _panic(shown)):
             reasons.setdefault(beginning, reason)
         elif within and shown:
             _add(blocks[-1], shown)
+        elif last and not beginning and _SPEED.fullmatch(line):
+            detail = f"no time in front of the throughput in line {number}"
+            torn.append(Skip(benchmark=last, reason=SkipReason.NO_STATISTICS, detail=detail))
         else:
             within = False
         last = shown or last
-    return _outcome(blocks, begun, reasons)
+    timed = {block.name for block in blocks}
+    whole = {name if name in timed else torn_at.get(name, name): n for name, n in begun.items()}
+    measurements, skips = _outcome(blocks, whole, reasons)
+    known = {m.benchmark_name for m in measurements} | {skip.benchmark for skip in skips}
+    return measurements, [*skips, *(skip for skip in torn if skip.benchmark not in known)]
 
 
 def _add(block: _Block, shown: str) -> None:

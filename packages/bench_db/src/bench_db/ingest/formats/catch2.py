@@ -33,6 +33,8 @@ _ASSERTED = re.compile(r"\S.*[\d)]: (?:FAILED|PASSED|SKIPPED|warning):?")
 _BREAKS = ("-", "/", "(", "[", "&", "+", "=", "*", "\\")  # Catch2 wraps a name after these without a space
 _WIDEST = 1000  # characters of a line
 _LONGEST = 100  # lines of a name: bounds the search for a row
+_GAPS = re.compile(r" {2,}")
+_LINES_OF_FIGURES = 2  # below a row: mean and deviation, each with its interval
 _SECTION_INDENT = 2
 _GAP, _WIDER_GAP = 2, 7  # between the longest name and the word "samples"
 _LARGEST_COUNT = 1 << 63
@@ -55,6 +57,7 @@ class _Row:
     last: _Time = ("", "")
     figures: list[tuple[_Time, _Time, _Time]] = field(default_factory=list)
     error: str | None = None
+    is_lost: bool = False  # the table ends, or a blank line follows, before its figures
 
 
 def sniff(edges: bytes) -> bool:
@@ -107,34 +110,72 @@ def _next_break(lines: list[str], start: int) -> int:
 
 
 def _table(lines: list[str], first: int, like: _Row) -> Iterator[_Row]:
-    """Yield the rows of a table; `first` is the line number of `lines[0]`. object other line is ignored."""
-    names: list[str] = []
-    row: _Row | None = None
-    is_asserted = False
+    """Yield the rows of a table; `first` is the line number of `lines[0]`. Any other line is ignored."""
+    table = _Table(like=like)
     for number, line in enumerate(lines, first):
-        if row and (figures := _FIGURES.fullmatch(line)):
-            row.figures.append(((figures[1], figures[2]), (figures[3], figures[4]), (figures[5], figures[6])))
-        elif row and not row.figures and not names and (found := _FAILED.fullmatch(line)) and not found[1]:
+        table.take(number, line)
+    table.blank()
+    return iter(table.rows)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Table:
+    """The rows of a table so far, and the lines that may be the name of the next row."""
+
+    like: _Row
+    rows: list[_Row] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    begun: int = 0  # the line of the first name when a benchmark can begin there, else 0
+    blanks: int = 0  # since the last row
+    is_asserted: bool = False
+
+    def take(self, number: int, line: str) -> None:
+        """Take one line of the table."""
+        row = self.rows[-1] if self.rows else None
+        if figures := _FIGURES.fullmatch(line):
+            found_figures = ((figures[1], figures[2]), (figures[3], figures[4]), (figures[5], figures[6]))
+            (row.figures if row else []).append(found_figures)
+        elif row and not row.figures and not self.names and (found := _FAILED.fullmatch(line)) and not found[1]:
             row.error = found[2] or "failed"
         elif found := _FAILED.fullmatch(line) or _ROW.fullmatch(line):
-            yield from [row] if row else []
-            row = replace(like, name=_joined([*names[-_LONGEST:], found[1]], like.width), line=number, figures=[])
-            if found.re is _FAILED:
-                row.error = found[2] or "failed"
-            else:
-                row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
-            names = []
-        elif names and _ASSERTED.fullmatch(line):  # the assertion ended this benchmark
-            yield from [row] if row else []
-            row = replace(like, name=_joined(names[-_LONGEST:], like.width), line=number, error=line, figures=[])
-            names, is_asserted = [], True
-        elif is_asserted and row and line.strip():
+            self._add(number, found)
+        elif self.names and _ASSERTED.fullmatch(line):  # the assertion ended this benchmark
+            self._begin(number).error = line
+            self.is_asserted = True
+        elif self.is_asserted and row and line.strip():
             row.error = f"{row.error} {line.strip()}"[:_WIDEST]
         elif line.strip():
-            names.append(line.strip())
+            self._name(number, line)
         else:
-            names, is_asserted = [], False
-    yield from [row] if row else []
+            self.blank()
+
+    def blank(self) -> None:
+        """Take a blank line, or the end of the table: a name in front of it has no figures."""
+        if self.names and self.begun:
+            self._begin(self.begun).is_lost = True
+        self.names, self.is_asserted = [], False
+        self.blanks += 1
+
+    def _begin(self, number: int, last: str = "") -> _Row:
+        parts = [*self.names[-_LONGEST:], *([last] if last else [])]
+        row = replace(self.like, name=_joined(parts, self.like.width), line=number, figures=[])
+        self.rows.append(row)
+        self.names, self.blanks = [], 0
+        return row
+
+    def _add(self, number: int, found: re.Match[str]) -> None:
+        row = self._begin(number, found[1])
+        if found.re is _FAILED:
+            row.error = found[2] or "failed"
+        else:
+            row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
+
+    def _name(self, number: int, line: str) -> None:
+        """Take a part of a name. One begins below the head or one blank line; other output stands elsewhere."""
+        if not self.names:
+            can_begin = self.blanks == (1 if self.rows else 0) and not _ASSERTED.fullmatch(line)
+            self.begun = number if can_begin else 0
+        self.names.append(_GAPS.split(line.strip())[0])  # other output may follow the name
 
 
 def _group(titles: list[str]) -> str:
@@ -168,17 +209,21 @@ def _measurement(row: _Row) -> Measurement:
             benchmark_name=row.name, suite=row.group, error=row.error, metadata=foreign.compact({"source": row.place})
         )
     at = f"line {row.line}"
+    if row.is_lost:
+        raise RefusedError(SkipReason.NO_STATISTICS, f"it began in {at}, and no figures of it follow")
     if not 0 < row.samples < _LARGEST_COUNT:
         raise RefusedError(SkipReason.OUT_OF_RANGE, f"the count of samples is not from 1 to 2^63 in {at}")
-    if row.is_analysed and not row.figures:
-        raise RefusedError(SkipReason.NO_STATISTICS, f"no mean below {at}")
+    if row.is_analysed and len(row.figures) != _LINES_OF_FIGURES:  # one line may be the mean or the deviation
+        raise RefusedError(
+            SkipReason.NO_STATISTICS, f"not a mean and a deviation, but {len(row.figures)} of these lines below {at}"
+        )
     if not row.is_analysed:
         summary = stated({"mean": _nanoseconds(row.last, at)}, 1.0, at=at)
         return Measurement(
             benchmark_name=row.name, suite=row.group, summary=summary, n=row.samples, metadata=foreign.compact(where)
         )
     mean, low, high = (_nanoseconds(time, at) for time in row.figures[0])
-    deviations = [_nanoseconds(time, at) for time in row.figures[1]] if len(row.figures) > 1 else [None] * 3
+    deviations = [_nanoseconds(time, at) for time in row.figures[1]]
     lower, upper = interval(low, high, 1.0)
     spread = {"estimated": " ".join(row.last), "low_std_dev": deviations[1], "high_std_dev": deviations[2]}
     return Measurement(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.errors import InputFileError, UnreadableOutputError
 from bench_db.ingest import foreign
 from bench_db.ingest.content import Content
 from bench_db.ingest.formats.criterion import throughput_of
@@ -77,7 +77,7 @@ def is_criterion(path: Path) -> bool:
 def _measured(path: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         message = f"{error.filename}: cannot be read: {error.strerror}"
-        raise UserError(message) from error
+        raise InputFileError(message) from error
 
     for name, _, files in os.walk(path.absolute(), onerror=refuse):
         if os.path.basename(name) == "new" and not set(_PIECES).isdisjoint(files):  # noqa: PTH119 one a directory
@@ -89,7 +89,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
-        raise UserError(message) from error
+        raise InputFileError(message) from error
 
 
 def read(content: Content) -> Reading:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench_db.ingest import foreign, rates
-from bench_db.ingest.numbers import interval, number, scaled
+from bench_db.ingest.numbers import interval, note_on_texts, scaled, written
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
 from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction
 
@@ -45,11 +45,6 @@ def sniff(edges: bytes) -> bool:
     return first is not None and all(field.search(first[1]) for field in _FIELDS)
 
 
-def by_name_only(_edges: bytes) -> bool:
-    """Return False: the content does not show the direction, so these formats need `--format`."""
-    return False
-
-
 def read(content: Content) -> Reading:
     """Read with the direction of each unit, `info` for a unit that has none."""
     return _read(content, SOURCE, None)
@@ -67,10 +62,12 @@ def read_bigger(content: Content) -> Reading:
 
 def _read(content: Content, source: str, direction: Direction | None) -> Reading:
     records = foreign.array(content.body, file=str(content.path))
-    measurements, skips = foreign.each(records, "$", _name, partial(_measurements, direction))
+    texts: list[str] = []
+    measurements, skips = foreign.each(records, "$", _name, partial(_measurements, direction, texts))
     unknown = sorted({m.units for m in measurements if m.direction is Direction.INFO})
     note = f"the direction of {', '.join(map(repr, unknown))} is unknown: state it with --format customSmallerIsBetter or customBiggerIsBetter"
-    return Reading(source=source, measurements=measurements, skips=skips, notes=(note,) if unknown else ())
+    notes = (*note_on_texts(texts), *((note,) if unknown else ()))
+    return Reading(source=source, measurements=measurements, skips=skips, notes=notes)
 
 
 def _name(record: foreign.Record, at: str) -> str:
@@ -80,9 +77,12 @@ def _name(record: foreign.Record, at: str) -> str:
     raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
 
 
-def _measurements(direction: Direction | None, name: str, record: foreign.Record, at: str) -> Iterator[Measurement]:
+def _measurements(
+    direction: Direction | None, texts: list[str], name: str, record: foreign.Record, at: str
+) -> Iterator[Measurement]:
     entry = foreign.part(msgspec.json.encode(record), _Entry, at=at)
-    value = number(foreign.part(entry.value, object, at=f"{at}.value"), at=f"{at}.value")
+    value, is_text = written(foreign.part(entry.value, object, at=f"{at}.value"), at=f"{at}.value")
+    texts += [name] if is_text else []
     unit, factor = rates.as_spelled(entry.unit)
     margin = _margin(entry.range, value)
     lower, upper = (None, None) if margin is None else interval(value - margin, value + margin, factor)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from bench_db.ingest.content import Content
 
 SOURCE = "dbpedia/1"
-_LINE = re.compile(r"^IVF(\d{1,18}),PQ(\d{1,18}):[ \t]+refine=(\w+),[ \t]+recall@(\d{1,18})=([^\s,;]*)", re.MULTILINE)
-_SNIFF = re.compile(rb"^IVF\d{1,18},PQ\d{1,18}:[ \t]+refine=\w+,[ \t]+recall@\d{1,18}=", re.MULTILINE)
+_LINE = re.compile(r"IVF(\d{1,18}),PQ(\d{1,18}):[ \t]+refine=(\w+),[ \t]+recall@(\d{1,18})=([^\s,;]*)")
+_BEGUN = re.compile(r"[ \t]*IVF(\d{1,18}),PQ(\d{1,18})(?:$|:(?:[ \t]+refine=(\w+))?)")
+_SNIFF = re.compile(rb"^[ \t]*IVF\d{1,18},PQ\d{1,18}:[ \t]+refine=\w+,[ \t]+recall@\d{1,18}=", re.MULTILINE)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
@@ -29,11 +30,15 @@ def read(content: Content) -> Reading:
     """Read one recall a line. k is a tag: recall@10 and recall@100 are two series of one query."""
     text = bytes(content.body).decode()
     measurements, skips = [], []
-    for found in _LINE.finditer(text):
+    for number, line in enumerate(text.split("\n"), 1):
+        found = _LINE.search(line)
+        if found is None:
+            skips += _torn(line.rstrip("\r"), number)
+            continue
         ivf, pq, refine, k, recall = found.groups()
         name = f"dbpedia_query_IVF{ivf}_PQ{pq}_refine_{refine}"
         try:
-            value = _recall(recall, text.count("\n", 0, found.start()) + 1)
+            value = _recall(recall, number)
         except RefusedError as refused:
             skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
             continue
@@ -53,6 +58,17 @@ def read(content: Content) -> Reading:
         reason = "contains no line like IVF100,PQ96: refine=10, recall@10=0.95"
         raise UnreadableOutputError(reason, file=str(content.path))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+
+
+def _torn(line: str, number: int) -> list[Skip]:
+    """Return the skip of a line that began as a recall line, none for any other line."""
+    found = _BEGUN.match(line)
+    if found is None:
+        return []
+    ivf, pq, refine = found.groups()
+    name = f"dbpedia_query_IVF{ivf}_PQ{pq}" + (f"_refine_{refine}" if refine else "")
+    detail = f"{line.strip()[:60]!r} in line {number} has no recall"
+    return [Skip(benchmark=name, reason=SkipReason.NO_STATISTICS, detail=detail)]
 
 
 def _recall(text: str, line: int) -> float:

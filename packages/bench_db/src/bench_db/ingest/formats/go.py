@@ -25,8 +25,15 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _LITERALS = {"NaN": "NaN", "+Inf": "Infinity", "-Inf": "-Infinity", "Inf": "Infinity"}
 _RESULT = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ \t]+(\d+)[ \t]+(\S.*)")
-_BEGUN = re.compile(r"(Benchmark\S*?)(?:-(\d+))?[ ]*\t(.*)")  # of a benchmark that prints,
-_FIGURES = re.compile(r"[ ]*(\d+)\t[ \t]*(\S.*)")  # whose figures follow in a line of their own
+# Of a benchmark that prints, or beside the output of another process: its figures follow in a line of their own.
+_BEGUN = re.compile(r"(Benchmark(?![a-z])\S*?)(?:-(\d+))?(?:[ ]*\t(.*)|(?<=\d)[ ]+(.*)|[ ]*)")
+_ITERATIONS = re.compile(r"[ \t]*(\d+)[ \t]+")
+_FIGURES = re.compile(r"[ ]*(\d+)\t[ \t]*(\S.*)")
+_VALUES = re.compile(r"[ \t]*([-+.\d][-+.\deE]*[ \t]+[^\s\d]\S*/op\b.*)")  # of a line torn behind the iterations
+_INSIDE = re.compile(
+    r"Benchmark(?![a-z])\S*?[ \t]+\d+[ \t]+[-+.\deE]+[ \t]+[^\s\d]\S*/(?:op|s)\b.*"
+)  # behind other output
+_USUAL_UNITS = {"ns/op", "B/op", "allocs/op", "MB/s"}
 _NAME = re.compile(r"Benchmark\S*")
 _CONFIGURATION = re.compile(r"([a-z][^\sA-Z:]*):[ \t]+(\S.*)")
 _UNIT = re.compile(r"Unit[ \t]+(\S+)[ \t]+(.*\bbetter=(higher|lower)\b.*)")
@@ -61,6 +68,17 @@ class _Failure:
         return ": ".join((_OUTCOMES[self.how], *[" ".join(self.talk)[:500]][: len(self.talk)]))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A benchmark whose line has no figures; `iterations` is "" when the line has none either, and `is_bare` a lone name."""
+
+    name: str
+    procs: str
+    line: int
+    iterations: str
+    is_bare: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class _Text:
     """The content of all lines. The values of a benchmark are by unit, each with its iterations and line number."""
@@ -74,7 +92,10 @@ class _Text:
     # state while reading
     _package: str = ""
     _last: str = ""
-    _begun: re.Match[str] | None = None
+    _begun: _Begun | None = None
+    _bare: list[_Begun] = field(default_factory=list)
+    _added: tuple[_Key, str, int] | None = None  # the last value
+    _place: int = 0
     _talk: list[str] = field(default_factory=list)  # with -v before the line that names the benchmark, else after it
     _panic: list[str] = field(default_factory=list)  # the reason, and the benchmark
 
@@ -85,31 +106,47 @@ class _Text:
 
     def take(self, place: int, raw: str) -> None:
         """Take the line number `place` of the text."""
-        line = raw.rstrip()
-        if self._begun and (found := _FIGURES.fullmatch(line)):
-            self._add((*self._begun.group(1, 2), *found.groups()), place)
-            self._begun = None
+        line, self._place = raw.rstrip(), place
+        begun = self._begun
+        if begun and (found := _FIGURES.fullmatch(line)):
+            self._begun = None if self._add((begun.name, begun.procs, *found.groups()), place) else begun
+        elif begun and begun.iterations and (found := _VALUES.fullmatch(line)):
+            self._begun = None if self._add((begun.name, begun.procs, begun.iterations, found[1]), place) else begun
         elif line.startswith("    ") and not _NO_RESULT.match(line.lstrip()):
             self._talk.append(line.strip())
         elif found := _NO_RESULT.match(line.lstrip()):
             self._talk = self._talk if self._last == found[2] else []
             failure = _Failure(package=self._package, name=found[2], how=found[1], talk=self._talk)
             self.failures.append(failure)
-            self._last, self._begun = "", None
+            if self._begun and self._begun.name == found[2]:
+                self._begun = None
+            self._last = ""
         else:
             self._talk = []
-            self._benchmark(place, raw) if line.startswith("Benchmark") else self._said(line)
+            inside = None if line.startswith("Benchmark") else _INSIDE.search(raw)
+            if inside or line.startswith("Benchmark"):
+                self._benchmark(place, inside[0] if inside else raw)
+            else:
+                self._said(line)
             self._last = line
 
     def _benchmark(self, place: int, raw: str) -> None:
         line = raw.rstrip()
-        self._begun = None
+        self._lose()
         if found := _RESULT.fullmatch(line):
-            self._add(found.groups(), place)
-        elif found := _BEGUN.fullmatch(raw):
-            self._begun = found
-            if line.endswith("/op"):
-                self._skip(found[1], f"no values with their units in line {place}: does the benchmark print?")
+            name, procs, iterations, _ = found.groups()
+            if not self._add(found.groups(), place):
+                self._begun = _Begun(name=name, procs=procs or "", line=place, iterations=iterations, is_bare=False)
+        elif found := _BEGUN.fullmatch(raw.rstrip("\r\n")):
+            name, procs, *rest = found.groups()
+            counted = _ITERATIONS.match(rest[0] or rest[1] or "")
+            self._begun = _Begun(
+                name=name,
+                procs=procs or "",
+                line=place,
+                iterations=counted[1] if counted else "",
+                is_bare=not procs and rest == [None, None],
+            )
 
     def _said(self, line: str) -> None:
         if found := _PACKAGE_END.fullmatch(line):
@@ -133,21 +170,60 @@ class _Text:
             self.notes.append(": ".join((f"failed: {package}{rest}".replace("\t", " "), *self._panic[:1])))
             of_whom, talk = self._package or package, self._panic[:1]
             self.failures += [_Failure(package=of_whom, name=n, how="FAIL", talk=talk) for n in self._panic[1:]]
-        self._package, self._begun, self._panic = "", None, []
+        self._lose()
+        self._package, self._panic = "", []
 
-    def _add(self, found: Sequence[str], place: int) -> None:
-        name, procs, iterations, rest = found
+    def _add(self, found: Sequence[str | None], place: int) -> bool:
+        """Add the figures of a line; return whether it has any."""
+        name, procs, iterations, rest = (text or "" for text in found)
         words = rest.split()
-        key = _Key(package=self._package, name=name, procs=procs or "")
+        key = _Key(package=self._package, name=name, procs=procs)
         if len(words) % 2 or not (words[0] in _LITERALS or _NUMBER.fullmatch(words[0])):
-            self._skip(name, f"no values with their units in line {place}")
-            return
+            return False
         by_unit = self.values.setdefault(key, {})
         for value, unit in zip(words[::2], words[1::2], strict=True):
             by_unit.setdefault(unit, []).append((value, int(iterations[:20]), place))
+            self._added = key, unit, place
+        return True
 
-    def _skip(self, name: str, detail: str) -> None:
-        self.skips.append(Skip(benchmark=name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
+    def end(self, *, is_cut: bool) -> None:
+        """Take the end of the text; `is_cut` when its last line has no end."""
+        self._lose()
+        if is_cut:
+            self._drop_cut_unit()
+        known = {key.name for key in self.values} | {f.name for f in self.failures} | {s.benchmark for s in self.skips}
+        parents = {name[:at] for name in known for at in _slashes(name)}
+        for bare in self._bare:
+            if bare.name not in known | parents:
+                self._skip(bare)
+
+    def _lose(self) -> None:
+        """Skip the benchmark that began and has no figures. A bare name, of -v, is that of a later line or of its parts."""
+        begun, self._begun = self._begun, None
+        if begun is not None and begun.is_bare:
+            self._bare.append(begun)
+        elif begun is not None:
+            self._skip(begun)
+
+    def _skip(self, begun: _Begun) -> None:
+        detail = f"no values with their units behind the name in line {begun.line}: does the benchmark print?"
+        self.skips.append(Skip(benchmark=begun.name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
+
+    def _drop_cut_unit(self) -> None:
+        """Skip the last value of a text that ends within a line, unless its unit is known to be whole."""
+        if self._added is None:
+            return
+        key, unit, place = self._added
+        lines = self.values[key][unit]
+        is_last = place == self._place and unit not in _USUAL_UNITS
+        if (
+            is_last
+            and not any(len(by_unit.get(unit, ())) for k, by_unit in self.values.items() if k != key)
+            and len(lines) == 1
+        ):
+            del self.values[key][unit]
+            detail = f"the text ends in line {place}, perhaps within the unit {unit[:40]!r}"
+            self.skips.append(Skip(benchmark=f"{key.name} ({unit})", reason=SkipReason.UNKNOWN_UNIT, detail=detail))
 
 
 _SNIFF_EVENTS = re.compile(rb'^\{.*"Output"\s*:\s*"(Benchmark|--- (FAIL|SKIP): Benchmark)', re.MULTILINE)
@@ -208,6 +284,7 @@ def read(content: Content) -> Reading:
     text = _Text()
     for place, line in enumerate(lines, 1):
         text.take(place, line)
+    text.end(is_cut=start is None and not content.text.endswith(b"\n"))
     if not (text.values or text.failures or text.skips):
         reason = "contains no line like BenchmarkName-8  100  12.5 ns/op"
         raise UnreadableOutputError(reason, file=str(content.path))

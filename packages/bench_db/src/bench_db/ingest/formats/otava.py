@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -69,7 +70,7 @@ def read(content: Content) -> tuple[Reading, ...]:
     except csv.Error as error:
         reason = f"is not valid CSV: {error}"
         raise UnreadableOutputError(reason, file=file) from error
-    test = content.path.stem
+    test = Path(content.path.name.removesuffix(".gz")).stem
     runs = [reading for point in points if (reading := _reading(test, table, point)).measurements]
     if not runs:
         reason = f"contains no row with a time and a number{'' if not skips else f'; {skips[0]}'}"
