@@ -11,7 +11,7 @@ import pytest
 from bench_db.ci import forge
 from bench_db.clock import Clock
 from bench_db.errors import UserError
-from tests.cli.commands import bench_db, document, environment, publish
+from tests.cli.commands import bench_db_process, document, environment, publish
 
 FILE = min((Path(__file__).parents[2] / "packages/bench_db/src/bench_db/demo/pytest-benchmark").glob("*.json"))
 STUB = '''
@@ -156,9 +156,9 @@ class TestSecondForge:
 
     def test_the_command_line(self, installed: Path) -> None:
         options = ("--store", "store", "--output", "json")
-        plan = document(bench_db("schedule", "--dry-run", *options, cwd=installed, PYTHONPATH=str(installed)))
+        plan = document(bench_db_process("schedule", "--dry-run", *options, cwd=installed, PYTHONPATH=str(installed)))
         assert [step["subject"] for step in plan["steps"]] == ["change 4", "change 5"]
-        again = bench_db("backfill", "--engine", "stub", *options, cwd=installed, PYTHONPATH=str(installed))
+        again = bench_db_process("backfill", "--engine", "stub", *options, cwd=installed, PYTHONPATH=str(installed))
         assert [attempt["state"] for attempt in document(again)["ended"]] == ["succeeded"] * 5
         assert (installed / ".bench-db" / "stub.jsonl").is_file()
 

@@ -1,13 +1,19 @@
-"""The real command line in a process."""
+"""The real command line in a directory, in this process or in one of its own."""
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from bench_db import Provenance, connect, parse
+from bench_db.cli import main
 
 COMMAND = [sys.executable, "-c", "from bench_db.cli import main; main()"]
 
@@ -21,7 +27,35 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run `bench-db` and return the completed process."""
+    """Run `bench-db` in this process: a process of its own takes a second to import what is imported here already."""
+    out, err = io.StringIO(), io.StringIO()
+    argv = ["bench-db", *map(str, arguments)]
+    with (
+        chdir(cwd),
+        mock.patch.dict(os.environ, environment(**more), clear=True),
+        mock.patch.object(sys, "argv", argv),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        _same_signals(),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Restore the handlers of the signals that a measuring command handles."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def bench_db_process(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run `bench-db` in a process of its own, which finds packages on PYTHONPATH and shares no memory with the test."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,

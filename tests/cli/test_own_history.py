@@ -10,6 +10,7 @@ import pytest
 
 from bench_db.store.database import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
+from tests.support.benches import WITHOUT_PLUGINS
 from tests.support.campaigns import rounds
 from tests.support.needs import lacking
 from tests.support.processes import until_running_below
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 COMMITS = rounds("kills", 6, full=12)
 # of the suite that is there, what is quickest; the files it names are those of this checkout
 SUITE = (ROOT / "bench-db.toml").read_text().replace("{root}", str(ROOT))
-CONFIG = SUITE.replace(" --benchmark-json", " -k 'summarise or keys' --benchmark-json")
+CONFIG = SUITE.replace(" --benchmark-json", f" {WITHOUT_PLUGINS} -k 'summarise or keys' --benchmark-json")
 
 
 def git(directory: Path, *arguments: str) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from bench_db.store.database import Database, connect
@@ -16,7 +17,10 @@ from tests.strategies import publication
 from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import lance
 
     from bench_db.store.tables import Table
 
@@ -97,6 +101,31 @@ class TestRaces:
         run, results = publication(2)
         Database(LateLook(locate(uri), None)).publish(results, run)
         assert _stored(str(uri)) == _expected([1, 2], rows=3)
+
+
+class TestCreation:
+    """A process that creates a table while another one does so takes no rows of the other away."""
+
+    def test_rows_that_came_before_the_late_creation_stay(
+        self, place: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        uri, _ = place
+        late = connect(uri, create=True)
+        write = late._engine.write
+
+        def batches(table: Table) -> Iterator[pa.RecordBatch]:
+            none = pa.RecordBatch.from_pylist([], table.schema)
+            yield none
+            # Lance reads the second batch after it has looked for the table and before it commits.
+            connect(uri).put_artifact(b"early", kind="log", name="early.log", added_at=1)
+            yield none
+
+        def write_late(table: Table, _rows: object, mode: str) -> lance.LanceDataset:
+            return write(table, pa.RecordBatchReader.from_batches(table.schema, batches(table)), mode)
+
+        monkeypatch.setattr(late._engine, "write", write_late)
+        late.put_artifact(b"late", kind="log", name="late.log", added_at=2)
+        assert [artifact.name for artifact in connect(uri).artifacts()] == ["early.log", "late.log"]
 
 
 @pytest.mark.alone

@@ -13,6 +13,10 @@ from bench_db.model import Reason, Step, Target
 from bench_db.schedule.config import Suite
 from tests.support.histories import History
 
+# Loading the plugins that no benchmark uses takes as long as the rest of a small run.
+WITHOUT_PLUGINS = "-p no:cacheprovider -p no:anyio -p no:hypothesispytest -p no:xdist"
+PYTEST = f"'{sys.executable}' -m pytest -qs {WITHOUT_PLUGINS}"
+
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]

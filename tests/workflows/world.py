@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tests.cli.commands import bench_db
 from tests.support.actions.definitions import ROOT, StepId, definition
 from tests.support.actions.runner import Platform, Run
+from tests.support.benches import PYTEST
 from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
 from tests.support.histories import History
 
@@ -47,7 +48,7 @@ repository = "{{repository}}"
 test_bed = "here"
 [suite.python]
 kind = "python"
-benchmark = "'{sys.executable}' -m pytest -qs -p no:cacheprovider bench_work.py --benchmark-json=results.json"
+benchmark = "{PYTEST} bench_work.py --benchmark-json=results.json"
 outputs = ["results.json"]
 [suite."rust/io"]
 kind = "rust"

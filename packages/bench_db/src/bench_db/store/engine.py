@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import lance
 import pyarrow as pa
 import pyarrow.compute as pc
+from lance.fragment import write_fragments
 
 from bench_db.arrow import conform
 from bench_db.errors import (
@@ -445,15 +446,27 @@ class Engine:
         marks = migrations.marks() if table.name == RESULTS_TABLE.name else {}
         schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **marks})
         batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
-        return lance.write_dataset(
-            pa.RecordBatchReader.from_batches(schema, batches),
-            self.location.child(table.directory),
-            schema=schema,
-            mode=mode,
-            data_storage_version=STORAGE_VERSION,
-            max_rows_per_file=131_072,
-            storage_options=self._options,
-        )
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        location, options = self.location.child(table.directory), self._options
+        how: dict[str, Any] = {
+            "schema": schema,
+            "mode": mode,
+            "data_storage_version": STORAGE_VERSION,
+            "max_rows_per_file": 131_072,
+            "storage_options": options,
+        }
+        if mode != "create":
+            return lance.write_dataset(reader, location, **how)
+        # Lance looks for the table before it writes the rows, and a creation that it tries again overwrites a table that
+        # another process has created meanwhile (lance-format/lance#4451). Without a retry it fails.
+        written = write_fragments(reader, location, return_transaction=True, **how)
+        try:
+            return lance.LanceDataset.commit(location, written, storage_options=options, max_retries=0)
+        except OSError as error:
+            if "/_versions/0.manifest was not found" not in str(error):
+                raise
+            message = f"Dataset already exists: {location}"
+            raise OSError(message) from error
 
     def merge(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> int:
         """Insert rows whose merge key is not in the table yet, in one commit, and return how many were inserted.

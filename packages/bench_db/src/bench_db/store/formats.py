@@ -89,11 +89,13 @@ def _refuse_other_columns(path: Path, found: pa.Schema, table: Table) -> None:
 
 
 def _refuse_other_names(path: Path, names: Collection[str], table: Table) -> None:
-    for name in (*table.schema.names, *names):
-        if name not in table.schema.names:
-            raise _mismatch(path, table, f"{name!r} is unknown")
+    known = table.schema.names  # Arrow builds a list at each access
+    for name in known:
         if name not in names and name in table.required:
             raise _mismatch(path, table, f"{name!r} is missing")
+    for name in names:
+        if name not in known:
+            raise _mismatch(path, table, f"{name!r} is unknown")
 
 
 def _evenly(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -127,9 +129,10 @@ class JsonLines:
         yield partial(self._batches, path, table)
 
     def _batches(self, path: Path, table: Table, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        maps = [column.name for column in table.schema if pa.types.is_map(column.type)]
         with path.open("rb") as file:
             while lines := list(islice(file, _BATCH_ROWS)):
-                rows = [_row(line, path, table) for line in lines]
+                rows = [_row(line, path, table, maps) for line in lines]
                 try:
                     batch = pa.RecordBatch.from_pylist(rows, plain(table))
                 except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -145,7 +148,8 @@ def _line(row: Mapping[str, Any], table: Table) -> str:
         raise UserError(message) from error
 
 
-def _row(line: bytes, path: Path, table: Table) -> dict[str, Any]:
+def _row(line: bytes, path: Path, table: Table, maps: Iterable[str]) -> dict[str, Any]:
+    """Return the values of a line by column; the columns of `maps` are lists of pairs in the file."""
     try:
         row = json.loads(line)
     except ValueError as error:
@@ -153,7 +157,6 @@ def _row(line: bytes, path: Path, table: Table) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise _mismatch(path, table, "another line")
     _refuse_other_names(path, row, table)
-    maps = [column.name for column in table.schema if pa.types.is_map(column.type)]
     return row | {name: [tuple(pair) for pair in row[name]] for name in maps if row.get(name) is not None}
 
 
