@@ -28,7 +28,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `bench-db` in this process: a process of its own takes a second to import what is imported here already."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err, code = io.StringIO(), io.StringIO(), 0
     argv = ["bench-db", *map(str, arguments)]
     with (
         chdir(cwd),
@@ -49,9 +49,11 @@ def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.Compl
 def _same_signals() -> Iterator[None]:
     """Restore the handlers of the signals that a measuring command handles."""
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def bench_db_process(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
