@@ -38,6 +38,11 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def _run_of(root: Path) -> str:
+    listed = bench_db("run", "list", "--store", root / "demo" / "store", "--output", "json")
+    return str(listed.document["runs"][0]["run"])
+
+
 def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     store = ("--store", root / "demo" / "store")
     new = ("--store", root / "new")
@@ -48,6 +53,12 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "trend", ("trend", "*query*", *store)
     yield "summary", ("summary", *store)
     yield "query", ("query", "SELECT median, run_time FROM results LIMIT 2", *store)
+    yield "run-list", ("run", "list", *store)
+    yield "run-exclude", ("run", "exclude", "--commit", _STEP, "--reason", "r", "--dry-run", *store)
+    yield "run-include", ("run", "include", "--commit", _STEP, "--dry-run", *store)
+    yield "run-remove", ("run", "remove", "--commit", _STEP, *store)
+    yield "run-show", ("run", "show", _run_of(root), *store)
+    yield "commits-list", ("commits", "list", *store)
     yield "has", ("has", _STEP, *store)
     yield "baseline-set", ("baseline", "set", "main", "d7fbbca", *store)
     yield "baseline-list", ("baseline", "list", *store)
@@ -83,6 +94,18 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     work = ("--clone", root / "clone", "--work-dir", root / "work", *configured)
     yield "suites", ("suites", *configured)
     yield "backfill", ("backfill", *work, "--store", root / "measured")
+    yield "commits-sync", ("commits", "sync", "--clone", root / "clone", "--store", root / "measured")
+    for words in (
+        ("join", "a", "b"),
+        ("alias", "suite", "", "s"),
+        ("pool", "ci"),
+        ("better", "time", "info"),
+        ("main", "d", "release"),
+        ("ignore", "smoke*"),
+        ("list",),
+        ("end", "join", "a"),
+    ):
+        yield f"define-{words[0]}", ("define", *words, "--store", root / "measured")
     yield "bisect", ("bisect", "main~1", "main", "--benchmark", "sum", *work)
     there = ("--workflow-repository", REPOSITORY, "--clone", root / "clone", "--range", "ALL")
     yield "schedule", ("schedule", *configured, *there, "--store", root / "new")
@@ -143,8 +166,8 @@ class TestSchemas:
 
     @pytest.mark.parametrize("name", sorted(schemas()))
     def test_a_key_too_many_is_not(self, name: str, documents: dict[str, Any]) -> None:
-        if name == "query":
-            return  # its columns are those of the query
+        if name in {"query", "run-show"}:
+            return  # their columns are those of the query, and of the table
         document = documents[name]
         wrong = [{**document[0], "invented": 1}] if isinstance(document, list) else {**document, "invented": 1}
         assert list(Draft202012Validator(schemas()[name]).iter_errors(wrong))

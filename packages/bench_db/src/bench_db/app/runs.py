@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
-_SHOWN = (
+# The columns of `Database.runs` that a list of runs shows.
+SHOWN = (
     "run_key",
     "run_id",
     "attempt",
@@ -162,7 +163,7 @@ def _required(found: pl.DataFrame, conditions: RunConditions) -> pl.DataFrame:
 
 
 def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
-    rows = store.runs().select(_SHOWN).filter(*_terms(conditions)).collect()
+    rows = store.runs().select(SHOWN).filter(*_terms(conditions)).collect()
     reasons = store.exclusion_reasons()
     excluded = pl.col("run_key").replace_strict(reasons, default=None, return_dtype=pl.String)
     name = pl.Series("run", [f"{key:016x}" for key in rows["run_key"]], pl.String)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
+from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
 from bench_db.app.suites import NamedSuite
 from bench_db.app.tree import Written
@@ -17,6 +18,7 @@ from bench_db.model import (
     Check,
     Commit,
     Comparison,
+    Definition,
     Export,
     Finding,
     LeftOut,
@@ -28,16 +30,20 @@ from bench_db.model import (
     Presence,
     PublishedFile,
     Put,
+    RecordedCommit,
     Result,
+    Run,
     Series,
     Step,
     StoreChange,
     StoreInfo,
     SummaryValues,
+    Sync,
     UnreadableFile,
     Upgrade,
     Verification,
 )
+from bench_db.query.definitions import KINDS
 from bench_db.query.series import IDENTITY, POINT
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
 
@@ -200,6 +206,20 @@ def _decision() -> Schema:
     return _object({**decided, **more}, optional=more)
 
 
+def _definitions() -> Schema:
+    shown = _record(Definition, "key", "lifted", "replaces")
+    return _answer({"definitions": _list(_object(shown)), "changed": _COUNT})
+
+
+def _runs() -> Schema:
+    own = {"run": _KEY, "excluded": _type(str | None), "run_time": _type(str | None), "published_at": _type(str | None)}
+    shown = {"dut_name", "dut_version", "test_bed_name"}
+    of_run = _record(Run)
+    names = [name for name in SHOWN if name not in {*shown, *own, "run_key", "ingested_at"}]
+    rows = {**dict.fromkeys(shown, _TEXT), **{name: of_run[name] for name in names}, **own}
+    return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN})
+
+
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float)}
     movements = _list(_object(_record(Movement, "run")))
@@ -221,7 +241,11 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "check": lambda: _answer(
         {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY), **_compared()}
     ),
+    "commits-list": lambda: _answer({"commits": _list(_object(_record(RecordedCommit, "key", "source", "replaces")))}),
+    "commits-sync": lambda: _answer(_record(Sync)),
     "compare": lambda: _answer(_compared()),
+    "define-list": _definitions,
+    **{f"define-{kind}": _definitions for kind in (*KINDS, "end")},
     "demo": _demo,
     "detect": lambda: _answer({"findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
@@ -238,6 +262,11 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "pr-process-comment": _decision,
     "publish": _published,
     "query": lambda: _list({"type": "object"}),
+    "run-exclude": _runs,
+    "run-include": _runs,
+    "run-list": _runs,
+    "run-remove": _runs,
+    "run-show": lambda: {"type": "object", "required": ["run", "excluded", "schema_version"]},
     "scan": _scan,
     "schedule": lambda: _answer({**_plan(), "started": _list(_object(_record(Dispatched)))}),
     "site": lambda: _answer({"path": _TEXT, **_record(Written)}),
