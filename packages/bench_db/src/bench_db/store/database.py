@@ -121,7 +121,8 @@ class Database:
         """
         self.init()
         published = publish.publish(self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers)
-        history.record_run(self._engine, run, commits)
+        if published.new or published.replaced or commits:
+            history.record_run(self._engine, run, commits)
         return published
 
     def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:

@@ -368,7 +368,7 @@ class Engine:
 
     def _directories(self) -> list[str]:
         if self.bucket:
-            return self.bucket.directories(f"{self.location.path}/".lstrip("/"))
+            return self.bucket.directories()
         root = Path(self.location.path)
         return [entry.name for entry in root.iterdir()] if root.is_dir() else []
 

@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 4
+_FRESH_SECONDS = 1.0
 
 
 class Bucket:
@@ -39,6 +40,7 @@ class Bucket:
         with self._told_plainly("reading the AWS configuration"):
             self._session = boto3.Session()
         self._reached = False
+        self._first_listing: tuple[float, list[str]] | None = None
         self._proved = False
         self._lazy_clients: dict[int, Any] = {}
 
@@ -94,8 +96,17 @@ class Bucket:
         answer = self.ask("listing objects", lambda: self.listed(prefix, MaxKeys=1))
         return bool(answer.get("KeyCount"))
 
-    def directories(self, prefix: str) -> list[str]:
-        """Return the names directly under a prefix that have something below them."""
+    def directories(self) -> list[str]:
+        """Return the names directly below the store that have something below them.
+
+        The first contact has listed them: within a second of it the listing is used, once, instead of another request.
+        """
+        made, names = self._first_listing or (0.0, [])
+        self._first_listing = None
+        return names if time.monotonic() - made < _FRESH_SECONDS else self._listed_tables()
+
+    def _listed_tables(self) -> list[str]:
+        prefix = f"{self.location.path}/".lstrip("/")
         page = self.ask("listing objects", lambda: self.listed(prefix, Delimiter="/"))
         return [item["Prefix"].removeprefix(prefix).rstrip("/") for item in page.get("CommonPrefixes", ())]
 
@@ -129,7 +140,7 @@ class Bucket:
         A call that hangs inside Lance cannot be interrupted: its thread remains, and does not keep the process alive.
         """
         if not self._reached:
-            self.has_objects(self.location.path)
+            self._first_listing = time.monotonic(), self._listed_tables()
             self._reached = True
         answers: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
         Thread(target=_answer, args=(action, answers), daemon=True).start()
