@@ -98,10 +98,19 @@ class Year:
         self.time += HOUR
         date = f"{self.time} +0000"
         if fate == "merge":
-            self.origin.git("merge", "--quiet", "--no-ff", "-m", f"merge {branch}", branch, GIT_COMMITTER_DATE=date)
+            self.origin.git(
+                "merge",
+                "--quiet",
+                "--no-ff",
+                "-m",
+                f"merge {branch}",
+                branch,
+                GIT_AUTHOR_DATE=date,
+                GIT_COMMITTER_DATE=date,
+            )
             self._measure_main(self.origin.git("rev-parse", "HEAD"), number)
         elif fate == "rebase":
-            self.origin.git("cherry-pick", branch, GIT_COMMITTER_DATE=date)
+            self.origin.git("cherry-pick", branch, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
             self._measure_main(self.origin.git("rev-parse", "HEAD"), number)
 
     def _force_push(self) -> None:

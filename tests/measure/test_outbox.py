@@ -36,8 +36,8 @@ def killed(owner, name, when, after=False):
 POINTS = {
     "as it is kept": 'killed(Outbox, "put", lambda *_: True, after=True)',
     "before its record": 'killed(Engine, "merge", lambda table, *_: table.name == "runs")',
-    "between its record and its rows": 'killed(Engine, "merge", lambda table, *_: table.name == "results")',
-    "after its rows": 'killed(Engine, "merge", lambda table, *_: table.name == "results", after=True)',
+    "between its record and its rows": 'killed(Engine, "merged", lambda table, *_: table.name == "results")',
+    "after its rows": 'killed(Engine, "merged", lambda table, *_: table.name == "results", after=True)',
     "before it is no longer pending": 'killed(Outbox, "remove", lambda *_: True)',
 }
 COUNTED = """

@@ -120,10 +120,9 @@ class Database:
         `CorruptStoreError` when the key belongs to other measurements.
         """
         self.init()
-        published = publish.publish(self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers)
-        if published.new or published.replaced or commits:
-            history.record_run(self._engine, run, commits)
-        return published
+        return publish.publish(
+            self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers, commits=commits
+        )
 
     def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:
         """Take runs out of every answer, or with `lifted` put them back; `at` is unix seconds."""

@@ -14,7 +14,7 @@ from bench_db.arrow import to_table
 from bench_db.derive import derive, rekeyed
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
-from bench_db.store import known, leftovers, maintain
+from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 from bench_db.validity import checked
@@ -22,7 +22,7 @@ from bench_db.validity import checked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bench_db.model import Result, Run
+    from bench_db.model import RecordedCommit, Result, Run
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.known import Known
     from bench_db.store.tables import Table
@@ -41,10 +41,16 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
             engine.create(table)
 
 
-def publish(
-    engine: Engine, results: Sequence[Result], run: Run, *, replace: bool, keep_leftovers: bool = False
+def publish(  # noqa: PLR0913 all but the first three by keyword
+    engine: Engine,
+    results: Sequence[Result],
+    run: Run,
+    *,
+    replace: bool,
+    keep_leftovers: bool = False,
+    commits: Sequence[RecordedCommit] = (),
 ) -> Published:
-    """Add a run and its results to existing tables; see `Database.publish`."""
+    """Add a run and its results to existing tables, and first the record of its commit; see `Database.publish`."""
     run, results = _derived(run, results)
     stored = engine.open(RESULTS_TABLE)  # before the look at the runs: see `_settle`
     found = known.find(engine, run, results)
@@ -57,7 +63,10 @@ def publish(
             found = known.find(engine, run, results)
     if found.same is not None and not found.rereads and found.same.run_key != run.run_key:
         run, results = rekeyed(run, results, found.same.run_key)
-    if found.same is not None and not replace and (found.rereads or found.rows == len(results)):
+    unchanged = found.same is not None and not replace and (found.rereads or found.rows == len(results))
+    if commits or not unchanged:
+        history.record_run(engine, run, commits)
+    if unchanged:
         return _answer(run, found, new=0, unchanged=found.rows)
     done = _write(engine, run, results, found, replace=replace, seen=stored.version)
     maintain.optimize_if_due(engine)
