@@ -83,7 +83,7 @@ class TestSetting:
     def test_a_pointer_sees_what_its_commit_holds_now(self, store: Database) -> None:
         """It is no copy: a run that is published later for the commit counts."""
         store.set_baseline(Baseline(name="main", commit=sha(8), set_at=AT))
-        publish(store, 8, {"f": 200.0}, branch="again")
+        publish(store, 8, {"f": 200.0}, again=1)
         row = bench_db("check", sha(8), "--threshold", "1", "--store", store.uri, "--output", "json").document
         assert row["comparisons"][0]["candidate_median"] == pytest.approx(150.1)
 

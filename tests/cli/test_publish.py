@@ -48,7 +48,8 @@ FULL = {
 
 def published(file: Path, store: Path, *more: str) -> dict[str, Any]:
     """Publish a file with a known build and return the answer."""
-    answer: dict[str, Any] = bench_db("publish", file, *BUILD, "--store", store, *more, "--output", "json").document
+    build = [word.partition("+")[0] for word in BUILD] if "--commit" in more else BUILD
+    answer: dict[str, Any] = bench_db("publish", file, *build, "--store", store, *more, "--output", "json").document
     return answer
 
 

@@ -203,10 +203,10 @@ class TestCommitName:
         with pytest.raises(UserError, match="no checkout here"):
             publish(tmp_path, Provenance(commit="HEAD"))
 
-    def test_commit_and_version_that_contradict_each_other(self, tmp_path: Path) -> None:
-        stated = Provenance(commit="a" * 40, dut_version="1.0+bbbbbbb")
-        with pytest.raises(UserError, match=r"`commit` .* and `dut_version` .* name different commits"):
-            publish(tmp_path, stated)
+    def test_a_version_of_another_commit(self, tmp_path: Path) -> None:
+        run = publish(tmp_path, Provenance(commit="a" * 40, dut_version="1.0+bbbbbbb", dut_timestamp=5))
+        assert (run.commit, run.dut.version) == ("a" * 40, "1.0+bbbbbbb")
+        assert "the version 1.0+bbbbbbb names another commit than aaaaaaaaa, which is stored" in run.notes
 
 
 class TestStatedOverFile:

@@ -177,10 +177,6 @@ def _stated(path: Path, provenance: Provenance) -> Provenance:
         return provenance
     checkout = provenance.checkout or checkout_around(location(path)) or checkout_around(Path().absolute())
     commit = host.resolve(provenance.commit, checkout)
-    of_version = identity.commit_of_version(provenance.dut_version or "")
-    if of_version and not same_commit(commit, of_version):
-        message = f"`commit` {commit} and `dut_version` {provenance.dut_version} name different commits; leave one out"
-        raise UserError(message)
     by_name = not same_commit(provenance.commit, commit)  # then it is the checkout of what was measured
     return replace(provenance, commit=commit, checkout=checkout if by_name else provenance.checkout)
 
@@ -345,6 +341,10 @@ def _without_contradictions(reading: Reading, provenance: Provenance, build: Bui
         reading = replace(reading, commit=None, commit_time=None, branch=None)
     if stated and named and not same_commit(stated, named):
         reading = replace(reading, version=None)
+    of_version = identity.commit_of_version(provenance.dut_version or "")
+    if provenance.commit and of_version and not same_commit(provenance.commit, of_version):
+        version = provenance.dut_version
+        notes.append(f"the version {version} names another commit than {_short(provenance.commit)}, which is stored")
     for what, mine, its in (
         ("branch", provenance.branch, reading.branch),
         ("time of the commit", provenance.dut_timestamp, reading.commit_time),
