@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db import Direction, Provenance, connect, parse
 from tests.cli.conftest import bench_db, bench_db_process
 from tests.repository.tree import ROOT
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LATEST = ("latest", "--output", "json", "--store")
-_ROWS = {"runs": 48, "results": 250, "findings": 3, "artifacts": 1}
+_ROWS = {"runs": 48, "results": 250, "findings": 3, "artifacts": 1, "commits": 48}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,7 @@ class TestCopy:
             found = answer.get("tables") or answer["files"]
             assert {name.partition(".")[0]: table["rows"] for name, table in found.items()} == {
                 **dict.fromkeys(_ROWS, 0),
+                "commits": 48,  # the order of commits goes with any run
                 "runs": 1,
                 "results": run["results"],
             }
@@ -67,9 +70,9 @@ class TestCopy:
 
     def test_differing_runs_are_told_and_replaced_when_asked(self, tmp_path: Path) -> None:
         [file, *_] = sorted((ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark").glob("*.json"))
-        publish = ("publish", file, "--dut-version", "1", "--dut-timestamp", "1", "--test-bed-name", "b", "--store")
-        assert bench_db(*publish, tmp_path / "a", "--suite", "one").code == 0
-        assert bench_db(*publish, tmp_path / "b", "--suite", "two").code == 0
+        run, results = parse(file, provenance=Provenance(dut_version="1", dut_timestamp=1, test_bed_name="b"))
+        connect(tmp_path / "a", create=True).publish(results, run)
+        connect(tmp_path / "b", create=True).publish([replace(r, direction=Direction.INFO) for r in results], run)
         copy = ("store", "copy", tmp_path / "a", tmp_path / "b", "--output", "json")
         told = bench_db(*copy)
         assert (told.code, len(told.document["differing"])) == (2, 1)

@@ -248,7 +248,12 @@ class TestOrigin:
         assert (run.test_bed.name, run.test_bed.cpu) == ("desk", "")
         assert json.loads(run.context) == {"context": {"num_cpus": 4, **context}}
 
-    @pytest.mark.parametrize("host", [None, "", "fv-az123-456", 5])
-    def test_a_name_for_one_job_is_this_machine(self, tmp_path: Path, host: Any) -> None:
+    def test_the_machine_of_another_job_is_unknown(self, tmp_path: Path) -> None:
+        run, _ = read(tmp_path / "f", google_file(host_name="fv-az123-456"), Provenance(ingested_at=1))
+        assert (run.test_bed.name, run.test_bed.cpu) == ("unknown", "")
+        assert any("measured on fv-az123-456, not on this machine" in note for note in run.notes)
+
+    @pytest.mark.parametrize("host", [None, "", 5])
+    def test_without_a_name_it_is_this_machine(self, tmp_path: Path, host: Any) -> None:
         run, _ = read(tmp_path / "f", google_file(host_name=host), Provenance(ingested_at=1))
         assert run.test_bed.os != ""

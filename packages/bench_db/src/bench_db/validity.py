@@ -108,7 +108,8 @@ def _undated(bed: TestBed) -> TestBed:
 def contradiction(summary: SummaryValues | None, n: int, values: Sequence[float]) -> str | None:
     """Return how statistics contradict each other or the number of values; None when they do not, or there are none.
 
-    Differences that come from rounding to three digits are not a contradiction.
+    Differences that come from rounding to three digits are not a contradiction. A median that equals the mean may stand for a tool's
+    single central figure, which can lie outside the quartiles.
     """
     if summary is None:
         return None
@@ -116,8 +117,8 @@ def contradiction(summary: SummaryValues | None, n: int, values: Sequence[float]
         return f"n is {n}, but there are {len(values)} values"
     if summary.standard_deviation is not None and summary.standard_deviation < 0:
         return f"the standard deviation {summary.standard_deviation:g} is negative"
-    ordered = ("min", "q1", "median", "q3", "max")
-    for names in (ordered, ("min", "mean", "max")):
+    middle = () if summary.median == summary.mean else ("median",)
+    for names in (("min", "q1", *middle, "q3", "max"), ("min", "mean", "max")):
         known = [(name, number) for name in names if (number := getattr(summary, name)) is not None]
         for (less, low), (more, high) in pairwise(known):
             if low > high and low - high > _ROUNDING * max(abs(low), abs(high)):

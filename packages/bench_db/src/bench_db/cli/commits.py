@@ -52,7 +52,7 @@ def list_(dut_name: str | None, uri: str | None, output: str, as_of: str | None)
 def sync(clone: Path, dut_name: str | None, branch: str | None, uri: str | None, output: str) -> None:
     """Complete the order of what was published from shallow clones, and take out what a force push removed.
 
-    Example: git fetch --unshallow; bench-db commits sync --clone .
+    Example: bench-db commits sync --clone .
     """
     from bench_db.app.commits import sync_commits
 
