@@ -135,7 +135,7 @@ class TestContradiction:
             ({"min": None, "q1": None, "max": None, "standard_deviation": None}, 5, None),
             ({"median": 1.498, "mean": 3.01}, 3, None),
             ({"min": 2.1}, 3, "min 2.1 is above q1 1.5"),
-            ({"q1": None, "min": 2.1}, 3, "min 2.1 is above median 2"),
+            ({"q1": None, "min": 2.1}, 3, "min 2.1 is above mean 2"),
             ({"max": 1.9}, 3, "q3 2.5 is above max 1.9"),
             ({"mean": 9.0}, 3, "mean 9 is above max 3"),
             ({"standard_deviation": -0.1}, 3, "the standard deviation -0.1 is negative"),

@@ -111,7 +111,9 @@ class TestKinds:
         for number in range(9, 14):
             publish(store, number, {"f": wobble(number, 300)}, branch="noise")
         publish(store, 14, {"f": wobble(14)}, branch="topic")
-        assert compared(store, sha(14), "--baseline", "last:5")["verdict"] == "improved"
+        assert compared(store, sha(14), "--baseline", "last:5")["verdict"] == "unchanged"
+        of_noise = compared(store, sha(14), "--baseline", "last:5", "--baseline-branch", "noise")
+        assert of_noise["verdict"] == "improved"
         row = compared(store, sha(14), "--baseline", "last:5", "--baseline-branch", "main")
         assert (row["verdict"], row["baseline"]) == ("unchanged", "the newest 5 runs before it, of branch main")
         row = compared(store, sha(14), "--baseline-branch", "main")

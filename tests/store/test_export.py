@@ -184,7 +184,7 @@ class TestExport:
         filled.export_to(out, runs=["ci"])
         target.import_from(out)
         assert [result.run_key for result in target.results()] == [key] * 3
-        assert rows_of(target) == {"runs": 1, "results": 3}
+        assert rows_of(target) == {"runs": 1, "results": 3, "commits": 7}
 
     def test_as_it_was(self, filled: Database, out: Path) -> None:
         filled.tag("then")

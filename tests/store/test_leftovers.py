@@ -93,13 +93,13 @@ class TestFind:
         key = database.publish(results, run).run_key
         database.exclude([key], reason="wrong commit", lifted=False, at=1, by="me")
         other, _ = run_of(2)
-        assert database.publish([replace(r, commit=other.commit) for r in results], other).new == COUNTED
+        assert database.publish([replace(r, commit=other.commit, dut=other.dut) for r in results], other).new == COUNTED
 
     def test_nothing_is_left(self, database: Database) -> None:
         run, results = run_of(1)
         database.publish(results, run)
         other, _ = run_of(2)
-        done = database.publish([replace(r, commit=other.commit) for r in results], other)
+        done = database.publish([replace(r, commit=other.commit, dut=other.dut) for r in results], other)
         assert (done.new, done.unchanged, done.skipped) == (0, 0, {leftovers.REASON: COUNTED})
         assert database.runs().collect().height == 1
 
