@@ -141,7 +141,7 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
 
     Runs of the commit in `store` are not part of the history. `until` (unix seconds) leaves later commits out of it.
     """
-    own = local.points()
+    own = local.points(Selection(everything=True))
     runs = local.runs_of(commit)
     rows = own.rows.filter(own.rows["run_key"].is_in(runs))
     if rows.is_empty():
