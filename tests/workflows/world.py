@@ -73,7 +73,7 @@ def test_work(benchmark):
 """
 CARGO = f"""#!{sys.executable}
 # cargo with what Criterion once left; a commit with a file `slow` takes twice the time, one with `broken` does not build.
-import json, pathlib, shutil, sys
+import json, pathlib, random, shutil, sys
 sys.path.insert(0, ".")
 import spy
 spy.tell()
@@ -82,9 +82,12 @@ if pathlib.Path("broken").exists():
     sys.exit("error: could not compile `measured`")
 target = pathlib.Path("target/criterion")
 shutil.copytree({str(CRITERION)!r}, target)
-for path in target.rglob("sample.json") if pathlib.Path("slow").exists() else ():
+factor = 2 if pathlib.Path("slow").exists() else 1
+for path in target.rglob("sample.json"):
     sample = json.loads(path.read_text())
-    path.write_text(json.dumps({{**sample, "times": [2 * time for time in sample["times"]]}}))
+    # the same samples at two commits would be a leftover of the first
+    times = [factor * time * (1 + 1e-6 * random.random()) for time in sample["times"]]
+    path.write_text(json.dumps({{**sample, "times": times}}))
 """
 
 
