@@ -196,7 +196,9 @@ class TestAnotherPackage:
     def test_the_documented_example(self, installed: Path) -> None:
         line, *printed = fenced("console").splitlines()
         done = run(installed, line.removeprefix("$ "))
-        said = [one for one in done.stdout.splitlines() if "does not name a machine" not in one]  # it names this machine
+        said = [
+            one for one in done.stdout.splitlines() if "does not name a machine" not in one
+        ]  # it names this machine
         assert (done.returncode, said) == (0, printed), done.stderr
         latest = run(installed, "bench-db latest --store results --output json", plugins=False)
         rows = json.loads(latest.stdout)  # reading needs no package
