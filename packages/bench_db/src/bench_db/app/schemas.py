@@ -213,7 +213,7 @@ def _definitions() -> Schema:
 
 def _runs() -> Schema:
     own = {"run": _KEY, "excluded": _type(str | None), "run_time": _type(str | None), "published_at": _type(str | None)}
-    shown = {"dut_name", "dut_version", "test_bed_name"}
+    shown = ("dut_name", "dut_version", "test_bed_name")
     of_run = _record(Run)
     names = [name for name in SHOWN if name not in {*shown, *own, "run_key", "ingested_at"}]
     rows = {**dict.fromkeys(shown, _TEXT), **{name: of_run[name] for name in names}, **own}
