@@ -231,7 +231,8 @@ class TestPublish:
         refused = bench_db("publish", bad, bad, *BUILD, "--store", tmp_path / "t")
         assert (refused.code, "publish the others with --keep-going" in refused.err) == (2, True)
 
-    def test_standard_input_has_the_identity_of_the_file(self, tmp_path: Path) -> None:
+    def test_standard_input_has_the_identity_of_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)  # standard input is in the working directory, whose bench-db.toml names suites
         file = output_file(tmp_path / "f.json", "a")
         bench_db("publish", file, *BUILD, "--store", tmp_path / "s")
         with file.open() as stdin, mock.patch.object(sys, "stdin", stdin):
