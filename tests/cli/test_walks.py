@@ -47,10 +47,12 @@ class TestWalks:
 
     def test_compare(self, demo_store: Path, tmp_path: Path) -> None:
         compare = walked(tmp_path, "compare", "latest", "--store", demo_store)
-        assert len(compare) <= 26, sorted(compare)
+        assert len(compare) <= 32, sorted(
+            compare
+        )  # 26 before: the history, the order, the definitions and their ledgers
 
     def test_backfill_of_three_commits(self, tmp_path: Path) -> None:
         grow(tmp_path, 3)
         (tmp_path / "bench-db.toml").write_text(config())
         backfill = walked(tmp_path, "backfill", "--clone", "clone", "--store", "store")
-        assert len(backfill) <= 42, sorted(backfill)
+        assert len(backfill) <= 52, sorted(backfill)  # 42 before: what a publish visits more
