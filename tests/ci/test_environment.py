@@ -47,7 +47,7 @@ class TestCiProvenance:
             "run_id": "5",
             "repository": "group/name",
             "workflow": "bench",
-            "run_url": "https://gitlab.example/group/name/-/pipelines/5",
+            "run_url": "https://ci.example/pipelines/5",
         }
 
 
@@ -56,7 +56,7 @@ PIPELINE = {
     "CI_PIPELINE_ID": "5",
     "CI_PROJECT_PATH": "group/name",
     "CI_JOB_NAME": "bench",
-    "CI_PIPELINE_URL": "https://gitlab.example/group/name/-/pipelines/5",
+    "CI_PIPELINE_URL": "https://ci.example/pipelines/5",
     "CI_COMMIT_SHA": "a" * 40,
     "CI_DEFAULT_BRANCH": "main",
 }

@@ -12,7 +12,7 @@ from bench_db.store.database import connect
 from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.support.benches import WITHOUT_PLUGINS
 from tests.support.campaigns import rounds
-from tests.support.needs import lacking
+from tests.support.needs import lacking, needs_file
 from tests.support.processes import until_running_below
 
 ROOT = Path(__file__).parents[2]
@@ -48,11 +48,11 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.campaign("kills")
-@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="processes are found by /proc")
 class TestOwnHistory:
     """Each commit is measured and published once, although the backfill is killed, and the checkout is as it was."""
 
     def test_killed_and_resumed(self, clone: Path) -> None:
+        needs_file("/proc/self/cwd")  # by which processes are found
         shas = git(clone, "rev-list", "--first-parent", f"--max-count={COMMITS}", "HEAD").split()
         as_it_was = git(clone, "status", "--porcelain"), git(clone, "diff")
         arguments = ["backfill", "--engine", "local", "--store", "../store", "--output", "json"]

@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 from itertools import repeat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.needs import needs_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 MIB = 1 << 20
 # ru_maxrss of a child starts at the value of its parent, so read the peak of this address space from the kernel
@@ -28,7 +30,11 @@ before = peak()
 run, results = parse(sys.argv[1], provenance=Provenance(ingested_at=1))
 print(peak() - before, len(results), sum(len(r.values) for r in results))
 """
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel does not tell here")
+
+
+@pytest.fixture(autouse=True)
+def _kernel_that_tells_the_peak() -> None:
+    needs_file("/proc/self/status")
 
 
 def benchmark(name: str, samples: int) -> str:

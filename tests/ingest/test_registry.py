@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bench_db.ingest import ADAPTERS, Adapter, detect, find, parse
 from tests.ingest.formats.test_criterion_dir import measure
 from tests.ingest.samples import NAMED, RECALL, SAMPLES
 from tests.ingest.support import DATA, FIXED, REPOSITORY, criterion_line, read
+from tests.support.needs import needs_file
 from tests.support.rights import as_nobody
 
 
@@ -174,17 +174,16 @@ class TestUnreadablePaths:
         with pytest.raises(UserError, match="cannot be read"):
             parse("a\0b")
 
-    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices here")
     def test_device(self) -> None:
+        needs_file("/dev/zero")
         with pytest.raises(UserError, match="neither a file nor a directory"):
             parse("/dev/zero")
 
-    @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no such file here")
     def test_read_fails(self) -> None:
+        needs_file("/proc/self/mem")
         with pytest.raises(UserError, match="cannot be read"):
             parse("/proc/self/mem")
 
-    @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no users here")
     def test_no_permission(self) -> None:
         with tempfile.TemporaryDirectory() as made:  # other users cannot read the directories of pytest
             Path(made).chmod(0o755)

@@ -25,7 +25,7 @@ def moved(number: int, *, suite: str = "suite", bed: str = "bed", device: str = 
 
 
 class TestNeighbours:
-    """New series are told where their benchmarks exist already; series that exist are not."""
+    """For new series the places of the same benchmarks are returned; for series that exist, none."""
 
     @pytest.mark.parametrize("optimized", [False, True])
     def test_places(self, database: Database, *, optimized: bool) -> None:
