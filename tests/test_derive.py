@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db import identity
-from bench_db.arrow import values_hash
-from bench_db.derive import derive, series_key
+from bench_db.arrow import to_table, values_hash
+from bench_db.derive import MEASURED, content_key, derive, row_of, rows_in, series_key
 from bench_db.errors import UserError
 from bench_db.model import Result, Run, Samples, SummaryValues
+from bench_db.store.tables import RESULTS_TABLE
 from bench_db.summary import summarise
 from tests.strategies import publication, publications
 
@@ -259,3 +260,16 @@ class TestCollisions:
         noted, derived = derive(run, results)
         assert [r.tags for r in derived] == [{}] * 4
         assert noted.notes == ()
+
+
+@given(publications())
+def test_a_stored_row_measured_what_the_record_did(published: tuple[Run, list[Result]]) -> None:
+    run, results = derive(*published)
+    flat = to_table(results, RESULTS_TABLE.schema).flatten().flatten()
+    named = flat.rename_columns(
+        [name.rpartition(".")[2] if name.startswith("summary.") else name for name in flat.column_names]
+    )
+    (batch,) = named.select(MEASURED).combine_chunks().to_batches()
+    expected = [(measured.name, row) for measured, row in map(row_of, results)]
+    assert [(name, row) for _, name, row in rows_in(batch)] == expected
+    assert content_key(measured for measured, _ in map(row_of, results)) == run.content_key

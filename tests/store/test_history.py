@@ -35,9 +35,9 @@ class TestCommits:
         published(database, 1)
         (known,) = database.commits()
         detail = RecordedCommit(dut_name="engine", commit=known.commit, position=5, parents=("p",), subject="s")
-        assert not database.knows_commit(known.dut_name, known.commit)
+        assert not history.knows(database._engine, known.dut_name, known.commit)
         published(database, 1, commits=[detail])
-        assert database.knows_commit(known.dut_name, known.commit)
+        assert history.knows(database._engine, known.dut_name, known.commit)
         (known,) = database.commits()
         assert (known.position, known.parents, known.subject) == (5, ("p",), "s")
         published(database, 1)
@@ -49,6 +49,13 @@ class TestCommits:
         published(database, 2)
         assert len(database.commits()) == 2
         assert len(database.latest(as_of=version)) == 1
+
+    def test_few_files(self, database: Database) -> None:
+        """Every question reads all recorded commits, so their small files are joined early."""
+        for number in range(20):
+            database.record_commits([RecordedCommit(dut_name="d", commit=f"c{number}", time=number)])
+        assert len(database._engine.open(COMMITS_TABLE).fragments()) <= 16
+        assert [record.commit for record in database.commits()] == [f"c{number}" for number in range(20)]
 
     def test_order_survives_maintenance(self, database: Database) -> None:
         """The order in which records were written is that of the table, also after a compaction."""

@@ -17,6 +17,7 @@ from tests.store.workers import without_samples
 from tests.strategies import HOSTILE, publication
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bench_db.store.database import Database
@@ -187,3 +188,38 @@ class TestFind:
         assert "--replace stores this reading" in done.notes[0]
         assert database.publish(results, run, replace=True).replaced == 2
         assert len(database.results()) == 3
+
+
+def moved(number: int, *, suite: str = "suite", bed: str = "bed", device: str = "engine") -> Sequence[Result]:
+    """Return the derived results of a plain publication under other names."""
+    run, results = publication(number)
+    place = replace(run.test_bed, name=bed)
+    dut = replace(run.dut, name=device)
+    run = replace(run, test_bed=place, dut=dut)
+    return derive(run, [replace(result, test_bed=place, dut=dut, suite=suite) for result in results])[1]
+
+
+class TestNeighbours:
+    """For new series the places of the same benchmarks are returned; for series that exist, none."""
+
+    @pytest.mark.parametrize("optimized", [False, True])
+    def test_places(self, database: Database, *, optimized: bool) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        if optimized:
+            database.optimize()
+        assert known.neighbours(database._engine, moved(2, bed="other")) == [("bed", "suite")]
+        assert known.neighbours(database._engine, moved(2, suite="other")) == [("bed", "suite")]
+        assert known.neighbours(database._engine, moved(2)) == []
+        assert known.neighbours(database._engine, moved(2, device="other")) == []
+
+    def test_series_newer_than_the_rollup(self, database: Database) -> None:
+        database.publish(publication(1)[1], publication(1)[0])
+        database.optimize()
+        other = moved(2, bed="other")
+        run = replace(publication(2)[0], test_bed=other[0].test_bed)
+        database.publish(other, run)
+        assert known.neighbours(database._engine, moved(3, bed="other")) == []
+
+    def test_empty_store(self, database: Database) -> None:
+        assert known.neighbours(database._engine, moved(1)) == []

@@ -113,8 +113,8 @@ class TestEnsure:
     def test_missing_and_made(self, database: Database) -> None:
         assert BASELINES_TABLE not in ledger.existing(database._engine)
         assert commits(database) == []
-        ledger.ensure(database._engine, BASELINES_TABLE)
+        database._engine.ensure(BASELINES_TABLE)
         assert BASELINES_TABLE in ledger.existing(database._engine)
         ledger.set_baseline(database._engine, setting(OLD, 1))
-        ledger.ensure(database._engine, BASELINES_TABLE)
+        database._engine.ensure(BASELINES_TABLE)
         assert commits(database) == [OLD]

@@ -9,7 +9,7 @@ import pytest
 
 from bench_db.arrow import schema_of, to_table
 from bench_db.model import Artifact
-from bench_db.store import ledger, tables
+from bench_db.store import tables
 from bench_db.store.database import connect
 from bench_db.store.tables import FINGERPRINTS_TABLE, MIGRATIONS_TABLE, REGISTRY, RESULTS_TABLE, SERIES_TABLE, Table
 from tests.store.carriers import publish, rows_of
@@ -26,7 +26,7 @@ NOTES = Table(
 
 
 def _write(database: Database, *records: Artifact) -> None:
-    ledger.ensure(database._engine, NOTES)
+    database._engine.ensure(NOTES)
     database._engine.merge(NOTES, to_table(records, NOTES.schema))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
@@ -246,3 +246,46 @@ def _id(key: int, natural: tuple[str, ...]) -> str:
 
 def _values_hash(result: Result) -> int | None:
     return values_hash(result.values) if len(result.values) else None
+
+
+# The columns of stored results that `rows_in` reads.
+MEASURED = ("run_key", *NATURAL, *FACTS)
+
+
+class Row(NamedTuple):
+    """What one stored or new row measured: the hash of it, whether its samples are known, and its count and extremes."""
+
+    fact: int
+    sampled: bool
+    n: int
+    low: float | None
+    high: float | None
+
+    def agrees(self, other: Row) -> bool:
+        """Return whether both are the same measurement: all the same, or one of them without samples and the extremes equal."""
+        if self.fact == other.fact:
+            return True
+        extremes = (self.n, self.low, self.high)
+        is_stated = not (self.sampled and other.sampled) and None not in extremes
+        return is_stated and extremes == (other.n, other.low, other.high)
+
+
+def rows_in(batch: Any) -> Iterator[tuple[int, int, Row]]:
+    """Yield run key, name and measurement of each row of a batch with `COLUMNS`."""
+    keys = batch.column("run_key").to_pylist()
+    naturals = zip(*(batch.column(name).to_pylist() for name in NATURAL), strict=True)
+    facts = zip(*(batch.column(name).to_pylist() for name in FACTS), strict=True)
+    low, high = FACTS.index("min"), FACTS.index("max")
+    names: dict[tuple[str, ...], int] = {}
+    for key, natural, fact in zip(keys, naturals, facts, strict=True):
+        if natural not in names:
+            names[natural] = name_of(natural)
+        row = Row(fact_of(*fact), fact[0] is not None, fact[1], fact[low], fact[high])
+        yield key, names[natural], row
+
+
+def row_of(result: Result) -> tuple[Measured, Row]:
+    """Return the hashes of a derived result, and its measurement."""
+    found, summary = measured(result), result.summary
+    extremes = (None, None) if summary is None else (summary.min, summary.max)
+    return found, Row(found.fact, bool(len(result.values)), result.n, *extremes)

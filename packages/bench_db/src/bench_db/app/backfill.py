@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -452,7 +453,7 @@ class Delivery:
         return error
 
     def _store(self, run: Run, results: Sequence[Result]) -> None:
-        self.store.publish(results, run, commits=known_of_commit(self.store, self.clone, run))
+        self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
 
     def _provenance(self, measured: Measured) -> dict[str, Any]:
         """Return the known fields of the provenance."""

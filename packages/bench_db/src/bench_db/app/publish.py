@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,38 +95,23 @@ def publish(
         store = opened(database)
     files = []
     for done, (path, run, results) in enumerate(runs, 1):
-        others = store.neighbours(results)
-        details = _details(store, run, path, provenance)
+        details = partial(_details, run, path, provenance)
         published = store.publish(results, run, replace=replace, keep_leftovers=keep_leftovers, commits=details)
-        files.append(_with_neighbours(_file(path, run, results, published), others))
+        files.append(_file(path, run, results, published))
         progress(done, len(runs))
     return reading.publication(files)
 
 
-def _with_neighbours(file: PublishedFile, others: Sequence[tuple[str, str]]) -> PublishedFile:
-    """Return a published file with a note when its series are new, and others have the same benchmarks."""
-    if not others:
-        return file
-    shown = "; ".join(f"test bed {bed}, suite {suite or '(none)'}" for bed, suite in others[:3])
-    note = (
-        f"new series begin here, and the same benchmarks exist elsewhere ({shown}); to continue those, publish under the same "
-        "names, which bench-db.toml can give"
-    )
-    return changed(file, notes=(*file.notes, note))
-
-
-def _details(store: stores.Database, run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
+def _details(run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
     """Return what the checkout at hand knows of the commit of a run."""
     checkout = provenance.checkout or checkout_around(location(file))
-    return [] if checkout is None else known_of_commit(store, checkout, run)
+    return [] if checkout is None else known_of_commit(checkout, run)
 
 
-def known_of_commit(store: stores.Database, checkout: Path, run: Run) -> list[RecordedCommit]:
-    """Return what a checkout knows of the commit of a run; nothing when it is recorded in full already, or not of this repository."""
-    if run.commit is None or store.knows_commit(run.dut.name, run.commit):
-        return []
+def known_of_commit(checkout: Path, run: Run) -> list[RecordedCommit]:
+    """Return what a checkout knows of the commit of a run; nothing when it is of another repository."""
     try:
-        return [git.record_of(checkout, run.commit, run.dut.name)]
+        return [] if run.commit is None else [git.record_of(checkout, run.commit, run.dut.name)]
     except UserError:  # another repository, or no git
         return []
 

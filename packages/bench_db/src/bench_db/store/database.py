@@ -27,7 +27,6 @@ from bench_db.store import (
     ledger,
     maintain,
     migrations,
-    neighbours,
     presence,
     publish,
     rollup,
@@ -108,21 +107,23 @@ class Database:
         *,
         replace: bool = False,
         keep_leftovers: bool = False,
-        commits: Sequence[RecordedCommit] = (),
+        commits: publish.Commits = (),
     ) -> Published:
         """Add a run and its results, whole or not at all; publishing the same measurements again adds nothing.
 
-        `commits` has what a clone or a forge knows about the commit of the run; without it the run's own facts are recorded.
+        `commits` has what a clone or a forge knows about the commit of the run, or is called to ask for it when the commit is not
+        recorded in full; without it the run's own facts are recorded.
 
         `replace` takes out the earlier run of the same run id and file name, and any earlier reading of the same bytes, if its
         device, commit, test bed and suite are the same, in the commit that adds the new rows. A result whose samples are those
         of an earlier commit is skipped unless `keep_leftovers`. Raises `UserError` for values that are not finite, and
         `CorruptStoreError` when the key belongs to other measurements.
         """
-        self.init()
-        return publish.publish(
-            self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers, commits=commits
-        )
+        with self._engine.one_look():
+            self.init()
+            return publish.publish(
+                self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers, commits=commits
+            )
 
     def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:
         """Take runs out of every answer, or with `lifted` put them back; `at` is unix seconds."""
@@ -146,10 +147,6 @@ class Database:
         for table in (RESULTS_TABLE, RUNS_TABLE):
             self._engine.delete(table, condition("run_key", list(runs)))
         rollup.rebuild(self._engine, self.history())
-
-    def knows_commit(self, dut_name: str, commit: str) -> bool:
-        """Return whether a commit of a device is recorded with its parents or its position."""
-        return history.knows(self._engine, dut_name, commit)
 
     def commits(self, as_of: AsOf | None = None) -> list[RecordedCommit]:
         """Return what is known of each recorded commit, device after device, in the order of commits."""
@@ -274,10 +271,6 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
-
-    def neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
-        """Return test bed and suite of series that have the benchmarks of these derived results, when none of their own series exists."""
-        return neighbours.neighbours(self._engine, results)
 
     def has(
         self,

@@ -6,11 +6,13 @@ import logging
 import shutil
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from random import Random
+from threading import local
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
@@ -30,7 +32,7 @@ from bench_db.errors import (
     UserError,
 )
 from bench_db.store import faults, migrations
-from bench_db.store.tables import RESULTS_TABLE, STORAGE_VERSION, IndexKind, Table
+from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, STORAGE_VERSION, IndexKind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -244,6 +246,22 @@ class Snapshot:
         return sorted(path for path in present.to_pylist() if path.startswith("data/") and path not in known)
 
 
+class _Look:
+    """What `Engine.one_look` has opened and listed."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.tables: dict[str, lance.LanceDataset] = {}
+        self.listed: set[str] | None = None
+
+
+class _Thread(local):
+    """The look of one thread; a call with a deadline runs in a thread of its own, which shares that of its caller."""
+
+    def __init__(self) -> None:
+        self.look = _Look()
+
+
 class Engine:
     """The Lance datasets of one store. Every call opens the newest version anew, so no handle outlives a clean-up."""
 
@@ -254,10 +272,15 @@ class Engine:
         self._session = lance.Session()  # type: ignore[attr-defined]
         self._just_opened: dict[str, tuple[float, lance.LanceDataset]] = {}
         self._newer: dict[str, str] = {}
+        self._thread = _Thread()
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
         return f"Engine({str(self.location)!r})"
+
+    @property
+    def _look(self) -> _Look:
+        return self._thread.look
 
     def call(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
         """Run a storage call and return its answer. Errors name the cause and the next step; on S3 a deadline applies, by default that of reading."""
@@ -266,7 +289,13 @@ class Engine:
             with faults.told_plainly(doing, str(self.location)):
                 if self.bucket is None:
                     return action()
-                return self.bucket.within_deadline(doing, action, seconds or self.deadlines.read)
+                look = self._look
+
+                def shared() -> Answer:
+                    self._thread.look = look
+                    return action()
+
+                return self.bucket.within_deadline(doing, shared, seconds or self.deadlines.read)
         finally:
             _LOG.debug("%s: %s took %.3f s", self.location, doing, time.monotonic() - began)
 
@@ -277,6 +306,7 @@ class Engine:
             try:
                 return self.call(doing, action, seconds=seconds or self.deadlines.write)
             except StoreUnavailableError as error:
+                self.look_again()
                 attempt += 1
                 if attempt >= _tries(error):
                     raise
@@ -290,6 +320,28 @@ class Engine:
         found = self.call(doing, lambda: iter(batches()))
         while (batch := self.call(doing, lambda: next(found, None))) is not None:
             yield batch
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Open each table, and list them, once until the end of the block, in this thread: on S3 every opening is a request.
+
+        A write makes the next opening of its table a new one, and a conflict that of every table. What other processes write
+        meanwhile is seen by `look_again`, or when Lance refuses a commit.
+        """
+        if self._look.depth == 0:
+            self.look_again()
+        self._look.depth += 1
+        try:
+            yield
+        finally:
+            self._look.depth -= 1
+            if self._look.depth == 0:
+                self.look_again()
+
+    def look_again(self) -> None:
+        """Forget what `one_look` has opened and listed."""
+        self._look.tables.clear()
+        self._look.listed = None
 
     def open(self, table: Table, version: int | str | None = None) -> Snapshot:
         """Open the table at its newest version, or at a version number or tag; `StoreNotFoundError` when there is none.
@@ -332,7 +384,9 @@ class Engine:
 
     def _for_writing(self, table: Table) -> lance.LanceDataset:
         """Open the newest version with every column of this release, those that are missing added first."""
-        snapshot = Snapshot(self, table, self._open(table, None))
+        opened = self._look.tables
+        dataset = opened.pop(table.name) if table.name in opened else self._open(table, None)
+        snapshot = Snapshot(self, table, dataset)
         self._note(snapshot)
         self.require_writable(table)
         if not snapshot.missing:
@@ -347,6 +401,11 @@ class Engine:
 
     def open_any(self, table: Table, version: int | str | None = None) -> Snapshot:
         """Open the table as `open` does, whatever its columns."""
+        if version is None and self._look.depth and table.name not in {*self._look.tables, *self.present()}:
+            message = (
+                f"no table {table.name} at {self.location}: make a store with 'bench-db store init', or check --store"
+            )
+            raise StoreNotFoundError(message)
         try:
             return self._snapshot(table, version)
         except StoreNotFoundError:
@@ -363,8 +422,13 @@ class Engine:
 
     def present(self) -> set[str]:
         """Return the names of the tables that the store has, readable or not, from one listing."""
-        listed = self.call("listing tables", self._directories)
-        return {name.removesuffix(".lance") for name in listed if name.endswith(".lance")}
+        listed = self._look.listed
+        if listed is None:
+            names = self.call("listing tables", self._directories)
+            listed = {name.removesuffix(".lance") for name in names if name.endswith(".lance")}
+        if self._look.depth:
+            self._look.listed = listed
+        return set(listed)
 
     def _directories(self) -> list[str]:
         if self.bucket:
@@ -384,10 +448,14 @@ class Engine:
         return Snapshot(self, table, self._opened(table, version))
 
     def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
+        if version is None and table.name in self._look.tables:
+            return self._look.tables[table.name]
         made, dataset = self._just_opened.pop(table.name, (0.0, None))
-        if version is None and dataset is not None and time.monotonic() - made < _FRESH_SECONDS:
-            return dataset
-        return self.call(f"opening {table.name}", lambda: self._open(table, version))
+        if version is not None or dataset is None or time.monotonic() - made >= _FRESH_SECONDS:
+            dataset = self.call(f"opening {table.name}", lambda: self._open(table, version))
+        if version is None and self._look.depth:
+            self._look.tables[table.name] = dataset
+        return dataset
 
     def keep_open(self, table: Table) -> None:
         """Open a table for whoever opens it next within a second: on S3 that spares a look-up two requests."""
@@ -408,9 +476,15 @@ class Engine:
         data = Path(self.location.child(table.directory)) / "data"
         return data.is_dir() and any(data.iterdir())
 
+    def ensure(self, table: Table) -> None:
+        """Create a table unless it exists."""
+        if not self.exists(table):
+            self.create(table)
+
     def create(self, table: Table) -> None:
         """Create an empty table unless it exists. When several processes do so at once, all succeed and one creates it."""
         self.call(f"creating {table.name}", lambda: self._create(table))
+        self.look_again()
 
     def _create(self, table: Table) -> None:
         self.require_writable(table)
@@ -426,6 +500,7 @@ class Engine:
         self.persist(
             f"writing {table.name}", lambda: self.write(table, rows, self._mode(table)), seconds=self.deadlines.bulk
         )
+        self.look_again()
 
     def _mode(self, table: Table) -> Literal["create", "overwrite"]:
         try:
@@ -440,6 +515,7 @@ class Engine:
             self.bucket.remove(f"{self.location.path}/{table.directory}/".lstrip("/"))
         else:
             shutil.rmtree(self.location.child(table.directory), ignore_errors=True)
+        self.look_again()
 
     def write(self, table: Table, rows: pa.Table | pa.RecordBatchReader, mode: str) -> lance.LanceDataset:
         """Write rows as the whole content of a table: `create` fails if it exists, `overwrite` makes a new version."""
@@ -452,7 +528,7 @@ class Engine:
             "schema": schema,
             "mode": mode,
             "data_storage_version": STORAGE_VERSION,
-            "max_rows_per_file": 131_072,
+            "max_rows_per_file": ROWS_PER_FRAGMENT,
             "storage_options": options,
         }
         if mode != "create":
@@ -566,6 +642,7 @@ class Engine:
     def _maintain(self, doing: str, table: Table, change: Callable[[lance.LanceDataset], object]) -> None:
         self.require_writable(table)
         self.persist(doing, lambda: change(self.open(table).dataset), seconds=self.deadlines.bulk)
+        self.look_again()
 
     def clean(self, table: Table, older_than: timedelta) -> tuple[int, int]:
         """Remove versions without a tag; how many there were, and their bytes."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import commit_key, definition_key, exclusion_key
+from bench_db.errors import ConflictError
 from bench_db.model import Definition, Exclusion, RecordedCommit
 from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
 from bench_db.query.order import known_commits
 from bench_db.store import ledger
 from bench_db.store.filters import condition
-from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE
+from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bench_db.model import Run
     from bench_db.store.engine import Engine
+
+_MOST_FRAGMENTS = 16
 
 
 def history(engine: Engine, end: float) -> History:
@@ -55,7 +59,7 @@ def define(engine: Engine, records: Sequence[Definition]) -> int:
             fresh.append(replace(following, key=definition_key(following)))
             newest[place_of(record)] = fresh[-1]
     if fresh:
-        ledger.ensure(engine, DEFINITIONS_TABLE)
+        engine.ensure(DEFINITIONS_TABLE)
         engine.merge(DEFINITIONS_TABLE, to_table(fresh, DEFINITIONS_TABLE.schema))
     return len(fresh)
 
@@ -111,7 +115,7 @@ def exclude(  # noqa: PLR0913 all but the first two by keyword
         for run in changed
     ]
     if records:
-        ledger.ensure(engine, EXCLUSIONS_TABLE)
+        engine.ensure(EXCLUSIONS_TABLE)
         keyed = [replace(record, key=exclusion_key(record)) for record in records]
         engine.merge(EXCLUSIONS_TABLE, to_table(keyed, EXCLUSIONS_TABLE.schema))
 
@@ -167,9 +171,17 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
             following = replace(record, replaces=newest.get(key))
             fresh.append(replace(following, key=commit_key(following)))
     if fresh:
-        ledger.ensure(engine, COMMITS_TABLE)
+        engine.ensure(COMMITS_TABLE)
         engine.merge(COMMITS_TABLE, to_table(fresh, COMMITS_TABLE.schema))
+        _compact(engine)
     return len(fresh)
+
+
+def _compact(engine: Engine) -> None:
+    """Join the small files of the commits, because every question reads all of them."""
+    if len(engine.open(COMMITS_TABLE).fragments()) > _MOST_FRAGMENTS:
+        with suppress(ConflictError):  # another process does the same
+            engine.compact(COMMITS_TABLE, ROWS_PER_FRAGMENT)
 
 
 def _facts(record: RecordedCommit) -> RecordedCommit:

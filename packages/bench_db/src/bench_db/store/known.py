@@ -1,4 +1,4 @@
-"""Recognition of a run that a store already has, whatever the bytes of its file."""
+"""What a store already has of a run: the run itself, whatever the bytes of its file, or its benchmarks under other names."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench_db import derive
-from bench_db.errors import CorruptStoreError
+from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import DutBuild, Run, TestBed
 from bench_db.store.engine import ROW_ID
-from bench_db.store.filters import condition
-from bench_db.store.measured import COLUMNS, row_of, rows_in
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
+from bench_db.store.filters import condition, filter_text
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from bench_db.derive import Row
     from bench_db.model import Result
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.filters import Scalar
-    from bench_db.store.measured import Row
 
 _RECORD = (
     *("run_key", "run_id", "file_name", "sha256", "content_key", "results", "ingested_at"),
     *("dut_name", "dut_version", "dut_timestamp", "test_bed_name", "commit", "pr_number"),
 )
+
+
+# The benchmarks of a run whose neighbours are looked up, and what neighbours differ in.
+_NAMES = 10
+_SERIES_PLACE = ("test_bed_name", "suite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ def _same(engine: Engine, here: Sequence[Run], run: Run, results: Sequence[Resul
         if record.content_key == run.content_key:
             return Known(same=record, rows=rows_of(engine, record))
     stored = _rows(engine, here)
-    new = {derived.name: row for derived, row in map(row_of, results)}
+    new = {derived.name: row for derived, row in map(derive.row_of, results)}
     for record in here:
         rows = stored.get(record.run_key, {})
         shared = sum(1 for name in rows.keys() & new.keys() if rows[name].fact == new[name].fact)
@@ -183,7 +187,29 @@ def _rows(engine: Engine, records: Iterable[Run]) -> dict[int, dict[int, Row]]:
     """Return the rows of some runs by run key and name."""
     where = condition("run_key", [record.run_key for record in records])
     rows: dict[int, dict[int, Row]] = {}
-    for batch in engine.open(RESULTS_TABLE).batches(COLUMNS, where):
-        for key, name, row in rows_in(batch):
+    for batch in engine.open(RESULTS_TABLE).batches(derive.MEASURED, where):
+        for key, name, row in derive.rows_in(batch):
             rows.setdefault(key, {})[name] = row
     return rows
+
+
+def neighbours(engine: Engine, results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return test bed and suite of other series of these benchmarks; none when one of the series of the results exists already.
+
+    `results` are derived. Only the first few benchmarks are looked up, in the rollup where there is one: the answer is advice, and
+    must not delay a publish.
+    """
+    first = list({result.benchmark_name: result for result in results}.values())[:_NAMES]
+    if not first:
+        return []
+    own = condition("series_key", [result.series_key for result in first])
+    where = {"dut_name": first[0].dut.name, "benchmark_name": [result.benchmark_name for result in first]}
+    columns = ("series_key", *_SERIES_PLACE)
+    try:
+        known = engine.open(SERIES_TABLE).read(columns, filter_text(where, SERIES_TABLE.leaves))
+    except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
+        known = engine.open(RESULTS_TABLE).read(columns, filter_text(where, RESULTS_TABLE.leaves))
+    if {result.series_key for result in first} & set(known["series_key"].to_pylist()):
+        return []
+    others = set(zip(*(known[name].to_pylist() for name in _SERIES_PLACE), strict=True))
+    return sorted(others) if others and not engine.count(RESULTS_TABLE, own) else []

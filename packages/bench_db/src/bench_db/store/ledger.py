@@ -28,7 +28,7 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
     earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
     if earlier and earlier[-1].commit == baseline.commit:
         return earlier[-1]
-    ensure(engine, BASELINES_TABLE)
+    engine.ensure(BASELINES_TABLE)
     # Of two settings in one second, or by machines with different clocks, the later write applies.
     set_at = max([baseline.set_at, *(b.set_at + 1 for b in earlier)])
     placed = replace(baseline, set_at=set_at)
@@ -55,7 +55,7 @@ def _scope(baseline: Baseline) -> tuple[str | None, ...]:
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
     """Add records of findings; existing ones are not added again."""
     if findings:
-        ensure(engine, FINDINGS_TABLE)
+        engine.ensure(FINDINGS_TABLE)
         keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
         engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
 
@@ -82,12 +82,6 @@ def _exists(engine: Engine, table: Table) -> bool:
         if table.derived:  # it is made again
             return True
         raise
-
-
-def ensure(engine: Engine, table: Table) -> None:
-    """Create a table if it is missing."""
-    if not engine.exists(table):
-        engine.create(table)
 
 
 def records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:

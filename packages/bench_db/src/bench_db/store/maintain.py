@@ -12,15 +12,13 @@ from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
 from bench_db.store import ledger, leftovers, rollup
 from bench_db.store.history import history
-from bench_db.store.tables import RESULTS_TABLE, Table, registered
+from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table, registered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.store.engine import Engine, Snapshot
 
-# Larger ones are rewritten whole at every compaction: 11 s against 1.5 s per 50 commits at 1 M rows.
-ROWS_PER_FRAGMENT = 131_072
 SMALL_FRAGMENTS = 50
 _STRIDE = 10
 _LOG = logging.getLogger(__name__)

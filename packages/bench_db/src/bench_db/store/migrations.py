@@ -14,10 +14,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 
 from bench_db.arrow import to_table
-from bench_db.derive import Measured, content_key, migration_key
+from bench_db.derive import MEASURED, Measured, content_key, migration_key, rows_in
 from bench_db.model import AppliedMigration, StoreChange
 from bench_db.store.filters import filter_text
-from bench_db.store.measured import COLUMNS, rows_in
 from bench_db.store.tables import MIGRATIONS_TABLE, RESULTS_TABLE, RUNS_TABLE, registered
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class ContentKeys:
             return
         found: dict[int, list[Measured]] = {}
         keys: dict[int, int] = {}
-        for batch in engine.open(RESULTS_TABLE).batches(COLUMNS, batch_size=_BATCH_ROWS):
+        for batch in engine.open(RESULTS_TABLE).batches(MEASURED, batch_size=_BATCH_ROWS):
             for key, name, row in rows_in(batch):
                 if key in expected:
                     found.setdefault(key, []).append(Measured(name, row.fact))
@@ -170,8 +169,7 @@ def migrate(engine: Engine) -> list[StoreChange]:
 
 def _record(engine: Engine, step: StoreChange) -> None:
     """Record a migration: the history first, because the mark says that it is complete."""
-    if not engine.exists(MIGRATIONS_TABLE):
-        engine.create(MIGRATIONS_TABLE)
+    engine.ensure(MIGRATIONS_TABLE)
     applied = AppliedMigration(
         name=step.name,
         rows=step.rows,

@@ -20,12 +20,15 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 from bench_db.validity import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bench_db.model import RecordedCommit, Result, Run
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.known import Known
     from bench_db.store.tables import Table
+
+    # What is known of the commit of a run, or a question for it.
+    Commits = Sequence[RecordedCommit] | Callable[[], Sequence[RecordedCommit]]
 
 
 def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_writer: bool) -> None:
@@ -37,8 +40,7 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
         )
         raise StoreUnavailableError(message)
     for table in tables:
-        if not engine.exists(table):
-            engine.create(table)
+        engine.ensure(table)
 
 
 def publish(  # noqa: PLR0913 all but the first three by keyword
@@ -48,7 +50,7 @@ def publish(  # noqa: PLR0913 all but the first three by keyword
     *,
     replace: bool,
     keep_leftovers: bool = False,
-    commits: Sequence[RecordedCommit] = (),
+    commits: Commits = (),
 ) -> Published:
     """Add a run and its results to existing tables, and first the record of its commit; see `Database.publish`."""
     run, results = _derived(run, results)
@@ -63,14 +65,32 @@ def publish(  # noqa: PLR0913 all but the first three by keyword
             found = known.find(engine, run, results)
     if found.same is not None and not found.rereads and found.same.run_key != run.run_key:
         run, results = rekeyed(run, results, found.same.run_key)
-    unchanged = found.same is not None and not replace and (found.rereads or found.rows == len(results))
-    if commits or not unchanged:
-        history.record_run(engine, run, commits)
-    if unchanged:
+    if found.same is not None and not replace and (found.rereads or found.rows == len(results)):
+        if not callable(commits) and commits:
+            history.record_run(engine, run, commits)
         return _answer(run, found, new=0, unchanged=found.rows)
+    others = known.neighbours(engine, results) if found.same is None else []
+    history.record_run(engine, run, _asked(engine, run, commits))
     done = _write(engine, run, results, found, replace=replace, seen=stored.version)
     maintain.optimize_if_due(engine)
-    return done
+    return dataclasses.replace(done, notes=(*done.notes, *_of_neighbours(others)))
+
+
+def _asked(engine: Engine, run: Run, commits: Commits) -> Sequence[RecordedCommit]:
+    """Return what is known of the commit of a run; a clone is asked only for a commit that is not recorded in full."""
+    if not callable(commits):
+        return commits
+    is_known = run.commit is None or history.knows(engine, run.dut.name, run.commit)
+    return () if is_known else commits()
+
+
+def _of_neighbours(others: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if others:
+        shown = "; ".join(f"test bed {bed}, suite {suite or '(none)'}" for bed, suite in others[:3])
+        yield (
+            f"new series begin here, and the same benchmarks exist elsewhere ({shown}); to continue those, publish under the "
+            "same names, which bench-db.toml can give"
+        )
 
 
 def _write(  # noqa: PLR0913 all but the run and what is known of it by keyword
@@ -100,6 +120,7 @@ def _settle(engine: Engine, run: Run, results: Sequence[Result], rows: pa.Table)
 
     Of a file with samples and one with statistics alone, published at once, at least one writer sees the rows of the other.
     """
+    engine.look_again()
     found = known.find_twin(engine, run, results)
     if found.completes is not None:
         _take_out(engine, run, rows, [found.completes])
@@ -177,12 +198,14 @@ def _replace(engine: Engine, run: Run, results: Sequence[Result], record: pa.Tab
     """
     mine = condition("run_key", run.run_key)
     engine.merge(RUNS_TABLE, record, replacing=mine)
+    engine.look_again()
     earlier, later = known.in_place_of(engine, run, results)
     new, before = 0, engine.count(RESULTS_TABLE, condition("run_key", [run.run_key, *earlier]))
     if not later:
         new = engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", [run.run_key, *earlier]))
         if earlier:
             engine.delete(RUNS_TABLE, condition("run_key", earlier))
+        engine.look_again()
         earlier, later = known.in_place_of(engine, run, results)
         if earlier:
             _remove(engine, earlier)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from bench_db.errors import ConflictError, CorruptStoreError
 from bench_db.model import Moved, Transfer
-from bench_db.store import content, ledger, maintain
+from bench_db.store import content, maintain
 from bench_db.store.filters import condition
 from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_strays
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
@@ -121,7 +121,7 @@ def _without(rows: pl.DataFrame, keys: Collection[int]) -> pl.DataFrame:
 
 
 def _merge(engine: Engine, table: Table, rows: pa.Table) -> int:
-    ledger.ensure(engine, table)
+    engine.ensure(table)
     new = engine.merge(table, rows)
     maintain.optimize_if_due(engine)
     return new
