@@ -91,7 +91,7 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def asked(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Request]]:
-    """Return the number of requests of each operation on a store."""
+    """Return the requests of each step in the life of a store."""
     found, environment = {}, server.environment() | {"BENCH_DB_URI": URI}
 
     def run(name: str, *arguments: object) -> None:
@@ -184,9 +184,9 @@ class TestCost:
         more = (again["s3:GetObject"] - first["s3:GetObject"]) / len(FILES)
         assert first["s3:GetObject"] + 50 * more <= reads
         dollars = ((writes + lists) * 5 + reads * 0.4) / 1e6
-        assert 0.0001 < dollars < 0.0003
-        assert re.search(r"600\s+publishes, less than 20 cents a month", PAGE)
-        assert 600 * dollars < 0.20
+        assert 0.00005 < dollars < 0.00015
+        assert re.search(r"600\s+publishes, less than 10 cents a month", PAGE)
+        assert 600 * dollars < 0.10
 
     def test_maintenance(self, asked: dict[str, list[Request]]) -> None:
         assert len(asked["after"]) <= 12 < len(asked["latest"])

@@ -172,14 +172,14 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
             fresh.append(replace(following, key=commit_key(following)))
     if fresh:
         engine.ensure(COMMITS_TABLE)
-        engine.merge(COMMITS_TABLE, to_table(fresh, COMMITS_TABLE.schema))
         _compact(engine)
+        engine.merge(COMMITS_TABLE, to_table(fresh, COMMITS_TABLE.schema))
     return len(fresh)
 
 
 def _compact(engine: Engine) -> None:
     """Join the small files of the commits, because every question reads all of them."""
-    if len(engine.open(COMMITS_TABLE).fragments()) > _MOST_FRAGMENTS:
+    if len(engine.open(COMMITS_TABLE).fragments()) >= _MOST_FRAGMENTS:
         with suppress(ConflictError):  # another process does the same
             engine.compact(COMMITS_TABLE, ROWS_PER_FRAGMENT)
 
