@@ -60,6 +60,35 @@ class TestPullRequest:
         assert [(c["verdict"], round(c["effect"])) for c in compared["comparisons"]] == [("regressed", 9)]
         assert asked(with_pull_request, "compare", "latest", "--pr", "12")["candidate"] == head
 
+    def test_a_fork_may_call_its_branch_main(self, repository: Repository) -> None:
+        grown(repository, 6)
+        repository.git("checkout", "--quiet", "-b", "idea")
+        grown(repository, 3, 0.003, "--pr", "5", "--branch", "main", start=10)
+        repository.git("checkout", "--quiet", "main")
+        grown(repository, 1, start=20)
+        compared = asked(repository, "compare", "latest", "--baseline", "last:5", "--baseline-branch", "main")
+        assert [(c["verdict"], c["n_baseline"]) for c in compared["comparisons"]] == [("unchanged", 5)]
+
+    @pytest.mark.parametrize("verb", ["latest", "trend", "summary", "compare", "check", "detect", "noise", "scan"])
+    def test_each_verb_says_whose_history(self, with_pull_request: Repository, verb: str) -> None:
+        more = {
+            "trend": ("*",),
+            "detect": ("*",),
+            "check": ("--baseline", "level"),
+            "compare": ("latest",),
+            "scan": ("--dry-run",),
+        }.get(verb, ())
+        answer = bench_db(verb, *more, "--store", store_of(with_pull_request))
+        assert answer.err == "of the main history (branch main)\n"
+        document = asked(with_pull_request, verb, *more)
+        assert isinstance(document, list) or document["history"] == "the main history (branch main)"
+
+    def test_a_scan_of_another_history_says_that_it_stores_nothing(self, with_pull_request: Repository) -> None:
+        answer = bench_db("scan", "--pr", "12", "--store", store_of(with_pull_request))
+        assert answer.err == "of pull request 12; only findings of the main history are stored\n"
+        assert asked(with_pull_request, "scan", "--pr", "12")["stored"] is False
+        assert asked(with_pull_request, "finding", "list")["findings"] == []
+
     def test_its_own_points_can_be_asked_for(self, with_pull_request: Repository) -> None:
         assert len(order(with_pull_request)) == 24
         assert len(order(with_pull_request, "--pr", "12")) == 6

@@ -224,7 +224,9 @@ def beside_main(store: Database, candidate: str, found: BaselineRuns, as_of: str
     """Select what a comparison uses besides the main history: the candidate's runs, and those of the commits and branches of the baseline."""
     named = [run for commit in (candidate, *found.commits) for run in store.runs_of(commit, as_of)]
     runs = pl.col("run_key").is_in(sorted(set(named)))
-    return runs if not found.branches else runs | pl.col("branch").is_in(list(found.branches))
+    # A pull request from a fork may have a branch of the same name.
+    of_branches = pl.col("pr_number").is_null() & pl.col("branch").is_in(list(found.branches))
+    return runs | of_branches if found.branches else runs
 
 
 def _builds(store: Database, query: BaselineQuery, condition: pl.Expr, beside: pl.Expr) -> pl.DataFrame:

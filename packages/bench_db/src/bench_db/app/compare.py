@@ -36,9 +36,10 @@ class Compared:
     """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
 
     `candidate` is a full commit, `baseline` describes what it was compared with, `baseline_commits` are the commits that this
-    names. `plan` names the rules, `store_version` the state of the store: with both a report can be made again.
+    names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again.
     """
 
+    history: str
     candidate: str
     baseline: str
     baseline_commits: tuple[str, ...]
@@ -59,7 +60,7 @@ class Compared:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("candidate", "baseline", "baseline_commits", "method")
+        names = ("history", "candidate", "baseline", "baseline_commits", "method")
         return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons)}
 
 
@@ -92,6 +93,7 @@ def compare(
     )
     runs = resolve(store, query)
     return Compared(
+        history=store.history(as_of).about(chosen),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,

@@ -46,7 +46,7 @@ class Gate(Compared):
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("passed", "candidate", "baseline", "baseline_commits", "method", "threshold", "moved")
+        names = ("passed", "history", "candidate", "baseline", "baseline_commits", "method", "threshold", "moved")
         keys = [f"{c.series.series_key:016x}" for c in self.failing]
         about = {name: getattr(self, name) for name in names}
         return {**about, "failing": keys, **comparisons_json(self.comparisons)}
@@ -101,6 +101,7 @@ def check(
     if moved:
         _move(store, runs, commit, set_by)
     return Gate(
+        history=store.history().about(chosen),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noises:
-    """The noise of each series, noisiest first; those without a known spread come last."""
+    """The noise of each series, noisiest first; those without a known spread come last. `history` describes whose results they are."""
 
+    history: str
     noise: Sequence[Noise]
 
     def frame(self) -> pl.DataFrame:
@@ -35,7 +36,7 @@ class Noises:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        return {"noise": [record_json(one) for one in self.noise]}
+        return {"history": self.history, "noise": [record_json(one) for one in self.noise]}
 
 
 @on_database
@@ -47,5 +48,9 @@ def noise(
     **conditions: Unpack[Conditions],
 ) -> Noises:
     """Measure the noise of each series at its present level: the spread between runs, and the smallest change they can show."""
-    found = noises(histories(store.points(selection_of(selection, conditions), as_of)))
-    return Noises(noise=sorted(found, key=lambda one: (one.spread is None, -(one.spread or 0.0))))
+    chosen = selection_of(selection, conditions)
+    found = noises(histories(store.points(chosen, as_of)))
+    return Noises(
+        history=store.history(as_of).about(chosen),
+        noise=sorted(found, key=lambda one: (one.spread is None, -(one.spread or 0.0))),
+    )

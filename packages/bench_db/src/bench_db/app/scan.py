@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """The changes of some series, oldest first within a series, and the histories they are changes of."""
+    """The changes of some series, oldest first within a series, and the histories they are changes of.
 
+    `history` describes whose results they are.
+    """
+
+    history: str
     changes: Sequence[Change]
     histories: Histories
 
@@ -51,7 +55,8 @@ class Detected:
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         series = self.series
-        return {"findings": [finding_json(finding_of(change, at=0), series) for change in self.changes]}
+        found = [finding_json(finding_of(change, at=0), series) for change in self.changes]
+        return {"history": self.history, "findings": found}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +64,12 @@ class Scanned:
     """The findings after a scan, open ones first and the largest first among them, and what moved with whole runs.
 
     `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms. `tested` series were long
-    enough, `too_short` ones were not. `series` are the scanned series by key.
+    enough, `too_short` ones were not. `history` describes whose results were scanned; the findings are `stored` only for the main
+    history. `series` are the scanned series by key.
     """
 
+    history: str
+    stored: bool
     findings: Sequence[Finding]
     movements: Sequence[Movement]
     series: Mapping[int, Series]
@@ -77,7 +85,7 @@ class Scanned:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("tested", "too_short", "expected_false")
+        names = ("history", "stored", "tested", "too_short", "expected_false")
         return {
             "findings": [finding_json(finding, self.series) for finding in self.findings],
             **{name: getattr(self, name) for name in names},
@@ -105,7 +113,7 @@ def detect(
     of = histories(store.points(chosen, as_of))
     if not len(of):
         raise UserError(no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of)))
-    return Detected(changes=changes_of(of, profile), histories=of)
+    return Detected(history=store.history(as_of).about(chosen), changes=changes_of(of, profile), histories=of)
 
 
 @on_database
@@ -128,9 +136,12 @@ def scan(
     found = scanned(of, rate=rate)
     known = store.findings(every=True) if chosen.is_of_main else []
     records = updated(of, found, known, at=int(time.time()) if at is None else at)
-    if chosen.is_of_main and not dry_run:
+    stored = chosen.is_of_main and not dry_run
+    if stored:
         store.record_findings(records)
     return Scanned(
+        history=store.history().about(chosen),
+        stored=stored,
         findings=in_order({finding.id: finding for finding in (*known, *records)}.values()),
         movements=movements(of, found),
         series={series.series_key: series for series in of.series},

@@ -134,7 +134,7 @@ def _comparisons() -> dict[str, Schema]:
 
 
 def _compared() -> dict[str, Schema]:
-    about = {"candidate": _TEXT, "baseline": _TEXT, "baseline_commits": _list(_TEXT), "method": _TEXT}
+    about = {"history": _TEXT, "candidate": _TEXT, "baseline": _TEXT, "baseline_commits": _list(_TEXT), "method": _TEXT}
     return {**about, **_comparisons()}
 
 
@@ -223,7 +223,8 @@ def _runs() -> Schema:
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float)}
     movements = _list(_object(_record(Movement, "run")))
-    return _answer({"findings": _list(_finding()), **numbers, "movements": movements})
+    about = {"history": _TEXT, "stored": _BOOLEAN}
+    return _answer({**about, "findings": _list(_finding()), **numbers, "movements": movements})
 
 
 _SCHEMAS: dict[str, Callable[[], Schema]] = {
@@ -247,13 +248,15 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "define-list": _definitions,
     **{f"define-{kind}": _definitions for kind in (*KINDS, "end")},
     "demo": _demo,
-    "detect": lambda: _answer({"findings": _list(_finding())}),
+    "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
     "finding-list": lambda: _answer({"findings": _list(_finding())}),
     "has": lambda: _answer(_record(Presence)),
     "latest": lambda: _rows("stale"),
-    "noise": lambda: _answer({"noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}),
+    "noise": lambda: _answer(
+        {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
+    ),
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-compare": lambda: _answer({**_comparisons(), "merge_base": _type(str | None)}),

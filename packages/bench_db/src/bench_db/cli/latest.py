@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import (
+    TABLE,
+    emit_found,
+    open_store,
+    reading,
+    reason,
+    say_history,
+    screen,
+    selecting,
+    selection,
+)
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +59,7 @@ def command(
         raise UserError(message)
     store, chosen = open_store(uri), selection(**conditions)
     shown = latest(store, chosen, last=last, as_of=as_of)
+    say_history(output, store.history(as_of).about(chosen))
     shown = by_name(shown) if last is None else shown
 
     def text() -> str:

@@ -332,7 +332,9 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
     """Open the store that an option, or else the environment, names."""
     from bench_db.store.database import connect
 
-    return connect(uri or default_uri(), create, single_writer=single_writer)
+    store = connect(uri or default_uri(), create, single_writer=single_writer)
+    click.get_current_context().with_resource(store.one_look())
+    return store
 
 
 def emit(output: str, document: Document | Callable[[], Document], text: Callable[[], str]) -> None:
@@ -366,6 +368,12 @@ def emit_found(
         emit(output, document, text)
     if reason is not None:
         raise UserError(reason)
+
+
+def say_history(output: str, history: str) -> None:
+    """Say on stderr whose history a text is of; JSON documents say it themselves."""
+    if output != "json":
+        click.echo(f"of {history}", err=True)
 
 
 def reason(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str | None:

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import Fraction, common, emit_found, open_store, reason, screen, selecting, selection
+from bench_db.cli.options import (
+    Fraction,
+    common,
+    emit_found,
+    open_store,
+    reason,
+    say_history,
+    screen,
+    selecting,
+    selection,
+)
 from bench_db.cli.ruled import ruled
 from bench_db.rules import RULES
 
@@ -41,6 +51,9 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
 
     store, chosen = open_store(uri), selection(**conditions)
     found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
+    say_history(
+        output, found.history + ("" if found.stored or dry_run else "; only findings of the main history are stored")
+    )
     emit_found(
         output,
         lambda: found.document,

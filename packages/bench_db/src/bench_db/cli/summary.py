@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import (
+    TABLE,
+    emit_found,
+    open_store,
+    reading,
+    reason,
+    say_history,
+    screen,
+    selecting,
+    selection,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -31,6 +41,7 @@ def command(
 
     store, chosen = open_store(uri), selection(**conditions)
     found = by_name(store.summary(chosen, last=last, as_of=as_of))
+    say_history(output, store.history(as_of).about(chosen))
     emit_found(
         output,
         lambda: rows.as_json(found),

@@ -13,6 +13,7 @@ from bench_db.cli.options import (
     open_store,
     reading,
     reason,
+    say_history,
     screen,
     selecting,
     selection,
@@ -48,6 +49,7 @@ def command(
 
     store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
     found = by_name(store.trend(benchmark, chosen, last=last, as_of=as_of))
+    say_history(output, store.history(as_of).about(chosen))
     emit_found(
         output,
         lambda: rows.as_json(found),

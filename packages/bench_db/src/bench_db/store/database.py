@@ -42,6 +42,7 @@ from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from lancedb import DBConnection
 
@@ -173,7 +174,11 @@ class Database:
 
     def history(self, as_of: AsOf | None = None) -> History:
         """Return whose results count, and the order of their commits, as the ledgers describe it."""
-        return history.history(self._engine, self._end(as_of))
+        return self._engine.asked(f"history as of {as_of!r}", lambda: history.history(self._engine, self._end(as_of)))
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Return a block in which each table is opened once, for several questions; what others write meanwhile is not seen."""
+        return self._engine.one_look()
 
     def points(
         self,

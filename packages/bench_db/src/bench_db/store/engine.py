@@ -253,6 +253,7 @@ class _Look:
         self.depth = 0
         self.tables: dict[str, lance.LanceDataset] = {}
         self.listed: set[str] | None = None
+        self.answers: dict[str, Any] = {}
 
 
 class _Thread(local):
@@ -338,9 +339,18 @@ class Engine:
             if self._look.depth == 0:
                 self.look_again()
 
+    def asked(self, question: str, answer: Callable[[], Answer]) -> Answer:
+        """Return the answer to a question, which `one_look` asks once and any write again."""
+        if not self._look.depth:
+            return answer()
+        if question not in self._look.answers:
+            self._look.answers[question] = answer()
+        return cast("Answer", self._look.answers[question])
+
     def look_again(self) -> None:
         """Forget what `one_look` has opened and listed."""
         self._look.tables.clear()
+        self._look.answers.clear()
         self._look.listed = None
 
     def open(self, table: Table, version: int | str | None = None) -> Snapshot:
@@ -385,6 +395,7 @@ class Engine:
     def _for_writing(self, table: Table) -> lance.LanceDataset:
         """Open the newest version with every column of this release, those that are missing added first."""
         opened = self._look.tables
+        self._look.answers.clear()
         dataset = opened.pop(table.name) if table.name in opened else self._open(table, None)
         snapshot = Snapshot(self, table, dataset)
         self._note(snapshot)

@@ -90,6 +90,19 @@ def _encoded(schema: pa.Schema, *texts: str) -> pa.Schema:
     return pa.schema([c.with_metadata({**(c.metadata or {}), **_TEXT}) if c.name in texts else c for c in schema])
 
 
+def _records(name: str, schema: pa.Schema, *, recorded: str, last_required: str = "", shared: bool = False) -> Table:
+    """Declare a table of records that are only added, each identified by its `key`."""
+    return Table(
+        name=name,
+        schema=schema,
+        merge_key="key",
+        row_key="key",
+        recorded=recorded,
+        last_required=last_required,
+        shared=shared,
+    )
+
+
 RESULTS_TABLE = Table(
     name="results",
     schema=_encoded(RESULTS, "metadata"),
@@ -105,60 +118,13 @@ RESULTS_TABLE = Table(
     ),
 )
 RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"), last_required="schema_version")
-BASELINES_TABLE = Table(
-    name="baselines",
-    schema=BASELINES,
-    merge_key="key",
-    row_key="key",
-    last_required="set_by",
-    recorded="set_at",
-)
-FINDINGS_TABLE = Table(
-    name="findings",
-    schema=FINDINGS,
-    merge_key="key",
-    row_key="key",
-    last_required="note",
-    recorded="at",
-)
-ARTIFACTS_TABLE = Table(
-    name="artifacts",
-    schema=ARTIFACTS,
-    merge_key="key",
-    row_key="key",
-    last_required="added_at",
-    recorded="added_at",
-)
-MIGRATIONS_TABLE = Table(
-    name="migrations",
-    schema=MIGRATIONS,
-    merge_key="key",
-    row_key="key",
-    recorded="applied_at",
-)
-COMMITS_TABLE = Table(
-    name="commits",
-    schema=COMMITS,
-    merge_key="key",
-    row_key="key",
-    recorded="recorded_at",
-    shared=True,
-)
-DEFINITIONS_TABLE = Table(
-    name="definitions",
-    schema=DEFINITIONS,
-    merge_key="key",
-    row_key="key",
-    recorded="at",
-    shared=True,
-)
-EXCLUSIONS_TABLE = Table(
-    name="exclusions",
-    schema=EXCLUSIONS,
-    merge_key="key",
-    row_key="key",
-    recorded="at",
-)
+BASELINES_TABLE = _records("baselines", BASELINES, recorded="set_at", last_required="set_by")
+FINDINGS_TABLE = _records("findings", FINDINGS, recorded="at", last_required="note")
+ARTIFACTS_TABLE = _records("artifacts", ARTIFACTS, recorded="added_at", last_required="added_at")
+MIGRATIONS_TABLE = _records("migrations", MIGRATIONS, recorded="applied_at")
+COMMITS_TABLE = _records("commits", COMMITS, recorded="recorded_at", shared=True)
+DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", shared=True)
+EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at")
 ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
