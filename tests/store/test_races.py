@@ -98,8 +98,22 @@ class TestRaces:
                 connect(uri, create=True).publish(results, run)
                 return super()._has_leftovers(table)
 
+        assert LateLook(locate(uri), None).open(RESULTS_TABLE).dataset.count_rows() == 3
+
+    def test_a_table_born_after_the_listing(self, tmp_path: Path) -> None:
+        uri = tmp_path / "store"
+
+        class LateListing(Engine):
+            """An engine between whose listing and whose next step another process publishes."""
+
+            def _directories(self) -> list[str]:
+                listed = super()._directories()
+                run, results = publication(1)
+                connect(uri, create=True).publish(results, run)
+                return listed
+
         run, results = publication(2)
-        Database(LateLook(locate(uri), None)).publish(results, run)
+        Database(LateListing(locate(uri), None)).publish(results, run)
         assert _stored(str(uri)) == _expected([1, 2], rows=3)
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
@@ -55,7 +56,7 @@ class TestBucket:
         assert database.latest()["dut_version"].to_list() == ["1.0.2"] * 3
         assert database.lancedb().open_table("results").count_rows() == 9
 
-    @pytest.mark.parametrize("prefix", ["", "/", "a b/ü#%20", "deep/er/"])
+    @pytest.mark.parametrize("prefix", ["", "/", "a b/ü#%20", "a%2520b%3F", "deep/er/"])
     def test_any_prefix(self, bucket_uri: str, server: S3Server, prefix: str) -> None:
         uri = f"s3://{server.new_bucket()}/{prefix}"
         if "#" in prefix:
@@ -65,7 +66,21 @@ class TestBucket:
         run, results = publication(0)
         connect(uri, create=True).publish(results, run)
         assert _complete(uri, 1)
-        assert bucket_uri != uri
+        assert connect(connect(uri).uri).uri == connect(uri).uri != bucket_uri
+        with closing(server.client()) as client:
+            keys = [item["Key"] for item in client.list_objects_v2(Bucket=uri.split("/")[2])["Contents"]]
+        assert {key.partition("results.lance")[0] for key in keys if "results.lance" in key} == {
+            f"{unquote(prefix).replace('#', '').strip('/')}/".lstrip("/")
+        }
+
+    def test_a_bucket_with_a_thousand_other_directories(self, bucket_uri: str, server: S3Server) -> None:
+        bucket = bucket_uri.split("/")[2]
+        with closing(server.client()) as client:
+            for number in range(1001):
+                client.put_object(Bucket=bucket, Key=f"a{number}/file", Body=b"")
+        run, results = publication(0)
+        connect(f"s3://{bucket}", create=True).publish(results, run)
+        assert _complete(f"s3://{bucket}", 1)
 
     def test_opening_creates_nothing(self, bucket_uri: str, server: S3Server) -> None:
         with pytest.raises(StoreNotFoundError):

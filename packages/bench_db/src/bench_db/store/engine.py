@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import time
 import warnings
@@ -14,7 +15,7 @@ from pathlib import Path
 from random import Random
 from threading import local
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import lance
 import pyarrow as pa
@@ -704,7 +705,11 @@ class Location:
         return bool(self.bucket)
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.path}".rstrip("/") if self.bucket else self.path
+        if not self.bucket:
+            return self.path
+        # Lance takes %XX in an address for one character, and a bare ? or # for what follows the path.
+        escaped = re.sub("[%?#]", lambda sign: quote(sign[0]), self.path)
+        return f"s3://{self.bucket}/{escaped}".rstrip("/")
 
     def child(self, name: str) -> str:
         """Return the full address of a child of the store."""
@@ -720,7 +725,7 @@ def locate(uri: str | Path) -> Location:
     parts = urlsplit(text)
     match parts.scheme:
         case "s3":
-            return _bucket(text, parts.netloc, parts.path.strip("/"))
+            return _bucket(text, parts.netloc, unquote(parts.path.strip("/")))  # as Lance does
         case "file":
             if parts.netloc not in {"", "localhost"}:
                 message = f"{text}: a file address has three slashes, as in file:///data/store"

@@ -107,8 +107,14 @@ class Bucket:
 
     def _listed_tables(self) -> list[str]:
         prefix = f"{self.location.path}/".lstrip("/")
-        page = self.ask("listing objects", lambda: self.listed(prefix, Delimiter="/"))
-        return [item["Prefix"].removeprefix(prefix).rstrip("/") for item in page.get("CommonPrefixes", ())]
+        names: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self.ask("listing objects", partial(self.listed, prefix, Delimiter="/", **more))
+            names += [item["Prefix"].rstrip("/").rpartition("/")[2] for item in page.get("CommonPrefixes", ())]
+            if not page.get("IsTruncated"):
+                return names
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def remove(self, prefix: str) -> None:
         """Remove every object under a prefix."""
