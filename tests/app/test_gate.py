@@ -158,6 +158,7 @@ class TestGate:
         document = bench_db("check", "--threshold", "2", "--store", store.uri, "--output", "json").document
         del document["comparisons"]
         assert document == {
+            "history": "the main history (branch main)",
             "passed": True,
             "candidate": sha(8),
             "baseline": f"main ({sha(7)[:9]})",

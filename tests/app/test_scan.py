@@ -17,7 +17,8 @@ class TestScan:
         assert (scanned.changes, scanned.tested, scanned.too_short) == (1, 1, 1)
         assert stepped.findings() == []
         assert [row["series"] for row in scanned.document["findings"]] == ["f"]
-        assert {"findings", "tested", "too_short", "expected_false", "movements"} == scanned.document.keys()
+        counts = {"tested", "too_short", "expected_false"}
+        assert {"history", "stored", "findings", "movements", *counts} == scanned.document.keys()
 
     def test_frame_has_datetimes_and_the_series(self, stepped: Database) -> None:
         frame = api.scan(stepped, dry_run=True, at=AT).frame()

@@ -189,7 +189,10 @@ class TestNoMatch:
             (["latest", "--suite", "nope"], []),
             (["summary", "--suite", "nope"], []),
             (["trend", "nope"], []),
-            (["noise", "--suite", "nope"], {"noise": [], "schema_version": 1}),
+            (
+                ["noise", "--suite", "nope"],
+                {"history": "the main history (branch main)", "noise": [], "schema_version": 1},
+            ),
             (["artifact", "list", "--kind", "log"], {"artifacts": [], "schema_version": 1}),
         ],
         ids=str,

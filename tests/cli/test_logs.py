@@ -54,7 +54,7 @@ class TestAsked:
 
     def test_it_ends_with_the_command(self, store: Database) -> None:
         bench_db("--verbose", "latest", "--store", store.uri)
-        assert bench_db("latest", "--store", store.uri).err == ""
+        assert bench_db("latest", "--store", store.uri).err == "of the main history (branch main)\n"
 
     @pytest.mark.parametrize(("level", "requests"), [("info", False), ("debug", True)])
     def test_the_environment(self, store: Database, level: str, requests: bool) -> None:  # noqa: FBT001 a column

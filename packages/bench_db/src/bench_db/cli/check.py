@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import PERCENT, common, emit, open_store, say_history, screen, selecting, selection
+from bench_db.cli.options import PERCENT, common, emit, open_store, screen, selecting, selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,8 +85,7 @@ def command(
         clone=clone,
         set_baseline=set_baseline,
     )
-    say_history(output, gate.history)
-    emit(output, lambda: gate.document, lambda: _text(gate, baseline))
+    emit(output, lambda: gate.document, lambda: _text(gate, baseline), history=lambda: gate.history)
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.comparing import BASELINE, BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import TABLE, emit, open_store, reading, say_history, screen, selecting, selection
+from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
@@ -76,8 +76,12 @@ def command(
         as_of=as_of,
         selection=selection(**conditions),
     )
-    say_history(output, compared.history)
-    emit(output, lambda: compared.document, lambda: _text(compared, table, markdown=markdown, everything=unchanged_too))
+    emit(
+        output,
+        lambda: compared.document,
+        lambda: _text(compared, table, markdown=markdown, everything=unchanged_too),
+        history=lambda: compared.history,
+    )
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 
 

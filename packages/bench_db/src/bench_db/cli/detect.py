@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import benchmark_names, emit, open_store, reading, say_history, screen, selecting, selection
+from bench_db.cli.options import benchmark_names, emit, open_store, reading, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
@@ -37,5 +37,9 @@ def command(
 
     chosen = selection(benchmark=benchmark, **conditions)
     found = detect(open_store(uri), profile=profile, as_of=as_of, selection=chosen)
-    say_history(output, found.history)
-    emit(output, lambda: found.document, lambda: changes_text(found.histories, found.findings, screen()))
+    emit(
+        output,
+        lambda: found.document,
+        lambda: changes_text(found.histories, found.findings, screen()),
+        history=lambda: found.history,
+    )

@@ -12,7 +12,6 @@ from bench_db.cli.options import (
     open_store,
     reading,
     reason,
-    say_history,
     screen,
     selecting,
     selection,
@@ -59,7 +58,6 @@ def command(
         raise UserError(message)
     store, chosen = open_store(uri), selection(**conditions)
     shown = latest(store, chosen, last=last, as_of=as_of)
-    say_history(output, store.history(as_of).about(chosen))
     shown = by_name(shown) if last is None else shown
 
     def text() -> str:
@@ -68,5 +66,10 @@ def command(
         return figures.latest(shown, table) if across is None else figures.across(shown, table, across)
 
     emit_found(
-        output, lambda: rows.as_json(shown), text, found=not shown.is_empty(), why=lambda: reason(store, chosen, as_of)
+        output,
+        lambda: rows.as_json(shown),
+        text,
+        found=not shown.is_empty(),
+        why=lambda: reason(store, chosen, as_of),
+        history=lambda: store.history(as_of).about(chosen),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import emit_found, open_store, reading, reason, say_history, screen, selecting, selection
+from bench_db.cli.options import emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def command(uri: str | None, output: str, as_of: str | None, **conditions: Unpac
 
     store, chosen = open_store(uri), selection(**conditions)
     found = noise(store, as_of=as_of, selection=chosen)
-    say_history(output, found.history)
     emit_found(
         output,
         lambda: found.document,
         lambda: noise_text(found.noise, screen()),
         found=bool(found.noise),
         why=lambda: reason(store, chosen, as_of),
+        history=lambda: found.history,
     )

@@ -333,13 +333,26 @@ def open_store(uri: str | None, *, create: bool = False, single_writer: bool = F
     from bench_db.store.database import connect
 
     store = connect(uri or default_uri(), create, single_writer=single_writer)
-    click.get_current_context().with_resource(store.one_look())
+    command = click.get_current_context(silent=True)  # none while a word is completed
+    if command is not None:
+        command.with_resource(store.one_look())
     return store
 
 
-def emit(output: str, document: Document | Callable[[], Document], text: Callable[[], str]) -> None:
-    """Write one JSON document, or text, to stdout; a function makes only the one that is written."""
+def emit(
+    output: str,
+    document: Document | Callable[[], Document],
+    text: Callable[[], str],
+    *,
+    history: Callable[[], str] | None = None,
+) -> None:
+    """Write one JSON document, or text, to stdout; a function makes only the one that is written.
+
+    Whose `history` a text is of is said on stderr; JSON documents say it themselves.
+    """
     if output != "json":
+        if history is not None:
+            click.echo(f"of {history()}", err=True)
         click.echo(text(), color=screen().colour)
         return
     import json
@@ -358,22 +371,18 @@ def emit_found(
     *,
     found: bool,
     why: Callable[[], str | None],
+    history: Callable[[], str] | None = None,
 ) -> None:
     """Write an answer as `emit` does; when nothing was `found` and `why` gives a reason, raise it as `UserError`.
 
-    The JSON document is written even then. Without a reason an empty answer is no error: no condition was given.
+    The JSON document is written even then. Without a reason an empty answer is no error: no condition was given. Of an empty
+    answer no history is said.
     """
     reason = None if found else why()
     if reason is None or output == "json":
-        emit(output, document, text)
+        emit(output, document, text, history=history if found else None)
     if reason is not None:
         raise UserError(reason)
-
-
-def say_history(output: str, history: str) -> None:
-    """Say on stderr whose history a text is of; JSON documents say it themselves."""
-    if output != "json":
-        click.echo(f"of {history}", err=True)
 
 
 def reason(store: Database, chosen: Selection, as_of: AsOf | None = None) -> str | None:

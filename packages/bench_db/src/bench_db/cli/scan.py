@@ -12,7 +12,6 @@ from bench_db.cli.options import (
     emit_found,
     open_store,
     reason,
-    say_history,
     screen,
     selecting,
     selection,
@@ -51,9 +50,7 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
 
     store, chosen = open_store(uri), selection(**conditions)
     found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
-    say_history(
-        output, found.history + ("" if found.stored or dry_run else "; only findings of the main history are stored")
-    )
+    unsaid = found.stored or dry_run
     emit_found(
         output,
         lambda: found.document,
@@ -69,4 +66,5 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
         ),
         found=bool(found.series),
         why=lambda: reason(store, chosen),
+        history=lambda: found.history + ("" if unsaid else "; only findings of the main history are stored"),
     )

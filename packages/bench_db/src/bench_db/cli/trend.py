@@ -13,7 +13,6 @@ from bench_db.cli.options import (
     open_store,
     reading,
     reason,
-    say_history,
     screen,
     selecting,
     selection,
@@ -49,11 +48,11 @@ def command(
 
     store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
     found = by_name(store.trend(benchmark, chosen, last=last, as_of=as_of))
-    say_history(output, store.history(as_of).about(chosen))
     emit_found(
         output,
         lambda: rows.as_json(found),
         lambda: figures.trend(found, table) if table else rows.trend_text(found, screen()),
         found=not found.is_empty(),
         why=lambda: reason(store, chosen, as_of),
+        history=lambda: store.history(as_of).about(chosen),
     )
