@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from bench_db import Provenance, connect, parse
 from bench_db.cli import main
 
@@ -37,12 +39,10 @@ def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.Compl
         redirect_stdout(out),
         redirect_stderr(err),
         _same_signals(),
+        pytest.raises(SystemExit) as stop,
     ):
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return subprocess.CompletedProcess(argv, code, out.getvalue(), err.getvalue())
+        main()
+    return subprocess.CompletedProcess(argv, int(stop.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @contextmanager
