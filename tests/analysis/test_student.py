@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,20 @@ from hypothesis import strategies as st
 
 from bench_db.analysis.student import benjamini_hochberg, t_quantile, two_sided_p
 
-scipy_stats = pytest.importorskip("scipy.stats")
 degrees = st.floats(1, 1e4)
+
+
+@pytest.fixture(scope="module")
+def scipy_stats() -> Any:
+    """Import scipy for these tests alone: each worker collects them, and its import takes 1.6 s of CPU."""
+    return pytest.importorskip("scipy.stats")
 
 
 class TestStudent:
     """The t distribution agrees with scipy's."""
 
     @given(t=st.floats(1e-3, 1e3), df=degrees)
-    def test_p_value(self, t: float, df: float) -> None:
+    def test_p_value(self, scipy_stats: Any, t: float, df: float) -> None:
         expected = 2 * scipy_stats.t.sf(t, df)
         assert two_sided_p(t, df) == pytest.approx(expected, rel=1e-8, abs=1e-290)
         assert two_sided_p(-t, df) == two_sided_p(t, df)
@@ -29,7 +35,7 @@ class TestStudent:
         assert two_sided_p(t_quantile(p, df), df) == pytest.approx(p, rel=1e-9)
 
     @pytest.mark.parametrize("df", [1, 2, 3, 4, 9, 19, 30, 1000])
-    def test_quantile(self, df: int) -> None:
+    def test_quantile(self, scipy_stats: Any, df: int) -> None:
         assert t_quantile(0.05, df) == pytest.approx(scipy_stats.t.isf(0.025, df), rel=1e-10)
 
     def test_ends(self) -> None:
