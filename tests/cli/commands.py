@@ -30,7 +30,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def bench_db(*arguments: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `bench-db` in this process: a process of its own takes a second to import what is imported here already."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
+    out, err = io.StringIO(), io.StringIO()
     argv = ["bench-db", *map(str, arguments)]
     with (
         chdir(cwd),

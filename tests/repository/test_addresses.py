@@ -41,7 +41,9 @@ DOWNLOADS = [
     "--extra-index" + "-url",
     "--find" + "-links",
 ]
-ADDRESS = re.compile("|".join([*(rf"\b{re.escape('.'.join(host))}\b" for host in HOSTS), *map(re.escape, DOWNLOADS)]))
+ADDRESS = re.compile(
+    "|".join([rf"\b(?:{'|'.join(re.escape('.'.join(host)) for host in HOSTS)})\b", *map(re.escape, DOWNLOADS)])
+)
 
 # A path that exists only on one machine; a name before the slash makes it part of a longer path.
 HOME = re.compile(r"(?<![\w.}-])/(?:home|Users)/(?!\.\.\.)[\w.-]+")

@@ -11,7 +11,7 @@ from bench_db.store import content as files
 from bench_db.store.database import Database, connect
 from bench_db.store.engine import Deadlines, Engine, locate
 from bench_db.store.s3 import Bucket
-from tests.store.carriers import content, everything, fill
+from tests.store.carriers import content, everything
 from tests.support.faults import Fault, FaultProxy, FaultRule
 
 if TYPE_CHECKING:
@@ -178,36 +178,32 @@ class TestFaults:
 class TestTransfer:
     """A store goes to a bucket, to another and back, by copy and by export, and is the same."""
 
-    def test_there_and_back(self, tmp_path: Path, bucket_uri: str, server: S3Server) -> None:
-        origin = connect(tmp_path / "origin", create=True)
-        fill(origin)
-        origin.put_artifact(_PARTS, kind="profile", added_at=9)
+    def test_there_and_back(self, filled: Database, tmp_path: Path, bucket_uri: str, server: S3Server) -> None:
+        filled.put_artifact(_PARTS, kind="profile", added_at=9)
         here, there, back = bucket_uri, f"s3://{server.new_bucket()}/other", str(tmp_path / "back")
-        for source, target in ((origin.uri, here), (here, there), (there, back)):
+        for source, target in ((filled.uri, here), (here, there), (there, back)):
             done = connect(source).copy_to(connect(target, create=True))
             again = connect(source).copy_to(connect(target))
             assert (done.files, again.files) == (7, 0)
             assert {moved.new for moved in again.tables.values()} == {0}
-            assert everything(target) == everything(origin.uri)
+            assert everything(target) == everything(filled.uri)
         assert connect(there).verify().problems == connect(back).verify().problems == ()
-        assert connect(there).export_to(tmp_path / "there") == origin.export_to(tmp_path / "out")
+        assert connect(there).export_to(tmp_path / "there") == filled.export_to(tmp_path / "out")
         last = connect(f"s3://{server.new_bucket()}/last", create=True)
         last.import_from(tmp_path / "there")
-        assert everything(last.uri) == everything(origin.uri)
+        assert everything(last.uri) == everything(filled.uri)
 
     @pytest.mark.parametrize("fault", [Fault.RESET, Fault.LOSE_ANSWER, Fault.SLOW_DOWN])
-    def test_on_a_bad_line(self, tmp_path: Path, faulty_uri: str, proxy: FaultProxy, fault: Fault) -> None:
-        origin = connect(tmp_path / "origin", create=True)
-        fill(origin)
+    def test_on_a_bad_line(self, filled: Database, faulty_uri: str, proxy: FaultProxy, fault: Fault) -> None:
         connect(faulty_uri, create=True)
         proxy.inject(FaultRule(fault=fault, share=0.05, seed=4))
         for _ in range(10):
             try:
-                origin.copy_to(connect(faulty_uri))
+                filled.copy_to(connect(faulty_uri))
             except StoreUnavailableError:
                 continue
             break
         assert proxy.injected()[fault]
         proxy.inject()
-        assert everything(faulty_uri) == everything(origin.uri)
+        assert everything(faulty_uri) == everything(filled.uri)
         assert connect(faulty_uri).verify().problems == ()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from bench_db.store.database import Database
+
 
 _READY_SECONDS = 60
 
@@ -63,6 +65,14 @@ def _killed(action: Callable[..., None], *arguments: object, seconds: float, ste
     return [number for number in said if number >= 0]
 
 
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Return a store of sixty runs, which the tests only read: to fill one takes 5 s."""
+    store = connect(tmp_path_factory.mktemp("origin") / "store", create=True)
+    fill(store, range(60))
+    return store
+
+
 @pytest.mark.campaign("kills")
 class TestKilled:
     """kill -9 at any moment of a put, a copy, an import or an export leaves nothing false, and doing it again completes it, once."""
@@ -89,9 +99,8 @@ class TestKilled:
         return counted.height
 
     @pytest.mark.parametrize("way", ["copy", "import"])
-    def test_whole_stores(self, tmp_path: Path, way: str) -> None:
-        origin, random = connect(tmp_path / "origin", create=True), Random(5)
-        fill(origin, range(60))
+    def test_whole_stores(self, origin: Database, tmp_path: Path, way: str) -> None:
+        random = Random(5)
         if way == "import":
             origin.export_to(tmp_path / "out")
         counted = set()
