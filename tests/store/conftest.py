@@ -49,14 +49,14 @@ def target(tmp_path: Path) -> Database:
 @pytest.fixture
 def bucket_uri(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """A store's address in an empty bucket, with the environment that leads there."""
-    _go_to(server, monkeypatch)
+    go_to(server, monkeypatch)
     return f"s3://{server.new_bucket()}/some/prefix"
 
 
 @pytest.fixture
 def faulty_uri(server: S3Server, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> str:
     """The same, with the proxy in between."""
-    _go_to(replace(server, endpoint=proxy.endpoint), monkeypatch)
+    go_to(replace(server, endpoint=proxy.endpoint), monkeypatch)
     return f"s3://{server.new_bucket()}/some/prefix"
 
 
@@ -79,7 +79,8 @@ def pool() -> Iterator[Any]:
         running.join()
 
 
-def _go_to(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def go_to(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point lance and boto3 in this process to a server."""
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     for name, value in server.environment().items():

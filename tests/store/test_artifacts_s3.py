@@ -12,7 +12,9 @@ from bench_db.store.database import Database, connect
 from bench_db.store.engine import Deadlines, Engine, locate
 from bench_db.store.s3 import Bucket
 from tests.store.carriers import content, everything
+from tests.store.conftest import go_to
 from tests.support.faults import Fault, FaultProxy, FaultRule
+from tests.support.s3_server import s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,14 +69,18 @@ class TestBucket:
         assert database.verify().problems == ()
 
     @pytest.mark.slow
-    def test_more_files_than_a_listing_has(self, bucket_uri: str, client: S3Client) -> None:
-        database = connect(bucket_uri, create=True)
-        bucket, prefix = bucket_uri.removeprefix("s3://").split("/", 1)
-        for number in range(1005):
-            client.put_object(Bucket=bucket, Key=f"{prefix}/artifacts/00/{number}", Body=b"x")
-        assert len(files.sizes(database._engine)) == 1005
-        [problem] = database.verify().problems
-        assert (problem.count, problem.harmless) == (1005, True)
+    def test_more_files_than_a_listing_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "20")
+        with s3_server() as server, closing(server.client()) as client:
+            go_to(server, monkeypatch)
+            bucket = server.new_bucket()
+            database = connect(f"s3://{bucket}/prefix", create=True)
+            for number in range(45):
+                client.put_object(Bucket=bucket, Key=f"prefix/artifacts/00/{number}", Body=b"x")
+            assert len(client.list_objects_v2(Bucket=bucket, Prefix="prefix/artifacts/")["Contents"]) == 20
+            assert len(files.sizes(database._engine)) == 45
+            [problem] = database.verify().problems
+            assert (problem.count, problem.harmless) == (45, True)
 
     def test_at_the_root_of_a_bucket(self, bucket_uri: str, server: S3Server, tmp_path: Path) -> None:
         database = connect(f"s3://{server.new_bucket()}", create=True)
