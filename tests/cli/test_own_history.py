@@ -16,7 +16,7 @@ from tests.support.needs import lacking, needs_file
 from tests.support.processes import until_running_below
 
 ROOT = Path(__file__).parents[2]
-COMMITS = rounds("kills", 6, full=12)
+COMMITS = rounds("kills", 3, full=12)
 # of the suite that is there, what is quickest; the files it names are those of this checkout
 SUITE = (ROOT / "bench-db.toml").read_text().replace("{root}", str(ROOT))
 CONFIG = SUITE.replace(" --benchmark-json", f" {WITHOUT_PLUGINS} -k 'summarise or keys' --benchmark-json")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _READY_SECONDS = 60
+_RUNS = rounds("kills", 30, full=60)
 
 
 @pytest.mark.alone
@@ -67,9 +68,9 @@ def _killed(action: Callable[..., None], *arguments: object, seconds: float, ste
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    """Return a store of sixty runs, which the tests only read: to fill one takes 5 s."""
+    """Return a store of many runs, which the tests only read: to fill it takes seconds."""
     store = connect(tmp_path_factory.mktemp("origin") / "store", create=True)
-    fill(store, range(60))
+    fill(store, range(_RUNS))
     return store
 
 
@@ -110,7 +111,7 @@ class TestKilled:
             _killed(*arguments, target, steps=steps, seconds=random.uniform(0, 0.02))
             counted.add(self._whole_runs(target, 4))
             assert connect(target).verify().sound
-        assert counted & set(range(1, 60))
+        assert counted & set(range(1, _RUNS))
         for number in range(2):
             target = str(tmp_path / f"target{number}")
             store = connect(target, create=True)
