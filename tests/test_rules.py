@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from bench_db.report.site.pages import assets
 from bench_db.rules import RULES
 from tests.repository.tree import ROOT
@@ -13,6 +15,7 @@ from tests.repository.tree import ROOT
 class TestRules:
     """A threshold has one home: verdicts, help, documentation and pages follow when it changes."""
 
+    @pytest.mark.slow
     def test_everything_follows_every_rule(self) -> None:
         command = [sys.executable, "-m", "tests.support.rules_observed"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
