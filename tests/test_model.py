@@ -3,11 +3,13 @@ from __future__ import annotations
 import pickle
 from array import array
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from bench_db.model import DutBuild, Result, Samples, TestBed
+from bench_db.model import CommitFacts, DutBuild, RecordedCommit, Result, Samples, TestBed, completed
 from tests.strategies import beds, publication, publications, samples
 
 _BED = TestBed(name="bed", cpu="cpu", memory_gb=16, os="Linux 6.1.0")
@@ -78,3 +80,49 @@ class TestRecords:
     def test_equal_by_content(self) -> None:
         assert publication(1) == publication(1)
         assert publication(1) != publication(2)
+
+
+def commit(**facts: Any) -> RecordedCommit:
+    """A commit of device d at time 1000, with its first parent."""
+    return replace(RecordedCommit(dut_name="d", commit="c1", time=1000, parents=("c0",)), **facts)
+
+
+def facts_of(record: RecordedCommit) -> CommitFacts:
+    return CommitFacts(*(getattr(record, name) for name in CommitFacts._fields))
+
+
+RECORDS = st.builds(
+    commit,
+    time=st.integers(0, 2),
+    position=st.none() | st.integers(0, 2),
+    parents=st.sampled_from([(), ("c0",), ("c0", "d")]),
+    branch=st.sampled_from([None, "main", "topic"]),
+    pr_number=st.none() | st.integers(1, 2),
+    main_branch=st.sampled_from([None, "main"]),
+    on_main=st.none() | st.booleans(),
+    reachable=st.none() | st.booleans(),
+    measured_at=st.none() | st.integers(1, 2),
+)
+
+
+class TestCompleted:
+    """A later record of a commit replaces the facts that it has, and no others."""
+
+    def test_completed(self) -> None:
+        shallow, full = commit(branch="main", measured_at=9), commit(position=1, subject="s", reachable=True)
+        assert completed(shallow, full) == replace(full, branch="main", measured_at=9)
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_once_of_main_always_of_main(self, order: int) -> None:
+        both = [commit(branch="main"), commit(branch="topic", pr_number=3)][::order]
+        known = completed(*both)
+        assert (known.branch, known.pr_number) == ("main", None)
+
+    def test_reachable_again(self) -> None:
+        known = completed(commit(reachable=False), commit())
+        assert known.reachable is False
+        assert completed(known, commit(reachable=True)).reachable is True
+
+    @given(RECORDS, RECORDS)
+    def test_the_facts_alone(self, one: RecordedCommit, other: RecordedCommit) -> None:
+        assert completed(facts_of(one), facts_of(other)) == facts_of(completed(one, other))

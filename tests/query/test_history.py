@@ -5,8 +5,8 @@ import pytest
 
 from bench_db.model import RecordedCommit
 from bench_db.query.history import History, history_of
-from bench_db.query.order import known_commits
 from bench_db.query.selection import Selection
+from bench_db.store.history import known_commits
 
 ROWS = pl.DataFrame(
     [

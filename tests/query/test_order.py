@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.model import RecordedCommit
-from bench_db.query.order import RANKS, commit_orders, known_commits, main_branches, with_order
+from bench_db.query.order import RANKS, commit_orders, main_branches, with_order
+from bench_db.store.history import known_commits
 
 
 def record(number: int, **facts: object) -> RecordedCommit:
@@ -72,27 +73,6 @@ class TestCommitOrders:
 
     def test_nothing(self) -> None:
         assert ordered() == []
-
-
-class TestKnownCommits:
-    """A later record replaces the facts that it has, and no others."""
-
-    def test_completed(self) -> None:
-        shallow, full = record(1, branch="main", measured_at=9), record(1, position=1, subject="s", reachable=True)
-        (known,) = known_commits([shallow, full]).values()
-        assert known == replace(full, branch="main", measured_at=9)
-
-    @pytest.mark.parametrize("order", [1, -1])
-    def test_once_of_main_always_of_main(self, order: int) -> None:
-        both = [record(1, branch="main"), record(1, branch="topic", pr_number=3)][::order]
-        (known,) = known_commits(both).values()
-        assert (known.branch, known.pr_number) == ("main", None)
-
-    def test_reachable_again(self) -> None:
-        (known,) = known_commits([record(1, reachable=False), record(1), record(1, reachable=True)]).values()
-        assert known.reachable is True
-        (known,) = known_commits([record(1, reachable=False), record(1)]).values()
-        assert known.reachable is False
 
 
 class TestMainBranches:

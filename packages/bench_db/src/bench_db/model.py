@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from bench_db.identity import series_label
 from bench_db.units import Direction
@@ -490,6 +490,59 @@ class RecordedCommit:
     recorded_at: int = 0
     source: str = "publish"
     replaces: int | None = None
+
+    @property
+    def parent(self) -> str | None:
+        """The first parent; None when it is unknown, and for a root."""
+        return self.parents[0] if self.parents else None
+
+
+class CommitFacts(NamedTuple):
+    """The columns of a `RecordedCommit` that decide the order, without the cost of a whole record."""
+
+    dut_name: str
+    commit: str
+    time: int
+    position: int | None
+    parent: str | None
+    branch: str | None
+    pr_number: int | None
+    main_branch: str | None
+    on_main: bool | None
+    reachable: bool | None
+    measured_at: int | None
+    recorded_at: int
+
+
+Recorded = TypeVar("Recorded", RecordedCommit, CommitFacts)
+
+
+def completed(earlier: Recorded, later: Recorded) -> Recorded:
+    """Return what two records state of a commit of a device: a fact of the later one, or else of the earlier one.
+
+    A commit that main has had stays one of main, whatever pull request measured it too.
+    """
+    of_main = earlier if earlier.pr_number is None and later.pr_number is not None else later
+    measured = [time for time in (earlier.measured_at, later.measured_at) if time is not None]
+    changes: dict[str, Any] = {
+        "time": later.time or earlier.time,
+        "position": earlier.position if later.position is None else later.position,
+        "branch": of_main.branch if of_main.branch is not None else earlier.branch,
+        "pr_number": of_main.pr_number,
+        "main_branch": later.main_branch or earlier.main_branch,
+        "on_main": earlier.on_main if later.on_main is None else later.on_main,
+        "reachable": earlier.reachable if later.reachable is None else later.reachable,
+        "measured_at": min(measured, default=None),
+    }
+    if isinstance(later, CommitFacts):
+        return later._replace(parent=later.parent or earlier.parent, **changes)
+    return replace(
+        later,
+        parents=later.parents or earlier.parents,
+        author_time=later.author_time or earlier.author_time,
+        subject=later.subject or earlier.subject,
+        **changes,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

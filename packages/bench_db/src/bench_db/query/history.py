@@ -16,7 +16,7 @@ from bench_db.query.definitions import Definitions
 from bench_db.query.order import commit_orders, main_branches, of_line, with_order
 
 if TYPE_CHECKING:
-    from bench_db.model import RecordedCommit
+    from bench_db.model import Recorded
     from bench_db.query.selection import Selection
 
 _NONE: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class History:
 
     `orders` has the order of each recorded commit, in the order of recording; `main` has the main branch of each device. `joined` are commits on the line of main
     that were stored with another branch, `unreachable` those that a sync no longer found, `excluded` the keys of excluded runs.
-    `definitions` rename series when they are read.
+    `definitions` rename series when they are read; None when there are none.
     """
 
     orders: Mapping[str, int] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class History:
     joined: Collection[str] = _NONE
     unreachable: Collection[str] = _NONE
     excluded: Collection[int] = frozenset()
-    definitions: Definitions = Definitions()  # noqa: RUF009 frozen
+    definitions: Definitions | None = None
 
     def counts(self, selection: Selection, *, beside: pl.Expr | None = None) -> pl.Expr:
         """Select the rows of the history that a selection asks for: by default results of main without a pull request.
@@ -115,13 +115,13 @@ class History:
 
 
 def history_of(
-    commits: Mapping[tuple[str, str], RecordedCommit],
+    commits: Mapping[tuple[str, str], Recorded],
     *,
     excluded: Collection[int] = frozenset(),
-    definitions: Definitions = Definitions(),  # noqa: B008 frozen
+    definitions: Definitions | None = None,
 ) -> History:
     """Return the history that recorded commits, excluded runs and definitions describe."""
-    stated = definitions.main_branches({dut for dut, _ in commits})
+    stated = {} if definitions is None else definitions.main_branches({dut for dut, _ in commits})
     branches = main_branches(commits.values(), stated)
     orders = commit_orders(commits, branches)
     return History(
@@ -130,7 +130,7 @@ def history_of(
         joined=frozenset(
             record.commit
             for record in commits.values()
-            if of_line(record, branches) and record.branch not in (None, branches[record.dut_name])
+            if record.branch not in (None, branches.get(record.dut_name)) and of_line(record, branches)
         ),
         unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bench_db.clock import in_calendar
+from bench_db.clock import CALENDAR_SECONDS
 from bench_db.identity import tags_of_key
 from bench_db.query.series import label
 from bench_db.report import frame
@@ -125,5 +125,6 @@ def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
 
 def when(seconds: int | None) -> str:
     """Return a unix time in UTC, to the minute; "-" for unknown, and for a time that no calendar has."""
-    known = seconds and in_calendar(seconds)
+    first, last = CALENDAR_SECONDS  # stores of earlier releases have times beyond
+    known = seconds and first <= seconds <= last
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds and known else "-"

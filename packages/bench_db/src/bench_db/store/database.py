@@ -137,7 +137,8 @@ class Database:
 
     def definitions(self, as_of: AsOf | None = None) -> list[Definition]:
         """Return the definitions in force, oldest first."""
-        return list(self.history(as_of).definitions.records)
+        defined = self.history(as_of).definitions
+        return [] if defined is None else list(defined.records)
 
     def exclusion_reasons(self) -> dict[int, str]:
         """Return the reason of each excluded run by its key."""

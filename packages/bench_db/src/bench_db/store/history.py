@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
 
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import commit_key, definition_key, exclusion_key
 from bench_db.errors import ConflictError
-from bench_db.model import Definition, Exclusion, RecordedCommit
+from bench_db.model import CommitFacts, Definition, Exclusion, RecordedCommit, completed
 from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
-from bench_db.query.order import known_commits
 from bench_db.store import ledger
 from bench_db.store.filters import condition
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
@@ -20,7 +21,7 @@ from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_T
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench_db.model import Run
+    from bench_db.model import Recorded, Run
     from bench_db.store.engine import Engine
 
 _MOST_FRAGMENTS = 16
@@ -29,16 +30,32 @@ _MOST_FRAGMENTS = 16
 def history(engine: Engine, end: float) -> History:
     """Return the history of a store as its ledgers describe it until a time in unix seconds."""
     there = engine.present()
-    commits = records_of_commits(engine) if COMMITS_TABLE.name in there else []
+    commits = _facts_of_commits(engine) if COMMITS_TABLE.name in there else []
     excluded = exclusions(engine) if EXCLUSIONS_TABLE.name in there else []
-    defined = definitions(engine) if DEFINITIONS_TABLE.name in there else []
-    known = known_commits(record for record in commits if record.recorded_at <= end)
-    applied = in_force(record for record in defined if record.at <= end)
+    defined = [record for record in definitions(engine) if record.at <= end] if DEFINITIONS_TABLE.name in there else []
     return history_of(
-        known,
-        excluded=excluded_runs(record for record in excluded if record.at <= end),
-        definitions=applied,
+        known_commits(facts for facts in commits if facts.recorded_at <= end),
+        excluded=excluded_runs(record for record in excluded if record.at <= end) if excluded else frozenset(),
+        definitions=in_force(defined) if defined else None,
     )
+
+
+def known_commits(records: Iterable[Recorded]) -> dict[tuple[str, str], Recorded]:
+    """Return what is known of each commit of a device, from records in the order in which they were written."""
+    known: dict[tuple[str, str], Recorded] = {}
+    for record in records:
+        key = (record.dut_name, record.commit)
+        known[key] = completed(known[key], record) if key in known else record
+    return known
+
+
+def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
+    """Return the facts of every record of a commit, in the order in which they were written."""
+    columns = [name if name != "parent" else "parents" for name in CommitFacts._fields]
+    rows = cast("pl.DataFrame", pl.from_arrow(engine.open(COMMITS_TABLE).read(columns)))
+    rows = rows.with_columns(pl.col("parents").list.first())
+    # Columns of an older release are null where a record has a number.
+    return list(map(CommitFacts._make, rows.with_columns(pl.col("time", "recorded_at").fill_null(0)).iter_rows()))
 
 
 def definitions(engine: Engine) -> list[Definition]:
@@ -76,8 +93,8 @@ def knows(engine: Engine, dut_name: str, commit: str) -> bool:
     """Return whether a commit of a device is recorded with its parents or its position."""
     if COMMITS_TABLE.name not in engine.present():
         return False
-    known = known_commits(records_of_commits(engine, commit)).get((dut_name, commit))
-    return known is not None and (bool(known.parents) or known.position is not None)
+    records = (record for record in records_of_commits(engine, commit) if record.dut_name == dut_name)
+    return any(record.parents or record.position is not None for record in records)
 
 
 def records_of_commits(engine: Engine, commit: str | None = None) -> list[RecordedCommit]:
@@ -161,13 +178,13 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
     one = commits[0].commit if len(commits) == 1 else None
     there = COMMITS_TABLE.name in engine.present()
     written = records_of_commits(engine, one) if there else []
-    known = known_commits(written)
+    known = known_commits(written) if written else {}
     newest = {(record.dut_name, record.commit): record.key for record in written}
     fresh = []
     for record in commits:
         key = (record.dut_name, record.commit)
-        completed = known_commits(filter(None, [known.get(key), record]))[key]
-        if key not in known or _facts(completed) != _facts(known[key]):
+        before = known.get(key)
+        if before is None or _facts(completed(before, record)) != _facts(before):
             following = replace(record, replaces=newest.get(key))
             fresh.append(replace(following, key=commit_key(following)))
     if fresh:
