@@ -1,4 +1,4 @@
-"""The configuration, the plan over a real clone, and the workflow, each with its order of precedence."""
+"""The plan over a real clone, and the workflow, each with its order of precedence."""
 
 from __future__ import annotations
 
@@ -6,44 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.app.planning import Planner, configuration, load, root_of, workflow_of
+from bench_db.app.planning import Planner, workflow_of
 from bench_db.clock import Clock
-from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.errors import UserError
 from bench_db.schedule.config import Config, Project, Schedule
 from bench_db.schedule.plan import Evidence, Known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from bench_db.app.parameters import Planning
     from tests.support.histories import History
 
-CONFIG = '[project]\nname = "x"\nrepository = "o/x"\n'
 NOTHING = Known()
-
-
-class TestConfiguration:
-    """The file decides; without one, a repository makes a configuration of its own."""
-
-    def test_the_file(self, tmp_path: Path) -> None:
-        (tmp_path / "other.toml").write_text(CONFIG)
-        assert load(tmp_path / "other.toml").project == Project(name="x", repository="o/x")
-        assert configuration(str(tmp_path / "other.toml"), "p/y").project.repository == "o/x"
-        assert root_of(str(tmp_path / "other.toml")) == tmp_path.resolve()
-
-    def test_without_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-        assert configuration(None, "p/y").project == Project(name="y", repository="p/y")
-        with pytest.raises(UserError, match=r"bench-db\.toml: no such file"):
-            configuration(None)
-        (tmp_path / "bench-db.toml").write_text(CONFIG)
-        assert configuration(None, "p/y").project.repository == "o/x"
-        assert root_of(None) == tmp_path.resolve()
-
-    def test_a_directory_is_no_file(self, tmp_path: Path) -> None:
-        with pytest.raises(UnreadableOutputError, match="cannot be read"):
-            load(tmp_path)
 
 
 class TestPlanner:

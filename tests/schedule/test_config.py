@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench_db.app.planning import load
+from bench_db.app.configuration import load
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.schedule.config import Suite
 

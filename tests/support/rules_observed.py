@@ -239,15 +239,14 @@ def leftover() -> str:
 
 
 def cut_metadata() -> str:
-    from bench_db.ingest.bounds import in_bounds
-    from bench_db.ingest.reading import Measurement
+    from bench_db.ingest.reading import Measurement, in_bounds
 
     metadata = json.dumps({f"{i}": "x" for i in range(9_000)})
     return repr(in_bounds([Measurement(benchmark_name="b", metadata=metadata)]))
 
 
 def cut_tag() -> str:
-    from bench_db.ingest.bounds import tags_in_bounds
+    from bench_db.ingest.reading import tags_in_bounds
 
     return repr(tags_in_bounds({"p": "x" * 9_000}))
 

@@ -27,8 +27,7 @@ _MONTHS = {"month": 1, "year": 12}
 _AGO = re.compile(rf"(\d{{1,4}}|an?)\s+({'|'.join((*_LENGTHS, *_MONTHS))})s?\s+ago")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Divisors of the finer units that other tools write, largest first. The smallest, 1e11 s, is the year 5138.
-_FINER_UNITS = ((10**17, "nanoseconds", 10**9), (10**14, "microseconds", 10**6), (10**11, "milliseconds", 10**3))
-_FURTHEST_SECONDS = 366 * 86_400
+FINER_UNITS = ((10**17, "nanoseconds", 10**9), (10**14, "microseconds", 10**6), (10**11, "milliseconds", 10**3))
 # The first and the last second that a calendar of four-digit years has, which datetimes, frames and pages share.
 CALENDAR_SECONDS = (-62_135_596_800, 253_402_300_799)
 _EXAMPLES = "2026-01-31, 2026-01-31T12:00, 1769860800 (unix seconds)"
@@ -51,21 +50,6 @@ def bounds(since: Moment | None, until: Moment | None, now: float | None = None)
     """
     now = Clock().now() if now is None else now
     return unix_time(since, "`since`", now=now), unix_time(until, "`until`", end=True, now=now)
-
-
-def in_calendar(seconds: int) -> bool:
-    """Return whether unix seconds are in the years 1 to 9999; stores of earlier releases have times that are not."""
-    return CALENDAR_SECONDS[0] <= seconds <= CALENDAR_SECONDS[1]
-
-
-def time_fault(seconds: int, now: float) -> str | None:
-    """Return why unix seconds are not the time of a result, which lies between 1970 and a year from now; None when they are."""
-    for least, unit, divisor in _FINER_UNITS:
-        if seconds >= least:
-            return f"these are {unit}; in unix seconds it is {seconds // divisor}"
-    if seconds < 0:
-        return "it is before 1970"
-    return f"{_iso(seconds)} is more than a year from now" if seconds > now + _FURTHEST_SECONDS else None
 
 
 def unix_time(text: Moment | None, flag: str, *, end: bool = False, now: float | None = None) -> int | None:
@@ -104,16 +88,16 @@ def _unix_time_of(value: object, flag: str, *, end: bool) -> int:
     if not isinstance(value, int | float) or not math.isfinite(value):
         message = f"{flag} {value!r}: not a datetime, a date, unix seconds or text; examples: {_EXAMPLES}"
         raise UserError(message)
-    return _seconds(str(int(value)), flag) if value >= _FINER_UNITS[-1][0] else int(value)
+    return _seconds(str(int(value)), flag) if value >= FINER_UNITS[-1][0] else int(value)
 
 
 def _seconds(digits: str, flag: str) -> int:
     """Return unix seconds; refuse digits that mean a date or a finer unit."""
     number = int(digits)
-    for least, unit, divisor in _FINER_UNITS:
+    for least, unit, divisor in FINER_UNITS:
         if number >= least:
             right = number // divisor
-            shown = f" ({_iso(right)})" if right < _FINER_UNITS[-1][0] else ""
+            shown = f" ({_iso(right)})" if right < FINER_UNITS[-1][0] else ""
             message = f"{flag} {digits}: these are {unit}, and {flag} takes unix seconds: {flag} {right}{shown}"
             raise UserError(message)
     if written := _date_without_hyphens(digits):

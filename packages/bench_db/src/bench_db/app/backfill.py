@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from bench_db.app.planning import Planner, configuration, root_of, workflow_of
+from bench_db.app.configuration import configuration, root_of
+from bench_db.app.planning import Planner, workflow_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.app.publish import known_of_commit
 from bench_db.ci import forge as forges

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.app.backfill import readings
-from bench_db.app.planning import configuration, root_of
+from bench_db.app.configuration import configuration, root_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.clock import Clock
 from bench_db.errors import UnreadableOutputError

@@ -1,4 +1,4 @@
-"""The configuration, the evidence and the plan that `schedule` and `backfill` share."""
+"""The plan and the workflow that `schedule` and `backfill` share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from bench_db.app.parameters import Planning
 from bench_db.ci.forge import Workflow
 from bench_db.clock import Clock, bounds
-from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.errors import UserError
 from bench_db.measure import git
-from bench_db.schedule import config as schema
 from bench_db.schedule.config import Config
 from bench_db.schedule.plan import Order, Policy, Scope, parse_period, parse_range, plan
 
@@ -21,32 +20,6 @@ if TYPE_CHECKING:
     from bench_db.ci.forge import Forge
     from bench_db.model import Commit, Plan
     from bench_db.schedule.plan import Known, Range
-
-
-def load(path: Path) -> Config:
-    """Read a configuration file. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        message = f"{path}: no such file; describe what to measure there (docs/how-to.md shows one), or name it as `config_file`"
-        raise UserError(message) from error
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise UnreadableOutputError(reason, file=str(path)) from error
-    return schema.parse(content, str(path))
-
-
-def configuration(file: str | None, repository: str | None = None) -> Config:
-    """Read the configuration; without a file, make one for a repository when that is given."""
-    path = Path(file or schema.FILE)
-    if file is None and repository is not None and not path.exists():
-        return schema.Config(project=schema.Project(name=repository.partition("/")[2], repository=repository))
-    return load(path)
-
-
-def root_of(file: str | None) -> Path:
-    """Return the directory of the configuration."""
-    return Path(file or schema.FILE).resolve().parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_db.app.configuration import named
 from bench_db.app.database import Source, opened
-from bench_db.app.names import named
 from bench_db.app.progress import SILENT
 from bench_db.errors import InputFileError, UnreadableFilesError, UnreadableOutputError, UserError
 from bench_db.ingest import STDIN, Provenance, file_name, find, location, parse_each

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import msgspec
 
-from bench_db.app.planning import configuration, workflow_of
+from bench_db.app.configuration import configuration
+from bench_db.app.planning import workflow_of
 from bench_db.ci import bot
 from bench_db.ci import forge as forges
 from bench_db.ci.environment import ci_provenance

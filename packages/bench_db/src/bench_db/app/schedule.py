@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Unpack
 import polars as pl
 
 from bench_db.app.backfill import evidence_of
-from bench_db.app.planning import Planner, configuration, workflow_of
+from bench_db.app.configuration import configuration
+from bench_db.app.planning import Planner, workflow_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.ci import forge as forges
 from bench_db.clock import Clock

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bench_db.app.planning import configuration
+from bench_db.app.configuration import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Collection

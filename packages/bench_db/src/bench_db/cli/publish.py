@@ -112,6 +112,7 @@ def _provenance(
 ) -> Provenance:
     from bench_db.ingest import FactsFrom, Provenance
 
+    sources = {"commit": commit_from, "branch": branch_from, "dut_timestamp": dut_timestamp_from}
     given = {name: value for name, value in stated.items() if value is not None}
     return Provenance(
         **{
@@ -121,7 +122,7 @@ def _provenance(
             "tags": pairs(tags),
             "directions": _directions(directions),
             "dut_timestamp": None if dut_timestamp is None else unix_time(dut_timestamp, "--dut-timestamp"),
-            "facts_from": FactsFrom(commit=commit_from, branch=branch_from, dut_timestamp=dut_timestamp_from),
+            "facts_from": FactsFrom(**sources) if any(sources.values()) else None,
             "checkout": Path(checkout) if checkout else None,
         }
     )

@@ -92,7 +92,8 @@ def open_unchecked(path: Path, *, deadline_seconds: float = RULES.input_seconds)
     """Return the text of a file as `open_file` does, which may not be UTF-8."""
     raw = _standard_input() if path == STDIN else _read(path, deadline_seconds)
     shown = Path(_STDIN_NAME) if path == STDIN else path
-    text = unwrapped(raw, str(shown))
+    is_plain = raw.isascii() and b"\0" not in raw  # as no envelope is
+    text = raw if is_plain else unwrapped(raw, str(shown))
     content = Content(path=shown, text=text, packed_sha256="" if text is raw else sha256(raw).hexdigest())
     if not content.edges.strip():
         reason = "is empty; expected the output of a benchmark tool. Did the step fail before it wrote any?"

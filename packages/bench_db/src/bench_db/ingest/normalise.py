@@ -14,23 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench_db import identity
-from bench_db.clock import time_fault
-from bench_db.derive import derive
+from bench_db.derive import contradiction, derive, time_fault
 from bench_db.errors import InputFileError, UserError
 from bench_db.identity import ABBREVIATED_SHA, is_commit_id, same_commit
 from bench_db.ingest import host
-from bench_db.ingest.bounds import composed, in_bounds, tags_in_bounds
 from bench_db.ingest.content import file_name as name_of
 from bench_db.ingest.content import location
 from bench_db.ingest.facts import FactsFrom, found, moment_found
 from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
-from bench_db.ingest.reading import Skip, SkipReason
+from bench_db.ingest.reading import Skip, SkipReason, composed, in_bounds, tags_in_bounds
 from bench_db.ingest.registry import AUTO, open_path
 from bench_db.model import CiChange, DutBuild, Result, Run, TestBed
 from bench_db.rules import RULES
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction
-from bench_db.validity import contradiction
 
 if TYPE_CHECKING:
     from bench_db.ingest.content import Content
@@ -43,7 +40,6 @@ _BLOCK = 1 << 17
 
 
 _NO_BUILD = Build()
-_NO_FACTS = FactsFrom()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +77,7 @@ class Provenance:
     workflow: str | None = None
     run_url: str | None = None
     change: CiChange | None = None
-    facts_from: FactsFrom = _NO_FACTS
+    facts_from: FactsFrom | None = None
     ingested_at: int = 0
 
 
@@ -120,7 +116,8 @@ def parse_each(
     """
     path = Path(path)
     adapter, content = open_path(path, format, deadline_seconds=deadline_seconds)
-    provenance = _with_facts(content, provenance)
+    if provenance.facts_from is not None:
+        provenance = _with_facts(content, provenance.facts_from, provenance)
     with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
         digest = pool.submit(content.digest)
         read = adapter.read(content)
@@ -148,9 +145,9 @@ def parse_each(
 _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
 
 
-def _with_facts(content: Content, provenance: Provenance) -> Provenance:
-    """Return the provenance with the facts that `facts_from` finds in a file; what is stated for all files precedes them."""
-    sources, facts = provenance.facts_from, {}
+def _with_facts(content: Content, sources: FactsFrom, provenance: Provenance) -> Provenance:
+    """Return the provenance with the facts that a file has; what is stated for all files precedes them."""
+    facts = {}
     if sources.commit and provenance.commit is None:
         facts["commit"] = found(sources.commit, "commit_from", content)
     if sources.branch and provenance.branch is None:

@@ -358,7 +358,7 @@ def _shown(edges: bytes) -> list[Adapter]:
 
 def _refuse_prefixes(content: Content, adapter: Adapter | None) -> None:
     """Raise `UnreadableOutputError` when only the prefixes of a log make a text one of the format, or of any for None."""
-    if adapter is not None and adapter.name not in _BY_NAME:
+    if (adapter is not None and adapter.name not in _BY_NAME) or _DOCUMENT.match(content.edges):
         return
     found = envelope.prefix(content.edges)
     if found is None:
@@ -392,6 +392,7 @@ def _refuse_envelope(content: Content, edges: bytes) -> None:
         raise UnreadableOutputError(reason, file=str(content.path))
 
 
+_DOCUMENT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 _PAGES_DATA = b"window.BENCHMARK_DATA"
 _JSON_BELOW = re.compile(rb"^[ \t]*[\[{]", re.MULTILINE)
 

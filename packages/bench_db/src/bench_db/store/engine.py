@@ -118,7 +118,9 @@ class Snapshot:
         unknown = [name for name in self._names if name not in known]
         if unknown:
             return f"{self.table.name} has the column {unknown[0]!r}"
-        strange = migrations.unknown(self.metadata) if self.metadata else ()
+        applied = [key.removeprefix(migrations.MARK) for key in self.metadata if key.startswith(migrations.MARK)]
+        ours = {migration.name.encode() for migration in migrations.MIGRATIONS}
+        strange = [name.decode() for name in applied if name not in ours]
         return f"it has had the migration {strange[0]!r}" if strange else ""
 
     @cached_property

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.engine import Engine
 
-_MARK = "bench_db:migration:"
+# The key of a migration in the metadata of results begins with this.
+MARK = b"bench_db:migration:"
 _LANCE_BENCH_COLUMNS = 10
 _LOG = logging.getLogger(__name__)
 
@@ -106,18 +107,12 @@ MIGRATIONS: tuple[Migration, ...] = (ContentKeys(),)
 def marks(names: Iterable[str] | None = None) -> dict[bytes, bytes]:
     """Return the metadata of results after some migrations, or all."""
     chosen = [migration.name for migration in MIGRATIONS] if names is None else names
-    return {f"{_MARK}{name}".encode(): b"applied" for name in chosen}
+    return {MARK + name.encode(): b"applied" for name in chosen}
 
 
 def marked(stored: Mapping[bytes, bytes]) -> list[str]:
     """Return the names of the migrations in the metadata of results."""
-    return sorted(key.decode().removeprefix(_MARK) for key in stored if key.startswith(_MARK.encode()))
-
-
-def unknown(stored: Mapping[bytes, bytes]) -> list[str]:
-    """Return the migrations of results that this release does not know."""
-    known = {migration.name for migration in MIGRATIONS}
-    return [name for name in marked(stored) if name not in known]
+    return sorted(key.removeprefix(MARK).decode() for key in stored if key.startswith(MARK))
 
 
 def is_of_lance_bench(columns: Sequence[str]) -> bool:

@@ -11,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from bench_db.arrow import to_table
-from bench_db.derive import derive, rekeyed
+from bench_db.derive import checked, derive, rekeyed
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
 from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
-from bench_db.validity import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

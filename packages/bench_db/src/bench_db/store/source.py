@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench_db.clock import time_fault
+from bench_db.derive import time_fault
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
 from bench_db.store import content, ledger, named
 from bench_db.store.filters import Between, condition

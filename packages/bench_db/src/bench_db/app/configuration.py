@@ -1,4 +1,4 @@
-"""Names from bench-db.toml, so that a file published by hand and one that a backfill measures continue the same series."""
+"""bench-db.toml: where it is, and the names that it gives a file, so that one published by hand continues the series of a backfill."""
 
 from __future__ import annotations
 
@@ -7,13 +7,39 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from bench_db.app.planning import load
+from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest.host import checkout_around
-from bench_db.schedule.config import FILE
+from bench_db.schedule import config as schema
 
 if TYPE_CHECKING:
     from bench_db.ingest import Provenance
     from bench_db.schedule.config import Config
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        message = f"{path}: no such file; describe what to measure there (docs/how-to.md shows one), or name it as `config_file`"
+        raise UserError(message) from error
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise UnreadableOutputError(reason, file=str(path)) from error
+    return schema.parse(content, str(path))
+
+
+def configuration(file: str | None, repository: str | None = None) -> Config:
+    """Read the configuration; without a file, make one for a repository when that is given."""
+    path = Path(file or schema.FILE)
+    if file is None and repository is not None and not path.exists():
+        return schema.Config(project=schema.Project(name=repository.partition("/")[2], repository=repository))
+    return load(path)
+
+
+def root_of(file: str | None) -> Path:
+    """Return the directory of the configuration."""
+    return Path(file or schema.FILE).resolve().parent
 
 
 def named(file: Path, provenance: Provenance) -> Provenance:
@@ -40,7 +66,7 @@ def named(file: Path, provenance: Provenance) -> Provenance:
 def _configuration(file: Path, provenance: Provenance) -> Path | None:
     around, here = provenance.checkout or checkout_around(file), Path.cwd()
     homes = [home for home in (around, here if file.is_relative_to(here) else None) if home is not None]
-    return next((home / FILE for home in homes if (home / FILE).is_file()), None)
+    return next((home / schema.FILE for home in homes if (home / schema.FILE).is_file()), None)
 
 
 def _suite(file: Path, config: Config) -> str | None:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.app.names import named
+from bench_db.app.configuration import configuration, load, named, root_of
 from bench_db.app.publish import publish
-from bench_db.errors import UnreadableOutputError
+from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import Provenance
+from bench_db.schedule.config import Project
 from bench_db.store.database import connect
 from tests.cli.measured_histories import backfill, grow
 from tests.cli.test_publish import output_file
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.histories import History
 
+PROJECT = '[project]\nname = "x"\nrepository = "o/x"\n'
 CONFIG = """
 [project]
 name = "thing"
@@ -37,6 +39,29 @@ def stated(path: Path, provenance: Provenance = NOTHING) -> tuple[str | None, st
     """Return device, test bed and suite of a file."""
     found = named(path, provenance)
     return found.dut_name, found.test_bed_name, found.suite
+
+
+class TestConfiguration:
+    """The file decides; without one, a repository makes a configuration of its own."""
+
+    def test_the_file(self, tmp_path: Path) -> None:
+        (tmp_path / "other.toml").write_text(PROJECT)
+        assert load(tmp_path / "other.toml").project == Project(name="x", repository="o/x")
+        assert configuration(str(tmp_path / "other.toml"), "p/y").project.repository == "o/x"
+        assert root_of(str(tmp_path / "other.toml")) == tmp_path.resolve()
+
+    def test_without_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert configuration(None, "p/y").project == Project(name="y", repository="p/y")
+        with pytest.raises(UserError, match=r"bench-db\.toml: no such file"):
+            configuration(None)
+        (tmp_path / "bench-db.toml").write_text(PROJECT)
+        assert configuration(None, "p/y").project.repository == "o/x"
+        assert root_of(None) == tmp_path.resolve()
+
+    def test_a_directory_is_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(UnreadableOutputError, match="cannot be read"):
+            load(tmp_path)
 
 
 class TestNamed:
