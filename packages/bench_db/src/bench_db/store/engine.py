@@ -395,11 +395,16 @@ class Engine:
             )
             raise SchemaMismatchError(message)
 
-    def _for_writing(self, table: Table) -> lance.LanceDataset:
-        """Open the newest version with every column of this release, those that are missing added first."""
-        opened = self._look.tables
+    def _for_writing(self, table: Table, *, newest: bool = False) -> lance.LanceDataset:
+        """Open a table with every column of this release, those that are missing added first.
+
+        The version is the `newest` or that of `one_look`, which is enough to add rows: Lance refuses a commit whose rows another
+        writer has added meanwhile. It does not refuse one that leaves such rows where they should be taken out.
+        """
         self._look.answers.clear()
-        dataset = opened.pop(table.name) if table.name in opened else self._open(table, None)
+        dataset = self._look.tables.pop(table.name, None)
+        if newest or dataset is None:
+            dataset = self._open(table, None)
         snapshot = Snapshot(self, table, dataset)
         self._note(snapshot)
         self.require_writable(table)
@@ -570,7 +575,7 @@ class Engine:
         return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> Merged:
-        dataset = self._for_writing(table)
+        dataset = self._for_writing(table, newest=replacing is not None)
         # Lance keeps two merges of the same rows apart by the marked key alone: another is matched by only where it must be.
         again = replacing is not None and dataset.count_rows(filter=f"run_key = {rows['run_key'][0].as_py()}") > 0
         merge = dataset.merge_insert(table.row_key if again else table.merge_key).when_not_matched_insert_all()
@@ -613,7 +618,7 @@ class Engine:
 
     def delete(self, table: Table, where: str) -> None:
         """Delete the rows that a filter selects, in one commit."""
-        self.persist(f"taking rows out of {table.name}", lambda: self._for_writing(table).delete(where))
+        self.persist(f"taking rows out of {table.name}", lambda: self._for_writing(table, newest=True).delete(where))
 
     def count(self, table: Table, where: str) -> int:
         """Return how many rows of a table a filter selects."""
