@@ -212,4 +212,5 @@ class TestTransfer:
         assert proxy.injected()[fault]
         proxy.inject()
         assert everything(faulty_uri) == everything(filled.uri)
-        assert connect(faulty_uri).verify().problems == ()
+        # a lost connection may leave a file of a write that was tried again
+        assert {problem.kind for problem in connect(faulty_uri).verify().problems} <= {"files of unfinished writes"}
