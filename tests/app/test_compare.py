@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_type_hints
 
 import pytest
 
 import bench_db as api
 from bench_db import Comparison, Series, UserError, Verdict
+from bench_db.model import Samples
+from bench_db.store.database import connect
+from tests.cli.asking import AT
 from tests.cli.kinds import sha
+from tests.strategies import publication
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.store.database import Database
+    from tests.support.histories import History
 
 
 class TestCompare:
@@ -63,3 +69,81 @@ class TestCompare:
     def test_what_check_cannot_fail_on(self, store: Database) -> None:
         with pytest.raises(UserError, match="`fail_on`: 'slow' is no verdict to fail on; it takes regression, failed"):
             api.check(store, baseline="level", fail_on=["slow"])
+
+
+class TestNames:
+    """Who has no commits compares versions and runs; a tag of the clone is a commit."""
+
+    @pytest.fixture
+    def versions(self, tmp_path: Path) -> Database:
+        """Return a store of 12 versions without commits, of which the last is slower."""
+        store = connect(tmp_path / "store", create=True)
+        for number in range(12):
+            run, results = publication(number, rows=1)
+            build = replace(run.dut, version=f"16.{number}", timestamp=AT + number)
+            run = replace(run, dut=build, commit=None, run_id=f"job-{number}", run_time=AT + number)
+            values = Samples([100.0 + number % 3 + number / 100 + 50 * (number == 11) + i / 10 for i in range(20)])
+            store.publish([replace(results[0], dut=build, commit=None, values=values, summary=None)], run)
+        return store
+
+    def test_versions(self, versions: Database) -> None:
+        compared = api.compare(versions, "version:16.11", baseline="version:16.10")
+        assert (compared.candidate, compared.baseline) == ("version:16.11", "version 16.10")
+        (one,) = compared.comparisons
+        assert one.verdict is Verdict.REGRESSED
+        assert one.candidate_median == pytest.approx(153.06)
+        assert api.compare(versions, "version:16.10").counts == {"unchanged": 1}
+
+    def test_the_newest_version_is_latest(self, versions: Database) -> None:
+        assert api.compare(versions).candidate == "version:16.11"
+        assert api.compare(versions).counts == {"regressed": 1}
+
+    def test_runs(self, versions: Database) -> None:
+        key = api.runs(versions, runs=["job-11"]).frame()["run"][0]
+        compared = api.compare(versions, "run:job-11", baseline="run:job-9")
+        assert compared.candidate == f"run:{key}"
+        assert compared.counts == {"regressed": 1}
+        assert api.compare(versions, f"run:{key}").candidate == f"run:{key}"
+
+    def test_a_named_baseline(self, versions: Database) -> None:
+        api.set_baseline(versions, "stable", "version:16.9")
+        compared = api.compare(versions, baseline="stable")
+        assert (compared.baseline, compared.counts) == ("stable (version:16.9)", {"regressed": 1})
+        assert not api.check(versions, baseline="stable", threshold=10).passed
+        assert api.check(versions, "version:16.10", baseline="stable", threshold=10, set_baseline=True).moved
+        assert api.baseline(versions, "stable").commit == "version:16.10"
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("version:16.99", "no results of version:16.99; the nearest versions are 16.0, "),
+            ("run:nothing", "no run is called 'nothing'"),
+            ("tag:v9", "there is no commit 'refs/tags/v9'"),
+        ],
+    )
+    def test_nothing_of_that_name(self, versions: Database, history: History, name: str, reason: str) -> None:
+        history.commit()
+        with pytest.raises(UserError, match=reason):
+            api.compare(versions, name, clone=history.path)
+        with pytest.raises(UserError, match=reason):
+            api.compare(versions, baseline=name, clone=history.path)
+
+    def test_an_excluded_run(self, versions: Database) -> None:
+        api.exclude_runs(versions, runs=["job-11"], reason="a broken fan")
+        with pytest.raises(UserError, match="this run is excluded"):
+            api.compare(versions, "run:job-11")
+        assert api.compare(versions).candidate == "version:16.10"
+
+    def test_a_tag_of_the_clone(self, tmp_path: Path, history: History) -> None:
+        store = connect(tmp_path / "store", create=True)
+        commits = [history.commit(n=str(number)) for number in range(8)]
+        for number, commit in enumerate(commits):
+            run, results = publication(number, rows=1)
+            store.publish([replace(results[0], commit=commit)], replace(run, commit=commit, run_time=AT + number))
+        history.git("tag", "-a", "v1", "-m", "v1", commits[5])
+        assert api.compare(store, "tag:v1", clone=history.path).candidate == commits[5]
+
+    @pytest.mark.parametrize("name", ["version:1", "run:1", "tag:1"])
+    def test_no_baseline_is_called_so(self, store: Database, name: str) -> None:
+        with pytest.raises(UserError, match="cannot be the name of a baseline"):
+            api.set_baseline(store, name)

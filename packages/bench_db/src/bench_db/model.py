@@ -383,7 +383,8 @@ class Bisection:
 class Baseline:
     """One setting of a named pointer to the commit that candidates are compared with; the newest of a name and scope applies.
 
-    The scope is a device, a test bed and a branch, null for any. A pointer without a commit clears the name.
+    The scope is a device, a test bed and a branch, null for any. A pointer without a commit clears the name. `commit` may also be
+    `version:` with a version, or `run:` with keys of runs, for results without commits.
     """
 
     key: Key = 0

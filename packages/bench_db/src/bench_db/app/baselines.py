@@ -16,11 +16,12 @@ import polars as pl
 from bench_db.app.answers import frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
+from bench_db.app.runs import runs
 from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
-from bench_db.query.selection import Selection, no_match, of_commit
+from bench_db.query.selection import RUN, VERSION, Selection, nearest, no_match, of_name, short
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import SHORTEST, abbreviates
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
-LATEST, LEVEL, MERGE_BASE = "latest", "level", "merge-base:"
+LATEST, LEVEL, MERGE_BASE, TAG = "latest", "level", "merge-base:", "tag:"
 _LAST = re.compile(r"last:([1-9]\d{0,5})")
-_RESERVED = re.compile(rf"{LATEST}|{LEVEL}|last:.*|{MERGE_BASE}.*|[0-9a-f]{{7,64}}", re.DOTALL | re.IGNORECASE)
-_BUILD = ("dut_name", "test_bed_name", "suite", "branch", "commit", "commit_order")
+_RESERVED = re.compile(
+    rf"{LATEST}|{LEVEL}|last:.*|{MERGE_BASE}.*|{VERSION}.*|{RUN}.*|{TAG}.*|[0-9a-f]{{7,64}}", re.DOTALL | re.IGNORECASE
+)
+_BUILD = ("dut_name", "dut_version", "test_bed_name", "suite", "branch", "commit", "commit_order", "run_key")
 
 
 class Scope(TypedDict, total=False):
@@ -180,23 +183,44 @@ def _now(at: int | None) -> int:
 def candidate_of(
     store: Database, text: str, chosen: Selection, as_of: str | None = None, clone: Path | None = None
 ) -> str:
-    """Return the full commit of a text: `latest` is the newest one measured, and a name is looked up in the clone.
+    """Return what a text names: a full commit, `version:` with a version, or `run:` with the keys of runs.
 
-    Raises `UserError` when there is none.
+    `latest` is the newest commit that is measured, or the newest version where results name no commit. `run:` takes a run id or a
+    key, `tag:` a tag of the clone, and any other name is looked up in the clone. Raises `UserError` when nothing is measured.
     """
     if text != LATEST:
-        return store.measured_commit(sha_of(text, clone), as_of)
-    found = store.latest(chosen, as_of)
-    commits = found.drop_nulls("commit").sort("commit_order", "run_time", "commit")["commit"]
-    if commits.is_empty():
-        why = (
-            no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))
-            if found.is_empty()
-            else "the results name no commit"
+        return _measured(store, text, clone, as_of)
+    found = store.latest(chosen, as_of).sort("commit_order", "run_time", "commit")
+    commits = found["commit"].drop_nulls()
+    if found.is_empty():
+        message = (
+            f"there is no result of any commit: {no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of))}"
         )
-        message = f"there is no result of any commit: {why}"
         raise UserError(message)
-    return str(commits[-1])
+    return str(commits[-1]) if len(commits) else f"{VERSION}{found['dut_version'][-1]}"
+
+
+def _measured(store: Database, text: str, clone: Path | None, as_of: str | None) -> str:
+    if text.startswith(RUN):
+        found = runs(store, runs=[text.removeprefix(RUN)], excluded=False).frame()["run"]
+        if found.is_empty():
+            message = f"{text}: this run is excluded; 'bench-db run include' puts it back"
+            raise UserError(message)
+        return f"{RUN}{','.join(sorted(found))}"
+    if text.startswith(VERSION):
+        if store.runs_of(text, as_of):
+            return text
+        known = store.runs(as_of).select("dut_version").unique().collect()["dut_version"]
+        near = ", ".join(nearest(text.removeprefix(VERSION), known))
+        message = f"no results of {text}; {f'the nearest versions are {near}' if near else 'publish some first'}"
+        raise UserError(message)
+    if text.startswith(TAG):
+        return store.measured_commit(git.resolve(clone or Path(), f"refs/tags/{text.removeprefix(TAG)}"), as_of)
+    return store.measured_commit(sha_of(text, clone), as_of)
+
+
+def _about(name: str) -> str:
+    return f"commit {short(name)}" if short(name) != name else name.replace(":", " ", 1)
 
 
 def checked_name(name: str) -> str:
@@ -250,7 +274,7 @@ def _of_branch(store: Database, found: BaselineRuns, query: BaselineQuery) -> Ba
     until = _before(_ours(store, query)) if found.until is None else found.until
     wanted = pl.col("branch") == query.branch
     for commit in found.commits:
-        wanted |= of_commit(commit)
+        wanted |= of_name(commit)
     about = f"{found.about}, of branch {query.branch}"
     return replace(found, until=until & wanted, about=about, branches=(query.branch,))
 
@@ -268,16 +292,14 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
     named = [pointer for pointer in known if pointer.name == name]
     if not named:
         commit = _commit(store, query, known)
-        return BaselineRuns(
-            about=f"commit {commit[: RULES.sha_length]}", until=_up_to(store, query, commit), commits=(commit,)
-        )
+        return BaselineRuns(about=_about(commit), until=_up_to(store, query, commit), commits=(commit,))
     ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
     fitting = {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
     used = {place: pointer for place, pointer in fitting.items() if pointer is not None}
     if not used:
         scopes = "; ".join(sorted(scope_text(pointer) for pointer in named))
         message = (
-            f"baseline {name!r} is set for {scopes}, and {query.candidate[: RULES.sha_length]} was measured on none of these; "
+            f"baseline {name!r} is set for {scopes}, and {short(query.candidate)} was measured on none of these; "
             f"set it for what it was measured on: bench-db baseline set {name} COMMIT"
         )
         raise UserError(message)
@@ -294,12 +316,12 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:
     try:
-        return store.measured_commit(sha_of(str(query.what), query.clone), query.as_of)
+        return _measured(store, str(query.what), query.clone, query.as_of)
     except UserError as error:
         names = ", ".join(sorted({pointer.name for pointer in known})) or "none are set"
         message = (
             f"`baseline` {query.what}: no such baseline ({names}), and {error}. Set one: "
-            "bench-db baseline set NAME COMMIT; or use a commit, last:N, merge-base:BRANCH or level"
+            "bench-db baseline set NAME COMMIT; or use a commit, version:V, run:ID, tag:NAME, last:N, merge-base:BRANCH or level"
         )
         raise UserError(message) from error
 
@@ -308,12 +330,12 @@ def _history_of(store: Database, query: BaselineQuery, pointer: Baseline) -> pl.
     """Select the rows up to a pointer's commit; only its branch when that is its scope, besides the commit's own."""
     commit = str(pointer.commit)
     until = _up_to(store, query, commit)
-    return until if pointer.branch is None else until & ((pl.col("branch") == pointer.branch) | of_commit(commit))
+    return until if pointer.branch is None else until & ((pl.col("branch") == pointer.branch) | of_name(commit))
 
 
 def _up_to(store: Database, query: BaselineQuery, commit: str) -> pl.Expr:
     everything = Selection(everything=True)
-    of_it = store.rows(("commit_order",), everything, query.as_of, condition=of_commit(commit))
+    of_it = store.rows(("commit_order",), everything, query.as_of, condition=of_name(commit))
     order = of_it["commit_order"].to_numpy().max(initial=-1)
     if of_it.is_empty():
         message = f"baseline {query.what!r} is at {commit}, which has no results any more; set it again: bench-db baseline set"
@@ -340,7 +362,7 @@ def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
     if not measured:
         cut = "; the clone is shallow: git fetch --unshallow shows more" if git.is_shallow(query.clone) else ""
         message = (
-            f"neither {base[: RULES.sha_length]}, the merge base of {query.candidate[: RULES.sha_length]} and {branch}, nor any commit before it has "
+            f"neither {base[: RULES.sha_length]}, the merge base of {short(query.candidate)} and {branch}, nor any commit before it has "
             f"results here; measure it: bench-db backfill --range {base[: RULES.sha_length]}{cut}"
         )
         raise UserError(message)
@@ -367,9 +389,9 @@ def _alone(store: Database, found: BaselineRuns, query: BaselineQuery) -> Baseli
     """Narrow the history of a commit to the newest commit of each device, test bed and suite."""
     if found.until is None:
         return found
-    others = ~of_commit(query.candidate).fill_null(value=False)
+    others = ~of_name(query.candidate).fill_null(value=False)
     builds = _builds(store, query, others, beside_main(store, query.candidate, found, query.as_of)).filter(found.until)
-    return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_commit, found.commits))))
+    return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_name, found.commits))))
 
 
 def scope_text(pointer: Baseline) -> str:
@@ -379,7 +401,7 @@ def scope_text(pointer: Baseline) -> str:
 
 
 def _short(pointer: Baseline) -> str:
-    return str(pointer.commit)[: RULES.sha_length]
+    return short(str(pointer.commit))
 
 
 def _for(pointer: Baseline) -> str:

@@ -17,7 +17,7 @@ from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_m
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Comparison, Verdict
-from bench_db.query.selection import Conditions, Selection, of_commit, selection_of
+from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points
 from bench_db.report.document import record_json
 
@@ -35,7 +35,7 @@ FAILING = {"regression": "regressed", "failed": "failed", "missing": "missing", 
 class Compared:
     """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
 
-    `candidate` is a full commit, `baseline` describes what it was compared with, `baseline_commits` are the commits that this
+    `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
     names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again.
     """
 
@@ -80,7 +80,8 @@ def compare(
 ) -> Compared:
     """Compare the results of a commit with a baseline, series by series; each run counts once, by its median.
 
-    `baseline` is a named baseline, a commit, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
+    The candidate and the baseline may be a commit, `version:V`, `run:ID` or `tag:NAME` (a tag of the `clone`); the candidate also
+    `latest`. Else `baseline` is a named baseline, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
     default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch. `min_effect`
     is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
     """
@@ -150,7 +151,7 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
         message = f"{local.uri} has no results of {commit}; did its benchmarks run and publish there?"
         raise UserError(message)
     known = store.points()
-    own_too = pl.col("run_key").is_in(runs) | of_commit(commit).fill_null(value=False)
+    own_too = pl.col("run_key").is_in(runs) | of_name(commit).fill_null(value=False)
     history = Points(series=known.series, rows=known.rows.filter(~own_too))
     # Without `until`, a pull request's commit counts as newer than its baseline, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
@@ -184,7 +185,7 @@ def with_skipped(store: Database, judged: list[Comparison], commit: str, as_of: 
     """Turn missing into failed where publishing skipped the benchmark, as the notes of its run say."""
     if not any(j.verdict == Verdict.MISSING for j in judged):
         return judged
-    runs = store.runs(as_of).filter(of_commit(commit) & (pl.col("notes").list.len() > 0)).select(_COLUMNS)
+    runs = store.runs(as_of).filter(of_name(commit) & (pl.col("notes").list.len() > 0)).select(_COLUMNS)
     notes = [(dut, bed, note) for dut, bed, some in runs.collect().iter_rows() for note in some]
     return in_order(_with_reason(j, notes) if j.verdict == Verdict.MISSING else j for j in judged)
 

@@ -57,7 +57,7 @@ def command(
     unchanged_too: bool,
     **conditions: Unpack[Stated],
 ) -> None:
-    """Compare the results of the commit CANDIDATE (or latest) with a baseline, series by series, each run counting once.
+    """Compare the results of CANDIDATE (a commit, version:V, run:ID, tag:NAME or latest) with a baseline, series by series, each run counting once.
 
     A verdict needs significance at {significance} and a change of at least {minimum_effect}. Missing, new, failed and insufficient are verdicts too.
 

@@ -22,8 +22,8 @@ METHOD = click.option(
 BASELINE = click.option(
     "--baseline",
     metavar="WHAT",
-    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level: the level since the last change before the "
-    "candidate. [default: level]",
+    help="A named baseline, a commit, version:V, run:ID, tag:NAME, last:N, merge-base:BRANCH, or level: the level since the last "
+    "change before the candidate. [default: level]",
 )
 BASELINE_BRANCH = click.option("--baseline-branch", metavar="NAME", help="Use only runs of this branch as baseline.")
 CLONE = click.option(

@@ -21,12 +21,12 @@ def command(
     """Print whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
 
     A commit whose benchmarks all failed has not been measured. COMMIT is a sha of 7 digits or more, or HEAD, a branch or a tag
-    of the checkout.
+    of the checkout; for results without commits it is version:V.
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
     from bench_db.app.commit_names import sha_of
-    from bench_db.query.selection import is_sha
+    from bench_db.query.selection import VERSION, is_sha
 
     commit = sha_of(commit)
     found = open_store(uri).has(commit, suites, test_bed_name)
@@ -35,6 +35,6 @@ def command(
     lines += [f"{suite or '(no suite)'}: {count} failed" for suite, count in found.failed.items()]
     headline = f"{commit}: {'measured' if found.present else 'not measured'}"
     emit(output, document, lambda: "\n".join((headline, *lines)))
-    if not (found.present or is_sha(commit)):
+    if not (found.present or is_sha(commit) or commit.startswith(VERSION)):
         click.echo(f"{commit}: not a sha of 7 digits or more, and no such name in the checkout", err=True)
     ctx.exit(0 if found.present else 1)

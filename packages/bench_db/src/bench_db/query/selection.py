@@ -180,6 +180,25 @@ def of_commit(commit: str) -> pl.Expr:
     return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
 
 
+VERSION, RUN = "version:", "run:"
+_KEY = re.compile("[0-9a-f]{16}")
+
+
+def of_name(name: str) -> pl.Expr:
+    """Select the rows that a comparison names: a commit, `version:` with a version, or `run:` with keys of runs, as `short` shows."""
+    if name.startswith(VERSION):
+        return pl.col("dut_version") == name.removeprefix(VERSION)
+    if name.startswith(RUN):
+        keys = name.removeprefix(RUN).split(",")
+        return pl.col("run_key").is_in([int(key, 16) for key in keys if _KEY.fullmatch(key)])
+    return of_commit(name)
+
+
+def short(name: str) -> str:
+    """Return a commit abbreviated, and any other name that a comparison takes as it is."""
+    return name if name.startswith((VERSION, RUN)) else name[: RULES.sha_length]
+
+
 def is_sha(text: str) -> bool:
     """Return whether a text can be a sha or an abbreviation of at least 7 digits, not a branch or a tag."""
     return len(text) >= SHORTEST_ABBREVIATION and set(text.lower()) <= set("0123456789abcdef")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.model import Comparison, Verdict
+from bench_db.query.selection import short
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import percent_with_interval, probability, quantity
 from bench_db.report.terminal import several_beds
@@ -110,7 +111,9 @@ def _benchmarks(number: int) -> str:
 def _summary(counts: Mapping[str, int], context: CommentContext) -> str:
     counted = " · ".join(f"**{number:,}** {verdict}" for verdict, number in counts.items())
     pull = "" if context.pull_request is None else f"Pull request {context.pull_request}, "
-    what = f"{pull}{markdown_code(context.candidate[: RULES.sha_length])} against {markdown_code(shortened(context.baseline, _NAME))}"
+    what = (
+        f"{pull}{markdown_code(short(context.candidate))} against {markdown_code(shortened(context.baseline, _NAME))}"
+    )
     pinned = [
         f"{name} {markdown_code(shortened(value, _NAME))}"
         for name, value in (("plan", context.plan), ("store version", context.store_version))

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from bench_db.model import Series, Verdict
+from bench_db.query.selection import short
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
@@ -62,7 +63,7 @@ def painted(verdict: str, screen: Screen) -> str:
 
 def against(candidate: str, baseline: str) -> str:
     """Name a candidate commit and its baseline in one line."""
-    return visible(f"{candidate[: RULES.sha_length]} against {baseline}")
+    return visible(f"{short(candidate)} against {baseline}")
 
 
 def several_beds(comparisons: Sequence[Comparison]) -> bool:

@@ -17,7 +17,7 @@ from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
 from bench_db.query.history import ORDER, SCOPE, History
-from bench_db.query.selection import Selection, nearest, of_commit
+from bench_db.query.selection import RUN, VERSION, Selection, nearest, of_name
 from bench_db.query.series import newest
 from bench_db.store import (
     artifacts,
@@ -221,10 +221,13 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         return self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
 
-    def runs_of(self, commit: str, as_of: AsOf | None = None) -> list[int]:
-        """Return the keys of the runs of a commit: those of the main history if it has any, else all, without excluded ones."""
+    def runs_of(self, name: str, as_of: AsOf | None = None) -> list[int]:
+        """Return the keys of the runs of a commit, or of another name that `query.selection.of_name` takes.
+
+        They are those of the main history if it has any, else all, without excluded ones.
+        """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        own = self._rows(results, ("run_key", *SCOPE), of_commit(commit))
+        own = self._rows(results, ("run_key", *SCOPE), of_name(name))
         chosen = (own.filter(past.counts(selection)) for selection in (Selection(), Selection(everything=True)))
         return next((rows["run_key"].unique().to_list() for rows in chosen if len(rows)), [])
 
@@ -293,7 +296,12 @@ class Database:
         return presence.presence(self._engine, commit, suites, test_bed_name, pr_number)
 
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
-        """Return the one measured commit that a text abbreviates; `UserError` for none or several."""
+        """Return the one measured commit that a text abbreviates, or another name of `query.selection.of_name` with results.
+
+        Raises `UserError` for none or several.
+        """
+        if text.startswith((VERSION, RUN)) and self.runs_of(text, as_of):
+            return text
         return presence.measured_commit(self._engine, self._open(RESULTS_TABLE, as_of), text)
 
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen

@@ -9,7 +9,7 @@ import polars as pl
 
 from bench_db.errors import UserError
 from bench_db.model import Presence
-from bench_db.query.selection import Selection, is_sha, of_commit
+from bench_db.query.selection import Selection, is_sha, of_commit, of_name
 from bench_db.store.filters import lance_filter
 from bench_db.store.history import excluded_runs, exclusions
 from bench_db.store.tables import EXCLUSIONS_TABLE, RESULTS_TABLE
@@ -25,7 +25,7 @@ def presence(
 ) -> Presence:
     """Count results and failures of a commit by suite; see `Database.has`."""
     own = pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
-    asked = of_commit(commit) & Selection(test_bed_name=test_bed_name).predicate() & own
+    asked = of_name(commit) & Selection(test_bed_name=test_bed_name).predicate() & own
     excluded = excluded_runs(exclusions(engine)) if EXCLUSIONS_TABLE.name in engine.present() else ()
     if excluded:
         asked &= ~pl.col("run_key").is_in(sorted(excluded))
