@@ -42,3 +42,21 @@ class TestStore:
         again = bench_db("store", "tag", "empty", "--store", tmp_path)
         assert (again.code, "already" in again.err) == (2, True)
         assert bench_db("latest", "--as-of", "empty", "--store", tmp_path, "--output", "json").document == []
+
+    def test_restore(self, demo_copy: Path) -> None:
+        version = bench_db("store", "tag", "before", "--store", demo_copy, "--output", "json").document["version"]
+        runs = bench_db("run", "list", "--store", demo_copy, "--output", "json").document["runs"]
+        bench_db("run", "remove", runs[-1]["run"], "--yes", "--store", demo_copy)
+        lost = runs[-1]["results"]
+        shown = bench_db("store", "restore", "before", "--store", demo_copy)
+        counts = f"removed: 0 runs with 0 results\nreturned: 1 runs with {lost} results\n"
+        assert shown.out == f"nothing changed; with --yes:\n{counts}"
+        done = bench_db("store", "restore", "before", "--yes", "--store", demo_copy)
+        assert done.out == f"the store has the runs of version {version} again\n{counts}"
+        again = bench_db("store", "restore", "before", "--yes", "--store", demo_copy, "--output", "json").document
+        assert (again["runs_returned"], again["changed"]) == (0, True)
+        found = bench_db("run", "list", "--store", demo_copy, "--output", "json").document["runs"]
+        assert sorted(run["run"] for run in found) == sorted(run["run"] for run in runs)
+        unknown = bench_db("store", "restore", "nothing", "--store", demo_copy)
+        assert (unknown.code, unknown.out) == (2, "")
+        assert "'nothing' is no version, tag or date" in unknown.err

@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from bench_db.errors import BenchDbError, UserError
 from bench_db.model import Baseline
 from bench_db.store import maintain
 from bench_db.store.tables import RESULTS_TABLE
-from tests.strategies import publication
+from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
@@ -167,3 +169,69 @@ class TestTag:
         with pytest.raises(BenchDbError):
             database.tag("future", 99)
         assert database.info().tags == {}
+
+
+class TestRestore:
+    """The store goes back to the runs of a version, as a new version; the way back is a restore too."""
+
+    @staticmethod
+    def _commits(database: Database) -> set[str]:
+        rows = {row.commit for row in database.results()}
+        assert {commit for (commit,) in database.runs().select("commit").collect().iter_rows()} == rows
+        assert database.verify().sound
+        return {f"c{number}" for number in range(9) if commit_of(number) in rows}
+
+    def test_what_was_published_leaves_and_what_was_removed_returns(self, database: Database) -> None:
+        version = [_publish(database, number) for number in range(3)][-1]
+        kept = database.tag("before")
+        run, _ = publication(1)
+        database.remove_runs(database.runs().filter(pl.col("commit") == run.commit).collect()["run_key"].to_list())
+        _publish(database, 3)
+        newest = _publish(database, 4)
+        seen = database.restore("before", dry_run=True)
+        assert (seen.version, seen.changed) == (kept, False) == (version, False)
+        assert (seen.runs_removed, seen.results_removed, seen.runs_returned, seen.results_returned) == (2, 6, 1, 3)
+        assert self._commits(database) == {"c0", "c2", "c3", "c4"}
+        assert replace(database.restore("before"), changed=False) == seen
+        assert self._commits(database) == {"c0", "c1", "c2"}
+        assert [row["commit"] for row in database.latest().to_dicts()] == [commit_of(2)] * 3
+        assert database.restore(newest).results_returned == 6
+        assert self._commits(database) == {"c0", "c2", "c3", "c4"}
+
+    def test_again_changes_nothing(self, database: Database) -> None:
+        version = _publish(database, 0)
+        _publish(database, 1)
+        database.restore(version)
+        again = database.restore(version)
+        assert (again.runs_removed, again.runs_returned, again.results_removed) == (0, 0, 0)
+
+    @pytest.mark.parametrize("step", range(4))
+    def test_completed_after_a_crash(self, database: Database, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+        version = [_publish(database, number) for number in range(2)][-1]
+        database.remove_runs(database.runs().collect()["run_key"].to_list()[:1])
+        _publish(database, 2)
+        engine, done = database._engine, list[str]()
+
+        def interrupted(name: str) -> None:
+            whole = getattr(engine, name)
+
+            def counted(*given: Any, **more: Any) -> Any:
+                done.append(name)
+                if len(done) > step:
+                    raise KeyboardInterrupt
+                return whole(*given, **more)
+
+            monkeypatch.setattr(engine, name, counted)
+
+        interrupted("merge")
+        interrupted("delete")
+        with pytest.raises(KeyboardInterrupt):
+            database.restore(version)
+        monkeypatch.undo()
+        database.restore(version)
+        assert self._commits(database) == {"c0", "c1"}
+
+    def test_a_version_that_is_none(self, database: Database) -> None:
+        _publish(database, 0)
+        with pytest.raises(UserError, match="there is no version 99; versions kept: "):
+            database.restore(99)

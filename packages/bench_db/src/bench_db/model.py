@@ -822,6 +822,21 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What going back to a `version` of the results changes: the numbers of runs and results that leave, and of those that return.
+
+    `changed` says that it was done, and not only previewed.
+    """
+
+    version: int
+    runs_removed: int
+    results_removed: int
+    runs_returned: int
+    results_returned: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChange:
     """A change that a store needs: its name, its description, and the number of rows it changes."""
 

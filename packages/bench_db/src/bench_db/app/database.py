@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Presence,
         Published,
         Put,
+        Restored,
         Result,
         Run,
         StoreChange,
@@ -246,6 +247,13 @@ class Database:
     def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
         """Bring a store of an older release to what this one writes; return the changes, with `dry_run` without making them."""
         return self.store.migrate(dry_run=dry_run)
+
+    def restore(self, as_of: AsOf, *, dry_run: bool = False) -> Restored:
+        """Go back to the runs of a version, tag or date, as a new version; with `dry_run` only say what would change.
+
+        Commits, definitions, exclusions, baselines and findings keep their records. Raises `UserError` for a version that is not kept.
+        """
+        return self.store.restore(as_of, dry_run=dry_run)
 
     def optimize(self) -> Maintenance:
         """Compact, index and clean now, whether due or not."""

@@ -130,6 +130,24 @@ def tag(name: str, version: int | None, uri: str | None, output: str) -> None:
     emit(output, {"tag": name, "version": number}, lambda: f"{name} names version {number}")
 
 
+@command.command("restore")
+@click.argument("version")
+@click.option("--yes", is_flag=True, help="Do it; without it, only say what would change.")
+@common
+def restore(version: str, uri: str | None, output: str, *, yes: bool) -> None:
+    """Go back to the runs of VERSION (a number, a tag or a date), as a new version; without --yes only say what would change.
+
+    Runs that were published since leave, and runs that were removed since return. Commits, definitions, exclusions, baselines
+    and findings keep their records.
+
+    Example: bench-db store restore 2026-01-31
+    """
+    from bench_db.report.store import restored_text
+
+    done = open_store(uri).restore(version, dry_run=not yes)
+    emit(output, asdict(done), lambda: restored_text(done))
+
+
 command.add_command(transfer.copy)
 command.add_command(transfer.export)
 command.add_command(transfer.import_)

@@ -12,7 +12,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.model import Export, StoreChange, StoreInfo, Transfer, Upgrade, Verification
+    from bench_db.model import Export, Restored, StoreChange, StoreInfo, Transfer, Upgrade, Verification
 
 
 def info_text(info: StoreInfo) -> str:
@@ -34,6 +34,15 @@ def info_text(info: StoreInfo) -> str:
     pending = f"{', '.join(info.pending)}; see 'bench-db store migrate --dry-run'" if info.pending else "none pending"
     return (
         f"{info.uri}\n{table(headings, cells, headings[1:5])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}"
+    )
+
+
+def restored_text(done: Restored) -> str:
+    """Render what going back to a version changes."""
+    head = f"the store has the runs of version {done.version} again" if done.changed else "nothing changed; with --yes:"
+    return (
+        f"{head}\nremoved: {done.runs_removed:,} runs with {done.results_removed:,} results"
+        f"\nreturned: {done.runs_returned:,} runs with {done.results_returned:,} results"
     )
 
 

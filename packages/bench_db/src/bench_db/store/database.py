@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Published,
         Put,
         RecordedCommit,
+        Restored,
         Run,
         StoreChange,
         StoreInfo,
@@ -242,6 +243,16 @@ class Database:
     def tag(self, name: str, version: int | None = None) -> int:
         """Name a version of the results (the newest by default) so that it is kept, with the runs it knows, and can be read for ever."""
         return versions.tag(self._engine, name, version)
+
+    def restore(self, as_of: AsOf, *, dry_run: bool = False) -> Restored:
+        """Go back to the runs of a version, tag or date, as a new version; with `dry_run` only say what would change.
+
+        Commits, definitions, exclusions, baselines and findings keep their records. Raises `UserError` for a version that is not kept.
+        """
+        restored = versions.restore(self._engine, as_of, dry_run=dry_run)
+        if restored.changed:
+            rollup.rebuild(self._engine, self.history())
+        return restored
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

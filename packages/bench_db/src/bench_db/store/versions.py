@@ -1,4 +1,4 @@
-"""Resolution of versions for readers, and tags for versions."""
+"""Resolution of versions for readers, tags for versions, and the return to one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
+from bench_db.model import Restored
+from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 
 if TYPE_CHECKING:
-    from bench_db.store.engine import Engine
+    from collections.abc import Iterator
+
+    from bench_db.store.engine import Engine, Snapshot
 
 AsOf = int | str | datetime
+# Runs whose rows are in memory at once when they return.
+_CHUNK = 200
 _TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -89,3 +95,44 @@ def tag(engine: Engine, name: str, version: int | None) -> int:
         engine.tag(RUNS_TABLE, name, then)
     engine.tag(RESULTS_TABLE, name, number)
     return int(number)
+
+
+def restore(engine: Engine, as_of: AsOf, *, dry_run: bool) -> Restored:
+    """Go back to the runs of a version: runs that were added since leave, and those that were removed since return.
+
+    It is done with new versions, so the way back is a restore too. Returning records come before their rows, and leaving rows
+    before their records: after a crash the same call completes it. Ledgers keep their records.
+    """
+    engine.require_writable(RESULTS_TABLE)
+    results = engine.open(RESULTS_TABLE, version_at(engine, RESULTS_TABLE, as_of))
+    runs = engine.open(RUNS_TABLE, version_at(engine, RUNS_TABLE, as_of))
+    # A record without its rows is of a publish that had not ended.
+    then = _keys(results) | _keys(runs, condition("results", 0))
+    now = engine.open(RUNS_TABLE)
+    recorded, measured, empty = _keys(now), _keys(engine.open(RESULTS_TABLE)), _keys(now, condition("results", 0))
+    whole = recorded & (measured | empty)
+    returning, leaving = sorted(then - whole), sorted((recorded | measured) - then)
+    found = Restored(
+        version=results.version,
+        runs_removed=len(leaving),
+        results_removed=engine.count(RESULTS_TABLE, condition("run_key", leaving)) if leaving else 0,
+        runs_returned=len(returning),
+        results_returned=sum(results.rows(condition("run_key", part)).num_rows for part in _chunks(returning)),
+        changed=not dry_run,
+    )
+    if dry_run:
+        return found
+    for part in _chunks(returning):
+        engine.merge(RUNS_TABLE, runs.rows(condition("run_key", part)))
+        engine.merge(RESULTS_TABLE, results.rows(condition("run_key", part)))
+    for table in (RESULTS_TABLE, RUNS_TABLE) if leaving else ():
+        engine.delete(table, condition("run_key", leaving))
+    return found
+
+
+def _keys(snapshot: Snapshot, where: str | None = None) -> set[int]:
+    return set(snapshot.read(("run_key",), where)["run_key"].unique().to_pylist())
+
+
+def _chunks(keys: list[int]) -> Iterator[list[int]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
