@@ -35,9 +35,10 @@ class TestCommits:
         published(database, 1)
         (known,) = database.commits()
         detail = RecordedCommit(dut_name="engine", commit=known.commit, position=5, parents=("p",), subject="s")
-        assert not history.knows(database._engine, known.dut_name, known.commit)
+        run, _ = publication(1)
+        assert history.known_in_full(database._engine, [run]) == set()
         published(database, 1, commits=[detail])
-        assert history.knows(database._engine, known.dut_name, known.commit)
+        assert history.known_in_full(database._engine, [run]) == {(known.dut_name, known.commit)}
         (known,) = database.commits()
         assert (known.position, known.parents, known.subject) == (5, ("p",), "s")
         published(database, 1)

@@ -12,17 +12,25 @@ from hypothesis import strategies as st
 from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import BenchDbError, CorruptStoreError, UserError
-from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
+from bench_db.model import RecordedCommit, Result, Run, Samples, SummaryValues, Throughput
+from bench_db.store import maintain, publish
 from bench_db.store.database import connect
 from bench_db.store.filters import condition
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
-from tests.strategies import HOSTILE, publication, publications
+from bench_db.store.publish import Entry
+from bench_db.store.tables import COMMITS_TABLE, RESULTS_TABLE, RUNS_TABLE
+from tests.store.workers import without_samples
+from tests.strategies import HOSTILE, commit_of, publication, publications
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
     from bench_db.store.database import Database
+    from bench_db.store.engine import Engine, Merged
+    from bench_db.store.tables import Table
 
 _SUMMARY = SummaryValues(min=1, q1=1, median=1, q3=1, max=1, mean=1, standard_deviation=0)
 
@@ -275,3 +283,160 @@ class TestRefused:
         with pytest.raises(BenchDbError, match="lacks the column 'series_key'"):
             database.publish(results, run)
         assert database.runs().select(pl.len()).collect().item() == 0
+
+
+def _entries(*numbers: int, **facts: Any) -> list[Entry]:
+    return [Entry(*publication(number, **facts)) for number in numbers]
+
+
+def _twins() -> list[Entry]:
+    """Return runs that have something to do with each other: repeated, in other bytes, elsewhere, bare, left over, rerun."""
+    one, two = publication(1, samples_each=6), publication(2, samples_each=6)
+    run, results = one
+    elsewhere = replace(run, commit=commit_of("other"))
+    moved = [replace(result, commit=elsewhere.commit) for result in results]
+    rerun = [replace(result, values=Samples([value + 1 for value in result.values])) for result in results]
+    cached = [*two[1], replace(results[0], benchmark_name="cached", commit=two[0].commit, dut=two[0].dut)]
+    again = replace(cached[-1], commit=commit_of(3), dut=replace(two[0].dut, version="1.0.3"))
+    third = replace(two[0], commit=again.commit, dut=again.dut, sha256="3" * 64)
+    return [
+        Entry(run, results),
+        Entry(replace(run, sha256="1" * 64, file_name="copy.json"), results),
+        Entry(elsewhere, moved),
+        Entry(*without_samples(*publication(9))),
+        Entry(*publication(9)),
+        Entry(two[0], cached),
+        Entry(third, [again]),
+        Entry(third, [again, replace(again, benchmark_name="measured", values=Samples([1.5, 2, 3, 4, 5]))]),
+        Entry(replace(run, sha256="4" * 64), rerun),
+        Entry(run, results),
+        Entry(*publication(10)),
+    ]
+
+
+class TestReplacingSamples:
+    """A replacement may have the same measurements without their samples, or with them."""
+
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_either_way(self, database: Database, first: int) -> None:
+        pairs = [publication(9), without_samples(*publication(9))]
+        for run, results in (pairs[first], pairs[1 - first], pairs[first]):
+            database.publish(results, run, replace=True)
+            assert database.runs().collect()["sha256"].to_list() == [run.sha256]
+            assert [len(row.values) for row in database.results()] == [len(row.values) for row in results]
+        assert database.verify().sound
+
+
+class TestPublishMany:
+    """Publishing many runs leaves the store as publishing them one by one, in a few commits."""
+
+    @pytest.mark.parametrize("replacing", [False, True])
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_as_one_by_one(self, database: Database, target: Database, *, order: int, replacing: bool) -> None:
+        entries = _twins()[::order]
+        single = [target.publish(entry.results, entry.run, replace=replacing) for entry in entries]
+        assert list(database.publish_many(entries, replace=replacing)) == single
+        assert _content(database) == _content(target)
+        assert database.commits() == target.commits()
+        assert list(database.publish_many(entries)) == [target.publish(e.results, e.run) for e in entries]
+        assert _content(database) == _content(target)
+        assert database.verify().sound
+
+    def test_leftovers_of_the_batch_are_kept_when_asked(self, database: Database, target: Database) -> None:
+        entries = _twins()
+        single = [target.publish(entry.results, entry.run, keep_leftovers=True) for entry in entries]
+        assert list(database.publish_many(entries, keep_leftovers=True)) == single
+        assert _content(database) == _content(target)
+
+    @examples("fuzz", 4, full=100)
+    @given(drawn=st.lists(publications(), min_size=1, max_size=5), again=st.lists(st.integers(0, 4), max_size=3))
+    def test_any_records(
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        drawn: list[tuple[Run, list[Result]]],
+        again: list[int],
+    ) -> None:
+        entries = [Entry(*pair) for pair in [*drawn, *(drawn[i % len(drawn)] for i in again)]]
+        place = tmp_path_factory.mktemp("many")
+        one, many = connect(place / "one", create=True), connect(place / "many", create=True)
+        single = [one.publish(entry.results, entry.run) for entry in entries]
+        assert list(many.publish_many(entries)) == single
+        assert _content(many) == _content(one)
+
+    def test_few_commits(self, database: Database) -> None:
+        before = [database._engine.open(table).version for table in (RUNS_TABLE, RESULTS_TABLE)]
+        done = list(database.publish_many(_entries(*range(300))))
+        assert [answer.new for answer in done] == [3] * 300
+        assert [database._engine.open(table).version for table in (RUNS_TABLE, RESULTS_TABLE)] == [
+            v + 3 for v in before
+        ]
+        assert len(database._engine.open(COMMITS_TABLE).versions()) == 4
+        assert len(database.commits()) == 300
+
+    def test_a_clone_is_asked_once_for_a_commit(self, database: Database) -> None:
+        asked = []
+
+        def commits() -> list[RecordedCommit]:
+            asked.append(1)
+            return [RecordedCommit(dut_name="engine", commit=commit_of("c"), position=4, parents=("p",))]
+
+        runs = [publication(number, place="c") for number in range(3)]
+        list(database.publish_many(Entry(run, results, commits) for run, results in runs))
+        assert len(asked) == 1
+        assert [record.position for record in database.commits()] == [4]
+
+    def test_runs_are_not_all_in_memory(self, database: Database) -> None:
+        """The stream is read as far as the next batch needs."""
+        read = []
+
+        def stream() -> Iterator[Entry]:
+            for entry in _entries(*range(300)):
+                read.append(entry)
+                yield entry
+
+        answers = database.publish_many(stream())
+        assert next(answers).new == 3
+        assert len(read) < 150
+
+    def test_an_invalid_run_stores_nothing_of_its_batch(self, database: Database) -> None:
+        run, _ = publication(2)
+        with pytest.raises(UserError, match="at least one result"):
+            list(database.publish_many([*_entries(1), Entry(run, []), *_entries(3)]))
+        assert database.runs().collect().is_empty()
+
+    @pytest.mark.parametrize("lost", [RESULTS_TABLE, None])
+    def test_what_a_kill_left_is_completed(self, database: Database, lost: Table | None) -> None:
+        """A process killed between the tables leaves runs without rows; one of an older release may leave a part of a run."""
+        entries = _entries(1, 2, 3)
+        list(database.publish_many(entries))
+        once = _content(database)
+        where = condition("benchmark_name", ["bench 1"]) if lost is None else condition("commit", entries[1].run.commit)
+        database._engine.delete(RESULTS_TABLE, where)
+        done = list(database.publish_many(entries))
+        assert [(answer.new, answer.unchanged) for answer in done] == (
+            [(1, 2)] * 3 if lost is None else [(0, 3), (3, 0), (0, 3)]
+        )
+        assert _content(database) == once
+        assert database.verify().sound
+
+    def test_another_writer_has_stored_some_of_them(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each answer has the rows that this merge has inserted, although the merge gives only their sum."""
+        merged = type(database._engine).merged
+        racing = connect(database.uri)
+
+        def late(engine: Engine, table: Table, rows: pa.Table, **options: Any) -> Merged:
+            if table is RESULTS_TABLE and engine is database._engine:
+                list(racing.publish_many(_entries(2)))
+            return merged(engine, table, rows, **options)
+
+        monkeypatch.setattr(type(database._engine), "merged", late)
+        done = list(database.publish_many(_entries(1, 2, 3)))
+        assert [(answer.new, answer.unchanged) for answer in done] == [(3, 0), (0, 3), (3, 0)]
+        assert database.scan().collect().height == 9
+
+    def test_maintenance_once_at_the_end(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(publish, "_BATCH_RUNS", 1)
+        optimized = []
+        monkeypatch.setattr(maintain, "optimize", lambda engine: optimized.append(engine.open(RESULTS_TABLE).version))
+        list(database.publish_many(_entries(*range(maintain.SMALL_FRAGMENTS + 3))))
+        assert optimized == [database.version]

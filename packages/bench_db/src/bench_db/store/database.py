@@ -41,7 +41,7 @@ from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TA
 from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from lancedb import DBConnection
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from bench_db.store.engine import Snapshot
     from bench_db.store.export import ExportSource
+    from bench_db.store.publish import Entry
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -123,9 +124,21 @@ class Database:
         """
         with self._engine.one_look():
             self.init()
-            return publish.publish(
-                self._engine, results, run, replace=replace, keep_leftovers=keep_leftovers, commits=commits
-            )
+            entry = publish.Entry(run, results, commits)
+            return publish.publish(self._engine, entry, replace=replace, keep_leftovers=keep_leftovers)
+
+    def publish_many(
+        self, entries: Iterable[Entry], *, replace: bool = False, keep_leftovers: bool = False
+    ) -> Iterator[Published]:
+        """Add runs as `publish` adds each of them, in batches, and yield the answer of each once it is stored.
+
+        A batch has one look-up and one commit of each table, and memory does not grow with the number of runs. A process that is
+        killed leaves whole runs; publishing the same runs again continues. With `replace` each run has a commit of its own.
+        Raises as `publish` does; the runs of the batches before are stored.
+        """
+        with self._engine.one_look():
+            self.init()
+        yield from publish.publish_many(self._engine, entries, replace=replace, keep_leftovers=keep_leftovers)
 
     def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:
         """Take runs out of every answer, or with `lifted` put them back; `at` is unix seconds."""

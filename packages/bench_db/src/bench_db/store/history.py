@@ -19,12 +19,14 @@ from bench_db.store.filters import condition
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from bench_db.model import Recorded, Run
     from bench_db.store.engine import Engine
 
 _MOST_FRAGMENTS = 16
+# Records of so many commits are read by their commits, and of more by reading the whole table.
+_FEW = 500
 
 
 def history(engine: Engine, end: float) -> History:
@@ -89,17 +91,18 @@ def commits(engine: Engine, end: float) -> list[RecordedCommit]:
     return sorted(known.values(), key=lambda record: (record.dut_name, orders[record.commit], record.commit))
 
 
-def knows(engine: Engine, dut_name: str, commit: str) -> bool:
-    """Return whether a commit of a device is recorded with its parents or its position."""
-    if COMMITS_TABLE.name not in engine.present():
-        return False
-    records = (record for record in records_of_commits(engine, commit) if record.dut_name == dut_name)
-    return any(record.parents or record.position is not None for record in records)
+def known_in_full(engine: Engine, runs: Iterable[Run]) -> set[tuple[str, str | None]]:
+    """Return device and commit of those runs whose commit is recorded with its parents or its position."""
+    wanted = {run.commit for run in runs if run.commit is not None}
+    if not wanted or COMMITS_TABLE.name not in engine.present():
+        return set()
+    records = records_of_commits(engine, wanted)
+    return {(record.dut_name, record.commit) for record in records if record.parents or record.position is not None}
 
 
-def records_of_commits(engine: Engine, commit: str | None = None) -> list[RecordedCommit]:
-    """Return the records of all commits, or of one, in the order in which they were written."""
-    where = None if commit is None else condition("commit", commit)
+def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -> list[RecordedCommit]:
+    """Return the records of all commits, or of some, in the order in which they were written."""
+    where = None if commits is None else condition("commit", commits if len(commits) > 1 else next(iter(commits)))
     return from_table(engine.open(COMMITS_TABLE).rows(where), RecordedCommit)
 
 
@@ -143,13 +146,17 @@ def excluded_runs(records: Iterable[Exclusion]) -> frozenset[int]:
     return frozenset(key for key, record in newest.items() if not record.lifted)
 
 
-def record_run(engine: Engine, run: Run, details: Sequence[RecordedCommit]) -> None:
-    """Record the commit of a run, with the details that a clone or a forge gives; nothing that is recorded already."""
-    if run.commit is None:
-        return
+def record_runs(engine: Engine, runs: Iterable[tuple[Run, Sequence[RecordedCommit]]]) -> None:
+    """Record the commit of each run, with the details that a clone or a forge gives; nothing that is recorded already."""
+    records = [record for run, details in runs if run.commit is not None for record in _of_run(run, details)]
+    if records:
+        record_commits(engine, records)
+
+
+def _of_run(run: Run, details: Sequence[RecordedCommit]) -> list[RecordedCommit]:
     own = RecordedCommit(
         dut_name=run.dut.name,
-        commit=run.commit,
+        commit=run.commit or "",
         time=run.dut.timestamp,
         branch=run.branch,
         pr_number=run.pr_number,
@@ -170,14 +177,14 @@ def record_run(engine: Engine, run: Run, details: Sequence[RecordedCommit]) -> N
         for detail in details
         if detail.commit == run.commit
     ]
-    record_commits(engine, given or [own])
+    return given or [own]
 
 
 def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
     """Write the records that say something new of their commit; return their number."""
-    one = commits[0].commit if len(commits) == 1 else None
+    few = {record.commit for record in commits} if len(commits) <= _FEW else None
     there = COMMITS_TABLE.name in engine.present()
-    written = records_of_commits(engine, one) if there else []
+    written = records_of_commits(engine, few) if there else []
     known = known_commits(written) if written else {}
     newest = {(record.dut_name, record.commit): record.key for record in written}
     fresh = []
@@ -187,6 +194,7 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
         if before is None or _facts(completed(before, record)) != _facts(before):
             following = replace(record, replaces=newest.get(key))
             fresh.append(replace(following, key=commit_key(following)))
+            known[key], newest[key] = following if before is None else completed(before, following), fresh[-1].key
     if fresh:
         engine.ensure(COMMITS_TABLE)
         _compact(engine)

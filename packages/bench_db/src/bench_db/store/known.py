@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench_db import derive
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
@@ -27,7 +28,7 @@ _RECORD = (
 
 
 # The benchmarks of a run whose neighbours are looked up, and what neighbours differ in.
-_NAMES = 10
+NEIGHBOURS = 10
 _SERIES_PLACE = ("test_bed_name", "suite")
 
 
@@ -46,40 +47,66 @@ class Known:
     elsewhere: tuple[Run, ...] = ()
 
 
+class _Look(NamedTuple):
+    """What the records of runs say of a run: the stored run that is the same, else those that its rows must tell apart."""
+
+    same: Run | None
+    here: Sequence[Run]
+    elsewhere: tuple[Run, ...]
+
+
 def find(engine: Engine, run: Run, results: Sequence[Result]) -> Known:
     """Return what a store has of a derived run; raise `CorruptStoreError` when its key belongs to other measurements."""
-    runs = engine.open(RUNS_TABLE)
-    records = _records(runs, _like(run, {column.name for column in runs.missing}))
-    own = next((record for record in records if record.run_key == run.run_key), None)
-    place = derive.place_of(run)
-    elsewhere = tuple(r for r in records if derive.place_of(r) != place and _has_same_content(r, run))
-    if own is not None:
-        if not _has_same_content(own, run):
+    return find_each(engine, [(run, results)])[0]
+
+
+def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, but_own: bool = False) -> list[Known]:
+    """Return what a store has of each derived run as `find` does, with one look-up for all of them.
+
+    With `but_own` a record of the run itself is left out: only another run with the same measurements is the same.
+    """
+    table = engine.open(RUNS_TABLE)
+    records = _records(table, _like([run for run, _ in runs], {column.name for column in table.missing}))
+    looks = _looks(engine, records, [run for run, _ in runs], but_own=but_own)
+    counts = _counts(engine, [look.same for look in looks if look.same is not None])
+    rows = _rows(engine, {record.run_key: record for look in looks for record in look.here}.values())
+    return [
+        replace(match(look.here, rows, run, results), elsewhere=look.elsewhere)
+        if look.same is None
+        else Known(same=look.same, rows=counts[look.same.run_key], elsewhere=look.elsewhere)
+        for look, (run, results) in zip(looks, runs, strict=True)
+    ]
+
+
+def _looks(engine: Engine, records: Sequence[Run], runs: Iterable[Run], *, but_own: bool) -> list[_Look]:
+    places = {record.run_key: derive.place_of(record) for record in records}
+    by_key = {record.run_key: record for record in records}
+    here: dict[tuple[str, ...], list[Run]] = {}
+    alike: dict[int | str | None, list[Run]] = {}
+    for record in records:
+        here.setdefault(places[record.run_key], []).append(record)
+        alike.setdefault(record.sha256 if record.content_key is None else record.content_key, []).append(record)
+    looks = []
+    for run in runs:
+        place, own = derive.place_of(run), None if but_own else by_key.get(run.run_key)
+        if own is not None and not _has_same_content(own, run):
             message = f"{engine.location}: run key {run.run_key} belongs to other content; nothing was written"
             raise CorruptStoreError(message)
-        return Known(same=own, rows=rows_of(engine, own), elsewhere=elsewhere)
-    here = [record for record in records if derive.place_of(record) == place]
-    found = _same(engine, here, run, results) if here else Known()
-    return Known(
-        same=found.same, rows=found.rows, completes=found.completes, rereads=found.rereads, elsewhere=elsewhere
-    )
+        others = [r for r in here.get(place, ()) if r.run_key != run.run_key and _is_like(r, run)]
+        same = own or next((r for r in others if r.content_key == run.content_key), None)
+        elsewhere = sorted([*alike.get(run.content_key, ()), *alike.get(run.sha256, ())], key=records.index)
+        away = tuple(record for record in elsewhere if places[record.run_key] != place)
+        looks.append(_Look(same, () if same else others, away))
+    return looks
 
 
-def find_twin(engine: Engine, run: Run, results: Sequence[Result]) -> Known:
-    """Return what a store has, apart from a derived run itself, with the same measurements at the same place."""
-    runs = engine.open(RUNS_TABLE)
-    records = _records(runs, _like(run, {column.name for column in runs.missing}))
-    here = [r for r in records if r.run_key != run.run_key and derive.place_of(r) == derive.place_of(run)]
-    return _same(engine, here, run, results) if here else Known()
+def _is_like(record: Run, run: Run) -> bool:
+    return record.content_key == run.content_key or record.sha256 == run.sha256 or record.results == run.results
 
 
-def _same(engine: Engine, here: Sequence[Run], run: Run, results: Sequence[Result]) -> Known:
-    """Look for a run among those of the same place."""
-    for record in here:
-        if record.content_key == run.content_key:
-            return Known(same=record, rows=rows_of(engine, record))
-    stored = _rows(engine, here)
-    new = {derived.name: row for derived, row in map(derive.row_of, results)}
+def match(here: Sequence[Run], stored: Mapping[int, Mapping[int, Row]], run: Run, results: Sequence[Result]) -> Known:
+    """Return what runs of the same place, whose rows are given by run key and name, have of a derived run."""
+    new = {derived.name: row for derived, row in map(derive.row_of, results)} if here else {}
     for record in here:
         rows = stored.get(record.run_key, {})
         shared = sum(1 for name in rows.keys() & new.keys() if rows[name].fact == new[name].fact)
@@ -96,14 +123,24 @@ def _same(engine: Engine, here: Sequence[Run], run: Run, results: Sequence[Resul
     return Known()
 
 
-def rows_of(engine: Engine, run: Run) -> int:
-    """Return the number of stored rows of a run. The index on the commit makes the first look cheap."""
-    mine = condition("run_key", run.run_key)
-    if run.commit is not None and "\0" not in run.commit:
-        found = engine.count(RESULTS_TABLE, f"{condition('commit', run.commit)} AND {mine}")
-        if found == run.results:
-            return found
-    return engine.count(RESULTS_TABLE, mine)
+def _counts(engine: Engine, runs: Sequence[Run]) -> Counter[int]:
+    """Return the number of stored rows of each run. The index on the commit makes the first look cheap."""
+    counts: Counter[int] = Counter()
+    if runs and not any(run.commit is None or "\0" in run.commit for run in runs):
+        counts = _counted(engine, runs, f"{_among('commit', {run.commit for run in runs})} AND ")
+    partial = [run for run in runs if counts[run.run_key] != run.results]
+    if partial:
+        again = _counted(engine, partial)
+        for run in partial:
+            counts[run.run_key] = again[run.run_key]
+    return counts
+
+
+def _counted(engine: Engine, runs: Sequence[Run], of_commits: str = "") -> Counter[int]:
+    where = of_commits + _among("run_key", {run.run_key for run in runs})
+    if len(runs) == 1:
+        return Counter({runs[0].run_key: engine.count(RESULTS_TABLE, where)})
+    return Counter(engine.open(RESULTS_TABLE).read(("run_key",), where)["run_key"].to_pylist())
 
 
 def in_place_of(engine: Engine, run: Run, results: Sequence[Result]) -> tuple[list[int], list[int]]:
@@ -114,7 +151,7 @@ def in_place_of(engine: Engine, run: Run, results: Sequence[Result]) -> tuple[li
     progress. If another replacement has removed the record of this run already, all remaining ones are later.
     """
     same_file = f"({condition('run_id', run.run_id)} AND {condition('file_name', run.file_name)})"
-    where = " OR ".join([same_file, _equal("sha256", run.sha256 or None)])
+    where = " OR ".join([same_file, _among("sha256", {run.sha256} - {""})])
     keys = [r.run_key for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
     at = keys.index(run.run_key) if run.run_key in keys else -1
     others = [key for key in keys if key != run.run_key]
@@ -132,24 +169,34 @@ def _with_groups(engine: Engine, keys: Sequence[int], groups: Collection[tuple[s
     return {key for key, suite, tags in zip(*columns, strict=True) if (suite, tags) in groups}
 
 
-def _like(run: Run, absent: Collection[str]) -> str:
+def _like(runs: Sequence[Run], absent: Collection[str]) -> str:
     """Return the filter for records that may have the measurements of a run, in a table without the columns `absent`."""
-    build = [condition("commit", None), condition("dut.timestamp", run.dut.timestamp)]
-    here = build if run.commit is None else [_equal("commit", run.commit)]
+    of_commits = [run for run in runs if run.commit is not None]
+    of_builds = [run for run in runs if run.commit is None]
+    build = [condition("commit", None), _among("dut.timestamp", {run.dut.timestamp for run in of_builds})]
     return " OR ".join(
         [
-            condition("run_key", run.run_key),
-            _equal("content_key", None if "content_key" in absent else run.content_key),
-            _equal("sha256", run.sha256 or None),
-            f"({' AND '.join([*here, condition('results', run.results)])})",
+            _among("run_key", {run.run_key for run in runs}),
+            _among("content_key", () if "content_key" in absent else {run.content_key for run in runs}),
+            _among("sha256", {run.sha256 for run in runs} - {""}),
+            _all([_among("commit", {run.commit for run in of_commits}), _of_size(of_commits)]),
+            _all([*build, _of_size(of_builds)]),
         ]
     )
 
 
-def _equal(leaf: str, value: Scalar | None) -> str:
+def _of_size(runs: Sequence[Run]) -> str:
+    return _among("results", {run.results for run in runs})
+
+
+def _all(conditions: Sequence[str]) -> str:
+    return "false" if "false" in conditions else f"({' AND '.join(conditions)})"
+
+
+def _among(leaf: str, values: Collection[Scalar | None]) -> str:
     """Return a condition; false for null and for a text that no filter can hold."""
-    is_usable = value is not None and not (isinstance(value, str) and "\0" in value)
-    return condition(leaf, value) if is_usable else "false"
+    usable = [v for v in values if v is not None and not (isinstance(v, str) and "\0" in v)]
+    return condition(leaf, usable[0] if len(usable) == 1 else usable)
 
 
 def _records(runs: Snapshot, where: str) -> list[Run]:
@@ -183,10 +230,12 @@ def _has_same_content(record: Run, run: Run) -> bool:
     return record.content_key == run.content_key
 
 
-def _rows(engine: Engine, records: Iterable[Run]) -> dict[int, dict[int, Row]]:
+def _rows(engine: Engine, records: Collection[Run]) -> dict[int, dict[int, Row]]:
     """Return the rows of some runs by run key and name."""
-    where = condition("run_key", [record.run_key for record in records])
     rows: dict[int, dict[int, Row]] = {}
+    if not records:
+        return rows
+    where = condition("run_key", [record.run_key for record in records])
     for batch in engine.open(RESULTS_TABLE).batches(derive.MEASURED, where):
         for key, name, row in derive.rows_in(batch):
             rows.setdefault(key, {})[name] = row
@@ -199,7 +248,7 @@ def neighbours(engine: Engine, results: Sequence[Result]) -> list[tuple[str, str
     `results` are derived. Only the first few benchmarks are looked up, in the rollup where there is one: the answer is advice, and
     must not delay a publish.
     """
-    first = list({result.benchmark_name: result for result in results}.values())[:_NAMES]
+    first = list({result.benchmark_name: result for result in results}.values())[:NEIGHBOURS]
     if not first:
         return []
     own = condition("series_key", [result.series_key for result in first])

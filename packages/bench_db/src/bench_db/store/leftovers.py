@@ -43,30 +43,32 @@ def find(engine: Engine, stored: Snapshot, results: Sequence[Result]) -> dict[st
 
     An excluded run is no earlier measurement: its results may have been published for the wrong commit.
     """
-    candidates = {
-        (result.series_key, result.values_hash): result
-        for result in results
-        if result.units == NANOSECONDS.name and len(set(result.values)) >= RULES.leftover_samples
-    }
-    if not candidates:
+    wanted = candidates(results)
+    if not wanted:
         return {}
-    suspects = _suspects(engine, stored, [checksum for _, checksum in candidates if checksum is not None])
+    suspects = _suspects(engine, stored, [checksum for _, checksum in wanted if checksum is not None])
     if not suspects:
         return {}
-    of_suspects = [key for key in candidates if key[1] in suspects]
+    of_suspects = [key for key in wanted if key[1] in suspects]
     where = f"{condition('series_key', [key for key, _ in of_suspects])} AND {condition('values_hash', suspects)}"
     columns = ("run_key", "series_key", "values_hash", "commit", "dut_version", "dut_timestamp")
     rows = list(_tuples(stored.read(columns, where)))
     taken_out = history.excluded_runs(history.exclusions(engine)) if rows else frozenset[int]()
     found: dict[str, str] = {}
     for run_key, series_key, checksum, commit, version, timestamp in rows:
-        result = candidates.get((series_key, checksum))
-        if (
-            result is not None
-            and run_key not in taken_out
-            and _is_of_another_commit(result, commit, version, timestamp)
-        ):
-            found.setdefault(result.id, commit or version)
+        for result in wanted.get((series_key, checksum), ()):
+            if run_key not in taken_out and _is_of_another_commit(result, commit, version, timestamp):
+                found.setdefault(result.id, commit or version)
+    return found
+
+
+def candidates(results: Iterable[Result]) -> dict[tuple[int, int | None], list[Result]]:
+    """Return the results that can be leftovers, times with enough different samples, by series and checksum."""
+    found: dict[tuple[int, int | None], list[Result]] = {}
+    for result in results:
+        is_sampled = result.units == NANOSECONDS.name and len(result.values) >= RULES.leftover_samples
+        if is_sampled and len(set(result.values)) >= RULES.leftover_samples:
+            found.setdefault((result.series_key, result.values_hash), []).append(result)
     return found
 
 

@@ -25,14 +25,14 @@ _LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=1)
 
 
-def is_due(results: Snapshot) -> bool:
+def is_due(results: Snapshot, *, stride: int = _STRIDE) -> bool:
     """Return whether enough small fragments have gathered since the last maintenance.
 
     Each of many concurrent writers sees another count after its publish, so only some of them begin. If all compacted the same
     fragments, each would do the work and only one could commit it.
     """
     small = results.small_fragments()
-    return small >= SMALL_FRAGMENTS and small % _STRIDE == 0
+    return small >= SMALL_FRAGMENTS and small % stride == 0
 
 
 def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
@@ -92,9 +92,12 @@ def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
             engine.make_index(table, leaf, kind)
 
 
-def optimize_if_due(engine: Engine) -> Maintenance | None:
-    """Maintenance after a publish, when due. Another process doing the same at once is no failure of the publish."""
-    if not is_due(engine.open(RESULTS_TABLE)):
+def optimize_if_due(engine: Engine, *, alone: bool = False) -> Maintenance | None:
+    """Maintain the store after a publish, when due. Another process that does the same at once is no failure of the publish.
+
+    With `alone` it is due at any number of small fragments, because nothing asks again soon.
+    """
+    if not is_due(engine.open(RESULTS_TABLE), stride=1 if alone else _STRIDE):
         return None
     try:
         return optimize(engine)

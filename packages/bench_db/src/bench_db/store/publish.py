@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from bench_db.arrow import to_table
-from bench_db.derive import checked, derive, rekeyed
+from bench_db.derive import checked, derive, place_of, rekeyed, row_of
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
 from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
+from bench_db.store.known import Known
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bench_db.model import RecordedCommit, Result, Run
-    from bench_db.store.engine import Engine, Snapshot
-    from bench_db.store.known import Known
+    from bench_db.store.engine import Engine, Merged, Snapshot
     from bench_db.store.tables import Table
+
+    Derived = tuple[Run, list[Result]]
 
     # What is known of the commit of a run, or a question for it.
     Commits = Sequence[RecordedCommit] | Callable[[], Sequence[RecordedCommit]]
+
+# A batch has no more runs, rows or samples than this, beyond those of its last run; it takes some 150 MB.
+_BATCH_RUNS = 128
+_BATCH_ROWS = 32_768
+_BATCH_SAMPLES = 1 << 22
 
 
 def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_writer: bool) -> None:
@@ -42,45 +50,254 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
         engine.ensure(table)
 
 
-def publish(  # noqa: PLR0913 all but the first three by keyword
-    engine: Engine,
-    results: Sequence[Result],
-    run: Run,
-    *,
-    replace: bool,
-    keep_leftovers: bool = False,
-    commits: Commits = (),
-) -> Published:
+class Entry(NamedTuple):
+    """A run to publish with its results, and what is known of its commit."""
+
+    run: Run
+    results: Sequence[Result]
+    commits: Commits = ()
+
+
+def publish(engine: Engine, entry: Entry, *, replace: bool, keep_leftovers: bool = False) -> Published:
     """Add a run and its results to existing tables, and first the record of its commit; see `Database.publish`."""
-    run, results = _derived(run, results)
-    stored = engine.open(RESULTS_TABLE)  # before the look at the runs: see `_settle`
-    found = known.find(engine, run, results)
-    if not keep_leftovers and (found.same is None or found.rereads):
-        run, kept = _without_leftovers(engine, stored, run, results)
-        if not kept:
-            return _answer(run, found, new=0)
-        if len(kept) < len(results):
-            run, results = derive(run, kept)
-            found = known.find(engine, run, results)
-    if found.same is not None and not found.rereads and found.same.run_key != run.run_key:
-        run, results = rekeyed(run, results, found.same.run_key)
-    if found.same is not None and not replace and (found.rereads or found.rows == len(results)):
-        if not callable(commits) and commits:
-            history.record_run(engine, run, commits)
-        return _answer(run, found, new=0, unchanged=found.rows)
-    others = known.neighbours(engine, results) if found.same is None else []
-    history.record_run(engine, run, _asked(engine, run, commits))
-    done = _write(engine, run, results, found, replace=replace, seen=stored.version)
+    (done,) = _Batch(engine, replace=replace, keep_leftovers=keep_leftovers).published([entry])
     maintain.optimize_if_due(engine)
-    return dataclasses.replace(done, notes=(*done.notes, *_of_neighbours(others)))
+    return done
 
 
-def _asked(engine: Engine, run: Run, commits: Commits) -> Sequence[RecordedCommit]:
-    """Return what is known of the commit of a run; a clone is asked only for a commit that is not recorded in full."""
-    if not callable(commits):
-        return commits
-    is_known = run.commit is None or history.knows(engine, run.dut.name, run.commit)
-    return () if is_known else commits()
+def publish_many(
+    engine: Engine, entries: Iterable[Entry], *, replace: bool, keep_leftovers: bool = False
+) -> Iterator[Published]:
+    """Add runs to existing tables, many with each commit, and yield the answer of each once it is stored.
+
+    See `Database.publish_many`.
+    """
+    begun: set[int] = set()
+    for entries_of_batch in _bounded(entries):
+        with engine.one_look():
+            batch = _Batch(engine, replace=replace, keep_leftovers=keep_leftovers, begun=begun)
+            done = batch.published(entries_of_batch)
+        yield from done
+    with engine.one_look():
+        maintain.optimize_if_due(engine, alone=True)
+
+
+def _bounded(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Yield the entries in lists of bounded size, so that memory does not grow with the number of runs."""
+    batch: list[Entry] = []
+    rows = samples = 0
+    for entry in entries:
+        batch.append(entry)
+        rows += len(entry.results)
+        samples += sum(len(result.values) for result in entry.results)
+        if len(batch) >= _BATCH_RUNS or rows >= _BATCH_ROWS or samples >= _BATCH_SAMPLES:
+            yield batch
+            batch, rows, samples = [], 0, 0
+    if batch:
+        yield batch
+
+
+class _Fresh(NamedTuple):
+    """A run that waits for the next commit of its batch: its number in the batch, and what its answer says."""
+
+    number: int
+    run: Run
+    results: Sequence[Result]
+    commits: Commits
+    found: Known
+    notes: tuple[str, ...]
+
+
+class _Batch:
+    """Runs that are published with one look-up and, as far as possible, with one commit of each table.
+
+    The outcome is that of publishing them one by one. A run for which an earlier one of the batch may matter is looked up again
+    after that is stored, and a run that changes stored rows is stored by a commit of its own.
+    """
+
+    def __init__(self, engine: Engine, *, replace: bool, keep_leftovers: bool, begun: set[int] | None = None) -> None:
+        self._engine = engine
+        self._replace = replace
+        self._keep_leftovers = keep_leftovers
+        self._begun = set() if begun is None else begun  # series of runs that were published before
+        self._version = engine.open(RESULTS_TABLE).version  # before the look at the runs: see `_settle`
+        self._written = _Written(keep_leftovers=keep_leftovers)
+        self._fresh: list[_Fresh] = []
+        self._answers: dict[int, Published] = {}
+
+    def published(self, entries: Sequence[Entry]) -> list[Published]:
+        """Publish the runs and return the answer of each. A run that is not valid raises before any is stored."""
+        derived = [_derived(entry.run, entry.results) for entry in entries]
+        stored = self._engine.open(RESULTS_TABLE)
+        founds = known.find_each(self._engine, derived)
+        earlier = self._earlier(stored, derived, founds)
+        for number, (entry, pair, found) in enumerate(zip(entries, derived, founds, strict=True)):
+            if self._written.concern(*pair):
+                self._store()
+                again = known.find(self._engine, *pair)
+                older = self._earlier(self._engine.open(RESULTS_TABLE), [pair], [again])
+                self._add(number, entry.commits, *pair, again, older)
+            else:
+                self._add(number, entry.commits, *pair, found, earlier)
+        self._store()
+        return [self._answers[number] for number in range(len(entries))]
+
+    def _earlier(self, stored: Snapshot, runs: Sequence[Derived], founds: Sequence[Known]) -> Mapping[str, str]:
+        """Return the earlier measurement of each result that is a leftover; those of runs that are stored are not looked up."""
+        if self._keep_leftovers:
+            return {}
+        new = [results for (_, results), found in zip(runs, founds, strict=True) if found.same is None or found.rereads]
+        return leftovers.find(self._engine, stored, [result for results in new for result in results])
+
+    def _add(  # noqa: PLR0913, PLR0917 what is known of one run
+        self,
+        number: int,
+        commits: Commits,
+        run: Run,
+        results: Sequence[Result],
+        found: Known,
+        earlier: Mapping[str, str],
+    ) -> None:
+        if found.same is None or found.rereads:
+            run, kept = _without_leftovers(run, results, earlier)
+            if not kept:
+                self._answers[number] = _answer(run, found, new=0)
+                return
+            if len(kept) < len(results):
+                self._store()  # one of these runs may have what remains of this one
+                run, results = derive(run, kept)
+                found = known.find(self._engine, run, results)
+        if found.same is not None and not found.rereads and not (self._replace and _restates(found.same, run)):
+            run, results = rekeyed(run, results, found.same.run_key)
+        if found.same is not None and not self._replace and (found.rereads or found.rows == len(results)):
+            if not callable(commits) and commits:
+                history.record_runs(self._engine, [(run, commits)])
+            self._answers[number] = _answer(run, found, new=0, unchanged=found.rows)
+            return
+        notes = () if found.same is not None else tuple(_of_neighbours(self._neighbours(results)))
+        self._begun.update(result.series_key for result in results)
+        self._written.add(run, results)
+        fresh = _Fresh(number, run, results, commits, found, notes)
+        if self._replace or found.completes is not None or found.rows:
+            self._store()
+            self._store_alone(fresh)
+        else:
+            self._fresh.append(fresh)
+
+    def _neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
+        if any(result.series_key in self._begun for result in results[: known.NEIGHBOURS]):
+            return []
+        return known.neighbours(self._engine, results)
+
+    def _store_alone(self, fresh: _Fresh) -> None:
+        """Replace, or complete, stored rows by those of a run."""
+        engine, run, results, found = self._engine, fresh.run, fresh.results, fresh.found
+        self._record_commits([fresh])
+        record, rows = _columns(run, results)
+        counts = {"unchanged": 0}
+        if self._replace:
+            restated = found.same.run_key if found.same is not None and not found.rereads else found.completes
+            same = [] if restated in {None, run.run_key} else [restated]
+            new, counts["replaced"] = _replace(engine, run, results, record, rows, same)
+            counts["unchanged"] = len(results) - new
+        else:
+            engine.merge(RUNS_TABLE, record)
+            new = len(results) - found.rows
+            if found.completes is not None:
+                counts["replaced"] = _take_out(engine, run, rows, [found.completes])
+            else:
+                # Some of its rows are missing: one merge on the row id writes all of them, whatever is there.
+                engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", run.run_key))
+                counts["unchanged"] = found.rows
+        self._answers[fresh.number] = _answer(run, found, fresh.notes, new=new, **counts)
+
+    def _store(self) -> None:
+        """Store the runs that wait for it, all with one commit of each table."""
+        waiting, self._fresh = self._fresh, []
+        if not waiting:
+            return
+        tables = [_columns(fresh.run, fresh.results) for fresh in waiting]
+        records, rows = (pa.concat_tables(parts) for parts in zip(*tables, strict=True))
+        self._record_commits(waiting)
+        # The runs first: a crash in between leaves runs without rows, which the next publish completes.
+        self._engine.merge(RUNS_TABLE, records)
+        merged = self._engine.merged(RESULTS_TABLE, rows)
+        counts = _added(self._engine, merged, waiting)
+        if merged.version == self._version + 1:
+            self._version = merged.version
+        elif merged.rows:
+            self._settle(waiting, [rows for _, rows in tables])
+        for fresh in waiting:
+            new = counts[fresh.run.run_key]
+            answer = _answer(fresh.run, fresh.found, fresh.notes, new=new, unchanged=len(fresh.results) - new)
+            self._answers[fresh.number] = answer
+
+    def _record_commits(self, waiting: Sequence[_Fresh]) -> None:
+        """Record the commits of runs. A clone is asked once for a commit, and only when that is not recorded in full."""
+        questions = [fresh.run for fresh in waiting if callable(fresh.commits)]
+        asked = history.known_in_full(self._engine, questions)
+        records: list[tuple[Run, Sequence[RecordedCommit]]] = []
+        for fresh in waiting:
+            place = fresh.run.dut.name, fresh.run.commit
+            details = fresh.commits
+            if callable(details):
+                details = () if fresh.run.commit is None or place in asked else details()
+                asked.add(place)
+            records.append((fresh.run, details))
+        history.record_runs(self._engine, records)
+
+    def _settle(self, waiting: Sequence[_Fresh], rows: Sequence[pa.Table]) -> None:
+        """Look once more for runs with the same measurements, because another writer has changed the results since the look-up.
+
+        Of a file with samples and one with statistics alone, published at once, at least one writer sees the rows of the other.
+        """
+        self._engine.look_again()
+        twins = known.find_each(self._engine, [(fresh.run, fresh.results) for fresh in waiting], but_own=True)
+        for fresh, its_rows, found in zip(waiting, rows, twins, strict=True):
+            if found.completes is not None:
+                _take_out(self._engine, fresh.run, its_rows, [found.completes])
+            elif found.same is not None and found.rows:
+                _remove(self._engine, [fresh.run.run_key])
+
+
+class _Written:
+    """The runs that a batch has written or will write."""
+
+    def __init__(self, *, keep_leftovers: bool) -> None:
+        self._keep_leftovers = keep_leftovers
+        self._contents: set[int | None] = set()
+        self._samples: set[tuple[int, int | None]] = set()
+        self._places: dict[tuple[str, ...], list[tuple[Run, Sequence[Result]]]] = {}
+
+    def add(self, run: Run, results: Sequence[Result]) -> None:
+        """Add a run that is written."""
+        self._contents.add(run.content_key)
+        self._places.setdefault(place_of(run), []).append((run, results))
+        if not self._keep_leftovers:
+            self._samples.update(leftovers.candidates(results))
+
+    def concern(self, run: Run, results: Sequence[Result]) -> bool:
+        """Return whether what is written may change the answer for a run: it has the same measurements, or some of them."""
+        if not self._contents:
+            return False
+        if run.content_key in self._contents or not self._samples.isdisjoint(leftovers.candidates(results)):
+            return True
+        here = self._places.get(place_of(run), [])
+        rows = {one.run_key: {found.name: row for found, row in map(row_of, theirs)} for one, theirs in here}
+        return known.match([one for one, _ in here], rows, run, results) != Known()
+
+
+def _added(engine: Engine, merged: Merged, waiting: Sequence[_Fresh]) -> Mapping[int, int]:
+    """Return the number of rows of each run that a merge inserted; none of a run that another writer stored first."""
+    expected = {fresh.run.run_key: len(fresh.results) for fresh in waiting}
+    if merged.rows == sum(expected.values()):
+        return expected
+    if not merged.rows or len(waiting) == 1:
+        return Counter({waiting[0].run.run_key: merged.rows})
+    before, after = (engine.open(RESULTS_TABLE, version) for version in (merged.version - 1, merged.version))
+    older = {fragment.file for fragment in before.fragments()}
+    fragments = [fragment for fragment in after.fragments() if fragment.file not in older]
+    return Counter(after.read(("run_key",), fragments=fragments)["run_key"].to_pylist())
 
 
 def _of_neighbours(others: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -92,46 +309,10 @@ def _of_neighbours(others: Sequence[tuple[str, str]]) -> Iterator[str]:
         )
 
 
-def _write(  # noqa: PLR0913 all but the run and what is known of it by keyword
-    engine: Engine, run: Run, results: Sequence[Result], found: Known, *, replace: bool, seen: int
-) -> Published:
-    record, rows = _columns(run, results)
-    if replace:
-        new, replaced = _replace(engine, run, results, record, rows)
-        return _answer(run, found, new=new, unchanged=len(results) - new, replaced=replaced)
-    # The run first: a crash in between leaves a run without rows, which the next publish completes.
-    engine.merge(RUNS_TABLE, record)
-    if found.completes is not None:
-        replaced = _take_out(engine, run, rows, [found.completes])
-        return _answer(run, found, new=len(results), replaced=replaced)
-    if found.rows:
-        # Some of its rows are missing: one merge on the row id writes all of them, whatever is there.
-        engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", run.run_key))
-        return _answer(run, found, new=len(results) - found.rows, unchanged=found.rows)
-    merged = engine.merged(RESULTS_TABLE, rows)
-    # A record without rows may be one that its writer is taking out, because the same measurements are stored with samples.
-    if merged.rows and (found.same is not None or merged.version != seen + 1):
-        _settle(engine, run, results, rows)
-    return _answer(run, found, new=merged.rows, unchanged=len(results) - merged.rows)
-
-
-def _settle(engine: Engine, run: Run, results: Sequence[Result], rows: pa.Table) -> None:
-    """Look once more for a run with the same measurements, because another writer has changed the results since the look-up.
-
-    Of a file with samples and one with statistics alone, published at once, at least one writer sees the rows of the other.
-    """
-    engine.look_again()
-    found = known.find_twin(engine, run, results)
-    if found.completes is not None:
-        _take_out(engine, run, rows, [found.completes])
-    elif found.same is not None and found.rows:
-        _remove(engine, [run.run_key])
-
-
-def _answer(run: Run, found: Known, **counts: int) -> Published:
+def _answer(run: Run, found: Known, more: Sequence[str] = (), **counts: int) -> Published:
     """Return the answer with the notes of the run and, where its measurements are stored already, of what."""
     counts = {"unchanged": 0, **counts}
-    notes = (*run.notes, *_notes(found))
+    notes = (*run.notes, *_notes(found), *more)
     return Published(run_key=run.run_key, skipped=dict(run.skipped), notes=notes, **counts)
 
 
@@ -150,12 +331,9 @@ def _place(run: Run) -> str:
     return f"{run.dut.name} {build} on {run.test_bed.name}{pull_request}"
 
 
-def _without_leftovers(
-    engine: Engine, stored: Snapshot, run: Run, results: Sequence[Result]
-) -> tuple[Run, list[Result]]:
+def _without_leftovers(run: Run, results: Sequence[Result], earlier: Mapping[str, str]) -> tuple[Run, list[Result]]:
     """Return the run without results that are leftovers; they are counted as skipped and named in the notes."""
-    earlier = leftovers.find(engine, stored, results)
-    if not earlier:
+    if not any(result.id in earlier for result in results):
         return run, list(results)
     notes = tuple(
         f"{result.benchmark_name}: a leftover, its samples are those of {earlier[result.id]}; --keep-leftovers stores it"
@@ -189,8 +367,15 @@ def _storable(run: Run) -> Iterator[None]:
         raise UserError(message) from error
 
 
-def _replace(engine: Engine, run: Run, results: Sequence[Result], record: pa.Table, rows: pa.Table) -> tuple[int, int]:
-    """Replace earlier runs; return the numbers of rows added and removed.
+def _restates(same: Run, run: Run) -> bool:
+    """Return whether a run has the measurements of a stored one with samples in place of statistics, or the reverse."""
+    return same.content_key not in {None, run.content_key}
+
+
+def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
+    engine: Engine, run: Run, results: Sequence[Result], record: pa.Table, rows: pa.Table, same: Sequence[int]
+) -> tuple[int, int]:
+    """Replace earlier runs, and those with the keys `same`; return the numbers of rows added and removed.
 
     Of several concurrent replacements the one with the last record remains. The record of a run is added at the end of `runs`,
     so all processes see the same order. A process that finds a later one for the same place removes its own run, as if that
@@ -200,6 +385,7 @@ def _replace(engine: Engine, run: Run, results: Sequence[Result], record: pa.Tab
     engine.merge(RUNS_TABLE, record, replacing=mine)
     engine.look_again()
     earlier, later = known.in_place_of(engine, run, results)
+    earlier = [*earlier, *(key for key in same if key not in earlier)]
     new, before = 0, engine.count(RESULTS_TABLE, condition("run_key", [run.run_key, *earlier]))
     if not later:
         new = engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", [run.run_key, *earlier]))
