@@ -99,8 +99,10 @@ def with_key(run: Run, key: int) -> Run:
     return replace(run, run_key=key, run_id=run.run_id or f"{key:016x}")
 
 
-def rekeyed(run: Run, results: Sequence[Result], key: int) -> tuple[Run, list[Result]]:
+def rekeyed(run: Run, results: Sequence[Result], key: int) -> tuple[Run, Sequence[Result]]:
     """Return a derived run and its results with the key of the run that is already stored, and the ids that follow from it."""
+    if run.run_key == key:
+        return run, results
     moved = [replace(r, run_key=key, id=_id(key, _natural_key(r))) for r in results]
     return replace(run, run_key=key), moved
 
