@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from bench_db.app import publish as app_publish
 from bench_db.app.publish import preview, publish
 from bench_db.errors import BenchDbError, UnreadableFilesError, UserError
 from bench_db.ingest import Provenance
@@ -13,6 +15,14 @@ from bench_db.store.database import connect
 DATA = Path(__file__).parents[2] / "packages/bench_db/src/bench_db/demo/pytest-benchmark"
 FILES = sorted(DATA.glob("*.json"))[:2]
 BUILD = Provenance(dut_name="d", dut_version="1", dut_timestamp=1)
+PHASES = {"finding": (0, 1), "reading": (0, 1), "storing": (1, 2)}
+
+
+def output(file: Path, number: int) -> None:
+    """Write a small file with the results of a build, in the form of lance-bench."""
+    rows = [{"benchmark_name": name, "values_ns": [number + 1, number + 2]} for name in ("sum", "sort")]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"results": rows}))
 
 
 class TestPublish:
@@ -30,12 +40,26 @@ class TestPublish:
         (tmp_path / "out").mkdir()
         for file in FILES:
             shutil.copy(file, tmp_path / "out")
-        done: list[tuple[int, int]] = []
+        done: list[tuple[int, int, str]] = []
         found = publish(
             tmp_path / "store", tmp_path / "out", provenance=BUILD, progress=lambda *counts: done.append(counts)
         )
         assert [Path(file.path).name for file in found.files] == [file.name for file in FILES]
-        assert done == [(1, 2), (2, 2)]
+        assert done == [(count, 2, doing) for doing, counts in PHASES.items() for count in counts]
+
+    def test_many_files_are_few_commits_and_bounded_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Runs beyond a bound are in a temporary file until they are stored, whatever the bound."""
+        for number in range(6):
+            output(tmp_path / "out" / f"{number}.json", number)
+        answers = []
+        for rows in (0, 3, 1000):
+            monkeypatch.setattr(app_publish, "_ROWS_IN_MEMORY", rows)
+            answers.append(publish(tmp_path / f"store-{rows}", tmp_path / "out", provenance=BUILD))
+            assert connect(tmp_path / f"store-{rows}").version == connect(tmp_path / "empty", create=True).version + 1
+        assert [file.new for file in answers[0].files] == [2] * 6
+        assert answers[0] == answers[1] == answers[2]
 
     def test_all_are_read_before_the_first_is_stored(self, tmp_path: Path) -> None:
         (tmp_path / "broken.json").write_text("{")

@@ -13,9 +13,10 @@ from bench_db.app.commit_names import sha_of
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
 from bench_db.store import database as stores
+from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Unpack
 
     from lancedb import DBConnection
@@ -93,6 +94,18 @@ class Database:
         `CorruptStoreError` when the key belongs to other measurements.
         """
         return self.store.publish(results, run, replace=replace, keep_leftovers=keep_leftovers)
+
+    def publish_many(
+        self, runs: Iterable[tuple[Run, Sequence[Result]]], *, replace: bool = False, keep_leftovers: bool = False
+    ) -> list[Published]:
+        """Store runs as `publish` stores each of them, many with one commit, and return the answers in order.
+
+        The runs may be a generator, such as `pair for file in files for pair in parse_each(file)`: it is read as the runs are
+        stored, and memory does not grow with their number. When the process is killed, publishing the same runs again continues.
+        Raises as `publish` does; runs before the batch of the invalid one are stored.
+        """
+        entries = (Entry(run, results) for run, results in runs)
+        return list(self.store.publish_many(entries, replace=replace, keep_leftovers=keep_leftovers))
 
     # -- read --------------------------------------------------------------------------------------------------------
 

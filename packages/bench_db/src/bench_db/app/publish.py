@@ -1,13 +1,17 @@
-"""Publishing files: read them all, then store their runs one by one."""
+"""Publishing files: read them all, then store their runs, many with one commit."""
 
 from __future__ import annotations
 
+import pickle
+from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from bench_db.app.configuration import named
 from bench_db.app.database import Source, opened
@@ -16,18 +20,21 @@ from bench_db.errors import InputFileError, UnreadableFilesError, UnreadableOutp
 from bench_db.ingest import STDIN, Provenance, file_name, find, location, parse_each
 from bench_db.ingest.host import checkout_around
 from bench_db.measure import git
-from bench_db.model import Published, PublishedFile, UnreadableFile
+from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
 from bench_db.report.publish import as_json
 from bench_db.rules import RULES
 from bench_db.store import database as stores
+from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bench_db.errors import BenchDbError
-    from bench_db.model import RecordedCommit, Result, Run
+    from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
+# Read results of so many rows stay in memory, about 100 MB.
+_ROWS_IN_MEMORY = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,7 @@ def publish(
     single_writer: bool = False,
     keep_going: bool = False,
     deadline_seconds: float = RULES.input_seconds,
-    progress: Callable[[int, int], None] = SILENT,
+    progress: Callable[[int, int, str], None] = SILENT,
 ) -> Publication:
     """Publish files and directories of benchmark output. Publishing the same measurements again adds nothing.
 
@@ -83,23 +90,48 @@ def publish(
     `deadline_seconds`. A store at an address is created when there is none; `single_writer` is as for `connect`. `replace` removes
     the earlier run of the same run id and file name if its device, commit, test bed and suite are the same. `keep_leftovers` stores
     results whose samples are those of an earlier commit. Raises `UserError` when neither a file nor `provenance` has version or
-    time, and `UnreadableFilesError` for several unreadable files.
+    time, and `UnreadableFilesError` for several unreadable files. `progress` is called with the number of files done, of all, and
+    what is being done with them: finding, reading or storing.
+
+    Many runs are stored with one commit. When the process is killed, publishing the same files again continues.
     """
-    reading = _Reading(format, provenance, deadline_seconds)
-    runs = reading.read(paths, keep_going=keep_going)
-    if not runs:
-        return reading.publication([])
-    if isinstance(database, str | Path):
-        store = stores.connect(database, create=True, single_writer=single_writer)
-    else:
-        store = opened(database)
-    files = []
-    for done, (path, run, results) in enumerate(runs, 1):
-        details = partial(_details, run, path, provenance)
-        published = store.publish(results, run, replace=replace, keep_leftovers=keep_leftovers, commits=details)
-        files.append(_file(path, run, results, published))
-        progress(done, len(runs))
-    return reading.publication(files)
+    reading = _Reading(format, provenance, deadline_seconds, progress)
+    with _Spool() as runs:
+        reading.read(paths, runs, keep_going=keep_going)
+        if not len(runs):
+            return reading.publication([])
+        if isinstance(database, str | Path):
+            store = stores.connect(database, create=True, single_writer=single_writer)
+        else:
+            store = opened(database)
+        how = {"replace": replace, "keep_leftovers": keep_leftovers}
+        return reading.publication(_stored(store, runs, provenance, how, progress))
+
+
+def _stored(
+    store: stores.Database,
+    runs: _Spool,
+    provenance: Provenance,
+    how: Mapping[str, bool],
+    progress: Callable[[int, int, str], None],
+) -> list[PublishedFile]:
+    """Store runs and return what was published; a single run without the cost of a batch."""
+    waiting: deque[_Read] = deque()
+
+    def entries() -> Iterator[Entry]:
+        for read in runs:
+            waiting.append(read._replace(results=[result for result in read.results if result.error is not None]))
+            yield Entry(read.run, read.results, partial(_details, read.run, read.path, provenance))
+
+    files: list[PublishedFile] = []
+    for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
+        files.append(_file(waiting.popleft(), published))
+        progress(len(files), len(runs), "storing")
+    return files
+
+
+def _alone(store: stores.Database, entries: Iterable[Entry], how: Mapping[str, bool]) -> Iterator[Published]:
+    return (store.publish(entry.results, entry.run, commits=entry.commits, **how) for entry in entries)
 
 
 def _details(run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
@@ -122,59 +154,117 @@ def preview(
     provenance: Provenance = _NOTHING,
     keep_going: bool = False,
     deadline_seconds: float = RULES.input_seconds,
+    progress: Callable[[int, int, str], None] = SILENT,
 ) -> Publication:
     """Read and check files as `publish` does, and store nothing: every result counts as added."""
-    reading = _Reading(format, provenance, deadline_seconds)
-    runs = reading.read(paths, keep_going=keep_going)
-    files = [
-        _file(
-            path,
-            run,
-            results,
-            Published(run_key=run.run_key, new=len(results), unchanged=0, skipped=run.skipped, notes=run.notes),
-        )
-        for path, run, results in runs
-    ]
+    reading = _Reading(format, provenance, deadline_seconds, progress)
+    with _Spool() as runs:
+        reading.read(paths, runs, keep_going=keep_going)
+        files = [_file(read, _to_publish(read)) for read in runs]
     return changed(reading.publication(files), dry_run=True)
+
+
+def _to_publish(read: _Read) -> Published:
+    run = read.run
+    return Published(run_key=run.run_key, new=len(read.results), unchanged=0, skipped=run.skipped, notes=run.notes)
+
+
+class _Read(NamedTuple):
+    """A run of a file, as it was read."""
+
+    path: Path
+    run: Run
+    results: list[Result]
+
+
+class _Spool:
+    """The runs that were read, in order; beyond the first ones they are in a temporary file, so that memory stays bounded."""
+
+    def __init__(self) -> None:
+        self._first: list[_Read] = []
+        self._runs = self._rows = self._later = 0
+        self._file: IO[bytes] | None = None
+        self._open = ExitStack()
+
+    def add(self, read: _Read) -> None:
+        """Add a run."""
+        self._runs += 1
+        self._rows += len(read.results)
+        if self._rows <= _ROWS_IN_MEMORY:
+            self._first.append(read)
+            return
+        if self._file is None:
+            self._file = self._open.enter_context(TemporaryFile())  # noqa: SIM115 closed by `__exit__`
+        self._later += 1
+        pickle.dump(read, self._file, pickle.HIGHEST_PROTOCOL)
+
+    def __len__(self) -> int:
+        return self._runs
+
+    def __iter__(self) -> Iterator[_Read]:
+        """Yield the runs once each; those in memory are released."""
+        first, self._first = self._first[::-1], []
+        while first:
+            yield first.pop()
+        if self._file is not None:
+            self._file.seek(0)
+            for _ in range(self._later):
+                yield pickle.load(self._file)  # noqa: S301 written above, and the file has no name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
 
 class _Reading:
     """The reading of files: what is unreadable, and what was passed over."""
 
-    def __init__(self, format_name: str, provenance: Provenance, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        format_name: str,
+        provenance: Provenance,
+        deadline_seconds: float,
+        progress: Callable[[int, int, str], None],
+    ) -> None:
         self._format, self._provenance, self._deadline = format_name, provenance, deadline_seconds
+        self._progress = progress
         self._unreadable: list[UnreadableFile] = []
         self._passed_over: list[str] = []
 
-    def read(self, paths: Iterable[str | Path], *, keep_going: bool) -> list[tuple[Path, Run, list[Result]]]:
-        """Read all files. Raises the errors of unreadable files together, unless `keep_going`."""
-        runs: list[tuple[Path, Run, list[Result]]] = []
+    def read(self, paths: Iterable[str | Path], runs: _Spool, *, keep_going: bool) -> None:
+        """Add the runs of all files. Raises the errors of unreadable files together, unless `keep_going`."""
         errors: list[BenchDbError] = []
-        for path in paths:
-            found = find(Path(path), self._format)
-            self._unreadable += found.unreadable
-            self._passed_over += map(str, found.passed_over)
-            for file in found.readable:
-                try:
-                    runs += self._runs(file)
-                except (UnreadableOutputError, InputFileError) as error:
-                    errors.append(error)
-                    self._unreadable.append(UnreadableFile(path=str(file), error=str(error)))
+        files = [file for path in paths for file in self._found(Path(path))]
+        for number, file in enumerate(files):
+            self._progress(number, len(files), "reading")
+            try:
+                for read in self._runs(file):
+                    runs.add(read)
+            except (UnreadableOutputError, InputFileError) as error:
+                errors.append(error)
+                self._unreadable.append(UnreadableFile(path=str(file), error=str(error)))
         if self._unreadable and not keep_going:
             if len(errors) == len(self._unreadable) == 1:
                 raise errors[0]
             raise UnreadableFilesError([file.error for file in self._unreadable])
-        return runs
+
+    def _found(self, path: Path) -> Sequence[Path]:
+        found = find(path, self._format, looked=lambda done, total: self._progress(done, total, "finding"))
+        self._unreadable += found.unreadable
+        self._passed_over += map(str, found.passed_over)
+        return found.readable
 
     def publication(self, files: Sequence[PublishedFile]) -> Publication:
         """Return the answer for these published files."""
         return Publication(files=files, unreadable=self._unreadable, passed_over=self._passed_over)
 
-    def _runs(self, file: Path) -> list[tuple[Path, Run, list[Result]]]:
+    def _runs(self, file: Path) -> list[_Read]:
         read = parse_each(
             file, self._format, provenance=named(location(file), self._provenance), deadline_seconds=self._deadline
         )
-        runs = [(file, run, results) for run, results in read]
+        runs = [_Read(file, run, results) for run, results in read]
         for run in runs:
             _require_build(*run)
         return runs
@@ -194,7 +284,8 @@ def _require_build(file: Path, run: Run, results: list[Result]) -> None:
         raise InputFileError(message)
 
 
-def _file(path: Path, run: Run, results: Sequence[Result], published: Published) -> PublishedFile:
+def _file(read: _Read, published: Published) -> PublishedFile:
+    path, run, results = read
     failed = min(published.new, sum(result.error is not None for result in results))
     return PublishedFile(
         path="stdin" if path == STDIN else str(path),

@@ -42,7 +42,7 @@ from bench_db.model import UnreadableFile
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 AUTO = "auto"
@@ -274,12 +274,14 @@ class Found:
     passed_over: Sequence[Path] = ()
 
 
-def find(path: Path, format_name: str = AUTO) -> Found:
+def find(
+    path: Path, format_name: str = AUTO, *, looked: Callable[[int, int], None] = lambda _done, _all: None
+) -> Found:
     """Return the paths to read, one for each run: the path itself, or the files below a directory that is not Criterion's.
 
     Hidden files are left out, and files that show no format, or not the named one, are passed over. An empty file, an archive,
     a JSON document that ends too early and a file that cannot be opened are unreadable. Raises `UserError` when a directory
-    has neither readable nor unreadable files.
+    has neither readable nor unreadable files. `looked` is called with the number of files looked at, and of all.
     """
     named = None if format_name == AUTO else _of_flag(format_name)
     reads_directory = named is None or named.sniff is None
@@ -288,7 +290,9 @@ def find(path: Path, format_name: str = AUTO) -> Found:
     readable: list[Path] = []
     unreadable: list[UnreadableFile] = []
     passed_over: list[Path] = []
-    for file in sorted(path.rglob("*")):
+    files = sorted(path.rglob("*"))
+    for number, file in enumerate(files):
+        looked(number, len(files))
         if not file.is_file() or any(part.startswith(".") for part in file.relative_to(path).parts):
             continue
         try:

@@ -74,13 +74,14 @@ def publish_many(
     See `Database.publish_many`.
     """
     begun: set[int] = set()
-    for entries_of_batch in _bounded(entries):
+    batches = 0
+    for batches, entries_of_batch in enumerate(_bounded(entries), 1):  # noqa: B007 used below
         with engine.one_look():
             batch = _Batch(engine, replace=replace, keep_leftovers=keep_leftovers, begun=begun)
             done = batch.published(entries_of_batch)
         yield from done
     with engine.one_look():
-        maintain.optimize_if_due(engine, alone=True)
+        maintain.optimize_if_due(engine, alone=batches > 1)
 
 
 def _bounded(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
