@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bench_db.cli.progress import Estimate
+from bench_db.cli.progress import Estimate, Lines
 from bench_db.report.text import duration
 
 
@@ -42,6 +42,38 @@ class TestEstimate:
         estimate.note(1, 2)
         clock.now = 100
         assert (estimate.seconds, estimate.text) == (0.0, "about 0 s left")
+
+    def test_each_phase_is_estimated_by_itself(self) -> None:
+        clock = Clock()
+        estimate = Estimate(clock)
+        for done in range(11):  # quick
+            clock.now += 0.1
+            estimate.note(done, 10)
+        estimate.note(0, 10)
+        assert estimate.seconds is None
+        clock.now += 60
+        estimate.note(1, 10)
+        assert estimate.seconds == pytest.approx(9 * 60)
+
+
+class TestLines:
+    """In a log, long work says every ten seconds how far it is; short work says nothing."""
+
+    def test_lines(self, capsys: pytest.CaptureFixture[str]) -> None:
+        clock = Clock()
+        lines = Lines(phases=True, clock=clock)
+        for done in range(2_001):
+            clock.now += 0.011
+            lines(done, 2_000, "reading")
+        assert capsys.readouterr() == ("", "reading: 909 of 2,000\nreading: 1,819 of 2,000\n")
+
+    def test_work_with_lines_of_its_own_has_no_others(self, capsys: pytest.CaptureFixture[str]) -> None:
+        clock = Clock()
+        lines = Lines(clock=clock)
+        clock.now += 100
+        lines(1, 2, "a commit")
+        lines.say("measured")
+        assert capsys.readouterr() == ("", "measured\n")
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 
+from bench_db import connect
+from tests.cli.commands import environment
 from tests.cli.conftest import bench_db
 
 if TYPE_CHECKING:
@@ -389,3 +395,53 @@ class TestHostileName:
     def test_site(self, store: Path, tmp_path: Path) -> None:
         assert bench_db("site", tmp_path / "site", "--store", store).code == 0
         assert any("ünïcode" in file.read_text(encoding="utf-8") for file in (tmp_path / "site").rglob("*.js"))
+
+
+_SMALL_BATCHES = "from bench_db.store import publish; publish._BATCH_RUNS = 10; from bench_db.cli import main; main()"
+
+
+class TestHistory:
+    """The files of a directory are a run each, by its own commit; a killed import continues where it was."""
+
+    FILES = 300
+
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> Path:
+        directory = tmp_path / "out"
+        directory.mkdir()
+        for number in range(self.FILES):
+            rows = [{"benchmark_name": name, "values_ns": [number + 1, number + 2]} for name in ("sum", "sort")]
+            sha = sha1(str(number).encode(), usedforsecurity=False).hexdigest()
+            (directory / f"{number:03}-{sha}.json").write_text(json.dumps({"results": rows}))
+        return directory
+
+    @staticmethod
+    def flags(store: Path) -> list[str]:
+        stated = ("--dut-name", "d", "--dut-timestamp", "1700000000", "--test-bed-name", "ci")
+        return [*stated, "--commit-from", "-([0-9a-f]+)[.]json", "--store", str(store), "--output", "json"]
+
+    def test_killed(self, files: Path, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        command = [sys.executable, "-c", _SMALL_BATCHES, "publish", str(files), *self.flags(store)]
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as importing:
+            while not (store / "results.lance").exists() or connect(store).version < 4:
+                assert importing.poll() is None
+                time.sleep(0.01)
+            importing.kill()
+        assert importing.returncode == -signal.SIGKILL
+        database = connect(store)
+        there = database.scan(["run_key"], everything=True).collect()["run_key"].value_counts()
+        assert set(there["count"].to_list()) == {2}
+        assert 0 < len(there) < self.FILES
+        assert [problem for problem in database.verify().problems if not problem.harmless] == []
+        answer = bench_db("publish", files, *self.flags(store)).document
+        assert (answer["new"], answer["unchanged"]) == (2 * (self.FILES - len(there)), 2 * len(there))
+        bench_db("publish", files, *self.flags(tmp_path / "other"))
+        assert stored(store) == stored(tmp_path / "other")
+        assert len(stored(store)) == 2 * self.FILES
+        assert database.verify().sound
+
+    def test_the_summary(self, files: Path, tmp_path: Path) -> None:
+        done = bench_db("publish", files, *self.flags(tmp_path / "s")[:-2])
+        assert done.out.splitlines()[-1] == f"{self.FILES} runs: {2 * self.FILES} new, 0 unchanged"
+        assert len(done.out.splitlines()) < 10

@@ -38,7 +38,7 @@ class TestText:
             "out\\x1b.json#3: asv, 4 new, 1 unchanged, 2 replaced, 3 skipped",
             "  first\\nnote",
             "b.json: go, 0 new, 5 unchanged",
-            "2 runs: 4 new, 6 unchanged",
+            "2 runs: 4 new, 6 unchanged, 2 replaced, 3 skipped",
         ]
 
     def test_failed_results(self) -> None:
@@ -48,6 +48,17 @@ class TestText:
             "b.json: go, 0 new, 5 unchanged",
             "2 runs: 0 new, 2 failed, 10 unchanged",
         ]
+
+    def test_many_runs_have_a_summary(self) -> None:
+        many = [replace(SECOND, path=f"{number}.json", new=1, unchanged=0) for number in range(60)]
+        noted = [replace(file, notes=("assumed",) if index else ("assumed", "odd")) for index, file in enumerate(many)]
+        assert publish.as_text(noted).split("\n") == [
+            "assumed (60 runs, first 0.json)",
+            "odd (0.json)",
+            "60 runs: 60 new, 0 unchanged",
+        ]
+        different = [replace(file, notes=(f"note {number}",)) for number, file in enumerate(many)]
+        assert publish.as_text(different).split("\n")[-2] == "... and 10 more notes, which --output json lists"
 
     def test_files_that_were_not_published(self) -> None:
         bad = UnreadableFile(path="x", error="x: is\nempty")

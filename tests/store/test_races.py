@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from bench_db.derive import derive
 from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import condition
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # runs that are published at once, and how often a race of a few is repeated
 _SAME, _DIFFERENT, _BESIDE = (rounds("races", few, full=3 * few) for few in (4, 32, 24))
+_AT_ONCE = rounds("races", 12, full=80)
 _CREATIONS, _REPLACEMENTS, _COMPLETIONS = (rounds("races", few, full=10 * few) for few in (2, 2, 2))
 _LOG = logging.getLogger(__name__)
 
@@ -115,6 +117,43 @@ class TestRaces:
         run, results = publication(2)
         Database(LateListing(locate(uri), None)).publish(results, run)
         assert _stored(str(uri)) == _expected([1, 2], rows=3)
+
+
+@pytest.mark.alone
+@pytest.mark.campaign("races")
+class TestEveryWriter:
+    """Publishing one by one and many at once, replacing, excluding and defining at once: each has its effect, once."""
+
+    def test_at_once(self, pool: Any, place: tuple[str, dict[str, str]]) -> None:
+        uri, environment = place
+        numbers, excluded = tuple(range(_AT_ONCE)), tuple(range(0, _AT_ONCE, 3))
+        names = tuple(f"bench {row}" for row in range(6))
+        replacements = [tuple(range(first, 1000 + _AT_ONCE // 2, 2)) for first in (1000, 1001)]
+        publishing = [
+            Job(uri=uri, numbers=numbers, environment=environment),
+            Job(uri=uri, numbers=numbers[::-1], environment=environment),
+            Job(uri=uri, numbers=numbers, many=True, environment=environment),
+            Job(uri=uri, numbers=numbers[::-1], many=True, environment=environment),
+        ]
+        others = [
+            Job(uri=uri, numbers=replacements[0], place="ci", replace=True, environment=environment),
+            Job(uri=uri, numbers=replacements[1], place="ci", replace=True, many=True, environment=environment),
+            Job(uri=uri, excluded=excluded, environment=environment),
+            Job(uri=uri, defined=names, environment=environment),
+        ]
+        done = race(pool, [*publishing, *others])
+        _fine(done)
+        rows, runs = _stored(uri)
+        last = {run for run in runs if int(run.rpartition(".")[2]) >= 1000}
+        assert len(last) == 1
+        assert (rows, runs) == _expected([*numbers, *(int(run.rpartition(".")[2]) for run in last)])
+        assert sum(one.new for one in done[: len(publishing)]) == 10 * _AT_ONCE
+        database = connect(uri)
+        keys = {number: derive(*publication(number, rows=10))[0].run_key for number in excluded}
+        assert database.exclusion_reasons() == {key: "race" for number, key in keys.items() if number % 2 == 0}
+        assert sorted(record.pattern for record in database.definitions()) == sorted(names)
+        assert len(database.commits()) == _AT_ONCE + 1
+        assert database.verify().sound
 
 
 class TestCreation:

@@ -1,4 +1,4 @@
-"""What the processes of a race do: publish, replace or maintain, all beginning at the same moment."""
+"""What the processes of a race do: publish, replace, exclude, define or maintain, all beginning at the same moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import lance
@@ -15,9 +15,10 @@ import pyarrow as pa
 from bench_db import BenchDbError
 from bench_db.arrow import to_table
 from bench_db.derive import derive
-from bench_db.model import Samples
+from bench_db.model import Definition, Samples
 from bench_db.store import migrations
 from bench_db.store.database import connect
+from bench_db.store.publish import Entry
 from bench_db.store.tables import RESULTS_TABLE
 from tests.strategies import publication
 
@@ -35,7 +36,11 @@ _READY: list[Any] = []
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Runs to publish by number into the store at `uri`: at one `place`, as replacements, or `stated` without their samples."""
+    """Runs to publish by number into the store at `uri`: at one `place`, as replacements, or `stated` without their samples.
+
+    `many` publishes them with `publish_many`. `excluded` runs are excluded and every second one included again; `defined` adds a
+    definition for each name.
+    """
 
     uri: str
     numbers: tuple[int, ...] = ()
@@ -43,6 +48,9 @@ class Job:
     rows: int = 10
     replace: bool = False
     stated: bool = False
+    many: bool = False
+    excluded: tuple[int, ...] = ()
+    defined: tuple[str, ...] = ()
     optimize_seconds: float = 0
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -92,30 +100,53 @@ def without_samples(run: Run, results: list[Result]) -> tuple[Run, list[Result]]
     return replace(run, sha256="f" * 64), [replace(r, values=Samples(), values_hash=None) for r in derived]
 
 
-def _actions(job: Job) -> Iterator[Callable[[], int]]:
-    """Opening counts as part of the first."""
-    opened: list[Database] = []
+class _Worker:
+    """The actions of a job on one opened store; opening counts as part of the first."""
 
-    def database() -> Database:
-        if not opened:
-            opened.append(connect(job.uri, create=True))
-        return opened[0]
+    def __init__(self, job: Job) -> None:
+        self._job = job
 
-    def publish(number: int) -> int:
-        run, results = publication(number, rows=job.rows, place=job.place)
-        if job.stated:
-            run, results = without_samples(run, results)
-        return database().publish(results, run, replace=job.replace).new
+    @cached_property
+    def _database(self) -> Database:
+        return connect(self._job.uri, create=True)
 
-    def optimize() -> int:
-        database().optimize()
+    def _publication(self, number: int) -> tuple[Run, list[Result]]:
+        run, results = publication(number, rows=self._job.rows, place=self._job.place)
+        return without_samples(run, results) if self._job.stated else (run, results)
+
+    def publish(self, number: int) -> int:
+        run, results = self._publication(number)
+        return self._database.publish(results, run, replace=self._job.replace).new
+
+    def publish_many(self) -> int:
+        entries = (Entry(*self._publication(number)) for number in self._job.numbers)
+        return sum(done.new for done in self._database.publish_many(entries, replace=self._job.replace))
+
+    def exclude(self, number: int, *, lifted: bool) -> int:
+        key = derive(*publication(number, rows=self._job.rows))[0].run_key
+        self._database.exclude([key], reason="race", lifted=lifted, at=1, by="race")
         return 0
 
-    for number in job.numbers:
-        yield partial(publish, number)
+    def define(self, name: str) -> int:
+        self._database.define([Definition(kind="join", pattern=name, value=f"{name} renamed", at=1, by="race")])
+        return 0
+
+    def optimize(self) -> int:
+        self._database.optimize()
+        return 0
+
+
+def _actions(job: Job) -> Iterator[Callable[[], int]]:
+    worker = _Worker(job)
+    yield from [worker.publish_many] if job.many else [partial(worker.publish, number) for number in job.numbers]
+    for number in job.excluded:
+        yield partial(worker.exclude, number, lifted=False)
+        if number % 2:
+            yield partial(worker.exclude, number, lifted=True)
+    yield from (partial(worker.define, name) for name in job.defined)
     end = time.monotonic() + job.optimize_seconds
     while time.monotonic() < end:
-        yield optimize
+        yield worker.optimize
 
 
 def publish_until_killed(acknowledge: Connection, uri: str, start: int, *, maintaining: bool, place: str = "") -> None:

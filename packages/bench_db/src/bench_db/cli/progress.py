@@ -20,11 +20,23 @@ if TYPE_CHECKING:
     from bench_db.app.progress import Progress
 
 
+# Seconds between two lines of progress where there is no bar.
+_LINE_SECONDS = 10.0
+
+
 class Lines:
-    """Progress without a bar: lines that stay, such as in the log of a job."""
+    """Progress without a bar: lines that stay, such as in the log of a job; with `phases` also how far long work is."""
+
+    def __init__(self, *, phases: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._phases, self._clock = phases, clock
+        self._shown = clock()
 
     def __call__(self, done: int, total: int, doing: str = "") -> None:
-        """Show nothing."""
+        """Show how far the work is, at most every ten seconds."""
+        now = self._clock()
+        if self._phases and now - self._shown >= _LINE_SECONDS:
+            self._shown = now
+            self.say(f"{doing}: {done:,} of {total:,}")
 
     def say(self, line: str) -> None:
         """Show a line on stderr."""
@@ -32,10 +44,13 @@ class Lines:
 
 
 @contextmanager
-def progress_bar(doing: str) -> Iterator[Progress]:
-    """Yield a bar on stderr when that is a terminal, else lines alone."""
+def progress_bar(doing: str, *, phases: bool = False) -> Iterator[Progress]:
+    """Yield a bar on stderr when that is a terminal, else lines alone.
+
+    With `phases` the work names what it does, such as reading, and the same for many steps.
+    """
     if not sys.stderr.isatty():
-        yield Lines()
+        yield Lines(phases=phases)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
@@ -50,7 +65,7 @@ def progress_bar(doing: str) -> Iterator[Progress]:
     class Bar:
         def __call__(self, done: int, total: int, doing: str = "") -> None:
             estimate.note(done, total)
-            bar.update(task, completed=done, total=total, doing=doing, refresh=bool(doing))
+            bar.update(task, completed=done, total=total, doing=doing, refresh=bool(doing) and not phases)
 
         def say(self, line: str) -> None:
             bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -72,6 +87,8 @@ class Estimate:
 
     def note(self, done: int, total: int) -> None:
         """Record that `done` of `total` are done now."""
+        if done < self._done:  # the next phase of the work
+            self._began = self._clock()
         if done != self._done:
             self._at = self._clock()
         self._done, self._total = done, total

@@ -79,7 +79,7 @@ def command(
 
     A Criterion directory (target/criterion) is one run, any other file is one; a directory of files publishes each; - is standard
     input. Files may be compressed with gzip, or UTF-16 as Windows PowerShell writes it. All files are read before the first is
-    stored, so an unreadable one leaves the store as it was.
+    stored, so an unreadable one leaves the store as it was. After an interruption the same command continues.
 
     Example: bench-db publish results.json --test-bed-name ci-1 --suite python
     """
@@ -88,12 +88,13 @@ def command(
 
     files: dict[str, Any] = {"format": format_name, "provenance": _provenance(**stated)}
     files |= {"keep_going": keep_going, "deadline_seconds": deadline_seconds}
-    if dry_run:
-        done = preview(*paths, **files)
-    else:
-        with progress_bar("publishing") as progress:
+    with progress_bar("publishing", phases=True) as progress:
+        files["progress"] = progress
+        if dry_run:
+            done = preview(*paths, **files)
+        else:
             to: dict[str, Any] = {"replace": replace, "keep_leftovers": keep_leftovers, "single_writer": single_writer}
-            done = publish(uri or default_uri(), *paths, **to, **files, progress=progress)
+            done = publish(uri or default_uri(), *paths, **to, **files)
     texts = (done.files, done.unreadable, done.passed_over)
     emit(output, lambda: done.document, lambda: as_text(*texts, dry_run=dry_run))
     ctx.exit(UnreadableOutputError.exit_code if done.unreadable else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from bench_db.model import PublishedFile, UnreadableFile
 
 _MOST_NAMED = 5
+# Of more runs than this the text has a summary, and only the JSON has every run.
+_MOST_LISTED = 50
 
 
 def as_json(
@@ -36,12 +39,18 @@ def as_text(
     *,
     dry_run: bool = False,
 ) -> str:
-    """Render a line for each run with its notes below it, the total, and the files that were not published."""
+    """Render a line for each run with its notes below it, the total, and the files that were not published.
+
+    Of many runs only the total is rendered, and each different note once.
+    """
     added = "to add" if dry_run else "new"
-    lines = [line for file in files for line in _lines(file, added)]
+    lines = _notes(files) if len(files) > _MOST_LISTED else [line for file in files for line in _lines(file, added)]
     if len(files) > 1:
         new, failed, unchanged = (sum(getattr(file, name) for file in files) for name in ("new", "failed", "unchanged"))
+        replaced, skipped = sum(file.replaced for file in files), sum(sum(file.skipped.values()) for file in files)
         parts = [f"{new} {added}", *([f"{failed} failed"] if failed else []), f"{unchanged} unchanged"]
+        parts += [f"{replaced} replaced"] if replaced else []
+        parts += [f"{skipped} skipped"] if skipped else []
         lines.append(f"{len(files)} runs: {', '.join(parts)}")
     if passed_over:
         shown = ", ".join(map(visible, passed_over[:_MOST_NAMED]))
@@ -51,6 +60,22 @@ def as_text(
         lines.append(f"not published: {len(unreadable)} files")
         lines += [f"  {visible(file.error)}" for file in unreadable]
     return "\n".join(lines)
+
+
+def _notes(files: Sequence[PublishedFile]) -> list[str]:
+    """Render each different note with the number of its runs, the most frequent first."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for file in files:
+        for note in dict.fromkeys(file.notes):
+            first.setdefault(note, file.path)
+            counts[note] += 1
+    shown = [
+        f"{visible(note)} ({f'{count:,} runs, first ' if count > 1 else ''}{visible(first[note])})"
+        for note, count in counts.most_common(_MOST_LISTED)
+    ]
+    more = len(counts) - len(shown)
+    return [*shown, *([f"... and {more:,} more notes, which --output json lists"] if more > 0 else [])]
 
 
 def _lines(file: PublishedFile, added: str) -> list[str]:

@@ -123,6 +123,8 @@ class Database:
         `CorruptStoreError` when the key belongs to other measurements.
         """
         with self._engine.one_look():
+            # Opened before the runs, which `init` opens: what another writer stores in between must not look older than both.
+            self._engine.exists(RESULTS_TABLE)
             self.init()
             entry = publish.Entry(run, results, commits)
             return publish.publish(self._engine, entry, replace=replace, keep_leftovers=keep_leftovers)

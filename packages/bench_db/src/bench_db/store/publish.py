@@ -225,9 +225,11 @@ class _Batch:
         self._engine.merge(RUNS_TABLE, records)
         merged = self._engine.merged(RESULTS_TABLE, rows)
         counts = _added(self._engine, merged, waiting)
-        if merged.version == self._version + 1:
+        alone = merged.version == self._version + 1
+        if alone:
             self._version = merged.version
-        elif merged.rows:
+        # The look-up compares a run that has a record with no other, even while another process has yet to add its rows.
+        if not alone or any(fresh.found.same is not None for fresh in waiting):
             self._settle(waiting, [rows for _, rows in tables])
         for fresh in waiting:
             new = counts[fresh.run.run_key]
