@@ -32,6 +32,21 @@ def database(tmp_path: Path) -> bench_db.Database:
     return database
 
 
+class TestPublishMany:
+    """Many runs are published from a stream; the answers are those of publishing each."""
+
+    def test_a_stream(self, database: bench_db.Database) -> None:
+        done = database.publish_many(publication(number) for number in (3, 4, 5))
+        assert [(answer.new, answer.unchanged) for answer in done] == [(0, 3), (3, 0), (3, 0)]
+        assert database.runs().collect().height == 6
+
+    def test_replaced(self, database: bench_db.Database) -> None:
+        database.publish_many([publication(10, place="ci")])
+        done = database.publish_many([publication(11, place="ci"), publication(12, place="ci")], replace=True)
+        assert [answer.replaced for answer in done] == [3, 3]
+        assert database.runs().collect().height == 5
+
+
 class TestConditions:
     """Conditions are keyword arguments of every question."""
 

@@ -15,7 +15,7 @@ from bench_db.store.database import connect
 DATA = Path(__file__).parents[2] / "packages/bench_db/src/bench_db/demo/pytest-benchmark"
 FILES = sorted(DATA.glob("*.json"))[:2]
 BUILD = Provenance(dut_name="d", dut_version="1", dut_timestamp=1)
-PHASES = {"finding": (0, 1), "reading": (0, 1), "storing": (1, 2)}
+PHASES = {"finding": (0, 1), "reading": (0, 1), "storing": (0, 1, 2)}
 
 
 def output(file: Path, number: int) -> None:

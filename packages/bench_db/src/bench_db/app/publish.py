@@ -124,6 +124,7 @@ def _stored(
             yield Entry(read.run, read.results, partial(_details, read.run, read.path, provenance))
 
     files: list[PublishedFile] = []
+    progress(0, len(runs), "storing")
     for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
         files.append(_file(waiting.popleft(), published))
         progress(len(files), len(runs), "storing")
