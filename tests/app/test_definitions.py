@@ -40,6 +40,7 @@ class TestDefine:
         [
             ("rename", {}, "is no kind of definition"),
             ("alias", {"field": "cpu"}, "cannot have an alias"),
+            ("alias", {"field": "dut", "value": "*"}, "means any suite, and no dut"),
             ("better", {"value": "more"}, "is no direction"),
             ("join", {"value": "x"}, "is no new name"),
         ],

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import lance
 import pytest
 
+from bench_db.app.definitions import define
 from bench_db.arrow import RESULTS, to_table
 from bench_db.compat.upgrade import TAG, upgrade
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
 from bench_db.store.database import connect
+from tests.compat import nights, upstream
 from tests.store import releases
 from tests.store.carriers import publish
 from tests.strategies import publication
@@ -49,6 +52,35 @@ class TestUpgrade:
         publish(store, 2)
         assert len(store.results()) == 6
         assert not upgrade(seed).needed
+
+    def test_series_continue(self, seed: Path) -> None:
+        preview = upgrade(seed, dry_run=True)
+        done = upgrade(seed)
+        assert (preview.series, preview.definitions) == (done.series, done.definitions) == (3, 2)
+        defined = [(record.kind, record.pattern, record.value) for record in connect(seed).definitions()]
+        assert defined == [("pool", "bed", ""), ("alias", "", "*")]
+
+    def test_a_store_that_an_older_release_upgraded(self, seed: Path) -> None:
+        upgrade(seed)
+        shutil.rmtree(seed / "definitions.lance")
+        assert upgrade(seed, dry_run=True).definitions == 2
+        assert connect(seed).definitions() == []
+        done = upgrade(seed)
+        assert (done.needed, done.rows_before, done.rows_after, done.series, done.definitions) == (True, 3, 3, 3, 2)
+        assert len(connect(seed).definitions()) == 2
+
+    def test_an_ended_definition_stays_ended(self, seed: Path) -> None:
+        upgrade(seed)
+        define(seed, "pool", "bed", lifted=True)
+        assert not upgrade(seed).needed
+        assert [record.kind for record in connect(seed).definitions()] == ["alias"]
+
+    @pytest.mark.parametrize(("stored", "cpu"), [("x86_64", ""), ("AMD64", ""), ("AMD EPYC 7763", "AMD EPYC 7763")])
+    def test_an_architecture_is_no_cpu(self, tmp_path: Path, stored: str, cpu: str) -> None:
+        row = upstream.rows("dbpedia", nights.output(0)["dbpedia"], version="1", commit_time=1, now=2, bed="b")[0]
+        upstream.publish(tmp_path, [{**row, "test_bed": {**row["test_bed"], "cpu": stored}}])
+        assert upgrade(tmp_path).cpus_unknown == (stored != cpu)
+        assert [result.test_bed.cpu for result in connect(tmp_path).results()] == [cpu]
 
     def test_a_store_of_an_older_release_is_none(self, tmp_path: Path) -> None:
         done = upgrade(releases.unpacked("0.1", tmp_path))

@@ -9,13 +9,15 @@ from bench_db.query.definitions import in_force, with_names
 from bench_db.query.series import IDENTITY, MACHINE
 
 
-def series(benchmark: str, *, cpu: str = "x", bed: str = "ci", by_name: bool = False) -> dict[str, object]:
+def series(
+    benchmark: str, *, cpu: str = "x", bed: str = "ci", by_name: bool = False, suite: str = "s"
+) -> dict[str, object]:
     parts = (bed,) if by_name else (bed, cpu, "4", "Linux")
     return {
-        "series_key": key_of_series("d", parts, ("s", benchmark, "time", "", "nanoseconds")),
+        "series_key": key_of_series("d", parts, (suite, benchmark, "time", "", "nanoseconds")),
         "dut_name": "d",
         "test_bed_name": bed,
-        "suite": "s",
+        "suite": suite,
         "benchmark_name": benchmark,
         "metric": "time",
         "tags_key": "",
@@ -50,6 +52,23 @@ class TestRenamed:
     def test_pool(self) -> None:
         one, other = renamed([series("f"), series("f", cpu="y")], record("pool", "ci"))
         assert one["series_key"] == other["series_key"] == series("f", by_name=True)["series_key"]
+
+    def test_any_suite(self) -> None:
+        rows = [series("f", suite=""), series("f"), series("g", suite="")]
+        old, new, other = renamed(rows, record("alias", "", "*", field="suite"))
+        assert (old["suite"], old["series_key"]) == ("s", new["series_key"])
+        assert (other["suite"], other["series_key"]) == ("", rows[2]["series_key"])
+
+    def test_any_suite_of_several_is_none(self) -> None:
+        rows = [series("f", suite=""), series("f"), series("f", suite="t")]
+        assert [row["suite"] for row in renamed(rows, record("alias", "", "*", field="suite"))] == ["", "s", "t"]
+
+    @pytest.mark.parametrize("pooled", [False, True])
+    def test_any_suite_of_the_same_machine(self, *, pooled: bool) -> None:
+        pool = [record("pool", "ci")] if pooled else []
+        rows = [series("f", suite="", cpu=""), series("f")]
+        old, _ = renamed(rows, record("alias", "", "*", field="suite"), *pool)
+        assert old["suite"] == ("s" if pooled else "")
 
     def test_one_after_another(self) -> None:
         (row,) = renamed([series("a")], record("join", "a", "b"), record("join", "b", "c"))

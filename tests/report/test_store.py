@@ -127,13 +127,16 @@ class TestUpgrade:
         units_unified=12,
         commits_parsed=13,
         copies_collapsed=100,
+        cpus_unknown=14,
+        series=15,
+        definitions=16,
     )
 
     def test_text(self) -> None:
         head, columns, *counts = store.upgrade_text(self.DONE, dry_run=False).split("\n")
         assert head == "changed: 1,500 rows before, 1,400 after, 30 runs"
         assert columns == "  columns added: suite, metric"
-        assert [words(line)[-1] for line in counts] == ["11", "12", "13", "100"]
+        assert [words(line)[-1] for line in counts] == ["11", "12", "13", "100", "14", "15", "16"]
 
     def test_a_dry_run(self) -> None:
         assert store.upgrade_text(self.DONE, dry_run=True).startswith("would change: 1,500")

@@ -7,7 +7,8 @@ import pytest
 
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import derive
-from bench_db.model import Result, Run, SummaryValues
+from bench_db.model import Definition, Result, Run, SummaryValues
+from bench_db.query.definitions import in_force
 from bench_db.store import known
 from bench_db.store.database import connect
 from bench_db.store.filters import condition
@@ -220,6 +221,19 @@ class TestNeighbours:
         run = replace(publication(2)[0], test_bed=other[0].test_bed)
         database.publish(other, run)
         assert known.neighbours(database._engine, moved(3, bed="other")) == []
+
+    @pytest.mark.parametrize(
+        ("kind", "facts", "expected"),
+        [("pool", {"pattern": "b*"}, [("bed", "suite")]), ("alias", {"pattern": "suite", "value": "other"}, [])],
+    )
+    def test_definitions(
+        self, database: Database, kind: str, facts: dict[str, str], expected: list[tuple[str, str]]
+    ) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        defined = in_force([Definition(kind=kind, field="suite" if kind == "alias" else "", at=1, **facts)])  # type: ignore[arg-type]
+        found = known.neighbours(database._engine, moved(2, suite="other"), lambda: defined)
+        assert found == expected
 
     def test_empty_store(self, database: Database) -> None:
         assert known.neighbours(database._engine, moved(1)) == []

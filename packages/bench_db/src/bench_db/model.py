@@ -582,7 +582,8 @@ class Definition:
     """One record of a definition, which is applied when results are read; the newest record of a kind, field and pattern applies.
 
     `kind` says what it does:
-    - `alias`: the `field` (test_bed, dut, suite, benchmark, metric) reads as `value` where it matches `pattern`, a glob.
+    - `alias`: the `field` (test_bed, dut, suite, benchmark, metric) reads as `value` where it matches `pattern`, a glob. A suite with
+      the value `*` reads as the only suite in which a series of the same names exists.
     - `join`: the benchmark `pattern` continues as `value`.
     - `pool`: the machines of the test beds that match `pattern` are one, whatever their CPU, memory and system.
     - `better`: `value` (lower, higher or info) is the direction of the metrics that match `pattern`.
@@ -920,7 +921,11 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """What an upgrade does, or did: rows before and after, and how many rows each change touches."""
+    """What an upgrade does, or did: rows before and after, and how many rows each change touches.
+
+    `series` continue when their device, test bed name, benchmark, metric and unit stay the same: `definitions`, of which these are
+    new, do without the CPU, memory and suite that lance-bench did not store.
+    """
 
     needed: bool
     rows_before: int
@@ -931,3 +936,6 @@ class Upgrade:
     units_unified: int
     commits_parsed: int
     copies_collapsed: int
+    cpus_unknown: int
+    series: int
+    definitions: int

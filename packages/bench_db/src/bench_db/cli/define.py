@@ -63,6 +63,8 @@ def join(old: str, new: str, dut_name: str | None, note: str, uri: str | None, o
 def alias(field: str, pattern: str, value: str, dut_name: str | None, note: str, uri: str | None, output: str) -> None:
     """Read a test bed, device, suite, benchmark or metric that matches PATTERN as VALUE; * and ? are wildcards.
 
+    A suite with the VALUE * reads as the only suite in which a series of the same names exists.
+
     Example: bench-db define alias test_bed 'ci-linus*' ci-linux
     """
     _define(uri, output, "alias", pattern, value, field=field, dut_name=dut_name, note=note)

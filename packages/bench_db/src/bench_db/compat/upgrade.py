@@ -1,8 +1,9 @@
-"""Upgrading the database of lance-bench in place: columns added, what was stored wrong put right, copies collapsed."""
+"""The upgrade of a database of lance-bench, in place: add columns, repair values, collapse copies, define what continues."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,33 +13,40 @@ from bench_db.arrow import from_table, samples_of, to_table
 from bench_db.compat.rows import SOURCE, as_runs
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
-from bench_db.model import Result, Upgrade
-from bench_db.store import maintain
+from bench_db.model import Definition, Result, Upgrade
+from bench_db.query.definitions import ANY, place_of
+from bench_db.store import history, maintain
 from bench_db.store.database import engine_at
+from bench_db.store.filters import condition
 from bench_db.store.migrations import is_of_lance_bench
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import RECALL, direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     import pyarrow as pa
 
+    from bench_db.store.engine import Engine, Snapshot
 
 TAG = "before-upgrade"
+# What the platform names where lance-bench asked for the CPU.
+_ARCHITECTURES = {"x86_64", "amd64", "i386", "i686", "aarch64", "arm64", "arm", "armv7l", "ppc64le", "riscv64", "s390x"}
 
 
 def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
     """Bring a lance-bench database to the present schema, in one commit; with `dry_run` only say what would change.
 
-    The version before is kept under the tag `before-upgrade`. Raises `SchemaMismatchError` for a table that is neither.
+    Definitions let every series continue under the same device, test bed name, benchmark, metric and unit; a database that an older
+    release upgraded gets them too. The version before is kept under the tag `before-upgrade`. Raises `SchemaMismatchError` for a table
+    that is neither.
     """
     engine = engine_at(uri)
     found = engine.open_any(RESULTS_TABLE)
     missing = tuple(column.name for column in found.missing)
     if not RESULTS_TABLE.required.intersection(missing):
-        return _nothing(sum(fragment.rows for fragment in found.fragments()))
+        return _continued(engine, found, dry_run=dry_run)
     if not is_of_lance_bench(found.stored.names):
         message = f"{engine.location}: results has columns that no version wrote: {', '.join(found.stored.names)}"
         raise SchemaMismatchError(message)
@@ -48,11 +56,13 @@ def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
     repaired = [_repaired(result, counts) for result in kept]
     pairs = [derive(run, results) for run, results in as_runs(repaired)]
     results = [result for _, rows in pairs for result in rows]
+    definitions = _definitions({r.test_bed.name for r in results}, {r.dut.name for r in results})
     if not dry_run:
         if TAG not in found.tags():
             engine.tag(RESULTS_TABLE, TAG, found.version)
         engine.create(RUNS_TABLE)
         engine.merge(RUNS_TABLE, to_table([run for run, _ in pairs], RUNS_TABLE.schema))
+        history.define(engine, definitions)
         engine.replace_all(RESULTS_TABLE, to_table(results, RESULTS_TABLE.schema))
         maintain.optimize(engine)
     return Upgrade(
@@ -65,12 +75,23 @@ def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
         units_unified=counts["units"],
         commits_parsed=counts["commits"],
         copies_collapsed=len(old) - len(kept),
+        cpus_unknown=counts["cpus"],
+        series=len({result.series_key for result in results}),
+        definitions=len(definitions),
     )
 
 
-def _nothing(rows: int) -> Upgrade:
+def _continued(engine: Engine, results: Snapshot, *, dry_run: bool) -> Upgrade:
+    """Write the definitions that a store lacks for its rows of lance-bench; those that somebody ended stay ended."""
+    old = results.read(("test_bed_name", "dut_name", "series_key"), condition("source", SOURCE))
+    beds, duts, series = (set(old[name].to_pylist()) for name in old.column_names)
+    written = {place_of(record) for record in history.definitions(engine)}
+    missing = [record for record in _definitions(beds, duts) if place_of(record) not in written]
+    if missing and not dry_run:
+        history.define(engine, missing)
+    rows = sum(fragment.rows for fragment in results.fragments())
     return Upgrade(
-        needed=False,
+        needed=bool(missing),
         rows_before=rows,
         rows_after=rows,
         runs=0,
@@ -79,7 +100,33 @@ def _nothing(rows: int) -> Upgrade:
         units_unified=0,
         commits_parsed=0,
         copies_collapsed=0,
+        cpus_unknown=0,
+        series=len(series),
+        definitions=len(missing),
     )
+
+
+def _definitions(beds: Collection[str], duts: Collection[str]) -> list[Definition]:
+    """Return the definitions that do without what lance-bench did not store: the machine of a test bed, and suites."""
+    now = int(time.time())
+    pools = [
+        Definition(kind="pool", pattern=bed, at=now, by=SOURCE, note="lance-bench identified a test bed by its name")
+        for bed in sorted(beds)
+    ]
+    suites = [
+        Definition(
+            kind="alias",
+            field="suite",
+            pattern="",
+            value=ANY,
+            dut_name=dut,
+            at=now,
+            by=SOURCE,
+            note="lance-bench stored no suites",
+        )
+        for dut in sorted(duts)
+    ]
+    return [*pools, *suites]
 
 
 def _read(table: pa.Table) -> list[Result]:
@@ -106,6 +153,9 @@ def _repaired(result: Result, counts: Counter[str]) -> Result:
     if result.units == RECALL.name:
         tags = {"k": str(record["k"])} if "k" in record else {}
         result = replace(result, metric=RECALL.name, tags=tags)
+    if result.test_bed.cpu.lower() in _ARCHITECTURES:
+        counts["cpus"] += 1
+        result = replace(result, test_bed=replace(result.test_bed, cpu=""))
     commit = identity.commit_of_version(result.dut.version)
     counts["commits"] += commit is not None
     return replace(

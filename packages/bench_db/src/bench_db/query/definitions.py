@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,39 @@ FIELDS = {
     "benchmark": "benchmark_name",
     "metric": "metric",
 }
+# The value of an alias of a suite that stands for no name: the only suite in which a series of the same names exists.
+ANY = "*"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Named:
+    """A series with the names that the definitions give it, and whether its machine and its suite identify it."""
+
+    row: dict[str, Any]
+    by_name_alone: bool
+    any_suite: bool = False
+
+    @property
+    def test_bed_class(self) -> tuple[str, ...]:
+        bed = TestBed(
+            name=self.row["test_bed_name"] or "",
+            cpu=self.row["test_bed_cpu"] or "",
+            memory_gb=self.row["test_bed_memory_gb"] or 0,
+            os=self.row["test_bed_os"] or "",
+        )
+        return bed.class_parts(by_name_alone=self.by_name_alone)
+
+    @property
+    def key(self) -> int:
+        natural = tuple(self.row[name] or "" for name in ("suite", *_BESIDE_SUITE))
+        return key_of_series(self.row["dut_name"] or "", self.test_bed_class, natural)
+
+    @property
+    def beside_suite(self) -> tuple[object, ...]:
+        return (self.row["dut_name"], self.test_bed_class, *(self.row[name] or "" for name in _BESIDE_SUITE))
+
+
+_BESIDE_SUITE = ("benchmark_name", "metric", "tags_key", "units")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +86,29 @@ class Definitions:
         `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out.
         """
         known = series.select(*IDENTITY, *MACHINE)
-        rows = (self._renamed(row) for row in known.iter_rows(named=True))
-        schema = known.with_columns(stored_key="series_key").schema
-        return pl.DataFrame([row for row in rows if row is not None], schema)
+        named = [found for row in known.iter_rows(named=True) if (found := self._named(row)) is not None]
+        _continue_in_suites(named)
+        rows = [{**found.row, "series_key": found.key} for found in named]
+        return pl.DataFrame(rows, known.with_columns(stored_key="series_key").schema)
 
-    def _renamed(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        named = dict(row, stored_key=row["series_key"])
-        by_name = _key(row, by_name_alone=True) == row["series_key"]
+    def _named(self, row: dict[str, Any]) -> _Named | None:
+        named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
+        named.by_name_alone = named.key == row["series_key"]
         for record in self.records:
-            value = named[_column_of(record)] or ""
-            if not self._fits(record, value, named["dut_name"]):
+            value = named.row[_column_of(record)] or ""
+            if not self._fits(record, value, named.row["dut_name"]):
                 continue
             match record.kind:
                 case "ignore":
                     return None
+                case "alias" if _is_of_any_suite(record):
+                    named.any_suite = True
                 case "alias" | "join":
-                    named[_column_of(record)] = record.value
+                    named.row[_column_of(record)] = record.value
                 case "pool":
-                    by_name = True
+                    named.by_name_alone = True
                 case "better":
-                    named["direction"] = record.value
-        named["series_key"] = _key(named, by_name_alone=by_name)
+                    named.row["direction"] = record.value
         return named
 
     def _fits(self, record: Definition, value: str, dut_name: str) -> bool:
@@ -102,15 +138,22 @@ def _column_of(record: Definition) -> str:
     return FIELDS[fields.get(record.kind, record.field)]
 
 
-def _key(row: Mapping[str, Any], *, by_name_alone: bool) -> int:
-    bed = TestBed(
-        name=row["test_bed_name"] or "",
-        cpu=row["test_bed_cpu"] or "",
-        memory_gb=row["test_bed_memory_gb"] or 0,
-        os=row["test_bed_os"] or "",
-    )
-    natural = tuple(row[name] or "" for name in ("suite", "benchmark_name", "metric", "tags_key", "units"))
-    return key_of_series(row["dut_name"] or "", bed.class_parts(by_name_alone=by_name_alone), natural)
+def _is_of_any_suite(record: Definition) -> bool:
+    return record.field == "suite" and record.value == ANY
+
+
+def _continue_in_suites(series: Sequence[_Named]) -> None:
+    """Give a series of any suite the suite of the others with its names, when they have only one."""
+    if not any(named.any_suite for named in series):
+        return
+    suites: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
+    for named in series:
+        if not named.any_suite:
+            suites[named.beside_suite].add(named.row["suite"] or "")
+    for named in series:
+        others = suites.get(named.beside_suite, ()) if named.any_suite else ()
+        if len(others) == 1:
+            (named.row["suite"],) = others
 
 
 def in_force(records: Iterable[Definition]) -> Definitions:
@@ -137,6 +180,11 @@ def checked(record: Definition) -> Definition:
         raise UserError(message)
     if record.kind == "better" and record.value not in set(Direction):
         message = f"`value`: {record.value!r} is no direction; they are {', '.join(Direction)}"
+        raise UserError(message)
+    if record.kind == "alias" and record.value == ANY and record.field != "suite":
+        message = (
+            f"`value`: {ANY} means any suite, and no {record.field}; give the name that {record.pattern!r} reads as"
+        )
         raise UserError(message)
     if record.kind in {"join", "alias", "main"} and (not record.value.strip() or record.value == record.pattern):
         message = f"`value`: {record.value!r} is no new name for {record.pattern!r}"

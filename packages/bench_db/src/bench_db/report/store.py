@@ -98,5 +98,8 @@ def upgrade_text(done: Upgrade, *, dry_run: bool) -> str:
         f"  rows whose unit was 'ns' instead of 'nanoseconds': {done.units_unified:,}",
         f"  commits read from the version: {done.commits_parsed:,}",
         f"  exact copies collapsed: {done.copies_collapsed:,}",
+        f"  rows whose CPU was an architecture, now unknown: {done.cpus_unknown:,}",
+        f"  series that continue under the same device, test bed, benchmark, metric and unit: {done.series:,}",
+        f"  definitions for that ('bench-db define list' shows them): {done.definitions:,}",
     )
     return "\n".join(lines)

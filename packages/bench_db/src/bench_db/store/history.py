@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from bench_db.model import Recorded, Run
+    from bench_db.query.definitions import Definitions
     from bench_db.store.engine import Engine
 
 _MOST_FRAGMENTS = 16
@@ -34,11 +35,11 @@ def history(engine: Engine, end: float) -> History:
     there = engine.present()
     commits = _facts_of_commits(engine) if COMMITS_TABLE.name in there else []
     excluded = exclusions(engine) if EXCLUSIONS_TABLE.name in there else []
-    defined = [record for record in definitions(engine) if record.at <= end] if DEFINITIONS_TABLE.name in there else []
+    written = [record for record in definitions(engine) if record.at <= end] if DEFINITIONS_TABLE.name in there else []
     return history_of(
         known_commits(facts for facts in commits if facts.recorded_at <= end),
         excluded=excluded_runs(record for record in excluded if record.at <= end) if excluded else frozenset(),
-        definitions=in_force(defined) if defined else None,
+        definitions=in_force(written) if written else None,
     )
 
 
@@ -63,6 +64,11 @@ def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
 def definitions(engine: Engine) -> list[Definition]:
     """Return every record of a definition in the order in which they were written; none without the table."""
     return ledger.records(engine, DEFINITIONS_TABLE, Definition)
+
+
+def defined(engine: Engine) -> Definitions | None:
+    """Return the definitions in force now; None without the table."""
+    return in_force(definitions(engine)) if DEFINITIONS_TABLE.name in engine.present() else None
 
 
 def define(engine: Engine, records: Sequence[Definition]) -> int:

@@ -6,18 +6,24 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import polars as pl
+
 from bench_db import derive
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import DutBuild, Run, TestBed
+from bench_db.query.series import IDENTITY, MACHINE
 from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from bench_db.derive import Row
     from bench_db.model import Result
+    from bench_db.query.definitions import Definitions
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.filters import Scalar
 
@@ -242,23 +248,51 @@ def _rows(engine: Engine, records: Collection[Run]) -> dict[int, dict[int, Row]]
     return rows
 
 
-def neighbours(engine: Engine, results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Return test bed and suite of other series of these benchmarks; none when one of the series of the results exists already.
+def neighbours(
+    engine: Engine, results: Sequence[Result], definitions: Callable[[], Definitions | None] = lambda: None
+) -> list[tuple[str, str]]:
+    """Return test bed and suite of other series of these benchmarks; none when one of the results continues a series.
 
-    `results` are derived. Only the first few benchmarks are looked up, in the rollup where there is one: the answer is advice, and
-    must not delay a publish.
+    `results` are derived. `definitions` is called only when there are other series. Only the first few benchmarks are looked up, in
+    the rollup where there is one: the answer is advice, and must not delay a publish.
     """
-    first = list({result.benchmark_name: result for result in results}.values())[:NEIGHBOURS]
-    if not first:
+    if not results:
         return []
-    own = condition("series_key", [result.series_key for result in first])
-    where = {"dut_name": first[0].dut.name, "benchmark_name": [result.benchmark_name for result in first]}
-    columns = ("series_key", *_SERIES_PLACE)
+    names = list(dict.fromkeys(result.benchmark_name for result in results))[:NEIGHBOURS]
+    first = [result for result in results if result.benchmark_name in names]
+    keys = [result.series_key for result in first]
+    where = {"dut_name": first[0].dut.name, "benchmark_name": names}
+    columns = (*IDENTITY, *MACHINE)
     try:
         known = engine.open(SERIES_TABLE).read(columns, filter_text(where, SERIES_TABLE.leaves))
     except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
         known = engine.open(RESULTS_TABLE).read(columns, filter_text(where, RESULTS_TABLE.leaves))
-    if {result.series_key for result in first} & set(known["series_key"].to_pylist()):
+    if set(keys) & set(known["series_key"].to_pylist()):
         return []
     others = set(zip(*(known[name].to_pylist() for name in _SERIES_PLACE), strict=True))
-    return sorted(others) if others and not engine.count(RESULTS_TABLE, own) else []
+    if not others or engine.count(RESULTS_TABLE, condition("series_key", keys)):
+        return []
+    defined = definitions()
+    return [] if defined and _continues(known, first, defined) else sorted(others)
+
+
+def _continues(known: pa.Table, results: Sequence[Result], definitions: Definitions) -> bool:
+    """Return whether definitions give one of the results the key of a known series."""
+    before = pl.DataFrame(known).unique("series_key")
+    named = definitions.renamed(pl.concat([before, pl.DataFrame(list(map(_series, results)), before.schema)]))
+    is_new = named["stored_key"].is_in([result.series_key for result in results])
+    return not set(named.filter(is_new)["series_key"]).isdisjoint(named.filter(~is_new)["series_key"])
+
+
+def _series(result: Result) -> dict[str, Any]:
+    """Return the columns of `IDENTITY` and `MACHINE`."""
+    names = ("series_key", "suite", "benchmark_name", "metric", "tags_key", "units", "direction")
+    bed = result.test_bed
+    return {
+        **{name: getattr(result, name) for name in names},
+        "dut_name": result.dut.name,
+        "test_bed_name": bed.name,
+        "test_bed_cpu": bed.cpu,
+        "test_bed_memory_gb": bed.memory_gb,
+        "test_bed_os": bed.os,
+    }

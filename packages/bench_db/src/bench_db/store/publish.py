@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -189,7 +190,7 @@ class _Batch:
     def _neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
         if any(result.series_key in self._begun for result in results[: known.NEIGHBOURS]):
             return []
-        return known.neighbours(self._engine, results)
+        return known.neighbours(self._engine, results, partial(history.defined, self._engine))
 
     def _store_alone(self, fresh: _Fresh) -> None:
         """Replace, or complete, stored rows by those of a run."""

@@ -1,0 +1,61 @@
+"""A database of lance-bench's own publishers, upgraded and then published to by bench-db: the history goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import bench_db
+from tests.cli.conftest import bench_db as command
+from tests.compat import nights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD = 12
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An upgraded database, with the output of one more night by bench-db."""
+    directory = tmp_path_factory.mktemp("continuation")
+    nights.measure_with_lance_bench(directory / "db", OLD)
+    assert command("store", "upgrade", "--store", directory / "db").code == 0
+    publish(directory, OLD, slower=nights.RUST[0])
+    return directory / "db"
+
+
+def publish(directory: Path, night: int, *, slower: str = "") -> None:
+    for name, text in nights.output(night, slower=slower).items():
+        (directory / name).write_text(text)
+        done = command("publish", directory / name, *nights.flags(name, night), "--store", directory / "db")
+        assert done.code == 0, done.err
+        assert "new series begin here" not in done.out + done.err, name
+
+
+class TestContinuation:
+    """Each series has its points from before the upgrade and from after it."""
+
+    def test_latest(self, store: Path) -> None:
+        latest = bench_db.connect(store).latest()
+        old = latest.filter(latest["metric"].is_in(["time", "recall"]))
+        assert sorted(old["benchmark_name"]) == sorted(nights.NAMES)
+        assert not latest["stale"].any()
+        assert set(latest["suite"]) == {*nights.SUITES.values(), "train_fts_index"}
+
+    @pytest.mark.parametrize("name", sorted(nights.NAMES))
+    def test_trend(self, store: Path, name: str) -> None:
+        trend = bench_db.connect(store).trend(name, metric="recall" if name == nights.RECALL else "time")
+        assert trend["commit"].to_list() == [nights.sha(night)[:7] for night in range(OLD + 1)]
+        assert trend["series_key"].n_unique() == 1
+        assert trend["median"][:OLD].is_between(0.9 * trend["median"][0], 1.1 * trend["median"][0]).all()
+
+    def test_check(self, store: Path) -> None:
+        gate = bench_db.check(store, baseline=f"last:{OLD}")
+        judged = {c.series.benchmark_name: c for c in gate.comparisons if c.n_baseline}
+        assert set(judged) == nights.NAMES
+        assert {name: c.verdict for name, c in judged.items()} == {
+            **dict.fromkeys(nights.NAMES, "unchanged"),
+            nights.RUST[0]: "regressed",
+        }
