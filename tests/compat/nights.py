@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha1
 from random import Random
 from statistics import fmean, median, stdev
@@ -60,7 +61,12 @@ def output(night: int, *, slower: str = "") -> dict[str, str]:
     return {
         "criterion": "".join(map(_criterion, RUST, map(times, RUST))),
         "pytest-benchmark": json.dumps(
-            {"machine_info": MACHINE, "commit_info": {}, "benchmarks": list(map(_pytest, PYTHON, map(times, PYTHON)))}
+            {
+                "machine_info": MACHINE,
+                "commit_info": {"id": sha(night), "branch": "main"},
+                "benchmarks": list(map(_pytest, PYTHON, map(times, PYTHON))),
+                "datetime": datetime.fromtimestamp(commit_time(night) + 600, UTC).isoformat(),
+            }
         ),
         "dbpedia": f"IVF100,PQ96: refine=10, recall@10={0.95 + random.gauss(0, 0.001):.6f}\n",
         "values-ns": json.dumps(_index(times(INDEX), commit_time(night))),

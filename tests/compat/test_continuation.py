@@ -8,7 +8,7 @@ import pytest
 
 import bench_db
 from tests.cli.conftest import bench_db as command
-from tests.compat import nights
+from tests.compat import nights, upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ class TestContinuation:
     @pytest.mark.parametrize("name", sorted(nights.NAMES))
     def test_trend(self, store: Path, name: str) -> None:
         trend = bench_db.connect(store).trend(name, metric="recall" if name == nights.RECALL else "time")
-        assert trend["commit"].to_list() == [nights.sha(night)[:7] for night in range(OLD + 1)]
+        assert trend["commit"].str.head(7).to_list() == [nights.sha(night)[:7] for night in range(OLD + 1)]
         assert trend["series_key"].n_unique() == 1
         assert trend["median"][:OLD].is_between(0.9 * trend["median"][0], 1.1 * trend["median"][0]).all()
 
@@ -59,3 +59,39 @@ class TestContinuation:
             **dict.fromkeys(nights.NAMES, "unchanged"),
             nights.RUST[0]: "regressed",
         }
+
+
+class TestRenamedBed:
+    """A test bed with another name continues the series after two definitions."""
+
+    def test_trend(self, tmp_path: Path) -> None:
+        nights.measure_with_lance_bench(tmp_path / "db", 2)
+        assert command("store", "upgrade", "--store", tmp_path / "db").code == 0
+        (tmp_path / "raw").write_text(nights.output(2)["criterion"])
+        flags = [flag.replace(nights.BED, "new") for flag in nights.flags("criterion", 2)]
+        done = command("publish", tmp_path / "raw", *flags, "--store", tmp_path / "db")
+        assert "new series begin here" in done.out
+        for words in (("pool", "new"), ("alias", "test_bed", nights.BED, "new")):
+            assert command("define", *words, "--store", tmp_path / "db").code == 0
+        trend = bench_db.connect(tmp_path / "db").trend(nights.RUST[0])
+        assert trend["test_bed_name"].to_list() == ["new"] * 3
+        assert trend["series_key"].n_unique() == 1
+
+
+class TestShim:
+    """A publisher that goes on through `lance_bench_db` continues the series too, before and beside `bench-db publish`."""
+
+    def test_trend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        nights.measure_with_lance_bench(tmp_path / "db", 2)
+        assert command("store", "upgrade", "--store", tmp_path / "db").code == 0
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("LANCE_BENCH_URI", str(tmp_path / "db"))
+        for name, text in nights.output(2).items():
+            facts = {"version": nights.version(2), "commit_time": nights.commit_time(2), "bed": nights.BED}
+            upstream.upload(upstream.rows(name, text, now=nights.commit_time(2) + 900, **facts))  # type: ignore[arg-type]
+        publish(tmp_path, 3)
+        store = bench_db.connect(tmp_path / "db")
+        for name in nights.NAMES:
+            trend = store.trend(name, metric="recall" if name == nights.RECALL else "time")
+            assert trend["commit"].str.head(7).to_list() == [nights.sha(night)[:7] for night in range(4)]
+            assert trend["series_key"].n_unique() == 1

@@ -16,6 +16,7 @@ from uuid import uuid4
 import lancedb
 import pyarrow as pa
 
+import lance_bench_db
 from bench_db.ingest.host import memory_gb
 
 if TYPE_CHECKING:
@@ -172,3 +173,20 @@ def publish(database: Path, rows: Iterable[Row]) -> None:
     there = (database / "results.lance").is_dir()
     table = connection.open_table("results") if there else connection.create_table("results", schema=SCHEMA)
     table.add(pa.Table.from_pylist(list(rows), SCHEMA))
+
+
+def upload(rows: Iterable[Row]) -> None:
+    """Publish rows through `lance_bench_db`, as the publishers do."""
+    table = lance_bench_db.Result.open_table(lance_bench_db.connect())
+    table.add(lance_bench_db.Result.to_arrow_table(map(_record, rows)))
+
+
+def _record(row: Row) -> lance_bench_db.Result:
+    throughput = row["throughput"]
+    records = {
+        "dut": lance_bench_db.DutBuild(**row["dut"]),
+        "test_bed": lance_bench_db.TestBed(**row["test_bed"]),
+        "summary": lance_bench_db.SummaryValues(**row["summary"]),
+        "throughput": throughput and lance_bench_db.Throughput(**throughput),
+    }
+    return lance_bench_db.Result(**{**row, **records})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from bench_db import model
 from bench_db.arrow import RESULTS, from_table, to_table
-from bench_db.compat.rows import as_runs
+from bench_db.ci.environment import ci_change, ci_provenance
+from bench_db.compat.shim import publish
+from bench_db.ingest import Provenance
 from bench_db.model import DutBuild, SummaryValues, TestBed, Throughput
 from bench_db.store.database import connect
 
@@ -54,6 +57,11 @@ class Results:
         return getattr(self._db.open_table("results"), name)
 
     def add(self, rows: pa.Table) -> None:
-        """Publish rows, with one run per device, test bed and second."""
-        for run, results in as_runs(from_table(rows, model.Result)):
-            self._store.publish(results, run)
+        """Publish rows as `bench-db publish` does the output that they were made from; name what is skipped in a warning.
+
+        Raises `UserError`, before anything is stored, for rows that cannot be right.
+        """
+        stated = Provenance(**ci_provenance(), change=ci_change())
+        for done in publish(self._store, from_table(rows, model.Result), stated):
+            if done.skipped:
+                warn("; ".join(done.notes), stacklevel=2)

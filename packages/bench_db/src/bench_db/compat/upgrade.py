@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db import identity
 from bench_db.arrow import from_table, samples_of, to_table
-from bench_db.compat.rows import SOURCE, as_runs
+from bench_db.compat.rows import SOURCE, as_runs, record_of, with_known_cpu
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
 from bench_db.model import Definition, Result, Upgrade
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine, Snapshot
 
 TAG = "before-upgrade"
-# What the platform names where lance-bench asked for the CPU.
-_ARCHITECTURES = {"x86_64", "amd64", "i386", "i686", "aarch64", "arm64", "arm", "armv7l", "ppc64le", "riscv64", "s390x"}
 
 
 def upgrade(uri: str | Path, *, dry_run: bool = False) -> Upgrade:
@@ -143,7 +141,7 @@ def _without_copies(results: Iterable[Result]) -> list[Result]:
 
 
 def _repaired(result: Result, counts: Counter[str]) -> Result:
-    record = _record(result.metadata)
+    record = record_of(result.metadata)
     if "measured_values" in record and "iteration_count" in record:
         counts["criterion"] += 1
         result = _criterion(result, record)
@@ -153,13 +151,13 @@ def _repaired(result: Result, counts: Counter[str]) -> Result:
     if result.units == RECALL.name:
         tags = {"k": str(record["k"])} if "k" in record else {}
         result = replace(result, metric=RECALL.name, tags=tags)
-    if result.test_bed.cpu.lower() in _ARCHITECTURES:
-        counts["cpus"] += 1
-        result = replace(result, test_bed=replace(result.test_bed, cpu=""))
+    bed = with_known_cpu(result.test_bed)
+    counts["cpus"] += bed != result.test_bed
     commit = identity.commit_of_version(result.dut.version)
     counts["commits"] += commit is not None
     return replace(
         result,
+        test_bed=bed,
         commit=commit,
         direction=direction_of(result.units),
         metadata=json.dumps(_without_samples(record)) if record else result.metadata,
@@ -180,14 +178,6 @@ def _criterion(result: Result, record: dict[str, Any]) -> Result:
         lower=typical.get("lower_bound"),
         upper=typical.get("upper_bound"),
     )
-
-
-def _record(metadata: str) -> dict[str, Any]:
-    try:
-        record = json.loads(metadata)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _without_samples(record: dict[str, Any]) -> dict[str, Any]:

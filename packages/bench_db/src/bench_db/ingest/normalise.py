@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -123,6 +123,21 @@ def parse_each(
         read = adapter.read(content)
     del content  # frees its bytes before the statistics need memory
     readings = read if isinstance(read, tuple) else (read,)
+    yield from runs_of(path, readings, format=adapter.name, digest=digest.result, provenance=provenance)
+
+
+def runs_of(
+    path: Path,
+    readings: Sequence[Reading],
+    *,
+    format: str,  # noqa: A002 the column's name
+    digest: Callable[[], str],
+    provenance: Provenance,
+) -> Iterator[tuple[Run, list[Result]]]:
+    """Yield the run of each reading of a file, with what the caller and the checkout around the file know of it.
+
+    `digest` returns the SHA-256 of the file.
+    """
     stated = [flag for flag, field in _OF_ONE.items() if getattr(provenance, field) is not None]
     if stated and len(readings) > 1:
         message = (
@@ -135,8 +150,8 @@ def parse_each(
         yield normalise(
             reading,
             file_name="#".join(part for part in (name_of(path), reading.part) if part),
-            sha256=reading.digest or digest.result(),
-            format=adapter.name,
+            sha256=reading.digest or digest(),
+            format=format,
             provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
             build=checkout,
         )
@@ -178,7 +193,7 @@ def _stated(path: Path, provenance: Provenance) -> Provenance:
     return replace(provenance, commit=commit, checkout=checkout if by_name else provenance.checkout)
 
 
-def _source(path: Path, readings: tuple[Reading, ...], provenance: Provenance) -> Build:
+def _source(path: Path, readings: Sequence[Reading], provenance: Provenance) -> Build:
     """Return the measured build: of the declared checkout, else of the one around the file.
 
     A checkout of another device is not used. For a history only the name of the declared one is.
