@@ -1,11 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.compat.rows import SOURCE, as_runs
+from bench_db.compat.rows import SOURCE, as_runs, commit_of, record_of, with_known_cpu
 from bench_db.derive import derive
-from bench_db.model import Result, Samples
+from bench_db.model import Result, Samples, TestBed
 from tests.strategies import publication
 
 _, [FIRST, SECOND] = publication(1, rows=2)
@@ -54,3 +55,38 @@ class TestAsRuns:
         [(run, _)] = as_runs([FIRST])
         assert (run.format, run.commit, run.ingested_at) == (SOURCE, FIRST.commit, FIRST.timestamp)
         assert as_runs([]) == []
+
+
+class TestCommitOf:
+    """A version ends with the commit, or is its first seven digits."""
+
+    @pytest.mark.parametrize(
+        ("version", "commit"),
+        [
+            ("0.15.0+ABC1234", "abc1234"),
+            ("5de6afa", "5de6afa"),
+            ("0.15.0", None),
+            ("20260101", None),
+            ("release", None),
+        ],
+    )
+    def test_version(self, version: str, commit: str | None) -> None:
+        assert commit_of(version) == commit
+
+
+class TestRecordOf:
+    """The metadata of a row is a JSON object, or has no record."""
+
+    @pytest.mark.parametrize(
+        ("metadata", "record"), [('{"a": 1}', {"a": 1}), ("[1]", {}), ("{", {}), ("[" * 100_000, {})]
+    )
+    def test_metadata(self, metadata: str, record: dict[str, int]) -> None:
+        assert record_of(metadata) == record
+
+
+class TestWithKnownCpu:
+    """An architecture is no CPU."""
+
+    @pytest.mark.parametrize(("cpu", "known"), [("AMD64", ""), ("arm", ""), ("Apple M2", "Apple M2"), ("", "")])
+    def test_cpu(self, cpu: str, known: str) -> None:
+        assert with_known_cpu(TestBed(name="b", cpu=cpu)).cpu == known

@@ -11,6 +11,7 @@ from bench_db.arrow import RESULTS, to_table
 from bench_db.compat.upgrade import TAG, upgrade
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
+from bench_db.ingest import Provenance, parse
 from bench_db.store.database import connect
 from tests.compat import nights, upstream
 from tests.store import releases
@@ -81,6 +82,36 @@ class TestUpgrade:
         upstream.publish(tmp_path, [{**row, "test_bed": {**row["test_bed"], "cpu": stored}}])
         assert upgrade(tmp_path).cpus_unknown == (stored != cpu)
         assert [result.test_bed.cpu for result in connect(tmp_path).results()] == [cpu]
+
+    @pytest.mark.parametrize("format_name", sorted(upstream.PUBLISHERS))
+    def test_rows_as_the_adapters_read_the_file(self, tmp_path: Path, format_name: str) -> None:
+        text, version = nights.output(0)[format_name], nights.version(0)
+        upstream.publish(
+            tmp_path / "db",
+            upstream.rows(format_name, text, version=version, commit_time=1, now=2, bed=nights.BED),
+        )
+        upgrade(tmp_path / "db")
+        (tmp_path / "raw").write_text(text)
+        stated = Provenance(dut_name="lance", dut_version=version, dut_timestamp=1, test_bed_name=nights.BED)
+        _, read = parse(tmp_path / "raw", format_name, provenance=stated)
+        expected = {row.benchmark_name: row for row in read if row.metric in {"time", "recall"}}
+        upgraded = connect(tmp_path / "db").results()
+        assert len(upgraded) == len(expected)
+        for row in upgraded:
+            for name in (
+                "values",
+                "summary",
+                "n",
+                "units",
+                "metric",
+                "direction",
+                "tags",
+                "iterations",
+                "throughput",
+                "lower",
+                "upper",
+            ):
+                assert getattr(row, name) == getattr(expected[row.benchmark_name], name), name
 
     def test_a_store_of_an_older_release_is_none(self, tmp_path: Path) -> None:
         done = upgrade(releases.unpacked("0.1", tmp_path))

@@ -115,6 +115,12 @@ class TestAdd:
         assert (run["run_id"], run["repository"], run["format"]) == ("77", "lance-format/lance", "criterion")
         assert [c.subject for c in bench_db.commits(tmp_path / "db").commits] == ["begin"]
 
+    def test_the_only_suite_of_the_project(self, tmp_path: Path, commit: str) -> None:
+        configuration = '[project]\nname = "lance"\n[suite.rust]\nbenchmark = "x"\noutputs = ["o.json"]\n'
+        (tmp_path / "lance" / "bench-db.toml").write_text(configuration)
+        upload(output("criterion", commit), "criterion", version=f"0.15.0+{commit[:7]}")
+        assert {row.suite for row in bench_db.connect(tmp_path / "db").results()} == {"rust"}
+
     def test_the_commit_of_a_file_as_the_version(self, tmp_path: Path, commit: str) -> None:
         upload(output("pytest-benchmark", commit), "pytest-benchmark", version=commit[:7])
         assert {row.commit for row in bench_db.connect(tmp_path / "db").results()} == {commit}

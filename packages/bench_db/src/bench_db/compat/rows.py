@@ -51,6 +51,12 @@ def digest(rows: Iterable[Result]) -> str:
     return content.hexdigest()
 
 
+def commit_of(version: str) -> str | None:
+    """Return the commit that a version names: at its end, or alone, which the publishers write when no version is stated."""
+    is_alone = len(version) == identity.ABBREVIATED_SHA and identity.is_commit_id(version)
+    return version.lower() if is_alone else identity.commit_of_version(version)
+
+
 def record_of(metadata: str) -> dict[str, Any]:
     """Return the record of the tool in the metadata of a row; empty when it is no JSON object."""
     try:

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench_db.app.configuration import named
 from bench_db.app.publish import known_of_commit
 from bench_db.arrow import samples_of
-from bench_db.compat.rows import SOURCE, digest, record_of, with_known_cpu
+from bench_db.compat.rows import SOURCE, commit_of, digest, record_of, with_known_cpu
 from bench_db.errors import UserError
-from bench_db.identity import ABBREVIATED_SHA, is_commit_id
 from bench_db.ingest import Content, Measurement, Reading, adapter_named, runs_of
 from bench_db.ingest.host import checkout_around, this_machine
 from bench_db.units import NANOSECONDS, RECALL, base_unit
@@ -67,7 +67,7 @@ def _format(row: Result) -> str:
 def _read(rows: Sequence[Result], provenance: Provenance) -> list[tuple[Run, list[Result]]]:
     first, format_name = rows[0], _format(rows[0])
     reading = _output(format_name, rows) if format_name else _as_stated(rows)
-    reading = replace(reading, commit=first.commit or reading.commit, branch=first.branch)
+    reading = replace(reading, commit=first.commit or commit_of(first.dut.version), branch=first.branch)
     stated = replace(
         provenance,
         dut_name=first.dut.name,
@@ -78,9 +78,9 @@ def _read(rows: Sequence[Result], provenance: Provenance) -> list[tuple[Run, lis
         pr_number=provenance.pr_number if first.pr_number is None else first.pr_number,
         ingested_at=first.timestamp,
     )
-    runs = list(
-        runs_of(_FILE, (reading,), format=format_name or SOURCE, digest=partial(digest, rows), provenance=stated)
-    )
+    stated = named(Path.cwd() / _FILE, stated)
+    source, content = format_name or SOURCE, partial(digest, rows)
+    runs = list(runs_of(_FILE, (reading,), format=source, digest=content, provenance=stated))
     for run, results in runs:
         if not results:
             message = f"none of these {len(rows)} rows can be stored: {'; '.join(run.notes[:3])}"
@@ -135,9 +135,7 @@ def _criterion(rows: Sequence[Result]) -> str:
 
 
 def _pytest(rows: Sequence[Result]) -> str:
-    version = rows[0].dut.version  # without a stated version, a publisher takes the beginning of the commit in the file
-    commit = {"id": version} if len(version) == ABBREVIATED_SHA and is_commit_id(version) else {}
-    return json.dumps({"benchmarks": [record_of(row.metadata) for row in rows], "commit_info": commit})
+    return json.dumps({"benchmarks": [record_of(row.metadata) for row in rows]})
 
 
 def _dbpedia(rows: Sequence[Result]) -> str:

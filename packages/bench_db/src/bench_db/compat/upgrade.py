@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench_db import identity
 from bench_db.arrow import from_table, samples_of, to_table
-from bench_db.compat.rows import SOURCE, as_runs, record_of, with_known_cpu
+from bench_db.compat.rows import SOURCE, as_runs, commit_of, record_of, with_known_cpu
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
+from bench_db.ingest.formats.criterion import throughput_of
 from bench_db.model import Definition, Result, Upgrade
 from bench_db.query.definitions import ANY, place_of
 from bench_db.store import history, maintain
@@ -153,7 +153,7 @@ def _repaired(result: Result, counts: Counter[str]) -> Result:
         result = replace(result, metric=RECALL.name, tags=tags)
     bed = with_known_cpu(result.test_bed)
     counts["cpus"] += bed != result.test_bed
-    commit = identity.commit_of_version(result.dut.version)
+    commit = commit_of(result.dut.version)
     counts["commits"] += commit is not None
     return replace(
         result,
@@ -177,6 +177,7 @@ def _criterion(result: Result, record: dict[str, Any]) -> Result:
         iterations=tuple(counts),
         lower=typical.get("lower_bound"),
         upper=typical.get("upper_bound"),
+        throughput=result.throughput and throughput_of(result.throughput.name, result.throughput.multiplier),
     )
 
 
