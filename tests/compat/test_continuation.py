@@ -61,6 +61,21 @@ class TestContinuation:
         }
 
 
+class TestPullRequest:
+    """The suite under which a pull request publishes changes no series of the main history."""
+
+    def test_latest(self, tmp_path: Path) -> None:
+        nights.measure_with_lance_bench(tmp_path / "db", 2)
+        assert command("store", "upgrade", "--store", tmp_path / "db").code == 0
+        publish(tmp_path, 2)
+        before = bench_db.connect(tmp_path / "db").latest().drop("published_at")
+        (tmp_path / "raw").write_text(nights.output(3)["criterion"])
+        flags = [flag.replace(nights.SUITES["criterion"], "typo") for flag in nights.flags("criterion", 3)]
+        done = command("publish", tmp_path / "raw", *flags, "--pr", 7, "--store", tmp_path / "db")
+        assert done.code == 0, done.err
+        assert bench_db.connect(tmp_path / "db").latest().drop("published_at").equals(before)
+
+
 class TestRenamedBed:
     """A test bed with another name continues the series after two definitions."""
 

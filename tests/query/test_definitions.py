@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 import pytest
 
@@ -7,6 +9,9 @@ from bench_db.derive import key_of_series
 from bench_db.model import Definition
 from bench_db.query.definitions import in_force, with_names
 from bench_db.query.series import IDENTITY, MACHINE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 def series(
@@ -33,8 +38,11 @@ def record(kind: str, pattern: str, value: str = "", **facts: object) -> Definit
     return Definition(kind=kind, pattern=pattern, value=value, at=1, **facts)  # type: ignore[arg-type]
 
 
-def renamed(rows: list[dict[str, object]], *records: Definition) -> list[dict[str, object]]:
-    return in_force(records).renamed(pl.DataFrame(rows).select(*IDENTITY, *MACHINE)).to_dicts()
+def renamed(
+    rows: list[dict[str, object]], *records: Definition, main: Collection[object] = ()
+) -> list[dict[str, object]]:
+    keys = {key for key in main if isinstance(key, int)}
+    return in_force(records).renamed(pl.DataFrame(rows).select(*IDENTITY, *MACHINE), keys).to_dicts()
 
 
 class TestRenamed:
@@ -62,6 +70,11 @@ class TestRenamed:
     def test_any_suite_of_several_is_none(self) -> None:
         rows = [series("f", suite=""), series("f"), series("f", suite="t")]
         assert [row["suite"] for row in renamed(rows, record("alias", "", "*", field="suite"))] == ["", "s", "t"]
+
+    def test_the_suite_of_the_main_history_precedes_others(self) -> None:
+        rows = [series("f", suite=""), series("f"), series("f", suite="t")]
+        defined, main = record("alias", "", "*", field="suite"), {row["series_key"] for row in rows[:2]}
+        assert [row["suite"] for row in renamed(rows, defined, main=main)] == ["s", "s", "t"]
 
     @pytest.mark.parametrize("pooled", [False, True])
     def test_any_suite_of_the_same_machine(self, *, pooled: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,14 +80,15 @@ class Definitions:
             if self._fits(record, dut, dut)
         }
 
-    def renamed(self, series: pl.DataFrame) -> pl.DataFrame:
+    def renamed(self, series: pl.DataFrame, main: Collection[int] = ()) -> pl.DataFrame:
         """Return series with the names and keys that the definitions give them, and their stored key as `stored_key`.
 
-        `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out.
+        `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out. `main` has the
+        keys of the series with results in the main history, whose suites precede those of pull requests and branches.
         """
         known = series.select(*IDENTITY, *MACHINE)
         named = [found for row in known.iter_rows(named=True) if (found := self._named(row)) is not None]
-        _continue_in_suites(named)
+        _continue_in_suites(named, main)
         rows = [{**found.row, "series_key": found.key} for found in named]
         return pl.DataFrame(rows, known.with_columns(stored_key="series_key").schema)
 
@@ -142,17 +143,20 @@ def _is_of_any_suite(record: Definition) -> bool:
     return record.field == "suite" and record.value == ANY
 
 
-def _continue_in_suites(series: Sequence[_Named]) -> None:
-    """Give a series of any suite the suite of the others with its names, when they have only one."""
+def _continue_in_suites(series: Sequence[_Named], main: Collection[int]) -> None:
+    """Give a series of any suite the suite of the others with its names, when these have only one in the main history or at all."""
     if not any(named.any_suite for named in series):
         return
     suites: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
+    of_main: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
     for named in series:
         if not named.any_suite:
             suites[named.beside_suite].add(named.row["suite"] or "")
+            if named.row["stored_key"] in main:
+                of_main[named.beside_suite].add(named.row["suite"] or "")
     for named in series:
-        others = suites.get(named.beside_suite, ()) if named.any_suite else ()
-        if len(others) == 1:
+        others = of_main[named.beside_suite] or suites[named.beside_suite]
+        if named.any_suite and len(others) == 1:
             (named.row["suite"],) = others
 
 

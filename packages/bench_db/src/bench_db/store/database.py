@@ -423,7 +423,9 @@ class Database:
         """Return the names that definitions give each series; None without definitions."""
         if not past.definitions:
             return None
-        return past.definitions.renamed(rollup.latest(self._engine, results, past).unique("series_key"))
+        newest_rows = rollup.latest(self._engine, results, past)
+        main = set(newest_rows.filter(past.counts(Selection()))["series_key"])
+        return past.definitions.renamed(newest_rows.unique("series_key"), main)
 
     def _of_rollup(self, results: Snapshot, past: History, selection: Selection) -> pl.DataFrame:
         """Return the newest rows of the selected history, with the names of definitions."""
