@@ -16,14 +16,14 @@ DATA = ROOT / "tests/data"
 BUILD = ("--dut-version", "0.15.0+abc1234", "--dut-timestamp", "1702345678")
 
 
-def run(script: str, *arguments: object, store: Path) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: object, store: Path, **job: str) -> subprocess.CompletedProcess[str]:
     """Run one script in a process that publishes to `store`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_DB", "LANCE"))}
     return subprocess.run(
         [sys.executable, ROOT / "scripts" / f"{script}.py", *map(str, arguments)],
         capture_output=True,
         encoding="utf-8",
-        env={**kept, "LANCE_BENCH_URI": str(store)},
+        env={**kept, "LANCE_BENCH_URI": str(store), **job},
         check=False,
         timeout=120,
     )
@@ -64,6 +64,13 @@ class TestPublished:
         assert uploading == f"Uploading results to LanceDB at {store}..."
         assert uploaded.startswith("Successfully uploaded ")
         return found
+
+    def test_the_job(self, tmp_path: Path) -> None:
+        job = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77", "GITHUB_REF": "refs/pull/5/merge"}
+        done = run("publish_dbpedia", DATA / "dbpedia/output.txt", *BUILD, store=tmp_path, **job)
+        assert done.returncode == 0, done.stderr
+        stored = bench_db.connect(tmp_path).store.runs().collect().row(0, named=True)
+        assert (stored["run_id"], stored["commit"]) == ("77", "abc1234")
 
     def test_pytest_takes_the_build_from_the_file(self, tmp_path: Path) -> None:
         done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/with_raw_data.json", store=tmp_path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.cli.flags import as_flags
 from bench_db.cli.main import root
 from bench_db.cli.options import default_uri, option
@@ -72,14 +73,15 @@ def publish_script(
 
 
 def _publish(path: Path, format_name: str, kind: str, **stated: str | int | None) -> None:
+    from bench_db.app.publish import publish
     from bench_db.ingest import Provenance, parse
-    from bench_db.store.database import connect
 
     if not path.is_file():
         click.echo(f"Error: File not found: {path}", err=True)
         sys.exit(1)
     click.echo(f"Parsing {kind} results from {path}...")
-    run, results = parse(path, format_name, provenance=Provenance(**stated))  # type: ignore[arg-type]
+    provenance = Provenance(**{**ci_provenance(), "change": ci_change(), **stated})
+    run, results = parse(path, format_name, provenance=provenance)
     _require_build(run.dut.version, run.dut.timestamp)
     click.echo(f"Found {len(results)} benchmark results")
     for note in run.notes:
@@ -89,7 +91,7 @@ def _publish(path: Path, format_name: str, kind: str, **stated: str | int | None
         sys.exit(1)
     uri = default_uri()
     click.echo(f"Uploading results to LanceDB at {uri}...")
-    connect(uri, create=True).publish(results, run)
+    publish(uri, path, format=format_name, provenance=provenance)
     click.echo(f"Successfully uploaded {len(results)} benchmark results to {uri}")
 
 

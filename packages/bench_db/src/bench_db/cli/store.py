@@ -90,6 +90,8 @@ def verify(uri: str | None, output: str, *, repair: bool) -> None:
 def upgrade(uri: str | None, output: str, *, dry_run: bool) -> None:
     """Bring a database of lance-bench to the present schema, in place; the version before keeps the tag before-upgrade.
 
+    Definitions let every series continue under the same device, test bed, benchmark, metric and unit; 'define list' shows them.
+
     Example: bench-db store upgrade --dry-run --store s3://lance-bench-results
     """
     from bench_db.compat.upgrade import upgrade as upgrade_store
