@@ -65,3 +65,16 @@ class TestCommits:
         assert api.commits(database).commits == []
         assert api.sync_commits(database, clone=clone.path).sync.changed == 2
         assert api.commits(database).frame()["commit"].to_list() == shas
+
+    def test_one(self, database: Database, tmp_path: Path) -> None:
+        clone = History(tmp_path / "clone")
+        shas = [clone.commit(f"change {number}") for number in range(2)]
+        for number, sha in enumerate(shas):
+            publish(database, number, {"f": 1.0 + number}, commit=sha)
+        api.exclude_runs(database, "a broken fan", commit=shas[1])
+        found = api.commit(database, "HEAD", clone=clone.path)
+        assert [record.commit for record in found.commits] == [shas[1]]
+        assert found.frame().select("commit", "excluded").rows() == [(shas[1], "a broken fan")]
+        assert len(json.loads(json.dumps(found.document))["runs"]) == 1
+        with pytest.raises(UserError, match="no results of ffff"):
+            api.commit(database, "f" * 40)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import bench_db as api
 from bench_db.errors import UserError
 from bench_db.store.database import connect
-from tests.cli.kinds import publish
+from tests.cli.kinds import BED, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +49,32 @@ class TestDefine:
     def test_refused(self, database: Database, kind: str, more: dict[str, str], said: str) -> None:
         with pytest.raises(UserError, match=said):
             api.define(database, kind, "x", **more)  # type: ignore[arg-type]
+
+
+class TestUnmapped:
+    """A name is unmapped when no definition of its field matches or gives it; stored names count, of other branches too."""
+
+    def test_names(self, database: Database) -> None:
+        publish(database, 1, {"old": 1.0, "f": 1.0}, bed=replace(BED, name="ci-linus"))
+        publish(database, 2, {"new": 2.0}, bed=replace(BED, name="ci-linux"))
+        publish(database, 3, {"new": 2.5}, bed=replace(BED, name="laptop"), branch="topic")
+        assert api.unmapped(database).frame().is_empty()
+        api.define(database, "alias", "ci-linus*", "ci-linux", field="test_bed")
+        found = api.unmapped(database).frame()
+        assert found.select("field", "name", "dut_name", "results").rows() == [("test_bed", "laptop", "d", 1)]
+        api.define(database, "join", "old", "new")
+        assert api.unmapped(database).frame().select("field", "name").rows() == [
+            ("test_bed", "laptop"),
+            ("benchmark", "f"),
+        ]
+        api.define(database, "ignore", "f")
+        assert api.unmapped(database, field="benchmark").document == {"unmapped": []}
+
+    def test_a_definition_of_another_device(self, database: Database) -> None:
+        publish(database, 1, {"f": 1.0})
+        api.define(database, "join", "f", "g", dut_name="other")
+        assert api.unmapped(database).frame()["name"].to_list() == ["f"]
+
+    def test_a_field_that_is_none(self, database: Database) -> None:
+        with pytest.raises(UserError, match="`field`: 'cpu' has no definitions"):
+            api.unmapped(database, field="cpu")

@@ -37,3 +37,15 @@ class TestDefine:
         assert [line.split()[0] for line in listed[2:]] == ["join", "alias", "pool", "better", "main", "ignore"]
         ended = bench_db("define", "end", "alias", "", "--field", "suite", "--store", database.uri).out
         assert "alias" not in ended
+
+    def test_unmapped(self, database: Database) -> None:
+        publish(database, 1, {"f": 1.0})
+        nothing = bench_db("define", "unmapped", "--store", database.uri)
+        assert nothing.out == "every name of the fields with definitions is defined\n"
+        suites = bench_db("define", "unmapped", "--field", "benchmark", "--store", database.uri, "--output", "json")
+        assert [(row["field"], row["name"]) for row in suites.document["unmapped"]] == [("benchmark", "f")]
+        bench_db("define", "alias", "benchmark", "g", "h", "--store", database.uri)
+        shown = bench_db("define", "unmapped", "--store", database.uri).out
+        assert shown.splitlines()[-1].split()[:4] == ["benchmark", "f", "d", "1"]
+        since = bench_db("define", "unmapped", "--since", "2200-01-01", "--store", database.uri, "--output", "json")
+        assert since.document["unmapped"] == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 
 from bench_db.model import Definition, RecordedCommit
-from bench_db.report.ledgers import commits_text, definitions_text, run_text, runs_text
+from bench_db.report.ledgers import commits_text, definitions_text, record_text, runs_text
 
 
 class TestTexts:
@@ -33,7 +33,7 @@ class TestTexts:
 
     def test_run(self) -> None:
         assert (
-            run_text({"run": "00ff", "test_bed_name": "ci", "notes": [], "run_key": 5})
+            record_text({"run": "00ff", "test_bed_name": "ci", "notes": [], "run_key": 5})
             == "run            00ff\ntest bed name  ci"
         )
 

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from bench_db.app.backfill import backfill
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.bisect import bisect
-    from bench_db.app.commits import commits, sync_commits
+    from bench_db.app.commits import commit, commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
-    from bench_db.app.definitions import define, definitions
+    from bench_db.app.definitions import define, definitions, unmapped
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
@@ -132,6 +132,7 @@ __all__ = [
     "bless_finding",
     "check",
     "clear_baseline",
+    "commit",
     "commits",
     "compare",
     "connect",
@@ -159,6 +160,7 @@ __all__ = [
     "suites",
     "summarise",
     "sync_commits",
+    "unmapped",
     "upgrade",
 ]
 
@@ -168,10 +170,10 @@ _HOMES = {
     "bench_db.app.backfill": ["backfill"],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.bisect": ["bisect"],
-    "bench_db.app.commits": ["commits", "sync_commits"],
+    "bench_db.app.commits": ["commit", "commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
-    "bench_db.app.definitions": ["define", "definitions"],
+    "bench_db.app.definitions": ["define", "definitions", "unmapped"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],

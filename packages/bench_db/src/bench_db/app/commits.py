@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
+from bench_db.app.runs import Runs, runs
 from bench_db.errors import UserError
-from bench_db.identity import is_full_sha
+from bench_db.identity import is_full_sha, same_commit
 from bench_db.measure import git
 from bench_db.model import RecordedCommit, Sync
 from bench_db.query.selection import Selection
@@ -59,6 +61,23 @@ class Synced:
         return asdict(self.sync)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCommit:
+    """What a store knows of a commit: what is recorded of it for each device, and its runs, excluded ones too."""
+
+    commits: Sequence[RecordedCommit]
+    runs: Runs
+
+    def frame(self) -> pl.DataFrame:
+        """Return the runs as a frame, a row each."""
+        return self.runs.frame()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return {"commits": [commit_json(record) for record in self.commits], "runs": self.runs.document["runs"]}
+
+
 def commit_json(record: RecordedCommit) -> dict[str, Any]:
     """Return a recorded commit as JSON."""
     return {name: value for name, value in asdict(record).items() if name not in {"key", "source", "replaces"}}
@@ -68,6 +87,14 @@ def commit_json(record: RecordedCommit) -> dict[str, Any]:
 def commits(store: Database, *, dut_name: str | None = None, as_of: str | None = None) -> Commits:
     """List what is recorded of the commits of all devices, or of one."""
     return Commits(commits=[record for record in store.commits(as_of) if dut_name in (None, record.dut_name)])
+
+
+@on_database
+def commit(store: Database, name: str, *, clone: str | Path | None = None) -> ShownCommit:
+    """Return what is known of a commit: a sha, or `HEAD`, a branch or a tag of a clone. Raises `UserError` when it has no results."""
+    sha = store.measured_commit(sha_of(name, None if clone is None else Path(clone)))
+    recorded = [record for record in store.commits() if same_commit(record.commit, sha)]
+    return ShownCommit(commits=recorded, runs=runs(store, commit=sha))
 
 
 @on_database

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from bench_db.app.answers import frame_of
 from bench_db.app.database import on_database
+from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.model import Definition
-from bench_db.query.definitions import checked
+from bench_db.query.definitions import FIELDS, Definitions, checked
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from bench_db.store.database import Database
 
 
@@ -42,6 +43,62 @@ class Defined:
 def definitions(store: Database, *, as_of: str | None = None) -> Defined:
     """List the definitions in force."""
     return Defined(definitions=store.definitions(as_of))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmapped:
+    """Names that no definition of their field matches or gives, with the number of their results and the newest of them.
+
+    The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).
+    """
+
+    names: pl.DataFrame
+
+    def frame(self) -> pl.DataFrame:
+        """Return the names as a frame, a row each; `last_seen` is a datetime."""
+        return self.names.with_columns(pl.from_epoch("last_seen").dt.replace_time_zone("UTC"))
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        return {"unmapped": self.names.to_dicts()}
+
+
+@on_database
+def unmapped(store: Database, *, field: str | None = None, since: Moment | None = None) -> Unmapped:
+    """List the names that no definition knows, in all results that are stored, those of pull requests too.
+
+    Without `field` the names are those of each field that has definitions. `since` leaves out results of earlier runs.
+    """
+    if field is not None and field not in FIELDS:
+        message = f"`field`: {field!r} has no definitions; these can have: {', '.join(FIELDS)}"
+        raise UserError(message)
+    known = store.history().definitions or Definitions()
+    earliest, _ = bounds(since, None)
+    found = [_unmapped(store, known, name, earliest) for name in ([field] if field else known.fields)]
+    return Unmapped(names=pl.concat([_NONE, *found]))
+
+
+_NONE = pl.DataFrame(
+    schema={"field": pl.String, "name": pl.String, "dut_name": pl.String, "results": pl.Int64, "last_seen": pl.Int64}
+)
+
+
+def _unmapped(store: Database, known: Definitions, field: str, since: int | None) -> pl.DataFrame:
+    column = FIELDS[field]
+    rows = store.scan(list(dict.fromkeys((column, "dut_name", "run_time"))))
+    if since is not None:
+        rows = rows.filter(pl.col("run_time") >= since)
+    names = (
+        rows.select(name=pl.col(column).fill_null(""), dut_name=pl.col("dut_name").fill_null(""), run_time="run_time")
+        .group_by("name", "dut_name")
+        .agg(results=pl.len().cast(pl.Int64), last_seen=pl.col("run_time").max().cast(pl.Int64))
+        .sort("results", "name", "dut_name", descending=[True, False, False])
+        .collect()
+    )
+    left = set(known.unmapped(names.select("name", "dut_name").rows(), field))
+    kept = [pair in left for pair in names.select("name", "dut_name").rows()]
+    return names.filter(kept).select(pl.lit(field).alias("field"), *_NONE.columns[1:])
 
 
 @on_database

@@ -207,6 +207,13 @@ def _decision() -> Schema:
     return _object({**decided, **more}, optional=more)
 
 
+_UNMAPPED = {
+    **dict.fromkeys(("field", "name", "dut_name"), _TEXT),
+    "results": _COUNT,
+    "last_seen": _type(int | None),
+}
+
+
 def _definitions() -> Schema:
     shown = _record(Definition, "key", "lifted", "replaces")
     return _answer({"definitions": _list(_object(shown)), "changed": _COUNT})
@@ -244,9 +251,16 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
         {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY), **_compared()}
     ),
     "commits-list": lambda: _answer({"commits": _list(_object(_record(RecordedCommit, "key", "source", "replaces")))}),
+    "commits-show": lambda: _answer(
+        {
+            "commits": _list(_object(_record(RecordedCommit, "key", "source", "replaces"))),
+            "runs": _runs()["properties"]["runs"],
+        }
+    ),
     "commits-sync": lambda: _answer(_record(Sync)),
     "compare": lambda: _answer(_compared()),
     "define-list": _definitions,
+    "define-unmapped": lambda: _answer({"unmapped": _list(_object(_UNMAPPED))}),
     **{f"define-{kind}": _definitions for kind in (*KINDS, "end")},
     "demo": _demo,
     "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),

@@ -17,7 +17,7 @@ _DUT = click.option("--dut-name", metavar="NAME", help="Only commits of this dev
 
 @click.group("commits")
 def command() -> None:
-    """List the recorded commits in their order, and bring them up to date with a clone.
+    """List the recorded commits in their order, show one, and bring them up to date with a clone.
 
     Example: bench-db commits sync --clone .
     """
@@ -36,6 +36,21 @@ def list_(dut_name: str | None, uri: str | None, output: str, as_of: str | None)
 
     found = commits(open_store(uri), dut_name=dut_name, as_of=as_of)
     emit(output, lambda: found.document, lambda: commits_text(found.commits, screen()))
+
+
+@command.command("show")
+@click.argument("commit")
+@common
+def show(commit: str, uri: str | None, output: str) -> None:
+    """Show what is recorded of COMMIT, and its runs. COMMIT is a sha, or HEAD, a branch or a tag of the checkout.
+
+    Example: bench-db commits show 1a2b3c4
+    """
+    from bench_db.app.commits import commit as find
+    from bench_db.report.ledgers import commit_text
+
+    found = find(open_store(uri), commit)
+    emit(output, lambda: found.document, lambda: commit_text(found.commits, found.frame(), screen()))
 
 
 @command.command("sync")

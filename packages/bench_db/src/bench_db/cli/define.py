@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _NOTE = click.option("--note", default="", help="The reason, for those who look at it later.")
 _DUT = click.option("--dut-name", metavar="NAME", help="Only for this device under test.")
-_FIELD = click.argument("field", type=click.Choice(["test_bed", "dut", "suite", "benchmark", "metric"]))
+_FIELDS = ["test_bed", "dut", "suite", "benchmark", "metric"]
+_FIELD = click.argument("field", type=click.Choice(_FIELDS))
 
 
 def _common(command: Command) -> Command:
@@ -41,6 +42,22 @@ def list_(uri: str | None, output: str, as_of: str | None) -> None:
     from bench_db.app.definitions import definitions
 
     _emit(definitions(open_store(uri), as_of=as_of), output)
+
+
+@command.command("unmapped")
+@click.option("--field", type=click.Choice(_FIELDS), help="Only names of this field, which then needs no definition.")
+@click.option("--since", metavar="WHEN", help="Only names in results of runs since then; see --since of latest.")
+@common
+def unmapped(field: str | None, since: str | None, uri: str | None, output: str) -> None:
+    """List the names that no definition knows, of each field that has definitions, most frequent first.
+
+    Example: bench-db define unmapped --since "2 weeks ago"
+    """
+    from bench_db.app.definitions import unmapped as find
+    from bench_db.report.ledgers import unmapped_text
+
+    found = find(open_store(uri), field=field, since=since)
+    emit(output, lambda: found.document, lambda: unmapped_text(found.names, screen()))
 
 
 @command.command("join")

@@ -62,10 +62,10 @@ def show(run: str, uri: str | None, output: str) -> None:
     Example: bench-db run show 1f2e3d4c5b6a7988
     """
     from bench_db.app.runs import run_named
-    from bench_db.report.ledgers import run_text
+    from bench_db.report.ledgers import record_text
 
     found = run_named(open_store(uri), run)
-    emit(output, lambda: found, lambda: run_text(found))
+    emit(output, lambda: found, lambda: record_text(found))
 
 
 @command.command("exclude")

@@ -80,6 +80,24 @@ class Definitions:
             if self._fits(record, dut, dut)
         }
 
+    def unmapped(self, names: Iterable[tuple[str, str]], field: str) -> list[tuple[str, str]]:
+        """Return the pairs of a name of a field and its device that no definition of the field matches or gives."""
+        column = FIELDS[field]
+        of_field = [record for record in self.records if _column_of(record) == column]
+        given = {record.value for record in of_field if record.kind in {"alias", "join"}}
+        return [
+            (name, dut)
+            for name, dut in names
+            if name not in given and not any(self._fits(record, name, dut) for record in of_field)
+        ]
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that some definition is of."""
+        return [
+            field for field, column in FIELDS.items() if any(_column_of(record) == column for record in self.records)
+        ]
+
     def renamed(self, series: pl.DataFrame, main: Collection[int] = ()) -> pl.DataFrame:
         """Return series with the names and keys that the definitions give them, and their stored key as `stored_key`.
 

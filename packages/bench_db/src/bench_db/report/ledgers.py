@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench_db.report.rows import when
@@ -36,6 +37,15 @@ def commits_text(commits: Sequence[RecordedCommit], screen: Screen = PLAIN) -> s
     return table(headings, cells, ("position",), screen)
 
 
+def commit_text(commits: Sequence[RecordedCommit], runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Render what is recorded of one commit for each device, a field a line, and its runs as a table."""
+    hidden = {"key", "source", "replaces"}
+    times = {"time", "author_time", "measured_at", "recorded_at"}
+    records = [{n: v for n, v in asdict(commit).items() if n not in hidden} for commit in commits]
+    shown = [record_text({n: when(v) if n in times else v for n, v in record.items()}) for record in records]
+    return "\n\n".join([*shown, runs_text(runs, screen)])
+
+
 def runs_text(runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render runs with the columns of `app.runs.Runs.frame` as a table."""
     if runs.is_empty():
@@ -68,8 +78,20 @@ def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN) 
     return table(headings, cells, (), screen)
 
 
-def run_text(run: Mapping[str, Any]) -> str:
-    """Render the record of one run, a field a line; empty fields are left out."""
-    shown = {name: value for name, value in run.items() if value not in (None, "", [], {}) and name != "run_key"}
+def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Render names with the columns of `app.definitions.Unmapped` as a table."""
+    if names.is_empty():
+        return "every name of the fields with definitions is defined"
+    headings = ("field", "name", "device", "results", "last seen")
+    cells = [
+        (field, visible(name or "(none)"), visible(dut), f"{results:,}", when(last_seen))
+        for field, name, dut, results, last_seen in names.iter_rows()
+    ]
+    return table(headings, cells, ("results",), screen)
+
+
+def record_text(record: Mapping[str, Any]) -> str:
+    """Render one record, a field a line; empty fields are left out."""
+    shown = {name: value for name, value in record.items() if value not in (None, "", [], (), {}) and name != "run_key"}
     width = max(map(len, shown), default=0)
     return "\n".join(f"{name.replace('_', ' '):{width}}  {visible(str(value))}" for name, value in shown.items())
