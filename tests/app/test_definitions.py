@@ -78,3 +78,43 @@ class TestUnmapped:
     def test_a_field_that_is_none(self, database: Database) -> None:
         with pytest.raises(UserError, match="`field`: 'cpu' has no definitions"):
             api.unmapped(database, field="cpu")
+
+
+class TestSync:
+    """The definitions of a file are added and ended with it; others stay."""
+
+    def test_with_the_file(self, database: Database, tmp_path: Path) -> None:
+        publish(database, 1, {"old": 1.0, "smoke": 1.0}, bed=replace(BED, name="ci-linus"))
+        publish(database, 2, {"new": 2.0}, bed=replace(BED, name="ci-linux"))
+        file = tmp_path / "bench-db.toml"
+        file.write_text(
+            "[project]\nname = 'd'\n[define]\npool = ['ci-linux']\nignore = ['smoke*']\nmain = 'main'\n"
+            "[define.join]\nold = 'new'\n[define.alias.test_bed]\n'ci-linus*' = 'ci-linux'\n[define.better]\nrecall = 'higher'\n"
+        )
+        api.define(database, "ignore", "other")
+        done = api.sync_definitions(database, str(file), by="ci")
+        assert (done.changed, len(done.definitions)) == (6, 7)
+        assert database.trend("*")["median"].to_list() == [1.0, 2.0]
+        assert api.sync_definitions(database, str(file)).changed == 0
+
+        file.write_text("[project]\nname = 'd'\n[define.join]\nold = 'newer'\n")
+        assert api.sync_definitions(database, str(file)).changed == 6
+        assert [(one.kind, one.value) for one in api.definitions(database).definitions] == [
+            ("ignore", ""),
+            ("join", "newer"),
+        ]
+
+    def test_of_another_project(self, database: Database, tmp_path: Path) -> None:
+        for name in ("d", "e"):
+            (tmp_path / f"{name}.toml").write_text(f"[project]\nname = '{name}'\n[define.join]\na = 'b'\n")
+            api.sync_definitions(database, str(tmp_path / f"{name}.toml"))
+        (tmp_path / "e.toml").write_text("[project]\nname = 'e'\n")
+        api.sync_definitions(database, str(tmp_path / "e.toml"))
+        assert [one.dut_name for one in api.definitions(database).definitions] == ["d"]
+
+    def test_one_that_cannot_be_applied(self, database: Database, tmp_path: Path) -> None:
+        file = tmp_path / "bench-db.toml"
+        file.write_text("[project]\nname = 'd'\n[define]\nignore = ['x']\n[define.better]\nrecall = 'more'\n")
+        with pytest.raises(UserError, match="is no direction"):
+            api.sync_definitions(database, str(file))
+        assert api.definitions(database).definitions == []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bench_db.app.commits import commit, commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
-    from bench_db.app.definitions import define, definitions, unmapped
+    from bench_db.app.definitions import define, definitions, sync_definitions, unmapped
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
@@ -160,6 +160,7 @@ __all__ = [
     "suites",
     "summarise",
     "sync_commits",
+    "sync_definitions",
     "unmapped",
     "upgrade",
 ]
@@ -173,7 +174,7 @@ _HOMES = {
     "bench_db.app.commits": ["commit", "commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
-    "bench_db.app.definitions": ["define", "definitions", "unmapped"],
+    "bench_db.app.definitions": ["define", "definitions", "sync_definitions", "unmapped"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.gate": ["check"],

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.model import Definition
-from bench_db.query.definitions import FIELDS, Definitions, checked
+from bench_db.query.definitions import FIELDS, Definitions, checked, place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bench_db.schedule.config import Config
     from bench_db.store.database import Database
 
 
@@ -99,6 +103,52 @@ def _unmapped(store: Database, known: Definitions, field: str, since: int | None
     left = set(known.unmapped(names.select("name", "dut_name").rows(), field))
     kept = [pair in left for pair in names.select("name", "dut_name").rows()]
     return names.filter(kept).select(pl.lit(field).alias("field"), *_NONE.columns[1:])
+
+
+@on_database
+def sync_definitions(
+    store: Database, config_file: str | None = None, *, by: str = "", at: int | None = None
+) -> Defined:
+    """Bring the definitions of a device to what `[define]` in its bench-db.toml states.
+
+    Definitions of the file are added, and those of an earlier state of the file that it has no more are ended. Definitions that
+    were made by `define` stay. Raises `UserError` for a definition that cannot be applied; then nothing changes.
+    """
+    config = configuration(config_file)
+    moment = int(time.time()) if at is None else at
+    stated = [checked(record) for record in _stated(config, by=by, at=moment)]
+    places = {place_of(record) for record in stated}
+    gone = [
+        replace(record, key=0, lifted=True, by=by, at=moment)
+        for record in store.definitions()
+        if record.note == _FROM_FILE.format(config.project.name) and place_of(record) not in places
+    ]
+    changed = store.define([*gone, *stated])
+    return Defined(definitions=store.definitions(), changed=changed)
+
+
+_FROM_FILE = "from bench-db.toml of {}"
+
+
+def _stated(config: Config, *, by: str, at: int) -> Iterator[Definition]:
+    """Yield the definitions of a configuration. They are of its device alone, except for the name of a device."""
+    name, given = config.project.name, config.define
+    about: dict[str, Any] = {"by": by, "at": at, "note": _FROM_FILE.format(name)}
+    for field, patterns in given.alias.items():
+        of = None if field == "dut" else name
+        for pattern, value in patterns.items():
+            yield Definition(kind="alias", field=field, pattern=pattern, value=value, dut_name=of, **about)
+    tables: dict[str, Mapping[str, str]] = {
+        "join": given.join,
+        "pool": dict.fromkeys(given.pool, ""),
+        "better": given.better,
+        "ignore": dict.fromkeys(given.ignore, ""),
+    }
+    for kind, table in tables.items():
+        for pattern, value in table.items():
+            yield Definition(kind=kind, pattern=pattern, value=value, dut_name=name, **about)
+    if given.main:
+        yield Definition(kind="main", pattern=name, value=given.main, **about)
 
 
 @on_database

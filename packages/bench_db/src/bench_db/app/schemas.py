@@ -261,7 +261,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "compare": lambda: _answer(_compared()),
     "define-list": _definitions,
     "define-unmapped": lambda: _answer({"unmapped": _list(_object(_UNMAPPED))}),
-    **{f"define-{kind}": _definitions for kind in (*KINDS, "end")},
+    **{f"define-{kind}": _definitions for kind in (*KINDS, "end", "sync")},
     "demo": _demo,
     "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),

@@ -44,6 +44,21 @@ def list_(uri: str | None, output: str, as_of: str | None) -> None:
     _emit(definitions(open_store(uri), as_of=as_of), output)
 
 
+@command.command("sync")
+@click.option("--config", "config_file", metavar="FILE", help="The configuration. [default: bench-db.toml]")
+@common
+def sync(config_file: str | None, uri: str | None, output: str) -> None:
+    """Bring the definitions to what [define] in bench-db.toml states: add those of the file, and end those it has no more.
+
+    Definitions that were made by the other verbs stay.
+
+    Example: bench-db define sync
+    """
+    from bench_db.app.definitions import sync_definitions
+
+    _emit(sync_definitions(open_store(uri), config_file, by=user()), output)
+
+
 @command.command("unmapped")
 @click.option("--field", type=click.Choice(_FIELDS), help="Only names of this field, which then needs no definition.")
 @click.option("--since", metavar="WHEN", help="Only names in results of runs since then; see --since of latest.")

@@ -106,12 +106,24 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class Define(Struct, frozen=True, forbid_unknown_fields=True):
+    """The definitions of names; `model.Definition` describes the kinds. `alias` has a table of patterns for each field."""
+
+    alias: dict[str, dict[str, str]] = {}
+    join: dict[str, str] = {}
+    pool: list[str] = []
+    better: dict[str, str] = {}
+    ignore: list[str] = []
+    main: str = ""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     project: Project
     schedule: Schedule = field(default_factory=Schedule)
     suite: dict[str, Suite] = field(default_factory=dict)
+    define: Define = field(default_factory=Define)
 
     def suites(self, names: tuple[str, ...]) -> dict[str, Suite]:
         """Return the suites of these names, or all. Raise `UserError` with the known names for an unknown one."""
@@ -167,7 +179,7 @@ _Section = tuple[tuple[str, ...], object, type[Struct]]
 
 def _sections(document: dict[str, object]) -> Iterator[_Section]:
     """Yield the tables of the file with their keys. msgspec does not name the wrong one when it converts all at once."""
-    for key, kind in (("project", Project), ("schedule", Schedule)):
+    for key, kind in (("project", Project), ("schedule", Schedule), ("define", Define)):
         section = document.get(key)
         if kind is Schedule and isinstance(section, dict):
             yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
@@ -214,10 +226,12 @@ _TAKES: dict[object, str] = {
     list[Command]: "a list of commands, each a text or a list of texts",
     list[str]: "a list of texts",
     dict[str, str]: "a table of texts",
+    dict[str, dict[str, str]]: "a table of texts for each field",
     dict[str, Kind]: "tables [schedule.kinds.NAME]",
     dict[str, Suite]: "tables [suite.NAME]",
     Project: "a table [project]",
     Schedule: "a table [schedule]",
+    Define: "a table [define]",
 }
 
 
