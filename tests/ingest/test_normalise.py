@@ -72,6 +72,12 @@ class TestPrecedence:
         assert run.dut == DutBuild(name="unknown", version="unknown", timestamp=0)
         assert (run.commit, run.branch, run.run_time, run.test_bed) == (None, None, None, this_machine())
 
+    def test_a_stated_time_that_is_that_of_the_run_is_known(self) -> None:
+        dated = replace(READING, commit_time=None)
+        assert any("not known" in note for note in normal(dated)[0].notes)
+        stated = normal(dated, Provenance(dut_timestamp=50))[0]
+        assert (stated.dut.timestamp, [note for note in stated.notes if "not known" in note]) == (50, [])
+
     def test_version_of_a_known_commit(self) -> None:
         assert normal(replace(READING, version=None))[0].dut.version == "ccccccc"
 

@@ -264,7 +264,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         run_time=reading.run_time,
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
         notes=(
-            *_timing(reading, dut),
+            *_timing(reading, provenance, dut),
             *_branch_note(reading, provenance, build),
             *assumed,
             *reading.notes,
@@ -393,8 +393,9 @@ def _dut(reading: Reading, provenance: Provenance, build: Build, commit: str | N
     )
 
 
-def _timing(reading: Reading, dut: DutBuild) -> tuple[str, ...]:
-    by_run = reading.commit_time is None and dut.timestamp == reading.run_time
+def _timing(reading: Reading, provenance: Provenance, dut: DutBuild) -> tuple[str, ...]:
+    is_stated = reading.commit_time is not None or provenance.dut_timestamp is not None
+    by_run = not is_stated and dut.timestamp == reading.run_time
     return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
 
 
