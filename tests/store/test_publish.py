@@ -13,7 +13,7 @@ from bench_db.arrow import to_table
 from bench_db.derive import derive
 from bench_db.errors import BenchDbError, CorruptStoreError, UserError
 from bench_db.model import RecordedCommit, Result, Run, Samples, SummaryValues, Throughput
-from bench_db.store import maintain, publish
+from bench_db.store import known, maintain, publish
 from bench_db.store.database import connect
 from bench_db.store.filters import condition
 from bench_db.store.publish import Entry
@@ -440,3 +440,61 @@ class TestPublishMany:
         monkeypatch.setattr(maintain, "optimize", lambda engine: optimized.append(engine.open(RESULTS_TABLE).version))
         list(database.publish_many(_entries(*range(maintain.SMALL_FRAGMENTS + 3))))
         assert optimized == [database.version]
+
+
+class TestSameMeasurements:
+    """A metric that never changes has the same measurements at every commit, and costs no more for it."""
+
+    @staticmethod
+    def _size(number: int) -> tuple[Run, list[Result]]:
+        run, results = publication(number, rows=2)
+        constant = [replace(r, values=Samples([5.0]), summary=None, units="bytes", metric="size") for r in results]
+        return run, constant
+
+    def test_one_write_for_many_commits(self, database: Database) -> None:
+        before = database.version
+        entries = [Entry(*self._size(number)) for number in range(20)]
+        done = list(database.publish_many(entries))
+        assert [published.new for published in done] == [2] * 20
+        assert database.version == before + 1
+        assert [len(published.notes) for published in done] == [0, *[1] * 19]
+        assert done[-1].notes[0].endswith(", and 18 more")
+
+    def test_the_notes_of_one_by_one(self, tmp_path: Path) -> None:
+        together, alone = (connect(tmp_path / name, create=True) for name in ("together", "alone"))
+        pairs = [self._size(number) for number in range(6)]
+        many = [published.notes for published in together.publish_many(Entry(*pair) for pair in pairs)]
+        assert many == [alone.publish(results, run).notes for run, results in pairs]
+
+    def test_the_look_up_is_linear(self, database: Database) -> None:
+        """The records of 3,000 commits are gone through once, not once for each of them."""
+        pairs = [derive(*self._size(number)) for number in range(3000)]
+        records = [run for run, _ in pairs]
+        calls = 0
+
+        class Counted(list[Run]):
+            def index(self, *_: Any) -> int:
+                nonlocal calls
+                calls += 1
+                return 0
+
+        run, results = derive(*self._size(3001))
+        (look,) = known._looks(database._engine, Counted(records), [run], but_own=False)
+        assert (len(look.elsewhere), calls) == (3000, 0)
+        assert look.elsewhere[-1].commit == records[-1].commit
+        assert results
+
+
+class TestReplaceInOneCall:
+    """Files of one call may have the same name in different directories; they do not replace each other."""
+
+    def test_both_remain(self, database: Database) -> None:
+        pairs = []
+        for number in range(2):
+            run, results = publication(1, rows=2)
+            named = [replace(result, benchmark_name=f"{number} {result.benchmark_name}") for result in results]
+            pairs.append((replace(run, run_id="job", file_name="results.json", sha256=f"{number}"), named))
+        for _ in range(2):
+            list(database.publish_many((Entry(*pair) for pair in pairs), replace=True))
+            assert sorted(row.benchmark_name[:1] for row in database.results()) == ["0", "0", "1", "1"]
+            assert database.runs().collect().height == 2

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,8 @@ import pyarrow as pa
 import pytest
 
 from bench_db.derive import derive
+from bench_db.model import Samples, SummaryValues
+from bench_db.store import known
 from bench_db.store.database import Database, connect
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import condition
@@ -249,6 +254,45 @@ class TestCompleting:
             assert _stored(uri) == _expected([1, 2])
             assert {len(result.values) for result in connect(uri).results()} == {3}
             assert connect(uri).verify().sound
+
+
+class TestEquivalent:
+    """Of two files that say the same, published at once, one remains, and its publisher alone says that it added rows."""
+
+    def test_one_remains(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        uri = str(tmp_path / "store")
+        connect(uri, create=True)
+        found = known.find_each
+        local = threading.local()
+
+        def unrelated() -> None:
+            local.racing = False
+            _publish(uri, 5)
+            local.racing = True
+
+        both_looked, both_wrote = threading.Barrier(2, action=unrelated), threading.Barrier(2)
+
+        def looked(*given: Any, but_own: bool = False) -> Any:
+            answer = None if but_own else found(*given)
+            if getattr(local, "racing", False):
+                (both_wrote if but_own else both_looked).wait(30)
+            return found(*given, but_own=True) if but_own else answer
+
+        def publish(mean: float) -> int:
+            run, results = publication(1, rows=1)
+            summary = SummaryValues(min=1.0, median=2.0, max=3.0, mean=mean)
+            stated = [replace(result, values=Samples(), summary=summary, n=5, values_hash=None) for result in results]
+            local.racing = True
+            return connect(uri).publish(stated, replace(run, sha256=f"{mean}")).new
+
+        monkeypatch.setattr(known, "find_each", looked)
+        with ThreadPoolExecutor(2) as two:
+            new = list(two.map(publish, [2.0, 2.004]))
+        monkeypatch.undo()
+        assert sorted(new) == [0, 1]
+        rows, runs = _stored(uri)
+        assert (rows["1.0.1 bench 0"], runs["1.0.1"]) == (1, 1)
+        assert connect(uri).verify().sound
 
 
 def _publish(uri: str, number: int) -> None:

@@ -296,7 +296,7 @@ class Row(NamedTuple):
 
 
 def rows_in(batch: Any) -> Iterator[tuple[int, int, Row]]:
-    """Yield run key, name and measurement of each row of a batch with `COLUMNS`."""
+    """Yield run key, name and measurement of each row of a batch with `MEASURED`."""
     keys = batch.column("run_key").to_pylist()
     naturals = zip(*(batch.column(name).to_pylist() for name in NATURAL), strict=True)
     facts = zip(*(batch.column(name).to_pylist() for name in FACTS), strict=True)

@@ -87,6 +87,7 @@ def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, b
 def _looks(engine: Engine, records: Sequence[Run], runs: Iterable[Run], *, but_own: bool) -> list[_Look]:
     places = {record.run_key: derive.place_of(record) for record in records}
     by_key = {record.run_key: record for record in records}
+    number = {record.run_key: at for at, record in enumerate(records)}
     here: dict[tuple[str, ...], list[Run]] = {}
     alike: dict[int | str | None, list[Run]] = {}
     for record in records:
@@ -98,15 +99,17 @@ def _looks(engine: Engine, records: Sequence[Run], runs: Iterable[Run], *, but_o
         if own is not None and not _has_same_content(own, run):
             message = f"{engine.location}: run key {run.run_key} belongs to other content; nothing was written"
             raise CorruptStoreError(message)
-        others = [r for r in here.get(place, ()) if r.run_key != run.run_key and _is_like(r, run)]
+        others = [r for r in here.get(place, ()) if r.run_key != run.run_key and is_like(r, run)]
         same = own or next((r for r in others if r.content_key == run.content_key), None)
-        elsewhere = sorted([*alike.get(run.content_key, ()), *alike.get(run.sha256, ())], key=records.index)
+        elsewhere = [*alike.get(run.content_key, ()), *alike.get(run.sha256, ())]
+        elsewhere.sort(key=lambda record: number[record.run_key])
         away = tuple(record for record in elsewhere if places[record.run_key] != place)
         looks.append(_Look(same, () if same else others, away))
     return looks
 
 
-def _is_like(record: Run, run: Run) -> bool:
+def is_like(record: Run, run: Run) -> bool:
+    """Return whether two runs may have the same measurements: they have the same key, the same bytes or as many results."""
     return record.content_key == run.content_key or record.sha256 == run.sha256 or record.results == run.results
 
 
@@ -149,16 +152,20 @@ def _counted(engine: Engine, runs: Sequence[Run], of_commits: str = "") -> Count
     return Counter(engine.open(RESULTS_TABLE).read(("run_key",), where)["run_key"].to_pylist())
 
 
-def in_place_of(engine: Engine, run: Run, results: Sequence[Result]) -> tuple[list[int], list[int]]:
-    """Return the keys of the other runs that a replacement by this run concerns: those recorded before it, and those after it.
+def in_place_of(
+    engine: Engine, run: Run, results: Sequence[Result], but: Collection[int] = ()
+) -> tuple[list[int], list[int]]:
+    """Return the keys of the other runs that this run replaces: those recorded before it, and those after it.
 
     They have its run id and file name, or its bytes; its device, commit, test bed and pull request; and one of its suites with
     the same tags. A run without rows is none of them, because nothing tells its suite: it may be a publish of another suite in
-    progress. If another replacement has removed the record of this run already, all remaining ones are later.
+    progress. If another replacement has removed the record of this run already, all remaining ones are later. A run in `but` is one
+    of them only with the same bytes.
     """
     same_file = f"({condition('run_id', run.run_id)} AND {condition('file_name', run.file_name)})"
     where = " OR ".join([same_file, _among("sha256", {run.sha256} - {""})])
-    keys = [r.run_key for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
+    here = [r for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
+    keys = [r.run_key for r in here if r.run_key not in but or r.sha256 == run.sha256]
     at = keys.index(run.run_key) if run.run_key in keys else -1
     others = [key for key in keys if key != run.run_key]
     groups = {(result.suite, result.tags_key) for result in results}

@@ -23,8 +23,9 @@ from bench_db.store.known import Known
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from bench_db.derive import Row
     from bench_db.model import RecordedCommit, Result, Run
     from bench_db.store.engine import Engine, Merged, Snapshot
     from bench_db.store.tables import Table
@@ -74,11 +75,11 @@ def publish_many(
 
     See `Database.publish_many`.
     """
-    begun: set[int] = set()
+    begun, own = set[int](), set[int]()
     batches = 0
     for batches, entries_of_batch in enumerate(_bounded(entries), 1):  # noqa: B007 used below
         with engine.one_look():
-            batch = _Batch(engine, replace=replace, keep_leftovers=keep_leftovers, begun=begun)
+            batch = _Batch(engine, replace=replace, keep_leftovers=keep_leftovers, begun=begun, own=own)
             done = batch.published(entries_of_batch)
         yield from done
     with engine.one_look():
@@ -114,15 +115,24 @@ class _Fresh(NamedTuple):
 class _Batch:
     """Runs that are published with one look-up and, as far as possible, with one commit of each table.
 
-    The outcome is that of publishing them one by one. A run for which an earlier one of the batch may matter is looked up again
+    The outcome is that of publishing them one by one. A run with measurements of an earlier run of the batch is looked up again
     after that is stored, and a run that changes stored rows is stored by a commit of its own.
     """
 
-    def __init__(self, engine: Engine, *, replace: bool, keep_leftovers: bool, begun: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        replace: bool,
+        keep_leftovers: bool,
+        begun: set[int] | None = None,
+        own: set[int] | None = None,
+    ) -> None:
         self._engine = engine
         self._replace = replace
         self._keep_leftovers = keep_leftovers
         self._begun = set() if begun is None else begun  # series of runs that were published before
+        self._own = set() if own is None else own  # runs that this call has stored as replacements
         self._version = engine.open(RESULTS_TABLE).version  # before the look at the runs: see `_settle`
         self._written = _Written(keep_leftovers=keep_leftovers)
         self._fresh: list[_Fresh] = []
@@ -135,13 +145,14 @@ class _Batch:
         founds = known.find_each(self._engine, derived)
         earlier = self._earlier(stored, derived, founds)
         for number, (entry, pair, found) in enumerate(zip(entries, derived, founds, strict=True)):
-            if self._written.concern(*pair):
+            if self._written.decide(*pair):
                 self._store()
                 again = known.find(self._engine, *pair)
                 older = self._earlier(self._engine.open(RESULTS_TABLE), [pair], [again])
                 self._add(number, entry.commits, *pair, again, older)
             else:
-                self._add(number, entry.commits, *pair, found, earlier)
+                elsewhere = (*found.elsewhere, *self._written.elsewhere(pair[0]))
+                self._add(number, entry.commits, *pair, dataclasses.replace(found, elsewhere=elsewhere), earlier)
         self._store()
         return [self._answers[number] for number in range(len(entries))]
 
@@ -201,7 +212,8 @@ class _Batch:
         if self._replace:
             restated = found.same.run_key if found.same is not None and not found.rereads else found.completes
             same = [] if restated in {None, run.run_key} else [restated]
-            new, counts["replaced"] = _replace(engine, run, results, record, rows, same)
+            new, counts["replaced"] = _replace(engine, run, results, record, rows, same, self._own)
+            self._own.add(run.run_key)
             counts["unchanged"] = len(results) - new
         else:
             engine.merge(RUNS_TABLE, record)
@@ -230,10 +242,14 @@ class _Batch:
         if alone:
             self._version = merged.version
         # The look-up compares a run that has a record with no other, even while another process has yet to add its rows.
+        removed = set[int]()
         if not alone or any(fresh.found.same is not None for fresh in waiting):
-            self._settle(waiting, [rows for _, rows in tables])
+            mine = [
+                (fresh, part) for fresh, (_, part) in zip(waiting, tables, strict=True) if counts[fresh.run.run_key]
+            ]
+            removed = self._settle(mine, merged.version)
         for fresh in waiting:
-            new = counts[fresh.run.run_key]
+            new = 0 if fresh.run.run_key in removed else counts[fresh.run.run_key]
             answer = _answer(fresh.run, fresh.found, fresh.notes, new=new, unchanged=len(fresh.results) - new)
             self._answers[fresh.number] = answer
 
@@ -251,18 +267,27 @@ class _Batch:
             records.append((fresh.run, details))
         history.record_runs(self._engine, records)
 
-    def _settle(self, waiting: Sequence[_Fresh], rows: Sequence[pa.Table]) -> None:
+    def _settle(self, added: Sequence[tuple[_Fresh, pa.Table]], version: int) -> set[int]:
         """Look once more for runs with the same measurements, because another writer has changed the results since the look-up.
 
-        Of a file with samples and one with statistics alone, published at once, at least one writer sees the rows of the other.
+        `added` are the runs whose rows this process added with a version of the results. Of two writers that add the same
+        measurements at once, the second sees the rows of the first, and removes its own unless only they have samples. Returns
+        the keys of the runs that were removed.
         """
         self._engine.look_again()
-        twins = known.find_each(self._engine, [(fresh.run, fresh.results) for fresh in waiting], but_own=True)
-        for fresh, its_rows, found in zip(waiting, rows, twins, strict=True):
+        removed = set[int]()
+        twins = known.find_each(self._engine, [(fresh.run, fresh.results) for fresh, _ in added], but_own=True)
+        for (fresh, rows), found in zip(added, twins, strict=True):
             if found.completes is not None:
-                _take_out(self._engine, fresh.run, its_rows, [found.completes])
-            elif found.same is not None and found.rows:
+                _take_out(self._engine, fresh.run, rows, [found.completes])
+            elif found.same is not None and found.rows and self._had(version - 1, found.same.run_key):
                 _remove(self._engine, [fresh.run.run_key])
+                removed.add(fresh.run.run_key)
+        return removed
+
+    def _had(self, version: int, run_key: int) -> bool:
+        rows = self._engine.open(RESULTS_TABLE, version).read(("run_key",), condition("run_key", run_key))
+        return bool(rows.num_rows)
 
 
 class _Written:
@@ -270,26 +295,36 @@ class _Written:
 
     def __init__(self, *, keep_leftovers: bool) -> None:
         self._keep_leftovers = keep_leftovers
-        self._contents: set[int | None] = set()
+        self._contents: dict[int | None, list[Run]] = {}
         self._samples: set[tuple[int, int | None]] = set()
-        self._places: dict[tuple[str, ...], list[tuple[Run, Sequence[Result]]]] = {}
+        self._places: dict[tuple[str, ...], dict[int, tuple[Run, dict[int, Row]]]] = {}
 
     def add(self, run: Run, results: Sequence[Result]) -> None:
         """Add a run that is written."""
-        self._contents.add(run.content_key)
-        self._places.setdefault(place_of(run), []).append((run, results))
+        self._contents.setdefault(run.content_key, []).append(run)
+        rows = {derived.name: row for derived, row in map(row_of, results)}
+        self._places.setdefault(place_of(run), {})[run.run_key] = run, rows
         if not self._keep_leftovers:
             self._samples.update(leftovers.candidates(results))
 
-    def concern(self, run: Run, results: Sequence[Result]) -> bool:
-        """Return whether what is written may change the answer for a run: it has the same measurements, or some of them."""
+    def elsewhere(self, run: Run) -> list[Run]:
+        """Return the written runs of another commit, device, test bed or pull request with the measurements of a run."""
+        return [one for one in self._contents.get(run.content_key, ()) if place_of(one) != place_of(run)]
+
+    def decide(self, run: Run, results: Sequence[Result]) -> bool:
+        """Return whether the written runs must be stored before a run is looked up.
+
+        They must when one of them has its measurements at the same place, or its samples for another commit.
+        """
         if not self._contents:
             return False
-        if run.content_key in self._contents or not self._samples.isdisjoint(leftovers.candidates(results)):
+        if not self._samples.isdisjoint(leftovers.candidates(results)):
             return True
-        here = self._places.get(place_of(run), [])
-        rows = {one.run_key: {found.name: row for found, row in map(row_of, theirs)} for one, theirs in here}
-        return known.match([one for one, _ in here], rows, run, results) != Known()
+        here = {key: its for key, its in self._places.get(place_of(run), {}).items() if known.is_like(its[0], run)}
+        if any(one.content_key == run.content_key for one, _ in here.values()):
+            return True
+        rows = {key: of_run for key, (_, of_run) in here.items()}
+        return known.match([one for one, _ in here.values()], rows, run, results) != Known()
 
 
 def _added(engine: Engine, merged: Merged, waiting: Sequence[_Fresh]) -> Mapping[int, int]:
@@ -378,9 +413,18 @@ def _restates(same: Run, run: Run) -> bool:
 
 
 def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
-    engine: Engine, run: Run, results: Sequence[Result], record: pa.Table, rows: pa.Table, same: Sequence[int]
+    engine: Engine,
+    run: Run,
+    results: Sequence[Result],
+    record: pa.Table,
+    rows: pa.Table,
+    same: Sequence[int],
+    own: Collection[int],
 ) -> tuple[int, int]:
-    """Replace earlier runs, and those with the keys `same`; return the numbers of rows added and removed.
+    """Replace earlier runs but `own` ones, and those with the keys `same`; return the numbers of rows added and removed.
+
+    Files of one call may have the same name in different directories, so a run of the same call is an earlier one only
+    with the same bytes.
 
     Of several concurrent replacements the one with the last record remains. The record of a run is added at the end of `runs`,
     so all processes see the same order. A process that finds a later one for the same place removes its own run, as if that
@@ -389,7 +433,7 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
     mine = condition("run_key", run.run_key)
     engine.merge(RUNS_TABLE, record, replacing=mine)
     engine.look_again()
-    earlier, later = known.in_place_of(engine, run, results)
+    earlier, later = known.in_place_of(engine, run, results, but=own)
     earlier = [*earlier, *(key for key in same if key not in earlier)]
     new, before = 0, engine.count(RESULTS_TABLE, condition("run_key", [run.run_key, *earlier]))
     if not later:
@@ -397,7 +441,7 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
         if earlier:
             engine.delete(RUNS_TABLE, condition("run_key", earlier))
         engine.look_again()
-        earlier, later = known.in_place_of(engine, run, results)
+        earlier, later = known.in_place_of(engine, run, results, but=own)
         if earlier:
             _remove(engine, earlier)
     if later:
