@@ -54,6 +54,15 @@ class TestUpgrade:
         assert len(store.results()) == 6
         assert not upgrade(seed).needed
 
+    @pytest.mark.parametrize("version", [TAG, 1])
+    def test_the_state_before_says_that_lancedb_reads_it(self, seed: Path, version: str | int) -> None:
+        upgrade(seed)
+        reason = rf"version {version} is from before the upgrade of this database, and only LanceDB reads it"
+        with pytest.raises(SchemaMismatchError, match=reason):
+            connect(seed).latest(as_of=version)
+        with pytest.raises(SchemaMismatchError, match=reason):
+            connect(seed).restore(version)
+
     def test_series_continue(self, seed: Path) -> None:
         preview = upgrade(seed, dry_run=True)
         done = upgrade(seed)

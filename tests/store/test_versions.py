@@ -198,6 +198,21 @@ class TestRestore:
         assert database.restore(newest).results_returned == 6
         assert self._commits(database) == {"c0", "c2", "c3", "c4"}
 
+    def test_a_replaced_run_is_as_it_was(self, database: Database) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        version = _publish(database, 0)
+        wrong = [replace(result, branch="wrong") for result in results]
+        database.publish(wrong, replace(run, branch="wrong", workflow="other.yml"), replace=True)
+        seen = database.restore(version, dry_run=True)
+        assert (seen.runs_reverted, seen.runs_removed, seen.runs_returned, seen.changed) == (1, 0, 0, False)
+        assert database.restore(version).changed
+        rows = database.scan(["commit", "branch"]).collect()
+        assert set(rows.filter(pl.col("commit") == run.commit)["branch"]) == {run.branch}
+        assert database.runs().collect().filter(pl.col("commit") == run.commit)["workflow"].to_list() == [run.workflow]
+        assert self._commits(database) == {"c0", "c1"}
+        assert not database.restore(version).changed
+
     def test_again_changes_nothing(self, database: Database) -> None:
         version = _publish(database, 0)
         _publish(database, 1)

@@ -826,7 +826,8 @@ class Maintenance:
 class Restored:
     """What going back to a `version` of the results changes: the numbers of runs and results that leave, and of those that return.
 
-    `changed` says that it was done, and not only previewed.
+    `runs_reverted` counts the runs that were replaced since, and get their former record and rows. `changed` is true when something
+    was changed, and false for a preview.
     """
 
     version: int
@@ -834,6 +835,7 @@ class Restored:
     results_removed: int
     runs_returned: int
     results_returned: int
+    runs_reverted: int
     changed: bool
 
 

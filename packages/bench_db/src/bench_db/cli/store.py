@@ -139,7 +139,7 @@ def tag(name: str, version: int | None, uri: str | None, output: str) -> None:
 def restore(version: str, uri: str | None, output: str, *, yes: bool) -> None:
     """Go back to the runs of VERSION (a number, a tag or a date), as a new version; without --yes only say what would change.
 
-    Runs that were published since leave, and runs that were removed since return. Commits, definitions, exclusions, baselines
+    Runs that were published since leave, runs that were removed since return, and replaced runs are as they were. Commits, definitions, exclusions, baselines
     and findings keep their records.
 
     Example: bench-db store restore 2026-01-31
@@ -147,7 +147,7 @@ def restore(version: str, uri: str | None, output: str, *, yes: bool) -> None:
     from bench_db.report.store import restored_text
 
     done = open_store(uri).restore(version, dry_run=not yes)
-    emit(output, asdict(done), lambda: restored_text(done))
+    emit(output, asdict(done), lambda: restored_text(done, dry_run=not yes))
 
 
 command.add_command(transfer.copy)

@@ -37,13 +37,17 @@ def info_text(info: StoreInfo) -> str:
     )
 
 
-def restored_text(done: Restored) -> str:
+def restored_text(done: Restored, *, dry_run: bool) -> str:
     """Render what going back to a version changes."""
-    head = f"the store has the runs of version {done.version} again" if done.changed else "nothing changed; with --yes:"
-    return (
-        f"{head}\nremoved: {done.runs_removed:,} runs with {done.results_removed:,} results"
-        f"\nreturned: {done.runs_returned:,} runs with {done.results_returned:,} results"
-    )
+    again = f"the store has the runs of version {done.version}"
+    lines = [
+        f"removed: {done.runs_removed:,} runs with {done.results_removed:,} results",
+        f"returned: {done.runs_returned:,} runs with {done.results_returned:,} results",
+        *([f"as they were before they were replaced: {done.runs_reverted:,} runs"] if done.runs_reverted else []),
+    ]
+    if not (done.runs_removed or done.runs_returned or done.runs_reverted):
+        return f"nothing to change: {again}"
+    return "\n".join(["nothing changed; with --yes:" if dry_run else f"{again} again", *lines])
 
 
 def verification_text(found: Verification) -> str:

@@ -260,7 +260,7 @@ class Database:
         return versions.tag(self._engine, name, version)
 
     def restore(self, as_of: AsOf, *, dry_run: bool = False) -> Restored:
-        """Go back to the runs of a version, tag or date, as a new version; with `dry_run` only say what would change.
+        """Go back to the runs of a version, tag or date, as a new version, as `versions.restore` does; with `dry_run` only preview it.
 
         Commits, definitions, exclusions, baselines and findings keep their records. Raises `UserError` for a version that is not kept.
         """

@@ -50,6 +50,9 @@ COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
 _FRESH_SECONDS = 1.0
+_OF_PAST = (
+    "version {} is from before the upgrade of this database, and only LanceDB reads it; name a later version or date"
+)
 _RETRY_TIMEOUT = timedelta(seconds=60)
 
 
@@ -364,7 +367,10 @@ class Engine:
         snapshot = self.open_any(table, version)
         lost = [column.name for column in snapshot.missing if column.name in table.required]
         if lost:
-            message = f"{self.location}: {_without(snapshot, lost)}"
+            of_past = version is not None and not [
+                n for n in table.required if n not in self.open_any(table).stored.names
+            ]
+            message = f"{self.location}: {_OF_PAST.format(version) if of_past else _without(snapshot, lost)}"
             raise SchemaMismatchError(message)
         if version is None:
             self._note(snapshot)

@@ -98,7 +98,7 @@ def tag(engine: Engine, name: str, version: int | None) -> int:
 
 
 def restore(engine: Engine, as_of: AsOf, *, dry_run: bool) -> Restored:
-    """Go back to the runs of a version: runs that were added since leave, and those that were removed since return.
+    """Go back to the runs of a version: later ones leave, removed ones return, and replaced ones are as they were.
 
     It is done with new versions, so the way back is a restore too. Returning records come before their rows, and leaving rows
     before their records: after a crash the same call completes it. Ledgers keep their records.
@@ -112,16 +112,22 @@ def restore(engine: Engine, as_of: AsOf, *, dry_run: bool) -> Restored:
     recorded, measured, empty = _keys(now), _keys(engine.open(RESULTS_TABLE)), _keys(now, condition("results", 0))
     whole = recorded & (measured | empty)
     returning, leaving = sorted(then - whole), sorted((recorded | measured) - then)
+    replaced = _replaced(runs, now, then & whole)
     found = Restored(
         version=results.version,
         runs_removed=len(leaving),
         results_removed=engine.count(RESULTS_TABLE, condition("run_key", leaving)) if leaving else 0,
         runs_returned=len(returning),
-        results_returned=sum(results.rows(condition("run_key", part)).num_rows for part in _chunks(returning)),
-        changed=not dry_run,
+        results_returned=sum(results.read(("run_key",), condition("run_key", p)).num_rows for p in _chunks(returning)),
+        runs_reverted=len(replaced),
+        changed=not dry_run and bool(leaving or returning or replaced),
     )
     if dry_run:
         return found
+    for key in replaced:
+        mine = condition("run_key", key)
+        engine.merge(RUNS_TABLE, runs.rows(mine), replacing=mine)
+        engine.merge(RESULTS_TABLE, results.rows(mine), replacing=mine)
     for part in _chunks(returning):
         engine.merge(RUNS_TABLE, runs.rows(condition("run_key", part)))
         engine.merge(RESULTS_TABLE, results.rows(condition("run_key", part)))
@@ -132,6 +138,13 @@ def restore(engine: Engine, as_of: AsOf, *, dry_run: bool) -> Restored:
 
 def _keys(snapshot: Snapshot, where: str | None = None) -> set[int]:
     return set(snapshot.read(("run_key",), where)["run_key"].unique().to_pylist())
+
+
+def _replaced(then: Snapshot, now: Snapshot, keys: set[int]) -> list[int]:
+    """Return the runs whose record has changed; a key that a migration has filled is no change."""
+    older, newer = ({row["run_key"]: row for row in snapshot.rows().to_pylist()} for snapshot in (then, now))
+    names = [name for name in now.table.schema.names if name != "content_key" and name not in then.absent]
+    return sorted(key for key in keys if any(older[key][name] != newer[key][name] for name in names))
 
 
 def _chunks(keys: list[int]) -> Iterator[list[int]]:
