@@ -79,19 +79,29 @@ class TestNames:
         """Return a store of 12 versions without commits, of which the last is slower."""
         store = connect(tmp_path / "store", create=True)
         for number in range(12):
-            run, results = publication(number, rows=1)
-            build = replace(run.dut, version=f"16.{number}", timestamp=AT + number)
-            run = replace(run, dut=build, commit=None, run_id=f"job-{number}", run_time=AT + number)
-            values = Samples([100.0 + number % 3 + number / 100 + 50 * (number == 11) + i / 10 for i in range(20)])
-            store.publish([replace(results[0], dut=build, commit=None, values=values, summary=None)], run)
+            measured(store, number, f"16.{number}", 150.0 if number == 11 else 100.0)
         return store
 
+    def test_a_version_is_compared_with_the_runs_of_another_alone(self, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        levels = [("1.0", 50.0)] * 10 + [("2.0", 10.0)] * 5 + [("3.0", 10.0)] * 5
+        for number, (version, level) in enumerate(levels):
+            measured(store, number, version, level)
+        (one,) = api.compare(store, "version:3.0", baseline="version:2.0").comparisons
+        assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 5)
+        api.set_baseline(store, "stable", "version:2.0")
+        (one,) = api.compare(store, "version:3.0", baseline="stable").comparisons
+        assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 5)
+        (one,) = api.compare(store, "run:job-19", baseline="run:job-0", method="lance-bench-z").comparisons
+        assert one.n_baseline == 1
+
     def test_versions(self, versions: Database) -> None:
-        compared = api.compare(versions, "version:16.11", baseline="version:16.10")
-        assert (compared.candidate, compared.baseline) == ("version:16.11", "version 16.10")
+        compared = api.compare(versions, "version:16.11", baseline="level")
+        assert (compared.candidate, compared.baseline) == ("version:16.11", "the level since the last change")
         (one,) = compared.comparisons
         assert one.verdict is Verdict.REGRESSED
         assert one.candidate_median == pytest.approx(153.06)
+        assert api.compare(versions, "version:16.11", baseline="version:16.10").counts == {"insufficient": 1}
         assert api.compare(versions, "version:16.10").counts == {"unchanged": 1}
 
     def test_the_newest_version_is_latest(self, versions: Database) -> None:
@@ -100,7 +110,7 @@ class TestNames:
 
     def test_runs(self, versions: Database) -> None:
         key = api.runs(versions, runs=["job-11"]).frame()["run"][0]
-        compared = api.compare(versions, "run:job-11", baseline="run:job-9")
+        compared = api.compare(versions, "run:job-11")
         assert compared.candidate == f"run:{key}"
         assert compared.counts == {"regressed": 1}
         assert api.compare(versions, f"run:{key}").candidate == f"run:{key}"
@@ -108,7 +118,7 @@ class TestNames:
     def test_a_named_baseline(self, versions: Database) -> None:
         api.set_baseline(versions, "stable", "version:16.9")
         compared = api.compare(versions, baseline="stable")
-        assert (compared.baseline, compared.counts) == ("stable (version:16.9)", {"regressed": 1})
+        assert (compared.baseline, compared.counts) == ("stable (version:16.9)", {"insufficient": 1})
         assert not api.check(versions, baseline="stable", threshold=10).passed
         assert api.check(versions, "version:16.10", baseline="stable", threshold=10, set_baseline=True).moved
         assert api.baseline(versions, "stable").commit == "version:16.10"
@@ -147,3 +157,12 @@ class TestNames:
     def test_no_baseline_is_called_so(self, store: Database, name: str) -> None:
         with pytest.raises(UserError, match="cannot be the name of a baseline"):
             api.set_baseline(store, name)
+
+
+def measured(store: Database, number: int, version: str, level: float) -> None:
+    """Publish a run of a version without a commit, job-NUMBER, with samples about a level."""
+    run, results = publication(number, rows=1)
+    build = replace(run.dut, version=version, timestamp=AT + number)
+    run = replace(run, dut=build, commit=None, run_id=f"job-{number}", run_time=AT + number)
+    values = Samples([level + number % 3 + number / 100 + i / 10 for i in range(20)])
+    store.publish([replace(results[0], dut=build, commit=None, values=values, summary=None)], run)

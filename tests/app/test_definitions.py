@@ -63,17 +63,19 @@ class TestUnmapped:
         found = api.unmapped(database).frame()
         assert found.select("field", "name", "dut_name", "results").rows() == [("test_bed", "laptop", "d", 1)]
         api.define(database, "join", "old", "new")
-        assert api.unmapped(database).frame().select("field", "name").rows() == [
-            ("test_bed", "laptop"),
-            ("benchmark", "f"),
-        ]
+        api.define(database, "better", "recall", "higher")
+        api.define(database, "alias", "", "*", field="suite")
+        assert api.unmapped(database).frame()["field"].to_list() == ["test_bed"]
+        assert api.unmapped(database, field="benchmark").frame()["name"].to_list() == ["f"]
         api.define(database, "ignore", "f")
         assert api.unmapped(database, field="benchmark").document == {"unmapped": []}
+        api.define(database, "pool", "laptop")
+        assert api.unmapped(database).frame().is_empty()
 
     def test_a_definition_of_another_device(self, database: Database) -> None:
         publish(database, 1, {"f": 1.0})
         api.define(database, "join", "f", "g", dut_name="other")
-        assert api.unmapped(database).frame()["name"].to_list() == ["f"]
+        assert api.unmapped(database, field="benchmark").frame()["name"].to_list() == ["f"]
 
     def test_a_field_that_is_none(self, database: Database) -> None:
         with pytest.raises(UserError, match="`field`: 'cpu' has no definitions"):

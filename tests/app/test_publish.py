@@ -8,7 +8,7 @@ import pytest
 
 from bench_db.app import publish as app_publish
 from bench_db.app.publish import preview, publish
-from bench_db.errors import BenchDbError, UnreadableFilesError, UserError
+from bench_db.errors import BenchDbError, StoreUnavailableError, UnreadableFilesError, UserError
 from bench_db.ingest import Provenance
 from bench_db.store.database import connect
 
@@ -35,6 +35,19 @@ class TestPublish:
         assert (first.new, first.unchanged) == (stored, 0)
         assert (again.new, again.unchanged) == (0, stored)
         assert [file.path for file in first.files] == [str(path) for path in FILES]
+
+    def test_an_error_says_what_is_stored(self, tmp_path: Path) -> None:
+        for number in range(3):
+            output(tmp_path / "out" / f"{number}.json", number)
+
+        def failing(done: int, _total: int, doing: str) -> None:
+            if (done, doing) == (2, "storing"):
+                message = "the bucket is gone"
+                raise StoreUnavailableError(message)
+
+        with pytest.raises(StoreUnavailableError) as raised:
+            publish(tmp_path / "store", tmp_path / "out", provenance=BUILD, progress=failing)
+        assert str(raised.value) == "the bucket is gone. 2 of 3 runs are stored; the same command continues"
 
     def test_a_directory_is_its_files(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()

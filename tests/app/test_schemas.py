@@ -59,6 +59,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "run-remove", ("run", "remove", "--commit", _STEP, *store)
     yield "run-show", ("run", "show", _run_of(root), *store)
     yield "commits-list", ("commits", "list", *store)
+    yield "commits-show", ("commits", "show", _STEP, *store)
     yield "has", ("has", _STEP, *store)
     yield "baseline-set", ("baseline", "set", "main", "d7fbbca", *store)
     yield "baseline-list", ("baseline", "list", *store)
@@ -75,6 +76,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "artifact-get", ("artifact", "get", "0", root / "again.log", *new)
     yield "store-info", ("store", "info", *store)
     yield "store-tag", ("store", "tag", "release", *new)
+    yield "store-restore", ("store", "restore", "release", *new)
     yield "store-optimize", ("store", "optimize", *new)
     yield "store-verify", ("store", "verify", *new)
     yield "store-export", ("store", "export", root / "exported", *new)
@@ -103,6 +105,8 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         ("main", "d", "release"),
         ("ignore", "smoke*"),
         ("list",),
+        ("unmapped", "--field", "benchmark"),
+        ("sync", *configured),
         ("end", "join", "a"),
     ):
         yield f"define-{words[0]}", ("define", *words, "--store", root / "measured")

@@ -37,6 +37,9 @@ class TestTexts:
             == "run            00ff\ntest bed name  ci"
         )
 
+    def test_values(self) -> None:
+        assert record_text({"parents": ("a", "b"), "on_main": False}) == "parents  a, b\non main  no"
+
     def test_definitions(self) -> None:
         text = definitions_text([Definition(kind="join", pattern="a", value="b", at=1)])
         assert text.splitlines()[-1].split() == ["join", "a", "b", "any"]

@@ -200,13 +200,23 @@ def candidate_of(
     return str(commits[-1]) if len(commits) else f"{VERSION}{found['dut_version'][-1]}"
 
 
-def _measured(store: Database, text: str, clone: Path | None, as_of: str | None) -> str:
+def name_of(store: Database, text: str, clone: Path | None = None) -> str:
+    """Return what a text names, whether or not it is measured: a sha, `version:` with a version, or `run:` with the keys of runs.
+
+    Raises `UserError` for an unknown or excluded run, and for a tag that the clone does not have.
+    """
     if text.startswith(RUN):
         found = runs(store, runs=[text.removeprefix(RUN)], excluded=False).frame()["run"]
         if found.is_empty():
             message = f"{text}: this run is excluded; 'bench-db run include' puts it back"
             raise UserError(message)
         return f"{RUN}{','.join(sorted(found))}"
+    if text.startswith(TAG):
+        return git.resolve(clone or Path(), f"refs/tags/{text.removeprefix(TAG)}")
+    return text if text.startswith(VERSION) else sha_of(text, clone)
+
+
+def _measured(store: Database, text: str, clone: Path | None, as_of: str | None) -> str:
     if text.startswith(VERSION):
         if store.runs_of(text, as_of):
             return text
@@ -214,9 +224,7 @@ def _measured(store: Database, text: str, clone: Path | None, as_of: str | None)
         near = ", ".join(nearest(text.removeprefix(VERSION), known))
         message = f"no results of {text}; {f'the nearest versions are {near}' if near else 'publish some first'}"
         raise UserError(message)
-    if text.startswith(TAG):
-        return store.measured_commit(git.resolve(clone or Path(), f"refs/tags/{text.removeprefix(TAG)}"), as_of)
-    return store.measured_commit(sha_of(text, clone), as_of)
+    return store.measured_commit(name_of(store, text, clone), as_of)
 
 
 def _about(name: str) -> str:
@@ -334,12 +342,15 @@ def _history_of(store: Database, query: BaselineQuery, pointer: Baseline) -> pl.
 
 
 def _up_to(store: Database, query: BaselineQuery, commit: str) -> pl.Expr:
+    """Select the history up to a commit; of a version and of runs, their own rows alone."""
     everything = Selection(everything=True)
     of_it = store.rows(("commit_order",), everything, query.as_of, condition=of_name(commit))
     order = of_it["commit_order"].to_numpy().max(initial=-1)
     if of_it.is_empty():
         message = f"baseline {query.what!r} is at {commit}, which has no results any more; set it again: bench-db baseline set"
         raise UserError(message)
+    if commit.startswith((VERSION, RUN)):
+        return of_name(commit)
     until: pl.Expr = pl.col("commit_order") <= int(order)
     return until
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.app.answers import frame_of
-from bench_db.app.commit_names import sha_of
+from bench_db.app.baselines import name_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import Runs, runs
 from bench_db.errors import UserError
@@ -20,6 +20,7 @@ from bench_db.identity import is_full_sha, same_commit
 from bench_db.measure import git
 from bench_db.model import RecordedCommit, Sync
 from bench_db.query.selection import Selection
+from bench_db.report.document import commit_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +79,6 @@ class ShownCommit:
         return {"commits": [commit_json(record) for record in self.commits], "runs": self.runs.document["runs"]}
 
 
-def commit_json(record: RecordedCommit) -> dict[str, Any]:
-    """Return a recorded commit as JSON."""
-    return {name: value for name, value in asdict(record).items() if name not in {"key", "source", "replaces"}}
-
-
 @on_database
 def commits(store: Database, *, dut_name: str | None = None, as_of: str | None = None) -> Commits:
     """List what is recorded of the commits of all devices, or of one."""
@@ -91,8 +87,11 @@ def commits(store: Database, *, dut_name: str | None = None, as_of: str | None =
 
 @on_database
 def commit(store: Database, name: str, *, clone: str | Path | None = None) -> ShownCommit:
-    """Return what is known of a commit: a sha, or `HEAD`, a branch or a tag of a clone. Raises `UserError` when it has no results."""
-    sha = store.measured_commit(sha_of(name, None if clone is None else Path(clone)))
+    """Return what is known of a commit: a sha, `HEAD`, a branch or a tag of a clone, or `tag:NAME`.
+
+    Raises `UserError` when it has no results.
+    """
+    sha = store.measured_commit(name_of(store, name, None if clone is None else Path(clone)))
     recorded = [record for record in store.commits() if same_commit(record.commit, sha)]
     return ShownCommit(commits=recorded, runs=runs(store, commit=sha))
 

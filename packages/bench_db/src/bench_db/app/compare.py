@@ -81,7 +81,8 @@ def compare(
     """Compare the results of a commit with a baseline, series by series; each run counts once, by its median.
 
     The candidate and the baseline may be a commit, `version:V`, `run:ID` or `tag:NAME` (a tag of the `clone`); the candidate also
-    `latest`. Else `baseline` is a named baseline, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
+    `latest`. A commit as baseline is the history up to it, a version or a run is its own results. Else `baseline` is a named
+    baseline, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
     default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch. `min_effect`
     is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
     """

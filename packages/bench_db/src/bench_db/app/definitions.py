@@ -72,14 +72,14 @@ class Unmapped:
 def unmapped(store: Database, *, field: str | None = None, since: Moment | None = None) -> Unmapped:
     """List the names that no definition knows, in all results that are stored, those of pull requests too.
 
-    Without `field` the names are those of each field that has definitions. `since` leaves out results of earlier runs.
+    Without `field` the names are those of each field that has aliases, and of test beds when there are pools. `since` leaves out results of earlier runs.
     """
     if field is not None and field not in FIELDS:
         message = f"`field`: {field!r} has no definitions; these can have: {', '.join(FIELDS)}"
         raise UserError(message)
     known = store.history().definitions or Definitions()
     earliest, _ = bounds(since, None)
-    found = [_unmapped(store, known, name, earliest) for name in ([field] if field else known.fields)]
+    found = [_unmapped(store, known, name, earliest) for name in ([field] if field else known.named_fields)]
     return Unmapped(names=pl.concat([_NONE, *found]))
 
 
@@ -111,8 +111,8 @@ def sync_definitions(
 ) -> Defined:
     """Bring the definitions of a device to what `[define]` in its bench-db.toml states.
 
-    Definitions of the file are added, and those of an earlier state of the file that it has no more are ended. Definitions that
-    were made by `define` stay. Raises `UserError` for a definition that cannot be applied; then nothing changes.
+    Definitions of the file are added, and those that were removed from it are ended. A definition of the file replaces one of the
+    same name that `define` made; all others stay. Raises `UserError` for a definition that cannot be applied; then nothing changes.
     """
     config = configuration(config_file)
     moment = int(time.time()) if at is None else at

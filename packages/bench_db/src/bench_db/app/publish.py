@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 from bench_db.app.configuration import named
 from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
-from bench_db.errors import InputFileError, UnreadableFilesError, UnreadableOutputError, UserError
+from bench_db.errors import BenchDbError, InputFileError, UnreadableFilesError, UnreadableOutputError, UserError
 from bench_db.ingest import STDIN, Provenance, file_name, find, location, parse_each
 from bench_db.ingest.host import checkout_around
 from bench_db.measure import git
@@ -29,7 +29,6 @@ from bench_db.store.publish import Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bench_db.errors import BenchDbError
     from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
@@ -125,9 +124,14 @@ def _stored(
 
     files: list[PublishedFile] = []
     progress(0, len(runs), "storing")
-    for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
-        files.append(_file(waiting.popleft(), published))
-        progress(len(files), len(runs), "storing")
+    try:
+        for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
+            files.append(_file(waiting.popleft(), published))
+            progress(len(files), len(runs), "storing")
+    except BenchDbError as error:
+        if files:
+            error.args = (f"{error}. {len(files)} of {len(runs)} runs are stored; the same command continues",)
+        raise
     return files
 
 

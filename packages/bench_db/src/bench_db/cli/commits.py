@@ -42,7 +42,7 @@ def list_(dut_name: str | None, uri: str | None, output: str, as_of: str | None)
 @click.argument("commit")
 @common
 def show(commit: str, uri: str | None, output: str) -> None:
-    """Show what is recorded of COMMIT, and its runs. COMMIT is a sha, or HEAD, a branch or a tag of the checkout.
+    """Show what is recorded of COMMIT, and its runs. COMMIT is a sha, or HEAD, a branch or a tag of the checkout, or tag:NAME.
 
     Example: bench-db commits show 1a2b3c4
     """

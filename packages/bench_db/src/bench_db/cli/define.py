@@ -48,9 +48,9 @@ def list_(uri: str | None, output: str, as_of: str | None) -> None:
 @click.option("--config", "config_file", metavar="FILE", help="The configuration. [default: bench-db.toml]")
 @common
 def sync(config_file: str | None, uri: str | None, output: str) -> None:
-    """Bring the definitions to what [define] in bench-db.toml states: add those of the file, and end those it has no more.
+    """Bring the definitions to what [define] in bench-db.toml states: add those of the file, and end those that were removed from it.
 
-    Definitions that were made by the other verbs stay.
+    A definition of the file replaces one of the same name that another verb made; all others stay.
 
     Example: bench-db define sync
     """
@@ -60,11 +60,11 @@ def sync(config_file: str | None, uri: str | None, output: str) -> None:
 
 
 @command.command("unmapped")
-@click.option("--field", type=click.Choice(_FIELDS), help="Only names of this field, which then needs no definition.")
+@click.option("--field", type=click.Choice(_FIELDS), help="Only names of this field, also when it has no alias.")
 @click.option("--since", metavar="WHEN", help="Only names in results of runs since then; see --since of latest.")
 @common
 def unmapped(field: str | None, since: str | None, uri: str | None, output: str) -> None:
-    """List the names that no definition knows, of each field that has definitions, most frequent first.
+    """List the names that no definition matches or gives, most frequent first: of each field with aliases, and of pooled test beds.
 
     Example: bench-db define unmapped --since "2 weeks ago"
     """

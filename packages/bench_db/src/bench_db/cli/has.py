@@ -20,16 +20,17 @@ def command(
 ) -> None:
     """Print whether COMMIT has been measured, suite by suite: exit code 0 for yes, 1 for no.
 
-    A commit whose benchmarks all failed has not been measured. COMMIT is a sha of 7 digits or more, or HEAD, a branch or a tag
-    of the checkout; for results without commits it is version:V.
+    A commit whose benchmarks all failed has not been measured. COMMIT is a sha of 7 digits or more, HEAD, a branch or a tag of
+    the checkout, version:V, run:ID or tag:NAME.
 
     Example: bench-db has 1a2b3c4 --suite lance-io || echo measure it
     """
-    from bench_db.app.commit_names import sha_of
+    from bench_db.app.baselines import name_of
     from bench_db.query.selection import VERSION, is_sha
 
-    commit = sha_of(commit)
-    found = open_store(uri).has(commit, suites, test_bed_name)
+    store = open_store(uri)
+    commit = name_of(store, commit)
+    found = store.has(commit, suites, test_bed_name)
     document = {"commit": commit, "present": found.present, "suites": found.suites, "failed": found.failed}
     lines = [f"{suite or '(no suite)'}: {count} results" for suite, count in found.suites.items()]
     lines += [f"{suite or '(no suite)'}: {count} failed" for suite, count in found.failed.items()]

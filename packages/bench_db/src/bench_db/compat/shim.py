@@ -100,7 +100,11 @@ def _as_stated(rows: Sequence[Result]) -> Reading:
 
 
 def _measurement(row: Result) -> Measurement:
-    unit, factor = base_unit(row.units)
+    try:
+        unit, factor = base_unit(row.units)
+    except UserError as error:
+        message = f"{row.benchmark_name!r}: {error}; give one of these as `units`"
+        raise UserError(message) from error
     is_time = unit is NANOSECONDS
     return Measurement(
         benchmark_name=row.benchmark_name,

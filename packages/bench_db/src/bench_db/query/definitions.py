@@ -92,11 +92,10 @@ class Definitions:
         ]
 
     @property
-    def fields(self) -> list[str]:
-        """The fields that some definition is of."""
-        return [
-            field for field, column in FIELDS.items() if any(_column_of(record) == column for record in self.records)
-        ]
+    def named_fields(self) -> list[str]:
+        """The fields whose names are listed: those with an alias, and the test bed with a pool."""
+        naming = {_column_of(r) for r in self.records if r.kind == "pool" or (r.kind == "alias" and r.value != ANY)}
+        return [field for field, column in FIELDS.items() if column in naming]
 
     def renamed(self, series: pl.DataFrame, main: Collection[int] = ()) -> pl.DataFrame:
         """Return series with the names and keys that the definitions give them, and their stored key as `stored_key`.

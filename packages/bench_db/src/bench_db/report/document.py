@@ -11,7 +11,7 @@ from bench_db.model import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench_db.model import Baseline, Change, Comparison, Finding, Movement, Noise
+    from bench_db.model import Baseline, Change, Comparison, Finding, Movement, Noise, RecordedCommit
 
 # Deprecated since 0.2, gone in the release after: the name of an earlier release -> the name it has now.
 OLD_NAMES = {
@@ -42,6 +42,11 @@ def finding_json(finding: Finding, series: Mapping[int, Series]) -> dict[str, An
 def baseline_json(pointer: Baseline) -> dict[str, Any]:
     """Return a setting of a baseline as a JSON object."""
     return _document({**_without(asdict(pointer), "key"), "test_bed_name": pointer.testbed_name})
+
+
+def commit_json(record: RecordedCommit) -> dict[str, Any]:
+    """Return a recorded commit as a JSON object."""
+    return _without(asdict(record), "key", "source", "replaces")
 
 
 def series_json(series: Series) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bench_db.report.document import commit_json
 from bench_db.report.rows import when
 from bench_db.report.text import PLAIN, table, visible
 from bench_db.rules import RULES
@@ -39,10 +39,10 @@ def commits_text(commits: Sequence[RecordedCommit], screen: Screen = PLAIN) -> s
 
 def commit_text(commits: Sequence[RecordedCommit], runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render what is recorded of one commit for each device, a field a line, and its runs as a table."""
-    hidden = {"key", "source", "replaces"}
     times = {"time", "author_time", "measured_at", "recorded_at"}
-    records = [{n: v for n, v in asdict(commit).items() if n not in hidden} for commit in commits]
-    shown = [record_text({n: when(v) if n in times else v for n, v in record.items()}) for record in records]
+    shown = [
+        record_text({n: when(v) if n in times else v for n, v in commit_json(commit).items()}) for commit in commits
+    ]
     return "\n\n".join([*shown, runs_text(runs, screen)])
 
 
@@ -81,7 +81,7 @@ def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN) 
 def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render names with the columns of `app.definitions.Unmapped` as a table."""
     if names.is_empty():
-        return "every name of the fields with definitions is defined"
+        return "every name is defined, of the fields with aliases or pools"
     headings = ("field", "name", "device", "results", "last seen")
     cells = [
         (field, visible(name or "(none)"), visible(dut), f"{results:,}", when(last_seen))
@@ -94,4 +94,10 @@ def record_text(record: Mapping[str, Any]) -> str:
     """Render one record, a field a line; empty fields are left out."""
     shown = {name: value for name, value in record.items() if value not in (None, "", [], (), {}) and name != "run_key"}
     width = max(map(len, shown), default=0)
-    return "\n".join(f"{name.replace('_', ' '):{width}}  {visible(str(value))}" for name, value in shown.items())
+    return "\n".join(f"{name.replace('_', ' '):{width}}  {visible(_text(value))}" for name, value in shown.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
