@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench_db.ingest.content import Content
 
 SOURCE = "criterion/1"
-_SNIFF = re.compile(rb'^\s*\{\s*"reason"\s*:\s*"', re.MULTILINE)
+_SNIFF = re.compile(rb'^[ \t]*\{\s*"reason"\s*:\s*"', re.MULTILINE)
 _SAMPLES = ("iteration_count", "measured_values")
 
 
