@@ -160,26 +160,31 @@ def in_place_of(
     They have its run id and file name, or its bytes; its device, commit, test bed and pull request; and one of its suites with
     the same tags. A run without rows is none of them, because nothing tells its suite: it may be a publish of another suite in
     progress. If another replacement has removed the record of this run already, all remaining ones are later. A run in `but` is one
-    of them only with the same bytes.
+    of them only when it has a series of this run.
     """
     same_file = f"({condition('run_id', run.run_id)} AND {condition('file_name', run.file_name)})"
     where = " OR ".join([same_file, _among("sha256", {run.sha256} - {""})])
-    here = [r for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
-    keys = [r.run_key for r in here if r.run_key not in but or r.sha256 == run.sha256]
+    keys = [r.run_key for r in _records(engine.open(RUNS_TABLE), where) if derive.place_of(r) == derive.place_of(run)]
     at = keys.index(run.run_key) if run.run_key in keys else -1
     others = [key for key in keys if key != run.run_key]
-    groups = {(result.suite, result.tags_key) for result in results}
-    shared = _with_groups(engine, others, groups) if others else set()
+    shared = _sharing(engine, others, results, but) if others else set()
     return (
         [key for key in keys[: max(at, 0)] if key in shared],
         [key for key in keys[at + 1 :] if key in shared],
     )
 
 
-def _with_groups(engine: Engine, keys: Sequence[int], groups: Collection[tuple[str, str]]) -> set[int]:
-    found = engine.open(RESULTS_TABLE).read(("run_key", "suite", "tags_key"), condition("run_key", keys))
+def _sharing(engine: Engine, keys: Sequence[int], results: Sequence[Result], strictly: Collection[int]) -> set[int]:
+    """Return the runs with a suite and tags of some results; those of `strictly` only with one of their series."""
+    groups = {(result.suite, result.tags_key) for result in results}
+    series = {result.series_key for result in results}
+    found = engine.open(RESULTS_TABLE).read(("run_key", "suite", "tags_key", "series_key"), condition("run_key", keys))
     columns = (found[name].to_pylist() for name in found.column_names)
-    return {key for key, suite, tags in zip(*columns, strict=True) if (suite, tags) in groups}
+    return {
+        key
+        for key, suite, tags, of in zip(*columns, strict=True)
+        if (of in series if key in strictly else (suite, tags) in groups)
+    }
 
 
 def _like(runs: Sequence[Run], absent: Collection[str]) -> str:

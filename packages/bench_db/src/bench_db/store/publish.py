@@ -424,7 +424,7 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
     """Replace earlier runs but `own` ones, and those with the keys `same`; return the numbers of rows added and removed.
 
     Files of one call may have the same name in different directories, so a run of the same call is an earlier one only
-    with the same bytes.
+    when it has a series of this run.
 
     Of several concurrent replacements the one with the last record remains. The record of a run is added at the end of `runs`,
     so all processes see the same order. A process that finds a later one for the same place removes its own run, as if that
