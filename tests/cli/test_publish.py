@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from bench_db import connect
+from bench_db import StoreNotFoundError, connect
 from tests.cli.commands import environment
 from tests.cli.conftest import bench_db
 
@@ -424,7 +424,7 @@ class TestHistory:
         store = tmp_path / "store"
         command = [sys.executable, "-c", _SMALL_BATCHES, "publish", str(files), *self.flags(store)]
         with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as importing:
-            while not (store / "results.lance").exists() or connect(store).version < 4:
+            while self._version(store) < 4:
                 assert importing.poll() is None
                 time.sleep(0.01)
             importing.kill()
@@ -440,6 +440,14 @@ class TestHistory:
         assert stored(store) == stored(tmp_path / "other")
         assert len(stored(store)) == 2 * self.FILES
         assert database.verify().sound
+
+    @staticmethod
+    def _version(store: Path) -> int:
+        """Return the version of the results; 0 while the store is being made."""
+        try:
+            return connect(store).version
+        except StoreNotFoundError:
+            return 0
 
     def test_the_summary(self, files: Path, tmp_path: Path) -> None:
         done = bench_db("publish", files, *self.flags(tmp_path / "s")[:-2])
