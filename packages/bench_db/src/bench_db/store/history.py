@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -24,15 +25,36 @@ if TYPE_CHECKING:
     from bench_db.model import Recorded, Run
     from bench_db.query.definitions import Definitions
     from bench_db.store.engine import Engine
+    from bench_db.store.tables import Table
 
 _MOST_FRAGMENTS = 16
+# The last history of each engine, with the state of the ledgers that it is of.
+_KEPT: WeakKeyDictionary[Engine, tuple[object, History]] = WeakKeyDictionary()
 # Records of so many commits are read by their commits, and of more by reading the whole table.
 _FEW = 500
 
 
 def history(engine: Engine, end: float) -> History:
-    """Return the history of a store as its ledgers describe it until a time in unix seconds."""
-    there = engine.present()
+    """Return the history of a store as its ledgers describe it until a time in unix seconds.
+
+    The last one is kept as long as the ledgers do not change, because the order of many commits takes time to compute.
+    """
+    there = [table for table in (COMMITS_TABLE, EXCLUSIONS_TABLE, DEFINITIONS_TABLE) if table.name in engine.present()]
+    state = (end, *(_state(engine, table) for table in there))
+    before, kept = _KEPT.get(engine, (None, None))
+    if kept is None or state != before:
+        kept = _history(engine, end, {table.name for table in there})
+        _KEPT[engine] = state, kept
+    return kept
+
+
+def _state(engine: Engine, table: Table) -> tuple[object, ...]:
+    """Return what differs between two states of a table, and between two tables of one name: the data files have random names."""
+    snapshot = engine.open(table)
+    return table.name, snapshot.version, *(fragment.file for fragment in snapshot.fragments())
+
+
+def _history(engine: Engine, end: float, there: Collection[str]) -> History:
     commits = _facts_of_commits(engine) if COMMITS_TABLE.name in there else []
     excluded = exclusions(engine) if EXCLUSIONS_TABLE.name in there else []
     written = [record for record in definitions(engine) if record.at <= end] if DEFINITIONS_TABLE.name in there else []
