@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import (
-    TABLE,
-    emit_found,
-    open_store,
-    reading,
-    reason,
-    screen,
-    selecting,
-    selection,
-)
+from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
 
 if TYPE_CHECKING:
     from typing import Unpack
