@@ -91,14 +91,15 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def asked(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Request]]:
-    """Return the requests of each step in the life of a store."""
-    found, environment = {}, server.environment() | {"BENCH_DB_URI": URI}
+    """Return the S3 requests of each command, by the name of the step, from making a store to reading it."""
+    found: dict[str, list[Request]] = {}
+    environment = server.environment() | {"BENCH_DB_URI": URI}
 
     def run(name: str, *arguments: object) -> None:
         server.reset_requests()
         answer = bench_db(*arguments, **environment)
         assert answer.code == 0, answer.err
-        found[name] = server.request_log()
+        found.setdefault(name, []).extend(server.request_log())
 
     run("init", "store", "init")
     run("first", "publish", FILES[0])
