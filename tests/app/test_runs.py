@@ -43,6 +43,14 @@ class TestRuns:
         assert api.runs(store, test_bed_name="other").frame().is_empty()
         assert len(api.runs(store, file="f*").frame()) == 3
 
+    @pytest.mark.parametrize("length", [0, 1, 6])
+    def test_a_short_beginning_of_a_key_names_no_run(self, store: Database, length: int) -> None:
+        first = api.runs(store).frame()["run"][0]
+        for asked in (first[:length], "0123456789abcdef"[:length]):
+            with pytest.raises(UserError, match=f"no run is called '{asked}'"):
+                api.remove_runs(store, runs=(asked,))
+        assert len(api.runs(store).frame()) == 3
+
     def test_excluded(self, store: Database) -> None:
         done = api.exclude_runs(store, "typo", commit=sha(0), by="me", at=5)
         assert (done.changed, len(done.frame())) == (True, 1)

@@ -1,4 +1,4 @@
-"""The recorded commits: list them, and bring them up to date with a clone."""
+"""The recorded commits: list them, show one, and bring them up to date with a clone."""
 
 from __future__ import annotations
 

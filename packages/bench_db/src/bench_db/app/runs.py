@@ -12,7 +12,7 @@ import polars as pl
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
-from bench_db.query.selection import glob_pattern, of_commit
+from bench_db.query.selection import glob_pattern, is_sha, of_commit
 from bench_db.report.frame import as_json
 
 if TYPE_CHECKING:
@@ -176,7 +176,10 @@ def _named(found: pl.DataFrame, asked: Sequence[str]) -> pl.Expr:
     """Select the runs with these keys, beginnings of keys of 7 digits or more, or run ids; `UserError` for an unknown one."""
     keys = set[str]()
     for text in asked:
-        matching = found.filter((pl.col("run_id") == text) | pl.col("run").str.starts_with(text.lower()))
+        named = pl.col("run_id") == text
+        if is_sha(text):  # as short a beginning as of a commit: less of it would name many runs
+            named |= pl.col("run").str.starts_with(text.lower())
+        matching = found.filter(named)
         if matching.is_empty():
             message = f"no run is called {text!r} under these conditions; 'bench-db run list' shows the runs there are"
             raise UserError(message)
