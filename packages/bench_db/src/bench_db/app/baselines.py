@@ -18,13 +18,14 @@ from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
 from bench_db.errors import UserError
+from bench_db.identity import ABBREVIATED_SHA
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each
 from bench_db.query.selection import RUN, VERSION, Selection, nearest, no_match, of_name, short
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
-from bench_db.schedule.plan import SHORTEST, abbreviates
+from bench_db.schedule.plan import abbreviates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -367,8 +368,8 @@ def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
     stored = store.rows(("commit",), Selection(everything=True), query.as_of)["commit"].drop_nulls().unique()
     by_start: dict[str, list[str]] = {}
     for commit in stored:
-        by_start.setdefault(commit[:SHORTEST], []).append(commit)
-    near = ((sha, by_start.get(sha[:SHORTEST], ())) for sha in line)
+        by_start.setdefault(commit[:ABBREVIATED_SHA], []).append(commit)
+    near = ((sha, by_start.get(sha[:ABBREVIATED_SHA], ())) for sha in line)
     measured = [commit for sha, some in near for commit in some if abbreviates(commit, sha)]
     if not measured:
         cut = "; the clone is shallow: git fetch --unshallow shows more" if git.is_shallow(query.clone) else ""

@@ -161,7 +161,6 @@ def _has_tag(name: str, value: str) -> pl.Expr:
     return pl.col("tags_key").str.split(",").list.contains(identity.tags_key({name: value}))
 
 
-SHORTEST_ABBREVIATION = 7
 FULL_SHA = 40
 
 
@@ -174,7 +173,7 @@ def of_commit(commit: str) -> pl.Expr:
     if not is_sha(commit):
         return column == commit
     commit = commit.lower()
-    stored = [commit[:length] for length in range(SHORTEST_ABBREVIATION, len(commit) + 1)]
+    stored = [commit[:length] for length in range(identity.ABBREVIATED_SHA, len(commit) + 1)]
     if len(commit) >= FULL_SHA:
         return column.is_in(stored)
     return column.is_in(stored) | ((column >= commit) & (column < commit + "g"))
@@ -201,7 +200,7 @@ def short(name: str) -> str:
 
 def is_sha(text: str) -> bool:
     """Return whether a text can be a sha or an abbreviation of at least 7 digits, not a branch or a tag."""
-    return len(text) >= SHORTEST_ABBREVIATION and set(text.lower()) <= set("0123456789abcdef")
+    return len(text) >= identity.ABBREVIATED_SHA and set(text.lower()) <= set("0123456789abcdef")
 
 
 def natural_key(text: str) -> tuple[tuple[object, ...], str]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
+from bench_db.identity import ABBREVIATED_SHA
 from bench_db.model import Commit, LeftOut, Plan, Reason, Step, Target
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _SECONDS = {"h": 3_600, "d": 86_400, "w": 604_800, "m": 2_592_000, "y": 31_536_0
 _PERIOD = re.compile(r"([1-9]\d{0,4})([hdwmy])")
 _UNFIT = re.compile(r"[\x00-\x20\x7f?*\[\\]")
 GRAMMAR = "NEW, ALL, EXISTING, TAGS, TAGS:v1.*, A..B, or commits separated by commas"
-SHORTEST = 7
 _FULL = 40
 _Chosen = dict[int, tuple[Target, ...]]
 _Reasons = dict[int, Reason]
@@ -142,8 +142,8 @@ class Known:
         """Return the state of each commit for these targets."""
         by_prefix: dict[str, list[Evidence]] = defaultdict(list)
         for item in self.evidence:
-            by_prefix[item.commit[:SHORTEST]].append(item)
-        return {sha: self._of(sha, targets, by_prefix.get(sha[:SHORTEST], [])) for sha in shas}
+            by_prefix[item.commit[:ABBREVIATED_SHA]].append(item)
+        return {sha: self._of(sha, targets, by_prefix.get(sha[:ABBREVIATED_SHA], [])) for sha in shas}
 
     def _of(self, sha: str, targets: Collection[Target], near: list[Evidence]) -> Standing:
         mine = [item for item in near if abbreviates(item.commit, sha)]
@@ -161,7 +161,7 @@ class Known:
 
 def abbreviates(stored: str, sha: str) -> bool:
     """Return whether a stored commit is this one: the same text, or at least seven hexadecimal digits that begin it."""
-    return stored == sha or (SHORTEST <= len(stored) < _FULL and sha.startswith(stored))
+    return stored == sha or (ABBREVIATED_SHA <= len(stored) < _FULL and sha.startswith(stored))
 
 
 class Order(StrEnum):
