@@ -98,7 +98,7 @@ class Database:
     def publish_many(
         self, runs: Iterable[tuple[Run, Sequence[Result]]], *, replace: bool = False, keep_leftovers: bool = False
     ) -> list[Published]:
-        """Store runs as `publish` stores each of them, many with one commit, and return the answers in order.
+        """Store runs as `publish` stores each of them, many written together, and return the answers in order.
 
         The runs may be a generator, such as `pair for file in files for pair in parse_each(file)`: it is read as the runs are
         stored, and memory does not grow with their number. When the process is killed, publishing the same runs again continues.

@@ -1,4 +1,4 @@
-"""Publishing files: read them all, then store their runs, many with one commit."""
+"""Publishing files: read them all, then store their runs, many at a time."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def publish(
     time, and `UnreadableFilesError` for several unreadable files. `progress` is called with the number of files done, of all, and
     what is being done with them: finding, reading or storing.
 
-    Many runs are stored with one commit. When the process is killed, publishing the same files again continues.
+    Many runs are written together. When the process is killed, publishing the same files again continues.
     """
     reading = _Reading(format, provenance, deadline_seconds, progress)
     with _Spool() as runs:

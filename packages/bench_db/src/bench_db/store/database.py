@@ -134,8 +134,8 @@ class Database:
     ) -> Iterator[Published]:
         """Add runs as `publish` adds each of them, in batches, and yield the answer of each once it is stored.
 
-        A batch has one look-up and one commit of each table, and memory does not grow with the number of runs. A process that is
-        killed leaves whole runs; publishing the same runs again continues. With `replace` each run has a commit of its own.
+        A batch has one look-up and one write of each table, and memory does not grow with the number of runs. A process that is
+        killed leaves whole runs; publishing the same runs again continues. With `replace` each run has a write of its own.
         Raises as `publish` does; the runs of the batches before are stored.
         """
         with self._engine.one_look():

@@ -71,7 +71,7 @@ def publish(engine: Engine, entry: Entry, *, replace: bool, keep_leftovers: bool
 def publish_many(
     engine: Engine, entries: Iterable[Entry], *, replace: bool, keep_leftovers: bool = False
 ) -> Iterator[Published]:
-    """Add runs to existing tables, many with each commit, and yield the answer of each once it is stored.
+    """Add runs to existing tables, many with each write, and yield the answer of each once it is stored.
 
     See `Database.publish_many`.
     """
@@ -102,7 +102,7 @@ def _bounded(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 class _Fresh(NamedTuple):
-    """A run that waits for the next commit of its batch: its number in the batch, and what its answer says."""
+    """A run that waits for the next write of its batch: its number in the batch, and what its answer says."""
 
     number: int
     run: Run
@@ -113,10 +113,10 @@ class _Fresh(NamedTuple):
 
 
 class _Batch:
-    """Runs that are published with one look-up and, as far as possible, with one commit of each table.
+    """Runs that are published with one look-up and, as far as possible, with one write of each table.
 
     The outcome is that of publishing them one by one. A run with measurements of an earlier run of the batch is looked up again
-    after that is stored, and a run that changes stored rows is stored by a commit of its own.
+    after that is stored, and a run that changes stored rows is stored by a write of its own.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ class _Batch:
         self._answers[fresh.number] = _answer(run, found, fresh.notes, new=new, **counts)
 
     def _store(self) -> None:
-        """Store the runs that wait for it, all with one commit of each table."""
+        """Store the runs that wait for it, all with one write of each table."""
         waiting, self._fresh = self._fresh, []
         if not waiting:
             return
