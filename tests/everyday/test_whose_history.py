@@ -80,8 +80,10 @@ class TestPullRequest:
         }.get(verb, ())
         answer = bench_db(verb, *more, "--store", store_of(with_pull_request))
         assert answer.err == "of the main history (branch main)\n"
-        document = asked(with_pull_request, verb, *more)
-        assert isinstance(document, list) or document["history"] == "the main history (branch main)"
+        in_json = bench_db(verb, *more, "--store", store_of(with_pull_request), "--output", "json")
+        said = answer.err if isinstance(in_json.document, list) else f"of {in_json.document['history']}\n"
+        assert said == "of the main history (branch main)\n"
+        assert in_json.err == (said if isinstance(in_json.document, list) else "")
 
     def test_a_scan_of_another_history_says_that_it_stores_nothing(self, with_pull_request: Repository) -> None:
         answer = bench_db("scan", "--pr", "12", "--store", store_of(with_pull_request))

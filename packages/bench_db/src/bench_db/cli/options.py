@@ -348,11 +348,10 @@ def emit(
 ) -> None:
     """Write one JSON document, or text, to stdout; a function makes only the one that is written.
 
-    Whose `history` a text is of is said on stderr; JSON documents say it themselves.
+    Whose `history` an answer is of is said on stderr; only a JSON object says it itself.
     """
     if output != "json":
-        if history is not None:
-            click.echo(f"of {history()}", err=True)
+        _say(history)
         click.echo(text(), color=screen().colour)
         return
     import json
@@ -360,8 +359,15 @@ def emit(
     from bench_db.report.document import versioned
 
     made = document() if callable(document) else document
+    if isinstance(made, list):
+        _say(history)
     full = made if isinstance(made, list) else versioned(made)
     click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _say(history: Callable[[], str] | None) -> None:
+    if history is not None:
+        click.echo(f"of {history()}", err=True)
 
 
 def emit_found(
