@@ -369,8 +369,8 @@ class TestNewer:
     def test_the_command_line(self, store: Database, tmp_path: Path) -> None:
         read = bench_db("latest", "--store", store.uri, "--output", "json", cwd=tmp_path)
         assert len(document(read)) == 4
-        assert read.stderr.count("\n") == 1
-        assert "upgrade bench_db" in read.stderr
+        [newer] = [line for line in read.stderr.splitlines() if line.startswith("bench-db: ")]
+        assert "upgrade bench_db" in newer
         written = bench_db("baseline", "set", "x", commit_of(1), "--store", store.uri, cwd=tmp_path)
         assert written.returncode == 2
         assert "does not write to it" in written.stderr
