@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,31 @@ class TestOfRange:
     def test_named_commits(self, history: History) -> None:
         one, two = history.commit(), history.commit()
         assert [c.sha for c in git.of_range(history.path, Commits(names=("main", one[:8], "HEAD")))] == [one, two]
+
+
+class TestUnknown:
+    """The error of an unknown commit names the command that fetches it, from a clone of one branch too."""
+
+    @pytest.mark.parametrize("depth", [(), ("--depth", "1")])
+    def test_the_proposed_command_fetches_another_branch(
+        self, history: History, tmp_path: Path, depth: tuple[str, ...]
+    ) -> None:
+        fork = history.commit()
+        main = history.commit()
+        history.git("checkout", "--quiet", "-b", "topic", fork)
+        history.commit("topic")
+        clone = tmp_path / "one"
+        history.git(
+            "clone", "--quiet", *depth, "--branch", "topic", "--single-branch", history.path.as_uri(), str(clone)
+        )
+        with pytest.raises(UserError, match="there is no commit 'origin/main' here") as caught:
+            git.resolve(clone, "origin/main")
+        said = str(caught.value)
+        assert ("shallow" in said, "fetch-depth: 0" in said) == (bool(depth), bool(depth))
+        command = said.partition("(git ")[2].partition(")")[0].partition(", ")[0]
+        subprocess.run(["git", "-C", str(clone), *shlex.split(command)], check=True, capture_output=True)
+        assert git.resolve(clone, "origin/main") == main
+        assert git.merge_base(clone, "HEAD", "origin/main") == fork
 
 
 class TestSafety:

@@ -76,11 +76,15 @@ def resolve(repository: Path, name: str) -> str:
         found = git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
     except UserError as error:
         git(repository, "rev-parse", "--git-dir")  # raises another error for a directory that is no clone
-        if not git(repository, "for-each-ref", "--count=1") and name == "HEAD":
+        if name == "HEAD" and not git(repository, "for-each-ref", "--count=1"):
             message = f"{repository}: has no commits yet"
             raise UserError(message) from error
+        cut = is_shallow(repository)
+        # all branches by name: a clone of one branch fetches no other one
+        fetch = f"git fetch {'--unshallow ' if cut else ''}--tags origin '+refs/heads/*:refs/remotes/origin/*'"
         message = (
-            f"{repository}: there is no commit {name!r} here; fetch it first (git fetch --tags), or correct the name"
+            f"{repository}: there is no commit {name!r} here{', and the clone is shallow' if cut else ''}; fetch it first"
+            f" ({fetch}{', actions/checkout: fetch-depth: 0' if cut else ''}), or correct the name"
         )
         raise UserError(message) from error
     return found
