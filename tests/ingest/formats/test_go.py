@@ -132,6 +132,24 @@ class TestPrinting:
         assert ([r.benchmark_name for r in results], run.skipped) == (["BenchmarkA"], {"not-a-number": 1})
         assert "in line 2: does the benchmark print?" in run.notes[0]
 
+    @pytest.mark.parametrize("torn", ["BenchmarkA-2  \t", "BenchmarkA-2  100  5 ns/op"])
+    def test_a_line_with_two_benchmarks(self, tmp_path: Path, torn: str) -> None:
+        run, results = read(tmp_path / "f", f"{torn}BenchmarkB-2  \t100\t 6 ns/op\nBenchmarkC 1 1 ns/op\n")
+        assert [(r.benchmark_name, list(r.values)) for r in results] == [("BenchmarkB", [6]), ("BenchmarkC", [1])]
+        assert run.notes[0].startswith("BenchmarkA: skipped, not-a-number: ")
+
+    def test_figures_without_a_name_are_counted(self, tmp_path: Path) -> None:
+        run, results = read(tmp_path / "f", "BenchmarkA-2  100  5 ns/op\n    2000\t     7.0 ns/op\n")
+        assert ([list(r.values) for r in results], run.skipped) == ([[5]], {"no-name": 1})
+        assert run.notes == ("line 2: skipped, no-name: no name in front of '2000\\t     7.0 ns/op'",)
+
+    @pytest.mark.parametrize("line", ["BenchmarkA-8   \tlog: opened\n", "BenchmarkA-8  \tBenchmarkB-8  \n"])
+    def test_a_text_that_lost_all_figures_is_still_of_go(self, tmp_path: Path, line: str) -> None:
+        (tmp_path / "f").write_text(f"goos: linux\ngoarch: amd64\npkg: a/b\n{line}PASS\n")
+        run, results = parse(tmp_path / "f", provenance=FIXED)
+        assert (run.format, results) == ("go", [])
+        assert run.notes[0].startswith("BenchmarkA: skipped, not-a-number")
+
 
 class TestPanic:
     """For a benchmark that panics Go prints only the trace."""

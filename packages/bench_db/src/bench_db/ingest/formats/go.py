@@ -33,6 +33,7 @@ _VALUES = re.compile(r"[ \t]*([-+.\d][-+.\deE]*[ \t]+[^\s\d]\S*/op\b.*)")  # of 
 _INSIDE = re.compile(
     r"Benchmark(?![a-z])\S*?[ \t]+\d+[ \t]+[-+.\deE]+[ \t]+[^\s\d]\S*/(?:op|s)\b.*"
 )  # behind other output
+_NAMELESS = re.compile(r"[ ]*\d+\t[ \t]*[\d.]+ ns/op")
 _USUAL_UNITS = {"ns/op", "B/op", "allocs/op", "MB/s"}
 _NAME = re.compile(r"Benchmark\S*")
 _CONFIGURATION = re.compile(r"([a-z][^\sA-Z:]*):[ \t]+(\S.*)")
@@ -112,6 +113,9 @@ class _Text:
             self._begun = None if self._add((begun.name, begun.procs, *found.groups()), place) else begun
         elif begun and begun.iterations and (found := _VALUES.fullmatch(line)):
             self._begun = None if self._add((begun.name, begun.procs, begun.iterations, found[1]), place) else begun
+        elif _NAMELESS.match(line):
+            detail = f"no name in front of {line.strip()[:60]!r}"
+            self.skips.append(Skip(benchmark=f"line {place}", reason=SkipReason.NO_NAME, detail=detail))
         elif line.startswith("    ") and not _NO_RESULT.match(line.lstrip()):
             self._talk.append(line.strip())
         elif found := _NO_RESULT.match(line.lstrip()):
@@ -131,15 +135,16 @@ class _Text:
             self._last = line
 
     def _benchmark(self, place: int, raw: str) -> None:
-        line = raw.rstrip()
+        line, behind = raw.rstrip(), ""
         self._lose()
         if found := _RESULT.fullmatch(line):
-            name, procs, iterations, _ = found.groups()
+            name, procs, iterations, behind = found.groups()
             if not self._add(found.groups(), place):
                 self._begun = _Begun(name=name, procs=procs or "", line=place, iterations=iterations, is_bare=False)
         elif found := _BEGUN.fullmatch(raw.rstrip("\r\n")):
             name, procs, *rest = found.groups()
-            counted = _ITERATIONS.match(rest[0] or rest[1] or "")
+            behind = rest[0] or rest[1] or ""
+            counted = _ITERATIONS.match(behind)
             self._begun = _Begun(
                 name=name,
                 procs=procs or "",
@@ -147,6 +152,8 @@ class _Text:
                 iterations=counted[1] if counted else "",
                 is_bare=not procs and rest == [None, None],
             )
+        if self._begun and (torn := _INSIDE.search(behind)):
+            self._benchmark(place, torn[0])
 
     def _said(self, line: str) -> None:
         if found := _PACKAGE_END.fullmatch(line):
@@ -266,6 +273,7 @@ _SNIFF = re.compile(
     rb"^Benchmark[^\s:]*[ \t]+\d+[ \t]+[-+.\deE]+[ \t]+[^\s\d]|^--- (FAIL|SKIP): Benchmark|^ *\d+\t *[\d.]+ ns/op",
     re.MULTILINE,
 )
+_SNIFF_BEGUN = re.compile(rb"^goos: \S+\s*\n(?:.*\n)*?Benchmark(?![a-z])", re.MULTILINE)  # figures may all be lost
 _METRICS = {"ns/op": "time", "MB/s": "throughput", "B/op": "allocated-bytes", "allocs/op": "allocations"}
 _SUFFIXES = {"-ns": NANOSECONDS, "-bytes": BYTES}
 _SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "windows": "Windows"}
@@ -275,7 +283,7 @@ _LARGEST_COUNT = 1 << 63
 
 def sniff(edges: bytes) -> bool:
     """Return whether any line is a benchmark with its iterations, a number and a unit, or one that failed."""
-    return _SNIFF.search(edges) is not None or _are_events(edges)
+    return any(shown.search(edges) for shown in (_SNIFF, _SNIFF_BEGUN)) or _are_events(edges)
 
 
 def read(content: Content) -> Reading:
