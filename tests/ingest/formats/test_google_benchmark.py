@@ -169,9 +169,12 @@ class TestMetrics:
             (float("inf"), "not-finite"),
             (float("-inf"), "not-finite"),
             (10**400, "out-of-range"),
+            ("nan", "not-a-number"),
+            ("-inf", "not-a-number"),
+            ("2%", "not-a-number"),
         ],
     )
-    def test_a_bad_counter_costs_only_itself(self, tmp_path: Path, bad: float, reason: str) -> None:
+    def test_a_bad_counter_costs_only_itself(self, tmp_path: Path, bad: float | str, reason: str) -> None:
         run, results = read(tmp_path / "f", google_file(google_row(rate=bad, good=1)))
         assert [r.metric for r in results] == ["time", "cpu-time", "good"]
         assert run.skipped == {reason: 1}

@@ -41,7 +41,8 @@ _STATISTICS = {"mean": "mean", "median": "median", "stddev": "standard_deviation
 _USUAL = {"mean", "median", "stddev", "cv"}
 _FITS = ("BigO", "RMS")
 _SUFFIX = re.compile(r"(.+)_(mean|median|stddev|cv|BigO|RMS)", re.DOTALL)
-_LITERALS = ("NaN", "Infinity", "-Infinity")
+# What stands for a number that is none, as a text: other values of unknown fields describe the benchmark.
+_NO_NUMBER = re.compile(r"[-+]?(?:nan|inf|infinity)(?:\(\w*\))?|[-+]?[\d.]+%", re.IGNORECASE)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -212,7 +213,9 @@ def _figures(rows: Sequence[_Row]) -> Iterator[_Figure]:
 
 def _is_counter(field: str, value: object) -> bool:
     known = field in _ABOUT or field in _OF_A_ROW or field in _TIMES or field in _OTHERS
-    return not known and (type(value) in {int, float} or value in _LITERALS)
+    if known:
+        return False
+    return type(value) in {int, float} or (isinstance(value, str) and bool(_NO_NUMBER.fullmatch(value)))
 
 
 def _samples(figure: _Figure, rows: Sequence[_Row]) -> tuple[Samples, tuple[int, ...]]:
