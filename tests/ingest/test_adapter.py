@@ -86,11 +86,11 @@ class TestGuard:
 
         guarded = adapter(lambda _: Reading(source="s"), sniff).sniff
         assert guarded is not None
-        with pytest.raises(PluginError, match=r"other-tool 1.2: `sniff` failed: IndexError: index out of range"):
+        with pytest.raises(PluginError, match=r"other-tool 1.2: 'sniff' failed: IndexError: index out of range"):
             guarded(b"x")
 
     def test_read_fails(self) -> None:
-        with pytest.raises(PluginError, match=r"`read` failed on f.txt: ZeroDivisionError: division by zero") as caught:
+        with pytest.raises(PluginError, match=r"'read' failed on f.txt: ZeroDivisionError: division by zero") as caught:
             adapter(lambda _: 1 / 0).read(CONTENT)
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
@@ -103,23 +103,23 @@ class TestGuard:
 
     @pytest.mark.parametrize("returned", [None, [], (), {}, "text", (Reading(source="s"), 5)])
     def test_read_returns_something_else(self, returned: object) -> None:
-        with pytest.raises(PluginError, match=r"`read` returned .* for f.txt, not a Reading or a tuple of Readings"):
+        with pytest.raises(PluginError, match=r"'read' returned .* for f.txt, not a Reading or a tuple of Readings"):
             readings(returned)
 
     @pytest.mark.parametrize(
         ("measurement", "mistake"),
         [
             (5, "that is no Measurement"),
-            (replace(GOOD, benchmark_name=None), "whose `benchmark_name` is no str"),  # type: ignore[arg-type]
-            (replace(GOOD, units=None), "whose `units` is no str"),  # type: ignore[arg-type]
-            (replace(GOOD, tags={"n": 5}), "whose `tags` have a name or a value that is no str"),  # type: ignore[dict-item]
-            (replace(GOOD, tags=[("n", "5")]), "whose `tags` is no Mapping"),  # type: ignore[arg-type]
-            (replace(GOOD, direction="up"), "whose `direction` is no Direction"),  # type: ignore[arg-type]
-            (replace(GOOD, metadata="{"), "whose `metadata` is no JSON text"),
+            (replace(GOOD, benchmark_name=None), "whose 'benchmark_name' is no str"),  # type: ignore[arg-type]
+            (replace(GOOD, units=None), "whose 'units' is no str"),  # type: ignore[arg-type]
+            (replace(GOOD, tags={"n": 5}), "whose 'tags' have a name or a value that is no str"),  # type: ignore[dict-item]
+            (replace(GOOD, tags=[("n", "5")]), "whose 'tags' is no Mapping"),  # type: ignore[arg-type]
+            (replace(GOOD, direction="up"), "whose 'direction' is no Direction"),  # type: ignore[arg-type]
+            (replace(GOOD, metadata="{"), "whose 'metadata' is no JSON text"),
         ],
     )
     def test_a_mistake_of_the_package(self, measurement: Any, mistake: str) -> None:
-        with pytest.raises(PluginError, match=re.escape(f"`read` returned a measurement {mistake}")):
+        with pytest.raises(PluginError, match=re.escape(f"'read' returned a measurement {mistake}")):
             readings(Reading(source="s", measurements=(GOOD, measurement)))
 
     @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _sniff(plugin: Plugin, edges: bytes) -> bool:
     try:
         return bool(sniff(edges))
     except Exception as error:
-        reason = f"`sniff` failed: {type(error).__name__}: {error}"
+        reason = f"'sniff' failed: {type(error).__name__}: {error}"
         raise plugin.fault(reason) from error
 
 
@@ -87,12 +87,12 @@ def _read(plugin: Plugin, content: Content) -> tuple[Reading, ...]:
     except BenchDbError:
         raise
     except Exception as error:
-        reason = f"`read` failed on {content.path}: {type(error).__name__}: {error}"
+        reason = f"'read' failed on {content.path}: {type(error).__name__}: {error}"
         raise plugin.fault(reason) from error
     readings = read_back if isinstance(read_back, tuple) else (read_back,)
     if not readings or not all(isinstance(reading, Reading) for reading in readings):
         kinds = ", ".join(sorted({type(reading).__name__ for reading in readings})) or "nothing"
-        reason = f"`read` returned {kinds} for {content.path}, not a Reading or a tuple of Readings"
+        reason = f"'read' returned {kinds} for {content.path}, not a Reading or a tuple of Readings"
         raise plugin.fault(reason)
     return tuple(_checked(plugin, reading) for reading in readings)
 
@@ -103,7 +103,7 @@ def _checked(plugin: Plugin, reading: Reading) -> Reading:
     skips = list(reading.skips)
     for measurement in reading.measurements:
         for mistake in _mistakes(measurement):
-            reason = f"`read` returned a measurement {mistake}: {measurement!r:.200}"
+            reason = f"'read' returned a measurement {mistake}: {measurement!r:.200}"
             raise plugin.fault(reason)
         try:
             measurements.append(_storable(measurement))
@@ -118,13 +118,13 @@ def _mistakes(measurement: object) -> Iterator[str]:
         yield "that is no Measurement"
         return
     wrong = [field for field, kind in _TYPES.items() if not isinstance(getattr(measurement, field), kind)]
-    yield from (f"whose `{field}` is no {_TYPES[field].__name__}" for field in wrong)
+    yield from (f"whose '{field}' is no {_TYPES[field].__name__}" for field in wrong)
     if not wrong and not all(isinstance(word, str) for tag in measurement.tags.items() for word in tag):
-        yield "whose `tags` have a name or a value that is no str"
+        yield "whose 'tags' have a name or a value that is no str"
     try:
         msgspec.json.decode(measurement.metadata, type=msgspec.Raw)
     except (msgspec.DecodeError, TypeError):
-        yield "whose `metadata` is no JSON text"
+        yield "whose 'metadata' is no JSON text"
 
 
 def _storable(measurement: Measurement) -> Measurement:

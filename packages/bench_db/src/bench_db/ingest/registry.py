@@ -382,7 +382,7 @@ def _refuse_envelope(content: Content, edges: bytes) -> None:
     _refuse_prefixes(content, None)
     if edges.lstrip().startswith(_PAGES_DATA):
         reason = (
-            "is the history on the pages of github-action-benchmark, which is not read. Save the list `benches` of each"
+            "is the history on the pages of github-action-benchmark, which is not read. Save the list 'benches' of each"
             " entry as a file of JSON, and publish it with --format customSmallerIsBetter or customBiggerIsBetter"
         )
         raise UnreadableOutputError(reason, file=str(content.path))
