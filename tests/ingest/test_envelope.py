@@ -48,9 +48,17 @@ PREFIXES = [
     "[CI/bench]   | ",
     "bench-1  | ",
     "\x1b_bk;t=1712345678901\x07",
+    "2026-03-04T10:21:07.123456Z 01O+",
+    "2026-03-04T10:21:07.123456789Z stdout F ",
+    "1772619667.123 ",
+    "[   12.345678] ",
+    "12:",
+    "     1\t",
+    "> ",
 ]
 JSON = ["bmf", "github-action-benchmark", "pytest-benchmark", "vitest"]
 TEXTS = ["cargo-bench", "catch2", "dbpedia", "go"]
+CRITERION = "io/read                 time:   [1.0 us 1.1 us 1.2 us]\na/long/name/of/a/benchmark\n                        time:   [2.0 us 2.1 us 2.2 us]\n"
 
 
 def fault(path: Path, content: bytes, format_name: str = "auto") -> str:
@@ -62,6 +70,15 @@ def fault(path: Path, content: bytes, format_name: str = "auto") -> str:
 
 class TestRemoved:
     """Compressed and UTF-16 text gives the results of the same text as UTF-8, in every format."""
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_colours(self, tmp_path: Path, name: str) -> None:
+        _, plain = read(tmp_path / "f", SAMPLES[name])
+        text = "".join(f"\x1b[1;32m{line}\x1b[0m\x1b[K\n" for line in SAMPLES[name].splitlines())
+        _, coloured = read(tmp_path / "f", text)
+        assert [(r.benchmark_name, r.values, r.summary) for r in coloured] == [
+            (r.benchmark_name, r.values, r.summary) for r in plain
+        ]
 
     @pytest.mark.parametrize(("mark", "codec"), UTF16)
     @pytest.mark.parametrize("name", SAMPLES)
@@ -166,6 +183,16 @@ class TestPrefix:
         message = fault(tmp_path / "f", text.encode(), name if by_name else "auto")
         assert "each line has a prefix" in message
         assert prefix.strip("\ufeff ").split("\x1b")[0][:60].strip()[:10].encode("unicode_escape").decode() in message
+
+    @pytest.mark.parametrize("prefix", PREFIXES)
+    def test_no_prefix_becomes_a_part_of_a_name(self, tmp_path: Path, prefix: str) -> None:
+        text = "".join(f"{prefix}{line}\n" for line in CRITERION.splitlines())
+        assert "each line has a prefix" in fault(tmp_path / "f", text.encode())
+
+    def test_names_that_begin_with_numbers(self, tmp_path: Path) -> None:
+        text = CRITERION.replace("io/read  ", "64 bytes").replace("a/long", "1024")
+        _, results = read(tmp_path / "f", text)
+        assert [result.benchmark_name for result in results] == ["64 bytes", "1024/name/of/a/benchmark"]
 
     def test_interleaved_lines_with_a_time_are_noise(self, tmp_path: Path) -> None:
         noise = f"{GITHUB}INFO cache cold\n" * 20

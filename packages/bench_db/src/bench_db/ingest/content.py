@@ -30,7 +30,7 @@ _EDGE = 1 << 16
 class Content:
     """The text of a file, or the bytes of a directory as `files` by their path in it (then `text` is empty).
 
-    `text` is UTF-8, decompressed. `packed_sha256` is that of the file where its bytes are others than those of `text`, else "".
+    `text` is UTF-8, decompressed, without colours of a terminal. `packed_sha256` is that of the file where its bytes are others than those of `text`, else "".
     """
 
     path: Path
@@ -92,7 +92,7 @@ def open_unchecked(path: Path, *, deadline_seconds: float = RULES.input_seconds)
     """Return the text of a file as `open_file` does, which may not be UTF-8."""
     raw = _standard_input() if path == STDIN else _read(path, deadline_seconds)
     shown = Path(_STDIN_NAME) if path == STDIN else path
-    is_plain = raw.isascii() and b"\0" not in raw  # as no envelope is
+    is_plain = raw.isascii() and b"\0" not in raw and b"\x1b" not in raw  # as no envelope is
     text = raw if is_plain else unwrapped(raw, str(shown))
     content = Content(path=shown, text=text, packed_sha256="" if text is raw else sha256(raw).hexdigest())
     if not content.edges.strip():

@@ -41,13 +41,15 @@ _MARKS = {  # UTF-32 first: its little-endian mark begins with that of UTF-16
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _HEAD = 1 << 12
+# Colours, cursor movements, and the character set selection that some terminals write after a colour.
+_CONTROL = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9])")
 _BELOW = b"\n" + codecs.BOM_UTF8  # of a file that was appended to another
 _FEWEST_NULS = 0.05  # of the high bytes of UTF-16, in a text with JSON syntax or line ends
 _CLEARER = 8  # times as many NULs in the high bytes as in the low ones
 
 
 def unwrapped(raw: bytes, file: str) -> bytes:
-    """Return the bytes of the text in a file: decompressed, and UTF-16 and UTF-32 as UTF-8. Plain text is not copied.
+    """Return the bytes of the text in a file: decompressed, in UTF-8, without colours of a terminal. Plain text is not copied.
 
     Raises `UnreadableOutputError` for an archive, for gzip data that is damaged or unpacks to more than
     `RULES.unpacked_mebibytes`, and for damaged UTF-16.
@@ -62,7 +64,7 @@ def unwrapped(raw: bytes, file: str) -> bytes:
     text = _as_utf8(text, file)
     if _BELOW in text:
         text = text.replace(_BELOW, b"\n")
-    return text
+    return _CONTROL.sub(b"", text) if b"\x1b" in text else text
 
 
 def _unpacked(raw: bytes, file: str) -> bytes:
@@ -129,14 +131,18 @@ def _refuse_nul(text: bytes, file: str) -> None:
     raise error
 
 
-# What systems write in front of each line: times (GitHub, GitLab, Azure, Jenkins, Buildkite, ts), names (gh run view --log,
-# act, docker compose).
-_TIME = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[-+]\d\d:?\d\d| UTC)?(?: \d\d[OE]\+?)?"
+# What systems write in front of each line: times (GitHub, GitLab, Azure, Jenkins, Buildkite, Kubernetes, ts, dmesg), names (gh run
+# view --log, act, docker compose), line numbers (cat -n, grep -n) and marks of a quotation.
+_TIME = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[-+]\d\d:?\d\d| UTC)?(?: \d\d[OE])?(?: std(?:out|err) [FP])?"
 _PREFIX = re.compile(
     rb"^(?:\xef\xbb\xbf)?(?:"
-    rb"(?:[^\t\n]+\t[^\t\n]+\t(?:\xef\xbb\xbf)?)?\[?" + _TIME + rb"\]?[ \t]"
+    rb"(?:[^\t\n]+\t[^\t\n]+\t(?:\xef\xbb\xbf)?)?\[?" + _TIME + rb"\]?(?:[ \t]|(?<=\d[OE])\+)"
     rb"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d[ \t]"
     rb"|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?[ \t]"
+    rb"|\d{10}(?:\.\d+)?[ \t]"
+    rb"|\[? *\d+\.\d{6}\]?[ \t]"
+    rb"|[ ]*\d+(?:\t(?=[ ]*[^\d\s]|[ ]*\r?$)|:)"  # no figures of Go behind the tab
+    rb"|>(?:[ \t]|\r?$)"
     rb"|\x1b_bk;t=\d+\x07"
     rb"|\[[^\]\n]+\][ \t]+\|[ \t]"
     rb"|[\w.-]+[ \t]+\|[ \t]"

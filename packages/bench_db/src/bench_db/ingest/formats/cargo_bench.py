@@ -17,20 +17,15 @@ if TYPE_CHECKING:
 
     from bench_db.ingest.content import Content
 
-# Colours, cursor movements, and the character set selection that some terminals write after a colour.
-_CONTROL = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9])")
-
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line without control sequences. Text overwritten on a terminal is a line of its own."""
+    """Yield number and text of each line. Text overwritten on a terminal is a line of its own."""
     start, number = 0, 0
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         number += 1
         line = text[start:end].removesuffix("\r")
-        if "\x1b" in line:
-            line = _CONTROL.sub("", line)
         for part in line.split("\r"):
             yield number, part
         start = end + 1

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 SOURCE = "catch2/1"
 _UNITS = {"ns": 1.0, "us": 1e3, "\N{MICRO SIGN}s": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
-_SNIFF = re.compile(rb"^(?:\x1b\[[\d;]*m)*benchmark name +samples +iterations +(?:est|mean)", re.MULTILINE)
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_SNIFF = re.compile(rb"^benchmark name +samples +iterations +(?:est|mean)", re.MULTILINE)
 _TABLE = re.compile(r"benchmark name +samples +iterations +(est|mean).*")
 _RULE = re.compile(r"-{20,}")
 _BREAK = re.compile(r"-{20,}|={20,}|benchmark name +samples +iterations .*")
@@ -67,7 +66,7 @@ def sniff(edges: bytes) -> bool:
 
 def read(content: Content) -> Reading:
     """Read each benchmark's mean with its interval and deviation. The text has no samples."""
-    lines = [_COLOUR.sub("", line.rstrip("\r")) for line in bytes(content.body).decode().split("\n")]
+    lines = [line.rstrip("\r") for line in bytes(content.body).decode().split("\n")]
     lines = [line[:_WIDEST] for line in lines]
     measurements, skips = [], []
     for row in _rows(lines):
