@@ -26,6 +26,7 @@ class TestSuccessors:
                 {"benchmark": "storage/new/place/read_batch"},
                 "renamed from io/read_batch to storage/new/place/read_batch?",
             ),
+            ({"benchmark": "io/read_batches", "level": 400.0}, "renamed from io/read_batch to io/read_batches?"),
             ({"benchmark": "zzz"}, "renamed from io/read_batch to zzz?"),
         ],
     )
@@ -40,7 +41,6 @@ class TestSuccessors:
             {"group": ("d", "b", "t")},
             {"metric": "memory"},
             {"tags": "k=10", "level": 150.0},
-            {"benchmark": "io/read_batches", "level": 300.0},
             {"benchmark": "zzz", "level": 150.0},
             {"benchmark": "zzz", "level": None},
             {"benchmark": "io/read_batches", "units": "bytes"},
@@ -49,6 +49,11 @@ class TestSuccessors:
     )
     def test_another(self, changes: dict[str, object]) -> None:
         assert successors([OLD], [replace(NEW, **changes)]) == {}  # type: ignore[arg-type]
+
+    def test_a_name_at_another_level_counts_only_alone(self) -> None:
+        slower = replace(NEW, benchmark="io/read_batches", level=300.0)
+        assert successors([OLD, OTHER], [slower]) == {}
+        assert successors([OLD], [slower, replace(OTHER, key=4, benchmark="decode", at=1)]) == {}
 
     def test_a_name_of_no_likeness_counts_only_alone(self) -> None:
         assert successors([OLD, OTHER], [replace(NEW, benchmark="zzz")]) == {}

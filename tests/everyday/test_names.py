@@ -55,15 +55,39 @@ class TestJoin:
         asked(repository, "define", "end", "join", OLD)
         assert [row["commit"] for row in asked(repository, "trend", NEW)] == shas[6:]
 
-    def test_the_command_is_proposed(self, repository: Repository) -> None:
+    @pytest.mark.parametrize("mean", [0.001, 0.004])
+    @pytest.mark.parametrize("commits", [1, 2, 4])
+    def test_the_command_is_proposed(self, repository: Repository, commits: int, mean: float) -> None:
         measure(repository, 6, 0.001, names=("test_old", "test_other"))
-        measure(repository, 1, 0.001, start=6, names=("test_new", "test_other"))
+        measure(repository, commits, mean, start=6, names=("test_new", "test_other"))
+        for verb in (("compare", "latest"), ("check", "--baseline", "last:5")):
+            answer = bench_db(*verb, "--store", store_of(repository))
+            assert f"bench-db define join {OLD} {NEW}" in answer.out
+
+    def test_a_young_benchmark_that_was_measured_beside_the_missing_one_is_another(
+        self, repository: Repository
+    ) -> None:
+        measure(repository, 6, 0.001, names=("test_old", "test_other"))
+        measure(repository, 1, 0.001, start=6, names=("test_old", "test_new", "test_other"))
+        measure(repository, 1, 0.001, start=7, names=("test_new", "test_other"))
         answer = bench_db("compare", "latest", "--store", store_of(repository))
-        assert f"bench-db define join {OLD} {NEW}" in answer.out
+        assert "missing" in answer.out
+        assert "define join" not in answer.out
 
 
 class TestPool:
     """Machines of one name can be one test bed."""
+
+    @pytest.mark.parametrize("verb", [("compare", "latest"), ("check", "--baseline", "last:10")])
+    def test_why_there_is_no_verdict(self, repository: Repository, verb: tuple[str, ...]) -> None:
+        for number, cpu in enumerate("AABC"):
+            measure(repository, 1, 0.001, start=number, cpu=f"Vendor {cpu}")
+        notes = [(c["verdict"], c["note"]) for c in asked(repository, *verb)["comparisons"]]
+        why = "measured on another machine of the test bed t: its CPU, memory or system differs"
+        assert notes == [("missing", why), ("missing", why), ("new", why)]
+        measure(repository, 1, 0.001, start=4, cpu="Vendor B")
+        notes = [(c["verdict"], c["note"]) for c in asked(repository, *verb)["comparisons"]]
+        assert notes[-1] == ("insufficient", f"{why}; a verdict needs 5 runs of the baseline")
 
     def test_one_series(self, repository: Repository) -> None:
         shas = measure(repository, 3, 0.001, cpu="Vendor A") + measure(repository, 3, 0.001, start=3, cpu="Vendor B")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING, TypedDict
 
@@ -13,7 +14,7 @@ import polars as pl
 from bench_db.analysis.compare import compare
 from bench_db.analysis.histories import histories
 from bench_db.analysis.level import levels
-from bench_db.analysis.renames import Named, change_between, is_renamed, successors
+from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
 from bench_db.analysis.seed_methods import (
     RECENT_RUNS,
     T_TEST_ALPHA,
@@ -24,7 +25,7 @@ from bench_db.analysis.seed_methods import (
 from bench_db.analysis.threshold import within_threshold
 from bench_db.model import Comparison, Verdict
 from bench_db.query.selection import natural_key
-from bench_db.query.series import COMMIT_ORDER, HISTORY, Points, identified
+from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points, identified
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     nothing = np.empty(0)
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
     judged += [_judged(s, new[s.series_key], nothing, method, minimum_effect) for s in identified(rest)]
-    return in_order(_hinted(judged))
+    return in_order(_hinted(judged, earlier))
 
 
 def in_order(comparisons: Iterable[Comparison]) -> list[Comparison]:
@@ -177,33 +178,73 @@ def _note(comparison: Comparison, found: Measured | None) -> str:
     return ""
 
 
-def _hinted(judged: list[Comparison]) -> list[Comparison]:
-    """Add a note to a missing series and a new one that may be one series under two names."""
-    named = {c.series.series_key: _named(c) for c in judged if c.verdict in {Verdict.MISSING, Verdict.NEW}}
-    gone, come = ([n for n in named.values() if n.at == at] for at in (0, 1))
-    if not (gone and come):
-        return judged
+def _hinted(judged: list[Comparison], earlier: pl.DataFrame) -> list[Comparison]:
+    """Say which series may be one: a missing and a new one under two names, and those of a benchmark on two machines.
+
+    `earlier` are the points before the candidate. A series that lacks runs for a verdict is new when it began after the missing one ended.
+    """
+    noted = _on_other_machines(judged)
+    open_keys = {c.series.series_key for c in judged if c.verdict in _UNPAIRED} - noted.keys()
+    named = {key: named for key, named in _named(judged, earlier).items() if key in open_keys}
+    gone = [named[c.series.series_key] for c in judged if c.verdict is Verdict.MISSING and c.series.series_key in named]
+    come = [n for n in named.values() if n not in gone]
     found = successors(gone, come)
-    hints = {key: change_between(named[old], named[new]) for old, new in found.items() for key in (old, new)}
+    noted |= {key: change_between(named[old], named[new]) for old, new in found.items() for key in (old, new)}
     renamed = {new: named[old].benchmark for old, new in found.items() if is_renamed(named[old], named[new])}
     return [
-        replace(c, note=hints.get(c.series.series_key, c.note), renamed_from=renamed.get(c.series.series_key))
+        replace(
+            c,
+            note="; ".join(filter(None, (noted.get(c.series.series_key), c.note))),
+            renamed_from=renamed.get(c.series.series_key),
+        )
         for c in judged
     ]
 
 
-def _named(comparison: Comparison) -> Named:
-    series, is_new = comparison.series, comparison.verdict is Verdict.NEW
-    return Named(
-        key=series.series_key,
-        group=(series.dut_name, series.test_bed_name, series.suite),
-        benchmark=series.benchmark_name,
-        metric=series.metric,
-        tags=series.tags_key,
-        units=series.units,
-        level=comparison.candidate_median if is_new else comparison.baseline_median,
-        at=int(is_new),
+_OF_BENCHMARK = attrgetter(*(name for name in IDENTITY if name not in {"series_key", "direction"}))
+_UNPAIRED = {Verdict.MISSING, Verdict.NEW, Verdict.INSUFFICIENT}
+
+
+def _on_other_machines(judged: Iterable[Comparison]) -> dict[int, str]:
+    """Return a note for each series without a verdict whose benchmark has another series, of another machine, by key."""
+    of_benchmark: dict[tuple[str, ...], list[Comparison]] = {}
+    for c in judged:
+        of_benchmark.setdefault(_OF_BENCHMARK(c.series), []).append(c)
+    return {
+        c.series.series_key: on_another_machine(c.series.test_bed_name)
+        for several in of_benchmark.values()
+        if len(several) > 1 and any(c.n_candidate for c in several)
+        for c in several
+        if c.verdict in _UNPAIRED
+    }
+
+
+def _named(judged: Iterable[Comparison], earlier: pl.DataFrame) -> dict[int, Named]:
+    """Return the series without a verdict by key, a missing one as of its last commit, another as of its first."""
+    unpaired = {c.series.series_key: c for c in judged if c.verdict in _UNPAIRED}
+    if not any(c.verdict is Verdict.MISSING for c in unpaired.values()):
+        return {}
+    order = pl.col("commit_order")
+    spans = (
+        earlier.filter(pl.col("series_key").is_in(pl.Series(list(unpaired), dtype=pl.Int64).implode()))
+        .group_by("series_key")
+        .agg(order.min().alias("first"), order.max().alias("last"))
     )
+    of_key = {key: (first, last) for key, first, last in spans.iter_rows()}
+    newest = max((last for _, last in of_key.values()), default=0)
+    return {
+        key: Named(
+            key=key,
+            group=(c.series.dut_name, c.series.test_bed_name, c.series.suite),
+            benchmark=c.series.benchmark_name,
+            metric=c.series.metric,
+            tags=c.series.tags_key,
+            units=c.series.units,
+            level=c.baseline_median if c.verdict is Verdict.MISSING else c.candidate_median,
+            at=of_key.get(key, (newest + 1, newest + 1))[c.verdict is Verdict.MISSING],
+        )
+        for key, c in unpaired.items()
+    }
 
 
 def _compared(  # noqa: PLR0913 what a comparison needs

@@ -39,7 +39,8 @@ def successors(ended: Iterable[Named], began: Iterable[Named]) -> dict[int, int]
     """Match each ended series with the one it may have become, by key; no two become the same.
 
     A pair differs in one thing: the unit; or the tags, at about the same level; or the name. Names must be similar or have the same
-    last part, or be the only ones of the suite that ended and began, at about the same level.
+    last part, and be at a similar level or the only ones of the suite that ended and began; or be those only ones at about the same
+    level.
     """
     groups: dict[tuple[str, ...], tuple[list[Named], list[Named]]] = defaultdict(lambda: ([], []))
     for old in ended:
@@ -66,8 +67,13 @@ def change_between(old: Named, new: Named) -> str:
     if old.tags != new.tags:
         return f"tags changed from {old.tags or 'none'} to {new.tags or 'none'}?"
     if old.benchmark == new.benchmark:
-        return f"measured on another machine of the test bed {old.group[1]}: its CPU, memory or system differs"
+        return on_another_machine(old.group[1])
     return f"renamed from {old.benchmark} to {new.benchmark}?"
+
+
+def on_another_machine(test_bed_name: str) -> str:
+    """Describe the difference between two series of one benchmark and one test bed."""
+    return f"measured on another machine of the test bed {test_bed_name}: its CPU, memory or system differs"
 
 
 def is_renamed(old: Named, new: Named) -> bool:
@@ -105,7 +111,7 @@ def _score(old: Named, new: Named, *, alone: bool) -> float:
         return 3.0
     if old.tags != new.tags:
         return 1.0 if _apart(old, new) <= _SAME else 0.0
-    if _apart(old, new) > _NEAR:
+    if _apart(old, new) > _NEAR and not alone:
         return 0.0
     matcher = SequenceMatcher(None, old.benchmark, new.benchmark)
     quick = min(matcher.real_quick_ratio(), matcher.quick_ratio())
