@@ -89,6 +89,24 @@ class TestPool:
         notes = [(c["verdict"], c["note"]) for c in asked(repository, *verb)["comparisons"]]
         assert notes[-1] == ("insufficient", f"{why}; a verdict needs 5 runs of the baseline")
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("latest",),
+            ("summary",),
+            ("trend", "*"),
+            ("detect", "*"),
+            ("compare", "latest", "--all"),
+            ("compare", "latest", "--all", "--markdown"),
+            ("check", "--baseline", "last:10"),
+        ],
+    )
+    def test_its_machines_are_told_apart(self, repository: Repository, words: tuple[str, ...]) -> None:
+        measure(repository, 6, 0.001, cpu="Vendor A")
+        measure(repository, 1, 0.002, start=6, cpu="Vendor B")
+        said = bench_db(*words, "--store", store_of(repository)).out
+        assert ("t (Vendor A)" in said, "t (Vendor B)" in said, "GiB" in said) == (True, True, False), said
+
     def test_one_series(self, repository: Repository) -> None:
         shas = measure(repository, 3, 0.001, cpu="Vendor A") + measure(repository, 3, 0.001, start=3, cpu="Vendor B")
         assert len(asked(repository, "latest")) == 2

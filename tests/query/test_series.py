@@ -1,22 +1,35 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench_db.model import Comparison, Verdict
+from bench_db.query.selection import Selection
 from bench_db.query.series import (
     COMMIT_ORDER,
     IDENTITY,
+    comparisons_told_apart,
+    identified,
     last_points,
     newest,
     oldest_first,
     relative_change,
+    series_told_apart,
     statistics,
+    told_apart,
     with_change_since_first,
     with_changes,
 )
+from bench_db.store.database import Database, connect
+from tests.cli.kinds import publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _TIMES = st.integers(-3, 3)
 _POINTS = st.lists(
@@ -194,3 +207,34 @@ class TestChanges:
         ).collect()
         rows = statistics(points, points.unique("series_key", keep="last")).sort("series_key")
         assert rows["spread"].to_list() == [pytest.approx(0.1414213562), None]
+
+
+class TestToldApart:
+    """Series that have all names in common show what differs; the others keep the name of their test bed."""
+
+    @pytest.fixture
+    def alike(self, tmp_path: Path) -> Database:
+        made = connect(tmp_path / "store", create=True)
+        publish(made, 0, {"f": 1.0, "g": 1.0}, dut_name="one")
+        publish(made, 0, {"f": 1.0}, dut_name="two")
+        return made
+
+    def test_devices(self, alike: Database) -> None:
+        (bed,) = set(alike.latest()["test_bed_name"])
+        beds = sorted(told_apart(alike.latest(), alike.machines)["test_bed_name"])
+        assert beds == [bed, f"{bed} (one)", f"{bed} (two)"]
+
+    def test_as_series_and_comparisons(self, alike: Database) -> None:
+        series = identified(alike.latest())
+        beds = {key: one.test_bed_name for key, one in series_told_apart(series, alike.machines).items()}
+        assert beds == dict(
+            told_apart(alike.latest(), alike.machines).select("series_key", "test_bed_name").iter_rows()
+        )
+        compared = [Comparison(series=one, verdict=Verdict.NEW, n_baseline=0, n_candidate=1) for one in series]
+        shown = comparisons_told_apart(compared, alike.machines)
+        assert {c.series.series_key: c.series.test_bed_name for c in shown} == beds
+        assert series_told_apart([], alike.machines) == {}
+
+    def test_nothing_is_looked_up_for_one(self, alike: Database) -> None:
+        one = alike.latest(Selection(benchmark="g"))
+        assert told_apart(one, lambda keys: pytest.fail(f"asked for {keys}")).equals(one)

@@ -10,11 +10,13 @@ from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFEC
 from bench_db.cli.options import PERCENT, common, emit, open_store, screen, selecting, selection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Unpack
 
     from bench_db.app.gate import Gate
     from bench_db.cli.options import Stated
+    from bench_db.model import Comparison
 
 
 @click.command("check")
@@ -71,9 +73,11 @@ def command(
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
     from bench_db.app.gate import check
+    from bench_db.query.series import comparisons_told_apart
 
+    store = open_store(uri)
     gate = check(
-        open_store(uri),
+        store,
         candidate,
         baseline=baseline,
         threshold=threshold,
@@ -85,11 +89,16 @@ def command(
         clone=clone,
         set_baseline=set_baseline,
     )
-    emit(output, lambda: gate.document, lambda: _text(gate, baseline), history=lambda: gate.history)
+    emit(
+        output,
+        lambda: gate.document,
+        lambda: _text(gate, comparisons_told_apart(gate.comparisons, store.machines), baseline),
+        history=lambda: gate.history,
+    )
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 
 
-def _text(gate: Gate, name: str) -> str:
+def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     from bench_db.analysis.judge import counted
     from bench_db.report.terminal import against, comparisons_text
 
@@ -98,5 +107,5 @@ def _text(gate: Gate, name: str) -> str:
     passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
-    listed = comparisons_text(gate.comparisons, gate.counts, screen=screen())
+    listed = comparisons_text(comparisons, gate.counts, screen=screen())
     return f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +12,13 @@ from bench_db.cli.options import TABLE, emit, open_store, reading, screen, selec
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Unpack
 
     from bench_db.app.compare import Compared
     from bench_db.cli.options import Stated
+    from bench_db.model import Comparison
 
 
 @click.command("compare")
@@ -64,9 +67,11 @@ def command(
     Example: bench-db compare 1a2b3c4 --baseline release --fail-on regression
     """
     from bench_db.app.compare import compare, failing
+    from bench_db.query.series import comparisons_told_apart
 
+    store = open_store(uri)
     compared = compare(
-        open_store(uri),
+        store,
         candidate,
         baseline=baseline,
         method=method,
@@ -79,19 +84,27 @@ def command(
     emit(
         output,
         lambda: compared.document,
-        lambda: _text(compared, table, markdown=markdown, everything=unchanged_too),
+        lambda: _text(
+            compared,
+            comparisons_told_apart(compared.comparisons, partial(store.machines, as_of=as_of)),
+            table,
+            markdown=markdown,
+            everything=unchanged_too,
+        ),
         history=lambda: compared.history,
     )
     ctx.exit(REGRESSION_FOUND if failing(compared.comparisons, fail_on) else 0)
 
 
-def _text(compared: Compared, table: str | None, *, markdown: bool, everything: bool) -> str:
+def _text(
+    compared: Compared, comparisons: Sequence[Comparison], table: str | None, *, markdown: bool, everything: bool
+) -> str:
     from bench_db.report import figures
     from bench_db.report.markdown import CommentContext, comment
     from bench_db.report.terminal import against, comparisons_text
 
     if table is not None:
-        return figures.comparisons(compared.comparisons, table)
+        return figures.comparisons(comparisons, table)
     if markdown:
         about = CommentContext(
             candidate=compared.candidate,
@@ -99,6 +112,6 @@ def _text(compared: Compared, table: str | None, *, markdown: bool, everything: 
             plan=compared.plan,
             store_version=compared.store_version,
         )
-        return comment(compared.comparisons, compared.counts, about)
-    listed = comparisons_text(compared.comparisons, compared.counts, everything=everything, screen=screen())
+        return comment(comparisons, compared.counts, about)
+    listed = comparisons_text(comparisons, compared.counts, everything=everything, screen=screen())
     return f"{against(compared.candidate, compared.baseline)}: {listed}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -33,13 +35,18 @@ def command(
     Example: bench-db detect '*test_fib[5]'
     """
     from bench_db.app.scan import detect
+    from bench_db.query.series import told_apart
     from bench_db.report.detected import changes_text
 
-    chosen = selection(benchmark=benchmark, **conditions)
-    found = detect(open_store(uri), profile=profile, as_of=as_of, selection=chosen)
+    store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
+    found = detect(store, profile=profile, as_of=as_of, selection=chosen)
     emit(
         output,
         lambda: found.document,
-        lambda: changes_text(found.histories, found.findings, screen()),
+        lambda: changes_text(
+            replace(found.histories, names=told_apart(found.histories.names, partial(store.machines, as_of=as_of))),
+            found.findings,
+            screen(),
+        ),
         history=lambda: found.history,
     )

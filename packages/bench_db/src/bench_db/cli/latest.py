@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -42,6 +43,7 @@ def command(
     """
     from bench_db.app.reading import latest
     from bench_db.query.selection import by_name
+    from bench_db.query.series import told_apart
     from bench_db.report import figures, rows
 
     if across is not None and table is None:
@@ -53,7 +55,7 @@ def command(
 
     def text() -> str:
         if table is None:
-            return rows.latest_text(shown, screen())
+            return rows.latest_text(told_apart(shown, partial(store.machines, as_of=as_of)), screen())
         return figures.latest(shown, table) if across is None else figures.across(shown, table, across)
 
     emit_found(

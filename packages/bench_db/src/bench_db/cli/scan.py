@@ -46,6 +46,7 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     Example: bench-db scan --branch main
     """
     from bench_db.app.scan import scan
+    from bench_db.query.series import series_told_apart
     from bench_db.report.detected import scan_text
 
     store, chosen = open_store(uri), selection(**conditions)
@@ -56,7 +57,7 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
         lambda: found.document,
         lambda: scan_text(
             found.findings,
-            found.series,
+            series_told_apart(found.series.values(), store.machines),
             movements=found.movements,
             changes=found.changes,
             tested=found.tested,

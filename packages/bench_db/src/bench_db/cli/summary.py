@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,7 @@ def command(
     Example: bench-db summary --test-bed-name ci-1 --since 2026-01-01
     """
     from bench_db.query.selection import by_name
+    from bench_db.query.series import told_apart
     from bench_db.report import figures, rows
 
     store, chosen = open_store(uri), selection(**conditions)
@@ -34,7 +36,11 @@ def command(
     emit_found(
         output,
         lambda: rows.as_json(found),
-        lambda: figures.summary(found, table) if table else rows.summary_text(found, screen()),
+        lambda: (
+            figures.summary(found, table)
+            if table
+            else rows.summary_text(told_apart(found, partial(store.machines, as_of=as_of)), screen())
+        ),
         found=not found.is_empty(),
         why=lambda: reason(store, chosen, as_of),
         history=lambda: store.history(as_of).about(chosen),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,7 +13,9 @@ from bench_db.summary import STATISTICS, summarise_column
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bench_db.model import Comparison
 
 
 # The order of the commit (`query.order`), then run time, so that a backfill of an old commit is never the newest.
@@ -143,3 +145,58 @@ def identified(names: pl.DataFrame) -> list[Series]:
 def newest(results: pl.DataFrame) -> pl.DataFrame:
     """Return the newest row of each series in commit order, failures included; unknown run times sort first."""
     return results.sort(COMMIT_ORDER, nulls_last=False).unique("series_key", keep="last", maintain_order=True)
+
+
+def told_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> pl.DataFrame:
+    """Return rows for readers: the test bed of series that are alike says what differs, the device or the machine.
+
+    `machines` gives the columns of `MACHINE` of series by their keys; it is called only when there are such series.
+    """
+    beds = _beds(rows, machines)
+    if not beds:
+        return rows
+    bed = pl.col("series_key").replace_strict(beds, default=pl.col("test_bed_name"), return_dtype=pl.String)
+    return rows.with_columns(test_bed_name=bed)
+
+
+def series_told_apart(series: Iterable[Series], machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, Series]:
+    """Return series for readers by key, with test beds as `told_apart` gives them."""
+    known = {one.series_key: one for one in series}
+    if not known:
+        return {}
+    rows = pl.DataFrame([{name: getattr(one, name) for name in _NAMES} for one in known.values()])
+    beds = _beds(rows, machines)
+    return {key: replace(one, test_bed_name=beds.get(key, one.test_bed_name)) for key, one in known.items()}
+
+
+def comparisons_told_apart(
+    comparisons: Sequence[Comparison], machines: Callable[[list[int]], pl.DataFrame]
+) -> list[Comparison]:
+    """Return comparisons for readers, with test beds as `told_apart` gives them."""
+    series = series_told_apart((c.series for c in comparisons), machines)
+    return [replace(c, series=series[c.series.series_key]) for c in comparisons]
+
+
+_ALIKE = ("test_bed_name", "suite", "benchmark_name", "metric", "tags_key")
+_NAMES = ("series_key", "dut_name", *_ALIKE)
+
+
+def _beds(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, str]:
+    """Return the test beds of series that have all names in common, with what differs between these series, by key."""
+    alike = rows.select(_NAMES).unique("series_key").filter(pl.len().over(_ALIKE) > 1)
+    if alike.is_empty():
+        return {}
+    of = machines(alike["series_key"].to_list())
+    beds = {}
+    for group in alike.join(of, on="series_key", how="left").partition_by(_ALIKE):
+        apart = [name for name in ("dut_name", *MACHINE) if group[name].n_unique() > 1]
+        for row in group.filter(bool(apart)).iter_rows(named=True):
+            said = ", ".join(_said(name, row[name]) for name in apart)
+            beds[row["series_key"]] = f"{row['test_bed_name']} ({said})"
+    return beds
+
+
+def _said(name: str, value: object) -> str:
+    if not value:
+        return f"{name.removeprefix('test_bed_').removesuffix('_gb')} unknown"
+    return f"{value} GiB" if name.endswith("_gb") else str(value)

@@ -36,7 +36,9 @@ def _drawn(histories: Histories, number: int, findings: Sequence[Finding], scree
     marks = [" "] * width
     for index in at:
         marks[min(width - 1, index * width // len(medians))] = "^"
-    head = f"{visible(series.label)}  on {visible(series.test_bed_name)}: {len(medians)} runs, {_changes(len(at))}"
+    is_short = not at and len(medians) < RULES.detection_runs
+    said = f"too few to look for a change, which needs {RULES.detection_runs}" if is_short else _changes(len(at))
+    head = f"{visible(series.label)}  on {visible(series.test_bed_name)}: {len(medians)} runs, {said}"
     return "\n".join((head, sparkline(medians, width), "".join(marks).rstrip())).rstrip()
 
 

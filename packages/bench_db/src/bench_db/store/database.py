@@ -237,6 +237,11 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         return self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
 
+    def machines(self, keys: Collection[int], as_of: AsOf | None = None) -> pl.DataFrame:
+        """Return the keys of series and the columns of `query.series.MACHINE`, a row a series."""
+        columns = ("series_key", *series.MACHINE)
+        return self.rows(columns, Selection(everything=True), as_of, keys=keys).unique("series_key")
+
     def runs_of(self, name: str, as_of: AsOf | None = None) -> list[int]:
         """Return the keys of the runs of a commit, or of another name that `query.selection.of_name` takes.
 
