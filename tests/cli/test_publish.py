@@ -205,6 +205,14 @@ class TestReplaceInAMatrix:
 class TestPublish:
     """Parsed results are stored once; an unreadable file is named and does not change the store."""
 
+    def test_a_file_without_any_result_says_why(self, tmp_path: Path) -> None:
+        (tmp_path / "f.json").write_text('[{"name": "a", "unit": "ms", "value": "12,5"}]')
+        answer = bench_db("publish", tmp_path / "f.json", *BUILD, "--store", tmp_path / "s")
+        assert answer.code == 2
+        assert answer.err.rstrip().endswith(
+            "f.json: no benchmark in it could be read: a: skipped, not-a-number: '12,5' at $[0].value"
+        )
+
     def test_twice(self, tmp_path: Path) -> None:
         file = output_file(tmp_path / "f.json", "a", "b")
         first, second = (

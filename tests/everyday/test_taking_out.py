@@ -52,6 +52,15 @@ class TestExclude:
         assert order(repository) == [*good, bad]
         assert keys(repository, "--excluded") == []
 
+    def test_a_commit_by_its_name_in_the_clone(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        grown(repository, 2)
+        monkeypatch.chdir(repository.path)
+        assert [run["commit"] for run in asked(repository, "run", "list", "--commit", "HEAD")["runs"]] == [
+            order(repository)[-1]
+        ]
+        asked(repository, "run", "exclude", "--commit", "main~1", "--reason", "overheated")
+        assert len(order(repository)) == 1
+
     def test_after_maintenance_and_in_a_copy(self, repository: Repository, tmp_path: Path) -> None:
         good = grown(repository, 3)
         (bad,) = grown(repository, 1, start=5)

@@ -73,4 +73,4 @@ class TestTexts:
 
     def test_value(self, tmp_path: Path) -> None:
         run, [result] = read(tmp_path / "f", '{"a": {"latency": {"value": "1.5"}}}')
-        assert (list(result.values), "1 values are texts" in run.notes[0]) == ([1.5], True)
+        assert (list(result.values), "1 value is a text" in run.notes[0]) == ([1.5], True)

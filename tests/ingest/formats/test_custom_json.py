@@ -81,7 +81,7 @@ class TestReading:
             tmp_path / "f", custom_file(custom_entry(), custom_entry("quoted", unit="ms", value=value))
         )
         assert list(result.values) == [12.5e6]
-        assert any("1 values are texts" in note and "first of quoted" in note for note in run.notes)
+        assert any("1 value is a text" in note and "first of quoted" in note for note in run.notes)
 
     def test_negative_score(self, tmp_path: Path) -> None:
         _, [result] = read(tmp_path / "f", custom_file(custom_entry(unit="points", value=-3)))

@@ -277,7 +277,8 @@ class _Reading:
 
 def _require_build(file: Path, run: Run, results: list[Result]) -> None:
     if not results:
-        message = f"{file}: no benchmark in it could be read: {'; '.join(run.notes[:3])}"
+        reasons = [note for note in run.notes if ": skipped, " in note] or run.notes
+        message = f"{file}: no benchmark in it could be read: {'; '.join(reasons[:3])}"
         raise InputFileError(message)
     if run.dut.version == "unknown":
         message = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
+from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
@@ -190,7 +191,7 @@ def _named(found: pl.DataFrame, asked: Sequence[str]) -> pl.Expr:
 def _terms(conditions: RunConditions) -> list[pl.Expr]:
     terms = []
     if commit := conditions.get("commit"):
-        terms.append(of_commit(commit))
+        terms.append(of_commit(sha_of(commit)))
     if bed := conditions.get("test_bed_name"):
         terms.append(pl.col("test_bed_name") == bed)
     if file := conditions.get("file"):

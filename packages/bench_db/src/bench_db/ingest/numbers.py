@@ -102,7 +102,9 @@ def note_on_texts(names: Sequence[str]) -> tuple[str, ...]:
     """Return the note on benchmarks whose numbers are texts, none without such benchmarks."""
     if not names:
         return ()
-    return (f'{len(names)} values are texts, such as "12.5", and were read as numbers; first of {names[0]}',)
+    what = "1 value is a text" if len(names) == 1 else f"{len(names)} values are texts"
+    read = "was read as a number" if len(names) == 1 else "were read as numbers"
+    return (f'{what}, such as "12.5", and {read}; first of {names[0]}',)
 
 
 def count(value: object) -> int | None:
