@@ -67,6 +67,17 @@ class TestPrecedence:
         assert run.dut == DutBuild(name="lib", version="1.0+ddddddd", timestamp=30)
         assert (run.commit, run.branch) == ("d" * 40, "dev")
 
+    @pytest.mark.parametrize("none", ["HEAD", "(detached head)", "refs/heads/HEAD", ""])
+    def test_a_checkout_at_no_branch_is_not_on_one(self, none: str) -> None:
+        of_file = replace(READING, branch=none)
+        assert normal(of_file, build=self.BUILD)[0].branch == "dev"
+        assert normal(of_file, Provenance(branch=none))[0].branch is None
+        assert normal(READING, Provenance(branch=none))[0].branch == "file-branch"
+
+    def test_a_reference_is_the_branch(self) -> None:
+        assert normal(replace(READING, branch="refs/heads/a/b"))[0].branch == "a/b"
+        assert normal(READING, Provenance(branch="refs/heads/main"))[0].branch == "main"
+
     def test_default(self) -> None:
         run, _ = normal(BARE)
         assert run.dut == DutBuild(name="unknown", version="unknown", timestamp=0)

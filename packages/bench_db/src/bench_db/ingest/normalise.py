@@ -193,6 +193,12 @@ def _stated(path: Path, provenance: Provenance) -> Provenance:
     return replace(provenance, commit=commit, checkout=checkout if by_name else provenance.checkout)
 
 
+def _branch(name: str | None) -> str | None:
+    """Return the name of a branch; None for "HEAD" and for "(detached head)", which tools print for a checkout at no branch."""
+    plain = (name or "").removeprefix("refs/heads/")
+    return plain if plain and plain != "HEAD" and not plain.startswith("(") else None
+
+
 def _source(path: Path, readings: Sequence[Reading], provenance: Provenance) -> Build:
     """Return the measured build: of the declared checkout, else of the one around the file.
 
@@ -239,7 +245,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     if provenance.test_bed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
         raise UserError(message)
-    provenance = _spelled(provenance)
+    provenance = _spelled(replace(provenance, branch=_branch(provenance.branch)))
     reading, build = _sound(_consistent(reading), provenance, build)
     commit = _commit(reading, provenance, build)
     dut = _dut(reading, provenance, build, commit)
@@ -320,6 +326,7 @@ def _sound(reading: Reading, provenance: Provenance, build: Build) -> tuple[Read
         reading,
         run_time=_valid_time(reading.run_time, "time of the run in the file", notes),
         commit_time=_valid_time(reading.commit_time, "time of the commit in the file", notes),
+        branch=_branch(reading.branch),
     )
     build = replace(build, timestamp=_valid_time(build.timestamp, "time of the commit in the checkout", notes))
     if reading.commit and not _sha_or_none(reading.commit):

@@ -139,7 +139,7 @@ def _origin(top: foreign.Record) -> Reading:
         context=foreign.compact(top),
         run_time=foreign.unix(foreign.plain(top.get("datetime"))),
         commit=foreign.commit(commit.get("id")),
-        branch=branch if isinstance(branch, str) and branch and not branch.startswith("(") else None,
+        branch=foreign.text(branch) or None,
         commit_time=foreign.unix(commit.get("time")),
         node=node if isinstance(node, str) else None,
         test_bed=_test_bed(machine) if machine else None,
