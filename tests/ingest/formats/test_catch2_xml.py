@@ -94,7 +94,10 @@ class TestSkips:
     @pytest.mark.parametrize(
         ("text", "match"),
         [
-            (catch2_xml()[:-20], "is not valid XML: unclosed token"),
+            (catch2_xml()[:-20], "is not valid XML: unclosed token. Was the job cancelled"),
+            (f"> npm run bench\n\n{catch2_xml()}", ":1:.*: is not valid XML: .*; other text is in front of the report"),
+            (catch2_xml() + catch2_xml(), "; a second report or other text follows the first"),
+            (f"{catch2_xml()}\nDone.\n", "; a second report or other text follows the first"),
             (catch2_xml().replace("</TestCase>", ""), ":2:.*: is not valid XML: mismatched tag"),
             (catch2_xml().replace("<Catch2", '<!DOCTYPE x [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><Catch2', 1), "declares a document type"),
             (catch2_xml("<x/>"), "contains no benchmark of Catch2"),

@@ -157,7 +157,7 @@ def _require_utf8(content: Content) -> None:
             decoder.decode(text[start : start + _BLOCK], final=start + _BLOCK >= len(text))
         except UnicodeDecodeError as error:
             line, column = position(content.text, start - pending + error.start)
-            reason = f"is not UTF-8 text: {error.reason}"
+            reason = f"is not UTF-8 text: {error.reason}. Write it as UTF-8, or convert it, such as with iconv -f latin1 -t utf-8"
             raise UnreadableOutputError(reason, file=str(content.path), line=line, column=column) from error
 
 

@@ -39,6 +39,20 @@ def sniff(edges: bytes) -> bool:
     return _ROOT.search(edges) is not None and b"<BenchmarkResults" in edges
 
 
+def _cause(text: bytes | memoryview, code: int) -> str:
+    """Return what is wrong around a whole report, and what to do; "" for an error within it."""
+    alone = ". Write the report alone, with the option --out of Catch2"
+    if not bytes(text[:_EDGE]).lstrip().startswith(b"<"):
+        return f"; other text is in front of the report{alone}"
+    if expat.ErrorString(code) == expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT:
+        return f"; a second report or other text follows the first{alone}, a file for each run"
+    return ". Was the job cancelled while writing it?" if expat.ErrorString(code) in _CUT else ""
+
+
+_EDGE = 1 << 12
+_CUT = {expat.errors.XML_ERROR_UNCLOSED_TOKEN, expat.errors.XML_ERROR_NO_ELEMENTS}
+
+
 def read(content: Content) -> Reading:
     """Read each benchmark's mean with its interval and deviation. The suite is the test case and its sections."""
     file = str(content.path)
@@ -50,7 +64,7 @@ def read(content: Content) -> Reading:
     try:
         parser.Parse(content.text, True)  # noqa: FBT003 as expat has it
     except expat.ExpatError as error:
-        reason = f"is not valid XML: {expat.ErrorString(error.code)}"
+        reason = f"is not valid XML: {expat.ErrorString(error.code)}{_cause(content.body, error.code)}"
         raise UnreadableOutputError(reason, file=file, line=error.lineno, column=error.offset + 1) from error
     measurements, skips = [], []
     for benchmark in report.benchmarks:
