@@ -277,6 +277,16 @@ class TestPublish:
         text = bench_db("publish", file, *said, "--store", tmp_path / "s").out
         assert f"{file}#aaaaaa1@1700000001: otava, 0 new, 1 unchanged" in text
 
+    def test_a_direction_that_is_not_stored_is_said(self, tmp_path: Path) -> None:
+        file, store = output_file(tmp_path / "f.json", "a"), tmp_path / "s"
+        assert published(file, store)["new"] == 1
+        again = published(file, store, "--direction", "time=higher")["published"][0]
+        assert (again["new"], again["unchanged"]) == (0, 1)
+        assert again["notes"][-1].startswith(
+            "stored already with another direction than the stated one (time as lower)"
+        )
+        assert published(file, store, "--direction", "lower")["published"][0]["notes"] == again["notes"][:-1]
+
     @pytest.mark.parametrize("way", ["up", "p99=", "p99=up", "=", ""])
     def test_a_direction_is_one_of_three(self, tmp_path: Path, way: str) -> None:
         file = output_file(tmp_path / "f.json", "a")

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
+import polars as pl
+
 from bench_db.app.configuration import named
 from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
@@ -21,6 +23,7 @@ from bench_db.ingest import STDIN, Provenance, file_name, find, location, parse_
 from bench_db.ingest.host import checkout_around
 from bench_db.measure import git
 from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
+from bench_db.query.selection import Selection
 from bench_db.report.publish import as_json
 from bench_db.rules import RULES
 from bench_db.store import database as stores
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
+# Stored directions are looked up for so many files of a call: each look-up is a scan.
+_MOST_LOOKED_UP = 10
 # Read results of so many rows stay in memory, about 100 MB.
 _ROWS_IN_MEMORY = 65_536
 
@@ -126,13 +131,32 @@ def _stored(
     progress(0, len(runs), "storing")
     try:
         for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
-            files.append(_file(waiting.popleft(), published))
+            is_looked_up = len(files) < _MOST_LOOKED_UP
+            notes = (*published.notes, *(_direction_notes(store, published, provenance) if is_looked_up else ()))
+            files.append(_file(waiting.popleft(), changed(published, notes=notes)))
             progress(len(files), len(runs), "storing")
     except BenchDbError as error:
         if files:
             error.args = (f"{error}. {len(files)} of {len(runs)} runs are stored; the same command continues",)
         raise
     return files
+
+
+def _direction_notes(store: stores.Database, published: Published, provenance: Provenance) -> Iterator[str]:
+    """Yield a note when nothing was stored, and a stored result has another direction than the stated one."""
+    if published.new or not published.unchanged or not provenance.directions:
+        return
+    own = pl.col("run_key") == published.run_key
+    rows = store.rows(("metric", "direction"), Selection(everything=True), condition=own)
+    stated = {metric: provenance.directions.get(metric, provenance.directions.get("")) for metric in rows["metric"]}
+    others = sorted(
+        {f"{metric} as {known}" for metric, known in rows.iter_rows() if stated[metric] not in {None, known}}
+    )
+    if others:
+        yield (
+            f"stored already with another direction than the stated one ({', '.join(others[:3])}); --replace stores this one,"
+            " and 'bench-db define better' changes it when results are read"
+        )
 
 
 def _alone(store: stores.Database, entries: Iterable[Entry], how: Mapping[str, bool]) -> Iterator[Published]:
