@@ -300,6 +300,7 @@ class TestChecked:
         [
             ({"sha256": ""}, r"`sha256` is empty; give the SHA-256"),
             ({"commit": "HEAD"}, r"`commit` 'HEAD' is not a commit id; give the full sha"),
+            ({"branch": "HEAD"}, "`branch` 'HEAD' is what git prints for a checkout at no branch"),
             ({"commit": "A" * 40}, r"in lower case"),
             (
                 {"run_time": 1_700_000_000_000},
@@ -324,6 +325,7 @@ class TestChecked:
             ({"commit": "f" * 40}, "`commit` 'f+' is not that of its run"),
             ({"timestamp": 10**15}, "`timestamp` .* these are microseconds"),
             ({"direction": "bigger"}, "`direction` 'bigger' must be one of lower, higher, info"),
+            ({"tags": {"threads": 5}}, "`tags` .'threads': 5. have a name or a value that is no text"),
             ({"summary": replace(SUMMARY, min=9.0)}, "`summary` contradicts itself: min 9 is above q1 1.5; correct it"),
             ({"summary": SUMMARY, "n": 2}, "`summary` contradicts itself: n is 2, but there are 3 values"),
             ({"lower": 2.0, "upper": 1.0}, "`lower` 2 is above `upper` 1"),

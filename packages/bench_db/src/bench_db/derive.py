@@ -334,7 +334,7 @@ def checked(run: Run, results: Sequence[Result], now: float) -> tuple[Run, Seque
     """Return a run and its results with base units, and with the commit, branch and pull request of the run in each result.
 
     Records that need no change are returned as they are. `now` is unix seconds. Raises `UserError` that names the field and what
-    to do for a time, commit, pull request, direction or statistic that is not valid, an empty `sha256`, and a result of another
+    to do for a time, commit, branch, pull request, direction, tag or statistic that is not valid, an empty `sha256`, and a result of another
     device, test bed, commit, branch or pull request than its run.
     """
     for reason in _faults_of_run(run, now):
@@ -358,6 +358,8 @@ def _faults_of_run(run: Run, now: float) -> Iterator[str]:
     yield from _faults_of_times({**times, "test_bed.created_at": run.test_bed.created_at}, now)
     if run.commit is not None and not _is_stored_commit(run.commit):
         yield f"`commit` {run.commit!r} is not a commit id; give the full sha in lower case, as 'git rev-parse' prints it"
+    if run.branch == "HEAD":
+        yield "`branch` 'HEAD' is what git prints for a checkout at no branch; give the name of the branch, or None"
     if run.pr_number is not None and run.pr_number < 1:
         yield f"`pr_number` {run.pr_number} is not the number of a pull request; give 1 or more, or None"
 
@@ -402,6 +404,8 @@ def _faults(run: Run, result: Result, now: float) -> Iterator[str]:
     yield from _faults_of_times({"timestamp": result.timestamp, "run_time": result.run_time}, now)
     if result.direction not in {way.value for way in Direction}:
         yield f"`direction` {result.direction!r} must be one of {', '.join(Direction)}"
+    if not all(isinstance(word, str) for tag in result.tags.items() for word in tag):
+        yield f"`tags` {dict(result.tags)!r:.200} have a name or a value that is no text; write numbers as texts"
     if result.error is None and (fault := contradiction(result.summary, result.n, result.values)):
         yield f"`summary` contradicts itself: {fault}; correct it, or leave it out to have it computed from the values"
     if result.lower is not None and result.upper is not None and result.lower > result.upper:

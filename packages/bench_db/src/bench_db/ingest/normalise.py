@@ -261,7 +261,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         test_bed=bed,
         test_bed_class=provenance.test_bed_class,
         commit=commit,
-        branch=provenance.branch or reading.branch or build.branch,
+        branch=provenance.branch or reading.branch or _branch(build.branch),
         pr_number=build.pr_number if provenance.pr_number is None else provenance.pr_number,
         repository=provenance.repository,
         workflow=provenance.workflow,
