@@ -225,6 +225,15 @@ class TestJsonCause:
         message = fault(tmp_path / "f", f"{header}{SAMPLES[name]}".encode())
         assert f"the JSON document begins only in line {header.count(chr(10)) + 1}" in message
 
+    @pytest.mark.parametrize("header", ["results: ", "\ufeffbench> ", "ready\nresults="])
+    @pytest.mark.parametrize("indent", [None, 1])
+    @pytest.mark.parametrize("name", JSON)
+    def test_text_in_the_same_line(self, tmp_path: Path, name: str, header: str, indent: int | None) -> None:
+        text = json.dumps(json.loads(SAMPLES[name]), indent=indent)
+        message = fault(tmp_path / "f", f"{header}{text}\n".encode())
+        line = header.count("\n") + 1
+        assert f"f:{line}: other text is in front of the JSON document, in the same line" in message
+
     @pytest.mark.parametrize("name", JSON)
     def test_text_behind(self, tmp_path: Path, name: str) -> None:
         message = fault(tmp_path / "f", f"{SAMPLES[name].rstrip()}\nnpm notice\n".encode())

@@ -165,6 +165,7 @@ def prefix(edges: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 _BLANK = " \t\r\n\ufeff"
 _OPENING = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
+_WITHIN = re.compile(r"^[^\s\[{][^\n\[{]*[\[{]", re.MULTILINE)
 _MOST_TRIED = 100  # lines that could be the first of the JSON
 _SEPARATE = "Write the output of each run to a file of its own, and publish all of them"
 _ALONE = "Write the JSON alone, with the option of the tool for an output file; `npm run --silent` prints no header"
@@ -180,6 +181,11 @@ def json_cause(text: bytes | memoryview) -> tuple[str, int, str] | None:
     is_first = shown.startswith(("{", "["), start)
     if is_first and (end := _end(shown, start)):
         return _behind(shown, end)
+    within = None if is_first else _WITHIN.search(shown)
+    if within and (end := _end(shown, within.end() - 1)) and not shown[end:].strip(_BLANK):
+        line = shown.count("\n", 0, within.end()) + 1
+        reason = f"other text is in front of the JSON document, in the same line. {_ALONE}"
+        return reason, line, shown[within.end() - 1 :]
     for found in islice(_OPENING.finditer(shown), _MOST_TRIED):
         begin = found.end() - 1
         end = 0 if begin == start else _end(shown, begin)

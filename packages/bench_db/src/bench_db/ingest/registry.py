@@ -398,7 +398,7 @@ def _refuse_envelope(content: Content, edges: bytes) -> None:
 
 _DOCUMENT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 _PAGES_DATA = b"window.BENCHMARK_DATA"
-_JSON_BELOW = re.compile(rb"^[ \t]*[\[{]", re.MULTILINE)
+_JSON_BELOW = re.compile(rb"^[ \t]*[\[{]|^[^\n\[{]*(?:\{\s*\"|\[\s*\{)", re.MULTILINE)
 
 
 def _shown_to_others(edges: bytes) -> tuple[list[Adapter], list[PluginError]]:
