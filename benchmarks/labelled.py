@@ -14,26 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-LABELS, SCORER, TURING = "labels_A.json", "score.py", "tcpd_univariate.json"
+SETS, SCORER, TURING = ("A", "B", "C"), "score.py", "tcpd_univariate.json"
 
 
 def labelled(folder: Path) -> dict[str, Suite]:
     """Return the suites whose files are in the folder."""
-    every = {"labels A": (windows, (LABELS, SCORER)), "TCPD": (turing, (TURING,))}
-    return {
-        name: make(folder) for name, (make, files) in every.items() if all((folder / file).is_file() for file in files)
-    }
+    found = {}
+    if (folder / SCORER).is_file():
+        found = {f"labels {name}": windows(folder, name) for name in SETS if _labels(folder, name).is_file()}
+    return found | ({"TCPD": turing(folder)} if (folder / TURING).is_file() else {})
 
 
-def windows(folder: Path) -> Suite:
-    """Return the suite of windows of CI series, scored by the scorer in the same folder."""
-    held = json.loads((folder / LABELS).read_text("utf-8"))
+def _labels(folder: Path, name: str) -> Path:
+    return folder / f"labels_{name}.json"
+
+
+def windows(folder: Path, name: str) -> Suite:
+    """Return the suite of one set of windows of CI series, scored by the scorer in the same folder."""
+    held = json.loads(_labels(folder, name).read_text("utf-8"))
     scorer = _module(folder / SCORER)
 
     def score(found: Found) -> dict[str, float]:
         answers = iter(found)
-        scored = scorer.labelled(lambda _: next(answers), folder / LABELS, MARGIN)
-        return {f"labels A: {name}": float(scored[name]) for name in ("f1", "precision", "recall")}
+        scored = scorer.labelled(lambda _: next(answers), _labels(folder, name), MARGIN)
+        return {f"labels {name}: {figure}": float(scored[figure]) for figure in ("f1", "precision", "recall")}
 
     planted = sum(len(window["change_points"]) for window in held)
     size = f"{len(held)} windows of real CI series with {planted} labelled changes"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.labelled import SETS
 from benchmarks.rivals import same_code
 from benchmarks.rivals.contest import outcomes, questions
 from benchmarks.rivals.methods import METHODS, ROOT
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 QUICK = 0.1
-LABELLED = ("labels A", "TCPD")
+LABELLED = (*(f"labels {name}" for name in SETS), "TCPD")
 
 
 def main(arguments: Sequence[str]) -> None:

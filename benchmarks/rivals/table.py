@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.report.text import table
 from benchmarks.accuracy import TARGETS
+from benchmarks.labelled import SETS
 from benchmarks.suites import DELAYED_STEPS, HORIZON
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Group:
 _STEPS = tuple(f"{step:.0%}" for step in DELAYED_STEPS)
 _STEP_SUITES = tuple(f"{step} step" for step in _STEPS)
 GROUPS = (
-    Group(suites=("labels A",), columns={"labels A": "labels A: f1"}, says="F1"),
+    *(Group(suites=(f"labels {name}",), columns={name: f"labels {name}: f1"}, says="F1") for name in SETS),
     Group(suites=("TCPD",), columns={"TCPD": "TCPD: F1"}, says="mean F1, precision against all annotators"),
     Group(
         suites=("offline",),

@@ -99,7 +99,7 @@ class TestTable:
         assert first.split()[:3] == ["rival", "2.000", "5.000"]
         assert second.split()[:6] == ["broken", "|", "rival", "-", "-", "-"]
         assert second.endswith("failed: ModuleNotFoundError: No module named 'nowhere'")
-        assert target.split() == ["target", "<=", ".05", "<=", ".15"]
+        assert target.split() == ["target", "<=", ".05", ">=", ".85", "<=", ".15"]
         assert "rival: " in capsys.readouterr().err
 
         lines = figures_table(known, asked.suites, markdown=True).splitlines()
