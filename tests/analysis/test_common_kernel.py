@@ -22,7 +22,9 @@ def corrected(values: Array, sign: float = 1.0) -> tuple[Array, Array, Array]:
     out = np.empty(values.size)
     offsets = np.arange(0, values.size + 1, runs)
     numbers = np.tile(np.arange(runs), series)
-    moved, measured = without_common(values.ravel(), offsets, numbers, np.full(series, sign), runs, out)
+    moved, _, measured = without_common(
+        values.ravel(), offsets, numbers, np.zeros(runs, np.int64), np.full(series, sign), out
+    )
     return out.reshape(values.shape), moved, measured
 
 
@@ -76,13 +78,13 @@ class TestDepartures:
     def test_one_slow_point(self, sign: float) -> None:
         x, out = np.full(20, 4.0), np.empty(20)
         x[8] = 5.0
-        departures(x, np.arange(20), np.zeros(20), sign, 1.0, out)
+        departures(x, np.arange(20), np.zeros(20), np.zeros(20, np.int64), sign, 1.0, out)
         assert out[8] == pytest.approx(sign * math.log(1.25))
         np.testing.assert_allclose(np.delete(out, 8), 0.0)
 
     def test_a_series_that_is_not_positive_has_none(self) -> None:
         out = np.empty(3)
-        departures(np.array([1.0, 0.0, 1.0]), np.arange(3), np.zeros(3), 1.0, 1.0, out)
+        departures(np.array([1.0, 0.0, 1.0]), np.arange(3), np.zeros(3), np.zeros(3, np.int64), 1.0, 1.0, out)
         assert np.isnan(out).all()
 
 

@@ -1,4 +1,4 @@
-"""The parts that join the two branches of the detector."""
+"""The choice among partitionings by least squares, and the parts that join the branches of the detector."""
 
 from __future__ import annotations
 
@@ -18,14 +18,102 @@ from bench_db.analysis.detect_kernel import (
     LOW,
     P_VALUE,
     all_changes,
+    criterion,
     enlarged,
     finite,
     relative,
+    squares_bounds,
     united,
 )
+from bench_db.analysis.noise_kernel import about_means, about_medians, autoregressive_inflation, inflation
+from bench_db.analysis.partition_kernel import candidates, least_squares
 
 Array = np.ndarray[Any, Any]
 positions = st.sets(st.integers(1, 99), max_size=8).map(sorted)
+
+
+SIGMA = 0.01
+
+
+def sticky(seed: int, n: int, rho: float) -> Array:
+    """Return a first-order autoregression whose innovations have the standard deviation SIGMA."""
+    y = np.random.default_rng(seed).normal(0, SIGMA, n)
+    for i in range(1, n):
+        y[i] += rho * y[i - 1]
+    return y
+
+
+class TestCriterion:
+    """The criterion is n log of the variance after the autoregression, and log n for each step."""
+
+    @given(seed=st.integers(0, 999), n=st.integers(20, 90), rho=st.floats(-0.9, 0.9), steps=st.integers(0, 9))
+    def test_textbook(self, seed: int, n: int, rho: float, steps: int) -> None:
+        residual, c = sticky(seed, n, rho), Constants()
+        scale = np.random.default_rng(seed).uniform(0.005, 0.02, n)
+        z = residual / scale
+        fitted = np.clip((z[1:] * z[:-1]).sum() / (z * z).sum(), 0, 0.95)
+        left = z - fitted * np.concatenate([[0], z[:-1]])
+        expected = n * math.log((left**2).mean()) + c.step_weight * steps * math.log(n)
+        assert criterion(residual, scale, steps, c) == pytest.approx(expected)
+
+    def test_residuals_of_rounding_are_none(self) -> None:
+        c, scale = Constants(), np.full(30, 1.0)
+        assert criterion(np.zeros(30), scale, 2, c) == criterion(np.full(30, 1e-9), scale, 2, c)
+
+
+class TestSquaresBounds:
+    """Of partitionings from many steps to few, the one of least criterion is chosen, and the inflation is that about it."""
+
+    @given(seed=st.integers(0, 999), rho=st.sampled_from([0.0, 0.5, 0.9]), step=st.sampled_from([0.0, 0.02, 0.05]))
+    def test_least_of_the_ladder(self, seed: int, rho: float, step: float) -> None:
+        n, c = 120, Constants()
+        y = sticky(seed, n, rho) + step * np.repeat([0, 1, 2, 0], 30)
+        scale, places = np.full(n, SIGMA), np.empty(n + 2, np.int64)
+        count = candidates(y, scale, c.candidate, c, places)
+        ladder = []
+        for rung in (1.3, 1.3 * 1.6, 1.3 * 1.6**2):
+            tried, residual = np.empty(n + 2, np.int64), np.empty(n)
+            kept = least_squares(y, scale, places, count, c.squares_penalty * math.log(n) * rung**2, tried)
+            about_means(y, scale, tried, kept, residual)
+            ladder.append((criterion(residual, scale, kept - 2, c), tried[:kept].tolist()))
+        bounds, factor = self.of(y, scale, c)
+        assert bounds == min(ladder)[1]
+        residual = np.empty(n)
+        about_medians(y, np.array(bounds), len(bounds), residual)
+        assert factor == inflation(residual, scale, c)
+
+    def test_a_staircase_is_no_autocorrelation(self) -> None:
+        for seed in range(20):
+            y = sticky(seed, 160, 0.0) + np.repeat([0.0, 0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.0], 20)
+            bounds, factor = self.of(y, np.full(160, SIGMA), Constants())
+            assert bounds == list(range(0, 161, 20))
+            assert factor < 0.7 * Constants().inflation_most
+
+    def test_autocorrelation_is_no_staircase(self) -> None:
+        chosen = of_first = 0
+        for seed in range(20):
+            y, scale = sticky(seed, 200, 0.9), np.full(200, SIGMA)
+            bounds, factor = self.of(y, scale, Constants())
+            first, factor_of_first = self.of(y, scale, Constants(rungs=1))
+            chosen, of_first = chosen + len(bounds) - 2, of_first + len(first) - 2
+            assert factor >= factor_of_first - 0.5
+        assert chosen < of_first / 2
+
+    def test_autoregressive(self) -> None:
+        y, scale = sticky(3, 80, 0.5), np.full(80, SIGMA)
+        bounds, factor = self.of(y, scale, Constants(autoregressive=True, inflation_most=99.0))
+        residual = np.empty(80)
+        about_means(y, scale, np.array(bounds), len(bounds), residual)
+        assert factor == autoregressive_inflation(residual, scale, len(bounds) - 1, Constants())
+        assert factor > self.of(y, scale, Constants())[1]
+        assert self.of(y, scale, Constants(autoregressive=True, inflation_most=1.1))[1] == 1.1
+
+    @staticmethod
+    def of(y: Array, scale: Array, c: Constants) -> tuple[list[int], float]:
+        places, bounds = np.empty(len(y) + 2, np.int64), np.empty(len(y) + 2, np.int64)
+        count = candidates(y, scale, c.candidate, c, places)
+        kept, factor = squares_bounds(y, scale, places, count, c, bounds)
+        return bounds[:kept].tolist(), factor
 
 
 class TestUnited:
@@ -81,6 +169,31 @@ class TestAllChanges:
         assert (figures[:, LOW] <= figures[:, EFFECT]).all()
         assert (figures[:, EFFECT] <= figures[:, HIGH]).all()
         assert ((figures[:, P_VALUE] >= 0) & (figures[:, P_VALUE] < 1e-6)).all()
+
+    def test_a_short_side_widens_the_interval(self) -> None:
+        values, offsets = np.repeat([2.0, 3.0], [40, 10]), np.array([0, 50])
+        plain, doubted = (all_changes(values, offsets, Constants(short_side=s))[3][0] for s in (0.0, 8.0))
+        assert doubted[EFFECT] == plain[EFFECT]
+        widths = [math.log1p(row[HIGH]) - math.log1p(row[LOW]) for row in (plain, doubted)]
+        assert widths[1] / widths[0] == pytest.approx(1 + 8 * (1 / 40 + 1 / 10))
+
+    def test_each_branch_finds_what_is_its_own(self) -> None:
+        rng = np.random.default_rng(4)
+        two_modes = np.where(rng.random(200) < 0.5, 1520.0, 965.0) * np.exp(rng.normal(0, 0.01, 200))
+        two_modes[100:] *= 1.2
+        stepped = 100 * np.exp(rng.normal(0, 0.01, 200) + np.repeat([0.0, 0.02], 100))
+        of_pairs = Constants(squares=False, fourier_alpha=0.0)
+        of_squares = Constants(fourier_alpha=0.0, pairs_alpha=0.0)
+        of_fourier = Constants(squares=False, pairs_alpha=0.0)
+        for values, constants, at in (
+            (two_modes, of_pairs, 100),
+            (stepped, of_squares, 100),
+            (stepped, of_fourier, 100),
+        ):
+            (index,) = all_changes(values, np.array([0, 200]), constants)[2]
+            assert abs(index - at) <= 5
+        none = Constants(squares=False, fourier_alpha=0.0, pairs_alpha=0.0)
+        assert all_changes(stepped, np.array([0, 200]), none)[2].tolist() == []
 
     def test_more_changes_than_the_first_room(self) -> None:
         values = np.tile(np.repeat([2.0, 3.0], 10), 200)

@@ -51,6 +51,14 @@ class TestHistories:
         assert np.diff(found.offsets).tolist() == expected
         assert of(found)[1] == [3.0, 1.0, 2.0][-newest:]
 
+    def test_runs_are_numbered_in_the_order_of_time(self) -> None:
+        last = points([3.0, 1.0, 2.0])
+        turned = last.rows.with_columns((10_000 - pl.col("run_key")).alias("run_key"))
+        assert histories(Points(series=last.series, rows=turned)).runs.tolist() == [0, 1, 2]
+
+    def test_each_device_bed_and_suite_is_a_suite(self) -> None:
+        assert histories(two_series()).suites.tolist() == [1, 1]
+
     def test_runs_are_shared_between_series(self) -> None:
         found = histories(two_series())
         assert found.runs.tolist() == [0, 1, 0, 1, 2]

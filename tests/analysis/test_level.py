@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench_db.analysis.level import accepted, at_end, established
+from bench_db.analysis.level import accepted, at_end, established, large
 from bench_db.model import Finding, State
 
 
@@ -60,3 +60,20 @@ def test_accepted_are_the_blessed_and_the_ignored() -> None:
     commits = {State.OPEN: "a", State.BLESSED: "b", State.IGNORED: "c", State.FIXED: "d", State.REOPENED: "e"}
     found = [finding(commit, state) for state, commit in commits.items()]
     assert accepted([*found, finding(None, State.BLESSED)]) == {7: {"b", "c"}}
+
+
+@pytest.mark.parametrize(
+    ("effects", "expected"),
+    [
+        ([], []),
+        ([0.02, -0.5], [0, 1]),
+        ([0.005, 0.004], []),
+        ([0.006, 0.006], [0, 1]),  # together 1.2 %
+        ([0.006, -0.006, 0.006], []),
+        ([0.008, 0.008, 0.008, 0.008, 0.008], [0, 1, 2, 3]),  # two pairs; the last one waits
+        ([0.005, 0.3, 0.006], [1]),  # what is before a large change is no part of it
+        ([-0.006, -0.006], [0, 1]),
+    ],
+)
+def test_small_changes_count_together(effects: list[float], expected: list[int]) -> None:
+    assert large(effects, 0.01) == expected

@@ -75,8 +75,9 @@ class TestScan:
         movement = np.random.default_rng(11).normal(0, 0.05, 100)
         y = np.concatenate([still, moving + movement])
         out = np.empty(y.size)
-        moved, measured = without_common(
-            np.exp(y).ravel(), np.arange(0, y.size + 1, 100), np.tile(np.arange(100), 60), np.ones(60), 100, out
+        one_level = np.zeros(100, np.int64)
+        moved, _, measured = without_common(
+            np.exp(y).ravel(), np.arange(0, y.size + 1, 100), np.tile(np.arange(100), 60), one_level, np.ones(60), out
         )
         left = np.log(out).reshape(y.shape)
         np.testing.assert_allclose(left[:15], still, atol=1e-12)
@@ -90,6 +91,15 @@ class TestScan:
         score = suite.score(found_by_one_scan(suite.series))
         assert score["scan: FDR by series"] <= RULES.false_discovery_rate
         assert score["scan: changed series found"] >= 0.4
+
+    def test_small_steps_never_hide_their_sum(self) -> None:
+        quiet = suite(12, sigma=0.0003)
+        small, stairs = quiet.copy(), quiet.copy()
+        small[3, 50:] += 0.008
+        stairs[3, 40:] += 0.008
+        stairs[3, 70:] += 0.008
+        assert scanned(small).findings == ()
+        assert sorted((f.series, f.change.index) for f in scanned(stairs).findings) == [(3, 40), (3, 70)]
 
     def test_rates_fall_where_times_rise(self) -> None:
         times = suite(12)

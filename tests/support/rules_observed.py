@@ -133,6 +133,12 @@ def detection() -> str:
     return repr(change_points(np.array([*LEVEL[:11], *(1.5 * x for x in LEVEL[:10])])))
 
 
+def large() -> str:
+    from bench_db.analysis.level import large
+
+    return repr([large([0.015]), large([0.008, 0.008])])
+
+
 def provisional() -> str:
     from bench_db.analysis.detect import detect
 
@@ -273,6 +279,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "level_runs": (statistics, level),
     "level_most_runs": (statistics, pages, level),
     "detection_runs": (statistics, cli_help, reports, detection),
+    "change_effect": (statistics, cli_help, large),
     "provisional_runs": (statistics, cli_help, provisional),
     "same_change_runs": (statistics, same_change),
     "false_discovery_rate": (statistics, cli_help, scan),

@@ -31,6 +31,9 @@ class Rules:
     detection_runs: int = 20
     """Fewest runs of a series for a change point."""
 
+    change_effect: float = 0.01
+    """Smallest change of level that `scan` reports and that begins a new baseline, alone or together with its neighbours."""
+
     provisional_runs: int = 5
     """A change followed by fewer runs than this is provisional."""
 

@@ -16,14 +16,19 @@ STANDARD_ERRORS = 3.0
 PASSES = 2  # the second pass uses levels that the first has corrected
 SHARES = 4
 FOLLOWS = 0.5
+FEWEST_POINTS = 8  # of a series that takes part in the index of its suite
+CLIP = 2.5  # noise scales, so that a large step of one series is a small one of the index
+NOISE_FLOOR = 1e-4  # so that a series without noise is not the index
+DIFFERENCE_OF_NORMALS = 2.0 / math.sqrt(math.pi)  # mean absolute difference of two normal values of deviation 1
 MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over that of a mean, normal values
 
 
 @compiled
-def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, out: Floats) -> None:
+def departures(x: Floats, runs: Ints, moved: Floats, levels: Ints, sign: float, share: float, out: Floats) -> None:
     """Compute `sign` times log x, minus the running median after subtracting `share` of the movement of each run.
 
-    The result is NaN where x is not finite, and everywhere for a series that is not positive.
+    `levels` numbers the level of the suite at each run, across which no median reaches. The result is NaN where x is not finite,
+    and everywhere for a series that is not positive.
     """
     n, count = len(x), 0
     y, rest, where = np.empty(n), np.empty(n), np.empty(n, np.int64)
@@ -36,12 +41,20 @@ def departures(x: Floats, runs: Ints, moved: Floats, sign: float, share: float, 
                 y[count], where[count] = sign * math.log(x[i]), i
                 rest[count] = y[count] - share * moved[runs[i]]
                 count += 1
-    if positive and count > 0:
-        level = np.empty(count)
-        rolling_quantile(rest[:count], LEVEL_REACH, LEVEL_REACH + 1, 0.5, level)
-        for j in range(count):
+    if not positive:
+        return
+    level = np.empty(count)
+    first = 0
+    while first < count:
+        last = first + 1
+        while last < count and levels[runs[where[last]]] == levels[runs[where[first]]]:
+            last += 1
+        rolling_quantile(rest[first:last], LEVEL_REACH, LEVEL_REACH + 1, 0.5, level[first:last])
+        for j in range(first, last):
             # at the ends use the nearest full window: in a truncated one, three slow runs would be half of the level
-            out[where[j]] = y[j] - level[max(min(j, count - 1 - LEVEL_REACH), min(LEVEL_REACH, count - 1))]
+            full = max(min(j, last - 1 - LEVEL_REACH), min(first + LEVEL_REACH, last - 1))
+            out[where[j]] = y[j] - level[full]
+        first = last
 
 
 @compiled
@@ -87,36 +100,92 @@ def movements(departure: Floats, offsets: Ints, runs: Ints, shares: Floats, meas
         moved[r] = movement(by_run[starts[r] : starts[r + 1]], counts[r]) if measured[r] >= FEWEST_SERIES else 0.0
 
 
+@compiled
+def clipped_sums(x: Floats, runs: Ints, sign: float, sums: Floats, weights: Floats) -> None:
+    """Add what one series says about the index of its suite: its log about its mean, clipped, weighted by 1 / noise^2.
+
+    The noise is the mean absolute difference of neighbours over that of normal values. A series that is not positive says nothing.
+    """
+    mean = noise = before = 0.0
+    count = 0
+    for i in range(len(x)):
+        if math.isfinite(x[i]):
+            if x[i] <= 0.0:
+                return
+            y = math.log(x[i])
+            mean += y
+            noise += abs(y - before) if count > 0 else 0.0
+            before = y
+            count += 1
+    if count < FEWEST_POINTS:
+        return
+    mean /= count
+    noise = max(noise / (count - 1) / DIFFERENCE_OF_NORMALS, NOISE_FLOOR)
+    for i in range(len(x)):
+        if math.isfinite(x[i]):
+            departure = sign * (math.log(x[i]) - mean)
+            sums[runs[i]] += min(max(departure, -CLIP * noise), CLIP * noise) / (noise * noise)
+            weights[runs[i]] += 1.0 / (noise * noise)
+
+
+def _index_entry(digest: int) -> Any:
+    @cached
+    def entry(values: Floats, offsets: Ints, runs: Ints, signs: Floats, n_runs: int) -> Floats:
+        _ = digest
+        sums, weights = np.zeros(n_runs), np.zeros(n_runs)
+        for s in range(len(offsets) - 1):
+            a, b = offsets[s], offsets[s + 1]
+            clipped_sums(values[a:b], runs[a:b], signs[s], sums, weights)
+        for r in range(n_runs):
+            sums[r] = sums[r] / weights[r] if weights[r] > 0.0 else math.nan
+        return sums
+
+    return entry
+
+
+# (concatenated values, offsets, run of each point, +1 or -1 per series, number of runs) -> log index of the suite at each run
+suite_index = _index_entry(source_digest())
+
+
+@compiled
+def correct(values: Floats, offsets: Ints, runs: Ints, moved: Floats, parts: Floats, out: Floats) -> None:
+    """Set out to the values without a part of the movement of their runs, but unchanged where it is NaN; `parts` are per series."""
+    for s in range(len(offsets) - 1):
+        for i in range(offsets[s], offsets[s + 1]):
+            out[i] = values[i] if math.isnan(out[i]) else values[i] * math.exp(-parts[s] * moved[runs[i]])
+
+
 def _entry(digest: int) -> Any:
     @cached
     def entry(
-        values: Floats, offsets: Ints, runs: Ints, signs: Floats, n_runs: int, out: Floats
-    ) -> tuple[Floats, Ints]:
+        values: Floats, offsets: Ints, runs: Ints, levels: Ints, signs: Floats, out: Floats
+    ) -> tuple[Floats, Floats, Ints]:
         _ = digest
-        n_series = len(offsets) - 1
+        n_series, n_runs = len(offsets) - 1, len(levels)
+        first = np.zeros(n_runs)
         moved, measured, shares = np.zeros(n_runs), np.zeros(n_runs, np.int64), np.ones(n_series)
         for turn in range(PASSES):
             for s in range(n_series):
                 a, b = offsets[s], offsets[s + 1]
-                departures(values[a:b], runs[a:b], moved, signs[s], shares[s], out[a:b])
+                departures(values[a:b], runs[a:b], moved, levels, signs[s], shares[s], out[a:b])
             if turn == 0:
                 for i in range(len(out)):
                     measured[runs[i]] += not math.isnan(out[i])
             movements(out, offsets, runs, shares, measured, moved)
+            if turn == 0:
+                first = moved.copy()
             if not moved.any():
                 break
             for s in range(n_series):
                 a, b = offsets[s], offsets[s + 1]
                 shares[s] = followed(out[a:b], runs[a:b], moved)
-        for s in range(n_series):
-            part = -signs[s] * shares[s]
-            for i in range(offsets[s], offsets[s + 1]):
-                out[i] = values[i] if math.isnan(out[i]) else values[i] * math.exp(part * moved[runs[i]])
-        return moved, measured
+        correct(values, offsets, runs, moved, signs * shares, out)
+        return moved, first, measured
 
     return entry
 
 
-# (concatenated values, offsets, run of each point, +1 or -1 per series for a time or a rate, number of runs, out)
-# -> log movement of times and number of series per run; `out` receives the corrected values
+# (concatenated values, offsets, run of each point, level of the suite at each run, +1 or -1 per series for a time or a rate, out)
+# -> per run: log movement of times, the same over all series and not only those that follow, number of series;
+# `out` receives the corrected values
 without_common = _entry(source_digest())

@@ -10,6 +10,7 @@ import numpy as np
 from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect_kernel import EFFECT, HIGH, LOW, P_VALUE, all_changes
 from bench_db.analysis.jit import Floats, Ints
+from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import Change
 from bench_db.rules import RULES
 
@@ -101,3 +102,19 @@ def _columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: 
         provisional=lengths[series] - index < RULES.provisional_runs,
         points=points,
     )
+
+
+def discoveries(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]:
+    """Return the rows of `changes` that Benjamini-Hochberg over series accepts, and the q-value of every row.
+
+    Of the `tested` series, each by its smallest p, k are accepted; then every change of p <= rate k / tested is.
+    """
+    if not len(changes):
+        return np.empty(0, np.int64), np.empty(0)
+    least = np.full(int(changes.series.max()) + 1, np.inf)
+    np.minimum.at(least, changes.series, changes.p_value)
+    having = np.flatnonzero(np.isfinite(least))
+    by_series = np.ones(len(least))
+    by_series[having] = benjamini_hochberg(least[having], tested)
+    limit = rate * np.count_nonzero(by_series[having] <= rate) / max(tested, 1)
+    return np.flatnonzero((changes.p_value <= limit) & (by_series[changes.series] <= rate)), by_series[changes.series]

@@ -9,7 +9,19 @@ import numpy as np
 
 from bench_db.analysis.evidence_kernel import eliminated, welch
 from bench_db.analysis.jit import Floats, Ints, cached, compiled, source_digest
-from bench_db.analysis.noise_kernel import about_medians, inflation, noise_scale, on_log_scale, quantile, winsorise
+from bench_db.analysis.noise_kernel import (
+    about_means,
+    about_medians,
+    autocorrelation,
+    autoregressive_inflation,
+    distance_of_pairs,
+    inflation,
+    noise_scale,
+    of_two_modes,
+    on_log_scale,
+    quantile,
+    winsorise,
+)
 from bench_db.analysis.partition_kernel import candidates, fourier, least_squares
 from bench_db.analysis.student_kernel import t_quantile
 
@@ -21,29 +33,49 @@ EFFECT, LOW, HIGH, P_VALUE = range(4)
 COLUMNS = 4
 INTERVAL = 0.05  # two-sided 95 %
 NOTHING = 1e-9  # share of a level that is rounding
-SETTLED = 0.95  # a new inflation above this share of the old one ends the passes
+NO_VARIANCE = 1e-12  # of standardised residuals: they are rounding
 
 
 @compiled
-def squares_changes(
-    y: Floats, scale: Floats, places: Ints, count: int, c: Constants, bounds: Ints
-) -> tuple[int, float]:
-    """Return the bounds found by least squares, and the inflation of the noise about them.
+def criterion(residual: Floats, scale: Floats, steps: int, c: Constants) -> float:
+    """Return n log of the variance that a first-order autoregression of the residuals leaves, plus `step_weight` log n per step."""
+    n, rho = len(residual), min(max(autocorrelation(residual, scale), 0.0), 0.95)
+    left = before = 0.0
+    for i in range(n):
+        here = residual[i] / scale[i]
+        left += (here - rho * before) ** 2
+        before = here
+    return n * math.log(max(left / n, NO_VARIANCE)) + c.step_weight * steps * math.log(n)
 
-    Steps look like autocorrelation, so the inflation falls with each pass that removes them, never below that of the rest.
+
+@compiled
+def squares_bounds(y: Floats, scale: Floats, places: Ints, count: int, c: Constants, bounds: Ints) -> tuple[int, float]:
+    """Return the bounds of steps by least squares, and the inflation of the noise about them.
+
+    Steps look like autocorrelation, and autocorrelation like steps. So the penalty grows from one that would suit little
+    inflation to one for much, and an information criterion that knows autocorrelation chooses among the partitionings.
     """
-    residual = np.empty(len(y))
-    factor, kept = inflation(y, scale, c), 2
-    for turn in range(c.inflation_passes):
-        kept = least_squares(y, scale, places, count, c.squares_penalty * math.log(len(y)) * factor * factor, bounds)
-        kept = eliminated(y, scale, bounds, kept, factor, c.squares_alpha, c)
-        if kept == 2 or turn + 1 == c.inflation_passes:
+    n, kept, least, some = len(y), 2, np.inf, 0
+    residual, candidate = np.empty(n), np.empty(n + 2, np.int64)
+    bounds[0], bounds[1], rung = 0, n, c.rung_first
+    for _ in range(c.rungs):
+        steps = least_squares(y, scale, places, count, c.squares_penalty * math.log(n) * rung * rung, candidate)
+        rung *= c.rung_ratio
+        if steps != some:
+            some = steps
+            about_means(y, scale, candidate, some, residual)
+            value = criterion(residual, scale, some - 2, c)
+            if value < least:
+                least, kept = value, some
+                for j in range(some):
+                    bounds[j] = candidate[j]
+        if some == 2:
             break
-        about_medians(y, bounds, kept, residual)
-        smaller = inflation(residual, scale, c)
-        if smaller >= SETTLED * factor:
-            break
-        factor = smaller
+    about_medians(y, bounds, kept, residual)
+    factor = inflation(residual, scale, c)
+    if c.autoregressive:
+        about_means(y, scale, bounds, kept, residual)
+        factor = min(c.inflation_most, max(factor, autoregressive_inflation(residual, scale, kept - 1, c)))
     return kept, factor
 
 
@@ -77,34 +109,81 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
     y, scale = np.empty(n), np.empty(n)
     logarithmic = on_log_scale(x, y)
     whole = noise_scale(y, c, scale)
-    winsorise(y, scale, c)
     middle = quantile(y.copy(), n, 0.5)
     for i in range(n):
         y[i] -= middle
+    raw = y.copy()
+    winsorise(y, scale, c)
+    modes = of_two_modes(y, c)
     places, bounds = np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)
-    count = candidates(y, scale, c, places)
-    kept, factor = squares_changes(y, scale, places, count, c, bounds)
-    penalty = c.fourier_penalty * math.log(n) * math.sqrt(factor)
     other, both = np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)
-    others = fourier(y, places, count, c.narrow * whole, c.wide * whole, penalty, other)
-    others = eliminated(y, scale, other, others, 1.0, c.fourier_alpha, c)
+    count = candidates(y, scale, c.candidate_of_modes if modes else c.candidate, c, places)
+    kept, factor = squares_bounds(y, scale, places, count, c, bounds)
+    kept = eliminated(y, raw, scale, bounds, kept, factor, c.squares_alpha, 0.0, modes, c)
     if not c.squares:
         bounds[1], kept = n, 2
+    penalty = c.fourier_penalty * math.log(n) * math.sqrt(factor)
+    others = fourier(y, places, count, (c.narrow * whole, c.wide * whole), penalty, other)
+    others = eliminated(y, raw, scale, other, others, 1.0, c.fourier_alpha, 0.0, modes, c)
     total = united(bounds, kept, other, others, c.shortest, both)
-    total = eliminated(y, scale, both, total, 1.0, c.alpha, c)
+    total = eliminated(y, raw, scale, both, total, 1.0, c.alpha, 0.0, modes, c)
+    width = max(c.pairs * distance_of_pairs(y), c.rounding)
+    others = fourier(y, places, count, (width,), c.pairs_penalty * math.log(n), other)
+    others = eliminated(y, raw, scale, other, others, factor, c.pairs_alpha, width, modes, c)
+    total = united(both, total, other, others, c.shortest, bounds)
+    relocate(raw, scale, bounds, total, c)
     for j in range(1, total - 1):
-        found[j - 1] = both[j]
-        step, error, df, p, _ = welch(y, scale, both[j - 1], both[j], both[j + 1], factor, c)
+        low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
+        found[j - 1] = at
+        doubted = max(factor, 1.0 + c.short_side * (1.0 / (at - low) + 1.0 / (high - at)))
+        step, error, df, p, _ = welch(y, scale, low, at, high, doubted, c)
         level = 0.0
-        first = max(both[j - 1], both[j] - c.reach)
-        for i in range(first, both[j]):
-            level += (y[i] + middle) / (both[j] - first)
+        first = max(low, at - c.reach)
+        for i in range(first, at):
+            level += (y[i] + middle) / (at - first)
         margin = error * t_quantile(INTERVAL, df)
         figures[j - 1, EFFECT] = relative(step, level, level + step, logarithmic)
         figures[j - 1, LOW] = relative(step - margin, level, level + step, logarithmic)
         figures[j - 1, HIGH] = relative(step + margin, level, level + step, logarithmic)
         figures[j - 1, P_VALUE] = min(1.0, p)
     return total - 2
+
+
+@compiled
+def relocate(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants) -> None:
+    """Move each clear step to the nearby position of least capped deviations from the medians of both sides.
+
+    `raw` are the values before winsorising: between a step and outliers beside it, that smooths the step away. A step of less than
+    `cap` scales stays where it is, and so does one whose deviations would fall by less. The lengths of excursions stay at least
+    what they must be.
+    """
+    part = np.empty(len(raw))
+    for j in range(1, count - 1):
+        low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
+        first = max(low + min(c.shortest, at - low), at - c.relocate)
+        last = min(high - min(c.shortest, high - at), at + c.relocate)
+        for i in range(low, high):
+            part[i] = raw[i]
+        before, after = quantile(part[low:at], at - low, 0.5), quantile(part[at:high], high - at, 0.5)
+        if abs(after - before) < c.cap * scale[at]:
+            continue
+        cost, least, best = 0.0, -c.cap, at
+        for i in range(at, last):
+            cost += capped(raw[i] - before, scale[i], c) - capped(raw[i] - after, scale[i], c)
+            if cost < least:
+                least, best = cost, i + 1
+        cost = 0.0
+        for i in range(at - 1, first - 1, -1):
+            cost += capped(raw[i] - after, scale[i], c) - capped(raw[i] - before, scale[i], c)
+            if cost < least:
+                least, best = cost, i
+        bounds[j] = best
+
+
+@compiled
+def capped(deviation: float, scale: float, c: Constants) -> float:
+    """Return an absolute deviation in scales, at most `cap`."""
+    return min(abs(deviation) / scale, c.cap)
 
 
 @compiled

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.analysis.jit import Floats, Ints, compiled
+from bench_db.analysis.noise_kernel import ROOT_2
+from bench_db.analysis.partition_kernel import FEATURES, add_features
 from bench_db.analysis.student_kernel import two_sided_p
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 # Reasons to drop a change, above any p-value over alpha; the largest is dropped first
 UNLIKE_A_STEP, SEEN_BEFORE, TOO_SHORT, TOO_SMALL = 1e3, 2e3, 4e3, 8e3
+NO_SPREAD = 1e-12  # of kernel features: every point of either side is the same
 
 
 @compiled
@@ -43,6 +46,53 @@ def welch(y: Floats, scale: Floats, low: int, at: int, high: int, inflation: flo
     step, error = mean_right - mean_left, inflation * math.sqrt(left + right)
     df = (left + right) ** 2 / (left * left / df_left + right * right / df_right)
     return step, error, df, two_sided_p(step / error, df) * (last - first), float(last - first)
+
+
+@compiled
+def kernel_features(y: Floats, first: int, at: int, last: int, bandwidth: float, features: Floats) -> float:
+    """Compute the kernel features of each point about the mean of its side; return the squared distance of the two means."""
+    left, right = np.zeros(FEATURES), np.zeros(FEATURES)
+    for i in range(first, last):
+        add_features(y[i] - y[at], bandwidth, features[i - first], 0)
+        for f in range(FEATURES):
+            if i < at:
+                left[f] += features[i - first, f] / (at - first)
+            else:
+                right[f] += features[i - first, f] / (last - at)
+    distance = 0.0
+    for f in range(FEATURES):
+        distance += (left[f] - right[f]) ** 2
+        for i in range(last - first):
+            features[i, f] -= left[f] if i < at - first else right[f]
+    return distance
+
+
+@compiled
+def distribution_p(y: Floats, low: int, at: int, high: int, bandwidth: float, inflation: float, reach: int) -> float:
+    """Return the p-value of one distribution on both sides: the distance of mean kernel features (Gretton et al. 2012).
+
+    The distance is compared with a gamma distribution of its mean and variance under equality, in the cube-root approximation
+    (Wilson and Hilferty 1931). As in `welch`, p is multiplied by the points used.
+    """
+    first, last = max(low, at - reach), min(high, at + reach)
+    n_left, n_right, n = at - first, last - at, last - first
+    features = np.zeros((n, FEATURES))
+    distance = kernel_features(y, first, at, last, bandwidth, features)
+    distance *= n_left * n_right / (n * inflation * inflation)
+    mean = square = 0.0
+    for f in range(FEATURES):
+        for g in range(f + 1):
+            covariance = 0.0
+            for i in range(n):
+                covariance += features[i, f] * features[i, g]
+            covariance /= max(n - 2, 1)
+            square += covariance * covariance * (1.0 if f == g else 2.0)
+            mean += covariance if f == g else 0.0
+    if mean <= NO_SPREAD:
+        return 0.0 if distance > NO_SPREAD else 1.0
+    spread = 2.0 * square / (9.0 * mean * mean)
+    z = ((distance / mean) ** (1.0 / 3.0) - (1.0 - spread)) / math.sqrt(spread)
+    return 0.5 * math.erfc(z / ROOT_2) * n
 
 
 @compiled
@@ -100,32 +150,94 @@ def seen_before(y: Floats, low: int, at: int, high: int, c: Constants) -> bool:
 
 
 @compiled
+def visited(y: Floats, raw: Floats, low: int, at: int, high: int, c: Constants) -> bool:
+    """Return whether the series was at the level of the shorter side before or after it, if only for a point: a rare mode.
+
+    `raw` are the values before winsorising, which hides such visits. A stay of more than `visit_most` points is none, and so is
+    one that continues the shorter side, as the next step of a staircase does.
+    """
+    if at - low >= high - at:
+        first, last, start, end = low, at, at, high
+    else:
+        first, last, start, end = at, high, low, at
+    if end - start > c.visit_most:
+        return False
+    level = short = 0.0
+    for i in range(first, last):
+        level += y[i] / (last - first)
+    for i in range(start, end):
+        short += y[i] / (end - start)
+    step, stay, own = short - level, 0, False
+    for i in range(len(y) + 1):
+        if i < len(y) and (start <= i < end or (raw[i] - level) * step >= c.visit * step * step):
+            stay += 1
+            own = own or start <= i < end
+        elif 0 < stay <= c.visit_most and not own:
+            return True
+        else:
+            stay, own = 0, False
+    return False
+
+
+@compiled
 def weakness(
-    y: Floats, scale: Floats, bounds: Ints, count: int, j: int, inflation: float, alpha: float, c: Constants
+    y: Floats,
+    raw: Floats,
+    scale: Floats,
+    bounds: Ints,
+    count: int,
+    j: int,
+    inflation: float,
+    alpha: float,
+    bandwidth: float,
+    modes: bool,
+    c: Constants,
 ) -> float:
-    """Return the weakness of change `j` of `bounds`: its p-value over alpha, above 1 to drop it, far above for a reason."""
+    """Return the weakness of change `j` of `bounds`: its p-value over alpha, above 1 to drop it, far above for a reason.
+
+    The test is that of means or, with a `bandwidth`, that of distributions, in a series of two `modes` over more points and
+    without a slope, because a mean says little there.
+    """
     low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
-    step, _, _, p, _ = welch(y, scale, low, at, high, inflation, c)
-    if abs(step) < c.minimum_effect:
-        return TOO_SMALL + 1.0 / (abs(step) + 1e-12)
+    if bandwidth > 0.0:
+        reach = c.modes_reach if modes else c.reach
+        fine = distribution_p(y, low, at, high, 0.5 * bandwidth, inflation, reach)
+        p = 2.0 * min(fine, distribution_p(y, low, at, high, bandwidth, inflation, reach))
+    else:
+        step, _, _, p, _ = welch(y, scale, low, at, high, inflation, c)
+        if abs(step) < c.rounding:
+            return TOO_SMALL + 1.0 / (abs(step) + 1e-12)
     if (high - at < c.shortest and j + 2 < count) or (at - low < c.shortest and j > 1):
         return TOO_SHORT + p / alpha
-    if p <= alpha and seen_before(y, low, at, high, c):
+    if p > alpha:
+        return p / alpha
+    if seen_before(y, low, at, high, c) or (len(y) < c.visit_until and visited(y, raw, low, at, high, c)):
         return SEEN_BEFORE + p / alpha
-    if p <= alpha and like_a_slope(y, scale, low, at, high, c):
+    if not (modes and bandwidth > 0.0) and like_a_slope(y, scale, low, at, high, c):
         return UNLIKE_A_STEP + p / alpha
     return p / alpha
 
 
 @compiled
-def eliminated(y: Floats, scale: Floats, bounds: Ints, count: int, inflation: float, alpha: float, c: Constants) -> int:
+def eliminated(
+    y: Floats,
+    raw: Floats,
+    scale: Floats,
+    bounds: Ints,
+    count: int,
+    inflation: float,
+    alpha: float,
+    bandwidth: float,
+    modes: bool,
+    c: Constants,
+) -> int:
     """Drop changes from `bounds`, weakest first, until each remaining one has its evidence; return the count."""
     weak = np.full(count, -1.0)
     while count > 2:
         worst = 1
         for j in range(1, count - 1):
             if weak[j] < 0.0:
-                weak[j] = weakness(y, scale, bounds, count, j, inflation, alpha, c)
+                weak[j] = weakness(y, raw, scale, bounds, count, j, inflation, alpha, bandwidth, modes, c)
             if weak[j] > weak[worst]:
                 worst = j
         if weak[worst] <= 1.0:

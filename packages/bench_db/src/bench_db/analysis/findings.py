@@ -26,7 +26,7 @@ _SETTLED = {State.BLESSED, State.IGNORED}
 def scanned(histories: Histories, *, rate: float) -> Scan:
     """Scan all histories at a false discovery rate."""
     rates = (histories.names["direction"] == Direction.HIGHER).to_numpy()
-    return scan(histories.values, histories.offsets, histories.runs, rates=rates, rate=rate)
+    return scan(histories.values, histories.offsets, histories.runs, rates=rates, suites=histories.suites, rate=rate)
 
 
 def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: int) -> list[Finding]:

@@ -42,8 +42,29 @@ class Histories:
 
     @cached_property
     def runs(self) -> Ints:
-        """The run of each point, numbered from 0."""
-        return self.points["run_key"].rank("dense").cast(pl.Int64).to_numpy() - 1
+        """The run of each point, numbered from 0 in the order of commits and times."""
+        runs = (
+            self.points.group_by("run_key")
+            .agg(pl.col(set(COMMIT_ORDER) - {"run_key"}).min())
+            .sort(COMMIT_ORDER, nulls_last=False)
+        )
+        numbered = runs.select("run_key").with_row_index("run")
+        return (
+            self.points.select("run_key")
+            .join(numbered, on="run_key", maintain_order="left")["run"]
+            .cast(pl.Int64)
+            .to_numpy()
+        )
+
+    @cached_property
+    def suites(self) -> Ints:
+        """The number of the device, test bed and suite of each series."""
+        return (
+            self.names.select(pl.struct("dut_name", "test_bed_name", "suite").rank("dense"))
+            .to_series()
+            .cast(pl.Int64)
+            .to_numpy()
+        )
 
     def of(self, series: int) -> pl.DataFrame:
         """Return the points of one series."""

@@ -78,12 +78,36 @@ def _starts(commits: Sequence[str | None], wanted: Collection[str]) -> list[int]
 
 
 def changes_of(old: Histories) -> dict[int, list[int]]:
-    """Return the change points of the histories, by the number of the series."""
+    """Return the change points of the histories that begin a new level, by the number of the series."""
     found = _detected(old.values, old.offsets)
-    at: dict[int, list[int]] = {}
-    for series, index in zip(found.series.tolist(), found.index.tolist(), strict=True):
-        at.setdefault(series, []).append(index)
-    return at
+    cuts = np.searchsorted(found.series, np.arange(len(old) + 1))
+    index, effect = found.index.tolist(), found.effect.tolist()
+    return {
+        series: [index[start + number] for number in large(effect[start:end])]
+        for series, (start, end) in enumerate(pairwise(cuts.tolist()))
+        if end > start
+    }
+
+
+def large(effects: Sequence[float], least: float = RULES.change_effect) -> list[int]:
+    """Return which consecutive changes of a series, oldest first, are of at least `least`, alone or together.
+
+    Small changes count together from the last large one on: once their product reaches `least`, each of them is large. So many
+    small steps never hide their sum.
+    """
+    found: list[int] = []
+    waiting: list[int] = []
+    level = 1.0
+    for number, effect in enumerate(effects):
+        level *= 1.0 + effect
+        waiting.append(number)
+        if abs(effect) >= least:
+            waiting = [number]
+        elif abs(level - 1.0) < least:
+            continue
+        found += waiting
+        waiting, level = [], 1.0
+    return found
 
 
 def _detected(values: Floats, offsets: Ints) -> Changes:

@@ -16,6 +16,7 @@ ROOT_2 = math.sqrt(2.0)
 NORMAL_Q75_OF_ABSOLUTE = 1.1503493803760083  # 75 % quantile of |z|, z standard normal
 NORMAL_MEDIAN_OF_ABSOLUTE = 0.6744897501960817
 FEWEST_BLOCKS = 6  # of one length, for five differences of neighbours
+PAIRED = 64  # fewest points of a long series whose distances are measured
 
 
 @compiled
@@ -135,7 +136,7 @@ def noise_scale(y: Floats, c: Constants, scale: Floats) -> float:
     rolling_quantile(jumps, c.scale_reach, c.scale_reach, 0.75, scale)
     unit = NORMAL_Q75_OF_ABSOLUTE * ROOT_2
     whole = quantile(jumps, n - 1, 0.75) / unit
-    least = max(c.scale_floor * whole, c.effect_floor * c.minimum_effect)
+    least = max(c.scale_floor * whole, c.rounding)
     for i in range(n):
         scale[i] = max(scale[i] / unit, least)
     return max(whole, least)
@@ -153,12 +154,8 @@ def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
 
 @compiled
 def inflation(y: Floats, scale: Floats, c: Constants) -> float:
-    """Return long-run over short-run noise: the excess spread of means of neighbouring blocks.
-
-    It is 1 for independent noise of a long history, and larger for a short one.
-    """
-    n, length = len(y), 2
-    factor = 1.0 + c.doubt / n
+    """Return long-run over short-run noise: the excess spread of means of neighbouring blocks, 1 for independent noise."""
+    n, length, factor = len(y), 2, 1.0
     ratios = np.empty(n // 2 + 1)
     while length <= c.inflation_blocks and n // length >= FEWEST_BLOCKS:
         blocks, mean_before = n // length, 0.0
@@ -177,6 +174,61 @@ def inflation(y: Floats, scale: Floats, c: Constants) -> float:
 
 
 @compiled
+def autocorrelation(residual: Floats, scale: Floats) -> float:
+    """Return the correlation of neighbours of standardised residuals, 0 if all are 0."""
+    square = product = before = 0.0
+    for i in range(len(residual)):
+        here = residual[i] / scale[i]
+        square += here * here
+        product += here * before
+        before = here
+    return product / square if square > 0.0 else 0.0
+
+
+@compiled
+def autoregressive_inflation(residual: Floats, scale: Floats, segments: int, c: Constants) -> float:
+    """Return the inflation by a first-order autoregression whose coefficient is at its upper confidence bound.
+
+    The residuals are about the means of `segments`, which biases their correlation by -(1 + rho) / n per mean, and the estimate
+    by -2 rho / n (Kendall 1954; Marriott and Pope 1954). The standard error is that of Bartlett 1946.
+    """
+    n = len(residual)
+    rho = autocorrelation(residual, scale)
+    positive = max(rho, 0.0)
+    rho += (segments * (1.0 + positive) + 2.0 * positive) / n
+    rho += c.bound * math.sqrt(max(1.0 - rho * rho, 0.05) / n)
+    rho = min(max(rho, 0.0), 0.95)
+    return math.sqrt((1.0 + rho) / (1.0 - rho))
+
+
+@compiled
+def of_two_modes(y: Floats, c: Constants) -> bool:
+    """Return whether neighbours either nearly agree or lie far apart, as in a series of two modes with little noise in each."""
+    n = len(y)
+    jumps = np.empty(n - 1)
+    for i in range(n - 1):
+        jumps[i] = abs(y[i + 1] - y[i])
+    small = quantile(jumps, n - 1, 0.25)
+    return quantile(jumps, n - 1, 0.75) > c.modes * max(small, c.rounding)
+
+
+@compiled
+def distance_of_pairs(y: Floats) -> float:
+    """Return the root of half the median squared distance of two points: the usual width of a kernel.
+
+    A long series is thinned out to 64 to 127 points.
+    """
+    every = max(1, len(y) // PAIRED)
+    squares = np.empty(2 * PAIRED * PAIRED)
+    count = 0
+    for i in range(0, len(y), every):
+        for j in range(0, i, every):
+            squares[count] = (y[i] - y[j]) ** 2
+            count += 1
+    return math.sqrt(0.5 * quantile(squares, count, 0.5))
+
+
+@compiled
 def about_medians(y: Floats, bounds: Ints, count: int, out: Floats) -> None:
     """Set out to y minus the median of its segment; `bounds` has `count` numbers: 0, the changes, and len(y)."""
     part = np.empty(len(y))
@@ -187,3 +239,16 @@ def about_medians(y: Floats, bounds: Ints, count: int, out: Floats) -> None:
         middle = quantile(part, high - low, 0.5)
         for i in range(low, high):
             out[i] = y[i] - middle
+
+
+@compiled
+def about_means(y: Floats, scale: Floats, bounds: Ints, count: int, out: Floats) -> None:
+    """Set out to y minus the weighted mean of its segment (weights 1 / scale^2); `bounds` as for `about_medians`."""
+    for j in range(count - 1):
+        weight = moment = 0.0
+        for i in range(bounds[j], bounds[j + 1]):
+            w = 1.0 / (scale[i] * scale[i])
+            weight += w
+            moment += w * y[i]
+        for i in range(bounds[j], bounds[j + 1]):
+            out[i] = y[i] - moment / weight

@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from bench_db.analysis.constants import Constants
 
 WINDOWS = (3, 8, 20)  # points on either side in the difference of means
-FREQUENCIES = (0.15731068, 0.48877641, 0.88714656, 1.53412054)  # normal quantiles at 9/16, 11/16, 13/16, 15/16
-FEATURES = 16  # 4 frequencies x (cos, sin) x 2 bandwidths
+FREQUENCY = 0.6  # distance of the frequencies of a Gaussian kernel, in units of 1 / bandwidth
+HARMONICS = 4
+# square roots of the weights of these frequencies: the normal density at each, twice, times their distance
+ROOTS = tuple(
+    math.sqrt(2.0 * FREQUENCY / math.sqrt(2.0 * math.pi) * math.exp(-0.5 * (k * FREQUENCY) ** 2))
+    for k in range(1, HARMONICS + 1)
+)
+FEATURES = 2 * HARMONICS  # cosine and sine of each
+POWER = sum(root * root for root in ROOTS)  # squares of all features of a point
 
 
 @compiled
-def candidates(y: Floats, scale: Floats, c: Constants, places: Ints) -> int:
-    """Collect 0, every local maximum of at least 1 of the standardised difference of means, and len(y); return the count."""
+def candidates(y: Floats, scale: Floats, least: float, c: Constants, places: Ints) -> int:
+    """Collect 0, every local maximum >= `least` of the standardised difference of means, and len(y); return the count."""
     n = len(y)
     total, difference = np.zeros(n + 1), np.zeros(n + 1)
     chosen = np.zeros(n + 1, np.bool_)
@@ -31,7 +38,7 @@ def candidates(y: Floats, scale: Floats, c: Constants, places: Ints) -> int:
             step = (total[i + right] - total[i]) / right - (total[i] - total[i - left]) / left
             difference[i] = abs(step) / (scale[i] * math.sqrt(1.0 / left + 1.0 / right))
         for i in range(max(2, c.tail), n - c.tail + 1):
-            if difference[i] >= max(1.0, difference[i - 1], difference[i + 1]):
+            if difference[i] >= max(least, difference[i - 1], difference[i + 1]):
                 chosen[i] = True
     places[0], count = 0, 1
     for i in range(1, n):
@@ -87,23 +94,33 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
 
 
 @compiled
-def fourier(y: Floats, places: Ints, count: int, narrow: float, wide: float, penalty: float, bounds: Ints) -> int:
-    """Find the partitioning of least spread in two Gaussian kernels of bandwidths `narrow` and `wide`, plus `penalty` per change.
+def add_features(y: float, bandwidth: float, out: Floats, first: int) -> None:
+    """Add the features of one value to out[first : first + FEATURES]: one angle and its multiples, each by a rotation."""
+    angle = FREQUENCY * y / bandwidth
+    cosine, sine = math.cos(angle), math.sin(angle)
+    real, imaginary = cosine, sine
+    for k in range(HARMONICS):
+        out[first + 2 * k] += ROOTS[k] * real
+        out[first + 2 * k + 1] += ROOTS[k] * imaginary
+        real, imaginary = real * cosine - imaginary * sine, real * sine + imaginary * cosine
 
-    The cost of a segment is n - |sum of features|^2 / n (Harchaoui and Cappe 2007; Arlot et al. 2019), each kernel through 4
-    Fourier features (Rahimi and Recht 2007) at fixed quantiles of the normal distribution: no random number is drawn.
+
+@compiled
+def fourier(y: Floats, places: Ints, count: int, bandwidths: tuple[float, ...], penalty: float, bounds: Ints) -> int:
+    """Find the partitioning of least spread in Gaussian kernels of some bandwidths, plus `penalty` per change.
+
+    The cost of a segment is n - |sum of features|^2 / n for each kernel (Harchaoui and Cappe 2007; Arlot et al. 2019), through
+    Fourier features (Rahimi and Recht 2007) at equally spaced frequencies: no random number is drawn.
     """
-    total = np.zeros((count, FEATURES))
+    n_features = FEATURES * len(bandwidths)
+    power = POWER * len(bandwidths)
+    total = np.zeros((count, n_features))
     for j in range(1, count):
-        for f in range(FEATURES):
+        for f in range(n_features):
             total[j, f] = total[j - 1, f]
         for i in range(places[j - 1], places[j]):
-            for f in range(4):
-                a, b = FREQUENCIES[f] * y[i] / narrow, FREQUENCIES[f] * y[i] / wide
-                total[j, f] += math.cos(a)
-                total[j, 4 + f] += math.sin(a)
-                total[j, 8 + f] += math.cos(b)
-                total[j, 12 + f] += math.sin(b)
+            for k in range(len(bandwidths)):
+                add_features(y[i], bandwidths[k], total[j], k * FEATURES)
     best, before = np.full(count, np.inf), np.zeros(count, np.int64)
     best[0] = -penalty
     alive, cost, living = np.zeros(count, np.int64), np.empty(count), 1
@@ -111,10 +128,10 @@ def fourier(y: Floats, places: Ints, count: int, narrow: float, wide: float, pen
         for k in range(living):
             i = alive[k]
             length, together = places[j] - places[i], 0.0
-            for f in range(FEATURES):
+            for f in range(n_features):
                 feature = total[j, f] - total[i, f]
                 together += feature * feature
-            cost[k] = best[i] + 2.0 * length - together / (4.0 * length)
+            cost[k] = best[i] + power * length - together / length
             if cost[k] + penalty < best[j]:
                 best[j], before[j] = cost[k] + penalty, i
         living = pruned(alive, cost, living, best[j])

@@ -11,8 +11,9 @@ import numpy as np
 
 from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import Profile, for_scan
-from bench_db.analysis.detect import Changes, detect_all
-from bench_db.analysis.student import benjamini_hochberg
+from bench_db.analysis.detect import Changes, detect_all, discoveries
+from bench_db.analysis.level import large
+from bench_db.analysis.suite_steps import suite_steps
 from bench_db.model import Change, Movement
 from bench_db.rules import RULES
 
@@ -55,32 +56,39 @@ def scan(  # noqa: PLR0913
     runs: Ints,
     *,
     rates: Bools | None = None,
+    suites: Ints | None = None,
     rate: float = RULES.false_discovery_rate,
     profile: Profile = Profile.DEFAULT,
     threads: int = 2,
 ) -> Scan:
     """Scan series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
 
-    `runs` numbers the run of each point from 0, whatever the order. `rates` says which series fall where times rise, such as
+    `runs` numbers the run of each point from 0, in the order of time. `suites` numbers the suite of each series; one suite when it
+    is missing. `rates` says which series fall where times rise, such as
     operations a second; none when it is missing. Benjamini-Hochberg at `rate` runs over all series long enough
-    to be tested, each by its smallest p-value. Of a series that passes, the scan reports every change at or below the last accepted p.
+    to be tested, each by its smallest p-value. Of a series that passes, the scan reports every change with a p as small as
+    `discoveries` asks for, and that `large` keeps.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
     steady = np.empty_like(flat)
     of_points = np.asarray(runs, np.int64)
-    n_runs = int(of_points.max()) + 1 if len(of_points) else 0
     signs = np.ones(len(starts) - 1) if rates is None else np.where(rates, -1.0, 1.0)
-    moved, measured = without_common(flat, starts, of_points, signs, n_runs, steady)
+    of_series = np.zeros(len(starts) - 1, np.int64) if suites is None else np.asarray(suites, np.int64)
+    steps, levels = suite_steps(flat, starts, of_points, signs, of_series, rate)
+    moved, of_all, measured = without_common(flat, starts, of_points, levels, signs, steady)
     constants = for_scan(profile)
     changes = detect_all(steady, starts, constants=constants, threads=threads)
     tested = int((changes.points >= constants.minimum_points).sum())
-    accepted, q_values = _accepted(changes, tested, rate)
+    accepted, q_values = discoveries(changes, tested, rate)
+    accepted = _large(accepted, changes)
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
     lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
+    lasting += [s for s in steps if all(abs(s.run - m.run) > RULES.same_change_runs for m in lasting)]
+    named = np.where(np.abs(of_all) < np.abs(moved), of_all, moved)  # those that follow were chosen by what they show
     passing = [
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
-        for run in np.flatnonzero(np.abs(np.expm1(moved)) >= RULES.movement_effect)
+        for run in np.flatnonzero(np.abs(np.expm1(named)) >= RULES.movement_effect)
     ]
     return Scan(
         findings=tuple(
@@ -93,17 +101,11 @@ def scan(  # noqa: PLR0913
     )
 
 
-def _accepted(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]:
-    """Return the rows of `changes` at or below the largest p that Benjamini-Hochberg over series accepts, and the q-value of every row."""
-    if not len(changes):
-        return np.empty(0, np.int64), np.empty(0)
-    least = np.full(int(changes.series.max()) + 1, np.inf)
-    np.minimum.at(least, changes.series, changes.p_value)
-    having = np.flatnonzero(np.isfinite(least))
-    by_series = np.ones(len(least))
-    by_series[having] = benjamini_hochberg(least[having], tested)
-    limit = least[having][by_series[having] <= rate].max(initial=-1.0)
-    return np.flatnonzero(changes.p_value <= limit), by_series[changes.series]
+def _large(accepted: Ints, changes: Changes) -> Ints:
+    """Keep the changes that are large enough to report."""
+    cuts = np.flatnonzero(np.diff(changes.series[accepted])) + 1
+    kept = [rows[large(changes.effect[rows].tolist())] for rows in np.split(accepted, cuts)]
+    return np.concatenate(kept) if kept else accepted
 
 
 def _near(row: int, changes: Changes, starts: Ints, runs: Ints) -> Ints:

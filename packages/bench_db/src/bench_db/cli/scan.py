@@ -41,7 +41,8 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     """Find where any series changes its level, and store the findings: each change keeps its id from scan to scan.
 
     Of the changes reported, {false_discovery_rate} at most are expected to be false alarms, over all series together; docs/statistics.md has the
-    measurements. Movements of a whole run are reported apart from the changes. A series needs {detection_runs} runs.
+    measurements. Movements of a whole run are reported apart from the changes. A series needs {detection_runs} runs. A change
+    of less than {change_effect} is reported only where it adds up to that with its neighbours.
 
     Example: bench-db scan --branch main
     """

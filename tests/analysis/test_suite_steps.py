@@ -1,0 +1,86 @@
+"""Steps of a whole suite that no single series shows, and passing movements that are not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from bench_db.analysis.scan import Scan, scan
+
+if TYPE_CHECKING:
+    from bench_db.model import Movement
+
+Array = np.ndarray[Any, Any]
+SERIES, RUNS, AT = 40, 150, 75
+
+
+def suite(seed: int, *, movement: float = 0.0) -> Array:
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 0.02, (SERIES, RUNS))
+    return 100 * np.exp(noise + movement * rng.normal(0, 1, RUNS))
+
+
+def scanned(values: Array, suites: Array | None = None) -> Scan:
+    runs = values.shape[1]
+    numbers = np.arange(runs) if suites is None else runs * suites[:, None] + np.arange(runs)
+    return scan(
+        values.ravel(),
+        np.arange(0, values.size + 1, runs),
+        np.broadcast_to(numbers, values.shape).ravel(),
+        suites=suites,
+        threads=1,
+    )
+
+
+def lasting(found: Scan) -> list[Movement]:
+    return [movement for movement in found.movements if movement.lasting]
+
+
+class TestSuiteSteps:
+    """The mean of all series shows what none of them does."""
+
+    @pytest.mark.parametrize("step", [0.02, -0.02])
+    def test_a_small_step_of_all_series(self, step: float) -> None:
+        hits = 0
+        for seed in range(10):
+            values = suite(seed)
+            values[:, AT:] *= 1 + step
+            found = lasting(scanned(values))
+            assert len(found) <= 1
+            hits += any(abs(m.run - AT) <= 5 and abs(m.effect - step) < 0.01 and m.series > SERIES * 0.8 for m in found)
+        assert hits >= 9
+
+    @pytest.mark.parametrize("movement", [0.0, 0.03])
+    def test_a_suite_without_a_step(self, movement: float) -> None:
+        assert not [m for seed in range(20) for m in lasting(scanned(suite(seed, movement=movement)))]
+
+    def test_one_series_is_not_the_suite(self) -> None:
+        for seed in range(10):
+            values = suite(seed)
+            values[0, AT:] *= 1.5
+            assert not lasting(scanned(values))
+
+    def test_each_suite_has_its_own_index(self) -> None:
+        values = np.concatenate([suite(1), suite(2)])
+        values[SERIES:, AT:] *= 1.02
+        [found] = lasting(scanned(values, suites=np.repeat([0, 1], SERIES)))
+        assert abs(found.run - (RUNS + AT)) <= 5
+
+    def test_a_slow_end_is_no_level_yet(self) -> None:
+        values = suite(3)
+        values[:, -3:] *= 1.2
+        found = scanned(values)
+        assert not lasting(found)
+        assert {m.run for m in found.movements} == {RUNS - 3, RUNS - 2, RUNS - 1}
+
+    @pytest.mark.parametrize("step", [0.0, 0.02, 0.04])
+    def test_no_passing_movement_is_invented(self, step: float) -> None:
+        for seed in range(15):
+            values = suite(seed)
+            values[:, AT:] *= 1 + step
+            assert not [m for m in scanned(values).movements if not m.lasting]
+
+    def test_without_a_positive_series(self) -> None:
+        assert scanned(np.zeros((12, 30))).movements == ()
