@@ -68,6 +68,23 @@ class TestSuiteSteps:
         [found] = lasting(scanned(values, suites=np.repeat([0, 1], SERIES)))
         assert abs(found.run - (RUNS + AT)) <= 5
 
+    def test_series_without_noise_do_not_outvote_the_others(self) -> None:
+        hits = 0
+        for seed in range(10):
+            values = np.concatenate([suite(seed), np.full((SERIES, RUNS), 4096.0)])
+            values[:SERIES, AT:] *= 1.02
+            hits += any(abs(m.run - AT) <= 5 for m in lasting(scanned(values)))
+        assert hits >= 9
+
+    def test_a_step_of_another_suite_at_the_same_time_hides_none(self) -> None:
+        values = np.concatenate([suite(4), suite(5)])
+        values[: SERIES // 2, AT:] *= 1.3
+        values[SERIES:, AT:] *= 1.02
+        runs = np.arange(2 * RUNS).reshape(RUNS, 2).T.repeat(SERIES, axis=0)  # the suites take turns
+        offsets = np.arange(0, values.size + 1, RUNS)
+        found = scan(values.ravel(), offsets, runs.ravel(), suites=np.repeat([0, 1], SERIES), threads=1)
+        assert {m.run % 2 for m in lasting(found)} == {0, 1}
+
     def test_a_slow_end_is_no_level_yet(self) -> None:
         values = suite(3)
         values[:, -3:] *= 1.2

@@ -18,7 +18,7 @@ SHARES = 4
 FOLLOWS = 0.5
 FEWEST_POINTS = 8  # of a series that takes part in the index of its suite
 CLIP = 2.5  # noise scales, so that a large step of one series is a small one of the index
-NOISE_FLOOR = 1e-4  # so that a series without noise is not the index
+NOISE_FLOOR = 0.005  # so that series without noise, such as bytes, do not outweigh all others in the index
 DIFFERENCE_OF_NORMALS = 2.0 / math.sqrt(math.pi)  # mean absolute difference of two normal values of deviation 1
 MEDIAN_EFFICIENCY = math.sqrt(math.pi / 2.0)  # standard error of a median over that of a mean, normal values
 

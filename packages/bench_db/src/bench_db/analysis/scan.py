@@ -74,7 +74,7 @@ def scan(  # noqa: PLR0913
     of_points = np.asarray(runs, np.int64)
     signs = np.ones(len(starts) - 1) if rates is None else np.where(rates, -1.0, 1.0)
     of_series = np.zeros(len(starts) - 1, np.int64) if suites is None else np.asarray(suites, np.int64)
-    steps, levels = suite_steps(flat, starts, of_points, signs, of_series, rate)
+    steps, levels = suite_steps(flat, starts, of_points, signs, of_series, rate, threads)
     moved, of_all, measured = without_common(flat, starts, of_points, levels, signs, steady)
     constants = for_scan(profile)
     changes = detect_all(steady, starts, constants=constants, threads=threads)
@@ -84,7 +84,9 @@ def scan(  # noqa: PLR0913
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
     lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
-    lasting += [s for s in steps if all(abs(s.run - m.run) > RULES.same_change_runs for m in lasting)]
+    suite_of = np.zeros(len(levels), np.int64)
+    suite_of[of_points] = np.repeat(of_series, np.diff(starts))
+    lasting += [s for s in steps if not any(_are_same(s.run, m.run, suite_of) for m in lasting)]
     named = np.where(np.abs(of_all) < np.abs(moved), of_all, moved)  # those that follow were chosen by what they show
     passing = [
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
@@ -147,6 +149,13 @@ def _findings(  # noqa: PLR0913, PLR0917
 def _lasting(run: int, findings: list[ScanFinding], signs: Floats) -> Movement:
     effects = [_of_time(f.change.effect, signs[f.series]) for f in findings if f.suite_wide and f.run == run]
     return Movement(run=run, effect=float(np.median(effects)), series=len(effects), lasting=True)
+
+
+def _are_same(one: int, other: int, suite_of: Ints) -> bool:
+    """Return whether two runs belong to one suite and at most `rules.same_change_runs` runs of it lie between."""
+    first, last = min(one, other), max(one, other)
+    between = np.count_nonzero(suite_of[first + 1 : last + 1] == suite_of[one])
+    return bool(suite_of[one] == suite_of[other] and between <= RULES.same_change_runs)
 
 
 def _of_time(effect: float, sign: float) -> float:

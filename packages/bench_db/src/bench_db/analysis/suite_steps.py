@@ -19,7 +19,7 @@ BROAD = 2 / 3  # share of the series that must have moved the same way
 
 
 def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
-    values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float
+    values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float, threads: int
 ) -> tuple[list[Movement], Ints]:
     """Return the steps of all suites at a false discovery rate of `rate`, and the level of its suite at each run, from 0.
 
@@ -36,7 +36,7 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
         return [], levels
     cuts = np.flatnonzero(np.diff(suite_of[order], prepend=-1, append=-1))
     constants = PROFILES[Profile.DEFAULT]
-    changes = detect_all(np.exp(index[order]), cuts, constants=constants)
+    changes = detect_all(np.exp(index[order]), cuts, constants=constants, threads=threads)
     accepted, _ = discoveries(changes, int((np.diff(cuts) >= constants.minimum_points).sum()), rate)
     logs = np.full(len(values), np.nan)
     if len(accepted):
@@ -49,7 +49,7 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
         sides[order[max(low, at - constants.reach) : at]] = -1.0
         sides[order[at : min(high, at + constants.reach)]] = 1.0
         moved = signs * _steps(logs, starts, sides[runs])
-        moved = moved[np.isfinite(moved)]
+        moved = moved[np.isfinite(moved) & (np.abs(moved) > constants.rounding)]  # bytes that never change say nothing
         same = int((moved * changes.effect[row] > 0.0).sum())
         if same >= BROAD * len(moved) and not changes.provisional[row]:
             effect = math.expm1(float(np.median(moved)))
