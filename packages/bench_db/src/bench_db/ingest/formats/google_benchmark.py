@@ -41,7 +41,7 @@ _STATISTICS = {"mean": "mean", "median": "median", "stddev": "standard_deviation
 _USUAL = {"mean", "median", "stddev", "cv"}
 _FITS = ("BigO", "RMS")
 _SUFFIX = re.compile(r"(.+)_(mean|median|stddev|cv|BigO|RMS)", re.DOTALL)
-# What stands for a number that is none, as a text: other values of unknown fields describe the benchmark.
+# Texts that name an invalid counter, such as "nan" or "2%". Any other text in an unknown field describes the benchmark.
 _NO_NUMBER = re.compile(r"[-+]?(?:nan|inf|infinity)(?:\(\w*\))?|[-+]?[\d.]+%", re.IGNORECASE)
 
 
