@@ -287,6 +287,15 @@ class TestPublish:
         )
         assert published(file, store, "--direction", "lower")["published"][0]["notes"] == again["notes"][:-1]
 
+    def test_each_of_many_files_says_it(self, tmp_path: Path) -> None:
+        files, store = tmp_path / "files", tmp_path / "s"
+        files.mkdir()
+        for number in range(12):
+            output_file(files / f"{number}.json", f"b{number}")
+        assert published(files, store)["new"] == 12
+        again = published(files, store, "--direction", "higher")["published"]
+        assert [any("another direction" in note for note in file["notes"]) for file in again] == [True] * 12
+
     @pytest.mark.parametrize("way", ["up", "p99=", "p99=up", "=", ""])
     def test_a_direction_is_one_of_three(self, tmp_path: Path, way: str) -> None:
         file = output_file(tmp_path / "f.json", "a")

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
-# Stored directions are looked up for so many files of a call: each look-up is a scan.
-_MOST_LOOKED_UP = 10
 # Read results of so many rows stay in memory, about 100 MB.
 _ROWS_IN_MEMORY = 65_536
 
@@ -127,36 +125,41 @@ def _stored(
             waiting.append(read._replace(results=[result for result in read.results if result.error is not None]))
             yield Entry(read.run, read.results, partial(_details, read.run, read.path, provenance))
 
-    files: list[PublishedFile] = []
+    answers: list[tuple[_Read, Published]] = []
     progress(0, len(runs), "storing")
     try:
         for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
-            is_looked_up = len(files) < _MOST_LOOKED_UP
-            notes = (*published.notes, *(_direction_notes(store, published, provenance) if is_looked_up else ()))
-            files.append(_file(waiting.popleft(), changed(published, notes=notes)))
-            progress(len(files), len(runs), "storing")
+            answers.append((waiting.popleft(), published))
+            progress(len(answers), len(runs), "storing")
     except BenchDbError as error:
-        if files:
-            error.args = (f"{error}. {len(files)} of {len(runs)} runs are stored; the same command continues",)
+        if answers:
+            error.args = (f"{error}. {len(answers)} of {len(runs)} runs are stored; the same command continues",)
         raise
-    return files
+    notes = _direction_notes(store, [published for _, published in answers], provenance)
+    return [
+        _file(read, changed(published, notes=(*published.notes, *filter(None, [notes.get(published.run_key)]))))
+        for read, published in answers
+    ]
 
 
-def _direction_notes(store: stores.Database, published: Published, provenance: Provenance) -> Iterator[str]:
-    """Yield a note when nothing was stored, and a stored result has another direction than the stated one."""
-    if published.new or not published.unchanged or not provenance.directions:
-        return
-    own = pl.col("run_key") == published.run_key
-    rows = store.rows(("metric", "direction"), Selection(everything=True), condition=own)
-    stated = {metric: provenance.directions.get(metric, provenance.directions.get("")) for metric in rows["metric"]}
-    others = sorted(
-        {f"{metric} as {known}" for metric, known in rows.iter_rows() if stated[metric] not in {None, known}}
+def _direction_notes(store: stores.Database, answers: Iterable[Published], provenance: Provenance) -> dict[int, str]:
+    """Return a note for each run, by key, that was stored before with another direction than the stated one."""
+    keys = {published.run_key for published in answers if published.unchanged and not published.new}
+    if not keys or not provenance.directions:
+        return {}
+    rows = store.rows(
+        ("run_key", "metric", "direction"), Selection(everything=True), condition=pl.col("run_key").is_in(list(keys))
     )
-    if others:
-        yield (
-            f"stored already with another direction than the stated one ({', '.join(others[:3])}); --replace stores this one,"
-            " and 'bench-db define better' changes it when results are read"
-        )
+    others: dict[int, set[str]] = {}
+    for key, metric, known in rows.unique().iter_rows():
+        stated = provenance.directions.get(metric, provenance.directions.get(""))
+        if stated not in {None, known}:
+            others.setdefault(key, set()).add(f"{metric} as {known}")
+    return {
+        key: f"stored already with another direction than the stated one ({', '.join(sorted(of)[:3])}); --replace stores this"
+        " one, and 'bench-db define better' changes it when results are read"
+        for key, of in others.items()
+    }
 
 
 def _alone(store: stores.Database, entries: Iterable[Entry], how: Mapping[str, bool]) -> Iterator[Published]:
