@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench_db.errors import PluginError, UnreadableOutputError
-from bench_db.ingest import Adapter, Content, Measurement, Reading, Skip, SkipReason
+from bench_db.ingest import Adapter, Content, Measurement, Reading, Skip, SkipReason, detect
 from bench_db.ingest.adapter import adapter_of
 from bench_db.model import SummaryValues
-from bench_db.plugins import FORMATS, Plugin
+from bench_db.plugins import FORMATS, Loaded, Plugin
 from tests.ingest.samples import RECALL
 from tests.ingest.support import REPOSITORY
 from tests.support.packages import declaring, install
@@ -79,6 +79,20 @@ class TestAdapterOf:
 
 class TestGuard:
     """Every exception of another package becomes one error that names it; an error of a file is not changed."""
+
+    def test_a_format_that_cannot_be_asked_is_named_when_another_reads_the_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fails(_: bytes) -> bool:
+            raise KeyError
+
+        broken, good = adapter(lambda _: None, fails), adapter(lambda _: None, lambda edges: edges == b"words of mine")
+        others: Loaded[Adapter] = Loaded(usable={"broken": broken, "mine": good})
+        monkeypatch.setattr("bench_db.ingest.registry._of_others", lambda: others)
+        (tmp_path / "f").write_bytes(b"words of mine")
+        assert detect(tmp_path / "f") is good
+        assert "is read as mine, but another format could not be asked" in caplog.text
+        assert "'sniff' failed: KeyError" in caplog.text
 
     def test_sniff_fails(self) -> None:
         def sniff(edges: bytes) -> bool:

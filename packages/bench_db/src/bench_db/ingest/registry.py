@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -214,6 +215,7 @@ ADAPTERS = (
         read=dbpedia.read,
     ),
 )
+_LOG = logging.getLogger(__name__)
 _BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
 
 
@@ -345,6 +347,10 @@ def _shown_by(content: Content) -> Adapter:
         shown, faults = _shown_to_others(edges)
     if len(shown) == 1:
         _refuse_prefixes(content, shown[0])
+        for fault in faults:
+            _LOG.warning(
+                "%s is read as %s, but another format could not be asked: %s", content.path, shown[0].name, fault
+            )
         return shown[0]
     if _OF_LINES.isdisjoint(adapter.name for adapter in shown):
         _refuse_envelope(content, edges)
