@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench_db.analysis.scan import Scan, scan
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.model import Movement
@@ -61,6 +62,12 @@ class TestSuiteSteps:
             values = suite(seed)
             values[0, AT:] *= 1.5
             assert not lasting(scanned(values))
+
+    def test_few_large_steps_are_not_the_suite(self) -> None:
+        for seed in range(100, 130):  # of these, 2 had a step of the suite of less than 1 %
+            values = suite(seed)
+            values[:8, AT:] *= 1.25
+            assert not [m for m in lasting(scanned(values)) if abs(m.effect) < RULES.change_effect]
 
     def test_each_suite_has_its_own_index(self) -> None:
         values = np.concatenate([suite(1), suite(2)])

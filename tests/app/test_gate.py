@@ -168,5 +168,7 @@ class TestGate:
             "moved": False,
             "failing": [],
             "counts": {"unchanged": 1},
+            "of_machine": 0,
+            "blame": [],
             "schema_version": 1,
         }

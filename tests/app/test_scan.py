@@ -17,7 +17,7 @@ class TestScan:
         assert (scanned.changes, scanned.tested, scanned.too_short) == (1, 1, 1)
         assert stepped.findings() == []
         assert [row["series"] for row in scanned.document["findings"]] == ["f"]
-        counts = {"tested", "too_short", "expected_false"}
+        counts = {"tested", "too_short", "expected_false", "of_machine"}
         assert {"history", "stored", "findings", "movements", *counts} == scanned.document.keys()
 
     def test_frame_has_datetimes_and_the_series(self, stepped: Database) -> None:

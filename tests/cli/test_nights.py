@@ -56,8 +56,9 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_slow_machine_is_named_once_and_is_no_finding(moved: Path) -> None:
     answer = bench_db("scan", "--dry-run", "--store", moved)
     assert answer.code == 0
-    assert f"run {sha(SLOW)[:9]}: 16 series moved together by +3" in answer.out
-    assert "% (rates the other way): the machine or the tool chain" in answer.out
+    assert f"run {sha(SLOW)[:9]} on ci-1: 16 of 16 benchmarks (16 series) moved together by +3" in answer.out
+    assert "% (rates the other way). Cause: the machine or the tool chain (" in answer.out
+    assert "the level returned after it" in answer.out
     document = bench_db("scan", "--dry-run", "--store", moved, "--output", "json").document
     (movement,) = document["movements"]
     assert (movement["commit"], movement["series"], movement["lasting"]) == (sha(SLOW), 16, False)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from bench_db.identity import hash63
+from bench_db.model import Cause
 from bench_db.query.series import COLUMNS, IDENTITY
 from bench_db.report.site.contract import SiteContent, SiteMetadata, slices
 from tests.report.examples import HOSTILE, commit_of, found
@@ -230,6 +231,11 @@ def site_content() -> SiteContent:
                 commit=commit_of(260),
                 effect=0.12 + i / 1000,
                 common_mode="runner-large from 3 September",
+                cause=Cause.MACHINE,
+                evidence=(
+                    "6 of 6 benchmarks moved on runner-large",
+                    "runner-small measured the same commit and did not move",
+                ),
             )
             for i in range(6)
         ),

@@ -55,7 +55,7 @@ class TestChanges:
         assert lines[2] == "   ^"
 
 
-def scanned(*movements: Movement, series: Series = SLOW, changes: int = 2) -> str:
+def scanned(*movements: Movement, series: Series = SLOW, changes: int = 2, of_machine: int = 0) -> str:
     return scan_text(
         [found("id1", 1, 3, commit=commit_of(1))],
         {series.series_key: series},
@@ -64,6 +64,7 @@ def scanned(*movements: Movement, series: Series = SLOW, changes: int = 2) -> st
         tested=40,
         too_short=3,
         expected_false=0.25,
+        of_machine=of_machine,
     )
 
 
@@ -74,18 +75,22 @@ class TestScan:
         assert scanned().startswith("40 series tested, 3 with fewer than ")
         assert "; 2 changes, of which 0.2 are expected to be false alarms\n" in scanned()
         assert "; 1 change, of which" in scanned(changes=1)
+        assert "of which 0.2 are expected to be false alarms and 1 moved with the machine\n" in scanned(of_machine=1)
         assert "slow" in scanned().split("\n\n")[1]
 
     def test_movements(self) -> None:
         moved = [Movement(run=n, commit=commit_of(n), effect=0.1 * n, series=9, lasting=n == 1) for n in range(1, 9)]
         lines = scanned(*moved).split("\n\n")[0].split("\n")[1:]
         assert [commit_of(n)[: RULES.sha_length] in line for n, line in enumerate(lines, 1)] == [True] * 5
-        assert [", and stayed:" in line for line in lines] == [True, False, False, False, False]
-        assert "9 series moved together by +10.0 %, and stayed" in lines[0]
+        assert [", and stayed." in line for line in lines] == [True, False, False, False, False]
+        assert "0 of 0 benchmarks (9 series) moved together by +10.0 %, and stayed" in lines[0]
 
     def test_rates_move_the_other_way(self) -> None:
-        moved = Movement(run=0, effect=0.1, series=9, lasting=False)
-        assert "run -: 9 series moved together by +10.0 % (rates the other way):" in scanned(moved, series=FAST)
+        moved = Movement(run=0, effect=0.1, series=9, lasting=False, test_bed_name="ci-2", benchmarks=2, measured=3)
+        assert (
+            "run - on ci-2: 2 of 3 benchmarks (9 series) moved together by +10.0 % (rates the other way). Cause: not"
+            in scanned(moved, series=FAST)
+        )
         assert "other way" not in scanned(moved)
 
 

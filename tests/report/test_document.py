@@ -33,7 +33,11 @@ class TestRecord:
 
     def test_a_movement_has_the_number_of_its_series(self) -> None:
         moved = Movement(run=1, commit=None, effect=math.nan, series=9, lasting=True)
-        assert document.record_json(moved) == {"run": 1, "commit": None, "effect": None, "series": 9, "lasting": True}
+        found = document.record_json(moved)
+        old = {"run": 1, "commit": None, "effect": None, "series": 9, "lasting": True}
+        new = {"test_bed_name", "benchmarks", "measured", "cause", "evidence"}
+        assert {name: value for name, value in found.items() if name not in new} == old
+        assert (found["cause"], found["benchmarks"]) == ("unknown", 0)
 
 
 class TestFinding:

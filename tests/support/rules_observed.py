@@ -157,6 +157,28 @@ def scan() -> str:
     return repr((found.expected_false, [movement.run for movement in found.movements]))
 
 
+def causes() -> str:
+    """Return the blame of benchmarks of which some moved on one of two test beds."""
+    from bench_db.analysis.blame import blame_comparisons
+    from bench_db.model import Cause, Comparison, Series, Verdict
+
+    def blamed(moved: int, of: int, beds: str = "x") -> Cause:
+        compared = [
+            Comparison(
+                series=Series(benchmark_name=f"f{i}", test_bed_name=bed),
+                verdict=Verdict.REGRESSED if i < moved and bed == "x" else Verdict.UNCHANGED,
+                effect=0.2 if i < moved and bed == "x" else 0.0,
+                n_baseline=20,
+                n_candidate=1,
+            )
+            for i in range(of)
+            for bed in beds
+        ]
+        return blame_comparisons(compared, {})[1][0].cause
+
+    return repr([blamed(17, 20, "xy"), blamed(5, 10), blamed(6, 10), blamed(1, 4), blamed(3, 3, "xy")])
+
+
 def noise() -> str:
     from bench_db.analysis.noise import noise_of
 
@@ -287,6 +309,9 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "noise_effect": (statistics, cli_help, pages, settings, noise),
     "noise_runs": (statistics, noise),
     "movement_effect": (statistics, scan),
+    "whole_run_share": (statistics, causes),
+    "control_share": (statistics, causes),
+    "cause_benchmarks": (statistics, causes),
     "leftover_samples": (leftover,),
     "same_setup_failures": (failed_setups,),
     "sha_length": (settings, reports),

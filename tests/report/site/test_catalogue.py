@@ -123,13 +123,23 @@ class TestFindings:
             finding("b", worse=False),
             finding("c", worse=None),
             finding("d", common="3 series"),
+            finding("f", common="3 series", cause="machine"),
+            finding("g", worse=False, cause="machine"),
             finding("e", state="blessed"),
         ]
-        assert catalogue.counts(findings) == {"worse": 1, "better": 1, "moved": 1, "common": 1, "open": 4, "blessed": 1}
+        assert catalogue.counts(findings) == {
+            "worse": 3,
+            "better": 2,
+            "moved": 1,
+            "common": 2,
+            "machine": 1,
+            "open": 6,
+            "blessed": 1,
+        }
 
 
 def finding(name: str, **rest: Any) -> Row:
-    return {"id": name, "state": "open", "worse": True, "time": 1, "effect": 0.1, "common": None, **rest}
+    return {"id": name, "state": "open", "worse": True, "time": 1, "effect": 0.1, "common": None, "cause": None, **rest}
 
 
 class TestBeds:

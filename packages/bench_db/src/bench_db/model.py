@@ -407,12 +407,49 @@ class State(StrEnum):
     IGNORED = "ignored"
 
 
+class Cause(StrEnum):
+    """The cause of a change, as far as there is evidence for one. It never takes a change out of a count or a gate."""
+
+    CODE = "code"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedBenchmarks:
+    """The benchmarks of a suite that moved on one test bed at one commit, and how many were measured.
+
+    `whole_run` says that these are so many that the whole run moved.
+    """
+
+    test_bed_name: str
+    moved: int
+    measured: int
+    whole_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """The cause of the changes of a device and suite at one commit, the evidence for it, and the benchmarks of each test bed.
+
+    `machine` stands for the machine or the tool chain. Each text of `evidence` is one observation, or what is missing.
+    """
+
+    dut_name: str
+    suite: str
+    cause: Cause
+    evidence: tuple[str, ...]
+    test_beds: tuple[MovedBenchmarks, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One record of a change of a series; the newest record of an id applies.
 
     `index` is the 0-based position of the first point of the new level, and `commit` is the commit of that point. `effect`,
-    `low` and `high` are relative (0.08 is +8 %). `common_mode` describes the movement of many series in one run that includes it.
+    `low` and `high` are relative (0.08 is +8 %). `common_mode` names the run when the change is
+    part of a movement of the whole run. `cause` and the texts of `evidence` are those of the newest scan; `cause` is null in
+    records of releases that did not look for it.
     """
 
     key: Key = 0
@@ -430,6 +467,8 @@ class Finding:
     at: int
     by: str = ""
     note: str = ""
+    cause: Cause | None = None
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -654,7 +693,7 @@ class Comparison:
     insufficient, missing, new and failed. `significant` means that the change passes the test and the minimum effect, also with
     direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
     error, the missing runs, or the name under which a series may continue; `renamed_from` is the earlier benchmark name of a new
-    series, as far as names tell.
+    series, as far as names tell. `cause` is null for a series that did not change.
     """
 
     series: Series = UNNAMED
@@ -670,6 +709,7 @@ class Comparison:
     significant: bool = False
     note: str = ""
     renamed_from: str | None = None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -697,7 +737,8 @@ class Movement:
     """A run in which many series moved by `effect`; `series` is their number, `lasting` means a change of level.
 
     A positive effect means higher times and lower rates by the inverse factor. `run` is the 0-based index of the run in a scan,
-    and `commit` is its commit.
+    and `commit` is its commit. Of `measured` benchmarks of the run on the test bed, `benchmarks` moved. `cause` and `evidence` are as
+    in `Blame`.
     """
 
     run: int
@@ -705,6 +746,11 @@ class Movement:
     effect: float
     series: int
     lasting: bool
+    test_bed_name: str = ""
+    benchmarks: int = 0
+    measured: int = 0
+    cause: Cause = Cause.UNKNOWN
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

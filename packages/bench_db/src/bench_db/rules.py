@@ -55,6 +55,15 @@ class Rules:
     movement_effect: float = 0.02
     """Smallest movement of a run that a scan reports."""
 
+    whole_run_share: float = 0.8
+    """Share of the benchmarks of a suite on a test bed from which the whole run moved."""
+
+    control_share: float = 0.5
+    """Share of the benchmarks that must not have moved to show that the machine did not."""
+
+    cause_benchmarks: int = 3
+    """Fewest benchmarks that did not move, or that were measured, as evidence for a cause."""
+
     leftover_samples: int = 5
     """Fewest different samples that can be recognised as those of an earlier commit."""
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
+from bench_db.analysis.scan_blame import Blamed, blame_scan
 from bench_db.model import Finding, State
 from bench_db.rules import RULES
 from bench_db.units import Direction
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench_db.analysis.histories import Histories
-    from bench_db.model import Change, Movement
+    from bench_db.model import Blame, Change, Movement
 
 _SETTLED = {State.BLESSED, State.IGNORED}
 
@@ -29,28 +30,34 @@ def scanned(histories: Histories, *, rate: float) -> Scan:
     return scan(histories.values, histories.offsets, histories.runs, rates=rates, suites=histories.suites, rate=rate)
 
 
-def updated(histories: Histories, found: Scan, known: Sequence[Finding], *, at: int) -> list[Finding]:
+def updated(
+    histories: Histories, found: Scan, known: Sequence[Finding], *, at: int, blamed: Blamed | None = None
+) -> list[Finding]:
     """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
-    scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are.
+    scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
+    without it they are looked for in these histories. Partial ones leave known causes as they are.
     """
+    blamed = blame_scan(histories, found, {}) if blamed is None else blamed
     numbers = {series.series_key: number for number, series in enumerate(histories.series)}
     left: dict[int, dict[str, Finding]] = defaultdict(dict)
     for finding in known:
         if finding.series_key in numbers:
             left[finding.series_key][finding.id] = finding
     records: list[Finding] = []
-    for fresh in _fresh(histories, found, at):
+    for fresh in _fresh(histories, found, blamed, at):
         candidates = left.get(fresh.series_key)
         old = _match(fresh, candidates.values(), _indices(histories, numbers[fresh.series_key])) if candidates else None
         if old is None:
             records.append(fresh)
             continue
         del left[fresh.series_key][old.id]
+        if blamed.partial and old.cause is not None:
+            fresh = replace(fresh, cause=old.cause, evidence=old.evidence)  # noqa: PLW2901
         if old.state is State.FIXED:
             records.append(replace(fresh, id=old.id, state=State.REOPENED, note="seen again"))
-        elif (old.commit, old.provisional, old.common_mode) != (fresh.commit, fresh.provisional, fresh.common_mode):
+        elif _facts(old) != _facts(fresh):
             records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=old.note))
     unseen = (finding for of_series in left.values() for finding in of_series.values())
     gone = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
@@ -62,19 +69,25 @@ def _indices(histories: Histories, series: int) -> Mapping[str, int]:
     return {commit: index for index, commit in reversed(list(enumerate(commits))) if commit is not None}
 
 
-def _fresh(histories: Histories, found: Scan, at: int) -> list[Finding]:
+def _facts(finding: Finding) -> tuple[object, ...]:
+    """Return what a new record of a finding is written for."""
+    return finding.commit, finding.provisional, finding.common_mode, finding.cause, finding.evidence
+
+
+def _fresh(histories: Histories, found: Scan, blamed: Blamed, at: int) -> list[Finding]:
     commits = commits_of_runs(histories)
     return [
         finding_of(
             named(histories, f.series, f.change),
             at=at,
-            common_mode=f"the whole run of {(commits[f.run] or '?')[: RULES.sha_length]}" if f.suite_wide else None,
+            common_mode=f"the whole run of {(commits[f.run] or '?')[: RULES.sha_length]}" if whole else None,
+            blame=one,
         )
-        for f in found.findings
+        for f, one, whole in zip(found.findings, blamed.findings, blamed.whole_runs, strict=True)
     ]
 
 
-def finding_of(change: Change, *, at: int, common_mode: str | None = None) -> Finding:
+def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame: Blame | None = None) -> Finding:
     """Return the finding of a change that is not recorded yet."""
     return Finding(
         id=change.id,
@@ -88,6 +101,8 @@ def finding_of(change: Change, *, at: int, common_mode: str | None = None) -> Fi
         provisional=change.provisional,
         common_mode=common_mode,
         at=at,
+        cause=None if blame is None else blame.cause,
+        evidence=() if blame is None else blame.evidence,
     )
 
 
@@ -97,10 +112,21 @@ def commits_of_runs(histories: Histories) -> dict[int, str | None]:
     return dict(zip(runs.tolist(), histories.points["commit"].gather(first_of_run).to_list(), strict=True))
 
 
-def movements(histories: Histories, found: Scan) -> list[Movement]:
-    """Return the movements of a scan, largest first, with the commits of their runs."""
+def movements(histories: Histories, found: Scan, blamed: Blamed) -> list[Movement]:
+    """Return the movements of a scan, largest first, with the commits of their runs and their causes."""
     commits = commits_of_runs(histories)
-    return [replace(movement, commit=commits[movement.run]) for movement in found.movements]
+    return [
+        replace(
+            movement,
+            commit=commits[movement.run],
+            test_bed_name=bed,
+            benchmarks=sum(of.moved for of in blame.test_beds if of.test_bed_name == bed),
+            measured=sum(of.measured for of in blame.test_beds if of.test_bed_name == bed),
+            cause=blame.cause,
+            evidence=blame.evidence,
+        )
+        for movement, blame, bed in zip(found.movements, blamed.movements, blamed.beds, strict=True)
+    ]
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

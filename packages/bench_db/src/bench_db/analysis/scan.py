@@ -29,7 +29,7 @@ SHARED_SHARE = 0.25  # of the series measured in that run
 class ScanFinding:
     """A change of one series that survived the scan: positions in the arrays scanned, its figures, and its q-value.
 
-    `suite_wide` says that many series of run `run` changed with it: the runner or the tool chain, more likely than the code.
+    `suite_wide` says that many series of run `run` changed with it. `scan_blame` has the cause.
     """
 
     series: int
@@ -86,7 +86,10 @@ def scan(  # noqa: PLR0913
     lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
     suite_of = np.zeros(len(levels), np.int64)
     suite_of[of_points] = np.repeat(of_series, np.diff(starts))
-    lasting += [s for s in steps if not any(_are_same(s.run, m.run, suite_of) for m in lasting)]
+    small = {s.run for s in steps if abs(s.effect) < RULES.change_effect}  # that few large steps may have made
+    known = [m.run for m in lasting]
+    explained = {run for run in small if any(_are_same(run, f.run, suite_of) for f in findings)}
+    lasting += [s for s in steps if s.run not in explained and not any(_are_same(s.run, at, suite_of) for at in known)]
     named = np.where(np.abs(of_all) < np.abs(moved), of_all, moved)  # those that follow were chosen by what they show
     passing = [
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)

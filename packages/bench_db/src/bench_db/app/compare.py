@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.analysis.blame import blame_comparisons, of_machine
 from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
-from bench_db.model import Comparison, Verdict
+from bench_db.model import Blame, Comparison, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
-from bench_db.query.series import Points
+from bench_db.query.series import Points, series_told_apart
 from bench_db.report.document import record_json
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Compared:
     """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
 
     `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
-    names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again.
+    names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again. `blame` has the cause of the changes of each device and suite.
     """
 
     history: str
@@ -47,6 +48,7 @@ class Compared:
     plan: str
     store_version: str
     comparisons: Sequence[Comparison]
+    blame: Sequence[Blame] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,7 +63,7 @@ class Compared:
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         names = ("history", "candidate", "baseline", "baseline_commits", "method")
-        return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons)}
+        return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons, self.blame)}
 
 
 @on_database
@@ -94,6 +96,8 @@ def compare(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
     runs = resolve(store, query)
+    judged = verdicts(store, commit, runs=runs, method=method, min_effect=min_effect, chosen=chosen, as_of=as_of)
+    comparisons, blame = with_causes(store, judged, as_of)
     return Compared(
         history=store.history(as_of).about(chosen),
         candidate=commit,
@@ -102,9 +106,8 @@ def compare(
         method=method,
         plan=plan(method, None if min_effect is None else min_effect / 100),
         store_version=version,
-        comparisons=verdicts(
-            store, commit, runs=runs, method=method, min_effect=min_effect, chosen=chosen, as_of=as_of
-        ),
+        comparisons=comparisons,
+        blame=blame,
     )
 
 
@@ -166,9 +169,22 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     return with_skipped(local, judged, commit)
 
 
-def comparisons_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Return the comparisons as JSON, with the counts of the verdicts."""
-    return {"comparisons": [record_json(c) for c in comparisons], "counts": counted(comparisons)}
+def with_causes(
+    store: Database, comparisons: Sequence[Comparison], as_of: str | None = None
+) -> tuple[list[Comparison], list[Blame]]:
+    """Return the comparisons with the causes of those that changed, and the blame of each device and suite with a change."""
+    named = series_told_apart((c.series for c in comparisons), lambda keys: store.machines(keys, as_of))
+    return blame_comparisons(comparisons, {key: one.test_bed_name for key, one in named.items()})
+
+
+def comparisons_json(comparisons: Sequence[Comparison], blame: Sequence[Blame]) -> dict[str, Any]:
+    """Return the comparisons as JSON, with the counts of the verdicts, and of the regressions that the machine caused."""
+    return {
+        "comparisons": [record_json(c) for c in comparisons],
+        "counts": counted(comparisons),
+        "of_machine": of_machine(comparisons),
+        "blame": [record_json(one) for one in blame],
+    }
 
 
 def failing(comparisons: Sequence[Comparison], on: Collection[str]) -> list[Comparison]:

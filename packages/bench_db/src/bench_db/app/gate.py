@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, BaselineQuery, candidate_of, resolve
-from bench_db.app.compare import Compared, comparisons_json, failing, verdicts
+from bench_db.app.compare import Compared, comparisons_json, failing, verdicts, with_causes
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Comparison
@@ -49,7 +49,7 @@ class Gate(Compared):
         names = ("passed", "history", "candidate", "baseline", "baseline_commits", "method", "threshold", "moved")
         keys = [f"{c.series.series_key:016x}" for c in self.failing]
         about = {name: getattr(self, name) for name in names}
-        return {**about, "failing": keys, **comparisons_json(self.comparisons)}
+        return {**about, "failing": keys, **comparisons_json(self.comparisons, self.blame)}
 
 
 @on_database
@@ -95,7 +95,8 @@ def check(
         message = f"`set_baseline`: {baseline} is no named baseline; set one first: bench-db baseline set main COMMIT"
         raise UserError(message)
     method, least = (method, min_effect) if threshold is None else ("threshold", threshold)
-    comparisons = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
+    judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
+    comparisons, blame = with_causes(store, judged)
     failed = failing(comparisons, {*ALWAYS, *fail_on})
     moved = set_baseline and not failed
     if moved:
@@ -110,6 +111,7 @@ def check(
         store_version=version,
         threshold=threshold,
         comparisons=comparisons,
+        blame=blame,
         failing=failed,
         moved=moved,
     )

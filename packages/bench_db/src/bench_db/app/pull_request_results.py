@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench_db.analysis.blame import of_machine
 from bench_db.analysis.judge import counted, plan
 from bench_db.app.answers import frame_of
-from bench_db.app.compare import local_verdicts
+from bench_db.app.compare import local_verdicts, with_causes
 from bench_db.app.expected import suites_in, with_absent
 from bench_db.app.pull_requests import configuration_in_ci
 from bench_db.ci import forge as forges
 from bench_db.clock import Clock
 from bench_db.errors import CorruptStoreError, UserError
-from bench_db.model import Commit, Comparison
+from bench_db.model import Blame, Commit, Comparison
 from bench_db.report.markdown import CommentContext, comment, conclusion, headline
 from bench_db.rules import RULES
 from bench_db.store.database import connect
@@ -71,10 +72,11 @@ def stores_in(directory: Path) -> list[Path]:
 class Compared:
     """The comparison of a pull request with the history up to its merge base, when that is known.
 
-    `comment` is the report in Markdown, `conclusion` and `title` are those of the check.
+    `blame` has the cause of the changes of each device and suite. `comment` is the report in Markdown, `conclusion` and `title` are those of the check.
     """
 
     comparisons: Sequence[Comparison]
+    blame: Sequence[Blame]
     merge_base: Commit | None
     comment: str
     conclusion: str
@@ -111,7 +113,7 @@ def compare(
     store, local = connect(uri), connect(local_results)
     version = str(store.version)
     judged = local_verdicts(store, local, pr_sha, until=base.time if base else None)
-    judged = with_absent(local, judged, pr_sha, suites)
+    judged, blame = with_causes(store, with_absent(local, judged, pr_sha, suites))
     level = "the level since the last change"
     about = CommentContext(
         candidate=pr_sha,
@@ -121,7 +123,12 @@ def compare(
         store_version=version,
     )
     counts = counted(judged)
-    body = comment(judged, counts, about)
+    body = comment(judged, counts, about, blame)
     return Compared(
-        comparisons=judged, merge_base=base, comment=body, conclusion=conclusion(counts), title=headline(counts)
+        comparisons=judged,
+        blame=blame,
+        merge_base=base,
+        comment=body,
+        conclusion=conclusion(counts),
+        title=headline(counts, of_machine(judged)),
     )

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from bench_db.analysis.changes import changes_of
 from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
+from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Change, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
+from bench_db.query.series import series_told_apart
 from bench_db.report.document import finding_json, record_json
 from bench_db.rules import RULES
 
@@ -63,9 +65,9 @@ class Detected:
 class Scanned:
     """The findings after a scan, open ones first and the largest first among them, and what moved with whole runs.
 
-    `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms. `tested` series were long
-    enough, `too_short` ones were not. `history` describes whose results were scanned; the findings are `stored` only for the main
-    history. `series` are the scanned series by key.
+    `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms; `of_machine` of them moved
+    with the machine. `tested` series were long enough, `too_short` ones were not. `history` describes whose results were
+    scanned; the findings are `stored` only for the main history. `series` are the scanned series by key.
     """
 
     history: str
@@ -74,6 +76,7 @@ class Scanned:
     movements: Sequence[Movement]
     series: Mapping[int, Series]
     changes: int
+    of_machine: int
     tested: int
     too_short: int
     expected_false: float
@@ -85,7 +88,7 @@ class Scanned:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("history", "stored", "tested", "too_short", "expected_false")
+        names = ("history", "stored", "tested", "too_short", "expected_false", "of_machine")
         return {
             "findings": [finding_json(finding, self.series) for finding in self.findings],
             **{name: getattr(self, name) for name in names},
@@ -135,7 +138,10 @@ def scan(
     of = histories(store.points(chosen))
     found = scanned(of, rate=rate)
     known = store.findings(every=True) if chosen.is_of_main else []
-    records = updated(of, found, known, at=int(time.time()) if at is None else at)
+    named = series_told_apart(of.series, store.machines)
+    labels = {key: one.test_bed_name for key, one in named.items()}
+    blamed = blame_scan(of, found, labels, partial=chosen != Selection())
+    records = updated(of, found, known, blamed=blamed, at=int(time.time()) if at is None else at)
     stored = chosen.is_of_main and not dry_run
     if stored:
         store.record_findings(records)
@@ -143,9 +149,10 @@ def scan(
         history=store.history().about(chosen),
         stored=stored,
         findings=in_order({finding.id: finding for finding in (*known, *records)}.values()),
-        movements=movements(of, found),
+        movements=movements(of, found, blamed),
         series={series.series_key: series for series in of.series},
         changes=len(found.findings),
+        of_machine=blamed.of_machine,
         tested=found.tested,
         too_short=found.too_short,
         expected_false=found.expected_false,

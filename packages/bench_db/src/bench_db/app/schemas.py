@@ -15,6 +15,7 @@ from bench_db.model import (
     Artifact,
     Attempt,
     Baseline,
+    Blame,
     Check,
     Commit,
     Comparison,
@@ -131,7 +132,8 @@ def _rows(*computed: str, points: bool = True) -> Schema:
 
 def _comparisons() -> dict[str, Schema]:
     one = _old({**_series(), **_record(Comparison, "series")})
-    return {"comparisons": _list(_object(one)), "counts": _type(dict[str, int])}
+    numbers = {"counts": _type(dict[str, int]), "of_machine": _COUNT, "blame": _list(_object(_record(Blame)))}
+    return {"comparisons": _list(_object(one)), **numbers}
 
 
 def _compared() -> dict[str, Schema]:
@@ -229,7 +231,7 @@ def _runs() -> Schema:
 
 
 def _scan() -> Schema:
-    numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float)}
+    numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
     about = {"history": _TEXT, "stored": _BOOLEAN}
     return _answer({**about, "findings": _list(_finding()), **numbers, "movements": movements})

@@ -107,5 +107,5 @@ def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
-    listed = comparisons_text(comparisons, gate.counts, screen=screen())
+    listed = comparisons_text(comparisons, gate.counts, blame=gate.blame, screen=screen())
     return f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"

@@ -112,6 +112,8 @@ def _text(
             plan=compared.plan,
             store_version=compared.store_version,
         )
-        return comment(comparisons, compared.counts, about)
-    listed = comparisons_text(comparisons, compared.counts, everything=everything, screen=screen())
+        return comment(comparisons, compared.counts, about, compared.blame)
+    listed = comparisons_text(
+        comparisons, compared.counts, blame=compared.blame, everything=everything, screen=screen()
+    )
     return f"{against(compared.candidate, compared.baseline)}: {listed}"

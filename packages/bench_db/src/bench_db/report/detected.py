@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench_db.report.cause import cause_text
 from bench_db.report.quantity import percent, share
 from bench_db.report.rows import NOTHING
 from bench_db.report.terminal import findings_text
@@ -55,11 +56,13 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     tested: int,
     too_short: int,
     expected_false: float,
+    of_machine: int = 0,
     screen: Screen = PLAIN,
 ) -> str:
     """Render the figures of a scan, its largest movements of whole runs, and the findings as a table."""
     of = f"{tested} series tested, {too_short} with fewer than {RULES.detection_runs} runs"
-    expected = f"{_changes(changes)}, of which {expected_false:.1f} are expected to be false alarms"
+    machine = f" and {of_machine:,} moved with the machine" if of_machine else ""
+    expected = f"{_changes(changes)}, of which {expected_false:.1f} are expected to be false alarms{machine}"
     has_rates = any(one.direction is Direction.HIGHER for one in series.values())
     moved = [_movement(movement, has_rates=has_rates) for movement in movements[:_MOVEMENTS]]
     return "\n".join((f"{of}; {expected}", *moved, "", findings_text(findings, series, screen)))
@@ -68,9 +71,11 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
 def _movement(movement: Movement, *, has_rates: bool) -> str:
     inverse = " (rates the other way)" if has_rates else ""
     stayed = ", and stayed" if movement.lasting else ""
+    bed = f" on {visible(movement.test_bed_name)}" if movement.test_bed_name else ""
     return (
-        f"run {(movement.commit or '-')[: RULES.sha_length]}: {movement.series} series moved together by {percent(movement.effect)}{inverse}"
-        f"{stayed}: the machine or the tool chain, more likely than the code"
+        f"run {(movement.commit or '-')[: RULES.sha_length]}{bed}: {movement.benchmarks} of {movement.measured} benchmarks "
+        f"({movement.series} series) moved together by {percent(movement.effect)}{inverse}{stayed}. "
+        f"{cause_text(movement.cause, movement.evidence)}"
     )
 
 

@@ -11,7 +11,7 @@ from bench_db.model import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench_db.model import Baseline, Change, Comparison, Finding, Movement, Noise, RecordedCommit
+    from bench_db.model import Baseline, Blame, Change, Comparison, Finding, Movement, Noise, RecordedCommit
 
 # Deprecated since 0.2, gone in the release after: the name of an earlier release -> the name it has now.
 OLD_NAMES = {
@@ -25,11 +25,13 @@ DOCUMENT_VERSION = 1
 _IDENTITY = tuple(f.name for f in fields(Series))
 
 
-def record_json(record: Change | Comparison | Movement | Noise) -> dict[str, Any]:
-    """Return a record as a JSON object. Its series is flat: the label as `series`, then the fields that identify it."""
+def record_json(record: Blame | Change | Comparison | Movement | Noise) -> dict[str, Any]:
+    """Return a record as a JSON object. A series is flat: the label as `series`, then the fields that identify it."""
     values = asdict(record)
-    series = record.series
-    return _document(({**series_json(series), **_without(values, "series")}) if isinstance(series, Series) else values)
+    series = getattr(record, "series", None)
+    if not isinstance(series, Series):
+        return _finite_values(values)
+    return _document({**series_json(series), **_without(values, "series")})
 
 
 def finding_json(finding: Finding, series: Mapping[int, Series]) -> dict[str, Any]:
@@ -66,7 +68,11 @@ def with_old_names(document: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _document(values: dict[str, Any]) -> dict[str, Any]:
-    return with_old_names({name: _finite(value) for name, value in values.items()})
+    return with_old_names(_finite_values(values))
+
+
+def _finite_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _finite(value) for name, value in values.items()}
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from bench_db.analysis.blame import of_machine
 from bench_db.model import Series, Verdict
 from bench_db.query.selection import short
+from bench_db.report.cause import CAUSES, blame_lines, with_machine
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
@@ -15,7 +17,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench_db.model import Comparison, Finding
+    from bench_db.model import Blame, Comparison, Finding
 
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
@@ -34,14 +36,20 @@ def comparisons_text(
     comparisons: Sequence[Comparison],
     counts: Mapping[str, int],
     *,
+    blame: Sequence[Blame] = (),
     everything: bool = False,
     screen: Screen = PLAIN,
 ) -> str:
-    """Render the counts of the verdicts over a table of comparisons, in their order; unchanged ones only with `everything`."""
+    """Render the counts of the verdicts over the causes of changes and a table of comparisons, in their order.
+
+    Unchanged ones are shown only with `everything`.
+    """
     shown = [c for c in comparisons if everything or c.verdict != Verdict.UNCHANGED]
-    head = (
-        ", ".join(f"{number} {painted(verdict, screen)}" for verdict, number in counts.items()) or "nothing to compare"
-    )
+    machine = {Verdict.REGRESSED: with_machine(of_machine(comparisons))}
+    words = [
+        f"{number} {painted(verdict, screen)}{machine.get(Verdict(verdict), '')}" for verdict, number in counts.items()
+    ]
+    head = "\n".join((", ".join(words) or "nothing to compare", *blame_lines(blame)))
     if not shown:
         return head
     columns = [column for column in _COLUMNS if column[2] is None or column[2](comparisons)]
@@ -121,4 +129,5 @@ def _moved(finding: Finding) -> tuple[str, str]:
 def _note(finding: Finding) -> str:
     provisional = ["provisional"] if finding.provisional else []
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
-    return ", ".join([*provisional, *common, *filter(None, [finding.note])])
+    cause = [f"cause: {CAUSES[finding.cause]}"] if finding.cause is not None else []
+    return ", ".join([*provisional, *common, *cause, *filter(None, [finding.note])])

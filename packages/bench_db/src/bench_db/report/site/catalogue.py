@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench_db.analysis.renames import Named, change_between, successors
-from bench_db.model import State
+from bench_db.model import Cause, State
 from bench_db.query.series import label
 from bench_db.report.site.numbers import floats, sparkline
 from bench_db.report.text import visible
@@ -149,11 +149,16 @@ def ranked(findings: Iterable[Row]) -> list[Row]:
 
 
 def counts(findings: Sequence[Row]) -> Mapping[str, int]:
-    """Count the current findings that are worse, better or neither, how many move with others, and how many have each state."""
+    """Count the current findings that are worse, better or neither, and those of each state.
+
+    `common` of them move with a whole run, and `machine` of the worse ones moved with the machine or the tool chain. Both are
+    counted as worse, better or neither, too.
+    """
     standing = [finding for finding in findings if finding["state"] in STANDING]
-    alone = Counter({True: "worse", False: "better", None: "moved"}[f["worse"]] for f in standing if not f["common"])
+    ways = Counter({True: "worse", False: "better", None: "moved"}[f["worse"]] for f in standing)
     states = Counter(finding["state"] for finding in findings)
-    return Counter(alone + Counter(common=sum(1 for f in standing if f["common"])) + states)
+    machine = sum(f["worse"] is True and f["cause"] == Cause.MACHINE for f in standing)
+    return Counter(ways + Counter(common=sum(1 for f in standing if f["common"]), machine=machine) + states)
 
 
 def beds(rows: Sequence[Row]) -> list[Row]:

@@ -29,7 +29,8 @@
       canvas,
       el("div", {},
         el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.label)),
-        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), el("span", {}, quantity.date(finding.time)), badges(finding))),
+        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), el("span", {}, quantity.date(finding.time)), badges(finding)),
+        finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
         el("strong", { class: kind(finding) }, quantity.percent(finding.effect)),
         el("span", { class: "quiet small" }, word, el("span", { class: "interval" }, interval ? ` · ${interval}` : "", finding.p === null ? "" : ` · ${quantity.probability(finding.p)}`))));
@@ -74,7 +75,7 @@
         part.draw();
       });
       return el("section", { class: "notice" },
-        el("p", {}, el("strong", {}, `${group.length} series moved together: `), el("bdi", {}, name), `, ${quantity.date(Math.max(...group.map((finding) => finding.time)))}. Look at the runner before the code.`), details);
+        el("p", {}, el("strong", {}, `${group.length} series moved together: `), el("bdi", {}, name), `, ${quantity.date(Math.max(...group.map((finding) => finding.time)))}. `, el("bdi", {}, group[0].because || "Cause: not known.")), details);
     }));
   }
 
