@@ -34,7 +34,8 @@ def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Poin
         "run_key": keys,
         "dut_timestamp": at,
         "commit": [f"{t:040x}" for t in at],
-        "median": list(medians),
+        **{name: list(medians) for name in ("min", "q1", "median", "q3", "max")},
+        "n": [1] * len(at),
         "error": errors,
     }
     rows = pl.DataFrame(columns, schema_overrides={"error": pl.String}).select(HISTORY)

@@ -48,8 +48,8 @@ class TestWalks:
 
     def test_compare(self, demo_store: Path, tmp_path: Path) -> None:
         compare = walked(tmp_path, "compare", "latest", "--store", demo_store)
-        # 26 before: the history, the order, the definitions and their ledgers; the causes and their words
-        assert len(compare) <= 32, sorted(compare)
+        # 26 before: the history, the order, the definitions and their ledgers; the causes and their words; the figure
+        assert len(compare) <= 33, sorted(compare)
 
     def test_backfill_of_three_commits(self, tmp_path: Path) -> None:
         grow(tmp_path, 3)

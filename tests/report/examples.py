@@ -23,12 +23,15 @@ HOSTILE = {
 def compared(label: str, verdict: str, *, n_baseline: int = 20, n_candidate: int = 3, **rest: Any) -> Comparison:
     """Return a comparison; fields of its series can be given beside its numbers."""
     identity = {"test_bed_name": "ci-1", **{name: rest.pop(name) for name in _IDENTITY & rest.keys()}}
+    values = {
+        name.replace("median", "value"): rest[name] for name in ("baseline_median", "candidate_median") if name in rest
+    }
     return Comparison(
         series=Series(benchmark_name=label, **identity),
         verdict=Verdict(verdict),
         n_baseline=n_baseline,
         n_candidate=n_candidate,
-        **rest,
+        **{**values, **rest},
     )
 
 

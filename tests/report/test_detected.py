@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.histories import Histories
-from bench_db.model import Movement, Noise, Series
+from bench_db.model import Figure, Movement, Noise, Series
 from bench_db.query.series import HISTORY, IDENTITY
 from bench_db.report.detected import changes_text, noise_text, scan_text
 from bench_db.report.text import Screen
@@ -23,6 +23,7 @@ def of(*frames: pl.DataFrame) -> Histories:
     return Histories(
         names=pl.concat([frame.select(IDENTITY).head(1) for frame in frames]),
         points=points.select(HISTORY),
+        figures=[Figure.MEDIAN] * len(frames),
         values=points["median"].to_numpy(),
         offsets=np.cumsum([0, *map(len, frames)]),
     )

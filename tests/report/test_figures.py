@@ -107,6 +107,8 @@ SLOWER = compared(
     p_value=0.0004,
     baseline_median=1432.5,
     candidate_median=1548.6,
+    baseline_value=1432.5,
+    candidate_value=1548.6,
     note="because",
 )
 
@@ -122,7 +124,7 @@ class TestComparisons:
 
     def test_the_better_side(self) -> None:
         assert "<strong>1.433 µs</strong>" in figures.comparisons([SLOWER], "html")
-        faster = replace(SLOWER, verdict=Verdict.IMPROVED, baseline_median=1548.6, candidate_median=1432.5)
+        faster = replace(SLOWER, verdict=Verdict.IMPROVED, baseline_value=1548.6, candidate_value=1432.5)
         assert "<td>1.549 µs</td><td><strong>1.433 µs</strong></td>" in figures.comparisons([faster], "html")
         same = replace(SLOWER, verdict=Verdict.UNCHANGED)
         assert "<strong>" not in figures.comparisons([same], "html")

@@ -104,7 +104,7 @@ def stale() -> str:
     from bench_db.query.series import HISTORY, IDENTITY, Points
 
     measured = [(key, at) for key, last in ((1, 20), (2, 13)) for at in range(last)]
-    rows = [(key, at, at, 100 * key + at, at, f"{at:040x}", 100.0, None) for key, at in measured]
+    rows = [(key, at, at, 100 * key + at, at, f"{at:040x}", 1, *[100.0] * 5, None) for key, at in measured]
     names = [(key, "d", "b", "s", f"f{key}", "time", "", "nanoseconds", "lower") for key in (1, 2)]
     points = Points(
         series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
@@ -137,6 +137,16 @@ def large() -> str:
     from bench_db.analysis.level import large
 
     return repr([large([0.015]), large([0.008, 0.008])])
+
+
+def figure() -> str:
+    """The figure of series whose runs, samples and noise lie near the limits."""
+    from bench_db.analysis.histories import histories
+    from tests.analysis.test_figure import LOADED, points
+
+    some = [points((0.11, 0.11, 0.1 * noisier), seed=seed) for noisier in (1, 1.5, 2) for seed in range(5)]
+    some += [points(LOADED, runs=runs, samples=samples) for runs in (9, 10, 11, 12) for samples in (4, 5, 6)]
+    return repr([histories(one).figures for one in some])
 
 
 def provisional() -> str:
@@ -301,6 +311,9 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "level_runs": (statistics, level),
     "level_most_runs": (statistics, pages, level),
     "detection_runs": (statistics, cli_help, reports, detection),
+    "figure_samples": (statistics, figure),
+    "figure_runs": (statistics, figure),
+    "figure_noise": (statistics, figure),
     "change_effect": (statistics, cli_help, large),
     "provisional_runs": (statistics, cli_help, provisional),
     "same_change_runs": (statistics, same_change),

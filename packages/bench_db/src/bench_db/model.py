@@ -397,6 +397,16 @@ class Baseline:
     set_by: str = ""
 
 
+class Figure(StrEnum):
+    """The statistic of the samples of a run by which a series is judged."""
+
+    MINIMUM = "min"
+    LOWER_QUARTILE = "q1"
+    MEDIAN = "median"
+    UPPER_QUARTILE = "q3"
+    MAXIMUM = "max"
+
+
 class State(StrEnum):
     """The state of a finding, in the order of reports."""
 
@@ -469,6 +479,7 @@ class Finding:
     note: str = ""
     cause: Cause | None = None
     evidence: tuple[str, ...] = ()
+    figure: Figure = Figure.MEDIAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -690,7 +701,8 @@ class Comparison:
 
     `effect` is the change of the measured number relative to the baseline (+0.1 is 10 % more); the direction does not change its
     sign. `low` and `high` are the ends of its interval, 99 % by default. These and `p_value` are null without a test: for
-    insufficient, missing, new and failed. `significant` means that the change passes the test and the minimum effect, also with
+    insufficient, missing, new and failed. `figure` is the statistic of each run that was compared, `baseline_value` and `candidate_value`
+    are its medians over the runs. `significant` means that the change passes the test and the minimum effect, also with
     direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
     error, the missing runs, or the name under which a series may continue; `renamed_from` is the earlier benchmark name of a new
     series, as far as names tell. `cause` is null for a series that did not change.
@@ -706,6 +718,9 @@ class Comparison:
     n_candidate: int
     baseline_median: float | None = None
     candidate_median: float | None = None
+    figure: Figure = Figure.MEDIAN
+    baseline_value: float | None = None
+    candidate_value: float | None = None
     significant: bool = False
     note: str = ""
     renamed_from: str | None = None
@@ -718,7 +733,8 @@ class Change:
 
     `id` is that of its finding in a scan. `effect` is the change relative to the level before (+0.1 is 10 % more), `low`
     and `high` its 95 % interval. `p_value` is corrected for the choice of the point among those tested and for autocorrelation. A
-    change is `provisional` while fewer points than `rules.provisional_runs` follow, itself included.
+    change is `provisional` while fewer points than `rules.provisional_runs` follow, itself included. `figure` is the statistic of
+    each run in which it was found.
     """
 
     series: Series = UNNAMED
@@ -730,6 +746,7 @@ class Change:
     high: float
     p_value: float
     provisional: bool
+    figure: Figure = Figure.MEDIAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -766,6 +783,7 @@ class Noise:
     smallest_effect: float | None
     autocorrelated: bool | None
     runs_needed: int | None
+    figure: Figure = Figure.MEDIAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

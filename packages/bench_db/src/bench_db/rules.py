@@ -31,6 +31,15 @@ class Rules:
     detection_runs: int = 20
     """Fewest runs of a series for a change point."""
 
+    figure_samples: int = 5
+    """Fewest samples of every run of a series for another figure than the median."""
+
+    figure_runs: int = 10
+    """Fewest runs of a series for another figure than the median."""
+
+    figure_noise: float = 0.8
+    """Another figure is used when its noise is below this share of the noise of the present one."""
+
     change_effect: float = 0.01
     """Smallest change of level that `scan` reports and that begins a new baseline, alone or together with its neighbours."""
 

@@ -27,4 +27,5 @@ def named(histories: Histories, number: int, change: Change) -> Change:
     """Add to a change of the series of a number the series, the commit, and the id of its finding."""
     series = histories.series[number]
     commit: str | None = histories.points["commit"][int(histories.offsets[number]) + change.index]
-    return replace(change, series=series, commit=commit, id=finding_id(series.series_key, commit))
+    figure = histories.figures[number]
+    return replace(change, series=series, figure=figure, commit=commit, id=finding_id(series.series_key, commit))

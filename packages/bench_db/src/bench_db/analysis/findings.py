@@ -71,7 +71,7 @@ def _indices(histories: Histories, series: int) -> Mapping[str, int]:
 
 def _facts(finding: Finding) -> tuple[object, ...]:
     """Return what a new record of a finding is written for."""
-    return finding.commit, finding.provisional, finding.common_mode, finding.cause, finding.evidence
+    return finding.commit, finding.provisional, finding.common_mode, finding.cause, finding.evidence, finding.figure
 
 
 def _fresh(histories: Histories, found: Scan, blamed: Blamed, at: int) -> list[Finding]:
@@ -100,6 +100,7 @@ def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame
         p_value=change.p_value,
         provisional=change.provisional,
         common_mode=common_mode,
+        figure=change.figure,
         at=at,
         cause=None if blame is None else blame.cause,
         evidence=() if blame is None else blame.evidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from bench_db.analysis.figure import figure_values, figures
+from bench_db.model import Figure
 from bench_db.query.series import COMMIT_ORDER, HISTORY, SERIES_ORDER, identified
 
 if TYPE_CHECKING:
@@ -23,12 +26,13 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 class Histories:
     """Series that lie end to end, oldest point first: series s is points offsets[s] to offsets[s + 1].
 
-    `names` has the columns of `query.series.IDENTITY`, a row a series; `points` those of `query.series.HISTORY`; `values` are
-    the medians of the runs, NaN for a failed one.
+    `names` has the columns of `query.series.IDENTITY`, a row a series; `points` those of `query.series.HISTORY`; `figures` says
+    by which figure each series is judged, and `values` are these figures of the runs, NaN for a failed one.
     """
 
     names: pl.DataFrame
     points: pl.DataFrame
+    figures: Sequence[Figure]
     values: Floats
     offsets: Ints
 
@@ -71,8 +75,11 @@ class Histories:
         return self.points[int(self.offsets[series]) : int(self.offsets[series + 1])]
 
 
-def histories(points: Points, *, newest: int | None = None) -> Histories:
-    """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each."""
+def histories(points: Points, *, newest: int | None = None, figure: Figure | None = None) -> Histories:
+    """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each.
+
+    `figure` is that of every series; without one, each has the one that `analysis.figure` chooses from all its points.
+    """
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
     ordered = (
@@ -80,12 +87,15 @@ def histories(points: Points, *, newest: int | None = None) -> Histories:
         .sort("number", *COMMIT_ORDER, nulls_last=False)
         .select("number", *HISTORY)
     )
+    of_series = figures(ordered, names) if figure is None else [figure] * len(names)
+    ordered = ordered.with_columns(figure_values(ordered, of_series).alias("value"))
     if newest is not None:
         ordered = ordered.filter(pl.int_range(pl.len()).reverse().over("number") < newest)
     lengths = ordered["number"].rle().struct.field("len").to_numpy()
     return Histories(
         names=names.drop("number"),
-        points=ordered.drop("number"),
-        values=ordered["median"].fill_null(float("nan")).to_numpy().astype(np.float64),
+        points=ordered.select(HISTORY),
+        figures=of_series,
+        values=ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     )

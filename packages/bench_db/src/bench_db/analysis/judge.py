@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from statistics import median
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from bench_db.analysis.compare import compare
-from bench_db.analysis.histories import histories
+from bench_db.analysis.histories import Floats, histories
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
 from bench_db.analysis.seed_methods import (
@@ -23,32 +23,55 @@ from bench_db.analysis.seed_methods import (
     lance_bench_z,
 )
 from bench_db.analysis.threshold import within_threshold
-from bench_db.model import Comparison, Verdict
+from bench_db.model import Comparison, Figure, Verdict
 from bench_db.query.selection import natural_key
 from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points, identified
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
-    from bench_db.analysis.histories import Floats
     from bench_db.model import Series
     from bench_db.units import Direction
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
 # Methods that compare a candidate with its level; those of lance-bench look at the whole history.
 _OF_LEVEL = {"runs", "threshold"}
+# The method that judges a series by its figure; the others compare medians, as they say.
+_BY_FIGURE = "runs"
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
 
 
-class Measured(TypedDict):
-    """The runs of a candidate in one series: their finite medians, oldest first, how many there are, and their errors."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The runs of a candidate in one series: of those with a result the figures, oldest first; how many there are, and their errors.
 
-    medians: list[float]
-    runs: int
-    error: list[str]
+    `samples` is the smallest number of samples behind a result, null when it is not known.
+    """
+
+    figures: Mapping[Figure, list[float | None]] = field(default_factory=dict)
+    samples: int | None = None
+    runs: int = 0
+    errors: Sequence[str] = ()
+
+    def by(self, figure: Figure) -> list[float] | None:
+        """Return the figures of the runs with a result; None when they lack it, or have too few samples for it."""
+        values = self.figures.get(figure, [])
+        if figure is not Figure.MEDIAN and (self.samples or 0) < RULES.figure_samples:
+            return None if values else []
+        known = [value for value in values if value is not None]
+        return known if len(known) == len(values) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The runs that a candidate is compared with: their values by the figure of the series, and their medians."""
+
+    figure: Figure = Figure.MEDIAN
+    values: Floats = field(default_factory=lambda: np.empty(0))
+    medians: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def judge(  # noqa: PLR0913 all but the first two by keyword
@@ -84,21 +107,25 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     known = pl.concat([measured.select("series_key"), ours.select("series_key")]).unique()
     kept = None if last is None and method not in _OF_LEVEL else max(_HISTORY, last or 0)
     with_result = earlier.filter(has_result).join(known, on="series_key", how="semi")
-    old = histories(Points(series=names, rows=with_result), newest=kept)
-    new = _medians(ours)
+    of_all = None if method == _BY_FIGURE else Figure.MEDIAN
+    old = histories(Points(series=names, rows=with_result), newest=kept, figure=of_all)
+    new = _measured(ours)
     if looks_for_level(method, last):
         chosen = levels(old, pinned=pinned, accepted=accepted)
     else:
         chosen = [slice(-last if last and method in _OF_LEVEL else 0, None)] * len(old)
     judged = []
+    medians = old.points["median"].to_numpy()
     for number, (series, level) in enumerate(zip(old.series, chosen, strict=True)):
-        values = old.values[old.offsets[number] : old.offsets[number + 1]]
-        found = new.pop(series.series_key, None)
-        judged.append(_judged(series, found, values[level], method, minimum_effect))
-    nothing = np.empty(0)
+        of = slice(old.offsets[number], old.offsets[number + 1])
+        runs = Earlier(figure=old.figures[number], values=old.values[of][level], medians=medians[of][level])
+        judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, minimum_effect))
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
-    judged += [_judged(s, new[s.series_key], nothing, method, minimum_effect) for s in identified(rest)]
+    judged += [_judged(s, new[s.series_key], Earlier(), method, minimum_effect) for s in identified(rest)]
     return in_order(_hinted(judged, earlier))
+
+
+_NOTHING = Measured()
 
 
 def in_order(comparisons: Iterable[Comparison]) -> list[Comparison]:
@@ -141,38 +168,58 @@ def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
     return earlier.join(commits.filter(age <= RULES.recent_commits), on=["group", "commit_order"], how="semi")
 
 
-def _medians(ours: pl.DataFrame) -> dict[int, Measured]:
-    """Return the runs of the candidate by series key. A run that failed, or whose median is NaN, has no median."""
-    median = pl.col("median")
-    found = (median.filter(median.is_finite()).alias("medians"), pl.len().alias("runs"), pl.col("error").drop_nulls())
-    rows = ours.sort(COMMIT_ORDER, nulls_last=False).group_by("series_key", maintain_order=True).agg(*found)
-    return {key: Measured(medians=medians, runs=runs, error=errors) for key, medians, runs, errors in rows.iter_rows()}
+def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
+    """Return the runs of the candidate by series key. A run that failed, or whose median is NaN, has no result."""
+    with_result = pl.col("median").is_finite()
+    rows = (
+        ours.sort(COMMIT_ORDER, nulls_last=False)
+        .group_by("series_key", maintain_order=True)
+        .agg(
+            *(pl.col(figure).filter(with_result) for figure in Figure),
+            pl.col("n").filter(with_result).min().alias("samples"),
+            pl.len().alias("runs"),
+            pl.col("error").drop_nulls(),
+        )
+    )
+    return {
+        row["series_key"]: Measured(
+            figures={figure: row[figure] for figure in Figure},
+            samples=row["samples"],
+            runs=row["runs"],
+            errors=row["error"],
+        )
+        for row in rows.iter_rows(named=True)
+    }
 
 
-def _judged(
-    series: Series, found: Measured | None, old: Floats, method: str, minimum_effect: float | None
-) -> Comparison:
-    new = [] if found is None else found["medians"]
-    failed = found is not None and not new
-    comparison = _compared(new, old, series.direction, method, minimum_effect, failed=failed)
+def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_effect: float | None) -> Comparison:
+    medians = found.by(Figure.MEDIAN) or []
+    new, values, figure = found.by(old.figure), old.values, old.figure
+    if new is None:
+        new, values, figure = medians, old.medians, Figure.MEDIAN
+    failed = found.runs > 0 and not new
+    comparison = _compared(new, values, series.direction, method, minimum_effect, failed=failed)
     return replace(
         comparison,
         series=series,
         effect=_finite(comparison.effect),
         low=_finite(comparison.low),
         high=_finite(comparison.high),
-        baseline_median=median(old.tolist()) if len(old) else None,
-        candidate_median=median(new) if new else None,
+        baseline_median=_middle(old.medians),
+        candidate_median=_middle(medians),
+        figure=figure,
+        baseline_value=_middle(values),
+        candidate_value=_middle(new),
         note=_note(comparison, found),
     )
 
 
-def _note(comparison: Comparison, found: Measured | None) -> str:
+def _note(comparison: Comparison, found: Measured) -> str:
     """Return the error of runs without a result, or what is lacking for a verdict."""
-    without = 0 if found is None else found["runs"] - len(found["medians"])
-    if found is not None and without:
-        reason = (found["error"] or ["no finite value"])[0].strip().partition("\n")[0]
-        return reason if comparison.verdict == Verdict.FAILED else f"{without} of {found['runs']} runs failed: {reason}"
+    without = found.runs - len(found.by(Figure.MEDIAN) or [])
+    if without:
+        reason = (found.errors or ["no finite value"])[0].strip().partition("\n")[0]
+        return reason if comparison.verdict == Verdict.FAILED else f"{without} of {found.runs} runs failed: {reason}"
     if comparison.verdict == Verdict.INSUFFICIENT:
         return f"a verdict needs {RULES.baseline_runs} runs of the baseline"
     return ""
@@ -259,6 +306,10 @@ def _compared(  # noqa: PLR0913 what a comparison needs
     if method == "lance-bench-z":
         return lance_bench_z(new[-1], old.tolist(), direction)
     return lance_bench_ttest([*old.tolist(), *new], direction)
+
+
+def _middle(values: Sequence[float] | Floats) -> float | None:
+    return float(np.median(values)) if len(values) else None
 
 
 def _finite(value: float | None) -> float | None:

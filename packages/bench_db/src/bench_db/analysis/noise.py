@@ -55,7 +55,7 @@ def noises(histories: Histories) -> list[Noise]:
     """Return the noise of each series at its present level, of its newest 20 runs at most."""
     changes = changes_of(histories)
     return [
-        replace(_noise(histories, number, changes.get(number, [])), series=s)
+        replace(_noise(histories, number, changes.get(number, [])), series=s, figure=histories.figures[number])
         for number, s in enumerate(histories.series)
     ]
 

@@ -46,8 +46,10 @@ POINT = (
 COLUMNS = (*IDENTITY, *POINT)
 # The machine of a series; with the name of the test bed it is the test bed class.
 MACHINE = ("test_bed_cpu", "test_bed_memory_gb", "test_bed_os")
+# The columns of a point among which its series has its figure, and the number of samples behind them.
+FIGURES = ("n", "min", "q1", "median", "q3", "max")
 # The columns of a point that statistics of many series need.
-HISTORY = ("series_key", *COMMIT_ORDER, "dut_timestamp", "commit", "median", "error")
+HISTORY = ("series_key", *COMMIT_ORDER, "dut_timestamp", "commit", *FIGURES, "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,7 +119,7 @@ def comparisons(judged: Sequence[Comparison], table_format: str) -> str:
 
 def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
     moved = str(c.series.direction) if c.verdict in {Verdict.REGRESSED, Verdict.IMPROVED} else "info"
-    sides = [Figure(value=v, units=c.series.units, direction=moved) for v in (c.baseline_median, c.candidate_median)]
+    sides = [Figure(value=v, units=c.series.units, direction=moved) for v in (c.baseline_value, c.candidate_value)]
     change = Figure(value=c.effect, shown=percent_with_interval(c.effect, c.low, c.high))
     ends = [Figure(value=c.low), Figure(value=c.high)] if wide else []
     tested = [Figure(value=c.p_value, shown=probability(c.p_value)), Figure(shown=c.verdict)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.blame import of_machine
-from bench_db.model import Comparison, Verdict
+from bench_db.model import Comparison, Figure, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, with_machine
 from bench_db.report.escape import markdown_code, markdown_text, shortened
@@ -203,15 +203,18 @@ def _row(c: Comparison, *, beds: bool, tested: bool) -> str:
     shown = (
         markdown_text if c.series.units in BASE_UNITS else markdown_code
     )  # a unit of somebody's own may mention somebody
-    before, after = (shown(quantity(v, shortened(c.series.units, 40))) for v in (c.baseline_median, c.candidate_median))
+    before, after = (shown(quantity(v, shortened(c.series.units, 40))) for v in (c.baseline_value, c.candidate_value))
+    figure = f" ({c.figure})" if c.figure is not Figure.MEDIAN else ""
     bed = f" on {markdown_code(shortened(c.series.test_bed_name, _NAME))}" if beds else ""
     name = f"{markdown_code(shortened(c.series.label, _NAME))}{higher}{bed}"
     note = markdown_code(shortened(c.note, _NOTE)) if c.note else ""
     runs = f"{c.n_baseline} + {c.n_candidate}"
     if not tested:
-        return f"| {name} | {before} | {after} | {runs} | {note} |\n"
+        return f"| {name} | {before}{figure} | {after}{figure} | {runs} | {note} |\n"
     moved, p_value = percent_with_interval(c.effect, c.low, c.high), markdown_text(probability(c.p_value))
-    return f"| {name}{f' {note}' if note else ''} | {before} | {after} | {moved} | {p_value} | {runs} |\n"
+    return (
+        f"| {name}{f' {note}' if note else ''} | {before}{figure} | {after}{figure} | {moved} | {p_value} | {runs} |\n"
+    )
 
 
 def _size(text: str) -> int:

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.blame import of_machine
-from bench_db.model import Series, Verdict
+from bench_db.model import Figure, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import CAUSES, blame_lines, with_machine
 from bench_db.report.escape import shortened
@@ -91,8 +91,9 @@ _COLUMNS: tuple[
     ("verdict", lambda c: c.verdict, None),
     ("benchmark", lambda c: c.series.label, None),
     ("test bed", lambda c: c.series.test_bed_name, several_beds),
-    ("before", lambda c: quantity(c.baseline_median, c.series.units), None),
-    ("after", lambda c: quantity(c.candidate_median, c.series.units), None),
+    ("before", lambda c: quantity(c.baseline_value, c.series.units), None),
+    ("after", lambda c: quantity(c.candidate_value, c.series.units), None),
+    ("figure", lambda c: c.figure, lambda comparisons: any(c.figure is not Figure.MEDIAN for c in comparisons)),
     ("change", _moved_by, None),
     ("p", lambda c: probability(c.p_value), None),
     ("runs", lambda c: f"{c.n_baseline} + {c.n_candidate}", None),
@@ -130,4 +131,5 @@ def _note(finding: Finding) -> str:
     provisional = ["provisional"] if finding.provisional else []
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
     cause = [f"cause: {CAUSES[finding.cause]}"] if finding.cause is not None else []
-    return ", ".join([*provisional, *common, *cause, *filter(None, [finding.note])])
+    figure = [f"by {finding.figure}"] if finding.figure is not Figure.MEDIAN else []
+    return ", ".join([*provisional, *common, *cause, *figure, *filter(None, [finding.note])])
