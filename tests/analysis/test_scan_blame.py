@@ -33,7 +33,8 @@ def arranged(**beds: Array) -> Histories:
             bed_name = bed.partition("_")[0]
             names.append((key, "d", bed_name, "s", f"f{benchmark}", "time", "", "nanoseconds", "lower"))
             points = enumerate(np.exp(row).tolist())
-            rows += [(key, at, at, 1000 * number + at, at, f"{at:040x}", x, None) for at, x in points if np.isfinite(x)]
+            of_run = ((at, 1000 * number + at, [x] * 5) for at, x in points if np.isfinite(x))
+            rows += [(key, at, at, run, at, f"{at:040x}", 1, *figures, None) for at, run, figures in of_run]
     return histories(
         Points(
             series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
