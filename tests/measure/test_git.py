@@ -1,9 +1,11 @@
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bench_db.clock import Clock
 from bench_db.errors import UserError
 from bench_db.measure import git
 from bench_db.schedule.plan import Between, Commits, Scope, Tags
@@ -116,3 +118,19 @@ class TestSafety:
     def test_an_empty_repository(self, history: History) -> None:
         with pytest.raises(UserError, match="has no commits yet"):
             git.of_range(history.path, Scope.ALL)
+
+
+class TestAlone:
+    """Who locks a clone removes the work trees that a killed process left."""
+
+    @pytest.mark.parametrize("on_disk", [True, False])
+    def test_left_trees(self, history: History, tmp_path: Path, *, on_disk: bool) -> None:
+        sha, home = history.commit(), tmp_path / "home"
+        for tree in (home / "trees" / sha, tmp_path / "own" / sha):
+            history.git("worktree", "add", "--quiet", "--detach", str(tree), sha)
+            if not on_disk:
+                shutil.rmtree(tree)
+        with git.alone(history.path, home, Clock()):
+            listed = history.git("worktree", "list")
+        assert (str(home) in listed, str(tmp_path / "own") in listed) == (False, True)
+        assert not (home / "trees" / sha).exists()

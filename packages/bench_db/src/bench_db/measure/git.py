@@ -284,10 +284,17 @@ def alone(repository: Path, home: Path, clock: Clock, patience_seconds: float = 
         except OSError as error:
             message = f"{error.filename}: cannot be written: {error.strerror}; measuring needs a lock there"
             raise UserError(message) from error
-        for left in (home / "trees").glob("*"):
-            if is_full_sha(left.name):
-                _remove(repository, left)
+        for left in _left_trees(repository, home / "trees"):
+            _remove(repository, left)
         yield tuple(file.fileno() for file in files)
+
+
+def _left_trees(repository: Path, trees: Path) -> set[Path]:
+    """Return the work trees of a killed process: on the disk, or only in the list of the clone, as a kill during removal leaves one."""
+    listed = git(repository, "worktree", "list", "--porcelain").splitlines()
+    known = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
+    ours = {trees / path.name for path in known if path.parent == trees.resolve()}
+    return {path for path in {*trees.glob("*"), *ours} if is_full_sha(path.name)}
 
 
 @contextmanager
