@@ -1,5 +1,7 @@
 """Changes, scans and noise as text."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -105,6 +107,14 @@ class TestNoise:
         assert head.startswith("benchmark")
         assert " ".join(first.split()) == "slow ci-1 2.1 % 5.0 % 4 neighbouring runs are alike"
         assert second.split() == ["fast", "ci-2", "-", "-", "-"]
+
+    def test_figures(self) -> None:
+        """They are shown where one is not the median."""
+        unknown = Noise(series=FAST, spread=None, smallest_effect=None, autocorrelated=None, runs_needed=None)
+        head, _, first, second = noise_text([unknown, replace(unknown, figure=Figure.MAXIMUM)]).split("\n")
+        assert "figure" in head.split()
+        assert (first.split()[-1], second.split()[-1]) == ("median", "max")
+        assert "figure" not in noise_text([unknown]).split()
 
     def test_none(self) -> None:
         assert noise_text([]) == "no results yet"

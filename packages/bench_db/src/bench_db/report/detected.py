@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench_db.model import Figure
 from bench_db.report.cause import cause_text
 from bench_db.report.quantity import percent, share
 from bench_db.report.rows import NOTHING
@@ -80,9 +81,10 @@ def _movement(movement: Movement, *, has_rates: bool) -> str:
 
 
 def noise_text(noise: Sequence[Noise], screen: Screen = PLAIN) -> str:
-    """Render the noise of each series as a table, in its order."""
+    """Render the noise of each series as a table, in its order; figures are shown where one is not the median."""
     if not noise:
         return NOTHING
+    figure = ("figure",) if any(one.figure is not Figure.MEDIAN for one in noise) else ()
     cells = [
         (
             one.series.label,
@@ -90,6 +92,7 @@ def noise_text(noise: Sequence[Noise], screen: Screen = PLAIN) -> str:
             share(one.spread),
             share(one.smallest_effect),
             "-" if one.runs_needed is None else str(one.runs_needed),
+            *(str(one.figure) for _ in figure),
             "neighbouring runs are alike" if one.autocorrelated else "",
         )
         for one in noise
@@ -100,6 +103,7 @@ def noise_text(noise: Sequence[Noise], screen: Screen = PLAIN) -> str:
         "spread",
         "smallest effect",
         f"runs for {RULES.texts()['noise_effect']}",
+        *figure,
         "warning",
     )
     return table(headings, cells, headings[2:5], screen, _NOISE)
