@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench_db.analysis.detect import change_points, detect
+from benchmarks.synthetic import NOISE, history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,3 +144,27 @@ class TestBesideAStep:
             return values
 
         return outcomes((series(rng) for rng in generators(6)), [100])
+
+
+class TestShortHistories:
+    """A new user has a verdict from the eighth run on."""
+
+    @pytest.mark.parametrize("points", [8, 12, 16])
+    def test_quiet(self, points: int) -> None:
+        rng = np.random.default_rng(points)
+        quiet = [history(kind, points, 0.0, (), rng).values for kind in NOISE for _ in range(100)]
+        assert sum(len(change_points(values)) for values in quiet) <= 0.08 * len(quiet)
+
+    @pytest.mark.parametrize("points", [8, 12, 16])
+    def test_a_clear_step(self, points: int) -> None:
+        rng = np.random.default_rng(points)
+        found = 0
+        for kind in NOISE:
+            for _ in range(20):
+                at = int(rng.integers(3, points - 2))
+                values = history(kind, points, 0.2, (at,), rng).values
+                found += any(abs(index - at) <= 1 for index in change_points(values))
+        assert found >= 0.9 * 20 * len(NOISE)
+
+    def test_fewer_have_none(self) -> None:
+        assert change_points(np.repeat([1.0, 2.0], [4, 3])) == []

@@ -45,7 +45,7 @@ class TestChanges:
         text = changes_text(of(self.STEP, self.FLAT), [found("id1", key_of(self.STEP), 5)])
         lines = text.split("\n")
         assert lines[:3] == ["io: step  on runner-large: 8 runs, 1 change", "▁▁▁▁▁███", "     ^"]
-        assert lines[3:5] == ["io: flat  on runner-large: 4 runs, too few to look for a change, which needs 20", "▁▁▁▁"]
+        assert lines[3:5] == ["io: flat  on runner-large: 4 runs, too few to look for a change, which needs 8", "▁▁▁▁"]
 
     def test_a_mark_in_a_narrow_picture(self) -> None:
         long = history("long", np.array([1.0] * 600 + [2.0] * 200))

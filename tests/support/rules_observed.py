@@ -130,7 +130,7 @@ def same_change() -> str:
 def detection() -> str:
     from bench_db.analysis.detect import change_points
 
-    return repr(change_points(np.array([*LEVEL[:11], *(1.5 * x for x in LEVEL[:10])])))
+    return repr(change_points(np.array([*LEVEL[:5], *(1.5 * x for x in LEVEL[:4])])))
 
 
 def large() -> str:

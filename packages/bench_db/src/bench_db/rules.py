@@ -28,7 +28,7 @@ class Rules:
     level_most_runs: int = 20
     """Most runs of a level in a baseline, the newest first."""
 
-    detection_runs: int = 20
+    detection_runs: int = 8
     """Fewest runs of a series for a change point."""
 
     figure_samples: int = 5

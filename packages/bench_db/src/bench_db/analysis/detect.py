@@ -52,7 +52,7 @@ def change_points(values: Floats, profile: Profile = Profile.DEFAULT) -> list[in
 
 
 def detect(values: Floats, profile: Profile = Profile.DEFAULT) -> list[Change]:
-    """Return the changes of one series, oldest first; a series of fewer than 20 finite points has none."""
+    """Return the changes of one series, oldest first; a series of fewer than `RULES.detection_runs` finite points has none."""
     flat = np.ascontiguousarray(values, np.float64)
     found = detect_all(flat, np.array([0, len(flat)]), profile=profile, threads=1)
     return found.rows(np.arange(len(found)))

@@ -15,6 +15,7 @@ from bench_db.model import Movement
 if TYPE_CHECKING:
     from bench_db.analysis.jit import Floats, Ints
 
+FEWEST_RUNS = 20  # of a suite with an index
 BROAD = 2 / 3  # share of the series that must have moved the same way
 
 
@@ -23,7 +24,8 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
 ) -> tuple[list[Movement], Ints]:
     """Return the steps of all suites at a false discovery rate of `rate`, and the level of its suite at each run, from 0.
 
-    The arguments are those of `scan`; `suites` numbers the suite of each series. A suite of fewer than 10 series has no index.
+    The arguments are those of `scan`; `suites` numbers the suite of each series. A suite of fewer than 10 series
+    or 20 runs has no index.
     """
     n_runs = int(runs.max()) + 1 if len(runs) else 0
     levels = np.zeros(n_runs, np.int64)
@@ -35,7 +37,7 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
     if not len(order):
         return [], levels
     cuts = np.flatnonzero(np.diff(suite_of[order], prepend=-1, append=-1))
-    constants = PROFILES[Profile.DEFAULT]
+    constants = PROFILES[Profile.DEFAULT]._replace(minimum_points=FEWEST_RUNS)
     changes = detect_all(np.exp(index[order]), cuts, constants=constants, threads=threads)
     accepted, _ = discoveries(changes, int((np.diff(cuts) >= constants.minimum_points).sum()), rate)
     logs = np.full(len(values), np.nan)

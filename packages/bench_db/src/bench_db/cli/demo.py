@@ -13,6 +13,11 @@ from bench_db.cli.progress import progress_bar
 if TYPE_CHECKING:
     from bench_db.app.demo import Demonstration
 
+STEPS = (
+    "The steps are real: 110aa08 looks words up in a list where a set was before, f1cb113 joins strings instead of growing one, "
+    "and 092973b compares the first byte first."
+)
+
 
 @click.command("demo")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("bench-db-demo"))
@@ -51,7 +56,7 @@ def _story(done: Demonstration, directory: Path) -> str:
         f"$ bench-db summary --store {directory}\n{rows.summary_text(store.summary())}",
         f"$ bench-db trend '{BENCHMARK}' --store {directory} --last 20\n{rows.trend_text(store.trend(BENCHMARK, last=20))}",
         f"$ bench-db scan --store {directory}\n{findings_text(in_order(done.findings), series)}",
-        "The steps are real: 110aa08 looks words up in a list where a set was before, f1cb113 joins strings instead of growing one.",
+        STEPS,
         f"The site is at {done.site}: open it in a browser.",
     )
     return "\n\n".join(parts)
