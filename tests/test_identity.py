@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench_db.identity import content_id, hash63, injective, tags_key, tags_of_key
+from bench_db.errors import UserError
+from bench_db.identity import content_id, hash63, injective, tag_texts, tags_key, tags_of_key
 from tests.strategies import HOSTILE, tags, texts
 
 _LISTS = st.lists(texts(), max_size=4)
@@ -85,3 +87,17 @@ class TestTagsKey:
         assert tags_key({}) == ""
         assert tags_key({"b": "2", "a": "1"}) == "a=1,b=2"
         assert tags_key({"a=b": "100%,"}) == "a%3Db=100%25%2C"
+
+
+class TestTagTexts:
+    """Numbers and booleans are tags as text, one text each; anything else is named."""
+
+    def test_texts(self) -> None:
+        assert tag_texts({"a": "x", "b": 32, "c": 0.5, "d": True, "e": False}) == {
+            "a": "x", "b": "32", "c": "0.5", "d": "true", "e": "false",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("value", [None, [1], b"x"])
+    def test_other_values(self, value: object) -> None:
+        with pytest.raises(UserError, match="tag 'a':"):
+            tag_texts({"a": value})

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.app.recording import record
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish
@@ -32,3 +33,18 @@ class TestRun:
         assert previewed.startswith("nothing changed; these would be removed:")
         assert bench_db("run", "remove", key, "--yes", "--store", database.uri).out.startswith("removed: 1 runs")
         assert bench_db("run", "list", "--store", database.uri).out.strip() == "no runs"
+
+    def test_runs_are_found_by_tag_scenario_and_branch(self, database: Database) -> None:
+        store = ("--store", database.uri, "--output", "json")
+        with record(database, "flax", commit="a" * 40, suite="train", branch="main") as run:
+            run.add("fwd", 1200.0, unit="samples/sec", better="higher", tags={"framework": "flax"})
+        publish(database, 1, {"f": 1.0}, suite="train")
+
+        def listed(*conditions: str) -> list[str]:
+            return [one["run"] for one in bench_db("run", "list", *conditions, *store).document["runs"]]
+
+        assert listed("--tag", "framework=flax", "--tag", "scenario=train") == [run.id]
+        assert listed("--tag", "framework=flax", "--tag", "scenario=eval") == []
+        assert len(listed("--tag", "scenario=train")) == len(listed("--branch", "main")) == 2
+        assert listed("--branch", "other") == []
+        assert "a tag is written K=V" in bench_db("run", "list", "--tag", "flax", *store).err

@@ -25,6 +25,7 @@ class TestPython:
         assert names["gate"].passed is False
         assert names["published"].new == 2
         assert names["log"].new
+        assert (len(names["stored"].results), len(names["stored"].artifacts)) == (6, 2)
         assert len(names["measured"].ended) == 3
         assert names["culprit"].bisection.found is not None
 

@@ -56,3 +56,15 @@ class TestUnknown:
     def test_a_known_unit_has_its_own_direction(self) -> None:
         assert rates.as_spelled("ops/ms", Direction.LOWER) == (PER_SECOND, 1e3)
         assert rates.required("ops/ms", at="$") == (PER_SECOND, 1e3)
+
+
+class TestMetricOf:
+    """A unit that measures one thing names its metric."""
+
+    @pytest.mark.parametrize(
+        ("spelling", "metric"),
+        [("ms", "time"), ("KiB", "memory"), ("MB/s", "throughput"), ("ops/s", "throughput"), ("allocs", "count"),
+         ("recall", "value"), ("points", "value")],
+    )  # fmt: skip
+    def test_metrics(self, spelling: str, metric: str) -> None:
+        assert rates.metric_of(rates.as_spelled(spelling)[0]) == metric

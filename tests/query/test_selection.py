@@ -84,6 +84,12 @@ class TestTags:
     def test_all_wanted_tags_and_no_others(self, rows: list[dict[str, str]], wanted: dict[str, str]) -> None:
         assert _tagged([*rows, wanted], wanted) == [wanted.items() <= row.items() for row in [*rows, wanted]]
 
+    def test_a_suite_is_a_scenario(self) -> None:
+        frame = pl.DataFrame({"suite": ["train", "eval", "eval"], "tags_key": ["k=1", "scenario=train", "k=1"]})
+        kept = frame.with_row_index().filter(Selection(tags={"scenario": "train"}).predicate())["index"]
+        assert kept.to_list() == [0, 1]
+        assert frame.filter(Selection(tags={"scenario": "train", "k": "1"}).predicate())["suite"].to_list() == ["train"]
+
     def test_a_tag_is_no_part_of_another(self) -> None:
         rows = [{"k": "10"}, {"bk": "1"}, {"k": "1,k=2"}, {"x": "k=1"}, {"k": "1"}]
         assert _tagged(rows, {"k": "1"}) == [False, False, False, False, True]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
     from bench_db.app.publish import preview, publish
-    from bench_db.app.runs import exclude_runs, include_runs, remove_runs, runs
+    from bench_db.app.recording import Metric, Recording
+    from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
     from bench_db.app.schedule import Dispatched, schedule_runs
     from bench_db.app.site import site
@@ -102,6 +103,7 @@ __all__ = [
     "Finding",
     "LeftOut",
     "Look",
+    "Metric",
     "MovedBenchmarks",
     "Movement",
     "NamedSuite",
@@ -112,6 +114,7 @@ __all__ = [
     "Provenance",
     "Reason",
     "RecordedCommit",
+    "Recording",
     "Result",
     "Run",
     "SchemaMismatchError",
@@ -122,6 +125,7 @@ __all__ = [
     "Step",
     "StoreNotFoundError",
     "StoreUnavailableError",
+    "StoredRun",
     "SummaryValues",
     "Sync",
     "Target",
@@ -187,7 +191,8 @@ _HOMES = {
     "bench_db.app.noise": ["noise"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
-    "bench_db.app.runs": ["exclude_runs", "include_runs", "remove_runs", "runs"],
+    "bench_db.app.recording": ["Metric", "Recording"],
+    "bench_db.app.runs": ["StoredRun", "exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],
     "bench_db.app.schedule": ["Dispatched", "schedule_runs"],
     "bench_db.app.site": ["site"],

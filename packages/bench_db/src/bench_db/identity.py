@@ -7,6 +7,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+from bench_db.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -41,6 +43,17 @@ def tags_key(tags: Mapping[str, str]) -> str:
     `%`, `=` and `,` in names and values are percent-encoded.
     """
     return ",".join(f"{_escape(name)}={_escape(tags[name])}" for name in sorted(tags))
+
+
+def tag_texts(tags: Mapping[str, object]) -> dict[str, str]:
+    """Return tags with numbers and booleans as texts: 32 is `32`, True is `true`. Raises `UserError` for other values."""
+    texts = {}
+    for name, value in tags.items():
+        if not isinstance(value, str | int | float) or not isinstance(name, str):
+            message = f"tag {name!r}: {value!r} cannot be the value of a tag; give a text, a number or a boolean"
+            raise UserError(message)
+        texts[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return texts
 
 
 def _escape(text: str) -> str:

@@ -17,10 +17,13 @@ from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Unpack
 
     from lancedb import DBConnection
 
+    from bench_db.app.recording import Recording, Stated
+    from bench_db.app.runs import RunConditions, StoredRun
     from bench_db.model import (
         Artifact,
         Export,
@@ -107,6 +110,17 @@ class Database:
         entries = (Entry(run, results) for run, results in runs)
         return list(self.store.publish_many(entries, replace=replace, keep_leftovers=keep_leftovers))
 
+    def record(self, dut: str | None = None, **stated: Unpack[Stated]) -> AbstractContextManager[Recording]:
+        """Return a block whose results become one run, as in `with database.record(dut="flax", commit="1a2b3c4") as run: ...`.
+
+        They are published when the block ends, whole or not at all; the same results again add nothing, and a block that raises
+        stores nothing. `dut` names what is measured; what is not stated is that of the checkout around the working directory.
+        Raises `UserError` before the block when the build is not known.
+        """
+        from bench_db.app.recording import record  # noqa: PLC0415 a look-up needs no ingest
+
+        return record(self.store, dut, **stated)
+
     # -- read --------------------------------------------------------------------------------------------------------
 
     def latest(
@@ -184,6 +198,25 @@ class Database:
         """Return the published files lazily; with conditions those that have a result that satisfies them."""
         chosen = selection_of(selection, conditions)
         return public(self.store.runs(as_of, chosen))
+
+    def list_runs(self, **conditions: Unpack[RunConditions]) -> pl.DataFrame:
+        """Return the published runs, newest measurement first, of any branch; `excluded` has the reason of an excluded one.
+
+        Conditions are `runs`, `commit`, `branch`, `test_bed_name`, `since` and `until` (of the measurement), `file` and `tags`, which
+        one result of a run must all have. The tag `scenario` finds the suite, too.
+        """
+        from bench_db.app.runs import newest_first, runs  # noqa: PLC0415 imports this module
+
+        return newest_first(runs(self, **conditions).frame())
+
+    def run(self, run: str) -> StoredRun:
+        """Return one run with its results and artifacts, by its key, the beginning of it, or its run id.
+
+        Raises `UserError` for none or several.
+        """
+        from bench_db.app.runs import stored_run  # noqa: PLC0415 imports this module
+
+        return stored_run(self, run)
 
     def query(self, sql: str, *, as_of: AsOf | None = None, everything: bool = False) -> pl.DataFrame:
         """Return the answer to a Polars SQL query over the tables of the store, such as `results` and `runs`.

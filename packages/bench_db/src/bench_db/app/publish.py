@@ -123,7 +123,7 @@ def _stored(
     def entries() -> Iterator[Entry]:
         for read in runs:
             waiting.append(read._replace(results=[result for result in read.results if result.error is not None]))
-            yield Entry(read.run, read.results, partial(_details, read.run, read.path, provenance))
+            yield Entry(read.run, read.results, partial(details, read.run, read.path, provenance))
 
     answers: list[tuple[_Read, Published]] = []
     progress(0, len(runs), "storing")
@@ -166,7 +166,7 @@ def _alone(store: stores.Database, entries: Iterable[Entry], how: Mapping[str, b
     return (store.publish(entry.results, entry.run, commits=entry.commits, **how) for entry in entries)
 
 
-def _details(run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
+def details(run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
     """Return what the checkout at hand knows of the commit of a run."""
     checkout = provenance.checkout or checkout_around(location(file))
     return [] if checkout is None else known_of_commit(checkout, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence  # noqa: TC003 evaluated in schemas
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -13,12 +13,15 @@ from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
-from bench_db.query.selection import glob_pattern, is_sha, of_commit
+from bench_db.identity import tag_texts
+from bench_db.model import Artifact, Result, Run
+from bench_db.query.selection import Selection, glob_pattern, is_sha, of_commit
 from bench_db.report.frame import as_json
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from bench_db.query.selection import Tag
     from bench_db.store.database import Database
 
 # The columns of `Database.runs` that a list of runs shows.
@@ -41,10 +44,15 @@ SHOWN = (
 
 
 class RunConditions(TypedDict, total=False):
-    """The conditions on runs, which must all be true: key or run id, commit, test bed, time of the run, and file name (a glob)."""
+    """The conditions on runs, which must all be true: key or run id, commit, branch, test bed, time of the run, and file name (a glob).
+
+    One result of a run must have all `tags`, as they were stored; the tag `scenario` finds the suite, too.
+    """
 
     runs: Sequence[str]
     commit: str | None
+    branch: str | None
+    tags: Mapping[str, Tag]
     test_bed_name: str | None
     since: Moment | None
     until: Moment | None
@@ -66,6 +74,26 @@ class Runs:
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A published run with its results and artifacts; `excluded` is the reason why it is in no answer, or null."""
+
+    run: Run
+    results: Sequence[Result]
+    artifacts: Sequence[Artifact]
+    excluded: str | None = None
+    rows: pl.DataFrame
+
+    @property
+    def id(self) -> str:
+        """The key of the run as text."""
+        return f"{self.run.run_key:016x}"
+
+    def frame(self) -> pl.DataFrame:
+        """Return the results as a frame with the columns of `Database.scan`."""
+        return self.rows
 
 
 @on_database
@@ -90,6 +118,26 @@ def run_named(store: Database, run: str) -> dict[str, Any]:
     key = found["run_key"][0]
     (record,) = as_json(public(store.runs().filter(pl.col("run_key") == key).collect()))
     return {**record, "run": found["run"][0], "excluded": found["excluded"][0]}
+
+
+@on_database
+def stored_run(store: Database, run: str) -> StoredRun:
+    """Return one run with its results and artifacts. Raises `UserError` for none or several."""
+    about = run_named(store, run)
+    key = int(about["run"], 16)
+    return StoredRun(
+        run=store.run_record(key),
+        results=store.results({"run_key": key}),
+        artifacts=store.artifacts(run=key),
+        excluded=about["excluded"],
+        rows=public(store.scan(where={"run_key": key})).collect(),
+    )
+
+
+def newest_first(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sort the rows of runs by the time of the measurement, or of the publish where that is not known."""
+    measured = pl.coalesce("run_time", "published_at")
+    return rows.sort(measured, "published_at", "run", descending=True, nulls_last=True)
 
 
 @on_database
@@ -155,7 +203,7 @@ def _decide(
 
 def _required(found: pl.DataFrame, conditions: RunConditions) -> pl.DataFrame:
     if not any(conditions.values()):
-        message = "say which runs: a run, or the conditions commit, test_bed_name, since, until and file"
+        message = "say which runs: a run, or the conditions commit, branch, tags, test_bed_name, since, until and file"
         raise UserError(message)
     if found.is_empty():
         message = "no run satisfies these conditions; 'bench-db run list' shows the runs there are"
@@ -165,6 +213,9 @@ def _required(found: pl.DataFrame, conditions: RunConditions) -> pl.DataFrame:
 
 def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
     rows = store.runs().select(SHOWN).filter(*_terms(conditions)).collect()
+    if tags := conditions.get("tags"):
+        tagged = store.scan().filter(Selection(tags=tag_texts(tags)).predicate()).select("run_key").unique().collect()
+        rows = rows.join(tagged, on="run_key", how="semi", maintain_order="left")
     reasons = store.exclusion_reasons()
     excluded = pl.col("run_key").replace_strict(reasons, default=None, return_dtype=pl.String)
     name = pl.Series("run", [f"{key:016x}" for key in rows["run_key"]], pl.String)
@@ -192,6 +243,8 @@ def _terms(conditions: RunConditions) -> list[pl.Expr]:
     terms = []
     if commit := conditions.get("commit"):
         terms.append(of_commit(sha_of(commit)))
+    if branch := conditions.get("branch"):
+        terms.append(pl.col("branch") == branch)
     if bed := conditions.get("test_bed_name"):
         terms.append(pl.col("test_bed_name") == bed)
     if file := conditions.get("file"):

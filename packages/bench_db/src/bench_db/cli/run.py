@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.baseline import user
-from bench_db.cli.options import Command, common, emit, open_store, option, screen
+from bench_db.cli.options import Command, common, emit, open_store, option, pairs, screen
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _CONDITIONS = (
     click.argument("runs", metavar="[RUN]...", nargs=-1),
     click.option("--commit", metavar="SHA", help="Only runs of this commit."),
+    click.option("--branch", metavar="NAME", help="Only runs of this branch."),
+    click.option(
+        "--tag",
+        "tags",
+        metavar="K=V",
+        multiple=True,
+        callback=lambda _context, _option, texts: pairs(texts),
+        help="Only runs with a result that has all these tags; scenario finds the suite, too.",
+    ),
     option("--test-bed-name", metavar="NAME", help="Only runs on this test bed."),
     click.option("--since", metavar="DATE", help="Only runs measured on this date or later."),
     click.option("--until", metavar="DATE", help="Only runs measured on this date or earlier."),
@@ -46,7 +55,7 @@ def command() -> None:
 def list_(uri: str | None, output: str, *, excluded: bool, **conditions: Unpack[RunConditions]) -> None:
     """List runs, oldest publish first. A RUN is named by its key, or by its run id.
 
-    Example: bench-db run list --test-bed-name ci --since "2 weeks ago"
+    Example: bench-db run list --tag framework=flax --tag scenario=train
     """
     from bench_db.app.runs import runs
 

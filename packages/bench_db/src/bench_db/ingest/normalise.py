@@ -144,17 +144,26 @@ def runs_of(
             f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
         )
         raise InputFileError(message)
-    provenance = _stated(path, provenance)
-    checkout = _source(path, readings, provenance)
+    provenance, build = origin_of(path, readings, provenance)
     for reading in readings:
         yield normalise(
             reading,
             file_name="#".join(part for part in (name_of(path), reading.part) if part),
             sha256=reading.digest or digest(),
             format=format,
-            provenance=provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()),
-            build=checkout,
+            provenance=provenance,
+            build=build,
         )
+
+
+def origin_of(path: Path, readings: Sequence[Reading], provenance: Provenance) -> tuple[Provenance, Build]:
+    """Return the provenance with a full commit and the present time, and the build of the checkout around a path.
+
+    Raises `UserError` for facts that are not valid or contradict each other.
+    """
+    provenance = _stated(path, provenance)
+    build = _source(path, readings, provenance)
+    return provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()), build
 
 
 _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}

@@ -36,6 +36,21 @@ _COUNTED = {
 _EACH = {"op", "ops", "operation", "iter", "iteration", "call", "item", "request"}
 
 
+# The metric of a benchmark whose source names no metric.
+_METRICS = {
+    NANOSECONDS: "time",
+    BYTES: "memory",
+    PER_SECOND: "throughput",
+    BYTES_PER_SECOND: "throughput",
+    COUNT: "count",
+}
+
+
+def metric_of(unit: Unit) -> str:
+    """Return the metric that a unit measures, `value` where it may be any."""
+    return _METRICS.get(unit, "value")
+
+
 def measured(spelling: str) -> tuple[Unit, float]:
     """Return base unit and factor of a unit as a tool spells it. Raises `UserError` for an unknown unit."""
     top, slash, bottom = (part.strip() for part in spelling.rpartition("/"))

@@ -17,6 +17,10 @@ from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.rules import RULES
 
+# The value of a tag that a caller gives; it is compared as text.
+Tag = str | float | bool
+# The tag that finds the results of a suite, too.
+SCENARIO = "scenario"
 # Conditions whose values a series has, with the words for one of them and for several.
 _OF_SERIES = {
     "test_bed_name": ("test_bed_name", "test bed", "test beds"),
@@ -111,7 +115,7 @@ class SeriesConditions(TypedDict, total=False):
     everything: bool
     suite: str | None
     metric: str | None
-    tags: Mapping[str, str]
+    tags: Mapping[str, Tag]
     since: Moment | None
     until: Moment | None
     series_key: int | None
@@ -129,6 +133,8 @@ def selection_of(selection: Selection | None, conditions: SeriesConditions) -> S
     period = None if since is None and until is None else bounds(since, until)
     times = dict(zip(("since", "until"), period or (None, None), strict=True))
     stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
+    if tags := conditions.get("tags"):
+        stated["tags"] = identity.tag_texts(tags)
     chosen = replace(selection or Selection(), **stated)  # type: ignore[arg-type]
     histories = {"branch": chosen.branch, "pr_number": chosen.pr_number, "everything": chosen.everything or None}
     named = [name for name, value in histories.items() if value is not None]
@@ -157,8 +163,12 @@ def is_glob(text: str) -> bool:
 
 
 def _has_tag(name: str, value: str) -> pl.Expr:
-    """Select rows with a tag: one comma-separated part of `tags_key`, whose own separators are escaped."""
-    return pl.col("tags_key").str.split(",").list.contains(identity.tags_key({name: value}))
+    """Select rows with a tag: one comma-separated part of `tags_key`, whose own separators are escaped.
+
+    A suite is a scenario too, as calibrax calls it.
+    """
+    tagged = pl.col("tags_key").str.split(",").list.contains(identity.tags_key({name: value}))
+    return tagged | (pl.col("suite") == value) if name == SCENARIO else tagged
 
 
 FULL_SHA = 40

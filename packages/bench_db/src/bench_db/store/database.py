@@ -12,7 +12,7 @@ import polars as pl
 
 from bench_db.arrow import from_table
 from bench_db.errors import StoreNotFoundError, UserError
-from bench_db.model import Artifact, Result
+from bench_db.model import Artifact, Result, Run
 from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
         Put,
         RecordedCommit,
         Restored,
-        Run,
         StoreChange,
         StoreInfo,
         Transfer,
@@ -463,6 +462,15 @@ class Database:
         """Whole results as records, in the order they were published."""
         results = self._open(RESULTS_TABLE, as_of)
         return from_table(results.rows(filter_text(where, RESULTS_TABLE.leaves, results.absent)), Result)
+
+    def run_record(self, key: int) -> Run:
+        """Return the record of a run. Raises `UserError` when there is none with this key."""
+        runs = self._open(RUNS_TABLE, None)
+        found = from_table(runs.rows(filter_text({"run_key": key}, RUNS_TABLE.leaves, runs.absent)), Run)
+        if not found:
+            message = f"there is no run {key:016x} in {self.uri}; it may have been removed a moment ago"
+            raise UserError(message)
+        return found[0]
 
     def query(
         self,

@@ -11,7 +11,7 @@ import msgspec
 from bench_db.ingest import foreign, rates
 from bench_db.ingest.numbers import interval, note_on_texts, scaled, written
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
-from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction
+from bench_db.units import COUNT, NANOSECONDS, Direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,6 @@ SMALLER_SOURCE = "customSmallerIsBetter/1"
 BIGGER_SOURCE = "customBiggerIsBetter/1"
 _FIRST = re.compile(rb'\A\s*\[\s*\{((?:"(?:[^"\\]|\\.)*"|[^"{}\[\]])*)\}', re.DOTALL)
 _FIELDS = tuple(re.compile(rb'"%s"\s*:' % name) for name in (b"name", b"unit", b"value"))
-_METRICS = {
-    NANOSECONDS: "time",
-    BYTES: "memory",
-    PER_SECOND: "throughput",
-    BYTES_PER_SECOND: "throughput",
-    COUNT: "count",
-}
 _RANGE = re.compile(r"(?:\u00b1|\+-|\+/-)?\s*(\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+)\s*(%?)", re.ASCII)
 
 
@@ -88,7 +81,7 @@ def _measurements(
     lower, upper = (None, None) if margin is None else interval(value - margin, value + margin, factor)
     yield Measurement(
         benchmark_name=name,
-        metric=_METRICS.get(unit, "value"),
+        metric=rates.metric_of(unit),
         units=unit.name,
         direction=direction or (Direction.INFO if unit == COUNT else unit.direction),
         values=scaled([value], factor, at=f"{at}.value", signed=unit != NANOSECONDS),
