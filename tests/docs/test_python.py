@@ -25,7 +25,9 @@ class TestPython:
         assert names["gate"].passed is False
         assert names["published"].new == 2
         assert names["log"].new
-        assert (len(names["stored"].results), len(names["stored"].artifacts)) == (6, 2)
+        assert (len(names["stored"].results), len(names["stored"].artifacts)) == (5, 2)
+        assert [one.verdict for one in names["judged"].comparisons] == ["regressed"]
+        assert names["front"].values["value"].to_list() == [pytest.approx(552.777778), pytest.approx(212.0)]
         assert len(names["measured"].ended) == 3
         assert names["culprit"].bisection.found is not None
 

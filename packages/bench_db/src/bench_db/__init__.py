@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
+    from bench_db.app.frontier import frontier
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
     from bench_db.app.publish import preview, publish
@@ -153,6 +154,7 @@ __all__ = [
     "doctor",
     "exclude_runs",
     "findings",
+    "frontier",
     "ignore_finding",
     "include_runs",
     "noise",
@@ -187,6 +189,7 @@ _HOMES = {
     "bench_db.app.definitions": ["define", "definitions", "sync_definitions", "unmapped"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
+    "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
     "bench_db.app.demo": ["demo"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
+from bench_db.app.frontier import Axis, Target
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
 from bench_db.app.suites import NamedSuite
@@ -230,6 +231,20 @@ def _runs() -> Schema:
     return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN})
 
 
+def _frontier() -> Schema:
+    axis, group = _object(_record(Axis)), {"group": _type(dict[str, str | None])}
+    texts = dict.fromkeys(("dut_name", "test_bed_name", "suite", "benchmark_name"), _TEXT)
+    build = {"commit": _type(str | None), "dut_version": _type(str | None), "commit_time": _type(int | None)}
+    place = {"x": _type(float), "y": _type(float), "on_front": _BOOLEAN, "tags": _type(dict[str, str])}
+    lists = {
+        "points": _list(_object({**group, **texts, **build, **place})),
+        "values": _list(_object({**group, "value": _type(float | None)})),
+    }
+    at = {"anyOf": [_object(_record(Target)), {"type": "null"}]}
+    about = {"history": _TEXT, "x": axis, "y": axis, "by": _list(_TEXT), "at": at}
+    return _answer({**about, **lists, "left_out": _type(dict[str, int]), "notes": _list(_TEXT)})
+
+
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
@@ -269,6 +284,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
     "finding-list": lambda: _answer({"findings": _list(_finding())}),
+    "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "latest": lambda: _rows("stale"),
     "noise": lambda: _answer(

@@ -29,6 +29,7 @@ SECTIONS = {
         "latest": "Show the newest result of every series.",
         "trend": "Show the history of a benchmark, oldest commit first.",
         "summary": "Show statistics of every series over its history.",
+        "frontier": "Show the configurations that no other is better than in two metrics.",
         "query": "Run SQL over the results.",
         "site": "Write a static site of findings, series and histories.",
     },
