@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.report.browsing import SETTLED, Visit, visiting, written
@@ -114,6 +115,33 @@ class TestNarrow:
             "rows => rows.map(row => row.getBoundingClientRect().top).sort((a, b) => a - b)"
         )
         assert np.diff(tops) == pytest.approx(page.evaluate(tall))
+
+
+class TestLongNames:
+    """Names that differ only at their end are different as they are shown; the complete name is in the title."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        names = [
+            f"pint/testsuite/benchmarks/test_{file}.py::test_{test}_with_dimensionless_quantities_and_units[{n}]"
+            for file in ("01_eval", "20_quantity")
+            for test in ("addition", "comparison")
+            for n in "ab"
+        ]
+        frames = [history(name, np.array([1.0, 2.0]), suite="python") for name in names]
+        return written(tmp_path, content_of(pl.concat(frames), METADATA))
+
+    @pytest.mark.parametrize("width", [390, 1600])
+    def test_nothing_is_cut_that_differs(self, browser: Browser, root: Path, width: int) -> None:
+        with visiting(browser, root, viewport={"width": width, "height": 844}) as visit:
+            page = visit.open("series.html")
+            names = page.locator(".row > :first-child")
+            names.nth(7).wait_for()
+            assert len({name.inner_text() for name in names.all()}) == 8
+            for name in names.all():
+                assert name.evaluate("node => node.scrollHeight <= node.clientHeight + 1")
+            title = str(page.locator(".row a").first.get_attribute("title"))
+            assert title.startswith("python: pint/testsuite/benchmarks/test_01_eval.py::test_addition_with_")
 
 
 class TestPaper:

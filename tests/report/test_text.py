@@ -6,7 +6,7 @@ from typing import ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.text import Fit, Screen, cells_of, sparkline, table, visible
+from bench_db.report.text import Fit, Screen, cells_of, distinct_names, sparkline, table, visible
 from tests.strategies import texts
 
 
@@ -121,11 +121,11 @@ class TestFit:
 
     def test_names_are_shortened_last(self) -> None:
         lines = self.drawn(26)
-        assert lines[4:6] == ["test_query[1]       1.5 ms", "test_ins…any[1000]  2.5 ms"]
+        assert lines[4:6] == ["test_query[1]       1.5 ms", "…insert_many[1000]  2.5 ms"]
 
     def test_no_name_becomes_empty(self) -> None:
         rows = [("a/very/long/path/", "1"), ("a/very/long/path/x", "2")]
-        assert drawn(rows, 10, Fit(), ("benchmark", "n"))[2].startswith("a/very")
+        assert drawn(rows, 10, Fit(), ("benchmark", "n"))[2].startswith("a/…path/")
 
     def test_a_note_is_cut_before_a_name(self) -> None:
         rows = [("f" * 30, "because " * 10)]
@@ -146,6 +146,46 @@ class TestFit:
 
     def test_no_rows(self) -> None:
         assert table(("a", "b"), [], (), Screen(width=2)).startswith("a  b")
+
+
+PINT = "python: pint/testsuite/benchmarks"
+
+
+class TestDistinctNames:
+    """Names lose what they share with others, and keep what differs."""
+
+    def test_a_shared_beginning_goes(self) -> None:
+        names = [f"{PINT}/test_01_eval.py::test_eval[{n}]" for n in "ab"]
+        assert distinct_names(names, 48) == ["…test_eval[a]", "…test_eval[b]"]
+
+    def test_what_only_some_share_goes_too(self) -> None:
+        names = [*(f"{PINT}/test_01_eval.py::{n}" for n in ("parse", "add")), "rust: core/units/sum"]
+        assert distinct_names(names, 48) == [
+            "python: …test_01_eval.py::parse",
+            "python: …test_01_eval.py::add",
+            "rust: core/units/sum",
+        ]
+
+    def test_a_name_with_room_stays(self) -> None:
+        names = ["tokenizer/parse/small", "tokenizer/parse/large"]
+        assert distinct_names(names, 48) == names
+
+    def test_letters_that_differ_outlast_the_rest(self) -> None:
+        names = [f"{'a' * 50}{n}{'b' * 50}" for n in "12"]
+        short = distinct_names(names, 20)
+        assert short == ["…1bbbbbbbb…bbbbbbbbb", "…2bbbbbbbb…bbbbbbbbb"]
+
+    def test_the_name_that_another_begins_with(self) -> None:
+        names = ["module/of/benchmarks/sort", "module/of/benchmarks/sort_stable"]
+        assert distinct_names(names, 16) == ["module/…sort", "…sort_stable"]
+
+    @given(st.lists(st.text("ab/_:", max_size=40), max_size=12), st.integers(8, 30))
+    def test_different_names_stay_different(self, names: list[str], room: int) -> None:
+        assert len(set(distinct_names(names, room))) == len(set(names))
+
+    @given(st.lists(st.text("ab/_:", min_size=30, max_size=60), max_size=3), st.integers(12, 30))
+    def test_it_fits(self, names: list[str], room: int) -> None:
+        assert all(len(name) <= room for name in distinct_names(names, room))
 
 
 class TestColour:

@@ -93,6 +93,22 @@ class TestCatalogue:
         assert self.document()["heirs"] == [(0, 1, "renamed from suite/decode to core/decode?")]
 
 
+class TestNames:
+    """Long names lose what they share, in the list and in the findings; the label stays complete."""
+
+    def test_short(self) -> None:
+        rows = [row(series(f"library/testsuite/benchmarks/test_evaluation.py::test_{n}", 1.0)) for n in ("add", "sub")]
+        findings = [{"label": rows[1]["label"]}]
+        catalogue.name_apart([*rows, other := row(series("other", 1.0))], findings)
+        assert [one["name"] for one in (*rows, other, *findings)] == [
+            "io: library/…test_add",
+            "io: library/…test_sub",
+            "",
+            "io: library/…test_sub",
+        ]
+        assert rows[0]["label"] == "io: library/testsuite/benchmarks/test_evaluation.py::test_add"
+
+
 class TestFindings:
     """A finding shows the medians around it, and those that need a reader come first."""
 

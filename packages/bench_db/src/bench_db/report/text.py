@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +16,9 @@ _GAP = "·"
 _SPARKLINE_WIDTH = 60
 _LEAST_PREFIX = 6
 _LEAST_CELLS = 16
+_LEAST_OWN = 3
+_ELLIPSIS = "…"
+_COARSE, _FINE = re.compile(r"[/: ]+|\.(?![a-z]{1,3}\W)"), re.compile(r"[\W_]+")
 _PAINTED = "verdict"
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
 
@@ -43,7 +48,7 @@ PLAIN = Screen()
 class Fit:
     """How a table is made narrower: columns are named by their headings.
 
-    `names` is the column whose common prefix is written once above the table, and whose texts are shortened last. Columns of
+    `names` is the column whose common prefix is written once above the table, and whose texts are shortened last, by what they share. Columns of
     `drop` go group by group, the first group first. Texts of the column `notes` are cut at their end before names are.
     """
 
@@ -183,9 +188,9 @@ class _Columns:
     def _shorten(self, heading: str, *, at_end: bool) -> None:
         if self.fits or heading not in self.columns:
             return
-        room = self._widths[heading] - (self._width - (self.screen.width or 0))
-        shortened = _cut_end if at_end else _cut_middle
-        self.columns[heading] = [shortened(cell, max(room, _LEAST_CELLS)) for cell in self.columns[heading]]
+        room = max(self._widths[heading] - (self._width - (self.screen.width or 0)), _LEAST_CELLS)
+        cells = self.columns[heading]
+        self.columns[heading] = [_cut_end(cell, room) for cell in cells] if at_end else distinct_names(cells, room)
 
     def lines(self, right: Sequence[str], colours: Mapping[str, Colour]) -> list[str]:
         """Return the headings, a rule and the rows."""
@@ -233,6 +238,92 @@ def _start(text: str, cells: int) -> str:
             break
         end += 1
     return text[:end]
+
+
+def distinct_names(names: Sequence[str], room: int, most: int | None = None) -> list[str]:
+    """Shorten names of more than `room` cells by what they share with others, and never where they differ.
+
+    Shared parts become an ellipsis, at separators where that is enough. Of a name that then has more than `most` cells (by default
+    `room`), the beginning of each part that differs remains. Different names stay different.
+    """
+    parts = _parts_of(names)
+    short = {name: _shortened(name, parts[name], room, room if most is None else most) for name in parts}
+    counts = Counter(short.values())
+    return [short[name] if counts[short[name]] == 1 else name for name in names]
+
+
+def _parts_of(names: Sequence[str]) -> dict[str, list[str]]:
+    """Split each name where another goes on with another letter; of several parts the first begins other names, too."""
+    ordered = sorted(set(names))
+    same = [_common(one, other) for one, other in itertools.pairwise(ordered)]
+    before, after = _minima(same), _minima(same[::-1])[::-1]
+    found: dict[str, list[str]] = {}
+    for name, left, right in zip(ordered, before, after, strict=False):
+        ends = [0, *sorted({*left, *right} - {len(name)}), len(name)]
+        found[name] = [name[start:end] for start, end in itertools.pairwise(ends)]
+    return found
+
+
+def _common(one: str, other: str) -> int:
+    """Return the length of the common prefix."""
+    return next(
+        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+
+
+def _minima(same: Sequence[int]) -> list[list[int]]:
+    """Return for each place of a sorted list the lengths that its name has in common with the names before it."""
+    rising: list[int] = []
+    found: list[list[int]] = [[]]
+    for length in same:
+        while rising and rising[-1] >= length:
+            rising.pop()
+        rising.append(length)
+        found.append(rising.copy())
+    return found
+
+
+def _shortened(name: str, parts: Sequence[str], room: int, most: int) -> str:
+    if cells_of(name) <= room:
+        return name
+    shared, middle, own = (parts[0], parts[1:-1], parts[-1]) if len(parts) > 1 else ("", (), name)
+    coarse, fine = ("".join(_without_inside(part, words) for part in middle) for words in (_COARSE, _FINE))
+    start = _ELLIPSIS if shared else ""
+    for short in (
+        f"{_without_start(shared, _COARSE)}{coarse}{own}",
+        f"{_without_start(shared, _FINE)}{fine}{own}",
+        f"{start}{fine}{own}",
+        f"{start}{fine}{_without_inside(own, _FINE)}",
+    ):
+        if cells_of(short) <= most:
+            return short
+    return _beginnings(start, middle, own, most)
+
+
+def _without_start(part: str, separators: re.Pattern[str]) -> str:
+    """Leave out what is before the last word of a text that is the beginning of several names."""
+    ends = [found.end() for found in separators.finditer(part)]
+    return f"{_ELLIPSIS}{part[ends[-1] :]}" if ends and ends[-1] >= _LEAST_PREFIX else part
+
+
+def _without_inside(part: str, separators: re.Pattern[str]) -> str:
+    """Leave out what is between the first and the last word of a text."""
+    ends = [found.end() for found in separators.finditer(part) if found.end() < len(part)]
+    return f"{part[: ends[0]]}{_ELLIPSIS}{part[ends[-1] :]}" if ends and ends[-1] - ends[0] >= _LEAST_PREFIX else part
+
+
+def _beginnings(start: str, middle: Sequence[str], own: str, most: int) -> str:
+    """Return as many letters of the beginning of each part as fit, and the beginning and end of the last."""
+    letters, head, room = most, "", most
+    while letters:
+        heads = [part if len(part) <= letters + 1 else f"{part[:letters]}{_ELLIPSIS}" for part in middle]
+        head = "".join((start, *heads))
+        room = most - cells_of(head)
+        if room >= min(cells_of(own), max(letters, _LEAST_OWN)):
+            break
+        letters -= 1
+    return head + _cut_middle(own, max(room, _LEAST_OWN))
 
 
 def duration(seconds: float) -> str:

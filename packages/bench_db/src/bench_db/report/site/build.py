@@ -71,6 +71,7 @@ def _entrance(
 ) -> Iterator[File]:
     """Yield the files that a reader starts from: catalogue, findings, commits and pages."""
     rows.sort(key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]))
+    catalogue.name_apart([row for _, row in rows], findings)
     settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
     everything = {
         "settings": _script("data", "settings", "settings", settings),

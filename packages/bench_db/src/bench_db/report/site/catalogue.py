@@ -11,7 +11,7 @@ from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import Cause, State
 from bench_db.query.series import label
 from bench_db.report.site.numbers import floats, sparkline
-from bench_db.report.text import visible
+from bench_db.report.text import distinct_names, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STANDING = frozenset({State.OPEN, State.REOPENED})
 _AROUND = 30
+_NAME, _LONGEST_NAME = 48, 80  # two lines of a list hold the longest on every screen
 _FACETS = ("dut_name", "test_bed_name", "suite", "metric", "units", "direction")
 _NAMES = {"dut_name": "dut", "test_bed_name": "bed"}
 
@@ -43,6 +44,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
         **{name: identity[name] for name in _FACETS},
         "key": f"{one.key:016x}",
         "label": visible(label(identity)),
+        "name": "",
         "latest": latest,
         "change": (latest - before) / abs(before) if before and latest is not None else None,
         "points": len(medians),
@@ -61,6 +63,15 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
     }
 
 
+def name_apart(rows: Sequence[Row], findings: Iterable[Row]) -> None:
+    """Set the short `name` of series and of findings, which is empty where the label is short enough."""
+    labels = sorted({one["label"] for one in rows})
+    short = dict(zip(labels, distinct_names(labels, _NAME, _LONGEST_NAME), strict=True))
+    for one in (*rows, *findings):
+        name = short[one["label"]]
+        one["name"] = "" if name == one["label"] else name
+
+
 def _noise(noise: Row | None) -> list[float | bool | None] | None:
     if noise is None:
         return None
@@ -75,7 +86,7 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]])
     for _, one in rows:
         newest[_group(one)] = max(newest[_group(one)], one["time"])
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in _FACETS}
-    plain = ("key", "label", "latest", "change", "points", "few", "time", "spark", "worse", "better", "noise")
+    plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better", "noise")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
         "files": [list(pair) for pair in files],
@@ -127,7 +138,7 @@ def finding_rows(one: EncodedSeries, described: Row) -> Iterable[Row]:
     for finding in one.findings:
         start = max(0, finding["at"] - _AROUND)
         excerpt = one.points["median"][start : finding["at"] + _AROUND]
-        series = {name: described[name] for name in ("key", "label", "units", "direction")}
+        series = {name: described[name] for name in ("key", "label", "name", "units", "direction")}
         bed = visible(described["test_bed_name"])
         yield {**finding, **series, "bed": bed, "excerpt": floats(excerpt), "here": finding["at"] - start}
 

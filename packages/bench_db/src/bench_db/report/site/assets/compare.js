@@ -11,7 +11,7 @@
   let rows = [], order = { key: "change", descending: true }, asked = 0;
 
   const columns = [
-    { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.label.slice(0, 300))), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
+    { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.name || row.label)), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
     { key: "before", title: "Before", class: "num", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
     { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.rule("minimum_effect") : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.verdict(row.change, row.kind)) },
@@ -85,7 +85,7 @@
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
     const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
-    return { key: all.key[i], label: all.label[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null };
+    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null };
   }
 
   /* How many runs with a number there are up to the commit that is compared with. */

@@ -9,7 +9,7 @@ bench.index = ({ name, own, kinds, first }) => {
   const everything = all.key.map((_, i) => i);
   const given = bench.state();
   const columns = [
-    { key: "name", title: "Benchmark", sort: (i) => texts[i], cell: (i) => el("a", { href: `benchmark.html#s=${all.key[i]}`, title: all.label[i].slice(0, 500) }, el("bdi", {}, all.label[i].slice(0, 300))) },
+    { key: "name", title: "Benchmark", sort: (i) => texts[i], cell: (i) => el("a", { href: `benchmark.html#s=${all.key[i]}`, title: all.label[i].slice(0, 500) }, el("bdi", {}, all.name[i] || all.label[i])) },
     { key: "bed", title: "Test bed", class: "quiet", sort: (i) => facet("bed", i), cell: (i) => el("bdi", {}, facet("bed", i)) },
     ...own,
   ];

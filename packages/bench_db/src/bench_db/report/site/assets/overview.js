@@ -28,7 +28,7 @@
     const node = el("li", { class: "finding", "data-finding": finding.id },
       canvas,
       el("div", {},
-        el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.label)),
+        el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.name || finding.label)),
         el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
