@@ -61,6 +61,16 @@ class TestContent:
         newest = min(samples, 6)
         assert sampled == [False] * (6 - newest) + [True] * newest
 
+    def test_links_of_the_repository_that_published(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish(made, 1, {"f": 1.0})
+        assert site_content(made, Selection()).metadata.commit_url == ""
+        publish(made, 2, {"f": 1.0}, repository="me/lib", run_url="https://forge.example/me/lib/actions/runs/7")
+        assert site_content(made, Selection()).metadata.commit_url == "https://forge.example/me/lib/commit/{commit}"
+        assert (
+            site_content(made, Selection(), commit_url="https://x/{commit}").metadata.commit_url == "https://x/{commit}"
+        )
+
     def test_the_directory_of_the_store_is_private(self, store: Database) -> None:
         metadata = site_content(store, Selection()).metadata
         assert metadata.store == "store"

@@ -67,6 +67,8 @@ def publish(
     suite: str = "",
     dut_name: str = "d",
     again: int = 0,
+    repository: str | None = None,
+    run_url: str | None = None,
 ) -> None:
     """A run of the commit of a number: a value each benchmark; a text is the error it failed with, a pair has its unit."""
     commit = commit or sha(number)
@@ -79,6 +81,8 @@ def publish(
         test_bed=bed,
         commit=commit,
         branch=branch,
+        repository=repository,
+        run_url=run_url,
     )
     base = Result(dut=dut, test_bed=bed, benchmark_name="", commit=commit, branch=branch, suite=suite)
     store.publish([_result(replace(base, benchmark_name=name), value) for name, value in values.items()], run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,8 @@ def content_of(
 ) -> SiteContent:
     """The content of a frame with the points of all series."""
     series = points.select(IDENTITY).unique("series_key", maintain_order=True)
-    given = {} if noise is None else {"noise": noise}
-    return SiteContent(series=series, points_of=slices(points), metadata=metadata, findings=findings, **given)
+    content = SiteContent(series=series, points_of=slices(points), metadata=metadata, findings=findings)
+    return content if noise is None else replace(content, noise=noise)
 
 
 def history(

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from html import unescape
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -12,7 +14,12 @@ from bench_db.report.site.build import site
 from bench_db.report.site.contract import SiteContent
 from bench_db.report.site.manifest import read_manifest
 from tests.report.example_site import METADATA, content_of, history, site_content, stepped
-from tests.report.examples import HOSTILE, commit_of
+from tests.report.examples import HOSTILE, commit_of, found
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.model import Finding
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +158,38 @@ class TestRebuild:
 
         list(site(SiteContent(series=content.series, points_of=points_of, metadata=METADATA)))
         assert most == [40, 15]
+
+
+class TestFrontPage:
+    """The front page has the newest commit with results, and no good news where nothing was judged."""
+
+    def first(self, *frames: pl.DataFrame, findings: Sequence[Finding] = ()) -> str:
+        page = dict(site(content_of(pl.concat(frames), METADATA, findings)))["index.html"].decode()
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+    def test_the_newest_commits_failed(self) -> None:
+        """The newest six of 12 commits fail in set-up, and no series has the runs of a scan."""
+        good = [history(f"test_{n}", stepped(1e3, 6, {}, seed=n)) for n in range(3)]
+        page = self.first(*good, history("python", np.full(6, np.nan), first_commit=6))
+        assert "Nothing could be judged yet" in page
+        assert "No regression standing" not in page
+        assert "1 failing , 3 stale . 4 of them have fewer than the 20 runs that a scan needs." in page
+        assert (
+            f"Newest commit with results: {commit_of(5)[:9]} (2025-10-11 16:26 UTC). 6 commits since have no results:"
+            in page
+        )
+        assert (
+            f"io: python failed at the newest, {commit_of(11)[:9]} (2025-10-14 11:06 UTC): exit code 1 in python"
+            in page
+        )
+        assert "newest results of a commit of 2025-10-11 16:26 UTC" in page
+
+    def test_nothing_was_scanned(self) -> None:
+        page = self.first(history("a", stepped(1e3, 30, {})))
+        assert "No finding is recorded" in page
+        assert "bench-db scan looks for changes and records them." in page
+
+    def test_good_news(self) -> None:
+        frame = history("a", stepped(1e3, 30, {}))
+        fixed = found("f", int(frame["series_key"][0]), 9, commit=commit_of(9), state="fixed")
+        assert "No regression standing" in self.first(frame, findings=[fixed])

@@ -9,7 +9,7 @@ from bench_db.report.site.contract import SiteMetadata
 from bench_db.report.site.pages import PAGES, assets, named, page
 
 METADATA = SiteMetadata(store="/data", version="7", generated_at=0, title="<b>&'\"")
-FACTS = {"points": 1234, "total": 2, "has_noise": False, "store": "/data"}
+FACTS = {"points": 1234, "total": 2, "has_noise": False, "newest": 0, "store": "/data"}
 
 
 def compare_page(**scripts: str) -> str:

@@ -13,6 +13,7 @@ from bench_db.app.database import on_database
 from bench_db.app.tree import write_tree
 from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
+from bench_db.report.links import commit_pattern
 from bench_db.report.site.build import site as site_files
 from bench_db.report.site.contract import SiteContent, SiteMetadata
 
@@ -43,7 +44,7 @@ def site(
 ) -> Written:
     """Write a static site into a directory, which a browser opens as files; only what changed is written.
 
-    `commit_url` links a commit, with `{commit}` for its sha. `samples` is how many of the newest points show raw samples. Raises
+    `commit_url` links a commit, with `{commit}` for its sha; by default it is that of the repository whose CI published last. `samples` is how many of the newest points show raw samples. Raises
     `UserError` for a directory that has an index.html of something else.
     """
     chosen = selection_of(selection, conditions)
@@ -81,8 +82,16 @@ def site_content(
             version="" if as_of is None else str(as_of),
             generated_at=store.runs(as_of).select(pl.col("ingested_at").max()).collect().item() or 0,
             title=title,
-            commit_url=commit_url,
+            commit_url=commit_url or commit_url_of(store, as_of),
         ),
         findings=store.findings(),
+        recorded={record.commit: record for record in store.commits(as_of)},
         noise=noise(histories(store.points(chosen, as_of))),
     )
+
+
+def commit_url_of(store: stores.Database, as_of: AsOf | None = None) -> str:
+    """Return the pattern of the address of a commit, as the newest run of CI gives it; empty when none does."""
+    columns = ("repository", "run_url", "ingested_at")
+    runs = store.runs(as_of).select(columns).drop_nulls().sort("ingested_at", descending=True).head(1).collect()
+    return next((commit_pattern(repository, url) for repository, url, _ in runs.iter_rows()), "")

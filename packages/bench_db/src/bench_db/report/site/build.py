@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench_db.report.escape import script_json
@@ -12,12 +13,13 @@ from bench_db.report.quantity import ladders
 from bench_db.report.site import catalogue, pages
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import samples_document, shard_document
+from bench_db.report.site.measured import MeasuredCommits, freshness
 from bench_db.report.site.shards import Shard, reads, shards
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     import polars as pl
 
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 File = tuple[str, bytes]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lists:
+    """All series with their shards, the findings, the files of each shard, the builds to compare, and the measured commits."""
+
+    rows: Sequence[tuple[int, catalogue.Row]]
+    findings: Sequence[catalogue.Row]
+    files: Sequence[tuple[str, str]]
+    builds: Mapping[str, Any]
+    commits: Sequence[catalogue.Row]
 
 
 def site(content: SiteContent) -> Iterator[File]:
@@ -41,8 +54,10 @@ def site(content: SiteContent) -> Iterator[File]:
     found: list[catalogue.Row] = []
     names: list[tuple[str, str]] = []
     builds: list[tuple[Any, dict[str, Any]]] = []
+    measured = MeasuredCommits()
     for number, (shard, points) in enumerate(_with_points(content)):
         document, encoded = shard_document(points, by_key)
+        measured.add(points)
         data = _script("data", shard.name, f"shard/{shard.name}", document)
         drawn = samples_document(encoded)
         samples = _script("samples", shard.name, f"samples/{shard.name}", drawn) if drawn else ("", b"")
@@ -53,7 +68,16 @@ def site(content: SiteContent) -> Iterator[File]:
             described = catalogue.row(one, identities[one.key], noises.get(one.key))
             rows.append((number, described))
             found += catalogue.finding_rows(one, described)
-    yield from _entrance(content, rows, catalogue.ranked(found), names, catalogue.commits(builds))
+    yield from _entrance(
+        content,
+        _Lists(
+            rows=sorted(rows, key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"])),
+            findings=catalogue.ranked(found),
+            files=names,
+            builds=catalogue.commits(builds),
+            commits=measured.newest_first(content.recorded),
+        ),
+    )
 
 
 def _with_points(content: SiteContent) -> Iterator[tuple[Shard, pl.DataFrame]]:
@@ -62,32 +86,32 @@ def _with_points(content: SiteContent) -> Iterator[tuple[Shard, pl.DataFrame]]:
         yield from ((shard, points_of(shard.keys)) for shard in together)
 
 
-def _entrance(
-    content: SiteContent,
-    rows: list[tuple[int, catalogue.Row]],
-    findings: Sequence[catalogue.Row],
-    names: Sequence[tuple[str, str]],
-    commits: Mapping[str, Any],
-) -> Iterator[File]:
+def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     """Yield the files that a reader starts from: catalogue, findings, commits and pages."""
-    rows.sort(key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]))
-    catalogue.name_apart([row for _, row in rows], findings)
+    findings, described = lists.findings, [row for _, row in lists.rows]
+    catalogue.name_apart(described, findings)
+    listed = catalogue.catalogue(lists.rows, lists.files)
+    fresh = freshness(lists.commits)
     settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
     everything = {
         "settings": _script("data", "settings", "settings", settings),
-        "catalogue": _script("data", "catalogue", "catalogue", catalogue.catalogue(rows, names)),
+        "catalogue": _script("data", "catalogue", "catalogue", listed),
         "findings": _script("data", "findings", "findings", {"findings": findings}),
-        "commits": _script("data", "commits", "commits", commits),
+        "commits": _script("data", "commits", "commits", lists.builds),
     }
     yield from everything.values()
     yield FEED, _feed(content, findings)
-    described = [row for _, row in rows]
     facts = {
         "counts": catalogue.counts(findings),
         "beds": catalogue.beds(described),
-        "total": len(rows),
+        "total": len(described),
         "points": sum(row["points"] for row in described),
         "failing": sum(row["failing"] for row in described),
+        "judged": sum(row["points"] >= RULES.detection_runs for row in described),
+        "stale": sum(listed["stale"]),
+        "found": len(findings),
+        "freshness": fresh,
+        "newest": max((one["newest"]["time"] for one in fresh if one["newest"]), default=0),
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from bench_db.model import Finding
+from bench_db.model import Finding, RecordedCommit
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
 
@@ -37,12 +37,14 @@ class SiteContent:
     columns of `query.series.COLUMNS` in any order of rows, and where raw samples shall be shown a `values` list, null or empty
     at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
     show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
+    `recorded` has what is recorded of commits, by sha.
     """
 
     series: pl.DataFrame
     points_of: PointsOf
     metadata: SiteMetadata
     findings: Sequence[Finding] = ()
+    recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))
 
 

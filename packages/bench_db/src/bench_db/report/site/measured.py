@@ -1,0 +1,107 @@
+"""The measured commits of each device: how many series have a result, and which failed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.query.series import label
+from bench_db.report.escape import shortened
+from bench_db.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench_db.model import RecordedCommit
+
+_ERRORS = 5
+_ERROR = 200
+_BUILD = ("dut_name", "commit", "dut_version")
+_NAME = ("suite", "benchmark_name", "metric", "tags_key", "test_bed_name")
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class MeasuredCommits:
+    """The builds of a store, summed up shard by shard."""
+
+    _found: defaultdict[tuple[str, str, str], Row] = field(default_factory=lambda: defaultdict(_nothing))
+
+    def add(self, points: pl.DataFrame) -> None:
+        """Count the points of some series."""
+        known = pl.col("median").is_finite().fill_null(value=False)
+        failed = pl.struct(*_NAME, "error").filter(pl.col("error").is_not_null())
+        sums = points.group_by(_BUILD).agg(
+            pl.col("dut_timestamp").max().fill_null(0).alias("time"),
+            pl.col("commit_order").max().fill_null(0).alias("order"),
+            known.sum().alias("results"),
+            failed.len().alias("failed"),
+            failed.head(_ERRORS).alias("errors"),
+        )
+        for one in sums.iter_rows(named=True):
+            row = self._found[one["dut_name"], one["commit"] or "", one["dut_version"] or ""]
+            row["time"], row["order"] = max(row["time"], one["time"]), max(row["order"], one["order"])
+            row["results"] += one["results"]
+            row["failed"] += one["failed"]
+            row["errors"] += one["errors"][: _ERRORS - len(row["errors"])]
+
+    def newest_first(self, recorded: Mapping[str, RecordedCommit]) -> list[Row]:
+        """Return the builds as the pages read them. `before` is the build before that has results; `recorded` has subjects and positions."""
+        ordered = sorted(self._found.items(), key=lambda item: (item[1]["order"], item[1]["time"], item[0]))
+        before: dict[str, Row] = {}
+        rows = []
+        for (dut, commit, version), one in ordered:
+            row = _row(dut, commit, version, one, recorded.get(commit))
+            row |= _since(row, before.get(dut))
+            if row["results"]:
+                before[dut] = row
+            rows.append(row)
+        return rows[::-1]
+
+
+def _nothing() -> Row:
+    return {"time": 0, "order": 0, "results": 0, "failed": 0, "errors": []}
+
+
+def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit | None) -> Row:
+    return {
+        "dut": visible(dut),
+        "commit": visible(commit),
+        "version": visible(version),
+        "subject": visible(recorded.subject) if recorded else "",
+        "position": recorded.position if recorded else None,
+        **{name: one[name] for name in ("time", "results", "failed")},
+        "errors": [
+            [visible(label(failed)), visible(failed["test_bed_name"]), _error(failed["error"])]
+            for failed in one["errors"]
+        ],
+    }
+
+
+def _since(row: Row, before: Row | None) -> Row:
+    """Return the build before and the number of commits since it, this one included; None where it is not known."""
+    if before is None:
+        return {"before": "", "commits": None}
+    positions = row["position"], before["position"]
+    return {"before": before["commit"], "commits": None if None in positions else positions[0] - positions[1]}
+
+
+def _error(text: str) -> str:
+    return shortened(visible(" ".join(text.split())), _ERROR)
+
+
+def freshness(commits: Sequence[Row]) -> list[Row]:
+    """Return for each device its newest build with results, and the builds since then, which only failed, newest first."""
+    devices: dict[str, Row] = {}
+    for row in commits:
+        known = devices.setdefault(row["dut"], {"dut": row["dut"], "newest": None, "failed": []})
+        if known["newest"] is None:
+            if row["results"]:
+                known["newest"] = row
+            else:
+                known["failed"].append(row)
+    return list(devices.values())

@@ -1,0 +1,69 @@
+"""The measured commits of each device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bench_db.model import RecordedCommit
+from bench_db.report.site.measured import MeasuredCommits, freshness
+from tests.report.example_site import history
+from tests.report.examples import commit_of
+
+
+def measured(*frames: pl.DataFrame) -> list[dict[str, Any]]:
+    commits = MeasuredCommits()
+    for frame in frames:
+        commits.add(frame)
+    records = {
+        commit_of(number): RecordedCommit(
+            dut_name="device", commit=commit_of(number), position=3 * number, subject=f"s{number}"
+        )
+        for number in range(8)
+    }
+    return commits.newest_first(records)
+
+
+class TestMeasuredCommits:
+    """The counts of a commit are sums over shards, and the commit before is the one that has results."""
+
+    def test_counts(self) -> None:
+        newest, failed, older, _ = measured(
+            history("a", np.array([1.0, 2.0, np.nan, 3.0])), history("b", np.array([1.0]), first_commit=1)
+        )
+        assert (newest["commit"], newest["results"], newest["failed"]) == (commit_of(3), 1, 0)
+        assert (newest["before"], newest["commits"]) == (commit_of(1), 6)
+        assert (failed["results"], failed["failed"], failed["subject"]) == (0, 1, "s2")
+        assert (older["results"], older["before"]) == (2, commit_of(0))
+
+    def test_errors(self) -> None:
+        names = ("a", "b", "c", "d", "e", "f", "g")
+        (commit,) = measured(*(history(name, np.array([np.nan])) for name in names))
+        assert commit["failed"] == 7
+        assert [error[0] for error in commit["errors"]] == [f"io: {name}" for name in names[:5]]
+        assert commit["errors"][0][2].startswith("exit code 1 in a = =")
+        assert commit["errors"][0][2].endswith("NameError: x")
+
+    def test_without_commits(self) -> None:
+        frame = history("a", np.array([1.0])).with_columns(pl.lit(None, dtype=pl.String).alias("commit"))
+        (build,) = measured(frame)
+        assert (build["commit"], build["version"], build["before"], build["commits"]) == (
+            "",
+            f"1.0.0+{commit_of(0)[:7]}",
+            "",
+            None,
+        )
+
+
+class TestFreshness:
+    """Each device has its newest commit with results, and the commits since, which have none."""
+
+    def test_since(self) -> None:
+        failing = history("a", np.array([1.0, np.nan, np.nan]))
+        other = history("z", np.array([np.nan])).with_columns(pl.lit("other").alias("dut_name"))
+        found = {one["dut"]: one for one in freshness(measured(failing, other))}
+        assert found["device"]["newest"]["commit"] == commit_of(0)
+        assert [one["commit"] for one in found["device"]["failed"]] == [commit_of(2), commit_of(1)]
+        assert (found["other"]["newest"], len(found["other"]["failed"])) == (None, 1)
