@@ -202,6 +202,15 @@ def bisect() -> str:
     return nearest_side([[100.0]], [[103.0]], [[103.0]])
 
 
+def needed_rounds() -> str:
+    """Whether further rounds would tell for series that take from 1 round on, and just more than the limit allows."""
+    from bench_db.analysis.pairs import Judged, Round, judge
+    from bench_db.units import Direction
+
+    suite = [[Round(1.0, 1.0 + s * 0.001 * d, 1) for d in (5, -5, 5, -5, 5)] for s in range(1, 60)]
+    return repr(judge(suite, [Direction.LOWER] * len(suite), [Judged()] * len(suite), 0.001))
+
+
 def reports() -> str:
     """A comment and the texts of a comparison, a finding and a movement."""
     from bench_db.model import Movement, Series
@@ -321,6 +330,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "recent_commits": (statistics, stale),
     "noise_effect": (statistics, cli_help, pages, settings, noise),
     "noise_runs": (statistics, noise),
+    "pair_most_needed": (needed_rounds,),
     "movement_effect": (statistics, scan),
     "whole_run_share": (statistics, causes),
     "control_share": (statistics, causes),

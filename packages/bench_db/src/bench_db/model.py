@@ -727,6 +727,19 @@ class Comparison:
     cause: Cause | None = None
 
 
+class PairVerdict(StrEnum):
+    """The outcome of a series measured in pairs, in the order of reports."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    SUSPECTED = "suspected"
+    FAILED = "failed"
+    MISSING = "missing"
+    NEW = "new"
+    UNDECIDED = "undecided"
+    UNCHANGED = "unchanged"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A change of level of a series: the point at `index`, of `commit`, is the first of the new level.

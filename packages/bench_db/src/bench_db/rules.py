@@ -61,6 +61,9 @@ class Rules:
     noise_runs: int = 100
     """Largest number of needed runs that `noise` gives."""
 
+    pair_most_needed: int = 100
+    """Largest number of further rounds given for an undecided series measured in pairs."""
+
     movement_effect: float = 0.02
     """Smallest movement of a run that a scan reports."""
 

@@ -52,7 +52,7 @@ def _tested(
     new: list[float], old: list[float], direction: Direction, alpha: float, minimum_effect: float
 ) -> Comparison:
     logarithmic = min(*new, *old) > 0.0
-    unit = 1.0 if logarithmic else _size(new, old)
+    unit = 1.0 if logarithmic else size_of(new, old)
     y_new, y_old = ([math.log(x) if logarithmic else x / unit for x in values] for values in (new, old))
     level, step = median(y_old), median(y_new) - median(y_old)
     error, df = robust_scale(y_new, y_old) * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
@@ -61,7 +61,7 @@ def _tested(
     least = math.log1p(minimum_effect) if logarithmic else minimum_effect
     significant = p_value < alpha and abs(step) >= least * (1.0 - 1e-9)  # rounding must not decide a tie
     effect, low, high = (
-        _relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
+        relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
     )
     return Comparison(
         verdict=_verdict(step, direction) if significant else Verdict.UNCHANGED,
@@ -75,7 +75,7 @@ def _tested(
     )
 
 
-def _size(new: list[float], old: list[float]) -> float:
+def size_of(new: list[float], old: list[float]) -> float:
     """Return the unit of numbers that may be zero or negative: a size that both sides share, so that sides may be swapped."""
     size = (median(map(abs, new)) + median(map(abs, old))) / 2
     return size or max(map(abs, (*new, *old))) or 1.0
@@ -107,7 +107,7 @@ def _of_many(n: int) -> float:
     return n / (n - 0.8)
 
 
-def _relative(step: float, before: float, after: float, *, logarithmic: bool) -> float:
+def relative(step: float, before: float, after: float, *, logarithmic: bool) -> float:
     """Return a step relative to the level before, or to the level after where that is 0; 0 where both are."""
     if logarithmic:
         return math.expm1(min(step, 700.0))  # an interval may be wider than a float64

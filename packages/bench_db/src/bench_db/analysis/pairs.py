@@ -1,0 +1,250 @@
+"""The comparison of two sides measured in pairs: rounds with a figure of each side in, a verdict with its effect and interval out.
+
+docs/statistics.md describes the method, with the source and the calibration of each constant.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bench_db.analysis.compare import relative, size_of
+from bench_db.analysis.student import benjamini_hochberg, t_quantile, two_sided_p
+from bench_db.model import PairVerdict
+from bench_db.rules import RULES
+from bench_db.units import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOOKS = (5, 8, 12)
+# Together an error of 1 %, because the tests at the looks agree with each other; .01 at each look gives 3.4 %.
+_LEVELS = (0.001, 0.003, 0.0072)
+# The share of the error spent at a look of any other schedule is the share of the rounds, to this power.
+_SPENDING = 2.5
+_OUTSIDE_INTERVAL = 0.05
+_ROBUST_ROUNDS = 8
+_TRIMMED = 0.2
+# A smaller deviation of logarithms is a rounding error.
+_ROUNDING = 1e-12
+
+
+class Round(NamedTuple):
+    """The figures of both sides in one round; `shift` is the position of head in the round minus that of base."""
+
+    base: float
+    head: float
+    shift: int
+
+
+class Look(NamedTuple):
+    """A number of rounds after which the series are judged, and the level of the tests then."""
+
+    rounds: int
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The verdict on one series after a look; effects are relative, and null without two rounds.
+
+    `scaled` is the p-value times `rules.significance` over the level of its look, so that series of several looks compare.
+    `needed` is the number of further rounds that would tell, null when that is more than `rules.pair_most_needed`.
+    """
+
+    verdict: PairVerdict = PairVerdict.UNDECIDED
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    scaled: float = 1.0
+    rounds: int = 0
+    needed: int | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether further rounds do not change the verdict."""
+        return self.verdict in {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.UNCHANGED}
+
+
+def schedule(rounds: int, looks: Sequence[int] = LOOKS) -> tuple[Look, ...]:
+    """Return the looks at up to so many rounds, with levels that keep the error of all looks at `rules.significance`."""
+    at = (*sorted({look for look in looks if 1 < look < rounds}), rounds)
+    if at == LOOKS:
+        return tuple(map(Look, at, _LEVELS))
+    spent = [RULES.significance * (n / rounds) ** _SPENDING for n in at]
+    return tuple(Look(n, now - before) for n, now, before in zip(at, spent, [0.0, *spent], strict=False))
+
+
+def judge(
+    suite: Sequence[Sequence[Round]],
+    directions: Sequence[Direction],
+    before: Sequence[Judged],
+    level: float,
+    *,
+    minimum_effect: float = RULES.minimum_effect,
+) -> list[Judged]:
+    """Return the verdicts on the series of a suite at one look; a series with a final verdict in `before` keeps it.
+
+    The Benjamini-Hochberg procedure over the suite decides what is regressed or improved; a series whose test only reaches the
+    level of the look is suspected. Figures that are not finite are no rounds of their series.
+    """
+    tests = [None if known.is_final else _tested(rounds) for rounds, known in zip(suite, before, strict=True)]
+    scaled = [
+        known.scaled if test is None else min(1.0, test.p_value * RULES.significance / level)
+        for test, known in zip(tests, before, strict=True)
+    ]
+    found = benjamini_hochberg(np.array(scaled)) <= RULES.significance
+    return [
+        known if test is None else _judged(test, direction, level, minimum_effect, is_found=bool(is_found))
+        for test, direction, known, is_found in zip(tests, directions, before, found, strict=True)
+    ]
+
+
+class _Estimate(NamedTuple):
+    """A step and its standard error with degrees of freedom."""
+
+    step: float
+    error: float
+    df: int
+
+    @property
+    def p_value(self) -> float:
+        return two_sided_p(self.step / self.error, self.df) if self.error > 0.0 else float(self.step == 0.0)
+
+    def margin(self, two_sided: float) -> float:
+        return self.error * t_quantile(two_sided, self.df)
+
+
+class _Test(NamedTuple):
+    """The estimates of one series: from the mean, and from 8 rounds on from the trimmed mean. `unit` is null for log ratios."""
+
+    estimates: tuple[_Estimate, ...]
+    rounds: int
+    level: float
+    unit: float | None
+
+    @property
+    def p_value(self) -> float:
+        return min(1.0, len(self.estimates) * min(estimate.p_value for estimate in self.estimates))
+
+    @property
+    def best(self) -> _Estimate:
+        """The estimate with the narrowest interval."""
+        return min(self.estimates, key=lambda estimate: estimate.margin(self.share(_OUTSIDE_INTERVAL)))
+
+    def share(self, two_sided: float) -> float:
+        """Return the level of each estimate, of which the better one counts."""
+        return two_sided / len(self.estimates)
+
+    def least(self, minimum_effect: float) -> float:
+        return math.log1p(minimum_effect) if self.unit is None else minimum_effect
+
+    def relative(self, step: float) -> float:
+        return relative(step, self.level, self.level + step, logarithmic=self.unit is None)
+
+
+def _tested(rounds: Sequence[Round]) -> _Test | None:
+    both = [one for one in rounds if math.isfinite(one.base) and math.isfinite(one.head)]
+    if len(both) < 2:  # noqa: PLR2004 a spread needs two
+        return None
+    base, head = [one.base for one in both], [one.head for one in both]
+    unit = None if min(*base, *head) > 0.0 else size_of(head, base)
+    steps = [math.log(h / b) if unit is None else (h - b) / unit for b, h in zip(base, head, strict=True)]
+    return _Test(
+        estimates=_estimates(steps, [one.shift for one in both]),
+        rounds=len(both),
+        level=0.0 if unit is None else median(base) / unit,
+        unit=unit,
+    )
+
+
+def _estimates(steps: Sequence[float], shifts: Sequence[int]) -> tuple[_Estimate, ...]:
+    if len(steps) < _ROBUST_ROUNDS:
+        return (_of_mean(steps, len(steps) - 1, 1.0 / len(steps)),)
+    n, centre = len(steps), math.fsum(shifts) / len(shifts)
+    square = math.fsum((shift - centre) ** 2 for shift in shifts)
+    if square == 0.0:
+        return _of_mean(steps, n - 1, 1.0 / n), _of_trimmed_mean(steps, 0)
+    slope = math.fsum((shift - centre) * step for shift, step in zip(shifts, steps, strict=True)) / square
+    of_mean = _of_mean(_without_slots(steps, shifts, slope), n - 2, 1.0 / n + centre**2 / square)
+    return of_mean, _of_trimmed_mean(_without_slots(steps, shifts, _robust_slope(steps, shifts)), 1)
+
+
+def _robust_slope(steps: Sequence[float], shifts: Sequence[int]) -> float:
+    """Return the effect of the position from the medians of both orders: one disturbed round would spoil least squares."""
+    orders = [[(s, at) for s, at in zip(steps, shifts, strict=True) if (at > 0) is late] for late in (False, True)]
+    if not all(orders):
+        return 0.0
+    (before, left), (after, right) = (
+        (median(s for s, _ in one), sum(at for _, at in one) / len(one)) for one in orders
+    )
+    return (after - before) / (right - left)
+
+
+def _without_slots(steps: Sequence[float], shifts: Sequence[int], slope: float) -> list[float]:
+    return [step - slope * shift for step, shift in zip(steps, shifts, strict=True)]
+
+
+def _of_mean(steps: Sequence[float], df: int, factor: float) -> _Estimate:
+    mean = math.fsum(steps) / len(steps)
+    return _Estimate(mean, _error(math.fsum((step - mean) ** 2 for step in steps) * factor / df), df)
+
+
+def _of_trimmed_mean(steps: Sequence[float], taken: int) -> _Estimate:
+    """Return the 20 % trimmed mean with the standard error of Yuen (1974), which comes from the winsorised steps."""
+    n = len(steps)
+    cut = int(_TRIMMED * n)
+    inner = sorted(steps)[cut : n - cut]
+    kept, df = len(inner), len(inner) - 1 - taken
+    winsorised = [inner[0]] * cut + inner + [inner[-1]] * cut
+    mean = math.fsum(winsorised) / n
+    square = math.fsum((step - mean) ** 2 for step in winsorised)
+    return _Estimate(math.fsum(inner) / kept, _error(square / (kept * df)), df)
+
+
+def _error(square: float) -> float:
+    error = math.sqrt(square)
+    return error if error > _ROUNDING else 0.0
+
+
+def _judged(test: _Test, direction: Direction, level: float, minimum_effect: float, *, is_found: bool) -> Judged:
+    best, least = test.best, test.least(minimum_effect)
+    margin = best.margin(test.share(_OUTSIDE_INTERVAL))
+    low, high = best.step - margin, best.step + margin
+    verdict = PairVerdict.UNDECIDED
+    if direction is Direction.INFO or (-least < low and high < least):
+        verdict = PairVerdict.UNCHANGED
+    elif test.p_value <= level and abs(best.step) >= least * (1.0 - 1e-9):  # rounding must not decide a tie
+        verdict = _changed(best.step, direction) if is_found else PairVerdict.SUSPECTED
+    return Judged(
+        verdict=verdict,
+        effect=test.relative(best.step),
+        low=test.relative(low),
+        high=test.relative(high),
+        p_value=test.p_value,
+        scaled=min(1.0, test.p_value * RULES.significance / level),
+        rounds=test.rounds,
+        needed=_needed(test, least) if verdict is PairVerdict.UNDECIDED else None,
+    )
+
+
+def _changed(step: float, direction: Direction) -> PairVerdict:
+    better = (step < 0.0) is (direction is Direction.LOWER)
+    return PairVerdict.IMPROVED if better else PairVerdict.REGRESSED
+
+
+def _needed(test: _Test, least: float) -> int | None:
+    """Return how many further rounds would tell, if the estimate and the spread stay what they are."""
+    best, lost = test.best, test.rounds - test.best.df
+    spread, step = best.error * math.sqrt(test.rounds), abs(best.step)
+    room, level = (step, _LEVELS[-1]) if step >= least else (least - step, _OUTSIDE_INTERVAL)
+    for further in range(1, RULES.pair_most_needed + 1):
+        rounds = test.rounds + further
+        if spread / math.sqrt(rounds) * t_quantile(test.share(level), rounds - lost) <= room:
+            return further
+    return None
