@@ -203,11 +203,11 @@ def bisect() -> str:
 
 
 def needed_rounds() -> str:
-    """Whether further rounds would tell for series that take from 1 round on, and just more than the limit allows."""
+    """Whether further rounds would tell for series that take about as many as the limit."""
     from bench_db.analysis.pairs import Judged, Round, judge
     from bench_db.units import Direction
 
-    suite = [[Round(1.0, 1.0 + s * 0.001 * d, 1) for d in (5, -5, 5, -5, 5)] for s in range(1, 60)]
+    suite = [[Round(1.0, 1.0 + s * 0.00002 * d, 1) for d in (5, -5, 5, -5, 5)] for s in range(400, 600)]
     return repr(judge(suite, [Direction.LOWER] * len(suite), [Judged()] * len(suite), 0.001))
 
 
