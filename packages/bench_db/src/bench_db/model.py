@@ -727,6 +727,17 @@ class Comparison:
     cause: Cause | None = None
 
 
+class PairSide(StrEnum):
+    """One of the builds measured in pairs; the control is the base again, in a work tree of its own.
+
+    The names are equally long, so that the paths of the work trees are, too.
+    """
+
+    BASE = "base"
+    HEAD = "head"
+    CONTROL = "same"
+
+
 class PairVerdict(StrEnum):
     """The outcome of a series measured in pairs, in the order of reports."""
 

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.identity import is_full_sha
-from bench_db.model import Commit, RecordedCommit
+from bench_db.model import Commit, PairSide, RecordedCommit
 from bench_db.query.order import MAIN_NAMES
 from bench_db.schedule.plan import Between, Commits, Tags, oldest_first
 
@@ -294,7 +294,13 @@ def _left_trees(repository: Path, trees: Path) -> set[Path]:
     listed = git(repository, "worktree", "list", "--porcelain").splitlines()
     known = (Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree "))
     ours = {trees / path.name for path in known if path.parent == trees.resolve()}
-    return {path for path in {*trees.glob("*"), *ours} if is_full_sha(path.name)}
+    return {path for path in {*trees.glob("*"), *ours} if _is_tree(path.name)}
+
+
+def _is_tree(name: str) -> bool:
+    """Return whether a directory has the name of a work tree: a commit, or a commit and the side of a pair."""
+    sha, dash, side = name.partition("-")
+    return is_full_sha(sha) and (not dash or side in set(PairSide))
 
 
 @contextmanager
@@ -309,7 +315,7 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
                     file.seek(0)
                     owner = file.read(20).decode("ascii", "replace").strip()
                     message = (
-                        f"{path}: another backfill or bisect (process {owner}), or a benchmark it left behind, "
+                        f"{path}: another backfill, bisect or pairs (process {owner}), or a benchmark it left behind, "
                         "still runs here; wait for it, or end it"
                     )
                     raise UserError(message) from error
@@ -322,9 +328,12 @@ def _locked(path: Path, clock: Clock, give_up: float) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def checked_out(repository: Path, sha: str, home: Path) -> Iterator[Path]:
-    """Check out a commit with its submodules into a new work tree, which is removed afterwards. Raise `UserError` when git fails."""
-    tree = home / "trees" / sha
+def checked_out(repository: Path, sha: str, home: Path, side: PairSide | None = None) -> Iterator[Path]:
+    """Check out a commit with its submodules into a new work tree, which is removed afterwards. Raise `UserError` when git fails.
+
+    With a `side` the tree has a name of its own, so that one commit can have several trees.
+    """
+    tree = home / "trees" / (sha if side is None else f"{sha}-{side}")
     _remove(repository, tree)
     tree.parent.mkdir(parents=True, exist_ok=True)
     try:

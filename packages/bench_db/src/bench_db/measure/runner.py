@@ -17,7 +17,7 @@ from bench_db.model import Commit
 from bench_db.schedule.config import Command, Suite, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from bench_db.model import Step
 
@@ -48,7 +48,8 @@ class Measured:
 class Bench:
     """Where measuring happens: the clone, the working directory for trees and logs, the suites, the environment.
 
-    `root` is the directory of the configuration, where suites find files that no commit has.
+    `root` is the directory of the configuration, where suites find files that no commit has. `cache` is the path of the cache
+    in the working directory.
     """
 
     repository: Path
@@ -57,10 +58,11 @@ class Bench:
     suites: Mapping[str, Suite]
     environment: Mapping[str, str]
     clock: Clock
+    cache: str = "cache"
 
     def places(self, commit: Commit, tree: Path) -> dict[str, str]:
         """Return the values of the places in commands."""
-        paths = {"root": self.root, "tree": tree, "cache": self.home / "cache", "python": sys.executable}
+        paths = {"root": self.root, "tree": tree, "cache": self.home / self.cache, "python": sys.executable}
         return {**{name: str(path) for name, path in paths.items()}, "commit": commit.sha}
 
 
@@ -81,12 +83,14 @@ def measure(commit: Commit, suites: Iterable[str], bench: Bench, locks: Locks) -
         except UserError as error:
             refused = process.Failure(reason=str(error))
         for name in tuple(suites) or tuple(bench.suites):
-            place = _Place(commit=commit, suite=name, tree=tree, bench=bench, locks=locks)
+            place = Place(commit=commit, suite=name, tree=tree, bench=bench, locks=locks)
             yield _measure(place, refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class Place:
+    """A suite in the work tree of a commit."""
+
     commit: Commit
     suite: str
     tree: Path
@@ -94,16 +98,15 @@ class _Place:
     locks: Locks
 
 
-def _measure(place: _Place, failure: process.Failure | None) -> Measured:
+def _measure(place: Place, failure: process.Failure | None) -> Measured:
     began = place.bench.clock.now()
-    log = _log_file(place.bench.home, place.commit, place.suite, int(began))
+    log = log_file(place.bench.home, place.commit, place.suite, int(began))
     outputs: tuple[Path, ...] = ()
     failed_setup: int | None = None
     if failure is None:
         outputs, failure, failed_setup = _attempt(place, log)
     if failure is not None:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"# {failure.reason}\n")
+        note(log, failure)
     return Measured(
         commit=place.commit,
         suite=place.suite,
@@ -117,31 +120,72 @@ def _measure(place: _Place, failure: process.Failure | None) -> Measured:
     )
 
 
+def note(log: Path, failure: process.Failure) -> None:
+    """Append the reason of a failure to a log."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"# {failure.reason}\n")
+
+
 _Outcome = tuple[tuple[Path, ...], process.Failure | None, int | None]
 """The output files of one suite, why there are none or not all, and the number of the set-up command that failed."""
 
 
-def _attempt(place: _Place, log: Path) -> _Outcome:
-    suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
-    directory = place.tree / suite.directory
-    if not directory.resolve().is_relative_to(place.tree.resolve()):
-        return (), process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit"), None
-    if not directory.is_dir():
-        return (), process.Failure(reason=f"{suite.directory}: not in this commit"), None
-    before = {path: _state(path) for path in _outputs(suite, directory)}
-    shell = _Shell(directory=directory, log=log, environment=_environment(place, suite), locks=place.locks)
-    for number, command in enumerate(suite.setup):
-        if failure := shell.run(command, suite.setup_timeout_seconds):
+def _attempt(place: Place, log: Path) -> _Outcome:
+    ready = Ready.at(place, log)
+    if isinstance(ready, process.Failure):
+        return (), ready, None
+    before = ready.state()
+    for number, failure in enumerate(ready.set_up()):
+        if failure:
             return (), failure, number
-    failure = shell.run(suite.benchmark, suite.timeout_seconds, directory / suite.stdout if suite.stdout else None)
-    if failure and not failure.came_to_its_end:  # it may have been about to write more: worth another attempt
-        return (), failure, None
-    outputs = tuple(path for path in _outputs(suite, directory) if before.get(path) != _state(path))
-    if not (outputs or failure):
-        wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
-        of_commit = "; the files in the commit were not written" if before else ""
-        failure = process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
-    return outputs, failure, None
+    return *ready.measure(before), None
+
+
+_State = Mapping[Path, list[tuple[str, int, int, int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A suite whose commands can run in its directory; `suite` has no places left."""
+
+    suite: Suite
+    directory: Path
+    shell: _Shell
+
+    @classmethod
+    def at(cls, place: Place, log: Path) -> Ready | process.Failure:
+        """Return the suite at its place, or why it cannot run there."""
+        suite = place.bench.suites[place.suite].at(place.bench.places(place.commit, place.tree))
+        directory = place.tree / suite.directory
+        if not directory.resolve().is_relative_to(place.tree.resolve()):
+            return process.Failure(reason=f"{suite.directory}: leads out of the repository in this commit")
+        if not directory.is_dir():
+            return process.Failure(reason=f"{suite.directory}: not in this commit")
+        shell = _Shell(directory=directory, log=log, environment=_environment(place, suite), locks=place.locks)
+        return cls(suite=suite, directory=directory, shell=shell)
+
+    def state(self) -> _State:
+        """Return the state of each output file that exists."""
+        return {path: _state(path) for path in _outputs(self.suite, self.directory)}
+
+    def set_up(self) -> Iterator[process.Failure | None]:
+        """Run the set-up commands one by one, and yield the outcome of each."""
+        for command in self.suite.setup:
+            yield self.shell.run(command, self.suite.setup_timeout_seconds)
+
+    def measure(self, before: _State, select: Sequence[str] = ()) -> tuple[tuple[Path, ...], process.Failure | None]:
+        """Run the benchmark with further words, and return the output files that it wrote since `before` and its failure."""
+        suite = self.suite
+        stdout = self.directory / suite.stdout if suite.stdout else None
+        failure = self.shell.run([*words(suite.benchmark), *select], suite.timeout_seconds, stdout)
+        if failure and not failure.came_to_its_end:  # it may have been about to write more: worth another attempt
+            return (), failure
+        outputs = tuple(path for path in _outputs(suite, self.directory) if before.get(path) != _state(path))
+        if not (outputs or failure):
+            wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
+            of_commit = "; the files in the commit were not written" if before else ""
+            failure = process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
+        return outputs, failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +209,8 @@ class _Shell:
         return process.run(job, self.log, inherited=self.locks)
 
 
-def _environment(place: _Place, suite: Suite) -> dict[str, str]:
-    cache = place.bench.home / "cache"
+def _environment(place: Place, suite: Suite) -> dict[str, str]:
+    cache = place.bench.home / place.bench.cache
     cache.mkdir(parents=True, exist_ok=True)
     ours = {"BENCH_DB_COMMIT": place.commit.sha, "BENCH_DB_SUITE": place.suite, "BENCH_DB_CACHE": str(cache)}
     seen = process.without_secrets(place.bench.environment)
@@ -188,7 +232,7 @@ def _state(path: Path) -> list[tuple[str, int, int, int]]:
     return [(name, known.st_ino, known.st_size, known.st_mtime_ns) for name, known in states]
 
 
-def _log_file(home: Path, commit: Commit, suite: str, began: int) -> Path:
+def log_file(home: Path, commit: Commit, suite: str, began: int) -> Path:
     """Return the path of a new log. Its directory exists, and a log of an earlier attempt there is deleted."""
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in suite)
     log = home / "logs" / commit.sha / f"{safe}-{began}.log"
