@@ -18,6 +18,7 @@ from bench_db import (
     Dispatched,
     Finding,
     NamedSuite,
+    PairComparison,
     Plan,
     Result,
     Run,
@@ -81,6 +82,7 @@ def measuring() -> None:
     assert_type(measured.plan, Plan)
     assert_type(bench_db.schedule_runs("store", environment={}, dry_run=True).started, tuple[Dispatched, ...])
     assert_type(bench_db.bisect("a", "b", benchmark="x", environment={}).bisection, Bisection)
+    assert_type(bench_db.pairs("a", "b", control=True, environment={}).comparisons, Sequence[PairComparison])
     assert_type(bench_db.suites(only="python").suites, tuple[NamedSuite, ...])
     assert_type(bench_db.doctor("store").checks, tuple[Check, ...])
     assert_type(bench_db.upgrade("store", dry_run=True), Upgrade)

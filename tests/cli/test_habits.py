@@ -96,6 +96,7 @@ class TestGlobalOptions:
         [
             ["suites"],
             ["bisect", "a", "b", "--benchmark", "x"],
+            ["pairs", "a"],
             ["store", "copy", "a", "b"],
             ["pr", "merge", ".", "merged"],
             ["pr", "process-comment", "--payload-json", "{}"],

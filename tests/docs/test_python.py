@@ -30,6 +30,7 @@ class TestPython:
         assert names["front"].values["value"].to_list() == [pytest.approx(552.777778), pytest.approx(212.0)]
         assert len(names["measured"].ended) == 3
         assert names["culprit"].bisection.found is not None
+        assert names["paired"].counts == {"regressed": 1}
 
     @pytest.mark.parametrize("name", bench_db.__all__)
     def test_every_public_name_is_on_the_page(self, name: str) -> None:

@@ -60,8 +60,20 @@ class TestLoad:
             (PROJECT + "[define]\npool = 'ci'\n", "'pool' takes a list of texts at define.pool"),
             (PROJECT + "[define.join]\nold = 1\n", "'join' takes a table of texts at define.join"),
             (PROJECT + "[define]\nbetter = {}\njoins = {}\n", "unknown key 'joins'; nearest: join"),
-            (PROJECT + "[sweet.a]\n", "unknown key 'sweet'; known: project, schedule, suite, define"),
+            (PROJECT + "[sweet.a]\n", "unknown key 'sweet'; known: project, schedule, pairs, suite, define"),
             ('suite = "a"\n' + PROJECT, "'suite' takes tables [suite.NAME] at suite"),
+            (PROJECT + "[pairs]\nround = 3\n", "unknown key 'round'; nearest: rounds"),
+            (PROJECT + "[pairs]\nrounds = 1\n", "at least 2 rounds at pairs.rounds"),
+            (PROJECT + "[pairs]\nlooks = [1, 8]\n", "each at least 2 at pairs.looks"),
+            (PROJECT + "[pairs]\nlooks = ['a']\n", "'looks' takes a list of whole numbers at pairs.looks"),
+            (PROJECT + "[pairs]\nmin_effect = -1\n", "not negative at pairs.min_effect"),
+            (PROJECT + "[pairs]\nbudget_minutes = 0\n", "more than 0 minutes at pairs.budget_minutes"),
+            (PROJECT + "[pairs]\nfigure = 'mean'\n", "'figure' takes auto, median or min at pairs.figure"),
+            ("pairs = 1\n" + PROJECT, "at pairs"),
+            (
+                SUITE + 'benchmark = "x"\nstdout = "o"\nselect = "-k \'x"\n',
+                'not a command: No closing quotation at suite."rust/io".select',
+            ),
             ("[project\n", "not TOML"),
             (PROJECT + "[schedule.kinds.go]\nrun_inputs = 'x'\n", "unknown key 'run_inputs'; nearest: run_input"),
             (PROJECT + "[schedule.kinds.go]\nlabel = 1\n", "'label' takes a text at schedule.kinds.go.label"),
@@ -96,3 +108,20 @@ class TestLoad:
         with pytest.raises(UserError, match="it has: rust/io"):
             config.suites(("io",))
         assert config.suites(()) == {"rust/io": Suite(benchmark="x", stdout="o")}
+
+
+class TestSelecting:
+    """The words of `select` restrict a suite to some of its benchmarks, in the language of its tool."""
+
+    @pytest.mark.parametrize(
+        ("select", "found"),
+        [
+            ("", []),
+            ("-k {names}", ["-k", "test_a or test_b[1]"]),
+            ("--filter={pattern}", [r"--filter=^(x\.py::test_a|test_b\[1\])$"]),
+            (["-k", "${names} {other}"], ["-k", "${names} {other}"]),
+        ],
+    )
+    def test_names_and_pattern(self, select: str | list[str], found: list[str]) -> None:
+        suite = Suite(benchmark="x", stdout="o", select=select)
+        assert suite.selecting(["x.py::test_a", "test_b[1]"]) == found

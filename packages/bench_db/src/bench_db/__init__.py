@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench_db.app.frontier import frontier
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
+    from bench_db.app.pairs import pairs
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
         MovedBenchmarks,
         Movement,
         Noise,
+        PairComparison,
+        PairVerdict,
         Plan,
         Reason,
         RecordedCommit,
@@ -110,6 +113,8 @@ __all__ = [
     "NamedSuite",
     "NewerStoreWarning",
     "Noise",
+    "PairComparison",
+    "PairVerdict",
     "Plan",
     "PluginError",
     "Provenance",
@@ -158,6 +163,7 @@ __all__ = [
     "ignore_finding",
     "include_runs",
     "noise",
+    "pairs",
     "parse",
     "parse_each",
     "preview",
@@ -192,6 +198,7 @@ _HOMES = {
     "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
+    "bench_db.app.pairs": ["pairs"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.recording": ["Metric", "Recording"],
@@ -223,6 +230,8 @@ _HOMES = {
         "MovedBenchmarks",
         "Movement",
         "Noise",
+        "PairComparison",
+        "PairVerdict",
         "Plan",
         "Reason",
         "RecordedCommit",

@@ -752,6 +752,33 @@ class PairVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairComparison:
+    """The verdict on one series measured in pairs, with its numbers.
+
+    `effect` is the change of head relative to base, `low` and `high` are the ends of its interval of at least 95 %; these and
+    `p_value` are null without two rounds. `figure` is the statistic of each process that was compared; `base_value` and
+    `head_value` are its medians over the rounds in base units, null without a result. `median_effect` is the change of the median,
+    null where the figure is the median. `rounds` counts the rounds with both sides, and `dropped` those that lack one. `needed` is
+    the number of further rounds that would tell, null when the verdict is known or `rules.pair_most_needed` do not suffice.
+    """
+
+    series: Series = UNNAMED
+    verdict: PairVerdict
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    figure: Figure = Figure.MEDIAN
+    base_value: float | None = None
+    head_value: float | None = None
+    median_effect: float | None = None
+    rounds: int = 0
+    dropped: int = 0
+    needed: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A change of level of a series: the point at `index`, of `commit`, is the first of the new level.
 

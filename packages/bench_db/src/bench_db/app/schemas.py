@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 
 from bench_db.app.frontier import Axis, Target
+from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
 from bench_db.app.suites import NamedSuite
@@ -29,6 +30,7 @@ from bench_db.model import (
     Moved,
     Movement,
     Noise,
+    PairComparison,
     Presence,
     PublishedFile,
     Put,
@@ -199,6 +201,13 @@ def _bisect() -> Schema:
     return _answer({"commit": _type(str | None), "suspects": _list(_object(suspect)), "looks": _list(_object(look))})
 
 
+def _pairs() -> Schema:
+    one = _list(_object(_old({**_series(), **_record(PairComparison, "series")})))
+    about = {"base": _TEXT, "head": _TEXT, "seed": _type(int), "rounds": _COUNT, "seconds": _type(float)}
+    ended = {"ended": _type(Ended), "min_effect": _type(float)}
+    return _answer({**about, **ended, "comparisons": one, "control": one, "counts": _type(dict[str, int])})
+
+
 def _suites() -> Schema:
     return _list(_object({**_record(NamedSuite), "schema_version": _VERSION}))
 
@@ -290,6 +299,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
     ),
+    "pairs": _pairs,
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-compare": lambda: _answer({**_comparisons(), "merge_base": _type(str | None)}),

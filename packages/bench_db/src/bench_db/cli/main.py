@@ -46,6 +46,7 @@ SECTIONS = {
         "suites": "Show the suites of bench-db.toml.",
         "backfill": "Measure the commits of a range, here or on GitHub.",
         "schedule": "Start the measurement of every commit since the last measured one.",
+        "pairs": "Measure two commits in alternation on this machine, and compare them.",
         "bisect": "Find the commit that changed a benchmark, by measuring.",
         "pr": "Benchmark pull requests: read comments, merge and compare results, answer.",
     },

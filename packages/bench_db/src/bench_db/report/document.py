@@ -11,7 +11,17 @@ from bench_db.model import Series
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench_db.model import Baseline, Blame, Change, Comparison, Finding, Movement, Noise, RecordedCommit
+    from bench_db.model import (
+        Baseline,
+        Blame,
+        Change,
+        Comparison,
+        Finding,
+        Movement,
+        Noise,
+        PairComparison,
+        RecordedCommit,
+    )
 
 # Deprecated since 0.2, gone in the release after: the name of an earlier release -> the name it has now.
 OLD_NAMES = {
@@ -25,7 +35,7 @@ DOCUMENT_VERSION = 1
 _IDENTITY = tuple(f.name for f in fields(Series))
 
 
-def record_json(record: Blame | Change | Comparison | Movement | Noise) -> dict[str, Any]:
+def record_json(record: Blame | Change | Comparison | Movement | Noise | PairComparison) -> dict[str, Any]:
     """Return a record as a JSON object. A series is flat: the label as `series`, then the fields that identify it."""
     values = asdict(record)
     series = getattr(record, "series", None)

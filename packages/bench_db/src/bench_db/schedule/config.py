@@ -6,7 +6,7 @@ import re
 import shlex
 import tomllib
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct, field, structs
@@ -15,7 +15,7 @@ from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 FILE = "bench-db.toml"
 Command = str | list[str]
@@ -23,6 +23,7 @@ _T = TypeVar("_T", bound=Struct)
 PLACES = ("root", "tree", "cache", "python", "commit")
 # `${root}` belongs to a shell, and any other word in braces to whoever reads the command
 _PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
+_NAMES = re.compile(r"(?<!\$)\{(names|pattern)\}")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -73,18 +74,35 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
     timeout_minutes: float = 360.0
 
 
+class Pairs(Struct, frozen=True, forbid_unknown_fields=True):
+    """The defaults of `bench-db pairs`.
+
+    `looks` are the rounds after which the series are judged, `min_effect` is in percent. `figure` is the statistic of each process:
+    `min` means the maximum where higher is better, `auto` means `min` for times and the median for other metrics.
+    """
+
+    rounds: int = 12
+    looks: list[int] = field(default_factory=lambda: [5, 8, 12])
+    min_effect: float = 100 * RULES.minimum_effect
+    figure: Literal["auto", "median", "min"] = "auto"
+    budget_minutes: float = 30.0
+    control: bool = False
+
+
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     """One suite: its directory in the repository, the commands that set it up, the one that measures, and its output files.
 
     A command is a list of words, or one text that is split into words as a shell would, without a shell. Its words, and the
     values of `env`, may hold the `PLACES` in braces. `stdout` names the file for the standard output of the benchmark;
-    `outputs` are files, directories or glob patterns in `directory`. `kind` is any word.
+    `outputs` are files, directories or glob patterns in `directory`. `kind` is any word. `select` are further words for the
+    benchmark that restrict it to some names: `{names}` are these joined by "or", `{pattern}` is a regular expression of them.
     """
 
     benchmark: Command
     kind: str = "other"
     directory: str = "."
     setup: list[Command] = []
+    select: Command = ""
     stdout: str = ""
     outputs: list[str] = []
     format: str = "auto"
@@ -105,6 +123,12 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
             env={name: filled(value) for name, value in self.env.items()},
         )
 
+    def selecting(self, names: Sequence[str]) -> list[str]:
+        """Return the words that restrict the benchmark to these names; none without `select`."""
+        short = dict.fromkeys(name.rpartition("::")[2] for name in names)
+        texts = {"names": " or ".join(short), "pattern": f"^({'|'.join(map(re.escape, names))})$"}
+        return [_NAMES.sub(lambda found: texts[found[1]], word) for word in words(self.select)]
+
 
 class Define(Struct, frozen=True, forbid_unknown_fields=True):
     """The definitions of names; `model.Definition` describes the kinds. `alias` has a table of patterns for each field."""
@@ -122,6 +146,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     project: Project
     schedule: Schedule = field(default_factory=Schedule)
+    pairs: Pairs = field(default_factory=Pairs)
     suite: dict[str, Suite] = field(default_factory=dict)
     define: Define = field(default_factory=Define)
 
@@ -163,6 +188,8 @@ def parse(content: bytes, file: str) -> Config:
     for keys, section, kind in _sections(document):
         _typed(section, kind, file, keys)
     config = _typed(document, Config, file, ())
+    for option, reason in _faults_of_pairs(config.pairs):
+        raise UnreadableOutputError(reason, file=file, json_path=toml_path("pairs", option))
     for name, suite in config.suite.items():
         for key, reason in _faults(suite):
             raise UnreadableOutputError(reason, file=file, json_path=toml_path("suite", name, *key))
@@ -179,7 +206,7 @@ _Section = tuple[tuple[str, ...], object, type[Struct]]
 
 def _sections(document: dict[str, object]) -> Iterator[_Section]:
     """Yield the tables of the file with their keys. msgspec does not name the wrong one when it converts all at once."""
-    for key, kind in (("project", Project), ("schedule", Schedule), ("define", Define)):
+    for key, kind in (("project", Project), ("schedule", Schedule), ("pairs", Pairs), ("define", Define)):
         section = document.get(key)
         if kind is Schedule and isinstance(section, dict):
             yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
@@ -225,14 +252,29 @@ _TAKES: dict[object, str] = {
     Command: "a text or a list of texts",
     list[Command]: "a list of commands, each a text or a list of texts",
     list[str]: "a list of texts",
+    list[int]: "a list of whole numbers",
+    Literal["auto", "median", "min"]: "auto, median or min",
     dict[str, str]: "a table of texts",
     dict[str, dict[str, str]]: "a table of texts for each field",
     dict[str, Kind]: "tables [schedule.kinds.NAME]",
     dict[str, Suite]: "tables [suite.NAME]",
     Project: "a table [project]",
     Schedule: "a table [schedule]",
+    Pairs: "a table [pairs]",
     Define: "a table [define]",
 }
+
+
+def _faults_of_pairs(pairs: Pairs) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the table of pairs: a key and the reason."""
+    if pairs.rounds < 2:  # noqa: PLR2004 a spread needs two
+        yield "rounds", "pairs need at least 2 rounds"
+    if not pairs.looks or min(pairs.looks) < 2:  # noqa: PLR2004 a spread needs two
+        yield "looks", "looks are numbers of rounds, each at least 2"
+    if not pairs.min_effect >= 0:
+        yield "min_effect", "a percentage is not negative"
+    if not pairs.budget_minutes > 0:
+        yield "budget_minutes", "a budget is more than 0 minutes"
 
 
 def _faults(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -242,7 +284,11 @@ def _faults(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:
     for key, texts in (("directory", [suite.directory]), ("outputs", suite.outputs), ("stdout", [suite.stdout])):
         if any(text.startswith(("/", "~")) or ".." in text.split("/") for text in texts):
             yield (key,), "paths stay within the repository; write them relative to it, without .."
-    for key, commands in (("setup", suite.setup), ("benchmark", [suite.benchmark])):
+    for key, commands in (
+        ("setup", suite.setup),
+        ("benchmark", [suite.benchmark]),
+        ("select", [suite.select] if suite.select else []),
+    ):
         for command in commands:
             try:
                 if not words(command):

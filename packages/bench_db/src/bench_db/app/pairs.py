@@ -1,0 +1,472 @@
+"""The use case `pairs`: measure two commits in alternation on this machine, and judge each series by its rounds."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import structs
+
+from bench_db.analysis.pairs import Judged, Look, Round, judge, schedule
+from bench_db.app.answers import frame_of
+from bench_db.app.backfill import check_suites, readings
+from bench_db.app.configuration import configuration, root_of
+from bench_db.app.progress import Progress, Silent
+from bench_db.clock import Clock
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import Provenance, this_machine
+from bench_db.measure import git, runner
+from bench_db.measure.pairs import WARM_UP, Pairing, measure, order, shift
+from bench_db.model import Figure, PairComparison, PairSide, PairVerdict, Result, Series, SummaryValues
+from bench_db.query.selection import glob_pattern, natural_key
+from bench_db.report.document import record_json
+from bench_db.report.quantity import percent
+from bench_db.report.text import duration, visible
+from bench_db.rules import RULES
+from bench_db.schedule.config import Config, Pairs
+from bench_db.units import NANOSECONDS, Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import polars as pl
+
+    from bench_db.measure.pairs import Slot
+    from bench_db.model import Commit
+
+Ended = Literal["decided", "rounds", "budget"]
+"""Why measuring ended: every series has its verdict, all rounds were measured, or another round did not fit the budget."""
+
+# The verdicts of each word that `fail_on` takes.
+FAILING = {
+    "regression": {PairVerdict.REGRESSED},
+    "undecided": {PairVerdict.UNDECIDED, PairVerdict.SUSPECTED},
+    "failed": {PairVerdict.FAILED},
+}
+_MOVED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.SUSPECTED}
+_LONG_SLOT_SECONDS = 60.0
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """The verdicts on the series of two commits, in the order of `PairVerdict`.
+
+    `base` and `head` are full shas. `control` compares the base with itself, empty when it was not measured. `min_effect` is in
+    percent, and `rounds` counts the measured rounds.
+    """
+
+    base: str
+    head: str
+    seed: int
+    rounds: int
+    seconds: float
+    ended: Ended
+    min_effect: float
+    comparisons: Sequence[PairComparison]
+    control: Sequence[PairComparison] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict occurs."""
+        found = Counter(c.verdict for c in self.comparisons)
+        return {str(verdict): found[verdict] for verdict in PairVerdict if found[verdict]}
+
+    def frame(self) -> pl.DataFrame:
+        """Return the comparisons as a frame, a row a series."""
+        return frame_of(self.comparisons, PairComparison)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        names = ("base", "head", "seed", "rounds", "seconds", "ended", "min_effect", "counts")
+        records = {name: [record_json(c) for c in getattr(self, name)] for name in ("comparisons", "control")}
+        return {**{name: getattr(self, name) for name in names}, **records}
+
+
+def pairs(
+    base: str,
+    head: str = "HEAD",
+    *,
+    suites: Sequence[str] = (),
+    benchmark: str | None = None,
+    rounds: int | None = None,
+    min_effect: float | None = None,
+    budget_minutes: float | None = None,
+    control: bool | None = None,
+    seed: int | None = None,
+    config_file: str | None = None,
+    clone: str | Path = ".",
+    work_dir: str | Path = ".bench-db",
+    environment: Mapping[str, str],
+    clock: Clock = Clock(),  # noqa: B008 frozen
+    progress: Progress = Silent(),  # noqa: B008 without state
+) -> Paired:
+    """Measure two commits in alternation as bench-db.toml says, in `environment`, and compare them; nothing is published.
+
+    `BASE...` is the merge base with `head`. `benchmark` is a name in which * and ? are wildcards, `min_effect` is in percent. What
+    is None comes from `[pairs]` of bench-db.toml; the seed of the order comes from the clock. With `control` the base is measured a second
+    time from a work tree of its own. Measuring ends when every series has its verdict, after `rounds`, or when another round does
+    not fit the budget. Raises `UserError` when nothing can be measured.
+    """
+    config = configuration(config_file)
+    stated = {"rounds": rounds, "min_effect": min_effect, "budget_minutes": budget_minutes, "control": control}
+    settings = structs.replace(config.pairs, **{name: value for name, value in stated.items() if value is not None})
+    config = structs.replace(config, pairs=settings, suite=config.suites(tuple(suites)))
+    check_suites(config)
+    repository, began = Path(clone).resolve(), clock.now()
+    bench = runner.Bench(
+        repository=repository,
+        home=Path(work_dir).resolve(),
+        root=root_of(config_file),
+        suites=config.suite,
+        environment=environment,
+        clock=clock,
+    )
+    commits = _commits(repository, base, head, control=settings.control)
+    with git.alone(repository, bench.home, clock) as locks:
+        seed = int(began) if seed is None else seed
+        pairing = Pairing(commits=commits, bench=bench, locks=locks, seed=seed)
+        measuring = _Measuring(config=config, pairing=pairing, benchmark=benchmark, progress=progress, began=began)
+        for slot in measure(pairing, measuring.wanted):
+            measuring.take(slot)
+        return measuring.answer()
+
+
+def failing(comparisons: Sequence[PairComparison], on: Sequence[str]) -> list[PairComparison]:
+    """Return the comparisons whose verdict is one of those that `fail_on` names; `UserError` for a word that it does not take."""
+    if unknown := sorted(set(on) - set(FAILING)):
+        message = f"`fail_on`: {unknown[0]!r} is no verdict to fail on; it takes {', '.join(FAILING)}"
+        raise UserError(message)
+    return [c for c in comparisons if any(c.verdict in FAILING[word] for word in on)]
+
+
+def _commits(repository: Path, base: str, head: str, *, control: bool) -> dict[PairSide, Commit]:
+    name = base.removesuffix("...")
+    first = git.commit_of(repository, name if name == base else git.merge_base(repository, name or "HEAD", head))
+    sides = {PairSide.BASE: first, PairSide.HEAD: git.commit_of(repository, head)}
+    return {**sides, PairSide.CONTROL: first} if control else sides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Point:
+    """The figures of a series in one process; `n` is the number of samples, 0 when the tool gives only statistics."""
+
+    summary: SummaryValues
+    n: int
+
+    def value(self, figure: Figure) -> float | None:
+        value: float | None = getattr(self.summary, figure)
+        return value
+
+
+@dataclass(kw_only=True)
+class _Measured:
+    """A series and its points by side and round; the verdicts of its latest look, that of the control too."""
+
+    suite: str
+    series: Series
+    points: dict[tuple[PairSide, int], _Point] = field(default_factory=dict)
+    errors: dict[PairSide, str] = field(default_factory=dict)
+    judged: Judged = field(default_factory=Judged)
+    control: Judged = field(default_factory=Judged)
+    dropped: int = 0
+
+    @property
+    def sides(self) -> set[PairSide]:
+        return {side for side, _ in self.points}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether further rounds can change the verdict."""
+        return not self.judged.is_final and {PairSide.BASE, PairSide.HEAD} <= self.sides
+
+    def counted(self) -> list[_Point]:
+        return [point for (_, number), point in self.points.items() if number != WARM_UP]
+
+    def figure(self, wanted: str) -> Figure:
+        """Return the statistic that the setting means for this series; the median where a process does not have another one."""
+        if wanted == "median" or self.series.direction is Direction.INFO:
+            return Figure.MEDIAN
+        least = Figure.MAXIMUM if self.series.direction is Direction.HIGHER else Figure.MINIMUM
+        points = self.counted()
+        if any(point.value(least) is None for point in points):
+            return Figure.MEDIAN
+        few = any(0 < point.n < RULES.figure_samples for point in points)
+        is_time = self.series.units == NANOSECONDS.name and least is Figure.MINIMUM
+        return Figure.MEDIAN if wanted == "auto" and (few or not is_time) else least
+
+    def values(self, side: PairSide, figure: Figure) -> dict[int, float]:
+        """Return the figures of a side by round, without the warm-up."""
+        found = {number: point.value(figure) for (of, number), point in self.points.items() if of is side}
+        return {number: value for number, value in found.items() if number != WARM_UP and value is not None}
+
+    def middle(self, side: PairSide, figure: Figure) -> float | None:
+        """Return the median of a side over the rounds; the warm-up counts when there is nothing else."""
+        values = list(self.values(side, figure).values())
+        if not values and (warm_up := self.points.get((side, WARM_UP))):
+            return warm_up.value(figure)
+        return median(values) if values else None
+
+
+@dataclass(kw_only=True)
+class _Measuring:
+    """Two commits being measured: takes the slots, judges at the looks, and says what is measured in the next round."""
+
+    config: Config
+    pairing: Pairing
+    benchmark: str | None
+    progress: Progress
+    began: float
+    series: dict[tuple[str, int], _Measured] = field(default_factory=dict)
+    failures: dict[tuple[str, PairSide], str] = field(default_factory=dict)
+    logs: dict[tuple[str, PairSide], Path] = field(default_factory=dict)
+    not_set_up: set[str] = field(default_factory=set)
+    selected: dict[str, set[str]] = field(default_factory=dict)
+    """By suite, the names that the processes of this round were restricted to."""
+    unrestricted: set[str] = field(default_factory=set)
+    other_names: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
+    round_began: float = 0.0
+    done: int = 0
+    ended: Ended = "decided"
+
+    @property
+    def settings(self) -> Pairs:
+        return self.config.pairs
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        return schedule(self.settings.rounds, self.settings.looks)
+
+    # -- taking a slot
+
+    def take(self, slot: Slot) -> None:
+        """Note the figures of a slot, or its failure."""
+        key = slot.suite, slot.side
+        self.logs[key] = slot.log
+        error, results = slot.error, list[Result]()
+        try:
+            results = self._results(slot)
+        except (UnreadableOutputError, UserError) as unreadable:
+            error = error or str(unreadable)
+        if error is not None:
+            self.failures[key] = error.splitlines()[0]
+            self._say(f"{self._of(slot)} failed: {self.failures[key]}; {slot.log}")
+        if slot.failed_setup:
+            self.not_set_up.add(slot.suite)
+        names = {result.benchmark_name for result in results}
+        for result in results:
+            self._note(slot, result)
+        if missing := self.selected.get(slot.suite, set()) - names:
+            self._say(f"{self._of(slot)}: no {min(missing)} with `select`; the whole suite is measured from now on")
+            self.unrestricted.add(slot.suite)
+            del self.selected[slot.suite]
+        if slot.seconds > _LONG_SLOT_SECONDS and slot.suite not in self.warned:
+            self.warned.add(slot.suite)
+            self._say(f"{self._of(slot)} took {duration(slot.seconds)}: pairs need processes of less than a minute")
+
+    def _results(self, slot: Slot) -> list[Result]:
+        if not slot.outputs:
+            return []
+        suite = self.config.suite[slot.suite]
+        provenance = Provenance(
+            dut_name=self.config.project.name,
+            dut_version=slot.commit.sha,
+            dut_timestamp=slot.commit.time,
+            commit=slot.commit.sha,
+            test_bed_name=self.config.project.test_bed or this_machine().name,
+            suite=slot.suite,
+        )
+        return [result for _, results in readings(slot.outputs, provenance, suite.format) for result in results]
+
+    def _note(self, slot: Slot, result: Result) -> None:
+        if self.benchmark is not None and not re.match(glob_pattern(self.benchmark), result.benchmark_name):
+            self.other_names.add(result.benchmark_name)
+            return
+        key = slot.suite, result.series_key
+        one = self.series.setdefault(key, _Measured(suite=slot.suite, series=_series_of(result)))
+        if result.summary is None:
+            one.errors[slot.side] = (result.error or "").partition("\n")[0]
+        else:
+            one.points[slot.side, slot.number] = _Point(summary=result.summary, n=len(result.values))
+
+    def _of(self, slot: Slot) -> str:
+        what = "set-up" if slot.failed_setup else f"round {slot.number}" if slot.number else "warm-up"
+        return f"{slot.suite}, {slot.side}, {what}"
+
+    def _say(self, line: str) -> None:
+        self.progress.say(visible(line))
+
+    # -- between rounds
+
+    def wanted(self, number: int) -> Mapping[str, Sequence[str]]:
+        """Return the suites of the next round, each with the words that restrict it; none when measuring ends."""
+        now = self.pairing.bench.clock.now()
+        took, self.round_began = now - self.round_began, now
+        if number == WARM_UP:
+            return {suite: () for suite in self.config.suite if suite not in self.not_set_up}
+        self.done = number - 1
+        level = next((look.level for look in self.looks if look.rounds == self.done), None)
+        if level is not None:
+            self._judge(level)
+        if self._has_ended(now + took - self.began):
+            return {}
+        self.progress(self.done, self.settings.rounds, f"round {number}")
+        return {suite: self._select(suite) for suite in dict.fromkeys(one.suite for one in self._open())}
+
+    def _has_ended(self, seconds: float) -> bool:
+        """Return whether no further round is measured; `seconds` is when it would end, if it takes as long as the last one."""
+        is_open = bool(self._open())
+        if is_open and self.done < self.settings.rounds and seconds <= _MINUTE * self.settings.budget_minutes:
+            return False
+        if is_open:
+            self.ended = "rounds" if self.done == self.settings.rounds else "budget"
+            if self.done not in {look.rounds for look in self.looks}:
+                # The level of the next look is spent here instead, so the error of all looks stays what it is.
+                self._judge(next(look.level for look in self.looks if look.rounds > self.done))
+        counts = Counter(one.judged.verdict for one in self.series.values())
+        self._say(f"{self.done} rounds: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
+        return True
+
+    def _open(self) -> list[_Measured]:
+        return [one for one in self.series.values() if one.is_open]
+
+    def _select(self, suite: str) -> Sequence[str]:
+        """Return the words that restrict a suite to its open benchmarks, where these are not all that it has."""
+        names = {one.series.benchmark_name for one in self._open() if one.suite == suite}
+        every = {one.series.benchmark_name for one in self.series.values() if one.suite == suite} | self.other_names
+        if names == every or suite in self.unrestricted or not self.config.suite[suite].select:
+            self.selected.pop(suite, None)
+            return ()
+        self.selected[suite] = names
+        return self.config.suite[suite].selecting(sorted(names, key=natural_key))
+
+    # -- judging
+
+    def _judge(self, level: float) -> None:
+        """Judge the series that both sides have; the control has a suite of its own."""
+        both = [one for one in self.series.values() if {PairSide.BASE, PairSide.HEAD} <= one.sides]
+        for one in both:
+            if not one.judged.is_final:
+                one.dropped = self.done - len(self._rounds(one, PairSide.HEAD))
+        for one, judged in zip(both, self._judged(both, PairSide.HEAD, level), strict=True):
+            one.judged = judged
+        with_control = [one for one in both if PairSide.CONTROL in one.sides]
+        for one, judged in zip(with_control, self._judged(with_control, PairSide.CONTROL, level), strict=True):
+            one.control = judged
+
+    def _judged(self, of: Sequence[_Measured], side: PairSide, level: float) -> list[Judged]:
+        return judge(
+            [self._rounds(one, side) for one in of],
+            [one.series.direction for one in of],
+            [one.judged if side is PairSide.HEAD else one.control for one in of],
+            level,
+            minimum_effect=self.settings.min_effect / 100,
+        )
+
+    def _rounds(self, one: _Measured, side: PairSide, figure: Figure | None = None) -> list[Round]:
+        """Return the rounds of a series that have the base and another side."""
+        figure = figure or one.figure(self.settings.figure)
+        base, other = one.values(PairSide.BASE, figure), one.values(side, figure)
+        found = []
+        for number in sorted(base.keys() & other.keys()):
+            sides = order(self.pairing.seed, one.suite, number, self.pairing.commits)
+            found.append(Round(base[number], other[number], shift(sides, side)))
+        return found
+
+    # -- the answer
+
+    def answer(self) -> Paired:
+        """Return the verdicts. Raise `UserError` when no process gave a result."""
+        if not any(one.points for one in self.series.values()):
+            raise UserError(self._nothing())
+        found = [self._compared(one) for one in self.series.values()]
+        known = {suite for suite, _ in self.series}
+        found += [self._failed(suite, side) for suite, side in self.failures if suite not in known]
+        commits = self.pairing.commits
+        return Paired(
+            base=commits[PairSide.BASE].sha,
+            head=commits[PairSide.HEAD].sha,
+            seed=self.pairing.seed,
+            rounds=self.done,
+            seconds=self.pairing.bench.clock.now() - self.began,
+            ended=self.ended,
+            min_effect=self.settings.min_effect,
+            comparisons=_in_order(found),
+            control=_in_order(
+                self._numbers(one, PairSide.CONTROL)
+                for one in self.series.values()
+                if {PairSide.BASE, PairSide.CONTROL} <= one.sides
+            ),
+        )
+
+    def _nothing(self) -> str:
+        if self.failures:
+            (suite, side), error = next(iter(self.failures.items()))
+            return f"nothing could be measured; {suite}, {side}: {error}. The log is {self.logs[suite, side]}"
+        names = ", ".join(sorted(self.other_names, key=natural_key)[: RULES.nearest_names])
+        return f"no benchmark {self.benchmark!r}; the suites have {names or 'none'}"
+
+    def _failed(self, suite: str, side: PairSide) -> PairComparison:
+        series = Series(suite=suite, benchmark_name=suite, dut_name=self.config.project.name)
+        return PairComparison(series=series, verdict=PairVerdict.FAILED, note=f"{side}: {self.failures[suite, side]}")
+
+    def _compared(self, one: _Measured) -> PairComparison:
+        found = self._numbers(one, PairSide.HEAD)
+        for side, without in ((PairSide.HEAD, PairVerdict.MISSING), (PairSide.BASE, PairVerdict.NEW)):
+            if side not in one.sides:
+                error = one.errors.get(side) or self.failures.get((one.suite, side))
+                note = f"{side}: {error}" if error else ""
+                return replace(found, verdict=PairVerdict.FAILED if error else without, note=note)
+        if one.control.verdict in _MOVED and found.verdict in _MOVED:
+            note = f"the control moved, too: {percent(one.control.effect)}"
+            return replace(found, verdict=PairVerdict.SUSPECTED, note=note)
+        return found
+
+    def _numbers(self, one: _Measured, side: PairSide) -> PairComparison:
+        figure = one.figure(self.settings.figure)
+        judged = one.judged if side is PairSide.HEAD else one.control
+        beside = None
+        if figure is not Figure.MEDIAN:
+            rounds = self._rounds(one, side, Figure.MEDIAN)
+            beside = judge([rounds], [one.series.direction], [Judged()], RULES.significance)[0].effect
+        return PairComparison(
+            series=one.series,
+            verdict=judged.verdict,
+            effect=judged.effect,
+            low=judged.low,
+            high=judged.high,
+            p_value=judged.p_value,
+            figure=figure,
+            base_value=one.middle(PairSide.BASE, figure),
+            head_value=one.middle(side, figure),
+            median_effect=beside,
+            rounds=judged.rounds,
+            dropped=one.dropped if side is PairSide.HEAD else 0,
+            needed=judged.needed,
+        )
+
+
+def _series_of(result: Result) -> Series:
+    return Series(
+        series_key=result.series_key,
+        dut_name=result.dut.name,
+        test_bed_name=result.test_bed.name,
+        suite=result.suite,
+        benchmark_name=result.benchmark_name,
+        metric=result.metric,
+        tags_key=result.tags_key,
+        units=result.units,
+        direction=result.direction,
+    )
+
+
+def _in_order(found: Iterable[PairComparison]) -> list[PairComparison]:
+    verdicts = list(PairVerdict)
+    return sorted(found, key=lambda c: (verdicts.index(c.verdict), natural_key(c.series.label)))

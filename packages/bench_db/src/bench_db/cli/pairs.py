@@ -1,0 +1,138 @@
+"""`bench-db pairs`: two commits, measured in alternation on this machine and compared."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_db.cli.comparing import MINIMUM_EFFECT, REGRESSION_FOUND
+from bench_db.cli.options import emit, screen, storeless
+from bench_db.cli.progress import Lines, leave_when_asked
+
+if TYPE_CHECKING:
+    from bench_db.app.pairs import Paired
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
+
+
+class Minutes(click.ParamType[float]):
+    """A duration as `30m`, `90s` or `1.5h`, read as minutes."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the minutes; a usage error for anything but a positive number and a unit."""
+        found = _DURATION.fullmatch(str(value))
+        minutes = float(found[1]) * _SECONDS[found[2]] / 60 if found else 0.0
+        if minutes <= 0:
+            self.fail(f"{value!r} is not a duration; examples: 30m, 90s, 1.5h", param, ctx)
+        return minutes
+
+
+@click.command("pairs")
+@click.argument("base")
+@click.argument("head", default="HEAD")
+@click.option("--suite", "suites", metavar="NAME", multiple=True, help="Only this suite; may be repeated.")
+@click.option("--benchmark", metavar="GLOB", help="Only benchmarks with this name; * and ? are wildcards.")
+@click.option(
+    "--rounds", type=click.IntRange(2), metavar="N", help="At most N rounds. [default: as bench-db.toml, else 12]"
+)
+@MINIMUM_EFFECT
+@click.option(
+    "--budget",
+    "budget_minutes",
+    type=Minutes(),
+    metavar="TIME",
+    help="End before this time is over: 30m, 90s, 1.5h. [default: as bench-db.toml, else 30m]",
+)
+@click.option("--control/--no-control", default=None, help="Measure BASE a second time, which must not differ.")
+@click.option("--seed", type=int, metavar="N", help="The seed of the order. [default: the time]")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["regression", "undecided", "failed"]),
+    multiple=True,
+    help="Exit with 1 when a series has this verdict; may be repeated. Undecided includes suspected.",
+)
+@click.option("--markdown", is_flag=True, help="Text as a comment on a pull request.")
+@click.option("--all", "unchanged_too", is_flag=True, help="Show unchanged series, too.")
+@click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
+@click.option(
+    "--clone",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="The local clone.",
+)
+@click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
+@storeless
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    output: str,
+    *,
+    base: str,
+    head: str,
+    suites: tuple[str, ...],
+    benchmark: str | None,
+    rounds: int | None,
+    min_effect: float | None,
+    budget_minutes: float | None,
+    control: bool | None,
+    seed: int | None,
+    fail_on: tuple[str, ...],
+    markdown: bool,
+    unchanged_too: bool,
+    config_file: str,
+    clone: Path,
+    work_dir: str,
+) -> None:
+    """Measure the commits BASE and HEAD in alternation on this machine, and compare them; BASE... is their merge base.
+
+    Each round runs the suites of bench-db.toml once a side, in a new process and in random order. Measuring ends early
+    when every series is decided. Nothing is published. Exit code 2 when nothing can be measured.
+
+    Example: bench-db pairs main... --suite python --fail-on regression
+    """
+    from bench_db.app.pairs import failing, pairs
+
+    leave_when_asked()
+    found = pairs(
+        base,
+        head,
+        suites=suites,
+        benchmark=benchmark,
+        rounds=rounds,
+        min_effect=min_effect,
+        budget_minutes=budget_minutes,
+        control=control,
+        seed=seed,
+        config_file=config_file,
+        clone=clone,
+        work_dir=work_dir,
+        environment=os.environ,
+        progress=Lines(),
+    )
+    emit(output, lambda: found.document, lambda: _text(found, markdown=markdown, everything=unchanged_too))
+    ctx.exit(REGRESSION_FOUND if failing(found.comparisons, fail_on) else 0)
+
+
+def _text(found: Paired, *, markdown: bool, everything: bool) -> str:
+    from bench_db.report.pairs import PairsContext, pairs_markdown, pairs_text
+
+    context = PairsContext(
+        base=found.base,
+        head=found.head,
+        seed=found.seed,
+        rounds=found.rounds,
+        seconds=found.seconds,
+        ended=found.ended,
+    )
+    if markdown:
+        return pairs_markdown(found.comparisons, found.control, context)
+    return pairs_text(found.comparisons, found.control, context, everything=everything, screen=screen())

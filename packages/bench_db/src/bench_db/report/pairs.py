@@ -1,0 +1,170 @@
+"""Series measured in pairs as text for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench_db.model import Figure, PairVerdict
+from bench_db.report.escape import markdown_code, markdown_text, shortened
+from bench_db.report.markdown import LIMIT
+from bench_db.report.quantity import percent, percent_with_interval, quantity
+from bench_db.report.text import PLAIN, Colour, Fit, Screen, duration, table
+from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bench_db.model import PairComparison
+
+_COLOURS: Mapping[str, Colour] = {
+    PairVerdict.REGRESSED: "red",
+    PairVerdict.FAILED: "red",
+    PairVerdict.SUSPECTED: "yellow",
+    PairVerdict.MISSING: "yellow",
+    PairVerdict.IMPROVED: "green",
+}
+_FIT = Fit(drop=(("rounds",), ("base", "head")), notes="note")
+_NUMBERS = ("base", "head", "change", "rounds")
+_NAME, _NOTE = 160, 200
+_FRAME = 2_000  # room for what is around the rows
+_ENDS = {
+    "decided": "every series is decided",
+    "rounds": "all rounds are measured",
+    "budget": "another round did not fit the budget",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsContext:
+    """The commits of a report, and how they were measured; `ended` is the reason why measuring ended."""
+
+    base: str
+    head: str
+    seed: int
+    rounds: int
+    seconds: float
+    ended: str
+
+    @property
+    def text(self) -> str:
+        """The measurement in one line, without the commits."""
+        plural = "" if self.rounds == 1 else "s"
+        return f"{self.rounds} round{plural} in {duration(self.seconds)}, {_ENDS[self.ended]}, seed {self.seed}"
+
+
+def pairs_text(
+    comparisons: Sequence[PairComparison],
+    control: Sequence[PairComparison],
+    context: PairsContext,
+    *,
+    everything: bool = False,
+    screen: Screen = PLAIN,
+) -> str:
+    """Render the counts of the verdicts over a table of comparisons, in their order; unchanged ones only with `everything`."""
+    shown = [c for c in comparisons if everything or c.verdict is not PairVerdict.UNCHANGED]
+    sides = f"{context.head[: RULES.sha_length]} against {context.base[: RULES.sha_length]}"
+    counts = ", ".join(f"{n} {screen.painted(verdict, _COLOURS.get(verdict))}" for verdict, n in _counted(comparisons))
+    rows = [[cell(c) for _, cell in _COLUMNS] for c in shown]
+    listed = (
+        ["", table([name for name, _ in _COLUMNS], rows, _NUMBERS, screen, _FIT, colours=_COLOURS)] if shown else []
+    )
+    return "\n".join([f"{sides}: {counts}", context.text, *_control(control), *listed])
+
+
+def _counted(comparisons: Sequence[PairComparison]) -> list[tuple[PairVerdict, int]]:
+    numbers = [(verdict, sum(c.verdict is verdict for c in comparisons)) for verdict in PairVerdict]
+    return [(verdict, number) for verdict, number in numbers if number]
+
+
+def _control(control: Sequence[PairComparison]) -> list[str]:
+    """Return a line for the control, and one for each series of it that moved."""
+    if not control:
+        return []
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in _counted(control))
+    moved = [c for c in control if c.verdict in {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.SUSPECTED}]
+    named = [f"control: {c.series.label} moved by {percent(c.effect)} without a change" for c in moved]
+    return [f"control: {counts}", *named]
+
+
+def note_of(c: PairComparison) -> str:
+    """Return what a reader needs beside the numbers: the reason, what an undecided series excludes, the dropped rounds."""
+    parts = [c.note] if c.note else []
+    if c.verdict is PairVerdict.UNDECIDED:
+        parts += _undecided(c)
+    if c.verdict is PairVerdict.SUSPECTED and not c.note:
+        parts.append("alone it would be a change, among so many series it may be chance: measure again")
+    if c.dropped and c.rounds:
+        parts.append(f"{c.dropped} round{'' if c.dropped == 1 else 's'} without a side")
+    if c.median_effect is not None:
+        parts.append(f"median {percent(c.median_effect)}")
+    return "; ".join(parts)
+
+
+def _undecided(c: PairComparison) -> list[str]:
+    if c.low is None or c.high is None:
+        return ["too few rounds with both sides"]
+    excluded = f"less than {percent(c.low)} and more than {percent(c.high)} are excluded"
+    if c.needed is None:
+        return [excluded, f"more than {RULES.pair_most_needed} rounds would be needed"]
+    return [excluded, f"{c.needed} more round{'' if c.needed == 1 else 's'} would tell"]
+
+
+_COLUMNS: tuple[tuple[str, Callable[[PairComparison], str]], ...] = (
+    ("verdict", lambda c: c.verdict),
+    ("benchmark", lambda c: c.series.label),
+    ("base", lambda c: quantity(c.base_value, c.series.units)),
+    ("head", lambda c: quantity(c.head_value, c.series.units)),
+    ("figure", lambda c: c.figure),
+    ("change", lambda c: percent_with_interval(c.effect, c.low, c.high)),
+    ("rounds", lambda c: str(c.rounds)),
+    ("note", lambda c: shortened(note_of(c), _NOTE)),
+)
+
+
+def pairs_markdown(
+    comparisons: Sequence[PairComparison], control: Sequence[PairComparison], context: PairsContext
+) -> str:
+    """Render a comment for a pull request, never longer than GitHub takes; unchanged series are folded."""
+    counts = ", ".join(f"**{number:,}** {verdict}" for verdict, number in _counted(comparisons))
+    sides = (
+        f"{markdown_code(context.head[: RULES.sha_length])} against {markdown_code(context.base[: RULES.sha_length])}"
+    )
+    lines = ["## Measured in pairs", "", counts, "", f"{sides}: {context.text}."]
+    lines += [f"\n{markdown_text(shortened(line, _NOTE))}" for line in _control(control)[: RULES.comment_rows]]
+    changed = [c for c in comparisons if c.verdict is not PairVerdict.UNCHANGED]
+    unchanged = [c for c in comparisons if c.verdict is PairVerdict.UNCHANGED]
+    room = LIMIT - _FRAME - len("\n".join(lines).encode())
+    rows, room = _rows(changed, room)
+    folded, _ = _rows(unchanged, room)
+    lines += ["", *rows] if changed else []
+    lines += (
+        ["", f"<details><summary>Unchanged ({len(unchanged):,})</summary>", "", *folded, "", "</details>"]
+        if unchanged
+        else []
+    )
+    return "\n".join([*lines, ""])
+
+
+def _rows(comparisons: Iterable[PairComparison], room: int) -> tuple[list[str], int]:
+    """Return a table of as many rows as there is room for, with a line for those left out, and the room that is left."""
+    lines, left = ["| verdict | benchmark | base | head | change | rounds | note |", "|:--|:--|--:|--:|--:|--:|:--|"], 0
+    for c in comparisons:
+        line = _row(c)
+        room -= len(line.encode("utf-8", "surrogatepass")) + 1
+        if room > 0:
+            lines.append(line)
+        else:
+            left += 1
+    return [*lines, *([f"\n{left:,} more left out: a comment holds {LIMIT:,} characters."] if left else [])], max(
+        room, 0
+    )
+
+
+def _row(c: PairComparison) -> str:
+    units = shortened(c.series.units, 40)
+    base, head = (markdown_code(quantity(value, units)) for value in (c.base_value, c.head_value))
+    figure = f" ({c.figure})" if c.figure is not Figure.MEDIAN else ""
+    name, change = markdown_code(shortened(c.series.label, _NAME)), percent_with_interval(c.effect, c.low, c.high)
+    note = markdown_code(shortened(note_of(c), _NOTE)) if note_of(c) else ""
+    return f"| {c.verdict} | {name} | {base}{figure} | {head}{figure} | {change} | {c.rounds} | {note} |"
