@@ -218,7 +218,9 @@ class TestKeep:
         assert [artifact.name for artifact in store.run(run.id).artifacts] == sorted(found)
 
     @pytest.mark.parametrize(
-        "value", [object(), float("nan"), {"a": {1, 2}}, np.array([object()]), "\ud800", [1, b"x"]], ids=repr
+        "value",
+        [object(), float("nan"), {"a": {1, 2}}, np.array([object()]), "\ud800", [1, b"x"]],
+        ids=["object", "nan", "set", "objects", "surrogate", "bytes in a list"],
     )
     def test_what_cannot_be_kept_stores_nothing(self, store: Database, value: object) -> None:
         with pytest.raises(UserError, match="'odd'"), store.record(dut="flax", commit=COMMIT) as run:
