@@ -17,11 +17,14 @@ from bench_db import (
     Database,
     Dispatched,
     Finding,
+    Metric,
     NamedSuite,
     PairComparison,
     Plan,
+    Recording,
     Result,
     Run,
+    StoredRun,
     SummaryValues,
     Upgrade,
     Verdict,
@@ -42,7 +45,7 @@ def reading(database: Database) -> None:
     assert_type(database.summary(since="2 weeks ago", until=datetime(2026, 1, 1)), pl.DataFrame)  # noqa: DTZ001 types only
     database.summary(since=b"2026")  # type: ignore[arg-type]
     assert_type(database.scan(["median"], branch="main"), pl.LazyFrame)
-    assert_type(database.runs(pr_number=3), pl.LazyFrame)  # type: ignore[call-arg]
+    assert_type(database.runs(pr_number=3), pl.LazyFrame)
     assert_type(database.query("SELECT 1"), pl.DataFrame)
     assert_type(database.results(), list[Result])
     assert_type(database.has("1a2b3c4").present, bool)
@@ -88,3 +91,19 @@ def measuring() -> None:
     assert_type(bench_db.upgrade("store", dry_run=True), Upgrade)
     bench_db.backfill("store", environment={}, clone=3)  # type: ignore[arg-type]
     bench_db.bisect("a", "b", environment={})  # type: ignore[call-arg]
+
+
+def recording(database: Database) -> None:
+    with database.record("flax", commit="1a2b3c4", suite="train", tags={"batch": 32}) as run:
+        assert_type(run, Recording)
+        run.add("forward", [1, 2.5], unit="s", metrics={"rate": Metric(values=3, unit="ops/s")}, tags={"amp": True})
+        run.add("forward")
+        run.add(3)  # type: ignore[arg-type]
+        run.add("forward", object())  # type: ignore[arg-type]
+        with run.timed("step"):
+            run.keep("confusion", b"bytes")
+    assert_type(run.id, str)
+    database.record("flax", comit="1a2b3c4")  # type: ignore[call-arg]
+    assert_type(database.run("1a2b3c4"), StoredRun)
+    assert_type(database.list_runs(branch="main", tags={"batch": 32}), pl.DataFrame)
+    assert_type(bench_db.frontier(database, "latency", "rate", by=["framework"], at="latency=3ms").points, pl.DataFrame)

@@ -10,7 +10,8 @@ import pytest
 
 import bench_db as api
 from bench_db import Direction, Metric
-from bench_db.errors import UserError
+from bench_db.errors import BenchDbError, NewerStoreWarning, SchemaMismatchError, UserError
+from bench_db.store.tables import RESULTS_TABLE
 from tests.support.histories import History
 
 if TYPE_CHECKING:
@@ -138,6 +139,21 @@ class TestRecord:
                 run.add("forward", 1.0, unit="ms", tags={"k": 2})
         assert run.published.new == 2
 
+    def test_two_metrics_of_one_name_in_one_call_are_a_mistake(self, store: Database) -> None:
+        with store.record(dut="flax", commit=COMMIT) as run:
+            with pytest.raises(UserError, match=r"'forward' \(time\) was added already"):
+                run.add("forward", 1.0, unit="s", metrics={"time": 2.0})
+            run.add("forward", 1.0, unit="s")
+        assert run.published.new == 1
+
+    def test_a_store_that_cannot_be_written_is_said_before_the_work(self, store: Database) -> None:
+        table = store.store._engine.open(RESULTS_TABLE).dataset
+        table.update_schema_metadata({"bench_db:migration:9999-later": "applied"})
+        with pytest.warns(NewerStoreWarning):
+            newer = api.connect(store.uri)
+        with pytest.raises(SchemaMismatchError, match="upgrade bench_db"), newer.record(dut="flax", commit=COMMIT):
+            pytest.fail("the block ran")
+
     def test_an_empty_block_is_a_mistake(self, store: Database) -> None:
         with pytest.raises(UserError, match="no results were added"), store.record(dut="flax", commit=COMMIT):
             pass
@@ -226,6 +242,15 @@ class TestKeep:
         with pytest.raises(UserError, match="'odd'"), store.record(dut="flax", commit=COMMIT) as run:
             run.keep("odd", value)
         assert store.results() == []
+
+    def test_the_same_block_continues_when_a_value_could_not_be_written(self, store: Database, tmp_path: Path) -> None:
+        directory = tmp_path / "store" / "artifacts"
+        directory.write_text("in the way")
+        with pytest.raises(BenchDbError, match="the same block continues"):
+            record(store)
+        directory.unlink()
+        run = record(store)
+        assert (run.published.new, run.published.unchanged, len(store.artifacts(run=run.id))) == (0, 2, 1)
 
     def test_a_name_is_kept_once(self, store: Database) -> None:
         with store.record(dut="flax", commit=COMMIT) as run:

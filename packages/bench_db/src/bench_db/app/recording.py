@@ -23,7 +23,7 @@ from bench_db.app.publish import details
 from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.clock import unix_time
 from bench_db.derive import checked
-from bench_db.errors import UserError
+from bench_db.errors import BenchDbError, UserError
 from bench_db.identity import tag_texts, tags_key
 from bench_db.ingest import Build, Measurement, Provenance, Reading, normalise, origin_of
 from bench_db.ingest.numbers import scaled
@@ -178,10 +178,10 @@ class Recording:
             raise UserError(message)
 
     def _add(self, measurements: Iterable[Measurement]) -> None:
-        added = {}
+        added: dict[tuple[str, str, str], Measurement] = {}
         for one in measurements:
             key = (one.benchmark_name, one.metric, tags_key(one.tags))
-            if key in self._measurements:
+            if key in self._measurements or key in added:
                 message = f"{key[0]!r} ({key[1]}) was added already with these tags; give all its samples at once, or other tags"
                 raise UserError(message)
             added[key] = one
@@ -243,10 +243,13 @@ class _Origin:
         if not published.new and not published.unchanged:
             message = f"nothing was stored: {'; '.join(published.notes)}. `keep_leftovers` stores these results, too"
             raise UserError(message)
-        for name, (kind, content) in values.items():
-            self.store.put_artifact(
-                content, kind=kind, name=name, run=published.run_key, added_at=self.provenance.ingested_at
-            )
+        key, now = published.run_key, self.provenance.ingested_at
+        try:
+            for name, (kind, content) in values.items():
+                self.store.put_artifact(content, kind=kind, name=name, run=key, added_at=now)
+        except BenchDbError as error:
+            error.args = (f"{error}. The results are stored, and not all values; the same block continues",)
+            raise
         return published
 
 
@@ -287,6 +290,7 @@ def _origin(
         build=build,
         how={"replace": replace, "keep_leftovers": keep_leftovers},
     )
+    store.require_writable()
     run, _ = origin.run_of([])
     checked(run, (), now)
     if run.dut.version == "unknown":

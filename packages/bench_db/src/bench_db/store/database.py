@@ -102,6 +102,11 @@ class Database:
         """Make the tables that do not exist yet. `StoreUnavailableError` on a bucket that cannot keep writers apart."""
         publish.ensure_tables(self._engine, single_writer=self._single_writer)
 
+    def require_writable(self) -> None:
+        """Raise what `publish` would raise in a store that a newer release has written, or whose bucket cannot keep writers apart."""
+        self.init()
+        self._engine.require_writable(RESULTS_TABLE)
+
     def publish(
         self,
         results: Sequence[Result],
