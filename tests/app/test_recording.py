@@ -207,6 +207,15 @@ class TestBuild:
         assert store.latest().is_empty()
         assert len(store.latest(pr_number=5)) == 1
 
+    def test_a_job_is_known_without_a_word(self, store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        job = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77", "GITHUB_REF": "refs/pull/5/merge"}
+        for name, value in job.items():
+            monkeypatch.setenv(name, value)
+        with store.record(dut="flax", commit=COMMIT) as run:
+            run.add("forward", 1.0, unit="s")
+        assert store.latest().is_empty()
+        assert store.run(run.id).run.run_id == "77"
+
 
 class TestKeep:
     """Values are artifacts of the run, in a form that any language reads."""

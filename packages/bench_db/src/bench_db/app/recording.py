@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ class Stated(TypedDict, total=False):
     """What is known of a recorded run, as in `Provenance`; times may be datetimes, and tags numbers.
 
     `run_time` is when it was measured, by default the beginning of the block. `context` is JSON about the whole run, such as its
-    parameters. `environment` is that of the CI job, such as `os.environ`: it names the job, its branch and its pull request.
+    parameters. `environment` is that of the CI job, by default `os.environ`: it names the job, its branch and its pull request.
     """
 
     commit: str | None
@@ -266,7 +267,7 @@ def _origin(
     keep_leftovers: bool = False,
     **stated: Any,
 ) -> _Origin:
-    now, job = int(time.time()), environment or {}
+    now, job = int(time.time()), os.environ if environment is None else environment
     provenance = Provenance(
         **{
             **ci_provenance(job),
