@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.comparing import MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import emit, screen, storeless
+from bench_db.cli.comparing import REGRESSION_FOUND
+from bench_db.cli.options import PERCENT, emit, screen, storeless
 from bench_db.cli.progress import Lines, leave_when_asked
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.app.pairs import Paired
@@ -42,7 +43,12 @@ class Minutes(click.ParamType[float]):
 @click.option(
     "--rounds", type=click.IntRange(2), metavar="N", help="At most N rounds. [default: as bench-db.toml, else 12]"
 )
-@MINIMUM_EFFECT
+@click.option(
+    "--min-effect",
+    type=PERCENT,
+    metavar="PERCENT",
+    help=f"The smallest change that counts: 2 or 2%, and 0.5% with the sign. [default: as bench-db.toml, else {100 * RULES.minimum_effect:g}]",
+)
 @click.option(
     "--budget",
     "budget_minutes",
