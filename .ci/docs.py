@@ -21,6 +21,7 @@ from jinja2 import StrictUndefined, Template
 
 from bench_db import model, rules
 from bench_db.app.schemas import schemas
+from bench_db.arrow import ROW_CHECKSUM
 from bench_db.ingest import ADAPTERS
 from bench_db.rules import RULES
 from bench_db.store.tables import stored
@@ -39,7 +40,7 @@ def schema_page() -> str:
     """Return the page of all tables of a store: meaning of a row, columns, flat names of readers, indexes."""
     records = [record for record in vars(model).values() if is_dataclass(record) and isinstance(record, type)]
     by_columns = {tuple(field.name for field in fields(record)): record for record in records}
-    shown = [by_columns.get(tuple(table.schema.names)) for table in stored()]
+    shown = [by_columns.get(tuple(n for n in table.schema.names if n != ROW_CHECKSUM)) for table in stored()]
     inside = {hint for record in shown if record for hint in get_type_hints(record).values()}
     nested = [record for record in records if any(record in {hint, *get_args(hint)} for hint in inside)]
     parts = [_table(table, record) for table, record in zip(stored(), shown, strict=True)]

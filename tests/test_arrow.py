@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,9 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.arrow import RESULTS, RUNS, conform, from_table, samples_of, to_table, values_hash
+from bench_db.arrow import (
+    RESULTS,
+    ROW_CHECKSUM,
+    RUNS,
+    conform,
+    from_table,
+    row_checksums,
+    samples_of,
+    to_table,
+    values_hash,
+)
 from bench_db.derive import derive
-from bench_db.model import Result, Run, Samples
+from bench_db.model import Result, Run, Samples, SummaryValues, Throughput
+from bench_db.store.tables import RUNS_TABLE
 from tests.strategies import publication, publications, samples
 from tests.support.campaigns import examples
 
@@ -174,3 +186,74 @@ class TestOlder:
         [batch] = to_table(results, RESULTS).select(["id", "n"]).to_batches()
         schema = pa.schema([RESULTS.field(name) for name in ("n", "error", "id")])
         assert conform(batch, schema).to_pydict() == {"n": [3] * 3, "error": [None] * 3, "id": [r.id for r in results]}
+
+
+class TestRowChecksums:
+    """A checksum depends on every value of its row that is not null, and on nothing else."""
+
+    @given(publications())
+    @examples("laws", 10, full=300)
+    def test_alone_as_among_others(self, published: tuple[Run, list[Result]]) -> None:
+        rows = to_table(published[1], RESULTS)
+        sums = row_checksums(rows)
+        times = 1100 // len(rows)
+        many = pa.concat_tables([rows] * times).combine_chunks()
+        assert row_checksums(many).to_pylist() == sums.to_pylist() * times
+        for at in range(len(rows)):
+            assert row_checksums(rows.slice(at, 1)).to_pylist() == [sums[at].as_py()]
+        assert row_checksums(rows.select(sorted(rows.schema.names))).equals(sums)
+        assert row_checksums(rows.append_column("later", pa.nulls(len(rows), pa.int32()))).equals(sums)
+
+    @pytest.mark.parametrize("name", [name for name in RESULTS.names if name not in {"values", "values_hash"}])
+    def test_every_column_counts(self, name: str) -> None:
+        run, results = publication(1, rows=2)
+        _, [one, other] = derive(run, [replace(result, **_FULL) for result in results])  # type: ignore[arg-type]
+        rows, changed = (
+            to_table([replace(one, **{name: value})], RESULTS) for value in (getattr(one, name), _other(one, name))
+        )
+        assert rows[name].null_count == 0
+        assert row_checksums(rows) != row_checksums(changed)
+        assert row_checksums(to_table([other], RESULTS)) != row_checksums(rows)
+
+    def test_the_order_of_a_list_counts(self) -> None:
+        lists = [[1, 2], [2, 1], [], [0], [0, 0], [1, 2]]
+        first, *others = row_checksums(pa.table({"iterations": pa.array(lists, pa.list_(pa.int64()))})).to_pylist()
+        assert len({first, *others}) == len(lists) - 1
+        assert others[-1] == first
+
+    def test_rows_of_a_table_have_it(self) -> None:
+        run, _ = publication(1)
+        [stored] = to_table([run], RUNS_TABLE.schema)[ROW_CHECKSUM].to_pylist()
+        assert [stored] == row_checksums(to_table([run], RUNS)).to_pylist()
+
+
+_FULL = {
+    "summary": SummaryValues(min=1, q1=2, median=3, q3=4, max=5, mean=3, standard_deviation=1),
+    "throughput": Throughput(multiplier=1.0, name="requests", unit_system="decimal"),
+    "n": 9,
+    "pr_number": 1,
+    "branch": "main",
+    "tags": {"a": "b"},
+    "iterations": (1, 2),
+    "lower": 1.0,
+    "upper": 2.0,
+    "run_time": 5,
+    "error": "out of memory",
+}
+
+
+def _other(result: Result, name: str) -> Any:
+    """Return another value of a field: one leaf of a record differs."""
+    value = getattr(result, name)
+    if is_dataclass(value):
+        field = fields(value)[-1].name
+        return replace(value, **{field: _changed(getattr(value, field))})  # type: ignore[type-var]
+    return _changed(value)
+
+
+def _changed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {**value, "a": "c"}
+    if isinstance(value, tuple):
+        return value[::-1]
+    return f"{value}x" if isinstance(value, str) else value + 1

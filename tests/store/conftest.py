@@ -11,6 +11,7 @@ import pytest
 from bench_db.store.database import connect
 from tests.store.carriers import fill
 from tests.store.workers import PROCESSES, forks, get_ready
+from tests.support import damage
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def filled(filled_once: Path, tmp_path: Path) -> Database:
     """Return a store with rows in every table, of this test alone."""
     shutil.copytree(filled_once / "store", tmp_path / "filled")
     return connect(tmp_path / "filled")
+
+
+@pytest.fixture(scope="session")
+def undamaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with rows, indexes and derived tables, which tests copy and damage."""
+    return made_once(tmp_path_factory, "undamaged", lambda directory: damage.fill(directory / "store")) / "store"
 
 
 @pytest.fixture

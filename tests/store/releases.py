@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from bench_db.arrow import ROW_CHECKSUM
 from bench_db.model import Baseline, Finding, Result, Run
 from bench_db.query.selection import Selection
 from bench_db.store import migrations
@@ -201,7 +202,7 @@ def check_importing(exported: Path, directory: Path, answers: dict[str, Any]) ->
     check_reading_of_import(database, answers)
     assert database.import_from(exported).tables["results"].new == 0
     if has(Result):
-        assert [column.name for column in RESULTS_TABLE.schema][-1] == ADDED[Result]
+        assert [column.name for column in RESULTS_TABLE.schema][-2:] == [ADDED[Result], ROW_CHECKSUM]
         assert database.info().pending == (migrations.ContentKeys.name,)
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pytest
 
 from bench_db import NewerStoreWarning
-from bench_db.arrow import from_table
+from bench_db.arrow import ROW_CHECKSUM, from_table
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
 from bench_db.model import Baseline, Run, StoreChange
@@ -167,7 +167,9 @@ class Named:
         return engine.count(RESULTS_TABLE, condition("branch", None))
 
     def apply(self, engine: Engine) -> None:
-        engine.open(RESULTS_TABLE).dataset.update({"branch": "'trunk'"}, condition("branch", None))
+        engine.open(RESULTS_TABLE).dataset.update(
+            {"branch": "'trunk'", ROW_CHECKSUM: "cast(null as bigint)"}, condition("branch", None)
+        )
 
 
 class Second(Named):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CAMPAIGNS = {
     "clocks": "runs and commits that arrive in any order, with any time",
-    "flips": "single bits that change in exports and samples",
+    "flips": "single bits that change in the files of a store, in exports and samples",
     "fuzz": "files, rows and queries that nobody would write",
     "kills": "kill -9 at random moments of each operation that writes",
     "laws": "every other property, with 1,000 examples",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from bench_db.model import (
@@ -31,6 +33,16 @@ Record = TypeVar("Record")
 # Field metadata that names, to Lance, the column a merge keeps unique.
 PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 
+# The column with the checksum of a row. It is null in a row of a release that did not write it.
+ROW_CHECKSUM = "row_checksum"
+# The last bits of a checksum are the number of its scheme.
+_SCHEME, _SCHEME_BITS = np.uint64(1), np.uint64(7)
+# `values` has a checksum of its own, `values_hash`, which is part of that of the row.
+_UNSUMMED = frozenset({ROW_CHECKSUM, "values"})
+# From so many rows on, finding the different texts first is faster than hashing each.
+_MANY = 1024
+
+_Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 _PLAIN: dict[type, pa.DataType] = {
     str: pa.string(),
     bool: pa.bool_(),
@@ -97,7 +109,11 @@ EXCLUSIONS = schema_of(Exclusion, primary_key="key")
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
     """Return a table of `schema` with one row per record; an empty sequence gives an empty table."""
-    return pa.table([_column(records, column) for column in schema], schema=schema)
+    columns = [_column(records, column) for column in schema if column.name != ROW_CHECKSUM]
+    if ROW_CHECKSUM in schema.names:
+        at = schema.get_field_index(ROW_CHECKSUM)
+        columns.insert(at, row_checksums(pa.table(columns, schema=schema.remove(at))))
+    return pa.table(columns, schema=schema)
 
 
 def _column(records: Sequence[Any], column: pa.Field) -> pa.Array:
@@ -204,3 +220,98 @@ def samples_of(values: Any) -> Samples:
 def values_hash(values: Samples) -> int:
     """Return the checksum of the value bytes as a signed 64-bit integer; Lance itself has no checksums."""
     return int.from_bytes(xxhash.xxh3_64_digest(memoryview(values)), "big", signed=True)
+
+
+def row_checksums(rows: pa.Table | pa.RecordBatch) -> pa.Array:
+    """Return a checksum of each row as int64: the mixed sum of a hash of every value that is not null, seeded with its column.
+
+    So the order of the columns, and columns that are null because the row is older than they are, change nothing. The sum is made
+    column by column, because a call for each row takes longer than the rest of a publish.
+    """
+    named = [(name, rows.column(name)) for name in rows.schema.names if name not in _UNSUMMED]
+    whole = [(name, c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c) for name, c in named]
+    return pa.array(((_mixed(_hashes(whole, len(rows))) & ~_SCHEME_BITS) | _SCHEME).view(np.int64))
+
+
+@cache
+def _seed(path: str) -> int:
+    return xxhash.xxh3_64_intdigest(path.encode())
+
+
+def _mixed(numbers: _Hashes) -> _Hashes:
+    """Return the numbers after the finalizer of SplitMix64, in which every bit of the input changes half of the output."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: _Hashes = numbers ^ (numbers >> np.uint64(31))
+    return mixed
+
+
+def _hashes(columns: Iterable[tuple[str, Any]], rows: int) -> _Hashes:
+    """Return the sum of the hashes of the values of each row, where null has the hash 0."""
+    numbers: list[_Hashes] = []
+    seeds: list[int] = []
+    holes: list[tuple[int, Any]] = []
+    for path, column in _leaves(columns):
+        if column.null_count == rows:
+            continue
+        if column.null_count:
+            holes.append((len(numbers), column))
+        numbers.append(_bits(column, path))
+        seeds.append(_seed(path))
+    if not numbers:
+        return np.zeros(rows, np.uint64)
+    # One call for all columns: with 200 rows, the calls take longer than the work.
+    mixed = _mixed(np.stack(numbers) + np.array(seeds, np.uint64)[:, None])
+    for at, column in holes:
+        mixed[at, np.asarray(column.is_null().to_numpy(zero_copy_only=False))] = 0
+    total: _Hashes = mixed.sum(axis=0, dtype=np.uint64)
+    return total
+
+
+def _leaves(columns: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the columns with the leaves of a struct instead of the struct, and whether the struct is null."""
+    for path, column in columns:
+        if pa.types.is_struct(column.type):
+            yield from _leaves(
+                (f"{path}.{field.name}", leaf) for field, leaf in zip(column.type, column.flatten(), strict=True)
+            )
+            yield path, pc.if_else(column.is_valid(), 0, None)
+        else:
+            yield path, column
+
+
+def _bits(column: Any, path: str) -> _Hashes:
+    """Return 64 bits of each value: a number itself, the hash of a text, or that of a list; anything where it is null."""
+    dtype = column.type
+    if pa.types.is_map(dtype):
+        return _listed(column, {f"{path}.key": column.keys, f"{path}.value": column.items})
+    if pa.types.is_list(dtype):
+        return _listed(column, {f"{path}[]": column.values})
+    if pa.types.is_string(dtype):
+        # As bytes: what damage has made of a text may be no UTF-8.
+        texts = column.cast(pa.binary())
+        if len(texts) >= _MANY:
+            coded = texts.dictionary_encode()
+            of_each = np.array([xxhash.xxh3_64_intdigest(text) for text in coded.dictionary.to_pylist()], np.uint64)
+            found: _Hashes = of_each[coded.indices.fill_null(0).to_numpy()]
+            return found
+        known = texts.to_pylist()
+        sums = {text: 0 if text is None else xxhash.xxh3_64_intdigest(text) for text in set(known)}
+        return np.fromiter((sums[text] for text in known), np.uint64, len(known))
+    wide = column if pa.types.is_floating(dtype) or dtype == pa.int64() else column.cast(pa.int64())
+    numbers: _Hashes = (wide.fill_null(0) if wide.null_count else wide).to_numpy().view(np.uint64)
+    return numbers
+
+
+def _listed(column: Any, inside: Mapping[str, Any]) -> _Hashes:
+    """Return a hash of each list from its length, its elements and their order."""
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    first, last = int(offsets[0]), int(offsets[-1])
+    starts, lengths = offsets[:-1] - first, np.diff(offsets)
+    if first == last:
+        return np.zeros(len(lengths), np.uint64)
+    each = _hashes([(path, child.slice(first, last - first)) for path, child in inside.items()], last - first)
+    each = _mixed(each + (np.arange(last - first) - np.repeat(starts, lengths)).astype(np.uint64))
+    running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(each, dtype=np.uint64)])
+    sums: _Hashes = running[starts + lengths] - running[starts] + lengths.astype(np.uint64)
+    return sums

@@ -269,6 +269,18 @@ def _id(key: int, natural: tuple[str, ...]) -> str:
     return identity.content_id((str(key), *natural))
 
 
+def is_as_derived(result: Result) -> bool:
+    """Return whether the id, the keys and the statistics of a stored result are those that follow from its other fields."""
+    natural = _natural_key(result)
+    keys = {_series_key(result, natural, by_name_alone=alone) for alone in (False, True)}
+    return (
+        result.tags_key == natural[3]
+        and result.id == _id(result.run_key, natural)
+        and result.series_key in keys
+        and contradiction(result.summary, result.n, result.values) is None
+    )
+
+
 def _values_hash(result: Result) -> int | None:
     return values_hash(result.values) if len(result.values) else None
 

@@ -1013,13 +1013,17 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One kind of damage: where, how often, and the first example. `harmless` means that no number is lost."""
+    """One kind of damage: where, how often, the first example, and the keys of the runs that suffer, as far as they are known.
+
+    `kind` says what it is and what to do. `harmless` means that no number is lost.
+    """
 
     kind: str
     table: str
     count: int
     example: str
     harmless: bool = False
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from bench_db.model import Export, Restored, StoreChange, StoreInfo, Transfer, Upgrade, Verification
 
+# Runs that a line names; the JSON document has all.
+_MOST_RUNS = 10
+
 
 def info_text(info: StoreInfo) -> str:
     """Render the tables and tags of a store."""
@@ -53,8 +56,16 @@ def restored_text(done: Restored, *, dry_run: bool) -> str:
 def verification_text(found: Verification) -> str:
     """Render what a verification read and found."""
     head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
-    lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)})" for p in found.problems]
+    lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)}){_runs(p.runs)}" for p in found.problems]
     return "\n".join((head, *lines))
+
+
+def _runs(keys: Sequence[str]) -> str:
+    """Name the runs that suffer from a problem."""
+    if not keys:
+        return ""
+    more = f" and {len(keys) - _MOST_RUNS:,} more" if len(keys) > _MOST_RUNS else ""
+    return f"; runs {', '.join(keys[:_MOST_RUNS])}{more}"
 
 
 def transfer_json(done: Transfer) -> dict[str, Any]:

@@ -377,7 +377,9 @@ class Engine:
         return snapshot
 
     def _note(self, snapshot: Snapshot) -> None:
-        """Remember, and say once, that only a newer release may write."""
+        """Remember, and say once, that only a newer release may write. A table that can be made again stops no writer."""
+        if snapshot.table.derived:
+            return
         if snapshot.newer and not any(self._newer.values()):
             message = (
                 f"{self.location}: a newer bench_db has written this store ({snapshot.newer}). It is read without what is new, "

@@ -6,12 +6,20 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from polars.exceptions import PolarsError
+from pyarrow.lib import ArrowException
+
 from bench_db.errors import BenchDbError, ConflictError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STORAGE_ERRORS = (OSError, ValueError, RuntimeError)
+# What reading damaged bytes can raise, and working with what was read of them.
+DAMAGE_ERRORS = (
+    *(BenchDbError, *STORAGE_ERRORS),
+    *(ArithmeticError, LookupError, MemoryError, TypeError, ArrowException, PolarsError),
+)
 
 _NOT_FOUND = re.compile(r"Dataset at path .* was not found|Table '.*' was not found")
 _EXISTS = re.compile(r"Dataset already exists", re.IGNORECASE)
@@ -64,6 +72,12 @@ def told_plainly(doing: str, where: str) -> Iterator[None]:
         yield
     except STORAGE_ERRORS as error:
         raise _plain(error, doing, where) from error
+    except BaseException as error:
+        # Lance meets some damage with a panic of Rust, which is no `Exception`.
+        if type(error).__name__ != "PanicException":
+            raise
+        message = f"{where}: damaged, found while {doing}: {error}; run 'bench-db store verify'"
+        raise CorruptStoreError(message) from error
 
 
 # Pattern of a message, its meaning, and what to do: the first match is reported.

@@ -12,10 +12,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 
-from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
+from bench_db.errors import BenchDbError
 from bench_db.rules import RULES
-from bench_db.store import history
+from bench_db.store import faults, history
 from bench_db.store.filters import condition
 from bench_db.store.tables import FINGERPRINTS_TABLE, RESULTS_TABLE
 from bench_db.units import NANOSECONDS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 REASON = "leftover"
 _COVER = b"bench_db:covers"
+_CHECKSUM = b"bench_db:checksum"
 _BLOCK_BYTES = 1 << 20
 # Fingerprints of deleted rows stay until there are this many times as many as rows.
 _STALE = 2
@@ -102,13 +104,14 @@ def rebuild(engine: Engine) -> None:
     text = known.tobytes()
     blocks = [text[at : at + _BLOCK_BYTES] for at in range(0, len(text), _BLOCK_BYTES)]
     rows = pa.table([pa.array(blocks, pa.large_binary())], schema=FINGERPRINTS_TABLE.schema)
-    _write(engine, rows.replace_schema_metadata({_COVER: json.dumps(sorted(present)).encode()}))
+    cover = json.dumps(sorted(present)).encode()
+    _write(engine, rows.replace_schema_metadata({_COVER: cover, _CHECKSUM: _checksum(cover, text)}))
 
 
 def _write(engine: Engine, rows: pa.Table) -> None:
     try:
         engine.replace_all(FINGERPRINTS_TABLE, rows)
-    except CorruptStoreError:
+    except BenchDbError:
         engine.discard(FINGERPRINTS_TABLE)
         engine.replace_all(FINGERPRINTS_TABLE, rows)
 
@@ -135,11 +138,17 @@ def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
     """Return the stored fingerprints and the data files that they cover; nothing when the table is missing or damaged."""
     try:
         table = engine.open(FINGERPRINTS_TABLE)
-        covered = frozenset(json.loads(table.metadata.get(_COVER, b"[]")))
-        blocks = table.read(("block",))["block"].to_pylist()
-    except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
+        cover = table.metadata.get(_COVER, b"[]")
+        text = b"".join(table.read(("block",))["block"].to_pylist())
+        if table.metadata.get(_CHECKSUM) != _checksum(cover, text):
+            return _NONE, frozenset()
+        return np.frombuffer(text, np.uint32), frozenset(json.loads(cover))
+    except faults.DAMAGE_ERRORS:
         return _NONE, frozenset()
-    return np.frombuffer(b"".join(blocks), np.uint32), covered
+
+
+def _checksum(cover: bytes, text: bytes) -> bytes:
+    return xxhash.xxh3_64_hexdigest(cover + text).encode()
 
 
 def _fingerprints(hashes: np.ndarray[Any, np.dtype[np.int64]]) -> Fingerprints:

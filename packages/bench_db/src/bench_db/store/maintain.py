@@ -86,6 +86,12 @@ def _index(engine: Engine, table: Table) -> None:
         _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
 
 
+def reindex(engine: Engine) -> None:
+    """Make every index anew: an update keeps what a damaged index has wrong."""
+    for table in ledger.existing(engine):
+        _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
+
+
 def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
     for leaf, kind in table.indexes:
         if leaf in leaves:

@@ -45,7 +45,7 @@ class Migration(Protocol):
         """Return the number of rows that need it, including those that an older release wrote later."""
 
     def apply(self, engine: Engine) -> None:
-        """Change the rows that need it. A repetition, or several processes at once, is safe."""
+        """Change the rows that need it, and set their `row_checksum` to null or anew. A repetition, or several processes at once, is safe."""
 
 
 _CHUNK_RUNS = 1000

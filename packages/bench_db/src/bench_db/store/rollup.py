@@ -2,29 +2,36 @@
 
 The rollup names the data files it covers. If one of them is missing or has lost rows (a compaction, a replaced run), the
 reader ignores the rollup, as it does when the ledgers have changed the order or the history of what it covers. So the rollup makes
-reads faster and never different.
+reads faster and never different. It has a checksum of its rows and notes, because Lance has none: a damaged rollup is ignored too.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import polars as pl
+import xxhash
 
-from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
+from bench_db.errors import BenchDbError
 from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
+from bench_db.store import faults
 from bench_db.store.tables import RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench_db.query.history import History
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
 # Not the name that 0.1 used: its readers expect one row a series, and without a cover they read the results.
 _COVER = b"bench_db:files"
 _HISTORY = b"bench_db:history"
+_CHECKSUM = b"bench_db:checksum"
+_LOG = logging.getLogger(__name__)
 _EVERY_HISTORY = Selection(everything=True)
 # Rows of one series in one of these lanes compete for being the newest; a reader chooses among the lanes.
 _LANE = ("series_key", "lane")
@@ -38,10 +45,10 @@ def rebuild(engine: Engine, history: History) -> int:
     commits = len(history.orders)
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
     notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
-    table = table.replace_schema_metadata(notes)
+    table = table.replace_schema_metadata({**notes, _CHECKSUM: _checksum(pl.DataFrame(table), notes)})
     try:
         engine.replace_all(SERIES_TABLE, table)
-    except CorruptStoreError:
+    except BenchDbError:
         engine.discard(SERIES_TABLE)
         engine.replace_all(SERIES_TABLE, table)
     return rows["series_key"].n_unique()
@@ -61,14 +68,46 @@ def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
         if lost or not _is_of(history, series):
             return _newest_of(results, None, history)
         known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
+        if series.metadata.get(_CHECKSUM) != _checksum(known, series.metadata):
+            _LOG.info("the rollup does not match its checksum, so it is ignored until the next maintenance")
+            return _newest_of(results, None, history)
+        known = history.ordered(known)
     # A derived table may be missing, damaged, or from a release with fewer columns.
-    except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
+    except faults.DAMAGE_ERRORS as error:
+        _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
         return _newest_of(results, None, history)
-    known = history.ordered(known)
     newer = [fragment for fragment in results.fragments() if fragment.file not in covered]
     if not newer:
         return known
     return _newest(pl.concat([known, _newest_of(results, newer, history)]), history)
+
+
+def fault(engine: Engine, history: History) -> tuple[str, bool]:
+    """Return what is wrong with the rollup, and whether readers use it all the same; an empty text when nothing is.
+
+    Nothing is wrong with one that another release wrote, which readers ignore.
+    """
+    results, series = engine.open(RESULTS_TABLE), engine.open(SERIES_TABLE)
+    if not series.metadata.get(_CHECKSUM, b"").startswith(f"{pl.__version__} ".encode()):
+        return "", False
+    known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
+    if series.metadata.get(_CHECKSUM) != _checksum(known, series.metadata):
+        return "it does not match its checksum", False
+    answer, truth = (
+        rows.sort("series_key", "run_key", "branch", "pr_number")
+        for rows in (latest(engine, results, history), _newest_of(results, None, history))
+    )
+    return ("" if answer.equals(truth) else "its rows are not the newest ones"), True
+
+
+def _checksum(rows: pl.DataFrame, notes: Mapping[bytes, bytes]) -> bytes:
+    """Return a checksum of the rows of the rollup and of what it says of itself.
+
+    Its hash of rows is stable within a release of Polars, which it names: with another release, the rollup is ignored until the
+    next maintenance. That of `row_checksums` takes 4.5 ms for 3,000 series, and this one 0.5 ms.
+    """
+    text = rows.hash_rows().to_numpy().tobytes() + notes.get(_COVER, b"") + notes.get(_HISTORY, b"")
+    return f"{pl.__version__} {xxhash.xxh3_64_hexdigest(text)}".encode()
 
 
 def _is_of(history: History, series: Snapshot) -> bool:

@@ -178,13 +178,13 @@ def refuse_invalid_times(source: Source, now: float) -> None:
 
 
 def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch]:
-    """Yield the complete rows of a piece; raise `CorruptStoreError` for a result with a wrong checksum, so that damage does not spread."""
+    """Yield the complete rows of a piece; raise `CorruptStoreError` for a row with a wrong checksum, so that damage does not spread."""
     for batch in piece(None):
-        changed = changed_rows(batch) if table.name == RESULTS_TABLE.name else []
+        changed = changed_rows(batch, table.row_key)
         if changed:
             message = (
-                f"{source.name}: the values of result {changed[0]} are not the ones its checksum was made of, so it is not "
-                "copied; 'bench-db store verify' finds every such row"
+                f"{source.name}: row {changed[0][1]} of {table.name} does not match its checksum, so it is not copied; "
+                "'bench-db store verify' finds every such row"
             )
             raise CorruptStoreError(message)
         yield batch

@@ -7,7 +7,18 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
-from bench_db.arrow import ARTIFACTS, BASELINES, COMMITS, DEFINITIONS, EXCLUSIONS, FINDINGS, MIGRATIONS, RESULTS, RUNS
+from bench_db.arrow import (
+    ARTIFACTS,
+    BASELINES,
+    COMMITS,
+    DEFINITIONS,
+    EXCLUSIONS,
+    FINDINGS,
+    MIGRATIONS,
+    RESULTS,
+    ROW_CHECKSUM,
+    RUNS,
+)
 from bench_db.query.series import COLUMNS, MACHINE
 
 STORAGE_VERSION: Final = "2.2"
@@ -87,14 +98,16 @@ def _flat_types(column: pa.Field) -> list[tuple[str, pa.DataType]]:
 
 
 def _encoded(schema: pa.Schema, *texts: str) -> pa.Schema:
-    return pa.schema([c.with_metadata({**(c.metadata or {}), **_TEXT}) if c.name in texts else c for c in schema])
+    """Return the columns of a record as stored, with an encoding for long texts, and the checksum of the row."""
+    columns = [c.with_metadata({**(c.metadata or {}), **_TEXT}) if c.name in texts else c for c in schema]
+    return pa.schema([*columns, pa.field(ROW_CHECKSUM, pa.int64())])
 
 
-def _records(name: str, schema: pa.Schema, *, recorded: str, last_required: str = "", shared: bool = False) -> Table:
+def _records(name: str, schema: pa.Schema, *, recorded: str, last_required: str, shared: bool = False) -> Table:
     """Declare a table of records that are only added, each identified by its `key`."""
     return Table(
         name=name,
-        schema=schema,
+        schema=_encoded(schema),
         merge_key="key",
         row_key="key",
         recorded=recorded,
@@ -121,10 +134,10 @@ RUNS_TABLE = Table(name="runs", schema=_encoded(RUNS, "context"), last_required=
 BASELINES_TABLE = _records("baselines", BASELINES, recorded="set_at", last_required="set_by")
 FINDINGS_TABLE = _records("findings", FINDINGS, recorded="at", last_required="note")
 ARTIFACTS_TABLE = _records("artifacts", ARTIFACTS, recorded="added_at", last_required="added_at")
-MIGRATIONS_TABLE = _records("migrations", MIGRATIONS, recorded="applied_at")
-COMMITS_TABLE = _records("commits", COMMITS, recorded="recorded_at", shared=True)
-DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", shared=True)
-EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at")
+MIGRATIONS_TABLE = _records("migrations", MIGRATIONS, recorded="applied_at", last_required="bench_db_version")
+COMMITS_TABLE = _records("commits", COMMITS, recorded="recorded_at", last_required="replaces", shared=True)
+DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", last_required="replaces", shared=True)
+EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at", last_required="replaces")
 ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",

@@ -2,104 +2,208 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from bench_db.arrow import samples_of, values_hash
-from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreUnavailableError
-from bench_db.model import Problem, Verification
-from bench_db.store import artifacts, ledger, maintain
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, values_hash
+from bench_db.derive import is_as_derived
+from bench_db.errors import BenchDbError, SchemaMismatchError
+from bench_db.model import Problem, Result, Verification
+from bench_db.store import artifacts, maintain, rollup
+from bench_db.store.engine import ROW_ID
+from bench_db.store.faults import DAMAGE_ERRORS
+from bench_db.store.filters import condition
+from bench_db.store.history import history
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE, TABLES, Table, registered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    import pyarrow as pa
-
-    from bench_db.store.engine import Engine, Snapshot
+    from bench_db.store.engine import Engine, Fragment, Snapshot
 
 _BATCH_ROWS = 8192
-_LOST = "derived table cannot be used; the next maintenance makes it again"
+_REPAIR = "run 'bench-db store verify --repair'"
+_LOST = f"derived table cannot be used, and readers do without it; the next maintenance makes it again, or {_REPAIR}"
+_AGAIN = "publish their files again with --replace, or restore the table from a copy"
 
 
 def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
-    """Read the complete store with artifacts and return its problems; change nothing. `progress` gets rows read and in all."""
-    tables = ledger.existing(engine)
-    problems = [p for table in tables for p in _schema(engine, table)]
-    lost = {problem.table for problem in problems if problem.kind == _LOST}
-    tables = [table for table in tables if table.name not in lost]
+    """Read the complete store with artifacts and return its problems; change nothing. `progress` gets rows read and in all.
+
+    Damage in a table is a problem of that table, and hides nothing of the others.
+    """
+    problems: list[Problem] = []
+    tables = [table for table in registered() if table in TABLES or table.name in engine.present()]
+    opened = {table.name: snapshot for table in tables for snapshot in _opened(engine, table, problems)}
+    keys: dict[str, pl.Series] = {}
+    expected: dict[int, int] = {}
     seen: Counter[int] = Counter()
-    ids: list[pl.Series] = []
-    changed: list[str] = []
-    results = engine.open(RESULTS_TABLE)
-    total = sum(fragment.rows for fragment in results.fragments())
     done = 0
-    for batch in _batches(results, problems):
-        frame = pl.DataFrame(batch)
-        seen.update(frame["run_key"].to_list())
-        ids.append(frame["id"])
-        changed += changed_rows(batch)
-        done += len(frame)
-        progress(done, total)
-    if changed:
-        problems.append(_problem("values differ from their checksum", RESULTS_TABLE, changed))
-    problems += _doubled(RESULTS_TABLE, ids)
-    runs = engine.open(RUNS_TABLE).read(("run_key", "results"))
-    expected = dict(zip(runs["run_key"].to_pylist(), runs["results"].to_pylist(), strict=True))
-    problems += _disagreements(seen, expected)
-    problems += [p for table in tables if _is_one_a_key(table) for p in _keys(engine, table)]
-    problems += _artifacts(engine)
-    problems += [p for table in tables for p in _orphans(engine, table)]
+    for name in sorted(opened, key=lambda name: name == RESULTS_TABLE.name):
+        snapshot = opened[name]
+        if snapshot.table.derived:
+            continue
+        reading = _Reading(snapshot, progress if name == RESULTS_TABLE.name else None)
+        if name == RUNS_TABLE.name:
+            expected = dict(zip(reading.column("run_key"), reading.column("results"), strict=True))
+        if name == RESULTS_TABLE.name:
+            seen, done = Counter(reading.column("run_key")), reading.rows
+        problems += reading.problems([k for k, rows in expected.items() if seen[k] < rows])
+        keys[name] = pl.Series(reading.column(snapshot.table.row_key))
+    if RUNS_TABLE.name in opened and RESULTS_TABLE.name in opened:
+        problems += _disagreements(seen, expected)
+    checked = [s for s in opened.values() if s.table.name in keys and _is_one_a_key(s.table)]
+    problems += [p for s in checked for p in _doubled(s.table, keys[s.table.name])]
+    problems += _artifacts(engine) if ARTIFACTS_TABLE.name not in {p.table for p in problems} else ()
+    whole = not any(p.table == RESULTS_TABLE.name for p in problems)
+    problems += [p for s in opened.values() if whole for p in _indexes(s)]
+    problems += _rollup(engine) if whole and SERIES_TABLE.name in opened else ()
+    problems += [p for s in opened.values() for p in _orphans(s)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
 
 
 def repair(engine: Engine) -> None:
     """Rebuild what follows from the results: indexes, compaction, the rollup. Change nothing else."""
     maintain.optimize(engine)
+    maintain.reindex(engine)
 
 
-def _problem(kind: str, table: Table, examples: list[str], *, harmless: bool = False) -> Problem:
-    return Problem(kind=kind, table=table.name, count=len(examples), example=examples[0], harmless=harmless)
+def _problem(
+    kind: str, table: Table, examples: Sequence[str], *, harmless: bool = False, runs: Sequence[int] = ()
+) -> Problem:
+    return Problem(
+        kind=kind,
+        table=table.name,
+        count=len(examples),
+        example=examples[0],
+        harmless=harmless,
+        runs=tuple(f"{key:016x}" for key in sorted(set(runs))),
+    )
 
 
 def _is_one_a_key(table: Table) -> bool:
-    return table.merge_key == table.row_key and not table.derived
+    return not table.derived and (table.merge_key == table.row_key or table is RESULTS_TABLE)
 
 
-def _schema(engine: Engine, table: Table) -> Iterator[Problem]:
-    """Report columns of another type; a column that an older release did not write is no problem."""
+def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[Snapshot]:
+    """Yield a table, unless it cannot be opened, and report that, and columns of another type.
+
+    A column that an older release did not write is no problem.
+    """
     try:
-        stored = {column.name: column.type for column in engine.open(table).stored}
-    except (CorruptStoreError, SchemaMismatchError) as error:
+        snapshot = engine.open(table)
+        stored = {column.name: column.type for column in snapshot.stored}
+    except SchemaMismatchError as error:
         if not table.derived:
             raise
-        yield _problem(_LOST, table, [str(error)], harmless=True)
-        return
-    wrong = [column.name for column in table.schema if stored.get(column.name, column.type) != column.type]
-    if wrong:
-        yield _problem("columns of another type; restore the table from a copy", table, wrong)
-
-
-def _batches(results: Snapshot, problems: list[Problem]) -> Iterator[Any]:
-    """Yield every readable row by fragment, so that one damaged file does not hide the others."""
-    for fragment in results.fragments():
-        try:
-            batches = list(results.row_batches(fragment=fragment, batch_size=_BATCH_ROWS))
-        except (CorruptStoreError, StoreUnavailableError) as error:
-            problems.append(_problem("data file cannot be read", RESULTS_TABLE, [f"{fragment.file}: {error}"]))
+        problems.append(_problem(_LOST, table, [str(error)], harmless=True))
+    except DAMAGE_ERRORS as error:
+        kind = _LOST if table.derived else f"table cannot be opened; {_REPAIR}, or restore it from a copy"
+        problems.append(_problem(kind, table, [_in_words(error)], harmless=table.derived))
+    else:
+        wrong = [column.name for column in table.schema if stored.get(column.name, column.type) != column.type]
+        if wrong:
+            problems.append(_problem("columns of another type; restore the table from a copy", table, wrong))
         else:
-            yield from batches
+            yield snapshot
 
 
-def changed_rows(batch: pa.RecordBatch) -> list[str]:
-    """Return the ids of the results of a batch whose values do not match their checksum."""
-    return [row for row, bad in zip(batch.column("id").to_pylist(), _changed(batch), strict=True) if bad]
+def _in_words(error: BaseException) -> str:
+    return str(error) if isinstance(error, BenchDbError) else f"{type(error).__name__}: {error}"
 
 
-def _changed(batch: Any) -> Iterator[bool]:
-    """Return for each row whether its values do not match its checksum."""
+class _Reading:
+    """What a complete reading of a table has found: the keys of its rows, the rows that have changed, the unreadable files."""
+
+    def __init__(self, snapshot: Snapshot, progress: Callable[[int, int], None] | None) -> None:
+        self._table = snapshot.table
+        self._keys: dict[str, list[Any]] = {name: [] for name in self._key_columns}
+        self._changed: list[tuple[str, int]] = []
+        self._unreadable: list[str] = []
+        self.rows = 0
+        fragments = snapshot.fragments()
+        total = sum(fragment.rows for fragment in fragments)
+        for fragment in fragments:
+            self._read(snapshot, fragment)
+            if progress is not None:
+                progress(self.rows, total)
+
+    @property
+    def _key_columns(self) -> list[str]:
+        wanted = (self._table.merge_key, self._table.row_key, "results")
+        return [name for name in dict.fromkeys(wanted) if name in self._table.schema.names]
+
+    def _read(self, snapshot: Snapshot, fragment: Fragment) -> None:
+        """Read a fragment: whole, or not at all, so that one damaged file does not hide the others."""
+        try:
+            batches = list(snapshot.row_batches(fragment=fragment, batch_size=_BATCH_ROWS))
+            # A checksum by a newer release includes columns that this one does not read.
+            found = [[] if snapshot.newer else changed_rows(batch, self._table.row_key) for batch in batches]
+            keys = {name: [key for batch in batches for key in _python(batch, name)] for name in self._keys}
+        except DAMAGE_ERRORS as error:
+            self._unreadable.append(f"{fragment.file}: {_in_words(error)}")
+            return
+        merge_keys = [_python(batch, self._table.merge_key) for batch in batches]
+        self._changed += [(key, runs[at]) for rows, runs in zip(found, merge_keys, strict=True) for at, key in rows]
+        for name, column in keys.items():
+            self._keys[name] += column
+        self.rows += sum(map(len, batches))
+
+    def column(self, name: str) -> list[Any]:
+        """Return a column of keys, of the rows that can be read."""
+        return self._keys[name]
+
+    def problems(self, lost: Sequence[int]) -> Iterator[Problem]:
+        """Yield the damage; `lost` are the runs that lack rows."""
+        of_runs = self._table.merge_key == "run_key"
+        if self._unreadable:
+            kind = f"data file cannot be read; {_REPAIR}, then publish the files of its runs again"
+            yield _problem(kind, self._table, self._unreadable, runs=lost)
+        if self._changed:
+            kind = (
+                f"rows differ from their checksum; {_AGAIN}"
+                if of_runs
+                else f"records differ from their checksum; {_REPAIR}"
+            )
+            runs = [key for _, key in self._changed] if of_runs else ()
+            yield _problem(kind, self._table, [key for key, _ in self._changed], runs=runs)
+
+
+def _python(batch: pa.RecordBatch, name: str) -> list[Any]:
+    """Return a column of a batch. Damage can make a text that is no UTF-8."""
+    column = batch.column(name)
+    if not pa.types.is_string(column.type):
+        return column.to_pylist()  # type: ignore[no-any-return]
+    return [None if text is None else text.decode(errors="replace") for text in column.cast(pa.binary()).to_pylist()]
+
+
+def changed_rows(batch: pa.RecordBatch, key: str = RESULTS_TABLE.row_key) -> list[tuple[int, str]]:
+    """Return number and key of the rows of a batch that do not match their checksum.
+
+    A row of an older release has a checksum of its values alone; of it, what is derived is derived again.
+    """
+    if ROW_CHECKSUM not in batch.schema.names:
+        return []
+    sums, written = row_checksums(batch), batch.column(ROW_CHECKSUM)
+    # The scheme is part of the checksum, so a change of the scheme is a difference too.
+    wrong = np.asarray(written.fill_null(0)) != np.where(written.is_valid(), np.asarray(sums), 0)
+    if key == RESULTS_TABLE.row_key:
+        wrong |= np.fromiter(_changed_values(batch), np.bool_, len(batch))
+        old = np.flatnonzero(np.asarray(written.is_null()) & ~wrong)
+        if len(old):
+            records = from_table(pa.Table.from_batches([batch]).take(old), Result)
+            wrong[old] = [not is_as_derived(record) for record in records]
+    names = _python(batch, key) if wrong.any() else ()
+    return [(int(at), str(names[at])) for at in np.flatnonzero(wrong)]
+
+
+def _changed_values(batch: Any) -> Iterator[bool]:
+    """Return for each row whether its values do not match their checksum."""
     for item, checksum in zip(batch.column("values"), batch.column("values_hash").to_pylist(), strict=True):
         values = item.values if item.is_valid else None
         if checksum is None:
@@ -108,21 +212,10 @@ def _changed(batch: Any) -> Iterator[bool]:
             yield values is None or values_hash(samples_of(values.to_numpy(zero_copy_only=False))) != checksum
 
 
-def _doubled(table: Table, ids: list[pl.Series]) -> Iterator[Problem]:
-    every = pl.concat(ids) if ids else pl.Series(dtype=pl.String)
-    if every.n_unique() != len(every):
-        twice = every.filter(every.is_duplicated()).unique().sort().to_list()
+def _doubled(table: Table, keys: pl.Series) -> Iterator[Problem]:
+    if keys.n_unique() != len(keys):
+        twice = keys.filter(keys.is_duplicated()).unique().sort().to_list()
         yield _problem("rows stored more than once", table, [str(key) for key in twice])
-
-
-def _keys(engine: Engine, table: Table) -> Iterator[Problem]:
-    """Report keys with more than one record."""
-    try:
-        rows = engine.open(table).read((table.row_key,))
-    except CorruptStoreError as error:
-        yield _problem("records cannot be read", table, [str(error)])
-    else:
-        yield from _doubled(table, [pl.DataFrame(rows)[table.row_key]])
 
 
 def _artifacts(engine: Engine) -> Iterator[Problem]:
@@ -130,26 +223,81 @@ def _artifacts(engine: Engine) -> Iterator[Problem]:
         for kind, places, harmless in artifacts.faults_of(engine):
             if places:
                 yield _problem(kind, ARTIFACTS_TABLE, places, harmless=harmless)
-    except CorruptStoreError as error:
-        yield _problem("records cannot be read", ARTIFACTS_TABLE, [str(error)])
+    except DAMAGE_ERRORS as error:
+        yield _problem(f"records cannot be read; {_REPAIR}", ARTIFACTS_TABLE, [_in_words(error)])
 
 
 def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Problem]:
     kinds = {
-        "rows without a run": ([key for key in seen if key not in expected], False),
+        "rows without a run; publish their file again": ([key for key in seen if key not in expected], False),
         "runs without rows; publish their file again": ([key for key in expected if not seen[key]], True),
-        "runs with more or fewer rows than published": (
+        "runs with more or fewer rows than published; publish their file again": (
             [key for key, rows in expected.items() if seen[key] and seen[key] != rows],
             False,
         ),
     }
     for kind, (keys, harmless) in kinds.items():
         if keys:
-            yield _problem(kind, RUNS_TABLE, [f"{key:016x}" for key in sorted(keys)], harmless=harmless)
+            examples = [f"{key:016x}" for key in sorted(keys)]
+            yield _problem(kind, RUNS_TABLE, examples, harmless=harmless, runs=keys)
 
 
-def _orphans(engine: Engine, table: Table) -> Iterator[Problem]:
+def _indexes(snapshot: Snapshot) -> Iterator[Problem]:
+    """Report indexes that do not find the rows that a scan finds."""
+    names = {leaf: name for name, leaf in snapshot.leaves.items()}
+    try:
+        leaves = [leaf for leaf in snapshot.indexed() if leaf in names]
+    except DAMAGE_ERRORS as error:
+        yield _problem(f"indexes cannot be listed; {_REPAIR}", snapshot.table, [_in_words(error)])
+        return
+    wrong = [f"{leaf}: {fault}" for leaf in leaves for fault in _fault_of_index(snapshot, leaf, names[leaf])]
+    if wrong:
+        yield _problem(f"indexes do not find what a scan finds; {_REPAIR}", snapshot.table, wrong)
+
+
+def _fault_of_index(snapshot: Snapshot, leaf: str, name: str) -> Iterator[str]:
+    """Yield how an index differs from a scan.
+
+    The different values are laid out in a square, and the index is asked for every row and every column of it: a row of the table
+    that it finds by another value is in another row or another column, and N values take 2 N ** 0.5 questions.
+    """
+    try:
+        scanned = pl.DataFrame(snapshot.read((name, ROW_ID))).drop_nulls()
+        values = scanned[name].unique().sort()
+        side = max(1, math.isqrt(len(values)))
+        place = pl.DataFrame({name: values, "at": range(len(values))})
+        placed = scanned.join(place, on=name)
+        for cell in (pl.col("at") // side, pl.col("at") % side):
+            for (_, part), (_, of_part) in zip(
+                place.group_by(cell, maintain_order=True),
+                placed.sort("at").group_by(cell, maintain_order=True),
+                strict=True,
+            ):
+                found = snapshot.read((ROW_ID,), condition(leaf, part[name].to_list()))[ROW_ID]
+                if sorted(found.to_pylist()) != sorted(of_part[ROW_ID].to_list()):
+                    yield f"it finds {len(found)} rows of {len(of_part)} with values such as {part[name][0]!r}"
+                    return
+    except DAMAGE_ERRORS as error:
+        yield _in_words(error)
+
+
+def _rollup(engine: Engine) -> Iterator[Problem]:
+    """Report a rollup that readers ignore, or that differs from the results."""
+    try:
+        fault, is_used = rollup.fault(engine, history(engine, math.inf))
+    except DAMAGE_ERRORS as error:
+        fault, is_used = _in_words(error), False
+    if fault:
+        kind = f"rollup differs from the results; {_REPAIR}" if is_used else _LOST
+        yield _problem(kind, SERIES_TABLE, [fault], harmless=not is_used)
+
+
+def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
     """Report orphans: data files that no version names, left by crashes; Lance removes them after a week."""
-    orphans = engine.open(table).orphans()
-    if orphans:
-        yield _problem("files of unfinished writes", table, orphans, harmless=True)
+    try:
+        orphans = snapshot.orphans()
+    except DAMAGE_ERRORS as error:
+        yield _problem("older versions cannot be read", snapshot.table, [_in_words(error)], harmless=True)
+    else:
+        if orphans:
+            yield _problem("files of unfinished writes", snapshot.table, orphans, harmless=True)

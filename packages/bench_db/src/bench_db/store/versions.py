@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bench_db.arrow import ROW_CHECKSUM
 from bench_db.errors import UserError
 from bench_db.model import Restored
 from bench_db.store.filters import condition
@@ -143,7 +144,8 @@ def _keys(snapshot: Snapshot, where: str | None = None) -> set[int]:
 def _replaced(then: Snapshot, now: Snapshot, keys: set[int]) -> list[int]:
     """Return the runs whose record has changed; a key that a migration has filled is no change."""
     older, newer = ({row["run_key"]: row for row in snapshot.rows().to_pylist()} for snapshot in (then, now))
-    names = [name for name in now.table.schema.names if name != "content_key" and name not in then.absent]
+    unread = {"content_key", ROW_CHECKSUM, *then.absent}
+    names = [name for name in now.table.schema.names if name not in unread]
     return sorted(key for key in keys if any(older[key][name] != newer[key][name] for name in names))
 
 
