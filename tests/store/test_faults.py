@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from bench_db.errors import BenchDbError, StoreUnavailableError
+from bench_db.errors import BenchDbError, ConflictError, CorruptStoreError, StoreUnavailableError, UserError
+from bench_db.store import faults
 from bench_db.store.database import Database, connect
 from tests.strategies import publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
@@ -114,3 +115,32 @@ class TestSecrets:
         connect(hushed, create=True).publish(results, replace(run, run_id="x"))
         assert dict(os.environ) == before
         assert connect(hushed).scan().select(pl.len()).collect().item() == 3
+
+
+class TestMeaning:
+    """The meaning of an error is that of its message, and not of the digits in the name of a file."""
+
+    def test_a_file_with_403_in_its_name(self) -> None:
+        message = "Not found: /store/results.lance/data/0110403501.lance"
+        with pytest.raises(CorruptStoreError, match="run 'bench-db store verify'"), faults.told_plainly("reading", "x"):
+            raise OSError(message)
+
+    def test_a_panic_of_lance(self) -> None:
+        panic = type("PanicException", (BaseException,), {})("called unwrap")
+        with pytest.raises(CorruptStoreError, match="called unwrap"), faults.told_plainly("reading", "x"):
+            raise panic
+
+    @pytest.mark.parametrize(
+        ("error", "damage"),
+        [
+            (CorruptStoreError("damaged"), True),
+            (StoreUnavailableError("s: storage failed while reading: Tail read position"), True),
+            (StoreUnavailableError("s: access refused while reading"), False),
+            (ConflictError("other writers"), False),
+            (UserError("no such run"), False),
+            (KeyError("row"), True),
+        ],
+        ids=str,
+    )
+    def test_what_can_come_from_damage(self, error: Exception, *, damage: bool) -> None:
+        assert faults.is_damage(error) is damage

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bench_db.errors import (
         BenchDbError,
         CorruptStoreError,
+        DamagedStoreWarning,
         NewerStoreWarning,
         PluginError,
         SchemaMismatchError,
@@ -98,6 +99,7 @@ __all__ = [
     "Commit",
     "Comparison",
     "CorruptStoreError",
+    "DamagedStoreWarning",
     "Database",
     "Definition",
     "Direction",

@@ -75,6 +75,10 @@ class NewerStoreWarning(UserWarning):
     """A store written by a newer bench_db: this one reads the columns it knows and never writes."""
 
 
+class DamagedStoreWarning(UserWarning):
+    """A store with unreadable files: its sound part is read and written, and the message names the runs that are lost."""
+
+
 class StoreNotFoundError(BenchDbError):
     """No store at the given address; the message says how to create one."""
 

@@ -309,9 +309,9 @@ class Database:
         """Read everything and compare it with its checksums; nothing is changed."""
         return self.store.verify()
 
-    def repair(self) -> None:
-        """Rebuild what is derived from the results: indexes and the rollup."""
-        self.store.repair()
+    def repair(self) -> list[str]:
+        """Take out unreadable files, go back to readable versions, and rebuild indexes and the rollup; return what was done, in words."""
+        return self.store.repair()
 
     def copy_to(
         self,

@@ -326,7 +326,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "store-restore": lambda: _answer(_record(Restored)),
     "store-tag": lambda: _answer({"tag": _TEXT, "version": _COUNT}),
     "store-upgrade": lambda: _answer(_record(Upgrade)),
-    "store-verify": lambda: _answer({**_record(Verification), "sound": _BOOLEAN}),
+    "store-verify": lambda: _answer({**_record(Verification), "sound": _BOOLEAN, "repaired": _list(_TEXT)}),
     "suites": _suites,
     "summary": lambda: _rows("spread", points=False),
     "trend": lambda: _rows("index", "change", "change_since_first"),

@@ -14,7 +14,7 @@ import click
 
 from bench_db.cli.flags import as_flags
 from bench_db.cli.options import equip
-from bench_db.errors import BenchDbError, NewerStoreWarning, UserError
+from bench_db.errors import BenchDbError, DamagedStoreWarning, NewerStoreWarning, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,7 @@ def main() -> None:
     given: dict[str, Any] = {}  # the global options of the arguments, by name
     with warnings.catch_warnings():
         warnings.simplefilter("always", NewerStoreWarning)
+        warnings.simplefilter("always", DamagedStoreWarning)
         shown = warnings.showwarning
         warnings.showwarning = partial(_warn, shown)
         try:
@@ -144,7 +145,7 @@ def main() -> None:
 
 def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
     """Print a warning of ours as one line on stderr, and any other as Python does."""
-    if issubclass(category, NewerStoreWarning):
+    if issubclass(category, NewerStoreWarning | DamagedStoreWarning):
         click.echo(f"bench-db: {message}", err=True)
     else:
         otherwise(message, category, *where)

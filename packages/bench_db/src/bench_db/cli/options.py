@@ -328,11 +328,14 @@ def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-def open_store(uri: str | None, *, create: bool = False, single_writer: bool = False) -> Database:
-    """Open the store that an option, or else the environment, names."""
-    from bench_db.store.database import connect
+def open_store(
+    uri: str | None, *, create: bool = False, single_writer: bool = False, damaged: bool = False
+) -> Database:
+    """Open the store that an option, or else the environment, names; with `damaged` also one whose tables cannot be opened."""
+    from bench_db.store.database import connect, unopened
 
-    store = connect(uri or default_uri(), create, single_writer=single_writer)
+    address = uri or default_uri()
+    store = unopened(address) if damaged else connect(address, create, single_writer=single_writer)
     command = click.get_current_context(silent=True)  # none while a word is completed
     if command is not None:
         command.with_resource(store.one_look())

@@ -64,23 +64,30 @@ def optimize(uri: str | None, output: str) -> None:
 
 
 @command.command("verify")
-@click.option("--repair", is_flag=True, help="Make again what can be made: indexes and the rollup of series.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Take out unreadable files, go back to a readable version, and make indexes and the rollup anew.",
+)
 @common
 def verify(uri: str | None, output: str, *, repair: bool) -> None:
     """Read everything and compare it with its checksums; exit code 4 when a number cannot be trusted.
+
+    With --repair the repair comes first, and the document says what it did and what is left. Publishing the files of a run again
+    completes it.
 
     Example: bench-db store verify --output json
     """
     from bench_db.report.store import verification_text
 
-    store = open_store(uri)
+    store = open_store(uri, damaged=True)
+    done = store.repair() if repair else []
     with progress_bar("verifying") as progress:
         found = store.verify(progress)
-    if repair:
-        store.repair()
-    emit(output, {**asdict(found), "sound": found.sound}, lambda: verification_text(found))
+    document = {**asdict(found), "sound": found.sound, "repaired": done}
+    emit(output, document, lambda: "\n".join([*done, verification_text(found)]))
     if not found.sound:
-        message = f"{store.uri}: some numbers cannot be trusted; restore the files named above from a copy"
+        message = f"{store.uri}: some numbers cannot be trusted; what is listed above says what to do"
         raise CorruptStoreError(message)
 
 

@@ -36,6 +36,7 @@ from bench_db.store import (
 )
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
+from bench_db.store.salvage import of_sound_part
 from bench_db.store.source import StoreSource, refuse_invalid_times
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
@@ -155,11 +156,13 @@ class Database:
         """Add definitions, and return the number of those that changed something."""
         return history.define(self._engine, definitions)
 
+    @of_sound_part
     def definitions(self, as_of: AsOf | None = None) -> list[Definition]:
         """Return the definitions in force, oldest first."""
         defined = self.history(as_of).definitions
         return [] if defined is None else list(defined.records)
 
+    @of_sound_part
     def exclusion_reasons(self) -> dict[int, str]:
         """Return the reason of each excluded run by its key."""
         return {record.run_key: record.reason for record in history.standing(self._engine)}
@@ -170,6 +173,7 @@ class Database:
             self._engine.delete(table, condition("run_key", list(runs)))
         rollup.rebuild(self._engine, self.history())
 
+    @of_sound_part
     def commits(self, as_of: AsOf | None = None) -> list[RecordedCommit]:
         """Return what is known of each recorded commit, device after device, in the order of commits."""
         return history.commits(self._engine, self._end(as_of))
@@ -189,10 +193,14 @@ class Database:
         """Read everything and say what is wrong; nothing is changed."""
         return verify.verify(self._engine, progress)
 
-    def repair(self) -> None:
-        """Make again what can be made from the results: indexes and the rollup."""
-        verify.repair(self._engine)
+    def repair(self) -> list[str]:
+        """Take out unreadable files, go back to readable versions, and rebuild indexes and the rollup; return what was done, in words.
 
+        Verify again to see what is left; publishing the files of lost runs again completes them.
+        """
+        return verify.repair(self._engine)
+
+    @of_sound_part
     def history(self, as_of: AsOf | None = None) -> History:
         """Return whose results count, and the order of their commits, as the ledgers describe it."""
         return self._engine.asked(f"history as of {as_of!r}", lambda: history.history(self._engine, self._end(as_of)))
@@ -201,6 +209,7 @@ class Database:
         """Return a block in which each table is opened once, for several questions; what others write meanwhile is not seen."""
         return self._engine.one_look()
 
+    @of_sound_part
     def points(
         self,
         selection: Selection = Selection(),  # noqa: B008 frozen
@@ -224,6 +233,7 @@ class Database:
             known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
         return series.Points(series=known, rows=rows.select(columns))
 
+    @of_sound_part
     def rows(  # noqa: PLR0913 all but the first three by keyword
         self,
         columns: Collection[str],
@@ -241,11 +251,13 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         return self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
 
+    @of_sound_part
     def machines(self, keys: Collection[int], as_of: AsOf | None = None) -> pl.DataFrame:
         """Return the keys of series and the columns of `query.series.MACHINE`, a row a series."""
         columns = ("series_key", *series.MACHINE)
         return self.rows(columns, Selection(everything=True), as_of, keys=keys).unique("series_key")
 
+    @of_sound_part
     def runs_of(self, name: str, as_of: AsOf | None = None) -> list[int]:
         """Return the keys of the runs of a commit, or of another name that `query.selection.of_name` takes.
 
@@ -260,6 +272,7 @@ class Database:
         """Bring the store to what this release writes, and return what was done; with `dry_run` what would be."""
         return migrations.pending(self._engine) if dry_run else migrations.migrate(self._engine)
 
+    @of_sound_part
     def info(self) -> StoreInfo:
         """Return the tables of the store with their sizes, its tags, and whether maintenance is due."""
         return info.store_info(self._engine)
@@ -284,6 +297,7 @@ class Database:
         version = None if as_of is None else version_at(self._engine, table, as_of)
         return self._engine.open(table, version)
 
+    @of_sound_part
     def scan(
         self,
         columns: Sequence[str] | None = None,
@@ -305,6 +319,7 @@ class Database:
         rows = lazy.scan(results, where=where, observe=observe).filter(chosen)
         return rows if columns is None else rows.select(columns)
 
+    @of_sound_part
     def runs(self, as_of: AsOf | None = None, selection: Selection | None = None) -> pl.LazyFrame:
         """Return the published files lazily, a flat column a leaf; with a selection those that have a selected result, else all."""
         runs = lazy.scan(self._open(RUNS_TABLE, as_of))
@@ -316,6 +331,7 @@ class Database:
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
         return runs.filter(pl.col("run_key").is_in(keys.unique().implode()))
 
+    @of_sound_part
     def has(
         self,
         commit: str,
@@ -330,6 +346,7 @@ class Database:
         """
         return presence.presence(self._engine, commit, suites, test_bed_name, pr_number)
 
+    @of_sound_part
     def measured_commit(self, text: str, as_of: AsOf | None = None) -> str:
         """Return the one measured commit that a text abbreviates, or another name of `query.selection.of_name` with results.
 
@@ -339,6 +356,7 @@ class Database:
             return text
         return presence.measured_commit(self._engine, self._open(RESULTS_TABLE, as_of), text)
 
+    @of_sound_part
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
         """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS` and `commit_order`."""
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
@@ -348,6 +366,7 @@ class Database:
             rows = self._points(results, past, (*series.COLUMNS, "commit_order"), selection)
         return newest(rows).select(*series.COLUMNS, "commit_order").sort(series.SERIES_ORDER)
 
+    @of_sound_part
     def trend(
         self,
         benchmark: str,
@@ -376,6 +395,7 @@ class Database:
         shown = ordered if last is None else series.last_points(ordered, last)
         return series.with_change_since_first(shown).collect()
 
+    @of_sound_part
     def summary(
         self,
         selection: Selection = Selection(),  # noqa: B008 frozen
@@ -449,6 +469,7 @@ class Database:
         needed = (*columns, *predicate.meta.root_names())
         return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
 
+    @of_sound_part
     def elsewhere(self, as_of: AsOf | None = None) -> list[str]:
         """Return the branches and pull requests that have results, in words."""
         found = self.rows(("branch", "pr_number"), Selection(everything=True), as_of).unique()
@@ -457,17 +478,20 @@ class Database:
             for branch, number in found.iter_rows()
         ]
 
+    @of_sound_part
     def names_like(self, benchmark: str) -> list[str]:
         """Return the nearest benchmark names, nearest first; only names that contain the given one when there are any."""
         names = self.latest()["benchmark_name"].unique().to_list()
         holding = [name for name in names if benchmark.strip("*") in name]
         return nearest(benchmark, holding or names)
 
+    @of_sound_part
     def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:
         """Whole results as records, in the order they were published."""
         results = self._open(RESULTS_TABLE, as_of)
         return from_table(results.rows(filter_text(where, RESULTS_TABLE.leaves, results.absent)), Result)
 
+    @of_sound_part
     def run_record(self, key: int) -> Run:
         """Return the record of a run. Raises `UserError` when there is none with this key."""
         runs = self._open(RUNS_TABLE, None)
@@ -477,6 +501,7 @@ class Database:
             raise UserError(message)
         return found[0]
 
+    @of_sound_part
     def query(
         self,
         sql: str,
@@ -543,6 +568,7 @@ class Database:
         named = [pointer for pointer in self.baselines() if pointer.name == name]
         return holding(named, (dut_name, test_bed_name), {branch} if branch else ())
 
+    @of_sound_part
     def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
         """Return the current baselines by name; with `history` every setting there was, oldest first.
 
@@ -556,6 +582,7 @@ class Database:
         """Keep findings as they stand now."""
         ledger.record_findings(self._engine, findings)
 
+    @of_sound_part
     def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:
         """Return the findings in their newest state, or in their state at that time.
 
@@ -605,6 +632,7 @@ class Database:
         """
         return artifacts.get(self._engine, sha256, Path(path))
 
+    @of_sound_part
     def artifacts(
         self, *, kind: str | None = None, commit: str | None = None, run: int | str | None = None
     ) -> list[Artifact]:
@@ -682,6 +710,11 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
     else:
         engine.keep_open(RESULTS_TABLE)
     return database
+
+
+def unopened(uri: str | Path) -> Database:
+    """Return the store at an address without opening it, so that a damaged one can be verified and repaired."""
+    return Database(engine_at(uri))
 
 
 def engine_at(uri: str | Path) -> Engine:

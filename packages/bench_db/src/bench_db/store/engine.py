@@ -24,6 +24,7 @@ from lance.fragment import write_fragments
 
 from bench_db.arrow import conform
 from bench_db.errors import (
+    BenchDbError,
     ConflictError,
     CorruptStoreError,
     NewerStoreWarning,
@@ -36,7 +37,7 @@ from bench_db.store import faults, migrations
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, STORAGE_VERSION, IndexKind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from lancedb import DBConnection
 
@@ -70,6 +71,8 @@ class Deadlines:
 
 
 ROW_ID = "_rowid"
+# Digits of the name of a manifest that counts down from 2^64 with the version; names of the older kind count up.
+_COUNTDOWN = 20
 
 
 class Fragment(NamedTuple):
@@ -139,7 +142,12 @@ class Snapshot:
         return self.table.leaves.keys() - self.leaves.keys()
 
     def fragments(self) -> list[Fragment]:
-        """Return the parts of the table, in order."""
+        """Return the parts of the table, in order, without those that `salvage` has found unreadable."""
+        lost = self._engine.unreadable.get(self.table.name, frozenset())
+        return [fragment for fragment in self.every_fragment() if fragment.file not in lost]
+
+    def every_fragment(self) -> list[Fragment]:
+        """Return the parts of the table, in order, readable or not."""
         return [
             Fragment(
                 file=part.metadata.files[0].path,
@@ -160,13 +168,20 @@ class Snapshot:
     ) -> pa.Table:
         """Return columns by their flat names, for the rows that a filter keeps."""
         names = list(dict.fromkeys(columns))
-        parts = None if fragments is None else [fragment.part for fragment in fragments]
+        options = self._options(fragments)
         scanner = self.dataset.scanner
         rows = self._engine.call(
             "reading",
-            lambda: scanner(columns=self._present(names), filter=where, fragments=parts, limit=limit).to_table(),
+            lambda: scanner(columns=self._present(names), filter=where, limit=limit, **options).to_table(),
         )
         return self._flat(rows, names)
+
+    def _options(self, fragments: Iterable[Fragment] | None = None) -> dict[str, Any]:
+        """Return the options of Lance for a scan of some fragments, by default of all that can be read."""
+        lost = self._engine.unreadable.get(self.table.name)
+        wanted = self.fragments() if lost and fragments is None else fragments
+        options = {} if wanted is None else {"fragments": [fragment.part for fragment in wanted]}
+        return {**options, "use_scalar_index": False} if self._engine.without_indexes else options
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""
@@ -187,13 +202,18 @@ class Snapshot:
         """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
         names = list(columns)
         scanner = self.dataset.scanner(
-            columns=self._present(names), filter=where, limit=limit, batch_size=batch_size, scan_stats_callback=observe
+            columns=self._present(names),
+            filter=where,
+            limit=limit,
+            batch_size=batch_size,
+            scan_stats_callback=observe,
+            **self._options(),
         )
         return (self._flat(batch, names) for batch in self._engine.each("reading", scanner.to_batches))
 
     def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
         """Return the whole rows that a filter keeps, with the columns of this release."""
-        scanner = self.dataset.scanner(columns=self._whole(self.table.schema), filter=where)
+        scanner = self.dataset.scanner(columns=self._whole(self.table.schema), filter=where, **self._options())
         return conform(self._engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
 
     def row_batches(
@@ -201,7 +221,8 @@ class Snapshot:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the whole rows of a fragment, or some of their columns, batch by batch; `options` are Lance's of a scan."""
         schema = self.table.schema if columns is None else pa.schema([self.table.schema.field(c) for c in columns])
-        scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, fragments=[fragment.part], **options)
+        options = {**options, **self._options([fragment])}
+        scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **options)
         return (conform(batch, schema) for batch in self._engine.each("reading", scanner.to_batches))
 
     def _present(self, names: Iterable[str]) -> dict[str, str]:
@@ -280,6 +301,9 @@ class Engine:
         self._just_opened: dict[str, tuple[float, lance.LanceDataset]] = {}
         self._newer: dict[str, str] = {}
         self._thread = _Thread()
+        # What `salvage` has found: unreadable data files by table, which readers do without, and whether an index is damaged.
+        self.unreadable: dict[str, frozenset[str]] = {}
+        self.without_indexes = False
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
@@ -627,6 +651,45 @@ class Engine:
     def delete(self, table: Table, where: str) -> None:
         """Delete the rows that a filter selects, in one commit."""
         self.persist(f"taking rows out of {table.name}", lambda: self._for_writing(table, newest=True).delete(where))
+
+    def drop(self, table: Table, files: Collection[str]) -> None:
+        """Take fragments out of a table by their first data files, in one commit, whether or not they can be read."""
+
+        def commit() -> None:
+            dataset = self._for_writing(table, newest=True)
+            parts = Snapshot(self, table, dataset).every_fragment()
+            lost = [part.part.fragment_id for part in parts if part.file in files]
+            if lost:
+                lance.LanceDataset.commit(
+                    self.location.child(table.directory),
+                    lance.LanceOperation.Delete(updated_fragments=[], deleted_fragment_ids=lost, predicate="false"),
+                    read_version=dataset.version,
+                    storage_options=self._options,
+                )
+
+        self.persist(f"taking unreadable files out of {table.name}", commit)
+        self.look_again()
+
+    def go_back(self, table: Table) -> int | None:
+        """Remove manifests, newest first, until one can be opened; return its version, or None when there is none.
+
+        Only a directory has torn manifests: a bucket stores an object whole or not at all.
+        """
+        directory = Path(self.location.child(table.directory)) / "_versions"
+        if self.bucket or not directory.is_dir():
+            return None
+        numbers = {path: int(path.stem) for path in directory.glob("*.manifest") if path.stem.isdecimal()}
+        newest_first = sorted(
+            numbers, key=lambda path: numbers[path] if len(path.stem) == _COUNTDOWN else -numbers[path]
+        )
+        for path in newest_first:
+            try:
+                return self.open_any(table).version
+            except BenchDbError as error:
+                _LOG.warning("%s: version removed, it cannot be opened: %s", path, error)
+                path.rename(path.with_suffix(".torn"))
+                self.look_again()
+        return None
 
     def count(self, table: Table, where: str) -> int:
         """Return how many rows of a table a filter selects."""

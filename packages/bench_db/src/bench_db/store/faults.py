@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from polars.exceptions import PolarsError
 from pyarrow.lib import ArrowException
 
-from bench_db.errors import BenchDbError, ConflictError, CorruptStoreError, StoreNotFoundError, StoreUnavailableError
+from bench_db.errors import (
+    BenchDbError,
+    ConflictError,
+    CorruptStoreError,
+    SchemaMismatchError,
+    StoreNotFoundError,
+    StoreUnavailableError,
+    UserError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +45,14 @@ _CORRUPT = re.compile(
     r"|does not have an identifier|Invalid magic|magic number|Encountered|decode|sufficient data",
     re.IGNORECASE,
 )
-_REFUSED = re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|403|ExpiredToken|credential")
+_REFUSED = re.compile(
+    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|\b403\b|ExpiredToken|credential"
+)
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
 _NO_DIRECTORY = re.compile(r"Not a directory")
+# How the message of an error begins that none of the patterns is of; damage has many messages.
+_UNKNOWN = "storage failed while"
 _SECRET = re.compile(r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*\W{1,3})[^\s,&\"'<>]+")
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
@@ -63,6 +75,15 @@ def is_conflict(error: BaseException) -> bool:
 def is_transient(error: BaseException) -> bool:
     """Return whether the connection to the store failed and not the request."""
     return bool(_TRANSIENT.search(str(error)))
+
+
+def is_damage(error: BaseException) -> bool:
+    """Return whether an error can come from damaged files. A failed connection, a refusal or another writer cannot."""
+    if isinstance(error, ConflictError | StoreNotFoundError | SchemaMismatchError | UserError):
+        return False
+    if isinstance(error, StoreUnavailableError):
+        return _UNKNOWN in str(error) and not is_transient(error.__cause__ or error)
+    return isinstance(error, DAMAGE_ERRORS)
 
 
 @contextmanager
@@ -100,7 +121,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
     (
         re.compile(""),
         StoreUnavailableError,
-        "{where}: storage failed while {doing}: {cause}; try again, or run 'bench-db doctor'",
+        f"{{where}}: {_UNKNOWN} {{doing}}: {{cause}}; try again, or run 'bench-db doctor'",
     ),
 )
 

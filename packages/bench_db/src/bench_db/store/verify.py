@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ import pyarrow as pa
 
 from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, values_hash
 from bench_db.derive import is_as_derived
-from bench_db.errors import BenchDbError, SchemaMismatchError
+from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, maintain, rollup
+from bench_db.store import artifacts, maintain, rollup, salvage
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS
 from bench_db.store.filters import condition
@@ -67,10 +68,17 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
 
 
-def repair(engine: Engine) -> None:
-    """Rebuild what follows from the results: indexes, compaction, the rollup. Change nothing else."""
-    maintain.optimize(engine)
+def repair(engine: Engine) -> list[str]:
+    """Go back to readable versions, take unreadable data files out, and rebuild what is derived; return what was done, in words."""
+    done = salvage.go_back(engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedStoreWarning)  # the verification before and after says more
+        salvage.find(engine)
+    done += salvage.take_out(engine)
     maintain.reindex(engine)
+    engine.without_indexes = False
+    maintain.optimize(engine)
+    return done
 
 
 def _problem(
@@ -126,7 +134,7 @@ class _Reading:
         self._changed: list[tuple[str, int]] = []
         self._unreadable: list[str] = []
         self.rows = 0
-        fragments = snapshot.fragments()
+        fragments = snapshot.every_fragment()
         total = sum(fragment.rows for fragment in fragments)
         for fragment in fragments:
             self._read(snapshot, fragment)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench_db.errors import DamagedStoreWarning
+from bench_db.store.database import connect, unopened
+from bench_db.store.publish import Entry
+from bench_db.store.tables import RESULTS_TABLE
+from tests.store.carriers import publish
+from tests.strategies import commit_of, publication
+from tests.support import damage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench_db.store.database import Database
+
+LOST = damage.RUNS - 1  # the newest run, alone in its data file
+
+
+@pytest.fixture(params=damage.BROKEN)
+def broken(undamaged: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Database:
+    """Return a store whose newest run has lost its data file."""
+    store = damage.copied(undamaged, tmp_path / "broken")
+    last = connect(store)._engine.open(RESULTS_TABLE).fragments()[-1]
+    damage.spoil(store / "results.lance" / "data" / last.file, request.param)
+    return connect(store)
+
+
+def _without_lost(undamaged: Path, directory: Path) -> Database:
+    store = connect(damage.copied(undamaged, directory))
+    key = store.runs().filter(dut_version=f"1.0.{LOST}").collect()["run_key"].to_list()
+    store._engine.delete(RESULTS_TABLE, f"run_key in ({key[0]})")
+    return connect(store.uri)  # what was opened first is of before
+
+
+class TestReading:
+    """Readers answer from the sound part of a damaged store, and warn of the runs that are lost."""
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_every_reading_is_that_of_a_store_without_the_lost_run(
+        self, broken: Database, undamaged: Path, tmp_path: Path
+    ) -> None:
+        truth = _without_lost(undamaged, tmp_path / "truth")
+        for name, read in damage.READINGS.items():
+            assert read(connect(broken.uri)) == read(truth), name
+
+    def test_the_warning_names_the_file_the_runs_and_the_way_out(self, broken: Database) -> None:
+        with pytest.warns(DamagedStoreWarning) as warned:
+            broken.latest()
+        [text] = [str(warning.message) for warning in warned]
+        assert "1 data files cannot be read, such as results.lance/data/" in text
+        assert f"These runs are not complete: {_run_id(broken)} ({LOST}.json)" in text
+        assert "'bench-db store verify --repair'" in text
+
+    def test_once_a_store(self, broken: Database, recwarn: pytest.WarningsRecorder) -> None:
+        with pytest.warns(DamagedStoreWarning):
+            broken.latest()
+        broken.summary()
+        assert [w for w in recwarn if w.category is DamagedStoreWarning] == []
+
+    def test_a_damaged_index_is_done_without(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "broken")
+        for path in damage.live_files(store, "results", "indexes"):
+            damage.spoil(path, "halve")
+        with pytest.warns(DamagedStoreWarning, match="an index cannot be read"):
+            assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
+
+
+class TestWriting:
+    """Publishing works before any repair: what cannot be read is taken out, its version keeps a tag, and lost runs can come again."""
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_another_run_and_the_lost_one(self, broken: Database, undamaged: Path) -> None:
+        assert publish(broken, 50, rows=2)
+        run, results = publication(LOST, rows=damage.ROWS, samples_each=6, branch="main")
+        assert broken.publish(results, run).new == damage.ROWS
+        again = connect(broken.uri)
+        assert again.verify().sound
+        assert len(again.results()) == len(connect(undamaged).results()) + 2
+        assert [name for name in again.info().tags if name.startswith("damaged-")]
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_many(self, broken: Database) -> None:
+        runs = [publication(number, rows=2) for number in (60, 61)]
+        assert [done.new for done in broken.publish_many(Entry(*run) for run in runs)] == [2, 2]
+
+
+class TestRepair:
+    """Repair takes out what cannot be read, names its runs, and publishing them again completes the store."""
+
+    def test_a_lost_file(self, broken: Database, undamaged: Path) -> None:
+        found = connect(broken.uri).verify()
+        [unreadable] = [p for p in found.problems if p.kind.startswith("data file cannot be read")]
+        [key] = unreadable.runs
+        assert int(key, 16) in broken.runs().filter(dut_version=f"1.0.{LOST}").collect()["run_key"].to_list()
+        [done] = broken.repair()
+        assert done.startswith("results: 1 unreadable data files taken out; the tag damaged-")
+        left = connect(broken.uri).verify()
+        assert [(p.kind.partition(";")[0], p.runs) for p in left.problems if not p.kind.startswith("files of")] == [
+            ("runs without rows", (key,))
+        ]
+        run, results = publication(LOST, rows=damage.ROWS, samples_each=6, branch="main")
+        assert broken.publish(results, run).new == damage.ROWS
+        truth, again = connect(undamaged), connect(broken.uri)
+        assert again.latest().equals(truth.latest())
+        assert sorted(map(repr, again.results())) == sorted(map(repr, truth.results()))
+
+    @pytest.mark.parametrize("how", ["halve", "empty"])
+    @pytest.mark.parametrize("table", ["results", "series", "baselines"])
+    def test_a_torn_manifest(self, undamaged: Path, tmp_path: Path, table: str, how: str) -> None:
+        store = damage.copied(undamaged, tmp_path / "torn")
+        for path in damage.live_files(store, table, "manifest"):
+            damage.spoil(path, how)
+        assert [p.table for p in unopened(store).verify().problems][:1] == [table]
+        assert unopened(store).repair() != []
+        assert connect(store).verify().sound
+        assert connect(store).latest().height == damage.ROWS
+
+    @pytest.mark.parametrize("table", ["series", "fingerprints", "commits", "baselines", "definitions"])
+    def test_a_lost_file_of_another_table(self, undamaged: Path, tmp_path: Path, table: str) -> None:
+        store = damage.copied(undamaged, tmp_path / "broken")
+        damage.spoil(damage.live_files(store, table)[0], "delete")
+        connect(store).repair()
+        again = connect(store)
+        assert again.verify().sound
+        for read in damage.READINGS.values():
+            read(again)
+
+
+def _run_id(store: Database) -> str:
+    return str(store.runs().filter(dut_version=f"1.0.{LOST}").collect()["run_id"][0])
