@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -16,6 +18,7 @@ from bench_db.query.series import HISTORY, IDENTITY, Points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench_db.analysis.histories import Floats
     from bench_db.model import Comparison
 
 NAN = math.nan
@@ -136,3 +139,71 @@ class TestAfterAStep:
         values = [*level(20), *(1.3 * x for x in level(6)), *(1.6 * x for x in level(5))]
         one = judged(points(values), [30], accepted={7: {f"{20:040x}", "gone"}})
         assert (one.verdict, one.n_baseline) == (Verdict.REGRESSED, 6)
+
+
+def suite(runs: Floats) -> Points:
+    """Return series of commits in order; `runs` has a row a commit and a column a series."""
+    parts = [points(column.tolist()) for column in runs.T]
+    rows = [p.rows.with_columns(series_key=pl.lit(number, pl.Int64)) for number, p in enumerate(parts)]
+    names = [(number, *_SERIES[1:4], f"f{number:03}", *_SERIES[5:]) for number in range(len(parts))]
+    return Points(series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"), rows=pl.concat(rows))
+
+
+def noisy_runner(commits: int = 60) -> Floats:
+    """Return 40 series of an unchanged project on shared runners: runs and series are noisy, and some of each are disturbed."""
+    rng = np.random.default_rng(11)
+    run = rng.normal(0, 0.08, (commits, 1)) + (rng.random((commits, 1)) < 0.12) * np.log(
+        rng.uniform(1.2, 1.7, (commits, 1))
+    )
+    own = rng.normal(0, 0.06, (commits, 40)) + (rng.random((commits, 40)) < 0.03) * np.log(
+        rng.uniform(1.3, 2, (commits, 40))
+    )
+    return 100 * np.exp(run + own)
+
+
+def verdicts(runs: Floats, commit: int, **how: object) -> list[Verdict]:
+    return [c.verdict for c in judge(suite(runs[: commit + 1]), [commit], last=20, **how)]  # type: ignore[arg-type]
+
+
+class TestOneRunIsNoProof:
+    """A change that one run shows is suspected, unless it is clear or upheld among all series of the run."""
+
+    def test_few_commits_of_a_noisy_runner_regress(self) -> None:
+        runs = noisy_runner()
+        found = [verdicts(runs, commit) for commit in range(15, 60, 4)]
+        assert sum(Verdict.REGRESSED in one for one in found) <= 1
+        assert sum(Verdict.SUSPECTED in one for one in found) >= 4
+
+    @pytest.mark.parametrize("changed", [1, 20])
+    def test_a_change_of_quiet_series_regresses_at_once(self, changed: int) -> None:
+        runs = 100 * np.exp(np.random.default_rng(3).normal(0, 0.01, (21, 40)))
+        runs[-1, :changed] *= 1.12
+        assert verdicts(runs, 20)[:changed] == [Verdict.REGRESSED] * changed
+
+    def test_many_small_changes_uphold_each_other(self) -> None:
+        runs = 100 * np.exp(np.random.default_rng(3).normal(0, 0.01, (21, 40)))
+        runs[-1, 0] *= 1.05
+        assert verdicts(runs, 20)[0] is Verdict.SUSPECTED
+        runs[-1] *= 1.05
+        assert Counter(verdicts(runs, 20))[Verdict.REGRESSED] >= 35
+
+    @pytest.mark.parametrize(
+        ("again", "verdict"), [(105.0, Verdict.REGRESSED), (100.2, Verdict.SUSPECTED)], ids=["again", "gone"]
+    )
+    def test_a_second_run_decides(self, again: float, verdict: Verdict) -> None:
+        values = [*level(20), 106.0, again]
+        assert judged(points(values, [*range(20), 20, 20]), [20, 21]).verdict is verdict
+
+    def test_the_run_before_counts_when_it_shows_the_change_already(self) -> None:
+        spread = [100.0 * (1 + 0.05 * (i % 3 - 1)) for i in range(20)]
+        assert judged(points([*spread, 100.0, 138.0]), [21], last=21).verdict is Verdict.SUSPECTED
+        assert judged(points([*spread, 130.0, 138.0]), [21], last=21).verdict is Verdict.REGRESSED
+
+    def test_other_methods_suspect_nothing(self) -> None:
+        assert Verdict.SUSPECTED not in verdicts(noisy_runner(), 40, method="threshold")
+
+    def test_the_note_says_what_to_do(self) -> None:
+        runs = 100 * np.exp(np.random.default_rng(3).normal(0, 0.01, (21, 40)))
+        runs[-1, 0] *= 1.05
+        (first, *_) = judge(suite(runs), [20], last=20)
+        assert (first.significant, first.note) == (True, "one run shows it: measure this commit again in another job")

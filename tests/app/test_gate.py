@@ -172,3 +172,35 @@ class TestGate:
             "blame": [],
             "schema_version": 1,
         }
+
+
+class TestSuspected:
+    """A change that one run shows passes, says what to do, and does not move the baseline."""
+
+    @pytest.fixture
+    def suspicious(self, tmp_path: Path) -> Database:
+        made = connect(tmp_path / "noisy", create=True)
+        for number in range(9):
+            publish(made, number, {"f": 100.0 + 3 * (number % 3), "g": 100.0})
+        made.set_baseline(Baseline(name="main", commit=sha(8), set_at=AT))
+        publish(made, 9, {"f": 130.0, "g": 100.0})
+        return made
+
+    def test_it_passes_unless_asked_for(self, suspicious: Database) -> None:
+        answer = bench_db("check", "--set-baseline", "--store", suspicious.uri)
+        assert answer.code == 0
+        assert answer.out.startswith("PASSED: 1 suspected, measure this commit again")
+        assert "one run shows it: measure this commit again in another job" in answer.out
+        assert suspicious.baseline("main").commit == sha(8)  # type: ignore[union-attr]
+        for verb in ("check", "compare"):
+            assert bench_db(verb, sha(9), "--fail-on", "suspected", "--store", suspicious.uri).code == 1
+        assert bench_db("compare", sha(9), "--fail-on", "regression", "--store", suspicious.uri).code == 0
+
+    def test_a_second_run_confirms(self, suspicious: Database) -> None:
+        publish(suspicious, 9, {"f": 131.0, "g": 100.0}, again=1)
+        assert [c.verdict for c in api.check(suspicious).failing] == ["regressed"]
+
+    def test_a_suspected_improvement_fails_nothing(self, suspicious: Database) -> None:
+        publish(suspicious, 10, {"f": 81.0, "g": 100.0})
+        gate = api.check(suspicious, fail_on=["suspected"], set_baseline=True)
+        assert (gate.counts.get("suspected"), gate.passed, gate.moved) == (1, True, True)

@@ -148,3 +148,18 @@ class TestEscaping:
         assert "<img" not in text
         assert "\u202e" not in text
         assert "@octocat" not in text
+
+
+class TestSuspected:
+    """A suspected change is no failure; the headline says what to do."""
+
+    def test_alone(self) -> None:
+        counts = {"suspected": 2, "improved": 1, "unchanged": 4}
+        assert headline(counts) == "🔁 2 benchmarks may have changed: measure this commit again, 1 improved"
+        assert conclusion(counts) == "neutral"
+
+    @pytest.mark.parametrize("worse", ["regressed", "failed"])
+    def test_beside_a_failure(self, worse: str) -> None:
+        counts = {"suspected": 2, worse: 1}
+        assert "2 suspected" in headline(counts)
+        assert conclusion(counts) == "failure"

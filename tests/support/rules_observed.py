@@ -113,6 +113,28 @@ def stale() -> str:
     return repr([(c.series.benchmark_name, c.verdict) for c in judge(points, [119])])
 
 
+def suspicion() -> str:
+    """The verdicts on 40 series of which one moved by 11.5 %."""
+    import polars as pl
+
+    from bench_db.analysis.judge import judge
+    from bench_db.query.series import HISTORY, IDENTITY, Points
+
+    runs = 100 * np.exp(np.random.default_rng(5).normal(0, 0.01, (9, 40)))
+    runs[-1] = [111.5, *[100.0] * 39]
+    rows = [
+        (key, at, at, at, at, f"{at:040x}", 1, *[float(value)] * 5, None)
+        for at, run in enumerate(runs)
+        for key, value in enumerate(run)
+    ]
+    names = [(key, "d", "b", "s", f"f{key}", "time", "", "nanoseconds", "lower") for key in range(40)]
+    points = Points(
+        series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
+        rows=pl.DataFrame(rows, schema=list(HISTORY), orient="row", schema_overrides={"error": pl.String}),
+    )
+    return repr([(c.series.benchmark_name, c.verdict) for c in judge(points, [8])])
+
+
 def level() -> str:
     from bench_db.analysis.level import at_end, established
 
@@ -316,6 +338,7 @@ def unpacked() -> str:
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
+    "quiet_effect": (statistics, suspicion),
     "baseline_runs": (statistics, settings, comparison, seed_methods),
     "level_runs": (statistics, level),
     "level_most_runs": (statistics, pages, level),

@@ -19,6 +19,9 @@ class Rules:
     significance: float = 0.01
     """Largest p-value of a significant comparison."""
 
+    quiet_effect: float = 0.1
+    """A series is quiet when one more run can show a change of this size, which is then a verdict at once."""
+
     baseline_runs: int = 5
     """Fewest runs of a baseline for a verdict; also the fewest candidate runs whose spread is used."""
 
@@ -50,7 +53,7 @@ class Rules:
     """A change detected again within this many runs of its position is the same finding."""
 
     false_discovery_rate: float = 0.05
-    """Share of the findings of a scan that may be false alarms."""
+    """Share of the findings of a scan that may be false alarms, and of the changes that one run shows in quiet series."""
 
     recent_commits: int = 5
     """A series without a result in this many newest commits is stale, not missing."""

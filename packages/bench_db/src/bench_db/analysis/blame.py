@@ -230,7 +230,7 @@ def of_machine(comparisons: Iterable[Comparison]) -> int:
     return sum(c.verdict is Verdict.REGRESSED and c.cause is Cause.MACHINE for c in comparisons)
 
 
-_TESTED = {Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED}
+_TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHANGED}
 
 
 def _is_changed(c: Comparison) -> bool:

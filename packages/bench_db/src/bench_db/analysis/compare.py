@@ -31,7 +31,8 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
 ) -> Comparison:
     """Compare the medians of candidate runs with those of baseline runs. NaN and infinity are runs without a result.
 
-    `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`.
+    `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`. A significant change of several runs is
+    suspected when only one of them shows half of it; whether one run alone proves a change depends on other series (`judge`).
     """
     new, old = [x for x in candidate if math.isfinite(x)], [x for x in baseline if math.isfinite(x)]
     without = _without_test(new, old, failed=failed)
@@ -63,8 +64,11 @@ def _tested(
     effect, low, high = (
         relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
     )
+    verdict = _verdict(step, direction) if significant else Verdict.UNCHANGED
+    if verdict is not Verdict.UNCHANGED and len(new) > 1 and _showing(step, level, y_new) == 1:
+        verdict = Verdict.SUSPECTED
     return Comparison(
-        verdict=_verdict(step, direction) if significant else Verdict.UNCHANGED,
+        verdict=verdict,
         effect=effect,
         low=low,
         high=high,
@@ -73,6 +77,19 @@ def _tested(
         n_candidate=len(new),
         significant=significant,
     )
+
+
+def step_and_margin(tested: Comparison) -> tuple[float, float]:
+    """Return the change of a tested comparison and half the width of its interval, as logarithms where it has them."""
+    effect, low, high = (0.0 if end is None else end for end in (tested.effect, tested.low, tested.high))
+    if min(effect, low, high) > -1.0:
+        effect, low, high = math.log1p(effect), math.log1p(low), math.log1p(high)
+    return effect, (high - low) / 2
+
+
+def _showing(step: float, level: float, new: list[float]) -> int:
+    """Count the candidate runs that show at least half of a step."""
+    return sum((x - level) * step >= step * step / 2 for x in new)
 
 
 def size_of(new: list[float], old: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import compare
+from bench_db.analysis.compare import compare, step_and_margin
 from bench_db.analysis.histories import Floats, histories
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -22,6 +23,7 @@ from bench_db.analysis.seed_methods import (
     lance_bench_ttest,
     lance_bench_z,
 )
+from bench_db.analysis.student import benjamini_hochberg
 from bench_db.analysis.threshold import within_threshold
 from bench_db.model import Comparison, Figure, Verdict
 from bench_db.query.selection import natural_key
@@ -39,9 +41,12 @@ METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
 _OF_LEVEL = {"runs", "threshold"}
 # The method that judges a series by its figure; the others compare medians, as they say.
 _BY_FIGURE = "runs"
+# The number of the rules of a method, where it is not the first.
+_RULES_OF = {"runs": 2}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
+_OF_PLACE = attrgetter(*_PLACE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,10 @@ class Earlier:
     figure: Figure = Figure.MEDIAN
     values: Floats = field(default_factory=lambda: np.empty(0))
     medians: Floats = field(default_factory=lambda: np.empty(0))
+
+    def by(self, figure: Figure) -> Floats:
+        """Return the values by the figure of the series, or the medians."""
+        return self.values if figure is self.figure else self.medians
 
 
 def judge(  # noqa: PLR0913 all but the first two by keyword
@@ -114,18 +123,74 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
         chosen = levels(old, pinned=pinned, accepted=accepted)
     else:
         chosen = [slice(-last if last and method in _OF_LEVEL else 0, None)] * len(old)
-    judged = []
+    judged: list[Comparison] = []
+    latest: dict[int, float] = {}
     medians = old.points["median"].to_numpy()
     for number, (series, level) in enumerate(zip(old.series, chosen, strict=True)):
         of = slice(old.offsets[number], old.offsets[number + 1])
         runs = Earlier(figure=old.figures[number], values=old.values[of][level], medians=medians[of][level])
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, minimum_effect))
+        if len(runs.values):
+            latest[series.series_key] = float(runs.by(judged[-1].figure)[-1])
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
     judged += [_judged(s, new[s.series_key], Earlier(), method, minimum_effect) for s in identified(rest)]
+    if method == _BY_FIGURE:
+        judged = _with_suspected(judged, latest)
     return in_order(_hinted(judged, earlier))
 
 
 _NOTHING = Measured()
+_DECIDED = {Verdict.REGRESSED, Verdict.IMPROVED}
+_AGAIN = "measure this commit again in another job"
+
+
+def _with_suspected(judged: Sequence[Comparison], latest: Mapping[int, float]) -> list[Comparison]:
+    """Return the comparisons. A change that one run shows is suspected, unless something upholds it.
+
+    `latest` has the newest value of each baseline, by series key. It upholds a change when it shows half of it already.
+
+    A change of one run is upheld when it is at least twice the half-width of its interval; when it reaches `rules.quiet_effect` and the
+    half-width does not exceed that; or when Benjamini-Hochberg accepts it at `rules.false_discovery_rate` among the tested series of
+    its device, test bed and suite, and the half-width is at most twice as large.
+    """
+    of_suite: dict[tuple[str, ...], list[Comparison]] = {}
+    for c in judged:
+        if c.p_value is not None:
+            of_suite.setdefault(_OF_PLACE(c.series), []).append(c)
+    upheld = {
+        c.series.series_key
+        for tested in of_suite.values()
+        for c, q in zip(tested, benjamini_hochberg(np.array([c.p_value for c in tested])).tolist(), strict=True)
+        if c.verdict in _DECIDED and (_is_upheld(c, q) or _is_shown(c, latest[c.series.series_key]))
+    }
+    single = [c.verdict in _DECIDED and c.n_candidate == 1 and c.series.series_key not in upheld for c in judged]
+    found = [replace(c, verdict=Verdict.SUSPECTED) if one else c for c, one in zip(judged, single, strict=True)]
+    return [
+        replace(c, note="; ".join(filter(None, (f"{_shown_by(c)}: {_AGAIN}", c.note))))
+        if c.verdict is Verdict.SUSPECTED
+        else c
+        for c in found
+    ]
+
+
+def _is_upheld(c: Comparison, q_value: float) -> bool:
+    step, margin = step_and_margin(c)
+    quiet = math.log1p(RULES.quiet_effect)
+    is_large = margin <= quiet <= abs(step)
+    is_discovery = margin <= 2 * quiet and q_value <= RULES.false_discovery_rate
+    return abs(step) >= 2 * margin or is_large or is_discovery
+
+
+def _is_shown(c: Comparison, value: float) -> bool:
+    """Tell whether the value of another run shows half of the change."""
+    if c.baseline_value is None or c.candidate_value is None:
+        return False
+    step = c.candidate_value - c.baseline_value
+    return (value - c.baseline_value) * step >= step * step / 2
+
+
+def _shown_by(c: Comparison) -> str:
+    return "one run shows it" if c.n_candidate == 1 else f"one of {c.n_candidate} runs shows it"
 
 
 def in_order(comparisons: Iterable[Comparison]) -> list[Comparison]:
@@ -158,7 +223,7 @@ def plan(method: str, minimum_effect: float | None = None) -> str:
         "lance-bench-z": f"|z| > {Z_THRESHOLD:g}, {usual}",
         "threshold": f"any change, beyond {least.removeprefix('from ')}",
     }
-    return f"{method}/1: {rules[method]}"
+    return f"{method}/{_RULES_OF.get(method, 1)}: {rules[method]}"
 
 
 def _of_recent_commits(earlier: pl.DataFrame) -> pl.DataFrame:
@@ -194,9 +259,11 @@ def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
 
 def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_effect: float | None) -> Comparison:
     medians = found.by(Figure.MEDIAN) or []
-    new, values, figure = found.by(old.figure), old.values, old.figure
+    new, figure = found.by(old.figure), old.figure
+    values = old.by(figure)
     if new is None:
-        new, values, figure = medians, old.medians, Figure.MEDIAN
+        new, figure = medians, Figure.MEDIAN
+        values = old.by(figure)
     failed = found.runs > 0 and not new
     comparison = _compared(new, values, series.direction, method, minimum_effect, failed=failed)
     return replace(

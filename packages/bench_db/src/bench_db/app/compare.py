@@ -21,6 +21,7 @@ from bench_db.model import Blame, Comparison, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points, series_told_apart
 from bench_db.report.document import record_json
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 
 
 # The verdict of each word that `fail_on` takes.
-FAILING = {"regression": "regressed", "failed": "failed", "missing": "missing", "insufficient": "insufficient"}
+FAILING = {
+    "regression": Verdict.REGRESSED,
+    "suspected": Verdict.SUSPECTED,
+    "failed": Verdict.FAILED,
+    "missing": Verdict.MISSING,
+    "insufficient": Verdict.INSUFFICIENT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,11 +195,19 @@ def comparisons_json(comparisons: Sequence[Comparison], blame: Sequence[Blame]) 
 
 
 def failing(comparisons: Sequence[Comparison], on: Collection[str]) -> list[Comparison]:
-    """Return the comparisons whose verdict is one of those that `fail_on` names; `UserError` for a word that it does not take."""
+    """Return the comparisons whose verdict is one of those that `fail_on` names, without suspected improvements.
+
+    Raises `UserError` for a word that it does not take.
+    """
     if unknown := sorted(set(on) - set(FAILING)):
         message = f"`fail_on`: {unknown[0]!r} is no verdict to fail on; it takes {', '.join(FAILING)}"
         raise UserError(message)
-    return [c for c in comparisons if c.verdict in {FAILING[name] for name in on}]
+    return [c for c in comparisons if c.verdict in {FAILING[name] for name in on} and not _is_suspected_of_good(c)]
+
+
+def _is_suspected_of_good(c: Comparison) -> bool:
+    better = ((c.effect or 0.0) < 0.0) is (c.series.direction is Direction.LOWER)
+    return c.verdict is Verdict.SUSPECTED and better
 
 
 _COLUMNS = ("dut_name", "test_bed_name", "notes")

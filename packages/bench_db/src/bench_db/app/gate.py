@@ -71,9 +71,10 @@ def check(
 ) -> Gate:
     """Check the results of a commit against a baseline, by default the newest measured commit against the one named main.
 
-    A series fails that got worse, or whose runs gave no number; `fail_on` adds `missing` or `insufficient`. With `threshold`,
+    A series fails that got worse, or whose runs gave no number; `fail_on` adds `suspected`, `missing` or `insufficient`. With `threshold`,
     in percent, a series got worse when its median moved by more than that from the baseline's own runs, in exact arithmetic.
-    Else the comparison of runs decides, from `min_effect` percent. `set_baseline` moves the baseline to a commit that passes.
+    Else the comparison of runs decides, from `min_effect` percent. `set_baseline` moves the baseline to a commit that
+    passes without a suspected regression.
     Raises `UserError` when nothing is measured, or the baseline is not set.
     """
     if threshold is not None and (min_effect is not None or method != "runs"):
@@ -98,7 +99,7 @@ def check(
     judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
     comparisons, blame = with_causes(store, judged)
     failed = failing(comparisons, {*ALWAYS, *fail_on})
-    moved = set_baseline and not failed
+    moved = set_baseline and not failed and not failing(comparisons, ["suspected"])
     if moved:
         _move(store, runs, commit, set_by)
     return Gate(

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(["missing", "insufficient"]),
+    type=click.Choice(["suspected", "missing", "insufficient"]),
     multiple=True,
-    help="Fail on series that are missing, or that have too few runs, too; may be repeated.",
+    help="Fail on series that one run shows worse, that are missing, or that have too few runs, too; may be repeated.",
 )
 @METHOD
 @MINIMUM_EFFECT
@@ -67,8 +67,9 @@ def command(
 ) -> None:
     """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when it passes, 1 when not.
 
-    A series that got worse fails the check, and so does one whose runs gave no number. A missing series is reported. With
-    --set-baseline a commit that passes becomes the baseline, so that the next is compared with the last known good one.
+    A series that got worse fails the check, and so does one whose runs gave no number. A missing series is reported. So is a suspected
+    change, which only one run shows: measure the commit again. With --set-baseline a commit that passes, and that has no suspected
+    regression, becomes the baseline, so that the next is compared with the last known good one.
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
@@ -100,11 +101,14 @@ def command(
 
 def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     from bench_db.analysis.judge import counted
+    from bench_db.model import Verdict
     from bench_db.report.terminal import against, comparisons_text
 
     failing = ", ".join(f"{number} {verdict}" for verdict, number in counted(gate.failing).items())
     judged = any(c.effect is not None for c in gate.comparisons)
-    passed = "PASSED: no series got worse" if judged else "PASSED: but no series could be judged"
+    suspected = gate.counts.get(Verdict.SUSPECTED, 0)
+    sure = f"PASSED: {suspected} suspected, measure this commit again" if suspected else "PASSED: no series got worse"
+    passed = sure if judged else "PASSED: but no series could be judged"
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
     listed = comparisons_text(comparisons, gate.counts, blame=gate.blame, screen=screen())

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @MINIMUM_EFFECT
 @click.option(
     "--fail-on",
-    type=click.Choice(["regression", "failed", "missing", "insufficient"]),
+    type=click.Choice(["regression", "suspected", "failed", "missing", "insufficient"]),
     multiple=True,
     help="Exit with 1 when a series has this verdict; may be repeated.",
 )
@@ -62,7 +62,8 @@ def command(
 ) -> None:
     """Compare the results of CANDIDATE (a commit, version:V, run:ID, tag:NAME or latest) with a baseline, series by series, each run counting once.
 
-    A verdict needs significance at {significance} and a change of at least {minimum_effect}. Missing, new, failed and insufficient are verdicts too.
+    A verdict needs significance at {significance} and a change of at least {minimum_effect}. A change that only one run shows, unless it
+    is clear, is suspected: measure the commit again. Missing, new, failed and insufficient are verdicts too.
 
     Example: bench-db compare 1a2b3c4 --baseline release --fail-on regression
     """

@@ -32,6 +32,7 @@ _FRAME = 700  # room kept for the title, heading and note of one section
 
 _ABOUT = {
     Verdict.REGRESSED: "Regressed",
+    Verdict.SUSPECTED: "Suspected: measure again",
     Verdict.IMPROVED: "Improved",
     Verdict.FAILED: "Failed",
     Verdict.MISSING: "Missing: the baseline has them, this run does not",
@@ -41,7 +42,7 @@ _ABOUT = {
 }
 _HEADING = "| benchmark | before | after | change | p | runs |\n|:--|--:|--:|--:|--:|--:|\n"
 _NO_TEST_HEADING = "| benchmark | before | after | runs | note |\n|:--|--:|--:|--:|:--|\n"
-_TESTED = {Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED}
+_TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHANGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +97,14 @@ def _blame(blame: Sequence[Blame]) -> str:
 def headline(counts: Mapping[str, int], of_machine: int = 0) -> str:
     """Summarise the counts of the verdicts in one line; `of_machine` regressions moved with the machine."""
     regressed, improved = counts.get(Verdict.REGRESSED, 0), counts.get(Verdict.IMPROVED, 0)
-    judged = regressed + improved + counts.get(Verdict.UNCHANGED, 0)
-    failed = counts.get(Verdict.FAILED, 0)
+    suspected, failed = counts.get(Verdict.SUSPECTED, 0), counts.get(Verdict.FAILED, 0)
+    judged = regressed + suspected + improved + counts.get(Verdict.UNCHANGED, 0)
     if regressed:
-        return f"⚠️ {_benchmarks(regressed)} regressed{with_machine(of_machine)}{_also(counts, Verdict.IMPROVED, Verdict.FAILED, Verdict.MISSING)}"
+        return f"⚠️ {_benchmarks(regressed)} regressed{with_machine(of_machine)}{_also(counts, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.FAILED, Verdict.MISSING)}"
     if failed:
-        return f"❌ {_benchmarks(failed)} failed, none of {judged} judged regressed{_also(counts, Verdict.MISSING)}"
+        return f"❌ {_benchmarks(failed)} failed, none of {judged} judged regressed{_also(counts, Verdict.SUSPECTED, Verdict.MISSING)}"
+    if suspected:
+        return f"🔁 {_benchmarks(suspected)} may have changed: measure this commit again{_also(counts, Verdict.IMPROVED, Verdict.MISSING)}"
     if not judged:
         return "❔ No verdict: there is not enough to compare with"
     if improved:
@@ -114,9 +117,11 @@ def _also(counts: Mapping[str, int], *verdicts: Verdict) -> str:
 
 
 def conclusion(counts: Mapping[str, int]) -> str:
-    """Return the conclusion of a check: failure, success, or neutral when nothing could be judged."""
+    """Return the conclusion of a check: failure, success, or neutral when nothing could be judged or a change is suspected."""
     if counts.get(Verdict.REGRESSED) or counts.get(Verdict.FAILED):
         return "failure"
+    if counts.get(Verdict.SUSPECTED):
+        return "neutral"
     return "success" if counts.get(Verdict.IMPROVED) or counts.get(Verdict.UNCHANGED) else "neutral"
 
 
@@ -189,7 +194,7 @@ def _sections(verdict: Verdict, group: Sequence[Comparison], *, beds: bool) -> I
     title = f"{_ABOUT[verdict]} ({len(group):,})"
     if not group:
         return
-    if verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+    if verdict in {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED}:
         yield _Section(title=title, rows=group[: RULES.comment_rows], folded=False, beds=beds)
         if rest := group[RULES.comment_rows :]:
             yield _Section(title=f"{len(rest):,} more {verdict}", rows=rest, folded=True, beds=beds)

@@ -26,6 +26,7 @@ _FIT = Fit(drop=(("p",), ("runs",), ("before", "after"), ("test bed",)), notes="
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
 _COLOURS: Mapping[str, Colour] = {
     Verdict.REGRESSED: "red",
+    Verdict.SUSPECTED: "yellow",
     Verdict.FAILED: "red",
     Verdict.MISSING: "yellow",
     Verdict.IMPROVED: "green",

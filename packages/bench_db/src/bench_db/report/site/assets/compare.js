@@ -81,11 +81,12 @@
     const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
     const few = before !== null && after !== null && runsUpTo(series, first) < quantity.rule("baseline_runs");
     const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise);
+    const again = second.length === 1 && (kind === "worse" || kind === "better") && noise && Math.abs(Math.log1p(change)) < 2 * Math.log1p(noise[1]) ? "one run shows it: measure this commit again in another job" : "";
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
     const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
-    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null };
+    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : again, spread: noise?.[0] ?? null };
   }
 
   /* How many runs with a number there are up to the commit that is compared with. */
