@@ -33,7 +33,7 @@ def points(medians: Sequence[float], times: Sequence[int] | None = None) -> Poin
     columns = {
         "series_key": [7] * len(at),
         "commit_order": at,
-        "run_time": keys,
+        "run_time": [86_400 * key for key in keys],
         "run_key": keys,
         "dut_timestamp": at,
         "commit": [f"{t:040x}" for t in at],
@@ -206,4 +206,63 @@ class TestOneRunIsNoProof:
         runs = 100 * np.exp(np.random.default_rng(3).normal(0, 0.01, (21, 40)))
         runs[-1, 0] *= 1.05
         (first, *_) = judge(suite(runs), [20], last=20)
-        assert (first.significant, first.note) == (True, "one run shows it: measure this commit again in another job")
+        assert (first.significant, first.note) == (
+            True,
+            "one run shows it: measure this commit again, at least 10 minutes later",
+        )
+
+
+def drifting(seed: int, commits: int, runs: int) -> Floats:
+    """Return runs of commits; those of one commit follow each other on a machine that drifts by 3 %, with noise of 1 %."""
+    rng = np.random.default_rng(seed)
+    drift = rng.normal(0, 1, (commits, runs))
+    for run in range(1, runs):
+        drift[:, run] = 0.95 * drift[:, run - 1] + math.sqrt(1 - 0.95**2) * drift[:, run]
+    return 100 * np.exp(0.03 * drift + rng.normal(0, 0.01, (commits, runs)))
+
+
+class TestOneGo:
+    """Runs of a commit that were measured in one go are one observation."""
+
+    @staticmethod
+    def measured(runs: Floats, minutes: int) -> tuple[Points, list[int]]:
+        """Return runs that begin so many minutes apart, and the keys of those of the last commit."""
+        commits, count = runs.shape
+        held = points(runs.ravel().tolist(), [commit for commit in range(commits) for _ in range(count)])
+        key = pl.col("run_key")
+        apart = held.rows.with_columns(run_time=86_400 * (key // count) + 60 * minutes * (key % count))
+        return Points(series=held.series, rows=apart), list(range((commits - 1) * count, commits * count))
+
+    def test_drift_is_no_change(self) -> None:
+        """12 sequential runs a commit of one code: as independent runs, more than a third of the comparisons alarm."""
+        histories = [drifting(seed, 15, 12) for seed in range(40)]
+        alarms = {m: sum(judged(*self.measured(runs, m), last=20).significant for runs in histories) for m in (2, 60)}
+        assert alarms[2] <= 1
+        assert alarms[60] >= 12
+
+    @pytest.mark.parametrize(("minutes", "counted"), [(10, (14, 1)), (11, (20, 12))])
+    def test_the_gap_decides(self, minutes: int, counted: tuple[int, int]) -> None:
+        one = judged(*self.measured(drifting(1, 15, 12), minutes), last=20)
+        assert (one.n_baseline, one.n_candidate) == counted
+        assert ("12 runs measured in one go count as one" in one.note) is (minutes == 10)
+
+    def test_unknown_times_and_other_beds_are_apart(self) -> None:
+        held, own = self.measured(drifting(1, 15, 12), 2)
+        timeless = held.rows.with_columns(run_time=pl.lit(None, pl.Int64))
+        assert judged(Points(series=held.series, rows=timeless), own, last=20).n_candidate == 12
+        other = held.series.with_columns(series_key=pl.lit(8, pl.Int64), test_bed_name=pl.lit("other"))
+        moved = held.rows.with_columns(
+            series_key=pl.col("series_key") + pl.col("run_key") % 2,
+            run_time=pl.col("run_time") * 3,
+        )
+        both = judge(Points(series=pl.concat([held.series, other]), rows=moved), own, last=20)
+        assert [c.n_candidate for c in both] == [6, 6]
+
+    def test_a_failed_run_is_counted(self) -> None:
+        runs = drifting(1, 15, 3)
+        runs[-1, 1] = NAN
+        one = judged(*self.measured(runs, 2), last=20)
+        assert (one.n_candidate, one.note) == (
+            1,
+            "1 of 3 runs failed: broken; 2 runs measured in one go count as one",
+        )

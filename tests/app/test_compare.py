@@ -67,7 +67,9 @@ class TestCompare:
             api.compare(store, baseline=what, clone=tmp_path)
 
     def test_what_check_cannot_fail_on(self, store: Database) -> None:
-        with pytest.raises(UserError, match="`fail_on`: 'slow' is no verdict to fail on; it takes regression, failed"):
+        with pytest.raises(
+            UserError, match="`fail_on`: 'slow' is no verdict to fail on; it takes regression, suspected, failed"
+        ):
             api.check(store, baseline="level", fail_on=["slow"])
 
 

@@ -78,7 +78,7 @@ GOLDEN = in_order(
             baseline_median=1000.0,
             candidate_median=1210.0,
             n_candidate=1,
-            note="one run shows it: measure this commit again in another job",
+            note="one run shows it: measure this commit again, at least 10 minutes later",
         ),
         compared(
             "peak memory",

@@ -132,7 +132,22 @@ def suspicion() -> str:
         series=pl.DataFrame(names, schema=list(IDENTITY), orient="row"),
         rows=pl.DataFrame(rows, schema=list(HISTORY), orient="row", schema_overrides={"error": pl.String}),
     )
-    return repr([(c.series.benchmark_name, c.verdict) for c in judge(points, [8])])
+    return repr([(c.series.benchmark_name, c.verdict, c.note) for c in judge(points, [8])])
+
+
+def spaced() -> str:
+    """The points of two runs of a commit that began 15 minutes apart."""
+    import polars as pl
+
+    from bench_db.analysis.histories import observations
+    from bench_db.query.series import HISTORY, IDENTITY, Points
+
+    rows = [(1, 0, 900 * run, run, 0, "0" * 40, 1, *[100.0] * 5, None) for run in range(2)]
+    points = Points(
+        series=pl.DataFrame([(1, "d", "b", "s", "f", "time", "", "ns", "lower")], schema=list(IDENTITY), orient="row"),
+        rows=pl.DataFrame(rows, schema=list(HISTORY), orient="row", schema_overrides={"error": pl.String}),
+    )
+    return repr(len(observations(points).rows))
 
 
 def level() -> str:
@@ -340,6 +355,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
     "quiet_effect": (statistics, suspicion),
     "baseline_runs": (statistics, settings, comparison, seed_methods),
+    "one_go_minutes": (statistics, settings, spaced),
     "level_runs": (statistics, level),
     "level_most_runs": (statistics, pages, level),
     "detection_runs": (statistics, cli_help, reports, detection),

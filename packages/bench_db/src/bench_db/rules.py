@@ -25,6 +25,9 @@ class Rules:
     baseline_runs: int = 5
     """Fewest runs of a baseline for a verdict; also the fewest candidate runs whose spread is used."""
 
+    one_go_minutes: int = 10
+    """Runs of one commit on one test bed that begin within this many minutes of one another are one observation."""
+
     level_runs: int = 7
     """Fewest runs of a level, unless accepted, for its use as a baseline."""
 

@@ -12,11 +12,11 @@ import polars as pl
 
 from bench_db.analysis.figure import figure_values, figures
 from bench_db.model import Figure
-from bench_db.query.series import COMMIT_ORDER, HISTORY, SERIES_ORDER, identified
+from bench_db.query.series import COMMIT_ORDER, FIGURES, HISTORY, SERIES_ORDER, Points, identified
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.model import Series
-    from bench_db.query.series import Points
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -99,3 +99,40 @@ def histories(points: Points, *, newest: int | None = None, figure: Figure | Non
         values=ordered["value"].fill_null(float("nan")).to_numpy().astype(np.float64),
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     )
+
+
+def observations(points: Points) -> Points:
+    """Return points in which the runs of a commit that were measured in one go are one: the median of each of their figures.
+
+    Runs of one commit, device, test bed and suite are in one go when each begins at most `rules.one_go_minutes` after the one
+    before. A run without a time is one by itself, and failed points stay as they are. The column `in_one_go` has the number of runs
+    behind a point.
+    """
+    rows = points.rows.with_columns(in_one_go=pl.lit(1, pl.UInt32))
+    times = rows.select("commit_order", "run_time", "run_key").unique()
+    if not _gaps(times, "commit_order")["gap"].is_not_null().any():
+        return Points(series=points.series, rows=rows)
+    of_place = points.series.select(
+        "series_key", pl.struct("dut_name", "test_bed_name", "suite").rank("dense").alias("_place")
+    )
+    placed = rows.join(of_place, on="series_key", maintain_order="left")
+    runs = _gaps(placed.select("_place", "commit_order", "run_time", "run_key").unique(), "_place", "commit_order")
+    begins = pl.col("gap").is_null()
+    numbered = runs.select("_place", "run_key", begins.cum_sum().alias("_go"))
+    in_goes = placed.join(numbered, on=["_place", "run_key"], maintain_order="left")
+    has_result = pl.col("median").is_finite().fill_null(value=False)
+    others = [name for name in rows.columns if name not in {"series_key", "in_one_go", *FIGURES}]
+    merged = (
+        in_goes.filter(has_result)
+        .group_by("series_key", "_go", maintain_order=True)
+        .agg(pl.col(others).first(), pl.col("n").min(), pl.col(FIGURES[1:]).median(), pl.len().alias("in_one_go"))
+    )
+    kept = [merged.select(rows.columns), in_goes.filter(~has_result).select(rows.columns)]
+    return Points(series=points.series, rows=pl.concat(kept))
+
+
+def _gaps(runs: pl.DataFrame, *of: str) -> pl.DataFrame:
+    """Sort runs by time, with the `gap` to the run before of the same place and commit; null where that is not in one go."""
+    gap = pl.col("run_time").diff().over(of)
+    ordered = runs.sort(*of, "run_time", "run_key")
+    return ordered.with_columns(gap=pl.when(gap <= 60 * RULES.one_go_minutes).then(gap))

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.compare import compare, step_and_margin
-from bench_db.analysis.histories import Floats, histories
+from bench_db.analysis.histories import Floats, histories, observations
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
 from bench_db.analysis.seed_methods import (
@@ -51,15 +51,18 @@ _OF_PLACE = attrgetter(*_PLACE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The runs of a candidate in one series: of those with a result the figures, oldest first; how many there are, and their errors.
+    """The runs of a candidate in one series: of those with a result the figures, oldest first; how many there are, how many failed, and their errors.
 
-    `samples` is the smallest number of samples behind a result, null when it is not known.
+    `samples` is the smallest number of samples behind a result, null when it is not known. `in_one_go` is the largest number of runs
+    that count as one.
     """
 
     figures: Mapping[Figure, list[float | None]] = field(default_factory=dict)
     samples: int | None = None
     runs: int = 0
+    failed: int = 0
     errors: Sequence[str] = ()
+    in_one_go: int = 1
 
     def by(self, figure: Figure) -> list[float] | None:
         """Return the figures of the runs with a result; None when they lack it, or have too few samples for it."""
@@ -110,6 +113,10 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     others = points.rows.lazy().filter(~is_candidate).join(scope, on="series_key")
     before = pl.col("commit_order") <= pl.col("first") if until is None else until
     earlier = others.filter(before).select(*HISTORY, "group").collect()
+    if method == _BY_FIGURE:
+        ours, earlier = (observations(Points(series=names, rows=rows)).rows for rows in (ours, earlier))
+    else:
+        ours = ours.with_columns(in_one_go=pl.lit(1))
     recent = _of_recent_commits(earlier)
     has_result = pl.col("median").is_finite()
     measured = recent.filter(has_result)
@@ -141,7 +148,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
 
 _NOTHING = Measured()
 _DECIDED = {Verdict.REGRESSED, Verdict.IMPROVED}
-_AGAIN = "measure this commit again in another job"
+_AGAIN = f"measure this commit again, at least {RULES.one_go_minutes} minutes later"
 
 
 def _with_suspected(judged: Sequence[Comparison], latest: Mapping[int, float]) -> list[Comparison]:
@@ -242,8 +249,10 @@ def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
         .agg(
             *(pl.col(figure).filter(with_result) for figure in Figure),
             pl.col("n").filter(with_result).min().alias("samples"),
-            pl.len().alias("runs"),
+            pl.col("in_one_go").sum().alias("runs"),
+            (~with_result.fill_null(value=False)).sum().alias("failed"),
             pl.col("error").drop_nulls(),
+            pl.col("in_one_go").max(),
         )
     )
     return {
@@ -251,7 +260,9 @@ def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
             figures={figure: row[figure] for figure in Figure},
             samples=row["samples"],
             runs=row["runs"],
+            failed=row["failed"],
             errors=row["error"],
+            in_one_go=row["in_one_go"],
         )
         for row in rows.iter_rows(named=True)
     }
@@ -282,14 +293,17 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_
 
 
 def _note(comparison: Comparison, found: Measured) -> str:
-    """Return the error of runs without a result, or what is lacking for a verdict."""
-    without = found.runs - len(found.by(Figure.MEDIAN) or [])
-    if without:
+    """Return the error of runs without a result, what is lacking for a verdict, and that runs in one go count as one."""
+    together = f"{found.in_one_go} runs measured in one go count as one" if found.in_one_go > 1 else ""
+    said = ""
+    if found.failed:
         reason = (found.errors or ["no finite value"])[0].strip().partition("\n")[0]
-        return reason if comparison.verdict == Verdict.FAILED else f"{without} of {found.runs} runs failed: {reason}"
-    if comparison.verdict == Verdict.INSUFFICIENT:
-        return f"a verdict needs {RULES.baseline_runs} runs of the baseline"
-    return ""
+        said = (
+            reason if comparison.verdict == Verdict.FAILED else f"{found.failed} of {found.runs} runs failed: {reason}"
+        )
+    elif comparison.verdict == Verdict.INSUFFICIENT:
+        said = f"a verdict needs {RULES.baseline_runs} runs of the baseline"
+    return "; ".join(filter(None, (said, together)))
 
 
 def _hinted(judged: list[Comparison], earlier: pl.DataFrame) -> list[Comparison]:

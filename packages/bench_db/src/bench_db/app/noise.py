@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.histories import histories
+from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noises
 from bench_db.app.answers import frame_of
 from bench_db.app.database import on_database
@@ -49,7 +49,7 @@ def noise(
 ) -> Noises:
     """Measure the noise of each series at its present level: the spread between runs, and the smallest change they can show."""
     chosen = selection_of(selection, conditions)
-    found = noises(histories(store.points(chosen, as_of)))
+    found = noises(histories(observations(store.points(chosen, as_of))))
     return Noises(
         history=store.history(as_of).about(chosen),
         noise=sorted(found, key=lambda one: (one.spread is None, -(one.spread or 0.0))),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from bench_db.analysis.histories import histories
+from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noise
 from bench_db.app.database import on_database
 from bench_db.app.tree import write_tree
@@ -86,7 +86,7 @@ def site_content(
         ),
         findings=store.findings(),
         recorded={record.commit: record for record in store.commits(as_of)},
-        noise=noise(histories(store.points(chosen, as_of))),
+        noise=noise(histories(observations(store.points(chosen, as_of)))),
     )
 
 

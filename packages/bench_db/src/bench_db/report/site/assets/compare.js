@@ -81,7 +81,7 @@
     const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
     const few = before !== null && after !== null && runsUpTo(series, first) < quantity.rule("baseline_runs");
     const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise);
-    const again = second.length === 1 && (kind === "worse" || kind === "better") && noise && Math.abs(Math.log1p(change)) < 2 * Math.log1p(noise[1]) ? "one run shows it: measure this commit again in another job" : "";
+    const again = second.length === 1 && (kind === "worse" || kind === "better") && noise && Math.abs(Math.log1p(change)) < 2 * Math.log1p(noise[1]) ? `one run shows it: measure this commit again, at least ${quantity.rule("one_go_minutes")} minutes later` : "";
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
