@@ -99,6 +99,31 @@ class TestFrames:
         assert answer["dut_timestamp"][0] == int(answer["commit_time"][0].timestamp())
         assert database.query("SELECT COUNT(*) AS n FROM runs WHERE published_at IS NOT NULL").columns == ["n"]
 
+    def test_sql_reads_tables_alone(self, database: bench_db.Database, tmp_path: Path) -> None:
+        (tmp_path / "secret.csv").write_text("a\n1\n")
+        with pytest.raises(bench_db.UserError, match="read_csv"):
+            database.query(f"SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')")
+        with pytest.raises(bench_db.UserError, match="no table"):
+            database.query(f"SELECT * FROM '{tmp_path / 'secret.csv'}'")
+
+    def test_sql_over_answers(self, database: bench_db.Database) -> None:
+        assert database.query("SELECT * FROM latest").equals(database.latest())
+        assert database.query("SELECT * FROM series").equals(database.summary())
+        joined = "SELECT COUNT(*) AS n FROM latest JOIN series USING (series_key) WHERE latest.median <= series.max"
+        assert database.query(joined)["n"].to_list() == [database.latest().height]
+
+    def test_sql_has_times_in_every_table(self, database: bench_db.Database) -> None:
+        times = {
+            **{name: ["at"] for name in ("findings", "definitions", "exclusions")},
+            "baselines": ["set_at"],
+            "artifacts": ["added_at"],
+            "commits": ["author_time", "measured_at", "recorded_at", "time"],
+            "migrations": ["applied_at"],
+        }
+        for table, names in times.items():
+            schema = database.query(f"SELECT * FROM {table}").schema
+            assert {name: schema[name] for name in names} == dict.fromkeys(names, _DATETIME)
+
     def test_a_condition_on_a_text_still_reaches_the_store(self, database: bench_db.Database) -> None:
         plan = database.scan().filter(pl.col("benchmark_name") == "bench 1").select("median").explain()
         assert "benchmark_name" in plan.split("lance results")[1]

@@ -49,6 +49,10 @@ Arguments = ParamSpec("Arguments")
 
 # Stored column -> its public name; all of these are unix seconds in the store and datetimes in an answer.
 TIMES = {
+    **{
+        name: name
+        for name in ("added_at", "applied_at", "at", "author_time", "measured_at", "recorded_at", "set_at", "time")
+    },
     "dut_timestamp": "commit_time",
     "run_time": "run_time",
     "timestamp": "published_at",
@@ -218,13 +222,22 @@ class Database:
 
         return stored_run(self, run)
 
-    def query(self, sql: str, *, as_of: AsOf | None = None, everything: bool = False) -> pl.DataFrame:
-        """Return the answer to a Polars SQL query over the tables of the store, such as `results` and `runs`.
+    def query(
+        self,
+        sql: str,
+        *,
+        as_of: AsOf | None = None,
+        everything: bool = False,
+        timeout: float | None = None,
+        limit_rows: int | None = None,
+    ) -> pl.DataFrame:
+        """Return the answer to one SELECT over the tables of the store, in the SQL of DuckDB; docs/sql.md lists the tables.
 
-        These two have the main history, with `everything` other branches and pull requests too.
-        Raises `UserError` when the query is not a SELECT, or cannot be run.
+        `results`, `runs`, `latest` and `series` have the main history, with `everything` other branches and pull requests too.
+        Raises `UserError` for anything that could read or write something else, for a query that cannot be run, and after
+        `timeout` seconds. `limit_rows` returns only that many rows.
         """
-        return query(self.store, sql, as_of, everything=everything)
+        return query(self.store, sql, as_of, everything=everything, timeout=timeout, limit_rows=limit_rows)
 
     def results(self, where: Where | None = None, *, as_of: AsOf | None = None) -> list[Result]:
         """Return whole results as records, in the order they were published; `where` maps columns to values."""
@@ -407,10 +420,24 @@ def _with_times(rows: Frame) -> Frame:
     )
 
 
-def query(store: stores.Database, sql: str, as_of: AsOf | None = None, *, everything: bool = False) -> pl.DataFrame:
-    """Run a Polars SQL query over the tables of a store, with the names of `Database.scan` and `Database.runs`.
+def query(
+    store: stores.Database,
+    sql: str,
+    as_of: AsOf | None = None,
+    *,
+    everything: bool = False,
+    timeout: float | None = None,
+    limit_rows: int | None = None,
+) -> pl.DataFrame:
+    """Return the answer to one SELECT, as `Database.query` does.
 
-    Deprecated and gone in the next release: the columns `dut_timestamp`, `timestamp` and `ingested_at`, in unix seconds. Raises
-    `UserError` when the query is not a SELECT, or cannot be run.
+    Deprecated and gone in the next release: the columns `dut_timestamp`, `timestamp` and `ingested_at`, in unix seconds.
     """
-    return store.query(sql, as_of, everything=everything, named=_with_times)
+    chosen = Selection(everything=everything)
+    derived = {
+        "latest": lambda: public(reading.latest(store, chosen, as_of=as_of)),
+        "series": lambda: public(store.summary(chosen, as_of=as_of)),
+    }
+    return store.query(
+        sql, as_of, everything=everything, timeout=timeout, limit_rows=limit_rows, named=_with_times, also=derived
+    )

@@ -62,6 +62,14 @@ class Global(click.Option):
         return super().get_help_record(ctx) if ctx.parent is None else None
 
 
+class Formats(Global):
+    """The option --output of a verb with formats of its own; the help of the verb lists them."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the entry of the help."""
+        return click.Option.get_help_record(self, ctx)
+
+
 def _logging(_: click.Context, __: click.Parameter, wanted: bool) -> None:
     if wanted:
         import_module("bench_db.cli.logs").start("debug", os.environ)
@@ -83,6 +91,14 @@ _OUTPUT = partial(
     default="text",
     show_default=True,
     help="Write text for people, or one JSON document.",
+)
+_FORMATS = partial(
+    Formats,
+    ["--output"],
+    type=click.Choice(["text", "json", "csv", "parquet"]),
+    default="text",
+    show_default=True,
+    help="Write text for people, one JSON document, CSV, or a Parquet file, which needs a pipe or a file.",
 )
 _MESSAGES = (
     partial(
@@ -199,6 +215,11 @@ def common(command: Command) -> Command:
 def reading(command: Command) -> Command:
     """Add the options of a verb that reads the store."""
     return _with(command, (*_COMMON, AS_OF))
+
+
+def reading_frames(command: Command) -> Command:
+    """Add the options of a verb that reads the store and answers with a frame of any columns."""
+    return _with(command, (_COMMON[0], _added(_FORMATS), AS_OF))
 
 
 def storeless(command: Command) -> Command:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import Any
+
+import polars as pl
 
 from bench_db.report.text import PLAIN, Fit, Screen, table
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _FEW = 4
 
@@ -16,6 +17,24 @@ _FEW = 4
 def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a dictionary a row. A number that JSON cannot hold becomes null; a value without a JSON form becomes its text."""
     return [{name: _plain(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
+
+
+def csv(rows: pl.DataFrame) -> str:
+    """Return CSV with a line of names; lists, maps and structs are JSON texts, times ISO 8601, and null is empty."""
+    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
+    return rows.with_columns(_as_texts(rows[name]) for name in nested).write_csv()
+
+
+def _as_texts(column: pl.Series) -> pl.Series:
+    texts = [None if value is None else json.dumps(_plain(value), ensure_ascii=False) for value in column.to_list()]
+    return pl.Series(column.name, texts, pl.String)
+
+
+def parquet(rows: pl.DataFrame) -> bytes:
+    """Return the content of a Parquet file."""
+    file = BytesIO()
+    rows.write_parquet(file)
+    return file.getvalue()
 
 
 def _plain(value: Any) -> Any:

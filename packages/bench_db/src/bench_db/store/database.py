@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TA
 from bench_db.store.versions import AsOf, until, version_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from lancedb import DBConnection
@@ -502,43 +503,49 @@ class Database:
         return found[0]
 
     @of_sound_part
-    def query(
+    def query(  # noqa: PLR0913 all but the first two by keyword
         self,
-        sql: str,
+        text: str,
         as_of: AsOf | None = None,
         *,
         everything: bool = False,
+        timeout: float | None = None,
+        limit_rows: int | None = None,
         named: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda table: table,
+        also: Mapping[str, Callable[[], pl.DataFrame]] | None = None,
     ) -> pl.DataFrame:
-        """Return the answer to a Polars SQL query over the tables of the store; `UserError` when it cannot be run.
+        """Return the answer to one SELECT over the tables of the store, as `sql.run` does; `UserError` when it cannot be run.
 
         `results` and `runs` have the main history, with `everything` all results but the excluded ones. A table that nothing has
-        been written to yet is empty. `named` gives the columns of a table other names.
+        been written to yet is empty. `named` gives the columns of a table other names, and `also` has further tables.
         """
-        names = ", ".join(table.name for table in stored())
-        if not sql.lstrip("( \n\t").lower().startswith(("select", "with")):
-            message = f"a query starts with SELECT or WITH; the tables are {names}"
-            raise UserError(message)
-        # A table that the text does not name is not opened: on S3 that costs requests.
-        asked = [table for table in stored() if table.name in sql.lower()]
-        counts = self.history(as_of).counts(Selection(everything=everything))
-        frames = {table: self._frame(table, as_of) for table in asked}
-        context = pl.SQLContext(
-            {table.name: named(rows.filter(counts) if table in TABLES else rows) for table, rows in frames.items()}
-        )
-        try:
-            return context.execute(sql, eager=True)
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).partition("\n\nResolved plan")[0]
-            message = f"the query cannot be run: {reason}; the tables are {names}"
-            raise UserError(message) from error
+        from bench_db.store import sql  # noqa: PLC0415 only queries need DuckDB
 
-    def _frame(self, table: Table, as_of: AsOf | None) -> pl.LazyFrame:
+        def rows_of(table: Table, reading: sql.Reading) -> pl.LazyFrame:
+            rows = self._frame(table, as_of, reading.each)
+            counts = self.history(as_of).counts(Selection(everything=everything)) if table in TABLES else None
+            return named(rows if counts is None else rows.filter(counts))
+
+        def made(make: Callable[[], pl.DataFrame], _: sql.Reading) -> pl.LazyFrame:
+            return make().lazy()
+
+        tables: sql.Tables = {
+            **{table.name: partial(rows_of, table) for table in stored()},
+            **{name: partial(made, make) for name, make in (also or {}).items()},
+        }
+        return sql.run(text, tables, timeout=timeout, limit_rows=limit_rows)
+
+    def _frame(
+        self,
+        table: Table,
+        as_of: AsOf | None,
+        around: Callable[[Iterator[pl.DataFrame]], Iterator[pl.DataFrame]],
+    ) -> pl.LazyFrame:
         """Return a table, lazily; of one that is read by time, the records until then."""
         if not table.recorded:
-            return lazy.scan(self._open(table, as_of))
+            return lazy.scan(self._open(table, as_of), around=around)
         try:
-            records = lazy.scan(self._engine.open(table))
+            records = lazy.scan(self._engine.open(table), around=around)
         except StoreNotFoundError:
             return pl.LazyFrame(pl.DataFrame(table.flat_schema.empty_table()))
         end = None if as_of is None else versions.until(self._engine, as_of)

@@ -21,13 +21,17 @@ def scan(
     columns: Sequence[str] | None = None,
     where: Where | None = None,
     observe: Callable[[object], None] | None = None,
+    around: Callable[[Iterator[pl.DataFrame]], Iterator[pl.DataFrame]] = iter,
 ) -> pl.LazyFrame:
-    """Return a table as a LazyFrame with one flat column per leaf; `observe` gets Lance's statistics of each scan."""
+    """Return a table as a LazyFrame with one flat column per leaf; `observe` gets Lance's statistics of each scan.
+
+    `around` gets the frames of each scan as they are read, and returns those to use.
+    """
     table, leaves = snapshot.table, snapshot.table.leaves
     fixed = filter_text(where, leaves, snapshot.absent)
     refuse_unknown(columns or (), leaves)
 
-    def source(
+    def read(
         wanted: list[str] | None, predicate: pl.Expr | None, limit: int | None, batch: int | None
     ) -> Iterator[pl.DataFrame]:
         pushed = None if predicate is None else lance_filter(predicate, snapshot.leaves)
@@ -46,6 +50,11 @@ def scan(
             left = None if left is None else left - len(frame)
             if left is not None and left <= 0:
                 return
+
+    def source(
+        wanted: list[str] | None, predicate: pl.Expr | None, limit: int | None, batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        return around(read(wanted, predicate, limit, batch))
 
     schema = pl.DataFrame(table.flat_schema.empty_table()).schema
     frame = register_io_source(source, schema=schema, explain_name=f"lance {table.name}")
