@@ -68,6 +68,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "check", ("check", _STEP, "--threshold", "10", *store)
     yield "detect", ("detect", "*test_query[1]", *store)
     yield "scan", ("scan", *store)
+    yield "show", ("show", _STEP, *store)
     yield "noise", ("noise", *store)
     yield "finding-list", ("finding", "list", *store)
     yield "finding-bless", ("finding", "bless", "7debefa6", *store)

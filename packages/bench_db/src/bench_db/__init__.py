@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
     from bench_db.app.schedule import Dispatched, schedule_runs
+    from bench_db.app.show import show
     from bench_db.app.site import site
     from bench_db.app.suites import NamedSuite, suites
     from bench_db.compat.upgrade import upgrade
@@ -176,6 +177,7 @@ __all__ = [
     "scan",
     "schedule_runs",
     "set_baseline",
+    "show",
     "site",
     "suites",
     "summarise",
@@ -207,6 +209,7 @@ _HOMES = {
     "bench_db.app.runs": ["StoredRun", "exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],
     "bench_db.app.schedule": ["Dispatched", "schedule_runs"],
+    "bench_db.app.show": ["show"],
     "bench_db.app.site": ["site"],
     "bench_db.app.suites": ["NamedSuite", "suites"],
     "bench_db.compat.upgrade": ["upgrade"],

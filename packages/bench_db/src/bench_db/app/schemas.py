@@ -254,6 +254,23 @@ def _frontier() -> Schema:
     return _answer({**about, **lists, "left_out": _type(dict[str, int]), "notes": _list(_TEXT)})
 
 
+def _show() -> Schema:
+    about = {"history": _TEXT, "commit": _TEXT, "before": _type(str | None), "commits_since": _type(int | None)}
+    since = {"commit": _TEXT, "time": _record(Commit)["time"], "subject": _TEXT}
+    bisect = dict.fromkeys(("suite", "benchmark_name", "metric", "command"), _TEXT)
+    return _answer(
+        {
+            **about,
+            "difference_url": _TEXT,
+            "recorded": _list(_object(_record(RecordedCommit, "key", "source", "replaces"))),
+            "since": _list(_object(since)),
+            "findings": _list(_finding()),
+            "bisect": _list(_object(bisect)),
+            **_comparisons(),
+        }
+    )
+
+
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
@@ -315,6 +332,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "run-show": lambda: {"type": "object", "required": ["run", "excluded", "schema_version"]},
     "scan": _scan,
     "schedule": lambda: _answer({**_plan(), "started": _list(_object(_record(Dispatched)))}),
+    "show": _show,
     "site": lambda: _answer({"path": _TEXT, **_record(Written)}),
     "store-copy": _transfer,
     "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),

@@ -34,6 +34,7 @@ SECTIONS = {
         "site": "Write a static site of findings, series and histories.",
     },
     "Verdicts": {
+        "show": "Show what a commit did: verdicts, findings, failures, and the range to search.",
         "compare": "Compare a candidate with a baseline, series by series.",
         "check": "Compare with the named baseline, fail on a regression, and move the baseline.",
         "baseline": "Set, show, list and clear baselines.",
