@@ -47,7 +47,6 @@ benchmark = "sh bench.sh {root}"
 stdout = "results.json"
 format = "values-ns"
 """
-Samples = "float | Sequence[float] | None"
 
 
 @dataclass
@@ -195,6 +194,8 @@ class TestPairs:
         assert of["old"].verdict is of["broken"].verdict is PairVerdict.FAILED
         assert found.rounds == 5
         assert any("tables, head, round 3 failed: sh: exit code 1" in line for line in progress.said)
+        assert progress.said[-1].startswith("round 5 of 12: ")
+        assert progress.said[-1].endswith(" s, 0 of 5 series open")
 
     def test_a_side_that_never_succeeds(self, history: History, tmp_path: Path) -> None:
         tables(tmp_path, lambda side, _: {"a": 1.0} if side is BASE else {}, (BASE, HEAD))

@@ -315,6 +315,9 @@ class _Measuring:
         level = next((look.level for look in self.looks if look.rounds == self.done), None)
         if level is not None:
             self._judge(level)
+        if self.done:
+            is_open = f"{len(self._open())} of {len(self.series)} series open"
+            self._say(f"round {self.done} of {self.settings.rounds}: {duration(took)}, {is_open}")
         if self._has_ended(now + took - self.began):
             return {}
         self.progress(self.done, self.settings.rounds, f"round {number}")
@@ -330,8 +333,6 @@ class _Measuring:
             if self.done not in {look.rounds for look in self.looks}:
                 # The level of the next look is spent here instead, so the error of all looks stays what it is.
                 self._judge(next(look.level for look in self.looks if look.rounds > self.done))
-        counts = Counter(one.judged.verdict for one in self.series.values())
-        self._say(f"{self.done} rounds: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
         return True
 
     def _open(self) -> list[_Measured]:
