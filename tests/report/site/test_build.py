@@ -13,6 +13,7 @@ import pytest
 from bench_db.report.site.build import site
 from bench_db.report.site.contract import SiteContent
 from bench_db.report.site.manifest import read_manifest
+from bench_db.rules import RULES
 from tests.report.example_site import METADATA, content_of, history, site_content, stepped
 from tests.report.examples import HOSTILE, commit_of, found
 
@@ -173,7 +174,10 @@ class TestFrontPage:
         page = self.first(*good, history("python", np.full(6, np.nan), first_commit=6))
         assert "Nothing could be judged yet" in page
         assert "No regression standing" not in page
-        assert "1 failing , 3 stale . 4 of them have fewer than the 20 runs that a scan needs." in page
+        assert (
+            f"1 failing , 3 stale . 4 of them have fewer than the {RULES.detection_runs} runs that a scan needs."
+            in page
+        )
         assert (
             f"Newest commit with results: {commit_of(5)[:9]} (2025-10-11 16:26 UTC). 6 commits since have no results:"
             in page

@@ -55,9 +55,8 @@ def site(content: SiteContent) -> Iterator[File]:
     names: list[tuple[str, str]] = []
     builds: list[tuple[Any, dict[str, Any]]] = []
     measured = MeasuredCommits()
-    for number, (shard, points) in enumerate(_with_points(content)):
+    for number, (shard, points) in enumerate(_with_points(content, measured)):
         document, encoded = shard_document(points, by_key)
-        measured.add(points)
         data = _script("data", shard.name, f"shard/{shard.name}", document)
         drawn = samples_document(encoded)
         samples = _script("samples", shard.name, f"samples/{shard.name}", drawn) if drawn else ("", b"")
@@ -80,9 +79,11 @@ def site(content: SiteContent) -> Iterator[File]:
     )
 
 
-def _with_points(content: SiteContent) -> Iterator[tuple[Shard, pl.DataFrame]]:
+def _with_points(content: SiteContent, measured: MeasuredCommits) -> Iterator[tuple[Shard, pl.DataFrame]]:
     for together in reads(shards(content.series)):
-        points_of = slices(content.points_of([key for shard in together for key in shard.keys]))
+        points = content.points_of([key for shard in together for key in shard.keys])
+        measured.add(points)
+        points_of = slices(points)
         yield from ((shard, points_of(shard.keys)) for shard in together)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,31 +26,45 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class MeasuredCommits:
-    """The builds of a store, summed up shard by shard."""
+    """The builds of a store, summed up read by read."""
 
-    _found: defaultdict[tuple[str, str, str], Row] = field(default_factory=lambda: defaultdict(_nothing))
+    _sums: list[pl.DataFrame] = field(default_factory=list)
+    _failures: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, points: pl.DataFrame) -> None:
         """Count the points of some series."""
-        known = pl.col("median").is_finite().fill_null(value=False)
-        failed = pl.struct(*_NAME, "error").filter(pl.col("error").is_not_null())
-        sums = points.group_by(_BUILD).agg(
-            pl.col("dut_timestamp").max().fill_null(0).alias("time"),
-            pl.col("commit_order").max().fill_null(0).alias("order"),
-            known.sum().alias("results"),
-            failed.len().alias("failed"),
-            failed.head(_ERRORS).alias("errors"),
+        failed = pl.col("error").is_not_null()
+        # a run is of one build, and its key is a number, which groups faster than names
+        sums = points.group_by("run_key").agg(
+            pl.col(_BUILD).first(),
+            pl.col("dut_timestamp").max().alias("time"),
+            pl.col("commit_order").max().alias("order"),
+            pl.col("median").is_finite().sum().alias("results"),
+            failed.sum().alias("failed"),
         )
-        for one in sums.iter_rows(named=True):
-            row = self._found[one["dut_name"], one["commit"] or "", one["dut_version"] or ""]
-            row["time"], row["order"] = max(row["time"], one["time"]), max(row["order"], one["order"])
-            row["results"] += one["results"]
-            row["failed"] += one["failed"]
-            row["errors"] += one["errors"][: _ERRORS - len(row["errors"])]
+        self._sums.append(sums)
+        if sums["failed"].sum():
+            self._failures.append(points.filter(failed).select(*_BUILD, *_NAME, "error"))
+
+    def _found(self) -> dict[tuple[str, str, str], Row]:
+        """Return the sums and the first failures of each build."""
+        if not self._sums:
+            return {}
+        sums = (
+            pl.concat(self._sums).group_by(_BUILD).agg(pl.col("time", "order").max(), pl.col("results", "failed").sum())
+        )
+        found: dict[tuple[str, str, str], Row] = {}
+        for one in sums.fill_null(0).iter_rows(named=True):
+            found[_build(one)] = {**one, "errors": []}
+        for failure in pl.concat(self._failures).sort(_NAME).iter_rows(named=True) if self._failures else ():
+            errors = found[_build(failure)]["errors"]
+            if len(errors) < _ERRORS:
+                errors.append(failure)
+        return found
 
     def newest_first(self, recorded: Mapping[str, RecordedCommit]) -> list[Row]:
         """Return the builds as the pages read them. `before` is the build before that has results; `recorded` has subjects and positions."""
-        ordered = sorted(self._found.items(), key=lambda item: (item[1]["order"], item[1]["time"], item[0]))
+        ordered = sorted(self._found().items(), key=lambda item: (item[1]["order"], item[1]["time"], item[0]))
         before: dict[str, Row] = {}
         rows = []
         for (dut, commit, version), one in ordered:
@@ -63,8 +76,9 @@ class MeasuredCommits:
         return rows[::-1]
 
 
-def _nothing() -> Row:
-    return {"time": 0, "order": 0, "results": 0, "failed": 0, "errors": []}
+def _build(row: Row) -> tuple[str, str, str]:
+    dut, commit, version = (row[name] or "" for name in _BUILD)
+    return dut, commit, version
 
 
 def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit | None) -> Row:
