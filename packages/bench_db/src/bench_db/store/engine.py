@@ -33,7 +33,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
-from bench_db.store import faults, migrations
+from bench_db.store import faults, migrations, salvage
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, STORAGE_VERSION, IndexKind, Table
 
 if TYPE_CHECKING:
@@ -201,15 +201,19 @@ class Snapshot:
     ) -> Iterator[pa.RecordBatch]:
         """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
         names = list(columns)
-        scanner = self.dataset.scanner(
-            columns=self._present(names),
-            filter=where,
-            limit=limit,
-            batch_size=batch_size,
-            scan_stats_callback=observe,
-            **self._options(),
-        )
-        return (self._flat(batch, names) for batch in self._engine.each("reading", scanner.to_batches))
+
+        def read() -> Iterator[pa.RecordBatch]:
+            scanner = self.dataset.scanner(
+                columns=self._present(names),
+                filter=where,
+                limit=limit,
+                batch_size=batch_size,
+                scan_stats_callback=observe,
+                **self._options(),
+            )
+            return (self._flat(batch, names) for batch in self._engine.each("reading", scanner.to_batches))
+
+        return salvage.each(self._engine, read)
 
     def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
         """Return the whole rows that a filter keeps, with the columns of this release."""

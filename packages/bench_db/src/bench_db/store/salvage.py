@@ -12,7 +12,7 @@ from bench_db.store import faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
@@ -43,6 +43,21 @@ def of_sound_part(
         return method(self, *args, **options)
 
     return answer
+
+
+def each(engine: Engine, batches: Callable[[], Iterator[Answer]]) -> Iterator[Answer]:
+    """Yield what is read one by one; when the first cannot be read because of damage, read the sound part."""
+    begun = False
+    try:
+        for batch in batches():
+            begun = True
+            yield batch
+    except (CorruptStoreError, StoreUnavailableError) as error:
+        if begun or not (faults.is_damage(error) and find(engine)):
+            raise
+    else:
+        return
+    yield from batches()
 
 
 def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
