@@ -136,13 +136,13 @@ def suspicion() -> str:
 
 
 def spaced() -> str:
-    """The points of two runs of a commit that began 15 minutes apart."""
+    """The points of two runs of a commit that began 11 minutes apart."""
     import polars as pl
 
     from bench_db.analysis.histories import observations
     from bench_db.query.series import HISTORY, IDENTITY, Points
 
-    rows = [(1, 0, 900 * run, run, 0, "0" * 40, 1, *[100.0] * 5, None) for run in range(2)]
+    rows = [(1, 0, 660 * run, run, 0, "0" * 40, 1, *[100.0] * 5, None) for run in range(2)]
     points = Points(
         series=pl.DataFrame([(1, "d", "b", "s", "f", "time", "", "ns", "lower")], schema=list(IDENTITY), orient="row"),
         rows=pl.DataFrame(rows, schema=list(HISTORY), orient="row", schema_overrides={"error": pl.String}),
