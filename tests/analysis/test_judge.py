@@ -246,6 +246,11 @@ class TestOneGo:
         assert (one.n_baseline, one.n_candidate) == counted
         assert ("12 runs measured in one go count as one" in one.note) is (minutes == 10)
 
+    def test_two_builds_in_one_go_each_say_what_to_do(self) -> None:
+        one = judged(*self.measured(drifting(1, 2, 12), 2), last=20)
+        assert (one.verdict, one.n_baseline) == ("insufficient", 1)
+        assert "its 12 runs measured in one go count as one: measure both with `bench-db pairs`" in one.note
+
     def test_unknown_times_and_other_beds_are_apart(self) -> None:
         held, own = self.measured(drifting(1, 15, 12), 2)
         timeless = held.rows.with_columns(run_time=pl.lit(None, pl.Int64))

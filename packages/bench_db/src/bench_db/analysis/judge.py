@@ -75,11 +75,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """The runs that a candidate is compared with: their values by the figure of the series, and their medians."""
+    """The runs that a candidate is compared with: their values by the figure of the series, and their medians.
+
+    `in_one_go` is the largest number of runs that count as one.
+    """
 
     figure: Figure = Figure.MEDIAN
     values: Floats = field(default_factory=lambda: np.empty(0))
     medians: Floats = field(default_factory=lambda: np.empty(0))
+    in_one_go: int = 1
 
     def by(self, figure: Figure) -> Floats:
         """Return the values by the figure of the series, or the medians."""
@@ -116,7 +120,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     if method == _BY_FIGURE:
         ours, earlier = (observations(Points(series=names, rows=rows)).rows for rows in (ours, earlier))
     else:
-        ours = ours.with_columns(in_one_go=pl.lit(1))
+        ours, earlier = (rows.with_columns(in_one_go=pl.lit(1)) for rows in (ours, earlier))
     recent = _of_recent_commits(earlier)
     has_result = pl.col("median").is_finite()
     measured = recent.filter(has_result)
@@ -133,9 +137,15 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     judged: list[Comparison] = []
     latest: dict[int, float] = {}
     medians = old.points["median"].to_numpy()
+    in_goes = dict(with_result.group_by("series_key").agg(pl.col("in_one_go").max()).iter_rows())
     for number, (series, level) in enumerate(zip(old.series, chosen, strict=True)):
         of = slice(old.offsets[number], old.offsets[number + 1])
-        runs = Earlier(figure=old.figures[number], values=old.values[of][level], medians=medians[of][level])
+        runs = Earlier(
+            figure=old.figures[number],
+            values=old.values[of][level],
+            medians=medians[of][level],
+            in_one_go=in_goes[series.series_key],
+        )
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, minimum_effect))
         if len(runs.values):
             latest[series.series_key] = float(runs.by(judged[-1].figure)[-1])
@@ -288,11 +298,11 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_
         figure=figure,
         baseline_value=_middle(values),
         candidate_value=_middle(new),
-        note=_note(comparison, found),
+        note=_note(comparison, found, old),
     )
 
 
-def _note(comparison: Comparison, found: Measured) -> str:
+def _note(comparison: Comparison, found: Measured, old: Earlier) -> str:
     """Return the error of runs without a result, what is lacking for a verdict, and that runs in one go count as one."""
     together = f"{found.in_one_go} runs measured in one go count as one" if found.in_one_go > 1 else ""
     said = ""
@@ -303,6 +313,8 @@ def _note(comparison: Comparison, found: Measured) -> str:
         )
     elif comparison.verdict == Verdict.INSUFFICIENT:
         said = f"a verdict needs {RULES.baseline_runs} runs of the baseline"
+        if old.in_one_go > 1:
+            return f"{said}, and its {old.in_one_go} runs measured in one go count as one: measure both with `bench-db pairs`"
     return "; ".join(filter(None, (said, together)))
 
 
