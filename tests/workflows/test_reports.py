@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 # what the library of the shipped history did at known commits
-STEPS = {"test_query[1]", "test_query[3]", "test_serialise", "search/find_all/badcafe"}
+STEPS = {"test_query[1]", "test_query[3]", "test_serialise"}
 
 
 def loaded_by(page: Path) -> str:
