@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from bench_db.errors import DamagedStoreWarning
+from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
+from bench_db.store import content
 from bench_db.store.database import connect, unopened
 from bench_db.store.publish import Entry
 from bench_db.store.tables import RESULTS_TABLE
@@ -86,6 +87,44 @@ class TestWriting:
     def test_many(self, broken: Database) -> None:
         runs = [publication(number, rows=2) for number in (60, 61)]
         assert [done.new for done in broken.publish_many(Entry(*run) for run in runs)] == [2, 2]
+
+
+class TestWholeFiles:
+    """What may be a failure of the storage takes no file out of a store."""
+
+    @pytest.fixture
+    def odd(self, undamaged: Path, tmp_path: Path) -> Database:
+        """Return a store in which a data file has its size and no content that Lance can read."""
+        store = damage.copied(undamaged, tmp_path / "odd")
+        last = connect(store)._engine.open(RESULTS_TABLE).fragments()[-1]
+        path = store / "results.lance" / "data" / last.file
+        path.write_bytes(path.read_bytes()[:-16] + bytes(16))
+        return connect(store)
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_publish_refuses(self, odd: Database) -> None:
+        files = [part.file for part in odd._engine.open(RESULTS_TABLE).every_fragment()]
+        with pytest.raises(CorruptStoreError, match="store verify"):
+            publish(odd, 50, rows=2)
+        again = connect(odd.uri)._engine
+        assert [part.file for part in again.open(RESULTS_TABLE).every_fragment()] == files
+        assert [tag for tag in connect(odd.uri).info().tags if tag.startswith("damaged-")] == []
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_repair_takes_it_out(self, odd: Database) -> None:
+        assert odd.repair()[0].startswith("results: 1 unreadable data files taken out")
+        assert publish(connect(odd.uri), 50, rows=2)
+
+    def test_bytes_that_cannot_be_had_are_no_damage(self, odd: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> NoReturn:
+            message = "the line is down"
+            raise StoreUnavailableError(message)
+
+        monkeypatch.setattr(content, "chunks_in", fails)
+        with pytest.raises(StoreUnavailableError, match="the line is down"):
+            odd.latest()
+        with pytest.raises(StoreUnavailableError, match="the line is down"):
+            odd.repair()
 
 
 class TestRepair:

@@ -70,11 +70,11 @@ def keep(engine: Engine, sha256: str, chunks: Iterable[bytes]) -> None:
 def read(engine: Engine, sha256: str) -> Iterator[bytes]:
     """Yield a content of the store in chunks; raise `CorruptStoreError` if it is missing or, after the last chunk, damaged."""
     name = place(sha256)
-    size = _size(engine, name)
+    size = size_of(engine, name)
     if size is None:
         raise _lost(engine.location, name, "is missing")
     otherwise = _lost(engine.location, name, "is not the content it is named after")
-    yield from checked(_chunks(engine, name, size), sha256, otherwise)
+    yield from checked(chunks_in(engine, name, size), sha256, otherwise)
 
 
 def read_below(directory: Path, sha256: str) -> Iterator[bytes]:
@@ -92,10 +92,11 @@ def _lost(where: object, name: str, how: str) -> CorruptStoreError:
     )
 
 
-def _size(engine: Engine, name: str) -> int | None:
+def size_of(engine: Engine, name: str) -> int | None:
+    """Return the size in bytes of a file by its path inside the store; None if there is no such file."""
     if engine.bucket:
         return _objects(engine.bucket, engine.deadlines.read).size(name)
-    with faults.told_plainly("reading an artifact", str(engine.location)):
+    with faults.told_plainly("reading a file", str(engine.location)):
         return _size_on_disk(Path(engine.location.child(name)))
 
 
@@ -108,11 +109,12 @@ def _size_on_disk(path: Path) -> int | None:
     return found.st_size if S_ISREG(found.st_mode) else None
 
 
-def _chunks(engine: Engine, name: str, size: int) -> Iterator[bytes]:
+def chunks_in(engine: Engine, name: str, size: int) -> Iterator[bytes]:
+    """Yield a file of a known size in chunks, by its path inside the store."""
     if engine.bucket:
         yield from _objects(engine.bucket, engine.deadlines.read).chunks(name, size, CHUNK_BYTES)
         return
-    with faults.told_plainly("reading an artifact", str(engine.location)):
+    with faults.told_plainly("reading a file", str(engine.location)):
         yield from chunks_of(Path(engine.location.child(name)))
 
 

@@ -690,6 +690,8 @@ class Engine:
             try:
                 return self.open_any(table).version
             except BenchDbError as error:
+                if not faults.is_damage(error):
+                    raise
                 _LOG.warning("%s: version removed, it cannot be opened: %s", path, error)
                 path.rename(path.with_suffix(".torn"))
                 self.look_again()

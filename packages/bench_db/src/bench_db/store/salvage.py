@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
-from bench_db.store import faults
+from bench_db.store import content, faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 
 if TYPE_CHECKING:
@@ -61,11 +61,14 @@ def each(engine: Engine, batches: Callable[[], Iterator[Answer]]) -> Iterator[An
 
 
 def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
-    """Return the answer of a write that is safe to repeat. When files are damaged, take them out and write again."""
+    """Return the answer of a write that is safe to repeat. When files are gone or cut, take them out and write again.
+
+    A file that is whole stays, whatever reading it says: a writer takes out only what nobody can read any more.
+    """
     try:
         return write()
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (faults.is_damage(error) and find(engine)):
+        if not (faults.is_damage(error) and find(engine) and not _whole(engine)):
             raise
     take_out(engine)
     return write()
@@ -150,21 +153,54 @@ def _opens(engine: Engine, table: Table) -> bool:
 def _unreadable(engine: Engine, table: Table) -> list[str]:
     try:
         snapshot = engine.open(table)
-        return [part.file for part in snapshot.every_fragment() if not _is_readable(snapshot, part)]
+        return [part.file for part in snapshot.every_fragment() if not _is_readable(engine, snapshot, part)]
     except faults.DAMAGE_ERRORS as error:
         if not faults.is_damage(error):
             raise
         return []
 
 
-def _is_readable(snapshot: Snapshot, fragment: Fragment) -> bool:
-    """Read a fragment whole: one that can be read in part would give one answer to one question and fail the next."""
+def _is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
+    """Read a fragment whole: one that can be read in part would give one answer to one question and fail the next.
+
+    A fragment is damaged when a file of it is gone or has another size, or when its bytes can be had and still give no rows.
+    Raises when the bytes cannot be had: then the storage fails, and says nothing of the file.
+    """
+    if _gives_rows(snapshot, fragment):
+        return True
+    files = _files(snapshot.table, fragment)
+    if any(content.size_of(engine, name) != size for name, size in files.items()):
+        return False
+    for name, size in files.items():
+        deque(content.chunks_in(engine, name, size), maxlen=0)
+    return _gives_rows(snapshot, fragment)
+
+
+def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
     try:
         return sum(map(len, snapshot.row_batches(fragment=fragment))) == fragment.rows
     except faults.DAMAGE_ERRORS as error:
         if not faults.is_damage(error):
             raise
         return False
+
+
+def _whole(engine: Engine) -> list[str]:
+    """Return the unreadable files that have the size which their table has recorded."""
+    return [
+        name
+        for table in registered()
+        if (lost := engine.unreadable.get(table.name))
+        for fragment in engine.open(table).every_fragment()
+        if fragment.file in lost
+        for name, size in _files(table, fragment).items()
+        if content.size_of(engine, name) == size
+    ]
+
+
+def _files(table: Table, fragment: Fragment) -> dict[str, int]:
+    """Return the recorded sizes of the data files of a fragment by their paths inside the store."""
+    return {f"{table.directory}/data/{file.path}": file.file_size_bytes for file in fragment.part.metadata.files}
 
 
 def _warning(engine: Engine) -> str:
