@@ -86,6 +86,12 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, DAMAGE_ERRORS)
 
 
+def require_damage(error: BaseException) -> None:
+    """Raise an error again that cannot come from damaged files: it says nothing of them."""
+    if not is_damage(error):
+        raise error
+
+
 @contextmanager
 def told_plainly(doing: str, where: str) -> Iterator[None]:
     """Convert storage errors in the block to errors of bench_db with the action, the address and the next step."""

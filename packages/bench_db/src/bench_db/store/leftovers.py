@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.errors import BenchDbError
+from bench_db.errors import BenchDbError, SchemaMismatchError, StoreNotFoundError
 from bench_db.rules import RULES
 from bench_db.store import faults, history
 from bench_db.store.filters import condition
@@ -143,7 +143,10 @@ def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
         if table.metadata.get(_CHECKSUM) != _checksum(cover, text):
             return _NONE, frozenset()
         return np.frombuffer(text, np.uint32), frozenset(json.loads(cover))
-    except faults.DAMAGE_ERRORS:
+    except (StoreNotFoundError, SchemaMismatchError):
+        return _NONE, frozenset()
+    except faults.DAMAGE_ERRORS as error:
+        faults.require_damage(error)
         return _NONE, frozenset()
 
 

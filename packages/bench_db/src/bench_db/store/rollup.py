@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import xxhash
 
-from bench_db.errors import BenchDbError
+from bench_db.errors import BenchDbError, SchemaMismatchError, StoreNotFoundError
 from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
@@ -72,8 +72,10 @@ def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
             _LOG.info("the rollup does not match its checksum, so it is ignored until the next maintenance")
             return _newest_of(results, None, history)
         known = history.ordered(known)
-    # A derived table may be missing, damaged, or from a release with fewer columns.
+    except (StoreNotFoundError, SchemaMismatchError):  # no maintenance yet, or one by another release
+        return _newest_of(results, None, history)
     except faults.DAMAGE_ERRORS as error:
+        faults.require_damage(error)
         _LOG.info("the rollup cannot be read, so it is ignored until the next maintenance: %s", error)
         return _newest_of(results, None, history)
     newer = [fragment for fragment in results.fragments() if fragment.file not in covered]

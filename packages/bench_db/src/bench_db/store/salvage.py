@@ -155,8 +155,7 @@ def _unreadable(engine: Engine, table: Table) -> list[str]:
         snapshot = engine.open(table)
         return [part.file for part in snapshot.every_fragment() if not _is_readable(engine, snapshot, part)]
     except faults.DAMAGE_ERRORS as error:
-        if not faults.is_damage(error):
-            raise
+        faults.require_damage(error)
         return []
 
 
@@ -180,8 +179,7 @@ def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
     try:
         return sum(map(len, snapshot.row_batches(fragment=fragment))) == fragment.rows
     except faults.DAMAGE_ERRORS as error:
-        if not faults.is_damage(error):
-            raise
+        faults.require_damage(error)
         return False
 
 

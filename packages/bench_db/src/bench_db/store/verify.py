@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, values_hash
 from bench_db.derive import is_as_derived
-from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError
+from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError, StoreUnavailableError
 from bench_db.model import Problem, Result, Verification
 from bench_db.store import artifacts, maintain, rollup, salvage
 from bench_db.store.engine import ROW_ID
-from bench_db.store.faults import DAMAGE_ERRORS
+from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
 from bench_db.store.history import history
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE, TABLES, Table, registered
@@ -122,6 +122,9 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
 
 
 def _in_words(error: BaseException) -> str:
+    """Return what an error says of damaged files; raise it again when the storage does not answer, which says nothing of them."""
+    if isinstance(error, StoreUnavailableError) and not is_damage(error):
+        raise error
     return str(error) if isinstance(error, BenchDbError) else f"{type(error).__name__}: {error}"
 
 
