@@ -7,7 +7,7 @@ import lance
 import pytest
 
 from bench_db.app.definitions import define
-from bench_db.arrow import RESULTS, to_table
+from bench_db.arrow import RESULTS, ROW_CHECKSUM, to_table
 from bench_db.compat.upgrade import TAG, upgrade
 from bench_db.derive import derive
 from bench_db.errors import SchemaMismatchError
@@ -41,7 +41,7 @@ class TestUpgrade:
     def test_a_dry_run(self, seed: Path) -> None:
         done = upgrade(seed, dry_run=True)
         assert (done.needed, done.rows_before, done.rows_after, done.runs) == (True, 3, 3, 1)
-        assert done.columns_added == tuple(RESULTS.names[10:])
+        assert done.columns_added == (*RESULTS.names[10:], ROW_CHECKSUM)
         assert [path.name for path in seed.iterdir()] == ["results.lance"]
 
     def test_a_store_afterwards(self, seed: Path) -> None:

@@ -38,7 +38,7 @@ def of_sound_part(
         try:
             return method(self, *args, **options)
         except (CorruptStoreError, StoreUnavailableError) as error:
-            if not (faults.is_damage(error) and find(self._engine)):
+            if not (_is_of_reading(error) and find(self._engine)):
                 raise
         return method(self, *args, **options)
 
@@ -53,7 +53,7 @@ def each(engine: Engine, batches: Callable[[], Iterator[Answer]]) -> Iterator[An
             begun = True
             yield batch
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if begun or not (faults.is_damage(error) and find(engine)):
+        if begun or not (_is_of_reading(error) and find(engine)):
             raise
     else:
         return
@@ -68,10 +68,15 @@ def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
     try:
         return write()
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (faults.is_damage(error) and find(engine) and not _whole(engine)):
+        if not (_is_of_reading(error) and find(engine) and not _whole(engine)):
             raise
     take_out(engine)
     return write()
+
+
+def _is_of_reading(error: BenchDbError) -> bool:
+    """Return whether Lance has met damage; an error without a cause says that what was read contradicts itself."""
+    return error.__cause__ is not None and faults.is_damage(error)
 
 
 def find(engine: Engine) -> bool:
