@@ -192,7 +192,6 @@ class TestRowChecksums:
     """A checksum depends on every value of its row that is not null, and on nothing else."""
 
     @given(publications())
-    @examples("laws", 10, full=300)
     def test_alone_as_among_others(self, published: tuple[Run, list[Result]]) -> None:
         rows = to_table(published[1], RESULTS)
         sums = row_checksums(rows)
