@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import lance
 import polars as pl
 import pyarrow as pa
 import pytest
 
+from bench_db.errors import ConflictError
+from bench_db.store.database import connect
+from bench_db.store.tables import SERIES_TABLE
 from tests.strategies import HOSTILE, publication
 from tests.test_arrow import SEED
 
@@ -87,3 +90,26 @@ class TestDirectly:
         (result,) = from_table(pa.Table.from_pylist([row], SEED), Result)
         assert (result.benchmark_name, list(result.values), result.summary is None) == (HOSTILE, [1.0], True)
         assert RESULTS.names[: len(SEED)] == SEED.names
+
+
+class TestRemake:
+    """A derived table is discarded for damage of its own alone."""
+
+    def test_an_error_that_is_not_of_the_table_leaves_it(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        database.optimize()
+        engine = database._engine
+        rows = engine.open(SERIES_TABLE).dataset.to_table()
+        assert len(rows)
+
+        def fails(*_: object, **__: object) -> NoReturn:
+            message = "other writers kept coming first"
+            raise ConflictError(message)
+
+        monkeypatch.setattr(engine, "replace_all", fails)
+        with pytest.raises(ConflictError):
+            engine.remake(SERIES_TABLE, rows)
+        assert connect(database.uri)._engine.open(SERIES_TABLE).dataset.count_rows() == len(rows)

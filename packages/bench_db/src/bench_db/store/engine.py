@@ -564,6 +564,19 @@ class Engine:
             return "create"
         return "overwrite"
 
+    def remake(self, table: Table, rows: pa.Table) -> None:
+        """Replace the rows of a derived table; one that is damaged, or of another release, is discarded first.
+
+        An error that says nothing of the table, such as a conflict or a lost connection, leaves it.
+        """
+        try:
+            self.replace_all(table, rows)
+        except BenchDbError as error:
+            if not isinstance(error, SchemaMismatchError):
+                faults.require_damage(error)
+            self.discard(table)
+            self.replace_all(table, rows)
+
     def discard(self, table: Table) -> None:
         """Remove every file of a table that can be made again."""
         if self.bucket:

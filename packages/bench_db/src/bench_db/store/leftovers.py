@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from bench_db.errors import BenchDbError, SchemaMismatchError, StoreNotFoundError
+from bench_db.errors import SchemaMismatchError, StoreNotFoundError
 from bench_db.rules import RULES
 from bench_db.store import faults, history
 from bench_db.store.filters import condition
@@ -105,15 +105,7 @@ def rebuild(engine: Engine) -> None:
     blocks = [text[at : at + _BLOCK_BYTES] for at in range(0, len(text), _BLOCK_BYTES)]
     rows = pa.table([pa.array(blocks, pa.large_binary())], schema=FINGERPRINTS_TABLE.schema)
     cover = json.dumps(sorted(present)).encode()
-    _write(engine, rows.replace_schema_metadata({_COVER: cover, _CHECKSUM: _checksum(cover, text)}))
-
-
-def _write(engine: Engine, rows: pa.Table) -> None:
-    try:
-        engine.replace_all(FINGERPRINTS_TABLE, rows)
-    except BenchDbError:
-        engine.discard(FINGERPRINTS_TABLE)
-        engine.replace_all(FINGERPRINTS_TABLE, rows)
+    engine.remake(FINGERPRINTS_TABLE, rows.replace_schema_metadata({_COVER: cover, _CHECKSUM: _checksum(cover, text)}))
 
 
 def _known(engine: Engine, stored: Snapshot) -> Fingerprints:

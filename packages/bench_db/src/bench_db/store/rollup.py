@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import xxhash
 
-from bench_db.errors import BenchDbError, SchemaMismatchError, StoreNotFoundError
+from bench_db.errors import SchemaMismatchError, StoreNotFoundError
 from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
@@ -46,11 +46,7 @@ def rebuild(engine: Engine, history: History) -> int:
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
     notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
     table = table.replace_schema_metadata({**notes, _CHECKSUM: _checksum(pl.DataFrame(table), notes)})
-    try:
-        engine.replace_all(SERIES_TABLE, table)
-    except BenchDbError:
-        engine.discard(SERIES_TABLE)
-        engine.replace_all(SERIES_TABLE, table)
+    engine.remake(SERIES_TABLE, table)
     return rows["series_key"].n_unique()
 
 

@@ -212,8 +212,8 @@ def _warning(engine: Engine) -> str:
         return f"{engine.location}: an index cannot be read, so answers take longer; 'bench-db store verify --repair' makes it anew"
     try:
         runs = lost_runs(engine)
-    except BenchDbError:
-        runs = []
+    except BenchDbError as error:
+        runs = [f"not known, the runs cannot be read ({error})"]
     more = f" and {len(runs) - _SHOWN:,} more" if len(runs) > _SHOWN else ""
     named = f" These runs are not complete: {', '.join(runs[:_SHOWN])}{more}." if runs else ""
     return (
