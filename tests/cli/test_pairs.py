@@ -129,11 +129,14 @@ class TestKill:
 class TestReal:
     """Twice the work, measured for real, is found."""
 
+    @pytest.mark.alone
     def test_twice_the_work(self, tmp_path: Path) -> None:
+        """In CPU time, which other processes on the machine disturb least."""
         history = History(tmp_path / "clone")
         (tmp_path / "bench-db.toml").write_text(config())
         work = WORK.replace("1_000", "100_000")
-        history.commit(n="0", work__py=work, bench__py=SCRIPT)
+        script = SCRIPT.replace("repeat=3", "repeat=3, timer=process_time")
+        history.commit(n="0", work__py=work, bench__py=f"from time import process_time\n{script}")
         history.commit(n="1", work__py=work.replace("100_000", "200_000"))
         answer = bench_db("pairs", "HEAD~1", "--rounds", "8", "--clone", "clone", "--output", "json", cwd=tmp_path)
         (one,) = json.loads(answer.stdout)["comparisons"]
