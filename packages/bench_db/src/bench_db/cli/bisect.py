@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import Fraction, emit, storeless
+from bench_db.cli.options import Fraction, emit, measuring, storeless
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command("bisect")
@@ -18,15 +21,7 @@ from bench_db.rules import RULES
 @click.option("--benchmark", required=True, metavar="GLOB", help="The benchmark that changed; * and ? are wildcards.")
 @click.option("--suite", help="The suite it is in; needed when there are several.")
 @click.option("--metric", default="time", show_default=True, help="The metric that changed.")
-@click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
-@click.option(
-    "--clone",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default=True,
-    help="The local clone.",
-)
-@click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
+@measuring
 @click.option(
     "--least-change",
     type=Fraction(zero=True),

@@ -222,6 +222,19 @@ def reading_frames(command: Command) -> Command:
     return _with(command, (_COMMON[0], _added(_FORMATS), AS_OF))
 
 
+def measuring(command: Command) -> Command:
+    """Add the options of a verb that measures commits on this machine: the configuration, the clone and the work trees."""
+    from pathlib import Path
+
+    clone = click.Path(file_okay=False, path_type=Path)
+    options = (
+        click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True),
+        click.option("--clone", type=clone, default=".", show_default=True, help="The local clone."),
+        click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs."),
+    )
+    return _with(command, options)
+
+
 def storeless(command: Command) -> Command:
     """Add the options of a verb that opens no store; it refuses --store."""
     return _with(command, _COMMON[1:])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.comparing import REGRESSION_FOUND
-from bench_db.cli.options import PERCENT, emit, screen, storeless
+from bench_db.cli.options import PERCENT, emit, measuring, screen, storeless
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench_db.app.pairs import Paired
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -66,15 +67,7 @@ class Minutes(click.ParamType[float]):
 )
 @click.option("--markdown", is_flag=True, help="Text as a comment on a pull request.")
 @click.option("--all", "unchanged_too", is_flag=True, help="Show unchanged series, too.")
-@click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
-@click.option(
-    "--clone",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default=True,
-    help="The local clone.",
-)
-@click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
+@measuring
 @storeless
 @click.pass_context
 def command(
