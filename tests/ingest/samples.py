@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from tests.ingest.formats.test_asv import asv_file
+from tests.ingest.formats.test_benchmark_data import data_js, history_entry
 from tests.ingest.formats.test_benchmarkdotnet import dotnet_file
 from tests.ingest.formats.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.formats.test_catch2 import catch2_text
@@ -47,6 +48,7 @@ SAMPLES = {
     "hyperfine": hyperfine_file(),
     "jmh": jmh_file(),
     "lnt": lnt_report(),
+    "github-action-benchmark-history": data_js(history_entry()),
     "otava": otava_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),

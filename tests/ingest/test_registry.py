@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bench_db.cli.flags import as_flags
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import ADAPTERS, Adapter, detect, find, parse
 from tests.ingest.formats.test_criterion_dir import measure
@@ -135,7 +134,6 @@ class TestFind:
             (f"> npm\n{SAMPLES['bmf']}".encode(), "begins only in line 2"),
             (f"{SAMPLES['bmf']}\n{SAMPLES['values-ns']}".encode(), "a second JSON document"),
             ((criterion_line() + RECALL).encode(), "could be criterion or dbpedia"),
-            (b'window.BENCHMARK_DATA = {"entries": {}}', "the pages of github-action-benchmark"),
         ],
     )
     def test_a_file_whose_output_would_be_lost(self, tmp_path: Path, content: bytes, error: str) -> None:
@@ -143,12 +141,6 @@ class TestFind:
         [bad] = find(tmp_path).unreadable
         assert bad.path == str(tmp_path / "bad")
         assert error in bad.error
-
-    def test_the_error_of_a_history_names_no_flag_that_does_not_exist(self, tmp_path: Path) -> None:
-        (tmp_path / "data.js").write_bytes(b'window.BENCHMARK_DATA = {"entries": {}}')
-        with pytest.raises(UnreadableOutputError) as caught:
-            detect(tmp_path / "data.js")
-        assert "Save the list 'benches' of each entry" in as_flags(str(caught.value))
 
     @pytest.mark.parametrize("content", [b"hello", b'{"a": 1}', b"[1]\n[2]", b"\x89PNG\r\n\x1a\n\0\0", b"caf\xe9"])
     def test_a_file_without_output_is_passed_over(self, tmp_path: Path, content: bytes) -> None:

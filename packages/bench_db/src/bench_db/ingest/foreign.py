@@ -171,6 +171,17 @@ def _records(top: Record, name: str, file: str) -> Records:
             raise UnreadableOutputError(reason, file=file, json_path=at) from refused
 
 
+def fields_of(raw: msgspec.Raw | None, at: str, *, file: str) -> Record:
+    """Return the fields of an object that the document needs; `at` is its JSON path. Raises `UnreadableOutputError`."""
+    if raw is None:
+        reason = "has no such field"
+        raise UnreadableOutputError(reason, file=file, json_path=at)
+    try:
+        return part(raw, Record, at=at)
+    except RefusedError as refused:
+        raise UnreadableOutputError(refused.detail.removesuffix(f" at {at}"), file=file, json_path=at) from refused
+
+
 def array(text: bytes | memoryview, *, file: str) -> Records:
     """Return the records of a document that is a list. Raises `UnreadableOutputError`, also for an empty list."""
     records: Records

@@ -18,6 +18,7 @@ from bench_db.ingest.content import Content, open_file, open_unchecked
 from bench_db.ingest.envelope import BinaryError
 from bench_db.ingest.formats import (
     asv,
+    benchmark_data,
     benchmarkdotnet,
     bmf,
     cargo_bench,
@@ -150,6 +151,13 @@ ADAPTERS = (
         sniff=custom_json.sniff,
         by_name=True,
         read=custom_json.read_bigger,
+    ),
+    Adapter(
+        name="github-action-benchmark-history",
+        source=benchmark_data.SOURCE,
+        summary="the history of github-action-benchmark: data.js on its pages, or its external JSON file",
+        sniff=benchmark_data.sniff,
+        read=benchmark_data.read,
     ),
     Adapter(
         name="go",
@@ -386,12 +394,6 @@ def _refuse_prefixes(content: Content, adapter: Adapter | None) -> None:
 def _refuse_envelope(content: Content, edges: bytes) -> None:
     """Raise `UnreadableOutputError` that names what hides the format of a content, if anything known does."""
     _refuse_prefixes(content, None)
-    if edges.lstrip().startswith(_PAGES_DATA):
-        reason = (
-            "is the history on the pages of github-action-benchmark, which is not read. Save the list 'benches' of each"
-            " entry as a file of JSON, and publish it with --format customSmallerIsBetter or customBiggerIsBetter"
-        )
-        raise UnreadableOutputError(reason, file=str(content.path))
     if not edges.lstrip().startswith((b"{", b"[")) and not _JSON_BELOW.search(edges):
         return
     cause = envelope.json_cause(content.body)
@@ -403,7 +405,6 @@ def _refuse_envelope(content: Content, edges: bytes) -> None:
 
 
 _DOCUMENT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
-_PAGES_DATA = b"window.BENCHMARK_DATA"
 _JSON_BELOW = re.compile(rb"^[ \t]*[\[{]|^[^\n\[{]*(?:\{\s*\"|\[\s*\{)", re.MULTILINE)
 
 

@@ -14,7 +14,7 @@ from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReas
 from bench_db.units import COUNT, NANOSECONDS, Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bench_db.ingest.content import Content
 
@@ -56,23 +56,26 @@ def read_bigger(content: Content) -> Reading:
 def _read(content: Content, source: str, direction: Direction | None) -> Reading:
     records = foreign.array(content.body, file=str(content.path))
     texts: list[str] = []
-    measurements, skips = foreign.each(records, "$", _name, partial(_measurements, direction, texts))
-    unknown = sorted({m.units for m in measurements if m.direction is Direction.INFO})
+    read = partial(measurements, lambda of_unit: direction or of_unit, texts)
+    found, skips = foreign.each(records, "$", name_of, read)
+    unknown = sorted({m.units for m in found if m.direction is Direction.INFO})
     note = f"the direction of {', '.join(map(repr, unknown))} is unknown: state it with --format customSmallerIsBetter or customBiggerIsBetter"
     notes = (*note_on_texts(texts), *((note,) if unknown else ()))
-    return Reading(source=source, measurements=measurements, skips=skips, notes=notes)
+    return Reading(source=source, measurements=found, skips=skips, notes=notes)
 
 
-def _name(record: foreign.Record, at: str) -> str:
+def name_of(record: foreign.Record, at: str) -> str:
+    """Return the name of an entry. Raise `RefusedError` when it has none."""
     name = foreign.plain(record.get("name"))
     if isinstance(name, str) and name:
         return name
     raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
 
 
-def _measurements(
-    direction: Direction | None, texts: list[str], name: str, record: foreign.Record, at: str
+def measurements(
+    direction: Callable[[Direction], Direction], texts: list[str], name: str, record: foreign.Record, at: str
 ) -> Iterator[Measurement]:
+    """Yield the measurement of an entry. `direction` maps that of its unit; names with a number as text are added to `texts`."""
     entry = foreign.part(msgspec.json.encode(record), _Entry, at=at)
     value, is_text = written(foreign.part(entry.value, object, at=f"{at}.value"), at=f"{at}.value")
     texts += [name] if is_text else []
@@ -83,7 +86,7 @@ def _measurements(
         benchmark_name=name,
         metric=rates.metric_of(unit),
         units=unit.name,
-        direction=direction or (Direction.INFO if unit == COUNT else unit.direction),
+        direction=direction(Direction.INFO if unit == COUNT else unit.direction),
         values=scaled([value], factor, at=f"{at}.value", signed=unit != NANOSECONDS),
         lower=lower,
         upper=upper,
