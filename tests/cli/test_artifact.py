@@ -69,6 +69,17 @@ class TestArtifact:
             "unchanged": 1,
         }
 
+    def test_delete(self, store: Path, log: Path) -> None:
+        assert bench_db("artifact", "put", log, "--kind", "log", "--commit", "110aa08", "--store", store).code == 0
+        words = ("artifact", "delete", "--kind", "log", "--commit", "110aa08", "--store", store)
+        preview = bench_db(*words)
+        assert preview.out.startswith("nothing changed; with --yes these would be deleted: 1 artifacts, 1 files")
+        assert bench_db(*words, "--yes", "--output", "json").document["changed"] is True
+        assert bench_db(*words).out == "no artifacts\n"
+        for wrong, error in (((), "name what to delete"), (("abcd1234", "--yes"), "no artifact with")):
+            answer = bench_db("artifact", "delete", *wrong, "--store", store)
+            assert (answer.code, error in answer.err) == (2, True)
+
     def test_a_hostile_name(self, store: Path, tmp_path: Path) -> None:
         (tmp_path / _EVIL).write_bytes(b"x")
         bad = os.fsdecode(b"\xff.log")

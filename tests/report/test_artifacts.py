@@ -2,7 +2,7 @@
 
 import json
 
-from bench_db.model import Artifact, Put
+from bench_db.model import Artifact, Deleted, Put
 from bench_db.report import artifacts
 
 LOG = Artifact(
@@ -66,3 +66,22 @@ class TestPut:
         head, _, table = artifacts.put_text(done).partition("\n")
         assert head == "1 new, 2 there already"
         assert table == artifacts.as_text([LOG, LOOSE, LOOSE])
+
+
+class TestDeleted:
+    """A preview says so, and which files stay."""
+
+    def test_text(self) -> None:
+        done = Deleted(artifacts=(LOG, LOOSE), files=1, size_bytes=1024, changed=True)
+        head = artifacts.deleted_text(done).partition("\n")[0]
+        assert (
+            head
+            == "deleted: 2 artifacts, 1 files (1.000 KiB); 1 of their files stay, because other artifacts have the same content"
+        )
+        preview = artifacts.deleted_text(Deleted(artifacts=(LOG,), files=1, size_bytes=0, changed=False))
+        assert preview.startswith("nothing changed; with --yes these would be deleted: 1 artifacts, 1 files (0 B)\n")
+        assert artifacts.deleted_text(Deleted(artifacts=(), files=0, size_bytes=0, changed=False)) == "no artifacts"
+
+    def test_document(self) -> None:
+        document = artifacts.deleted_json(Deleted(artifacts=(LOG,), files=1, size_bytes=9, changed=False))
+        assert document == {"artifacts": [artifacts.as_json(LOG)], "files": 1, "size_bytes": 9, "changed": False}

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from bench_db import Artifact
 from bench_db.arrow import to_table
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
-from bench_db.store import content
+from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store import artifacts, content
 from bench_db.store.database import Database, connect
+from bench_db.store.engine import Engine
 from bench_db.store.tables import ARTIFACTS_TABLE
 from tests.store.carriers import files_in, publish
 from tests.strategies import HOSTILE, commit_of, publication, texts
@@ -243,6 +245,77 @@ class TestGet:
         database.get_artifact(artifact.sha256, tmp_path / "copy")
         assert (tmp_path / "precious").read_bytes() == b"precious"
         assert (tmp_path / "copy").read_bytes() == _LOG
+
+
+class TestDelete:
+    """Records go first, and a file only when no record names it, whoever writes meanwhile."""
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_files_of_others_stay(self, database: Database, *, dry_run: bool) -> None:
+        one, two = put(database, commit="a" * 40), put(database, commit="b" * 40)
+        other = put(database, b"other")
+        before = kept_files(database)
+        done = database.delete_artifacts([one, other], dry_run=dry_run)
+        assert (done.artifacts, done.files, done.size_bytes, done.changed) == ((one, other), 1, 5, not dry_run)
+        assert {a.key for a in database.artifacts()} == {a.key for a in ((one, two, other) if dry_run else (two,))}
+        assert kept_files(database).keys() == (before.keys() if dry_run else {two.uri})
+        assert database.verify().problems == ()
+
+    def test_one_that_is_put_before_the_file_is_out_of_reach(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The record is there when the deletion looks again, so the file comes back."""
+        gone = put(database)
+        discard = content.discard
+
+        def late(*arguments: Any) -> bool:
+            put(connect(database.uri), commit="c" * 40)
+            return discard(*arguments)
+
+        monkeypatch.setattr(content, "discard", late)
+        assert database.delete_artifacts([gone]).files == 0
+        assert list(kept_files(database).values()) == [_LOG]
+        assert database.verify().problems == ()
+
+    def test_one_that_is_recorded_after_the_file_is_out_of_reach(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The writer looks for its file after its record, so it writes it again."""
+        gone = put(database)
+        merge = Engine.merge
+
+        def late(engine: Engine, *arguments: Any) -> int:
+            monkeypatch.setattr(Engine, "merge", merge)
+            assert connect(database.uri).delete_artifacts([gone]).files == 1
+            return merge(engine, *arguments)
+
+        monkeypatch.setattr(Engine, "merge", late)
+        put(database, commit="c" * 40)
+        assert list(kept_files(database).values()) == [_LOG]
+        assert database.verify().problems == ()
+
+    def test_without_the_right_to_look_again_the_file_stays(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gone = put(database)
+        monkeypatch.setattr(artifacts, "_is_named", interrupted)
+        with pytest.raises(StoreUnavailableError, match="interrupted"):
+            database.delete_artifacts([gone])
+        assert list(kept_files(database)) == [gone.uri]
+
+    def test_a_lost_file(self, database: Database) -> None:
+        gone = put(database)
+        (Path(database.uri) / gone.uri).unlink()
+        assert database.delete_artifacts([gone]).files == 0
+        assert database.artifacts() == []
+
+    def test_none(self, database: Database) -> None:
+        assert not database.delete_artifacts([]).changed
+
+
+def interrupted(*_: object) -> bool:
+    message = "interrupted"
+    raise OSError(message)
 
 
 def _names(directory: Path) -> set[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,17 @@ class TestBucket:
         assert (tmp_path / "copy").read_bytes() == data
         assert files.sizes(database._engine) == {done.artifact.uri: len(data)}
         assert database.verify().problems == ()
+
+    def test_deleted_and_needed_again(self, bucket_uri: str) -> None:
+        database = connect(bucket_uri, create=True)
+        engine = database._engine
+        one, two = (database.put_artifact(b"x" * size, kind="log", added_at=1).artifact for size in (9, 0))
+        for artifact, needed in ((one, True), (two, True), (one, False), (one, False)):
+            present = artifact.uri in files.sizes(engine)
+            assert files.discard(engine, artifact.sha256, partial(bool, needed)) is (present and not needed)
+        assert files.sizes(engine) == {two.uri: 0}
+        assert database.delete_artifacts([one, two]).files == 1
+        assert files.sizes(engine) == {}
 
     def test_missing_and_damaged(self, bucket_uri: str, client: S3Client, tmp_path: Path) -> None:
         database = connect(bucket_uri, create=True)

@@ -62,3 +62,17 @@ class TestReplacing:
                 first.write_bytes(b"first")
             assert path.read_bytes() == b"first"
         assert path.read_bytes() == b"last"
+
+
+class TestSetAside:
+    """A file gets the name of an unfinished write in its directory."""
+
+    def test_renamed(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"x")
+        aside = atomic.set_aside(tmp_path / "file")
+        assert list(tmp_path.iterdir()) == [aside]
+        assert aside is not None
+        assert aside.suffix == atomic.PART_SUFFIX
+
+    def test_missing(self, tmp_path: Path) -> None:
+        assert atomic.set_aside(tmp_path / "file") is atomic.set_aside(tmp_path / "no" / "file") is None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench_db.app.show import show
     from bench_db.app.site import site
     from bench_db.app.suites import NamedSuite, suites
+    from bench_db.app.values import StoredValues, address_of
     from bench_db.compat.upgrade import upgrade
     from bench_db.errors import (
         BenchDbError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Commit,
         Comparison,
         Definition,
+        Deleted,
         DutBuild,
         Exclusion,
         Finding,
@@ -103,6 +105,7 @@ __all__ = [
     "DamagedStoreWarning",
     "Database",
     "Definition",
+    "Deleted",
     "Direction",
     "Dispatched",
     "DutBuild",
@@ -135,6 +138,7 @@ __all__ = [
     "StoreNotFoundError",
     "StoreUnavailableError",
     "StoredRun",
+    "StoredValues",
     "SummaryValues",
     "Sync",
     "Target",
@@ -144,6 +148,7 @@ __all__ = [
     "Upgrade",
     "UserError",
     "Verdict",
+    "address_of",
     "backfill",
     "baseline",
     "baselines",
@@ -212,6 +217,7 @@ _HOMES = {
     "bench_db.app.show": ["show"],
     "bench_db.app.site": ["site"],
     "bench_db.app.suites": ["NamedSuite", "suites"],
+    "bench_db.app.values": ["StoredValues", "address_of"],
     "bench_db.compat.upgrade": ["upgrade"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
     "bench_db.model": [
@@ -227,6 +233,7 @@ _HOMES = {
         "Commit",
         "Comparison",
         "Definition",
+        "Deleted",
         "DutBuild",
         "Exclusion",
         "Finding",

@@ -874,6 +874,16 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """The artifacts that were deleted, or would be when not `changed`, and the files of which no other artifact has the content."""
+
+    artifacts: tuple[Artifact, ...]
+    files: int
+    size_bytes: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One check: its name, whether it passed, and its result or what to do."""
 

@@ -16,9 +16,9 @@ from bench_db.store import database as stores
 from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from typing import Unpack
+    from typing import Any, Unpack
 
     from lancedb import DBConnection
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bench_db.app.runs import RunConditions, StoredRun
     from bench_db.model import (
         Artifact,
+        Deleted,
         Export,
         Maintenance,
         Presence,
@@ -292,6 +293,37 @@ class Database:
     ) -> list[Artifact]:
         """Return the artifacts of a kind, a commit and a run, or of any, in the order they were added."""
         return self.store.artifacts(kind=kind, commit=commit and sha_of(commit), run=run)
+
+    def delete_artifacts(self, artifacts: Sequence[Artifact], *, dry_run: bool = False) -> Deleted:
+        """Delete artifacts for good, and their files where no other artifact has the same content; `dry_run` only says which."""
+        return self.store.delete_artifacts(artifacts, dry_run=dry_run)
+
+    def put(self, value: object, *, name: str = "", run: int | str | None = None, commit: str | None = None) -> str:
+        """Keep a value as an artifact of a run, of a commit or of nobody, and return its address.
+
+        The value is bytes, a text, a NumPy array, an Arrow table, a Polars frame, or what JSON can say; nothing is pickled. Equal
+        values are stored once. Raises `UserError` for any other value, and for one that is too large.
+        """
+        from bench_db.app import values  # noqa: PLC0415 as for `record`
+
+        return values.put(self.store, value, name=name, run=run, commit=commit and sha_of(commit))
+
+    def put_values(
+        self, named: Mapping[str, object], *, name: str = "", run: int | str | None = None, commit: str | None = None
+    ) -> str:
+        """Keep several values in one file, and return its address; `get` reads it once and decodes each value when it is asked for."""
+        from bench_db.app import values  # noqa: PLC0415 as for `record`
+
+        return values.put_values(self.store, named, name=name, run=run, commit=commit and sha_of(commit))
+
+    def get(self, address: str) -> Any:
+        """Return the value at an address of `put`, or a mapping for one of `put_values`.
+
+        Raises `UserError` for an address that the store does not have, and `CorruptStoreError` for damaged content.
+        """
+        from bench_db.app import values  # noqa: PLC0415 as for `record`
+
+        return values.get(self.store, address)
 
     # -- care --------------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import os
 import time
@@ -17,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypedDict
 
 import msgspec
-import numpy as np
 
 from bench_db.app.configuration import named
 from bench_db.app.publish import details
+from bench_db.app.values import encoded
 from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.clock import unix_time
 from bench_db.derive import checked
@@ -30,7 +28,6 @@ from bench_db.ingest import Build, Measurement, Provenance, Reading, normalise, 
 from bench_db.ingest.numbers import scaled
 from bench_db.ingest.rates import as_spelled, metric_of
 from bench_db.ingest.reading import RefusedError
-from bench_db.store.content import LARGEST_BYTES
 from bench_db.store.database import Database
 from bench_db.units import NANOSECONDS, RATIO, Direction
 
@@ -162,7 +159,7 @@ class Recording:
         self._timed[key] = self._measurements[(name, "time", key[1])].values
 
     def keep(self, name: str, value: object, *, kind: str = "") -> None:
-        """Keep a value as an artifact of the run: bytes, a text, a NumPy array (npy), or what JSON can say.
+        """Keep a value as an artifact of the run: bytes, a text, an array, a table, or what JSON can say, as `put` does.
 
         It is read now, so that later changes do not count. Raises `UserError` for any other value.
         """
@@ -170,7 +167,7 @@ class Recording:
         if name in self._values:
             message = f"{name!r} is kept already; give the other value another name"
             raise UserError(message)
-        found, content = _content(name, value)
+        found, content = encoded(name, value)
         self._values[name] = (kind or found, content)
 
     def _require_open(self) -> None:
@@ -280,7 +277,9 @@ def _origin(
         }
     )
     measured_at = unix_time(run_time, "`run_time`", now=now)
-    reading = Reading(source=_SOURCE, context=_json("`context`", context or {}).decode(), run_time=measured_at or now)
+    reading = Reading(
+        source=_SOURCE, context=encoded("`context`", context or {})[1].decode(), run_time=measured_at or now
+    )
     path = Path.cwd() / _FILE_NAME
     provenance, build = origin_of(path, [reading], named(path, provenance))
     origin = _Origin(
@@ -379,45 +378,3 @@ def _digest(measurements: Iterable[Measurement]) -> str:
         for m in measurements
     ]
     return sha256(b"\n".join(sorted(rows))).hexdigest()
-
-
-def _content(name: str, value: object) -> tuple[str, bytes]:
-    """Return the kind and the bytes of a value."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        kind, content = "bytes", bytes(value)
-    elif isinstance(value, np.ndarray):
-        kind, content = "npy", _npy(name, value)
-    elif isinstance(value, str):
-        kind, content = "text", _utf8(name, value)
-    else:
-        kind, content = "json", _json(repr(name), value)
-    if len(content) > LARGEST_BYTES:
-        message = f"{name!r}: {len(content):,} bytes are too many for a value, which has at most {LARGEST_BYTES:,}"
-        raise UserError(message)
-    return kind, content
-
-
-def _npy(name: str, array: np.ndarray[Any, Any]) -> bytes:
-    file = io.BytesIO()
-    try:
-        np.save(file, array, allow_pickle=False)
-    except ValueError as error:
-        message = f"{name!r}: an array of Python objects cannot be kept; keep an array of numbers or texts"
-        raise UserError(message) from error
-    return file.getvalue()
-
-
-def _utf8(name: str, text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        message = f"{name!r}: the text has a character that UTF-8 cannot say: {error.reason}; keep its bytes"
-        raise UserError(message) from error
-
-
-def _json(what: str, value: object) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"{what}: cannot be kept ({error}); give bytes, a text, a NumPy array, or what JSON can say"
-        raise UserError(message) from error

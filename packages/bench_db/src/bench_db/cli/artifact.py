@@ -93,3 +93,33 @@ def list_(kind: str | None, run: str | None, commit: str | None, uri: str | None
         found=bool(found),
         why=lambda: f"no artifacts of {', '.join(given)}; 'bench-db artifact list' shows all" if given else None,
     )
+
+
+@command.command("delete")
+@click.argument("sha256", nargs=-1)
+@_KIND
+@click.option("--run", metavar="RUN", help="Those of this run: its run id or run key.")
+@click.option("--commit", metavar="SHA", help="Those of this commit; an abbreviation will do.")
+@click.option("--yes", is_flag=True, help="Delete them; without it they are only shown.")
+@common
+def delete(
+    sha256: tuple[str, ...],
+    kind: str | None,
+    run: str | None,
+    commit: str | None,
+    uri: str | None,
+    output: str,
+    *,
+    yes: bool,
+) -> None:
+    """Delete artifacts for good; without --yes only show them. A file that other records name stays.
+
+    Conditions narrow: with SHA256 and --run it is this file of this run.
+
+    Example: bench-db artifact delete --kind log --commit 1a2b3c4 --yes
+    """
+    from bench_db.app.values import delete_artifacts
+    from bench_db.report.artifacts import deleted_json, deleted_text
+
+    done = delete_artifacts(open_store(uri), sha256, kind=kind, run=run, commit=commit, dry_run=not yes)
+    emit(output, deleted_json(done), lambda: deleted_text(done, screen()))

@@ -13,7 +13,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.model import Artifact, Put
+    from bench_db.model import Artifact, Deleted, Put
 
 _FIT = Fit(names="name", drop=(("added",), ("run",), ("size",), ("commit",)))
 
@@ -54,6 +54,25 @@ def put_text(done: Sequence[Put]) -> str:
     """Render what `store.artifacts.Put` did as a table below the counts."""
     counts = put_json(done)
     return f"{counts['new']} new, {counts['unchanged']} there already\n{as_text([one.artifact for one in done])}"
+
+
+def deleted_json(done: Deleted) -> dict[str, Any]:
+    """Return what a deletion did, or would do when nothing `changed`."""
+    documents = [as_json(artifact) for artifact in done.artifacts]
+    return {"artifacts": documents, "files": done.files, "size_bytes": done.size_bytes, "changed": done.changed}
+
+
+def deleted_text(done: Deleted, screen: Screen = PLAIN) -> str:
+    """Render what a deletion did above the table of the artifacts."""
+    if not done.artifacts:
+        return "no artifacts"
+    head = "deleted" if done.changed else "nothing changed; with --yes these would be deleted"
+    size = quantity(done.size_bytes, "bytes")
+    stay = len({artifact.sha256 for artifact in done.artifacts}) - done.files
+    kept = f"; {stay} of their files stay, because other artifacts have the same content" if stay else ""
+    return (
+        f"{head}: {len(done.artifacts)} artifacts, {done.files} files ({size}){kept}\n{as_text(done.artifacts, screen)}"
+    )
 
 
 def _run(artifact: Artifact) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from hashlib import sha256 as new_digest
 from operator import and_
 from typing import TYPE_CHECKING
@@ -13,15 +13,15 @@ import polars as pl
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import artifact_key
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
-from bench_db.model import Artifact, Put
+from bench_db.model import Artifact, Deleted, Put
 from bench_db.query.selection import of_commit
 from bench_db.rules import RULES
 from bench_db.store import atomic, content, named
-from bench_db.store.filters import lance_filter
+from bench_db.store.filters import condition, lance_filter
 from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -51,6 +51,8 @@ def put(engine: Engine, source: Path | bytes, artifact: Artifact, run: int | str
     changed = UserError(f"{artifact.name!r} changed while it was read; put it again when nobody writes to it any more")
     content.keep(engine, digest, content.checked(_chunks(source), digest, changed))
     new = bool(engine.merge(ARTIFACTS_TABLE, rows))
+    if content.size_of(engine, artifact.uri) is None:  # a deletion took the file before it could see the record
+        content.keep(engine, digest, content.checked(_chunks(source), digest, changed))
     stored = from_table(rows, Artifact) if new else _where(engine, pl.col("key") == rows["key"][0].as_py())
     return Put(artifact=stored[0], new=new)
 
@@ -156,6 +158,41 @@ def _one(engine: Engine, sha256: str) -> Artifact:
         message = f"{many} with a sha256 that begins with {sha256!r}; 'bench-db artifact list' shows them"
         raise UserError(message)
     return found.popitem()[1]
+
+
+def delete(engine: Engine, records: Sequence[Artifact], *, dry_run: bool) -> Deleted:
+    """Delete records, and the files that no other record names; with `dry_run` only say which.
+
+    The records go first. A file goes only while no record names it: one that is put meanwhile stays, or is written again.
+    """
+    gone = {record.key for record in records}
+    sizes = {record.sha256: record.size_bytes for record in records}
+    free = sizes.keys() - {record.sha256 for record in find(engine) if record.key not in gone}
+    if gone and not dry_run:
+        engine.require_writable(ARTIFACTS_TABLE)
+        engine.delete(ARTIFACTS_TABLE, condition("key", sorted(gone)))
+        free = {digest for digest in free if content.discard(engine, digest, partial(_is_named, engine, digest))}
+    return Deleted(
+        artifacts=tuple(records),
+        files=len(free),
+        size_bytes=sum(sizes[digest] for digest in free),
+        changed=bool(gone) and not dry_run,
+    )
+
+
+def _is_named(engine: Engine, sha256: str) -> bool:
+    engine.look_again()
+    return bool(_where(engine, pl.col("sha256") == sha256))
+
+
+def require(engine: Engine, sha256: str) -> None:
+    """Raise `UserError` when neither a file nor a record has a checksum, and `CorruptStoreError` when only the file is missing."""
+    if content.size_of(engine, content.place(sha256)) is not None:
+        return
+    if _where(engine, pl.col("sha256") == sha256):
+        raise content.lost(engine.location, content.place(sha256), "is missing")
+    message = f"{engine.location}: has no value with the checksum {sha256}; it was deleted, or is in another store"
+    raise UserError(message)
 
 
 def faults_of(engine: Engine) -> Iterator[tuple[str, list[str], bool]]:

@@ -32,3 +32,12 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
             file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file to the name of an unfinished write beside it, and return that; None when there is no such file."""
+    aside = path.with_name(f".{token_hex(8)}{PART_SUFFIX}")
+    try:
+        return path.rename(aside)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from hashlib import sha256 as new_digest
 from pathlib import Path
 from stat import S_ISREG
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from bench_db.errors import CorruptStoreError
 from bench_db.store import atomic, faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from bench_db.errors import BenchDbError
     from bench_db.store.engine import Engine
@@ -72,8 +74,8 @@ def read(engine: Engine, sha256: str) -> Iterator[bytes]:
     name = place(sha256)
     size = size_of(engine, name)
     if size is None:
-        raise _lost(engine.location, name, "is missing")
-    otherwise = _lost(engine.location, name, "is not the content it is named after")
+        raise lost(engine.location, name, "is missing")
+    otherwise = lost(engine.location, name, "is not the content it is named after")
     yield from checked(chunks_in(engine, name, size), sha256, otherwise)
 
 
@@ -81,15 +83,55 @@ def read_below(directory: Path, sha256: str) -> Iterator[bytes]:
     """Yield a content from another directory with the same layout, in chunks."""
     path = directory / place(sha256)
     if _size_on_disk(path) is None:
-        raise _lost(directory, place(sha256), "is missing")
-    return checked(chunks_of(path), sha256, _lost(directory, place(sha256), "is not the content it is named after"))
+        raise lost(directory, place(sha256), "is missing")
+    return checked(chunks_of(path), sha256, lost(directory, place(sha256), "is not the content it is named after"))
 
 
-def _lost(where: object, name: str, how: str) -> CorruptStoreError:
+def lost(where: object, name: str, how: str) -> CorruptStoreError:
+    """Return the error for a file that is missing or damaged."""
     return CorruptStoreError(
         f"{where}: the file {name} {how}; put the original again, or restore it from a copy; "
         "'bench-db store verify' finds every such file"
     )
+
+
+def discard(engine: Engine, sha256: str, is_needed: Callable[[], bool]) -> bool:
+    """Delete a content unless it turns out to be needed once it is out of reach; return whether it is gone.
+
+    A writer records a content after writing it, and then looks whether it is still there. So one of the two sees the other.
+    """
+    name = place(sha256)
+    if engine.bucket:
+        return _discarded(_objects(engine.bucket, engine.deadlines.write), name, is_needed)
+    path = Path(engine.location.child(name))
+    with faults.told_plainly("deleting an artifact", str(engine.location)):
+        aside = atomic.set_aside(path)
+        if aside is None:
+            return False
+        needed = True
+        try:
+            needed = is_needed()
+        finally:
+            if needed:
+                aside.replace(path)
+            else:
+                aside.unlink()
+    return not needed
+
+
+def _discarded(objects: Objects, name: str, is_needed: Callable[[], bool]) -> bool:
+    size = objects.size(name)
+    if size is None:
+        return False
+    with TemporaryFile() as copy:
+        for chunk in objects.chunks(name, size, CHUNK_BYTES):
+            copy.write(chunk)
+        objects.delete(name)
+        if not is_needed():
+            return True
+        copy.seek(0)
+        objects.put(name, iter(partial(copy.read, CHUNK_BYTES), b""))
+    return False
 
 
 def size_of(engine: Engine, name: str) -> int | None:

@@ -22,6 +22,7 @@ from bench_db.query.selection import RUN, VERSION, Selection, nearest, of_name
 from bench_db.query.series import newest
 from bench_db.store import (
     artifacts,
+    content,
     history,
     info,
     lazy,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from bench_db.model import (
         Baseline,
         Definition,
+        Deleted,
         Export,
         Finding,
         Maintenance,
@@ -626,11 +628,11 @@ class Database:
         It is read in chunks, and its name is that of the file unless given. Raises `UserError` for a file that cannot be read or
         changes meanwhile, and for a run that is not exactly one of the store's.
         """
-        content = source if isinstance(source, bytes) else Path(source)
-        label = name or ("" if isinstance(content, bytes) else _storable(content.name))
+        given = source if isinstance(source, bytes) else Path(source)
+        label = name or ("" if isinstance(given, bytes) else _storable(given.name))
         publish.ensure_tables(self._engine, (ARTIFACTS_TABLE,), single_writer=self._single_writer)
         record = Artifact(kind=kind, name=label, commit=commit, added_at=added_at)
-        return artifacts.put(self._engine, content, record, run)
+        return artifacts.put(self._engine, given, record, run)
 
     def get_artifact(self, sha256: str, path: str | Path) -> Artifact:
         """Write the artifact whose sha256 is, or begins with, the given text to a path, whole or not at all, and nowhere else.
@@ -638,6 +640,18 @@ class Database:
         Raises `UserError` when it is not exactly one, and `CorruptStoreError` when the store does not hold that content any more.
         """
         return artifacts.get(self._engine, sha256, Path(path))
+
+    def require_artifact(self, sha256: str) -> None:
+        """Raise `UserError` when the store has no content with a checksum, and `CorruptStoreError` when it has lost it."""
+        artifacts.require(self._engine, sha256)
+
+    def read_artifact(self, sha256: str) -> bytes:
+        """Return a content by its whole checksum. Raises `CorruptStoreError` when it is missing or damaged."""
+        return b"".join(content.read(self._engine, sha256))
+
+    def delete_artifacts(self, records: Sequence[Artifact], *, dry_run: bool = False) -> Deleted:
+        """Delete records of artifacts, and the files that no other record names; with `dry_run` only say which."""
+        return artifacts.delete(self._engine, records, dry_run=dry_run)
 
     @of_sound_part
     def artifacts(

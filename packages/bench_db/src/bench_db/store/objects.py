@@ -73,6 +73,10 @@ class Objects:
                 self._bucket.client.abort_multipart_upload(**upload)
             raise
 
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is missing is no error."""
+        self._ask("deleting a file", partial(self._client.delete_object, **self._named(name)))
+
     def _sent(self, upload: dict[str, str], chunks: Iterator[bytes]) -> tuple[int, list[dict[str, Any]]]:
         """Send the parts; return the total size, and the parts in the form that completes an upload."""
         size, parts = 0, list[dict[str, Any]]()
