@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import permutations
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +60,15 @@ class TestSetBaseline:
             ledger.set_baseline(database._engine, setting(commit, 100))
         assert commits(database) == [OLD, NEW, OLD]
 
+    def test_a_setting_in_place_of_one_that_has_moved_does_not_apply(self, database: Database) -> None:
+        first = ledger.set_baseline(database._engine, setting(OLD, 100))
+        second = ledger.set_baseline(database._engine, setting(NEW, 100))
+        late = replace(setting("c" * 40, 300), replaces=first.key)
+        assert ledger.set_baseline(database._engine, late) == second
+        assert ledger.held(ledger.baseline_history(database._engine)) == [second]
+        in_time = replace(late, replaces=second.key)
+        assert ledger.set_baseline(database._engine, in_time).commit == "c" * 40
+
     def test_scopes_are_independent(self, database: Database) -> None:
         ledger.set_baseline(database._engine, setting(OLD, 100))
         ledger.set_baseline(database._engine, setting(NEW, 100, branch="release"))
@@ -86,11 +95,11 @@ class TestHeld:
 class TestFindings:
     """Records are added once and kept all; the newest record of an id applies, in the order of first detection."""
 
-    def test_written_once_and_read_in_order(self, database: Database) -> None:
+    def test_written_once_and_read_in_the_order_of_writing(self, database: Database) -> None:
         records = [finding(1, 3), finding(2, 1), finding(1, 2)]
         for _ in range(2):
             ledger.record_findings(database._engine, records)
-        assert [(f.id, f.at) for f in ledger.finding_history(database._engine)] == [("2", 1), ("1", 2), ("1", 3)]
+        assert [(f.id, f.at) for f in ledger.finding_history(database._engine)] == [("1", 3), ("2", 1), ("1", 2)]
 
     def test_no_findings_make_no_table(self, database: Database) -> None:
         ledger.record_findings(database._engine, [])
@@ -100,11 +109,20 @@ class TestFindings:
         blessed = finding(1, 3, State.BLESSED)
         assert ledger.standing([finding(1, 1), finding(2, 2), blessed]) == [blessed, finding(2, 2)]
 
-    def test_the_order_of_writing_does_not_matter(self, database: Database) -> None:
-        records = [finding(number, at) for number, at in ((1, 1), (2, 2), (3, 3))]
-        for order in permutations(records):
-            ledger.record_findings(database._engine, order)
-        assert [f.at for f in ledger.finding_history(database._engine)] == [1, 2, 3]
+    def test_an_update_of_what_changed_meanwhile_does_not_apply(self, database: Database) -> None:
+        engine = database._engine
+        assert ledger.update_findings(engine, [replace(finding(1, 1), replaces=0)])
+        (first,) = ledger.finding_history(engine)
+        ledger.record_findings(engine, [finding(1, 2, State.BLESSED)])
+        assert not ledger.update_findings(engine, [replace(finding(1, 3, State.FIXED), replaces=first.key)])
+        assert not ledger.update_findings(engine, [replace(finding(1, 3), replaces=0)])
+        assert [f.state for f in ledger.finding_history(engine)] == [State.OPEN, State.BLESSED]
+        blessed = ledger.finding_history(engine)[-1]
+        assert ledger.update_findings(engine, [replace(finding(1, 1, State.REOPENED), replaces=blessed.key)])
+        assert ledger.standing(ledger.finding_history(engine))[0].state is State.REOPENED
+
+    def test_an_update_of_a_lost_record_applies(self, database: Database) -> None:
+        assert ledger.update_findings(database._engine, [replace(finding(1, 1, State.BLESSED), replaces=17)])
 
 
 class TestEnsure:

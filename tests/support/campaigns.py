@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Cases = TypeVar("Cases", int, tuple[int, ...])
 
 CAMPAIGNS = {
     "clocks": "runs and commits that arrive in any order, with any time",
@@ -27,8 +29,8 @@ def choose(name: str | None) -> None:
     _chosen[:] = [name] if name else []
 
 
-def rounds(campaign: str, few: int, *, full: int) -> int:
-    """Return how many cases a test tries: a few in the suite, all in its campaign."""
+def rounds(campaign: str, few: Cases, *, full: Cases) -> Cases:
+    """Return which or how many cases a test tries: a few in the suite, all in its campaign."""
     return full if campaign in _chosen else few
 
 

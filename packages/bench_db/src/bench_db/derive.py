@@ -157,12 +157,21 @@ def baseline_key(baseline: Baseline) -> int:
     """Return the identity of one baseline record."""
     scope = (baseline.dut_name, baseline.testbed_name, baseline.branch, baseline.commit)
     parts = (str(part is None) + (part or "") for part in scope)
-    return identity.hash63(("baseline", baseline.name, str(baseline.set_at), baseline.set_by, *parts))
+    return identity.hash63(
+        ("baseline", baseline.name, str(baseline.set_at), baseline.set_by, *parts, *_of(baseline.replaces))
+    )
 
 
 def finding_key(finding: Finding) -> int:
     """Return the identity of one record of a finding."""
-    return identity.hash63(("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note))
+    return identity.hash63(
+        ("finding", finding.id, finding.state, str(finding.at), finding.by, finding.note, *_of(finding.replaces))
+    )
+
+
+def _of(replaces: int | None) -> tuple[str, ...]:
+    """Return what a condition adds to the identity of a record: nothing without one, so that keys of earlier releases stay."""
+    return () if replaces is None else (str(replaces),)
 
 
 def commit_key(record: RecordedCommit) -> int:

@@ -384,7 +384,8 @@ class Baseline:
     """One setting of a named pointer to the commit that candidates are compared with; the newest of a name and scope applies.
 
     The scope is a device, a test bed and a branch, null for any. A pointer without a commit clears the name. `commit` may also be
-    `version:` with a version, or `run:` with keys of runs, for results without commits.
+    `version:` with a version, or `run:` with keys of runs, for results without commits. A setting with `replaces` applies only if
+    the record with that key was the newest when it was written; null applies always.
     """
 
     key: Key = 0
@@ -395,6 +396,7 @@ class Baseline:
     branch: str | None = None
     set_at: int
     set_by: str = ""
+    replaces: int | None = None
 
 
 class Figure(StrEnum):
@@ -459,7 +461,8 @@ class Finding:
     `index` is the 0-based position of the first point of the new level, and `commit` is the commit of that point. `effect`,
     `low` and `high` are relative (0.08 is +8 %). `common_mode` names the run when the change is
     part of a movement of the whole run. `cause` and the texts of `evidence` are those of the newest scan; `cause` is null in
-    records of releases that did not look for it.
+    records of releases that did not look for it. A record with `replaces` applies only if the record with that key was the newest
+    of the id when it was written, 0 if there was none; null applies always.
     """
 
     key: Key = 0
@@ -480,6 +483,7 @@ class Finding:
     cause: Cause | None = None
     evidence: tuple[str, ...] = ()
     figure: Figure = Figure.MEDIAN
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

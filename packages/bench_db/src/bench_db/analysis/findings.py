@@ -37,7 +37,7 @@ def updated(
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
-    without it they are looked for in these histories. Partial ones leave known causes as they are.
+    without it they are looked for in these histories. Partial ones leave known causes as they are. A record `replaces` the known one.
     """
     blamed = blame_scan(histories, found, {}) if blamed is None else blamed
     numbers = {series.series_key: number for number, series in enumerate(histories.series)}
@@ -50,18 +50,21 @@ def updated(
         candidates = left.get(fresh.series_key)
         old = _match(fresh, candidates.values(), _indices(histories, numbers[fresh.series_key])) if candidates else None
         if old is None:
-            records.append(fresh)
+            records.append(replace(fresh, replaces=0))
             continue
         del left[fresh.series_key][old.id]
         if blamed.partial and old.cause is not None:
             fresh = replace(fresh, cause=old.cause, evidence=old.evidence)  # noqa: PLW2901
         if old.state is State.FIXED:
-            records.append(replace(fresh, id=old.id, state=State.REOPENED, note="seen again"))
+            records.append(replace(fresh, id=old.id, state=State.REOPENED, note="seen again", replaces=old.key))
         elif _facts(old) != _facts(fresh):
-            records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=old.note))
+            records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=old.note, replaces=old.key))
     unseen = (finding for of_series in left.values() for finding in of_series.values())
     gone = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
-    return records + [replace(finding, state=State.FIXED, at=at, by="", note="not seen any more") for finding in gone]
+    return records + [
+        replace(finding, state=State.FIXED, at=at, by="", note="not seen any more", replaces=finding.key)
+        for finding in gone
+    ]
 
 
 def _indices(histories: Histories, series: int) -> Mapping[str, int]:

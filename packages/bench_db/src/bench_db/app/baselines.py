@@ -97,7 +97,7 @@ class Baselines:
 
     def frame(self) -> pl.DataFrame:
         """Return the settings as a frame, a row each."""
-        return frame_of(self.baselines, Baseline).drop("key").rename({"testbed_name": "test_bed_name"})
+        return frame_of(self.baselines, Baseline).drop("key", "replaces").rename({"testbed_name": "test_bed_name"})
 
     @property
     def document(self) -> dict[str, Any]:

@@ -100,8 +100,7 @@ def check(
     comparisons, blame = with_causes(store, judged)
     failed = failing(comparisons, {*ALWAYS, *fail_on})
     moved = set_baseline and not failed and not failing(comparisons, ["suspected"])
-    if moved:
-        _move(store, runs, commit, set_by)
+    moved = moved and _move(store, runs, commit, set_by)
     return Gate(
         history=store.history().about(chosen),
         candidate=commit,
@@ -118,6 +117,11 @@ def check(
     )
 
 
-def _move(store: Database, runs: BaselineRuns, commit: str, by: str) -> None:
-    for pointer in runs.pointers:
-        store.set_baseline(replace(pointer, key=0, commit=commit, set_at=int(time.time()), set_by=by))
+def _move(store: Database, runs: BaselineRuns, commit: str, by: str) -> bool:
+    """Move the baselines that were compared with; return False if somebody has moved one of them since it was read."""
+    at = int(time.time())
+    moved = [
+        store.set_baseline(replace(pointer, key=0, commit=commit, set_at=at, set_by=by, replaces=pointer.key))
+        for pointer in runs.pointers
+    ]
+    return all(pointer.commit == commit for pointer in moved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of
 from bench_db.app.database import on_database
-from bench_db.errors import UserError
+from bench_db.errors import ConflictError, UserError
 from bench_db.model import Change, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
 from bench_db.query.series import series_told_apart
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from bench_db.store.database import Database
+
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +139,16 @@ def scan(
     chosen = selection_of(selection, conditions)
     of = histories(store.points(chosen))
     found = scanned(of, rate=rate)
-    known = store.findings(every=True) if chosen.is_of_main else []
     named = series_told_apart(of.series, store.machines)
     labels = {key: one.test_bed_name for key, one in named.items()}
     blamed = blame_scan(of, found, labels, partial=chosen != Selection())
-    records = updated(of, found, known, blamed=blamed, at=int(time.time()) if at is None else at)
     stored = chosen.is_of_main and not dry_run
-    if stored:
-        store.record_findings(records)
+    known, records = _update(
+        store,
+        lambda known: updated(of, found, known, blamed=blamed, at=int(time.time()) if at is None else at),
+        chosen,
+        stored=stored,
+    )
     return Scanned(
         history=store.history().about(chosen),
         stored=stored,
@@ -159,9 +163,29 @@ def scan(
     )
 
 
+def _update(
+    store: Database, update: Callable[[Sequence[Finding]], list[Finding]], chosen: Selection, *, stored: bool
+) -> tuple[list[Finding], list[Finding]]:
+    """Return the known findings and the records that bring them up to date, which are written if `stored`.
+
+    A decision or another scan may come between the reading and the writing. Then the findings are read again.
+    """
+    for _ in range(_TRIES):
+        known = store.findings(every=True) if chosen.is_of_main else []
+        records = update(known)
+        if not stored or store.update_findings(records):
+            return known, records
+    message = "the findings changed again and again while this scan wrote its own; run it again"
+    raise ConflictError(message)
+
+
 def findings_frame(findings: Sequence[Finding], series: Mapping[int, Series]) -> pl.DataFrame:
     """Return findings as a frame, a row each, with the columns of their series."""
-    return frame_of(findings, Finding).drop("key").join(frame_of(series.values(), Series), on="series_key", how="left")
+    return (
+        frame_of(findings, Finding)
+        .drop("key", "replaces")
+        .join(frame_of(series.values(), Series), on="series_key", how="left")
+    )
 
 
 def _movement_json(movement: Movement) -> dict[str, Any]:

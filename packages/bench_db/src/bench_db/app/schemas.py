@@ -146,13 +146,13 @@ def _compared() -> dict[str, Schema]:
 
 def _finding() -> Schema:
     """Return the schema of a finding; one whose series is gone has no more of it than the key."""
-    properties = _old({**_series(), **_record(Finding, "key", "series_key")})
+    properties = _old({**_series(), **_record(Finding, "key", "series_key", "replaces")})
     optional = {name for name in _old(_series()) if name not in {"series", "series_key"}}
     return _object(properties, optional)
 
 
 def _baseline() -> dict[str, Schema]:
-    return _old({**_record(Baseline, "key"), "test_bed_name": _type(str | None)})
+    return _old({**_record(Baseline, "key", "replaces"), "test_bed_name": _type(str | None)})
 
 
 def _artifact() -> dict[str, Schema]:

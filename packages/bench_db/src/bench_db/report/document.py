@@ -48,12 +48,12 @@ def finding_json(finding: Finding, series: Mapping[int, Series]) -> dict[str, An
     """Return a finding as a JSON object, with its series where `series` (by key) has it."""
     one = series.get(finding.series_key)
     about = {"series": "", "series_key": f"{finding.series_key:016x}"} if one is None else series_json(one)
-    return _document({**about, **_without(asdict(finding), "key", "series_key")})
+    return _document({**about, **_without(asdict(finding), "key", "series_key", "replaces")})
 
 
 def baseline_json(pointer: Baseline) -> dict[str, Any]:
     """Return a setting of a baseline as a JSON object."""
-    return _document({**_without(asdict(pointer), "key"), "test_bed_name": pointer.testbed_name})
+    return _document({**_without(asdict(pointer), "key", "replaces"), "test_bed_name": pointer.testbed_name})
 
 
 def commit_json(record: RecordedCommit) -> dict[str, Any]:

@@ -560,9 +560,9 @@ class Database:
     # -- baselines and findings --------------------------------------------------------------------------------------
 
     def set_baseline(self, baseline: Baseline) -> Baseline:
-        """Point a name at a commit, which must have results, or clear it with None; what was written.
+        """Point a name at a commit, which must have results, or clear it with None; return the setting that applies now.
 
-        Earlier settings stay in the history.
+        Earlier settings stay in the history. A setting with `replaces` has no effect when another one came between.
         """
         commit = baseline.commit and self.measured_commit(baseline.commit)
         if commit and not self.has(commit).present:
@@ -588,8 +588,15 @@ class Database:
         return settings if history else ledger.held(settings)
 
     def record_findings(self, findings: Sequence[Finding]) -> None:
-        """Keep findings as they stand now."""
+        """Record findings, whatever is recorded of them."""
         ledger.record_findings(self._engine, findings)
+
+    def update_findings(self, findings: Sequence[Finding]) -> bool:
+        """Record findings that were made from known ones; a record has no effect when what it `replaces` has changed meanwhile.
+
+        Return whether all of them apply. Otherwise read the findings again and repeat.
+        """
+        return ledger.update_findings(self._engine, findings)
 
     @of_sound_part
     def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:

@@ -12,18 +12,19 @@ from bench_db.model import Baseline, Finding
 from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, TABLES, registered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
 Record = TypeVar("Record")
+Subject = TypeVar("Subject", Baseline, Finding)
 
 
 def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
-    """Add one setting of a pointer, later than every other of its name and scope; return the written record.
+    """Add one setting of a pointer, later than every other of its name and scope; return the setting that applies now.
 
-    An existing identical setting is not changed.
+    An existing identical setting is not changed. A setting with `replaces` has no effect when another record came between.
     """
     earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
     if earlier and earlier[-1].commit == baseline.commit:
@@ -34,7 +35,9 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
     placed = replace(baseline, set_at=set_at)
     written = replace(placed, key=baseline_key(placed))
     engine.merge(BASELINES_TABLE, to_table([written], BASELINES_TABLE.schema))
-    return written
+    if written.replaces is None:
+        return written
+    return [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)][-1]
 
 
 def held(settings: Iterable[Baseline]) -> list[Baseline]:
@@ -44,8 +47,8 @@ def held(settings: Iterable[Baseline]) -> list[Baseline]:
 
 
 def baseline_history(engine: Engine) -> list[Baseline]:
-    """Return every setting, oldest first."""
-    return sorted(records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key))
+    """Return every setting that applied, in the order of their commits; the clocks of the writers decide nothing."""
+    return _applied(records(engine, BASELINES_TABLE, Baseline), _scope)
 
 
 def _scope(baseline: Baseline) -> tuple[str | None, ...]:
@@ -53,21 +56,49 @@ def _scope(baseline: Baseline) -> tuple[str | None, ...]:
 
 
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
-    """Add records of findings; existing ones are not added again."""
-    if findings:
+    """Add records of findings that apply whatever was recorded before; existing ones are not added again."""
+    _add(engine, [replace(finding, replaces=None) for finding in findings])
+
+
+def update_findings(engine: Engine, findings: Sequence[Finding]) -> bool:
+    """Add records of findings; return whether all of them apply, because none of what they replace has changed meanwhile."""
+    keys = _add(engine, findings)
+    return not keys or keys <= {finding.key for finding in finding_history(engine)}
+
+
+def _add(engine: Engine, findings: Sequence[Finding]) -> set[int]:
+    """Write records of findings and return their keys."""
+    keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
+    if keyed:
         engine.ensure(FINDINGS_TABLE)
-        keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
         engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
+    return {finding.key for finding in keyed}
 
 
 def standing(records: Iterable[Finding]) -> list[Finding]:
-    """Return the newest record of each id from records, oldest first, in the order of first detection."""
+    """Return the newest record of each id from records in their order, in the order of first detection."""
     return list({finding.id: finding for finding in records}.values())
 
 
 def finding_history(engine: Engine) -> list[Finding]:
-    """Return every record of a finding, oldest first."""
-    return sorted(records(engine, FINDINGS_TABLE, Finding), key=lambda f: f.at)
+    """Return every record of a finding that applied, in the order of their commits; the clocks of the writers decide nothing."""
+    return _applied(records(engine, FINDINGS_TABLE, Finding), lambda finding: finding.id)
+
+
+def _applied(written: Iterable[Subject], subject: Callable[[Subject], object]) -> list[Subject]:
+    """Return the records that applied when they were written: all but those that replace a record that was no longer the newest.
+
+    A record whose predecessor is lost applies: damage to one record does not undo the decisions after it.
+    """
+    keys: dict[object, list[int]] = {}
+    found = []
+    for record in written:
+        of_subject = keys.setdefault(subject(record), [0])
+        newest = of_subject[-1]
+        is_stale = record.replaces in of_subject and record.replaces != newest
+        of_subject += [] if is_stale else [record.key]
+        found += [] if is_stale else [record]
+    return found
 
 
 def existing(engine: Engine) -> list[Table]:
