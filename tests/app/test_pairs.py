@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from bench_db.analysis.compare import compare
-from bench_db.app.pairs import failing, pairs
+from bench_db.analysis.compare import compare as compare_figures
+from bench_db.app.compare import compare
+from bench_db.app.database import connect
+from bench_db.app.pairs import failing, pairs, publish_pairs
 from bench_db.clock import Clock
 from bench_db.errors import UserError
 from bench_db.measure.pairs import order
 from bench_db.model import Figure, PairSide, PairVerdict, Verdict
 from tests.cli.commands import environment
+from tests.store import releases
 from tests.support.clocks import START
 from tests.support.histories import History
 
@@ -136,7 +139,7 @@ class TestSuite:
         assert shares(suite, "drift", *MOVED) <= 8 / DRIFTING
         rng = np.random.default_rng(1)
         sequential = np.exp(drift(rng, 24))
-        verdicts = [compare(row[12:].tolist(), row[:12].tolist()).verdict for row in sequential]
+        verdicts = [compare_figures(row[12:].tolist(), row[:12].tolist()).verdict for row in sequential]
         assert sum(verdict is not Verdict.UNCHANGED for verdict in verdicts) > 40
 
     def test_five_percent(self, suite: Paired) -> None:
@@ -221,6 +224,8 @@ class TestPairs:
             paired(history, benchmark="b")
         with pytest.raises(UserError, match="there is no commit 'v9'"):
             paired(history, head="v9")
+        with pytest.raises(UserError, match="`seed` 9223372036854775808 is out of range"):
+            paired(history, seed=2**63)
 
     def test_the_budget(self, history: History, tmp_path: Path) -> None:
         tables(tmp_path, lambda side, n: {"a": 100.0 + (17 * n + 31 * (side is HEAD)) % 7}, (BASE, HEAD))
@@ -321,3 +326,140 @@ class TestPairs:
             rounds=2,
         )
         assert (found.base, found.head) == (fork, topic)
+
+
+def stored(
+    store: Path, columns: str = "benchmark_name, commit, branch, median, n", table: str = "results"
+) -> list[Any]:
+    return connect(store).query(f"select {columns} from {table} order by all", everything=True).rows()
+
+
+@pytest.fixture(scope="module")
+def topic(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return History(tmp_path_factory.mktemp("publish") / "clone")
+
+
+@pytest.fixture(scope="module")
+def found(topic: History) -> Paired:
+    """The tips of main and of a branch, whose rounds have the medians 101 to 105 and twice as much."""
+    directory = topic.path.parent
+
+    def figures(side: PairSide, number: int) -> dict[str, Any]:
+        factor = 2.0 if side is HEAD else 1.0
+        level = factor * (100.0 + number)
+        own = {"new": 1.0} if side is HEAD else {"old": 1.0}
+        return {"a": [level - 1.0, level, level + 3.0], "b": 5.0, **own}
+
+    tables(directory, figures, (BASE, HEAD, CONTROL))
+    (directory / "bench-db.toml").write_text(CONFIG)
+    topic.commit(bench__sh=SCRIPT)
+    topic.git("checkout", "-q", "-b", "topic")
+    topic.commit(n="1")
+    return pairs(
+        "main",
+        "topic",
+        clone=topic.path,
+        config_file=str(directory / "bench-db.toml"),
+        work_dir=directory / "work",
+        environment=environment(),
+        rounds=5,
+        control=True,
+        seed=SEED,
+    )
+
+
+class TestPublish:
+    """A suite of a commit becomes one run of its series; publishing again adds nothing."""
+
+    def test_a_store(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        answer = publish_pairs(store, found, clone=topic.path, at=int(START))
+        assert [(run.side, run.suite, run.commit, run.new, run.left_out) for run in answer.published or ()] == [
+            (HEAD, "tables", found.head, 3, 0),
+            (BASE, "tables", found.base, 3, 0),
+        ]
+        rows = [("a", found.base, "main", 103.0, 3), ("a", found.head, "topic", 206.0, 3)]
+        assert [row for row in stored(store) if row[0] == "a"] == rows
+        assert len(connect(store).latest(branch="main")) == 3
+        assert connect(store).trend("a", everything=True)["min"].to_list() == [102.0, 205.0]
+        assert connect(store).store.verify().problems == ()
+        assert set(stored(store, "pair_id, pair_side", "runs")) == {(found.pair_id, "base"), (found.pair_id, "head")}
+        (first, *_) = connect(store).store.results({"benchmark_name": "a", "commit": found.head})
+        rounds = json.loads(first.metadata)["pair_rounds"]
+        assert [(one["round"], one["median"]) for one in rounds] == [(n, 200.0 + 2 * n) for n in range(1, 6)]
+        assert {one["position"] for one in rounds} <= {0, 1, 2}
+
+    def test_again(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        publish_pairs(store, found, clone=topic.path)
+        before = stored(store), stored(store, "*", "pairs")
+        again = publish_pairs(store, found, clone=topic.path)
+        assert (stored(store), stored(store, "*", "pairs")) == before
+        assert [(run.new, run.unchanged, run.left_out) for run in again.published or ()] == [(0, 3, 0), (0, 0, 3)]
+
+    def test_a_base_that_has_points(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        """Those of the series that it has are left out, whichever way they were measured."""
+        store = connect(tmp_path / "store", create=True)
+        (run, results), *_ = [pair for pair in found.runs if pair[0].pair_side == BASE]
+        store.publish([r for r in results if r.benchmark_name == "a"], replace(run, pair_id=None, pair_side=None))
+        answer = publish_pairs(store, found, clone=topic.path)
+        (base,) = [run for run in answer.published or () if run.side is BASE]
+        assert (base.new, base.left_out) == (2, 1)
+        assert store.trend("a").height == 1
+
+    def test_verdicts(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        store = tmp_path / "store"
+        publish_pairs(store, found, clone=topic.path, at=int(START))
+        columns = 'benchmark_name, verdict, effect, rounds, base, head, seed, epoch("at")'
+        about = (found.base, found.head, SEED, int(START))
+        rows = stored(store, columns, "pairs")
+        assert [row[:2] for row in rows] == [("a", "regressed"), ("b", "unchanged"), ("new", "new"), ("old", "missing")]
+        assert rows[0][2:] == (pytest.approx(1.0), 5, *about)
+
+    def test_the_rounds_are_one_observation(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        publish_pairs(store, found, clone=topic.path)
+        answer = compare(store, found.head, baseline=found.base)
+        assert [(c.n_baseline, c.n_candidate) for c in answer.comparisons if c.series.benchmark_name == "a"] == [(1, 1)]
+
+    def test_a_store_of_the_first_release(self, found: Paired, topic: History, tmp_path: Path) -> None:
+        address = releases.unpacked("0.1", tmp_path)
+        before = len(stored(address))
+        publish_pairs(address, found, clone=topic.path)
+        publish_pairs(address, found, clone=topic.path)
+        assert len(stored(address)) == before + 6
+        assert {side for (side,) in stored(address, "pair_side", "runs")} == {None, "base", "head"}
+        assert connect(address).store.verify().problems == ()
+
+
+class TestPublishInCI:
+    """The provenance of a job."""
+
+    def test_a_pull_request(self, history: History, tmp_path: Path) -> None:
+        """The head is of the pull request that the job builds, and the base of the main history."""
+        tables(tmp_path, lambda side, _: {"a": 2.0 if side is HEAD else 1.0}, (BASE, HEAD))
+        (tmp_path / "bench-db.toml").write_text(CONFIG)
+        base = history.commit(bench__sh=SCRIPT)
+        history.git("checkout", "-q", "--detach")
+        head = history.commit(n="1")
+        event = {"pull_request": {"number": 7, "head": {"sha": head, "ref": "theirs"}, "base": {"sha": base}}}
+        (tmp_path / "event.json").write_text(json.dumps(event))
+        job = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_SHA": head,
+            "GITHUB_REF": "refs/pull/7/merge",
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        }
+        found = pairs(
+            base,
+            head,
+            clone=history.path,
+            config_file=str(tmp_path / "bench-db.toml"),
+            work_dir=tmp_path / "work",
+            environment=environment(**job),
+            rounds=2,
+        )
+        publish_pairs(tmp_path / "store", found, clone=history.path)
+        assert stored(tmp_path / "store", "commit, branch, pr_number") == sorted(
+            [(base, "main", None), (head, "theirs", 7)]
+        )

@@ -61,6 +61,21 @@ class TestCommand:
         assert (found["base"], found["seed"], found["rounds"]) == (history.git("rev-parse", "main~2"), 3, 5)
 
     @pytest.mark.usefixtures("history")
+    def test_publish(self, tmp_path: Path) -> None:
+        words = ("pairs", "main~2", "main~1", *WORDS, "--publish")
+        refused = bench_db(*words, "--store", "bench-db.toml", cwd=tmp_path)
+        assert refused.returncode == 3
+        assert not (tmp_path / ".bench-db").exists()  # nothing was measured
+        text = bench_db(*words, "--store", "store", cwd=tmp_path)
+        assert text.returncode == 0, text.stderr
+        assert text.stdout.splitlines()[2] == "published: head 1 new; base 1 new"
+        answer = document(bench_db(*words, "--seed", "4", "--store", "store", "--output", "json", cwd=tmp_path))
+        assert [(run["side"], run["new"], run["left_out"]) for run in answer["published"]] == [
+            ("head", 0, 0),
+            ("base", 0, 1),
+        ]
+
+    @pytest.mark.usefixtures("history")
     def test_a_side_that_fails(self, tmp_path: Path) -> None:
         answer = bench_db("pairs", "main~1", *WORDS, "--fail-on", "failed", cwd=tmp_path)
         assert answer.returncode == 1

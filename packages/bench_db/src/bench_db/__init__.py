@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench_db.app.frontier import frontier
     from bench_db.app.gate import check
     from bench_db.app.noise import noise
-    from bench_db.app.pairs import pairs
+    from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         Movement,
         Noise,
         PairComparison,
+        PairRun,
+        PairSide,
         PairVerdict,
         Plan,
         Reason,
@@ -120,6 +122,8 @@ __all__ = [
     "NewerStoreWarning",
     "Noise",
     "PairComparison",
+    "PairRun",
+    "PairSide",
     "PairVerdict",
     "Plan",
     "PluginError",
@@ -176,6 +180,7 @@ __all__ = [
     "parse_each",
     "preview",
     "publish",
+    "publish_pairs",
     "remove_runs",
     "reopen_finding",
     "runs",
@@ -207,7 +212,7 @@ _HOMES = {
     "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["check"],
     "bench_db.app.noise": ["noise"],
-    "bench_db.app.pairs": ["pairs"],
+    "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.recording": ["Metric", "Recording"],
@@ -243,6 +248,8 @@ _HOMES = {
         "Movement",
         "Noise",
         "PairComparison",
+        "PairRun",
+        "PairSide",
         "PairVerdict",
         "Plan",
         "Reason",

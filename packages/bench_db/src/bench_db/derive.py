@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Definition,
         Exclusion,
         Finding,
+        PairRecord,
         RecordedCommit,
         Run,
         SummaryValues,
@@ -187,6 +188,16 @@ def definition_key(record: Definition) -> int:
 def exclusion_key(record: Exclusion) -> int:
     """Return the identity of one record of an exclusion."""
     return identity.hash63(("exclusion", *(repr(value) for value in astuple(replace(record, key=0)))))
+
+
+def pair_key(record: PairRecord) -> int:
+    """Return the identity of one verdict of pairs: the pairs and the series, or the suite without a result."""
+    return identity.hash63(("pair", record.pair_id, str(record.series_key), record.suite, record.benchmark_name))
+
+
+def pair_id(base: str, head: str, *, seed: int, began: int, test_bed_name: str) -> str:
+    """Return the identity of pairs: their commits, the seed of the order, when they began and where."""
+    return f"{identity.hash63(('pairs', base, head, str(seed), str(began), test_bed_name)):016x}"
 
 
 def migration_key(applied: AppliedMigration) -> int:

@@ -170,7 +170,8 @@ class Run:
     group the files of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped`
     counts skipped benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that
     form the test bed class. `merge_commit` is the merge of a pull request that CI built when `commit` is the head of that pull
-    request, and `default_branch` the default branch of the repository. Times are unix seconds. Null means unknown.
+    request, and `default_branch` the default branch of the repository. `pair_id` names the pairs that measured the run, and `pair_side`
+    is its `PairSide`; both are null for a run measured by itself. Times are unix seconds. Null means unknown.
     """
 
     run_key: Key = 0
@@ -199,6 +200,8 @@ class Run:
     merge_commit: str | None = None
     default_branch: str | None = None
     content_key: int | None = None
+    pair_id: str | None = None
+    pair_side: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -781,6 +784,58 @@ class PairComparison:
     dropped: int = 0
     needed: int | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRecord:
+    """The stored verdict of one series measured in pairs, as `PairComparison` describes its numbers.
+
+    `pair_id` is that of the runs of the same pairs. `base` and `head` are full shas. `at` is when measuring ended, in unix seconds.
+    `series_key` is 0 for a suite without a result.
+    """
+
+    key: Key = 0
+    pair_id: str
+    at: int
+    base: str
+    head: str
+    seed: int
+    series_key: int = 0
+    dut_name: str = ""
+    test_bed_name: str = ""
+    suite: str = ""
+    benchmark_name: str = ""
+    metric: str = "time"
+    tags_key: str = ""
+    units: str = "nanoseconds"
+    direction: Direction = Direction.LOWER
+    verdict: PairVerdict
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    figure: Figure = Figure.MEDIAN
+    base_value: float | None = None
+    head_value: float | None = None
+    rounds: int = 0
+    dropped: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRun:
+    """What storing one suite of a side of pairs did: results added, results that were stored before, and results not stored.
+
+    `commit` is the commit of the stored run, null when it has none. `left_out` counts results of the base whose commit has a point
+    of their series already.
+    """
+
+    side: PairSide
+    suite: str
+    commit: str | None
+    new: int = 0
+    unchanged: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

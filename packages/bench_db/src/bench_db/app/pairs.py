@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
+import polars as pl
 from msgspec import structs
 
 from bench_db.analysis.pairs import Judged, Look, Round, judge, schedule
 from bench_db.app.answers import frame_of
 from bench_db.app.backfill import check_suites, readings
 from bench_db.app.configuration import configuration, root_of
+from bench_db.app.database import opened
 from bench_db.app.progress import Progress, Silent
+from bench_db.app.publish import known_of_commit
+from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.clock import Clock
+from bench_db.derive import derive, pair_id
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import Provenance, this_machine
 from bench_db.measure import git, runner
 from bench_db.measure.pairs import WARM_UP, Pairing, measure, order, shift
-from bench_db.model import Figure, PairComparison, PairSide, PairVerdict, Result, Series, SummaryValues
-from bench_db.query.selection import glob_pattern, natural_key
+from bench_db.model import (
+    Figure,
+    PairComparison,
+    PairRecord,
+    PairRun,
+    PairSide,
+    PairVerdict,
+    Result,
+    Run,
+    Samples,
+    Series,
+    SummaryValues,
+)
+from bench_db.query.selection import Selection, glob_pattern, natural_key
 from bench_db.report.document import record_json
 from bench_db.report.quantity import percent
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import Config, Pairs
+from bench_db.store import database as stores
 from bench_db.units import NANOSECONDS, Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    import polars as pl
-
+    from bench_db.app.database import Source
     from bench_db.measure.pairs import Slot
     from bench_db.model import Commit
+    from bench_db.store.database import Database
 
 Ended = Literal["decided", "rounds", "budget"]
 """Why measuring ended: every series has its verdict, all rounds were measured, or another round did not fit the budget."""
@@ -51,6 +73,8 @@ FAILING = {
 _MOVED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.SUSPECTED}
 _LONG_SLOT_SECONDS = 60.0
 _MINUTE = 60.0
+_SEEDS = 2**63
+_STATISTICS = tuple(one.name for one in fields(SummaryValues))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +82,8 @@ class Paired:
     """The verdicts on the series of two commits, in the order of `PairVerdict`.
 
     `base` and `head` are full shas. `control` compares the base with itself, empty when it was not measured. `min_effect` is in
-    percent, and `rounds` counts the measured rounds.
+    percent, and `rounds` counts the measured rounds. `runs` has the results of both commits, of each suite one run with the median of
+    every statistic over the rounds; `published` says what `publish_pairs` stored of it, None before.
     """
 
     base: str
@@ -70,6 +95,9 @@ class Paired:
     min_effect: float
     comparisons: Sequence[PairComparison]
     control: Sequence[PairComparison] = ()
+    pair_id: str = ""
+    runs: Sequence[tuple[Run, Sequence[Result]]] = ()
+    published: Sequence[PairRun] | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -84,9 +112,10 @@ class Paired:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("base", "head", "seed", "rounds", "seconds", "ended", "min_effect", "counts")
+        names = ("pair_id", "base", "head", "seed", "rounds", "seconds", "ended", "min_effect", "counts")
         records = {name: [record_json(c) for c in getattr(self, name)] for name in ("comparisons", "control")}
-        return {**{name: getattr(self, name) for name in names}, **records}
+        stored = None if self.published is None else [record_json(run) for run in self.published]
+        return {**{name: getattr(self, name) for name in names}, **records, "published": stored}
 
 
 def pairs(
@@ -107,13 +136,16 @@ def pairs(
     clock: Clock = Clock(),  # noqa: B008 frozen
     progress: Progress = Silent(),  # noqa: B008 without state
 ) -> Paired:
-    """Measure two commits in alternation as bench-db.toml says, in `environment`, and compare them; nothing is published.
+    """Measure two commits in alternation as bench-db.toml says, in `environment`, and compare them; `publish_pairs` stores the answer.
 
     `BASE...` is the merge base with `head`. `benchmark` is a name in which * and ? are wildcards, `min_effect` is in percent. What
     is None comes from `[pairs]` of bench-db.toml; the seed of the order comes from the clock. With `control` the base is measured a second
     time from a work tree of its own. Measuring ends when every series has its verdict, after `rounds`, or when another round does
     not fit the budget. Raises `UserError` when nothing can be measured.
     """
+    if seed is not None and not -_SEEDS <= seed < _SEEDS:
+        message = f"`seed` {seed} is out of range; a seed is a whole number of 64 bits"
+        raise UserError(message)
     config = configuration(config_file)
     stated = {"rounds": rounds, "min_effect": min_effect, "budget_minutes": budget_minutes, "control": control}
     settings = structs.replace(config.pairs, **{name: value for name, value in stated.items() if value is not None})
@@ -138,6 +170,45 @@ def pairs(
         return measuring.answer()
 
 
+def publish_pairs(database: Source, paired: Paired, *, clone: str | Path = ".", at: int | None = None) -> Paired:
+    """Store the results and verdicts of pairs, and return the answer with what was stored. A repetition adds nothing.
+
+    A store at an address is created when there is none.
+    Each suite of a commit is one run of its series. A result of the base is left out where its commit has a point of the series in
+    the main history; the control is never stored. `at` is unix seconds, now by default. `clone` has the commits.
+    """
+    store = stores.connect(database, create=True) if isinstance(database, str | Path) else opened(database)
+    stored = []
+    for run, results in paired.runs:
+        side = PairSide(run.pair_side or PairSide.HEAD)
+        known = _with_point(store, run, results) if side is PairSide.BASE else set()
+        new = [result for result in results if result.series_key not in known]
+        suite = results[0].suite
+        answer = PairRun(side=side, suite=suite, commit=run.commit, left_out=len(results) - len(new))
+        if new:
+            done = store.publish(new, run, commits=partial(known_of_commit, Path(clone).resolve(), run))
+            answer = replace(answer, new=done.new, unchanged=done.unchanged)
+        stored.append(answer)
+    store.record_pairs([_record(paired, c, int(time.time()) if at is None else at) for c in paired.comparisons])
+    return replace(paired, published=stored)
+
+
+def _with_point(store: Database, run: Run, results: Sequence[Result]) -> set[int]:
+    """Return the series of which the commit of a run has a point in the main history."""
+    of_commit = (pl.col("commit") == run.commit) & pl.col("median").is_finite()
+    keys = [result.series_key for result in results]
+    return set(store.rows(("series_key",), Selection(), keys=keys, condition=of_commit)["series_key"])
+
+
+def _record(paired: Paired, c: PairComparison, at: int) -> PairRecord:
+    of_series = {one.name: getattr(c.series, one.name) for one in fields(c.series)}
+    left_out = {"series", "median_effect", "needed"}
+    numbers = {one.name: getattr(c, one.name) for one in fields(c) if one.name not in left_out}
+    return PairRecord(
+        pair_id=paired.pair_id, at=at, base=paired.base, head=paired.head, seed=paired.seed, **of_series, **numbers
+    )
+
+
 def failing(comparisons: Sequence[PairComparison], on: Sequence[str]) -> list[PairComparison]:
     """Return the comparisons whose verdict is one of those that `fail_on` names; `UserError` for a word that it does not take."""
     if unknown := sorted(set(on) - set(FAILING)):
@@ -155,10 +226,14 @@ def _commits(repository: Path, base: str, head: str, *, control: bool) -> dict[P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Point:
-    """The figures of a series in one process; `n` is the number of samples, 0 when the tool gives only statistics."""
+    """The figures of a series in one process; `n` is the number of samples, 0 when the tool gives only statistics.
+
+    `count` is the number that the tool states for its statistics.
+    """
 
     summary: SummaryValues
     n: int
+    count: int
 
     def value(self, figure: Figure) -> float | None:
         value: float | None = getattr(self.summary, figure)
@@ -172,6 +247,8 @@ class _Measured:
     suite: str
     series: Series
     points: dict[tuple[PairSide, int], _Point] = field(default_factory=dict)
+    stored: dict[PairSide, tuple[int, Result]] = field(default_factory=dict)
+    """By side, the first result of a round without its samples, and the number of its output file."""
     errors: dict[PairSide, str] = field(default_factory=dict)
     judged: Judged = field(default_factory=Judged)
     control: Judged = field(default_factory=Judged)
@@ -185,6 +262,31 @@ class _Measured:
     def is_open(self) -> bool:
         """Whether further rounds can change the verdict."""
         return not self.judged.is_final and {PairSide.BASE, PairSide.HEAD} <= self.sides
+
+    def result(self, side: PairSide, positions: Mapping[int, int]) -> Result:
+        """Return the result of a side: the median of each statistic over the rounds, and those of each round as metadata."""
+        _, first = self.stored[side]
+        points = {n: point for (of, n), point in self.points.items() if of is side and n != WARM_UP}
+        known = ((name, [getattr(point.summary, name) for point in points.values()]) for name in _STATISTICS)
+        medians = {name: median(values) for name, values in known if None not in values}
+        rounds = [
+            {
+                "round": n,
+                "position": positions[n],
+                "n": point.count,
+                **{name: value for name in _STATISTICS if (value := getattr(point.summary, name)) is not None},
+            }
+            for n, point in points.items()
+        ]
+        return replace(
+            first,
+            id="",
+            summary=SummaryValues(**medians),
+            n=min(point.count for point in points.values()),
+            lower=None,
+            upper=None,
+            metadata=json.dumps({**json.loads(first.metadata), "pair_rounds": rounds}, ensure_ascii=False),
+        )
 
     def counted(self) -> list[_Point]:
         return [point for (_, number), point in self.points.items() if number != WARM_UP]
@@ -226,6 +328,8 @@ class _Measuring:
     series: dict[tuple[str, int], _Measured] = field(default_factory=dict)
     failures: dict[tuple[str, PairSide], str] = field(default_factory=dict)
     logs: dict[tuple[str, PairSide], Path] = field(default_factory=dict)
+    headers: dict[tuple[str, PairSide, int], Run] = field(default_factory=dict)
+    """By suite, side and number of the output file, the run of the first round."""
     not_set_up: set[str] = field(default_factory=set)
     selected: dict[str, set[str]] = field(default_factory=dict)
     """By suite, the names that the processes of this round were restricted to."""
@@ -250,9 +354,9 @@ class _Measuring:
         """Note the figures of a slot, or its failure."""
         key = slot.suite, slot.side
         self.logs[key] = slot.log
-        error, results = slot.error, list[Result]()
+        error, read = slot.error, list[tuple[Run, list[Result]]]()
         try:
-            results = self._results(slot)
+            read = self._read(slot)
         except (UnreadableOutputError, UserError) as unreadable:
             error = error or str(unreadable)
         if error is not None:
@@ -260,9 +364,12 @@ class _Measuring:
             self._say(f"{self._of(slot)} failed: {self.failures[key]}; {slot.log}")
         if slot.failed_setup:
             self.not_set_up.add(slot.suite)
-        names = {result.benchmark_name for result in results}
-        for result in results:
-            self._note(slot, result)
+        names = {result.benchmark_name for _, results in read for result in results}
+        for file, (run, results) in enumerate(read):
+            if slot.number != WARM_UP:
+                self.headers.setdefault((*key, file), replace(run, run_time=run.run_time or slot.began))
+            for result in results:
+                self._note(slot, file, result)
         if missing := self.selected.get(slot.suite, set()) - names:
             self._say(f"{self._of(slot)}: no {min(missing)} with `select`; the whole suite is measured from now on")
             self.unrestricted.add(slot.suite)
@@ -271,21 +378,32 @@ class _Measuring:
             self.warned.add(slot.suite)
             self._say(f"{self._of(slot)} took {duration(slot.seconds)}: pairs need processes of less than a minute")
 
-    def _results(self, slot: Slot) -> list[Result]:
+    def _read(self, slot: Slot) -> list[tuple[Run, list[Result]]]:
         if not slot.outputs:
             return []
-        suite = self.config.suite[slot.suite]
-        provenance = Provenance(
-            dut_name=self.config.project.name,
-            dut_version=slot.commit.sha,
-            dut_timestamp=slot.commit.time,
-            commit=slot.commit.sha,
-            test_bed_name=self.config.project.test_bed or this_machine().name,
+        provenance = self._provenance(slot)
+        return readings(slot.outputs, provenance, self.config.suite[slot.suite].format)
+
+    def _provenance(self, slot: Slot) -> Provenance:
+        """Return what is known of a slot; for the header of a run with all that git and CI know, which takes some processes."""
+        project, commit = self.config.project, slot.commit
+        known = Provenance(
+            dut_name=project.name,
+            commit=commit.sha,
+            test_bed_name=project.test_bed or this_machine().name,
             suite=slot.suite,
         )
-        return [result for _, results in readings(slot.outputs, provenance, suite.format) for result in results]
+        if slot.number == WARM_UP or (slot.suite, slot.side, 0) in self.headers:
+            return replace(known, dut_version=commit.sha, dut_timestamp=commit.time)
+        bench = self.pairing.bench
+        change = ci_change(bench.environment) if slot.side is PairSide.HEAD else None
+        if change and (change.pr_number or commit.sha in {change.commit, change.head_commit}):
+            known = replace(known, change=change)
+        else:
+            known = replace(known, branch=git.branch_of(bench.repository, commit.sha, project.branch))
+        return replace(known, checkout=slot.checkout, **ci_provenance(bench.environment))
 
-    def _note(self, slot: Slot, result: Result) -> None:
+    def _note(self, slot: Slot, file: int, result: Result) -> None:
         if self.benchmark is not None and not re.match(glob_pattern(self.benchmark), result.benchmark_name):
             self.other_names.add(result.benchmark_name)
             return
@@ -294,7 +412,9 @@ class _Measuring:
         if result.summary is None:
             one.errors[slot.side] = (result.error or "").partition("\n")[0]
         else:
-            one.points[slot.side, slot.number] = _Point(summary=result.summary, n=len(result.values))
+            one.points[slot.side, slot.number] = _Point(summary=result.summary, n=len(result.values), count=result.n)
+            if slot.number != WARM_UP and slot.side not in one.stored:
+                one.stored[slot.side] = file, replace(result, values=Samples(), iterations=(), values_hash=None)
 
     def _of(self, slot: Slot) -> str:
         what = "set-up" if slot.failed_setup else f"round {slot.number}" if slot.number else "warm-up"
@@ -383,6 +503,40 @@ class _Measuring:
 
     # -- the answer
 
+    def runs(self) -> Iterator[tuple[Run, Sequence[Result]]]:
+        """Yield a run of each output file of the head, then of the base, with the medians of the statistics over the rounds."""
+        for side in (PairSide.HEAD, PairSide.BASE):
+            for (suite, of, file), run in self.headers.items():
+                own = [
+                    one
+                    for one in self.series.values()
+                    if one.suite == suite and side in one.stored and one.stored[side][0] == file
+                ]
+                if of is side and own:
+                    yield self._run(side, run, own)
+
+    def _run(self, side: PairSide, run: Run, own: Sequence[_Measured]) -> tuple[Run, Sequence[Result]]:
+        names = ("dut", "test_bed", "commit", "branch", "pr_number", "run_time")
+        shared = {name: getattr(run, name) for name in names}
+        results = []
+        for one in own:
+            orders = {n: order(self.pairing.seed, one.suite, n, self.pairing.commits) for n in range(1, self.done + 1)}
+            results.append(replace(one.result(side, {n: of.index(side) for n, of in orders.items()}), **shared))
+        digest = sha256(f"{self.pair_id} {side} {run.sha256} {results[0].suite}".encode()).hexdigest()
+        of_pairs = replace(run, pair_id=self.pair_id, pair_side=str(side), sha256=digest, notes=(), skipped={})
+        return derive(replace(of_pairs, run_key=0, content_key=None), results)
+
+    @property
+    def pair_id(self) -> str:
+        commits = self.pairing.commits
+        return pair_id(
+            commits[PairSide.BASE].sha,
+            commits[PairSide.HEAD].sha,
+            seed=self.pairing.seed,
+            began=int(self.began),
+            test_bed_name=self.config.project.test_bed or this_machine().name,
+        )
+
     def answer(self) -> Paired:
         """Return the verdicts. Raise `UserError` when no process gave a result."""
         if not any(one.points for one in self.series.values()):
@@ -405,6 +559,8 @@ class _Measuring:
                 for one in self.series.values()
                 if {PairSide.BASE, PairSide.CONTROL} <= one.sides
             ),
+            pair_id=self.pair_id,
+            runs=list(self.runs()),
         )
 
     def _nothing(self) -> str:

@@ -31,6 +31,7 @@ from bench_db.model import (
     Movement,
     Noise,
     PairComparison,
+    PairRun,
     Presence,
     PublishedFile,
     Put,
@@ -203,9 +204,18 @@ def _bisect() -> Schema:
 
 def _pairs() -> Schema:
     one = _list(_object(_old({**_series(), **_record(PairComparison, "series")})))
-    about = {"base": _TEXT, "head": _TEXT, "seed": _type(int), "rounds": _COUNT, "seconds": _type(float)}
+    stored = {"anyOf": [_list(_object(_record(PairRun))), _type(None)]}
+    about = {
+        "pair_id": _TEXT,
+        "base": _TEXT,
+        "head": _TEXT,
+        "seed": _type(int),
+        "rounds": _COUNT,
+        "seconds": _type(float),
+    }
     ended = {"ended": _type(Ended), "min_effect": _type(float)}
-    return _answer({**about, **ended, "comparisons": one, "control": one, "counts": _type(dict[str, int])})
+    listed = {"comparisons": one, "control": one, "counts": _type(dict[str, int]), "published": stored}
+    return _answer({**about, **ended, **listed})
 
 
 def _suites() -> Schema:

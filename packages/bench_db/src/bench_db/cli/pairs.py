@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.comparing import REGRESSION_FOUND
-from bench_db.cli.options import PERCENT, emit, measuring, screen, storeless
+from bench_db.cli.options import PERCENT, common, default_uri, emit, measuring, screen
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.app.pairs import Paired
+    from bench_db.store.database import Database
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
@@ -67,12 +68,19 @@ class Minutes(click.ParamType[float]):
 )
 @click.option("--markdown", is_flag=True, help="Text as a comment on a pull request.")
 @click.option("--all", "unchanged_too", is_flag=True, help="Show unchanged series, too.")
+@click.option(
+    "--publish",
+    "stores",
+    is_flag=True,
+    help="Store the results and the verdicts; of BASE what the main history does not have yet.",
+)
 @measuring
-@storeless
+@common
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
+    uri: str | None,
     output: str,
     *,
     base: str,
@@ -87,6 +95,7 @@ def command(
     fail_on: tuple[str, ...],
     markdown: bool,
     unchanged_too: bool,
+    stores: bool,
     config_file: str,
     clone: Path,
     work_dir: str,
@@ -94,13 +103,15 @@ def command(
     """Measure the commits BASE and HEAD in alternation on this machine, and compare them; BASE... is their merge base.
 
     Each round runs the suites of bench-db.toml once a side, in a new process and in random order. Measuring ends early
-    when every series is decided. Nothing is published. Exit code 2 when nothing can be measured.
+    when every series is decided. With --publish a suite of a commit becomes one run of its series, with the median over the
+    rounds. Exit code 2 when nothing can be measured.
 
     Example: bench-db pairs main... --suite python --fail-on regression
     """
-    from bench_db.app.pairs import failing, pairs
+    from bench_db.app.pairs import failing, pairs, publish_pairs
 
     leave_when_asked()
+    store = _writable(uri) if stores else None
     found = pairs(
         base,
         head,
@@ -117,8 +128,20 @@ def command(
         environment=os.environ,
         progress=Lines(),
     )
-    emit(output, lambda: found.document, lambda: _text(found, markdown=markdown, everything=unchanged_too))
+    try:  # an answer that cannot be stored is shown all the same
+        found = found if store is None else publish_pairs(store, found, clone=clone)
+    finally:
+        emit(output, lambda: found.document, lambda: _text(found, markdown=markdown, everything=unchanged_too))
     ctx.exit(REGRESSION_FOUND if failing(found.comparisons, fail_on) else 0)
+
+
+def _writable(uri: str | None) -> Database:
+    """Return the store, which is created when there is none; an error now costs no measurement."""
+    from bench_db.store.database import connect
+
+    store = connect(uri or default_uri(), create=True)
+    store.require_writable()
+    return store
 
 
 def _text(found: Paired, *, markdown: bool, everything: bool) -> str:
@@ -131,6 +154,7 @@ def _text(found: Paired, *, markdown: bool, everything: bool) -> str:
         rounds=found.rounds,
         seconds=found.seconds,
         ended=found.ended,
+        published=found.published,
     )
     if markdown:
         return pairs_markdown(found.comparisons, found.control, context)

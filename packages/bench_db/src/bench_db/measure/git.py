@@ -184,6 +184,17 @@ def tip_of(repository: Path, branch: str) -> str | None:
     return None
 
 
+def branch_of(repository: Path, sha: str, main: str) -> str | None:
+    """Return the branch of a commit: the main one where it is on its first-parent line, else the first that contains it; None without one."""
+    tip = tip_of(repository, main)
+    if tip is not None and sha in ancestors(repository, tip):
+        return main
+    form = "--format=%(refname)"
+    names = git(repository, "for-each-ref", form, "--contains", sha, "refs/heads", "refs/remotes/origin").splitlines()
+    branches = (name.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/") for name in names)
+    return next((branch for branch in branches if branch not in {"HEAD", main}), None)
+
+
 def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
     """Return what a clone knows of a commit. The parents come from the commit itself: a shallow clone does not show them.
 

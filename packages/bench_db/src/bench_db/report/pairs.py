@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench_db.model import Figure, PairVerdict
+from bench_db.model import Figure, PairRun, PairVerdict
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.markdown import LIMIT
 from bench_db.report.quantity import percent, percent_with_interval, quantity
@@ -13,7 +14,7 @@ from bench_db.report.text import PLAIN, Colour, Fit, Screen, duration, table
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bench_db.model import PairComparison
 
@@ -37,7 +38,10 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairsContext:
-    """The commits of a report, and how they were measured; `ended` is the reason why measuring ended."""
+    """The commits of a report, and how they were measured; `ended` is the reason why measuring ended.
+
+    `published` says what was stored of each suite and side, None when nothing was to be stored.
+    """
 
     base: str
     head: str
@@ -45,12 +49,28 @@ class PairsContext:
     rounds: int
     seconds: float
     ended: str
+    published: Sequence[PairRun] | None = None
 
     @property
     def text(self) -> str:
         """The measurement in one line, without the commits."""
         plural = "" if self.rounds == 1 else "s"
         return f"{self.rounds} round{plural} in {duration(self.seconds)}, {_ENDS[self.ended]}, seed {self.seed}"
+
+
+def _stored(published: Sequence[PairRun] | None) -> list[str]:
+    """Return a line with what was stored of each side; none when nothing was to be stored."""
+    if published is None:
+        return []
+    sides = {run.side: [one for one in published if one.side is run.side] for run in published}
+    parts = [f"{side} " + ", ".join(_numbers_of(runs)) for side, runs in sides.items()]
+    return [f"published: {'; '.join(parts) or 'nothing was measured'}"]
+
+
+def _numbers_of(runs: Sequence[PairRun]) -> Iterator[str]:
+    for name, words in (("new", "new"), ("unchanged", "unchanged"), ("left_out", "measured before")):
+        if number := sum(getattr(run, name) for run in runs):
+            yield f"{number} {words}"
 
 
 def pairs_text(
@@ -69,7 +89,7 @@ def pairs_text(
     listed = (
         ["", table([name for name, _ in _COLUMNS], rows, _NUMBERS, screen, _FIT, colours=_COLOURS)] if shown else []
     )
-    return "\n".join([f"{sides}: {counts}", context.text, *_control(control), *listed])
+    return "\n".join([f"{sides}: {counts}", context.text, *_control(control), *_stored(context.published), *listed])
 
 
 def _counted(comparisons: Sequence[PairComparison]) -> list[tuple[PairVerdict, int]]:

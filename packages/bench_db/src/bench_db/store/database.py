@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Export,
         Finding,
         Maintenance,
+        PairRecord,
         Presence,
         Published,
         Put,
@@ -597,6 +598,10 @@ class Database:
         Return whether all of them apply. Otherwise read the findings again and repeat.
         """
         return ledger.update_findings(self._engine, findings)
+
+    def record_pairs(self, verdicts: Sequence[PairRecord]) -> None:
+        """Add verdicts of pairs, each once; `query` reads them in the table `pairs`."""
+        ledger.record_pairs(self._engine, verdicts)
 
     @of_sound_part
     def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:

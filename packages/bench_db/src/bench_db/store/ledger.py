@@ -1,4 +1,4 @@
-"""Append-only tables of records: baselines and findings, written atomically and once by any number of writers."""
+"""Append-only tables of records: baselines, findings and verdicts of pairs, written atomically and once by any number of writers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bench_db.arrow import from_table, to_table
-from bench_db.derive import baseline_key, finding_key
+from bench_db.derive import baseline_key, finding_key, pair_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import Baseline, Finding
-from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, TABLES, registered
+from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, PAIRS_TABLE, TABLES, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from bench_db.model import PairRecord
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
@@ -99,6 +100,14 @@ def _applied(written: Iterable[Subject], subject: Callable[[Subject], object]) -
         of_subject += [] if is_stale else [record.key]
         found += [] if is_stale else [record]
     return found
+
+
+def record_pairs(engine: Engine, verdicts: Sequence[PairRecord]) -> None:
+    """Add verdicts of pairs; existing ones are not added again."""
+    if verdicts:
+        engine.ensure(PAIRS_TABLE)
+        keyed = [replace(verdict, key=pair_key(verdict)) for verdict in verdicts]
+        engine.merge(PAIRS_TABLE, to_table(keyed, PAIRS_TABLE.schema))
 
 
 def existing(engine: Engine) -> list[Table]:

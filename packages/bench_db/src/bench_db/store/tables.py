@@ -15,6 +15,7 @@ from bench_db.arrow import (
     EXCLUSIONS,
     FINDINGS,
     MIGRATIONS,
+    PAIRS,
     RESULTS,
     ROW_CHECKSUM,
     RUNS,
@@ -138,6 +139,7 @@ MIGRATIONS_TABLE = _records("migrations", MIGRATIONS, recorded="applied_at", las
 COMMITS_TABLE = _records("commits", COMMITS, recorded="recorded_at", last_required="replaces", shared=True)
 DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", last_required="replaces", shared=True)
 EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at", last_required="replaces")
+PAIRS_TABLE = _records("pairs", PAIRS, recorded="at", last_required="note")
 ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
@@ -166,6 +168,7 @@ REGISTRY = (
     COMMITS_TABLE,
     DEFINITIONS_TABLE,
     EXCLUSIONS_TABLE,
+    PAIRS_TABLE,
     SERIES_TABLE,
     FINGERPRINTS_TABLE,
 )
