@@ -76,4 +76,4 @@ def test_accepted_are_the_blessed_and_the_ignored() -> None:
     ],
 )
 def test_small_changes_count_together(effects: list[float], expected: list[int]) -> None:
-    assert large(effects, 0.01) == expected
+    assert large(effects, [0.01] * len(effects)) == expected

@@ -106,6 +106,7 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         ("better", "time", "info"),
         ("main", "d", "release"),
         ("ignore", "smoke*"),
+        ("threshold", "--relative", "5%"),
         ("list",),
         ("unmapped", "--field", "benchmark"),
         ("sync", *configured),

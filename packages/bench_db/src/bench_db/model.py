@@ -646,6 +646,8 @@ class Definition:
     - `better`: `value` (lower, higher or info) is the direction of the metrics that match `pattern`.
     - `main`: `value` is the main branch of the devices that match `pattern`.
     - `ignore`: the benchmarks that match `pattern` are in no answer.
+    - `threshold`: `value`, such as `5% and 2ms`, is the smallest change that counts in the series that match all of `pattern`, which are
+      words such as `benchmark=parse* metric=time suite=io tag.size=1?`.
 
     `dut_name` limits it to one device, null for any. `at` is unix seconds. `lifted` ends the definition. `replaces` is the key of the
     record before it, null for the first.
@@ -713,7 +715,8 @@ class Comparison:
     are its medians over the runs. `significant` means that the change passes the test and the minimum effect, also with
     direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
     error, the missing runs, or the name under which a series may continue; `renamed_from` is the earlier benchmark name of a new
-    series, as far as names tell. `cause` is null for a series that did not change.
+    series, as far as names tell. `cause` is null for a series that did not change. `threshold` is the smallest change that counts and where it
+    is stated, empty where it is the default.
     """
 
     series: Series = UNNAMED
@@ -733,6 +736,7 @@ class Comparison:
     note: str = ""
     renamed_from: str | None = None
     cause: Cause | None = None
+    threshold: str = ""
 
 
 class PairSide(StrEnum):

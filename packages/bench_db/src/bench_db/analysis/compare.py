@@ -28,8 +28,11 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
     failed: bool = False,
     alpha: float = RULES.significance,
     minimum_effect: float = RULES.minimum_effect,
+    minimum_difference: float = 0.0,
 ) -> Comparison:
     """Compare the medians of candidate runs with those of baseline runs. NaN and infinity are runs without a result.
+
+    A change counts from `minimum_effect`, a share, and from `minimum_difference`, in the unit of the medians; it has to reach both.
 
     `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`. A significant change of several runs is
     suspected when only one of them shows half of it; whether one run alone proves a change depends on other series (`judge`).
@@ -38,7 +41,7 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
     without = _without_test(new, old, failed=failed)
     if without is not None:
         return Comparison(verdict=without, n_baseline=len(old), n_candidate=len(new))
-    return _tested(new, old, direction, alpha, minimum_effect)
+    return _tested(new, old, direction, alpha, (minimum_effect, minimum_difference))
 
 
 def _without_test(new: list[float], old: list[float], *, failed: bool) -> Verdict | None:
@@ -50,7 +53,7 @@ def _without_test(new: list[float], old: list[float], *, failed: bool) -> Verdic
 
 
 def _tested(
-    new: list[float], old: list[float], direction: Direction, alpha: float, minimum_effect: float
+    new: list[float], old: list[float], direction: Direction, alpha: float, minimum: tuple[float, float]
 ) -> Comparison:
     logarithmic = min(*new, *old) > 0.0
     unit = 1.0 if logarithmic else size_of(new, old)
@@ -59,8 +62,10 @@ def _tested(
     error, df = robust_scale(y_new, y_old) * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
     p_value = two_sided_p(step / error, df) if error > 0.0 else float(step == 0.0)
     margin = error * t_quantile(alpha, df)
-    least = math.log1p(minimum_effect) if logarithmic else minimum_effect
-    significant = p_value < alpha and abs(step) >= least * (1.0 - 1e-9)  # rounding must not decide a tie
+    difference = math.exp(level + step) - math.exp(level) if logarithmic else step * unit
+    least = (math.log1p(minimum[0]) if logarithmic else minimum[0], minimum[1])
+    reached = (abs(is_) >= needed * (1.0 - 1e-9) for is_, needed in zip((step, difference), least, strict=True))
+    significant = p_value < alpha and all(reached)  # rounding must not decide a tie
     effect, low, high = (
         relative(s, level, level + step, logarithmic=logarithmic) for s in (step, step - margin, step + margin)
     )

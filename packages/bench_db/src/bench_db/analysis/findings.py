@@ -20,24 +20,42 @@ if TYPE_CHECKING:
 
     from bench_db.analysis.histories import Histories
     from bench_db.model import Blame, Change, Movement
+    from bench_db.query.thresholds import Threshold
 
 _SETTLED = {State.BLESSED, State.IGNORED}
 
 
-def scanned(histories: Histories, *, rate: float) -> Scan:
-    """Scan all histories at a false discovery rate."""
+def scanned(histories: Histories, *, rate: float, thresholds: Mapping[int, Threshold] | None = None) -> Scan:
+    """Scan all histories at a false discovery rate. `thresholds` are those that definitions state, by series key."""
+    of_key = thresholds or {}
+    own = {n: of_key[s.series_key] for n, s in enumerate(histories.series if of_key else ()) if s.series_key in of_key}
     rates = (histories.names["direction"] == Direction.HIGHER).to_numpy()
-    return scan(histories.values, histories.offsets, histories.runs, rates=rates, suites=histories.suites, rate=rate)
+    return scan(
+        histories.values,
+        histories.offsets,
+        histories.runs,
+        rates=rates,
+        suites=histories.suites,
+        rate=rate,
+        thresholds=own,
+    )
 
 
-def updated(
-    histories: Histories, found: Scan, known: Sequence[Finding], *, at: int, blamed: Blamed | None = None
+def updated(  # noqa: PLR0913 all but the first three by keyword
+    histories: Histories,
+    found: Scan,
+    known: Sequence[Finding],
+    *,
+    at: int,
+    blamed: Blamed | None = None,
+    thresholds: Mapping[int, Threshold] | None = None,
 ) -> list[Finding]:
     """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
-    without it they are looked for in these histories. Partial ones leave known causes as they are. A record `replaces` the known one.
+    without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
+    A record `replaces` the known one.
     """
     blamed = blame_scan(histories, found, {}) if blamed is None else blamed
     numbers = {series.series_key: number for number, series in enumerate(histories.series)}
@@ -62,9 +80,21 @@ def updated(
     unseen = (finding for of_series in left.values() for finding in of_series.values())
     gone = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
     return records + [
-        replace(finding, state=State.FIXED, at=at, by="", note="not seen any more", replaces=finding.key)
+        replace(
+            finding,
+            state=State.FIXED,
+            at=at,
+            by="",
+            note=_gone(finding, thresholds or {}),
+            replaces=finding.key,
+        )
         for finding in gone
     ]
+
+
+def _gone(finding: Finding, thresholds: Mapping[int, Threshold]) -> str:
+    threshold = thresholds.get(finding.series_key)
+    return "not seen any more" if threshold is None else f"not seen any more from {threshold.text}"
 
 
 def _indices(histories: Histories, series: int) -> Mapping[str, int]:

@@ -28,6 +28,7 @@ from bench_db.analysis.threshold import within_threshold
 from bench_db.model import Comparison, Figure, Verdict
 from bench_db.query.selection import natural_key
 from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points, identified
+from bench_db.query.thresholds import Threshold
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     accepted: Mapping[int, set[str]] | None = None,
     method: str = "runs",
     minimum_effect: float | None = None,
+    thresholds: Mapping[int, Threshold] | None = None,
 ) -> list[Comparison]:
     """Return the verdict on every series of the devices, test beds and suites that the candidate was measured on.
 
@@ -107,7 +109,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     the candidate's commit, or those that `until` selects by columns of `points.rows` and of the series' device, test bed and
     suite. Of these it is the level since the last change point, or the `last` N runs. `levels` explains `pinned` and `accepted`. A
     series that the candidate lacks is missing if one of the `rules.recent_commits` newest earlier commits of its device, test bed and suite has values
-    of it. `minimum_effect` is the threshold of the method `threshold`, for which reaching it is none.
+    of it. `minimum_effect` is the threshold of the method `threshold`, for which reaching it is none. `thresholds` are those of series, by
+    key, that definitions state; the method `runs` uses them where `minimum_effect` is not given.
     """
     names = points.series.with_columns(pl.struct(_PLACE).rank("dense").alias("group"))
     is_candidate = pl.col("run_key").is_in(list(candidate))
@@ -134,6 +137,12 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
         chosen = levels(old, pinned=pinned, accepted=accepted)
     else:
         chosen = [slice(-last if last and method in _OF_LEVEL else 0, None)] * len(old)
+
+    def least(series: Series) -> Threshold | None:
+        if minimum_effect is not None:
+            return Threshold(relative=minimum_effect, text=f"{100 * minimum_effect:.4g}%")
+        return (thresholds or {}).get(series.series_key) if method == _BY_FIGURE else None
+
     judged: list[Comparison] = []
     latest: dict[int, float] = {}
     medians = old.points["median"].to_numpy()
@@ -146,11 +155,11 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
             medians=medians[of][level],
             in_one_go=in_goes[series.series_key],
         )
-        judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, minimum_effect))
+        judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, least(series)))
         if len(runs.values):
             latest[series.series_key] = float(runs.by(judged[-1].figure)[-1])
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
-    judged += [_judged(s, new[s.series_key], Earlier(), method, minimum_effect) for s in identified(rest)]
+    judged += [_judged(s, new[s.series_key], Earlier(), method, least(s)) for s in identified(rest)]
     if method == _BY_FIGURE:
         judged = _with_suspected(judged, latest)
     return in_order(_hinted(judged, earlier))
@@ -278,7 +287,7 @@ def _measured(ours: pl.DataFrame) -> dict[int, Measured]:
     }
 
 
-def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_effect: float | None) -> Comparison:
+def _judged(series: Series, found: Measured, old: Earlier, method: str, least: Threshold | None) -> Comparison:
     medians = found.by(Figure.MEDIAN) or []
     new, figure = found.by(old.figure), old.figure
     values = old.by(figure)
@@ -286,7 +295,7 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_
         new, figure = medians, Figure.MEDIAN
         values = old.by(figure)
     failed = found.runs > 0 and not new
-    comparison = _compared(new, values, series.direction, method, minimum_effect, failed=failed)
+    comparison = _compared(new, values, series.direction, method, least, failed=failed)
     return replace(
         comparison,
         series=series,
@@ -299,6 +308,7 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, minimum_
         baseline_value=_middle(values),
         candidate_value=_middle(new),
         note=_note(comparison, found, old),
+        threshold="" if least is None or method not in _OF_LEVEL else least.text,
     )
 
 
@@ -388,13 +398,16 @@ def _named(judged: Iterable[Comparison], earlier: pl.DataFrame) -> dict[int, Nam
 
 
 def _compared(  # noqa: PLR0913 what a comparison needs
-    new: list[float], old: Floats, direction: Direction, method: str, minimum_effect: float | None, *, failed: bool
+    new: list[float], old: Floats, direction: Direction, method: str, least: Threshold | None, *, failed: bool
 ) -> Comparison:
     if not new or not len(old) or method == "runs":
-        least = {} if minimum_effect is None else {"minimum_effect": minimum_effect}
-        return compare(new, old.tolist(), direction, failed=failed, **least)
+        effect = RULES.minimum_effect if least is None else least.relative or 0.0
+        difference = 0.0 if least is None else least.absolute or 0.0
+        return compare(
+            new, old.tolist(), direction, failed=failed, minimum_effect=effect, minimum_difference=difference
+        )
     if method == "threshold":
-        threshold = RULES.minimum_effect if minimum_effect is None else minimum_effect
+        threshold = RULES.minimum_effect if least is None else least.relative or 0.0
         return within_threshold(new, old.tolist(), direction, threshold=threshold, failed=failed)
     if method == "lance-bench-z":
         return lance_bench_z(new[-1], old.tolist(), direction)

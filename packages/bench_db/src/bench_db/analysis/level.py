@@ -89,21 +89,24 @@ def changes_of(old: Histories) -> dict[int, list[int]]:
     }
 
 
-def large(effects: Sequence[float], least: float = RULES.change_effect) -> list[int]:
+def large(effects: Sequence[float], least: Sequence[float] | None = None) -> list[int]:
     """Return which consecutive changes of a series, oldest first, are of at least `least`, alone or together.
 
-    Small changes count together from the last large one on: once their product reaches `least`, each of them is large. So many
+    `least` has a share for each change, by default `rules.change_effect`.
+
+    Small changes count together from the last large one on: once their product reaches it, each of them is large. So many
     small steps never hide their sum.
     """
     found: list[int] = []
     waiting: list[int] = []
     level = 1.0
-    for number, effect in enumerate(effects):
+    shares = [RULES.change_effect] * len(effects) if least is None else least
+    for number, (effect, share) in enumerate(zip(effects, shares, strict=True)):
         level *= 1.0 + effect
         waiting.append(number)
-        if abs(effect) >= least:
+        if abs(effect) >= share:
             waiting = [number]
-        elif abs(level - 1.0) < least:
+        elif abs(level - 1.0) < share:
             continue
         found += waiting
         waiting, level = [], 1.0

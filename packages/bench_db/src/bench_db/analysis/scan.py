@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,10 @@ from bench_db.model import Change, Movement
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench_db.analysis.jit import Bools, Floats, Ints
+    from bench_db.query.thresholds import Threshold
 
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
@@ -60,6 +64,7 @@ def scan(  # noqa: PLR0913
     rate: float = RULES.false_discovery_rate,
     profile: Profile = Profile.DEFAULT,
     threads: int = 2,
+    thresholds: Mapping[int, Threshold] | None = None,
 ) -> Scan:
     """Scan series that lie end to end, oldest point first: series s is values[offsets[s] : offsets[s + 1]].
 
@@ -67,7 +72,8 @@ def scan(  # noqa: PLR0913
     is missing. `rates` says which series fall where times rise, such as
     operations a second; none when it is missing. Benjamini-Hochberg at `rate` runs over all series long enough
     to be tested, each by its smallest p-value. Of a series that passes, the scan reports every change with a p as small as
-    `discoveries` asks for, and that `large` keeps.
+    `discoveries` asks for, and that `large` keeps. `thresholds` has the smallest change to report, by the number of the series, where it
+    is not `rules.change_effect`.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
     steady = np.empty_like(flat)
@@ -80,7 +86,7 @@ def scan(  # noqa: PLR0913
     changes = detect_all(steady, starts, constants=constants, threads=threads)
     tested = int((changes.points >= constants.minimum_points).sum())
     accepted, q_values = discoveries(changes, tested, rate)
-    accepted = _large(accepted, changes)
+    accepted = _large(accepted, changes, flat, starts, thresholds or {})
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
     lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
@@ -106,11 +112,27 @@ def scan(  # noqa: PLR0913
     )
 
 
-def _large(accepted: Ints, changes: Changes) -> Ints:
+def _large(accepted: Ints, changes: Changes, values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]) -> Ints:
     """Keep the changes that are large enough to report."""
     cuts = np.flatnonzero(np.diff(changes.series[accepted])) + 1
-    kept = [rows[large(changes.effect[rows].tolist())] for rows in np.split(accepted, cuts)]
+    kept = [
+        rows[large(changes.effect[rows].tolist(), _least(rows, changes, values, starts, thresholds))]
+        for rows in np.split(accepted, cuts)
+        if len(rows)
+    ]
     return np.concatenate(kept) if kept else accepted
+
+
+def _least(
+    rows: Ints, changes: Changes, values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]
+) -> list[float] | None:
+    """Return the smallest share of each change of a series, by the level before it; None for the default."""
+    series = int(changes.series[rows[0]])
+    threshold = thresholds.get(series)
+    if threshold is None:
+        return None
+    bounds = starts[series] + np.array([0, *changes.index[rows]])
+    return [threshold.share_of(float(np.nanmedian(values[a:b]))) for a, b in pairwise(bounds.tolist())]
 
 
 def _near(row: int, changes: Changes, starts: Ints, runs: Ints) -> Ints:

@@ -20,6 +20,7 @@ from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points, series_told_apart
+from bench_db.query.thresholds import Thresholds
 from bench_db.report.document import record_json
 from bench_db.units import Direction
 
@@ -45,6 +46,7 @@ class Compared:
 
     `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
     names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again. `blame` has the cause of the changes of each device and suite.
+    `threshold_faults` are the defined thresholds that match no series of the store, or not the unit of one.
     """
 
     history: str
@@ -56,6 +58,7 @@ class Compared:
     store_version: str
     comparisons: Sequence[Comparison]
     blame: Sequence[Blame] = ()
+    threshold_faults: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -70,7 +73,10 @@ class Compared:
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         names = ("history", "candidate", "baseline", "baseline_commits", "method")
-        return {**{name: getattr(self, name) for name in names}, **comparisons_json(self.comparisons, self.blame)}
+        return {
+            **{name: getattr(self, name) for name in names},
+            **comparisons_json(self.comparisons, self.blame, self.threshold_faults),
+        }
 
 
 @on_database
@@ -115,6 +121,7 @@ def compare(
         store_version=version,
         comparisons=comparisons,
         blame=blame,
+        threshold_faults=threshold_faults(store, as_of),
     )
 
 
@@ -141,6 +148,7 @@ def verdicts(
         pinned=bool(runs.commits),
         accepted=accepted(store.findings(as_of)),
         method=method,
+        thresholds=Thresholds(store.definitions(as_of)).by_key(points.series),
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
     judged = with_skipped(store, judged, candidate, as_of)
@@ -172,8 +180,15 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
         until=before,
         pinned=True,
         accepted=accepted(store.findings()),
+        thresholds=Thresholds(store.definitions()).by_key(pl.concat([known.series, own.series], how="diagonal")),
     )
     return with_skipped(local, judged, commit)
+
+
+def threshold_faults(store: Database, as_of: str | None = None) -> list[str]:
+    """Describe the defined thresholds that match no series of the store, and those in another unit than series that they name."""
+    thresholds = Thresholds(store.definitions(as_of))
+    return thresholds.faults(store.latest(Selection(everything=True), as_of)) if thresholds else []
 
 
 def with_causes(
@@ -184,13 +199,19 @@ def with_causes(
     return blame_comparisons(comparisons, {key: one.test_bed_name for key, one in named.items()})
 
 
-def comparisons_json(comparisons: Sequence[Comparison], blame: Sequence[Blame]) -> dict[str, Any]:
-    """Return the comparisons as JSON, with the counts of the verdicts, and of the regressions that the machine caused."""
+def comparisons_json(
+    comparisons: Sequence[Comparison], blame: Sequence[Blame], faults: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the comparisons as JSON, with the counts of the verdicts, and of the regressions that the machine caused.
+
+    `faults` are those of `threshold_faults`.
+    """
     return {
         "comparisons": [record_json(c) for c in comparisons],
         "counts": counted(comparisons),
         "of_machine": of_machine(comparisons),
         "blame": [record_json(one) for one in blame],
+        "threshold_faults": list(faults),
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.compare import threshold_faults
 from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
 from bench_db.clock import Moment, bounds
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defined:
-    """The definitions in force, oldest first. `changed` counts those that this call added, changed or ended."""
+    """The definitions in force, oldest first. `changed` counts those that this call added, changed or ended.
+
+    `threshold_faults` are the thresholds that match no series yet, or not the unit of one.
+    """
 
     definitions: Sequence[Definition]
     changed: int = 0
+    threshold_faults: Sequence[str] = ()
 
     def frame(self) -> pl.DataFrame:
         """Return the definitions as a frame, a row each."""
@@ -40,13 +45,19 @@ class Defined:
         """The answer as JSON."""
         hidden = {"key", "replaces", "lifted"}
         rows = [{n: v for n, v in asdict(one).items() if n not in hidden} for one in self.definitions]
-        return {"definitions": rows, "changed": self.changed}
+        return {"definitions": rows, "changed": self.changed, "threshold_faults": list(self.threshold_faults)}
 
 
 @on_database
 def definitions(store: Database, *, as_of: str | None = None) -> Defined:
     """List the definitions in force."""
-    return Defined(definitions=store.definitions(as_of))
+    return _defined(store, as_of=as_of)
+
+
+def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> Defined:
+    return Defined(
+        definitions=store.definitions(as_of), changed=changed, threshold_faults=threshold_faults(store, as_of)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +135,7 @@ def sync_definitions(
         if record.note == _FROM_FILE.format(config.project.name) and place_of(record) not in places
     ]
     changed = store.define([*gone, *stated])
-    return Defined(definitions=store.definitions(), changed=changed)
+    return _defined(store, changed=changed)
 
 
 _FROM_FILE = "from bench-db.toml of {}"
@@ -147,6 +158,8 @@ def _stated(config: Config, *, by: str, at: int) -> Iterator[Definition]:
     for kind, table in tables.items():
         for pattern, value in table.items():
             yield Definition(kind=kind, pattern=pattern, value=value, dut_name=name, **about)
+    for threshold in given.threshold:
+        yield Definition(kind="threshold", pattern=threshold.pattern, value=threshold.value, dut_name=name, **about)
     if given.main:
         yield Definition(kind="main", pattern=name, value=given.main, **about)
 
@@ -184,4 +197,4 @@ def define(
     if lifted and not changed:
         message = f"there is no definition {kind} of {pattern!r} to end; 'bench-db define list' shows those in force"
         raise UserError(message)
-    return Defined(definitions=store.definitions(), changed=changed)
+    return _defined(store, changed=changed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, BaselineQuery, candidate_of, resolve
-from bench_db.app.compare import Compared, comparisons_json, failing, verdicts, with_causes
+from bench_db.app.compare import Compared, comparisons_json, failing, threshold_faults, verdicts, with_causes
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Comparison
@@ -49,7 +49,7 @@ class Gate(Compared):
         names = ("passed", "history", "candidate", "baseline", "baseline_commits", "method", "threshold", "moved")
         keys = [f"{c.series.series_key:016x}" for c in self.failing]
         about = {name: getattr(self, name) for name in names}
-        return {**about, "failing": keys, **comparisons_json(self.comparisons, self.blame)}
+        return {**about, "failing": keys, **comparisons_json(self.comparisons, self.blame, self.threshold_faults)}
 
 
 @on_database
@@ -112,6 +112,7 @@ def check(
         threshold=threshold,
         comparisons=comparisons,
         blame=blame,
+        threshold_faults=threshold_faults(store),
         failing=failed,
         moved=moved,
     )

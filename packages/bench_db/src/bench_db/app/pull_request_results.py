@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench_db.analysis.blame import of_machine
 from bench_db.analysis.judge import counted, plan
 from bench_db.app.answers import frame_of
-from bench_db.app.compare import local_verdicts, with_causes
+from bench_db.app.compare import local_verdicts, threshold_faults, with_causes
 from bench_db.app.expected import suites_in, with_absent
 from bench_db.app.pull_requests import configuration_in_ci
 from bench_db.ci import forge as forges
@@ -72,12 +72,13 @@ def stores_in(directory: Path) -> list[Path]:
 class Compared:
     """The comparison of a pull request with the history up to its merge base, when that is known.
 
-    `blame` has the cause of the changes of each device and suite. `comment` is the report in Markdown, `conclusion` and `title` are those of the check.
+    `blame` has the cause of the changes of each device and suite. `threshold_faults` are those of the store. `comment` is the report in Markdown, `conclusion` and `title` are those of the check.
     """
 
     comparisons: Sequence[Comparison]
     blame: Sequence[Blame]
     merge_base: Commit | None
+    threshold_faults: Sequence[str]
     comment: str
     conclusion: str
     title: str
@@ -121,6 +122,7 @@ def compare(
         baseline=f"{level}, up to the merge base {base.sha[: RULES.sha_length]}" if base else level,
         plan=plan("runs"),
         store_version=version,
+        notes=(faults := threshold_faults(store)),
     )
     counts = counted(judged)
     body = comment(judged, counts, about, blame)
@@ -128,6 +130,7 @@ def compare(
         comparisons=judged,
         blame=blame,
         merge_base=base,
+        threshold_faults=faults,
         comment=body,
         conclusion=conclusion(counts),
         title=headline(counts, of_machine(judged)),

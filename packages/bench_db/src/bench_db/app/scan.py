@@ -12,11 +12,13 @@ from bench_db.analysis.findings import finding_of, in_order, movements, scanned,
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of
+from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
 from bench_db.errors import ConflictError, UserError
 from bench_db.model import Change, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
 from bench_db.query.series import series_told_apart
+from bench_db.query.thresholds import Thresholds
 from bench_db.report.document import finding_json, record_json
 from bench_db.rules import RULES
 
@@ -70,6 +72,8 @@ class Scanned:
     `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms; `of_machine` of them moved
     with the machine. `tested` series were long enough, `too_short` ones were not. `history` describes whose results were
     scanned; the findings are `stored` only for the main history. `series` are the scanned series by key.
+    `thresholds` has the smallest change that counts, by the key of those series for which one is defined; `threshold_faults` are thresholds
+    that match no series, or not the unit of one.
     """
 
     history: str
@@ -82,6 +86,8 @@ class Scanned:
     tested: int
     too_short: int
     expected_false: float
+    thresholds: Mapping[int, str]
+    threshold_faults: Sequence[str]
 
     def frame(self) -> pl.DataFrame:
         """Return the findings as a frame, a row each, with their series."""
@@ -95,6 +101,8 @@ class Scanned:
             "findings": [finding_json(finding, self.series) for finding in self.findings],
             **{name: getattr(self, name) for name in names},
             "movements": [_movement_json(movement) for movement in self.movements],
+            "thresholds": {f"{key:016x}": text for key, text in self.thresholds.items()},
+            "threshold_faults": list(self.threshold_faults),
         }
 
 
@@ -138,14 +146,16 @@ def scan(
     """
     chosen = selection_of(selection, conditions)
     of = histories(store.points(chosen))
-    found = scanned(of, rate=rate)
+    thresholds = Thresholds(store.definitions()).by_key(of.names)
+    found = scanned(of, rate=rate, thresholds=thresholds)
     named = series_told_apart(of.series, store.machines)
     labels = {key: one.test_bed_name for key, one in named.items()}
     blamed = blame_scan(of, found, labels, partial=chosen != Selection())
+    now = int(time.time()) if at is None else at
     stored = chosen.is_of_main and not dry_run
     known, records = _update(
         store,
-        lambda known: updated(of, found, known, blamed=blamed, at=int(time.time()) if at is None else at),
+        lambda known: updated(of, found, known, blamed=blamed, thresholds=thresholds, at=now),
         chosen,
         stored=stored,
     )
@@ -160,6 +170,8 @@ def scan(
         tested=found.tested,
         too_short=found.too_short,
         expected_false=found.expected_false,
+        thresholds={key: threshold.text for key, threshold in thresholds.items()},
+        threshold_faults=threshold_faults(store),
     )
 
 

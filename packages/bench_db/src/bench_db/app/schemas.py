@@ -137,6 +137,7 @@ def _rows(*computed: str, points: bool = True) -> Schema:
 def _comparisons() -> dict[str, Schema]:
     one = _old({**_series(), **_record(Comparison, "series")})
     numbers = {"counts": _type(dict[str, int]), "of_machine": _COUNT, "blame": _list(_object(_record(Blame)))}
+    numbers["threshold_faults"] = _list(_TEXT)
     return {"comparisons": _list(_object(one)), **numbers}
 
 
@@ -238,7 +239,7 @@ _UNMAPPED = {
 
 def _definitions() -> Schema:
     shown = _record(Definition, "key", "lifted", "replaces")
-    return _answer({"definitions": _list(_object(shown)), "changed": _COUNT})
+    return _answer({"definitions": _list(_object(shown)), "changed": _COUNT, "threshold_faults": _list(_TEXT)})
 
 
 def _runs() -> Schema:
@@ -284,7 +285,8 @@ def _show() -> Schema:
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
-    about = {"history": _TEXT, "stored": _BOOLEAN}
+    texts = {"thresholds": _type(dict[str, str]), "threshold_faults": _list(_TEXT)}
+    about = {"history": _TEXT, "stored": _BOOLEAN, **texts}
     return _answer({**about, "findings": _list(_finding()), **numbers, "movements": movements})
 
 

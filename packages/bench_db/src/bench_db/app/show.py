@@ -84,7 +84,7 @@ class Shown:
                 {"suite": s.suite, "benchmark_name": s.benchmark_name, "metric": s.metric, "command": s.command}
                 for s in self.suspicions
             ],
-            **comparisons_json(self.compared.comparisons, self.compared.blame),
+            **comparisons_json(self.compared.comparisons, self.compared.blame, self.compared.threshold_faults),
         }
 
 

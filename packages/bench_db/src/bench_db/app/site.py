@@ -13,6 +13,7 @@ from bench_db.app.database import on_database
 from bench_db.app.tree import write_tree
 from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
+from bench_db.query.thresholds import Thresholds
 from bench_db.report.links import commit_pattern
 from bench_db.report.site.build import site as site_files
 from bench_db.report.site.contract import SiteContent, SiteMetadata
@@ -74,8 +75,9 @@ def site_content(
         sampled = sampled.join(newest, on="id", how="semi")
         return rows.join(sampled, on="id", how="left", maintain_order="left")
 
+    series = store.latest(chosen, as_of).select(IDENTITY)
     return SiteContent(
-        series=store.latest(chosen, as_of).select(IDENTITY),
+        series=series,
         points_of=points_of,
         metadata=SiteMetadata(
             store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private
@@ -86,6 +88,7 @@ def site_content(
         ),
         findings=store.findings(),
         recorded={record.commit: record for record in store.commits(as_of)},
+        thresholds=Thresholds(store.definitions(as_of)).by_key(series),
         noise=noise(histories(observations(store.points(chosen, as_of)))),
     )
 

@@ -103,6 +103,7 @@ def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     from bench_db.analysis.judge import counted
     from bench_db.model import Verdict
     from bench_db.report.terminal import against, comparisons_text
+    from bench_db.report.text import visible
 
     failing = ", ".join(f"{number} {verdict}" for verdict, number in counted(gate.failing).items())
     judged = any(c.effect is not None for c in gate.comparisons)
@@ -112,4 +113,5 @@ def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
     listed = comparisons_text(comparisons, gate.counts, blame=gate.blame, screen=screen())
-    return f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"
+    body = f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"
+    return "\n".join((body, *map(visible, gate.threshold_faults)))

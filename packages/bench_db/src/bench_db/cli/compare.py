@@ -103,6 +103,7 @@ def _text(
     from bench_db.report import figures
     from bench_db.report.markdown import CommentContext, comment
     from bench_db.report.terminal import against, comparisons_text
+    from bench_db.report.text import visible
 
     if table is not None:
         return figures.comparisons(comparisons, table)
@@ -112,9 +113,12 @@ def _text(
             baseline=compared.baseline,
             plan=compared.plan,
             store_version=compared.store_version,
+            notes=compared.threshold_faults,
         )
         return comment(comparisons, compared.counts, about, compared.blame)
     listed = comparisons_text(
         comparisons, compared.counts, blame=compared.blame, everything=everything, screen=screen()
     )
-    return f"{against(compared.candidate, compared.baseline)}: {listed}"
+    return "\n".join(
+        (f"{against(compared.candidate, compared.baseline)}: {listed}", *map(visible, compared.threshold_faults))
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.baseline import user
-from bench_db.cli.options import Command, common, emit, open_store, reading, screen
+from bench_db.cli.options import Command, common, emit, open_store, pairs, reading, screen
 
 if TYPE_CHECKING:
     from bench_db.app.definitions import Defined
@@ -149,8 +149,44 @@ def ignore(benchmark: str, dut_name: str | None, note: str, uri: str | None, out
     _define(uri, output, "ignore", benchmark, dut_name=dut_name, note=note)
 
 
+@command.command("threshold")
+@click.option("--benchmark", metavar="GLOB", help="Of the benchmarks that match.")
+@click.option("--metric", metavar="GLOB", help="Of the metrics that match.")
+@click.option("--suite", metavar="GLOB", help="Of the suites that match.")
+@click.option("--tag", "tags", multiple=True, metavar="K=GLOB", help="Of the series with such a tag; may be repeated.")
+@click.option(
+    "--relative", default="", metavar="SHARE", help="The smallest change relative to the baseline, such as 5%."
+)
+@click.option("--absolute", default="", metavar="AMOUNT", help="The smallest difference, such as 2ms, 512KiB or 3.")
+@_common
+def threshold(
+    benchmark: str | None,
+    metric: str | None,
+    suite: str | None,
+    tags: tuple[str, ...],
+    relative: str,
+    absolute: str,
+    dut_name: str | None,
+    note: str,
+    uri: str | None,
+    output: str,
+) -> None:
+    """State the smallest change that counts in some series; with both amounts it has to reach both.
+
+    Of several thresholds the one with most conditions applies, then the one with most characters that are no wildcard, then the newest.
+
+    Example: bench-db define threshold --metric peak_memory --relative 1% --absolute 64KiB
+    """
+    from bench_db.query.thresholds import pattern_of, value_of
+
+    given = {"benchmark": benchmark, "metric": metric, "suite": suite}
+    named = {name: glob for name, glob in given.items() if glob is not None}
+    pattern = pattern_of(named, pairs(tags))
+    _define(uri, output, "threshold", pattern, value_of(relative, absolute), dut_name=dut_name, note=note)
+
+
 @command.command("end")
-@click.argument("kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore"]))
+@click.argument("kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore", "threshold"]))
 @click.argument("pattern")
 @click.option("--field", default="", help="With alias: the field that it is of.")
 @_common
@@ -183,4 +219,4 @@ def _define(
 def _emit(found: Defined, output: str) -> None:
     from bench_db.report.ledgers import definitions_text
 
-    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen()))
+    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen(), found.threshold_faults))

@@ -245,7 +245,11 @@ def compare(
         report.write_text(found.comment, encoding="utf-8")
     output_file.write({"conclusion": found.conclusion, "title": found.title}, os.environ)
     base = found.merge_base.sha if found.merge_base else None
-    emit(output, {**comparisons_json(found.comparisons, found.blame), "merge_base": base}, lambda: found.comment)
+    emit(
+        output,
+        {**comparisons_json(found.comparisons, found.blame, found.threshold_faults), "merge_base": base},
+        lambda: found.comment,
+    )
 
 
 def _body(body: str | None, body_file: str | None) -> str:

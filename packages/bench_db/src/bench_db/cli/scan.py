@@ -43,7 +43,7 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     Of the changes reported, {false_discovery_rate} at most are expected to be false alarms, over all series together; docs/statistics.md has the
     measurements. Movements of a whole run are reported apart from the changes, and each has its cause as far as there is evidence for
     one: the code, the machine or the tool chain, or not known. A series needs {detection_runs} runs. A change
-    of less than {change_effect} is reported only where it adds up to that with its neighbours.
+    of less than {change_effect}, or than the threshold that is defined for its series, is reported only where it adds up to that with its neighbours.
 
     Example: bench-db scan --branch main
     """
@@ -66,6 +66,8 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
             too_short=found.too_short,
             expected_false=found.expected_false,
             of_machine=found.of_machine,
+            thresholds=found.thresholds,
+            threshold_faults=found.threshold_faults,
             screen=screen(),
         ),
         found=bool(found.series),

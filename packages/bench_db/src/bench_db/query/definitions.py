@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -13,11 +13,12 @@ import polars as pl
 from bench_db.derive import key_of_series
 from bench_db.errors import UserError
 from bench_db.model import Definition, TestBed
+from bench_db.query import thresholds
 from bench_db.query.selection import glob_pattern
 from bench_db.query.series import IDENTITY, MACHINE
 from bench_db.units import Direction
 
-KINDS = ("alias", "join", "pool", "better", "main", "ignore")
+KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold")
 FIELDS = {
     "test_bed": "test_bed_name",
     "dut": "dut_name",
@@ -25,6 +26,8 @@ FIELDS = {
     "benchmark": "benchmark_name",
     "metric": "metric",
 }
+# Kinds that name no series.
+_NOT_NAMES = {"main", thresholds.KIND}
 # The value of an alias of a suite that stands for no name: the only suite in which a series of the same names exists.
 ANY = "*"
 
@@ -68,7 +71,7 @@ class Definitions:
     _patterns: dict[str, re.Pattern[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any(record.kind != "main" for record in self.records)
+        return any(record.kind not in _NOT_NAMES for record in self.records)
 
     def main_branches(self, duts: Iterable[str]) -> dict[str, str]:
         """Return the main branch of the devices for which one is defined."""
@@ -113,6 +116,8 @@ class Definitions:
         named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
         named.by_name_alone = named.key == row["series_key"]
         for record in self.records:
+            if record.kind in _NOT_NAMES:
+                continue
             value = named.row[_column_of(record)] or ""
             if not self._fits(record, value, named.row["dut_name"]):
                 continue
@@ -153,7 +158,7 @@ def _column_of(record: Definition) -> str:
         "better": "metric",
         "main": "dut",
     }
-    return FIELDS[fields.get(record.kind, record.field)]
+    return FIELDS.get(fields.get(record.kind, record.field), "")
 
 
 def _is_of_any_suite(record: Definition) -> bool:
@@ -199,6 +204,9 @@ def checked(record: Definition) -> Definition:
     if record.kind == "alias" and record.field not in FIELDS:
         message = f"`field`: {record.field!r} cannot have an alias; these can: {', '.join(FIELDS)}"
         raise UserError(message)
+    if record.kind == thresholds.KIND:
+        pattern, value = thresholds.checked(record.pattern, record.value)
+        return replace(record, pattern=pattern, value=value)
     if record.kind == "better" and record.value not in set(Direction):
         message = f"`value`: {record.value!r} is no direction; they are {', '.join(Direction)}"
         raise UserError(message)

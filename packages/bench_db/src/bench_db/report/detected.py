@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench_db.model import Figure
@@ -58,6 +59,8 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     too_short: int,
     expected_false: float,
     of_machine: int = 0,
+    thresholds: Mapping[int, str] = {},
+    threshold_faults: Sequence[str] = (),
     screen: Screen = PLAIN,
 ) -> str:
     """Render the figures of a scan, its largest movements of whole runs, and the findings as a table."""
@@ -66,7 +69,10 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     expected = f"{_changes(changes)}, of which {expected_false:.1f} are expected to be false alarms{machine}"
     has_rates = any(one.direction is Direction.HIGHER for one in series.values())
     moved = [_movement(movement, has_rates=has_rates) for movement in movements[:_MOVEMENTS]]
-    return "\n".join((f"{of}; {expected}", *moved, "", findings_text(findings, series, screen)))
+    counts = Counter(thresholds.values())
+    least = [visible(f"from {text}: {number:,} series") for text, number in counts.items()]
+    head = (f"{of}; {expected}", *least, *map(visible, threshold_faults))
+    return "\n".join((*head, *moved, "", findings_text(findings, series, screen)))
 
 
 def _movement(movement: Movement, *, has_rates: bool) -> str:

@@ -113,7 +113,7 @@ def comparisons(judged: Sequence[Comparison], table_format: str) -> str:
         (c.series.label, [*([Figure(shown=c.series.test_bed_name)] if bed else []), *_compared(c, wide=wide)])
         for c in judged
     ]
-    notes = ["runs before", "runs after", "note"] if wide else []
+    notes = ["threshold", "runs before", "runs after", "note"] if wide else []
     return rendered(Figures(corner="benchmark", columns=[*heads, *notes], rows=body), TableFormat(table_format))
 
 
@@ -124,7 +124,13 @@ def _compared(c: Comparison, *, wide: bool) -> list[Figure]:
     ends = [Figure(value=c.low), Figure(value=c.high)] if wide else []
     tested = [Figure(value=c.p_value, shown=probability(c.p_value)), Figure(shown=c.verdict)]
     counts = [Figure(value=n, shown=str(n)) for n in (c.n_baseline, c.n_candidate)]
-    return [*sides, change, *ends, *tested, *([*counts, Figure(shown=c.note)] if wide else [])]
+    return [
+        *sides,
+        change,
+        *ends,
+        *tested,
+        *([Figure(shown=c.threshold), *counts, Figure(shown=c.note)] if wide else []),
+    ]
 
 
 def _several(names: Iterable[str]) -> bool:

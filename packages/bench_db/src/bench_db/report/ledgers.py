@@ -66,8 +66,10 @@ def runs_text(runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
     return table(headings, cells, ("results",), screen)
 
 
-def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN) -> str:
-    """Render definitions as a table, in their order."""
+def definitions_text(
+    definitions: Sequence[Definition], screen: Screen = PLAIN, threshold_faults: Sequence[str] = ()
+) -> str:
+    """Render definitions as a table, in their order, over the faults of thresholds."""
     if not definitions:
         return "nothing is defined"
     headings = ("kind", "of", "pattern", "value", "device", "note")
@@ -75,7 +77,7 @@ def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN) 
         (d.kind, d.field, visible(d.pattern), visible(d.value), visible(d.dut_name or "any"), visible(d.note))
         for d in definitions
     ]
-    return table(headings, cells, (), screen)
+    return "\n".join((table(headings, cells, (), screen), *map(visible, threshold_faults)))
 
 
 def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:

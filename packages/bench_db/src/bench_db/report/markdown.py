@@ -47,7 +47,7 @@ _TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentContext:
-    """The candidate and baseline of a comment. `plan` (the rules) and `store_version` let a reader make the same report again."""
+    """The candidate and baseline of a comment. `plan` (the rules) and `store_version` let a reader make the same report again. `notes` are further lines."""
 
     candidate: str
     baseline: str
@@ -55,6 +55,7 @@ class CommentContext:
     plan: str = ""
     store_version: str = ""
     report_url: str = ""
+    notes: Sequence[str] = ()
 
 
 def comment(
@@ -65,7 +66,7 @@ def comment(
     The comparisons of each verdict keep their order. The first line is `MARKER`, by which a later run finds the comment to edit.
     """
     title = headline(counts, of_machine(comparisons))
-    head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}"
+    head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{_lines(context.notes)}"
     tail = f"\n{_legend(comparisons)}{FOOTER}\n"
     groups = {verdict: [c for c in comparisons if c.verdict == verdict] for verdict in Verdict}
     beds = several_beds(comparisons)
@@ -91,7 +92,11 @@ def _blame(blame: Sequence[Blame]) -> str:
     lines = blame_lines(blame)
     left = len(lines) - RULES.comment_rows
     more = [f"{left:,} more causes left out."] if left > 0 else []
-    return "".join(f"\n{markdown_text(shortened(line, _CAUSE))}\n" for line in [*lines[: RULES.comment_rows], *more])
+    return _lines([*lines[: RULES.comment_rows], *more])
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "".join(f"\n{markdown_text(shortened(line, _CAUSE))}\n" for line in lines)
 
 
 def headline(counts: Mapping[str, int], of_machine: int = 0) -> str:
@@ -212,7 +217,8 @@ def _row(c: Comparison, *, beds: bool, tested: bool) -> str:
     figure = f" ({c.figure})" if c.figure is not Figure.MEDIAN else ""
     bed = f" on {markdown_code(shortened(c.series.test_bed_name, _NAME))}" if beds else ""
     name = f"{markdown_code(shortened(c.series.label, _NAME))}{higher}{bed}"
-    note = markdown_code(shortened(c.note, _NOTE)) if c.note else ""
+    said = "; ".join(filter(None, (c.threshold and f"from {c.threshold}", c.note)))
+    note = markdown_code(shortened(said, _NOTE)) if said else ""
     runs = f"{c.n_baseline} + {c.n_candidate}"
     if not tested:
         return f"| {name} | {before}{figure} | {after}{figure} | {runs} | {note} |\n"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
 _NUMBERS = ("before", "after", "change", "p", "runs")
-_FIT = Fit(drop=(("p",), ("runs",), ("before", "after"), ("test bed",)), notes="note")
+_FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
 _COLOURS: Mapping[str, Colour] = {
     Verdict.REGRESSED: "red",
@@ -97,6 +97,7 @@ _COLUMNS: tuple[
     ("figure", lambda c: c.figure, lambda comparisons: any(c.figure is not Figure.MEDIAN for c in comparisons)),
     ("change", _moved_by, None),
     ("p", lambda c: probability(c.p_value), None),
+    ("threshold", lambda c: c.threshold, lambda comparisons: any(c.threshold for c in comparisons)),
     ("runs", lambda c: f"{c.n_baseline} + {c.n_candidate}", None),
     ("note", lambda c: shortened(c.note, _NOTE), lambda comparisons: any(c.note for c in comparisons)),
 )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.query.thresholds import checked, pattern_of, value_of
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -130,6 +131,28 @@ class Suite(Struct, frozen=True, forbid_unknown_fields=True):
         return [_NAMES.sub(lambda found: texts[found[1]], word) for word in words(self.select)]
 
 
+class Threshold(Struct, frozen=True, forbid_unknown_fields=True):
+    """One threshold of `[[define.threshold]]`: globs of names and tags, and the smallest change that counts, of which a change reaches all."""
+
+    benchmark: str | None = None
+    metric: str | None = None
+    suite: str | None = None
+    tags: dict[str, str] = {}
+    relative: str = ""
+    absolute: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """The conditions as the pattern of a definition."""
+        names = {"benchmark": self.benchmark, "metric": self.metric, "suite": self.suite}
+        return pattern_of({name: glob for name, glob in names.items() if glob is not None}, self.tags)
+
+    @property
+    def value(self) -> str:
+        """The amounts as the value of a definition. Raises `UserError` for what is none."""
+        return value_of(self.relative, self.absolute)
+
+
 class Define(Struct, frozen=True, forbid_unknown_fields=True):
     """The definitions of names; `model.Definition` describes the kinds. `alias` has a table of patterns for each field."""
 
@@ -139,6 +162,7 @@ class Define(Struct, frozen=True, forbid_unknown_fields=True):
     better: dict[str, str] = {}
     ignore: list[str] = []
     main: str = ""
+    threshold: list[Threshold] = []
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,6 +212,12 @@ def parse(content: bytes, file: str) -> Config:
     for keys, section, kind in _sections(document):
         _typed(section, kind, file, keys)
     config = _typed(document, Config, file, ())
+    for number, threshold in enumerate(config.define.threshold):
+        try:
+            checked(threshold.pattern, threshold.value)
+        except UserError as error:
+            place = toml_path("define", f"threshold[{number}]").replace('"', "")
+            raise UnreadableOutputError(str(error), file=file, json_path=place) from error
     for option, reason in _faults_of_pairs(config.pairs):
         raise UnreadableOutputError(reason, file=file, json_path=toml_path("pairs", option))
     for name, suite in config.suite.items():
@@ -210,6 +240,8 @@ def _sections(document: dict[str, object]) -> Iterator[_Section]:
         section = document.get(key)
         if kind is Schedule and isinstance(section, dict):
             yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
+        if kind is Define and isinstance(section, dict) and isinstance(section.get("threshold"), list):
+            yield from ((("define", "threshold"), one, Threshold) for one in section["threshold"])
         if key in document:
             yield (key,), section, kind
     yield from _tables(document.get("suite"), Suite, "suite")
@@ -255,6 +287,8 @@ _TAKES: dict[object, str] = {
     list[int]: "a list of whole numbers",
     Literal["auto", "median", "min"]: "auto, median or min",
     dict[str, str]: "a table of texts",
+    str | None: "a text",
+    list[Threshold]: "tables [[define.threshold]]",
     dict[str, dict[str, str]]: "a table of texts for each field",
     dict[str, Kind]: "tables [schedule.kinds.NAME]",
     dict[str, Suite]: "tables [suite.NAME]",

@@ -64,7 +64,7 @@ def site(content: SiteContent) -> Iterator[File]:
         names.append((data[0], samples[0]))
         builds.append((shard, document["builds"]))
         for one in encoded:
-            described = catalogue.row(one, identities[one.key], noises.get(one.key))
+            described = catalogue.row(one, identities[one.key], noises.get(one.key), content.thresholds.get(one.key))
             rows.append((number, described))
             found += catalogue.finding_rows(one, described)
     yield from _entrance(

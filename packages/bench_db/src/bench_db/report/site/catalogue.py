@@ -17,6 +17,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from bench_db.query.thresholds import Threshold
     from bench_db.report.site.encode import EncodedSeries
     from bench_db.report.site.shards import Shard
 
@@ -29,7 +30,7 @@ _NAMES = {"dut_name": "dut", "test_bed_name": "bed"}
 Row = dict[str, Any]
 
 
-def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
+def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Threshold | None = None) -> Row:
     """Return the row of a series in the index; `change` is its newest point against the median of `rules.level_most_runs` before.
 
     `few` says that these are fewer than a verdict needs. `level` and `first` are typical values at its end and at its start.
@@ -60,6 +61,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None) -> Row:
         "better": sum(finding["worse"] is False for finding in standing),
         "failing": failing,
         "noise": _noise(noise),
+        "threshold": None if threshold is None else [threshold.relative, threshold.absolute, visible(threshold.text)],
     }
 
 
@@ -86,12 +88,13 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]])
     for _, one in rows:
         newest[_group(one)] = max(newest[_group(one)], one["time"])
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in _FACETS}
-    plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better", "noise")
+    plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
         "files": [list(pair) for pair in files],
         **columns,
         **{name: [_short(one[name]) for _, one in rows] for name in plain},
+        **{name: [_short(one[name]) for _, one in rows] for name in ("noise", "threshold")},
         "failing": [int(one["failing"]) for _, one in rows],
         "stale": [int(one["time"] < newest[_group(one)]) for _, one in rows],
         "heirs": _heirs([one for _, one in rows], newest),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bench_db.model import Finding, RecordedCommit
+from bench_db.query.thresholds import Threshold
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
 
@@ -37,7 +38,7 @@ class SiteContent:
     columns of `query.series.COLUMNS` in any order of rows, and where raw samples shall be shown a `values` list, null or empty
     at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
     show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
-    `recorded` has what is recorded of commits, by sha.
+    `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key.
     """
 
     series: pl.DataFrame
@@ -45,6 +46,7 @@ class SiteContent:
     metadata: SiteMetadata
     findings: Sequence[Finding] = ()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
+    thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))
 
 

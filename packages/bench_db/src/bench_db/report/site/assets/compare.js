@@ -14,7 +14,7 @@
     { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.name || row.label)), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
     { key: "before", title: "Before", class: "num", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
-    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.rule("minimum_effect") : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error }, row.note || quantity.verdict(row.change, row.kind)) },
+    { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.rule("minimum_effect") : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error || row.least }, row.note || quantity.verdict(row.change, row.kind)) },
     { key: "size", title: "", class: "wide", cell: bar },
     { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
   ];
@@ -80,13 +80,13 @@
     const change = before && after !== null ? (after - before) / Math.abs(before) : null;
     const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
     const few = before !== null && after !== null && runsUpTo(series, first) < quantity.rule("baseline_runs");
-    const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise);
+    const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise, all.threshold[i], before);
     const again = second.length === 1 && (kind === "worse" || kind === "better") && noise && Math.abs(Math.log1p(change)) < 2 * Math.log1p(noise[1]) ? `one run shows it: measure this commit again, at least ${quantity.rule("one_go_minutes")} minutes later` : "";
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
     const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
-    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : again, spread: noise?.[0] ?? null };
+    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : again, spread: noise?.[0] ?? null, least: all.threshold[i] ? `from ${all.threshold[i][2]}` : "" };
   }
 
   /* How many runs with a number there are up to the commit that is compared with. */

@@ -53,9 +53,15 @@ bench.quantity = (() => {
   /* A threshold of the package, by its name there. */
   function rule(name) { return bench.held.get("settings").rules[name]; }
 
+  /* The smallest share of a value that counts: that of the threshold of its series, or of the package. */
+  function least(threshold, before) {
+    if (!threshold) return rule("minimum_effect");
+    return Math.max(threshold[0] || 0, threshold[1] ? threshold[1] / Math.abs(before) : 0);
+  }
+
   /* What a relative change means: worse and better only from there, or from what the noise of the series lets be seen. */
-  function kind(change, direction, noise) {
-    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(rule("minimum_effect"), noise?.[1] || 0)) return "quiet";
+  function kind(change, direction, noise, threshold, before) {
+    if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(least(threshold, before), noise?.[1] || 0)) return "quiet";
     return (change > 0) === (direction === "lower") ? "worse" : "better";
   }
 

@@ -22,8 +22,8 @@
 
   function moved(i) {
     if (all.few[i]) return el("span", { class: "quiet", title: "Too few runs for a verdict" }, quantity.percent(all.change[i]));
-    const kind = quantity.kind(all.change[i], facet("direction", i), all.noise[i]);
-    return el("span", { class: kind }, quantity.verdict(all.change[i], kind));
+    const kind = quantity.kind(all.change[i], facet("direction", i), all.noise[i], all.threshold[i], all.latest[i] / (1 + all.change[i]));
+    return el("span", { class: kind, title: all.threshold[i] ? `from ${all.threshold[i][2]}` : "" }, quantity.verdict(all.change[i], kind));
   }
 
   const own = [
