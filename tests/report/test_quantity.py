@@ -23,6 +23,9 @@ class TestQuantity:
             (0, "bytes", "0 B"),
             (0.9912, "recall", "0.9912"),
             (3.25, "widgets", "3.25 widgets"),
+            (0.5, "per_second", "0.500 /s"),
+            (6.1234e-5, "per_second", "6.123e-05 /s"),
+            (3.2e-9, "nanoseconds", "0.0032 fs"),
             (None, "nanoseconds", "-"),
         ],
     )

@@ -190,6 +190,36 @@ class TestNearZero:
         assert said[1:] == [NONE, NONE, "+20.0 %", f"{MINUS}150 %"]
 
 
+TICKS = "([values, units]) => bench.quantity.ticks(values, units)"
+
+
+class TestTicks:
+    """Neighbouring ticks of an axis differ, however small their distance, in every unit."""
+
+    @pytest.mark.parametrize(
+        ("values", "units", "shown"),
+        [
+            ([5e-5, 6e-5, 7e-5], "loss", ["0.00005 loss", "0.00006 loss", "0.00007 loss"]),
+            ([6.0e-5, 6.02e-5], "loss", ["6.00e-5 loss", "6.02e-5 loss"]),
+            ([0.0, 2e-12], "loss", ["0 loss", "2e-12 loss"]),
+            ([1.0, 1.0000001], "ratio", ["1.0000000", "1.0000001"]),
+            ([0.1, 0.2, 0.30000000000000004], "recall", ["0.1", "0.2", "0.3"]),
+            ([6e-5, 8e-5], "per_second", ["0.00006 /s", "0.00008 /s"]),
+            ([2e-9, 4e-9], "nanoseconds", ["0.002 fs", "0.004 fs"]),
+            ([0, 500, 1000], "nanoseconds", ["0.0 µs", "0.5 µs", "1.0 µs"]),
+            ([-0.1, -1e-17, 0.1], "recall", ["-0.1", "0.0", "0.1"]),
+            ([0, 2e20], "count", ["0", "2e+20"]),
+            ([-2e-7, 0.0, 2e-7], "loss", ["-2e-7 loss", "0 loss", "2e-7 loss"]),
+        ],
+    )
+    def test_neighbours_differ(self, visit: Visit, values: list[float], units: str, shown: list[str]) -> None:
+        assert visit.open("series.html").evaluate(TICKS, [values, units]) == shown
+
+    def test_small_values(self, visit: Visit) -> None:
+        said = visit.open("series.html").evaluate("bench.quantity.text(6.1234e-5, 'per_second')")
+        assert said == "0.00006123 /s"
+
+
 class TestNothing:
     """A store without results is not reported as good."""
 

@@ -48,6 +48,8 @@ def ladders() -> dict[str, list[tuple[float, str]]]:
 
 
 def _digits(value: float) -> str:
+    if abs(value) < 0.1:  # noqa: PLR2004 below the smallest step of a ladder, where decimals would all be zeros
+        return f"{value:.4g}"
     before = len(str(int(abs(value))))
     return f"{value:.{max(0, 4 - before)}f}"
 

@@ -14,17 +14,25 @@ bench.quantity = (() => {
     const [scale, sign] = step(Math.abs(value) || 1, units);
     const number = value / scale, whole = String(Math.trunc(Math.abs(number))).length;
     if (!number) return `0 ${sign}`.trim();
-    const digits = ladder(units).length > 1 ? number.toFixed(Math.max(0, 4 - whole)) : String(Number(number.toPrecision(4)));
+    const digits = ladder(units).length > 1 && Math.abs(number) >= 0.1 ? number.toFixed(Math.max(0, 4 - whole)) : String(Number(number.toPrecision(4)));
     return `${digits} ${sign}`.trim();
   }
 
-  /* Labels of an axis: one unit for all, as few digits as tell neighbours apart. */
+  /* Labels of an axis: one unit for all, as few digits as tell neighbours apart; powers of ten where digits would not fit. */
   function ticks(values, units) {
-    const [scale, sign] = step(Math.max(...values.map(Math.abs)), units);
-    const distance = values.length > 1 ? Math.abs(values[1] - values[0]) / scale : 1;
-    let places = 0;
-    while (places < 9 && Math.abs(distance * 10 ** places - Math.round(distance * 10 ** places)) > 1e-6) places += 1;
-    return values.map((value) => `${(value / scale).toFixed(places)} ${sign}`.trim());
+    const largest = Math.max(...values.map(Math.abs)), [scale, sign] = step(largest, units);
+    const distance = values.length > 1 ? Math.abs(values[1] - values[0]) / scale : largest / scale || 1;
+    const exponent = Number((largest / scale).toExponential().split("e")[1]);
+    // what is left over is compared with the distance: an absolute tolerance takes small distances for 0
+    const leftOver = (digits) => Math.abs(distance * 10 ** digits - Math.round(distance * 10 ** digits)) / (distance * 10 ** digits);
+    let places = -exponent;
+    while (places < 17 - exponent && leftOver(places) > 1e-3) places += 1;
+    const short = exponent < 7 && (exponent >= -3 || places <= 5);
+    return values.map((value) => {
+      const number = Math.abs(value / scale) < distance * 1e-6 ? 0 : value / scale;
+      const digits = short ? number.toFixed(Math.max(0, places)) : number ? number.toExponential(places + exponent) : "0";
+      return `${digits} ${sign}`.trim();
+    });
   }
 
   function percent(effect) {
