@@ -40,6 +40,13 @@ class TestScan:
             f["id"] for f in found["findings"]
         )
 
+    def test_groups(self, demo_store: Path) -> None:
+        ask = ("scan", "--dry-run", "--store", demo_store)
+        groups = bench_db(*ask, "--output", "json").document["groups"]
+        assert sorted(len(group["ids"]) for group in groups) == [1, 1, 2]
+        assert bench_db(*ask).out.count(" 2 slower, median ") == 1
+        assert bench_db(*ask, "--markdown").out.count("<details>") == 3
+
     def test_a_dry_run_stores_nothing(self, unscanned: Path) -> None:
         answer = bench_db("scan", "--dry-run", "--store", unscanned, "--output", "json")
         assert len(answer.document["findings"]) == len(CHANGES)

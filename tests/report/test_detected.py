@@ -88,6 +88,22 @@ class TestScan:
         assert [", and stayed." in line for line in lines] == [True, False, False, False, False]
         assert "0 of 0 benchmarks (9 series) moved together by +10.0 %, and stayed" in lines[0]
 
+    def test_markdown(self) -> None:
+        text = scan_text(
+            [found("id1", 1, 3, commit=commit_of(1))],
+            {1: SLOW},
+            movements=[Movement(run=1, commit=commit_of(1), effect=0.1, series=9, lasting=True)],
+            changes=1,
+            tested=40,
+            too_short=3,
+            expected_false=0.25,
+            markdown=True,
+        )
+        figures, moved, _ = text.split("\n\n", 2)
+        assert figures.startswith("40 series tested")
+        assert moved.startswith(f"run {commit_of(1)[:9]}")
+        assert "<summary>" in text
+
     def test_rates_move_the_other_way(self) -> None:
         moved = Movement(run=0, effect=0.1, series=9, lasting=False, test_bed_name="ci-2", benchmarks=2, measured=3)
         assert (

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.analysis.judge import counted, in_order
+from bench_db.model import Series
 from bench_db.report import markdown
-from bench_db.report.markdown import FOOTER, LIMIT, MARKER, CommentContext, conclusion, headline
-from tests.report.examples import GOLDEN, HOSTILE, compared
+from bench_db.report.markdown import FOOTER, LIMIT, MARKER, CommentContext, conclusion, findings_markdown, headline
+from tests.report.examples import GOLDEN, HOSTILE, commit_of, compared, found
 from tests.report.golden import golden
 
 if TYPE_CHECKING:
@@ -163,3 +164,34 @@ class TestSuspected:
         counts = {"suspected": 2, worse: 1}
         assert "2 suspected" in headline(counts)
         assert conclusion(counts) == "failure"
+
+
+class TestFindings:
+    """Findings are a folded table for each commit, which counts what it leaves out."""
+
+    def test_a_commit(self) -> None:
+        findings = [found(f"f{n}", n, 4, commit=commit_of(4)) for n in range(25)]
+        series = {n: Series(benchmark_name=f"b{n}", test_bed_name="ci|x") for n in range(25)}
+        text = findings_markdown(findings, series)
+        assert (
+            f"<summary><code>{commit_of(4)[:9]}</code> open: 25 slower, median +10.0 %, <code>ci&#124;x</code></summary>"
+            in text
+        )
+        assert text.count("\n| <code>b") == 10
+        assert f"15 more: `bench-db show {commit_of(4)[:9]}`" in text
+
+    def test_limit(self) -> None:
+        findings = [found(f"f{n}", n, 4, commit=commit_of(n)) for n in range(2000)]
+        text = findings_markdown(findings, {})
+        sections = text.count("<details>")
+        assert len(text.encode()) <= LIMIT
+        assert f"{2000 - sections:,} more commits left out" in text
+
+    @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+    def test_hostile(self, name: str) -> None:
+        text = findings_markdown([found("f", 1, 4, commit="c")], {1: Series(benchmark_name=name, test_bed_name=name)})
+        assert "<img" not in text
+        assert "@octocat" not in text
+
+    def test_none(self) -> None:
+        assert findings_markdown([], {}) == "No findings.\n"

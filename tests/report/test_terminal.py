@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bench_db.analysis import findings
 from bench_db.model import Series
-from bench_db.report.terminal import comparisons_text, findings_text
+from bench_db.report.terminal import commit_findings_text, comparisons_text, findings_text
 from tests.report.examples import COUNTS, GOLDEN, HOSTILE, commit_of, compared, found
 from tests.report.golden import golden
 
@@ -50,3 +50,35 @@ class TestFindings:
     def test_one_benchmark_on_two_test_beds(self) -> None:
         text = findings_text(FINDINGS, named(decode="laptop", encode="runner", scan="runner"))
         assert [line.split()[3] for line in text.splitlines()[2:]] == ["runner", "laptop", "runner"]
+
+
+class TestCommitFindings:
+    """A commit is one row, however many findings it has; a finding that is alone has its id and its benchmark."""
+
+    def test_many(self) -> None:
+        at_one = [
+            found(f"f{n}", n, 4, commit=commit_of(4), effect=0.2 + n / 1e4, common_mode="x", provisional=n < 3)
+            for n in range(1, 126)
+        ]
+        series = {n: Series(benchmark_name=f"b{n % 25}", test_bed_name=f"bed{n // 25 % 5}") for n in range(1, 126)}
+        lines = commit_findings_text(at_one, series).splitlines()
+        assert lines[2].split("  ")[0] == commit_of(4)[:9]
+        words = " ".join(lines[2].split())
+        assert "open 125 slower, median +20.6 % 5 test beds 25 benchmarks 125 findings 2 provisional, with x" in words
+        assert lines[3].startswith(f"bench-db show {commit_of(4)[:9]} lists")
+
+    def test_one(self) -> None:
+        text = commit_findings_text(FINDINGS[:1], named(decode="ci", encode="ci", scan="ci"))
+        assert (
+            " ".join(text.splitlines()[2].split())
+            == "- open 1 slower, +20.0 % ci scan f-3 provisional, with bed from May"
+        )
+        assert len(text.splitlines()) == 3
+
+    def test_words(self) -> None:
+        series = {1: Series(benchmark_name="m", test_bed_name="ci", units="bytes")}
+        text = commit_findings_text([found("a", 1, 4, commit="c"), found("b", 7, 4, commit="c")], series)
+        assert "1 worse, +10.0 %, 1 moved" in text
+
+    def test_none(self) -> None:
+        assert commit_findings_text([], {}) == "no findings"

@@ -490,6 +490,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFindings:
+    """The findings in one state at one commit: the ids, and how many are for the worse, for the better and neither.
+
+    `worse_effect` and `better_effect` are the medians of their relative changes, null for none, and where some rise and others fall.
+    `units` are those of their series.
+    """
+
+    commit: str | None
+    state: State
+    ids: tuple[str, ...]
+    worse: int
+    better: int
+    neither: int
+    worse_effect: float | None
+    better_effect: float | None
+    test_bed_names: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A file stored beside the results, and its run or commit. A file of several runs or commits has one record for each.
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.findings import in_order
+from bench_db.analysis.findings import by_commit, in_order
 from bench_db.app.database import on_database
-from bench_db.app.scan import findings_frame
+from bench_db.app.scan import findings_frame, groups_json
 from bench_db.errors import UserError
-from bench_db.model import Finding, Series, State
+from bench_db.model import CommitFindings, Finding, Series, State
 from bench_db.query.series import identified
 from bench_db.report.document import finding_json
 
@@ -35,7 +35,13 @@ class Findings:
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        return {"findings": [finding_json(finding, self.series) for finding in self.findings]}
+        found = [finding_json(finding, self.series) for finding in self.findings]
+        return {"findings": found, "groups": groups_json(self.groups)}
+
+    @property
+    def groups(self) -> list[CommitFindings]:
+        """The findings of each commit and state together, in the order of the first of each."""
+        return by_commit(self.findings, self.series)
 
 
 @on_database

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
+from bench_db.analysis.findings import by_commit, finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of
 from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
 from bench_db.errors import ConflictError, UserError
-from bench_db.model import Change, Finding, Movement, Series
+from bench_db.model import Change, CommitFindings, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
 from bench_db.query.series import series_told_apart
 from bench_db.query.thresholds import Thresholds
@@ -94,11 +94,17 @@ class Scanned:
         return findings_frame(self.findings, self.series)
 
     @property
+    def groups(self) -> list[CommitFindings]:
+        """The findings of each commit and state together, in the order of the first of each."""
+        return by_commit(self.findings, self.series)
+
+    @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         names = ("history", "stored", "tested", "too_short", "expected_false", "of_machine")
         return {
             "findings": [finding_json(finding, self.series) for finding in self.findings],
+            "groups": groups_json(self.groups),
             **{name: getattr(self, name) for name in names},
             "movements": [_movement_json(movement) for movement in self.movements],
             "thresholds": {f"{key:016x}": text for key, text in self.thresholds.items()},
@@ -198,6 +204,11 @@ def findings_frame(findings: Sequence[Finding], series: Mapping[int, Series]) ->
         .drop("key", "replaces")
         .join(frame_of(series.values(), Series), on="series_key", how="left")
     )
+
+
+def groups_json(groups: Sequence[CommitFindings]) -> list[dict[str, Any]]:
+    """Return the findings of each commit as JSON objects."""
+    return [asdict(group) for group in groups]
 
 
 def _movement_json(movement: Movement) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bench_db.model import (
     Blame,
     Check,
     Commit,
+    CommitFindings,
     Comparison,
     Definition,
     Export,
@@ -282,12 +283,15 @@ def _show() -> Schema:
     )
 
 
+_GROUPS = {"groups": _list(_object(_record(CommitFindings)))}
+
+
 def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
     texts = {"thresholds": _type(dict[str, str]), "threshold_faults": _list(_TEXT)}
     about = {"history": _TEXT, "stored": _BOOLEAN, **texts}
-    return _answer({**about, "findings": _list(_finding()), **numbers, "movements": movements})
+    return _answer({**about, "findings": _list(_finding()), **_GROUPS, **numbers, "movements": movements})
 
 
 _SCHEMAS: dict[str, Callable[[], Schema]] = {
@@ -321,7 +325,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
-    "finding-list": lambda: _answer({"findings": _list(_finding())}),
+    "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS}),
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "latest": lambda: _rows("stale"),

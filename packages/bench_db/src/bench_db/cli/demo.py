@@ -45,7 +45,7 @@ def _story(done: Demonstration, directory: Path) -> str:
     from bench_db.app.demo import BENCHMARK
     from bench_db.query.series import identified
     from bench_db.report import rows
-    from bench_db.report.terminal import findings_text
+    from bench_db.report.terminal import commit_findings_text
 
     store, counts = done.database.store, done.counts
     latest = store.latest()
@@ -55,7 +55,7 @@ def _story(done: Demonstration, directory: Path) -> str:
         f"$ bench-db latest --store {directory}\n{rows.latest_text(latest)}",
         f"$ bench-db summary --store {directory}\n{rows.summary_text(store.summary())}",
         f"$ bench-db trend '{BENCHMARK}' --store {directory} --last 20\n{rows.trend_text(store.trend(BENCHMARK, last=20))}",
-        f"$ bench-db scan --store {directory}\n{findings_text(in_order(done.findings), series)}",
+        f"$ bench-db scan --store {directory}\n{commit_findings_text(in_order(done.findings), series)}",
         STEPS,
         f"The site is at {done.site}: open it in a browser.",
     )

@@ -25,22 +25,28 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--state", multiple=True, help="Only findings in this state; may be repeated.")
+@click.option("--each", is_flag=True, help="A row for each finding, with its id, instead of one for each commit.")
+@click.option("--markdown", is_flag=True, help="Text as Markdown, a folded table for each commit.")
 @common
-def list_(state: tuple[str, ...], uri: str | None, output: str) -> None:
-    """List findings in their newest state.
+def list_(state: tuple[str, ...], uri: str | None, output: str, *, each: bool, markdown: bool) -> None:
+    """List findings in their newest state, those of one commit in one row; `bench-db show COMMIT` opens it.
 
     Example: bench-db finding list --state open
     """
     from bench_db.app.findings import findings
-    from bench_db.report.terminal import findings_text
+    from bench_db.report.markdown import findings_markdown
+    from bench_db.report.terminal import commit_findings_text, findings_text
 
     found = findings(open_store(uri), states=state)
     none = f"no finding is {' or '.join(state)}; 'bench-db finding list' shows all"
-    emit(
-        output,
-        lambda: found.document,
-        lambda: findings_text(found.findings, found.series, screen()) if found.findings or not state else none,
-    )
+    render = findings_text if each else commit_findings_text
+
+    def text() -> str:
+        if markdown:
+            return findings_markdown(found.findings, found.series)
+        return render(found.findings, found.series, screen()) if found.findings or not state else none
+
+    emit(output, lambda: found.document, text)
 
 
 @command.command("bless")

@@ -20,9 +20,12 @@ from bench_db.cli.ruled import ruled
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Unpack
 
+    from bench_db.app.scan import Scanned
     from bench_db.cli.options import Stated
+    from bench_db.model import Series
 
 
 @click.command("scan")
@@ -34,10 +37,13 @@ if TYPE_CHECKING:
     help="False discovery rate, as a fraction or a percentage, such as 5%.",
 )
 @click.option("--dry-run", is_flag=True, help="Store nothing.")
+@click.option("--markdown", is_flag=True, help="Text as Markdown, a folded table for each commit.")
 @selecting()
 @common
 @ruled
-def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **conditions: Unpack[Stated]) -> None:
+def command(
+    uri: str | None, output: str, rate: float, *, dry_run: bool, markdown: bool, **conditions: Unpack[Stated]
+) -> None:
     """Find where any series changes its level, and store the findings: each change keeps its id from scan to scan.
 
     Of the changes reported, {false_discovery_rate} at most are expected to be false alarms, over all series together; docs/statistics.md has the
@@ -49,7 +55,6 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     """
     from bench_db.app.scan import scan
     from bench_db.query.series import series_told_apart
-    from bench_db.report.detected import scan_text
 
     store, chosen = open_store(uri), selection(**conditions)
     found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
@@ -57,20 +62,27 @@ def command(uri: str | None, output: str, rate: float, *, dry_run: bool, **condi
     emit_found(
         output,
         lambda: found.document,
-        lambda: scan_text(
-            found.findings,
-            series_told_apart(found.series.values(), store.machines),
-            movements=found.movements,
-            changes=found.changes,
-            tested=found.tested,
-            too_short=found.too_short,
-            expected_false=found.expected_false,
-            of_machine=found.of_machine,
-            thresholds=found.thresholds,
-            threshold_faults=found.threshold_faults,
-            screen=screen(),
-        ),
+        lambda: _text(found, series_told_apart(found.series.values(), store.machines), markdown=markdown),
         found=bool(found.series),
         why=lambda: reason(store, chosen),
         history=lambda: found.history + ("" if unsaid else "; only findings of the main history are stored"),
+    )
+
+
+def _text(found: Scanned, series: Mapping[int, Series], *, markdown: bool) -> str:
+    from bench_db.report.detected import scan_text
+
+    return scan_text(
+        found.findings,
+        series,
+        movements=found.movements,
+        changes=found.changes,
+        tested=found.tested,
+        too_short=found.too_short,
+        expected_false=found.expected_false,
+        of_machine=found.of_machine,
+        thresholds=found.thresholds,
+        threshold_faults=found.threshold_faults,
+        markdown=markdown,
+        screen=screen(),
     )

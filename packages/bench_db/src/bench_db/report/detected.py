@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from bench_db.model import Figure
 from bench_db.report.cause import cause_text
+from bench_db.report.escape import markdown_text
+from bench_db.report.markdown import findings_markdown
 from bench_db.report.quantity import percent, share
 from bench_db.report.rows import NOTHING
-from bench_db.report.terminal import findings_text
+from bench_db.report.terminal import commit_findings_text, findings_text
 from bench_db.report.text import PLAIN, Fit, Screen, sparkline, sparkline_width, table, visible
 from bench_db.rules import RULES
 from bench_db.units import Direction
@@ -61,18 +63,22 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     of_machine: int = 0,
     thresholds: Mapping[int, str] = {},
     threshold_faults: Sequence[str] = (),
+    markdown: bool = False,
     screen: Screen = PLAIN,
 ) -> str:
-    """Render the figures of a scan, its largest movements of whole runs, and the findings as a table."""
+    """Render the figures of a scan, its largest movements of whole runs, and the findings as a table, a row a commit."""
     of = f"{tested} series tested, {too_short} with fewer than {RULES.detection_runs} runs"
     machine = f" and {of_machine:,} moved with the machine" if of_machine else ""
     expected = f"{_changes(changes)}, of which {expected_false:.1f} are expected to be false alarms{machine}"
     has_rates = any(one.direction is Direction.HIGHER for one in series.values())
     moved = [_movement(movement, has_rates=has_rates) for movement in movements[:_MOVEMENTS]]
     counts = Counter(thresholds.values())
-    least = [visible(f"from {text}: {number:,} series") for text, number in counts.items()]
-    head = (f"{of}; {expected}", *least, *map(visible, threshold_faults))
-    return "\n".join((*head, *moved, "", findings_text(findings, series, screen)))
+    least = [f"from {text}: {number:,} series" for text, number in counts.items()]
+    head = (f"{of}; {expected}", *least, *threshold_faults)
+    if markdown:
+        figures = [markdown_text(line) for line in (*head, *moved)]
+        return "\n\n".join((*figures, findings_markdown(findings, series)))
+    return "\n".join((*map(visible, head), *moved, "", commit_findings_text(findings, series, screen)))
 
 
 def _movement(movement: Movement, *, has_rates: bool) -> str:

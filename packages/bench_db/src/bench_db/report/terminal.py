@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.blame import of_machine
+from bench_db.analysis.findings import by_commit
 from bench_db.model import Figure, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import CAUSES, blame_lines, with_machine
 from bench_db.report.escape import shortened
-from bench_db.report.quantity import percent_with_interval, probability, quantity
+from bench_db.report.quantity import percent, percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench_db.model import Blame, Comparison, Finding
+    from bench_db.model import Blame, CommitFindings, Comparison, Finding
 
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
 _NUMBERS = ("before", "after", "change", "p", "runs")
 _FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
+_GROUPED = Fit(drop=(("test bed",),), notes="note")
+_SPEEDS = {"nanoseconds", "per_second", "bytes_per_second"}
 _COLOURS: Mapping[str, Colour] = {
     Verdict.REGRESSED: "red",
     Verdict.SUSPECTED: "yellow",
@@ -125,13 +129,67 @@ def findings_text(findings: Sequence[Finding], series: Mapping[int, Series], scr
     return table(headings, cells, _NUMBERS, screen, _FOUND)
 
 
+def moved_words(group: CommitFindings) -> str:
+    """Return what moved at a commit, as in `125 slower, median +20.0 %, 3 faster, median -4.0 %`."""
+    worse, better = ("slower", "faster") if group.units and {*group.units} <= _SPEEDS else ("worse", "better")
+    counts = ((group.worse, worse, group.worse_effect), (group.better, better, group.better_effect))
+    words = [
+        f"{n:,} {word}" if effect is None else f"{n:,} {word}, {'median ' if n > 1 else ''}{percent(effect)}"
+        for n, word, effect in counts
+        if n
+    ]
+    return ", ".join([*words, *([f"{group.neither:,} moved"] if group.neither else [])])
+
+
+def beds_words(group: CommitFindings) -> str:
+    """Return the test bed of the findings at a commit, or how many there are."""
+    names = group.test_bed_names
+    return f"{len(names)} test beds" if len(names) > 1 else "".join(names) or "-"
+
+
+def commit_findings_text(findings: Sequence[Finding], series: Mapping[int, Series], screen: Screen = PLAIN) -> str:
+    """Render findings as a table with a row for each commit and state, in the order of the first of each.
+
+    A finding that is alone at its commit has its id and its benchmark. `series` are the series by key.
+    """
+    groups = by_commit(findings, series)
+    if not groups:
+        return "no findings"
+    known = {f.id: f for f in findings}
+    cells = []
+    for group in groups:
+        of = [known[one] for one in group.ids]
+        labels = list(dict.fromkeys(series.get(f.series_key, _GONE).label for f in of))
+        benchmark = labels[0] if len(labels) == 1 else f"{len(labels):,} benchmarks"
+        single = group.ids[0] if len(of) == 1 else f"{len(of):,} findings"
+        commit = (group.commit or "-")[: RULES.sha_length]
+        cells.append((commit, group.state, moved_words(group), beds_words(group), benchmark, single, _common_note(of)))
+    listed = table(("commit", "state", "moved", "test bed", "benchmark", "id", "note"), cells, (), screen, _GROUPED)
+    several = next((group for group in groups if len(group.ids) > 1), None)
+    if several is None:
+        return listed
+    opens = f"bench-db show {(several.commit or '')[: RULES.sha_length]}"
+    return f"{listed}\n{opens} lists the findings of a commit, bench-db finding list --each those of all commits"
+
+
+def _common_note(findings: Sequence[Finding]) -> str:
+    """Return the notes of findings; one that not all of them have, with their number."""
+    counts = Counter(part for f in findings for part in _notes(f))
+    notes = [part if n == len(findings) else f"{n:,} {part}" for part, n in counts.items()]
+    return ", ".join(notes)
+
+
 def _moved(finding: Finding) -> tuple[str, str]:
     return percent_with_interval(finding.effect, finding.low, finding.high), probability(finding.p_value)
 
 
 def _note(finding: Finding) -> str:
+    return ", ".join(_notes(finding))
+
+
+def _notes(finding: Finding) -> list[str]:
     provisional = ["provisional"] if finding.provisional else []
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
     cause = [f"cause: {CAUSES[finding.cause]}"] if finding.cause is not None else []
     figure = [f"by {finding.figure}"] if finding.figure is not Figure.MEDIAN else []
-    return ", ".join([*provisional, *common, *cause, *figure, *filter(None, [finding.note])])
+    return [*provisional, *common, *cause, *figure, *filter(None, [finding.note])]
