@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.report.feed import FeedEntry, atom
+from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from tests.report.examples import HOSTILE, commit_of, found
 from tests.report.golden import golden
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -28,7 +32,7 @@ ENTRIES = [
 ]
 
 
-def feed(entries: list[FeedEntry]) -> bytes:
+def feed(entries: Sequence[FeedEntry | FeedCommit]) -> bytes:
     return atom(entries, feed_id="s3://bucket/benchmarks", title="Benchmarks", updated=1_780_100_000, href="feed.xml")
 
 
@@ -65,6 +69,22 @@ class TestFeed:
             "io: decode on laptop: +10.0 %, regression",
             "io: decode on runner: +10.0 %, regression",
         ]
+
+    def test_the_findings_of_a_commit_are_one_entry(self) -> None:
+        lines = [f"b{n} on ci: +20.0 %" for n in range(125)]
+        one = FeedCommit(
+            commit=commit_of(4),
+            moved="125 slower, median +20.0 %, ci",
+            states=["open"],
+            lines=lines,
+            updated=5,
+            href="c.html",
+        )
+        content = feed([one, entry()])
+        assert texts(content, "@entry/title")[1] == f"{commit_of(4)[:9]}: 125 slower, median +20.0 %, ci"
+        assert texts(content, "@entry/summary")[1].endswith("; b9 on ci: +20.0 %; 115 more")
+        again = feed([replace(one, moved="fixed", lines=[], states=[])])
+        assert texts(again, "@entry/id")[0] in texts(content, "@entry/id")
 
     def test_empty(self) -> None:
         assert texts(feed([]), "@entry") == []

@@ -123,16 +123,30 @@ class TestFilter:
         assert page.locator(".finding").count() == 1
         assert page.locator(".finding .badge").inner_text() == "blessed"
 
-    def test_what_moved_together_is_one_notice(self, visit: Visit) -> None:
+    def test_the_findings_of_a_commit_are_one_line(self, visit: Visit) -> None:
         page = visit.open("index.html")
-        said = page.locator("#together").inner_text()
-        assert (
-            "6 series moved together: runner-large from 3 September, 6 Feb 2026. Cause: the machine or the tool chain (6 of 6"
-            in said
+        group = page.locator(".group", has_text="6 slower")
+        assert f"{commit_of(260)[:9]} 6 slower, median +12.3 % runner-large, 6 Feb 2026" in group.inner_text()
+        assert "moved together: runner-large from 3 September. Cause: the machine or the tool chain (6 of 6" in (
+            group.inner_text()
         )
-        page.get_by_text("The 6 series").click()
-        page.locator("#together .finding").nth(5).wait_for()
-        assert colours(page, "#together .finding canvas") > 2
+        assert group.locator(".finding").count() == 0
+        group.locator("summary").focus()
+        page.keyboard.press("Enter")
+        group.locator(".finding").nth(5).wait_for()
+        assert colours(page, ".group .finding canvas") > 2
+        page.get_by_text("Worse", exact=True).click()
+        assert page.locator(".group", has_text="6 slower").count() == 1
+
+    def test_to_the_page_of_a_commit_and_to_its_series(self, visit: Visit) -> None:
+        page = visit.open("index.html")
+        page.locator(".group", has_text="6 slower").get_by_text("What this commit did").click()
+        assert commit_of(260)[:9] in page.locator("h1").inner_text()
+        page.get_by_role("link", name="worse +12.5 %").click()
+        page.locator("#plot canvas").wait_for()
+        assert page.locator("#title").inner_text() == "io: suite-wide/5"
+        page.get_by_role("link", name="Commits").click()
+        assert page.locator("tbody tr").count() == 300
 
 
 class TestCompare:
@@ -210,7 +224,7 @@ class TestKeyboard:
         assert page.evaluate("[document.activeElement.id, scrollY]") == ["title", 0]
 
     def test_everything_has_a_name(self, visit: Visit) -> None:
-        for where in ("index.html", "series.html", "compare.html", "noise.html"):
+        for where in ("index.html", "series.html", "commits.html", "compare.html", "noise.html"):
             page = visit.open(where)
             unnamed = page.evaluate(
                 """[...document.querySelectorAll("button, input, select, a[href], [role=slider]")].filter((node) =>
@@ -223,7 +237,14 @@ class TestHostileNames:
     """A name is text wherever it is shown, and nothing else."""
 
     @pytest.mark.parametrize(
-        "where", ["index.html", "series.html", "noise.html", "compare.html#dut=device&bed=runner-large&suite=hostile"]
+        "where",
+        [
+            "index.html#q=script",
+            "series.html",
+            "noise.html",
+            f"commit-{commit_of(270)}.html",
+            "compare.html#dut=device&bed=runner-large&suite=hostile",
+        ],
     )
     def test_lists(self, visit: Visit, where: str) -> None:
         page = visit.open(where)
@@ -262,7 +283,10 @@ class TestAppearance:
             page.reload()
             assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
-    @pytest.mark.parametrize("where", ["index.html", "series.html", "compare.html", "noise.html"])
+    @pytest.mark.parametrize(
+        "where",
+        ["index.html", "series.html", "compare.html", "noise.html", "commits.html", f"commit-{commit_of(270)}.html"],
+    )
     def test_narrow(self, browser: Browser, root: Path, where: str) -> None:
         with visiting(browser, root, viewport={"width": 360, "height": 740}) as visit:
             page = visit.open(where)

@@ -38,6 +38,14 @@ class TestMeasuredCommits:
         assert (failed["results"], failed["failed"], failed["subject"]) == (0, 1, "s2")
         assert (older["results"], older["before"]) == (2, commit_of(0))
 
+    def test_a_series_that_was_measured_twice_counts_once(self) -> None:
+        first = history("a", np.array([1.0, 2.0]))
+        again = first.with_columns(pl.col("run_key") + 100)
+        newest, older = measured(
+            pl.concat([first, again, history("b", np.array([1.0]))]), history("c", np.array([1.0]))
+        )
+        assert (older["results"], older["series"], newest["series"], newest["fewer"]) == (4, 3, 1, 2)
+
     def test_errors(self) -> None:
         names = ("a", "b", "c", "d", "e", "f", "g")
         (commit,) = measured(*(history(name, np.array([np.nan])) for name in names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from bench_db.model import Commit, Comparison, Finding, RecordedCommit, Series, 
 from bench_db.query.selection import Selection
 from bench_db.report.document import commit_json, finding_json
 from bench_db.report.links import difference_pattern
-from bench_db.rules import RULES
+from bench_db.report.shown import bisect_command
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
@@ -173,18 +172,8 @@ def _suspicions(
             effects[name] = max(effects.get(name, 0.0), abs(effect or 0.0))
     ordered = sorted(effects.items(), key=lambda pair: (-pair[1], pair[0]))
     return [
-        Suspicion(suite=name[0], benchmark_name=name[1], metric=name[2], command=_command(before, sha, name, effect))
+        Suspicion(
+            suite=name[0], benchmark_name=name[1], metric=name[2], command=bisect_command(before, sha, name, effect)
+        )
         for name, effect in ordered
     ]
-
-
-def _command(before: str, sha: str, name: tuple[str, str, str], effect: float) -> str:
-    suite, benchmark, metric = name
-    small = 0.0 < effect < RULES.minimum_effect
-    words = [
-        *("bench-db", "bisect", before[: RULES.sha_length], sha[: RULES.sha_length], "--benchmark", benchmark),
-        *(("--suite", suite) if suite else ()),
-        *(("--metric", metric) if metric != "time" else ()),
-        *(("--least-change", f"{effect / 2:.2g}") if small else ()),
-    ]
-    return shlex.join(words)

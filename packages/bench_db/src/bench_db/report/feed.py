@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from bench_db.clock import CALENDAR_SECONDS
@@ -16,9 +16,6 @@ from bench_db.report.quantity import percent, percent_with_interval, probability
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.units import is_worse
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _NAME = 200
@@ -36,16 +33,31 @@ class FeedEntry:
     href: str = ""
 
 
-def atom(entries: Sequence[FeedEntry], *, feed_id: str, title: str, updated: int, href: str = "") -> bytes:
-    """Render the feed as UTF-8 XML, newest first. Identifiers come from `feed_id` and the findings' ids alone, so they never change."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedCommit:
+    """The findings of a commit as one entry: what moved, a line for each finding, the time of the commit and its page."""
+
+    commit: str
+    moved: str
+    states: Sequence[str]
+    lines: Sequence[str]
+    updated: int
+    href: str = ""
+
+
+def atom(entries: Sequence[FeedEntry | FeedCommit], *, feed_id: str, title: str, updated: int, href: str = "") -> bytes:
+    """Render the feed as UTF-8 XML, newest first. Identifiers come from `feed_id` and the ids of findings and commits alone, so they never change."""
     root = ET.Element("feed", xmlns=_ATOM)
     _text(root, "id", _urn("feed", feed_id))
     _text(root, "title", title)
     _text(root, "updated", _when(updated))
     _text(ET.SubElement(root, "author"), "name", "bench_db")
     _link(root, href, "self")
-    for entry in sorted(entries, key=lambda e: (-e.updated, e.finding.id)):
-        _entry(root, entry, feed_id)
+    for entry in sorted(entries, key=lambda e: (-e.updated, e.commit if isinstance(e, FeedCommit) else e.finding.id)):
+        if isinstance(entry, FeedCommit):
+            _commit_entry(root, entry, feed_id)
+        else:
+            _entry(root, entry, feed_id)
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text + b"\n"
@@ -69,6 +81,19 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
         "summary",
         f"{moved} {at}, p {probability(finding.p_value)}. State: {finding.state}.{provisional}{common}{cause}",
     )
+
+
+def _commit_entry(root: ET.Element, entry: FeedCommit, feed_id: str) -> None:
+    node = ET.SubElement(root, "entry")
+    _text(node, "id", _urn("commit", feed_id, entry.commit))
+    _text(node, "title", f"{entry.commit[: RULES.sha_length]}: {entry.moved}")
+    _text(node, "updated", _when(entry.updated))
+    _link(node, entry.href, "alternate")
+    for state in entry.states:
+        ET.SubElement(node, "category", term=state)
+    left = len(entry.lines) - RULES.comment_rows
+    lines = [shortened(line, 2 * _NAME) for line in entry.lines[: RULES.comment_rows]]
+    _text(node, "summary", "; ".join([*lines, *([f"{left:,} more"] if left > 0 else [])]))
 
 
 def _kind(entry: FeedEntry) -> str:

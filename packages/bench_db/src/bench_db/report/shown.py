@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -119,3 +120,16 @@ def _next(commands: Sequence[str]) -> Iterator[str]:
         left = len(commands) - RULES.comment_rows
         if left > 0:
             yield f"  {left} more; --output json has all"
+
+
+def bisect_command(before: str, sha: str, name: tuple[str, str, str], effect: float) -> str:
+    """Return the command that finds the commit of a change between two commits. `name` is the suite, the benchmark and the metric."""
+    suite, benchmark, metric = name
+    small = 0.0 < effect < RULES.minimum_effect
+    words = [
+        *("bench-db", "bisect", before[: RULES.sha_length], sha[: RULES.sha_length], "--benchmark", benchmark),
+        *(("--suite", suite) if suite else ()),
+        *(("--metric", metric) if metric != "time" else ()),
+        *(("--least-change", f"{effect / 2:.2g}") if small else ()),
+    ]
+    return shlex.join(words)

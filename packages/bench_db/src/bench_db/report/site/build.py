@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from bench_db.model import Series
+from bench_db.query.series import identified
 from bench_db.report.escape import script_json
-from bench_db.report.feed import FeedEntry, atom
-from bench_db.report.quantity import ladders
-from bench_db.report.site import catalogue, pages
+from bench_db.report.feed import FeedCommit, FeedEntry, atom
+from bench_db.report.quantity import ladders, percent
+from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import samples_document, shard_document
 from bench_db.report.site.measured import MeasuredCommits, freshness
@@ -20,8 +24,6 @@ from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import polars as pl
 
     from bench_db.model import Finding
     from bench_db.report.site.contract import SiteContent
@@ -33,13 +35,14 @@ _FEED_ENTRIES = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """All series with their shards, the findings, the files of each shard, the builds to compare, and the measured commits."""
+    """All series with their shards, the findings and their series, the files of each shard, the builds to compare, and the measured commits."""
 
     rows: Sequence[tuple[int, catalogue.Row]]
     findings: Sequence[catalogue.Row]
     files: Sequence[tuple[str, str]]
     builds: Mapping[str, Any]
     commits: Sequence[catalogue.Row]
+    moved: Mapping[int, Series]
 
 
 def site(content: SiteContent) -> Iterator[File]:
@@ -67,6 +70,8 @@ def site(content: SiteContent) -> Iterator[File]:
             described = catalogue.row(one, identities[one.key], noises.get(one.key), content.thresholds.get(one.key))
             rows.append((number, described))
             found += catalogue.finding_rows(one, described)
+    of_findings = content.series.filter(pl.col("series_key").is_in(list(by_key)))
+    moved = {one.series_key: one for one in identified(of_findings)}
     yield from _entrance(
         content,
         _Lists(
@@ -74,7 +79,8 @@ def site(content: SiteContent) -> Iterator[File]:
             findings=catalogue.ranked(found),
             files=names,
             builds=catalogue.commits(builds),
-            commits=measured.newest_first(content.recorded),
+            commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
+            moved=moved,
         ),
     )
 
@@ -91,6 +97,9 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     """Yield the files that a reader starts from: catalogue, findings, commits and pages."""
     findings, described = lists.findings, [row for _, row in lists.rows]
     catalogue.name_apart(described, findings)
+    have_pages = {row["page"] for row in lists.commits}
+    for finding in findings:  # the results at its commit may have been taken out
+        finding["page"] = finding["page"] if finding["page"] in have_pages else ""
     listed = catalogue.catalogue(lists.rows, lists.files)
     fresh = freshness(lists.commits)
     settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
@@ -101,7 +110,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commits": _script("data", "commits", "commits", lists.builds),
     }
     yield from everything.values()
-    yield FEED, _feed(content, findings)
+    yield FEED, _feed(content, findings, lists.commits)
     facts = {
         "counts": catalogue.counts(findings),
         "beds": catalogue.beds(described),
@@ -112,6 +121,9 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "stale": sum(listed["stale"]),
         "found": len(findings),
         "freshness": fresh,
+        "listed": lists.commits[: commits.MOST_COMMITS],
+        "left_out": max(0, len(lists.commits) - commits.MOST_COMMITS),
+        "devices": len(fresh),
         "newest": max((one["newest"]["time"] for one in fresh if one["newest"]), default=0),
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
@@ -121,28 +133,51 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "series.html": ("settings", "catalogue"),
         "benchmark.html": ("settings", "catalogue"),
         "compare.html": ("settings", "catalogue", "commits"),
+        "commits.html": (),
         **({"noise.html": ("settings", "catalogue")} if facts["has_noise"] else {}),
     }
+    shown = {"has_noise": facts["has_noise"], "store": facts["store"]}
+    for path, about in commits.pages_of(lists.commits, findings, lists.moved, content.metadata.commit_url):
+        yield path, pages.page("commit.html", content.metadata, {}, **shown, **about)
     for name, needed in starts.items():
         yield name, pages.page(name, content.metadata, {script: everything[script][0] for script in needed}, **facts)
 
 
-def _feed(content: SiteContent, findings: Sequence[catalogue.Row]) -> bytes:
-    """Render the findings as Atom; the time of one is that of its commit."""
+def _feed(content: SiteContent, findings: Sequence[catalogue.Row], builds: Sequence[catalogue.Row]) -> bytes:
+    """Render the findings as Atom, those of one commit as one entry; the time of one is that of its commit."""
     record = {visible(finding.id): finding for finding in content.findings}
+    of_page: dict[str, list[catalogue.Row]] = defaultdict(list)
+    for found in findings:
+        of_page[found["page"] or found["id"]].append(found)
+    groups = {row["page"]: (row["commit"], row["groups"]) for row in reversed(builds) if row["groups"]}
     entries = [
-        FeedEntry(
-            finding=record[found["id"]],
-            label=found["label"],
-            bed=found["bed"],
-            direction=found["direction"],
-            updated=found["time"],
-            href=f"benchmark.html#s={found['key']}&p={found['at']}",
-        )
-        for found in findings[:_FEED_ENTRIES]
+        _feed_entry(record, several[0]) if len(several) == 1 else _feed_commit(*groups[page], several)
+        for page, several in list(of_page.items())[:_FEED_ENTRIES]
     ]
     metadata = content.metadata
     return atom(entries, feed_id=metadata.store, title=metadata.title, updated=metadata.generated_at, href=FEED)
+
+
+def _feed_entry(record: Mapping[str, Finding], found: catalogue.Row) -> FeedEntry:
+    return FeedEntry(
+        finding=record[found["id"]],
+        label=found["label"],
+        bed=found["bed"],
+        direction=found["direction"],
+        updated=found["time"],
+        href=f"benchmark.html#s={found['key']}&p={found['at']}",
+    )
+
+
+def _feed_commit(commit: str, groups: Sequence[catalogue.Row], findings: Sequence[catalogue.Row]) -> FeedCommit:
+    return FeedCommit(
+        commit=commit,
+        moved="; ".join(f"{group['words']}, {group['beds']} ({group['state']})" for group in groups),
+        states=sorted({found["state"] for found in findings}),
+        lines=[f"{found['label']} on {found['bed']}: {percent(found['effect'])}" for found in findings],
+        updated=findings[0]["time"],
+        href=findings[0]["page"],
+    )
 
 
 def _script(folder: str, stem: str, receiver: str, document: Any) -> File:

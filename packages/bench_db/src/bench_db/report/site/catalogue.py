@@ -10,6 +10,7 @@ import numpy as np
 from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import Cause, State
 from bench_db.query.series import label
+from bench_db.report.site.commits import page_name
 from bench_db.report.site.numbers import floats, sparkline
 from bench_db.report.text import distinct_names, visible
 from bench_db.rules import RULES
@@ -143,7 +144,8 @@ def finding_rows(one: EncodedSeries, described: Row) -> Iterable[Row]:
         excerpt = one.points["median"][start : finding["at"] + _AROUND]
         series = {name: described[name] for name in ("key", "label", "name", "units", "direction")}
         bed = visible(described["test_bed_name"])
-        yield {**finding, **series, "bed": bed, "excerpt": floats(excerpt), "here": finding["at"] - start}
+        page = page_name(finding["commit"]) if finding["commit"] else ""
+        yield {**finding, **series, "bed": bed, "page": page, "excerpt": floats(excerpt), "here": finding["at"] - start}
 
 
 def ranked(findings: Iterable[Row]) -> list[Row]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ERRORS = 5
 _ERROR = 200
 _BUILD = ("dut_name", "commit", "dut_version")
+_RUNS_OF = (*_BUILD, "test_bed_name")
 _NAME = ("suite", "benchmark_name", "metric", "tags_key", "test_bed_name")
 
 Row = dict[str, Any]
@@ -36,13 +37,13 @@ class MeasuredCommits:
         failed = pl.col("error").is_not_null()
         # a run is of one build, and its key is a number, which groups faster than names
         sums = points.group_by("run_key").agg(
-            pl.col(_BUILD).first(),
+            pl.col(_RUNS_OF).first(),
             pl.col("dut_timestamp").max().alias("time"),
             pl.col("commit_order").max().alias("order"),
             pl.col("median").is_finite().sum().alias("results"),
             failed.sum().alias("failed"),
         )
-        self._sums.append(sums)
+        self._sums.append(sums.with_columns(series=_series(points, sums)))
         if sums["failed"].sum():
             self._failures.append(points.filter(failed).select(*_BUILD, *_NAME, "error"))
 
@@ -51,7 +52,9 @@ class MeasuredCommits:
         if not self._sums:
             return {}
         sums = (
-            pl.concat(self._sums).group_by(_BUILD).agg(pl.col("time", "order").max(), pl.col("results", "failed").sum())
+            pl.concat(self._sums)
+            .group_by(_BUILD)
+            .agg(pl.col("time", "order").max(), pl.col("results", "failed", "series").sum())
         )
         found: dict[tuple[str, str, str], Row] = {}
         for one in sums.fill_null(0).iter_rows(named=True):
@@ -76,6 +79,18 @@ class MeasuredCommits:
         return rows[::-1]
 
 
+def _series(points: pl.DataFrame, sums: pl.DataFrame) -> pl.Series:
+    """Return how many series have their first result of a build in each run; the sum over its runs counts each series once."""
+    again = sums.filter(sums.select(_RUNS_OF).is_duplicated())["run_key"]
+    if again.is_empty():
+        return sums["results"]
+    several = points.filter(pl.col("run_key").is_in(again.implode()) & pl.col("median").is_finite())
+    first = several.unique(("series_key", *_BUILD)).group_by("run_key").agg(pl.len().alias("first"))
+    counted = sums.join(first, on="run_key", how="left", maintain_order="left")
+    alone = ~pl.col("run_key").is_in(again.implode())
+    return counted.select(pl.when(alone).then("results").otherwise(pl.col("first").fill_null(0)))["results"]
+
+
 def _build(row: Row) -> tuple[str, str, str]:
     dut, commit, version = (row[name] or "" for name in _BUILD)
     return dut, commit, version
@@ -88,7 +103,8 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
         "version": visible(version),
         "subject": visible(recorded.subject) if recorded else "",
         "position": recorded.position if recorded else None,
-        **{name: one[name] for name in ("time", "results", "failed")},
+        "authored": (recorded.author_time or recorded.time or None) if recorded else None,
+        **{name: one[name] for name in ("time", "results", "failed", "series")},
         "errors": [
             [visible(label(failed)), visible(failed["test_bed_name"]), _error(failed["error"])]
             for failed in one["errors"]
@@ -97,11 +113,15 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
 
 
 def _since(row: Row, before: Row | None) -> Row:
-    """Return the build before and the number of commits since it, this one included; None where it is not known."""
+    """Return the build before, how many more series it has, and the number of commits since it, this one included; None where it is not known."""
     if before is None:
-        return {"before": "", "commits": None}
+        return {"before": "", "commits": None, "fewer": 0}
     positions = row["position"], before["position"]
-    return {"before": before["commit"], "commits": None if None in positions else positions[0] - positions[1]}
+    return {
+        "before": before["commit"],
+        "commits": None if None in positions else positions[0] - positions[1],
+        "fewer": max(0, before["series"] - row["series"]),
+    }
 
 
 def _error(text: str) -> str:

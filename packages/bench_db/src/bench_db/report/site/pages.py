@@ -25,6 +25,8 @@ PAGES = {
     "noise.html": ("grid.js", "index.js", "noise.js"),
     "benchmark.html": ("uplot.min.js", "strip.js", "chart.js", "benchmark.js"),
     "compare.html": ("grid.js", "compare.js"),
+    "commits.html": (),
+    "commit.html": (),
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
 _LICENCE = "uplot.LICENSE.txt"
@@ -62,7 +64,7 @@ def _templates() -> Environment:
 
 
 def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: object) -> bytes:
-    """Render one page. `scripts` are the paths of the data scripts that it loads first, by name."""
+    """Render a page by the name of its template. `scripts` are the paths of the data scripts that it loads first, by name."""
     paths = {asset: path for asset, (path, _) in assets().items()}
     # a page's own script reads the data scripts, so they come before it
     loaded = [*map(paths.get, _EVERYWHERE), *scripts.values(), *map(paths.get, PAGES[name])]

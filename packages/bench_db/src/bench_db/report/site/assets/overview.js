@@ -1,12 +1,11 @@
 "use strict";
-/* The findings: what stands first, what moved together under one heading. */
+/* The findings by commit, current ones first; a commit with several is one line that opens. */
 (() => {
   const { el, quantity } = bench;
   const batch = 30;
   const findings = bench.held.get("findings").findings;
   const standing = (finding) => finding.state === "open" || finding.state === "reopened";
   const box = document.getElementById("findings");
-  const together = document.getElementById("together");
   const form = document.getElementById("filter");
   let shown = batch;
 
@@ -29,7 +28,7 @@
       canvas,
       el("div", {},
         el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.name || finding.label)),
-        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), el("span", {}, quantity.date(finding.time)), badges(finding)),
+        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
         el("strong", { class: kind(finding) }, quantity.percent(finding.effect)),
@@ -42,6 +41,49 @@
     return { node: el("ul", { class: "list" }, items.map(({ node }) => node)), draw: () => items.forEach(({ canvas, finding }) => bench.draw.excerpt(canvas, finding)) };
   }
 
+  /* Findings by commit, in the order of the first of each; one without a commit is alone. */
+  function groups(chosen) { return [...Map.groupBy(chosen, (finding) => finding.commit || finding.id).values()]; }
+
+  function median(effects) {
+    const same = new Set(effects.map(Math.sign)).size === 1;
+    const sorted = effects.toSorted((a, b) => a - b);
+    return same ? (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2 : null;
+  }
+
+  /* What moved, as in "125 slower, median +20.0 %, 3 faster". */
+  function words(group) {
+    const speeds = ["nanoseconds", "per_second", "bytes_per_second"];
+    const names = group.every((finding) => speeds.includes(finding.units)) ? { worse: "slower", better: "faster", moved: "moved" } : { worse: "worse", better: "better", moved: "moved" };
+    const parts = Object.keys(names).flatMap((way) => {
+      const of = group.filter((finding) => kind(finding) === way);
+      if (!of.length) return [];
+      const effect = way === "moved" ? null : median(of.map((finding) => finding.effect));
+      const text = `${of.length.toLocaleString("en")} ${names[way]}${effect === null ? "" : `, ${of.length > 1 ? "median " : ""}${quantity.percent(effect)}`}`;
+      return [el("span", { class: way }, text)];
+    });
+    return parts.flatMap((part, i) => (i ? [", ", part] : [part]));
+  }
+
+  /* A commit with several findings: one line that opens. */
+  function folded(group) {
+    const beds = [...new Set(group.map((finding) => finding.bed))], first = group[0];
+    const common = first.common && group.every((finding) => finding.common === first.common) ? first.common : "";
+    const details = el("details", {}, el("summary", {},
+      el("span", { class: "sha" }, first.commit.slice(0, quantity.rule("sha_length"))), " ", el("strong", {}, words(group)), " ",
+      el("span", { class: "quiet" }, beds.length > 1 ? `${beds.length} test beds` : el("bdi", {}, beds[0]), `, ${quantity.date(first.time)}`)));
+    details.addEventListener("toggle", () => {
+      if (!details.open || details.children.length > 1) return;
+      const part = list(group.slice(0, 200));
+      details.append(part.node, group.length > 200 ? el("p", { class: "quiet small" }, `${(group.length - 200).toLocaleString("en")} more`) : "");
+      part.draw();
+    });
+    const because = new Set(group.map((finding) => finding.because)).size === 1 ? first.because : "";
+    return el("li", { class: "group" }, details,
+      el("p", { class: "quiet small" },
+        first.page && el("a", { href: first.page }, "What this commit did"), (common || because) && " · ",
+        common && el("bdi", {}, `moved together: ${common}. `), because && el("bdi", {}, because)));
+  }
+
   function wanted() {
     const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
     const state = form.state.value, way = form.way.value;
@@ -52,31 +94,20 @@
   }
 
   function show() {
-    const chosen = wanted();
-    const alone = chosen.filter((finding) => !finding.common);
-    const part = list(alone.slice(0, shown));
-    const rest = alone.length - shown;
+    const chosen = wanted(), all = groups(chosen);
+    const parts = all.slice(0, shown).map((group) => (group.length > 1 ? { node: folded(group), draw: () => {} } : alone(group[0])));
+    const rest = all.length - shown;
     const none = findings.length ? "No finding matches." : "No change point has been found; bench-db scan looks for them.";
-    box.replaceChildren(alone.length ? part.node : el("p", { class: "empty" }, chosen.length ? "Everything else moved together, as said above." : none));
+    box.replaceChildren(all.length ? el("ul", { class: "list" }, parts.map(({ node }) => node)) : el("p", { class: "empty" }, none));
     if (rest > 0) box.append(el("button", { class: "more", onclick: () => { shown += batch; show(); } }, `Show ${Math.min(batch, rest)} more of ${rest.toLocaleString("en")}`));
-    part.draw();
-    showTogether(chosen.filter((finding) => finding.common));
-    document.getElementById("status").textContent = `${chosen.length.toLocaleString("en")} findings shown`;
+    parts.forEach(({ draw }) => draw());
+    document.getElementById("status").textContent = `${chosen.length.toLocaleString("en")} findings of ${all.length.toLocaleString("en")} commits shown`;
     bench.remember({ q: form.q.value, state: form.state.value === "open" ? "" : form.state.value, way: form.way.value === "all" ? "" : form.way.value });
   }
 
-  function showTogether(chosen) {
-    together.replaceChildren(...Object.entries(Object.groupBy(chosen, (finding) => finding.common)).map(([name, group]) => {
-      const details = el("details", {}, el("summary", {}, `The ${group.length} series`));
-      details.addEventListener("toggle", () => {
-        if (!details.open || details.children.length > 1) return;
-        const part = list(group.slice(0, 200));
-        details.append(part.node);
-        part.draw();
-      });
-      return el("section", { class: "notice" },
-        el("p", {}, el("strong", {}, `${group.length} series moved together: `), el("bdi", {}, name), `, ${quantity.date(Math.max(...group.map((finding) => finding.time)))}. `, el("bdi", {}, group[0].because || "Cause: not known.")), details);
-    }));
+  function alone(finding) {
+    const { node, canvas } = item(finding);
+    return { node, draw: () => bench.draw.excerpt(canvas, finding) };
   }
 
   const given = bench.state();

@@ -1,0 +1,104 @@
+"""The commits of a site, and the page of each that has findings or failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench_db.model import Series
+from bench_db.report.site.commits import page_name, pages_of, with_findings
+from tests.report.examples import HOSTILE, commit_of, found
+
+if TYPE_CHECKING:
+    from bench_db.report.site.commits import Row
+
+SERIES = {
+    n: Series(series_key=n, dut_name="d", test_bed_name=f"bed{n % 2}", benchmark_name=f"b{n // 2}") for n in range(40)
+}
+URL = "https://forge.example/me/lib/commit/{commit}"
+
+
+def measured(number: int, **rest: object) -> Row:
+    facts = {
+        "dut": "d",
+        "commit": commit_of(number),
+        "version": "1",
+        "subject": f"s{number}",
+        "failed": 0,
+        "errors": [],
+    }
+    return {
+        **facts,
+        "before": commit_of(number - 3),
+        "commits": 3,
+        "fewer": 0,
+        "series": 9,
+        "time": 1,
+        "authored": None,
+    } | rest
+
+
+def document(n: int, number: int, effect: float = 0.2) -> Row:
+    label, bed = SERIES[n].label, SERIES[n].test_bed_name
+    page = page_name(commit_of(number))
+    return {
+        "key": f"{n:016x}",
+        "label": label,
+        "name": "",
+        "bed": bed,
+        "page": page,
+        "effect": effect,
+        "because": "Cause: x.",
+    }
+
+
+class TestList:
+    """A commit has what moved at it, and a page where there is something to say."""
+
+    def test_rows(self) -> None:
+        findings = [found(f"f{n}", n, 3, commit=commit_of(5), effect=0.2) for n in range(8)]
+        gone = found("gone", 999, 3, commit=commit_of(7))
+        rows = with_findings([measured(7), measured(6, failed=2), measured(5)], [*findings, gone], SERIES)
+        assert [row["page"] for row in rows] == ["", page_name(commit_of(6)), page_name(commit_of(5))]
+        assert rows[2]["groups"] == [{"state": "open", "words": "8 slower, median +20.0 %", "beds": "2 test beds"}]
+        assert rows[0]["groups"] == []
+
+    def test_another_device(self) -> None:
+        findings = [found("f", 1, 3, commit=commit_of(5))]
+        (row,) = with_findings([measured(5, dut="other")], findings, SERIES)
+        assert (row["groups"], row["page"]) == ([], "")
+
+    def test_a_build_without_commit_has_no_page(self) -> None:
+        (row,) = with_findings([measured(5, commit="", failed=1)], [], SERIES)
+        assert row["page"] == ""
+
+
+class TestPages:
+    """A page has its findings by benchmark and test bed, its range and the commands to run next."""
+
+    def test_facts(self) -> None:
+        findings = [found(f"f{n}", n, 3, commit=commit_of(5)) for n in range(40)]
+        rows = with_findings([measured(5)], findings, SERIES)
+        documents = [document(n, 5, 0.01 * (n + 1)) for n in range(40)]
+        ((path, facts),) = pages_of(rows, documents, SERIES, URL)
+        assert path == f"commit-{commit_of(5)}.html"
+        assert facts["bed_names"] == ["bed0", "bed1"]
+        assert [label for (_, label), _ in facts["benchmarks"]][:2] == ["b19", "b18"]
+        assert [len(cell) for cell in facts["benchmarks"][0][1].values()] == [1, 1]
+        assert (
+            facts["builds"][0]["difference"] == f"https://forge.example/me/lib/compare/{commit_of(2)}...{commit_of(5)}"
+        )
+        assert facts["address"] == f"https://forge.example/me/lib/commit/{commit_of(5)}"
+        assert facts["commands"][0] == f"bench-db bisect {commit_of(2)[:9]} {commit_of(5)[:9]} --benchmark b19"
+        assert (len(facts["commands"]), facts["more_commands"]) == (10, 10)
+        assert facts["causes"] == ["Cause: x."]
+
+    def test_a_range_of_one_commit_needs_no_bisection(self) -> None:
+        findings = [found("f", 1, 3, commit=commit_of(5))]
+        rows = with_findings([measured(5, commits=1)], findings, SERIES)
+        ((_, facts),) = pages_of(rows, [document(1, 5)], SERIES, "javascript:{commit}")
+        assert (facts["commands"], facts["address"], facts["builds"][0]["difference"]) == ([], "", "")
+
+    def test_names(self) -> None:
+        """A page is a file beside the others, whatever the commit is called."""
+        for name in (*HOSTILE.values(), "../../etc/passwd", "", "."):
+            assert page_name(name).removeprefix("commit-").removesuffix(".html").isalnum()
