@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import compare, step_and_margin
+from bench_db.analysis.compare import NORMAL_CONSISTENCY, compare, step_and_margin
 from bench_db.analysis.histories import Floats, histories, observations
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -197,6 +197,115 @@ def _with_suspected(judged: Sequence[Comparison], latest: Mapping[int, float]) -
         else c
         for c in found
     ]
+
+
+def through_siblings(
+    judged: Sequence[Comparison], machines: Mapping[int, str], thresholds: Mapping[int, Threshold]
+) -> list[Comparison]:
+    """Return the comparisons; new series of a machine without history are judged through their siblings on another machine.
+
+    `machines` names the test bed of each series with its machine, by key. The siblings are the series of the same device, test bed, suite,
+    metric and unit that the candidate measured on the new machine, and that have a level on one other machine. Each gives the ratio of
+    the candidate to that level. A series is compared with the ratios of the others: a change is suspected, because a machine may suit one
+    benchmark, and there is no change where the interval is within `rules.quiet_effect`. Otherwise it stays new, with the reason.
+    `thresholds` has the smallest change of series, by key, where it is not the default.
+    """
+    gone: dict[tuple[str, ...], list[Comparison]] = {}
+    for c in judged:
+        if c.verdict is Verdict.MISSING:
+            gone.setdefault(_OF_BENCHMARK(c.series), []).append(c)
+    groups: dict[tuple[str, ...], list[Comparison]] = {}
+    for c in judged:
+        if c.verdict is Verdict.NEW and _OF_BENCHMARK(c.series) in gone:
+            groups.setdefault((*_OF_SIBLINGS(c.series), machines[c.series.series_key]), []).append(c)
+    found: dict[int, Comparison] = {}
+    for group in groups.values():
+        machine, ratios = _ratios(group, gone, machines)
+        tested = _tested_by_siblings(ratios, {c.series.series_key: c for c in group}, thresholds)
+        found |= {c.series.series_key: _of_siblings(c, machine, ratios, tested) for c in group}
+    return in_order(found.get(c.series.series_key, c) for c in judged)
+
+
+# Standard deviations, as the MAD has them, from which a sibling is an outlier.
+_OUTLIER = 3.5
+_OF_SIBLINGS = attrgetter(*_PLACE, "metric", "units")
+
+
+def _ratios(
+    group: Iterable[Comparison], gone: Mapping[tuple[str, ...], list[Comparison]], machines: Mapping[int, str]
+) -> tuple[str, dict[int, float]]:
+    """Return the machine on which most series of a group have a level, and their ratios to it by series key."""
+    of_machine: dict[str, dict[int, float]] = {}
+    for c in group:
+        for other in gone[_OF_BENCHMARK(c.series)]:
+            new, old = c.candidate_median or 0.0, other.baseline_median or 0.0
+            if min(new, old) > 0.0 and other.n_baseline >= RULES.baseline_runs:
+                of_machine.setdefault(machines[other.series.series_key], {})[c.series.series_key] = new / old
+    return max(sorted(of_machine.items()), key=lambda pair: len(pair[1]), default=("", {}))
+
+
+def _tested_by_siblings(
+    ratios: Mapping[int, float], series: Mapping[int, Comparison], thresholds: Mapping[int, Threshold]
+) -> dict[int, Comparison]:
+    """Compare each ratio with the others. Benjamini-Hochberg decides which changes are significant; nothing with too few siblings."""
+    if len(ratios) <= RULES.level_runs:
+        return {}
+    tested = {}
+    for key, ratio in ratios.items():
+        least = thresholds.get(key, Threshold(relative=RULES.minimum_effect)).share_of(
+            series[key].candidate_median or 0.0
+        )
+        others = _without_outliers([other for sibling, other in ratios.items() if sibling != key])
+        tested[key] = compare([ratio], others, series[key].series.direction, minimum_effect=least)
+    tested = {key: one for key, one in tested.items() if one.p_value is not None}
+    q_values = benjamini_hochberg(np.array([one.p_value for one in tested.values()])).tolist()
+    return {
+        key: one if q <= RULES.false_discovery_rate else replace(one, verdict=Verdict.UNCHANGED, significant=False)
+        for (key, one), q in zip(tested.items(), q_values, strict=True)
+    }
+
+
+def _without_outliers(ratios: Sequence[float]) -> list[float]:
+    """Leave out what is far from the median: a sibling that changed, too, is no measure of the spread."""
+    logs = np.log(np.asarray(ratios))
+    apart = np.abs(logs - np.median(logs))
+    most = _OUTLIER * NORMAL_CONSISTENCY * float(np.median(apart))
+    return [ratio for ratio, far in zip(ratios, apart.tolist(), strict=True) if far <= most]
+
+
+def _of_siblings(
+    c: Comparison, machine: str, ratios: Mapping[int, float], tested: Mapping[int, Comparison]
+) -> Comparison:
+    """Return a new series with its verdict, or with the reason why it has none."""
+    one = tested.get(c.series.series_key)
+    if one is None:
+        needs = f"{RULES.level_runs + 1} benchmarks with a level on one other machine, and {len(ratios)} have one"
+        lacks = (
+            f"needs {needs}"
+            if len(ratios) <= RULES.level_runs
+            else f"needs siblings that agree, and a level on {machine}"
+        )
+        return _with_note(c, f"no verdict: without history of this machine it {lacks}")
+    centre = float(np.median([ratio for key, ratio in ratios.items() if key != c.series.series_key]))
+    about = f"{len(ratios) - 1} siblings, which take {centre:.3g} times what they take on {machine}"
+    changed = one.verdict in _DECIDED
+    if not changed and step_and_margin(one)[1] > math.log1p(RULES.quiet_effect):
+        return _with_note(c, f"no verdict through {about}: their ratios differ too much")
+    judged = replace(
+        c,
+        verdict=Verdict.SUSPECTED if changed else Verdict.UNCHANGED,
+        effect=_finite(one.effect),
+        low=_finite(one.low),
+        high=_finite(one.high),
+        p_value=one.p_value,
+        significant=one.significant,
+    )
+    advice = f"; {_AGAIN}, on a machine with history" if changed else ""
+    return _with_note(judged, f"judged through {about}: a change of all looks like the machine{advice}")
+
+
+def _with_note(c: Comparison, note: str) -> Comparison:
+    return replace(c, note="; ".join(filter(None, (note, c.note))))
 
 
 def _is_upheld(c: Comparison, q_value: float) -> bool:

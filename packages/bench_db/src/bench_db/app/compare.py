@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.analysis.blame import blame_comparisons, of_machine
-from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan
+from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan, through_siblings
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
@@ -20,7 +20,7 @@ from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points, series_told_apart
-from bench_db.query.thresholds import Thresholds
+from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.units import Direction
 
@@ -140,6 +140,7 @@ def verdicts(
     with detector_loading() if looks_for_level(method, runs.last) else nullcontext():
         own = store.runs_of(candidate, as_of)
         points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
+    thresholds = Thresholds(store.definitions(as_of)).by_key(points.series)
     judged = judge(
         points,
         own,
@@ -148,9 +149,13 @@ def verdicts(
         pinned=bool(runs.commits),
         accepted=accepted(store.findings(as_of)),
         method=method,
-        thresholds=Thresholds(store.definitions(as_of)).by_key(points.series),
+        thresholds=thresholds,
         minimum_effect=None if min_effect is None else min_effect / 100,
     )
+    if method == "runs":
+        least = None if min_effect is None else Threshold(relative=min_effect / 100)
+        own_least = thresholds if least is None else {c.series.series_key: least for c in judged}
+        judged = _through_siblings(store, judged, own_least, as_of)
     judged = with_skipped(store, judged, candidate, as_of)
     if not judged:
         message = f"no results of {candidate} with these conditions; 'bench-db has {candidate}' says what is measured"
@@ -174,14 +179,16 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     history = Points(series=known.series, rows=known.rows.filter(~own_too))
     # Without `until`, a pull request's commit counts as newer than its baseline, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
+    thresholds = Thresholds(store.definitions()).by_key(pl.concat([known.series, own.series], how="diagonal"))
     judged = judge(
         history.with_points(Points(series=own.series, rows=rows)),
         runs,
         until=before,
         pinned=True,
         accepted=accepted(store.findings()),
-        thresholds=Thresholds(store.definitions()).by_key(pl.concat([known.series, own.series], how="diagonal")),
+        thresholds=thresholds,
     )
+    judged = _through_siblings(store, judged, thresholds)
     return with_skipped(local, judged, commit)
 
 
@@ -189,6 +196,16 @@ def threshold_faults(store: Database, as_of: str | None = None) -> list[str]:
     """Describe the defined thresholds that match no series of the store, and those in another unit than series that they name."""
     thresholds = Thresholds(store.definitions(as_of))
     return thresholds.faults(store.latest(Selection(everything=True), as_of)) if thresholds else []
+
+
+def _through_siblings(
+    store: Database, judged: list[Comparison], thresholds: Mapping[int, Threshold], as_of: str | None = None
+) -> list[Comparison]:
+    """Judge the series of a machine without history through their siblings, where a benchmark has a series of another machine."""
+    if not {Verdict.NEW, Verdict.MISSING} <= {c.verdict for c in judged}:
+        return judged
+    named = series_told_apart((c.series for c in judged), lambda keys: store.machines(keys, as_of))
+    return through_siblings(judged, {key: one.test_bed_name for key, one in named.items()}, thresholds)
 
 
 def with_causes(
