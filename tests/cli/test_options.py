@@ -13,6 +13,7 @@ from bench_db.app.parameters import Parameter
 from bench_db.cli.main import root
 from bench_db.cli.options import (
     Fraction,
+    Minutes,
     Percent,
     benchmark_names,
     declared,
@@ -213,3 +214,18 @@ class TestDeclared:
             self.parsed(*words.split())
         assert refused.value.param is not None
         assert refused.value.param.opts == words.split()[:1]
+
+
+class TestMinutes:
+    """A duration has a number and a unit."""
+
+    @pytest.mark.parametrize(
+        ("text", "minutes"), [("30m", 30.0), ("90s", 1.5), ("1.5h", 90.0), ("2 h", 120.0), ("3d", 4320.0)]
+    )
+    def test_read(self, text: str, minutes: float) -> None:
+        assert Minutes().convert(text, None, None) == minutes
+
+    @pytest.mark.parametrize("text", ["30", "m", "0m", "-3m", "3w"])
+    def test_refused(self, text: str) -> None:
+        with pytest.raises(click.BadParameter, match="is not a duration; examples: 30m"):
+            Minutes().convert(text, None, None)

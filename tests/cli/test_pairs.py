@@ -9,10 +9,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 
-from bench_db.cli.pairs import Minutes
 from tests.cli.commands import COMMAND, bench_db, document, environment
 from tests.cli.measured_histories import SCRIPT, WORK, config
 from tests.support.benches import gone
@@ -85,19 +83,6 @@ class TestCommand:
         nothing = bench_db("pairs", "main", *WORDS, cwd=tmp_path)
         assert nothing.returncode == 2
         assert "nothing could be measured; work, " in nothing.stderr
-
-
-class TestMinutes:
-    """A duration has a number and a unit."""
-
-    @pytest.mark.parametrize(("text", "minutes"), [("30m", 30.0), ("90s", 1.5), ("1.5h", 90.0), ("2 h", 120.0)])
-    def test_read(self, text: str, minutes: float) -> None:
-        assert Minutes().convert(text, None, None) == minutes
-
-    @pytest.mark.parametrize("text", ["30", "m", "0m", "-3m", "3d"])
-    def test_refused(self, text: str) -> None:
-        with pytest.raises(click.BadParameter, match="is not a duration; examples: 30m"):
-            Minutes().convert(text, None, None)
 
 
 COUNTS = """

@@ -17,7 +17,15 @@ from bench_db.model import (
 )
 from bench_db.report import store
 
-RESULTS = TableInfo(name="results", rows=12345, fragments=7, bytes=3 * 2**20, version=41, indexes=("run_key", "commit"))
+RESULTS = TableInfo(
+    name="results",
+    rows=12345,
+    fragments=7,
+    bytes=3 * 2**20,
+    bytes_on_disk=5 * 2**20,
+    version=41,
+    indexes=("run_key", "commit"),
+)
 INFO = StoreInfo(
     uri="/data/store",
     tables=(RESULTS, replace(RESULTS, name="runs", indexes=())),
@@ -38,7 +46,7 @@ class TestInfo:
     def test_lines(self) -> None:
         uri, _, _, results, runs, *rest = store.info_text(INFO).split("\n")
         assert uri == "/data/store"
-        assert words(results) == ["results", "12,345", "7", "3.000", "MiB", "41", "run_key,", "commit"]
+        assert words(results) == ["results", "12,345", "7", "3.000", "MiB", "5.000", "MiB", "41", "run_key,", "commit"]
         assert words(runs)[-1] == "-"
         assert rest == [
             "tags: release = 40",

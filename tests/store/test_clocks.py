@@ -6,16 +6,20 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lance
 import pytest
+from lance.fragment import write_fragments
 
 import bench_db as api
 from bench_db import State
 from bench_db.store.database import connect
 from tests.cli.asking import wobble
 from tests.cli.kinds import publish, sha
+from tests.strategies import publication
 from tests.support.campaigns import rounds
 from tests.support.shifted import DAY, HOUR, YEAR, environment, library
 
@@ -24,6 +28,17 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
+ROOT = Path(__file__).parents[2]
+_OPTIMIZE = "import sys, bench_db; print(bench_db.connect(sys.argv[1]).optimize())"
+_PUBLISH = """
+import sys
+from bench_db.store.database import connect
+from tests.strategies import publication
+
+for number in range(int(sys.argv[2]), int(sys.argv[3])):
+    run, results = publication(number, rows=5)
+    connect(sys.argv[1]).publish(results, run)
+"""
 _SCAN = "import sys, bench_db; bench_db.scan(bench_db.connect(sys.argv[1]))"
 # Waits between the reading of the findings and the writing, the first time.
 _SLOW_SCAN = """
@@ -122,3 +137,57 @@ class TestFindings:
             api.scan(stepped)
             api.bless_finding(stepped, stepped.findings()[0].id, by="me")
         assert states(stepped) == [State.BLESSED]
+
+
+def published(store: Database, count: int) -> None:
+    for number in range(count):
+        entry, results = publication(number, rows=5)
+        store.publish(results, entry)
+
+
+@pytest.mark.campaign("clocks")
+class TestMaintenance:
+    """Ages are those of the store's clock, and a machine with another clock cleans nothing."""
+
+    @pytest.mark.parametrize("seconds", [8 * DAY, *rounds("clocks", (), full=(10 * YEAR, 2 * DAY, -8 * DAY))])
+    def test_a_write_in_progress_survives(self, database: Database, shift: Path, seconds: int) -> None:
+        published(database, 3)
+        table = f"{database.uri}/results.lance"
+        rows = lance.dataset(table).to_table(limit=2)
+        unfinished = write_fragments(rows, table, mode="append")
+        done = run(_OPTIMIZE, database.uri, env=environment(shift, seconds))
+        assert "versions_removed=0" in done
+        assert "this machine's clock is" in done
+        operation = lance.LanceOperation.Append(unfinished)
+        lance.LanceDataset.commit(table, operation, read_version=lance.dataset(table).version)
+        assert len(database.results()) == 17
+
+    def test_versions_of_a_slow_clock_are_as_old_as_the_store_says(self, database: Database, shift: Path) -> None:
+        run(_PUBLISH, database.uri, "0", "3", env={**environment(shift, -8 * DAY), "PYTHONPATH": str(ROOT)})
+        assert database.optimize().versions_removed == 0
+        assert len(database.results()) == 15
+
+    @pytest.mark.parametrize(
+        ("role", "seconds"),
+        rounds(
+            "clocks",
+            [("maintainer", 8 * DAY)],
+            full=list(product(["writer", "maintainer"], [-8 * DAY, 2 * DAY, 8 * DAY, 10 * YEAR])),
+        ),
+    )
+    def test_live_processes(self, database: Database, shift: Path, seconds: int, role: str) -> None:
+        right, wrong = ({**environment(shift, by), "PYTHONPATH": str(ROOT)} for by in (0, seconds))
+        many = rounds("clocks", 4, full=40)
+        loop = f"for _ in range({rounds('clocks', 2, full=12)}):\n    {_OPTIMIZE}"
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", _PUBLISH, database.uri, str(start), str(start + many)],
+                env=wrong if role == "writer" and not start else right,
+            )
+            for start in (0, many)
+        ]
+        maintainer = [sys.executable, "-c", loop, database.uri]
+        subprocess.run(maintainer, env=wrong if role == "maintainer" else right, check=True, stdout=subprocess.DEVNULL)
+        assert [writer.wait() for writer in writers] == [0, 0]
+        assert len(database.results()) == 2 * many * 5
+        assert database.verify().problems == ()

@@ -27,7 +27,7 @@ class TestDirectory:
             run, results = publication(number)
             database.publish(results, run)
         found = outcomes(database.uri)
-        assert list(found) == ["installation", "address", "directory", "store"]
+        assert list(found) == ["installation", "address", "directory", "store", "clock"]
         assert found["store"] == (True, "6 results of 2 runs")
         assert found["address"] == (True, database.uri)
 
@@ -64,7 +64,8 @@ class TestBucket:
 
     def test_an_empty_prefix(self, bucket_uri: str) -> None:
         found = outcomes(bucket_uri)
-        assert list(found) == ["installation", "address", "credentials", "bucket", "conditional writes", "store"]
+        of_bucket = ["credentials", "bucket", "conditional writes", "deleting"]
+        assert list(found) == ["installation", "address", *of_bucket, "store", "clock"]
         assert all(passed for passed, _ in found.values())
         assert "is empty at this prefix" in found["bucket"][1]
 

@@ -33,6 +33,8 @@ class TestStoreInfo:
         database.publish(results, run)
         files = (Path(database.uri) / RESULTS_TABLE.directory / "data").iterdir()
         assert table(database, "results").bytes == sum(file.stat().st_size for file in files)
+        every = (path for path in (Path(database.uri) / RESULTS_TABLE.directory).rglob("*") if path.is_file())
+        assert table(database, "results").bytes_on_disk == sum(file.stat().st_size for file in every)
 
     def test_an_empty_store(self, database: Database) -> None:
         info = store_info(database._engine)

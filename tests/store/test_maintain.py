@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.store import maintain
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import commit_of, publication
@@ -67,6 +68,59 @@ class TestOptimize:
         _publish(database, 10)
         maintain.optimize(database._engine, kept=timedelta(0))
         assert len(list((Path(database.uri) / RESULTS_TABLE.directory / "data").iterdir())) == 1
+
+
+class TestOutdated:
+    """Versions go when they are old, or when they are many and nobody can hold them any more."""
+
+    def test_by_age_and_by_count(self) -> None:
+        second_ages = {number: 100_000 - 300 * number for number in range(300)}
+        written = {number: 1e9 - age for number, age in second_ages.items()}
+        day = maintain.outdated(written, 1e9, maintain.KEPT)
+        assert [second_ages[number] for number in day] == [age for age in second_ages.values() if age >= 40_300]
+        assert maintain.outdated(written, 1e9, maintain.YOUNG) == [n for n, age in second_ages.items() if age >= 600]
+        assert maintain.outdated(dict.fromkeys(range(300), 1000000000.0), 1e9, maintain.KEPT) == []
+
+    def test_a_future_time_is_not_old(self) -> None:
+        assert maintain.outdated({1: 2e9, 2: 1e9}, 1e9, maintain.KEPT) == []
+
+
+class TestLevels:
+    """A row is rewritten when the fragments that join it at least double it, and not at every compaction."""
+
+    def test_a_large_fragment_is_left(self, database: Database) -> None:
+        _publish(database, 12)
+        database.optimize()
+        (large,) = database._engine.open(RESULTS_TABLE).fragments()
+        _publish(database, 4, start=12)
+        database.optimize()
+        assert [fragment.rows for fragment in database._engine.open(RESULTS_TABLE).fragments()] == [24, 8]
+        assert database._engine.open(RESULTS_TABLE).fragments()[0].file == large.file
+        _publish(database, 8, start=16)
+        assert database._engine.open(RESULTS_TABLE).small_fragments() == 10
+        database.optimize()
+        # Lance does not join a fragment that an index covers with one that it does not cover.
+        assert [fragment.rows for fragment in database._engine.open(RESULTS_TABLE).fragments()] == [32, 16]
+
+
+class TestCleaning:
+    """What cannot be cleaned is said, and everything else is done."""
+
+    def test_without_the_right_to_delete(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        _publish(database, 3)
+
+        def refused(*_: object) -> tuple[int, int]:
+            message = "access refused"
+            raise StoreUnavailableError(message) from OSError("Generic S3 error: AccessDenied")
+
+        monkeypatch.setattr(database._engine, "clean", refused)
+        done = maintain.optimize(database._engine, kept=timedelta(0))
+        assert done.not_cleaned == "old versions stay, because files cannot be deleted: access refused"
+        assert done.fragments_after == 1
+
+    def test_versions_of_the_last_minutes_cannot_be_asked_for(self, database: Database) -> None:
+        with pytest.raises(UserError, match="`older_than` 0:01:00"):
+            database.optimize(older_than=timedelta(minutes=1))
 
 
 class TestIndexes:

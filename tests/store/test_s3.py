@@ -10,6 +10,7 @@ import pytest
 
 from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
 from bench_db.store.database import Database, connect
+from bench_db.store.doctor import examine
 from bench_db.store.engine import Deadlines, Engine, locate
 from bench_db.store.s3 import Bucket
 from tests.strategies import commit_of, publication
@@ -88,9 +89,15 @@ class TestBucket:
         with closing(server.client()) as client:
             assert client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["KeyCount"] == 0
 
-    def test_the_probe_leaves_nothing(self, bucket_uri: str, server: S3Server) -> None:
+    def test_the_probe_is_one_object_for_all_writers(self, bucket_uri: str, server: S3Server) -> None:
         connect(bucket_uri, create=True)
+        server.reset_requests()
+        connect(bucket_uri, create=True)
+        assert server.requests()["PUT"] == 1
         with closing(server.client()) as client:
+            listed = client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["Contents"]
+            assert [item["Key"] for item in listed if "probe" in item["Key"]] == ["some/prefix/.bench-db-probe"]
+            examine(bucket_uri)
             listed = client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["Contents"]
         assert not [item["Key"] for item in listed if "probe" in item["Key"]]
 

@@ -995,12 +995,16 @@ class Export:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableInfo:
-    """One table: rows, fragments, bytes of data files, newest version, and the indexed columns."""
+    """One table: rows, fragments, bytes of its data files, newest version, and the indexed columns.
+
+    `bytes_on_disk` are those of all its files: data, indexes and manifests of every version that is kept.
+    """
 
     name: str
     rows: int
     fragments: int
     bytes: int
+    bytes_on_disk: int
     version: int
     indexes: tuple[str, ...]
 
@@ -1022,13 +1026,17 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """What maintenance did: fragments before and after in the results, versions removed in all tables, series known."""
+    """What maintenance did: fragments before and after in the results, versions removed in all tables, series known.
+
+    `not_cleaned` says why old versions were not removed; it is empty when they were.
+    """
 
     fragments_before: int
     fragments_after: int
     versions_removed: int
     bytes_removed: int
     series: int
+    not_cleaned: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

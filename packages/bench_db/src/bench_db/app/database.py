@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -346,9 +347,9 @@ class Database:
         """
         return self.store.restore(as_of, dry_run=dry_run)
 
-    def optimize(self) -> Maintenance:
-        """Compact, index and clean now, whether due or not."""
-        return self.store.optimize()
+    def optimize(self, *, older_than: timedelta = timedelta(days=1)) -> Maintenance:
+        """Compact, index and remove versions `older_than` so long now, whether due or not; tagged versions stay."""
+        return self.store.optimize(older_than=older_than)
 
     def verify(self) -> Verification:
         """Read everything and compare it with its checksums; nothing is changed."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 Document = Mapping[str, Any] | list[Any]
 _WHOLE = 100
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
 
 def default_uri(environment: Mapping[str, str] = os.environ) -> str:
@@ -309,6 +312,20 @@ def _number(text: str) -> tuple[float | None, bool]:
 
 
 PERCENT = Percent()
+
+
+class Minutes(click.ParamType[float]):
+    """A duration as `30m`, `90s` or `1.5h`, read as minutes."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the minutes; a usage error for anything but a positive number and a unit."""
+        found = _DURATION.fullmatch(str(value))
+        minutes = float(found[1]) * _SECONDS[found[2]] / 60 if found else 0.0
+        if minutes <= 0:
+            self.fail(f"{value!r} is not a duration; examples: 30m, 90s, 1.5h", param, ctx)
+        return minutes
 
 
 class StatedOfOne(TypedDict, total=False):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.comparing import REGRESSION_FOUND
-from bench_db.cli.options import PERCENT, common, default_uri, emit, measuring, screen
+from bench_db.cli.options import PERCENT, Minutes, common, default_uri, emit, measuring, screen
 from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.rules import RULES
 
@@ -18,23 +17,6 @@ if TYPE_CHECKING:
 
     from bench_db.app.pairs import Paired
     from bench_db.store.database import Database
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
-
-
-class Minutes(click.ParamType[float]):
-    """A duration as `30m`, `90s` or `1.5h`, read as minutes."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the minutes; a usage error for anything but a positive number and a unit."""
-        found = _DURATION.fullmatch(str(value))
-        minutes = float(found[1]) * _SECONDS[found[2]] / 60 if found else 0.0
-        if minutes <= 0:
-            self.fail(f"{value!r} is not a duration; examples: 30m, 90s, 1.5h", param, ctx)
-        return minutes
 
 
 @click.command("pairs")

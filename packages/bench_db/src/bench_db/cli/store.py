@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import click
 
 from bench_db.cli import transfer
-from bench_db.cli.options import common, default_uri, emit, open_store
+from bench_db.cli.options import Minutes, common, default_uri, emit, open_store
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError
 
@@ -46,19 +47,29 @@ def info(uri: str | None, output: str) -> None:
 
 
 @command.command("optimize")
+@click.option(
+    "--older-than",
+    type=Minutes(),
+    default="24h",
+    show_default=True,
+    help="Remove versions without a tag that are older, such as 2h or 30m; at least 10m.",
+)
 @common
-def optimize(uri: str | None, output: str) -> None:
+def optimize(uri: str | None, output: str, *, older_than: float) -> None:
     """Compact, index and clean now; publishing does it by itself about every 50 publishes.
 
-    Example: bench-db store optimize
+    Of versions between 10 minutes and a day old only the newest 100 of a table stay, and none when they take three times its size.
+    Nothing is removed when the clock of this machine differs from that of the store, or without the right to delete.
+
+    Example: bench-db store optimize --older-than 2h
     """
-    done = open_store(uri).optimize()
+    done = open_store(uri).optimize(older_than=timedelta(minutes=older_than))
     emit(
         output,
         asdict(done),
         lambda: (
             f"fragments {done.fragments_before} -> {done.fragments_after}, {done.versions_removed} old versions removed, "
-            f"{done.series} series"
+            f"{done.series} series{done.not_cleaned and f'; {done.not_cleaned}'}"
         ),
     )
 

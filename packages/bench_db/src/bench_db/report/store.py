@@ -26,17 +26,18 @@ def info_text(info: StoreInfo) -> str:
             f"{t.rows:,}",
             str(t.fragments),
             quantity(t.bytes, "bytes"),
+            quantity(t.bytes_on_disk, "bytes"),
             str(t.version),
             ", ".join(t.indexes) or "-",
         )
         for t in info.tables
     ]
-    headings = ("table", "rows", "fragments", "size", "version", "indexes")
+    headings = ("table", "rows", "fragments", "size", "on disk", "version", "indexes")
     tags = ", ".join(f"{name} = {version}" for name, version in info.tags.items()) or "none"
     due = "due at the next publish" if info.maintenance_due else "not due"
     pending = f"{', '.join(info.pending)}; see 'bench-db store migrate --dry-run'" if info.pending else "none pending"
     return (
-        f"{info.uri}\n{table(headings, cells, headings[1:5])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}"
+        f"{info.uri}\n{table(headings, cells, headings[1:6])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}"
     )
 
 

@@ -46,6 +46,7 @@ from bench_db.store.versions import AsOf, until, version_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import timedelta
 
     from lancedb import DBConnection
 
@@ -189,9 +190,15 @@ class Database:
             rollup.rebuild(self._engine, self.history())
         return written
 
-    def optimize(self) -> Maintenance:
-        """Compact, index and clean now, whether due or not."""
-        return maintain.optimize(self._engine)
+    def optimize(self, *, older_than: timedelta = maintain.KEPT) -> Maintenance:
+        """Compact, index and remove versions `older_than` so long now, whether due or not; tagged versions stay.
+
+        Raises `UserError` for less than 10 minutes: a reader may hold a version for so long.
+        """
+        if older_than < maintain.YOUNG:
+            message = f"`older_than` {older_than}: readers and writers may use versions of the last {maintain.YOUNG}"
+            raise UserError(message)
+        return maintain.optimize(self._engine, kept=older_than)
 
     def verify(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
         """Read everything and say what is wrong; nothing is changed."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import BenchDbError, StoreNotFoundError
 from bench_db.model import Check
-from bench_db.store.database import connect
+from bench_db.store import maintain
+from bench_db.store.database import connect, engine_at
 from bench_db.store.engine import Location, locate
 from bench_db.store.s3 import Bucket
 
@@ -37,6 +38,8 @@ def _checks_of(uri: str | Path) -> Iterator[Check]:
     yield Check(name="address", passed=True, finding=str(location))
     yield from _bucket_checks(location) if location.is_s3 else (_checked("directory", lambda: _directory(location)),)
     yield _checked("store", lambda: _store(uri))
+    if location.is_s3 or (Path(location.path).is_dir() and os.access(location.path, os.W_OK)):
+        yield _checked("clock", lambda: _clock(uri))
 
 
 def _bucket_checks(location: Location) -> Iterator[Check]:
@@ -44,6 +47,7 @@ def _bucket_checks(location: Location) -> Iterator[Check]:
     yield _checked("credentials", lambda: _credentials(bucket))
     yield _checked("bucket", lambda: _reached(bucket))
     yield _checked("conditional writes", lambda: _conditional(bucket))
+    yield _checked("deleting", lambda: _deleting(bucket))
 
 
 def _checked(name: str, look: Callable[[], tuple[bool, str]]) -> Check:
@@ -73,6 +77,18 @@ def _conditional(bucket: Bucket) -> tuple[bool, str]:
         False,
         "IGNORED by the endpoint: two writers at once would silently lose data; use --single-writer or another endpoint",
     )
+
+
+def _deleting(bucket: Bucket) -> tuple[bool, str]:
+    refusal = bucket.refuses_to_delete()
+    if refusal:
+        return False, f"refused, so maintenance cannot remove old versions and the store grows; grant it ({refusal})"
+    return True, "allowed"
+
+
+def _clock(uri: str | Path) -> tuple[bool, str]:
+    fault = maintain.fault_of_clock(engine_at(uri))
+    return not fault, fault or "agrees with that of the store"
 
 
 def _directory(location: Location) -> tuple[bool, str]:

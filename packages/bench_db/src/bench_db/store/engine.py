@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import tempfile
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -34,7 +35,15 @@ from bench_db.errors import (
     UserError,
 )
 from bench_db.store import faults, migrations, salvage
-from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, STORAGE_VERSION, IndexKind, Table
+from bench_db.store.tables import (
+    PROBE,
+    RESULTS_TABLE,
+    ROWS_PER_FRAGMENT,
+    STORAGE_VERSION,
+    IndexKind,
+    StoredFile,
+    Table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -73,6 +82,7 @@ class Deadlines:
 ROW_ID = "_rowid"
 # Digits of the name of a manifest that counts down from 2^64 with the version; names of the older kind count up.
 _COUNTDOWN = 20
+_LAST_VERSION = 2**64 - 1
 
 
 class Fragment(NamedTuple):
@@ -265,7 +275,8 @@ class Snapshot:
 
     def small_fragments(self) -> int:
         """Return how many fragments a compaction would join."""
-        return int(self.dataset.stats.dataset_stats()["num_small_files"])
+        fragments = [part for part in self.dataset.get_fragments() if part.metadata.num_rows < ROWS_PER_FRAGMENT]
+        return len(fragments) - len(_of_higher_levels(fragments))
 
     def orphans(self) -> list[str]:
         """Return data files that no version names: killed writers left them, and Lance removes them after a week."""
@@ -731,11 +742,13 @@ class Engine:
         self.persist("noting a migration", lambda: self._for_writing(RESULTS_TABLE).update_schema_metadata(marks))
 
     def compact(self, table: Table, target_rows: int) -> None:
-        """Join small fragments into ones of `target_rows` rows."""
+        """Join small fragments into ones of `target_rows` rows at most, level by level: see `_of_higher_levels`."""
         self._maintain(
             f"compacting {table.name}",
             table,
-            lambda dataset: dataset.optimize.compact_files(target_rows_per_fragment=target_rows),
+            lambda dataset: dataset.optimize.compact_files(
+                target_rows_per_fragment=target_rows, excluded_fragment_ids=_of_higher_levels(dataset.get_fragments())
+            ),
         )
 
     def update_indexes(self, table: Table) -> None:
@@ -753,22 +766,77 @@ class Engine:
         self.persist(doing, lambda: change(self.open(table).dataset), seconds=self.deadlines.bulk)
         self.look_again()
 
-    def clean(self, table: Table, older_than: timedelta) -> tuple[int, int]:
-        """Remove versions without a tag; how many there were, and their bytes."""
+    def clean(self, table: Table, choose: Callable[[Mapping[int, float]], Collection[int]]) -> tuple[int, int]:
+        """Remove versions without a tag; return how many there were, and their bytes.
+
+        `choose` gets the time of each version by the clock of the store, in unix seconds, and returns those to remove. Lance
+        itself compares the clock of the writer, which is in the version, with that of this machine.
+        """
         self.require_writable(table)
-        dataset = self.open(table).dataset
+        dataset = self.open_any(table).dataset
+        chosen = sorted(
+            {*choose(self.written(table))} - {int(dataset.version)} - {*self.open_any(table).tags().values()}
+        )
+        if not chosen:
+            return 0, 0
         stats = self.call(
             f"cleaning {table.name}",
-            lambda: dataset.cleanup_old_versions(older_than=older_than, error_if_tagged_old_versions=False),
+            lambda: dataset.cleanup_old_versions(versions=chosen, error_if_tagged_old_versions=False),
             seconds=self.deadlines.bulk,
         )
         return stats.old_versions, stats.bytes_removed
+
+    def files(self, table: Table, under: str = "") -> dict[str, StoredFile]:
+        """Return size and time of each file of a table below a directory of it, by its path in the table."""
+        if self.bucket:
+            return self.bucket.files(f"{self.location.path}/{table.directory}/".lstrip("/"), under)
+        root, found = Path(self.location.child(table.directory)), {}
+        for path in (root / under).rglob("*"):
+            with suppress(FileNotFoundError):  # a cleanup has removed it meanwhile
+                facts = path.stat()
+                if not path.is_dir():
+                    found[str(path.relative_to(root))] = StoredFile(facts.st_size, facts.st_mtime)
+        return found
+
+    def written(self, table: Table) -> dict[int, float]:
+        """Return when each version of a table was written, by the clock of the store, in unix seconds."""
+        found = {}
+        for path, file in self.files(table, "_versions/").items():
+            stem = Path(path).stem
+            if path.endswith(".manifest") and stem.isdecimal():
+                found[_LAST_VERSION - int(stem) if len(stem) == _COUNTDOWN else int(stem)] = file.written
+        return found
+
+    def now(self) -> float:
+        """Return the time by the clock of the store, in unix seconds: that of its file system or bucket, not of this machine."""
+        if self.bucket:
+            return self.bucket.now()
+        with (
+            faults.told_plainly("reading the clock of the store", str(self.location)),
+            tempfile.NamedTemporaryFile(dir=self.location.path, prefix=PROBE) as probe,
+        ):
+            return Path(probe.name).stat().st_mtime
 
     def lancedb(self) -> DBConnection:
         """Open a LanceDB connection on the same store."""
         import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _of_higher_levels(fragments: Iterable[Any]) -> list[int]:
+    """Return the fragments that a compaction leaves: each has more rows than all smaller ones together.
+
+    So a row is rewritten only when its fragment at least doubles, not at every compaction. A fragment of which Lance
+    takes deleted rows out stays with the others.
+    """
+    sizes = sorted((part.metadata.num_rows, part.fragment_id, part.metadata.num_deletions) for part in fragments)
+    total = 0
+    for number, (rows, _, _) in enumerate(sizes):
+        if total and rows > total:
+            return [name for _, name, deleted in sizes[number:] if not deleted]
+        total += rows
+    return []
 
 
 def _without(snapshot: Snapshot, lost: Sequence[str]) -> str:

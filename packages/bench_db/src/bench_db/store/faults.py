@@ -72,6 +72,11 @@ def is_conflict(error: BaseException) -> bool:
     return bool(_CONFLICT.search(str(error)))
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Return whether the error means that a right is missing."""
+    return any(shows.search(str(error.__cause__ or error)) for shows in (_REFUSED, _DENIED))
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether the connection to the store failed and not the request."""
     return bool(_TRANSIENT.search(str(error)))

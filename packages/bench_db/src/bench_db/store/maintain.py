@@ -1,4 +1,4 @@
-"""Keeping a store fast: few large fragments, indexes that cover them, old versions gone, the rollup fresh."""
+"""Keeping a store fast and small: few large fragments, indexes that cover them, old versions gone, the rollup fresh."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
-from bench_db.store import ledger, leftovers, rollup
+from bench_db.store import faults, ledger, leftovers, rollup
 from bench_db.store.history import history
-from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table, registered
+from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench_db.store.engine import Engine, Snapshot
 
@@ -23,6 +23,14 @@ SMALL_FRAGMENTS = 50
 _STRIDE = 10
 _LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=1)
+# A reader may hold a version for so long, and a write may take so long.
+YOUNG = timedelta(minutes=10)
+# Older versions of a table than the newest so many go as soon as they are not young: a manifest lists all fragments.
+_MOST_VERSIONS = 100
+# Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version.
+_MOST_TIMES = 3
+# The clocks of this machine and of the store agree when they differ by less.
+_CLOCKS_AGREE = timedelta(minutes=1)
 
 
 def is_due(results: Snapshot, *, stride: int = _STRIDE) -> bool:
@@ -36,40 +44,98 @@ def is_due(results: Snapshot, *, stride: int = _STRIDE) -> bool:
 
 
 def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
-    """Compact, then index, then remove versions older than `kept`; versions with a tag stay, whatever their age."""
+    """Clean, compact, index, and clean again; versions with a tag stay, whatever their age.
+
+    The first cleaning makes space for the rest on a full disk. Nothing is cleaned when the clocks of this machine and of the
+    store disagree, or without the right to delete; the answer says so.
+    """
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
-    removed = [_care_for(engine, table, kept) for table in ledger.existing(engine) if not table.derived]
+    cleaning = _Cleaning(engine, kept)
+    cleaning.clean()
+    for table in ledger.existing(engine):
+        if not table.derived:
+            _care_for(engine, table)
     series = rollup.rebuild(engine, history(engine, math.inf))
     leftovers.rebuild(engine)
-    removed += [engine.clean(table, kept) for table in registered() if table.derived and engine.exists(table)]
+    cleaning.clean()
     done = Maintenance(
         fragments_before=before,
         fragments_after=len(engine.open(RESULTS_TABLE).fragments()),
-        versions_removed=sum(versions for versions, _ in removed),
-        bytes_removed=sum(size for _, size in removed),
+        versions_removed=cleaning.versions,
+        bytes_removed=cleaning.bytes,
         series=series,
+        not_cleaned=cleaning.refusal,
     )
     _LOG.info("maintenance took %.3f s: %s", time.monotonic() - began, done)
     return done
 
 
-def _care_for(engine: Engine, table: Table, kept: timedelta) -> tuple[int, int]:
+class _Cleaning:
+    """The removal of old versions of all tables, what it has removed so far, and why it has stopped."""
+
+    def __init__(self, engine: Engine, kept: timedelta) -> None:
+        self._engine = engine
+        self._kept = kept
+        self.versions = self.bytes = 0
+        self.refusal = fault_of_clock(engine)
+
+    def clean(self) -> None:
+        """Remove what is old now."""
+        for table in ledger.existing(self._engine):
+            if not self.refusal:
+                self._clean(table)
+
+    def _clean(self, table: Table) -> None:
+        # A reader of a derived table uses its newest version alone.
+        kept = min(self._kept, YOUNG) if table.derived else self._kept
+        try:
+            if kept > YOUNG and self._is_large(table):
+                kept = YOUNG
+            now = self._engine.now()
+            versions, size = self._engine.clean(table, lambda written: outdated(written, now, kept))
+        except StoreUnavailableError as error:
+            if not faults.is_refusal(error):
+                raise
+            self.refusal = f"old versions stay, because files cannot be deleted: {error}"
+            _LOG.warning("%s", self.refusal)
+        else:
+            self.versions += versions
+            self.bytes += size
+
+    def _is_large(self, table: Table) -> bool:
+        newest = sum(fragment.bytes for fragment in self._engine.open_any(table).every_fragment())
+        return sum(file.bytes for file in self._engine.files(table).values()) > _MOST_TIMES * newest
+
+
+def outdated(written: Mapping[int, float], now: float, kept: timedelta) -> list[int]:
+    """Return the versions to remove, from the time of each: those older than `kept`, and those that are too many and not young."""
+    beyond = set(sorted(written)[:-_MOST_VERSIONS])
+    ages = {version: now - then for version, then in written.items()}
+    young, old = YOUNG.total_seconds(), kept.total_seconds()
+    return [version for version, age in ages.items() if age >= old or (version in beyond and age >= young)]
+
+
+def fault_of_clock(engine: Engine) -> str:
+    """Return how the clock of this machine differs from that of the store, in words; nothing when they agree."""
+    ahead = time.time() - engine.now()
+    if abs(ahead) < _CLOCKS_AGREE.total_seconds():
+        return ""
+    by = timedelta(seconds=round(abs(ahead)))
+    fault = (
+        f"this machine's clock is {by} {'ahead of' if ahead > 0 else 'behind'} that of the store, so it removes no old versions; "
+        "set the clock"
+    )
+    _LOG.warning("%s: %s", engine.location, fault)
+    return fault
+
+
+def _care_for(engine: Engine, table: Table) -> None:
     began = time.monotonic()
     engine.compact(table, ROWS_PER_FRAGMENT)
     compacted = time.monotonic()
     _index(engine, table)
-    indexed = time.monotonic()
-    removed = engine.clean(table, kept)
-    _LOG.info(
-        "%s: compaction %.3f s, indexes %.3f s, cleanup %.3f s (%d versions removed)",
-        table.name,
-        compacted - began,
-        indexed - compacted,
-        time.monotonic() - indexed,
-        removed[0],
-    )
-    return removed
+    _LOG.info("%s: compaction %.3f s, indexes %.3f s", table.name, compacted - began, time.monotonic() - compacted)
 
 
 def _index(engine: Engine, table: Table) -> None:

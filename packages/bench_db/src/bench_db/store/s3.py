@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bench_db.errors import StoreUnavailableError
 from bench_db.store.faults import redacted
+from bench_db.store.tables import PROBE, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,19 +163,48 @@ class Bucket:
         raise answer
 
     def prove_conditional_writes(self) -> bool:
-        """Return whether the endpoint refuses to overwrite when asked to (If-None-Match); asked once, with an object of its own.
+        """Return whether the endpoint refuses to overwrite when asked to (If-None-Match); asked once, with an object of the store.
 
         Without it two commits at once silently lose one of them.
         """
         if not self._proved:
-            key = f"{self.location.path}/.bench-db-probe-{uuid4().hex}".lstrip("/")
-            put = partial(self.client.put_object, Bucket=self.location.bucket, Key=key, IfNoneMatch="*")
+            put = partial(self.client.put_object, **self._probe, IfNoneMatch="*")
             doing = "proving that the endpoint honours conditional writes"
-            # A refusal of the first is one too: its answer was lost, and boto3 has asked again.
-            self._proved = any(self.ask(doing, partial(_refuses, partial(put, Body=body))) for body in (b"1", b"2"))
-            with suppress(ClientError, BotoCoreError):
-                self.client.delete_object(Bucket=self.location.bucket, Key=key)
+            # The object stays, so a writer needs one refusal. A doctor may delete it between two attempts.
+            bodies = (b"1", b"2", b"3")
+            self._proved = any(self.ask(doing, partial(_refuses, partial(put, Body=body))) for body in bodies)
         return self._proved
+
+    def now(self) -> float:
+        """Return the time by the clock of the bucket, in unix seconds, from the date of an answer."""
+        answer = self.ask("reading the clock of the bucket", lambda: self.listed(self.location.path, MaxKeys=1))
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+
+    def files(self, prefix: str, under: str = "") -> dict[str, StoredFile]:
+        """Return size and time of every object whose key is the prefix and a name that begins with `under`, by that name."""
+        found: dict[str, StoredFile] = {}
+        more: dict[str, str] = {}
+        while True:
+            page = self.ask("listing objects", partial(self.listed, prefix + under, **more))
+            found |= {
+                item["Key"].removeprefix(prefix): StoredFile(item["Size"], item["LastModified"].timestamp())
+                for item in page.get("Contents", ())
+            }
+            if not page.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def refuses_to_delete(self) -> str:
+        """Delete the object of `prove_conditional_writes`; return why that is refused, or nothing when it is allowed."""
+        try:
+            self.client.delete_object(**self._probe)
+        except (ClientError, BotoCoreError) as error:
+            return redacted(" ".join(str(error).split()))
+        return ""
+
+    @property
+    def _probe(self) -> dict[str, str]:
+        return {"Bucket": self.location.bucket, "Key": f"{self.location.path}/{PROBE}".lstrip("/")}
 
     @contextmanager
     def _told_plainly(self, doing: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -33,6 +33,17 @@ _TEXT = {
     b"lance-encoding:structural-encoding": b"miniblock",
 }
 _FLAT_PREFIX = {"dut": "dut_", "test_bed": "test_bed_", "summary": "", "throughput": "throughput_"}
+
+
+# How the names of files begin that only show what the storage does.
+PROBE: Final = ".bench-db-probe"
+
+
+class StoredFile(NamedTuple):
+    """Size in bytes of a file, and when it was written, by the clock of the store, in unix seconds."""
+
+    bytes: int
+    written: float
 
 
 IndexKind = Literal["BTREE", "BITMAP", "ZONEMAP"]
