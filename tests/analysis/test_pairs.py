@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench_db.analysis.pairs import Judged, Round, judge, schedule
+from bench_db.analysis.pairs import Claim, Judged, Round, confirm, judge, schedule
 from bench_db.analysis.student import two_sided_p
 from bench_db.model import PairVerdict
 from bench_db.units import Direction
@@ -193,3 +193,55 @@ class TestPower:
         assert share(found, PairVerdict.UNDECIDED) >= 0.98
         limits = [(x.low, x.high) for x in found if x.verdict is PairVerdict.UNDECIDED]
         assert all(low is not None and high is not None and (low < -0.019 or high > 0.019) for low, high in limits)
+
+
+def confirmed(suite: Suite, claim: Claim) -> list[Judged]:
+    """Return the verdicts of a confirmation after its last look."""
+    known = [Judged()] * len(suite)
+    for look in schedule(12, confirming=True):
+        seen = [rounds[: look.rounds] for rounds in suite]
+        known = confirm(seen, [claim] * len(suite), known, look.level)
+    return known
+
+
+class TestConfirm:
+    """A claimed regression is confirmed in its direction alone."""
+
+    SLOWER = Claim(is_increase=True, least=0.02)
+
+    def test_by_hand(self) -> None:
+        up = [Round(100.0, 110.0 + n % 2, 1 - 2 * (n % 2)) for n in range(5)]
+        down = [Round(100.0, 80.0 + n % 2, 1 - 2 * (n % 2)) for n in range(5)]
+        rate = Claim(is_increase=False, least=0.02)
+        level = schedule(12, confirming=True)[0].level
+        assert level == 0.01
+        found = confirm(
+            [up, up, down, down, up[:1]], [self.SLOWER, rate, self.SLOWER, rate, rate], [Judged()] * 5, level
+        )
+        assert [one.verdict for one in found] == ["regressed", "unchanged", "unchanged", "regressed", "undecided"]
+        assert found[0].effect == pytest.approx(0.104, abs=0.001)
+        assert found[0].p_value == pytest.approx(one(up).p_value / 2)  # type: ignore[operator]
+        assert confirm([down], [self.SLOWER], [found[0]], level) == [found[0]]
+
+    def test_zeros(self) -> None:
+        rounds = [Round(0.0, float(5 + n % 2), 1) for n in range(5)]
+        level = schedule(12, confirming=True)[0].level
+        more, less = (Claim(is_increase=way, least=0.02) for way in (True, False))
+        assert [c.verdict for c in confirm([rounds, rounds], [more, less], [Judged()] * 2, level)] == [
+            "regressed",
+            "unchanged",
+        ]
+
+    def test_levels(self) -> None:
+        assert [look.level for look in schedule(12, confirming=True)] == [0.01, 0.04, 0.08]
+        assert sum(look.level for look in schedule(20, confirming=True)) == pytest.approx(0.13)
+
+    def test_error_and_power(self) -> None:
+        rng = np.random.default_rng(1)
+        same = confirmed(drawn(rng, normal(rng, 1000, 0.02)), self.SLOWER)
+        assert share(same, PairVerdict.REGRESSED) <= 0.01
+        assert share(same, PairVerdict.UNCHANGED) >= 0.85
+        slower = confirmed(drawn(rng, normal(rng, 1000, 0.01), effect=0.03), self.SLOWER)
+        assert share(slower, PairVerdict.REGRESSED) >= 0.97
+        more = confirmed(drawn(rng, normal(rng, 1000, 0.02), effect=0.05), self.SLOWER)
+        assert share(more, PairVerdict.REGRESSED) >= 0.98

@@ -4,9 +4,27 @@ from dataclasses import replace
 
 import pytest
 
-from bench_db.model import Figure, PairComparison, PairVerdict, Series
+from bench_db.app.gate import Confirmed
+from bench_db.model import (
+    Confirmation,
+    Figure,
+    Outcome,
+    PairComparison,
+    PairRun,
+    PairSide,
+    PairVerdict,
+    Series,
+    Verdict,
+)
 from bench_db.report.markdown import LIMIT
-from bench_db.report.pairs import PairsContext, note_of, pairs_markdown, pairs_text
+from bench_db.report.pairs import (
+    PairsContext,
+    confirmed_markdown,
+    confirmed_text,
+    note_of,
+    pairs_markdown,
+    pairs_text,
+)
 
 CONTEXT = PairsContext(base="a" * 40, head="b" * 40, seed=7, rounds=8, seconds=125.0, ended="budget")
 ONE = PairComparison(
@@ -86,3 +104,52 @@ class TestMarkdown:
         text = pairs_markdown(many, [], CONTEXT)
         assert LIMIT - 3_000 < len(text.encode()) <= LIMIT
         assert "more left out" in text
+
+
+class TestPublished:
+    """A line says what was stored of each side."""
+
+    def test_line(self) -> None:
+        head = PairRun(side=PairSide.HEAD, suite="s", commit="b" * 40, new=3)
+        base = PairRun(side=PairSide.BASE, suite="s", commit="a" * 40, unchanged=1, left_out=2)
+        text = pairs_text([ONE], [], replace(CONTEXT, published=[head, replace(head, suite="t"), base]))
+        assert text.splitlines()[2] == "published: head 6 new; base 1 unchanged, 2 measured before"
+        assert "published" not in pairs_text([ONE], [], CONTEXT)
+
+
+SLOWER = Confirmation(
+    series=Series(suite="s", benchmark_name="a|b"),
+    outcome=Outcome.CONFIRMED,
+    flagged=Verdict.REGRESSED,
+    flagged_effect=0.3,
+    effect=0.25,
+    low=0.24,
+    high=0.26,
+    rounds=5,
+)
+OPEN = replace(SLOWER, outcome=Outcome.UNDECIDED, effect=None, low=None, high=None, rounds=0, reason="`x` failed")
+AGAIN = Confirmed(mode="same", base="a" * 40, head="b" * 40, rounds=5, seconds=60.0, confirmations=[SLOWER, OPEN])
+
+
+class TestConfirmed:
+    """Both figures stand beside each other, with the outcome and its reason."""
+
+    def test_text(self) -> None:
+        first, _, heading, _, *rows = confirmed_text(AGAIN).splitlines()
+        assert first == (
+            "measured again in pairs, bbbbbbbbb against aaaaaaaaa: 1 confirmed, 1 undecided; 5 rounds in 1 min 0 s "
+            "on this machine, whose own bias is not excluded"
+        )
+        assert heading.split() == ["outcome", "benchmark", "check", "pairs", "rounds", "reason"]
+        assert "+30.0 %" in rows[0]
+        assert "+25.0 % (+24.0 to +26.0)" in rows[0]
+        assert rows[1].endswith("`x` failed")
+        assert "on another machine" in confirmed_text(replace(AGAIN, mode="fresh", base=""))
+
+    def test_markdown(self) -> None:
+        text = confirmed_markdown(AGAIN)
+        assert text.startswith("### Measured again in pairs\n")
+        assert "| confirmed | <code>s: a&#124;b</code> | +30.0 % | +25.0 % (+24.0 to +26.0) | 5 |  |" in text
+        many = confirmed_markdown(replace(AGAIN, confirmations=[SLOWER] * 25))
+        assert "15 more left out." in many
+        assert many.count("| confirmed |") == 10

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.frontier import frontier
-    from bench_db.app.gate import check
+    from bench_db.app.gate import Confirmed, Confirming, check
     from bench_db.app.noise import noise
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Commit,
         CommitFindings,
         Comparison,
+        Confirmation,
         Definition,
         Deleted,
         DutBuild,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         MovedBenchmarks,
         Movement,
         Noise,
+        Outcome,
         PairComparison,
         PairRun,
         PairSide,
@@ -105,6 +107,9 @@ __all__ = [
     "Commit",
     "CommitFindings",
     "Comparison",
+    "Confirmation",
+    "Confirmed",
+    "Confirming",
     "CorruptStoreError",
     "DamagedStoreWarning",
     "Database",
@@ -123,6 +128,7 @@ __all__ = [
     "NamedSuite",
     "NewerStoreWarning",
     "Noise",
+    "Outcome",
     "PairComparison",
     "PairRun",
     "PairSide",
@@ -212,7 +218,7 @@ _HOMES = {
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.frontier": ["frontier"],
-    "bench_db.app.gate": ["check"],
+    "bench_db.app.gate": ["Confirmed", "Confirming", "check"],
     "bench_db.app.noise": ["noise"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],
@@ -240,6 +246,7 @@ _HOMES = {
         "Commit",
         "CommitFindings",
         "Comparison",
+        "Confirmation",
         "Definition",
         "Deleted",
         "DutBuild",
@@ -250,6 +257,7 @@ _HOMES = {
         "MovedBenchmarks",
         "Movement",
         "Noise",
+        "Outcome",
         "PairComparison",
         "PairRun",
         "PairSide",

@@ -810,6 +810,37 @@ class PairComparison:
     note: str = ""
 
 
+class Outcome(StrEnum):
+    """The outcome of measuring a flagged series again, in the order of reports."""
+
+    CONFIRMED = "confirmed"
+    UNDECIDED = "undecided"
+    NOT_CONFIRMED = "not confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """The outcome of measuring a flagged series again, in pairs, with the numbers of the check beside those of the pairs.
+
+    `flagged` and `flagged_effect` are of the check. `effect` is the change in the pairs alone, `low` and `high` are the ends of its
+    interval of at least 95 %; these are null without two rounds. `base_value` and `head_value` are medians over the rounds by `figure`.
+    `reason` says why a series is undecided.
+    """
+
+    series: Series = UNNAMED
+    outcome: Outcome
+    flagged: Verdict
+    flagged_effect: float | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    figure: Figure = Figure.MEDIAN
+    base_value: float | None = None
+    head_value: float | None = None
+    rounds: int = 0
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRecord:
     """The stored verdict of one series measured in pairs, as `PairComparison` describes its numbers.

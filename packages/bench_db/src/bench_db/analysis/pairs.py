@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 LOOKS = (5, 8, 12)
 # Together an error of 1 %, because the tests at the looks agree with each other; .01 at each look gives 3.4 %.
 _LEVELS = (0.001, 0.003, 0.0072)
+# One-sided levels of a confirmation: the series is flagged already.
+_CONFIRMING = (0.01, 0.04, 0.08)
 # The share of the error spent at a look of any other schedule is the share of the rounds, to this power.
 _SPENDING = 2.5
 _OUTSIDE_INTERVAL = 0.05
+# A relative decrease of 1 has no logarithm.
+_MOST_DECREASE = 0.99
 _ROBUST_ROUNDS = 8
 _TRIMMED = 0.2
 # A smaller deviation of logarithms is a rounding error.
@@ -44,6 +48,13 @@ class Round(NamedTuple):
     base: float
     head: float
     shift: int
+
+
+class Claim(NamedTuple):
+    """A regression that a confirmation tests: whether it is an increase, and the smallest relative change that counts."""
+
+    is_increase: bool
+    least: float
 
 
 class Look(NamedTuple):
@@ -76,12 +87,16 @@ class Judged:
         return self.verdict in {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.UNCHANGED}
 
 
-def schedule(rounds: int, looks: Sequence[int] = LOOKS) -> tuple[Look, ...]:
-    """Return the looks at up to so many rounds, with levels that keep the error of all looks at `rules.significance`."""
+def schedule(rounds: int, looks: Sequence[int] = LOOKS, *, confirming: bool = False) -> tuple[Look, ...]:
+    """Return the looks at up to so many rounds, with levels that keep the error of all looks at `rules.significance`.
+
+    When `confirming` the levels are one-sided, and those of `confirm`.
+    """
     at = (*sorted({look for look in looks if 1 < look < rounds}), rounds)
+    levels, error = (_CONFIRMING, sum(_CONFIRMING)) if confirming else (_LEVELS, RULES.significance)
     if at == LOOKS:
-        return tuple(map(Look, at, _LEVELS))
-    spent = [RULES.significance * (n / rounds) ** _SPENDING for n in at]
+        return tuple(map(Look, at, levels))
+    spent = [error * (n / rounds) ** _SPENDING for n in at]
     return tuple(Look(n, now - before) for n, now, before in zip(at, spent, [0.0, *spent], strict=False))
 
 
@@ -110,6 +125,43 @@ def judge(
     ]
 
 
+def confirm(
+    suite: Sequence[Sequence[Round]], claims: Sequence[Claim], before: Sequence[Judged], level: float
+) -> list[Judged]:
+    """Return whether each claimed regression shows at one look; a series with a final verdict in `before` keeps it.
+
+    Regressed: the one-sided test reaches the level, and the effect the least one of the claim. Unchanged: the whole interval is
+    better than that. Undecided: neither. `p_value` is one-sided.
+    """
+    return [
+        known if known.is_final else _confirmed(_tested(rounds), claim, level)
+        for rounds, claim, known in zip(suite, claims, before, strict=True)
+    ]
+
+
+def _confirmed(test: _Test | None, claim: Claim, level: float) -> Judged:
+    if test is None:
+        return Judged()
+    way = 1.0 if claim.is_increase else -1.0
+    best, least = test.best, test.least(claim.least) if claim.is_increase else test.least_decrease(claim.least)
+    margin = best.margin(test.share(_OUTSIDE_INTERVAL))
+    p_value = min(1.0, len(test.estimates) * min(estimate.one_sided(way) for estimate in test.estimates))
+    verdict = PairVerdict.UNDECIDED
+    if p_value <= level and way * best.step >= least * (1.0 - 1e-9):  # rounding must not decide a tie
+        verdict = PairVerdict.REGRESSED
+    elif way * best.step + margin < least:
+        verdict = PairVerdict.UNCHANGED
+    return Judged(
+        verdict=verdict,
+        effect=test.relative(best.step),
+        low=test.relative(best.step - margin),
+        high=test.relative(best.step + margin),
+        p_value=p_value,
+        rounds=test.rounds,
+        needed=_needed(test, least) if verdict is PairVerdict.UNDECIDED else None,
+    )
+
+
 class _Estimate(NamedTuple):
     """A step and its standard error with degrees of freedom."""
 
@@ -120,6 +172,11 @@ class _Estimate(NamedTuple):
     @property
     def p_value(self) -> float:
         return two_sided_p(self.step / self.error, self.df) if self.error > 0.0 else float(self.step == 0.0)
+
+    def one_sided(self, way: float) -> float:
+        """Return the p-value of a step that has the sign of `way`."""
+        half = self.p_value / 2.0
+        return half if self.step * way > 0.0 else 1.0 - half
 
     def margin(self, two_sided: float) -> float:
         return self.error * _quantile(two_sided, self.df)
@@ -148,6 +205,10 @@ class _Test(NamedTuple):
 
     def least(self, minimum_effect: float) -> float:
         return math.log1p(minimum_effect) if self.unit is None else minimum_effect
+
+    def least_decrease(self, minimum_effect: float) -> float:
+        """Return the size of the step of a relative decrease, which a logarithm makes larger than that of an increase."""
+        return -math.log1p(-min(minimum_effect, _MOST_DECREASE)) if self.unit is None else minimum_effect
 
     def relative(self, step: float) -> float:
         return relative(step, self.level, self.level + step, logarithmic=self.unit is None)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, BaselineQuery, candidate_of, resolve
 from bench_db.app.compare import Compared, comparisons_json, failing, threshold_faults, verdicts, with_causes
 from bench_db.app.database import on_database
+from bench_db.app.progress import Progress, Silent
+from bench_db.clock import Clock
 from bench_db.errors import UserError
-from bench_db.model import Comparison
+from bench_db.model import Comparison, Confirmation, Outcome
 from bench_db.query.selection import Conditions, Selection, selection_of
+from bench_db.query.thresholds import Thresholds
+from bench_db.report.document import record_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +30,56 @@ if TYPE_CHECKING:
 
 # A run without a number, NaN included, always fails the gate.
 ALWAYS = ("regression", "failed")
+FLAGGED = ("regression", "suspected")
+"""What a confirmation measures again."""
+Mode = Literal["off", "same", "fresh"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirming:
+    """How the flagged series of a check are measured again: the commands of bench-db.toml run in pairs of processes, in `environment`.
+
+    `mode` is `same` on the machine of the candidate, `fresh` on another one, `off`, or `configured` for `[pairs] confirm` of
+    bench-db.toml. `budget_minutes` is that of bench-db.toml when None; the `seed` of the order comes from the clock.
+    """
+
+    mode: Mode | Literal["configured"]
+    environment: Mapping[str, str]
+    config_file: str | None = None
+    clone: str | Path = "."
+    work_dir: str | Path = ".bench-db"
+    budget_minutes: float | None = None
+    seed: int | None = None
+    clock: Clock = Clock()  # noqa: RUF009 frozen
+    progress: Progress = Silent()  # noqa: RUF009 without state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """The outcome of measuring the flagged series of a check again, in the order of `Outcome`.
+
+    `mode` is `same` for the machine of the candidate, whose own bias is not excluded, and `fresh` for another one. `base` and `head` are
+    the commits, empty when the check names none. `rounds` and `seconds` are those of the pairs.
+    """
+
+    mode: Mode
+    base: str
+    head: str
+    rounds: int = 0
+    seconds: float = 0.0
+    confirmations: Sequence[Confirmation]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each outcome occurs."""
+        found = Counter(c.outcome for c in self.confirmations)
+        return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON."""
+        about = {name: getattr(self, name) for name in ("mode", "base", "head", "rounds", "seconds", "counts")}
+        return {**about, "confirmations": [record_json(c) for c in self.confirmations]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +87,13 @@ class Gate(Compared):
     """The outcome of a check: the comparison of every series, and those that fail it.
 
     `threshold` is in percent, and None where the test of `method` decided. `moved` says that the baseline is now the candidate.
+    `confirmed` has the outcome of measuring flagged series again, None when that was not asked for or nothing was flagged.
     """
 
     threshold: float | None
     failing: Sequence[Comparison]
     moved: bool = False
+    confirmed: Confirmed | None = None
 
     @property
     def passed(self) -> bool:
@@ -49,7 +106,9 @@ class Gate(Compared):
         names = ("passed", "history", "candidate", "baseline", "baseline_commits", "method", "threshold", "moved")
         keys = [f"{c.series.series_key:016x}" for c in self.failing]
         about = {name: getattr(self, name) for name in names}
-        return {**about, "failing": keys, **comparisons_json(self.comparisons, self.blame, self.threshold_faults)}
+        again = None if self.confirmed is None else self.confirmed.document
+        compared = comparisons_json(self.comparisons, self.blame, self.threshold_faults)
+        return {**about, "failing": keys, "confirmed": again, **compared}
 
 
 @on_database
@@ -66,6 +125,7 @@ def check(
     clone: str | Path = ".",
     set_baseline: bool = False,
     set_by: str = "check",
+    confirming: Confirming | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Gate:
@@ -74,7 +134,8 @@ def check(
     A series fails that got worse, or whose runs gave no number; `fail_on` adds `suspected`, `missing` or `insufficient`. With `threshold`,
     in percent, a series got worse when its median moved by more than that from the baseline's own runs, in exact arithmetic.
     Else the comparison of runs decides, from `min_effect` percent. `set_baseline` moves the baseline to a commit that
-    passes without a suspected regression.
+    passes without a suspected regression. With `confirming` the series that got worse, and the suspected ones, are measured again in
+    pairs with the commit of the baseline: confirmed ones fail, those not confirmed pass, and an undecided one stays what it is.
     Raises `UserError` when nothing is measured, or the baseline is not set.
     """
     if threshold is not None and (min_effect is not None or method != "runs"):
@@ -97,6 +158,20 @@ def check(
         raise UserError(message)
     method, least = (method, min_effect) if threshold is None else ("threshold", threshold)
     judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
+    confirmed = None
+    if confirming is not None and (flagged := failing(judged, FLAGGED)):
+        from bench_db.app.confirm import applied, baseline_commit, confirm  # noqa: PLC0415 a check that passes needs no measuring
+
+        base = baseline_commit(store, runs, commit, chosen)
+        confirmed = confirm(
+            flagged,
+            base,
+            commit,
+            confirming,
+            minimum_effect=None if least is None else least / 100,
+            thresholds=Thresholds(store.definitions()),
+        )
+        judged = judged if confirmed is None else applied(judged, confirmed)
     comparisons, blame = with_causes(store, judged)
     failed = failing(comparisons, {*ALWAYS, *fail_on})
     moved = set_baseline and not failed and not failing(comparisons, ["suspected"])
@@ -115,6 +190,7 @@ def check(
         threshold_faults=threshold_faults(store),
         failing=failed,
         moved=moved,
+        confirmed=confirmed,
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 from msgspec import structs
 
-from bench_db.analysis.pairs import Judged, Look, Round, judge, schedule
+from bench_db.analysis.pairs import Claim, Judged, Look, Round, confirm, judge, schedule
 from bench_db.app.answers import frame_of
 from bench_db.app.backfill import check_suites, readings
 from bench_db.app.configuration import configuration, root_of
@@ -151,20 +151,61 @@ def pairs(
     settings = structs.replace(config.pairs, **{name: value for name, value in stated.items() if value is not None})
     config = structs.replace(config, pairs=settings, suite=config.suites(tuple(suites)))
     check_suites(config)
-    repository, began = Path(clone).resolve(), clock.now()
-    bench = runner.Bench(
-        repository=repository,
+    return measured(
+        base,
+        head,
+        config=config,
+        clone=clone,
         home=Path(work_dir).resolve(),
         root=root_of(config_file),
-        suites=config.suite,
+        benchmark=benchmark,
+        seed=seed,
         environment=environment,
         clock=clock,
+        progress=progress,
     )
-    commits = _commits(repository, base, head, control=settings.control)
-    with git.alone(repository, bench.home, clock) as locks:
-        seed = int(began) if seed is None else seed
-        pairing = Pairing(commits=commits, bench=bench, locks=locks, seed=seed)
-        measuring = _Measuring(config=config, pairing=pairing, benchmark=benchmark, progress=progress, began=began)
+
+
+def measured(
+    base: str,
+    head: str,
+    *,
+    config: Config,
+    clone: str | Path,
+    home: Path,
+    root: Path,
+    benchmark: str | None = None,
+    claims: Mapping[Name, Claim] | None = None,
+    seed: int | None = None,
+    environment: Mapping[str, str],
+    clock: Clock,
+    progress: Progress,
+) -> Paired:
+    """Measure two commits in alternation as a configuration says, and compare them; with `claims` confirm these, and nothing else.
+
+    A confirmation ends with its budget, whatever a suite does. Raises `UserError` when nothing can be measured.
+    """
+    repository, began = Path(clone).resolve(), clock.now()
+    bench = runner.Bench(
+        repository=repository, home=home, root=root, suites=config.suite, environment=environment, clock=clock
+    )
+    commits = _commits(repository, base, head, control=config.pairs.control)
+    with git.alone(repository, home, clock) as locks:
+        pairing = Pairing(
+            commits=commits,
+            bench=bench,
+            locks=locks,
+            seed=int(began) if seed is None else seed,
+            deadline=began + _MINUTE * config.pairs.budget_minutes if claims else None,
+        )
+        measuring = _Measuring(
+            config=config,
+            pairing=pairing,
+            benchmark=benchmark,
+            progress=progress,
+            began=began,
+            claims=claims or {},
+        )
         for slot in measure(pairing, measuring.wanted):
             measuring.take(slot)
         return measuring.answer()
@@ -222,6 +263,22 @@ def _commits(repository: Path, base: str, head: str, *, control: bool) -> dict[P
     first = git.commit_of(repository, name if name == base else git.merge_base(repository, name or "HEAD", head))
     sides = {PairSide.BASE: first, PairSide.HEAD: git.commit_of(repository, head)}
     return {**sides, PairSide.CONTROL: first} if control else sides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """The name of a series on any machine; `suite` is empty where it is not known."""
+
+    suite: str
+    benchmark_name: str
+    metric: str
+    tags_key: str
+    units: str
+
+
+def name_of(one: Result | Series) -> Name:
+    """Return the name of a series or of the series of a result."""
+    return Name(**{name.name: getattr(one, name.name) for name in fields(Name)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,13 +375,17 @@ class _Measured:
 
 @dataclass(kw_only=True)
 class _Measuring:
-    """Two commits being measured: takes the slots, judges at the looks, and says what is measured in the next round."""
+    """Two commits being measured: takes the slots, judges at the looks, and says what is measured in the next round.
+
+    With `claims`, the regressions by the name of their series, these alone are measured, and confirmed or not.
+    """
 
     config: Config
     pairing: Pairing
     benchmark: str | None
     progress: Progress
     began: float
+    claims: Mapping[Name, Claim] = field(default_factory=dict)
     series: dict[tuple[str, int], _Measured] = field(default_factory=dict)
     failures: dict[tuple[str, PairSide], str] = field(default_factory=dict)
     logs: dict[tuple[str, PairSide], Path] = field(default_factory=dict)
@@ -346,7 +407,7 @@ class _Measuring:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        return schedule(self.settings.rounds, self.settings.looks)
+        return schedule(self.settings.rounds, self.settings.looks, confirming=bool(self.claims))
 
     # -- taking a slot
 
@@ -404,7 +465,7 @@ class _Measuring:
         return replace(known, checkout=slot.checkout, **ci_provenance(bench.environment))
 
     def _note(self, slot: Slot, file: int, result: Result) -> None:
-        if self.benchmark is not None and not re.match(glob_pattern(self.benchmark), result.benchmark_name):
+        if not self._is_wanted(slot.suite, result):
             self.other_names.add(result.benchmark_name)
             return
         key = slot.suite, result.series_key
@@ -415,6 +476,16 @@ class _Measuring:
             one.points[slot.side, slot.number] = _Point(summary=result.summary, n=len(result.values), count=result.n)
             if slot.number != WARM_UP and slot.side not in one.stored:
                 one.stored[slot.side] = file, replace(result, values=Samples(), iterations=(), values_hash=None)
+
+    def _is_wanted(self, suite: str, result: Result) -> bool:
+        if self.claims:
+            return self._claim(suite, result) is not None
+        return self.benchmark is None or bool(re.match(glob_pattern(self.benchmark), result.benchmark_name))
+
+    def _claim(self, suite: str, one: Result | Series) -> Claim | None:
+        """Return the claim on a series, whose suite the store may have no name of."""
+        name = name_of(one)
+        return self.claims.get(replace(name, suite=suite)) or self.claims.get(replace(name, suite=""))
 
     def _of(self, slot: Slot) -> str:
         what = "set-up" if slot.failed_setup else f"round {slot.number}" if slot.number else "warm-up"
@@ -430,7 +501,7 @@ class _Measuring:
         now = self.pairing.bench.clock.now()
         took, self.round_began = now - self.round_began, now
         if number == WARM_UP:
-            return {suite: () for suite in self.config.suite if suite not in self.not_set_up}
+            return {suite: self._select(suite) for suite in self.config.suite if suite not in self.not_set_up}
         self.done = number - 1
         level = next((look.level for look in self.looks if look.rounds == self.done), None)
         if level is not None:
@@ -460,9 +531,16 @@ class _Measuring:
 
     def _select(self, suite: str) -> Sequence[str]:
         """Return the words that restrict a suite to its open benchmarks, where these are not all that it has."""
+        if self.claims:
+            names = {one.series.benchmark_name for one in self._open() if one.suite == suite}
+            names = names or {name.benchmark_name for name in self.claims if name.suite in {"", suite}}
+            return self._restricted(suite, names)
         names = {one.series.benchmark_name for one in self._open() if one.suite == suite}
         every = {one.series.benchmark_name for one in self.series.values() if one.suite == suite} | self.other_names
-        if names == every or suite in self.unrestricted or not self.config.suite[suite].select:
+        return self._restricted(suite, set() if names == every else names)
+
+    def _restricted(self, suite: str, names: set[str]) -> Sequence[str]:
+        if not names or suite in self.unrestricted or not self.config.suite[suite].select:
             self.selected.pop(suite, None)
             return ()
         self.selected[suite] = names
@@ -483,6 +561,10 @@ class _Measuring:
             one.control = judged
 
     def _judged(self, of: Sequence[_Measured], side: PairSide, level: float) -> list[Judged]:
+        if self.claims:
+            claims = [self._claim(one.suite, one.series) for one in of]
+            wanted = [claim for claim in claims if claim is not None]
+            return confirm([self._rounds(one, side) for one in of], wanted, [one.judged for one in of], level)
         return judge(
             [self._rounds(one, side) for one in of],
             [one.series.direction for one in of],
@@ -568,7 +650,8 @@ class _Measuring:
             (suite, side), error = next(iter(self.failures.items()))
             return f"nothing could be measured; {suite}, {side}: {error}. The log is {self.logs[suite, side]}"
         names = ", ".join(sorted(self.other_names, key=natural_key)[: RULES.nearest_names])
-        return f"no benchmark {self.benchmark!r}; the suites have {names or 'none'}"
+        wanted = sorted({name.benchmark_name for name in self.claims}, key=natural_key)
+        return f"no benchmark {self.benchmark or ', '.join(wanted)!r}; the suites have {names or 'none'}"
 
     def _failed(self, suite: str, side: PairSide) -> PairComparison:
         series = Series(suite=suite, benchmark_name=suite, dut_name=self.config.project.name)

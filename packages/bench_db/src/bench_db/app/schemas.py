@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 
 from bench_db.app.frontier import Axis, Target
+from bench_db.app.gate import Mode
 from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
@@ -22,6 +23,7 @@ from bench_db.model import (
     Commit,
     CommitFindings,
     Comparison,
+    Confirmation,
     Definition,
     Export,
     Finding,
@@ -145,6 +147,14 @@ def _comparisons() -> dict[str, Schema]:
 def _compared() -> dict[str, Schema]:
     about = {"history": _TEXT, "candidate": _TEXT, "baseline": _TEXT, "baseline_commits": _list(_TEXT), "method": _TEXT}
     return {**about, **_comparisons()}
+
+
+def _check() -> Schema:
+    one = _list(_object(_old({**_series(), **_record(Confirmation, "series")})))
+    about = {"mode": _type(Mode), "base": _TEXT, "head": _TEXT, "rounds": _COUNT, "seconds": _type(float)}
+    confirmed = _object({**about, "counts": _type(dict[str, int]), "confirmations": one})
+    outcome = {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY)}
+    return _answer({**outcome, "confirmed": {"anyOf": [confirmed, _type(None)]}, **_compared()})
 
 
 def _finding() -> Schema:
@@ -306,9 +316,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "baseline-set": lambda: _answer(_baseline()),
     "baseline-show": lambda: {"anyOf": [_answer(_baseline()), _answer({"baselines": _list(_object(_baseline()))})]},
     "bisect": _bisect,
-    "check": lambda: _answer(
-        {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY), **_compared()}
-    ),
+    "check": _check,
     "commits-list": lambda: _answer({"commits": _list(_object(_record(RecordedCommit, "key", "source", "replaces")))}),
     "commits-show": lambda: _answer(
         {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from bench_db.cli.comparing import BASELINE_BRANCH, CLONE, METHOD, MINIMUM_EFFECT, REGRESSION_FOUND
-from bench_db.cli.options import PERCENT, common, emit, open_store, screen, selecting, selection
+from bench_db.cli.options import PERCENT, Minutes, common, emit, open_store, screen, selecting, selection
+from bench_db.cli.progress import Lines, leave_when_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,22 @@ if TYPE_CHECKING:
     multiple=True,
     help="Fail on series that one run shows worse, that are missing, or that have too few runs, too; may be repeated.",
 )
+@click.option(
+    "--confirm",
+    type=click.Choice(["off", "same", "fresh"]),
+    help="Measure what got worse or is suspected again, in pairs with the baseline's commit, before the check fails: on the same machine "
+    "as the candidate, or on a fresh one, in a job of its own. [default: as bench-db.toml, else off]",
+)
+@click.option(
+    "--budget",
+    "budget_minutes",
+    type=Minutes(),
+    metavar="TIME",
+    help="End measuring again after this time: 30m, 90s, 1.5h. [default: as bench-db.toml, else 30m]",
+)
+@click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
+@click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
+@click.option("--markdown", is_flag=True, help="Text as a comment on a pull request.")
 @METHOD
 @MINIMUM_EFFECT
 @BASELINE_BRANCH
@@ -63,20 +81,36 @@ def command(
     clone: Path,
     *,
     set_baseline: bool,
+    confirm: Literal["off", "same", "fresh"] | None,
+    budget_minutes: float | None,
+    config_file: str,
+    work_dir: str,
+    markdown: bool,
     **conditions: Unpack[Stated],
 ) -> None:
     """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when it passes, 1 when not.
 
     A series that got worse fails the check, and so does one whose runs gave no number. A missing series is reported. So is a suspected
     change, which only one run shows: measure the commit again. With --set-baseline a commit that passes, and that has no suspected
-    regression, becomes the baseline, so that the next is compared with the last known good one.
+    regression, becomes the baseline, so that the next is compared with the last known good one. With --confirm a regression that pairs do
+    not confirm passes, and one that they cannot decide on fails as before.
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
-    from bench_db.app.gate import check
+    from bench_db.app.gate import Confirming, check
     from bench_db.query.series import comparisons_told_apart
 
-    store = open_store(uri)
+    leave_when_asked()
+    store, again = open_store(uri), confirm or "configured"
+    how = Confirming(
+        mode=again,
+        environment=os.environ,
+        config_file=config_file,
+        clone=clone,
+        work_dir=work_dir,
+        budget_minutes=budget_minutes,
+        progress=Lines(),
+    )
     gate = check(
         store,
         candidate,
@@ -89,17 +123,20 @@ def command(
         baseline_branch=baseline_branch,
         clone=clone,
         set_baseline=set_baseline,
+        confirming=how,
     )
     emit(
         output,
         lambda: gate.document,
-        lambda: _text(gate, comparisons_told_apart(gate.comparisons, store.machines), baseline),
+        lambda: _text(gate, comparisons_told_apart(gate.comparisons, store.machines), baseline, markdown=markdown),
         history=lambda: gate.history,
     )
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)
 
 
-def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
+def _text(gate: Gate, comparisons: Sequence[Comparison], name: str, *, markdown: bool) -> str:
+    if markdown:
+        return _comment(gate, comparisons)
     from bench_db.analysis.judge import counted
     from bench_db.model import Verdict
     from bench_db.report.terminal import against, comparisons_text
@@ -113,5 +150,27 @@ def _text(gate: Gate, comparisons: Sequence[Comparison], name: str) -> str:
     head = passed if gate.passed else f"FAILED: {failing}"
     moved = f"\n{name} is now {gate.candidate}" if gate.moved else ""
     listed = comparisons_text(comparisons, gate.counts, blame=gate.blame, screen=screen())
-    body = f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{moved}"
+    again = f"\n\n{_again(gate)}" if gate.confirmed else ""
+    body = f"{head}\n{against(gate.candidate, gate.baseline)}: {listed}{again}{moved}"
     return "\n".join((body, *map(visible, gate.threshold_faults)))
+
+
+def _again(gate: Gate) -> str:
+    from bench_db.report.pairs import confirmed_text
+
+    return "" if gate.confirmed is None else confirmed_text(gate.confirmed, screen())
+
+
+def _comment(gate: Gate, comparisons: Sequence[Comparison]) -> str:
+    from bench_db.report.markdown import CommentContext, comment
+    from bench_db.report.pairs import confirmed_markdown
+
+    context = CommentContext(
+        candidate=gate.candidate,
+        baseline=gate.baseline,
+        plan=gate.plan,
+        store_version=gate.store_version,
+        notes=gate.threshold_faults,
+    )
+    again = "" if gate.confirmed is None else confirmed_markdown(gate.confirmed)
+    return comment(comparisons, gate.counts, context, gate.blame, again)

@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from bench_db.measure import git, process, runner
 from bench_db.measure.runner import Bench, Locks
 from bench_db.model import Commit, PairSide
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
 
+_LEAST_SECONDS = 1.0
 WARM_UP = 0
 """The number of the round whose figures do not count."""
 
@@ -45,12 +48,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """The commits of the sides, where they are measured, and the seed of the order."""
+    """The commits of the sides, where they are measured, and the seed of the order.
+
+    From the `deadline` on, in unix seconds, no command continues. It is null when the time limits of the suites suffice.
+    """
 
     commits: Mapping[PairSide, Commit]
     bench: Bench
     locks: Locks
     seed: int
+    deadline: float | None = None
 
 
 def order(seed: int, suite: str, number: int, sides: Iterable[PairSide]) -> tuple[PairSide, ...]:
@@ -101,6 +108,7 @@ class _Lane:
     side: PairSide
     log: Path
     ready: runner.Ready | process.Failure
+    deadline: float | None
 
     @classmethod
     def of(cls, pairing: Pairing, suite: str, side: PairSide, tree: Path) -> _Lane:
@@ -108,7 +116,8 @@ class _Lane:
         commit = pairing.commits[side]
         place = runner.Place(commit=commit, suite=suite, tree=tree, bench=bench, locks=pairing.locks)
         log = runner.log_file(bench.home, commit, f"{suite}-{side}", int(bench.clock.now()))
-        return cls(place=place, side=side, log=log, ready=runner.Ready.at(place, log))
+        ready = runner.Ready.at(place, log)
+        return cls(place=place, side=side, log=log, ready=ready, deadline=pairing.deadline)
 
     def set_up(self) -> Slot | None:
         """Run the set-up commands; return the failed slot when one of them fails."""
@@ -116,7 +125,7 @@ class _Lane:
         if isinstance(self.ready, process.Failure):
             failure: process.Failure | None = self.ready
         else:
-            failure = next(filter(None, self.ready.set_up()), None)
+            failure = next(filter(None, self._limited(self.ready, began).set_up()), None)
         return None if failure is None else replace(self._ended(WARM_UP, 0, began, (), failure), failed_setup=True)
 
     def slot(self, number: int, position: int, select: Sequence[str]) -> Slot:
@@ -124,8 +133,16 @@ class _Lane:
         began = self.place.bench.clock.now()
         if isinstance(self.ready, process.Failure):
             return self._ended(number, position, began, (), self.ready)
-        outputs, failure = self.ready.measure(self.ready.state(), select)
+        outputs, failure = self._limited(self.ready, began).measure(self.ready.state(), select)
         return self._ended(number, position, began, outputs, failure)
+
+    def _limited(self, ready: runner.Ready, now: float) -> runner.Ready:
+        """Return the suite with time limits that end at the deadline; a command gets a second at least, and then fails by its limit."""
+        if self.deadline is None:
+            return ready
+        left = max(_LEAST_SECONDS, self.deadline - now)
+        limits = {name: min(getattr(ready.suite, name), left) for name in ("setup_timeout_seconds", "timeout_seconds")}
+        return replace(ready, suite=structs.replace(ready.suite, **limits))
 
     def _ended(
         self, number: int, position: int, began: float, outputs: tuple[Path, ...], failure: process.Failure | None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Blame,
         Change,
         Comparison,
+        Confirmation,
         Finding,
         Movement,
         Noise,
@@ -36,7 +37,9 @@ DOCUMENT_VERSION = 1
 _IDENTITY = tuple(f.name for f in fields(Series))
 
 
-def record_json(record: Blame | Change | Comparison | Movement | Noise | PairComparison | PairRun) -> dict[str, Any]:
+def record_json(
+    record: Blame | Change | Comparison | Confirmation | Movement | Noise | PairComparison | PairRun,
+) -> dict[str, Any]:
     """Return a record as a JSON object. A series is flat: the label as `series`, then the fields that identify it."""
     values = asdict(record)
     series = getattr(record, "series", None)

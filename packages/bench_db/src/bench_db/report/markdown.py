@@ -60,14 +60,21 @@ class CommentContext:
 
 
 def comment(
-    comparisons: Sequence[Comparison], counts: Mapping[str, int], context: CommentContext, blame: Sequence[Blame] = ()
+    comparisons: Sequence[Comparison],
+    counts: Mapping[str, int],
+    context: CommentContext,
+    blame: Sequence[Blame] = (),
+    again: str = "",
 ) -> str:
     """Render the body of the comment, never longer than GitHub takes; it counts the rows that it leaves out.
 
     The comparisons of each verdict keep their order. The first line is `MARKER`, by which a later run finds the comment to edit.
+    `again` is a section that precedes those of the verdicts.
     """
     title = headline(counts, of_machine(comparisons))
-    head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{_lines(context.notes)}"
+    measured_again = f"\n{again}" if again else ""
+    notes = _lines(context.notes)
+    head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{notes}{measured_again}"
     tail = f"\n{_legend(comparisons)}{FOOTER}\n"
     groups = {verdict: [c for c in comparisons if c.verdict == verdict] for verdict in Verdict}
     beds = several_beds(comparisons)

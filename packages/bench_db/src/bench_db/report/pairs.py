@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bench_db.model import Figure, PairRun, PairVerdict
 from bench_db.report.escape import markdown_code, markdown_text, shortened
@@ -16,7 +16,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from bench_db.model import PairComparison
+    from bench_db.model import Confirmation, PairComparison
 
 _COLOURS: Mapping[str, Colour] = {
     PairVerdict.REGRESSED: "red",
@@ -73,6 +73,38 @@ def _numbers_of(runs: Sequence[PairRun]) -> Iterator[str]:
             yield f"{number} {words}"
 
 
+class Measured(Protocol):
+    """The outcome of measuring flagged series again: where, of which commits, and of each series."""
+
+    @property
+    def mode(self) -> str:
+        """Which machine measured."""
+
+    @property
+    def base(self) -> str:
+        """The commit of the baseline."""
+
+    @property
+    def head(self) -> str:
+        """The candidate."""
+
+    @property
+    def rounds(self) -> int:
+        """The number of rounds."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each outcome occurs."""
+
+    @property
+    def confirmations(self) -> Sequence[Confirmation]:
+        """The outcomes."""
+
+
 def pairs_text(
     comparisons: Sequence[PairComparison],
     control: Sequence[PairComparison],
@@ -105,6 +137,44 @@ def _control(control: Sequence[PairComparison]) -> list[str]:
     moved = [c for c in control if c.verdict in {PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.SUSPECTED}]
     named = [f"control: {c.series.label} moved by {percent(c.effect)} without a change" for c in moved]
     return [f"control: {counts}", *named]
+
+
+def confirmed_text(confirmed: Measured, screen: Screen = PLAIN) -> str:
+    """Render the outcomes of measuring flagged series again, with the change of the check beside that of the pairs."""
+    rows = [[cell(c) for _, cell in _CONFIRMED] for c in confirmed.confirmations]
+    listed = table([name for name, _ in _CONFIRMED], rows, ("check", "pairs", "rounds"), screen, Fit(notes="reason"))
+    return f"{_measured_again(confirmed)}\n\n{listed}"
+
+
+def confirmed_markdown(confirmed: Measured) -> str:
+    """Render the outcomes of measuring flagged series again as a section of a comment, with as many rows as an open section has."""
+    lines = [f"### Measured again in pairs\n\n{markdown_text(_measured_again(confirmed))}\n"]
+    lines += ["| outcome | benchmark | check | pairs | rounds | reason |", "|:--|:--|--:|--:|--:|:--|"]
+    for c in confirmed.confirmations[: RULES.comment_rows]:
+        name, reason = markdown_code(shortened(c.series.label, _NAME)), shortened(c.reason, _NOTE)
+        why = markdown_code(reason) if reason else ""
+        change = percent_with_interval(c.effect, c.low, c.high)
+        lines.append(f"| {c.outcome} | {name} | {percent(c.flagged_effect)} | {change} | {c.rounds} | {why} |")
+    left = len(confirmed.confirmations) - RULES.comment_rows
+    return "\n".join([*lines, *([f"\n{left:,} more left out."] if left > 0 else []), ""])
+
+
+def _measured_again(confirmed: Measured) -> str:
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in confirmed.counts.items())
+    base, head = confirmed.base[: RULES.sha_length] or "no commit", confirmed.head[: RULES.sha_length]
+    rounds = f"{confirmed.rounds} round{'' if confirmed.rounds == 1 else 's'} in {duration(confirmed.seconds)}"
+    where = "another machine" if confirmed.mode == "fresh" else "this machine, whose own bias is not excluded"
+    return f"measured again in pairs, {head} against {base}: {counts}; {rounds} on {where}"
+
+
+_CONFIRMED: tuple[tuple[str, Callable[[Confirmation], str]], ...] = (
+    ("outcome", lambda c: c.outcome),
+    ("benchmark", lambda c: c.series.label),
+    ("check", lambda c: percent(c.flagged_effect)),
+    ("pairs", lambda c: percent_with_interval(c.effect, c.low, c.high)),
+    ("rounds", lambda c: str(c.rounds)),
+    ("reason", lambda c: shortened(c.reason, _NOTE)),
+)
 
 
 def note_of(c: PairComparison) -> str:

@@ -79,7 +79,8 @@ class Pairs(Struct, frozen=True, forbid_unknown_fields=True):
     """The defaults of `bench-db pairs`.
 
     `looks` are the rounds after which the series are judged, `min_effect` is in percent. `figure` is the statistic of each process:
-    `min` means the maximum where higher is better, `auto` means `min` for times and the median for other metrics.
+    `min` means the maximum where higher is better, `auto` means `min` for times and the median for other metrics. `confirm` says
+    whether `bench-db check` measures what it flags again, on the `same` machine as the candidate or on a `fresh` one.
     """
 
     rounds: int = 12
@@ -88,6 +89,7 @@ class Pairs(Struct, frozen=True, forbid_unknown_fields=True):
     figure: Literal["auto", "median", "min"] = "auto"
     budget_minutes: float = 30.0
     control: bool = False
+    confirm: Literal["off", "same", "fresh"] = "off"
 
 
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
@@ -286,6 +288,7 @@ _TAKES: dict[object, str] = {
     list[str]: "a list of texts",
     list[int]: "a list of whole numbers",
     Literal["auto", "median", "min"]: "auto, median or min",
+    Literal["off", "same", "fresh"]: "off, same or fresh",
     dict[str, str]: "a table of texts",
     str | None: "a text",
     list[Threshold]: "tables [[define.threshold]]",

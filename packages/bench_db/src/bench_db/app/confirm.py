@@ -1,0 +1,199 @@
+"""The confirmation of a check: the series that it flags are measured again, in pairs with the commit of its baseline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from msgspec import structs
+
+from bench_db.analysis.judge import in_order
+from bench_db.analysis.pairs import Claim
+from bench_db.app.backfill import check_suites
+from bench_db.app.configuration import configuration, root_of
+from bench_db.app.gate import Confirmed, Mode
+from bench_db.app.pairs import Paired, measured, name_of
+from bench_db.errors import BenchDbError, UserError
+from bench_db.identity import is_commit_id
+from bench_db.ingest import this_machine
+from bench_db.model import Comparison, Confirmation, Outcome, PairVerdict, Verdict
+from bench_db.query.selection import Selection
+from bench_db.report.pairs import note_of
+from bench_db.report.quantity import percent
+from bench_db.rules import RULES
+from bench_db.schedule.config import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench_db.app.baselines import BaselineRuns
+    from bench_db.app.gate import Confirming
+    from bench_db.app.pairs import Name
+    from bench_db.model import PairComparison, Series
+    from bench_db.query.thresholds import Thresholds
+    from bench_db.schedule.config import Config
+    from bench_db.store.database import Database
+
+_OUTCOMES = {PairVerdict.REGRESSED: Outcome.CONFIRMED, PairVerdict.UNCHANGED: Outcome.NOT_CONFIRMED}
+_PERCENT = 100.0
+_NOTHING = Paired(
+    base="", head="", seed=0, rounds=0, seconds=0.0, ended="decided", min_effect=0.0, comparisons=()
+)  # nothing was measured
+
+
+def confirm(
+    flagged: Sequence[Comparison],
+    base: str,
+    head: str,
+    how: Confirming,
+    *,
+    minimum_effect: float | None,
+    thresholds: Thresholds,
+) -> Confirmed | None:
+    """Measure flagged series again, those alone, and return the outcome of each; None when bench-db.toml does not ask for it.
+
+    `minimum_effect` is the one of the check, relative; without one that of the series, else of bench-db.toml. Whatever keeps a series from being measured is the reason why it is undecided.
+    """
+    mode: Mode = "same" if how.mode == "configured" else how.mode
+    if how.mode == "configured" and not Path(how.config_file or FILE).exists():
+        return None
+    found, reasons = _NOTHING, dict.fromkeys((c.series.series_key for c in flagged), "")
+    try:
+        config = configuration(how.config_file)
+        mode = config.pairs.confirm if how.mode == "configured" else how.mode
+        if mode == "off":
+            return None
+        reasons = {c.series.series_key: _elsewhere(c.series, config) for c in flagged}
+        here = [c for c in flagged if not reasons[c.series.series_key]]
+        found = _paired(here, base, head, config, how, minimum_effect, thresholds) if here else _NOTHING
+    except BenchDbError as error:
+        reasons = {key: reason or str(error) for key, reason in reasons.items()}
+    outcomes = [_confirmation(c, found, reasons[c.series.series_key]) for c in flagged]
+    return Confirmed(
+        mode=mode,
+        base=found.base or base,
+        head=found.head or head,
+        rounds=found.rounds,
+        seconds=found.seconds,
+        confirmations=sorted(outcomes, key=lambda c: list(Outcome).index(c.outcome)),
+    )
+
+
+def _elsewhere(series: Series, config: Config) -> str:
+    """Return why a series cannot be measured here; empty when it can."""
+    device, bed = config.project.name, config.project.test_bed or this_machine().name
+    if series.dut_name != device:
+        return f"it is of the device {series.dut_name}, and {FILE} is of {device}"
+    if series.test_bed_name != bed:
+        return f"it is of the test bed {series.test_bed_name}, and this is {bed}; project.test_bed in {FILE} names it"
+    return ""
+
+
+def applied(judged: Sequence[Comparison], confirmed: Confirmed) -> list[Comparison]:
+    """Return the verdicts after a confirmation: confirmed is regressed, not confirmed is unchanged, undecided stays as it is."""
+    of = {c.series.series_key: c for c in confirmed.confirmations}
+    return in_order(_applied(c, of[c.series.series_key]) if c.series.series_key in of else c for c in judged)
+
+
+def _applied(c: Comparison, found: Confirmation) -> Comparison:
+    beside = f": {percent(found.effect)} in pairs" if found.effect is not None else ""
+    said = f"{found.outcome}{beside}{f', {found.reason}' if found.reason else ''}"
+    note = "; ".join(filter(None, (said, c.note)))
+    if found.outcome is Outcome.CONFIRMED:
+        return replace(c, verdict=Verdict.REGRESSED, note=note)
+    if found.outcome is Outcome.NOT_CONFIRMED:
+        return replace(c, verdict=Verdict.UNCHANGED, significant=False, note=note)
+    return replace(c, note=note)
+
+
+def baseline_commit(store: Database, runs: BaselineRuns, candidate: str, chosen: Selection) -> str:
+    """Return the commit of a baseline; of one that names none the newest measured commit before the candidate, empty without one."""
+    if runs.commits:
+        return runs.commits[0] if len(runs.commits) == 1 else ""
+    rows = store.rows(("commit", "commit_order"), chosen, condition=pl.col("commit").is_not_null())
+    of_candidate = pl.col("run_key").is_in(store.runs_of(candidate))
+    own = store.rows(("commit_order",), Selection(everything=True), condition=of_candidate)["commit_order"].min()
+    earlier = rows.filter((pl.col("commit") != candidate) & (pl.col("commit_order") < own))
+    return "" if earlier.is_empty() else str(earlier.sort("commit_order")["commit"][-1])
+
+
+def _paired(  # noqa: PLR0917 what a confirmation knows
+    flagged: Sequence[Comparison],
+    base: str,
+    head: str,
+    config: Config,
+    how: Confirming,
+    minimum_effect: float | None,
+    thresholds: Thresholds,
+) -> Paired:
+    for commit, what in ((base, "baseline"), (head, "candidate")):
+        if not is_commit_id(commit):
+            message = f"the {what} names no single commit that can be measured"
+            raise UserError(message)
+    names = {c.series.suite for c in flagged}
+    suites = {name: suite for name, suite in config.suite.items() if names <= config.suite.keys() and name in names}
+    budget = config.pairs.budget_minutes if how.budget_minutes is None else how.budget_minutes
+    settings = structs.replace(config.pairs, control=False, budget_minutes=budget)
+    config = structs.replace(config, pairs=settings, suite=suites or config.suite)
+    check_suites(config)
+    default = config.pairs.min_effect / _PERCENT if minimum_effect is None else minimum_effect
+    defined = {c.series: thresholds.of(c.series) for c in flagged if minimum_effect is None}
+    own = {series: threshold for series, threshold in defined.items() if threshold is not None}
+    least = {c.series: own[c.series].share_of(c.baseline_value or 0.0) for c in flagged if c.series in own}
+    return measured(
+        base,
+        head,
+        config=config,
+        clone=how.clone,
+        home=Path(how.work_dir).resolve(),
+        root=root_of(how.config_file),
+        claims=dict(_claim(c, config, least.get(c.series, default)) for c in flagged),
+        seed=how.seed,
+        environment=how.environment,
+        clock=how.clock,
+        progress=how.progress,
+    )
+
+
+def _claim(c: Comparison, config: Config, least: float) -> tuple[Name, Claim]:
+    """Return the claim that a series got worse: by the minimum effect, or half of a smaller change that the check flagged."""
+    name, effect = name_of(c.series), c.effect or 0.0
+    size = abs(effect)
+    claim = Claim(is_increase=effect > 0.0, least=least if size >= least or not size else size / 2.0)
+    return (name if name.suite in config.suite else replace(name, suite="")), claim
+
+
+def _of(c: Comparison, paired: Paired) -> PairComparison | None:
+    """Return the pairs of a series, whose suite may have another name in the store."""
+    name, by_name = name_of(c.series), {name_of(one.series): one for one in paired.comparisons}
+    others = (one for known, one in by_name.items() if replace(known, suite=name.suite) == name)
+    return by_name.get(name) or next(others, None)
+
+
+def _missing(c: Comparison, paired: Paired) -> str:
+    """Return why no process gave a result of a series."""
+    failed = (f"{one.series.suite}, {one.note}" for one in paired.comparisons if one.verdict is PairVerdict.FAILED)
+    return "; ".join([f"no process gave a result of {c.series.benchmark_name!r}", *failed])
+
+
+def _confirmation(c: Comparison, paired: Paired, reason: str) -> Confirmation:
+    known = Confirmation(series=c.series, outcome=Outcome.UNDECIDED, flagged=c.verdict, flagged_effect=c.effect)
+    found = None if reason else _of(c, paired)
+    if found is None:
+        return replace(known, reason=(reason or _missing(c, paired))[: RULES.error_length])
+    outcome = _OUTCOMES.get(found.verdict, Outcome.UNDECIDED)
+    why = note_of(found) or f"{found.verdict} in pairs"
+    return replace(
+        known,
+        outcome=outcome,
+        effect=found.effect,
+        low=found.low,
+        high=found.high,
+        figure=found.figure,
+        base_value=found.base_value,
+        head_value=found.head_value,
+        rounds=found.rounds,
+        reason="" if outcome is not Outcome.UNDECIDED else why[: RULES.error_length],
+    )
