@@ -195,6 +195,15 @@ class TestConfigured:
             assert gate.confirmed is None
         assert not (project / "unused").exists()
 
+    def test_a_job_with_secrets_runs_nothing_that_a_file_alone_asks_for(self, project: Path) -> None:
+        (project / "asks.toml").write_text(CONFIG.replace("[pairs]", '[pairs]\nconfirm = "same"'))
+        job = environment(GITHUB_EVENT_NAME="pull_request_target")
+        unused = project / "unused"
+        gate = checked(project, "asks.toml", mode="configured", benchmark="quarter", environment=job, work_dir=unused)
+        assert outcomes(gate) == {"quarter": Outcome.UNDECIDED}
+        assert "is not used in a job of pull_request_target" in gate.failing[0].note
+        assert not unused.exists()
+
     def test_fresh(self, project: Path) -> None:
         (project / "fresh.toml").write_text(CONFIG.replace("[pairs]", '[pairs]\nconfirm = "fresh"\nrounds = 5'))
         gate = checked(project, "fresh.toml", mode="configured", benchmark="spike", baseline="level")

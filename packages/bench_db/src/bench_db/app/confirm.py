@@ -24,6 +24,7 @@ from bench_db.report.pairs import note_of
 from bench_db.report.quantity import percent
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {PairVerdict.REGRESSED: Outcome.CONFIRMED, PairVerdict.UNCHANGED: Outcome.NOT_CONFIRMED}
 _PERCENT = 100.0
+# Events whose jobs have the secrets of the repository, whoever wrote the code.
+_PRIVILEGED = {"pull_request_target", "workflow_run", "issue_comment"}
 _NOTHING = Paired(
     base="", head="", seed=0, rounds=0, seconds=0.0, ended="decided", min_effect=0.0, comparisons=()
 )  # nothing was measured
@@ -54,7 +57,8 @@ def confirm(
 ) -> Confirmed | None:
     """Measure flagged series again, those alone, and return the outcome of each; None when bench-db.toml does not ask for it.
 
-    `minimum_effect` is the one of the check, relative; without one that of the series, else of bench-db.toml. Whatever keeps a series from being measured is the reason why it is undecided.
+    `minimum_effect` is the one of the check, relative; without one that of the series, else of bench-db.toml. Whatever keeps a series
+    from being measured is the reason why it is undecided.
     """
     mode: Mode = "same" if how.mode == "configured" else how.mode
     if how.mode == "configured" and not Path(how.config_file or FILE).exists():
@@ -65,6 +69,7 @@ def confirm(
         mode = config.pairs.confirm if how.mode == "configured" else how.mode
         if mode == "off":
             return None
+        _refuse_privileged(how)
         reasons = {c.series.series_key: _elsewhere(c.series, config) for c in flagged}
         here = [c for c in flagged if not reasons[c.series.series_key]]
         found = _paired(here, base, head, config, how, minimum_effect, thresholds) if here else _NOTHING
@@ -79,6 +84,14 @@ def confirm(
         seconds=found.seconds,
         confirmations=sorted(outcomes, key=lambda c: list(Outcome).index(c.outcome)),
     )
+
+
+def _refuse_privileged(how: Confirming) -> None:
+    """Raise `UserError` where a file, which a pull request can change, would run code in a job that has secrets."""
+    event = how.environment.get("GITHUB_EVENT_NAME", "")
+    if how.mode == "configured" and event in _PRIVILEGED:
+        message = f"[pairs] confirm of {FILE} is not used in a job of {event}, which has secrets; state --confirm if the code may run there"
+        raise UserError(message)
 
 
 def _elsewhere(series: Series, config: Config) -> str:
@@ -159,9 +172,10 @@ def _paired(  # noqa: PLR0917 what a confirmation knows
 
 def _claim(c: Comparison, config: Config, least: float) -> tuple[Name, Claim]:
     """Return the claim that a series got worse: by the minimum effect, or half of a smaller change that the check flagged."""
-    name, effect = name_of(c.series), c.effect or 0.0
-    size = abs(effect)
-    claim = Claim(is_increase=effect > 0.0, least=least if size >= least or not size else size / 2.0)
+    name, size = name_of(c.series), abs(c.effect or 0.0)
+    claim = Claim(
+        is_increase=c.series.direction is Direction.LOWER, least=least if size >= least or not size else size / 2.0
+    )
     return (name if name.suite in config.suite else replace(name, suite="")), claim
 
 
