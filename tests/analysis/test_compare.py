@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from bench_db.analysis.compare import compare
-from bench_db.model import Verdict
+from bench_db.analysis.compare import compare, means
+from bench_db.model import Comparison, Series, Verdict
 from bench_db.units import Direction
 
 seeds = st.integers(0, 2**32 - 1)
@@ -112,3 +113,62 @@ class TestWithoutTest:
 
     def test_a_run_that_failed_once_still_counts_by_the_others(self) -> None:
         assert compare([1.0, math.nan], [1.0] * 5, failed=True).verdict is Verdict.UNCHANGED
+
+
+class TestMeans:
+    """The geometric mean of the ratios of the benchmarks that both sides have, by suite, metric and direction."""
+
+    @staticmethod
+    def compared(old: float | None, new: float | None, **names: object) -> Comparison:
+        about = Series(**names)  # type: ignore[arg-type]
+        return Comparison(
+            series=about,
+            verdict=Verdict.UNCHANGED,
+            n_baseline=5,
+            n_candidate=1,
+            baseline_value=old,
+            candidate_value=new,
+        )
+
+    def test_the_mean_of_ratios_with_those_that_lack_a_side(self) -> None:
+        pairs = [
+            (100.0, 200.0),
+            (100.0, 50.0),
+            (10.0, 20.0),
+            (1.0, None),
+            (None, 1.0),
+            (None, 2.0),
+            (0.0, 1.0),
+            (None, None),
+        ]
+        (one,) = means([self.compared(old, new) for old, new in pairs])
+        assert one.effect == pytest.approx(2 ** (1 / 3) - 1)
+        assert (one.benchmarks, one.missing, one.new, one.not_positive) == (3, 1, 2, 1)
+        logs = np.log([2.0, 0.5, 2.0])
+        interval = stats.t.interval(0.99, 2, logs.mean(), stats.sem(logs))
+        assert [one.low, one.high] == pytest.approx(np.expm1(interval).tolist())
+
+    def test_swapping_the_sides_inverts_it(self) -> None:
+        pairs = [(3.0, 4.0), (5.0, 2.0), (7.0, 9.0)]
+        (one,), (other,) = (
+            means([self.compared(*side) for side in sides]) for sides in (pairs, [p[::-1] for p in pairs])
+        )
+        assert one.effect is not None
+        assert other.effect is not None
+        assert (1 + one.effect) * (1 + other.effect) == pytest.approx(1.0)
+
+    def test_a_group_for_each_suite_metric_and_direction(self) -> None:
+        found = means(
+            [
+                self.compared(1.0, 2.0, suite="b"),
+                self.compared(1.0, 3.0, suite="a", metric="rate", direction=Direction.HIGHER),
+                self.compared(1.0, 4.0, suite="a"),
+                self.compared(None, 4.0, suite="c"),
+            ]
+        )
+        assert [(m.suite, m.metric, m.direction, m.effect and round(m.effect), m.low) for m in found] == [
+            ("a", "rate", "higher", 2, None),
+            ("a", "time", "lower", 3, None),
+            ("b", "time", "lower", 1, None),
+            ("c", "time", "lower", None, None),
+        ]

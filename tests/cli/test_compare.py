@@ -178,3 +178,19 @@ class TestCheck:
 
     def test_an_abbreviated_sha_is_refused(self, fake: FakeGitHub, tmp_path: Path) -> None:
         assert self.check(fake, tmp_path, PULL[:7]).returncode == 2
+
+
+def test_the_mean_of_several_benchmarks(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    for day, factor in ((1, 1.0), (2, 1.1)):
+        for number in range(3):
+            measured(store, f"{day}" * 40, day, factor * (number + 1), f"test_{number}", suite="io")
+    measured(store, "1" * 40, 1, 1.0, "test_gone", suite="io")
+    ask = ("compare", "2" * 40, "--store", store)
+    line = "mean of io, time in nanoseconds, on ci: +10.0 % (+10.0 to +10.0), worse, 3 benchmarks; left out: 1 missing"
+    assert line in bench_db(*ask, "--mean", cwd=tmp_path).stdout.splitlines()
+    assert "mean of" not in bench_db(*ask, cwd=tmp_path).stdout
+    assert "left out: 1 missing" in bench_db(*ask, "--mean", "--markdown", cwd=tmp_path).stdout
+    (mean,) = document(bench_db(*ask, "--output", "json", cwd=tmp_path))["means"]
+    assert (mean["suite"], mean["benchmarks"], mean["missing"], mean["new"]) == ("io", 3, 1, 0)
+    assert mean["effect"] == pytest.approx(0.1)

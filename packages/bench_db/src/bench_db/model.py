@@ -759,6 +759,30 @@ class Comparison:
     threshold: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanChange:
+    """The geometric mean of the changes of the benchmarks of a suite in one metric.
+
+    `effect` is relative (+0.1 is 10 % more), `low` and `high` are the ends of its 99 % interval, null with one benchmark; all are null without one.
+    `benchmarks` took part, a name with its tags each. `missing` have a baseline and no result of the candidate, `new` the reverse, and
+    `not_positive` have a value that is not above 0, which has no ratio.
+    """
+
+    dut_name: str
+    test_bed_name: str
+    suite: str
+    metric: str
+    units: str
+    direction: Direction
+    effect: float | None
+    low: float | None
+    high: float | None
+    benchmarks: int
+    missing: int = 0
+    new: int = 0
+    not_positive: int = 0
+
+
 class PairSide(StrEnum):
     """One of the builds measured in pairs; the control is the base again, in a work tree of its own.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
 from bench_db.analysis.student import t_quantile, two_sided_p
-from bench_db.model import Comparison, Verdict
+from bench_db.model import Comparison, MeanChange, Verdict
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 DEVIATION_SHARE = 0.85
 NORMAL_CONSISTENCY = 1.4826022185056018  # 1 / 75 % quantile of the standard normal distribution
@@ -81,6 +82,48 @@ def _tested(
         n_baseline=len(old),
         n_candidate=len(new),
         significant=significant,
+    )
+
+
+def means(comparisons: Iterable[Comparison]) -> list[MeanChange]:
+    """Return the geometric mean change of each device, test bed, suite, metric, unit and direction, in the order of these.
+
+    The benchmarks are a sample: the interval is Student's t of their log ratios, at `rules.significance`.
+    """
+    groups: dict[tuple[str, ...], list[Comparison]] = {}
+    for c in comparisons:
+        groups.setdefault(_OF_MEAN(c.series), []).append(c)
+    return [_mean(group) for _, group in sorted(groups.items())]
+
+
+_OF_MEAN = attrgetter("dut_name", "test_bed_name", "suite", "metric", "units", "direction")
+
+
+def _mean(group: Sequence[Comparison]) -> MeanChange:
+    sides = [(c.baseline_value, c.candidate_value) for c in group]
+    both = [(old, new) for old, new in sides if old is not None and new is not None]
+    logs = [math.log(new / old) for old, new in both if min(old, new) > 0.0]
+    effect = math.fsum(logs) / len(logs) if logs else None
+    low = high = None
+    if effect is not None and len(logs) > 1:
+        squares = math.fsum((x - effect) ** 2 for x in logs) / (len(logs) - 1)
+        margin = t_quantile(RULES.significance, len(logs) - 1) * math.sqrt(squares / len(logs))
+        low, high = math.expm1(effect - margin), math.expm1(min(effect + margin, 700.0))
+    series = group[0].series
+    return MeanChange(
+        dut_name=series.dut_name,
+        test_bed_name=series.test_bed_name,
+        suite=series.suite,
+        metric=series.metric,
+        units=series.units,
+        direction=series.direction,
+        effect=None if effect is None else math.expm1(effect),
+        low=low,
+        high=high,
+        benchmarks=len(logs),
+        missing=sum(old is not None and new is None for old, new in sides),
+        new=sum(old is None and new is not None for old, new in sides),
+        not_positive=len(both) - len(logs),
     )
 
 

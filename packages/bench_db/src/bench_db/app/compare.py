@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.analysis.blame import blame_comparisons, of_machine
+from bench_db.analysis.compare import means
 from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan, through_siblings
 from bench_db.analysis.level import accepted, detector_loading
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
-from bench_db.model import Blame, Comparison, Verdict
+from bench_db.model import Blame, Comparison, MeanChange, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
 from bench_db.query.series import Points, series_told_apart
 from bench_db.query.thresholds import Threshold, Thresholds
@@ -70,12 +71,18 @@ class Compared:
         return frame_of(self.comparisons, Comparison)
 
     @property
+    def means(self) -> list[MeanChange]:
+        """The geometric mean change of each suite and metric, over the benchmarks that both sides have."""
+        return means(self.comparisons)
+
+    @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         names = ("history", "candidate", "baseline", "baseline_commits", "method")
         return {
             **{name: getattr(self, name) for name in names},
             **comparisons_json(self.comparisons, self.blame, self.threshold_faults),
+            "means": [record_json(one) for one in self.means],
         }
 
 

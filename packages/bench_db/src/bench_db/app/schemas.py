@@ -30,6 +30,7 @@ from bench_db.model import (
     LeftOut,
     Look,
     Maintenance,
+    MeanChange,
     Moved,
     Movement,
     Noise,
@@ -155,6 +156,10 @@ def _check() -> Schema:
     confirmed = _object({**about, "counts": _type(dict[str, int]), "confirmations": one})
     outcome = {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY)}
     return _answer({**outcome, "confirmed": {"anyOf": [confirmed, _type(None)]}, **_compared()})
+
+
+def _means() -> dict[str, Schema]:
+    return {**_compared(), "means": _list(_object(_old(_record(MeanChange))))}
 
 
 def _finding() -> Schema:
@@ -325,7 +330,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
         }
     ),
     "commits-sync": lambda: _answer(_record(Sync)),
-    "compare": lambda: _answer(_compared()),
+    "compare": lambda: _answer(_means()),
     "define-list": _definitions,
     "define-unmapped": lambda: _answer({"unmapped": _list(_object(_UNMAPPED))}),
     **{f"define-{kind}": _definitions for kind in (*KINDS, "end", "sync")},

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     multiple=True,
     help="Exit with 1 when a series has this verdict; may be repeated.",
 )
+@click.option(
+    "--mean", is_flag=True, help="Show the geometric mean change of each suite and metric, too; JSON has it always."
+)
 @click.option("--markdown", is_flag=True, help="Text as the comment on a pull request.")
 @TABLE
 @click.option("--all", "unchanged_too", is_flag=True, help="Show unchanged series, too.")
@@ -56,6 +59,7 @@ def command(
     baseline_branch: str | None,
     clone: Path,
     *,
+    mean: bool,
     markdown: bool,
     unchanged_too: bool,
     **conditions: Unpack[Stated],
@@ -89,6 +93,7 @@ def command(
             compared,
             comparisons_told_apart(compared.comparisons, partial(store.machines, as_of=as_of)),
             table,
+            mean=mean,
             markdown=markdown,
             everything=unchanged_too,
         ),
@@ -98,13 +103,21 @@ def command(
 
 
 def _text(
-    compared: Compared, comparisons: Sequence[Comparison], table: str | None, *, markdown: bool, everything: bool
+    compared: Compared,
+    comparisons: Sequence[Comparison],
+    table: str | None,
+    *,
+    mean: bool,
+    markdown: bool,
+    everything: bool,
 ) -> str:
+    from bench_db.analysis.compare import means
     from bench_db.report import figures
     from bench_db.report.markdown import CommentContext, comment
-    from bench_db.report.terminal import against, comparisons_text
+    from bench_db.report.terminal import against, comparisons_text, mean_lines
     from bench_db.report.text import visible
 
+    notes = [*(mean_lines(means(comparisons)) if mean else []), *compared.threshold_faults]
     if table is not None:
         return figures.comparisons(comparisons, table)
     if markdown:
@@ -113,12 +126,10 @@ def _text(
             baseline=compared.baseline,
             plan=compared.plan,
             store_version=compared.store_version,
-            notes=compared.threshold_faults,
+            notes=notes,
         )
         return comment(comparisons, compared.counts, about, compared.blame)
     listed = comparisons_text(
         comparisons, compared.counts, blame=compared.blame, everything=everything, screen=screen()
     )
-    return "\n".join(
-        (f"{against(compared.candidate, compared.baseline)}: {listed}", *map(visible, compared.threshold_faults))
-    )
+    return "\n".join((f"{against(compared.candidate, compared.baseline)}: {listed}", *map(visible, notes)))

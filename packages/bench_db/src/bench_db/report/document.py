@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Comparison,
         Confirmation,
         Finding,
+        MeanChange,
         Movement,
         Noise,
         PairComparison,
@@ -38,7 +39,7 @@ _IDENTITY = tuple(f.name for f in fields(Series))
 
 
 def record_json(
-    record: Blame | Change | Comparison | Confirmation | Movement | Noise | PairComparison | PairRun,
+    record: Blame | Change | Comparison | Confirmation | MeanChange | Movement | Noise | PairComparison | PairRun,
 ) -> dict[str, Any]:
     """Return a record as a JSON object. A series is flat: the label as `series`, then the fields that identify it."""
     values = asdict(record)

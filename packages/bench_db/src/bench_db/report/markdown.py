@@ -73,7 +73,7 @@ def comment(
     """
     title = headline(counts, of_machine(comparisons))
     measured_again = f"\n{again}" if again else ""
-    notes = _lines(context.notes)
+    notes = _lines(context.notes, "notes")
     head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{notes}{measured_again}"
     tail = f"\n{_legend(comparisons)}{FOOTER}\n"
     groups = {verdict: [c for c in comparisons if c.verdict == verdict] for verdict in Verdict}
@@ -98,13 +98,14 @@ def _within(room: int, sections: Sequence[_Section]) -> Iterator[str]:
 def _blame(blame: Sequence[Blame]) -> str:
     """Render the cause of the changes of each device and suite, as many as an open section has rows."""
     lines = blame_lines(blame)
+    return _lines(lines, "causes")
+
+
+def _lines(lines: Sequence[str], what: str) -> str:
+    """Render lines, as many as an open section has rows; `what` they are is said of the rest."""
     left = len(lines) - RULES.comment_rows
-    more = [f"{left:,} more causes left out."] if left > 0 else []
-    return _lines([*lines[: RULES.comment_rows], *more])
-
-
-def _lines(lines: Sequence[str]) -> str:
-    return "".join(f"\n{markdown_text(shortened(line, _CAUSE))}\n" for line in lines)
+    more = [f"{left:,} more {what} left out."] if left > 0 else []
+    return "".join(f"\n{markdown_text(shortened(line, _CAUSE))}\n" for line in [*lines[: RULES.comment_rows], *more])
 
 
 def headline(counts: Mapping[str, int], of_machine: int = 0) -> str:

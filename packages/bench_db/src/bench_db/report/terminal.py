@@ -15,11 +15,12 @@ from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent, percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
 from bench_db.rules import RULES
+from bench_db.units import is_worse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bench_db.model import Blame, CommitFindings, Comparison, Finding
+    from bench_db.model import Blame, CommitFindings, Comparison, Finding, MeanChange
 
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
@@ -67,6 +68,28 @@ def comparisons_text(
     ]
     listed = table(headings, cells, _NUMBERS, screen, _FIT, colours=_COLOURS)
     return "\n".join((f"{head}\n\n{listed}", *map(visible, joins)))
+
+
+def mean_lines(means: Sequence[MeanChange]) -> list[str]:
+    """Render the geometric mean change of each suite and metric, a line each, with how many benchmarks took part and how many could not."""
+    return [_mean_line(one) for one in means]
+
+
+def _mean_line(one: MeanChange) -> str:
+    lacking = [
+        f"{number:,} {word}"
+        for number, word in ((one.missing, "missing"), (one.new, "new"), (one.not_positive, "not above 0"))
+        if number
+    ]
+    where = f"{one.suite or 'no suite'}, {one.metric} in {one.units}, on {one.test_bed_name}"
+    taken = f"{one.benchmarks:,} benchmark{'' if one.benchmarks == 1 else 's'}"
+    left = f"; left out: {', '.join(lacking)}" if lacking else ""
+    if one.effect is None:
+        return f"mean of {where}: no benchmark has both sides{left}"
+    clear = one.low is not None and one.high is not None and (one.low > 0.0 or one.high < 0.0)
+    worse = is_worse(one.effect, one.direction)
+    word = "" if worse is None else (", worse" if worse else ", better") if clear else ", no clear change"
+    return f"mean of {where}: {percent_with_interval(one.effect, one.low, one.high)}{word}, {taken}{left}"
 
 
 def painted(verdict: str, screen: Screen) -> str:
