@@ -37,6 +37,18 @@ class TestSite:
         assert "A &amp; b" in (tmp_path / "index.html").read_text()
         assert any("https://example.org/c/" in path.read_text() for path in tmp_path.rglob("*.*"))
 
+    def test_charts(self, store: Database, tmp_path: Path) -> None:
+        site(store, tmp_path, charts=["f"])
+        key = store.latest(Selection(benchmark="f"))["series_key"][0]
+        assert {path.name for path in tmp_path.glob("*.svg")} == {"badge.svg", f"chart-{key:016x}.svg"}
+        with pytest.raises(UserError, match="`charts`: 'x\\*' matches no benchmark"):
+            site(store, tmp_path / "other", charts=["x*"])
+        assert not (tmp_path / "other").exists()
+
+    def test_the_badge_knows_the_time(self, store: Database, tmp_path: Path) -> None:
+        site(store, tmp_path, at=4_000_000_000)
+        assert "stale since" in (tmp_path / "badge.svg").read_text()
+
     def test_a_page_of_something_else(self, store: Database, tmp_path: Path) -> None:
         (tmp_path / "index.html").write_text("mine")
         with pytest.raises(UserError, match="something else"):

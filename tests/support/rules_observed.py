@@ -350,6 +350,22 @@ def unpacked() -> str:
     return ""
 
 
+def badges() -> str:
+    """Return what the badge says of results of each age in days."""
+    from bench_db.report.site.badge import state
+
+    newest = {"measured": 1_760_000_000}
+    facts = {
+        "freshness": [{"newest": newest, "failed": []}],
+        "failing": 0,
+        "judged": 1,
+        "found": 1,
+        "stale": 0,
+        "total": 1,
+    }
+    return repr([state(facts, [], newest["measured"] + 86_400 * days)[0] for days in range(30)])
+
+
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
@@ -380,6 +396,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "digest_length": (paths,),
     "nearest_names": (nearest,),
     "comment_rows": (many_regressions,),
+    "badge_days": (badges,),
     "error_length": (failed_benchmark,),
     "unpacked_mebibytes": (unpacked,),
     "input_seconds": (cli_help,),

@@ -100,6 +100,9 @@ class Rules:
     comment_rows: int = 10
     """Regressions, and improvements, that a comment lists before it folds the rest."""
 
+    badge_days: int = 14
+    """Days after which the badge of the site takes the newest results for stale."""
+
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""
 

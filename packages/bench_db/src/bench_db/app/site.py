@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,8 @@ from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noise
 from bench_db.app.database import on_database
 from bench_db.app.tree import write_tree
-from bench_db.query.selection import Selection, selection_of
+from bench_db.errors import UserError
+from bench_db.query.selection import Selection, nearest, selection_of
 from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
 from bench_db.query.thresholds import Thresholds
 from bench_db.report.links import commit_pattern
@@ -39,18 +43,35 @@ def site(
     title: str = TITLE,
     commit_url: str = "",
     samples: int = SAMPLES,
+    charts: Sequence[str] = (),
+    at: int | None = None,
     as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Written:
     """Write a static site into a directory, which a browser opens as files; only what changed is written.
 
-    `commit_url` links a commit, with `{commit}` for its sha; by default it is that of the repository whose CI published last. `samples` is how many of the newest points show raw samples. Raises
-    `UserError` for a directory that has an index.html of something else.
+    `commit_url` links a commit, with `{commit}` for its sha; by default it is that of the repository whose CI published last. `samples` is how many of the newest points show raw samples. `charts` are globs of
+    benchmarks that get a picture of each series, `chart-KEY.svg`, beside `badge.svg`. `at` is the present in unix seconds, by which the
+    badge tells whether results are stale. Raises `UserError` for a directory that has an index.html of something else.
     """
     chosen = selection_of(selection, conditions)
     content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
+    _refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
+    content = replace(
+        content,
+        charts=charts,
+        metadata=replace(content.metadata, now=int(time.time()) if at is None else at),
+    )
     return write_tree(Path(out), site_files(content))
+
+
+def _refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:
+    for glob in charts:
+        if not any(fnmatchcase(name, glob) for name in names):
+            near = ", ".join(nearest(glob, names))
+            message = f"`charts`: {glob!r} matches no benchmark{f'; the nearest are {near}' if near else ''}"
+            raise UserError(message)
 
 
 def site_content(

@@ -6,6 +6,7 @@ import re
 
 # Parameters whose flag is not the parameter's own name.
 _FLAGS = {
+    "charts": "--chart",
     "config_file": "--config",
     "expect": "--expect",
     "pr_number": "--pr",

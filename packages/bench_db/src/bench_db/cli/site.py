@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 @click.option(
     "--samples", type=click.IntRange(0), default=60, show_default=True, help="Newest points with raw samples."
 )
+@click.option(
+    "--chart", multiple=True, metavar="GLOB", help="Write chart-KEY.svg of these benchmarks; may be repeated."
+)
 @selecting()
 @reading
 def command(
@@ -33,9 +36,12 @@ def command(
     title: str,
     commit_url: str,
     samples: int,
+    chart: tuple[str, ...],
     **given: Unpack[Stated],
 ) -> None:
     """Write a static site into OUT, which a browser opens as files or any web server serves; only what changed is written.
+
+    badge.svg has the state of the newest results, for a README. The KEY of a chart is the one in the address of the page of its series.
 
     Example: bench-db site public --commit-url 'https://github.com/me/project/commit/{commit}'
     """
@@ -48,6 +54,7 @@ def command(
         title=title,
         commit_url=commit_url,
         samples=samples,
+        charts=chart,
         as_of=as_of,
         selection=selection(**given),
     )

@@ -28,7 +28,8 @@ _NUMBERS = ("before", "after", "change", "p", "runs")
 _FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
 _GROUPED = Fit(drop=(("test bed",),), notes="note")
-_SPEEDS = {"nanoseconds", "per_second", "bytes_per_second"}
+SPEEDS = frozenset({"nanoseconds", "per_second", "bytes_per_second"})
+"""Units of which worse is slower."""
 _COLOURS: Mapping[str, Colour] = {
     Verdict.REGRESSED: "red",
     Verdict.SUSPECTED: "yellow",
@@ -154,7 +155,7 @@ def findings_text(findings: Sequence[Finding], series: Mapping[int, Series], scr
 
 def moved_words(group: CommitFindings) -> str:
     """Return what moved at a commit, as in `125 slower, median +20.0 %, 3 faster, median -4.0 %`."""
-    worse, better = ("slower", "faster") if group.units and {*group.units} <= _SPEEDS else ("worse", "better")
+    worse, better = ("slower", "faster") if group.units and {*group.units} <= SPEEDS else ("worse", "better")
     counts = ((group.worse, worse, group.worse_effect), (group.better, better, group.better_effect))
     words = [
         f"{n:,} {word}" if effect is None else f"{n:,} {word}, {'median ' if n > 1 else ''}{percent(effect)}"

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from bench_db.model import Series
-from bench_db.query.series import identified
+from bench_db.query.series import identified, label
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
+from bench_db.report.site.badge import badge, chart, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import samples_document, shard_document
 from bench_db.report.site.measured import MeasuredCommits, freshness
@@ -67,6 +69,8 @@ def site(content: SiteContent) -> Iterator[File]:
         names.append((data[0], samples[0]))
         builds.append((shard, document["builds"]))
         for one in encoded:
+            if content.charts and _is_wanted(identities[one.key]["benchmark_name"], content.charts):
+                yield f"chart-{one.key:016x}.svg", chart(one, label(identities[one.key]), identities[one.key]["units"])
             described = catalogue.row(one, identities[one.key], noises.get(one.key), content.thresholds.get(one.key))
             rows.append((number, described))
             found += catalogue.finding_rows(one, described)
@@ -83,6 +87,10 @@ def site(content: SiteContent) -> Iterator[File]:
             moved=moved,
         ),
     )
+
+
+def _is_wanted(name: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _with_points(content: SiteContent, measured: MeasuredCommits) -> Iterator[tuple[Shard, pl.DataFrame]]:
@@ -119,6 +127,10 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "failing": sum(row["failing"] for row in described),
         "judged": sum(row["points"] >= RULES.detection_runs for row in described),
         "stale": sum(listed["stale"]),
+        "current": sum(
+            row["points"] >= RULES.detection_runs and not old
+            for row, old in zip(described, listed["stale"], strict=True)
+        ),
         "found": len(findings),
         "freshness": fresh,
         "listed": lists.commits[: commits.MOST_COMMITS],
@@ -128,6 +140,8 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
     }
+    message = state(facts, findings, content.metadata.now or content.metadata.generated_at)
+    yield "badge.svg", badge("benchmarks", *message)
     starts = {
         "index.html": ("settings", "findings"),
         "series.html": ("settings", "catalogue"),

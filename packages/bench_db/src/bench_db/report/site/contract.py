@@ -20,7 +20,7 @@ class SiteMetadata:
     """What the pages say of themselves.
 
     `store` is shown to everybody and holds no secret. `generated_at` (unix seconds) is the time of the data rather than of the
-    clock where a rebuild without news shall change no file. `commit_url` links a commit: `{commit}` stands for the sha.
+    clock where a rebuild without news shall change no file. `now` (unix seconds) is the clock, which the badge alone uses. `commit_url` links a commit: `{commit}` stands for the sha.
     """
 
     store: str
@@ -28,6 +28,7 @@ class SiteMetadata:
     generated_at: int
     title: str = "Benchmarks"
     commit_url: str = ""
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,15 @@ class SiteContent:
     columns of `query.series.COLUMNS` in any order of rows, and where raw samples shall be shown a `values` list, null or empty
     at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
     show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
-    `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key.
+    `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
+    of the benchmarks that get a chart as a picture.
     """
 
     series: pl.DataFrame
     points_of: PointsOf
     metadata: SiteMetadata
     findings: Sequence[Finding] = ()
+    charts: Sequence[str] = ()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))

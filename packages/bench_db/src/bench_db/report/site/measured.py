@@ -39,6 +39,7 @@ class MeasuredCommits:
         sums = points.group_by("run_key").agg(
             pl.col(_RUNS_OF).first(),
             pl.col("dut_timestamp").max().alias("time"),
+            pl.coalesce(pl.col("run_time").max(), pl.col("dut_timestamp").max()).alias("measured"),
             pl.col("commit_order").max().alias("order"),
             pl.col("median").is_finite().sum().alias("results"),
             failed.sum().alias("failed"),
@@ -54,7 +55,7 @@ class MeasuredCommits:
         sums = (
             pl.concat(self._sums)
             .group_by(_BUILD)
-            .agg(pl.col("time", "order").max(), pl.col("results", "failed", "series").sum())
+            .agg(pl.col("time", "order", "measured").max(), pl.col("results", "failed", "series").sum())
         )
         found: dict[tuple[str, str, str], Row] = {}
         for one in sums.fill_null(0).iter_rows(named=True):
@@ -104,7 +105,7 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
         "subject": visible(recorded.subject) if recorded else "",
         "position": recorded.position if recorded else None,
         "authored": (recorded.author_time or recorded.time or None) if recorded else None,
-        **{name: one[name] for name in ("time", "results", "failed", "series")},
+        **{name: one[name] for name in ("time", "measured", "results", "failed", "series")},
         "errors": [
             [visible(label(failed)), visible(failed["test_bed_name"]), _error(failed["error"])]
             for failed in one["errors"]

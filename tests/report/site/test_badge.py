@@ -1,0 +1,98 @@
+"""The pictures for a README."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from bench_db.report.site.badge import badge, chart, state
+from bench_db.report.site.build import site
+from bench_db.report.site.encode import EncodedSeries
+from bench_db.rules import RULES
+from tests.report.example_site import METADATA, content_of, history, stepped
+from tests.report.examples import HOSTILE, found
+
+DAY = 86_400
+NOW = 1_780_000_000
+GOOD: dict[str, Any] = {
+    "freshness": [{"newest": {"measured": NOW}, "failed": []}],
+    "failing": 0,
+    "current": 9,
+    "found": 1,
+    "total": 9,
+}
+WORSE = {"worse": True, "state": "open", "units": "nanoseconds"}
+OLD = [{"newest": {"measured": NOW - (RULES.badge_days + 1) * DAY}, "failed": []}]
+GREEN = state(GOOD, [], NOW)[1]
+
+
+class TestState:
+    """The badge is green only where the newest results are recent, and were judged."""
+
+    def test_fine(self) -> None:
+        assert state(GOOD, [{**WORSE, "state": "fixed"}, {**WORSE, "worse": False}], NOW)[0] == "fine"
+        assert state(GOOD | {"total": 20}, [], NOW) == ("fine, 9 of 20 judged", GREEN)
+
+    @pytest.mark.parametrize(
+        ("facts", "findings", "said"),
+        [
+            ({}, [WORSE, {**WORSE, "state": "reopened"}], "2 slower"),
+            ({}, [{**WORSE, "units": "bytes"}], "1 worse"),
+            ({"freshness": OLD}, [WORSE], "1 slower, stale"),
+            ({"freshness": OLD}, [], "stale since 2026-05-13"),
+            ({"freshness": [{"newest": {"measured": NOW}, "failed": [1, 2]}]}, [], "2 newest failed"),
+            ({"failing": 3}, [], "3 failing"),
+            ({"current": 0}, [], "unknown"),
+            ({"found": 0}, [], "unknown"),
+            ({"freshness": []}, [], "no results"),
+            ({"freshness": [{"newest": None, "failed": [1]}]}, [], "no results"),
+        ],
+    )
+    def test_not_green(self, facts: dict[str, Any], findings: list[dict[str, Any]], said: str) -> None:
+        message, colour = state(GOOD | facts, findings, NOW)
+        assert message == said
+        assert colour != GREEN
+
+
+class TestPictures:
+    """A picture is well-formed and loads nothing, whatever the name."""
+
+    @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+    def test_hostile(self, name: str) -> None:
+        points = history(name, np.array([1.0, np.nan, 3.0, 2.0]))
+        one = EncodedSeries(key=1, points=points, findings=[{"at": 2, "worse": True, "state": "open"}], document={})
+        for picture in (badge(name, name, "#000"), chart(one, name, "nanoseconds")):
+            tags = {node.tag.rpartition("}")[2] for node in ET.fromstring(picture).iter()}
+            assert tags <= {"svg", "title", "rect", "g", "text", "path"}
+
+    @pytest.mark.parametrize("values", [[], [np.nan], [np.nan, np.nan, 4.0], [7.0, 7.0], list(range(1000))])
+    def test_any_history(self, values: list[float]) -> None:
+        points = history("x", np.array(values or [1.0]))
+        text = chart(EncodedSeries(key=1, points=points, findings=[], document={}), "x", "bytes").decode()
+        assert "nan" not in text
+        assert len(text) < 8000
+
+    def test_of_a_site(self) -> None:
+        content = content_of(history("a/b", stepped(1e3, 30, {})), METADATA)
+        without = dict(site(content))
+        assert [path for path in without if path.endswith(".svg") and "/" not in path] == ["badge.svg"]
+        assert b"stale since 2025-10-22" in without["badge.svg"]
+        key = int(content.series["series_key"][0])
+        files = dict(site(replace(content, charts=("a/*",))))
+        assert b"a/b" in files[f"chart-{key:016x}.svg"]
+        assert f"chart-{key:016x}.svg" not in dict(site(replace(content, charts=("c",))))
+
+    def test_now(self) -> None:
+        frame = history("a", stepped(1e3, 30, {}))
+        fixed = [found("f", int(frame["series_key"][0]), 9, state="fixed")]
+        newest = int(frame["run_time"][-1])
+        said = {}
+        for days in (1, RULES.badge_days + 1):
+            metadata = replace(METADATA, now=newest + days * DAY)
+            said[days] = dict(site(content_of(frame, metadata, fixed)))["badge.svg"]
+        assert b"benchmarks: fine<" in said[1]
+        assert b"stale since" in said[RULES.badge_days + 1]
