@@ -166,6 +166,17 @@ class TestCompare:
             page.locator(".row", has_text="encode_batch").locator(".num span").first.get_attribute("class") == "better"
         )
 
+    @pytest.mark.parametrize(("a", "b"), [(10, 20), (20, 40), (62, 99)])
+    def test_nothing_is_called_worse_or_better_without_a_test(self, visit: Visit, a: int, b: int) -> None:
+        """No finding lies between, and a difference of medians of noise is no verdict."""
+        page = visit.open(f"compare.html#a={commit_of(a)}&b={commit_of(b)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_text("series: ").wait_for()
+        assert page.locator(".row .worse, .row .better").count() == 0
+        said = page.locator("#status").inner_text()
+        assert "no finding between them" in said
+        command = f"bench-db compare {commit_of(b)[:9]} --baseline {commit_of(a)[:9]}"
+        assert command in page.locator("#command").inner_text()
+
     def test_from_a_point(self, visit: Visit) -> None:
         page = visit.open_series("decode_batch")
         page.get_by_text("Compare all series with the commit before").click()

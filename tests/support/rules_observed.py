@@ -358,9 +358,8 @@ def badges() -> str:
     facts = {
         "freshness": [{"newest": newest, "failed": []}],
         "failing": 0,
-        "judged": 1,
+        "current": 1,
         "found": 1,
-        "stale": 0,
         "total": 1,
     }
     return repr([state(facts, [], newest["measured"] + 86_400 * days)[0] for days in range(30)])

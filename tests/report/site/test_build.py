@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -232,6 +233,15 @@ class TestFrontPage:
         page = self.first(history("a", stepped(1e3, 30, {})))
         assert "No finding is recorded" in page
         assert "bench-db scan looks for changes and records them." in page
+
+    def test_series_that_are_judged_and_stale_are_not_current(self) -> None:
+        """The badge is not green for series of the past beside new ones of too few runs."""
+        old = [history(f"old{n}", stepped(1e3, 30, {}, seed=n)) for n in range(3)]
+        new = [history(f"new{n}", stepped(1e3, 2, {}), first_commit=29) for n in range(3)]
+        fixed = found("f", int(old[0]["series_key"][0]), 9, commit=commit_of(9), state="fixed")
+        metadata = replace(METADATA, now=int(new[0]["run_time"][-1]))
+        content = content_of(pl.concat([*old, *new]), metadata, [fixed])
+        assert b"benchmarks: unknown<" in dict(site(content))["badge.svg"]
 
     def test_good_news(self) -> None:
         frame = history("a", stepped(1e3, 30, {}))

@@ -57,6 +57,7 @@
     const members = all.key.map((_, i) => i).filter((i) => facet("dut", i) === dut && facet("bed", i) === bed && facet("suite", i) === suite);
     const needed = [...new Set(members.map((i) => all.files[all.file[i]][0]))];
     keep();
+    ask(a, b);
     status.textContent = `Reading ${needed.length} files …`;
     try {
       const shards = new Map(await Promise.all(needed.map(async (url) => [url, await bench.data.load(url)])));
@@ -64,6 +65,12 @@
       rows = members.map((i) => row(i, shards.get(all.files[all.file[i]][0]), a, b)).filter(Boolean);
     } catch (error) { status.textContent = error.message; return; }
     show();
+  }
+
+  /* The command that tests every series. */
+  function ask(a, b) {
+    const name = ([commit, version]) => (commit ? commit.slice(0, quantity.rule("sha_length")) : `version:${version}`).replace(/^.*[^\w.:+-].*$/s, (text) => `'${text.replaceAll("'", "'\\''")}'`);
+    document.getElementById("command").textContent = `bench-db compare ${name(b)} --baseline ${name(a)}`;
   }
 
   function keep() {
@@ -80,13 +87,21 @@
     const change = before && after !== null ? (after - before) / Math.abs(before) : null;
     const noise = all.noise[i], error = second.concat(first).map((place) => series.errors[place]).find(Boolean) || "";
     const few = before !== null && after !== null && runsUpTo(series, first) < quantity.rule("baseline_runs");
-    const kind = few ? "quiet" : quantity.kind(change, facet("direction", i), noise, all.threshold[i], before);
-    const again = second.length === 1 && (kind === "worse" || kind === "better") && noise && Math.abs(Math.log1p(change)) < 2 * Math.log1p(noise[1]) ? `one run shows it: measure this commit again, at least ${quantity.rule("one_go_minutes")} minutes later` : "";
+    const counts = !all.threshold[i] || quantity.kind(change, facet("direction", i), null, all.threshold[i], before) !== "quiet";
+    const kind = few || !counts || !first.length || !second.length ? "quiet" : between(series, Math.max(...first), Math.max(...second), change, facet("direction", i));
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
     const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
-    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : again, spread: noise?.[0] ?? null, least: all.threshold[i] ? `from ${all.threshold[i][2]}` : "" };
+    return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null, least: all.threshold[i] ? `from ${all.threshold[i][2]}` : "" };
+  }
+
+  /* Worse or better where a finding between the points says so, and the difference of the medians agrees: it alone is not tested. */
+  function between(series, from, to, change, direction) {
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    const found = series.findings.filter((finding) => finding.at > low && finding.at <= high && finding.worse !== null && finding.state !== "ignored" && finding.state !== "fixed");
+    const isWorse = (change > 0) === (direction === "lower");
+    return change && found.some((finding) => finding.worse === (from < to ? isWorse : !isWorse)) ? (isWorse ? "worse" : "better") : "quiet";
   }
 
   /* How many runs with a number there are up to the commit that is compared with. */
@@ -102,7 +117,8 @@
     grid.show(chosen);
     const count = (kind) => rows.filter((one) => one.kind === kind).length;
     const notes = ["failed", "failed before", "missing", "insufficient", "new"].map((note) => [rows.filter((one) => one.note === note).length, note]);
-    status.textContent = [`${rows.length.toLocaleString("en")} series: ${count("worse")} worse`, `${count("better")} better`, ...notes.filter(([number]) => number).map((pair) => pair.join(" "))].join(", ");
+    const moved = count("worse") || count("better") ? [`${count("worse")} worse and ${count("better")} better by a finding between them`] : ["no finding between them"];
+    status.textContent = [`${rows.length.toLocaleString("en")} series: ${moved}`, ...notes.filter(([number]) => number).map((pair) => pair.join(" "))].join(", ");
   }
 
   /* The group with the most series, which is what a reader most likely means. */
