@@ -112,7 +112,7 @@ def waiting_scan(store: Database, env: dict[str, str]) -> Iterator[None]:
 
 @pytest.mark.campaign("clocks")
 class TestFindings:
-    """Findings are ordered by their commits, and an update of what has changed meanwhile is made again."""
+    """A record is later than what it follows, whatever the clock, and an update of what has changed meanwhile is made again."""
 
     @pytest.mark.parametrize("seconds", [HOUR, *rounds("clocks", (), full=(-8 * DAY, 2 * DAY, 8 * DAY, 10 * YEAR))])
     def test_a_scan_by_another_clock_freezes_nothing(self, stepped: Database, shift: Path, seconds: int) -> None:

@@ -95,11 +95,11 @@ class TestHeld:
 class TestFindings:
     """Records are added once and kept all; the newest record of an id applies, in the order of first detection."""
 
-    def test_written_once_and_read_in_the_order_of_writing(self, database: Database) -> None:
+    def test_written_once_and_read_in_order(self, database: Database) -> None:
         records = [finding(1, 3), finding(2, 1), finding(1, 2)]
         for _ in range(2):
             ledger.record_findings(database._engine, records)
-        assert [(f.id, f.at) for f in ledger.finding_history(database._engine)] == [("1", 3), ("2", 1), ("1", 2)]
+        assert [(f.id, f.at) for f in ledger.finding_history(database._engine)] == [("2", 1), ("1", 2), ("1", 3)]
 
     def test_no_findings_make_no_table(self, database: Database) -> None:
         ledger.record_findings(database._engine, [])
@@ -118,7 +118,7 @@ class TestFindings:
         assert not ledger.update_findings(engine, [replace(finding(1, 3), replaces=0)])
         assert [f.state for f in ledger.finding_history(engine)] == [State.OPEN, State.BLESSED]
         blessed = ledger.finding_history(engine)[-1]
-        assert ledger.update_findings(engine, [replace(finding(1, 1, State.REOPENED), replaces=blessed.key)])
+        assert ledger.update_findings(engine, [replace(finding(1, 3, State.REOPENED), replaces=blessed.key)])
         assert ledger.standing(ledger.finding_history(engine))[0].state is State.REOPENED
 
     def test_an_update_of_a_lost_record_applies(self, database: Database) -> None:

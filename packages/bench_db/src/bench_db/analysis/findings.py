@@ -56,7 +56,7 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
-    A record `replaces` the known one.
+    A record `replaces` the known one, and is later, whatever the clocks of the machines.
     """
     blamed = blame_scan(histories, found, {}) if blamed is None else blamed
     numbers = {series.series_key: number for number, series in enumerate(histories.series)}
@@ -72,6 +72,7 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
             records.append(replace(fresh, replaces=0))
             continue
         del left[fresh.series_key][old.id]
+        fresh = replace(fresh, at=max(at, old.at + 1))  # noqa: PLW2901
         if blamed.partial and old.cause is not None:
             fresh = replace(fresh, cause=old.cause, evidence=old.evidence)  # noqa: PLW2901
         if old.state is State.FIXED:
@@ -84,7 +85,7 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
         replace(
             finding,
             state=State.FIXED,
-            at=at,
+            at=max(at, finding.at + 1),
             by="",
             note=_gone(finding, thresholds or {}),
             replaces=finding.key,

@@ -101,6 +101,14 @@ class Merged(NamedTuple):
     version: int
 
 
+class Cleaned(NamedTuple):
+    """What a cleanup did: the removed versions, the bytes of their files, and the files that could not be deleted."""
+
+    versions: int
+    bytes: int
+    failed: int
+
+
 class Snapshot:
     """A table at one version. A column that it lacks because it is older reads as null in every method."""
 
@@ -766,25 +774,24 @@ class Engine:
         self.persist(doing, lambda: change(self.open(table).dataset), seconds=self.deadlines.bulk)
         self.look_again()
 
-    def clean(self, table: Table, choose: Callable[[Mapping[int, float]], Collection[int]]) -> tuple[int, int]:
-        """Remove versions without a tag; return how many there were, and their bytes.
+    def clean(self, table: Table, choose: Callable[[Mapping[int, float]], Collection[int]]) -> Cleaned:
+        """Remove versions without a tag.
 
         `choose` gets the time of each version by the clock of the store, in unix seconds, and returns those to remove. Lance
         itself compares the clock of the writer, which is in the version, with that of this machine.
         """
         self.require_writable(table)
-        dataset = self.open_any(table).dataset
-        chosen = sorted(
-            {*choose(self.written(table))} - {int(dataset.version)} - {*self.open_any(table).tags().values()}
-        )
+        newest = self.open_any(table)
+        chosen = {*choose(self.written(table))} - {newest.version}
+        chosen -= {*newest.tags().values()} if chosen else chosen
         if not chosen:
-            return 0, 0
+            return Cleaned(0, 0, 0)
         stats = self.call(
             f"cleaning {table.name}",
-            lambda: dataset.cleanup_old_versions(versions=chosen, error_if_tagged_old_versions=False),
+            lambda: newest.dataset.cleanup_old_versions(versions=sorted(chosen), error_if_tagged_old_versions=False),
             seconds=self.deadlines.bulk,
         )
-        return stats.old_versions, stats.bytes_removed
+        return Cleaned(stats.old_versions, stats.bytes_removed, stats.failed_deletes)
 
     def files(self, table: Table, under: str = "") -> dict[str, StoredFile]:
         """Return size and time of each file of a table below a directory of it, by its path in the table."""

@@ -232,7 +232,7 @@ def record_commits(engine: Engine, commits: Sequence[RecordedCommit]) -> int:
 
 def _compact(engine: Engine) -> None:
     """Join the small files of the commits, because every question reads all of them."""
-    if len(engine.open(COMMITS_TABLE).fragments()) >= _MOST_FRAGMENTS:
+    if engine.open(COMMITS_TABLE).small_fragments() >= _MOST_FRAGMENTS:
         with suppress(ConflictError):  # another process does the same
             engine.compact(COMMITS_TABLE, ROWS_PER_FRAGMENT)
 

@@ -48,8 +48,8 @@ def held(settings: Iterable[Baseline]) -> list[Baseline]:
 
 
 def baseline_history(engine: Engine) -> list[Baseline]:
-    """Return every setting that applied, in the order of their commits; the clocks of the writers decide nothing."""
-    return _applied(records(engine, BASELINES_TABLE, Baseline), _scope)
+    """Return every setting that applied, oldest first: each is later than the one that its writer has seen, whatever its clock."""
+    return _applied(sorted(records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key)), _scope)
 
 
 def _scope(baseline: Baseline) -> tuple[str | None, ...]:
@@ -82,12 +82,12 @@ def standing(records: Iterable[Finding]) -> list[Finding]:
 
 
 def finding_history(engine: Engine) -> list[Finding]:
-    """Return every record of a finding that applied, in the order of their commits; the clocks of the writers decide nothing."""
-    return _applied(records(engine, FINDINGS_TABLE, Finding), lambda finding: finding.id)
+    """Return every record of a finding that applied, oldest first: each is later than the one that its writer has seen."""
+    return _applied(sorted(records(engine, FINDINGS_TABLE, Finding), key=lambda f: (f.at, f.key)), lambda f: f.id)
 
 
 def _applied(written: Iterable[Subject], subject: Callable[[Subject], object]) -> list[Subject]:
-    """Return the records that applied when they were written: all but those that replace a record that was no longer the newest.
+    """Return, of records oldest first, all but those that replace a record that was no longer the newest.
 
     A record whose predecessor is lost applies: damage to one record does not undo the decisions after it.
     """

@@ -82,26 +82,31 @@ class _Cleaning:
 
     def clean(self) -> None:
         """Remove what is old now."""
+        now = 0.0 if self.refusal else self._engine.now()
         for table in ledger.existing(self._engine):
             if not self.refusal:
-                self._clean(table)
+                self._clean(table, now)
 
-    def _clean(self, table: Table) -> None:
+    def _clean(self, table: Table, now: float) -> None:
         # A reader of a derived table uses its newest version alone.
         kept = min(self._kept, YOUNG) if table.derived else self._kept
         try:
             if kept > YOUNG and self._is_large(table):
                 kept = YOUNG
-            now = self._engine.now()
-            versions, size = self._engine.clean(table, lambda written: outdated(written, now, kept))
+            done = self._engine.clean(table, lambda written: outdated(written, now, kept))
         except StoreUnavailableError as error:
             if not faults.is_refusal(error):
                 raise
-            self.refusal = f"old versions stay, because files cannot be deleted: {error}"
-            _LOG.warning("%s", self.refusal)
+            self._refuse(str(error))
         else:
-            self.versions += versions
-            self.bytes += size
+            self.versions += done.versions
+            self.bytes += done.bytes
+            if done.failed:
+                self._refuse(f"{self._engine.location}: {done.failed} files of {table.name}")
+
+    def _refuse(self, why: str) -> None:
+        self.refusal = f"old versions stay, because files cannot be deleted ({why}); grant the right to delete"
+        _LOG.warning("%s", self.refusal)
 
     def _is_large(self, table: Table) -> bool:
         newest = sum(fragment.bytes for fragment in self._engine.open_any(table).every_fragment())
