@@ -28,6 +28,8 @@ from tests.strategies import publication, publications, texts, times
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hypothesis.strategies import SearchStrategy
 
     from bench_db import Run
@@ -245,3 +247,38 @@ class TestInvalid:
         with pytest.raises(UserError, match=r"has 1700000000000: these are milliseconds.*nothing was imported"):
             target.import_from(out)
         assert target.scan().collect().is_empty()
+
+
+class TestForged:
+    """An export whose rows do not follow from what was measured is refused, although its checksums are right; nothing is stored."""
+
+    @pytest.mark.parametrize(
+        ("change", "refusal"),
+        [
+            (
+                lambda rows: [replace(rows[0], summary=replace(rows[0].summary, median=1e-9)), *rows[1:]],
+                "do not follow",
+            ),
+            (lambda rows: [replace(rows[0], benchmark_name="another"), *rows[1:]], "do not follow"),
+            (lambda rows: [replace(rows[0], series_key=5), *rows[1:]], "do not follow"),
+            (lambda rows: rows[1:], "has 2 rows and was published with 3"),
+            (lambda rows: [rows[1], *rows[1:]], "two rows of results have one id"),
+        ],
+        ids=["statistics", "name", "series", "missing row", "doubled row"],
+    )
+    def test_refused(
+        self,
+        filled: Database,
+        out: Path,
+        target: Database,
+        change: Callable[[list[Result]], list[Result]],
+        refusal: str,
+    ) -> None:
+        run, results = derive(*publication(40))
+        filled._engine.merge(RUNS_TABLE, to_table([run], RUNS_TABLE.schema))
+        filled._engine.merge(RESULTS_TABLE, to_table(change(list(results)), RESULTS_TABLE.schema))
+        filled.export_to(out)
+        with pytest.raises(CorruptStoreError, match=refusal):
+            target.import_from(out)
+        assert target.scan().collect().is_empty()
+        assert target.runs().collect().is_empty()

@@ -39,7 +39,7 @@ from bench_db.store import (
 from bench_db.store.engine import Engine, locate
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
 from bench_db.store.salvage import of_sound_part
-from bench_db.store.source import StoreSource, refuse_invalid_times
+from bench_db.store.source import StoreSource, refuse_invalid_times, refuse_underived
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
 
@@ -728,12 +728,14 @@ class Database:
         """Merge an export, or the directory it is in, into this store, and compare at the end; doing it again adds nothing.
 
         `UnreadableOutputError` for a file that is not the one exported, `SchemaMismatchError` for other columns, and
-        `UserError` for a time that is not valid, before anything is written.
+        `UserError` for a time that is not valid, and `CorruptStoreError` for rows that do not follow from what was measured, before
+        anything is written.
         """
         from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
 
         source = exported if isinstance(exported, export.ExportSource) else export.ExportSource(Path(exported))
         refuse_invalid_times(source, time.time())
+        refuse_underived(source)
         publish.ensure_tables(self._engine, single_writer=self._single_writer)
         return transfer.bring(source, self._engine, replace=replace, artifacts=source.has_artifacts, progress=progress)
 

@@ -11,11 +11,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench_db.derive import time_fault
+from bench_db.arrow import from_table
+from bench_db.derive import is_as_derived, time_fault
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
+from bench_db.model import Result
 from bench_db.store import content, ledger, named
 from bench_db.store.filters import Between, condition
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table, stored
 from bench_db.store.verify import changed_rows
 from bench_db.store.versions import AsOf, until, version_at
 
@@ -159,6 +161,50 @@ def refuse_strays(source: Source, runs: pl.DataFrame, results: pl.DataFrame) -> 
     if len(strays):
         message = f"{source.name}: {len(strays)} runs have rows and no record of their own; see 'bench-db store verify'"
         raise CorruptStoreError(message)
+
+
+def refuse_incomplete(source: Source, results: pl.DataFrame) -> None:
+    """Raise `CorruptStoreError` for a run from `contents` with more or fewer rows than its record says, and for an id of two rows.
+
+    A run without rows passes: its publish has not ended, and publishing it again completes it.
+    """
+    rows = dict(zip(results["key"], results["rows"], strict=True))
+    for batch in (batch for piece in source.pieces(RUNS_TABLE) for batch in piece(("run_key", "results"))):
+        for key, expected in zip(batch["run_key"].to_pylist(), batch["results"].to_pylist(), strict=True):
+            if key in rows and rows[key] != expected:
+                message = (
+                    f"{source.name}: the run {key:016x} has {rows[key]} rows and was published with {expected}; nothing was written. "
+                    "Publish its file again there, and see 'bench-db store verify'"
+                )
+                raise CorruptStoreError(message)
+    hashes = [pl.Series(batch["id"]).hash() for piece in source.pieces(RESULTS_TABLE) for batch in piece(("id",))]
+    if hashes and (every := pl.concat(hashes)).n_unique() != len(every):
+        message = (
+            f"{source.name}: two rows of results have one id; nothing was written. See 'bench-db store verify' there"
+        )
+        raise CorruptStoreError(message)
+
+
+def refuse_underived(source: Source) -> None:
+    """Raise `CorruptStoreError` for a row with a wrong checksum, or a result whose derived fields are not those of its others.
+
+    A checksum shows damage, and whoever changes a row can compute it anew; what is derived again cannot be made up.
+    """
+    for table in (table for table in stored() if source.has(table)):
+        for piece in source.pieces(table):
+            for batch in sound(source, table, piece):
+                if table is RESULTS_TABLE:
+                    _refuse_underived(source, from_table(pa.Table.from_batches([batch]), Result))
+
+
+def _refuse_underived(source: Source, results: Iterable[Result]) -> None:
+    for result in results:
+        if not is_as_derived(result):
+            message = (
+                f"{source.name}: the id, the keys or the statistics of the result {result.id} do not follow from its other fields; "
+                "nothing was imported. Export it again from the store, and see 'bench-db store verify' there"
+            )
+            raise CorruptStoreError(message)
 
 
 def refuse_invalid_times(source: Source, now: float) -> None:

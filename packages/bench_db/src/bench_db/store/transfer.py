@@ -14,7 +14,7 @@ from bench_db.errors import ConflictError, CorruptStoreError
 from bench_db.model import Moved, Transfer
 from bench_db.store import content, maintain
 from bench_db.store.filters import condition
-from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_strays
+from bench_db.store.source import StoreSource, artifacts_named, contents, groups, refuse_incomplete, refuse_strays
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _refuse_contradictions(
     source: Source, engine: Engine, theirs: Mapping[str, pl.DataFrame], ours: Mapping[str, pl.DataFrame]
 ) -> None:
     refuse_strays(source, theirs[RUNS_TABLE.name], theirs[RESULTS_TABLE.name])
+    refuse_incomplete(source, theirs[RESULTS_TABLE.name])
     doubled = [name for name, rows in theirs.items() if name != RESULTS_TABLE.name and (rows["rows"] > 1).any()]
     if doubled:
         message = f"{source.name}: {doubled[0]} has records more than once; see 'bench-db store verify'"
