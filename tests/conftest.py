@@ -1,4 +1,4 @@
-"""One S3 server and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
+"""One S3 server, one PostgreSQL and one browser for all tests, whatever their order, and a proxy before the server that misbehaves when told to."""
 
 import os
 from collections.abc import Generator, Iterator
@@ -16,6 +16,7 @@ from tests.support.fault_proxy import fault_proxy
 from tests.support.faults import FaultProxy
 from tests.support.github_server import FakeGitHub, github_server
 from tests.support.histories import History
+from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.s3_server import S3Server, s3_server
 from tests.support.workers import common_directory, turn
 
@@ -84,6 +85,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[S3Server]:
     with s3_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with postgres_server() as running:
         yield running
 
 

@@ -399,6 +399,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "error_length": (failed_benchmark,),
     "unpacked_mebibytes": (unpacked,),
     "input_seconds": (cli_help,),
+    "server_seconds": (cli_help,),
     "metadata_length": (cut_metadata,),
     "tag_length": (cut_tag,),
 }

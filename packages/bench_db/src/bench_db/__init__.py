@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.frontier import frontier
     from bench_db.app.gate import Confirmed, Confirming, check
+    from bench_db.app.mirror import Mirrored, MirroredTable, mirror
     from bench_db.app.noise import noise
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
@@ -125,6 +126,8 @@ __all__ = [
     "Look",
     "MeanChange",
     "Metric",
+    "Mirrored",
+    "MirroredTable",
     "MovedBenchmarks",
     "Movement",
     "NamedSuite",
@@ -184,6 +187,7 @@ __all__ = [
     "frontier",
     "ignore_finding",
     "include_runs",
+    "mirror",
     "noise",
     "pairs",
     "parse",
@@ -221,6 +225,7 @@ _HOMES = {
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["Confirmed", "Confirming", "check"],
+    "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],
     "bench_db.app.noise": ["noise"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],

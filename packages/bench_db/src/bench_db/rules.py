@@ -112,6 +112,9 @@ class Rules:
     input_seconds: int = 60
     """Seconds that a named pipe may have no writer."""
 
+    server_seconds: int = 30
+    """Seconds that a mirror waits for a server to answer, and for another mirror to end."""
+
     metadata_length: int = 16_000
     """Stored characters of the tool's own record of one result."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from bench_db.app.frontier import Axis, Target
 from bench_db.app.gate import Mode
+from bench_db.app.mirror import Mirrored, MirroredTable
 from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
@@ -281,6 +282,11 @@ def _frontier() -> Schema:
     return _answer({**about, **lists, "left_out": _type(dict[str, int]), "notes": _list(_TEXT)})
 
 
+def _mirror() -> Schema:
+    tables = {"type": "object", "additionalProperties": _object(_record(MirroredTable))}
+    return _answer({**_record(Mirrored), "tables": tables, "equal": _BOOLEAN})
+
+
 def _show() -> Schema:
     about = {"history": _TEXT, "commit": _TEXT, "before": _type(str | None), "commits_since": _type(int | None)}
     since = {"commit": _TEXT, "time": _record(Commit)["time"], "subject": _TEXT}
@@ -342,6 +348,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "latest": lambda: _rows("stale"),
+    "mirror": _mirror,
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
     ),

@@ -7,6 +7,7 @@ import re
 # Parameters whose flag is not the parameter's own name.
 _FLAGS = {
     "charts": "--chart",
+    "address": "ADDRESS",
     "config_file": "--config",
     "expect": "--expect",
     "pr_number": "--pr",

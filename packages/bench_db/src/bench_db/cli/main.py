@@ -56,6 +56,7 @@ SECTIONS = {
         "run": "List runs, exclude one from every answer, include or remove it.",
         "define": "Name what is read: joins, aliases, pools of machines, main branches.",
         "commits": "List the recorded commits, and sync them with a clone.",
+        "mirror": "Copy the store into a PostgreSQL database for Grafana, Metabase and other tools.",
         "artifact": "Store files beside the results: logs, profiles, raw output.",
     },
     "Help": {

@@ -467,6 +467,16 @@ class Database:
         main = set(newest_rows.filter(past.counts(Selection()))["series_key"])
         return past.definitions.renamed(newest_rows.unique("series_key"), main)
 
+    @of_sound_part
+    def series_names(self) -> pl.DataFrame | None:
+        """Return the names and keys that definitions give each series, and its stored key as `stored_key`; None without definitions."""
+        return self._names(self._open(RESULTS_TABLE, None), self.history())
+
+    @of_sound_part
+    def records(self, table: Table) -> pl.DataFrame:
+        """Return the records of a table in the order in which they were written; none before anything was written to it."""
+        return self._frame(table, None, iter).collect()
+
     def _of_rollup(self, results: Snapshot, past: History, selection: Selection) -> pl.DataFrame:
         """Return the newest rows of the selected history, with the names of definitions."""
         rows, names = (

@@ -1,0 +1,57 @@
+"""docs/servers.md, followed from top to bottom on a real server."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adbc_driver_postgresql import dbapi
+
+import bench_db
+from bench_db.report.mirror import mirror_text
+from tests.sinks.stores import TABLES
+from tests.support.workers import made_once
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support.postgres_server import Postgres
+
+PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text("utf-8")
+_BLOCK = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# The macro of Grafana, and what Grafana makes of it.
+_FILTER = re.compile(r"\$__timeFilter\(([\w.]+)\)")
+
+
+def _asked(address: str, statements: str) -> list[dict[str, Any]]:
+    """Run statements and return the rows of the last one."""
+    rows: list[dict[str, Any]] = []
+    with closing(dbapi.connect(address, autocommit=True)) as connection, connection.cursor() as cursor:
+        for statement in filter(str.strip, statements.split(";\n")):
+            cursor.execute(_FILTER.sub(r"\1 BETWEEN '2000-01-01' AND '2100-01-01'", statement))
+            rows = cursor.fetch_arrow_table().to_pylist()
+    return rows
+
+
+class TestServers:
+    """A newcomer who follows the page has a mirror, a user who reads it, and panels with rows."""
+
+    def test_top_to_bottom(self, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> None:
+        demo = made_once(tmp_path_factory, "demo_of_servers", bench_db.demo) / "store"
+        users, grants, *panels = _BLOCK.findall(PAGE)
+        _asked(postgres.address(), users)
+        writer = postgres.address("metrics", user="bench_writer", password="choose one")
+        done = bench_db.mirror(demo, writer)
+        _, shown = mirror_text(done.document).split("\n", 1)
+        assert f"is equal to the store now\n{shown}\n```" in PAGE
+        _asked(writer, grants)
+        reader = postgres.address("metrics", user="grafana", password="choose another")
+        answers = [_asked(reader, panel) for panel in panels]
+        assert len(answers) == 8
+        empty = [panel for panel, rows in zip(panels, answers, strict=True) if not rows]
+        assert all("error IS NOT NULL" in panel for panel in empty)
+
+    def test_every_table_is_listed(self) -> None:
+        assert [name for name in (*TABLES, "latest", "series", "trend", "mirror") if f"`{name}`" not in PAGE] == []
