@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench_db.arrow import RESULTS, RUNS
+from bench_db.arrow import RESULTS, ROW_CHECKSUM, RUNS, conform, row_checksums
 from bench_db.store.database import connect
 from bench_db.store.engine import Engine, locate
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
@@ -74,11 +74,16 @@ def build_bench_db(history: History, place: Path) -> None:
     """Write the tables of bench_db in bulk and run maintenance, for the state that publishes leave."""
     engine = Engine(locate(place), None)
     reader = pa.RecordBatchReader.from_batches(
-        RESULTS_TABLE.schema, (batch.cast(RESULTS_TABLE.schema) for batch in history.batches())
+        RESULTS_TABLE.schema, (_stored(batch, RESULTS_TABLE.schema) for batch in history.batches())
     )
-    engine.replace_all(RUNS_TABLE, history.runs().cast(RUNS_TABLE.schema))
+    engine.replace_all(RUNS_TABLE, _stored(history.runs(), RUNS_TABLE.schema))
     engine.replace_all(RESULTS_TABLE, reader)
     connect(place).optimize()
+
+
+def _stored(rows: Any, schema: pa.Schema) -> Any:
+    """Return rows of records as they are stored, with their checksums."""
+    return conform(rows.append_column(ROW_CHECKSUM, row_checksums(rows)), schema)
 
 
 def build_parquet(history: History, place: Path) -> None:

@@ -17,7 +17,7 @@ import bench_db
 from bench_db.app import mirror as mirroring
 from bench_db.app.mirror import Mirrored, mirror
 from bench_db.errors import ConflictError, StoreUnavailableError, UserError
-from bench_db.model import Definition
+from bench_db.model import Definition, Samples
 from bench_db.store import tables
 from bench_db.store.database import connect
 from bench_db.store.tables import REGISTRY
@@ -364,7 +364,7 @@ class TestContents:
             benchmark_name="long " * 500 + "'\"\\ ü 🎉",
             metadata='{"big": 18446744073709551615, "nan": NaN, "text": "\\u0000"}',
             tags={"k=\0": "ü,'", "n": "1"},
-            values=(1e-308, 1e308, -0.0),
+            values=Samples([1e-308, 1e308, -0.0]),
         )
         database.publish([difficult], replace(run, context="not JSON", notes=("one\0", "two"), skipped={"why": 3}))
         to(database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bench_db.model import Definition, RecordedCommit
+from bench_db.model import Definition, RecordedCommit, Samples
 from bench_db.store.database import connect
 from tests.strategies import commit_of, publication
 
@@ -57,12 +57,12 @@ def several_histories(directory: Path) -> Database:
 def _publish_failures(database: Database) -> None:
     """Publish a run whose first series has a zero, whose second failed, and with a series of failures alone."""
     run, results = publication(10, rows=4)
-    broken = {"values": (), "error": "crashed"}
+    zeros, nothing = Samples([0.0, 0.0]), Samples()
     given = [
-        replace(results[0], values=(0.0, 0.0)),
-        replace(results[1], **broken),
-        replace(results[2], values=(0.0, 0.0)),
-        replace(results[3], benchmark_name="always broken", **broken),
+        replace(results[0], values=zeros),
+        replace(results[1], values=nothing, error="crashed"),
+        replace(results[2], values=zeros),
+        replace(results[3], values=nothing, error="crashed", benchmark_name="always broken"),
     ]
     database.publish(given, run)
 

@@ -27,7 +27,7 @@ def asked(postgres: Postgres, query: str, like: pl.DataFrame) -> pl.DataFrame:
     """Return an answer of the server in the columns and types of a frame."""
     rows: list[dict[str, Any]] = postgres.rows(query)
     found = pl.DataFrame(rows, infer_schema_length=None)
-    return found.select(like.columns).cast(dict(like.schema))
+    return found.select(like.columns).cast(like.schema)
 
 
 class TestViews:

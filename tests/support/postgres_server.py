@@ -89,7 +89,7 @@ def postgres_server() -> Iterator[Postgres]:
         if other:
             for path in (directory, password):
                 shutil.chown(path, other["user"], other["group"])
-        init = [programs / "initdb", "-D", directory / "data", "-U", _USER, "--auth=scram-sha-256"]
+        init = [str(programs / "initdb"), "-D", str(directory / "data"), "-U", _USER, "--auth=scram-sha-256"]
         form = ["--encoding=UTF8", "--locale=C", "--no-sync", f"--pwfile={password}"]
         subprocess.run([*init, *form], check=True, capture_output=True, cwd=directory, **other)
         with _running(programs, directory, other) as server:
@@ -103,7 +103,7 @@ def _running(programs: Path, directory: Path, other: dict[str, Any]) -> Iterator
     server = Postgres(port=_free_port())
     settings = ("listen_addresses=127.0.0.1", f"port={server.port}", "unix_socket_directories=", *_FAST)
     options = [word for setting in settings for word in ("-c", setting)]
-    command = [programs / "postgres", "-D", directory / "data", *options]
+    command = [str(programs / "postgres"), "-D", str(directory / "data"), *options]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, **other)
     try:

@@ -200,6 +200,12 @@ def mirror(
     return Mirrored(target=str(target), schema=schema, checked=check, tables=done, faults=tuple(faults))
 
 
+def ready_results(store: Database) -> pa.Table:
+    """Return all results in the form in which they are sent."""
+    results = next(each for each in _Source(store, None).wanted() if each.table.name == RESULTS_TABLE.name)
+    return pa.Table.from_batches(results.rows(results.contents.keys()))
+
+
 def _difference(wanted: Mapping[int, Contents], recorded: Mapping[int, Contents]) -> MirroredTable:
     found = {key: one for key, one in recorded.items() if one.rows}
     both = wanted.keys() & found.keys()
