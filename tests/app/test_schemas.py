@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from bench_db.app.schemas import schemas
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
+from tests.app.test_tools import repository
 from tests.cli.conftest import bench_db
 from tests.cli.measured_histories import config
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
@@ -97,6 +98,9 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     configured = ("--config", root / "bench-db.toml")
     work = ("--clone", root / "clone", "--work-dir", root / "work", *configured)
     yield "suites", ("suites", *configured)
+    repository(root / "fresh", {"bench.sh": "hyperfine --export-json r.json x\n", "Gemfile": "gem 'benchmark-ips'\n"})
+    yield "init", ("init", root / "fresh", "--action", "o/n@1", "--dry-run")
+    yield "ci", ("ci", "--checkout", root / "clone", *configured, "--store", root / "judged", "--scan")
     yield "backfill", ("backfill", *work, "--store", root / "measured")
     yield "commits-sync", ("commits", "sync", "--clone", root / "clone", "--store", root / "measured")
     for words in (

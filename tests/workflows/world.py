@@ -169,7 +169,7 @@ def lay_ground(directory: Path) -> Ground:
 
 def copy_workflows(target: Path, repository: str) -> None:
     """Copy the workflows, the project they run and its bench-db.toml into a repository."""
-    for file in ("pyproject.toml", "packages/bench_db/pyproject.toml"):
+    for file in ("pyproject.toml", "requirements.lock", "packages/bench_db/pyproject.toml"):
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, target / file)
     shutil.copytree(ROOT / ".github", target / ".github")

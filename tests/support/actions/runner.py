@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ class Platform:
         run = Run(directory=self.directory / f"run-{len(self.runs) + 1}")
         self.runs.append(run)
         run.artifacts.mkdir(parents=True)
-        dispatched = event == "workflow_dispatch"
+        dispatched, pull = event == "workflow_dispatch", (payload or {}).get("pull_request")
         declared = (whole["on"][event] or {}).get("inputs", {}) if dispatched else {}
         github = {
             "repository": self.repository,
@@ -88,10 +89,16 @@ class Platform:
             "event": {"inputs": inputs, **(payload or {})} if dispatched else dict(payload or {}),
             "workflow": whole["name"],
             "run_id": str(len(self.runs)),
-            "ref": "refs/heads/main",
+            "ref": f"refs/pull/{pull['number']}/merge" if pull else "refs/heads/main",
+            "sha": pull["head"]["sha"] if pull else head_of(self.repositories[self.repository]),
             "server_url": "https://github.test",
         }
-        context = {"github": github, "inputs": completed(declared, inputs or {}) if dispatched else {}}
+        runner = {"os": "Linux", "arch": "X64"}
+        context = {
+            "github": github,
+            "runner": runner,
+            "inputs": completed(declared, inputs or {}) if dispatched else {},
+        }
         _Jobs(self, run, file, whole, context, {}).run()
         return run
 
@@ -143,6 +150,8 @@ class _Jobs:
         context = {**context, "secrets": secrets, "github": {**context["github"], "token": token, "job": name}}
         steps = _Steps(self, place, name, context, permissions)
         steps.run(self.file, job["steps"], filled({**self.whole.get("env", {}), **job.get("env", {})}, context))
+        for finish in steps.job.at_end if steps.result == "success" else ():
+            finish()
         outputs = filled(job.get("outputs", {}), steps.context)
         self.run_.results[place] = steps.result
         return steps.result, {key: text_of(value) for key, value in outputs.items()}
@@ -156,7 +165,7 @@ class _Jobs:
         assert not unexpected, f"{file} knows no secrets {unexpected}"
         inputs = completed(declared["inputs"], filled(job.get("with", {}), context))
         secrets = {key: text_of(value) for key, value in handed.items()}
-        within_it = {"github": context["github"], "inputs": inputs}
+        within_it = {"github": context["github"], "runner": context["runner"], "inputs": inputs}
         return _Jobs(self.platform, self.run_, file, whole, within_it, secrets, f"{place}/", allowed).run()
 
 
@@ -169,13 +178,14 @@ class _Steps:
         self.platform, self.run_, self.place, self.name = jobs.platform, jobs.run_, place, name
         self.context, self.result = {**context, "steps": {}}, "success"
         github = context["github"]
-        names = ("repository", "event_name", "workflow", "run_id", "ref", "job", "server_url")
+        names = ("repository", "event_name", "workflow", "run_id", "ref", "sha", "job", "server_url")
         given = {f"GITHUB_{key.upper()}": str(github[key]) for key in names}
         fixed = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ATTEMPT": "1"}
         directory = self.run_.directory / "jobs" / str(len(self.run_.machines) + 1)
         programs = list(map(str, self.platform.path))
         self.machine = Machine(directory=directory, given=given | fixed | dict(self.platform.variables), path=programs)
         self.machine.set_up(github["event"])
+        self.context["runner"] = {**context["runner"], "temp": str(self.machine.temporary)}
         self.run_.machines[place] = self.machine
         self.job = Job(
             machine=self.machine,
@@ -184,6 +194,7 @@ class _Steps:
             repository=self.platform.repository,
             token=github["token"],
             permissions=permissions,
+            caches=self.platform.directory / "caches",
         )
 
     def run(self, file: str, steps: list[dict[str, Any]], variables: Mapping[str, Any]) -> None:
@@ -235,7 +246,7 @@ class _Steps:
             shutil.copytree(self.platform.repositories[owner], root, ignore=shutil.ignore_patterns(".git"))
         file = f"{inside}/action.yml"
         whole = definition(root, file)
-        inputs = completed(whole.get("inputs", {}), given)
+        inputs = completed(filled(whole.get("inputs", {}), self.context), given)
         outer, self.context = self.context, {**self.context, "inputs": inputs, "steps": {}}
         before, self.result = self.result, "success"
         self.run(file, whole["runs"]["steps"], {**environment, "GITHUB_ACTION_PATH": str(root / inside)})
@@ -243,6 +254,12 @@ class _Steps:
         outputs = {key: filled(spec["value"], self.context) for key, spec in whole.get("outputs", {}).items()}
         self.context = outer
         return fine, {key: text_of(value) for key, value in outputs.items()}
+
+
+def head_of(repository: Path) -> str:
+    """Return the newest commit of a repository."""
+    answer = subprocess.run(["git", "-C", repository, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return answer.stdout.strip()
 
 
 def worst(results: Any) -> str:

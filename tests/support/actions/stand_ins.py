@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.actions.machine import Machine
@@ -45,10 +45,14 @@ class Job:
     repository: str
     token: str
     permissions: Mapping[str, str]
+    caches: Path
+    """Of all runs, by key."""
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+    """What actions do after the last step of a successful job."""
 
 
 def checkout(job: Job, given: Mapping[str, str]) -> dict[str, str]:
-    """Check out one commit without history, on its branch unless a ref is given, with the token unless disabled."""
+    """Check out one commit, with the history and branches on request, on its branch unless a ref is given, with the token unless disabled."""
     place = job.machine.workspace / given.get("path", ".")
     source = job.repositories.get(given.get("repository") or job.repository)
     if source is None:
@@ -57,7 +61,11 @@ def checkout(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     ref = given.get("ref") or "HEAD"
     place.mkdir(parents=True, exist_ok=True)
     _git(place, "init", "--quiet")
-    _git(place, "fetch", "--quiet", "--depth=1", "--no-tags", source.as_uri(), "--", ref)
+    depth = given.get("fetch-depth", "1")
+    shallow = [] if depth == "0" else [f"--depth={depth}", "--no-tags"]
+    if depth == "0":
+        _git(place, "fetch", "--quiet", source.as_uri(), "+refs/heads/*:refs/remotes/origin/*")
+    _git(place, "fetch", "--quiet", *shallow, source.as_uri(), "--", ref)
     _git(place, "checkout", "--quiet", "--force", *(["--detach"] if "ref" in given else ["-B", "main"]), "FETCH_HEAD")
     if given.get("persist-credentials") != "false":
         _git(place, "config", "http.extraheader", f"AUTHORIZATION: basic {job.token}")
@@ -110,6 +118,21 @@ def download_artifact(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
+def cache(job: Job, given: Mapping[str, str]) -> dict[str, str]:
+    """Restore a directory by its key; without a hit, store it after the job. A key is never written twice."""
+    kept, place = job.caches / given["key"].replace("/", "-"), Path(given["path"])
+    if kept.exists():
+        shutil.copytree(kept, place, symlinks=True, dirs_exist_ok=True)
+        return {"cache-hit": "true"}
+
+    def store() -> None:
+        if place.exists() and not kept.exists():
+            shutil.copytree(place, kept, symlinks=True)
+
+    job.at_end.append(store)
+    return {"cache-hit": "false"}
+
+
 def upload_pages(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     """Store the site as the artifact that `deploy-pages` reads."""
     return upload_artifact(job, {"name": "github-pages", "if-no-files-found": "error", **given})
@@ -128,6 +151,7 @@ def deploy_pages(job: Job, given: Mapping[str, str]) -> dict[str, str]:
 STAND_INS: dict[str, Callable[[Job, Mapping[str, str]], dict[str, str]]] = {
     "actions/checkout": checkout,
     "actions/setup-python": setup_python,
+    "actions/cache": cache,
     "actions/upload-artifact": upload_artifact,
     "actions/download-artifact": download_artifact,
     "actions/upload-pages-artifact": upload_pages,

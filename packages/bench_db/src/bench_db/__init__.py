@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bench_db.app.backfill import backfill
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.bisect import bisect
+    from bench_db.app.ci_job import ci_job
     from bench_db.app.commits import commit, commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
     from bench_db.app.frontier import frontier
     from bench_db.app.gate import Confirmed, Confirming, check
+    from bench_db.app.init import init
     from bench_db.app.mirror import Mirrored, MirroredTable, mirror
     from bench_db.app.noise import noise
     from bench_db.app.pairs import pairs, publish_pairs
@@ -172,6 +174,7 @@ __all__ = [
     "bisect",
     "bless_finding",
     "check",
+    "ci_job",
     "clear_baseline",
     "commit",
     "commits",
@@ -187,6 +190,7 @@ __all__ = [
     "frontier",
     "ignore_finding",
     "include_runs",
+    "init",
     "mirror",
     "noise",
     "pairs",
@@ -217,6 +221,7 @@ _HOMES = {
     "bench_db.app.backfill": ["backfill"],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.bisect": ["bisect"],
+    "bench_db.app.ci_job": ["ci_job"],
     "bench_db.app.commits": ["commit", "commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
@@ -226,6 +231,7 @@ _HOMES = {
     "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["Confirmed", "Confirming", "check"],
     "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],
+    "bench_db.app.init": ["init"],
     "bench_db.app.noise": ["noise"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],

@@ -45,6 +45,10 @@ class InputFileError(UserError):
     """A file that cannot be opened, or that lacks what a run needs; the message names the file."""
 
 
+class BaselineNotMeasuredError(UserError):
+    """A baseline whose commit, like every one before it, has no results."""
+
+
 class UnreadableFilesError(BenchDbError):
     """Several files that cannot be published; `errors` has the text of each error, which names the file."""
 

@@ -17,7 +17,7 @@ from bench_db.app.answers import frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
-from bench_db.errors import UserError
+from bench_db.errors import BaselineNotMeasuredError, UserError
 from bench_db.identity import ABBREVIATED_SHA
 from bench_db.measure import git
 from bench_db.model import Baseline
@@ -377,7 +377,7 @@ def _merge_base(store: Database, query: BaselineQuery) -> BaselineRuns:
             f"neither {base[: RULES.sha_length]}, the merge base of {short(query.candidate)} and {branch}, nor any commit before it has "
             f"results here; measure it: bench-db backfill --range {base[: RULES.sha_length]}{cut}"
         )
-        raise UserError(message)
+        raise BaselineNotMeasuredError(message)
     nearest = measured[0][: RULES.sha_length]
     instead = "" if base.startswith(nearest) else f", measured last at {nearest}"
     return BaselineRuns(

@@ -14,7 +14,9 @@ from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
 from bench_db.app.suites import NamedSuite
+from bench_db.app.tools import Evidence
 from bench_db.app.tree import Written
+from bench_db.ci.forge import Conclusion
 from bench_db.model import (
     Artifact,
     Attempt,
@@ -236,6 +238,27 @@ def _pairs() -> Schema:
     return _answer({**about, **ended, **listed})
 
 
+def _ci() -> Schema:
+    about = {
+        "verdict": _type(Conclusion),
+        "title": _TEXT,
+        "passed": _BOOLEAN,
+        "candidate": _TEXT,
+        "baseline": _type(str | None),
+    }
+    lists = {"failing": _list(_KEY), "alarms": _list(_finding()), "notes": _list(_TEXT)}
+    return _answer({**about, **lists, "new": _COUNT, "counts": _type(dict[str, int]), "comment_url": _TEXT})
+
+
+def _init() -> Schema:
+    evidence = _object(_record(Evidence))
+    suite = {**dict.fromkeys(("name", "tool", "note", "format"), _TEXT), "evidence": _list(evidence)}
+    unread = {**dict.fromkeys(("tool", "reason"), _TEXT), "evidence": evidence}
+    suites = {"suites": _list(_object(suite)), "left_out": _list(_object(suite)), "unread": _list(_object(unread))}
+    lists = {"steps": _list(_TEXT), "notes": _list(_TEXT)}
+    return _answer({"root": _TEXT, "files": _type(dict[str, str]), **suites, **lists, "dry_run": _BOOLEAN})
+
+
 def _suites() -> Schema:
     return _list(_object({**_record(NamedSuite), "schema_version": _VERSION}))
 
@@ -328,6 +351,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "baseline-show": lambda: {"anyOf": [_answer(_baseline()), _answer({"baselines": _list(_object(_baseline()))})]},
     "bisect": _bisect,
     "check": _check,
+    "ci": _ci,
     "commits-list": lambda: _answer({"commits": _list(_object(_record(RecordedCommit, "key", "source", "replaces")))}),
     "commits-show": lambda: _answer(
         {
@@ -347,6 +371,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS}),
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
+    "init": _init,
     "latest": lambda: _rows("stale"),
     "mirror": _mirror,
     "noise": lambda: _answer(

@@ -12,6 +12,7 @@ _FLAGS = {
     "expect": "--expect",
     "pr_number": "--pr",
     "states": "--state",
+    "suites": "--suite",
     "target": "OUTPUT",
 }
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")

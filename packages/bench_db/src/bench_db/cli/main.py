@@ -44,6 +44,8 @@ SECTIONS = {
         "noise": "Show how noisy each series is, and the smallest change it can show.",
     },
     "Measure": {
+        "ci": "Measure or publish in a CI job, compare, comment and fail on a regression.",
+        "init": "Write bench-db.toml and a workflow for the benchmark tools of a repository.",
         "suites": "Show the suites of bench-db.toml.",
         "backfill": "Measure the commits of a range, here or on GitHub.",
         "schedule": "Start the measurement of every commit since the last measured one.",

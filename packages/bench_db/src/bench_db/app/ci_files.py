@@ -1,0 +1,146 @@
+"""The files that `init` writes: bench-db.toml, and the workflow or pipeline that measures, compares and gates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from bench_db.app.tools import FoundSuite
+from bench_db.schedule.config import FILE, Suite, toml_path
+
+GITHUB_FILE, GITLAB_FILE = ".github/workflows/benchmarks.yml", ".gitlab-ci.yml"
+VARIABLE = "BENCH_DB_URI"
+CRONS = {"nightly": "17 3 * * *", "weekly": "17 3 * * 1", "never": ""}
+_CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+_SECRETS = {
+    "AWS_ACCESS_KEY_ID": "BENCH_S3_USER_ACCESS_KEY",
+    "AWS_SECRET_ACCESS_KEY": "BENCH_S3_USER_SECRET_KEY",
+    "AWS_DEFAULT_REGION": "BENCH_S3_REGION",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the files state: the project, its suites, the store (empty: that of the variable BENCH_DB_URI), and when to measure.
+
+    `source` is the repository with the action or template, OWNER/NAME@REF. `cron` is empty for no schedule.
+    """
+
+    name: str
+    repository: str
+    branch: str
+    suites: Sequence[FoundSuite]
+    store: str
+    cron: str
+    source: str
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether the store is a directory, which only a runner of one's own keeps."""
+        return bool(self.store) and "://" not in self.store
+
+
+def configuration_text(plan: Plan, test_bed: str) -> str:
+    """Return the text of bench-db.toml."""
+    project = {"name": plan.name, "repository": plan.repository, "branch": plan.branch, "test_bed": test_bed}
+    head = [f"# What bench_db measures. docs/how-to.md of bench_db explains every key of {FILE}.", "[project]"]
+    parts = ["\n".join([*head, *(_assigned(name, value) for name, value in project.items() if value)])]
+    for found in plan.suites:
+        notes = [
+            *(f"# {found.tool}: {one.file}:{one.line}" for one in found.evidence),
+            *([f"# {found.note}"] * bool(found.note)),
+        ]
+        stated = {
+            name: value
+            for name, value in structs.asdict(found.suite).items()
+            if value != structs.asdict(_PLAIN)[name] or name == "benchmark"
+        }
+        table = f"[{toml_path('suite', found.name)}]"
+        parts.append("\n".join([*notes, table, *(_assigned(name, value) for name, value in stated.items())]))
+    return "\n\n".join(parts) + "\n"
+
+
+_PLAIN = Suite(benchmark="-")
+
+
+def _assigned(key: str, value: object) -> str:
+    if isinstance(value, list) and len(value) > 1:
+        return f"{key} = [\n" + "".join(f"    {_basic(each)},\n" for each in value) + "]"
+    return f"{key} = {_basic(value)}"
+
+
+def _basic(value: object) -> str:
+    """Return a text, or a list of texts, as TOML: the escapes of JSON, and that of DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def github_text(plan: Plan) -> str:
+    """Return the workflow for GitHub Actions."""
+    repository, _, ref = plan.source.partition("@")
+    schedule = f"  schedule:\n    - cron: {_quoted(plan.cron)}\n" if plan.cron else ""
+    runner = "self-hosted # the store is a directory of this machine" if plan.is_directory else "ubuntu-latest"
+    store = _quoted(plan.store) if plan.store else f"${{{{ vars.{VARIABLE} }}}}"
+    keys = "".join(f"          {name}: ${{{{ secrets.{secret} }}}}\n" for name, secret in _SECRETS.items())
+    credentials = "" if plan.is_directory else f"        env: # secrets of the repository\n{keys}"
+    return f"""\
+# Measures the suites of {FILE} at every commit of the main branch and of pull requests, and compares them with the history.
+name: Benchmarks
+
+on:
+  push:
+    branches: [{_quoted(plan.branch)}]
+  pull_request:
+{schedule}  workflow_dispatch:
+
+permissions: {{}}
+
+concurrency: # a newer commit of a pull request replaces the older one; every commit of the main branch is measured
+  group: benchmarks-${{{{ github.event.pull_request.number || github.run_id }}}}
+  cancel-in-progress: true
+
+jobs:
+  benchmarks:
+    name: Benchmarks
+    # a fork has no access to the store, and its code none to a machine of yours
+    if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository
+    runs-on: {runner}
+    timeout-minutes: 240
+    permissions:
+      contents: read # the checkout
+      pull-requests: write # the comment
+    steps:
+      - name: Check out
+        uses: {_CHECKOUT}
+        with:
+          ref: ${{{{ github.event.pull_request.head.sha || github.sha }}}}
+          fetch-depth: 0 # the order of commits, and the merge base
+          persist-credentials: false
+      - name: Measure, publish, compare and gate
+        uses: {repository}/.github/actions/publish@{ref}
+        with:
+          store: {store}
+          scan: ${{{{ github.event_name == 'schedule' }}}}
+{credentials}"""
+
+
+def gitlab_text(plan: Plan) -> str:
+    """Return the pipeline for GitLab CI."""
+    repository, _, ref = plan.source.partition("@")
+    store = f"      store: {_quoted(plan.store)}\n" if plan.store else ""
+    return f"""\
+# Measures the suites of {FILE} at every commit of the main branch and of merge requests, and compares them with the history.
+include:
+  - project: {_quoted(repository)}
+    ref: {_quoted(ref)}
+    file: /templates/bench-db.yml
+    inputs:
+      requirement: "git+$CI_SERVER_URL/{repository}@{ref}#subdirectory=packages/bench_db"
+{store}"""
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a YAML scalar in double quotes."""
+    return json.dumps(text, ensure_ascii=False)

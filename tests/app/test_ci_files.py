@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from bench_db.app.ci_files import CRONS, Plan, configuration_text, github_text, gitlab_text
+from bench_db.app.tools import Evidence, FoundSuite
+from bench_db.schedule.config import Suite, parse
+from tests.support.actions.definitions import ROOT
+
+AWKWARD = 'a "b" \\ \x7f é #'
+SUITE = FoundSuite(
+    name="rust/io",
+    tool="Criterion",
+    suite=Suite(benchmark=AWKWARD, setup=["one", "two"], outputs=["x"], env={}),
+    evidence=[Evidence(file="Cargo.toml", line=3, text="criterion")],
+    note="look at it",
+)
+
+
+def plan(**stated: str) -> Plan:
+    given = {"name": "p", "repository": "o/n", "branch": "main", "store": "s3://b/p", "cron": "17 3 * * *"}
+    return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE])
+
+
+class TestConfiguration:
+    """What is written reads back as it was meant, with the evidence as comments."""
+
+    def test_awkward_texts(self) -> None:
+        text = configuration_text(plan(name=AWKWARD), "bed")
+        config = parse(text.encode(), "bench-db.toml")
+        assert config.suite == {"rust/io": SUITE.suite}
+        assert config.project.name == AWKWARD
+        assert "# Criterion: Cargo.toml:3\n# look at it\n[suite." in text
+
+
+class TestGitHub:
+    """The workflow is YAML whose texts stay texts."""
+
+    def test_it_measures_main_and_pull_requests(self) -> None:
+        whole = msgspec.yaml.decode(github_text(plan(branch='we"ird: #')))
+        on = whole[True]
+        assert on["push"]["branches"] == ['we"ird: #']
+        assert on["schedule"] == [{"cron": "17 3 * * *"}]
+        assert {"pull_request", "workflow_dispatch"} <= set(on)
+        step = whole["jobs"]["benchmarks"]["steps"][1]
+        assert step["uses"] == "o/bench_db/.github/actions/publish@abc123"
+        assert step["with"]["store"] == "s3://b/p"
+
+    def test_without_store_and_schedule(self) -> None:
+        whole = msgspec.yaml.decode(github_text(plan(store="", cron="")))
+        assert "schedule" not in whole[True]
+        assert whole["jobs"]["benchmarks"]["steps"][1]["with"]["store"] == "${{ vars.BENCH_DB_URI }}"
+
+    def test_a_directory_needs_a_runner_of_ones_own_and_no_keys(self) -> None:
+        job = msgspec.yaml.decode(github_text(plan(store="../benchmarks")))["jobs"]["benchmarks"]
+        assert job["runs-on"] == "self-hosted"
+        assert "env" not in job["steps"][1]
+
+    def test_its_inputs_are_those_of_the_action(self) -> None:
+        action = msgspec.yaml.decode((ROOT / ".github/actions/publish/action.yml").read_bytes())
+        given = msgspec.yaml.decode(github_text(plan()))["jobs"]["benchmarks"]["steps"][1]["with"]
+        assert set(given) <= set(action["inputs"])
+
+    def test_no_expression_is_in_a_script(self) -> None:
+        assert "run:" not in github_text(plan())
+
+    def test_actions_are_pinned_as_ours_are(self) -> None:
+        [pin] = re.findall(r"uses: (actions/checkout@\S+ # \S+)", github_text(plan()))
+        assert pin in (ROOT / ".github/workflows/run-benchmarks.yml").read_text("utf-8")
+
+
+class TestGitLab:
+    """The pipeline includes the shipped template with its inputs."""
+
+    def test_its_inputs_are_those_of_the_template(self) -> None:
+        template = (ROOT / "templates/bench-db.yml").read_text("utf-8")
+        declared = msgspec.yaml.decode(template.partition("\n---\n")[0])["spec"]["inputs"]
+        [include] = msgspec.yaml.decode(gitlab_text(plan()))["include"]
+        assert (include["project"], include["ref"]) == ("o/bench_db", "abc123")
+        assert set(include["inputs"]) <= set(declared)
+        assert include["inputs"]["store"] == "s3://b/p"
+
+
+@pytest.mark.parametrize("name", ["nightly", "weekly"])
+def test_schedules_are_off_the_hour(name: str) -> None:
+    minute, *rest = CRONS[name].split()
+    assert minute != "0"
+    assert len(rest) == 4

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench_db.app.ci_job import CiJob, ci_job
+from bench_db.ci.forge import Conclusion
+from bench_db.errors import UserError
+from tests.cli.commands import bench_db
+from tests.support.histories import History
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """\
+[project]
+name = "p"
+test_bed = "bed"
+[suite.sums]
+benchmark = "{python} bench.py"
+stdout = "results.json"
+format = "values-ns"
+"""
+
+
+def bench(level: float, name: str = "sum") -> str:
+    """Return a program whose benchmark takes this time."""
+    row = {"benchmark_name": name, "values_ns": [level, level * 1.01, level * 0.99]}
+    return f"print({json.dumps({'results': [row]})!r})"
+
+
+def grown(path: Path) -> Path:
+    """Create a history of seven measured commits, level but for some noise, with its store."""
+    made = History(path)
+    (path / "bench-db.toml").write_text(CONFIG)
+    (path / ".gitignore").write_text("results.json\nstore\nreport.md\n")
+    commits = [made.commit(f"level {number}", bench__py=bench(100 + number % 3)) for number in range(7)]
+    done = bench_db("backfill", "--range", ",".join(commits), "--store", "store", "--fail-on-error", cwd=path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def continued(origin: Path, path: Path) -> History:
+    """Return a copy of a history, which goes on a day after it."""
+    shutil.copytree(origin, path)
+    made = History(path)
+    made.count = int(made.git("rev-list", "--count", "HEAD"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return grown(tmp_path_factory.mktemp("origin") / "clone")
+
+
+@pytest.fixture
+def history(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    made = continued(origin, tmp_path / "clone")
+    monkeypatch.chdir(made.path)
+    return made
+
+
+def judged(*paths: str, **stated: Any) -> CiJob:
+    environment = {"PATH": os.environ["PATH"]}
+    return ci_job("store", *paths, environment=environment, **stated)
+
+
+class TestFiles:
+    """Given files are published, and the commit of the checkout is judged."""
+
+    def test_a_slow_file(self, history: History) -> None:
+        history.commit("slow", notes__txt="slow")
+        row = {"benchmark_name": "sum", "values_ns": [200, 202, 198]}
+        (history.path / "results.json").write_text(json.dumps({"results": [row]}))
+        done = judged("results.json")
+        assert (done.verdict, done.passed, done.counts) == (Conclusion.FAILURE, False, {"regressed": 1})
+
+    def test_results_of_another_commit_are_not_judged(self, history: History, tmp_path: Path) -> None:
+        head = history.commit("not measured", notes__txt="x")
+        other = History(tmp_path / "other")
+        other.commit("other", pyproject__toml='[project]\nname = "other"\nversion = "1"\n')
+        row = {"benchmark_name": "x", "values_ns": [1, 2]}
+        (other.path / "results.json").write_text(json.dumps({"results": [row]}))
+        done = judged(str(other.path / "results.json"))
+        assert (done.new, done.verdict, done.compared) == (1, Conclusion.NEUTRAL, None)
+        assert done.notes == (f"not compared: the store has no results of the commit {head}",)
+        assert "No verdict" in done.report
+
+
+class TestScan:
+    """The alarm of the main history is raised once."""
+
+    def test_a_step_in_the_history(self, history: History) -> None:
+        for number in range(8):
+            commit = history.commit(f"slow {number}", notes__txt=f"{number}")
+            row = {"benchmark_name": "sum", "values_ns": [200 + number % 3 + part for part in (0, 2, -2, 0.5)]}
+            (history.path / "results.json").write_text(json.dumps({"results": [row]}))
+            words = ("--store", "store", "--commit", commit)
+            assert bench_db("publish", "results.json", *words, cwd=history.path).returncode == 0
+        first = judged("results.json", with_scan=True)
+        assert [finding.effect and finding.effect > 0 for finding in first.alarms] == [True]
+        assert (first.passed, first.frame().height) == (False, 1)
+        assert "1 new in the history" in first.report
+        assert "1 new in the history" in first.title
+        assert judged("results.json", with_scan=True).alarms == []
+
+    def test_too_short(self, history: History) -> None:  # noqa: ARG002 the store
+        done = judged(with_scan=True)
+        assert any(note.startswith("the scan tested nothing") for note in done.notes)
+
+
+def test_an_empty_address(history: History) -> None:  # noqa: ARG001 the store
+    with pytest.raises(UserError, match="address of the store is empty"):
+        ci_job("", environment={})

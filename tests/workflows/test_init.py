@@ -1,0 +1,234 @@
+"""A fresh repository becomes measured, gated and alarmed by `bench-db init` and exactly what it wrote, acted out step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench_db import connect
+from tests.cli.commands import bench_db
+from tests.support.actions.definitions import ROOT
+from tests.support.actions.runner import Platform, Run
+from tests.support.benches import WITHOUT_PLUGINS
+from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
+from tests.support.histories import History
+from tests.workflows.conftest import strays
+from tests.workflows.world import EXECUTED, copy_workflows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.slow
+OURS = "tools/bench_db"
+# `python3 -m venv DIR` and the pip in it, without a package index: the environment of the tests has all packages.
+PYTHON = f"""#!/bin/sh
+if [ "$1 $2" = '-m venv' ]; then
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
+elif [ "$1 $2 $3" = '-m pip install' ]; then
+    echo "$@" >> {{installed}}
+else
+    exec '{sys.executable}' "$@"
+fi
+"""
+# A timer instead of a clock makes times that do not depend on the machine; they differ from commit to commit.
+PYTEST_SUITE = """\
+import os, pathlib, random
+import pytest
+random = random.Random(os.environ["BENCH_DB_COMMIT"])
+level = float(pathlib.Path("level.txt").read_text())
+now = 0.0
+
+def timer():
+    global now
+    now += level * (1 + 0.01 * random.random())
+    return now
+
+@pytest.mark.benchmark(timer=timer)
+@pytest.mark.parametrize("size", [1, 2])
+def test_sum(benchmark, size):
+    assert not [name for name in os.environ if "TOKEN" in name or "AWS" in name], "the code of a commit sees no credential"
+    benchmark.pedantic(sum, args=(range(size),), rounds=20)
+"""
+PYPROJECT = f"""\
+[project]
+name = "small"
+version = "1.0"
+[project.optional-dependencies]
+bench = ["pytest-benchmark>=5"]
+[tool.pytest.ini_options]
+addopts = "-q {WITHOUT_PLUGINS}"
+"""
+PYTEST_FILES = {"pyproject.toml": PYPROJECT, "bench/test_speed.py": PYTEST_SUITE}
+# cmake whose build is a program with the output of google-benchmark; the times are those of the commit
+CMAKE = f"""#!{sys.executable}
+import os, pathlib, sys
+if sys.argv[1] == "--build":
+    program = pathlib.Path(sys.argv[2], "bench", sys.argv[sys.argv.index("--target") + 1])
+    program.parent.mkdir(parents=True)
+    program.write_text(pathlib.Path(__file__).with_name("program").read_text())
+    program.chmod(0o755)
+"""
+PROGRAM = f"""#!{sys.executable}
+import json, os, pathlib, random, sys
+random.seed(os.environ["BENCH_DB_COMMIT"])
+given = dict(word.lstrip("-").split("=") for word in sys.argv[1:])
+assert given["benchmark_out_format"] == "json", given
+document = json.loads(pathlib.Path({str(ROOT / "tests/data/google-benchmark/1.7.1/interleaved.json")!r}).read_text())
+level = float(pathlib.Path("level.txt").read_text())
+for run in document["benchmarks"]:
+    for key in ("real_time", "cpu_time"):
+        run[key] *= level * (1 + 0.01 * random.random())
+pathlib.Path(given["benchmark_out"]).write_text(json.dumps(document))
+"""
+GOOGLE_FILES = {
+    "CMakeLists.txt": "cmake_minimum_required(VERSION 3.16)\nproject(codec CXX)\nadd_subdirectory(bench)\n",
+    "bench/CMakeLists.txt": "add_executable(speed speed.cpp)\ntarget_link_libraries(speed PRIVATE benchmark::benchmark)\n",
+    "bench/speed.cpp": "int main() {}\n",
+}
+HOSTILE = "a\"b'c;$(touch${IFS}pwned)`touch${IFS}pwned`${{github.token}}"
+
+
+@dataclass
+class Repository:
+    """A repository, a GitHub that runs its workflow, and a store on the runner."""
+
+    history: History
+    platform: Platform
+    fake: FakeGitHub
+    store: Path
+
+    def pushed(self) -> Run:
+        return self.platform.run("benchmarks", event="push", payload={"repository": {"default_branch": "main"}})
+
+    def opened(self, sha: str, fork: str = REPOSITORY) -> Run:
+        head = {"sha": sha, "ref": HOSTILE, "repo": {"full_name": fork}}
+        base = {"sha": self.history.git("rev-parse", "main"), "ref": "main"}
+        pull = {"number": 12, "title": HOSTILE, "head": head, "base": base}
+        return self.platform.run("benchmarks", event="pull_request", payload={"pull_request": pull})
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.history.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.history.path / name).write_text(text)
+
+    def backfill(self, commits: str, tools: Path) -> None:
+        path = os.pathsep.join([str(tools), os.environ["PATH"]])
+        words = ("--range", commits, "--store", self.store, "--fail-on-error")
+        done = bench_db("backfill", *words, cwd=self.history.path, PATH=path)
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def repository(directory: Path, files: dict[str, str], tools: Path) -> Iterator[Repository]:
+    """Create a repository with benchmarks, the repository of the action, and a GitHub for both."""
+    history = History(directory / "small")
+    history.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    action = History(directory / "bench_db")
+    copy_workflows(action.path, "")
+    action.commit("action")
+    with github_server() as fake:
+        fake.base, fake.head = "main", HOSTILE
+        fake.grants = {"workflow-token": (REPOSITORY, {"contents": "read", "pull-requests": "write"})}
+        platform = Platform(
+            directory=directory / "runs",
+            repository=REPOSITORY,
+            repositories={REPOSITORY: history.path, OURS: action.path},
+            environments={},
+            variables={
+                "GITHUB_API_URL": fake.url,
+                "UV_NO_SYNC": "1",
+                "UV_PROJECT_ENVIRONMENT": sys.prefix,
+                **({"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {}),
+            },
+            path=[tools],
+            executed=EXECUTED,
+        )
+        made = Repository(history=history, platform=platform, fake=fake, store=directory / "store")
+        made.write({**files, "level.txt": "1"})
+        history.commit("first")
+        yield made
+
+
+def initialise(there: Repository, tools: Path) -> None:
+    """Call `init`, then the two commands that it names."""
+    words = ("--yes", "--action", f"{OURS}@{'a' * 40}", "--store", there.store, "--output", "json")
+    done = bench_db("init", *words, cwd=there.history.path)
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)["steps"]
+    path = os.pathsep.join([str(tools), os.environ["PATH"]])
+    tried = bench_db(*first.split()[1:], cwd=there.history.path, PATH=path)
+    assert tried.returncode == 0, tried.stderr
+    assert connect(there.history.path / ".bench-db/try").latest().height > 0
+    assert second.startswith("git add bench-db.toml .github/workflows/benchmarks.yml && git commit")
+    there.history.commit("Measure benchmarks")
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create a Python and a cmake that need no network."""
+    directory = tmp_path_factory.mktemp("tools")
+    scripts = {"python3": PYTHON.format(installed=directory / "installed"), "cmake": CMAKE, "program": PROGRAM}
+    for name, text in scripts.items():
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def logs(run: Run) -> str:
+    return "\n".join(run.logs.values())
+
+
+def outputs(there: Repository, run: Run) -> dict[str, Any]:
+    """Return the document of the report: what the job said."""
+    return {"log": logs(run), "comments": [comment["body"] for comment in there.fake.comments], "summary": run.summary}
+
+
+@pytest.mark.parametrize(
+    ("files", "suite"), [(PYTEST_FILES, "python"), (GOOGLE_FILES, "cpp-speed")], ids=["pytest", "google"]
+)
+def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, tmp_path: Path, tools: Path) -> None:
+    with repository(tmp_path, files, tools) as there:
+        initialise(there, tools)
+        # the first push publishes, and nothing can be judged yet
+        first = there.pushed()
+        assert first.conclusion == "success", logs(first)
+        assert "No verdict" in first.summary
+        store = connect(there.store)
+        [measured] = store.runs().select("commit", "branch", "test_bed_name").unique().collect().rows()
+        assert measured == (there.history.git("rev-parse", "main"), "main", "self-hosted")
+        assert set(store.latest()["suite"]) == {suite}
+        # the environment of the first job is in the cache, and the second job installs nothing
+        commits = [there.history.commit(f"change {number}", notes__txt=str(number)) for number in range(6)]
+        second = there.pushed()
+        assert second.conclusion == "success", logs(second)
+        there.backfill(",".join(commits[:-1]), tools)
+        # a pull request that makes nothing slow passes and gets a comment
+        there.history.git("checkout", "--quiet", "-b", HOSTILE)
+        fine = there.opened(there.history.commit("fine", notes__txt="fine"))
+        assert fine.conclusion == "success", logs(fine)
+        [comment] = there.fake.comments
+        assert "No change in" in comment["body"]
+        # its next commit is slow: the gate fails, and the same comment says it
+        slow_sha = there.history.commit("slow", level__txt="2")
+        slow = there.opened(slow_sha)
+        assert slow.conclusion == "failure"
+        [comment] = there.fake.comments
+        assert "regressed" in comment["body"].splitlines()[2]
+        assert comment["body"] in slow.summary or "regressed" in slow.summary
+        # a pull request of a fork starts nothing that could see the store
+        assert set(there.opened(slow_sha, fork="stranger/name").results.values()) == {"skipped"}
+        # merged all the same, it alarms on the main branch
+        there.history.git("checkout", "--quiet", "main")
+        there.history.git("merge", "--quiet", "--no-ff", "-m", "Merge", slow_sha)
+        merged = there.pushed()
+        assert merged.conclusion == "failure"
+        assert "regressed" in merged.summary
+        assert strays(tmp_path) == []
+        assert "workflow-token" not in str(outputs(there, merged))
