@@ -139,7 +139,7 @@ class TestKernelFeatures:
 
     @given(seed=st.integers(0, 999), at=st.integers(5, 35))
     def test_distance_of_gram_matrices(self, seed: int, at: int) -> None:
-        y, features = noise(seed, 40), np.zeros((40, FEATURES))
+        y, features = noise(seed, 40), np.zeros(40 * FEATURES)
         y[at:] *= 1.5
         distance = kernel_features(y, 0, at, 40, 2 * SIGMA, features)
         apart = np.subtract.outer(y, y) / (2 * SIGMA)
@@ -148,8 +148,9 @@ class TestKernelFeatures:
         sign = np.repeat([1 / at, -1 / (40 - at)], [at, 40 - at])
         assert distance == pytest.approx(sign @ sum_of_cosines @ sign)
         assert distance == pytest.approx(sign @ np.exp(-(apart**2) / 2) @ sign, abs=0.02)
-        np.testing.assert_allclose(features[:at].sum(axis=0), 0, atol=1e-9)
-        np.testing.assert_allclose(features[at:].sum(axis=0), 0, atol=1e-9)
+        rows = features.reshape(40, FEATURES)
+        np.testing.assert_allclose(rows[:at].sum(axis=0), 0, atol=1e-9)
+        np.testing.assert_allclose(rows[at:].sum(axis=0), 0, atol=1e-9)
 
 
 class TestDistributionP:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench_db.analysis.detect import detect
-from bench_db.analysis.scan import scan
+from bench_db.analysis.common_kernel import suite_index, without_common
+from bench_db.analysis.constants import Constants
+from bench_db.analysis.detect_kernel import all_changes
+from bench_db.analysis.steps_kernel import steps_at
 
 
 def main() -> None:
-    """Call each entry point once."""
-    values = np.tile(np.arange(60) % 7.0 + 100, 2)
-    detect(values)
-    scan(values, np.array([0, 60, 120]), np.tile(np.arange(60), 2))
+    """Call the machine code of each entry point once."""
+    values, offsets, runs = np.tile(np.arange(60) % 7.0 + 100, 2), np.array([0, 60, 120]), np.tile(np.arange(60), 2)
+    all_changes.machine(values, offsets, Constants())
+    suite_index.machine(values, offsets, runs, np.ones(2), 60)
+    without_common.machine(values, offsets, runs, np.zeros(60, np.int64), np.ones(2), np.empty_like(values))
+    steps_at.machine(values, offsets, runs, np.arange(2), 30, False, 10)  # noqa: FBT003 machine code takes positions
 
 
 if __name__ == "__main__":

@@ -83,6 +83,10 @@ class DamagedStoreWarning(UserWarning):
     """A store with unreadable files: its sound part is read and written, and the message names the runs that are lost."""
 
 
+class SlowWarning(UserWarning):
+    """Work that takes long because a package is missing; the message names the extra to install."""
+
+
 class StoreNotFoundError(BenchDbError):
     """No store at the given address; the message says how to create one."""
 

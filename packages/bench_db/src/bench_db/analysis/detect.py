@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench_db.analysis.constants import PROFILES, Constants, Profile
-from bench_db.analysis.detect_kernel import EFFECT, HIGH, LOW, P_VALUE, all_changes
+from bench_db.analysis.detect_kernel import COLUMNS, EFFECT, HIGH, LOW, P_VALUE, all_changes
 from bench_db.analysis.jit import Floats, Ints
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import Change
@@ -75,8 +75,10 @@ def detect_all(
     parts = [np.asarray(offsets[start : start + SERIES_A_PART + 1], np.int64) for start in starts]
     flat = np.ascontiguousarray(values, np.float64)
 
+    form = all_changes.form(flat, np.asarray(offsets, np.int64), chosen)
+
     def of_part(part: Ints) -> tuple[Ints, Ints, Ints, Floats]:
-        found: tuple[Ints, Ints, Ints, Floats] = all_changes(flat, part, chosen)
+        found: tuple[Ints, Ints, Ints, Floats] = form(flat, part, chosen)
         return found
 
     with ThreadPoolExecutor(threads) as pool:
@@ -85,7 +87,7 @@ def detect_all(
         np.concatenate(counts),
         np.concatenate(points),
         np.concatenate(indices),
-        np.concatenate(figures),
+        np.concatenate(figures).reshape(-1, COLUMNS),
         np.diff(offsets),
     )
 

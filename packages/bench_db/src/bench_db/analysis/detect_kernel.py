@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench_db.analysis.evidence_kernel import eliminated, welch
-from bench_db.analysis.jit import Floats, Ints, cached, compiled, source_digest
+from bench_db.analysis.jit import Floats, Ints, Kernel, compiled, expm1, floats, integers
 from bench_db.analysis.noise_kernel import (
     about_means,
     about_medians,
@@ -26,6 +24,8 @@ from bench_db.analysis.partition_kernel import candidates, fourier, least_square
 from bench_db.analysis.student_kernel import t_quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench_db.analysis.constants import Constants
 
 # columns of one found change
@@ -43,7 +43,8 @@ def criterion(residual: Floats, scale: Floats, steps: int, c: Constants) -> floa
     left = before = 0.0
     for i in range(n):
         here = residual[i] / scale[i]
-        left += (here - rho * before) ** 2
+        innovation = here - rho * before
+        left += innovation * innovation
         before = here
     return n * math.log(max(left / n, NO_VARIANCE)) + c.step_weight * steps * math.log(n)
 
@@ -55,8 +56,8 @@ def squares_bounds(y: Floats, scale: Floats, places: Ints, count: int, c: Consta
     Steps look like autocorrelation, and autocorrelation like steps. So the penalty grows from one that would suit little
     inflation to one for much, and an information criterion that knows autocorrelation chooses among the partitionings.
     """
-    n, kept, least, some = len(y), 2, np.inf, 0
-    residual, candidate = np.empty(n), np.empty(n + 2, np.int64)
+    n, kept, least, some = len(y), 2, math.inf, 0
+    residual, candidate = floats(n), integers(n + 2)
     bounds[0], bounds[1], rung = 0, n, c.rung_first
     for _ in range(c.rungs):
         steps = least_squares(y, scale, places, count, c.squares_penalty * math.log(n) * rung * rung, candidate)
@@ -106,17 +107,18 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
     n = len(x)
     if n < c.minimum_points:
         return 0
-    y, scale = np.empty(n), np.empty(n)
+    y, scale, raw, part = floats(n), floats(n), floats(n), floats(n)
     logarithmic = on_log_scale(x, y)
     whole = noise_scale(y, c, scale)
-    middle = quantile(y.copy(), n, 0.5)
+    for i in range(n):
+        part[i] = y[i]
+    middle = quantile(part, n, 0.5)
     for i in range(n):
         y[i] -= middle
-    raw = y.copy()
+        raw[i] = y[i]
     winsorise(y, scale, c)
     modes = of_two_modes(y, c)
-    places, bounds = np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)
-    other, both = np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)
+    places, bounds, other, both = integers(n + 2), integers(n + 2), integers(n + 2), integers(n + 2)
     count = candidates(y, scale, c.candidate_of_modes if modes else c.candidate, c, places)
     kept, factor = squares_bounds(y, scale, places, count, c, bounds)
     kept = eliminated(y, raw, scale, bounds, kept, factor, c.squares_alpha, 0.0, modes, c)
@@ -134,7 +136,7 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
     relocate(raw, scale, bounds, total, c)
     for j in range(1, total - 1):
         low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
-        found[j - 1] = at
+        found[j - 1], row = at, (j - 1) * COLUMNS
         doubted = max(factor, 1.0 + c.short_side * (1.0 / (at - low) + 1.0 / (high - at)))
         step, error, df, p, _ = welch(y, scale, low, at, high, doubted, c)
         level = 0.0
@@ -142,10 +144,10 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
         for i in range(first, at):
             level += (y[i] + middle) / (at - first)
         margin = error * t_quantile(INTERVAL, df)
-        figures[j - 1, EFFECT] = relative(step, level, level + step, logarithmic)
-        figures[j - 1, LOW] = relative(step - margin, level, level + step, logarithmic)
-        figures[j - 1, HIGH] = relative(step + margin, level, level + step, logarithmic)
-        figures[j - 1, P_VALUE] = min(1.0, p)
+        figures[row + EFFECT] = relative(step, level, level + step, logarithmic)
+        figures[row + LOW] = relative(step - margin, level, level + step, logarithmic)
+        figures[row + HIGH] = relative(step + margin, level, level + step, logarithmic)
+        figures[row + P_VALUE] = min(1.0, p)
     return total - 2
 
 
@@ -157,7 +159,7 @@ def relocate(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants)
     `cap` scales stays where it is, and so does one whose deviations would fall by less. The lengths of excursions stay at least
     what they must be.
     """
-    part = np.empty(len(raw))
+    part = floats(len(raw))
     for j in range(1, count - 1):
         low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
         first = max(low + min(c.shortest, at - low), at - c.relocate)
@@ -190,7 +192,7 @@ def capped(deviation: float, scale: float, c: Constants) -> float:
 def relative(step: float, before: float, after: float, logarithmic: bool) -> float:
     """Return the step relative to the level before it, or to the level after if that is 0."""
     if logarithmic:
-        return math.expm1(step)
+        return expm1(step)
     return step / (abs(before) if abs(before) > NOTHING * abs(after) else abs(after))
 
 
@@ -208,27 +210,26 @@ def finite(values: Floats, x: Floats, where: Ints) -> int:
 @compiled
 def enlarged(found: Ints, figures: Floats, total: int, room: int) -> tuple[Ints, Floats]:
     """Return larger copies; copy with loops, because assigning slices adds three seconds to the compilation."""
-    more, more_figures = np.empty(room, np.int64), np.empty((room, COLUMNS))
+    more, more_figures = integers(room), floats(room * COLUMNS)
     for j in range(total):
         more[j] = found[j]
-        for k in range(COLUMNS):
-            more_figures[j, k] = figures[j, k]
+    for j in range(total * COLUMNS):
+        more_figures[j] = figures[j]
     return more, more_figures
 
 
-def _entry(digest: int) -> Any:
-    @cached
+def _entry(digest: int) -> Callable[..., tuple[Ints, Ints, Ints, Floats]]:
     def entry(values: Floats, offsets: Ints, c: Constants) -> tuple[Ints, Ints, Ints, Floats]:
         _ = digest
         n_series = len(offsets) - 1
-        per_series, points = np.zeros(n_series, np.int64), np.zeros(n_series, np.int64)
+        per_series, points = integers(n_series), integers(n_series)
         room = 16 + len(values) // 64
-        found, figures = np.empty(room, np.int64), np.empty((room, COLUMNS))
+        found, figures = integers(room), floats(room * COLUMNS)
         longest = 0
         for s in range(n_series):
             longest = max(longest, offsets[s + 1] - offsets[s])
-        x, where = np.empty(longest), np.empty(longest, np.int64)
-        here, here_figures = np.empty(longest + 2, np.int64), np.empty((longest // 2 + 2, COLUMNS))
+        x, where = floats(longest), integers(longest)
+        here, here_figures = integers(longest + 2), floats((longest // 2 + 2) * COLUMNS)
         total = 0
         for s in range(n_series):
             points[s] = finite(values[offsets[s] : offsets[s + 1]], x, where)
@@ -238,14 +239,14 @@ def _entry(digest: int) -> Any:
                 found, figures = enlarged(found, figures, total, room)
             for j in range(count):
                 found[total + j] = where[here[j]]
-                for k in range(COLUMNS):
-                    figures[total + j, k] = here_figures[j, k]
+            for j in range(count * COLUMNS):
+                figures[total * COLUMNS + j] = here_figures[j]
             per_series[s] = count
             total += count
-        return per_series, points, found[:total], figures[:total]
+        return per_series, points, found[:total], figures[: total * COLUMNS]
 
     return entry
 
 
-# (concatenated values, offsets, constants) -> changes per series, finite points per series, index in its series, figures (k, 4)
-all_changes = _entry(source_digest())
+# (concatenated values, offsets, constants) -> changes per series, finite points per series, index in its series, figures (k x 4)
+all_changes = Kernel(_entry, lambda *given: 1.2e-5 * len(given[0]) + 5e-5 * len(given[1]), 12.0)

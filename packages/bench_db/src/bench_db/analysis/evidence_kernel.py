@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bench_db.analysis.jit import Floats, Ints, compiled
+from bench_db.analysis.jit import Floats, Ints, compiled, divided, filled
 from bench_db.analysis.noise_kernel import ROOT_2
 from bench_db.analysis.partition_kernel import FEATURES, add_features
 from bench_db.analysis.student_kernel import two_sided_p
@@ -37,33 +35,34 @@ def welch(y: Floats, scale: Floats, low: int, at: int, high: int, inflation: flo
         else:
             mean_right += y[i] / n_right
     for i in range(first, at):
-        square_left += (y[i] - mean_left) ** 2
+        square_left += (y[i] - mean_left) * (y[i] - mean_left)
     for i in range(at, last):
-        square_right += (y[i] - mean_right) ** 2
+        square_right += (y[i] - mean_right) * (y[i] - mean_right)
     df_left, df_right = c.prior + n_left - 1.0, c.prior + n_right - 1.0
     left = (c.prior * local + square_left) / df_left / n_left
     right = (c.prior * local + square_right) / df_right / n_right
     step, error = mean_right - mean_left, inflation * math.sqrt(left + right)
-    df = (left + right) ** 2 / (left * left / df_left + right * right / df_right)
+    df = (left + right) * (left + right) / (left * left / df_left + right * right / df_right)
     return step, error, df, two_sided_p(step / error, df) * (last - first), float(last - first)
 
 
 @compiled
 def kernel_features(y: Floats, first: int, at: int, last: int, bandwidth: float, features: Floats) -> float:
     """Compute the kernel features of each point about the mean of its side; return the squared distance of the two means."""
-    left, right = np.zeros(FEATURES), np.zeros(FEATURES)
+    left, right = filled(FEATURES, 0.0), filled(FEATURES, 0.0)
     for i in range(first, last):
-        add_features(y[i] - y[at], bandwidth, features[i - first], 0)
+        row = (i - first) * FEATURES
+        add_features(y[i] - y[at], bandwidth, features, row)
         for f in range(FEATURES):
             if i < at:
-                left[f] += features[i - first, f] / (at - first)
+                left[f] += features[row + f] / (at - first)
             else:
-                right[f] += features[i - first, f] / (last - at)
+                right[f] += features[row + f] / (last - at)
     distance = 0.0
     for f in range(FEATURES):
-        distance += (left[f] - right[f]) ** 2
+        distance += (left[f] - right[f]) * (left[f] - right[f])
         for i in range(last - first):
-            features[i, f] -= left[f] if i < at - first else right[f]
+            features[i * FEATURES + f] -= left[f] if i < at - first else right[f]
     return distance
 
 
@@ -76,7 +75,7 @@ def distribution_p(y: Floats, low: int, at: int, high: int, bandwidth: float, in
     """
     first, last = max(low, at - reach), min(high, at + reach)
     n_left, n_right, n = at - first, last - at, last - first
-    features = np.zeros((n, FEATURES))
+    features = filled(n * FEATURES, 0.0)
     distance = kernel_features(y, first, at, last, bandwidth, features)
     distance *= n_left * n_right / (n * inflation * inflation)
     mean = square = 0.0
@@ -84,7 +83,7 @@ def distribution_p(y: Floats, low: int, at: int, high: int, bandwidth: float, in
         for g in range(f + 1):
             covariance = 0.0
             for i in range(n):
-                covariance += features[i, f] * features[i, g]
+                covariance += features[i * FEATURES + f] * features[i * FEATURES + g]
             covariance /= max(n - 2, 1)
             square += covariance * covariance * (1.0 if f == g else 2.0)
             mean += covariance if f == g else 0.0
@@ -108,8 +107,8 @@ def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Cons
     cross = across = square = left = local = 0.0
     for i in range(first, last):
         cross += (i - middle) * (y[i] - mean)
-        across += (i - middle) ** 2
-        square += (y[i] - mean) ** 2
+        across += (i - middle) * (i - middle)
+        square += (y[i] - mean) * (y[i] - mean)
         local += scale[i] * scale[i] / n
         if i < at:
             left += y[i] - mean
@@ -119,7 +118,8 @@ def like_a_slope(y: Floats, scale: Floats, low: int, at: int, high: int, c: Cons
         return False
     product = float((at - first) * (last - at))
     lever = 0.5 * product  # covariance of step and line: the sum of step x position
-    gain = (left + cross / across * lever) ** 2 / (product / n - lever * lever / across)
+    beside = left + cross / across * lever
+    gain = beside * beside / (product / n - lever * lever / across)
     variance = (c.prior * local + about_line - gain) / (c.prior + n - 3.0)
     return gain < c.beside * c.beside * variance
 
@@ -208,14 +208,14 @@ def weakness(
         if abs(step) < c.rounding:
             return TOO_SMALL + 1.0 / (abs(step) + 1e-12)
     if (high - at < c.shortest and j + 2 < count) or (at - low < c.shortest and j > 1):
-        return TOO_SHORT + p / alpha
+        return TOO_SHORT + divided(p, alpha)
     if p > alpha:
-        return p / alpha
+        return divided(p, alpha)
     if seen_before(y, low, at, high, c) or (len(y) < c.visit_until and visited(y, raw, low, at, high, c)):
-        return SEEN_BEFORE + p / alpha
+        return SEEN_BEFORE + divided(p, alpha)
     if not (modes and bandwidth > 0.0) and like_a_slope(y, scale, low, at, high, c):
-        return UNLIKE_A_STEP + p / alpha
-    return p / alpha
+        return UNLIKE_A_STEP + divided(p, alpha)
+    return divided(p, alpha)
 
 
 @compiled
@@ -232,7 +232,7 @@ def eliminated(
     c: Constants,
 ) -> int:
     """Drop changes from `bounds`, weakest first, until each remaining one has its evidence; return the count."""
-    weak = np.full(count, -1.0)
+    weak = filled(count, -1.0)
     while count > 2:
         worst = 1
         for j in range(1, count - 1):

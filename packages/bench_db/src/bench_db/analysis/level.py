@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,10 +11,9 @@ from bench_db.model import State
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from bench_db.analysis.detect import Changes
-    from bench_db.analysis.histories import Floats, Histories, Ints
+    from bench_db.analysis.histories import Histories
     from bench_db.model import Finding
 
 _ACCEPTED = {State.BLESSED, State.IGNORED}
@@ -79,7 +76,9 @@ def _starts(commits: Sequence[str | None], wanted: Collection[str]) -> list[int]
 
 def changes_of(old: Histories) -> dict[int, list[int]]:
     """Return the change points of the histories that begin a new level, by the number of the series."""
-    found = _detected(old.values, old.offsets)
+    from bench_db.analysis.detect import detect_all  # noqa: PLC0415 only this function needs the kernels
+
+    found = detect_all(old.values, old.offsets)
     cuts = np.searchsorted(found.series, np.arange(len(old) + 1))
     index, effect = found.index.tolist(), found.effect.tolist()
     return {
@@ -111,21 +110,3 @@ def large(effects: Sequence[float], least: Sequence[float] | None = None) -> lis
         found += waiting
         waiting, level = [], 1.0
     return found
-
-
-def _detected(values: Floats, offsets: Ints) -> Changes:
-    from bench_db.analysis.detect import detect_all  # noqa: PLC0415 compiling or loading machine code takes a while
-
-    return detect_all(values, offsets)
-
-
-@contextmanager
-def detector_loading() -> Iterator[None]:
-    """Load the detector's machine code while the body waits for the store, which saves a fifth of a second."""
-
-    def load() -> None:
-        _detected(np.empty(0), np.zeros(1, np.int64))
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(load)
-        yield

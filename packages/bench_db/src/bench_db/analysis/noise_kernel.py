@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench_db.analysis.jit import Floats, Ints, compiled
+from bench_db.analysis.jit import Floats, Ints, compiled, compiled_as, divided, floats
 
 if TYPE_CHECKING:
     from bench_db.analysis.constants import Constants
@@ -33,7 +34,7 @@ def place(ordered: Floats, count: int, value: float) -> int:
 
 
 @compiled
-def ordered_quantile(ordered: Floats, count: int, probability: float) -> float:
+def ordered_quantile(ordered: Floats | list[float], count: int, probability: float) -> float:
     """Return the type 7 quantile of the first `count` values, which must be ascending."""
     position = probability * (count - 1)
     below = int(position)
@@ -69,8 +70,8 @@ def selected(values: Floats, count: int, rank: int) -> float:
 
 
 @compiled
-def quantile(values: Floats, count: int, probability: float) -> float:
-    """Return the type 7 quantile of the first `count` values; reorder them."""
+def selected_quantile(values: Floats, count: int, probability: float) -> float:
+    """Return the type 7 quantile of the first `count` values by selection; reorder them."""
     position = probability * (count - 1)
     below = int(position)
     low = selected(values, count, below)
@@ -82,10 +83,21 @@ def quantile(values: Floats, count: int, probability: float) -> float:
     return float(low + (high - low) * (position - below))
 
 
+@compiled_as(selected_quantile)
+def quantile(values: Floats, count: int, probability: float) -> float:
+    """Return the type 7 quantile of the first `count` values, which machine code reorders."""
+    ordered = sorted(values[:count])
+    position = probability * (count - 1)
+    below = int(position)
+    if position <= below:
+        return float(ordered[below])
+    return float(ordered[below] + (ordered[below + 1] - ordered[below]) * (position - below))
+
+
 @compiled
-def rolling_quantile(values: Floats, before: int, after: int, probability: float, out: Floats) -> None:
-    """Set out[i] to the quantile of values[i - before : i + after], truncated at the ends."""
-    ordered = np.empty(before + after + 1)
+def inserted_quantile(values: Floats, before: int, after: int, probability: float, out: Floats) -> None:
+    """Insert into and delete from an array, to set out[i] to the quantile of values[i - before : i + after], truncated at the ends."""
+    ordered = floats(before + after + 1)
     count = low = high = 0
     for i in range(len(out)):
         while high < min(len(values), i + after):
@@ -102,6 +114,21 @@ def rolling_quantile(values: Floats, before: int, after: int, probability: float
             count -= 1
             low += 1
         out[i] = ordered_quantile(ordered, count, probability)
+
+
+@compiled_as(inserted_quantile)
+def rolling_quantile(values: Floats, before: int, after: int, probability: float, out: Floats) -> None:
+    """Set out[i] to the quantile of values[i - before : i + after], truncated at the ends."""
+    ordered: list[float] = []
+    low = high = 0
+    for i in range(len(out)):
+        while high < min(len(values), i + after):
+            insort(ordered, values[high])
+            high += 1
+        while low < i - before:
+            del ordered[bisect_left(ordered, values[low])]
+            low += 1
+        out[i] = ordered_quantile(ordered, high - low, probability)
 
 
 @compiled
@@ -130,7 +157,7 @@ def on_log_scale(x: Floats, y: Floats) -> bool:
 def noise_scale(y: Floats, c: Constants, scale: Floats) -> float:
     """Compute the local noise scale of each point from differences of neighbours, which ignore steps; return the global scale."""
     n = len(y)
-    jumps = np.empty(n - 1)
+    jumps = floats(n - 1)
     for i in range(n - 1):
         jumps[i] = abs(y[i + 1] - y[i])
     rolling_quantile(jumps, c.scale_reach, c.scale_reach, 0.75, scale)
@@ -145,7 +172,7 @@ def noise_scale(y: Floats, c: Constants, scale: Floats) -> float:
 @compiled
 def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
     """Move each point to within `winsor` scales of the running median, in place: outliers are clamped, not deleted."""
-    middle = np.empty(len(y))
+    middle = floats(len(y))
     rolling_quantile(y, c.median_reach, c.median_reach + 1, 0.5, middle)
     for i in range(len(y)):
         margin = c.winsor * scale[i]
@@ -156,7 +183,7 @@ def winsorise(y: Floats, scale: Floats, c: Constants) -> None:
 def inflation(y: Floats, scale: Floats, c: Constants) -> float:
     """Return long-run over short-run noise: the excess spread of means of neighbouring blocks, 1 for independent noise."""
     n, length, factor = len(y), 2, 1.0
-    ratios = np.empty(n // 2 + 1)
+    ratios = floats(n // 2 + 1)
     while length <= c.inflation_blocks and n // length >= FEWEST_BLOCKS:
         blocks, mean_before = n // length, 0.0
         first = n - blocks * length
@@ -205,7 +232,7 @@ def autoregressive_inflation(residual: Floats, scale: Floats, segments: int, c: 
 def of_two_modes(y: Floats, c: Constants) -> bool:
     """Return whether neighbours either nearly agree or lie far apart, as in a series of two modes with little noise in each."""
     n = len(y)
-    jumps = np.empty(n - 1)
+    jumps = floats(n - 1)
     for i in range(n - 1):
         jumps[i] = abs(y[i + 1] - y[i])
     small = quantile(jumps, n - 1, 0.25)
@@ -213,25 +240,36 @@ def of_two_modes(y: Floats, c: Constants) -> bool:
 
 
 @compiled
+def looped_distance(y: Floats) -> float:
+    """Return the distance of pairs point by point."""
+    every = max(1, len(y) // PAIRED)
+    squares = floats(2 * PAIRED * PAIRED)
+    count = 0
+    for i in range(0, len(y), every):
+        for j in range(0, i, every):
+            apart = y[i] - y[j]
+            squares[count] = apart * apart
+            count += 1
+    return math.sqrt(0.5 * quantile(squares, count, 0.5))
+
+
+@compiled_as(looped_distance)
 def distance_of_pairs(y: Floats) -> float:
     """Return the root of half the median squared distance of two points: the usual width of a kernel.
 
     A long series is thinned out to 64 to 127 points.
     """
-    every = max(1, len(y) // PAIRED)
-    squares = np.empty(2 * PAIRED * PAIRED)
-    count = 0
-    for i in range(0, len(y), every):
-        for j in range(0, i, every):
-            squares[count] = (y[i] - y[j]) ** 2
-            count += 1
-    return math.sqrt(0.5 * quantile(squares, count, 0.5))
+    chosen = np.asarray(y)[:: max(1, len(y) // PAIRED)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.subtract.outer(chosen, chosen)[np.tri(len(chosen), k=-1, dtype=np.bool_)]
+        squares = apart * apart
+    return math.sqrt(0.5 * quantile(squares.tolist(), len(squares), 0.5))
 
 
 @compiled
 def about_medians(y: Floats, bounds: Ints, count: int, out: Floats) -> None:
     """Set out to y minus the median of its segment; `bounds` has `count` numbers: 0, the changes, and len(y)."""
-    part = np.empty(len(y))
+    part = floats(len(y))
     for j in range(count - 1):
         low, high = bounds[j], bounds[j + 1]
         for i in range(low, high):
@@ -251,4 +289,4 @@ def about_means(y: Floats, scale: Floats, bounds: Ints, count: int, out: Floats)
             weight += w
             moment += w * y[i]
         for i in range(bounds[j], bounds[j + 1]):
-            out[i] = y[i] - moment / weight
+            out[i] = y[i] - divided(moment, weight)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bench_db.analysis.jit import Floats, Ints, compiled
+from bench_db.analysis.jit import Floats, Ints, compiled, divided, filled, floats, integers
 
 if TYPE_CHECKING:
     from bench_db.analysis.constants import Constants
@@ -28,8 +26,8 @@ POWER = sum(root * root for root in ROOTS)  # squares of all features of a point
 def candidates(y: Floats, scale: Floats, least: float, c: Constants, places: Ints) -> int:
     """Collect 0, every local maximum >= `least` of the standardised difference of means, and len(y); return the count."""
     n = len(y)
-    total, difference = np.zeros(n + 1), np.zeros(n + 1)
-    chosen = np.zeros(n + 1, np.bool_)
+    total, difference = filled(n + 1, 0.0), filled(n + 1, 0.0)
+    chosen = integers(n + 1)
     for i in range(n):
         total[i + 1] = total[i] + y[i]
     for window in WINDOWS:
@@ -39,7 +37,7 @@ def candidates(y: Floats, scale: Floats, least: float, c: Constants, places: Int
             difference[i] = abs(step) / (scale[i] * math.sqrt(1.0 / left + 1.0 / right))
         for i in range(max(2, c.tail), n - c.tail + 1):
             if difference[i] >= max(least, difference[i - 1], difference[i + 1]):
-                chosen[i] = True
+                chosen[i] = 1
     places[0], count = 0, 1
     for i in range(1, n):
         if chosen[i]:
@@ -69,7 +67,7 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
 
     Optimal partitioning (Jackson et al. 2005) with the pruning of PELT (Killick et al. 2012).
     """
-    weight, moment, square = np.zeros(count), np.zeros(count), np.zeros(count)
+    weight, moment, square = filled(count, 0.0), filled(count, 0.0), filled(count, 0.0)
     for j in range(1, count):
         weight[j], moment[j], square[j] = weight[j - 1], moment[j - 1], square[j - 1]
         for i in range(places[j - 1], places[j]):
@@ -77,14 +75,14 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
             weight[j] += w
             moment[j] += w * y[i]
             square[j] += w * y[i] * y[i]
-    best, before = np.full(count, np.inf), np.zeros(count, np.int64)
+    best, before = filled(count, math.inf), integers(count)
     best[0] = -penalty
-    alive, cost, living = np.zeros(count, np.int64), np.empty(count), 1
+    alive, cost, living = integers(count), floats(count), 1
     for j in range(1, count):
         for k in range(living):
             i = alive[k]
             m = moment[j] - moment[i]
-            cost[k] = best[i] + (square[j] - square[i]) - m * m / (weight[j] - weight[i])
+            cost[k] = best[i] + (square[j] - square[i]) - divided(m * m, weight[j] - weight[i])
             if cost[k] + penalty < best[j]:
                 best[j], before[j] = cost[k] + penalty, i
         living = pruned(alive, cost, living, best[j])
@@ -97,6 +95,7 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
 def add_features(y: float, bandwidth: float, out: Floats, first: int) -> None:
     """Add the features of one value to out[first : first + FEATURES]: one angle and its multiples, each by a rotation."""
     angle = FREQUENCY * y / bandwidth
+    angle = angle if math.isfinite(angle) else math.nan
     cosine, sine = math.cos(angle), math.sin(angle)
     real, imaginary = cosine, sine
     for k in range(HARMONICS):
@@ -114,22 +113,22 @@ def fourier(y: Floats, places: Ints, count: int, bandwidths: tuple[float, ...], 
     """
     n_features = FEATURES * len(bandwidths)
     power = POWER * len(bandwidths)
-    total = np.zeros((count, n_features))
+    total = filled(count * n_features, 0.0)
     for j in range(1, count):
         for f in range(n_features):
-            total[j, f] = total[j - 1, f]
+            total[j * n_features + f] = total[(j - 1) * n_features + f]
         for i in range(places[j - 1], places[j]):
             for k in range(len(bandwidths)):
-                add_features(y[i], bandwidths[k], total[j], k * FEATURES)
-    best, before = np.full(count, np.inf), np.zeros(count, np.int64)
+                add_features(y[i], bandwidths[k], total, j * n_features + k * FEATURES)
+    best, before = filled(count, math.inf), integers(count)
     best[0] = -penalty
-    alive, cost, living = np.zeros(count, np.int64), np.empty(count), 1
+    alive, cost, living = integers(count), floats(count), 1
     for j in range(1, count):
         for k in range(living):
             i = alive[k]
             length, together = places[j] - places[i], 0.0
             for f in range(n_features):
-                feature = total[j, f] - total[i, f]
+                feature = total[j * n_features + f] - total[i * n_features + f]
                 together += feature * feature
             cost[k] = best[i] + power * length - together / length
             if cost[k] + penalty < best[j]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench_db.analysis.common_kernel import DIFFERENCE_OF_NORMALS, MEDIAN_EFFICIENCY
-from bench_db.analysis.jit import Floats, Ints, cached, compiled, source_digest
+from bench_db.analysis.jit import Floats, Ints, Kernel, compiled, filled, floats
 from bench_db.analysis.noise_kernel import quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REACH = 10  # points on either side of a commit
 FAR_REACH = 24  # the same for a step that no single series shows
@@ -47,8 +48,7 @@ def logs_of(values: Floats, low: int, high: int, out: Floats) -> tuple[int, int,
     return count, pairs, sum_of_differences
 
 
-def _entry(digest: int) -> Any:
-    @cached
+def _entry(digest: int) -> Callable[..., tuple[Floats, Floats, Floats]]:
     def entry(
         values: Floats,
         offsets: Ints,
@@ -60,8 +60,8 @@ def _entry(digest: int) -> Any:
     ) -> tuple[Floats, Floats, Floats]:
         _ = digest
         n = len(series)
-        effects, errors, later = np.full(n, math.nan), np.full(n, math.inf), np.full(n, math.nan)
-        window, place = np.empty(reach), 0
+        effects, errors, later = filled(n, math.nan), filled(n, math.inf), filled(n, math.nan)
+        window, place = floats(reach), 0
         for k in range(n):
             low, high = offsets[series[k]], offsets[series[k] + 1]
             at = first_from(order, low, high, commit, low + place)  # most series of a suite have the same commits
@@ -93,4 +93,4 @@ def _entry(digest: int) -> Any:
 # -> per series: the median log of up to `reach` points from the commit on minus that of as many before it; its standard error; the
 # same of the points alone that follow. With `single` the first is that of the commit's own point, and the last leaves it out. NaN
 # without a point, with fewer than 3 before, and where no value is positive.
-steps_at = _entry(source_digest())
+steps_at = Kernel(_entry, lambda *given: 1e-5 * len(given[3]), 0.7)

@@ -3,96 +3,78 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-Form = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _TINY = 1e-300
 _PRECISION = 1e-15
 
 
-class Student(NamedTuple):
-    """The functions of the t distribution in one form: plain, or compiled for kernels."""
-
-    two_sided_p: Callable[[float, float], float]
-    quantile: Callable[[float, float], float]
+def log_gamma(x: float) -> float:
+    """Return log gamma of x > 0, of which kernels have a form of their own."""
+    return math.lgamma(x)
 
 
-def student(form: Form) -> Student:  # noqa: C901
-    """Return each function passed through `form`, for kernels and for code that must not wait for a compiler."""
-
-    @form
-    def beta_fraction(a: float, b: float, x: float) -> float:
-        """Return the continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method."""
-        c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0))
-        value = d
-        for m in range(1, 10_000):
-            for odd in range(2):
-                if odd:
-                    term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-                else:
-                    term = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-                d, c = 1.0 + term * d, 1.0 + term / c
-                d = 1.0 / (d if abs(d) > _TINY else _TINY)
-                c = c if abs(c) > _TINY else _TINY
-                value *= d * c
-            if abs(d * c - 1.0) < _PRECISION:
-                break
-        return value
-
-    @form
-    def two_sided_p(t: float, df: float) -> float:
-        """Return P(|T| >= |t|): I_x(df / 2, 1 / 2) at x = df / (df + t^2) (DLMF 8.17). NaN for NaN."""
-        if math.isnan(t):
-            return math.nan
-        if t == 0.0:
-            return 1.0
-        share = t / math.sqrt(df) * t / math.sqrt(df)
-        if share == 0.0 or math.isinf(share):
-            return 0.0 if share > 0.0 else 1.0
-        a, b = 0.5 * df, 0.5
-        x, y = 1.0 / (1.0 + share), share / (1.0 + share)
-        front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - a * math.log1p(share) + b * math.log(y)
-        if x < (a + 1.0) / (a + b + 2.0):
-            return float(min(1.0, math.exp(front) * beta_fraction(a, b, x) / a))
-        return float(max(0.0, 1.0 - math.exp(front) * beta_fraction(b, a, y) / b))
-
-    @form
-    def quantile(two_sided: float, df: float) -> float:
-        """Return the t >= 0 with P(|T| >= t) = `two_sided`, 0 < two_sided <= 1, by bisection to the last bit or two."""
-        low, high = 0.0, 1.0
-        while two_sided_p(high, df) > two_sided:
-            low, high = high, 2.0 * high
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            if middle in (low, high):
-                break
-            if two_sided_p(middle, df) > two_sided:
-                low = middle
+def beta_fraction(a: float, b: float, x: float) -> float:
+    """Return the continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method."""
+    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0))
+    value = d
+    for m in range(1, 10_000):
+        for odd in range(2):
+            if odd:
+                term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
             else:
-                high = middle
-        return 0.5 * (low + high)
-
-    return Student(two_sided_p, quantile)
-
-
-_PLAIN = student(lambda function: function)
+                term = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
+            d, c = 1.0 + term * d, 1.0 + term / c
+            d = 1.0 / (d if abs(d) > _TINY else _TINY)
+            c = c if abs(c) > _TINY else _TINY
+            value *= d * c
+        if abs(d * c - 1.0) < _PRECISION:
+            break
+    return value
 
 
 def two_sided_p(t: float, df: float) -> float:
-    """Return P(|T| >= |t|) for T of `df` degrees of freedom; NaN for NaN."""
-    return _PLAIN.two_sided_p(t, df)
+    """Return P(|T| >= |t|) for T of `df` degrees of freedom: I_x(df / 2, 1 / 2) at x = df / (df + t^2) (DLMF 8.17). NaN for NaN."""
+    if math.isnan(t):
+        return math.nan
+    if t == 0.0:
+        return 1.0
+    share = t / math.sqrt(df) * t / math.sqrt(df)
+    if share == 0.0 or math.isinf(share):
+        return 0.0 if share > 0.0 else 1.0
+    a, b = 0.5 * df, 0.5
+    x, y = 1.0 / (1.0 + share), share / (1.0 + share)
+    front = log_gamma(a + b) - log_gamma(a) - log_gamma(b) - a * math.log1p(share) + b * math.log(y)
+    if x < (a + 1.0) / (a + b + 2.0):
+        return float(min(1.0, math.exp(front) * beta_fraction(a, b, x) / a))
+    return float(max(0.0, 1.0 - math.exp(front) * beta_fraction(b, a, y) / b))
+
+
+def quantile(two_sided: float, df: float) -> float:
+    """Return the t >= 0 with P(|T| >= t) = `two_sided`, 0 < two_sided <= 1, by bisection to the last bit or two."""
+    low, high = 0.0, 1.0
+    while two_sided_p(high, df) > two_sided:
+        low, high = high, 2.0 * high
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        if two_sided_p(middle, df) > two_sided:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
 
 
 @cache
 def t_quantile(two_sided: float, df: float) -> float:
     """Return the t >= 0 with P(|T| >= t) = `two_sided`, cached, because few pairs occur."""
-    return _PLAIN.quantile(two_sided, df)
+    return quantile(two_sided, df)
 
 
 def benjamini_hochberg(p_values: Floats, tested: int | None = None) -> Floats:

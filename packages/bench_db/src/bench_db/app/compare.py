@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,8 @@ import polars as pl
 
 from bench_db.analysis.blame import blame_comparisons, of_machine
 from bench_db.analysis.compare import means
-from bench_db.analysis.judge import counted, in_order, judge, looks_for_level, plan, through_siblings
-from bench_db.analysis.level import accepted, detector_loading
+from bench_db.analysis.judge import counted, in_order, judge, plan, through_siblings
+from bench_db.analysis.level import accepted
 from bench_db.app.answers import frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
 from bench_db.app.database import on_database
@@ -144,9 +143,8 @@ def verdicts(
 ) -> list[Comparison]:
     """Return the verdict on every series of a candidate commit. `min_effect` is in percent. Raises `UserError` without results."""
     needed = () if runs.until is None else runs.until.meta.root_names()
-    with detector_loading() if looks_for_level(method, runs.last) else nullcontext():
-        own = store.runs_of(candidate, as_of)
-        points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
+    own = store.runs_of(candidate, as_of)
+    points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
     thresholds = Thresholds(store.definitions(as_of)).by_key(points.series)
     judged = judge(
         points,

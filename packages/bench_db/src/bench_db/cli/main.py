@@ -14,7 +14,7 @@ import click
 
 from bench_db.cli.flags import as_flags
 from bench_db.cli.options import equip
-from bench_db.errors import BenchDbError, DamagedStoreWarning, NewerStoreWarning, UserError
+from bench_db.errors import BenchDbError, DamagedStoreWarning, NewerStoreWarning, SlowWarning, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +137,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always", NewerStoreWarning)
         warnings.simplefilter("always", DamagedStoreWarning)
+        warnings.simplefilter("always", SlowWarning)
         shown = warnings.showwarning
         warnings.showwarning = partial(_warn, shown)
         try:
@@ -149,7 +150,7 @@ def main() -> None:
 
 def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
     """Print a warning of ours as one line on stderr, and any other as Python does."""
-    if issubclass(category, NewerStoreWarning | DamagedStoreWarning):
+    if issubclass(category, NewerStoreWarning | DamagedStoreWarning | SlowWarning):
         click.echo(f"bench-db: {message}", err=True)
     else:
         otherwise(message, category, *where)
