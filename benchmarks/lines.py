@@ -41,6 +41,7 @@ LINES = {
     "summary-memory": Line(what="summary, peak memory", unit="MB", limit=400),
     "recompute": Line(what="statistics of all samples", unit="ms", limit=2_000),
     "recompute-memory": Line(what="the same, peak memory", unit="MB", limit=1_000),
+    "first-verdict": Line(what="first verdict of a new environment, 10,000 points", unit="ms", limit=2_500, rows=None),
     "compare": Line(what="compare 3,000 benchmarks, process", unit="ms", limit=2_000),
     "compare-last": Line(what="  the same, --baseline last:20", unit="ms", limit=2_000),
     "publish": Line(what="publish 200 rows, new", unit="ms", limit=30),

@@ -74,3 +74,17 @@ def test_compare(side_by_side: SideBySide, cache: Path, rows: int, line: str, ba
         "duckdb": lambda: process_wall(sys.executable, "-c", _DUCKDB_COMPARE, parquet, commit),
     }
     assert set(side_by_side.race(line, works, rounds=7).values()) == {0}
+
+
+def test_first_verdict(side_by_side: SideBySide, cache: Path, tmp_path: Path) -> None:
+    history = History(commits=100, benchmarks=100, beds=1)
+    shelf, commit = Shelf(directory=cache, history=history), commit_sha(history.commits - 1)
+    ours, parquet = str(shelf.store("bench_db")), str(shelf.store("duckdb"))
+    new = ("env", "NUMBA_CPU_NAME=generic", f"NUMBA_CACHE_DIR={tmp_path}")
+    works = {
+        "bench_db": lambda: process_wall(*new, COMMAND, "compare", commit, "--store", ours),
+        "duckdb": lambda: process_wall(sys.executable, "-c", _DUCKDB_COMPARE, parquet, commit),
+        "python": lambda: process_wall(sys.executable, "-c", ""),
+    }
+    assert set(side_by_side.race("first-verdict", works, rounds=5).values()) == {0}
+    assert not list(tmp_path.iterdir())

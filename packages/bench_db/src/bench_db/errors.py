@@ -41,6 +41,10 @@ class UnreadableOutputError(BenchDbError):
         super().__init__(f"{where}: {reason}{at}")
 
 
+class MissingExtraError(UserError):
+    """A package that is not installed; the message names the extra of bench-db that installs it."""
+
+
 class InputFileError(UserError):
     """A file that cannot be opened, or that lacks what a run needs; the message names the file."""
 

@@ -36,7 +36,8 @@ from bench_db.store import (
     verify,
     versions,
 )
-from bench_db.store.engine import Engine, locate
+from bench_db.store.engine import Engine, Location, locate
+from bench_db.store.faults import needed_for
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
 from bench_db.store.salvage import of_sound_part
 from bench_db.store.source import StoreSource, refuse_invalid_times, refuse_underived
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Snapshot
     from bench_db.store.export import ExportSource
     from bench_db.store.publish import Entry
+    from bench_db.store.s3 import Bucket
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -772,11 +774,15 @@ def unopened(uri: str | Path) -> Database:
 def engine_at(uri: str | Path) -> Engine:
     """Return the engine of the store at an address; nothing is opened or created."""
     location = locate(uri)
-    if not location.is_s3:
-        return Engine(location, None)
-    from bench_db.store.s3 import Bucket  # noqa: PLC0415 boto3 takes a third of a look-up's time
+    return Engine(location, bucket_at(location) if location.is_s3 else None)
 
-    return Engine(location, Bucket(location))
+
+def bucket_at(location: Location) -> Bucket:
+    """Return the bucket of an address. Raises `MissingExtraError` without boto3."""
+    with needed_for(str(location)):
+        from bench_db.store.s3 import Bucket  # noqa: PLC0415 boto3 takes a third of a look-up's time
+
+    return Bucket(location)
 
 
 def lancedb_connection(uri: str | Path) -> DBConnection:

@@ -9,24 +9,32 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_db.errors import BenchDbError, StoreNotFoundError
+from bench_db.errors import BenchDbError, MissingExtraError, StoreNotFoundError
 from bench_db.model import Check
 from bench_db.store import maintain
-from bench_db.store.database import connect, engine_at
+from bench_db.store.database import bucket_at, connect, engine_at
 from bench_db.store.engine import Location, locate
-from bench_db.store.s3 import Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LIBRARIES = ("bench-db", "pylance", "lancedb", "pyarrow", "polars", "boto3")
+    from bench_db.store.s3 import Bucket
+
+_LIBRARIES = ("bench-db", "pylance", "pyarrow", "polars", "boto3", "duckdb", "lancedb", "numba")
 
 
 def examine(uri: str | Path) -> list[Check]:
     """Run all checks that apply to an address; a failed one does not stop the others."""
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    versions = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
     installed = Check(name="installation", passed=True, finding=f"Python {platform.python_version()}, {versions}")
     return [installed, *_checks_of(uri)]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _checks_of(uri: str | Path) -> Iterator[Check]:
@@ -43,7 +51,11 @@ def _checks_of(uri: str | Path) -> Iterator[Check]:
 
 
 def _bucket_checks(location: Location) -> Iterator[Check]:
-    bucket = Bucket(location)
+    try:
+        bucket = bucket_at(location)
+    except MissingExtraError as error:
+        yield Check(name="bucket", passed=False, finding=str(error))
+        return
     yield _checked("credentials", lambda: _credentials(bucket))
     yield _checked("bucket", lambda: _reached(bucket))
     yield _checked("conditional writes", lambda: _conditional(bucket))

@@ -826,7 +826,8 @@ class Engine:
 
     def lancedb(self) -> DBConnection:
         """Open a LanceDB connection on the same store."""
-        import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
+        with faults.needed_for("a LanceDB connection"):
+            import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
 

@@ -13,6 +13,7 @@ from bench_db.errors import (
     BenchDbError,
     ConflictError,
     CorruptStoreError,
+    MissingExtraError,
     SchemaMismatchError,
     StoreNotFoundError,
     StoreUnavailableError,
@@ -147,3 +148,22 @@ def _plain(error: Exception, doing: str, where: str) -> BenchDbError:
 def redacted(text: str) -> str:
     """Remove everything from a text that looks like a credential."""
     return _USER_INFO.sub("//***@", _SECRET.sub(r"\1***", text))
+
+
+# The extra of bench-db that installs a package.
+_EXTRAS = {"boto3": "s3", "botocore": "s3", "duckdb": "sql", "lancedb": "lancedb"}
+
+
+@contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """Raise `MissingExtraError` where the body imports the package of an extra that is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        message = (
+            f"{what} needs {package}, which is not installed; pip install 'bench-db[{_EXTRAS[package]}]' installs it"
+        )
+        raise MissingExtraError(message) from error

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from bench_db.errors import BenchDbError, UserError
+from bench_db.store.faults import needed_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -158,7 +159,8 @@ def run(text: str, tables: Tables, *, timeout: float | None = None, limit_rows: 
 
 def engine() -> ModuleType:
     """Import DuckDB, which takes a third of the time of Polars and which only queries need."""
-    import duckdb  # noqa: PLC0415 see above
+    with needed_for("a query"):
+        import duckdb  # noqa: PLC0415 see above
 
     return duckdb
 
