@@ -7,6 +7,7 @@ from bench_db.model import (
     Export,
     Moved,
     Problem,
+    ProjectionInfo,
     StoreChange,
     StoreInfo,
     TableFile,
@@ -52,11 +53,21 @@ class TestInfo:
             "tags: release = 40",
             "maintenance: due at the next publish",
             "migrations: two, three; see 'bench-db store migrate --dry-run'",
+            "history projection: none, so histories are read from the results; the next maintenance makes it",
         ]
 
     def test_nothing_due(self) -> None:
         calm = store.info_text(replace(INFO, tags={}, maintenance_due=False, pending=()))
-        assert calm.split("\n")[-3:] == ["tags: none", "maintenance: not due", "migrations: none pending"]
+        assert calm.split("\n")[-4:-1] == ["tags: none", "maintenance: not due", "migrations: none pending"]
+
+    def test_the_projection(self) -> None:
+        known = ProjectionInfo(levels=2, rows=12000, rows_outside=345, bytes=2**20)
+        some, all_of_them = (
+            store.info_text(replace(INFO, projection=projection)).split("\n")[-1]
+            for projection in (known, replace(known, levels=1, rows_outside=0))
+        )
+        assert some == "history projection: 12,000 results in 2 levels, 1.000 MiB; 345 more are read beside it"
+        assert all_of_them == "history projection: 12,000 results in 1 level, 1.000 MiB; no result is outside it"
 
 
 class TestVerification:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +110,37 @@ class TestRead:
             list(content.read(database._engine, SHA))
         with pytest.raises(CorruptStoreError, match="is not the content it is named after"):
             list(content.read_below(Path(database.uri), SHA))
+
+
+class TestFiles:
+    """A file beside the tables is written atomically, read as a whole or in ranges, and removed."""
+
+    NAME = "projection/some"
+
+    def test_round_trip(self, database: Database) -> None:
+        engine = database._engine
+        assert content.read_small(engine, self.NAME) is None
+        content.write(engine, self.NAME, iter([b"abc", b"defg"]))
+        assert content.read_small(engine, self.NAME) == b"abcdefg"
+        ranges = content.Ranges(engine, self.NAME, 7)
+        assert [ranges.read(0, 7).to_pybytes(), ranges.read(2, 5).to_pybytes()] == [b"abcdefg", b"cde"]
+        content.remove(engine, self.NAME)
+        content.remove(engine, self.NAME)
+        assert content.read_small(engine, self.NAME) is None
+        assert ranges.read(2, 5).to_pybytes() == b"cde"
+
+    @pytest.mark.parametrize("size", [6, 8])
+    def test_of_another_size(self, database: Database, size: int) -> None:
+        content.write(database._engine, self.NAME, iter([b"abcdefg"]))
+        with pytest.raises(CorruptStoreError, match=f"7 bytes, and {size} bytes were written"):
+            content.Ranges(database._engine, self.NAME, size)
+
+    def test_old_files_are_removed_by_the_clock_of_the_storage(self, database: Database) -> None:
+        engine = database._engine
+        for name in ("old", "kept", "young", "newest"):
+            content.write(engine, f"projection/{name}", iter([b""]))
+        root = Path(database.uri) / "projection"
+        for name, age in {"old": 601, "kept": 601, "young": 599, "newest": 0}.items():
+            os.utime(root / name, (1e9 - age, 1e9 - age))
+        content.remove_old(engine, "projection", {"projection/kept"}, 600)
+        assert sorted(path.name for path in root.iterdir()) == ["kept", "newest", "young"]

@@ -91,3 +91,15 @@ class TestDeadline:
         proxy.inject(FaultRule(fault=Fault.SILENCE))
         with pytest.raises(StoreUnavailableError):
             list(objects.chunks("file", 1, 1))
+
+
+class TestRanges:
+    """A file in a bucket is read at once or in a range, has a time, and can be removed twice."""
+
+    def test_round_trip(self, objects: Objects) -> None:
+        objects.put("a/file", iter([b"abcdefg"]))
+        assert [objects.get("a/file"), objects.get("a/file", 2, 5), objects.get("a/none")] == [b"abcdefg", b"cde", None]
+        assert objects.times("a/").keys() == {"a/file"}
+        for _ in range(2):
+            objects.delete("a/file")
+        assert objects.times("a/") == {}

@@ -1065,10 +1065,21 @@ class TableInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
-    """A store: its tables, its tags with their versions, whether maintenance is due, and its migrations.
+class ProjectionInfo:
+    """The history projection: its levels, the results whose points it has, those it does not have yet, and bytes of its files."""
 
-    `migrations` are the names of the applied ones; `pending` are the changes that `store migrate` makes.
+    levels: int
+    rows: int
+    rows_outside: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """A store: its tables, its tags with their versions, whether maintenance is due, its migrations, and its projection.
+
+    `migrations` are the names of the applied ones; `pending` are the changes that `store migrate` makes. `projection` is null when
+    no result is in it, so that histories are read from the results.
     """
 
     uri: str
@@ -1077,6 +1088,7 @@ class StoreInfo:
     maintenance_due: bool
     migrations: tuple[str, ...]
     pending: tuple[str, ...]
+    projection: ProjectionInfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

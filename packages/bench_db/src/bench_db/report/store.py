@@ -37,8 +37,19 @@ def info_text(info: StoreInfo) -> str:
     due = "due at the next publish" if info.maintenance_due else "not due"
     pending = f"{', '.join(info.pending)}; see 'bench-db store migrate --dry-run'" if info.pending else "none pending"
     return (
-        f"{info.uri}\n{table(headings, cells, headings[1:6])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}"
+        f"{info.uri}\n{table(headings, cells, headings[1:6])}\ntags: {tags}\nmaintenance: {due}\nmigrations: {pending}\n"
+        f"history projection: {_projection(info)}"
     )
+
+
+def _projection(info: StoreInfo) -> str:
+    """Describe the projection, and how many results are not in it yet."""
+    known = info.projection
+    if known is None:
+        return "none, so histories are read from the results; the next maintenance makes it"
+    levels = f"{known.levels} level{'s' if known.levels > 1 else ''}"
+    newer = f"{known.rows_outside:,} more are read beside it" if known.rows_outside else "no result is outside it"
+    return f"{known.rows:,} results in {levels}, {quantity(known.bytes, 'bytes')}; {newer}"
 
 
 def restored_text(done: Restored, *, dry_run: bool) -> str:

@@ -1,4 +1,4 @@
-"""Files of a store that are named after their content: written atomically, and verified on every read."""
+"""Files of a store beside its tables, written atomically; those of artifacts have the name of their content and are verified on every read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from stat import S_ISREG
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from bench_db.errors import CorruptStoreError
 from bench_db.store import atomic, faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from bench_db.errors import BenchDbError
     from bench_db.store.engine import Engine
@@ -168,6 +170,95 @@ def sizes(engine: Engine) -> dict[str, int]:
     with faults.told_plainly("listing the artifacts", str(engine.location)):
         found = {path: _size_on_disk(path) for path in (root / DIRECTORY).rglob("*")}
         return {path.relative_to(root).as_posix(): size for path, size in found.items() if size is not None}
+
+
+def read_small(engine: Engine, name: str) -> bytes | None:
+    """Return a file by its path inside the store, read at once; None if there is no such file."""
+    if engine.bucket:
+        return _objects(engine.bucket, engine.deadlines.read).get(name)
+    with faults.told_plainly("reading a file", str(engine.location)):
+        try:
+            return Path(engine.location.child(name)).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def write(engine: Engine, name: str, chunks: Iterator[bytes]) -> None:
+    """Write a file by its path inside the store and replace one of its name; an error in the chunks changes nothing."""
+    if engine.bucket:
+        _objects(engine.bucket, engine.deadlines.write).put(name, chunks)
+        return
+    path = Path(engine.location.child(name))
+    with faults.told_plainly("writing a file", str(engine.location)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, chunks)
+
+
+class Ranges:
+    """A file of the store of which parts are read: mapped into memory in a directory, and by ranges in a bucket."""
+
+    def __init__(self, engine: Engine, name: str, size: int) -> None:
+        self._engine = engine
+        self._name = name
+        self._mapped = None if engine.bucket else self._map(Path(engine.location.child(name)), size)
+
+    def _map(self, path: Path, size: int) -> pa.Buffer:
+        with faults.told_plainly("opening a file", str(self._engine.location)):
+            found = _size_on_disk(path)
+            if found != size:
+                message = f"{path}: {'missing' if found is None else f'{found} bytes'}, and {size} bytes were written"
+                raise CorruptStoreError(message)
+            return pa.memory_map(str(path)).read_buffer()
+
+    def read(self, start: int, stop: int) -> pa.Buffer:
+        """Return the bytes from one offset to another."""
+        if self._mapped is not None:
+            return self._mapped.slice(start, stop - start)
+        bucket = self._engine.bucket
+        found = None if bucket is None else _objects(bucket, self._engine.deadlines.read).get(self._name, start, stop)
+        if found is None or len(found) != stop - start:
+            message = f"{self._engine.location}: {self._name} is missing or cut"
+            raise CorruptStoreError(message)
+        return pa.py_buffer(found)
+
+
+def remove(engine: Engine, name: str) -> None:
+    """Remove a file by its path inside the store; one that is missing is no error."""
+    if engine.bucket:
+        _objects(engine.bucket, engine.deadlines.write).delete(name)
+        return
+    with faults.told_plainly("removing a file", str(engine.location)):
+        Path(engine.location.child(name)).unlink(missing_ok=True)
+
+
+def remove_old(engine: Engine, directory: str, kept: Collection[str], seconds: float) -> None:
+    """Remove the files of a directory of the store that were written so long before its newest one, but for those to keep."""
+    if engine.bucket:
+        objects = _objects(engine.bucket, engine.deadlines.write)
+        times = objects.times(f"{directory}/")
+        for name in _old(times, seconds) - set(kept):
+            objects.delete(name)
+        return
+    root = Path(engine.location.path)
+    with faults.told_plainly("removing old files", str(engine.location)):
+        files = [path for path in (root / directory).glob("*") if path.is_file()]
+        times = {path.relative_to(root).as_posix(): time for path in files if (time := _time_of(path)) is not None}
+        for name in _old(times, seconds) - set(kept):
+            (root / name).unlink(missing_ok=True)
+
+
+def _time_of(path: Path) -> float | None:
+    """Return when a file was written; None if another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _old(times: Mapping[str, float], seconds: float) -> set[str]:
+    """Return the files that are so much older than the newest: the clock is that of the storage."""
+    newest = max(times.values(), default=0.0)
+    return {name for name, time in times.items() if time < newest - seconds}
 
 
 def _objects(bucket: Bucket, seconds: float) -> Objects:

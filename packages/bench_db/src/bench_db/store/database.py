@@ -30,6 +30,7 @@ from bench_db.store import (
     maintain,
     migrations,
     presence,
+    projection,
     publish,
     rollup,
     transfer,
@@ -200,7 +201,7 @@ class Database:
         if older_than < maintain.YOUNG:
             message = f"`older_than` {older_than}: readers and writers may use versions of the last {maintain.YOUNG}"
             raise UserError(message)
-        return maintain.optimize(self._engine, kept=older_than)
+        return maintain.optimize(self._engine, kept=older_than, checked=True)
 
     def verify(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Verification:
         """Read everything and say what is wrong; nothing is changed."""
@@ -396,13 +397,17 @@ class Database:
         """
         named = replace(selection, benchmark=benchmark)
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        columns = (*series.POINT, "commit_order", *(("values",) if values else ()))
-        points = self._points(results, past, ("series_key", "_rowid", *columns), named)
-        # What identifies a series is the same in all its rows: read once a series, not once a point.
-        one_each = points.unique("series_key")["_rowid"].to_list()
-        names = self._names(results, past)
-        identity = pl.DataFrame(results.take(one_each, series.IDENTITY))
-        identity = identity if names is None else with_names(identity, names)
+        projected = projection.Projection(self._engine, results)
+        # The projection has the names of each point; from the results they are read once a series, and samples with the points.
+        named_points = bool(projected)
+        columns = (*series.POINT, "commit_order", *(("values",) if values and not named_points else ()))
+        own = series.IDENTITY if named_points else ("series_key",)
+        points = self._points(results, past, ("_rowid", *own, *columns), named, projected=projected)
+        newest_rows = points.sort("_rowid").unique("series_key", keep="last", maintain_order=True)
+        identity = newest_rows.select(own) if named_points else self._identity(results, past, newest_rows["_rowid"])
+        if values and named_points:
+            points = points.hstack(pl.DataFrame(results.take(points["_rowid"].to_list(), ("values",))))
+            columns = (*columns, "values")
         rows = identity.join(points.select("series_key", *columns), on="series_key")
         ordered = series.with_changes(series.oldest_first(rows.lazy()))
         shown = ordered if last is None else series.last_points(ordered, last)
@@ -428,6 +433,11 @@ class Database:
             newest_rows = newest_rows if names is None else with_names(newest_rows, names)
         return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
 
+    def _identity(self, results: Snapshot, past: History, rows: pl.Series) -> pl.DataFrame:
+        """Return what identifies the series of some rows, with the names of definitions."""
+        identity, names = pl.DataFrame(results.take(rows.to_list(), series.IDENTITY)), self._names(results, past)
+        return identity if names is None else with_names(identity, names)
+
     def _points(  # noqa: PLR0913 all but the first four by keyword
         self,
         results: Snapshot,
@@ -438,26 +448,34 @@ class Database:
         keys: Collection[int] | None = None,
         condition: pl.Expr | None = None,
         beside: pl.Expr | None = None,
+        projected: projection.Projection | None = None,
     ) -> pl.DataFrame:
         """Return columns of the points that a selection of a history keeps; `commit_order` is computed.
 
-        `condition` and `beside` are over stored columns, the names and keys of series as definitions give them.
+        `condition` and `beside` are over stored columns, the names and keys of series as definitions give them. `projected` is the
+        projection for these results, when it is known.
         """
         predicate, names = past.counts(selection, beside=beside), self._names(results, past)
         predicate = predicate if condition is None else predicate & condition
         if names is None:
-            chosen = (
-                selection.predicate()
-                if keys is None
-                else selection.predicate() & pl.col("series_key").is_in(list(keys))
-            )
+            of_series = selection.of_series.predicate()
+            if keys is not None:
+                of_series &= pl.col("series_key").is_in(list(keys))
+            chosen = selection.of_points.predicate() & of_series
         else:
             kept = names.filter(selection.of_series.predicate())
             kept = kept if keys is None else kept.filter(pl.col("series_key").is_in(list(keys)))
-            chosen = selection.of_points.predicate() & pl.col("series_key").is_in(kept["stored_key"].to_list())
+            of_series = pl.col("series_key").is_in(kept["stored_key"].to_list())
+            chosen = selection.of_points.predicate() & of_series
         stored = [name for name in dict.fromkeys(("series_key", *columns, *ORDER)) if name != "commit_order"]
         wanted = stored if "commit_order" in columns or names is not None else columns
-        rows = self._rows(results, wanted, predicate & chosen)
+        if (
+            condition is not None and keys is None
+        ):  # an index finds the few rows of a condition such as one on the commit
+            rows = self._rows(results, wanted, predicate & chosen)
+        else:
+            projected = projection.Projection(self._engine, results) if projected is None else projected
+            rows = self._rows(results, wanted, predicate & chosen, projected, of_series)
         rows = past.ordered(rows) if "commit_order" in columns else rows
         return (rows if names is None else with_names(rows, names)).select(columns)
 
@@ -487,10 +505,26 @@ class Database:
         )
         return rows if names is None else with_names(rows, names)
 
-    def _rows(self, results: Snapshot, columns: Iterable[str], predicate: pl.Expr) -> pl.DataFrame:
-        """Return narrow columns of the rows that a predicate keeps."""
-        needed = (*columns, *predicate.meta.root_names())
-        return pl.DataFrame(results.read(needed, lance_filter(predicate, results.leaves))).filter(predicate)
+    def _rows(
+        self,
+        results: Snapshot,
+        columns: Iterable[str],
+        predicate: pl.Expr,
+        projected: projection.Projection | None = None,
+        of_series: pl.Expr = pl.lit(value=True),  # noqa: B008 immutable
+    ) -> pl.DataFrame:
+        """Return narrow columns of the rows that a predicate keeps, from the projection as far as it has them.
+
+        `of_series` is the part of the predicate that is on columns of series.
+        """
+        needed = list(dict.fromkeys((*columns, *predicate.meta.root_names())))
+        known, rest = list[pl.DataFrame](), None
+        if projected and projection.COLUMNS.issuperset(needed):
+            known, rest = [projected.read(needed, of_series)], projected.rest
+        if rest is None or rest:
+            rows = results.read(needed, lance_filter(predicate, results.leaves), fragments=rest)
+            known.append(pl.DataFrame(rows))
+        return pl.concat(known).filter(predicate)
 
     @of_sound_part
     def elsewhere(self, as_of: AsOf | None = None) -> list[str]:

@@ -6,16 +6,17 @@ import logging
 import math
 import time
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
-from bench_db.store import faults, ledger, leftovers, rollup
+from bench_db.store import faults, ledger, leftovers, projection, rollup
 from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench_db.store.engine import Engine, Snapshot
 
@@ -43,11 +44,13 @@ def is_due(results: Snapshot, *, stride: int = _STRIDE) -> bool:
     return small >= SMALL_FRAGMENTS and small % stride == 0
 
 
-def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
+def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -> Maintenance:
     """Clean, compact, index, and clean again; versions with a tag stay, whatever their age.
 
     The first cleaning makes space for the rest on a full disk. Nothing is cleaned when the clocks of this machine and of the
     store disagree, or without the right to delete; the answer says so.
+
+    With `checked` the files of the projection are read, and made again where they do not match their checksums.
     """
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
@@ -58,6 +61,7 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT) -> Maintenance:
             _care_for(engine, table)
     series = rollup.rebuild(engine, history(engine, math.inf))
     leftovers.rebuild(engine)
+    projection.renew(engine, checked=checked)
     cleaning.clean()
     done = Maintenance(
         fragments_before=before,
@@ -86,23 +90,30 @@ class _Cleaning:
         for table in ledger.existing(self._engine):
             if not self.refusal:
                 self._clean(table, now)
+        if not self.refusal:
+            self._attempt(partial(projection.clean, self._engine))
 
     def _clean(self, table: Table, now: float) -> None:
         # A reader of a derived table uses its newest version alone.
         kept = min(self._kept, YOUNG) if table.derived else self._kept
-        try:
-            if kept > YOUNG and self._is_large(table):
-                kept = YOUNG
-            done = self._engine.clean(table, lambda written: outdated(written, now, kept))
-        except StoreUnavailableError as error:
-            if not faults.is_refusal(error):
-                raise
-            self._refuse(str(error))
-        else:
+
+        def clean() -> None:
+            least = YOUNG if kept > YOUNG and self._is_large(table) else kept
+            done = self._engine.clean(table, lambda written: outdated(written, now, least))
             self.versions += done.versions
             self.bytes += done.bytes
             if done.failed:
                 self._refuse(f"{self._engine.location}: {done.failed} files of {table.name}")
+
+        self._attempt(clean)
+
+    def _attempt(self, clean: Callable[[], None]) -> None:
+        try:
+            clean()
+        except StoreUnavailableError as error:
+            if not faults.is_refusal(error):
+                raise
+            self._refuse(str(error))
 
     def _refuse(self, why: str) -> None:
         self.refusal = f"old versions stay, because files cannot be deleted ({why}); grant the right to delete"

@@ -38,14 +38,26 @@ class Objects:
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Return the size in bytes of every file whose path has this prefix."""
+        return {name: int(item["Size"]) for name, item in self._listed(prefix)}
+
+    def times(self, prefix: str) -> dict[str, float]:
+        """Return when every file whose path has this prefix was written, in unix seconds of the clock of the bucket."""
+        return {name: item["LastModified"].timestamp() for name, item in self._listed(prefix)}
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, Any]]:
         under, more = self._key(prefix), dict[str, Any]()
-        found: dict[str, int] = {}
         while True:
             answer = self._bucket.ask("listing files", partial(self._bucket.listed, under, **more))
-            found |= {prefix + item["Key"].removeprefix(under): item["Size"] for item in answer.get("Contents", ())}
+            yield from ((prefix + item["Key"].removeprefix(under), item) for item in answer.get("Contents", ()))
             if not answer.get("IsTruncated"):
-                return found
+                return
             more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def get(self, name: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """Return a file, or the bytes from `start` to `stop`; None if the file is missing."""
+        limits = {} if stop is None else {"Range": f"bytes={start}-{stop - 1}"}
+        get = partial(self._client.get_object, **self._named(name), **limits)
+        return self._ask("reading a file", partial(_unless_missing, partial(_body, get)))
 
     def chunks(self, name: str, size: int, chunk: int) -> Iterator[bytes]:
         """Yield a file of a known size in chunks."""

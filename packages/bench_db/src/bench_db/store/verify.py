@@ -15,7 +15,7 @@ from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, 
 from bench_db.derive import is_as_derived
 from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError, StoreUnavailableError
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, maintain, rollup, salvage
+from bench_db.store import artifacts, maintain, projection, rollup, salvage
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
@@ -64,6 +64,7 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
     whole = not any(p.table == RESULTS_TABLE.name for p in problems)
     problems += [p for s in opened.values() if whole for p in _indexes(s)]
     problems += _rollup(engine) if whole and SERIES_TABLE.name in opened else ()
+    problems += _projection(engine) if whole and RESULTS_TABLE.name in opened else ()
     problems += [p for s in opened.values() for p in _orphans(s)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
 
@@ -77,6 +78,7 @@ def repair(engine: Engine) -> list[str]:
     done += salvage.take_out(engine)
     maintain.reindex(engine)
     engine.without_indexes = False
+    projection.discard(engine)
     maintain.optimize(engine)
     return done
 
@@ -298,9 +300,22 @@ def _rollup(engine: Engine) -> Iterator[Problem]:
         fault, is_used = rollup.fault(engine, history(engine, math.inf))
     except DAMAGE_ERRORS as error:
         fault, is_used = _in_words(error), False
+    yield from _of_cache("rollup", SERIES_TABLE.name, fault, is_used=is_used)
+
+
+def _projection(engine: Engine) -> Iterator[Problem]:
+    """Report a projection that readers ignore, or that differs from the results."""
+    try:
+        fault, is_used = projection.fault(engine)
+    except DAMAGE_ERRORS as error:
+        fault, is_used = _in_words(error), False
+    yield from _of_cache("projection", projection.DIRECTORY, fault, is_used=is_used)
+
+
+def _of_cache(name: str, place: str, fault: str, *, is_used: bool) -> Iterator[Problem]:
     if fault:
-        kind = f"rollup differs from the results; {_REPAIR}" if is_used else _LOST
-        yield _problem(kind, SERIES_TABLE, [fault], harmless=not is_used)
+        kind = f"{name} differs from the results; {_REPAIR}" if is_used else _LOST
+        yield Problem(kind=kind, table=place, count=1, example=fault, harmless=not is_used)
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Problem]:
