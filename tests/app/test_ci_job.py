@@ -91,6 +91,30 @@ class TestFiles:
         assert "No verdict" in done.report
 
 
+class TestPullRequests:
+    """Without the history of the branch, a pull request is compared with the level of the main history, and a note says so."""
+
+    def test_a_shallow_checkout(self, history: History, tmp_path: Path) -> None:
+        history.git("checkout", "--quiet", "-b", "topic")
+        head = history.commit("slow", notes__txt="slow")
+        shallow = tmp_path / "shallow"
+        history.git("clone", "--quiet", "--depth=1", "--branch=topic", history.path.as_uri(), str(shallow))
+        row = {"benchmark_name": "sum", "values_ns": [200, 202, 198]}
+        (shallow / "results.json").write_text(json.dumps({"results": [row]}))
+        pull = {"number": 12, "head": {"sha": head, "ref": "topic"}, "base": {"ref": "main"}}
+        (tmp_path / "event.json").write_text(
+            json.dumps({"pull_request": pull, "repository": {"default_branch": "main"}})
+        )
+        job = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REF": "refs/pull/12/merge",
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        }
+        done = ci_job("store", str(shallow / "results.json"), checkout=shallow, environment=job)
+        assert (done.candidate, done.counts) == (head, {"regressed": 1})
+        assert any("shallow" in note for note in done.notes)
+
+
 class TestScan:
     """The alarm of the main history is raised once."""
 

@@ -20,6 +20,7 @@ from bench_db.clock import Clock
 from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
 from bench_db.ingest import Provenance
 from bench_db.ingest.host import build_of, with_change
+from bench_db.measure import git
 from bench_db.model import CiChange, Comparison, Finding, Series, State
 from bench_db.query.series import series_told_apart
 from bench_db.report import markdown
@@ -111,7 +112,7 @@ def ci_job(
     uri: str,
     *paths: str | Path,
     format: str = "auto",  # noqa: A002 as the flag is called
-    checkout: str | Path = ".",
+    checkout: str | Path | None = None,
     dut_name: str | None = None,
     test_bed_name: str | None = None,
     suites: Sequence[str] = (),
@@ -127,16 +128,16 @@ def ci_job(
 ) -> CiJob:
     """Publish files, or measure the suites of bench-db.toml where none is given, and judge the commit of the checkout.
 
-    The commit is compared with `baseline`: by default a pull request with the commit where it left its base branch, and any other
-    with the level before it. `fail_on` has the verdicts that fail the job. `with_scan` also looks for changes in the main history,
-    and a new finding that got worse fails the job. A pull request gets a comment when `environment` has a token; where the forge
-    refuses it, a note says so. `suites` are those to measure, or the one suite of the files. Raises `UserError` for an empty
-    address of the store.
+    `checkout` is the working directory by default, and for files the checkout around each. The commit is compared with `baseline`:
+    by default a pull request with the commit where it left its base branch, and any other with the level before it. `fail_on` has
+    the verdicts that fail the job. `with_scan` also looks for changes in the main history, and a new finding that got worse fails
+    the job. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
+    are those to measure, or the one suite of the files. Raises `UserError` for an empty address of the store.
     """
     if not uri:
         message = "the address of the store is empty: where do the results go? In a workflow, is the variable or secret that holds it set?"
         raise UserError(message)
-    where = Path(checkout)
+    where = Path(checkout or ".")
     change = ci_change(environment)
     build = with_change(build_of(where), where, change)
     job = _Job(
@@ -152,7 +153,7 @@ def ci_job(
     if paths:
         stated = {"dut_name": dut_name, "test_bed_name": test_bed_name, "suite": ",".join(suites) or None}
         about = Provenance(
-            **{**ci_provenance(environment), **stated, "checkout": None if where == Path() else where, "change": change}
+            **{**ci_provenance(environment), **stated, "checkout": where if checkout else None, "change": change}
         )
         new = publish(uri, *paths, format=format, provenance=about, progress=progress).new
     else:
@@ -221,7 +222,12 @@ class _Job:
             )
             return None
         base = self.change.base_branch if self.change else None
-        if baseline is None and base:
+        if baseline is None and base and not _knows(self.checkout, base):
+            self.notes.append(
+                f"compared with the level of the main history instead of the merge base: the checkout is shallow or lacks {base} "
+                "(actions/checkout: fetch-depth: 0)"
+            )
+        elif baseline is None and base:
             try:
                 return compare(store, self.candidate, baseline=f"merge-base:{base}", clone=self.checkout)
             except BaselineNotMeasuredError as error:
@@ -272,6 +278,12 @@ class _Job:
         except ForgeError as error:
             self.notes.append(f"no comment was written: {error}")
             return ""
+
+
+def _knows(checkout: Path, branch: str) -> bool:
+    """Return whether a checkout has its history and a branch, and so their merge base."""
+    names = (branch, f"refs/remotes/origin/{branch}")
+    return not git.is_shallow(checkout) and any(git.knows(checkout, name) for name in names)
 
 
 def _alarm(finding: Finding, series: Series | None) -> str:

@@ -33,7 +33,9 @@ _EITHER = ["regression", "suspected", "failed", "missing", "insufficient", "noth
 @click.option(
     "--dut-name", metavar="NAME", help="What was measured, for files. [default: as bench-db.toml or the checkout]"
 )
-@click.option("--checkout", metavar="DIR", default=".", show_default=True, help="The checkout of the measured source.")
+@click.option(
+    "--checkout", metavar="DIR", help="The checkout of the measured source. [default: . and for files that around each]"
+)
 @click.option(
     "--baseline", metavar="WHAT", help="As for compare. [default: of a pull request its merge base, else level]"
 )
@@ -55,7 +57,7 @@ def command(
     config_file: str | None,
     test_bed_name: str | None,
     dut_name: str | None,
-    checkout: str,
+    checkout: str | None,
     baseline: str | None,
     fail_on: tuple[str, ...],
     report: Path | None,
