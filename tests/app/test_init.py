@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +119,40 @@ class TestAnswers:
         cargo = '[package]\nname = "x"\n[dev-dependencies]\ndivan = "0.1"\n'
         with pytest.raises(UserError, match=r"no benchmark tool .*divan at Cargo.toml:4.*\[suite.NAME\]"):
             initialised(repository(tmp_path, {"Cargo.toml": cargo}))
+
+
+class TestAction:
+    """The action is that of the repository that bench_db was installed from, at its commit."""
+
+    @pytest.fixture(autouse=True)
+    def site(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Return the metadata of an installed bench-db, which precedes the one of the tests."""
+        installed = tmp_path / "site/bench_db-9.9.dist-info"
+        installed.mkdir(parents=True)
+        (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-db\nVersion: 9.9\n")
+        monkeypatch.syspath_prepend(installed.parent)
+        return installed
+
+    def tell(self, site: Path, **told: Any) -> None:
+        (site / "direct_url.json").write_text(json.dumps(told))
+
+    def test_from_git(self, root: Path, site: Path) -> None:
+        self.tell(site, url="https://github.com/me/bench_db.git", vcs_info={"vcs": "git", "commit_id": "b" * 40})
+        assert f"uses: me/bench_db/.github/actions/publish@{'b' * 40}" in initialised(root, action=None).files[FILES[1]]
+
+    def test_from_a_checkout(self, root: Path, tmp_path: Path, site: Path) -> None:
+        checkout = History(tmp_path / "a checkout")
+        sha = checkout.commit("x")
+        self.tell(site, url=(checkout.path / "packages").as_uri(), dir_info={"editable": True})
+        (checkout.path / "packages").mkdir()
+        with pytest.raises(UserError, match="comes from is not known"):
+            initialised(root, action=None)
+        checkout.git("remote", "add", "origin", "git@github.com:me/bench_db.git")
+        assert f"uses: me/bench_db/.github/actions/publish@{sha}" in initialised(root, action=None).files[FILES[1]]
+
+    def test_from_an_index(self, root: Path) -> None:
+        with pytest.raises(UserError, match="comes from is not known"):
+            initialised(root, action=None)
 
 
 class TestProject:

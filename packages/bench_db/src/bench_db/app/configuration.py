@@ -21,7 +21,9 @@ def load(path: Path) -> Config:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        message = f"{path}: no such file; describe what to measure there (docs/how-to.md shows one), or name it as `config_file`"
+        message = (
+            f"{path}: no such file; 'bench-db init' writes one, docs/how-to.md explains it; or name it as `config_file`"
+        )
         raise UserError(message) from error
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
@@ -198,16 +199,15 @@ def _source(action: str | None) -> str:
 
 
 def _own_sources() -> Iterator[str]:
-    """Yield the repository and commit that bench_db was installed from: by pip from git, and a checkout."""
-    with suppress(importlib.metadata.PackageNotFoundError, ValueError, KeyError):
+    """Yield the repository and commit that bench_db was installed from: by pip or uv from git, or from a checkout."""
+    with suppress(importlib.metadata.PackageNotFoundError, json.JSONDecodeError, KeyError, UserError):
         told = json.loads(importlib.metadata.distribution("bench-db").read_text("direct_url.json") or "{}")
-        if found := _REMOTE.search(told["url"]):
+        address = urlsplit(told["url"])
+        if address.scheme == "file":
+            checkout = Path(unquote(address.path))
+            yield f"{_remote(checkout)[1]}@{git.resolve(checkout, 'HEAD')}"
+        elif found := _REMOTE.search(told["url"]):
             yield f"{found['path'].removesuffix('.git')}@{told['vcs_info']['commit_id']}"
-    home = Path(__file__).resolve().parents[5]
-    if (home / ".github/actions/publish/action.yml").is_file():
-        _, path = _remote(home)
-        with suppress(UserError):
-            yield f"{path}@{git.resolve(home, 'HEAD')}"
 
 
 def _files(plan: Plan, ci: Ci) -> dict[str, str]:
