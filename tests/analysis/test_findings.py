@@ -7,13 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.findings import by_commit, commits_of_runs, finding_of, in_order, scanned, updated
+from bench_db.analysis.findings import commits_of_runs, finding_of, in_order, scanned, updated
 from bench_db.analysis.histories import Histories, histories
-from bench_db.model import CommitFindings, Finding, Series, State
+from bench_db.model import Finding, State
 from bench_db.rules import RULES
-from bench_db.units import Direction
 from tests.analysis.test_judge import level, points
-from tests.report.examples import found
 
 AT = 1_800_000_000
 
@@ -95,44 +93,3 @@ class TestRecords:
         fixed = replace(opened, id="a", effect=0.9, state=State.FIXED)
         twin = replace(small, id="a")
         assert in_order([fixed, small, twin, large]) == [large, twin, small, fixed]
-
-
-class TestByCommit:
-    """The findings of one commit and state are one group; a finding without a commit is alone."""
-
-    def test_groups(self) -> None:
-        series = {
-            1: Series(benchmark_name="a", test_bed_name="x", units="nanoseconds"),
-            2: Series(benchmark_name="b", test_bed_name="y", units="per_second", direction=Direction.HIGHER),
-            3: Series(benchmark_name="c", test_bed_name="y", units="nanoseconds"),
-        }
-        given = [
-            found("f1", 1, 4, commit="abc", effect=0.2),
-            found("f2", 2, 4, commit="def", effect=0.1),
-            found("f3", 2, 4, commit="abc", effect=-0.4),
-            found("f4", 3, 4, commit="abc", effect=-0.1),
-            found("f5", 9, 4, commit="abc", effect=0.1),
-            found("f6", 1, 4, commit="abc", effect=0.1, state="fixed"),
-            found("f7", 1, 4),
-            found("f8", 1, 4),
-        ]
-        groups = by_commit(given, series)
-        assert [(g.commit, g.state, g.ids) for g in groups] == [
-            ("abc", State.OPEN, ("f1", "f3", "f4", "f5")),
-            ("def", State.OPEN, ("f2",)),
-            ("abc", State.FIXED, ("f6",)),
-            (None, State.OPEN, ("f7",)),
-            (None, State.OPEN, ("f8",)),
-        ]
-        assert groups[0] == CommitFindings(
-            commit="abc",
-            state=State.OPEN,
-            ids=("f1", "f3", "f4", "f5"),
-            worse=2,
-            better=1,
-            neither=1,
-            worse_effect=None,
-            better_effect=-0.1,
-            test_bed_names=("x", "y"),
-            units=("nanoseconds", "per_second"),
-        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +11,15 @@ import numpy as np
 from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
 from bench_db.analysis.scan_blame import Blamed, blame_scan
-from bench_db.model import CommitFindings, Finding, State
+from bench_db.model import Finding, State
 from bench_db.rules import RULES
-from bench_db.units import Direction, is_worse
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench_db.analysis.histories import Histories
-    from bench_db.model import Blame, Change, Movement, Series
+    from bench_db.model import Blame, Change, Movement
     from bench_db.query.thresholds import Threshold
 
 _SETTLED = {State.BLESSED, State.IGNORED}
@@ -169,41 +168,6 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Sort by state as `State` lists them, then largest change first, then by id."""
     rank = {state: number for number, state in enumerate(State)}
     return sorted(findings, key=lambda f: (rank[f.state], -abs(f.effect or 0.0), f.id))
-
-
-def by_commit(findings: Iterable[Finding], series: Mapping[int, Series]) -> list[CommitFindings]:
-    """Group findings by commit and state, in the order of the first finding of each group.
-
-    A finding without a commit is a group of its own. Of a finding whose series (by key) is not given, the direction is unknown.
-    """
-    groups: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[(finding.state, finding.commit) if finding.commit else (finding.state, "", finding.id)].append(finding)
-    return [_of_commit(group, series) for group in groups.values()]
-
-
-def _of_commit(group: Sequence[Finding], series: Mapping[int, Series]) -> CommitFindings:
-    known = {f.series_key: series[f.series_key] for f in group if f.series_key in series}
-    ways = [is_worse(f.effect, known[f.series_key].direction) if f.series_key in known else None for f in group]
-    effects = {
-        way: [f.effect or 0.0 for f, one in zip(group, ways, strict=True) if one is way] for way in (True, False)
-    }
-    return CommitFindings(
-        commit=group[0].commit,
-        state=group[0].state,
-        ids=tuple(f.id for f in group),
-        worse=ways.count(True),
-        better=ways.count(False),
-        neither=ways.count(None),
-        worse_effect=_median(effects[True]),
-        better_effect=_median(effects[False]),
-        test_bed_names=tuple(sorted({one.test_bed_name for one in known.values()})),
-        units=tuple(sorted({one.units for one in known.values()})),
-    )
-
-
-def _median(effects: Sequence[float]) -> float | None:
-    return median(effects) if len({effect > 0 for effect in effects}) == 1 else None
 
 
 def _match(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int]) -> Finding | None:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.findings import by_commit, in_order
+from bench_db.analysis.by_commit import by_commit
+from bench_db.analysis.findings import in_order
 from bench_db.app.database import on_database
 from bench_db.app.scan import findings_frame, groups_json
 from bench_db.errors import UserError

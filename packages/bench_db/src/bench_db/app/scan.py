@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.findings import by_commit, finding_of, in_order, movements, scanned, updated
+from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from bench_db.analysis.findings import by_commit
+from bench_db.analysis.by_commit import by_commit
 from bench_db.identity import hash63
 from bench_db.report.links import difference_pattern
 from bench_db.report.shown import bisect_command
