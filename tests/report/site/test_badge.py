@@ -44,7 +44,7 @@ class TestState:
             ({}, [{**WORSE, "units": "bytes"}], "1 worse"),
             ({"freshness": OLD}, [WORSE], "1 slower, stale"),
             ({"freshness": OLD}, [], "stale since 2026-05-13"),
-            ({"freshness": [{"newest": {"measured": NOW}, "failed": [1, 2]}]}, [], "2 newest failed"),
+            ({"freshness": [{"newest": {"measured": NOW}, "failed": [1, 2]}]}, [], "2 newest commits failed"),
             ({"failing": 3}, [], "3 failing"),
             ({"current": 0}, [], "unknown"),
             ({"found": 0}, [], "unknown"),

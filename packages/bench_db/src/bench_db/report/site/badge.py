@@ -46,7 +46,12 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
     if is_stale:
         return f"stale since {when(max(measured))[:10]}", _UNKNOWN
     if failed or facts["failing"]:
-        return f"{failed:,} newest failed" if failed else f"{facts['failing']:,} failing", _BAD
+        return (
+            f"{failed:,} newest commit{'' if failed == 1 else 's'} failed"
+            if failed
+            else f"{facts['failing']:,} failing",
+            _BAD,
+        )
     return _judged(facts)
 
 
