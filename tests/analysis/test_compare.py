@@ -148,6 +148,12 @@ class TestMeans:
         interval = stats.t.interval(0.99, 2, logs.mean(), stats.sem(logs))
         assert [one.low, one.high] == pytest.approx(np.expm1(interval).tolist())
 
+    def test_extreme_ratios(self) -> None:
+        (one,) = means([self.compared(1e-300, 1e300), self.compared(1e300, 1e-300), self.compared(1e-300, 1e300)])
+        assert one.effect is not None
+        assert one.high is not None
+        assert one.high > one.effect > 1e100
+
     def test_swapping_the_sides_inverts_it(self) -> None:
         pairs = [(3.0, 4.0), (5.0, 2.0), (7.0, 9.0)]
         (one,), (other,) = (

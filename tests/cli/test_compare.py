@@ -190,6 +190,8 @@ def test_the_mean_of_several_benchmarks(tmp_path: Path) -> None:
     line = "mean of io, time in nanoseconds, on ci: +10.0 % (+10.0 to +10.0), worse, 3 benchmarks; left out: 1 missing"
     assert line in bench_db(*ask, "--mean", cwd=tmp_path).stdout.splitlines()
     assert "mean of" not in bench_db(*ask, cwd=tmp_path).stdout
+    refused = bench_db(*ask, "--mean", "--table", "csv", cwd=tmp_path)
+    assert (refused.returncode, "--mean: a table has comparisons alone" in refused.stderr) == (2, True)
     assert "left out: 1 missing" in bench_db(*ask, "--mean", "--markdown", cwd=tmp_path).stdout
     (mean,) = document(bench_db(*ask, "--output", "json", cwd=tmp_path))["means"]
     assert (mean["suite"], mean["benchmarks"], mean["missing"], mean["new"]) == ("io", 3, 1, 0)

@@ -112,6 +112,10 @@ class TestThresholds:
             ("absolute = '2mz'", "unknown unit 'mz'; known: "),
             ("benchmark = 'x'", "a threshold needs a share such as 5%, a difference such as 2ms"),
             (
+                "relative = '1%'\n[[define.threshold]]\nabsolute = '2ms'",
+                "a second threshold of all series: state both amounts",
+            ),
+            (
                 "bench = 'x'",
                 "unknown key 'bench'; nearest: benchmark; known: benchmark, metric, suite, tags, relative, absolute",
             ),

@@ -118,6 +118,14 @@ class TestFaults:
         ]
         assert thresholds(("benchmark=b", "5%"), dut_name="other").faults(known) == []
 
+    def test_one_that_a_later_release_wrote(self) -> None:
+        stated = thresholds(("", "5 furlongs"), ("", "4%"))
+        found = stated.of(series("a"))
+        assert found is not None
+        assert found.text == "4%"
+        (fault,) = stated.faults(pl.DataFrame([{**asdict(series("a")), "direction": "lower"}]))
+        assert fault.startswith("threshold '5 furlongs' of '' is not used: unknown unit 'furlongs'")
+
 
 class TestChecked:
     """A threshold is stored in one spelling; an error lists what is allowed."""

@@ -102,13 +102,13 @@ _OF_MEAN = attrgetter("dut_name", "test_bed_name", "suite", "metric", "units", "
 def _mean(group: Sequence[Comparison]) -> MeanChange:
     sides = [(c.baseline_value, c.candidate_value) for c in group]
     both = [(old, new) for old, new in sides if old is not None and new is not None]
-    logs = [math.log(new / old) for old, new in both if min(old, new) > 0.0]
+    logs = [math.log(new) - math.log(old) for old, new in both if min(old, new) > 0.0]
     effect = math.fsum(logs) / len(logs) if logs else None
     low = high = None
     if effect is not None and len(logs) > 1:
         squares = math.fsum((x - effect) ** 2 for x in logs) / (len(logs) - 1)
         margin = t_quantile(RULES.significance, len(logs) - 1) * math.sqrt(squares / len(logs))
-        low, high = math.expm1(effect - margin), math.expm1(min(effect + margin, 700.0))
+        low, high = (relative(end, 0.0, 0.0, logarithmic=True) for end in (effect - margin, effect + margin))
     series = group[0].series
     return MeanChange(
         dut_name=series.dut_name,
@@ -117,7 +117,7 @@ def _mean(group: Sequence[Comparison]) -> MeanChange:
         metric=series.metric,
         units=series.units,
         direction=series.direction,
-        effect=None if effect is None else math.expm1(effect),
+        effect=None if effect is None else relative(effect, 0.0, 0.0, logarithmic=True),
         low=low,
         high=high,
         benchmarks=len(logs),

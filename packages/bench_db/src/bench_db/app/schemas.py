@@ -162,7 +162,7 @@ def _check() -> Schema:
 
 
 def _means() -> dict[str, Schema]:
-    return {**_compared(), "means": _list(_object(_old(_record(MeanChange))))}
+    return {**_compared(), "means": _list(_object(_record(MeanChange)))}
 
 
 def _finding() -> Schema:

@@ -118,6 +118,9 @@ def _text(
     from bench_db.report.text import visible
 
     notes = [*(mean_lines(means(comparisons)) if mean else []), *compared.threshold_faults]
+    if table is not None and mean:
+        message = "--mean: a table has comparisons alone; leave out --table, or take `means` of --output json"
+        raise click.UsageError(message)
     if table is not None:
         return figures.comparisons(comparisons, table)
     if markdown:

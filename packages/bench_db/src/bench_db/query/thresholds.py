@@ -100,11 +100,19 @@ class Thresholds:
 
     def __init__(self, records: Iterable[Definition]) -> None:
         """Take the definitions in force, oldest first; those of other kinds have no part."""
-        newest_first = [_rule(record) for record in records if record.kind == KIND][::-1]
+        newest_first: list[_Rule] = []
+        self._unread: list[str] = []
+        for record in records:
+            if record.kind != KIND:
+                continue
+            try:
+                newest_first.insert(0, _rule(record))
+            except UserError as error:  # a later release wrote it, which is no reason to answer nothing
+                self._unread.append(f"threshold {record.value!r} of {record.pattern!r} is not used: {error}")
         self._rules = sorted(newest_first, key=lambda rule: rule.rank, reverse=True)
 
     def __bool__(self) -> bool:
-        return bool(self._rules)
+        return bool(self._rules or self._unread)
 
     def of(self, series: Series) -> Threshold | None:
         """Return the threshold of a series; None where the default applies."""
@@ -117,10 +125,10 @@ class Thresholds:
         return {key: threshold for key, threshold in found if threshold is not None}
 
     def faults(self, names: pl.DataFrame) -> list[str]:
-        """Describe the thresholds that match no series of their device, and those in another unit than series that they name."""
+        """Describe the thresholds that cannot be read, that match no series of their device, or that are in another unit than series."""
         series = identified(names) if self else []
         duts = {one.dut_name for one in series}
-        found = []
+        found = list(self._unread)
         for rule in self._rules:
             if rule.record.dut_name is not None and rule.record.dut_name not in duts:
                 continue

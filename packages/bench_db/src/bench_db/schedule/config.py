@@ -220,6 +220,9 @@ def parse(content: bytes, file: str) -> Config:
         except UserError as error:
             place = toml_path("define", f"threshold[{number}]").replace('"', "")
             raise UnreadableOutputError(str(error), file=file, json_path=place) from error
+        if threshold.pattern in (other.pattern for other in config.define.threshold[:number]):
+            reason = f"a second threshold of {threshold.pattern or 'all series'}: state both amounts in one table"
+            raise UnreadableOutputError(reason, file=file, json_path="define.threshold")
     for option, reason in _faults_of_pairs(config.pairs):
         raise UnreadableOutputError(reason, file=file, json_path=toml_path("pairs", option))
     for name, suite in config.suite.items():
