@@ -18,7 +18,8 @@ class TestScan:
         assert stepped.findings() == []
         assert [row["series"] for row in scanned.document["findings"]] == ["f"]
         counts = {"tested", "too_short", "expected_false", "of_machine"}
-        assert {"history", "stored", "findings", "movements", *counts} == scanned.document.keys()
+        stated = {"history", "stored", "findings", "groups", "movements", "thresholds", "threshold_faults"}
+        assert stated | counts == scanned.document.keys()
 
     def test_frame_has_datetimes_and_the_series(self, stepped: Database) -> None:
         frame = api.scan(stepped, dry_run=True, at=AT).frame()
