@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from bench_db.app.mirror import Mirrored, MirroredTable
 from bench_db.app.schemas import schemas
-from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
+from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES, versioned
 from tests.app.test_tools import repository
 from tests.cli.conftest import bench_db
 from tests.cli.measured_histories import config
@@ -157,7 +158,17 @@ def _documents(directory: Path, access: dict[str, str]) -> dict[str, Any]:
         answer = bench_db(*words, "--output", "json", **access)
         assert answer.code in {0, 1}, (name, answer.err)
         found[name] = answer.document
-    return found | {"demo": json.loads((directory / "demo.json").read_text("utf-8"))}
+    return found | {"demo": json.loads((directory / "demo.json").read_text("utf-8")), "mirror": _mirrored()}
+
+
+def _mirrored() -> dict[str, Any]:
+    """Return a document of `mirror`, which needs a server; tests/cli/test_mirror.py has one from there."""
+    counts = MirroredTable(rows=3, new=1, same=2)
+    done = Mirrored(
+        target="postgresql://host/db", schema="s", checked=True, tables={"runs": counts}, faults=("a fault",)
+    )
+    document: dict[str, Any] = json.loads(json.dumps(versioned(done.document)))
+    return document
 
 
 class TestSchemas:
