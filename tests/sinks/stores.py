@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.support.postgres_server import Postgres
 
-TABLES = ("runs", "results", "commits", "findings", "baselines", "definitions", "exclusions", "artifacts", "migrations")
+TABLES = (
+    "runs",
+    "results",
+    "commits",
+    "findings",
+    "baselines",
+    "definitions",
+    "exclusions",
+    "artifacts",
+    "migrations",
+    "pairs",
+)
 
 
 def publish(database: Database, number: int, **changes: Any) -> int:

@@ -66,6 +66,7 @@ _OF_TABLE = {
     "exclusions": "One row is a run that is in no answer, and the reason. Its results are not mirrored.",
     "artifacts": "One row is a file stored beside the results. Its content is in the store.",
     "migrations": "One row is a migration of the store.",
+    "pairs": "One row is a measurement of two commits in alternation.",
 }
 _ABOUT = {
     "run_key": "The run; to_hex(run_key) is the text that bench-db shows.",
