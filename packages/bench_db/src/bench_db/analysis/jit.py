@@ -10,7 +10,7 @@ from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +20,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Function = TypeVar("Function", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 # The compiled modules: the kernels and their imports from this package.
 SOURCES = ("*_kernel.py", "constants.py", "student.py", "jit.py")
 _COMPILER = Lock()
@@ -97,7 +99,7 @@ def expm1(x: float) -> float:
     return math.inf if x > _LARGEST_LOG else math.expm1(x)
 
 
-class Kernel:
+class Kernel(Generic[Given, Answer]):
     """An entry point into compiled modules. A call decides by its work whether the compiler is worth its time.
 
     `entry` takes a number and returns the function that closes over it, for `source_digest`. `work` estimates the seconds that a
@@ -105,20 +107,20 @@ class Kernel:
     """
 
     def __init__(
-        self, entry: Callable[[int], Callable[..., Any]], work: Callable[..., float], compilation: float
+        self, entry: Callable[[int], Callable[Given, Answer]], work: Callable[..., float], compilation: float
     ) -> None:
         self._entry, self._work, self._compilation = entry, work, compilation
         self._plain = entry(0)
         self._spent = 0.0
-        self._machine_code: Callable[..., Any] | None = None
+        self._machine_code: Callable[Given, Answer] | None = None
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Given.args, **named: Given.kwargs) -> Answer:
         """Call the kernel in the form that suits its arguments."""
-        return self.form(*arguments)(*arguments)
+        return self.form(*arguments, **named)(*arguments, **named)
 
-    def form(self, *arguments: Any) -> Callable[..., Any]:
+    def form(self, *arguments: Given.args, **named: Given.kwargs) -> Callable[Given, Answer]:
         """Return the form for a call with these arguments, or for several calls that share its work."""
-        work = self._work(*arguments)
+        work = self._work(*arguments, **named)
         with _COMPILER:
             if self._machine_code is None and work > _LOADING and find_spec("numba") is not None:
                 code = _machine_code(self._entry)
@@ -135,15 +137,17 @@ class Kernel:
             )
         return self.plain
 
-    def plain(self, *arguments: Any) -> Any:
+    def plain(self, *arguments: Given.args, **named: Given.kwargs) -> Answer:
         """Call the kernel in plain Python."""
-        return _arrays(self._plain(*(a.data if isinstance(a, np.ndarray) else a for a in arguments)))
+        plain = cast("Callable[..., Any]", self._plain)
+        views = (a.data if isinstance(a, np.ndarray) else a for a in arguments)
+        return cast("Answer", _arrays(plain(*views, **named)))
 
-    def machine(self, *arguments: Any) -> Any:
+    def machine(self, *arguments: Given.args, **named: Given.kwargs) -> Answer:
         """Call the kernel as machine code, and compile it if Numba's cache has none."""
         with _COMPILER:
             self._machine_code = self._machine_code or _machine_code(self._entry)
-        return self._machine_code(*arguments)
+        return self._machine_code(*arguments, **named)
 
 
 def _arrays(answer: Any) -> Any:
