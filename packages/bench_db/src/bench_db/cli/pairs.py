@@ -93,7 +93,7 @@ def command(
     from bench_db.app.pairs import failing, pairs, publish_pairs
 
     leave_when_asked()
-    store = _writable(uri) if stores else None
+    store = _writable(ctx, uri, publish=stores)
     found = pairs(
         base,
         head,
@@ -117,8 +117,13 @@ def command(
     ctx.exit(REGRESSION_FOUND if failing(found.comparisons, fail_on) else 0)
 
 
-def _writable(uri: str | None) -> Database:
-    """Return the store, which is created when there is none; an error now costs no measurement."""
+def _writable(ctx: click.Context, uri: str | None, *, publish: bool) -> Database | None:
+    """Return the store, which is created when there is none; None without `publish`. An error now costs no measurement."""
+    if not publish:
+        if uri is not None:
+            message = f"without --publish {ctx.command_path} does not use --store; leave it out, or add --publish"
+            raise click.UsageError(message, ctx)
+        return None
     from bench_db.store.database import connect
 
     store = connect(uri or default_uri(), create=True)
