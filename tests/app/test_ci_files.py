@@ -4,6 +4,7 @@ import re
 
 import msgspec
 import pytest
+from packaging.requirements import Requirement
 
 from bench_db.app.ci_files import CRONS, Plan, configuration_text, github_text, gitlab_text
 from bench_db.app.tools import Evidence, FoundSuite
@@ -82,6 +83,14 @@ class TestGitLab:
         assert (include["project"], include["ref"]) == ("o/bench_db", "abc123")
         assert set(include["inputs"]) <= set(declared)
         assert include["inputs"]["store"] == "s3://b/p"
+
+    def test_a_bucket_can_be_opened(self) -> None:
+        """The tests run with all extras, so nothing else would miss the one that a bucket needs."""
+        [include] = msgspec.yaml.decode(gitlab_text(plan()))["include"]
+        assert Requirement(
+            include["inputs"]["requirement"].replace("$CI_SERVER_URL", "https://gitlab.test")
+        ).extras == {"s3"}
+        assert " --extra s3 " in (ROOT / ".github/actions/publish/action.yml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["nightly", "weekly"])

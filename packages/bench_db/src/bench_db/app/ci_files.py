@@ -137,7 +137,7 @@ include:
     ref: {_quoted(ref)}
     file: /templates/bench-db.yml
     inputs:
-      requirement: "git+$CI_SERVER_URL/{repository}@{ref}#subdirectory=packages/bench_db"
+      requirement: "bench-db[s3] @ git+$CI_SERVER_URL/{repository}@{ref}#subdirectory=packages/bench_db"
 {store}"""
 
 
