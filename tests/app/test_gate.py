@@ -165,6 +165,8 @@ class TestGate:
             "baseline_commits": [sha(7)],
             "method": "threshold",
             "threshold": 2.0,
+            "threshold_faults": [],
+            "confirmed": None,
             "moved": False,
             "failing": [],
             "counts": {"unchanged": 1},
