@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,6 +68,21 @@ class TestOptimize:
     def test_versions_of_today_are_kept(self, database: Database) -> None:
         _publish(database, 3)
         assert database.optimize().versions_removed == 0
+
+    @pytest.mark.parametrize(("small", "kept"), [(None, True), (0, False)])
+    def test_versions_of_an_hour_ago_go_when_a_table_is_large(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, small: int | None, *, kept: bool
+    ) -> None:
+        _publish(database, 12)
+        then = database.version
+        _publish(database, 3, start=12)
+        if small is not None:
+            monkeypatch.setattr(maintain, "_SMALL_BYTES", small)
+        for manifest in (Path(database.uri) / RESULTS_TABLE.directory / "_versions").iterdir():
+            os.utime(manifest, (time.time() - 3600,) * 2)
+        database.optimize()
+        dataset = database._engine.open(RESULTS_TABLE).dataset
+        assert (then in {version["version"] for version in dataset.versions()}) is kept
 
     def test_clean_up_leaves_no_file_of_a_removed_version(self, database: Database) -> None:
         _publish(database, 10)

@@ -58,7 +58,8 @@ def info(uri: str | None, output: str) -> None:
 def optimize(uri: str | None, output: str, *, older_than: float) -> None:
     """Compact, index and clean now; publishing does it by itself about every 50 publishes.
 
-    Of versions between 10 minutes and a day old only the newest 100 of a table stay, and none when they take three times its size.
+    Of versions between 10 minutes and a day old only the newest 100 of a table stay, and none when they take more than 4 MiB and
+    three times its size.
     Nothing is removed when the clock of this machine differs from that of the store, or without the right to delete.
 
     Example: bench-db store optimize --older-than 2h

@@ -28,8 +28,10 @@ KEPT = timedelta(days=1)
 YOUNG = timedelta(minutes=10)
 # Older versions of a table than the newest so many go as soon as they are not young: a manifest lists all fragments.
 _MOST_VERSIONS = 100
-# Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version.
+# Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version, and more
+# than a small table may: yesterday's mistake can be undone in a store of any size.
 _MOST_TIMES = 3
+_SMALL_BYTES = 4 << 20
 # The clocks of this machine and of the store agree when they differ by less.
 _CLOCKS_AGREE = timedelta(minutes=1)
 
@@ -121,7 +123,7 @@ class _Cleaning:
 
     def _is_large(self, table: Table) -> bool:
         newest = sum(fragment.bytes for fragment in self._engine.open_any(table).every_fragment())
-        return sum(file.bytes for file in self._engine.files(table).values()) > _MOST_TIMES * newest
+        return sum(file.bytes for file in self._engine.files(table).values()) > max(_MOST_TIMES * newest, _SMALL_BYTES)
 
 
 def outdated(written: Mapping[int, float], now: float, kept: timedelta) -> list[int]:
