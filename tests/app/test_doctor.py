@@ -15,9 +15,9 @@ class TestDoctor:
         bench_db.connect(tmp_path / "store", create=True)
         found = bench_db.doctor(tmp_path / "store")
         assert found.healthy
-        assert [check.name for check in found.checks] == ["installation", "address", "directory", "store"]
+        assert [check.name for check in found.checks] == ["installation", "address", "directory", "store", "clock"]
         assert found.frame().columns == ["name", "passed", "finding"]
-        assert found.document["checks"][-1]["finding"] == "0 results of 0 runs"
+        assert found.document["checks"][3]["finding"] == "0 results of 0 runs"
 
     def test_a_failed_check(self, tmp_path: Path) -> None:
         found = bench_db.doctor(tmp_path / ("x" * 300))

@@ -46,7 +46,7 @@ def _checks_of(uri: str | Path) -> Iterator[Check]:
     yield Check(name="address", passed=True, finding=str(location))
     yield from _bucket_checks(location) if location.is_s3 else (_checked("directory", lambda: _directory(location)),)
     yield _checked("store", lambda: _store(uri))
-    if location.is_s3 or (Path(location.path).is_dir() and os.access(location.path, os.W_OK)):
+    if location.is_s3 or os.access(location.path, os.W_OK | os.X_OK):  # no error for a path that no file can have
         yield _checked("clock", lambda: _clock(uri))
 
 
