@@ -83,6 +83,8 @@ class TestFeed:
         content = feed([one, entry()])
         assert texts(content, "@entry/title")[1] == f"{commit_of(4)[:9]}: 125 slower, median +20.0 %, ci"
         assert texts(content, "@entry/summary")[1].endswith("; b9 on ci: +20.0 %; 115 more")
+        told = feed([replace(one, causes=["Cause: the code (a)."]), entry()])
+        assert texts(told, "@entry/summary")[1].endswith("; 115 more. Cause: the code (a).")
         again = feed([replace(one, moved="fixed", lines=[], states=[])])
         assert texts(again, "@entry/id")[0] in texts(content, "@entry/id")
 

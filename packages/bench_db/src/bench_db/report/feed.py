@@ -35,12 +35,13 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedCommit:
-    """The findings of a commit as one entry: what moved, a line for each finding, the time of the commit and its page."""
+    """The findings of a commit as one entry: what moved, a line for each finding, the causes, the time of the commit and its page."""
 
     commit: str
     moved: str
     states: Sequence[str]
     lines: Sequence[str]
+    causes: Sequence[str] = ()
     updated: int
     href: str = ""
 
@@ -93,7 +94,8 @@ def _commit_entry(root: ET.Element, entry: FeedCommit, feed_id: str) -> None:
         ET.SubElement(node, "category", term=state)
     left = len(entry.lines) - RULES.comment_rows
     lines = [shortened(line, 2 * _NAME) for line in entry.lines[: RULES.comment_rows]]
-    _text(node, "summary", "; ".join([*lines, *([f"{left:,} more"] if left > 0 else [])]))
+    moved = "; ".join([*lines, *([f"{left:,} more"] if left > 0 else [])])
+    _text(node, "summary", " ".join([f"{moved}." if entry.causes else moved, *entry.causes]))
 
 
 def _kind(entry: FeedEntry) -> str:
