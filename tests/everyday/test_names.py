@@ -84,7 +84,8 @@ class TestPool:
             measure(repository, 1, 0.001, start=number, cpu=f"Vendor {cpu}")
         notes = [(c["verdict"], c["note"]) for c in asked(repository, *verb)["comparisons"]]
         why = "measured on another machine of the test bed t: its CPU, memory or system differs"
-        assert notes == [("missing", why), ("missing", why), ("new", why)]
+        few = "no verdict: without history of this machine it needs 8 benchmarks with a level on one other machine, and 0 have one"
+        assert notes == [("missing", why), ("missing", why), ("new", f"{few}; {why}")]
         measure(repository, 1, 0.001, start=4, cpu="Vendor B")
         notes = [(c["verdict"], c["note"]) for c in asked(repository, *verb)["comparisons"]]
         assert notes[-1] == ("insufficient", f"{why}; a verdict needs 5 runs of the baseline")
