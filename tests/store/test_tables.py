@@ -80,7 +80,7 @@ class TestRegistry:
         noted.export_to(tmp_path / "out", format_name=name)  # in place of the one before
 
     def test_maintenance(self, noted: Database) -> None:
-        _write(noted, _note(3))
+        _write(noted, _note(3), _note(5))  # as many rows as before: a larger fragment is left
         noted.optimize()
         assert {table.name: table.fragments for table in noted.info().tables}["notes"] == 1
 

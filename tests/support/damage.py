@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lance
 
-from bench_db.model import Baseline, Definition, Finding, State
+from bench_db.model import Baseline, Definition, Finding, PairRecord, PairVerdict, State
 from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from tests.strategies import commit_of, publication
@@ -49,6 +49,9 @@ def _keep_records(database: Database) -> None:
         database.set_baseline(Baseline(name=f"level {number % 2}", commit=commit_of(number), set_at=number + 1))
         database.record_findings([_finding(number)])
     database.define([Definition(kind="alias", field="benchmark", pattern="bench 7", value="seventh", at=1, by="test")])
+    base, head = commit_of(1), commit_of(2)
+    found = PairRecord(pair_id="1", at=1, base=base, head=head, seed=1, verdict=PairVerdict.REGRESSED, effect=0.2)
+    database.record_pairs([found])
     excluded = database.runs().collect()["run_key"].to_list()[:1]
     database.exclude(excluded, reason="a noisy machine", lifted=False, at=1, by="test")
 
@@ -72,6 +75,7 @@ def _finding(number: int) -> Finding:
 
 
 READINGS: dict[str, Callable[[Database], Any]] = {
+    "pairs": lambda store: store.query("select * from pairs").to_dicts(),
     "latest": lambda store: store.latest().to_dicts(),
     "trend": lambda store: store.trend("bench 3", values=True).to_dicts(),
     "summary": lambda store: store.summary().to_dicts(),

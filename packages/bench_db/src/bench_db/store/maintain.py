@@ -16,7 +16,7 @@ from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bench_db.store.engine import Engine, Snapshot
 
@@ -57,14 +57,14 @@ def optimize(engine: Engine, *, kept: timedelta = KEPT, checked: bool = False) -
     began = time.monotonic()
     before = len(engine.open(RESULTS_TABLE).fragments())
     cleaning = _Cleaning(engine, kept)
-    cleaning.clean()
+    cleaning.clean([table for table in ledger.existing(engine) if not table.derived])
     for table in ledger.existing(engine):
         if not table.derived:
             _care_for(engine, table)
     series = rollup.rebuild(engine, history(engine, math.inf))
     leftovers.rebuild(engine)
     projection.renew(engine, checked=checked)
-    cleaning.clean()
+    cleaning.clean(ledger.existing(engine))
     done = Maintenance(
         fragments_before=before,
         fragments_after=len(engine.open(RESULTS_TABLE).fragments()),
@@ -86,10 +86,10 @@ class _Cleaning:
         self.versions = self.bytes = 0
         self.refusal = fault_of_clock(engine)
 
-    def clean(self) -> None:
-        """Remove what is old now."""
+    def clean(self, tables: Iterable[Table]) -> None:
+        """Remove what is old now; of derived tables only once they are made again, because a damaged one cannot be opened."""
         now = 0.0 if self.refusal else self._engine.now()
-        for table in ledger.existing(self._engine):
+        for table in tables:
             if not self.refusal:
                 self._clean(table, now)
         if not self.refusal:
