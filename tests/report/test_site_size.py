@@ -84,6 +84,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+# The time of the first chart; the page allows no other way to wait for it.
+_DRAWN = """async () => {
+    while (!performance.getEntriesByName("bench-chart").length) await new Promise((resume) => setTimeout(resume, 5));
+    return performance.getEntriesByName("bench-chart")[0].startTime;
+}"""
+
+
 def first_series(root: Path) -> str:
     text = next(root.glob("data/catalogue-*.js")).read_text("utf-8")
     catalogue: dict[str, Any] = json.loads(text[text.index(",") + 1 : text.rindex(");")])
@@ -100,8 +107,9 @@ class TestLarge:
         for _ in range(3):
             with visiting(browser, root) as visit:
                 page = visit.open(where.format(key=first_series(root)))
-                page.wait_for_function("performance.getEntriesByName('bench-chart').length")
-                best.append(page.evaluate("performance.getEntriesByName('bench-chart')[0].startTime"))
+                if where == "index.html":  # the findings of a commit are folded
+                    page.locator(".group summary").first.click()
+                best.append(page.evaluate(_DRAWN))
                 assert visit.complaints == []
         assert min(best) < FIRST_CHART_MS, best
 
