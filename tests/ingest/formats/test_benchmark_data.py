@@ -24,7 +24,7 @@ def history_entry(number: int = 0, *benches: Any, tool: str = "cargo", **fields:
         "author": {"email": "someone@example.org", "name": "Someone", "username": "someone"},
         "distinct": True,
         "id": f"{number:02x}{SHA[2:]}",
-        "message": f"change {number}\n\nwhy",
+        "message": f"change {number}\n\nCo-authored-by: Someone <someone@example.org>",
         "timestamp": f"2019-11-10T{number:02}:06:58+09:00",
         "url": f"https://github.com/o/p/commit/{number}",
     }
@@ -83,7 +83,7 @@ class TestReading:
         assert json.loads(run.context) == {
             "tool": "cargo",
             "repoUrl": "https://github.com/o/p",
-            "message": "change 4\n\nwhy",
+            "message": "change 4",
             "url": "https://github.com/o/p/commit/4",
         }
 
@@ -119,6 +119,7 @@ class TestReading:
         entry["commit"]["id"] = "HEAD"
         [(run, _)] = history(tmp_path / "data.js", data_js(entry))
         assert run.commit is None
+        assert any("HEAD, is not used: it is not a sha" in note for note in run.notes)
 
 
 class TestFaults:

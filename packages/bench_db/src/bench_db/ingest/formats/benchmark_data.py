@@ -96,8 +96,9 @@ def _reading(suite: str, raw: msgspec.Raw, at: str, address: str) -> Reading:
     measured = partial(custom_json.measurements, partial(_direction, entry.tool), texts)
     measurements, skips = foreign.each(benches, f"{at}.benches", custom_json.name_of, measured)
     facts = {name: foreign.text(foreign.plain(value)) for name, value in entry.commit.items()}
-    commit = foreign.commit(facts.get("id"))
-    kept = {"tool": entry.tool, "repoUrl": address, "message": facts.get("message", ""), "url": facts.get("url", "")}
+    commit = facts.get("id") or None
+    subject = facts.get("message", "").partition("\n")[0]  # trailers below it have addresses of people
+    kept = {"tool": entry.tool, "repoUrl": address, "message": subject, "url": facts.get("url", "")}
     date = int(entry.date or 0)
     content = [suite, foreign.plain(raw)]
     return Reading(
