@@ -18,6 +18,7 @@ from pyarrow import ipc
 from bench_db.app.commit_names import sha_of
 from bench_db.errors import CorruptStoreError, UserError
 from bench_db.rules import RULES
+from bench_db.store import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
 
 _MANY = "values"
-_SHORTEST = 4  # digits of a checksum that say which file is meant
 _PACKED = ".zst"
 _ADDRESS = re.compile(r"value:([0-9a-f]{64})\.(bytes|text|json|npy|arrow|frame|values)(\.zst)?")
 _INDEX = "index.json"
@@ -108,15 +108,8 @@ def delete_artifacts(
         message = "name what to delete: SHA256, --kind, --run or --commit; 'bench-db artifact list' shows all"
         raise UserError(message)
     found = store.artifacts(kind=kind, run=run, commit=commit and sha_of(commit))
-    for digest in digests:
-        of_digest = {artifact.sha256 for artifact in found if artifact.sha256.startswith(digest.lower())}
-        if len(digest) < _SHORTEST or len(of_digest) != 1:
-            many = "no artifact" if not of_digest else f"{len(of_digest)} artifacts"
-            message = f"{many} with a sha256 that begins with {digest!r}; give {_SHORTEST} digits or more; 'bench-db artifact list' shows them"
-            raise UserError(message)
-    chosen = [
-        artifact for artifact in found if not digests or artifact.sha256.startswith(tuple(d.lower() for d in digests))
-    ]
+    named = {artifacts.meant(found, digest.lower()).sha256 for digest in digests}
+    chosen = [artifact for artifact in found if not digests or artifact.sha256 in named]
     return store.delete_artifacts(chosen, dry_run=dry_run)
 
 

@@ -21,7 +21,7 @@ from bench_db.store.filters import condition, lance_filter
 from bench_db.store.tables import ARTIFACTS_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -149,15 +149,20 @@ def get(engine: Engine, sha256: str, path: Path) -> Artifact:
 
 
 def _one(engine: Engine, sha256: str) -> Artifact:
+    return meant(_where(engine, pl.col("sha256").str.starts_with(sha256)), sha256)
+
+
+def meant(found: Iterable[Artifact], sha256: str) -> Artifact:
+    """Return an artifact of the one content among some whose sha256 begins with a text; raise `UserError` for none or several."""
     if len(sha256) < _SHORTEST_ABBREVIATION:
         message = f"{sha256!r} is too short for an artifact; give {_SHORTEST_ABBREVIATION} digits of its sha256 or more"
         raise UserError(message)
-    found = {artifact.sha256: artifact for artifact in _where(engine, pl.col("sha256").str.starts_with(sha256))}
-    if len(found) != 1:
-        many = "no artifact" if not found else f"{len(found)} artifacts"
+    contents = {artifact.sha256: artifact for artifact in found if artifact.sha256.startswith(sha256)}
+    if len(contents) != 1:
+        many = "no artifact" if not contents else f"{len(contents)} artifacts"
         message = f"{many} with a sha256 that begins with {sha256!r}; 'bench-db artifact list' shows them"
         raise UserError(message)
-    return found.popitem()[1]
+    return contents.popitem()[1]
 
 
 def delete(engine: Engine, records: Sequence[Artifact], *, dry_run: bool) -> Deleted:
