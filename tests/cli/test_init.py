@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -96,7 +95,6 @@ class TestQuestions:
             assert process.wait(60) == 0, shown.decode()
         return shown.decode()
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of POSIX")
     def test_answers(self, root: Path) -> None:
         shown = self.ask(root, "s3://my/store\ngo\nweekly\n")
         assert [shown.count(word) for word in ("Store: ", "Suites, ", "Schedule: ")] == [1, 1, 1]
