@@ -55,6 +55,21 @@ _SPELLINGS: dict[str, tuple[Unit, float]] = {
     "byte": (BYTES, 1.0),
 } | {name: (unit, 1.0) for name, unit in BASE_UNITS.items()}
 
+# spelling of a size in lower case -> bytes
+SIZES = {
+    "kb": 1e3,
+    "mb": 1e6,
+    "gb": 1e9,
+    "tb": 1e12,
+    "kilobytes": 1e3,
+    "megabytes": 1e6,
+    "gigabytes": 1e9,
+    "kib": 2.0**10,
+    "mib": 2.0**20,
+    "gib": 2.0**30,
+    "tib": 2.0**40,
+}
+
 
 def base_unit(spelling: str) -> tuple[Unit, float]:
     """Return the base unit of a tool's spelling, and the factor that converts its numbers to that unit.

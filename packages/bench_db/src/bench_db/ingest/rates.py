@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from bench_db.errors import UserError
 from bench_db.ingest.reading import RefusedError, SkipReason
-from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, Direction, Unit, base_unit
+from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, SIZES, Direction, Unit, base_unit
 
 _SECOND = 1e9
-_DECIMAL = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kilobytes": 1e3, "megabytes": 1e6, "gigabytes": 1e9}
-_BINARY = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40}
 _TIMES = {"nsec": 1.0, "usec": 1e3, "msec": 1e6, "min": 60e9, "hr": 3600e9, "day": 86400e9}
 _COUNTED = {
     "#",
@@ -92,6 +90,6 @@ def _simple(spelling: str) -> tuple[Unit, float]:
         return NANOSECONDS, _TIMES[lowered]
     if lowered in _COUNTED:
         return COUNT, 1.0
-    if lowered in _DECIMAL or lowered in _BINARY:
-        return BYTES, {**_DECIMAL, **_BINARY}[lowered]
+    if lowered in SIZES:
+        return BYTES, SIZES[lowered]
     return base_unit(spelling)

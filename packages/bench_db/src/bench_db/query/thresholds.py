@@ -14,7 +14,7 @@ from bench_db.identity import tags_of_key
 from bench_db.model import Definition
 from bench_db.query.selection import glob_pattern
 from bench_db.query.series import identified
-from bench_db.units import base_unit
+from bench_db.units import BYTES, SIZES, base_unit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,11 +27,6 @@ _TAG = "tag."
 _SPLIT = re.compile(r"[\s'\"\\]")
 _RELATIVE = re.compile(r"(?P<number>[^\s%]+)\s*%")
 _ABSOLUTE = re.compile(r"(?P<number>[+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(?P<unit>.*)")
-_SIZES = {
-    f"{prefix}{infix}B": float(base**power)
-    for base, infix in ((1000, ""), (1024, "i"))
-    for power, prefix in enumerate("KMGT", start=1)
-} | {"kB": 1000.0}
 # An amount of these needs its unit: nobody knows whether 5 means ms or s.
 _SCALED = {"nanoseconds", "bytes", "per_second", "bytes_per_second"}
 _ALLOWED = "a share such as 5%, a difference such as 2ms, 512KiB or 3, or both: 5% and 2ms"
@@ -229,8 +224,8 @@ def _amounts(value: str) -> tuple[float | None, float | None, str | None]:
     number, unit = _number(found["number"], value), found["unit"]
     if not unit:
         return relative, number, None
-    if unit in _SIZES:
-        return relative, number * _SIZES[unit], "bytes"
+    if unit.lower() in SIZES:
+        return relative, number * SIZES[unit.lower()], BYTES.name
     base, factor = base_unit(unit)
     return relative, number * factor, base.name
 
