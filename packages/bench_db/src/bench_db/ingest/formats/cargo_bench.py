@@ -373,6 +373,8 @@ _READERS = (_libtest, _criterion)
 
 def sniff(edges: bytes) -> bool:
     """Return whether any line is that of a measured benchmark."""
+    if b"bench:" not in edges and b"time:" not in edges:  # a tenth of the time of looking at each line
+        return False
     return any(_SNIFF.search(line) for _, line in _lines(edges.decode("utf-8", "replace")))
 
 

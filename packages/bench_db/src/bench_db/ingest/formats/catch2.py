@@ -61,7 +61,7 @@ class _Row:
 
 def sniff(edges: bytes) -> bool:
     """Return whether a line is the head of a table of benchmarks."""
-    return _SNIFF.search(edges) is not None
+    return b"benchmark name " in edges and _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:

@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 
 def sniff(edges: bytes) -> bool:
     """Return whether any line is a recall line."""
-    return _SNIFF.search(edges) is not None
+    return b",PQ" in edges and _SNIFF.search(edges) is not None
 
 
 def read(content: Content) -> Reading:
