@@ -40,6 +40,13 @@ class TestDerive:
         run, results = derive(*publication(1))
         assert derive(run, results)[1] is results
 
+    @given(publications())
+    def test_filling_in_place_gives_what_copies_have(self, published: Published) -> None:
+        run, results = published
+        own = [replace(result) for result in results]
+        assert derive(run, own, in_place=True) == derive(run, results)
+        assert not any(result.id for result in results)
+
     @pytest.mark.parametrize("change", ["element", "order", "removed", "tags", "run"])
     def test_records_altered_after_deriving_are_derived_again(self, change: str) -> None:
         run, results = derive(*publication(1))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import assume, given
@@ -62,6 +62,7 @@ class TestStable:
     @given(_LISTS)
     def test_an_id_is_a_uuid_of_content(self, parts: list[str]) -> None:
         assert UUID(content_id(parts)).version == 5
+        assert content_id(parts) == str(uuid5(UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01"), injective(parts)))
         assert content_id(parts) == content_id(iter(parts))
 
     def test_hashes_spread(self) -> None:

@@ -31,9 +31,10 @@ class TestScaled:
             ([1.0, 10**400], SkipReason.OUT_OF_RANGE),
         ],
     )
-    def test_refused(self, values: list[float], reason: SkipReason) -> None:
+    @pytest.mark.parametrize("only", [False, True])
+    def test_refused(self, values: list[float], reason: SkipReason, *, only: bool) -> None:
         with pytest.raises(RefusedError, match=r"at \$\.data") as raised:
-            numbers.scaled(values, 1e3, at="$.data")
+            numbers.scaled(values[1:] if only else values, 1e3, at="$.data")
         assert raised.value.reason is reason
 
     def test_the_refusal_counts_from_one(self) -> None:

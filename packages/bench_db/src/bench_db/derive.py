@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,23 +77,27 @@ class Derived(list[Result]):
         )
 
 
-def derive(run: Run, results: Sequence[Result]) -> tuple[Run, Derived]:
+def derive(run: Run, results: Sequence[Result], *, in_place: bool = False) -> tuple[Run, Derived]:
     """Return the run and its results with every derived field set; return derived results unchanged.
 
-    A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
+    With `in_place` nobody else has the results, and most are filled without a copy. A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
     the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id. Raises `UserError` for a
     derived record with changed samples and an unchanged summary.
     """
     if isinstance(results, Derived) and results.are_current(run):
         return run, results
     notes: list[str] = []
-    apart = [(result, _natural_key(result)) for result in _kept_apart(_summarised(results), notes)]
+    apart = list(_kept_apart(_summarised(results), notes))
+    checksums = [_values_hash(result) for result, _ in apart]
     known = set(run.notes)
     fresh = tuple(note for note in notes if note not in known)
-    content = content_key([measured(result, natural) for result, natural in apart])
-    run = replace(run, content_key=content, results=len(apart), notes=run.notes + fresh)
+    facts = [_measured(result, name, sum_) for (result, name), sum_ in zip(apart, checksums, strict=True)]
+    run = replace(run, content_key=content_key(facts), results=len(apart), notes=run.notes + fresh)
     run = with_key(run, run_key(run))
-    return run, Derived(run, [_result(run, result, natural) for result, natural in apart])
+    fill = _filled if in_place else _filled_copy
+    return run, Derived(
+        run, [fill(run, result, name, sum_) for (result, name), sum_ in zip(apart, checksums, strict=True)]
+    )
 
 
 def with_key(run: Run, key: int) -> Run:
@@ -104,7 +109,7 @@ def rekeyed(run: Run, results: Sequence[Result], key: int) -> tuple[Run, Sequenc
     """Return a derived run and its results with the key of the run that is already stored, and the ids that follow from it."""
     if run.run_key == key:
         return run, results
-    moved = [replace(r, run_key=key, id=_id(key, _natural_key(r))) for r in results]
+    moved = [replace(r, run_key=key, id=_id(key, _natural(r).joined)) for r in results]
     return replace(run, run_key=key), moved
 
 
@@ -113,18 +118,26 @@ def content_key(rows: Iterable[Measured]) -> int:
     return identity.hash63(("content", *(f"{name:016x}{fact:016x}" for name, fact in sorted(rows))))
 
 
-def measured(result: Result, natural: tuple[str, ...] | None = None) -> Measured:
+def measured(result: Result) -> Measured:
     """Return what a result measured, for `content_key`."""
-    name = name_of(natural or _natural_key(result))
-    if len(result.values):
-        return Measured(name, fact_of(_values_hash(result), result.n, None))
+    return _measured(result, _natural(result), _values_hash(result))
+
+
+def _measured(result: Result, natural: _Natural, checksum: int | None) -> Measured:
+    name = _name_of(natural.joined)
+    if checksum is not None:
+        return Measured(name, fact_of(checksum, result.n, None))
     stated = (getattr(result.summary, column, None) for column in STATISTICS[:-2])
     return Measured(name, fact_of(None, result.n, result.error, *stated, result.lower, result.upper))
 
 
 def name_of(natural: Iterable[str]) -> int:
     """Return the hash of the natural key of a row: its columns `NATURAL`."""
-    return xxhash.xxh3_64_intdigest(identity.injective(natural).encode("utf-8", "surrogatepass"))
+    return _name_of(identity.injective(natural))
+
+
+def _name_of(joined: str) -> int:
+    return xxhash.xxh3_64_intdigest(joined.encode("utf-8", "surrogatepass"))
 
 
 def fact_of(checksum: int | None, n: int, error: str | None, *stated: float | None) -> int:
@@ -222,38 +235,52 @@ def finding_id(series: int, commit: str | None) -> str:
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:
     """Return the identity of the series of a result."""
-    return _series_key(result, _natural_key(result), by_name_alone=by_name_alone)
+    return _series_key(result, _natural(result).joined, by_name_alone=by_name_alone)
 
 
-def _series_key(result: Result, natural: tuple[str, ...], *, by_name_alone: bool) -> int:
-    return key_of_series(result.dut.name, result.test_bed.class_parts(by_name_alone=by_name_alone), natural)
+def _series_key(result: Result, natural: str, *, by_name_alone: bool) -> int:
+    of_bed = _series_of(result.dut.name, result.test_bed.class_parts(by_name_alone=by_name_alone))
+    return identity.hash63_of(of_bed + natural)
+
+
+@lru_cache(maxsize=64)
+def _series_of(dut_name: str, test_bed_class: tuple[str, ...]) -> str:
+    return identity.injective(("series", dut_name, str(len(test_bed_class)), *test_bed_class))
 
 
 def key_of_series(dut_name: str, test_bed_class: tuple[str, ...], natural: tuple[str, ...]) -> int:
     """Return the identity of a series: its device, test bed class, and suite, benchmark, metric, tags key and units."""
-    return identity.hash63(("series", dut_name, str(len(test_bed_class)), *test_bed_class, *natural))
+    return identity.hash63_of(_series_of(dut_name, test_bed_class) + identity.injective(natural))
 
 
-def _natural_key(result: Result) -> tuple[str, ...]:
-    return (result.suite, result.benchmark_name, result.metric, identity.tags_key(result.tags), result.units)
+class _Natural(NamedTuple):
+    """What identifies a result inside its run: the key of its tags, and its columns `NATURAL` joined by `identity.injective`."""
+
+    tags_key: str
+    joined: str
 
 
-def _kept_apart(results: Iterator[Result], notes: list[str]) -> Iterator[Result]:
-    taken: set[tuple[str, ...]] = set()
-    last: dict[tuple[str, ...], int] = {}  # a file may repeat one key on every line: count on from the last ordinal
+def _natural(result: Result) -> _Natural:
+    key = identity.tags_key(result.tags)
+    return _Natural(key, identity.injective((result.suite, result.benchmark_name, result.metric, key, result.units)))
+
+
+def _kept_apart(results: Iterable[Result], notes: list[str]) -> Iterator[tuple[Result, _Natural]]:
+    taken: set[str] = set()
+    last: dict[str, int] = {}  # a file may repeat one key on every line: count on from the last ordinal
     for result in results:
-        natural = key = _natural_key(result)
-        ordinal, apart = last.get(natural, 1), result
-        while key in taken:
+        natural = key = _natural(result)
+        ordinal, apart = last.get(natural.joined, 1), result
+        while key.joined in taken:
             ordinal += 1
             apart = replace(result, tags={**result.tags, ORDINAL_TAG: str(ordinal)})
-            key = _natural_key(apart)
-        taken.add(key)
-        last[natural] = ordinal
+            key = _natural(apart)
+        taken.add(key.joined)
+        last[natural.joined] = ordinal
         if apart is not result:
             tag = f"{ORDINAL_TAG}={ordinal}"
             notes.append(f"{result.benchmark_name}: occurs again in the file, kept apart by the tag {tag}")
-        yield apart
+        yield apart, key
 
 
 def _summarised(results: Sequence[Result]) -> Iterator[Result]:
@@ -266,36 +293,38 @@ def _summarised(results: Sequence[Result]) -> Iterator[Result]:
             yield result
 
 
-def _result(run: Run, result: Result, natural: tuple[str, ...]) -> Result:
-    """Set the derived fields in one copy of the record: copying is most of the cost."""
-    checksum = _values_hash(result)
+def _filled_copy(run: Run, result: Result, natural: _Natural, checksum: int | None) -> Result:
     if result.summary and result.values_hash not in (None, checksum):
         message = (
             f"{result.benchmark_name!r}: its samples changed after its statistics were computed; make a new record with "
             "dataclasses.replace(result, values=..., summary=None)"
         )
         raise UserError(message)
-    return replace(
-        result,
-        id=_id(run.run_key, natural),
-        run_key=run.run_key,
-        series_key=_series_key(result, natural, by_name_alone=run.test_bed_class == "name"),
-        tags_key=natural[3],
-        values_hash=checksum,
-    )
+    return _filled(run, replace(result), natural, checksum)
 
 
-def _id(key: int, natural: tuple[str, ...]) -> str:
-    return identity.content_id((str(key), *natural))
+def _filled(run: Run, result: Result, natural: _Natural, checksum: int | None) -> Result:
+    """Set the derived fields of a record that nobody else has: a copy of it would take fifteen times as long."""
+    put = object.__setattr__
+    put(result, "id", _id(run.run_key, natural.joined))
+    put(result, "run_key", run.run_key)
+    put(result, "series_key", _series_key(result, natural.joined, by_name_alone=run.test_bed_class == "name"))
+    put(result, "tags_key", natural.tags_key)
+    put(result, "values_hash", checksum)
+    return result
+
+
+def _id(key: int, natural: str) -> str:
+    return identity.content_id_of(identity.injective((str(key),)) + natural)
 
 
 def is_as_derived(result: Result) -> bool:
     """Return whether the id, the keys and the statistics of a stored result are those that follow from its other fields."""
-    natural = _natural_key(result)
-    keys = {_series_key(result, natural, by_name_alone=alone) for alone in (False, True)}
+    natural = _natural(result)
+    keys = {_series_key(result, natural.joined, by_name_alone=alone) for alone in (False, True)}
     return (
-        result.tags_key == natural[3]
-        and result.id == _id(result.run_key, natural)
+        result.tags_key == natural.tags_key
+        and result.id == _id(result.run_key, natural.joined)
         and result.series_key in keys
         and contradiction(result.summary, result.n, result.values) is None
     )

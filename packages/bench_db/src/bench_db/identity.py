@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01")
+_NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01").bytes
+_NO_VARIANT = ~((0xF << 76) | (0x3 << 62))  # clears the bits of a UUID's version and variant
+_VERSION_5 = (5 << 76) | (2 << 62)
 _BUILD_SHA = re.compile(r"\+(?:.*\.)?g?([0-9a-f]{7,40})(?:[.-]dirty)?$", re.IGNORECASE)
 _SHA = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -23,18 +25,30 @@ _POSITIVE = (1 << 63) - 1
 
 def injective(parts: Iterable[str]) -> str:
     """Join texts into one text that no other list of texts gives."""
-    return "".join(f"{len(part)}:{part}" for part in parts)
+    return "".join([f"{len(part)}:{part}" for part in parts])
 
 
 def hash63(parts: Iterable[str]) -> int:
     """Return a non-negative 63-bit hash of a list of texts; stored keys depend on it, so it never changes."""
-    digest = blake2b(injective(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return hash63_of(injective(parts))
+
+
+def hash63_of(joined: str) -> int:
+    """Return `hash63` of a list of texts that `injective` has joined; joined lists may be concatenated."""
+    digest = blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") & _POSITIVE
 
 
 def content_id(parts: Iterable[str]) -> str:
     """Return the UUID (version 5) of a list of texts."""
-    return str(uuid5(_NAMESPACE, injective(parts)))
+    return content_id_of(injective(parts))
+
+
+def content_id_of(joined: str) -> str:
+    """Return `content_id` of a list of texts that `injective` has joined, as `uuid.uuid5` does in three times the time."""
+    number = int.from_bytes(sha1(_NAMESPACE + joined.encode(), usedforsecurity=False).digest()[:16], "big")
+    text = f"{number & _NO_VARIANT | _VERSION_5:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def tags_key(tags: Mapping[str, str]) -> str:

@@ -127,6 +127,17 @@ def part(text: msgspec.Raw | bytes, shape: type[Shape] | msgspec.json.Decoder[Sh
         raise RefusedError(_reason(error, message), f"{_PATH.sub('', message)} at {where}") from error
 
 
+_decoded = msgspec.json.Decoder().decode
+
+
+def values_of(record: Record, *, at: str) -> dict[str, object]:
+    """Return the decoded fields of a record; `at` is its JSON path. Raises `RefusedError` that names the field."""
+    try:
+        return {name: _decoded(raw) for name, raw in record.items()}
+    except _FAULTS:
+        return {name: part(raw, object, at=f"{at}.{name}") for name, raw in record.items()}
+
+
 def _reason(error: Exception, message: str) -> SkipReason:
     if not isinstance(error, msgspec.ValidationError):
         return SkipReason.BROKEN_JSON

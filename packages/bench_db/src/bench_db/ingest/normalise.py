@@ -24,12 +24,13 @@ from bench_db.ingest.facts import FactsFrom, found, moment_found
 from bench_db.ingest.host import Build, build_of, build_of_commit, checkout_around, with_change
 from bench_db.ingest.reading import Skip, SkipReason, composed, in_bounds, tags_in_bounds
 from bench_db.ingest.registry import AUTO, open_path
-from bench_db.model import CiChange, DutBuild, Result, Run, TestBed
+from bench_db.model import CiChange, DutBuild, Result, Run, SummaryValues, TestBed
 from bench_db.rules import RULES
 from bench_db.summary import summarise_lists
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
+    from bench_db.ingest.adapter import Adapter
     from bench_db.ingest.content import Content
     from bench_db.ingest.reading import Measurement, Reading
 
@@ -37,6 +38,7 @@ _GROUP = "group"
 UNKNOWN = "unknown"
 _BED_CLASSES = ("machine", "name")
 _BLOCK = 1 << 17
+_LARGE = 1 << 20
 
 
 _NO_BUILD = Build()
@@ -118,12 +120,20 @@ def parse_each(
     adapter, content = open_path(path, format, deadline_seconds=deadline_seconds)
     if provenance.facts_from is not None:
         provenance = _with_facts(content, provenance.facts_from, provenance)
-    with ThreadPoolExecutor(1) as pool:  # hashing needs no interpreter lock
-        digest = pool.submit(content.digest)
-        read = adapter.read(content)
+    digest, read = _hashed_and_read(adapter, content)
     del content  # frees its bytes before the statistics need memory
     readings = read if isinstance(read, tuple) else (read,)
-    yield from runs_of(path, readings, format=adapter.name, digest=digest.result, provenance=provenance)
+    yield from runs_of(path, readings, format=adapter.name, digest=digest, provenance=provenance)
+
+
+def _hashed_and_read(adapter: Adapter, content: Content) -> tuple[Callable[[], str], Reading | tuple[Reading, ...]]:
+    """Read a content and hash it beside, because hashing needs no interpreter lock; a thread costs more than to hash a small one."""
+    if len(content.text) < _LARGE and not content.files:
+        return content.digest, adapter.read(content)
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(content.digest)
+        read = adapter.read(content)
+    return digest.result, read
 
 
 def runs_of(
@@ -291,8 +301,9 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         merge_commit=build.merge_commit if commit == build.commit else None,
         default_branch=build.default_branch,
     )
-    measurements = _summarised(_kept_apart(within, provenance))
-    return derive(run, [_result(run, reading.source, m, provenance) for m in measurements])
+    summarised = _summarised(_kept_apart(within, provenance))
+    rows = [_result(run, reading.source, m, summary, provenance) for m, summary in summarised]
+    return derive(run, rows, in_place=True)
 
 
 def _spelled(provenance: Provenance) -> Provenance:
@@ -461,13 +472,15 @@ def _is(here: TestBed, described: TestBed, node: str | None) -> bool:
     return bool(node) and node == platform.node() and described.os == here.os and described.cpu in cpus
 
 
-def _result(run: Run, source: str, measurement: Measurement, provenance: Provenance) -> Result:
+def _result(
+    run: Run, source: str, measurement: Measurement, summary: SummaryValues | None, provenance: Provenance
+) -> Result:
     return Result(
         dut=run.dut,
         test_bed=run.test_bed,
         benchmark_name=measurement.benchmark_name,
         values=measurement.values,
-        summary=measurement.summary,
+        summary=summary,
         units=measurement.units,
         throughput=measurement.throughput,
         metadata=measurement.metadata,
@@ -482,7 +495,7 @@ def _result(run: Run, source: str, measurement: Measurement, provenance: Provena
         iterations=measurement.iterations,
         lower=measurement.lower,
         upper=measurement.upper,
-        n=measurement.n,
+        n=measurement.n if summary is measurement.summary else len(measurement.values),
         error=measurement.error,
         run_time=run.run_time,
         source=source,
@@ -504,8 +517,8 @@ def _but_suite(measurement: Measurement) -> tuple[object, ...]:
     return measurement.benchmark_name, measurement.metric, measurement.units, *sorted(measurement.tags.items())
 
 
-def _summarised(measurements: Iterable[Measurement]) -> Iterator[Measurement]:
-    """Yield measurements with their statistics, in blocks: all samples at once would take five times their memory."""
+def _summarised(measurements: Iterable[Measurement]) -> Iterator[tuple[Measurement, SummaryValues | None]]:
+    """Yield measurements beside their statistics, in blocks: all samples at once would take five times their memory."""
     block: list[Measurement] = []
     size = 0
     for measurement in measurements:
@@ -517,11 +530,11 @@ def _summarised(measurements: Iterable[Measurement]) -> Iterator[Measurement]:
     yield from _with_summaries(block)
 
 
-def _with_summaries(block: list[Measurement]) -> Iterator[Measurement]:
+def _with_summaries(block: list[Measurement]) -> Iterator[tuple[Measurement, SummaryValues | None]]:
     bare = [m.values for m in block if m.summary is None and m.values]
     summaries = iter(summarise_lists(bare) if bare else ())
     for m in block:
-        yield m if m.summary or not m.values else replace(m, summary=next(summaries), n=len(m.values))
+        yield m, m.summary if m.summary or not m.values else next(summaries)
 
 
 @cache

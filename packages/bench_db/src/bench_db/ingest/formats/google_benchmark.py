@@ -37,6 +37,7 @@ _ABOUT = {
     *("name", "run_name", "family_index", "per_family_instance_index", "repetitions", "threads", "time_unit", "label"),
     *("error_occurred", "error_message", "skipped", "skip_message"),
 }
+_KNOWN = {*_ABOUT, *_OF_A_ROW, *_TIMES, *_OTHERS}
 _STATISTICS = {"mean": "mean", "median": "median", "stddev": "standard_deviation", "min": "min", "max": "max"}
 _USUAL = {"mean", "median", "stddev", "cv"}
 _FITS = ("BigO", "RMS")
@@ -129,7 +130,7 @@ def _rows(records: foreign.Records) -> tuple[list[_Row], list[Skip]]:
         at = f"$.benchmarks[{index}]"
         try:
             kept = foreign.part(record, foreign.Record, at=at) if isinstance(record, msgspec.Raw) else record
-            fields = {name: foreign.part(raw, object, at=f"{at}.{name}") for name, raw in kept.items()}
+            fields = foreign.values_of(kept, at=at)
             rows.append(_Row(at=at, name=_name(fields, at), aggregate=_aggregate(fields), fields=fields))
         except RefusedError as refused:
             skips.append(Skip(benchmark=at, reason=refused.reason, detail=refused.detail))
@@ -206,14 +207,13 @@ def _figures(rows: Sequence[_Row]) -> Iterator[_Figure]:
     for field, (metric, unit) in _OTHERS.items():
         if field in fields:
             yield _Figure(field=field, metric=metric, unit=unit, direction=unit.direction)
-    for field in fields:
+    for field in [field for field in fields if field not in _KNOWN]:
         if any(_is_counter(field, row.fields.get(field)) for row in rows):
             yield _Figure(field=field, metric=field, unit=COUNT, direction=Direction.INFO)
 
 
 def _is_counter(field: str, value: object) -> bool:
-    known = field in _ABOUT or field in _OF_A_ROW or field in _TIMES or field in _OTHERS
-    if known:
+    if field in _KNOWN:
         return False
     return type(value) in {int, float} or (isinstance(value, str) and bool(_NO_NUMBER.fullmatch(value)))
 
