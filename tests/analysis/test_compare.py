@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench_db.analysis.compare import compare, means
+from bench_db.analysis.compare import centres, compare, means
 from bench_db.model import Comparison, Series, Verdict
 from bench_db.units import Direction
 
@@ -67,6 +67,37 @@ class TestVerdict:
         c = compare([110.0], runs(1))
         assert None not in (c.low, c.effect, c.high)
         assert c.low < c.effect < c.high  # type: ignore[operator]
+
+
+class TestSeveralRuns:
+    """Several candidate runs are tested by the t-test of means of logs with pooled variance, and one run by the median."""
+
+    @given(seed=seeds, m=st.integers(2, 8), factor=st.floats(0.8, 1.25))
+    def test_as_scipy_does(self, seed: int, m: int, factor: float) -> None:
+        new, old = [factor * x for x in runs(seed, m)], runs(seed + 1)
+        tested = stats.ttest_ind(np.log(new), np.log(old))
+        interval = np.expm1(tested.confidence_interval(0.99))
+        ours = compare(new, old)
+        assert ours.p_value == pytest.approx(tested.pvalue, rel=1e-6, abs=1e-12)
+        assert [ours.low, ours.high] == pytest.approx(list(interval), abs=1e-9)
+
+    @pytest.mark.parametrize("unit", [1.0, -1.0])
+    def test_the_effect_is_that_of_the_centres(self, unit: float) -> None:
+        new, old = [unit * x for x in (3.0, 4.0, 6.0)], [1.0, 2.0, 4.0, 5.0, 9.0]
+        after, before = centres(new, old)
+        expected = (stats.gmean(new), stats.gmean(old)) if unit > 0 else (np.mean(new), np.mean(old))
+        assert (after, before) == pytest.approx(expected)
+        assert compare(new, old).effect == pytest.approx(after / before - 1)
+
+    def test_one_run_beside_the_median(self) -> None:
+        assert centres([7.0], [1.0, 2.0, 9.0, 9.0, 9.0]) == (7.0, 9.0)
+        effect = compare([7.0], [1.0, 2.0, 9.0, 9.0, 9.0]).effect
+        assert effect == pytest.approx(7 / 9 - 1)
+
+    def test_equal_runs_have_no_spread(self) -> None:
+        third = 0.1 + 0.2
+        assert compare([third] * 3, [third] * 7).p_value == 1.0
+        assert compare([third * 1.1] * 3, [third] * 7).p_value == 0.0
 
 
 class TestZeroVariance:

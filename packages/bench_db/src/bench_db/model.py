@@ -732,7 +732,7 @@ class Comparison:
     `effect` is the change of the measured number relative to the baseline (+0.1 is 10 % more); the direction does not change its
     sign. `low` and `high` are the ends of its interval, 99 % by default. These and `p_value` are null without a test: for
     insufficient, missing, new and failed. `suspected` is a significant change, for better or worse, that one run shows. `figure` is the statistic of each run that was compared, `baseline_value` and `candidate_value`
-    are its medians over the runs. `significant` means that the change passes the test and the minimum effect, also with
+    are its medians over the runs, or with several candidate runs its means: geometric means, unless a value is not above 0. `significant` means that the change passes the test and the minimum effect, also with
     direction `info`, which is never improved or regressed. Medians are in base units, null without a result. `note` has the
     error, the missing runs, or the name under which a series may continue; `renamed_from` is the earlier benchmark name of a new
     series, as far as names tell. `cause` is null for a series that did not change. `threshold` is the smallest change that counts and where it

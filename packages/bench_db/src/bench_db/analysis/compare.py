@@ -1,4 +1,4 @@
-"""The comparison of a candidate with a baseline: medians of runs in, a verdict with its effect, interval and p-value out."""
+"""The comparison of a candidate with a baseline: figures of runs in, a verdict with its effect, interval and p-value out."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def compare(  # noqa: PLR0913 all but the first three by keyword
     minimum_effect: float = RULES.minimum_effect,
     minimum_difference: float = 0.0,
 ) -> Comparison:
-    """Compare the medians of candidate runs with those of baseline runs. NaN and infinity are runs without a result.
+    """Compare the figures of candidate runs with those of baseline runs. NaN and infinity are runs without a result.
 
-    A change counts from `minimum_effect`, a share, and from `minimum_difference`, in the unit of the medians; it has to reach both.
+    A change counts from `minimum_effect`, a share, and from `minimum_difference`, in the unit of the figures; it has to reach both.
+    One run is tested against the median and the robust spread of the baseline, several by the t-test of means with pooled variance.
 
     `failed` says that the candidate ran and gave an error. The interval covers 1 - `alpha`. A significant change of several runs is
     suspected when only one of them shows half of it; whether one run alone proves a change depends on other series (`judge`).
@@ -59,8 +60,10 @@ def _tested(
     logarithmic = min(*new, *old) > 0.0
     unit = 1.0 if logarithmic else size_of(new, old)
     y_new, y_old = ([math.log(x) if logarithmic else x / unit for x in values] for values in (new, old))
-    level, step = median(y_old), median(y_new) - median(y_old)
-    error, df = robust_scale(y_new, y_old) * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
+    centre, level = _centres(y_new, y_old)
+    step = centre - level
+    scale = robust_scale(y_old) if len(new) == 1 else _pooled(y_new, y_old)
+    error, df = scale * math.sqrt(1.0 / len(old) + 1.0 / len(new)), degrees(len(new), len(old))
     p_value = two_sided_p(step / error, df) if error > 0.0 else float(step == 0.0)
     margin = error * t_quantile(alpha, df)
     difference = math.exp(level + step) - math.exp(level) if logarithmic else step * unit
@@ -135,6 +138,32 @@ def step_and_margin(tested: Comparison) -> tuple[float, float]:
     return effect, (high - low) / 2
 
 
+def centres(new: Sequence[float], old: Sequence[float]) -> tuple[float, float]:
+    """Return the values that `compare` compares, of the candidate and of the baseline.
+
+    They are the median of the baseline beside one run, and the means of both sides for several: geometric means, unless a value is not above 0.
+    """
+    if len(new) == 1 or min(*new, *old) <= 0.0:
+        return _centres(new, old)
+    of_new, of_old = _centres([math.log(x) for x in new], [math.log(x) for x in old])
+    return math.exp(of_new), math.exp(of_old)
+
+
+def _centres(new: Sequence[float], old: Sequence[float]) -> tuple[float, float]:
+    return (new[0], median(old)) if len(new) == 1 else (_mean_of(new), _mean_of(old))
+
+
+def _mean_of(values: Sequence[float]) -> float:
+    # the mean of equal numbers may miss them by a bit
+    return values[0] if min(values) == max(values) else math.fsum(values) / len(values)
+
+
+def _pooled(new: Sequence[float], old: Sequence[float]) -> float:
+    """Return the pooled standard deviation of both sides."""
+    squares = math.fsum((x - mean) ** 2 for side in (new, old) for mean in [_mean_of(side)] for x in side)
+    return math.sqrt(squares / (len(new) + len(old) - 2))
+
+
 def _showing(step: float, level: float, new: list[float]) -> int:
     """Count the candidate runs that show at least half of a step."""
     return sum((x - level) * step >= step * step / 2 for x in new)
@@ -146,26 +175,20 @@ def size_of(new: list[float], old: list[float]) -> float:
     return size or max(map(abs, (*new, *old))) or 1.0
 
 
-def robust_scale(new: Sequence[float], old: Sequence[float]) -> float:
-    """Return the robust run-to-run scale max(MAD, 0.85 SD).
-
-    It comes from the baseline's runs about their median. From `rules.baseline_runs` candidate runs on, these count too, and a swap
-    of the sides changes only the sign.
-    """
-    sides = [old, new] if len(new) >= RULES.baseline_runs else [old]
-    centres = [median(side) for side in sides]
-    residuals = [x - centre for side, centre in zip(sides, centres, strict=True) for x in side]
-    if not any(residuals):  # the mean of equal numbers may miss them by a bit
+def robust_scale(values: Sequence[float]) -> float:
+    """Return the robust run-to-run scale max(MAD, 0.85 SD) of the runs of a level, about their median."""
+    centre = median(values)
+    residuals = [x - centre for x in values]
+    if not any(residuals):
         return 0.0
-    mad = NORMAL_CONSISTENCY * median(map(abs, residuals)) * _SMALL_SAMPLE.get(len(residuals), _of_many(len(residuals)))
-    means = [math.fsum(side) / len(side) for side in sides]
-    square = math.fsum((x - mean) ** 2 for side, mean in zip(sides, means, strict=True) for x in side)
-    return max(mad, DEVIATION_SHARE * math.sqrt(square / (len(residuals) - len(sides))))
+    mad = NORMAL_CONSISTENCY * median(map(abs, residuals)) * _SMALL_SAMPLE.get(len(values), _of_many(len(values)))
+    mean = math.fsum(values) / len(values)
+    return max(mad, DEVIATION_SHARE * math.sqrt(math.fsum((x - mean) ** 2 for x in values) / (len(values) - 1)))
 
 
 def degrees(new: int, old: int) -> int:
-    """Return the degrees of freedom of the test on so many runs: half those of the standard deviation, at least 3."""
-    return max(3, (old - 1 if new < RULES.baseline_runs else old + new - 2) // 2)
+    """Return the degrees of freedom of the test on so many runs: for one run half those of the standard deviation, at least 3."""
+    return max(3, (old - 1) // 2) if new == 1 else old + new - 2
 
 
 def _of_many(n: int) -> float:

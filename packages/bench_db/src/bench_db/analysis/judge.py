@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import NORMAL_CONSISTENCY, compare, step_and_margin
+from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, step_and_margin
 from bench_db.analysis.histories import Floats, histories, observations
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -405,6 +405,9 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         values = old.by(figure)
     failed = found.runs > 0 and not new
     comparison = _compared(new, values, series.direction, method, least, failed=failed)
+    after, before = _middle(new), _middle(values)
+    if method == "runs" and len(new) > 1 and len(values):
+        after, before = centres(new, values.tolist())
     return replace(
         comparison,
         series=series,
@@ -414,8 +417,8 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         baseline_median=_middle(old.medians),
         candidate_median=_middle(medians),
         figure=figure,
-        baseline_value=_middle(values),
-        candidate_value=_middle(new),
+        baseline_value=before,
+        candidate_value=after,
         note=_note(comparison, found, old),
         threshold="" if least is None or method not in _OF_LEVEL else least.text,
     )

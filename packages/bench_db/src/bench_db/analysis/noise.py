@@ -32,9 +32,13 @@ def noise_of(level: Floats) -> Noise:
     if len(kept) < RULES.baseline_runs or kept.min() <= 0:
         return Noise(spread=None, smallest_effect=None, autocorrelated=None, runs_needed=None)
     y = np.log(kept)
-    scale, n = robust_scale([], y.tolist()), len(kept)
+    scale, deviation, n = robust_scale(y.tolist()), float(y.std(ddof=1)), len(kept)
     asked = math.log1p(RULES.noise_effect)
-    needed = 1 + bisect_left(range(1, RULES.noise_runs + 1), True, key=lambda m: _smallest_step(scale, m, n) <= asked)  # noqa: FBT003
+    needed = 1 + bisect_left(
+        range(1, RULES.noise_runs + 1),
+        True,  # noqa: FBT003
+        key=lambda m: _smallest_step(scale if m == 1 else deviation, m, n) <= asked,
+    )
     centred = y - y.mean()
     square = float((centred**2).sum())
     alike = float((centred[1:] * centred[:-1]).sum()) / square if square else 0.0
