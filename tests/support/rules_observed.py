@@ -229,7 +229,7 @@ def causes() -> str:
 def noise() -> str:
     from bench_db.analysis.noise import noise_of
 
-    wide = np.exp(0.04413533834586466 * np.array([(-1) ** i * (1 + 0.1 * (i % 3)) for i in range(20)]))
+    wide = np.exp(0.067578125 * np.array([(-1) ** i * (1 + 0.1 * (i % 3)) for i in range(20)]))
     return repr([noise_of(np.array(LEVEL[:20])), noise_of(wide)])
 
 
