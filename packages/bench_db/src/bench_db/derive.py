@@ -49,6 +49,7 @@ FACTS = ("values_hash", "n", "error", *STATISTICS)
 _ROUNDING = 0.005
 _SHARED = ("commit", "branch", "pr_number")
 _FURTHEST_SECONDS = 366 * 86_400
+_DIRECTIONS = frozenset(way.value for way in Direction)
 
 
 class Measured(NamedTuple):
@@ -440,7 +441,7 @@ def _checked(run: Run, result: Result, now: float) -> Result:
         message = f"{result.benchmark_name!r}: {reason}"
         raise UserError(message)
     changes: dict[str, Any] = {
-        name: value for name in _SHARED if (value := getattr(run, name)) is not None and getattr(result, name) is None
+        name: value for name in _SHARED if getattr(result, name) is None and (value := getattr(run, name)) is not None
     }
     direction = Direction(result.direction)
     if direction is not result.direction:  # a text, such as "lower"
@@ -458,14 +459,17 @@ def _faults(run: Run, result: Result, now: float) -> Iterator[str]:
         yield f"`test_bed` {result.test_bed.name!r} is not that of its run, {run.test_bed}; publish a run for each test bed"
     for name in _SHARED:
         its, ours = getattr(result, name), getattr(run, name)
+        if its is ours:  # checked with the run
+            continue
         if its is not None and ours is not None and its != ours:
             yield f"`{name}` {its!r} is not that of its run, {ours!r}; publish a run for each"
         elif name == "commit" and its is not None and not _is_stored_commit(its):
             yield f"`commit` {its!r} is not a commit id; give the full sha in lower case, as 'git rev-parse' prints it"
-    yield from _faults_of_times({"timestamp": result.timestamp, "run_time": result.run_time}, now)
-    if result.direction not in {way.value for way in Direction}:
+    if (result.timestamp, result.run_time) != (run.ingested_at, run.run_time):
+        yield from _faults_of_times({"timestamp": result.timestamp, "run_time": result.run_time}, now)
+    if result.direction not in _DIRECTIONS:
         yield f"`direction` {result.direction!r} must be one of {', '.join(Direction)}"
-    if not all(isinstance(word, str) for tag in result.tags.items() for word in tag):
+    if result.tags and not all(isinstance(word, str) for tag in result.tags.items() for word in tag):
         yield f"`tags` {dict(result.tags)!r:.200} have a name or a value that is no text; write numbers as texts"
     if result.error is None and (fault := contradiction(result.summary, result.n, result.values)):
         yield f"`summary` contradicts itself: {fault}; correct it, or leave it out to have it computed from the values"

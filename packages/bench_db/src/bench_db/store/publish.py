@@ -237,8 +237,7 @@ class _Batch:
         waiting, self._fresh = self._fresh, []
         if not waiting:
             return
-        tables = [_columns(fresh.run, fresh.results) for fresh in waiting]
-        records, rows = (pa.concat_tables(parts) for parts in zip(*tables, strict=True))
+        records, rows = _columns_of(waiting)
         self._record_commits(waiting)
         # The runs first: a crash in between leaves runs without rows, which the next publish completes.
         self._engine.merge(RUNS_TABLE, records)
@@ -250,9 +249,7 @@ class _Batch:
         # The look-up compares a run that has a record with no other, even while another process has yet to add its rows.
         removed = set[int]()
         if not alone or any(fresh.found.same is not None for fresh in waiting):
-            mine = [
-                (fresh, part) for fresh, (_, part) in zip(waiting, tables, strict=True) if counts[fresh.run.run_key]
-            ]
+            mine = [(fresh, part) for fresh, part in _parts(waiting, rows) if counts[fresh.run.run_key]]
             removed = self._settle(mine, merged.version)
         for fresh in waiting:
             new = 0 if fresh.run.run_key in removed else counts[fresh.run.run_key]
@@ -404,11 +401,33 @@ def _columns(run: Run, results: Sequence[Result]) -> tuple[pa.Table, pa.Table]:
         return to_table([run], RUNS_TABLE.schema), to_table(results, RESULTS_TABLE.schema)
 
 
+def _columns_of(waiting: Sequence[_Fresh]) -> tuple[pa.Table, pa.Table]:
+    """Return the records and the rows of all runs: one table of many rows takes half the time of many tables."""
+    rows = [result for fresh in waiting for result in fresh.results]
+    try:
+        return to_table([fresh.run for fresh in waiting], RUNS_TABLE.schema), to_table(rows, RESULTS_TABLE.schema)
+    except _UNSTORABLE:
+        for fresh in waiting:  # raises for the run that it is
+            _columns(fresh.run, fresh.results)
+        raise
+
+
+def _parts(waiting: Sequence[_Fresh], rows: pa.Table) -> Iterator[tuple[_Fresh, pa.Table]]:
+    """Yield each run with its rows of the table of all."""
+    at = 0
+    for fresh in waiting:
+        yield fresh, rows.slice(at, len(fresh.results))
+        at += len(fresh.results)
+
+
+_UNSTORABLE = (UnicodeEncodeError, OverflowError, pa.ArrowInvalid)
+
+
 @contextmanager
 def _storable(run: Run) -> Iterator[None]:
     try:
         yield
-    except (UnicodeEncodeError, OverflowError, pa.ArrowInvalid) as error:
+    except _UNSTORABLE as error:
         message = f"{run.file_name}: something in it cannot be stored: {' '.join(str(error).split())}"
         raise UserError(message) from error
 
