@@ -242,6 +242,21 @@ class TestRecognition:
         [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
         assert " pytest tests --benchmark-only" in words(one.suite.benchmark)
 
+    def test_a_file_of_any_name_that_pytest_is_told_to_run(self, tmp_path: Path) -> None:
+        helper = {
+            "conftest.py": "def other(benchmark):\n    pass\n",
+            "src/x.py": "def timed(benchmark, call):\n    pass\n",
+        }
+        [one], unread = found_in(tmp_path, {"pyproject.toml": PYPROJECT, "testing/benchmark.py": FIXTURE, **helper})
+        assert " pytest testing/benchmark.py --benchmark-only" in words(one.suite.benchmark)
+        assert not unread
+        assert found_in(tmp_path / "helpers", {"pyproject.toml": PYPROJECT, **helper})[0] == []
+
+    def test_many_files_of_other_names_are_named_each(self, tmp_path: Path) -> None:
+        tests = {f"perf/speed{number}.py": FIXTURE for number in range(9)}
+        [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
+        assert words(one.suite.benchmark).count("perf/speed") == 9
+
     def test_requirements_are_installed(self, tmp_path: Path) -> None:
         files = {"requirements-dev.txt": "pytest-benchmark\n", "test_x.py": FIXTURE}
         [one], _ = found_in(tmp_path, files)

@@ -18,6 +18,8 @@ from bench_db.schedule.config import Suite
 _LARGEST_BYTES = 1 << 20
 _MOST_PATHS = 8  # beyond that a command names directories
 _FIXTURE = r"def \w+\(.*\bbenchmark\b|^\s+benchmark\b\s*[,:)]|\bpytest\.mark\.benchmark\b"
+_TEST_OF_FIXTURE = r"^\s*(?:async )?def test\w*\(.*\bbenchmark\b|\bpytest\.mark\.benchmark\b"
+_TESTS = ("test_*.py", "*_test.py", "bench_*.py", "*_bench.py")
 _PYTHON = "{tree}/.venv/bin/python"
 _PYTHON_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "Pipfile", "*requirements*.txt",
                  "requirements/*.txt", "requirements*.in", "environment*.yml")  # fmt: skip
@@ -162,15 +164,18 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
     dependency = files.first(files.like(*_PYTHON_FILES), pattern)
     if dependency is None:
         return
-    tests = files.like("test_*.py", "*_test.py", "bench_*.py", "*_bench.py")
+    usual = files.like(*_TESTS)
+    others = [
+        name for name in files.like("*.py") if name not in set(usual)
+    ]  # pytest takes any file that it is told to run
     by_home: dict[str, list[Evidence]] = {}
-    for evidence in files.each(tests, _FIXTURE):
+    for evidence in (*files.each(usual, _FIXTURE), *files.each(others, _TEST_OF_FIXTURE)):
         by_home.setdefault(files.home(evidence.file, "pyproject.toml", "setup.py"), []).append(evidence)
     if not by_home:
         yield Unread(tool=tool, evidence=dependency, reason="no test with the fixture benchmark")
     for home, found in by_home.items():
         paths = sorted(str(PurePosixPath(evidence.file).relative_to(home)) for evidence in found)
-        if len(paths) > _MOST_PATHS:
+        if len(paths) > _MOST_PATHS and all(any(fnmatchcase(PurePosixPath(p).name, t) for t in _TESTS) for p in paths):
             paths = sorted({str(PurePosixPath(path).parent) for path in paths})
         setup: list[str | list[str]] = [*_installation(files, home, "pytest", tool)]
         benchmark = f"{_PYTHON} -m pytest {shlex.join(paths)} {command}"
