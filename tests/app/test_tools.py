@@ -257,8 +257,12 @@ class TestRecognition:
         [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
         assert words(one.suite.benchmark).count("perf/speed") == 9
 
-    def test_requirements_are_installed(self, tmp_path: Path) -> None:
-        files = {"requirements-dev.txt": "pytest-benchmark\n", "test_x.py": FIXTURE}
+    def test_requirements_are_installed_but_those_of_the_documentation(self, tmp_path: Path) -> None:
+        files = {
+            "requirements-dev.txt": "pytest-benchmark\n",
+            "test_x.py": FIXTURE,
+            "docs/requirements.txt": "sphinx\n",
+        }
         [one], _ = found_in(tmp_path, files)
         assert (
             one.suite.setup[1]

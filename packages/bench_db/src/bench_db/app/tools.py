@@ -20,6 +20,7 @@ _MOST_PATHS = 8  # beyond that a command names directories
 _FIXTURE = r"def \w+\(.*\bbenchmark\b|^\s+benchmark\b\s*[,:)]|\bpytest\.mark\.benchmark\b"
 _TEST_OF_FIXTURE = r"^\s*(?:async )?def test\w*\(.*\bbenchmark\b|\bpytest\.mark\.benchmark\b"
 _TESTS = ("test_*.py", "*_test.py", "bench_*.py", "*_bench.py")
+_OF_DOCUMENTATION = {"doc", "docs", "documentation"}
 _PYTHON = "{tree}/.venv/bin/python"
 _PYTHON_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "Pipfile", "*requirements*.txt",
                  "requirements/*.txt", "requirements*.in", "environment*.yml")  # fmt: skip
@@ -148,7 +149,9 @@ def _installation(files: Sources, home: str, *tools: str) -> list[str]:
     is_project = re.search(r"^\[(project|build-system|tool\.poetry)\]", files.text(manifest), re.MULTILINE)
     own = ["-e", "."] if is_project or _within(home, "setup.py") in files.names else []
     listed = [
-        name for name in files.like("*requirements*.txt") if files.home(name, "pyproject.toml", "setup.py") == home
+        name
+        for name in files.like("*requirements*.txt")
+        if files.home(name, "pyproject.toml", "setup.py") == home and not _OF_DOCUMENTATION & {*name.split("/")}
     ]
     relative = [name.removeprefix(f"{home}/") if home != "." else name for name in listed]
     requirements = [word for name in relative for word in ("-r", name)]
