@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
 from bench_db.store.database import Database, connect
@@ -88,6 +89,15 @@ class TestBucket:
             connect(bucket_uri)
         with closing(server.client()) as client:
             assert client.list_objects_v2(Bucket=bucket_uri.split("/")[2])["KeyCount"] == 0
+
+    def test_another_session_parses_no_file_of_botocore_again(
+        self, bucket_uri: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connect(bucket_uri, create=True)
+        parsed: list[str] = []
+        monkeypatch.setattr(JSONFileLoader, "load_file", lambda _, path: parsed.append(path))
+        assert connect(bucket_uri).runs().collect().is_empty()
+        assert parsed == []
 
     def test_the_probe_is_one_object_for_all_writers(self, bucket_uri: str, server: S3Server) -> None:
         connect(bucket_uri, create=True)
