@@ -1,4 +1,4 @@
-"""The policy and the cost in docs/how-to.md, compared with the requests to a real bucket."""
+"""The policy and the cost in docs/how-to/ci.md, compared with the requests to a real bucket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PAGE = tree.text(Path("docs/how-to.md"))
+PAGE = tree.text(Path("docs/how-to/ci.md"))
 POLICY = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 BUCKET, URI = "my-benchmarks", "s3://my-benchmarks/lance"
 DEMO = tree.ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark"

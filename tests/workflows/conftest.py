@@ -110,7 +110,7 @@ def pushed(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def foreign(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
-    """Publish from another repository with the lines of docs/how-to.md."""
+    """Publish from another repository with the lines of docs/how-to/ci.md."""
     directory = tmp_path_factory.mktemp("foreign")
     with s3_server() as server:
         server.new_bucket("my-benchmarks")

@@ -1,4 +1,4 @@
-"""A repository that only knows the action `publish`, by the three lines of docs/how-to.md."""
+"""A repository that only knows the action `publish`, by the three lines of docs/how-to/ci.md."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Foreign:
 
 
 def three_lines() -> str:
-    """Return the lines of docs/how-to.md for a workflow."""
-    section = (ROOT / "docs/how-to.md").read_text("utf-8").partition("## Publish from a workflow you already have")[2]
+    """Return the lines of docs/how-to/ci.md for a workflow."""
+    section = (ROOT / "docs/how-to/ci.md").read_text("utf-8").partition("## Publish from a workflow you already have")[2]
     found = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)
     assert found
     return found[1]

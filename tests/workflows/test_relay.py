@@ -1,4 +1,4 @@
-"""The workflow of docs/how-to.md that forwards comments of a measured repository."""
+"""The workflow of docs/how-to/pull-requests.md that forwards comments of a measured repository."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BODY = "@/etc/passwd \"'`touch pwned`$(touch pwned)\n\n@bench-bot benchmark --cr
 
 def told(ground: Ground, directory: Path, issue: dict[str, Any]) -> tuple[Run, list[Any]]:
     """Run the workflow for a comment; return the run and its requests to GitHub."""
-    section = (ROOT / "docs/how-to.md").read_text("utf-8").partition("## Let people ask")[2]
+    section = (ROOT / "docs/how-to/pull-requests.md").read_text("utf-8").partition("## Let people ask")[2]
     [workflow] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     library = History(directory / "library")
     (library.path / ".github/workflows").mkdir(parents=True)

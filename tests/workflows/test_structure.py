@@ -157,10 +157,10 @@ class TestContract:
 
 
 class TestDocuments:
-    """docs/how-to.md names every secret that a workflow uses, and the permissions of its token."""
+    """docs/how-to/ci.md names every secret that a workflow uses, and the permissions of its token."""
 
     def rows(self) -> dict[str, str]:
-        page = (ROOT / "docs/how-to.md").read_text("utf-8")
+        page = (ROOT / "docs/how-to/ci.md").read_text("utf-8")
         return {name: row for row in page.splitlines() if row.startswith("| `") for name in re.findall(r"`(\w+)`", row)}
 
     def test_every_secret(self) -> None:

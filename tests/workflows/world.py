@@ -30,7 +30,7 @@ SECRETS = {
     "SCHEDULER_GITHUB_TOKEN": "the-scheduler-token",
     "PR_COMMENT_TOKEN": "the-comment-token",
 }
-# The permissions of these tokens in docs/how-to.md.
+# The permissions of these tokens in docs/how-to/ci.md.
 GRANTS: dict[str, tuple[str, dict[str, str]]] = {
     "the-scheduler-token": (OURS, {"actions": "write", "contents": "read"}),
     "the-comment-token": (REPOSITORY, {"pull-requests": "write", "contents": "read", "statuses": "write"}),
