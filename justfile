@@ -2,7 +2,7 @@
 default:
     @uv run just --list
 
-check: lint types imports test workflows (docs "--check")
+check: lint types imports test workflows (docs "--check") (docs-site "--check")
 
 # check formatting and lint; `just lint --fix` repairs what can be repaired
 lint *args:
@@ -35,6 +35,10 @@ workflows:
 # write the generated pages of docs/; `just docs --check` only reports stale ones
 docs *args:
     uv run python .ci/docs.py {{ args }}
+
+# build the documentation as a site in dist/docs; `--check` only looks for wrong links and files of other hosts
+docs-site *args:
+    uv run python .ci/docs_site.py {{ args }}
 
 # run the demo: publish, latest, trend, verdicts and site over shipped real output
 demo *args:
