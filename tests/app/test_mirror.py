@@ -186,9 +186,15 @@ class TestMirror:
 
 # Damage by name: statements in which {} is the schema, and the tables in which `check` then sees a difference.
 _DAMAGE: dict[str, tuple[tuple[str, ...], set[str]]] = {
-    "dropped schema": (("DROP SCHEMA {} CASCADE",), set(TABLES) - {"exclusions", "migrations", "pairs"}),
+    "dropped schema": (
+        ("DROP SCHEMA {} CASCADE",),
+        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs"},
+    ),
     "dropped tables": (("DROP TABLE {}.findings", "DROP VIEW {}.latest", "DROP TABLE {}.mirror"), {"findings"}),
-    "dropped ledger": (("DROP TABLE {}.mirror_ledger",), set(TABLES) - {"exclusions", "migrations", "pairs"}),
+    "dropped ledger": (
+        ("DROP TABLE {}.mirror_ledger",),
+        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs"},
+    ),
     "truncated": (("TRUNCATE {}.results", "DELETE FROM {}.runs WHERE branch = 'main'"), {"results", "runs"}),
     "altered structure": (
         (

@@ -27,6 +27,7 @@ TABLES = (
     "artifacts",
     "migrations",
     "pairs",
+    "notifications",
 )
 
 

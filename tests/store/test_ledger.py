@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.model import Baseline, Finding, State
+from bench_db.model import Baseline, Finding, Notification, NotificationStep, State
 from bench_db.store import ledger
 from bench_db.store.tables import BASELINES_TABLE, TABLES
 
@@ -136,3 +136,45 @@ class TestEnsure:
         ledger.set_baseline(database._engine, setting(OLD, 1))
         database._engine.ensure(BASELINES_TABLE)
         assert commits(database) == [OLD]
+
+
+def claim(by: str, *, attempt: int = 1, receiver: str = "team", number: int = 1) -> Notification:
+    return Notification(
+        receiver=receiver,
+        message_id="m",
+        step=NotificationStep.CLAIMED,
+        claim=by,
+        at=1,
+        finding_id=f"{number}",
+        state=State.OPEN,
+        change=number,
+        attempt=attempt,
+    )
+
+
+class TestNotifications:
+    """A change of a finding is claimed once for a receiver and attempt; the outcome of a message is recorded once."""
+
+    def test_a_store_without_messages(self, database: Database) -> None:
+        assert database.notifications() == []
+
+    def test_the_first_claim_applies(self, database: Database) -> None:
+        database.record_notifications([claim("a"), claim("a", number=2)])
+        database.record_notifications([claim("b", number=2), claim("b", number=3)])
+        claims = {(record.finding_id, record.claim) for record in database.notifications()}
+        assert claims == {("1", "a"), ("2", "a"), ("3", "b")}
+
+    def test_another_attempt_or_receiver_is_another_claim(self, database: Database) -> None:
+        for written in (claim("a"), claim("b", attempt=2), claim("c", receiver="other")):
+            database.record_notifications([written])
+        assert [record.claim for record in database.notifications()] == ["a", "b", "c"]
+
+    def test_one_outcome(self, database: Database) -> None:
+        sent = Notification(receiver="team", message_id="m", step=NotificationStep.DELIVERED, claim="a", at=2)
+        database.record_notifications([sent])
+        database.record_notifications([replace(sent, at=3), replace(sent, claim="b")])
+        assert [(record.claim, record.at) for record in database.notifications()] == [("a", 2), ("b", 2)]
+
+    def test_the_history_of_findings(self, database: Database) -> None:
+        database.record_findings([finding(1, 1), finding(1, 2, State.FIXED)])
+        assert [record.state for record in database.finding_history()] == [State.OPEN, State.FIXED]

@@ -276,7 +276,17 @@ class TestAllowed:
         assert filled.query("with results as (select 7 as n) select n from results").rows() == [(7,)]
 
     def test_every_column_by_its_name(self, filled: Database) -> None:
-        for table in ("results", "runs", "baselines", "findings", "artifacts", "commits", "definitions", "exclusions"):
+        for table in (
+            "results",
+            "runs",
+            "baselines",
+            "findings",
+            "artifacts",
+            "commits",
+            "definitions",
+            "exclusions",
+            "notifications",
+        ):
             columns = filled.query(f"select * from {table}").columns
             asked = ", ".join(f'"{name}"' if name in {"at", "by"} else name for name in columns)  # words of SQL
             assert filled.query(f"select {asked} from {table}").columns == columns

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lance
 
-from bench_db.model import Baseline, Definition, Finding, PairRecord, PairVerdict, State
+from bench_db.model import (
+    Baseline,
+    Definition,
+    Finding,
+    Notification,
+    NotificationStep,
+    PairRecord,
+    PairVerdict,
+    State,
+)
 from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from tests.strategies import commit_of, publication
@@ -52,6 +61,9 @@ def _keep_records(database: Database) -> None:
     base, head = commit_of(1), commit_of(2)
     found = PairRecord(pair_id="1", at=1, base=base, head=head, seed=1, verdict=PairVerdict.REGRESSED, effect=0.2)
     database.record_pairs([found])
+    about = {"receiver": "team", "message_id": "1", "claim": "c", "at": 1}
+    claim = Notification(**about, step=NotificationStep.CLAIMED, finding_id="1", state="open", change=1)  # type: ignore[arg-type]
+    database.record_notifications([claim, Notification(**about, step=NotificationStep.DELIVERED)])  # type: ignore[arg-type]
     excluded = database.runs().collect()["run_key"].to_list()[:1]
     database.exclude(excluded, reason="a noisy machine", lifted=False, at=1, by="test")
 
@@ -86,6 +98,7 @@ READINGS: dict[str, Callable[[Database], Any]] = {
     "baselines": lambda store: store.baselines(history=True),
     "findings": lambda store: store.findings(every=True),
     "definitions": lambda store: store.definitions(),
+    "notifications": lambda store: store.notifications(),
     "exclusions": lambda store: store.exclusion_reasons(),
     "everything": lambda store: store.latest(Selection(everything=True)).to_dicts(),
 }

@@ -21,6 +21,7 @@ from bench_db.model import (
     Definition,
     Exclusion,
     Finding,
+    Notification,
     PairRecord,
     RecordedCommit,
     Result,
@@ -107,6 +108,7 @@ COMMITS = schema_of(RecordedCommit, primary_key="key")
 DEFINITIONS = schema_of(Definition, primary_key="key")
 EXCLUSIONS = schema_of(Exclusion, primary_key="key")
 PAIRS = schema_of(PairRecord, primary_key="key")
+NOTIFICATIONS = schema_of(Notification, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:

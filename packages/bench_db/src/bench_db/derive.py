@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Definition,
         Exclusion,
         Finding,
+        Notification,
         PairRecord,
         RecordedCommit,
         Run,
@@ -202,6 +203,14 @@ def definition_key(record: Definition) -> int:
 def exclusion_key(record: Exclusion) -> int:
     """Return the identity of one record of an exclusion."""
     return identity.hash63(("exclusion", *(repr(value) for value in astuple(replace(record, key=0)))))
+
+
+def notification_key(record: Notification) -> int:
+    """Return the identity of one record of a message: of a claim its receiver, change and attempt, so that two processes claim it once."""
+    if record.finding_id:
+        change = (record.receiver, record.finding_id, record.state, str(record.change), str(record.attempt))
+        return identity.hash63(("notification", *change))
+    return identity.hash63(("outcome", record.receiver, record.message_id, record.claim))
 
 
 def pair_key(record: PairRecord) -> int:

@@ -489,6 +489,39 @@ class Finding:
     replaces: int | None = None
 
 
+class NotificationStep(StrEnum):
+    """What a record of the notifications is about."""
+
+    CLAIMED = "claimed"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One record of a message to a receiver: a claim on one change of state of a finding, or the outcome of the claims of a message.
+
+    `step` is `claimed`, written before the message is sent, or its outcome: `delivered`, `unknown` (the receiver may have it) or
+    `refused` (it does not). `claim` identifies the process that sends. `state` is the one that the finding `finding_id` came into, and `change` the
+    key of the record with which it did; an outcome has neither. `attempt` counts the claims on the same change. `reference` is the address
+    of an issue. `note` says why an outcome is not `delivered`. No record has the address of a receiver or a token.
+    """
+
+    key: Key = 0
+    receiver: str
+    message_id: str
+    step: NotificationStep
+    claim: str
+    at: int
+    finding_id: str = ""
+    state: str = ""
+    change: int | None = None
+    attempt: int = 1
+    reference: str = ""
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitFindings:
     """The findings in one state at one commit: the ids, and how many are for the worse, for the better and neither.

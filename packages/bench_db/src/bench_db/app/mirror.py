@@ -67,6 +67,7 @@ _OF_TABLE = {
     "artifacts": "One row is a file stored beside the results. Its content is in the store.",
     "migrations": "One row is a migration of the store.",
     "pairs": "One row is a measurement of two commits in alternation.",
+    "notifications": "One row is a claim on a change of a finding for a receiver of messages, or the outcome of a message.",
 }
 _ABOUT = {
     "run_key": "The run; to_hex(run_key) is the text that bench-db shows.",

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         Export,
         Finding,
         Maintenance,
+        Notification,
         PairRecord,
         Presence,
         Published,
@@ -655,6 +656,20 @@ class Database:
     def record_pairs(self, verdicts: Sequence[PairRecord]) -> None:
         """Add verdicts of pairs, each once; `query` reads them in the table `pairs`."""
         ledger.record_pairs(self._engine, verdicts)
+
+    def record_notifications(self, records: Sequence[Notification]) -> None:
+        """Add records of messages, each once. A claim applies only if `notifications` has it with the `claim` of its writer."""
+        ledger.record_notifications(self._engine, records)
+
+    @of_sound_part
+    def notifications(self) -> list[Notification]:
+        """Return every record of a message in the order in which they were written."""
+        return ledger.notifications(self._engine)
+
+    @of_sound_part
+    def finding_history(self) -> list[Finding]:
+        """Return every record of a finding that applied, oldest first."""
+        return ledger.finding_history(self._engine)
 
     @of_sound_part
     def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:

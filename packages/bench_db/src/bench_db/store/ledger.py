@@ -1,4 +1,4 @@
-"""Append-only tables of records: baselines, findings and verdicts of pairs, written atomically and once by any number of writers."""
+"""Append-only tables of records: baselines, findings, verdicts of pairs and messages, written atomically and once by any number of writers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bench_db.arrow import from_table, to_table
-from bench_db.derive import baseline_key, finding_key, pair_key
+from bench_db.derive import baseline_key, finding_key, notification_key, pair_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
-from bench_db.model import Baseline, Finding
-from bench_db.store.tables import BASELINES_TABLE, FINDINGS_TABLE, PAIRS_TABLE, TABLES, registered
+from bench_db.model import Baseline, Finding, Notification
+from bench_db.store.tables import (
+    BASELINES_TABLE,
+    FINDINGS_TABLE,
+    NOTIFICATIONS_TABLE,
+    PAIRS_TABLE,
+    TABLES,
+    registered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -108,6 +115,19 @@ def record_pairs(engine: Engine, verdicts: Sequence[PairRecord]) -> None:
         engine.ensure(PAIRS_TABLE)
         keyed = [replace(verdict, key=pair_key(verdict)) for verdict in verdicts]
         engine.merge(PAIRS_TABLE, to_table(keyed, PAIRS_TABLE.schema))
+
+
+def record_notifications(engine: Engine, written: Sequence[Notification]) -> None:
+    """Add records of messages. A claim on what another process has claimed is not added."""
+    if written:
+        engine.ensure(NOTIFICATIONS_TABLE)
+        keyed = [replace(record, key=notification_key(record)) for record in written]
+        engine.merge(NOTIFICATIONS_TABLE, to_table(keyed, NOTIFICATIONS_TABLE.schema))
+
+
+def notifications(engine: Engine) -> list[Notification]:
+    """Return every record of a message in the order in which they were written."""
+    return records(engine, NOTIFICATIONS_TABLE, Notification)
 
 
 def existing(engine: Engine) -> list[Table]:

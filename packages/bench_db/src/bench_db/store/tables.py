@@ -15,6 +15,7 @@ from bench_db.arrow import (
     EXCLUSIONS,
     FINDINGS,
     MIGRATIONS,
+    NOTIFICATIONS,
     PAIRS,
     RESULTS,
     ROW_CHECKSUM,
@@ -151,6 +152,7 @@ COMMITS_TABLE = _records("commits", COMMITS, recorded="recorded_at", last_requir
 DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", last_required="replaces", shared=True)
 EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at", last_required="replaces")
 PAIRS_TABLE = _records("pairs", PAIRS, recorded="at", last_required="note")
+NOTIFICATIONS_TABLE = _records("notifications", NOTIFICATIONS, recorded="at", last_required="note")
 ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
@@ -180,6 +182,7 @@ REGISTRY = (
     DEFINITIONS_TABLE,
     EXCLUSIONS_TABLE,
     PAIRS_TABLE,
+    NOTIFICATIONS_TABLE,
     SERIES_TABLE,
     FINGERPRINTS_TABLE,
 )
