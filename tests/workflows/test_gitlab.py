@@ -133,6 +133,11 @@ def test_main_and_a_merge_request(tmp_path: Path) -> None:
     assert "the merge base with main" in done.stdout
     assert "1 benchmark regressed" in (checkout.path / "bench-db-report.md").read_text()
     assert set(connect(store).latest()["commit"]) == {commits[-1]}  # the merge request is no part of main
+    # in pairs the same merge request needs no history
+    new = {**request, "BENCH_DB_URI": str(tmp_path / "new")}
+    done = job(checkout.path, tools, {**inputs, "mode": "pairs"}, **new)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 benchmark regressed, in pairs" in (checkout.path / "bench-db-report.md").read_text()
     # the environment of the first job is used again
     assert (tools / "installed").read_text().splitlines() == [f"-m pip install --quiet {inputs['requirement']}"]
     assert strays(tmp_path) == []

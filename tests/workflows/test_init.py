@@ -66,6 +66,38 @@ bench = ["pytest-benchmark>=5"]
 addopts = "-q {WITHOUT_PLUGINS}"
 """
 PYTEST_FILES = {"pyproject.toml": PYPROJECT, "bench/test_speed.py": PYTEST_SUITE}
+# The same with noise of 1 % between pairs of processes. In a commit with a file `spike.txt` one process takes five times as long.
+NOISY_SUITE = """\
+import pathlib, random
+import pytest
+count, spike = pathlib.Path("count.txt"), pathlib.Path("spike.txt").exists()
+number = int(count.read_text()) if count.exists() else 0
+count.write_text(str(number + 1))
+level = float(pathlib.Path("level.txt").read_text())
+random = random.Random(f"{level} {spike} {number}")
+level *= random.gauss(1.0, 0.007) * (5 if spike and number == 3 else 1)
+now = 0.0
+
+def timer():
+    global now
+    now += level
+    return now
+
+@pytest.mark.benchmark(timer=timer)
+@pytest.mark.parametrize("size", [1, 2])
+def test_sum(benchmark, size):
+    benchmark.pedantic(sum, args=(range(size),), rounds=20)
+"""
+# Real work on the real clock.
+REAL_SUITE = """\
+import pathlib
+import pytest
+work = int(20_000 * float(pathlib.Path("level.txt").read_text()))
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_sum(benchmark, size):
+    benchmark.pedantic(lambda: sum(range(work * size)), rounds=150, warmup_rounds=5)
+"""
 # cmake whose build is a program with the output of google-benchmark; the times are those of the commit
 CMAKE = f"""#!{sys.executable}
 import os, pathlib, sys
@@ -156,9 +188,9 @@ def repository(directory: Path, files: dict[str, str], tools: Path) -> Iterator[
         yield made
 
 
-def initialise(there: Repository, tools: Path) -> None:
+def initialise(there: Repository, tools: Path, *more: str) -> None:
     """Call `init`, then the two commands that it names."""
-    words = ("--yes", "--action", f"{OURS}@{'a' * 40}", "--store", there.store, "--output", "json")
+    words = (*more, "--yes", "--action", f"{OURS}@{'a' * 40}", "--store", there.store, "--output", "json")
     done = bench_db("init", *words, cwd=there.history.path)
     assert done.returncode == 0, done.stderr
     first, second = json.loads(done.stdout)["steps"]
@@ -191,11 +223,13 @@ def outputs(there: Repository, run: Run) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("files", "suite"), [(PYTEST_FILES, "python"), (GOOGLE_FILES, "cpp-speed")], ids=["pytest", "google"]
+    ("files", "suite", "mode"),
+    [(PYTEST_FILES, "python", "pairs"), (GOOGLE_FILES, "cpp-speed", "history")],
+    ids=["pytest", "google"],
 )
-def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, tmp_path: Path, tools: Path) -> None:
+def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, mode: str, tmp_path: Path, tools: Path) -> None:
     with repository(tmp_path, files, tools) as there:
-        initialise(there, tools)
+        initialise(there, tools, "--mode", mode)
         # the first push publishes, and nothing can be judged yet
         first = there.pushed()
         assert first.conclusion == "success", logs(first)
@@ -220,7 +254,9 @@ def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, tmp_path: Pat
         slow = there.opened(slow_sha)
         assert slow.conclusion == "failure"
         [comment] = there.fake.comments
-        assert "regressed" in comment["body"].splitlines()[2]
+        title = next(line for line in comment["body"].splitlines() if line.startswith("## "))
+        assert "regressed" in title
+        assert title.endswith("in pairs") is (mode == "pairs")
         assert comment["body"] in slow.summary or "regressed" in slow.summary
         # a pull request of a fork starts nothing that could see the store
         assert set(there.opened(slow_sha, fork="stranger/name").results.values()) == {"skipped"}
@@ -232,3 +268,52 @@ def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, tmp_path: Pat
         assert "regressed" in merged.summary
         assert strays(tmp_path) == []
         assert "workflow-token" not in str(outputs(there, merged))
+
+
+class TestPairs:
+    """A pull request is measured in alternation with its merge base, without a history: judged, stored, commented and gated."""
+
+    def opened(self, there: Repository, tools: Path, **files: str) -> Run:
+        """Open a pull request with a change of these files, in a repository whose main branch was never measured."""
+        initialise(there, tools)
+        there.history.git("checkout", "--quiet", "-b", "topic")
+        return there.opened(there.history.commit("change", **files))
+
+    def verdicts(self, there: Repository) -> dict[str, int]:
+        """Return the stored verdicts of the pull request."""
+        rows = connect(there.store).query("select verdict, count(*) from pairs group by all", everything=True).rows()
+        return dict(rows)
+
+    def test_a_quarter_more_work(self, tmp_path: Path, tools: Path) -> None:
+        """The clock and the work are real, and so is whatever else this machine does."""
+        with repository(tmp_path, {"pyproject.toml": PYPROJECT, "bench/test_speed.py": REAL_SUITE}, tools) as there:
+            run = self.opened(there, tools, level__txt="1.25")
+            assert run.conclusion == "failure", logs(run)
+            [comment] = there.fake.comments
+            assert "2 benchmarks regressed, in pairs" in comment["body"], comment["body"]
+            assert self.verdicts(there) == {"regressed": 2}
+            rows = (
+                connect(there.store)
+                .query("select commit, pr_number, pair_side from runs order by all", everything=True)
+                .rows()
+            )
+            head, base = there.history.git("rev-parse", "HEAD"), there.history.git("rev-parse", "main")
+            assert set(rows) == {(head, 12, "head"), (base, None, "base")}
+
+    @pytest.mark.parametrize(
+        ("files", "conclusion", "verdicts"),
+        [
+            ({"level__txt": "1.03"}, "failure", {"regressed": 2}),
+            ({"spike__txt": "1"}, "success", {"unchanged": 2}),
+        ],
+        ids=["three percent", "spike"],
+    )
+    def test_noise_of_one_percent(
+        self, files: dict[str, str], conclusion: str, verdicts: dict[str, int], tmp_path: Path, tools: Path
+    ) -> None:
+        with repository(tmp_path, {"pyproject.toml": PYPROJECT, "bench/test_speed.py": NOISY_SUITE}, tools) as there:
+            run = self.opened(there, tools, **files)
+            assert there.fake.comments, logs(run)
+            [comment] = there.fake.comments
+            assert (run.conclusion, self.verdicts(there)) == (conclusion, verdicts), comment["body"]
+            assert "in pairs" in comment["body"]

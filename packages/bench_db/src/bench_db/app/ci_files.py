@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from msgspec import structs
 
 from bench_db.app.tools import FoundSuite
 from bench_db.schedule.config import FILE, Suite, toml_path
 
+Judging = Literal["history", "pairs"]
+"""How a pull request is judged: one run of it with the stored history, or in alternation with its merge base."""
 GITHUB_FILE, GITLAB_FILE = ".github/workflows/benchmarks.yml", ".gitlab-ci.yml"
 VARIABLE = "BENCH_DB_URI"
 CRONS = {"nightly": "17 3 * * *", "weekly": "17 3 * * 1", "never": ""}
+_HOW = {
+    "history": "All are compared with the history.",
+    "pairs": "These are measured in alternation with their merge base, the others are compared with the history.",
+}
 _CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 _SECRETS = {
     "AWS_ACCESS_KEY_ID": "BENCH_S3_USER_ACCESS_KEY",
@@ -26,7 +33,8 @@ _SECRETS = {
 class Plan:
     """What the files state: the project, its suites, the store (empty: that of the variable BENCH_DB_URI), and when to measure.
 
-    `source` is the repository with the action or template, OWNER/NAME@REF. `cron` is empty for no schedule.
+    `source` is the repository with the action or template, OWNER/NAME@REF. `cron` is empty for no schedule. `mode` is how pull
+    requests are judged.
     """
 
     name: str
@@ -36,6 +44,7 @@ class Plan:
     store: str
     cron: str
     source: str
+    mode: Judging = "pairs"
 
     @property
     def is_directory(self) -> bool:
@@ -86,7 +95,7 @@ def github_text(plan: Plan) -> str:
     keys = "".join(f"          {name}: ${{{{ secrets.{secret} }}}}\n" for name, secret in _SECRETS.items())
     credentials = "" if plan.is_directory else f"        env: # secrets of the repository\n{keys}"
     return f"""\
-# Measures the suites of {FILE} at every commit of the main branch and of pull requests, and compares them with the history.
+# Measures the suites of {FILE} at every commit of the main branch and of pull requests. {_HOW[plan.mode]}
 name: Benchmarks
 
 on:
@@ -122,6 +131,7 @@ jobs:
         uses: {repository}/.github/actions/publish@{ref}
         with:
           store: {store}
+          mode: {plan.mode}
           scan: ${{{{ github.event_name == 'schedule' }}}}
 {credentials}"""
 
@@ -131,13 +141,14 @@ def gitlab_text(plan: Plan) -> str:
     repository, _, ref = plan.source.partition("@")
     store = f"      store: {_quoted(plan.store)}\n" if plan.store else ""
     return f"""\
-# Measures the suites of {FILE} at every commit of the main branch and of merge requests, and compares them with the history.
+# Measures the suites of {FILE} at every commit of the main branch and of merge requests. {_HOW[plan.mode]}
 include:
   - project: {_quoted(repository)}
     ref: {_quoted(ref)}
     file: /templates/bench-db.yml
     inputs:
       requirement: "bench-db[s3] @ git+$CI_SERVER_URL/{repository}@{ref}#subdirectory=packages/bench_db"
+      mode: {plan.mode}
 {store}"""
 
 

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.blame import of_machine
+from bench_db.app import compare, pairs
 from bench_db.app.backfill import backfill
-from bench_db.app.compare import Compared, compare, failing
+from bench_db.app.baselines import LEVEL
+from bench_db.app.configuration import configuration
+from bench_db.app.gate import Confirming, Gate, check
+from bench_db.app.pairs import Paired
 from bench_db.app.progress import Silent
 from bench_db.app.publish import publish
 from bench_db.app.pull_requests import comment as post
@@ -21,11 +25,12 @@ from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
 from bench_db.ingest import Provenance
 from bench_db.ingest.host import build_of, with_change
 from bench_db.measure import git
-from bench_db.model import CiChange, Comparison, Finding, Series, State
+from bench_db.model import CiChange, Comparison, Finding, PairComparison, Series, State
 from bench_db.query.series import series_told_apart
 from bench_db.report import markdown
 from bench_db.report.document import finding_json
 from bench_db.report.escape import markdown_code, markdown_text
+from bench_db.report.pairs import confirmed_markdown, pairs_headline, pairs_markdown
 from bench_db.report.quantity import percent
 from bench_db.rules import RULES
 from bench_db.store.database import Database, connect
@@ -34,24 +39,29 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     import polars as pl
 
+    from bench_db.app.ci_files import Judging
+    from bench_db.app.gate import Mode
     from bench_db.app.progress import Progress
     from bench_db.ci.forge import Forge
 
 FAIL_ON = ("regression", "failed")
+FAILING = {**compare.FAILING, **pairs.FAILING}
+"""The words that `fail_on` takes. One that a mode has no verdict for fails nothing in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CiJob:
     """What a job published of a commit, and the verdict. `compared` is None when the store has no results of the commit.
 
-    `failing` are the comparisons that fail the job, `alarms` the new findings of a scan that got worse. `report` is Markdown, `comment_url` empty
+    `paired` has the verdicts of a pull request that was measured in pairs, and `compared` is None then. `failing` are the comparisons that fail the job, `alarms` the new findings of a scan that got worse. `report` is Markdown, `comment_url` empty
     without a comment. `notes` say what was not done, and why.
     """
 
     candidate: str
     new: int
-    compared: Compared | None
-    failing: Sequence[Comparison]
+    compared: Gate | None
+    paired: Paired | None
+    failing: Sequence[Comparison | PairComparison]
     alarms: Sequence[Finding]
     series: Mapping[int, Series]
     report: str
@@ -68,23 +78,24 @@ class CiJob:
         """The conclusion: neutral when nothing could be judged, or when what got worse is not to fail the job."""
         if not self.passed:
             return Conclusion.FAILURE
-        judged = Conclusion.NEUTRAL if self.compared is None else Conclusion(markdown.conclusion(self.compared.counts))
+        judged = Conclusion(markdown.conclusion(self.counts))
         return Conclusion.NEUTRAL if judged is Conclusion.FAILURE else judged
 
     @property
     def title(self) -> str:
         """The verdict in one line."""
-        compared = self.compared
-        said = (
-            markdown.headline(compared.counts, of_machine(compared.comparisons)) if compared else markdown.headline({})
-        )
+        if self.paired is not None:
+            said = pairs_headline(self.counts)
+        else:
+            said = markdown.headline(self.counts, of_machine(self.compared.comparisons) if self.compared else 0)
         alarms = f"; {len(self.alarms)} new in the history" if self.alarms else ""
         return f"{said}{alarms}"
 
     @property
     def counts(self) -> dict[str, int]:
         """How often each verdict occurs."""
-        return {} if self.compared is None else self.compared.counts
+        judged = self.paired or self.compared
+        return {} if judged is None else judged.counts
 
     def frame(self) -> pl.DataFrame:
         """Return the alarms of the scan as a frame, a row each."""
@@ -98,10 +109,12 @@ class CiJob:
             "title": self.title,
             "passed": self.passed,
             "candidate": self.candidate,
-            "baseline": self.compared.baseline if self.compared else None,
+            "baseline": self.paired.base if self.paired else self.compared.baseline if self.compared else None,
             "new": self.new,
             "counts": self.counts,
             "failing": [f"{c.series.series_key:016x}" for c in self.failing],
+            "confirmed": self.compared.confirmed.document if self.compared and self.compared.confirmed else None,
+            "pairs": self.paired.document if self.paired else None,
             "alarms": [finding_json(finding, self.series) for finding in self.alarms],
             "comment_url": self.comment_url,
             "notes": list(self.notes),
@@ -117,7 +130,9 @@ def ci_job(
     test_bed_name: str | None = None,
     suites: Sequence[str] = (),
     config_file: str | None = None,
+    mode: Judging = "history",
     baseline: str | None = None,
+    confirm: Mode | None = None,
     fail_on: Collection[str] = FAIL_ON,
     with_scan: bool = False,
     with_comment: bool = True,
@@ -130,10 +145,19 @@ def ci_job(
 
     `checkout` is the working directory by default, and for files the checkout around each. The commit is compared with `baseline`:
     by default a pull request with the commit where it left its base branch, and any other with the level before it. `fail_on` has
-    the verdicts that fail the job. `with_scan` also looks for changes in the main history, and a new finding that got worse fails
+    the verdicts that fail the job. With the `mode` `pairs` a pull request is not compared with the history: its commit and its merge
+    base are measured in alternation on this machine, as `[pairs]` of bench-db.toml says. Otherwise series that got worse are measured
+    again in pairs before the job fails, as `confirm` says, by default bench-db.toml. `with_scan` also looks for changes in the main history, and a new finding that got worse fails
     the job. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
-    are those to measure, or the one suite of the files. Raises `UserError` for an empty address of the store.
+    are those to measure, or the one suite of the files. Raises `UserError` for an empty address of the store, and in pairs for a
+    checkout without the merge base.
     """
+    if unknown := sorted(set(fail_on) - set(FAILING)):
+        message = f"`fail_on`: {unknown[0]!r} is no verdict to fail on; it takes {', '.join(FAILING)}"
+        raise UserError(message)
+    if mode == "pairs" and paths:
+        message = "pairs measure the suites of bench-db.toml: leave out the files, or the mode"
+        raise UserError(message)
     if not uri:
         message = "the address of the store is empty: where do the results go? In a workflow, is the variable or secret that holds it set?"
         raise UserError(message)
@@ -150,7 +174,10 @@ def ci_job(
         clock=clock,
         notes=[],
     )
-    if paths:
+    paired = job.paired(suites, test_bed_name, progress) if mode == "pairs" and job.change else None
+    if paired:
+        new = sum(run.new for run in paired.published or ())
+    elif paths:
         stated = {"dut_name": dut_name, "test_bed_name": test_bed_name, "suite": ",".join(suites) or None}
         about = Provenance(
             **{**ci_provenance(environment), **stated, "checkout": where if checkout else None, "change": change}
@@ -159,14 +186,18 @@ def ci_job(
     else:
         new = job.measured(suites, "" if build.pr_number else build.branch or "", test_bed_name, progress)
     store = connect(uri)
-    compared = job.compared(store, baseline)
+    compared = (
+        None if paired else job.compared(store, baseline, job.confirming(confirm, progress, elsewhere=bool(paths)))
+    )
     alarms, series = job.alarms(store) if with_scan else ([], {})
-    report = job.report(compared, alarms, series_told_apart(series.values(), store.machines))
+    body = pairs_markdown(paired.comparisons, paired.control, paired.context) if paired else job.body(compared)
+    report = job.report(body, alarms, series_told_apart(series.values(), store.machines))
     return CiJob(
         candidate=job.candidate,
         new=new,
         compared=compared,
-        failing=failing(compared.comparisons, fail_on) if compared else [],
+        paired=paired,
+        failing=_failing(paired, compared, fail_on),
         alarms=alarms,
         series=series,
         report=report,
@@ -214,7 +245,44 @@ class _Job:
         self.notes.extend(f"{', '.join(attempt.suites)}: {attempt.detail}" for attempt in done.failed)
         return len(done.ended) - len(done.failed)
 
-    def compared(self, store: Database, baseline: str | None) -> Compared | None:
+    def paired(self, suites: Sequence[str], test_bed_name: str | None, progress: Progress) -> Paired:
+        """Measure the candidate and its merge base in alternation, and store the answer."""
+        branch = self.change.base_branch if self.change else None
+        tip = git.tip_of(self.checkout, branch) if branch and not git.is_shallow(self.checkout) else None
+        if tip is None:
+            message = f"pairs need the merge base: the checkout is shallow or lacks {branch or 'the base branch'} (actions/checkout: fetch-depth: 0)"
+            raise UserError(message)
+        connect(self.uri, create=True).require_writable()  # an error now costs no measurement
+        found = pairs.pairs(
+            f"{tip}...",
+            self.candidate,
+            suites=suites,
+            config_file=self.config_file,
+            test_bed_name=test_bed_name,
+            clone=self.checkout,
+            environment=self.environment,
+            clock=self.clock,
+            progress=progress,
+        )
+        return pairs.publish_pairs(self.uri, found, clone=self.checkout)
+
+    def confirming(self, mode: Mode | None, progress: Progress, *, elsewhere: bool) -> Confirming | None:
+        """Return how series that got worse are measured again; None where they cannot be, because this machine is not a fresh one."""
+        if not elsewhere and (mode or configuration(self.config_file).pairs.confirm) == "fresh":
+            self.notes.append(
+                "nothing was measured again: this machine measured the commit; call `bench-db check --confirm fresh` in a job of its own"
+            )
+            return None
+        return Confirming(
+            mode=mode or "configured",
+            environment=self.environment,
+            config_file=self.config_file,
+            clone=self.checkout,
+            clock=self.clock,
+            progress=progress,
+        )
+
+    def compared(self, store: Database, baseline: str | None, confirming: Confirming | None) -> Gate | None:
         """Compare the candidate; None when the store has no result of it."""
         if not self.candidate or not store.runs_of(self.candidate):
             self.notes.append(
@@ -229,10 +297,16 @@ class _Job:
             )
         elif baseline is None and base:
             try:
-                return compare(store, self.candidate, baseline=f"merge-base:{base}", clone=self.checkout)
+                return check(
+                    store,
+                    self.candidate,
+                    baseline=f"merge-base:{base}",
+                    clone=self.checkout,
+                    confirming=confirming,
+                )
             except BaselineNotMeasuredError as error:
                 self.notes.append(f"compared with the level of the main history instead of the merge base: {error}")
-        return compare(store, self.candidate, baseline=baseline, clone=self.checkout)
+        return check(store, self.candidate, baseline=baseline or LEVEL, clone=self.checkout, confirming=confirming)
 
     def alarms(self, store: Database) -> tuple[list[Finding], Mapping[int, Series]]:
         """Scan the main history, and return the findings that are new and got worse, with the scanned series by key."""
@@ -243,20 +317,23 @@ class _Job:
         fresh = [one for one in scanned.findings if one.id not in known and one.state is State.OPEN]
         return [one for one in fresh if _is_worse(one, scanned.series.get(one.series_key))], scanned.series
 
-    def report(self, compared: Compared | None, alarms: Sequence[Finding], series: Mapping[int, Series]) -> str:
-        """Return the report: the comment on the comparison, the alarms, and the notes."""
+    def body(self, compared: Gate | None) -> str:
+        """Return the comment on the comparison."""
         if compared is None:
-            body = "## ❔ No verdict: nothing was compared\n"
-        else:
-            about = markdown.CommentContext(
-                candidate=compared.candidate,
-                baseline=compared.baseline,
-                pull_request=self.pull_request,
-                plan=compared.plan,
-                store_version=compared.store_version,
-                report_url=str(ci_provenance(self.environment).get("run_url") or ""),
-            )
-            body = markdown.comment(compared.comparisons, compared.counts, about, compared.blame)
+            return "## ❔ No verdict: nothing was compared\n"
+        about = markdown.CommentContext(
+            candidate=compared.candidate,
+            baseline=compared.baseline,
+            pull_request=self.pull_request,
+            plan=compared.plan,
+            store_version=compared.store_version,
+            report_url=str(ci_provenance(self.environment).get("run_url") or ""),
+        )
+        again = confirmed_markdown(compared.confirmed) if compared.confirmed else ""
+        return markdown.comment(compared.comparisons, compared.counts, about, compared.blame, again)
+
+    def report(self, body: str, alarms: Sequence[Finding], series: Mapping[int, Series]) -> str:
+        """Return the report: the comment, the alarms, and the notes."""
         heading = [f"\n### {len(alarms)} new in the history\n"] if alarms else []
         found = "\n".join([*heading, *(_alarm(one, series.get(one.series_key)) for one in alarms), ""])
         return body + found + "".join(f"\n* {markdown_text(note)}" for note in self.notes) + "\n"
@@ -278,6 +355,16 @@ class _Job:
         except ForgeError as error:
             self.notes.append(f"no comment was written: {error}")
             return ""
+
+
+def _failing(
+    paired: Paired | None, compared: Gate | None, fail_on: Collection[str]
+) -> Sequence[Comparison | PairComparison]:
+    """Return what fails the job, by the words that this kind of verdict has."""
+    if paired:
+        return pairs.failing(paired.comparisons, [word for word in fail_on if word in pairs.FAILING])
+    words = [word for word in fail_on if word in compare.FAILING]
+    return compare.failing(compared.comparisons, words) if compared else []
 
 
 def _knows(checkout: Path, branch: str) -> bool:

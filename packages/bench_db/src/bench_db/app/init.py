@@ -21,6 +21,7 @@ from bench_db.app.ci_files import (
     GITHUB_FILE,
     GITLAB_FILE,
     VARIABLE,
+    Judging,
     Plan,
     configuration_text,
     github_text,
@@ -107,6 +108,7 @@ def init(
     suites: Sequence[str] = (),
     schedule: str = "nightly",
     ci: Ci | None = None,
+    mode: Judging = "pairs",
     action: str | None = None,
     force: bool = False,
     dry_run: bool = False,
@@ -115,7 +117,8 @@ def init(
     """Write bench-db.toml, and a workflow that measures, compares and gates, for the benchmark tools of a repository.
 
     `store` is an address or a directory, empty for the variable BENCH_DB_URI of the repository. `suites` chooses some of those that are recognised.
-    `schedule` is nightly, weekly, never or a cron expression. `ci` is that of the remote by default. `action` is the repository
+    `schedule` is nightly, weekly, never or a cron expression. `ci` is that of the remote by default. `mode` is how
+    pull requests are judged: measured in `pairs` with their merge base, or compared with the `history`. `action` is the repository
     with bench_db's action, OWNER/NAME@REF; by default the one that bench_db runs from. All files are written or none; an existing file is
     replaced with `force` only. Raises `UserError` when no tool is recognised, and for a file that exists.
     """
@@ -131,6 +134,7 @@ def init(
         store=store.strip(),
         cron=_cron(schedule),
         source=_source(action),
+        mode=mode,
     )
     made = _files(plan, ci)
     if not dry_run:

@@ -46,6 +46,7 @@ from bench_db.model import (
 )
 from bench_db.query.selection import Selection, glob_pattern, natural_key
 from bench_db.report.document import record_json
+from bench_db.report.pairs import PairsContext
 from bench_db.report.quantity import percent
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
@@ -67,6 +68,7 @@ Ended = Literal["decided", "rounds", "budget"]
 # The verdicts of each word that `fail_on` takes.
 FAILING = {
     "regression": {PairVerdict.REGRESSED},
+    "suspected": {PairVerdict.SUSPECTED},
     "undecided": {PairVerdict.UNDECIDED, PairVerdict.SUSPECTED},
     "failed": {PairVerdict.FAILED},
 }
@@ -110,6 +112,11 @@ class Paired:
         return frame_of(self.comparisons, PairComparison)
 
     @property
+    def context(self) -> PairsContext:
+        """What a report says of the measurement."""
+        return PairsContext(**{one.name: getattr(self, one.name) for one in fields(PairsContext)})
+
+    @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         names = ("pair_id", "base", "head", "seed", "rounds", "seconds", "ended", "min_effect", "counts")
@@ -130,6 +137,7 @@ def pairs(
     control: bool | None = None,
     seed: int | None = None,
     config_file: str | None = None,
+    test_bed_name: str | None = None,
     clone: str | Path = ".",
     work_dir: str | Path = ".bench-db",
     environment: Mapping[str, str],
@@ -139,7 +147,7 @@ def pairs(
     """Measure two commits in alternation as bench-db.toml says, in `environment`, and compare them; `publish_pairs` stores the answer.
 
     `BASE...` is the merge base with `head`. `benchmark` is a name in which * and ? are wildcards, `min_effect` is in percent. What
-    is None comes from `[pairs]` of bench-db.toml; the seed of the order comes from the clock. With `control` the base is measured a second
+    is None comes from bench-db.toml; the seed of the order comes from the clock. With `control` the base is measured a second
     time from a work tree of its own. Measuring ends when every series has its verdict, after `rounds`, or when another round does
     not fit the budget. Raises `UserError` when nothing can be measured.
     """
@@ -149,7 +157,8 @@ def pairs(
     config = configuration(config_file)
     stated = {"rounds": rounds, "min_effect": min_effect, "budget_minutes": budget_minutes, "control": control}
     settings = structs.replace(config.pairs, **{name: value for name, value in stated.items() if value is not None})
-    config = structs.replace(config, pairs=settings, suite=config.suites(tuple(suites)))
+    project = structs.replace(config.project, test_bed=test_bed_name or config.project.test_bed)
+    config = structs.replace(config, project=project, pairs=settings, suite=config.suites(tuple(suites)))
     check_suites(config)
     return measured(
         base,

@@ -153,12 +153,16 @@ def _compared() -> dict[str, Schema]:
     return {**about, **_comparisons()}
 
 
-def _check() -> Schema:
+def _confirmed() -> Schema:
     one = _list(_object(_old({**_series(), **_record(Confirmation, "series")})))
     about = {"mode": _type(Mode), "base": _TEXT, "head": _TEXT, "rounds": _COUNT, "seconds": _type(float)}
     confirmed = _object({**about, "counts": _type(dict[str, int]), "confirmations": one})
+    return {"anyOf": [confirmed, _type(None)]}
+
+
+def _check() -> Schema:
     outcome = {"passed": _BOOLEAN, "threshold": _type(float | None), "moved": _BOOLEAN, "failing": _list(_KEY)}
-    return _answer({**outcome, "confirmed": {"anyOf": [confirmed, _type(None)]}, **_compared()})
+    return _answer({**outcome, "confirmed": _confirmed(), **_compared()})
 
 
 def _means() -> dict[str, Schema]:
@@ -222,7 +226,7 @@ def _bisect() -> Schema:
     return _answer({"commit": _type(str | None), "suspects": _list(_object(suspect)), "looks": _list(_object(look))})
 
 
-def _pairs() -> Schema:
+def _pairs() -> dict[str, Schema]:
     one = _list(_object(_old({**_series(), **_record(PairComparison, "series")})))
     stored = {"anyOf": [_list(_object(_record(PairRun))), _type(None)]}
     about = {
@@ -235,7 +239,7 @@ def _pairs() -> Schema:
     }
     ended = {"ended": _type(Ended), "min_effect": _type(float)}
     listed = {"comparisons": one, "control": one, "counts": _type(dict[str, int]), "published": stored}
-    return _answer({**about, **ended, **listed})
+    return {**about, **ended, **listed}
 
 
 def _ci() -> Schema:
@@ -247,7 +251,8 @@ def _ci() -> Schema:
         "baseline": _type(str | None),
     }
     lists = {"failing": _list(_KEY), "alarms": _list(_finding()), "notes": _list(_TEXT)}
-    return _answer({**about, **lists, "new": _COUNT, "counts": _type(dict[str, int]), "comment_url": _TEXT})
+    again = {"confirmed": _confirmed(), "pairs": {"anyOf": [_object(_pairs()), _type(None)]}}
+    return _answer({**about, **again, **lists, "new": _COUNT, "counts": _type(dict[str, int]), "comment_url": _TEXT})
 
 
 def _init() -> Schema:
@@ -377,7 +382,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
     ),
-    "pairs": _pairs,
+    "pairs": lambda: _answer(_pairs()),
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-compare": lambda: _answer({**_comparisons(), "merge_base": _type(str | None)}),

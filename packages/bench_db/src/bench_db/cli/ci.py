@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from bench_db.cli.comparing import REGRESSION_FOUND
 from bench_db.cli.options import common, emit, option, screen
+from bench_db.cli.pairs import text
 from bench_db.cli.progress import leave_when_asked, progress_bar
 
 if TYPE_CHECKING:
-    from bench_db.app.ci_job import CiJob
+    from collections.abc import Iterator
 
-_EITHER = ["regression", "suspected", "failed", "missing", "insufficient", "nothing"]
+    from bench_db.app.ci_job import CiJob
+    from bench_db.app.gate import Gate
+
+_EITHER = ["regression", "suspected", "failed", "missing", "insufficient", "undecided", "nothing"]
 
 
 @click.command("ci")
@@ -35,6 +39,19 @@ _EITHER = ["regression", "suspected", "failed", "missing", "insufficient", "noth
 )
 @click.option(
     "--checkout", metavar="DIR", help="The checkout of the measured source. [default: . and for files that around each]"
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["history", "pairs"]),
+    default="history",
+    show_default=True,
+    help="Compare one run of a pull request with the history, or measure it in alternation with its merge base on this machine. "
+    "Other commits are compared with the history.",
+)
+@click.option(
+    "--confirm",
+    type=click.Choice(["off", "same", "fresh"]),
+    help="Measure again what got worse than the history, in pairs, before the job fails, as for check. [default: as bench-db.toml, else off]",
 )
 @click.option(
     "--baseline", metavar="WHAT", help="As for compare. [default: of a pull request its merge base, else level]"
@@ -58,6 +75,8 @@ def command(
     test_bed_name: str | None,
     dut_name: str | None,
     checkout: str | None,
+    mode: Literal["history", "pairs"],
+    confirm: Literal["off", "same", "fresh"] | None,
     baseline: str | None,
     fail_on: tuple[str, ...],
     report: Path | None,
@@ -88,6 +107,8 @@ def command(
             test_bed_name=test_bed_name,
             suites=suites,
             config_file=config_file,
+            mode=mode,
+            confirm=confirm,
             baseline=baseline,
             fail_on=[word for word in fail_on or FAIL_ON if word != "nothing"],
             with_scan=with_scan,
@@ -105,7 +126,7 @@ def _hand_over(done: CiJob, report: Path | None) -> None:
     import json
 
     from bench_db.cli import output_file
-    from bench_db.model import Verdict
+    from bench_db.model import PairVerdict, Verdict
 
     if report is not None:
         report.write_text(done.report, encoding="utf-8")
@@ -113,23 +134,25 @@ def _hand_over(done: CiJob, report: Path | None) -> None:
         with Path(page).open("a", encoding="utf-8") as file:
             file.write(done.report)
     outputs = {"verdict": str(done.verdict), "passed": str(done.passed).lower(), "title": done.title}
-    numbers = {str(verdict): str(done.counts.get(verdict, 0)) for verdict in Verdict}
+    numbers = {str(verdict): str(done.counts.get(verdict, 0)) for verdict in (*Verdict, PairVerdict.UNDECIDED)}
     where = {"report": "" if report is None else str(report.resolve()), "counts": json.dumps(done.counts)}
     output_file.write({**outputs, **where, **numbers, "alarms": str(len(done.alarms))}, os.environ)
 
 
 def _text(done: CiJob) -> str:
-    from bench_db.report.terminal import against, comparisons_text
     from bench_db.report.text import visible
 
     head = f"{'PASSED' if done.passed else 'FAILED'}: {done.title}"
-    compared = done.compared
-    listed = (
-        [
-            f"{against(compared.candidate, compared.baseline)}: {comparisons_text(compared.comparisons, compared.counts, blame=compared.blame, screen=screen())}"
-        ]
-        if compared
-        else []
-    )
+    listed = [text(done.paired)] if done.paired else list(_compared(done.compared)) if done.compared else []
     found = [f"{len(done.alarms)} new findings: bench-db finding list --state open"] if done.alarms else []
     return "\n".join([head, *listed, *found, *map(visible, done.notes)])
+
+
+def _compared(compared: Gate) -> Iterator[str]:
+    from bench_db.report.pairs import confirmed_text
+    from bench_db.report.terminal import against, comparisons_text
+
+    listed = comparisons_text(compared.comparisons, compared.counts, blame=compared.blame, screen=screen())
+    yield f"{against(compared.candidate, compared.baseline)}: {listed}"
+    if compared.confirmed:
+        yield confirmed_text(compared.confirmed, screen())

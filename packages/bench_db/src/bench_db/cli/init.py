@@ -12,6 +12,7 @@ from bench_db.cli.options import common, emit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench_db.app.ci_files import Judging
     from bench_db.app.init import Ci, Initialised, Proposal
     from bench_db.app.tools import FoundSuite
 
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 )
 @click.option("--schedule", metavar="WHEN", help="nightly, weekly, never or a cron expression. [default: nightly]")
 @click.option("--ci", type=click.Choice(["github", "gitlab"]), help="The service. [default: that of the remote origin]")
+@click.option(
+    "--mode",
+    type=click.Choice(["history", "pairs"]),
+    default="pairs",
+    show_default=True,
+    help="Measure pull requests in alternation with their merge base, or compare them with the history.",
+)
 @click.option(
     "--action", metavar="OWNER/NAME@REF", help="Where bench_db's action is. [default: where bench_db runs from]"
 )
@@ -36,6 +44,7 @@ def command(
     suites: tuple[str, ...],
     schedule: str | None,
     ci: Ci | None,
+    mode: Judging,
     action: str | None,
     output: str,
     *,
@@ -62,6 +71,7 @@ def command(
         suites=suites,
         schedule=schedule,
         ci=ci,
+        mode=mode,
         action=action,
         force=force,
         dry_run=dry_run,

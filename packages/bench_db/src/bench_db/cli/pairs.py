@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="N", help="The seed of the order. [default: the time]")
 @click.option(
     "--fail-on",
-    type=click.Choice(["regression", "undecided", "failed"]),
+    type=click.Choice(["regression", "suspected", "undecided", "failed"]),
     multiple=True,
     help="Exit with 1 when a series has this verdict; may be repeated. Undecided includes suspected.",
 )
@@ -113,7 +113,7 @@ def command(
     try:  # an answer that cannot be stored is shown all the same
         found = found if store is None else publish_pairs(store, found, clone=clone)
     finally:
-        emit(output, lambda: found.document, lambda: _text(found, markdown=markdown, everything=unchanged_too))
+        emit(output, lambda: found.document, lambda: text(found, markdown=markdown, everything=unchanged_too))
     ctx.exit(REGRESSION_FOUND if failing(found.comparisons, fail_on) else 0)
 
 
@@ -131,18 +131,10 @@ def _writable(ctx: click.Context, uri: str | None, *, publish: bool) -> Database
     return store
 
 
-def _text(found: Paired, *, markdown: bool, everything: bool) -> str:
-    from bench_db.report.pairs import PairsContext, pairs_markdown, pairs_text
+def text(found: Paired, *, markdown: bool = False, everything: bool = False) -> str:
+    """Render the answer for this terminal, or as a comment on a pull request."""
+    from bench_db.report.pairs import pairs_markdown, pairs_text
 
-    context = PairsContext(
-        base=found.base,
-        head=found.head,
-        seed=found.seed,
-        rounds=found.rounds,
-        seconds=found.seconds,
-        ended=found.ended,
-        published=found.published,
-    )
     if markdown:
-        return pairs_markdown(found.comparisons, found.control, context)
-    return pairs_text(found.comparisons, found.control, context, everything=everything, screen=screen())
+        return pairs_markdown(found.comparisons, found.control, found.context)
+    return pairs_text(found.comparisons, found.control, found.context, everything=everything, screen=screen())

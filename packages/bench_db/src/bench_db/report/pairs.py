@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench_db.model import Figure, PairRun, PairVerdict
 from bench_db.report.escape import markdown_code, markdown_text, shortened
-from bench_db.report.markdown import LIMIT
+from bench_db.report.markdown import LIMIT, headline
 from bench_db.report.quantity import percent, percent_with_interval, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, duration, table
 from bench_db.rules import RULES
@@ -212,15 +212,25 @@ _COLUMNS: tuple[tuple[str, Callable[[PairComparison], str]], ...] = (
 )
 
 
+def pairs_headline(counts: Mapping[str, int]) -> str:
+    """Summarise the counts of the verdicts of pairs in one line."""
+    undecided = counts.get(PairVerdict.UNDECIDED, 0)
+    if undecided and not set(counts) - {PairVerdict.UNDECIDED, PairVerdict.NEW, PairVerdict.MISSING}:
+        return f"❔ Undecided in pairs: {undecided:,} benchmark{'' if undecided == 1 else 's'}"
+    return f"{headline(counts)}{f', {undecided:,} undecided' if undecided else ''}, in pairs"
+
+
 def pairs_markdown(
     comparisons: Sequence[PairComparison], control: Sequence[PairComparison], context: PairsContext
 ) -> str:
     """Render a comment for a pull request, never longer than GitHub takes; unchanged series are folded."""
-    counts = ", ".join(f"**{number:,}** {verdict}" for verdict, number in _counted(comparisons))
+    counted = _counted(comparisons)
+    counts = " · ".join(f"**{number:,}** {verdict}" for verdict, number in counted)
     sides = (
         f"{markdown_code(context.head[: RULES.sha_length])} against {markdown_code(context.base[: RULES.sha_length])}"
     )
-    lines = ["## Measured in pairs", "", counts, "", f"{sides}: {context.text}."]
+    title = pairs_headline({str(verdict): number for verdict, number in counted})
+    lines = [f"## {title}", "", counts, "", f"{sides}, measured in alternation: {context.text}."]
     lines += [f"\n{markdown_text(shortened(line, _NOTE))}" for line in _control(control)[: RULES.comment_rows]]
     changed = [c for c in comparisons if c.verdict is not PairVerdict.UNCHANGED]
     unchanged = [c for c in comparisons if c.verdict is PairVerdict.UNCHANGED]
