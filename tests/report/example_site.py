@@ -52,11 +52,13 @@ def history(
     samples: int = 0,
     first_commit: int = 0,
     seed: int = 0,
+    tags: str = "",
+    branch: str = "main",
 ) -> pl.DataFrame:
     """A series of these medians, a commit each; NaN is a failure."""
     rng = np.random.default_rng(seed)
     count = len(medians)
-    key = hash63(["device", bed, suite, name, metric, units])
+    key = hash63(["device", bed, suite, name, metric, units, *([tags] if tags else [])])
     spread = np.abs(medians) * 0.008 * (1 + rng.random(count))
     failed = np.isnan(medians)
     numbers = np.arange(first_commit, first_commit + count)
@@ -68,11 +70,11 @@ def history(
         "suite": [suite] * count,
         "benchmark_name": [name] * count,
         "metric": [metric] * count,
-        "tags_key": [""] * count,
+        "tags_key": [tags] * count,
         "units": [units] * count,
         "direction": [direction] * count,
         "commit": [commit_of(int(n)) for n in numbers],
-        "branch": ["main"] * count,
+        "branch": [branch] * count,
         "dut_version": [f"1.{n // 50}.{n % 50}+{commit_of(int(n))[:7]}" for n in numbers],
         "commit_order": times,
         "dut_timestamp": times,

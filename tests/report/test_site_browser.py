@@ -228,7 +228,7 @@ class TestKeyboard:
 
     def test_another_series_begins_at_its_title(self, visit: Visit) -> None:
         page = visit.open_series("decode_batch")
-        page.locator("#near a", has_text="decode").first.focus()
+        page.locator("#beds a", has_text="laptop").focus()
         page.keyboard.press("Enter")
         page.locator("#facts", has_text="laptop").wait_for()
         page.evaluate(SETTLED)

@@ -17,34 +17,42 @@ from tests.report.example_site import METADATA, content_of
 from tests.report.examples import commit_of, found
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
     from bench_db.report.site.contract import SiteContent
+    from tests.report.browsing import Visit
 
 SERIES, POINTS, SUITES = 10_000, 300, 50
 FIRST_CHART_MS = 1000
 LARGEST_MB = 64
+MOST_CLICKS = 2
 pytestmark = pytest.mark.slow
 
 
+def _step(series: int) -> int:
+    """Return the commit at which a series moves: that of a series on either test bed."""
+    return 200 + series // 50 % 16 * 5
+
+
 def large() -> SiteContent:
-    """Every 25th series has a step of 12 % and a finding."""
+    """A thousand benchmarks of five sizes on two test beds. Every 25th series has a step of 12 % and a finding."""
     rng = np.random.default_rng(1)
-    names = [f"group_{i % 97}/case_{i}/rows={10 ** (i % 6)}" for i in range(SERIES)]
+    names = [f"group_{i // 10 % 97}/case_{i // 10}" for i in range(SERIES)]
+    beds = [("x86-linux", "arm-linux")[i % 2] for i in range(SERIES)]
+    tags = [f"size={10 ** (1 + i // 2 % 5)}" for i in range(SERIES)]
     suites = [f"crate-{i * SUITES // SERIES:02d}" for i in range(SERIES)]
-    keys = [hash63(pair) for pair in zip(suites, names, strict=True)]
+    keys = [hash63(parts) for parts in zip(beds, suites, names, tags, strict=True)]
     medians = 10 ** rng.uniform(2, 9, (SERIES, 1)) * np.exp(0.02 * rng.standard_normal((SERIES, POINTS)))
     stepped = range(0, SERIES, 25)
     for i in stepped:
-        medians[i, 200 + i % 80 :] *= 1.12
+        medians[i, _step(i) :] *= 1.12
     point = np.tile(np.arange(POINTS), SERIES)
     whole: dict[str, Any] = {
         "dut_name": "device",
-        "test_bed_name": "runner",
         "metric": "time",
-        "tags_key": "",
         "units": "nanoseconds",
         "direction": "lower",
     }
@@ -55,6 +63,8 @@ def large() -> SiteContent:
             "series_key": np.repeat(np.array(keys), POINTS),
             "suite": pl.Series(suites).gather(series),
             "benchmark_name": pl.Series(names).gather(series),
+            "test_bed_name": pl.Series(beds).gather(series),
+            "tags_key": pl.Series(tags).gather(series),
             "commit": pl.Series([commit_of(i) for i in range(POINTS)]).gather(point),
             "dut_timestamp": 1_760_000_000 + point * 40_000,
             "median": medians.ravel(),
@@ -65,8 +75,7 @@ def large() -> SiteContent:
     unused = dict.fromkeys(("min", "max", "mean", "standard_deviation"), pl.lit(0.0))
     constants = {name: pl.lit(value) for name, value in whole.items()}
     findings = [
-        found(finding_id=f"f{i}", series_key=keys[i], index=200 + i % 80, commit=commit_of(200 + i % 80))
-        for i in stepped
+        found(finding_id=f"f{i}", series_key=keys[i], index=_step(i), commit=commit_of(_step(i))) for i in stepped
     ]
     return content_of(
         frame.with_columns(**derived, **times, **unused, **constants).select(*COLUMNS, "commit_order"),
@@ -91,6 +100,18 @@ _DRAWN = """async () => {
 }"""
 
 
+class Clicks:
+    """A reader with a pointer at the front page; `page` shows where the clicks led."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.page = visit.open("index.html")
+        self.count = 0
+
+    def click(self, target: Locator) -> None:
+        target.first.click()
+        self.count += 1
+
+
 def first_series(root: Path) -> str:
     text = next(root.glob("data/catalogue-*.js")).read_text("utf-8")
     catalogue: dict[str, Any] = json.loads(text[text.index(",") + 1 : text.rindex(");")])
@@ -98,7 +119,7 @@ def first_series(root: Path) -> str:
 
 
 class TestLarge:
-    """Ten thousand series are no slower to look at than ten."""
+    """Ten thousand series are no slower to look at than ten, and each of the five questions takes two clicks at most."""
 
     @pytest.mark.alone
     @pytest.mark.parametrize("where", ["index.html", "benchmark.html#s={key}"])
@@ -117,12 +138,54 @@ class TestLarge:
         with visiting(browser, root) as visit:
             page = visit.open("series.html")
             page.get_by_label("Filter by name").fill("case_77")
-            assert page.locator("#status").inner_text() == "111 of 10,000 series"
+            assert page.locator("#status").inner_text() == "110 of 10,000 series"
             page.get_by_label("Filter by name").fill("")
             page.get_by_role("button", name="Change").click()
             assert page.locator(".row").count() < 60
             page.locator(".body").press("End")
             page.locator(f"[aria-rowindex='{SERIES + 1}']").wait_for()
+
+    @pytest.fixture
+    def clicks(self, browser: Browser, root: Path) -> Iterator[Clicks]:
+        with visiting(browser, root) as visit:
+            clicks = Clicks(visit)
+            yield clicks
+            assert clicks.count <= MOST_CLICKS
+            assert visit.complaints == []
+
+    def test_is_main_fine(self, clicks: Clicks) -> None:
+        assert clicks.page.locator("h1").inner_text() == "400 regressions standing"
+        newest = clicks.page.locator(".fresh").inner_text()
+        assert newest.startswith(f"Newest commit with results: {commit_of(POINTS - 1)[:9]}")
+
+    def test_what_did_a_commit_do_on_all_test_beds(self, clicks: Clicks) -> None:
+        group = clicks.page.locator(".group", has_text=commit_of(275)[:9])
+        clicks.click(group.get_by_text("What this commit did"))
+        assert commit_of(275)[:9] in clicks.page.locator("h1").inner_text()
+        assert clicks.page.locator("thead th").all_inner_texts() == ["Benchmark", "arm-linux", "x86-linux"]
+        assert clicks.page.locator("tbody a", has_text="worse +10.0 %").count() == 24
+
+    def test_which_diff_caused_it(self, clicks: Clicks) -> None:
+        group = clicks.page.locator(".group", has_text=commit_of(275)[:9])
+        clicks.click(group.get_by_text("What this commit did"))
+        difference = clicks.page.get_by_role("link", name="diff")
+        address = f"https://example.org/project/compare/{commit_of(274)}...{commit_of(275)}"
+        assert difference.get_attribute("href") == address  # the second click leaves the site
+
+    def test_is_arm_hit_as_x86_is(self, clicks: Clicks) -> None:
+        clicks.click(clicks.page.locator(".group summary"))
+        clicks.click(clicks.page.get_by_role("link", name="on all test beds"))
+        clicks.page.locator("#legend button").nth(1).wait_for()
+        assert clicks.page.locator("#legend bdi").all_inner_texts() == ["arm-linux", "x86-linux"]
+        assert clicks.page.locator("#beds .badge", has_text="1 worse").count() == 1
+
+    def test_how_does_it_scale_with_size(self, clicks: Clicks) -> None:
+        clicks.click(clicks.page.get_by_role("link", name="Series"))
+        clicks.page.get_by_label("Filter by name").fill("case_77 size=1000 arm")
+        clicks.click(clicks.page.locator(".row a"))
+        clicks.page.locator("#over-title", has_text="size").wait_for()
+        assert clicks.page.locator("#scale-rows th").all_inner_texts() == ["10", "100", "1,000", "10,000", "100,000"]
+        assert "as size to the power" in clicks.page.locator("#scale-legend").inner_text()
 
     def test_size(self, root: Path) -> None:
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]

@@ -86,6 +86,11 @@ class TestCatalogue:
         assert document["label"] == ["io: suite/decode", "io: core/decode", "io: other"]
         assert document["latest"][2] == 0.333333
 
+    def test_tags(self) -> None:
+        rows = [row(series("a", 1.0, tags="size=8")), self.BED]
+        document = catalogue.catalogue([(0, one) for one in rows], [("a.js", "")])
+        assert [document["facets"]["tags"][at] for at in document["tags"]] == ["size=8", ""]
+
     def test_stale(self) -> None:
         assert self.document()["stale"] == [1, 0, 0]
 

@@ -111,7 +111,13 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         finding["page"] = finding["page"] if finding["page"] in have_pages else ""
     listed = catalogue.catalogue(lists.rows, lists.files)
     fresh = freshness(lists.commits)
-    settings = {"ladders": ladders(), "commitUrl": content.metadata.commit_url, "rules": asdict(RULES)}
+    beds = catalogue.beds(described)
+    settings = {
+        "ladders": ladders(),
+        "commitUrl": content.metadata.commit_url,
+        "rules": asdict(RULES),
+        "beds": len(beds),
+    }
     everything = {
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", listed),
@@ -122,7 +128,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     yield FEED, _feed(content, findings, lists.commits)
     facts = {
         "counts": catalogue.counts(findings),
-        "beds": catalogue.beds(described),
+        "beds": beds,
         "total": len(described),
         "points": sum(row["points"] for row in described),
         "failing": sum(row["failing"] for row in described),

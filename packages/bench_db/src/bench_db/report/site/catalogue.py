@@ -83,12 +83,12 @@ def _noise(noise: Row | None) -> list[float | bool | None] | None:
 
 def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return all rows, a list a column, repeated texts once; `files` are each shard's data and samples scripts, "" for none."""
-    facets = {name: sorted({row[name] for _, row in rows}) for name in _FACETS}
+    facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags")}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     newest: dict[tuple[str, str, str], int] = defaultdict(int)
     for _, one in rows:
         newest[_group(one)] = max(newest[_group(one)], one["time"])
-    columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in _FACETS}
+    columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
     plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},

@@ -23,7 +23,9 @@ PAGES = {
     "index.html": ("overview.js",),
     "series.html": ("grid.js", "index.js", "series.js"),
     "noise.html": ("grid.js", "index.js", "noise.js"),
-    "benchmark.html": ("uplot.min.js", "strip.js", "chart.js", "benchmark.js"),
+    "benchmark.html": (
+        *("uplot.min.js", "strip.js", "family.js", "plot.js", "chart.js", "lines.js", "scaling.js", "benchmark.js"),
+    ),
     "compare.html": ("grid.js", "compare.js"),
     "commits.html": (),
     "commit.html": (),

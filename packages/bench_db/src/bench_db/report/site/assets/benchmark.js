@@ -1,40 +1,90 @@
 "use strict";
-/* One series: what it is, its history, the point under the pointer or chosen by keys, its findings, and every point as a table. */
+/* One series: what it is, its history alone or beside its relatives, the point under the pointer or chosen by keys, its findings, and every point as a table. */
 (() => {
   const { el, quantity } = bench;
   const all = bench.held.get("catalogue");
   const $ = (id) => document.getElementById(id);
   const form = $("view");
-  let here = -1, series = null, strips = null, plot = null, at = 0, pinned = false;
+  const most = 10;  // lines that are drawn at first
+  let here = -1, series = null, strips = null, plot = null, at = 0, pinned = false, named = false;
+  let family = null, several = null, zoom = null, turns = 0;
 
   function facet(name, place) { return all.facets[name][all[name][place]]; }
 
-  function link(place, text) { return el("a", { href: `#s=${all.key[place]}` }, el("bdi", {}, text)); }
+  /* An address of this page; the way of looking at a series goes along with a reader. */
+  function address(place, rest = {}) {
+    const view = { s: all.key[place], x: form.across.value === "date" ? "date" : "", y: ["zero", "log"].includes(form.up.value) ? form.up.value : "", ...rest };
+    return `#${new URLSearchParams(Object.entries(view).filter(([, value]) => value))}`;
+  }
+
+  function link(place, text) { return el("a", { href: address(place) }, el("bdi", {}, text)); }
 
   async function open() {
     const key = bench.state().get("s");
     const place = all.key.indexOf(key);
     if (place < 0) { fail(key ? "This series is no longer in the store, or never was." : "No series chosen."); return; }
+    const turn = turns += 1;
     if (place !== here) {
       here = place;
       head();
       try {
         const shard = await bench.data.load(all.files[all.file[here]][0]);
-        if (all.key[here] !== key) return;
+        if (turn !== turns) return;
         series = bench.data.series(shard, key);
       } catch (error) { fail(error.message); return; }
       strips = null;
+      family = bench.family.of(all, here);
       $("body").hidden = false;
+      choices();
       about();
-      draw();
       findings();
       others();
+      bench.scaling(all, family, here, series);
       $("table").replaceChildren();
       $("points").open = false;
       loadSamples(key);
     }
-    const wanted = bench.state().get("p");
-    select(wanted !== null && wanted >= 0 && wanted < series.length ? Number(wanted) : series.length - 1, true);
+    restore();
+    const wanted = bench.state().get("p"), held = bench.state().get("c");
+    named = held !== null || wanted !== null;
+    pinned = false;
+    several = null;
+    steps();
+    at = wanted !== null && wanted >= 0 && wanted < series.length ? Number(wanted) : series.length - 1;
+    await draw(held);
+    if (location.hash.includes("over=")) $("scaling").scrollIntoView();
+  }
+
+  /* What a reader may choose for this series: the lines, what they are relative to, and the commit. */
+  function choices() {
+    const branches = new Set(series.branch).size;
+    const dimensions = [...family.dimensions, branches > 1 && { name: "branch", title: "branch", count: branches }].filter(Boolean);
+    const plural = (word) => ({ branch: "branches" }[word] || `${word}s`);
+    form.by.replaceChildren(el("option", { value: "" }, "this series"), ...dimensions.map(({ name, title, count }) => el("option", { value: name }, name.startsWith("tag:") ? `${count} values of ${title}` : `${count} ${plural(title)}`)));
+    $("lines").hidden = !dimensions.length;
+    const near = dimensions.flatMap(({ name }) => (name === "branch" ? [] : bench.family.along(family.mine, family.members, name).filter((one) => one.place !== here).map((one) => [one.place, bench.family.value(one, name)])));
+    form.to.replaceChildren(...near.map(([place, text]) => el("option", { value: all.key[place] }, text)));
+    const ratio = [...form.up].find((input) => input.value === "ratio");
+    ratio.disabled = !near.length;
+    const commits = [...new Set(series.commit)].filter(Boolean);
+    form.base.replaceChildren(...commits.map((commit) => el("option", { value: commit }, `${commit.slice(0, quantity.rule("sha_length"))} · ${quantity.date(series.time[series.commit.indexOf(commit)])}`)));
+    [...form.up].find((input) => input.value === "relative").disabled = !commits.length;
+  }
+
+  /* The form and the stretch in sight, as the address has them. */
+  function restore() {
+    const given = bench.state();
+    const choose = (input, value, otherwise) => {
+      const options = input instanceof RadioNodeList ? [...input].filter((one) => !one.disabled) : [...input.options];
+      const found = options.find((option) => option.value === value);
+      input.value = found ? value : otherwise;
+    };
+    choose(form.across, given.get("x"), "commit");
+    choose(form.up, given.get("y"), "fit");
+    choose(form.by, given.get("by"), "");
+    choose(form.base, given.get("base"), form.base.options[0]?.value ?? "");
+    choose(form.to, given.get("to"), form.to.options[0]?.value ?? "");
+    zoom = /^\d+-\d+$/.test(given.get("z") || "") ? given.get("z").split("-").map(Number) : null;
   }
 
   async function loadSamples(key) {
@@ -57,6 +107,9 @@
     $("title").textContent = all.label[here];
     const known = [facet("bed", here), facet("dut", here), metric === "time" ? "" : metric, quantity.better[facet("direction", here)], units];
     $("facts").replaceChildren(...known.filter(Boolean).map((text) => el("bdi", {}, text)));
+  }
+
+  function steps() {
     $("previous").replaceChildren(here > 0 ? link(here - 1, "← previous series") : "");
     $("next").replaceChildren(here + 1 < all.key.length ? link(here + 1, "next series →") : "");
   }
@@ -87,18 +140,123 @@
     $("warnings").replaceChildren(...notices.map((parts) => el("p", { class: "notice" }, ...parts)));
   }
 
-  function draw() {
+  const dated = (times) => times.every(Boolean) && times[0] < times[times.length - 1];
+
+  /* Draws the chart anew; `commit` is selected where the point is of no series. */
+  async function draw(commit = null) {
+    const turn = turns += 1, lines = form.by.value ? members(form.by.value) : [];
+    const other = form.up.value === "ratio" && form.to.value ? all.key.indexOf(form.to.value) : -1;
+    $("to").hidden = form.up.value !== "ratio";
+    $("base").hidden = form.up.value !== "relative";
+    $("single").hidden = lines.length > 1;
+    $("legend").hidden = lines.length < 2;
+    let histories, reference = null;
+    try {
+      histories = await Promise.all(lines.map(history));
+      if (other >= 0) reference = await history({ place: other });
+    } catch (error) { fail(error.message); return; }
+    if (turn !== turns) return;
+    const before = several && several.builds[at];
+    several = lines.length > 1 ? together(lines, histories, reference) : null;
+    const times = several ? several.builds.map((build) => build.time) : series.time;
+    for (const input of form.across) input.disabled = input.value === "date" && !dated(times);
+    if (!dated(times)) form.across.value = "commit";
+    const shown = zoom && stretch(times);
     plot?.destroy();
-    const dated = series.time.every(Boolean) && series.time[0] < series.time[series.length - 1];
-    for (const input of form.across) input.disabled = input.value === "date" && !dated;
-    if (!dated) form.across.value = "commit";
-    plot = bench.chart.chart($("plot"), series, {
-      units: facet("units", here), byDate: form.across.value === "date", fromZero: form.up.value === "zero",
-      onSelect: (place) => { if (!pinned) select(place, false); },
-      onPin: () => { pinned = !pinned; panel(); keep(); },
-    });
-    $("plot").setAttribute("aria-valuemax", series.length - 1);
+    plot = several ? drawLines(times) : drawAlone(reference);
+    if (shown) plot.zoom(...shown);
+    $("plot").setAttribute("aria-valuemax", times.length - 1);
     for (const node of document.querySelectorAll("[data-when]")) node.hidden = !has(node.dataset.when);
+    const wanted = commit || before?.commit;
+    if (several) { const same = several.builds.findIndex((build) => (wanted ? build.commit === wanted : build.commit === series.commit[at] && build.time === series.time[at])); at = same < 0 ? several.builds.length - 1 : same; }
+    else if (wanted && series.commit.includes(wanted)) at = series.commit.indexOf(wanted);
+    select(at, true);
+  }
+
+  /* The lines of a dimension: their names, whether they are drawn, and where they are. */
+  function members(name) {
+    const off = (bench.state().get("off") || "").split(",").filter(Boolean), on = bench.state().get("on");
+    const found = name === "branch"
+      ? [...new Set(series.branch)].sort().map((branch) => ({ place: here, branch, name: branch || "no branch", id: branch }))
+      : bench.family.along(family.mine, family.members, name).map((one) => ({ place: one.place, name: bench.family.value(one, name), id: all.key[one.place] }));
+    return found.map((one, i) => ({ ...one, on: (i < most || one.place === here || (on || "").split(",").includes(one.id)) && !off.includes(one.id) }));
+  }
+
+  async function history({ place, branch }) {
+    const one = place === here ? series : bench.data.series(await bench.data.load(all.files[all.file[place]][0]), all.key[place]);
+    if (branch === undefined) return one;
+    const kept = one.branch.map((text, i) => i).filter((i) => one.branch[i] === branch);
+    return Object.fromEntries(["commit", "version", "time", "median"].map((name) => [name, kept.map((i) => one[name][i])]));
+  }
+
+  function together(lines, histories, reference) {
+    const joined = bench.lines.together(reference ? [...histories, reference] : histories), up = form.up.value;
+    const base = joined.builds.findIndex((build) => build.commit === form.base.value);
+    const values = lines.map((_, i) => {
+      const known = joined.values[i];
+      if (up === "relative") return bench.lines.relative(known, Math.max(0, base));
+      if (up === "ratio" && reference) return bench.lines.ratio(known, joined.values[lines.length]);
+      return up === "log" ? bench.lines.positive(known) : known;
+    });
+    return { builds: joined.builds, lines: lines.map((line, i) => ({ ...line, values: values[i] })) };
+  }
+
+  function shownAs() { return bench.plot.format({ relative: "percent", ratio: "ratio" }[form.up.value] || "units", facet("units", here), form.up.value === "log"); }
+
+  function ways(commits, times) {
+    return {
+      shown: shownAs(), fromZero: form.up.value === "zero", log: form.up.value === "log", marks: marked(commits, times),
+      onSelect: (place) => { if (!pinned) { named = false; select(place, false); } },
+      onPin: () => { pinned = !pinned; panel(); keep(); },
+      onZoom: (ends) => { zoom = ends && inTime(ends, times); if (location.hash) keep(); },
+    };
+  }
+
+  function marked(commits, times) {
+    const marks = bench.plot.marks(commits, times, facet("dut", here));
+    $("notes").hidden = !marks.placed.length;
+    $("notes").replaceChildren(...marks.placed.map((one) => el("li", {}, bench.data.commitLink(one.commit), " ", el("bdi", {}, one.text))));
+    return marks;
+  }
+
+  function drawAlone(reference) {
+    const up = form.up.value, first = Math.max(0, series.commit.indexOf(form.base.value));
+    const known = (series.median.slice(0, first + 1).findLast((value) => value !== null)) ?? series.median.find((value) => value !== null);
+    const others = reference && bench.lines.together([series, reference]);
+    const other = reference && new Map(others.builds.map((build, i) => [`${build.time} ${build.commit} ${build.version}`, others.values[1][i]]));
+    const divisor = (i) => other.get(`${series.time[i]} ${series.commit[i]} ${series.version[i]}`);
+    const change = {
+      relative: (value) => (known ? (value - known) / Math.abs(known) : null), log: (value) => (value > 0 ? value : null),
+      ratio: (value, i) => (other && divisor(i) ? value / divisor(i) : null),
+    }[up] || ((value) => value);
+    const mapped = (values) => values.map((value, i) => (value === null ? null : change(value, i)));
+    const changed = { ...series, median: mapped(series.median), q1: mapped(series.q1), q3: mapped(series.q3) };
+    return bench.chart.chart($("plot"), changed, { byDate: form.across.value === "date", ...ways(series.commit, series.time) });
+  }
+
+  function drawLines(times) {
+    const byDate = form.across.value === "date";
+    const across = byDate ? times : times.map((_, i) => i);
+    const day = new Set(times.filter(Boolean).map((seconds) => new Date(seconds * 1000).getUTCFullYear())).size > 1 ? quantity.date : quantity.shortDate;
+    const ticks = (values) => values.map((value) => (byDate ? day(value) : Number.isInteger(value) && value in times ? day(times[value]) : ""));
+    const drawn = bench.lines.chart($("plot"), across, several.lines, { ticks, ...ways(several.builds.map((build) => build.commit), times) });
+    several.tell = bench.lines.legend($("legend"), several.lines, {
+      onToggle: (line) => { drawn.toggle(line); panel(); keep(); },
+      link: (line) => (line.branch === undefined && line.place !== here ? el("a", { href: address(line.place), "aria-label": `history of ${line.name}` }, "history") : el("span", {})),
+    });
+    return drawn;
+  }
+
+  /* Where a stretch of time begins and ends on the chart, and back. */
+  function stretch(times) {
+    if (form.across.value === "date") return zoom;
+    const [from, to] = [times.findIndex((time) => time >= zoom[0]), times.findLastIndex((time) => time <= zoom[1])];
+    return from >= 0 && to > from ? [from, to] : null;
+  }
+
+  function inTime([low, high], times) {
+    if (form.across.value === "date") return [Math.floor(low), Math.ceil(high)];
+    return dated(times) ? [times[Math.ceil(low)], times[Math.floor(high)]] : null;
   }
 
   function has(what) {
@@ -110,13 +268,36 @@
   }
 
   function select(place, byKey) {
-    at = Math.max(0, Math.min(series.length - 1, place));
+    at = Math.max(0, Math.min((several ? several.builds.length : series.length) - 1, place));
     if (byKey) { plot.point(at); }
     panel();
   }
 
   function panel() {
     if (!series) return;
+    $("pinned").hidden = !pinned;
+    if (several) panelOfLines(); else panelOfPoint();
+  }
+
+  function panelOfLines() {
+    const build = several.builds[at], shown = shownAs();
+    const texts = several.lines.map((line) => shown.text(line.values[at]));
+    several.tell(several.lines.map((line, i) => (line.on ? texts[i] : "")));
+    rowsOf([["Commit", bench.data.commitLink(build.commit)], ["Committed", `${quantity.moment(build.time)} UTC`], ["Version", el("bdi", {}, build.version)]]);
+    const spoken = several.lines.flatMap((line, i) => (line.on ? [`${line.name} ${texts[i]}`] : [])).join(", ");
+    said(`Point ${at + 1} of ${several.builds.length}, ${quantity.date(build.time)}, commit ${build.commit.slice(0, quantity.rule("sha_length"))}, ${spoken}`);
+    $("strip").hidden = true;
+    $("compare").replaceChildren();
+  }
+
+  function rowsOf(rows) { $("values").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])); }
+
+  function said(text) {
+    $("plot").setAttribute("aria-valuenow", at);
+    $("plot").setAttribute("aria-valuetext", text);
+  }
+
+  function panelOfPoint() {
     const units = facet("units", here), error = series.errors[at];
     const before = previous(at), median = series.median[at];
     const rows = [
@@ -129,21 +310,26 @@
       ["Samples", series.n[at].toLocaleString("en")],
       before !== null && median !== null && ["Since the point before", quantity.percent((median - series.median[before]) / Math.abs(series.median[before]))],
     ].filter(Boolean);
-    $("values").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+    rowsOf(rows);
     const spoken = `Point ${at + 1} of ${series.length}, ${quantity.date(series.time[at])}, commit ${series.commit[at].slice(0, quantity.rule("sha_length"))}, ${error === undefined ? quantity.text(median, units) : "failed"}`;
-    $("plot").setAttribute("aria-valuenow", at);
-    $("plot").setAttribute("aria-valuetext", spoken);
-    $("pinned").hidden = !pinned;
+    said(spoken);
     strip(units, before);
   }
 
-  /* A point that is held is named in the address. */
-  function keep() { bench.remember({ s: all.key[here], p: pinned ? String(at) : "" }); }
+  /* The series, the way it is looked at and a point that is held, in the address. */
+  function keep() {
+    const up = form.up.value, names = (wanted) => several.lines.filter((line, i) => wanted(line, i < most || line.place === here)).map((line) => line.id).join(",");
+    bench.remember({
+      s: all.key[here], by: form.by.value, x: form.across.value === "date" ? "date" : "", y: up === "fit" ? "" : up,
+      base: up === "relative" ? form.base.value : "", to: up === "ratio" ? form.to.value : "", z: zoom ? zoom.join("-") : "",
+      off: several ? names((line, first) => first && !line.on) : "", on: several ? names((line, first) => !first && line.on) : "",
+      ...bench.scaling.state(), c: (pinned || named) && several ? several.builds[at].commit : "", p: (pinned || named) && !several ? String(at) : "",
+    });
+  }
 
   /* After a link on the page: the same link of the next series, or the beginning of what is new. */
   async function follow() {
     const before = here, from = document.activeElement, step = from.parentElement?.id;
-    pinned = false;
     await open();
     if (here === before || (from.isConnected && from !== document.body)) return;
     const again = ["previous", "next"].includes(step) && $(step).querySelector("a");
@@ -183,11 +369,33 @@
       series.findings.some((other) => other.common) && el("td", { class: "wide" }, el("bdi", {}, finding.common || "")))));
   }
 
+  /* The same benchmark on every test bed, and its relatives with another metric or other parameters. */
   function others() {
+    const beds = bench.family.along(family.mine, family.members, "bed").map((one) => one.place);
+    $("elsewhere").hidden = beds.length < 2;
+    $("beside").href = address(here, { by: "bed" });
+    $("beds").replaceChildren(...beds.map((i) => el("tr", {},
+      el("th", { scope: "row" }, i === here ? el("bdi", { "aria-current": "true" }, facet("bed", i)) : el("a", { href: address(i) }, el("bdi", {}, facet("bed", i)))),
+      el("td", { class: "wide" }, el("canvas", { "aria-hidden": "true" })),
+      el("td", { class: "num" }, all.failing[i] ? "failed" : quantity.text(all.latest[i], facet("units", i))),
+      el("td", { class: "num" }, i !== here && all.latest[i] && all.latest[here] ? `${Number((all.latest[i] / all.latest[here]).toPrecision(3))}×` : ""),
+      el("td", { class: "num" }, ...change(i)),
+      el("td", {}, standing(i)))));
+    [...$("beds").rows].forEach((row, place) => bench.draw.spark(row.querySelector("canvas"), all.spark[beds[place]]));
     const stem = all.label[here].split(" {")[0];
-    const near = all.label.map((label, i) => i).filter((i) => i !== here && all.label[i].split(" {")[0] === stem).slice(0, 40);
+    const near = all.label.map((label, i) => i).filter((i) => !beds.includes(i) && i !== here && (all.label[i].split(" {")[0] === stem || family.members.some((one) => one.place === i))).slice(0, 40);
     $("others").hidden = !near.length;
     $("near").replaceChildren(...near.map((i) => el("li", {}, link(i, all.label[i]), " ", el("span", { class: "quiet" }, facet("bed", i)))));
+  }
+
+  function change(i) {
+    const kind = all.few[i] ? "quiet" : quantity.kind(all.change[i], facet("direction", i), all.noise[i], all.threshold[i], all.latest[i] / (1 + all.change[i]));
+    return [el("span", { class: kind }, quantity.verdict(all.change[i], kind))];
+  }
+
+  function standing(i) {
+    const words = [[all.worse[i], "worse", "worse"], [all.better[i], "better", "better"]].filter(([count]) => count > 0).map(([count, word, tone]) => el("span", { class: `badge ${tone}` }, `${count} ${word}`));
+    return words.flatMap((word) => [word, " "]).concat(all.stale[i] ? el("span", { class: "badge warn" }, "stale") : []);
   }
 
   function fill() {
@@ -204,7 +412,7 @@
 
   const keys = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e9, End: 1e9 };
   $("plot").addEventListener("keydown", (event) => {
-    if (event.key in keys) { pinned = true; select(at + keys[event.key], true); } else if (event.key === "Enter" || event.key === " ") { pinned = !pinned; panel(); } else if (event.key === "Escape") { pinned = false; plot.all(); panel(); } else return;
+    if (event.key in keys) { pinned = true; select(at + keys[event.key], true); } else if (event.key === "Enter" || event.key === " ") { pinned = !pinned; panel(); } else if (event.key === "Escape") { pinned = false; plot.all(); panel(); } else if (event.key === "+" || event.key === "-") plot.closer(at, event.key === "+" ? 0.5 : 2); else return;
     event.preventDefault();
   });
   $("plot").addEventListener("keyup", (event) => { if (event.key !== "Tab") keep(); });  // one a stroke, however long: browsers limit how often
@@ -213,10 +421,11 @@
     const step = { "[": "previous", "]": "next" }[event.key];
     if (step) $(step).querySelector("a")?.click();
   });
-  form.addEventListener("input", () => { draw(); select(at, true); });
+  form.addEventListener("input", async () => { await draw(); keep(); steps(); });
+  bench.scaling.onChange(() => keep());
   $("points").addEventListener("toggle", fill);
   window.addEventListener("hashchange", follow);
   new ResizeObserver(() => { if (plot) { plot.fit(); plot.point(at); panel(); } }).observe($("plot"));
-  bench.onTheme(() => { if (series) { draw(); select(at, true); } });
+  bench.onTheme(() => { if (series) { draw(); bench.scaling.again(); } });
   open();
 })();

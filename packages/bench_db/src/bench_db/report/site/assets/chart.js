@@ -1,7 +1,7 @@
 "use strict";
 /* The history of a series: its points, the band of their middle half, the level between changes, and the changes themselves. */
 bench.chart = (() => {
-  const failed = 5;
+  const failed = 5, { plot: common } = bench, { line } = common;
 
   /* The levels between changes: where each begins and ends, its median, and the finding that began it. */
   function levels(series) {
@@ -14,13 +14,11 @@ bench.chart = (() => {
 
   function tone(finding) { return finding.worse === null ? "level" : finding.worse ? "worse" : "better"; }
 
-  /* Draws into a box; `onSelect` is told the place of the point under the pointer. */
-  function chart(box, series, { units, byDate, fromZero, onSelect, onPin }) {
+  /* Draws into a box. `shown` says how values are written. `onSelect` gets the place of the point under the pointer, `onZoom` the ends in sight. */
+  function chart(box, series, { shown: format, byDate, fromZero, log, marks, onSelect, onPin, onZoom }) {
     const across = byDate ? series.time : series.median.map((_, i) => i);
-    const ink = bench.colour("muted"), grid = bench.colour("grid");
-    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const segments = levels(series);
-    const height = Math.max(260, Math.min(400, Math.round(window.innerHeight * 0.44)));
+    const height = common.tall();
     const years = series.time.filter(Boolean).map((seconds) => new Date(seconds * 1000).getUTCFullYear());
     const day = new Set(years).size > 1 ? bench.quantity.date : bench.quantity.shortDate;
     const shown = (u, values) => values.map((value) => label(value));
@@ -41,27 +39,8 @@ bench.chart = (() => {
     }
 
     function range(u, lowest) {
-      if (lowest === null) return [0, 1];
-      const [low, high] = extent(u);
-      if (low === undefined) return [0, 1];
-      const edge = (high - low) * 0.08 || Math.abs(high) * 0.05 || 1;
-      return fromZero ? [Math.min(0, low), Math.max(0, high + edge)] : [low - edge, high + edge];
-    }
-
-    function line(u, from, to, at, stroke, width, dash) {
-      const context = u.ctx;
-      context.save();
-      context.beginPath();
-      context.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
-      context.clip();
-      context.strokeStyle = stroke;
-      context.lineWidth = width * devicePixelRatio;
-      context.setLineDash(dash.map((length) => length * devicePixelRatio));
-      context.beginPath();
-      context.moveTo(from, at[0]);
-      context.lineTo(to, at[1]);
-      context.stroke();
-      context.restore();
+      const [low, high] = lowest === null ? [] : extent(u);
+      return common.around(low, high, { log, fromZero });
     }
 
     function drawLevels(u) {
@@ -75,6 +54,7 @@ bench.chart = (() => {
         const stroke = bench.colour(blessed ? "blessed" : "level");
         line(u, half(level.from, -1), half(level.to, 1), [y, y], stroke, 2, blessed ? [7, 4] : []);
       }
+      marks.draw(u, (place) => half(place, -1));
       for (const finding of series.findings) drawChange(u, finding, half(finding.at, -1));
       drawFailures(u);
     }
@@ -112,11 +92,11 @@ bench.chart = (() => {
     const many = series.length > 400;
     const options = {
       width: Math.max(200, box.clientWidth), height, padding: [10, 14, 0, 0], legend: { show: false },
-      scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range } },
+      scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range, distr: log ? 3 : 1 } },
       cursor: { y: false, drag: { x: true, y: false, dist: 8 }, points: { size: (u, place) => (place === 1 ? 9 : 0), width: (u, place) => (place === 1 ? 2 : 0), stroke: bench.colour("accent"), fill: bench.colour("surface") } },
       axes: [
-        { ...axis, incrs: byDate ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], space: 90, values: shown, size: 34 },
-        { ...axis, size: 78, gap: 8, values: (u, values) => (segments.length ? bench.quantity.ticks(values, units) : values.map(() => "")) },
+        common.axis({ incrs: byDate ? undefined : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], space: 90, values: shown, size: 34 }),
+        segments.length ? common.vertical(format, log) : common.axis({ size: 78, values: (u, values) => values.map(() => "") }),
       ],
       series: [
         {},
@@ -127,18 +107,13 @@ bench.chart = (() => {
       hooks: {
         draw: [drawLevels],
         setCursor: [(u) => { if (u.cursor.event && u.cursor.idx !== null && u.cursor.idx !== undefined && u.cursor.left >= 0) onSelect(u.cursor.idx); }],
+        setScale: [(u, key) => { if (key === "x") onZoom(common.seen(u, across)); }],
         ready: [() => performance.mark("bench-chart")],
       },
     };
     const plot = new uPlot(options, [across, series.median, series.q1, series.q3], box);
     plot.over.addEventListener("click", () => onPin());
-    return {
-      // a new plot and a new size have no scales before uPlot's own microtask
-      point: (at) => queueMicrotask(() => plot.setCursor({ left: plot.valToPos(across[at], "x"), top: 0 }, false)),
-      fit: () => plot.setSize({ width: Math.max(200, box.clientWidth), height }),
-      all: () => plot.setScale("x", { min: across[0], max: across[across.length - 1] }),
-      destroy: () => plot.destroy(),
-    };
+    return common.handle(plot, across, box, height);
   }
 
   return { chart, levels, tone };

@@ -7,6 +7,7 @@
   const standing = (finding) => finding.state === "open" || finding.state === "reopened";
   const box = document.getElementById("findings");
   const form = document.getElementById("filter");
+  const several = bench.held.get("settings").beds > 1;
   let shown = batch;
 
   function kind(finding) { return finding.worse === null ? "moved" : finding.worse ? "worse" : "better"; }
@@ -28,7 +29,7 @@
       canvas,
       el("div", {},
         el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.name || finding.label)),
-        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), el("span", {}, quantity.date(finding.time)), badges(finding)),
+        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
         el("strong", { class: kind(finding) }, quantity.percent(finding.effect)),
