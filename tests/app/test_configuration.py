@@ -1,23 +1,26 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench_db.app.backfill import check_suites
+from bench_db.app.bisect import bisect
 from bench_db.app.configuration import configuration, load, named, root_of
-from bench_db.app.publish import publish
+from bench_db.app.pairs import pairs
+from bench_db.app.publish import preview, publish
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import Provenance
 from bench_db.schedule.config import Project
 from bench_db.store.database import connect
 from tests.cli.measured_histories import backfill, grow
 from tests.cli.test_publish import output_file
+from tests.support.histories import History
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.support.histories import History
 
 PROJECT = '[project]\nname = "x"\nrepository = "o/x"\n'
 CONFIG = """
@@ -138,3 +141,87 @@ class TestSeries:
         assert note in str(moved.document)
         again = publish(store, file, provenance=replace(lab, dut_version="2"))
         assert not any("new series begin" in note for note in again.files[0].notes)
+
+
+FORMATS = '[format.mine]\nhas = ["case", "t_ms"]\nname = "{case}"\nmetrics = ["*_ms"]\n'
+ROWS = '[{"case": "a", "t_ms": 1}, {"case": "b", "t_ms": 2}]'
+BUILD = Provenance(dut_name="d", dut_version="1", dut_timestamp=1_780_000_000)
+
+
+class TestFormats:
+    """A project declares formats in its bench-db.toml; a caller, in a file or a dictionary instead."""
+
+    def test_of_the_project_and_of_the_working_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "rows.json").write_text(ROWS)
+        (tmp_path / "project" / "out").mkdir(parents=True)
+        (tmp_path / "project" / "bench-db.toml").write_text(PROJECT + FORMATS)
+        (tmp_path / "project" / "out" / "rows.json").write_text(ROWS)
+        with pytest.raises(UnreadableOutputError, match="is in no format"):
+            publish(tmp_path / "store", tmp_path / "rows.json", provenance=BUILD)
+        monkeypatch.chdir(tmp_path / "project")
+        for path in ("out", "out/rows.json", "../rows.json"):
+            [file] = preview(path, provenance=BUILD).files
+            assert (file.format, file.new) == ("mine", 2)
+        assert publish(tmp_path / "store", "../rows.json", format="mine", provenance=BUILD).new == 2
+        monkeypatch.chdir(tmp_path)
+        [file] = preview("project/out", provenance=replace(BUILD, checkout=tmp_path / "project")).files
+        assert file.format == "mine"
+
+    def test_stated(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "rows.json").write_text(ROWS)
+        (tmp_path / "formats.toml").write_text(FORMATS)
+        tables = {"format": {"mine": {"name": "{case}", "has": ["case"], "metrics": {"t_ms": {"unit": "s"}}}}}
+        for formats, first in (("formats.toml", 1e6), (tmp_path / "formats.toml", 1e6), (tables, 1e9)):
+            store = tmp_path / str(type(formats)) / str(formats)[:20].replace("/", "_")
+            assert publish(store, "rows.json", formats=formats, provenance=BUILD).new == 2
+            assert sorted(connect(store).latest()["median"]) == [first, 2 * first]
+
+    @pytest.mark.parametrize(
+        ("formats", "error"),
+        [
+            ("none.toml", r"none.toml: no such file; name a TOML file with tables \[format.NAME\]"),
+            ("bad.toml", r"bad.toml: unknown key 'nam'; nearest: name.* at format.mine.nam"),
+            ({"format": {"mine": {"name": "n"}}}, r"`formats`: needs the fields of numbers.* at format.mine.metrics"),
+            ({"formats": {}}, r"`formats`: unknown key 'formats'; nearest: format"),
+            (
+                {"format": {"jmh": {"name": "n", "metrics": ["a"]}}},
+                r"\[format.jmh\]: bench_db has a format of that name",
+            ),
+        ],
+    )
+    def test_a_mistake(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: Any, error: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "bad.toml").write_text(FORMATS.replace("name", "nam"))
+        (tmp_path / "rows.json").write_text(ROWS)
+        with pytest.raises((UnreadableOutputError, UserError), match=error):
+            preview("rows.json", formats=formats, provenance=BUILD)
+
+    def test_a_mistake_of_the_project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "rows.json").write_text(ROWS)
+        (tmp_path / "bench-db.toml").write_text(PROJECT + FORMATS.replace("metrics", "metrix"))
+        with pytest.raises(UnreadableOutputError, match=r"bench-db.toml: unknown key 'metrix'; nearest: metrics"):
+            preview("rows.json", provenance=BUILD)
+
+    def test_a_suite_of_a_declared_format(self, tmp_path: Path) -> None:
+        """A backfill, pairs and a bisection read the output of a suite as the configuration declares it."""
+        history = History(tmp_path / "clone")
+        for level in (10, 90):
+            history.commit(
+                f"level {level}", bench__py=f"""print('[{{"case": "sum", "t_ms": [{level}, {level + 1}]}}]')"""
+            )
+        suite = '[suite.sums]\nbenchmark = "{python} bench.py"\nstdout = "rows.json"\nformat = "mine"\n'
+        (tmp_path / "bench-db.toml").write_text(PROJECT + suite + FORMATS)
+        backfill(tmp_path, "--range", "ALL")
+        latest = connect(tmp_path / "store").latest()
+        assert latest.select("benchmark_name", "metric", "median").rows() == [("sum", "t", 90.5e6)]
+        where: dict[str, Any] = {"config_file": str(tmp_path / "bench-db.toml"), "clone": tmp_path / "clone"}
+        where |= {"work_dir": tmp_path / "work", "environment": os.environ}
+        found = bisect("main~1", "main", benchmark="sum", metric="t", **where)
+        assert found.bisection.found is not None
+        paired = pairs("main~1", "main", rounds=2, **where)
+        assert [one.series.benchmark_name for one in paired.comparisons] == ["sum"]
+        (tmp_path / "bench-db.toml").write_text(PROJECT + suite.replace("mine", "mien") + FORMATS)
+        with pytest.raises(UnreadableOutputError, match=r"no format is called 'mien'; known: auto, mine, criterion"):
+            check_suites(load(tmp_path / "bench-db.toml"))

@@ -68,3 +68,38 @@ class TestMetricOf:
     )  # fmt: skip
     def test_metrics(self, spelling: str, metric: str) -> None:
         assert rates.metric_of(rates.as_spelled(spelling)[0]) == metric
+
+
+class TestSuffixed:
+    """The name of a field states its unit by its suffix, which is no part of the metric unless it says what is counted."""
+
+    @pytest.mark.parametrize(
+        ("field", "metric", "units", "factor"),
+        [
+            ("p99_ns", "p99", "nanoseconds", 1),
+            ("p99_us", "p99", "nanoseconds", 1e3),
+            ("p99_\u00b5s", "p99", "nanoseconds", 1e3),
+            ("p99_\u03bcs", "p99", "nanoseconds", 1e3),
+            ("p99_ms", "p99", "nanoseconds", 1e6),
+            ("p99_MS", "p99", "nanoseconds", 1e6),
+            ("p99_s", "p99", "nanoseconds", 1e9),
+            ("p99_sec", "p99", "nanoseconds", 1e9),
+            ("wall_seconds", "wall", "nanoseconds", 1e9),
+            ("wall_milliseconds", "wall", "nanoseconds", 1e6),
+            ("wall_nanoseconds", "wall", "nanoseconds", 1),
+            ("size_bytes", "size", "bytes", 1),
+            ("peak_rss_kb", "peak_rss", "bytes", 1e3),
+            ("peak_rss_MiB", "peak_rss", "bytes", 2**20),
+            ("read_mb_per_s", "read", "bytes_per_second", 1e6),
+            ("tokens_per_second", "tokens_per_second", "per_second", 1),
+            ("items_s_per_s", "items_s_per_s", "per_second", 1),
+        ],
+    )
+    def test_stated(self, field: str, metric: str, units: str, factor: float) -> None:
+        found = rates.suffixed(field)
+        assert found is not None
+        assert (found[0], found[1].name, found[2]) == (metric, units, factor)
+
+    @pytest.mark.parametrize("field", ["", "ms", "_ms", "p99", "latency_min", "p99ms", "wall_millisecond", "tp"])
+    def test_none(self, field: str) -> None:
+        assert rates.suffixed(field) is None

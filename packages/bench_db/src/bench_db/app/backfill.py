@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from bench_db.app.configuration import configuration, root_of
+from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.planning import Planner, workflow_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.app.publish import known_of_commit
@@ -25,6 +25,7 @@ from bench_db.errors import ForgeError, PluginError, StoreNotFoundError, Unreada
 from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import (
     AUTO,
+    Adapter,
     Measurement,
     Provenance,
     Reading,
@@ -284,10 +285,11 @@ def check_suites(config: Config) -> None:
     if not config.suite:
         message = f"{FILE} has no suite; say what to measure in a table [suite.NAME] (docs/how-to.md shows one)"
         raise UserError(message)
+    declared = formats_of(config)
     for name, suite in config.suite.items():
         try:
             if suite.format != AUTO:
-                adapter_named(suite.format)
+                adapter_named(suite.format, declared)
         except (PluginError, UserError) as error:
             path = toml_path("suite", name, "format")
             raise UnreadableOutputError(str(error), file=FILE, json_path=path) from error
@@ -441,7 +443,7 @@ class Delivery:
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
-                for run, results in readings(together, provenance, pending.format):
+                for run, results in readings(together, provenance, pending.format, formats_of(self.config)):
                     self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
@@ -478,9 +480,11 @@ def version_of(measured: Measured) -> str:
     return "+".join(filter(None, [number, measured.commit.sha[:ABBREVIATED_SHA]]))
 
 
-def readings(outputs: Iterable[Path], provenance: Provenance, format_name: str) -> list[tuple[Run, list[Result]]]:
+def readings(
+    outputs: Iterable[Path], provenance: Provenance, format_name: str, declared: Sequence[Adapter]
+) -> list[tuple[Run, list[Result]]]:
     """Parse the output files of a suite, and leave out files without a result. Raise an error when none has one."""
-    read = [(path, *parse(path, format_name, provenance=provenance)) for path in outputs]
+    read = [(path, *parse(path, format_name, provenance=provenance, declared=declared)) for path in outputs]
     full = [(run, results) for _, run, results in read if results]
     if not full:
         reason = "no benchmark in it could be read"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.app.backfill import readings
-from bench_db.app.configuration import configuration, root_of
+from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.clock import Clock
 from bench_db.errors import UnreadableOutputError
-from bench_db.ingest import Provenance
+from bench_db.ingest import Adapter, Provenance
 from bench_db.measure import git, runner
 from bench_db.measure.runner import Bench, Locks
 from bench_db.model import Bisection
@@ -72,20 +72,27 @@ def bisect(
     answer; a commit that cannot be measured is skipped. `least_change` is a fraction. Nothing is published. Raises
     `UserError` when the ends do not differ by more than the noise, or an end cannot be measured.
     """
-    suites = configuration(config_file).suites((suite,) if suite else ())
+    config = configuration(config_file)
     repository = Path(clone).resolve()
     commits = [git.commit_of(repository, good), *git.history(repository, bad, good)]
     bench = runner.Bench(
         repository=repository,
         home=Path(work_dir).resolve(),
         root=root_of(config_file),
-        suites=suites,
+        suites=config.suites((suite,) if suite else ()),
         environment=environment,
         clock=clock,
     )
     judge = partial(search.nearest_side, least_change=least_change)
     with git.alone(repository, bench.home, clock) as locks:
-        looking = _Looking(bench=bench, locks=locks, benchmark=benchmark, metric=metric, progress=progress)
+        looking = _Looking(
+            bench=bench,
+            locks=locks,
+            benchmark=benchmark,
+            metric=metric,
+            declared=formats_of(config),
+            progress=progress,
+        )
         return Bisected(bisection=search.bisect(commits, looking.samples, judge, most_rounds=rounds))
 
 
@@ -95,6 +102,7 @@ class _Looking:
     locks: Locks
     benchmark: str
     metric: str
+    declared: tuple[Adapter, ...]
     progress: Progress
 
     def samples(self, commit: Commit) -> Sequence[float]:
@@ -110,7 +118,7 @@ class _Looking:
         if not measured.outputs:
             return []
         try:
-            read = readings(measured.outputs, Provenance(), self.bench.suites[measured.suite].format)
+            read = readings(measured.outputs, Provenance(), self.bench.suites[measured.suite].format, self.declared)
         except UnreadableOutputError:
             return []
         there = [result for _, results in read for result in results if result.metric == self.metric]

@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import declared_formats
 from bench_db.ingest.host import checkout_around
 from bench_db.schedule import config as schema
+from bench_db.schedule.declaration import Formats
 
 if TYPE_CHECKING:
-    from bench_db.ingest import Provenance
+    from bench_db.ingest import Adapter, Provenance
     from bench_db.schedule.config import Config
+
+# Declared formats: a TOML file with [format.NAME] and [alias.NAME], or the same as a dictionary.
+Declaration = str | Path | Mapping[str, object]
 
 
 def load(path: Path) -> Config:
     """Read a configuration file. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
+    advice = "'bench-db init' writes one, docs/how-to.md explains it; or name it as `config_file`"
+    return schema.parse(_content(path, advice), str(path))
+
+
+def _content(path: Path, advice: str) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
-        message = (
-            f"{path}: no such file; 'bench-db init' writes one, docs/how-to.md explains it; or name it as `config_file`"
-        )
+        message = f"{path}: no such file; {advice}"
         raise UserError(message) from error
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
         raise UnreadableOutputError(reason, file=str(path)) from error
-    return schema.parse(content, str(path))
+
+
+def formats_of(config: Config) -> tuple[Adapter, ...]:
+    """Return the formats that a configuration declares. Raise `UserError` for one with the name of a format of bench_db."""
+    return declared_formats(Formats(format=config.format, alias=config.alias))
+
+
+def formats_stated(declaration: Declaration) -> tuple[Adapter, ...]:
+    """Return the formats of a declaration. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
+    if isinstance(declaration, Mapping):
+        return declared_formats(schema.formats(dict(declaration), "`formats`"))
+    path = Path(declaration)
+    advice = "name a TOML file with tables [format.NAME] as `formats`; docs/formats.md shows one"
+    return declared_formats(schema.formats(schema.document_of(_content(path, advice), str(path)), str(path)))
+
+
+def formats_for(file: Path, provenance: Provenance) -> Sequence[Adapter]:
+    """Return the formats that the bench-db.toml of the project of a file declares, else that of the working directory."""
+    here = Path.cwd() / schema.FILE
+    path = _configuration(file.absolute(), provenance) or (here if here.is_file() else None)
+    return () if path is None else formats_of(load(path))
 
 
 def configuration(file: str | None, repository: str | None = None) -> Config:

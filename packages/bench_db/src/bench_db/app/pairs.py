@@ -20,7 +20,7 @@ from msgspec import structs
 from bench_db.analysis.pairs import Claim, Judged, Look, Round, confirm, judge, schedule
 from bench_db.app.answers import frame_of
 from bench_db.app.backfill import check_suites, readings
-from bench_db.app.configuration import configuration, root_of
+from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.database import opened
 from bench_db.app.progress import Progress, Silent
 from bench_db.app.publish import known_of_commit
@@ -452,7 +452,7 @@ class _Measuring:
         if not slot.outputs:
             return []
         provenance = self._provenance(slot)
-        return readings(slot.outputs, provenance, self.config.suite[slot.suite].format)
+        return readings(slot.outputs, provenance, self.config.suite[slot.suite].format, formats_of(self.config))
 
     def _provenance(self, slot: Slot) -> Provenance:
         """Return what is known of a slot; for the header of a run with all that git and CI know, which takes some processes."""

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import polars as pl
 
-from bench_db.app.configuration import named
+from bench_db.app.configuration import Declaration, formats_for, formats_stated, named
 from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
 from bench_db.errors import BenchDbError, InputFileError, UnreadableFilesError, UnreadableOutputError, UserError
@@ -32,6 +32,7 @@ from bench_db.store.publish import Entry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from bench_db.ingest import Adapter
     from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
@@ -82,6 +83,7 @@ def publish(
     single_writer: bool = False,
     keep_going: bool = False,
     deadline_seconds: float = RULES.input_seconds,
+    formats: Declaration | None = None,
     progress: Callable[[int, int, str], None] = SILENT,
 ) -> Publication:
     """Publish files and directories of benchmark output. Publishing the same measurements again adds nothing.
@@ -91,13 +93,14 @@ def publish(
     `keep_going` the others are stored, and `unreadable` of the answer has its error. A pipe needs a writer within
     `deadline_seconds`. A store at an address is created when there is none; `single_writer` is as for `connect`. `replace` removes
     the earlier run of the same run id and file name if its device, commit, test bed and suite are the same. `keep_leftovers` stores
-    results whose samples are those of an earlier commit. Raises `UserError` when neither a file nor `provenance` has version or
+    results whose samples are those of an earlier commit. `formats` declares formats as `[format.NAME]` of bench-db.toml does: a
+    TOML file, or the same as a dictionary. Raises `UserError` when neither a file nor `provenance` has version or
     time, and `UnreadableFilesError` for several unreadable files. `progress` is called with the number of files done, of all, and
     what is being done with them: finding, reading or storing.
 
     Many runs are written together. When the process is killed, publishing the same files again continues.
     """
-    reading = _Reading(format, provenance, deadline_seconds, progress)
+    reading = _Reading(format, provenance, deadline_seconds, formats, progress)
     with _Spool() as runs:
         reading.read(paths, runs, keep_going=keep_going)
         if not len(runs):
@@ -186,10 +189,11 @@ def preview(
     provenance: Provenance = _NOTHING,
     keep_going: bool = False,
     deadline_seconds: float = RULES.input_seconds,
+    formats: Declaration | None = None,
     progress: Callable[[int, int, str], None] = SILENT,
 ) -> Publication:
     """Read and check files as `publish` does, and store nothing: every result counts as added."""
-    reading = _Reading(format, provenance, deadline_seconds, progress)
+    reading = _Reading(format, provenance, deadline_seconds, formats, progress)
     with _Spool() as runs:
         reading.read(paths, runs, keep_going=keep_going)
         files = [_file(read, _to_publish(read)) for read in runs]
@@ -258,8 +262,10 @@ class _Reading:
         format_name: str,
         provenance: Provenance,
         deadline_seconds: float,
+        formats: Declaration | None,
         progress: Callable[[int, int, str], None],
     ) -> None:
+        self._stated = None if formats is None else formats_stated(formats)
         self._format, self._provenance, self._deadline = format_name, provenance, deadline_seconds
         self._progress = progress
         self._unreadable: list[UnreadableFile] = []
@@ -268,11 +274,11 @@ class _Reading:
     def read(self, paths: Iterable[str | Path], runs: _Spool, *, keep_going: bool) -> None:
         """Add the runs of all files. Raises the errors of unreadable files together, unless `keep_going`."""
         errors: list[BenchDbError] = []
-        files = [file for path in paths for file in self._found(Path(path))]
-        for number, file in enumerate(files):
+        files = [found for path in paths for found in self._found(Path(path))]
+        for number, (file, declared) in enumerate(files):
             self._progress(number, len(files), "reading")
             try:
-                for read in self._runs(file):
+                for read in self._runs(file, declared):
                     runs.add(read)
             except (UnreadableOutputError, InputFileError) as error:
                 errors.append(error)
@@ -282,19 +288,27 @@ class _Reading:
                 raise errors[0]
             raise UnreadableFilesError([file.error for file in self._unreadable])
 
-    def _found(self, path: Path) -> Sequence[Path]:
-        found = find(path, self._format, looked=lambda done, total: self._progress(done, total, "finding"))
+    def _found(self, path: Path) -> list[tuple[Path, Sequence[Adapter]]]:
+        """Return the files of a path, with the formats that are declared for them."""
+        declared = formats_for(location(path), self._provenance) if self._stated is None else self._stated
+        found = find(
+            path, self._format, declared=declared, looked=lambda done, total: self._progress(done, total, "finding")
+        )
         self._unreadable += found.unreadable
         self._passed_over += map(str, found.passed_over)
-        return found.readable
+        return [(file, declared) for file in found.readable]
 
     def publication(self, files: Sequence[PublishedFile]) -> Publication:
         """Return the answer for these published files."""
         return Publication(files=files, unreadable=self._unreadable, passed_over=self._passed_over)
 
-    def _runs(self, file: Path) -> list[_Read]:
+    def _runs(self, file: Path, declared: Sequence[Adapter]) -> list[_Read]:
         read = parse_each(
-            file, self._format, provenance=named(location(file), self._provenance), deadline_seconds=self._deadline
+            file,
+            self._format,
+            provenance=named(location(file), self._provenance),
+            declared=declared,
+            deadline_seconds=self._deadline,
         )
         runs = [_Read(file, run, results) for run, results in read]
         for run in runs:

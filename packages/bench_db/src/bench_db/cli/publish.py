@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "format_name", default="auto", show_default=True, help="The format, when it cannot be told by content."
 )
+@click.option("--formats", metavar="FILE", help="Formats of your own: a TOML file with tables [format.NAME]. [default: bench-db.toml]")  # fmt: skip
 @option("--test-bed-name", metavar="NAME", help="Where it was measured; otherwise as the file or this machine says.")
 @click.option(
     "--test-bed-cpu", metavar="MODEL", help="Its CPU, when the file was measured elsewhere and does not say it."
@@ -71,6 +72,7 @@ def command(
     keep_leftovers: bool,
     keep_going: bool,
     deadline_seconds: float,
+    formats: str | None,
     dry_run: bool,
     single_writer: bool,
     **stated: Any,
@@ -87,7 +89,7 @@ def command(
     from bench_db.report.publish import as_text
 
     files: dict[str, Any] = {"format": format_name, "provenance": _provenance(**stated)}
-    files |= {"keep_going": keep_going, "deadline_seconds": deadline_seconds}
+    files |= {"keep_going": keep_going, "deadline_seconds": deadline_seconds, "formats": formats}
     with progress_bar("publishing", phases=True) as progress:
         files["progress"] = progress
         if dry_run:

@@ -91,13 +91,14 @@ def parse(
     format: str = AUTO,  # noqa: A002 as the flag is called
     *,
     provenance: Provenance = _NOTHING,
+    declared: Sequence[Adapter] = (),
 ) -> tuple[Run, list[Result]]:
     """Read one file, or one Criterion directory, as a run and its results. `ingested_at` defaults to now.
 
     A benchmark that cannot be read is counted in `run.skipped` and named in `run.notes`. Raises `UserError` when the path
     cannot be opened or contains the runs of several commits, and `UnreadableOutputError` when the content is not of the format.
     """
-    run, *others = parse_each(path, format, provenance=provenance)
+    run, *others = parse_each(path, format, provenance=provenance, declared=declared)
     if others:
         message = f"{path}: contains a history of {1 + len(others)} runs, not one. Read all with parse_each or bench-db publish"
         raise UserError(message)
@@ -109,15 +110,16 @@ def parse_each(
     format: str = AUTO,  # noqa: A002 as the flag is called
     *,
     provenance: Provenance = _NOTHING,
+    declared: Sequence[Adapter] = (),
     deadline_seconds: float = RULES.input_seconds,
 ) -> Iterator[tuple[Run, list[Result]]]:
     """Yield each run of a file, in the order of the file. Only a history contains more than one.
 
-    The path `-` is standard input. A pipe needs a writer within the deadline. For a history, `provenance` must not set what
+    The path `-` is standard input. `declared` are the formats of a project. A pipe needs a writer within the deadline. For a history, `provenance` must not set what
     differs between its runs: commit, version and their time. Raises as `parse` does.
     """
     path = Path(path)
-    adapter, content = open_path(path, format, deadline_seconds=deadline_seconds)
+    adapter, content = open_path(path, format, declared=declared, deadline_seconds=deadline_seconds)
     if provenance.facts_from is not None:
         provenance = _with_facts(content, provenance.facts_from, provenance)
     digest, read = _hashed_and_read(adapter, content)

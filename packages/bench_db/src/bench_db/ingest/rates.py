@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bench_db.errors import UserError
 from bench_db.ingest.reading import RefusedError, SkipReason
 from bench_db.units import BYTES, BYTES_PER_SECOND, COUNT, NANOSECONDS, PER_SECOND, SIZES, Direction, Unit, base_unit
@@ -82,6 +84,23 @@ def as_spelled(spelling: str, direction: Direction = Direction.INFO) -> tuple[Un
         return measured(spelling)
     except UserError:
         return Unit(name=spelling, sign=spelling, direction=direction), 1.0
+
+
+_RATE = re.compile(r"(.+)_per_s(?:ec(?:ond)?)?", re.IGNORECASE)
+_TIME = re.compile(r"(.+)_([nu\u00b5\u03bcm]?s|sec|(?:nano|micro|milli)?seconds)", re.IGNORECASE)
+_SIZE = re.compile(r"(.+)_(bytes|[kmgt]i?b)", re.IGNORECASE)
+
+
+def suffixed(field: str) -> tuple[str, Unit, float] | None:
+    """Return the metric, base unit and factor that the name of a field states by its suffix, such as `p99_ms`; None without one.
+
+    The suffix of a time or a size is not part of the metric. That of another rate is, as it says what is counted: `tokens_per_s`.
+    """
+    if rate := _RATE.fullmatch(field):
+        size = _SIZE.fullmatch(rate[1])
+        return (size[1], BYTES_PER_SECOND, measured(size[2])[1]) if size else (field, PER_SECOND, 1.0)
+    found = _TIME.fullmatch(field) or _SIZE.fullmatch(field)
+    return (found[1], *measured(found[2])) if found else None
 
 
 def _simple(spelling: str) -> tuple[Unit, float]:

@@ -15,6 +15,7 @@ from bench_db.errors import InputFileError, PluginError, UnreadableOutputError, 
 from bench_db.ingest import envelope, foreign
 from bench_db.ingest.adapter import Adapter, adapter_of
 from bench_db.ingest.content import Content, open_file, open_unchecked
+from bench_db.ingest.declared import adapters
 from bench_db.ingest.envelope import BinaryError
 from bench_db.ingest.formats import (
     asv,
@@ -46,6 +47,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from bench_db.schedule.declaration import Formats
 
 AUTO = "auto"
 _EDGE = 1 << 16
@@ -233,32 +235,47 @@ def _of_others() -> plugins.Loaded[Adapter]:
     return plugins.load(plugins.FORMATS, adapter_of, reserved=(AUTO, *_BY_NAME))
 
 
-def adapter_named(name: str) -> Adapter:
-    """Return the adapter of a format.
+def declared_formats(formats: Formats) -> tuple[Adapter, ...]:
+    """Return the adapters of declared formats. Raise `UserError` for one with the name of a format of bench_db."""
+    taken = next((name for name in formats.format if name == AUTO or name in _BY_NAME), None)
+    if taken is not None:
+        message = f"[format.{taken}]: bench_db has a format of that name; give the declared one another"
+        raise UserError(message)
+    return adapters(formats)
+
+
+def adapter_named(name: str, declared: Sequence[Adapter] = ()) -> Adapter:
+    """Return the adapter of a format: a declared one, one of bench_db, or one of another package.
 
     Raises `UserError` with all known names when there is none, and `PluginError` when it is broken.
     """
-    adapter = _BY_NAME.get(name) or _of_others().get(name)
+    adapter = next((one for one in declared if one.name == name), None) or _BY_NAME.get(name) or _of_others().get(name)
     if adapter is None:
-        known = ", ".join((AUTO, *_BY_NAME, *_of_others().usable))
+        known = ", ".join((AUTO, *(one.name for one in declared), *_BY_NAME, *_of_others().usable))
         message = f"no format is called {name!r}; known: {known}{_unusable(_of_others().faults.values())}"
         raise UserError(message)
     return adapter
 
 
 def open_path(
-    path: Path, format_name: str = AUTO, *, deadline_seconds: float = RULES.input_seconds
+    path: Path,
+    format_name: str = AUTO,
+    *,
+    declared: Sequence[Adapter] = (),
+    deadline_seconds: float = RULES.input_seconds,
 ) -> tuple[Adapter, Content]:
     """Return the content of a path and the adapter that reads it: the named one, or the one that the content shows.
+
+    A declared format precedes those of bench_db, and these precede those of other packages.
 
     Raises `UserError` for a format that does not exist or does not fit, `UnreadableOutputError` when the content shows
     none or several, or shows it only behind the prefixes of a log.
     """
-    named = None if format_name == AUTO else _of_flag(format_name)
+    named = None if format_name == AUTO else _of_flag(format_name, declared)
     is_directory = path.is_dir()
     content = criterion_dir.open_directory(path) if is_directory else open_file(path, deadline_seconds=deadline_seconds)
     if named is None:
-        return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content)), content
+        return (_BY_NAME["criterion-dir"] if is_directory else _shown_by(content, declared)), content
     if is_directory == (named.sniff is not None):
         message = f"--format {format_name}: reads a {'file' if is_directory else 'directory'}, and {path} is not one"
         raise UserError(message)
@@ -267,9 +284,9 @@ def open_path(
     return named, content
 
 
-def _of_flag(name: str) -> Adapter:
+def _of_flag(name: str, declared: Sequence[Adapter]) -> Adapter:
     try:
-        return adapter_named(name)
+        return adapter_named(name, declared)
     except UserError as error:
         message = f"--format: {error}"
         raise UserError(message) from error
@@ -285,7 +302,11 @@ class Found:
 
 
 def find(
-    path: Path, format_name: str = AUTO, *, looked: Callable[[int, int], None] = lambda _done, _all: None
+    path: Path,
+    format_name: str = AUTO,
+    *,
+    declared: Sequence[Adapter] = (),
+    looked: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Found:
     """Return the paths to read, one for each run: the path itself, or the files below a directory that is not Criterion's.
 
@@ -293,7 +314,7 @@ def find(
     a JSON document that ends too early and a file that cannot be opened are unreadable. Raises `UserError` when a directory
     has neither readable nor unreadable files. `looked` is called with the number of files looked at, and of all.
     """
-    named = None if format_name == AUTO else _of_flag(format_name)
+    named = None if format_name == AUTO else _of_flag(format_name, declared)
     reads_directory = named is None or named.sniff is None
     if not path.is_dir() or (reads_directory and (named is not None or criterion_dir.is_criterion(path))):
         return Found(readable=[path])
@@ -306,7 +327,7 @@ def find(
         if not file.is_file() or any(part.startswith(".") for part in file.relative_to(path).parts):
             continue
         try:
-            (readable if _is_output(file, named) else passed_over).append(file)
+            (readable if _is_output(file, named, declared) else passed_over).append(file)
         except (UnreadableOutputError, InputFileError) as error:
             unreadable.append(UnreadableFile(path=str(file), error=str(error)))
     if not readable and not unreadable:
@@ -319,19 +340,19 @@ def find(
     return Found(readable=readable, unreadable=unreadable, passed_over=passed_over)
 
 
-def _is_output(file: Path, named: Adapter | None) -> bool:
+def _is_output(file: Path, named: Adapter | None, declared: Sequence[Adapter]) -> bool:
     """Return whether a file shows the named format, or any. Raises for a file whose output, if any, would be lost."""
     try:
         content = open_unchecked(file)
     except BinaryError as error:
         without = error.text.replace(b"\0", b"")[:_EDGE]
-        if _shown(without) if named is None or named.sniff is None else named.sniff(without):
+        if _shown(without, declared) if named is None or named.sniff is None else named.sniff(without):
             raise
         return False
     if named is not None and named.sniff is not None:
         return named.sniff(content.edges)
     try:
-        _shown_by(content)
+        _shown_by(content, declared)
     except UnshownError:
         return False
     return True
@@ -346,10 +367,10 @@ def detect(path: Path) -> Adapter:
     return open_path(path)[0]
 
 
-def _shown_by(content: Content) -> Adapter:
+def _shown_by(content: Content, declared: Sequence[Adapter] = ()) -> Adapter:
     """Return the one format that the content shows; formats of other packages count only when none of bench_db's fits."""
     edges = content.edges
-    shown = _shown(edges)
+    shown = _shown(edges, declared)
     faults: list[PluginError] = []
     if not shown:
         shown, faults = _shown_to_others(edges)
@@ -365,13 +386,15 @@ def _shown_by(content: Content) -> Adapter:
     if shown:
         reason = f"could be {' or '.join(adapter.name for adapter in shown)}; choose one with --format"
         raise UnreadableOutputError(reason + _unusable(faults), file=str(content.path))
-    known = ", ".join((*_BY_NAME, *_of_others().usable))
+    known = ", ".join((*(one.name for one in declared), *_BY_NAME, *_of_others().usable))
     reason = f"is in no format bench_db knows by its content; if it is one of these, name it with --format: {known}"
     raise UnshownError(reason + _unusable(faults), file=str(content.path))
 
 
-def _shown(edges: bytes) -> list[Adapter]:
-    return [adapter for adapter in ADAPTERS if adapter.sniff and not adapter.by_name and adapter.sniff(edges)]
+def _shown(edges: bytes, declared: Sequence[Adapter] = ()) -> list[Adapter]:
+    """Return the declared formats that a content shows, or without one those of bench_db."""
+    of_each = ([a for a in some if a.sniff and not a.by_name and a.sniff(edges)] for some in (declared, ADAPTERS))
+    return next(filter(None, of_each), [])
 
 
 def _refuse_prefixes(content: Content, adapter: Adapter | None) -> None:

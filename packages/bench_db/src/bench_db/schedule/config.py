@@ -14,6 +14,8 @@ from msgspec import Struct, field, structs
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.query.thresholds import checked, pattern_of, value_of
 from bench_db.rules import RULES
+from bench_db.schedule import declaration
+from bench_db.schedule.declaration import Aliases, Field, Format, Formats, Measure, RunFacts, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -175,6 +177,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     pairs: Pairs = field(default_factory=Pairs)
     suite: dict[str, Suite] = field(default_factory=dict)
     define: Define = field(default_factory=Define)
+    format: dict[str, Format] = {}
+    alias: Aliases = {}
 
     def suites(self, names: tuple[str, ...]) -> dict[str, Suite]:
         """Return the suites of these names, or all. Raise `UserError` with the known names for an unknown one."""
@@ -200,20 +204,23 @@ def words(command: Command) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else command
 
 
+def formats(document: dict[str, object], file: str) -> Formats:
+    """Return declared formats from their tables. Raise `UnreadableOutputError` with the file and the TOML path of what is wrong."""
+    for keys, section, kind in _sections_of_formats(document):
+        _typed(section, kind, file, keys)
+    found = _typed(document, Formats, file, ())
+    for keys, reason in declaration.faults(found.format, found.alias):
+        raise UnreadableOutputError(reason, file=file, json_path=toml_path(*keys))
+    return found
+
+
 def parse(content: bytes, file: str) -> Config:
     """Parse a configuration. Raise `UnreadableOutputError` with the file and the TOML path of what is wrong."""
-    try:
-        document = tomllib.loads(content.removeprefix(b"\xef\xbb\xbf").decode())
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        reason = "not UTF-8, which TOML requires; save the file as UTF-8"
-        raise UnreadableOutputError(reason, file=file, line=line) from error
-    except tomllib.TOMLDecodeError as error:
-        reason = f"not TOML: {error}"
-        raise UnreadableOutputError(reason, file=file) from error
+    document = document_of(content, file)
     for keys, section, kind in _sections(document):
         _typed(section, kind, file, keys)
     config = _typed(document, Config, file, ())
+    formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
     for number, threshold in enumerate(config.define.threshold):
         try:
             checked(threshold.pattern, threshold.value)
@@ -229,6 +236,19 @@ def parse(content: bytes, file: str) -> Config:
         for key, reason in _faults(suite):
             raise UnreadableOutputError(reason, file=file, json_path=toml_path("suite", name, *key))
     return config
+
+
+def document_of(content: bytes, file: str) -> dict[str, object]:
+    """Return the document of a TOML file. Raise `UnreadableOutputError` when it is none."""
+    try:
+        return tomllib.loads(content.removeprefix(b"\xef\xbb\xbf").decode())
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        reason = "not UTF-8, which TOML requires; save the file as UTF-8"
+        raise UnreadableOutputError(reason, file=file, line=line) from error
+    except tomllib.TOMLDecodeError as error:
+        reason = f"not TOML: {error}"
+        raise UnreadableOutputError(reason, file=file) from error
 
 
 def toml_path(*keys: str) -> str:
@@ -250,6 +270,26 @@ def _sections(document: dict[str, object]) -> Iterator[_Section]:
         if key in document:
             yield (key,), section, kind
     yield from _tables(document.get("suite"), Suite, "suite")
+    yield from _sections_of_formats(document)
+
+
+def _sections_of_formats(document: dict[str, object]) -> Iterator[_Section]:
+    declared = document.get("format")
+    for name, table in declared.items() if isinstance(declared, dict) else ():
+        if isinstance(table, dict):
+            yield from _sections_within(table, "format", name)
+            yield from _tables({"run": table["run"]} if "run" in table else {}, RunFacts, "format", name)
+            versions = table.get("version")
+            for version, inner in versions.items() if isinstance(versions, dict) else ():
+                if isinstance(inner, dict):
+                    yield from _sections_within(inner, "format", name, "version", version)
+            yield from _tables(versions, Version, "format", name, "version")
+        yield ("format", name), table, Format
+
+
+def _sections_within(table: dict[str, object], *keys: str) -> Iterator[_Section]:
+    yield from _tables(table.get("fields"), Field, *keys, "fields")
+    yield from _tables(table.get("metrics"), Measure, *keys, "metrics")
 
 
 def _tables(tables: object, kind: type[Struct], *keys: str) -> Iterator[_Section]:
@@ -267,7 +307,8 @@ def _typed(value: object, kind: type[_T], file: str, keys: tuple[str, ...]) -> _
             reason, inner = _unknown_key(unknown, kind), [unknown]
         elif inner and (name := inner[0].partition("[")[0]) in _known(kind):
             reason += f"; {name!r} takes {_TAKES[get_type_hints(kind)[name]]}"
-        path = toml_path(*keys, *(key.partition("[")[0] for key in inner))
+        names = (key.partition("[")[0].strip("]") for key in inner)  # msgspec writes the keys of a table as [...]
+        path = toml_path(*keys, *filter(None, names))
         raise UnreadableOutputError(reason, file=file, json_path=path) from error
 
 
@@ -302,6 +343,17 @@ _TAKES: dict[object, str] = {
     Schedule: "a table [schedule]",
     Pairs: "a table [pairs]",
     Define: "a table [define]",
+    str | list[str]: "a text or a list of texts",
+    list[str] | dict[str, str]: "a list of fields or a table of texts",
+    list[str] | dict[str, Measure]: "a list of fields or tables of them",
+    dict[str, Field]: 'tables, such as gpu = { field = "hw", lower = true }',
+    dict[str, Version]: "tables [format.NAME.version.NAME]",
+    RunFacts: "a table of texts",
+    Literal["json", "json-lines", "csv"]: "json, json-lines or csv",
+    Literal["apart", "samples"]: "apart or samples",
+    Literal["lower", "higher", "info"] | None: "lower, higher or info",
+    dict[str, Format]: "tables [format.NAME]",
+    Aliases: "tables [alias.NAME] of texts",
 }
 
 
