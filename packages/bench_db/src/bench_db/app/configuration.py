@@ -41,7 +41,7 @@ def _content(path: Path, advice: str) -> bytes:
 
 def formats_of(config: Config) -> tuple[Adapter, ...]:
     """Return the formats that a configuration declares. Raise `UserError` for one with the name of a format of bench_db."""
-    return declared_formats(Formats(format=config.format, alias=config.alias))
+    return declared_formats(Formats(format=config.format, alias=config.alias)) if config.format else ()
 
 
 def formats_stated(declaration: Declaration) -> tuple[Adapter, ...]:

@@ -220,7 +220,8 @@ def parse(content: bytes, file: str) -> Config:
     for keys, section, kind in _sections(document):
         _typed(section, kind, file, keys)
     config = _typed(document, Config, file, ())
-    formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
+    if config.format or config.alias:
+        formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
     for number, threshold in enumerate(config.define.threshold):
         try:
             checked(threshold.pattern, threshold.value)
