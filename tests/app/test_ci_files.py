@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +22,7 @@ SUITE = FoundSuite(
 )
 
 
-def plan(**stated: str) -> Plan:
+def plan(**stated: Any) -> Plan:
     given = {"name": "p", "repository": "o/n", "branch": "main", "store": "s3://b/p", "cron": "17 3 * * *"}
     return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE])
 

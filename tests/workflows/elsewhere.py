@@ -67,7 +67,9 @@ class Foreign:
 
 def three_lines() -> str:
     """Return the lines of docs/how-to/ci.md for a workflow."""
-    section = (ROOT / "docs/how-to/ci.md").read_text("utf-8").partition("## Publish from a workflow you already have")[2]
+    section = (
+        (ROOT / "docs/how-to/ci.md").read_text("utf-8").partition("## Publish from a workflow you already have")[2]
+    )
     found = re.search(r"```yaml\n(.*?)```", section, re.DOTALL)
     assert found
     return found[1]

@@ -466,14 +466,7 @@ def _faults(run: Run, result: Result, now: float) -> Iterator[str]:
         yield f"`dut` {result.dut} is not that of its run, {run.dut}; publish a run for each build"
     if result.test_bed is not run.test_bed and _undated(result.test_bed) != _undated(run.test_bed):
         yield f"`test_bed` {result.test_bed.name!r} is not that of its run, {run.test_bed}; publish a run for each test bed"
-    for name in _SHARED:
-        its, ours = getattr(result, name), getattr(run, name)
-        if its is ours:  # checked with the run
-            continue
-        if its is not None and ours is not None and its != ours:
-            yield f"`{name}` {its!r} is not that of its run, {ours!r}; publish a run for each"
-        elif name == "commit" and its is not None and not _is_stored_commit(its):
-            yield f"`commit` {its!r} is not a commit id; give the full sha in lower case, as 'git rev-parse' prints it"
+    yield from _faults_of_shared(run, result)
     if (result.timestamp, result.run_time) != (run.ingested_at, run.run_time):
         yield from _faults_of_times({"timestamp": result.timestamp, "run_time": result.run_time}, now)
     if result.direction not in _DIRECTIONS:
@@ -484,6 +477,17 @@ def _faults(run: Run, result: Result, now: float) -> Iterator[str]:
         yield f"`summary` contradicts itself: {fault}; correct it, or leave it out to have it computed from the values"
     if result.lower is not None and result.upper is not None and result.lower > result.upper:
         yield f"`lower` {result.lower:g} is above `upper` {result.upper:g}; exchange them"
+
+
+def _faults_of_shared(run: Run, result: Result) -> Iterator[str]:
+    for name in _SHARED:
+        its, ours = getattr(result, name), getattr(run, name)
+        if its is ours:  # checked with the run
+            continue
+        if its is not None and ours is not None and its != ours:
+            yield f"`{name}` {its!r} is not that of its run, {ours!r}; publish a run for each"
+        elif name == "commit" and its is not None and not _is_stored_commit(its):
+            yield f"`commit` {its!r} is not a commit id; give the full sha in lower case, as 'git rev-parse' prints it"
 
 
 def _undated(bed: TestBed) -> TestBed:
