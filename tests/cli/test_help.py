@@ -1,13 +1,17 @@
 """Help: fast, complete, with an example for every verb."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from bench_db.cli.main import VERBS, root
 from tests.cli.conftest import bench_db, bench_db_process
+
+_PAYLOAD = json.dumps({"comment_body": "@bench-bot help", "comment_user": "u", "pr_number": 1, "pr_head_sha": "a" * 40})
 
 
 def commands() -> list[list[str]]:
@@ -51,6 +55,26 @@ class TestHelp:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize(
+        "words",
+        [["suites"], ["pr", "process-comment", "--payload-json", _PAYLOAD], ["pr", "comment", "1"]],
+        ids=" ".join,
+    )
+    def test_what_reads_no_results_imports_no_polars(self, tmp_path: Path, words: list[str]) -> None:
+        """A workflow starts these several times for each measurement, and polars takes 0.5 s of CPU to import."""
+        (tmp_path / "bench-db.toml").write_text(
+            '[project]\nname = "p"\nrepository = "o/p"\n[[define.threshold]]\nmetric = "m"\nrelative = "5%"\n'
+        )
+        code = (
+            f"import sys; sys.argv = ['bench-db', *{words!r}]\n"
+            "from bench_db.cli import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "print({'polars', 'lance', 'pyarrow', 'numpy'} & set(sys.modules), 'bench_db.schedule.config' in sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines()[-1] == "set() True", done.stderr
 
     def test_version(self) -> None:
         assert bench_db_process("--version").out.strip().count(".") == 2

@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.ingest import declared_formats
-from bench_db.ingest.host import checkout_around
 from bench_db.schedule import config as schema
 from bench_db.schedule.declaration import Formats
 
@@ -41,16 +39,16 @@ def _content(path: Path, advice: str) -> bytes:
 
 def formats_of(config: Config) -> tuple[Adapter, ...]:
     """Return the formats that a configuration declares. Raise `UserError` for one with the name of a format of bench_db."""
-    return declared_formats(Formats(format=config.format, alias=config.alias)) if config.format else ()
+    return _adapters(Formats(format=config.format, alias=config.alias)) if config.format else ()
 
 
 def formats_stated(declaration: Declaration) -> tuple[Adapter, ...]:
     """Return the formats of a declaration. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
     if isinstance(declaration, Mapping):
-        return declared_formats(schema.formats(dict(declaration), "`formats`"))
+        return _adapters(schema.formats(dict(declaration), "`formats`"))
     path = Path(declaration)
     advice = "name a TOML file with tables [format.NAME] as `formats`; docs/formats.md shows one"
-    return declared_formats(schema.formats(schema.document_of(_content(path, advice), str(path)), str(path)))
+    return _adapters(schema.formats(schema.document_of(_content(path, advice), str(path)), str(path)))
 
 
 def formats_for(file: Path, provenance: Provenance) -> Sequence[Adapter]:
@@ -82,7 +80,7 @@ def named(file: Path, provenance: Provenance) -> Provenance:
     path = _configuration(file.absolute(), provenance)
     if path is None:
         return provenance
-    config, around = load(path), provenance.checkout or checkout_around(file.absolute())
+    config, around = load(path), provenance.checkout or _checkout_around(file.absolute())
     measured = around if around is not None and around.resolve() == path.parent.resolve() else provenance.checkout
     return replace(
         provenance,
@@ -95,9 +93,21 @@ def named(file: Path, provenance: Provenance) -> Provenance:
 
 
 def _configuration(file: Path, provenance: Provenance) -> Path | None:
-    around, here = provenance.checkout or checkout_around(file), Path.cwd()
+    around, here = provenance.checkout or _checkout_around(file), Path.cwd()
     homes = [home for home in (around, here if file.is_relative_to(here) else None) if home is not None]
     return next((home / schema.FILE for home in homes if (home / schema.FILE).is_file()), None)
+
+
+def _adapters(formats: Formats) -> tuple[Adapter, ...]:
+    from bench_db.ingest import declared_formats  # noqa: PLC0415 as below
+
+    return declared_formats(formats)
+
+
+def _checkout_around(path: Path) -> Path | None:
+    from bench_db.ingest.host import checkout_around  # noqa: PLC0415 bench-db.toml is read without the adapters
+
+    return checkout_around(path)
 
 
 def _suite(file: Path, config: Config) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from bench_db.app.configuration import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class Suites:
 
     def frame(self) -> pl.DataFrame:
         """Return a row a suite."""
+        import polars as pl  # noqa: PLC0415 a listing of names needs no frame, and polars takes 0.5 s of CPU
+
         columns = dict.fromkeys((f.name for f in fields(NamedSuite)), pl.String())
         return pl.DataFrame(self.document, columns)
 

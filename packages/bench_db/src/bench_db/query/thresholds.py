@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from bench_db.errors import UserError
 from bench_db.identity import tags_of_key
 from bench_db.model import Definition
-from bench_db.query.selection import glob_pattern
-from bench_db.query.series import identified
 from bench_db.units import BYTES, SIZES, base_unit
 
 if TYPE_CHECKING:
@@ -116,12 +114,12 @@ class Thresholds:
 
     def by_key(self, names: pl.DataFrame) -> dict[int, Threshold]:
         """Return the thresholds of those series that have one, by series key. `names` has the columns of `query.series.IDENTITY`."""
-        found = ((one.series_key, self.of(one)) for one in (identified(names) if self else ()))
+        found = ((one.series_key, self.of(one)) for one in (_identified(names) if self else ()))
         return {key: threshold for key, threshold in found if threshold is not None}
 
     def faults(self, names: pl.DataFrame) -> list[str]:
         """Describe the thresholds that cannot be read, that match no series of their device, or that are in another unit than series."""
-        series = identified(names) if self else []
+        series = _identified(names) if self else []
         duts = {one.dut_name for one in series}
         found = list(self._unread)
         for rule in self._rules:
@@ -135,6 +133,12 @@ class Thresholds:
             elif others:
                 found.append(f"{about}: not used for series in {', '.join(others)}")
         return found
+
+
+def _identified(names: pl.DataFrame) -> list[Series]:
+    from bench_db.query.series import identified  # noqa: PLC0415 bench-db.toml is read without frames: polars takes 0.5 s
+
+    return list(identified(names))
 
 
 def checked(pattern: str, value: str) -> tuple[str, str]:
@@ -163,6 +167,8 @@ def pattern_of(names: Mapping[str, str], tags: Mapping[str, str]) -> str:
 
 
 def _rule(record: Definition) -> _Rule:
+    from bench_db.query.selection import glob_pattern  # noqa: PLC0415 as `_identified`
+
     names, tags = _conditions(record.pattern)
     relative, absolute, units = _amounts(record.value)
     globs = [*names.values(), *tags.values()]
