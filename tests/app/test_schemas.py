@@ -73,6 +73,9 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "show", ("show", _STEP, *store)
     yield "noise", ("noise", *store)
     yield "finding-list", ("finding", "list", *store)
+    alarms = root / "alarms.toml"
+    alarms.write_text('[project]\nname = "demo"\n[[notify]]\nkind = "slack"\naddress_env = "HOOK"\n', "utf-8")
+    yield "notify", ("notify", "--dry-run", "--config", alarms, *store)
     yield "finding-bless", ("finding", "bless", "7debefa6", *store)
     yield "site", ("site", root / "site", *new)
     yield "artifact-put", ("artifact", "put", root / "job.log", "--commit", "1a2b3c4", *new)

@@ -57,6 +57,52 @@ class TestLoad:
                 SUITE + 'benchmark = "x"\noutputs = "o"\n',
                 "got 'str'; 'outputs' takes a list of texts at suite.\"rust/io\".outputs",
             ),
+            (
+                PROJECT + '[[notify]]\nkind = "pager"\n',
+                "one of webhook, slack, teams, matrix, smtp, github, gitlab at notify.kind",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "slack"\nadress_env = "A"\n',
+                "unknown key 'adress_env'; nearest: address_env",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "slack"\n',
+                "slack needs address_env, the name of the variable with the address at notify[0]",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "slack"\naddress = "https://x.org/y"\n',
+                "the address is secret: put it into a variable",
+            ),
+            (PROJECT + '[[notify]]\nkind = "webhook"\naddress = "https://u:p@x.org/y"\n', "no user and no password"),
+            (
+                PROJECT + '[[notify]]\nkind = "webhook"\naddress_env = "https://x.org"\n',
+                "not the name of an environment variable",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "matrix"\naddress = "https://x.org"\ntoken_env = "T"\n',
+                "matrix needs room at notify[0]",
+            ),
+            (PROJECT + '[[notify]]\nkind = "smtp"\naddress = "smtp://x.org"\nto = ["a@x.org"]\n', "smtp needs from"),
+            (PROJECT + '[[notify]]\nkind = "github"\n', "github needs repository, here or in [project]"),
+            (PROJECT + '[[notify]]\nkind = "gitlab"\nrepository = "a/b"\n', "gitlab needs token_env"),
+            (
+                PROJECT + 2 * '[[notify]]\nkind = "webhook"\naddress_env = "A"\n',
+                "a second receiver 'webhook'; give each a name at notify[1].name",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "webhook"\naddress_env = "A"\nsince = "soon"\n',
+                "not a date such as 2026-01-31 at notify[0].since",
+            ),
+            (
+                PROJECT + '[[notify]]\nkind = "webhook"\naddress_env = "A"\ndigest = "hourly"\n',
+                "'digest' takes daily or weekly",
+            ),
+            (PROJECT + '[[notify]]\nkind = "webhook"\naddress_env = "A"\nname = "a b"\n', "a name has 1 to 64 letters"),
+            (
+                PROJECT + "[[owner]]\nbenchmarks = []\nmention = {}\n",
+                "an owner needs globs of benchmark names at owner[0].benchmarks",
+            ),
+            (PROJECT + '[[owner]]\nbenchmarks = ["*"]\nmention = { pager = "x" }\n', "no kind of receiver 'pager'"),
             (PROJECT + "[define]\npool = 'ci'\n", "'pool' takes a list of texts at define.pool"),
             (PROJECT + "[define.join]\nold = 1\n", "'join' takes a table of texts at define.join"),
             (PROJECT + "[define]\nbetter = {}\njoins = {}\n", "unknown key 'joins'; nearest: join"),
@@ -125,3 +171,11 @@ class TestSelecting:
     def test_names_and_pattern(self, select: str | list[str], found: list[str]) -> None:
         suite = Suite(benchmark="x", stdout="o", select=select)
         assert suite.selecting(["x.py::test_a", "test_b[1]"]) == found
+
+    @pytest.mark.parametrize("key", ["address_env", "token_env", "address"])
+    def test_no_secret_in_an_error(self, tmp_path: Path, key: str) -> None:
+        text = PROJECT + f'[[notify]]\nkind = "slack"\n{key} = "https://u:x0x0x0@x.org/T0SECRET"\n'
+        with pytest.raises(UnreadableOutputError) as caught:
+            load(written(tmp_path, text))
+        assert "x0x0x0" not in str(caught.value)
+        assert "T0SECRET" not in str(caught.value)

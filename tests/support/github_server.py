@@ -43,6 +43,7 @@ class FakeGitHub:
     comments: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
     merge_base: dict[str, Any] = field(default_factory=dict)
     base: str = "main"
     head: str = "topic"
@@ -153,6 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
             (r"POST check-runs", self._new_check, "checks"),
             (r"POST statuses/([0-9a-f]{40})", self._new_status, "statuses"),
             (r"PATCH check-runs/(\d+)", self._changed_check, "checks"),
+            (r"GET issues", self._issues, "issues"),
+            (r"POST issues", self._new_issue, "issues"),
+            (r"PATCH issues/(\d+)", self._changed_issue, "issues"),
         ]
         if f"{self.command} {path}" == "GET /user":
             return self._user()
@@ -286,6 +290,24 @@ class _Handler(BaseHTTPRequestHandler):
     def _new_status(self, sha: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
         self.state.statuses.append({"id": 1 + len(self.state.statuses), "sha": sha, **document})
         return 201, {**self.state.statuses[-1], "url": "https://github.test/status"}, {}
+
+    def _issues(self, query: dict[str, str], **_: Any) -> tuple[int, Any, dict[str, str]]:
+        wanted = query.get("state", "open")
+        return self._page([i for i in self.state.issues if wanted in ("all", i["state"])], query, lambda part: part)
+
+    def _new_issue(self, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        if len(document["body"]) > 65_536 or not 0 < len(document["title"]) <= 256:
+            return 422, {"message": "Validation Failed"}, {}
+        number = 1 + len(self.state.issues)
+        login = self.state.login or "github-actions[bot]"
+        about = {"number": number, "html_url": f"https://github.test/issues/{number}", "user": {"login": login}}
+        self.state.issues.append({**about, "state": "open", **document})
+        return 201, self.state.issues[-1], {}
+
+    def _changed_issue(self, number: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
+        issue = self.state.issues[int(number) - 1]
+        issue |= document
+        return 200, issue, {}
 
     def _changed_check(self, number: str, document: Any, **_: Any) -> tuple[int, Any, dict[str, str]]:
         check = next(check for check in self.state.checks if check["id"] == int(number))

@@ -37,6 +37,9 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
         ),
     ),
     "create_comment": ("issues/create-comment", lambda r: r.create_comment(1347, "text")),
+    "create_issue": ("issues/create", lambda r: r.create_issue("title", "text")),
+    "issues": ("issues/list-for-repo", lambda r: first(r.issues("2026-01-31T00:00:00Z"))),
+    "update_issue": ("issues/update", lambda r: r.update_issue(1347, title="t", body="text", state="closed")),
     "create_status": (
         "repos/create-commit-status",
         lambda r: r.create_status("benchmarks", SHA, "success", "No change", "https://example.org/run"),
@@ -60,7 +63,7 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
 }
 PATHS = (
     r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?|statuses/\{sha\}"
-    r"|pulls/\{pull_number\}|issues/\{issue_number\}/comments|issues/comments/\{comment_id\}"
+    r"|pulls/\{pull_number\}|issues(/\{issue_number\}(/comments)?)?|issues/comments/\{comment_id\}"
     r"|collaborators/\{username\}/permission|actions/(artifacts/\{artifact_id\}|runs/\{run_id\}(/jobs|/artifacts)?"
     r"|workflows/\{workflow_id\}/(runs|dispatches)))"
 )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bench_db.app.init import init
     from bench_db.app.mirror import Mirrored, MirroredTable, mirror
     from bench_db.app.noise import noise
+    from bench_db.app.notify import Notified, Told, notify
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
@@ -136,6 +137,7 @@ __all__ = [
     "NamedSuite",
     "NewerStoreWarning",
     "Noise",
+    "Notified",
     "Outcome",
     "PairComparison",
     "PairRun",
@@ -165,6 +167,7 @@ __all__ = [
     "Target",
     "TestBed",
     "Throughput",
+    "Told",
     "UnreadableOutputError",
     "Upgrade",
     "UserError",
@@ -195,6 +198,7 @@ __all__ = [
     "init",
     "mirror",
     "noise",
+    "notify",
     "pairs",
     "parse",
     "parse_each",
@@ -235,6 +239,7 @@ _HOMES = {
     "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],
     "bench_db.app.init": ["init"],
     "bench_db.app.noise": ["noise"],
+    "bench_db.app.notify": ["Notified", "Told", "notify"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],

@@ -131,6 +131,19 @@ class GitHubError(ForgeError):
         return 300 <= self.status < 500  # noqa: PLR2004 HTTP 3xx and 4xx
 
 
+class DeliveryError(BenchDbError):
+    """A message that a receiver did not take; the text has no address, token or password.
+
+    `is_refusal` says that the receiver certainly does not have the message; `status` is that of HTTP, 0 without an answer.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, is_refusal: bool, status: int = 0) -> None:
+        self.is_refusal, self.status = is_refusal, status
+        super().__init__(message)
+
+
 class CorruptStoreError(BenchDbError):
     """A store with content that no bench_db writer produces."""
 

@@ -100,6 +100,21 @@ class Rules:
     comment_rows: int = 10
     """Regressions, and improvements, that a comment lists before it folds the rest."""
 
+    message_commits: int = 10
+    """Commits that a message about findings lists before it counts the rest, and new issues of one `notify`."""
+
+    message_findings: int = 1_000
+    """Findings of one message to a receiver."""
+
+    message_benchmarks: int = 3
+    """Benchmarks that a message names of a commit, the largest changes first."""
+
+    message_seconds: int = 120
+    """Seconds in which a message is tried again before it counts as failed."""
+
+    claim_minutes: int = 30
+    """A message without an outcome after this many minutes is sent again: the process that claimed it has ended."""
+
     badge_days: int = 14
     """Days after which the badge of the site takes the newest results for stale."""
 

@@ -10,6 +10,7 @@ import msgspec
 from bench_db.app.frontier import Axis, Target
 from bench_db.app.gate import Mode
 from bench_db.app.mirror import Mirrored, MirroredTable
+from bench_db.app.notify import Told
 from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
@@ -382,6 +383,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
     ),
+    "notify": lambda: _answer({"receivers": _list(_object(_record(Told))), "passed": _BOOLEAN, "dry_run": _BOOLEAN}),
     "pairs": lambda: _answer(_pairs()),
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),

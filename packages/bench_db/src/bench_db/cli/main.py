@@ -41,6 +41,7 @@ SECTIONS = {
         "detect": "Find the change points of a benchmark.",
         "scan": "Find the change points of all series and record them as findings.",
         "finding": "List findings, bless, ignore or reopen them.",
+        "notify": "Tell Slack, a webhook, mail or an issue tracker what a scan found.",
         "noise": "Show how noisy each series is, and the smallest change it can show.",
     },
     "Measure": {

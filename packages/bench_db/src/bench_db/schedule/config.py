@@ -6,11 +6,12 @@ import re
 import shlex
 import tomllib
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct, field, structs
 
+from bench_db.clock import unix_time
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.query.thresholds import checked, pattern_of, value_of
 from bench_db.rules import RULES
@@ -27,6 +28,8 @@ PLACES = ("root", "tree", "cache", "python", "commit")
 # `${root}` belongs to a shell, and any other word in braces to whoever reads the command
 _PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
 _NAMES = re.compile(r"(?<!\$)\{(names|pattern)\}")
+_RECEIVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -169,6 +172,47 @@ class Define(Struct, frozen=True, forbid_unknown_fields=True):
     threshold: list[Threshold] = []
 
 
+class Receiver(Struct, frozen=True, forbid_unknown_fields=True):
+    """One receiver of messages about findings, a table `[[notify]]`; `RECEIVER_KINDS` lists the kinds.
+
+    `name` identifies the receiver in the store, by default its kind. `address` is that of a webhook, a Matrix or GitLab server or a mail server
+    (`smtp://host:587` with STARTTLS, `smtps://host:465`). `address_env` and `token_env` are names of environment variables with an address that is secret, and with a
+    token or password. `room` is of Matrix, `repository` of GitHub and GitLab; `user`, `from` and `to` are of mail. `changes` are those that
+    are sent, `digest` sends at most once a day or week (UTC), and findings before the date `since` are not sent.
+    """
+
+    kind: Literal["webhook", "slack", "teams", "matrix", "smtp", "github", "gitlab"]
+    name: str = ""
+    address: str = ""
+    address_env: str = ""
+    token_env: str = ""
+    room: str = ""
+    repository: str = ""
+    user: str = ""
+    sender: str = field(default="", name="from")
+    to: list[str] = []
+    changes: Literal["worse", "all"] = "worse"
+    digest: Literal["", "daily", "weekly"] = ""
+    since: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name of the receiver."""
+        return self.name or self.kind
+
+
+class Owner(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told of findings of some benchmarks, which are globs: for each kind of receiver, the name by which it mentions them."""
+
+    benchmarks: list[str]
+    mention: dict[str, str]
+
+
+RECEIVER_KINDS = get_args(get_type_hints(Receiver)["kind"])
+_SECRET_ADDRESS = ("slack", "teams")
+_ADDRESSED = ("webhook", "slack", "teams", "matrix", "smtp")
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -179,6 +223,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     define: Define = field(default_factory=Define)
     format: dict[str, Format] = {}
     alias: Aliases = {}
+    notify: list[Receiver] = []
+    owner: list[Owner] = []
 
     def suites(self, names: tuple[str, ...]) -> dict[str, Suite]:
         """Return the suites of these names, or all. Raise `UserError` with the known names for an unknown one."""
@@ -231,8 +277,8 @@ def parse(content: bytes, file: str) -> Config:
         if threshold.pattern in (other.pattern for other in config.define.threshold[:number]):
             reason = f"a second threshold of {threshold.pattern or 'all series'}: state both amounts in one table"
             raise UnreadableOutputError(reason, file=file, json_path="define.threshold")
-    for option, reason in _faults_of_pairs(config.pairs):
-        raise UnreadableOutputError(reason, file=file, json_path=toml_path("pairs", option))
+    for place, reason in (*_faults_of_pairs(config.pairs), *_faults_of_messages(config)):
+        raise UnreadableOutputError(reason, file=file, json_path=place)
     for name, suite in config.suite.items():
         for key, reason in _faults(suite):
             raise UnreadableOutputError(reason, file=file, json_path=toml_path("suite", name, *key))
@@ -270,6 +316,10 @@ def _sections(document: dict[str, object]) -> Iterator[_Section]:
             yield from ((("define", "threshold"), one, Threshold) for one in section["threshold"])
         if key in document:
             yield (key,), section, kind
+    listed: tuple[tuple[str, type[Struct]], ...] = (("notify", Receiver), ("owner", Owner))
+    for key, struct in listed:
+        tables = document.get(key)
+        yield from (((key,), table, struct) for table in (tables if isinstance(tables, list) else ()))
     yield from _tables(document.get("suite"), Suite, "suite")
     yield from _sections_of_formats(document)
 
@@ -355,19 +405,80 @@ _TAKES: dict[object, str] = {
     Literal["lower", "higher", "info"] | None: "lower, higher or info",
     dict[str, Format]: "tables [format.NAME]",
     Aliases: "tables [alias.NAME] of texts",
+    list[Receiver]: "tables [[notify]]",
+    list[Owner]: "tables [[owner]]",
+    get_type_hints(Receiver)["kind"]: f"one of {', '.join(RECEIVER_KINDS)}",
+    Literal["worse", "all"]: "worse or all",
+    Literal["", "daily", "weekly"]: "daily or weekly",
 }
 
 
 def _faults_of_pairs(pairs: Pairs) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the table of pairs: a key and the reason."""
+    """Yield what is wrong with the table of pairs: its place and the reason."""
     if pairs.rounds < 2:  # noqa: PLR2004 a spread needs two
-        yield "rounds", "pairs need at least 2 rounds"
+        yield "pairs.rounds", "pairs need at least 2 rounds"
     if not pairs.looks or min(pairs.looks) < 2:  # noqa: PLR2004 a spread needs two
-        yield "looks", "looks are numbers of rounds, each at least 2"
+        yield "pairs.looks", "looks are numbers of rounds, each at least 2"
     if not pairs.min_effect >= 0:
-        yield "min_effect", "a percentage is not negative"
+        yield "pairs.min_effect", "a percentage is not negative"
     if not pairs.budget_minutes > 0:
-        yield "budget_minutes", "a budget is more than 0 minutes"
+        yield "pairs.budget_minutes", "a budget is more than 0 minutes"
+
+
+def _faults_of_messages(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the receivers and owners: a place and the reason, which never holds a secret."""
+    names = [receiver.label for receiver in config.notify]
+    for number, receiver in enumerate(config.notify):
+        for key, reason in _faults_of_receiver(receiver, config.project):
+            yield f"notify[{number}]{'.' * bool(key)}{key}", reason
+        if names.index(receiver.label) != number:
+            yield f"notify[{number}].name", f"a second receiver {receiver.label!r}; give each a name"
+    for number, owner in enumerate(config.owner):
+        if not owner.benchmarks:
+            yield f"owner[{number}].benchmarks", "an owner needs globs of benchmark names"
+        if unknown := next((kind for kind in owner.mention if kind not in RECEIVER_KINDS), None):
+            yield f"owner[{number}].mention", f"no kind of receiver {unknown!r}; there are {', '.join(RECEIVER_KINDS)}"
+
+
+def _faults_of_receiver(receiver: Receiver, project: Project) -> Iterator[tuple[str, str]]:
+    if not _RECEIVER.fullmatch(receiver.label):
+        yield "name", "a name has 1 to 64 letters, digits, dots, hyphens and underscores"
+    for key in ("address_env", "token_env"):
+        if (value := getattr(receiver, key)) and not _VARIABLE.fullmatch(value):
+            yield (
+                key,
+                "not the name of an environment variable, such as SLACK_WEBHOOK; a secret does not belong into this file",
+            )
+    if receiver.address and (receiver.address_env or receiver.kind in _SECRET_ADDRESS):
+        yield "address", "the address is secret: put it into a variable, and its name into address_env"
+    if "@" in receiver.address:
+        yield (
+            "address",
+            "an address has no user and no password; a password belongs into the variable that token_env names",
+        )
+    if receiver.since and _since_fault(receiver.since):
+        yield "since", "not a date such as 2026-01-31"
+    yield from _faults_of_kind(receiver, project)
+
+
+def _faults_of_kind(receiver: Receiver, project: Project) -> Iterator[tuple[str, str]]:
+    """Yield what a receiver of a kind lacks."""
+    if receiver.kind in _ADDRESSED and not (receiver.address or receiver.address_env):
+        yield "", f"{receiver.kind} needs address_env, the name of the variable with the address"
+    needed = {"matrix": ("room", "token_env"), "smtp": ("from", "to"), "gitlab": ("token_env",)}
+    for key in needed.get(receiver.kind, ()):
+        if not getattr(receiver, "sender" if key == "from" else key):
+            yield "", f"{receiver.kind} needs {key}"
+    if receiver.kind in {"github", "gitlab"} and not (receiver.repository or project.repository):
+        yield "", f"{receiver.kind} needs repository, here or in [project]"
+
+
+def _since_fault(text: str) -> bool:
+    try:
+        unix_time(text, "`since`")
+    except UserError:
+        return True
+    return False
 
 
 def _faults(suite: Suite) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -1,18 +1,18 @@
-"""The HTTP client of GitHub, the only module that uses a network: pages, ETags, rate limits, retries, a deadline, redaction."""
+"""The HTTP client of GitHub: pages, ETags, rate limits, retries, a deadline, redaction."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from bench_db.errors import GitHubError, UserError
+from bench_db.ci.retries import checked_address, pause_before_retry, rate_limit_wait
+from bench_db.errors import GitHubError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,11 +24,7 @@ PUBLIC_API = "https://api.github.com"
 API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json, application/json;q=0.9"
 _CACHED_ANSWERS = 256
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _T = TypeVar("_T")
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_SECONDARY_WAIT = 60.0  # GitHub's advice when a secondary limit names no time
-_FORBIDDEN, _TOO_MANY = 403, 429
 _LOG = logging.getLogger(__name__)
 
 
@@ -67,7 +63,9 @@ class GitHub:
         deadline_seconds: float = 600.0,
         client: httpx.Client | None = None,
     ) -> None:
-        self._base = _checked(base_url)
+        self._base = checked_address(
+            base_url, "GitHub", "give a token instead (GITHUB_TOKEN)", "GITHUB_API_URL"
+        ).rstrip("/")
         self._token, self._clock, self._deadline = token, clock, deadline_seconds
         self._client = client or httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0))
         self._answers: OrderedDict[str, Answer] = OrderedDict()
@@ -141,16 +139,16 @@ class GitHub:
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             fault = GitHubError(self._clean(f"{method} {url}: no answer: {type(error).__name__} {error}"))
             fault.__cause__ = None if self._token and self._token in str(error) else error
-            return (_pause_before_retry(attempt, self._clock) if may_repeat or never_sent else None), fault
+            return (pause_before_retry(attempt, self._clock) if may_repeat or never_sent else None), fault
         _LOG.debug("%s %s: %d in %.3f s", method, self._shown(url), response.status_code, self._clock.now() - began)
         if response.status_code == httpx.codes.NOT_MODIFIED and url in self._answers:
             self._answers.move_to_end(url)
             return None, self._answers[url]
         if response.is_success:
             return None, self._remembered(method, url, response)
-        wait = _rate_limit_wait(response.status_code, response.headers, response.text, attempt, self._clock)
+        wait = rate_limit_wait(response.status_code, response.headers, response.text, attempt, self._clock)
         if wait is None and response.is_server_error and may_repeat:
-            wait = _pause_before_retry(attempt, self._clock)
+            wait = pause_before_retry(attempt, self._clock)
         return wait, self._refusal(method, url, response, wait)
 
     def _remembered(self, method: str, url: str, response: httpx.Response) -> Answer:
@@ -209,17 +207,6 @@ class GitHub:
         return text.replace(self._token, "***") if self._token else text
 
 
-def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if parts.username or parts.password:
-        message = "the address of GitHub must not hold a password; give a token instead (GITHUB_TOKEN)"
-        raise UserError(message)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        message = f"{base_url}: the address of GitHub must begin with https:// (GITHUB_API_URL)"
-        raise UserError(message)
-    return base_url.rstrip("/")
-
-
 class _Refusal(msgspec.Struct):
     """The body of a refusal."""
 
@@ -237,44 +224,3 @@ _HINTS = {
     403: "the token lacks a permission this needs",
     404: "the name is wrong, or the token may not see it",
 }
-
-
-def _pause_before_retry(attempt: int, clock: Clock) -> float:
-    """Return the seconds before the next attempt: doubled each time, with jitter so that clients do not retry at once."""
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempt - 1, 10))
-    return longest * (0.5 + clock.chance() / 2)
-
-
-def _rate_limit_wait(status: int, headers: Mapping[str, str], text: str, attempt: int, clock: Clock) -> float | None:
-    """Return the seconds until a rate limit ends; None when the answer is no rate limit."""
-    if status not in (_FORBIDDEN, _TOO_MANY):
-        return None
-    wait = _stated_wait(headers, clock)
-    if wait is None and (status == _TOO_MANY or "rate limit" in text.lower()):
-        wait = _SECONDARY_WAIT * 2.0 ** min(attempt - 1, 6)
-    return None if wait is None else max(wait, _pause_before_retry(attempt, clock))
-
-
-def _stated_wait(headers: Mapping[str, str], clock: Clock) -> float | None:
-    """Return the seconds that headers name, by the clock of the server: ours may be wrong."""
-    now = _time(headers.get("date", ""), clock.now())
-    if "retry-after" in headers:
-        return _retry_after(headers["retry-after"], now)
-    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
-        return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1.0
-    return None
-
-
-def _retry_after(text: str, now: float) -> float:
-    """Return the seconds of a Retry-After header, which holds seconds or a date."""
-    if text.strip().isdecimal():
-        return float(text)
-    return max(0.0, _time(text, now + _SECONDARY_WAIT) - now)
-
-
-def _time(text: str, otherwise: float) -> float:
-    """Return the unix seconds of an HTTP date."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except ValueError:
-        return otherwise

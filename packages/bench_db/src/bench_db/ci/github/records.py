@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -127,6 +128,17 @@ class ArtifactRecords(Struct, frozen=True):
 
     total_count: int
     artifacts: list[ArtifactRecord]
+
+
+class IssueRecord(Struct, frozen=True):
+    """An issue, or a pull request, which GitHub lists among them."""
+
+    number: int
+    html_url: str = ""
+    state: str = "open"
+    body: str | None = None
+    user: User | None = None
+    pull_request: dict[str, Any] | None = None
 
 
 class Comment(Struct, frozen=True):

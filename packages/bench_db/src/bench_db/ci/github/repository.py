@@ -14,6 +14,7 @@ from bench_db.ci.github.records import (
     CommitRecord,
     Comparison,
     Dispatched,
+    IssueRecord,
     Job,
     Permission,
     PullRequest,
@@ -154,6 +155,20 @@ class Repository:
     def update_comment(self, comment_id: int, body: str) -> Comment:
         """Replace the text of a comment."""
         return self._github.send("PATCH", f"{self._root}/issues/comments/{comment_id}", {"body": body}, Comment)
+
+    def issues(self, since: str) -> Iterator[IssueRecord]:
+        """Yield issues and pull requests, open and closed, that changed at `since` (2026-01-31T00:00:00Z) or later."""
+        query = {"state": "all", "since": since, "sort": "created", "direction": "asc"}
+        for page in self._github.pages(f"{self._root}/issues", list[IssueRecord], **query):
+            yield from page
+
+    def create_issue(self, title: str, body: str) -> IssueRecord:
+        """Create an issue."""
+        return self._github.send("POST", f"{self._root}/issues", {"title": title, "body": body}, IssueRecord)
+
+    def update_issue(self, number: int, **changes: str) -> IssueRecord:
+        """Replace the title, body or state of an issue."""
+        return self._github.send("PATCH", f"{self._root}/issues/{number}", changes, IssueRecord)
 
     def me(self) -> str | None:
         """Return the login of the token; None where the token of a workflow may not ask."""

@@ -1,0 +1,133 @@
+"""The HTTP client of receivers of messages: retries within a deadline, and no secret in an error or a log."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from bench_db.ci.retries import pause_before_retry, rate_limit_wait, stated_wait
+from bench_db.clock import Clock
+from bench_db.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LONGEST_TEXT, _SHORTEST_SECRET = 200, 6
+_UNAVAILABLE = 503
+_LOG = logging.getLogger(__name__)
+
+
+class _Masked(logging.Filter):
+    """Replace secrets in what httpx logs, which is every address in full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True, with the secrets of the message masked."""
+        text = record.getMessage()
+        if any(secret in text for secret in self.secrets):
+            record.msg, record.args = masked(text, self.secrets), ()
+        return True
+
+
+_MASKED = _Masked()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """A connection to servers, for one message that is tried again until `deadline_seconds` are over.
+
+    `secrets` are the texts that no error and no log may have: addresses and tokens.
+    """
+
+    clock: Clock
+    deadline_seconds: float
+    secrets: tuple[str, ...] = field(repr=False)
+
+    def send(  # noqa: PLR0913 all but the first three by keyword
+        self,
+        method: str,
+        url: str,
+        document: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        after_silence: bool = True,
+        after_fault: bool = True,
+    ) -> httpx.Response:
+        """Send a request and return the successful answer.
+
+        A request that certainly did not arrive, and one beyond a rate limit, is repeated. Whether the server acted is not known without an
+        answer and after a 5xx: `after_silence` and `after_fault` say whether the request is repeated then. Raises `DeliveryError`.
+        """
+        logging.getLogger("httpx").addFilter(_MASKED)
+        _MASKED.secrets.update(self.secrets)
+        give_up, attempt = self.clock.now() + self.deadline_seconds, 0
+        with httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), headers={"User-Agent": "bench-db"}) as client:
+            request = client.build_request(method, url, json=document, headers=headers, params=query)
+            while True:
+                attempt += 1
+                left = max(1.0, give_up - self.clock.now())
+                request.extensions["timeout"] = httpx.Timeout(min(30.0, left), connect=min(10.0, left)).as_dict()
+                wait, answer = self._attempt(client, request, attempt)
+                if isinstance(answer, httpx.Response):
+                    return answer
+                is_unsure = not answer.is_refusal
+                repeats = after_fault if answer.status else after_silence
+                if wait is None or (is_unsure and not repeats) or self.clock.now() + wait > give_up:
+                    raise answer
+                _LOG.info("attempt %d failed: %s; trying again in %.1f s", attempt, answer, wait)
+                self.clock.sleep(wait)
+
+    def json(self, answer: httpx.Response) -> Any:
+        """Return the document of an answer."""
+        try:
+            return answer.json()
+        except json.JSONDecodeError as error:
+            message = f"{origin(str(answer.url))} answered something that is not JSON"
+            raise DeliveryError(message, is_refusal=False) from error
+
+    def _attempt(
+        self, client: httpx.Client, request: httpx.Request, attempt: int
+    ) -> tuple[float | None, httpx.Response | DeliveryError]:
+        """Return an answer; or a fault and the seconds before a retry, None when a retry would be wrong."""
+        where = origin(str(request.url))
+        pause = pause_before_retry(attempt, self.clock)
+        try:
+            answer = client.send(request)
+        except httpx.HTTPError as error:
+            never = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            fault = DeliveryError(f"{where}: no answer ({type(error).__name__})", is_refusal=never)
+            return pause, fault
+        if answer.is_success:
+            return None, answer
+        wait = rate_limit_wait(answer.status_code, answer.headers, answer.text, attempt, self.clock)
+        if wait is None and answer.is_server_error:
+            stated = stated_wait(answer.headers, self.clock) if answer.status_code == _UNAVAILABLE else None
+            wait = pause if stated is None else max(stated, pause)
+        text = masked(" ".join(answer.text[:_LONGEST_TEXT].split()), self.secrets)
+        said = f"{where}: {answer.status_code} {text}".rstrip()
+        return wait, DeliveryError(said, is_refusal=not answer.is_server_error, status=answer.status_code)
+
+
+def origin(url: str) -> str:
+    """Return the scheme and host of an address, without the path, which may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}"
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without secrets, and without the parts of the path of a secret address."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+        parts = urlsplit(secret).path.split("/") if "://" in secret else []
+        for part in (part for part in parts if len(part) >= _SHORTEST_SECRET):
+            text = text.replace(part, "***")
+    return text

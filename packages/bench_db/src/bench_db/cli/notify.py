@@ -1,0 +1,70 @@
+"""`bench-db notify`: tell receivers of findings."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from bench_db.cli.options import common, emit, open_store
+from bench_db.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from bench_db.app.notify import Notified, Told
+
+
+@click.command("notify")
+@click.option("--receiver", "receivers", metavar="NAME", multiple=True, help="Only this receiver; may be repeated.")
+@click.option("--since", metavar="DATE", help="Only findings that were detected at this date or later.")
+@click.option("--config", "config_file", metavar="FILE", help="Who is told. [default: bench-db.toml]")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and to whom; send and record nothing.")
+@common
+@click.pass_context
+def command(
+    ctx: click.Context,
+    receivers: tuple[str, ...],
+    since: str | None,
+    config_file: str | None,
+    uri: str | None,
+    output: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """Tell the receivers of bench-db.toml what a scan found: each change of state of a finding once.
+
+    The tables [[notify]] declare webhooks, Slack, Teams, Matrix, mail, and issues of GitHub and GitLab; [[owner]] declares who is mentioned. Addresses
+    and tokens that are secret come from environment variables. When a receiver fails, the others are told, the exit code is 3, and
+    the next `notify` tries again.
+
+    Example: bench-db scan && bench-db notify --dry-run
+    """
+    from bench_db.app.notify import notify
+
+    done = notify(
+        open_store(uri),
+        environment=os.environ,
+        config_file=config_file,
+        receivers=receivers,
+        since=since,
+        dry_run=dry_run,
+    )
+    emit(output, lambda: done.document, lambda: _text(done))
+    for failed in (one for one in done.receivers if one.errors):
+        click.echo(f"bench-db: {failed.name}: {'; '.join(failed.errors)}", err=True)
+    ctx.exit(0 if done.passed else DeliveryError.exit_code)
+
+
+def _text(done: Notified) -> str:
+    if not done.receivers:
+        return "no [[notify]] in bench-db.toml: nobody is told"
+    return "\n".join(line for one in done.receivers for line in _lines(one, dry_run=done.dry_run))
+
+
+def _lines(one: Told, *, dry_run: bool) -> list[str]:
+    from bench_db.report.text import visible
+
+    verb = "would be told of" if dry_run else "was told of"
+    later = f", {one.waiting:,} wait for a later notify" if one.waiting else ""
+    head = f"{one.name} ({one.kind}, {visible(one.target)}) {verb} {one.findings:,} changes in {len(one.messages):,} messages{later}"
+    return [head, *(f"\n{text}" for text in one.preview)]

@@ -1,0 +1,264 @@
+"""Messages about findings, grouped by commit, in the forms of their receivers: JSON, Slack, Teams, Matrix, mail, issues."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from bench_db.analysis.by_commit import by_commit
+from bench_db.analysis.findings import in_order
+from bench_db.model import Cause, Finding, Series, State
+from bench_db.query.selection import short
+from bench_db.report.cause import CAUSES
+from bench_db.report.document import finding_json, versioned
+from bench_db.report.escape import markdown_text, shortened
+from bench_db.report.markdown import findings_markdown
+from bench_db.report.quantity import percent
+from bench_db.report.terminal import beds_words, moved_words
+from bench_db.report.text import visible
+from bench_db.rules import RULES
+
+if TYPE_CHECKING:
+    from bench_db.model import CommitFindings
+
+# States in which a finding asks somebody to act.
+ALARMING = frozenset({State.OPEN, State.REOPENED})
+_STATES = {State.OPEN: "new"}
+_UNNAMED = Series(benchmark_name="-", test_bed_name="-")
+_NAME, _BED, _MENTIONS = 120, 80, 20
+# Slack takes 150 characters in a header, 3,000 in a section and 50 blocks; docs.slack.dev/reference/block-kit/blocks.
+_SLACK_HEADER, _SLACK_SECTION = 150, 3_000
+_TITLE = 200
+_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A message: findings of a project, each in the state that is reported, and who is mentioned.
+
+    `id` is the same whenever the message is sent again. `at` is unix seconds. `series` are those of the findings by key. `commit_url`
+    has `{commit}` for the sha, or is empty.
+    """
+
+    id: str
+    project: str
+    at: int
+    findings: Sequence[Finding]
+    series: Mapping[int, Series]
+    owners: Sequence[str] = ()
+    commit_url: str = ""
+
+    @property
+    def title(self) -> str:
+        """The number of findings of each state."""
+        states = [finding.state for finding in self.findings]
+        counts = [f"{states.count(state):,} {_STATES.get(state, state)}" for state in State if state in states]
+        return shortened(visible(f"{self.project}: {', '.join(counts)} in the benchmarks"), _TITLE)
+
+    @property
+    def groups(self) -> list[CommitFindings]:
+        """The findings of each commit and state together."""
+        return by_commit(in_order(self.findings), self.series)
+
+    @property
+    def listed(self) -> list[_Entry]:
+        """The groups that a text lists."""
+        known = {finding.id: finding for finding in self.findings}
+        chosen = self.groups[: RULES.message_commits]
+        return [self._entry(group, [known[one] for one in group.ids]) for group in chosen]
+
+    @property
+    def more(self) -> str:
+        """What a text does not list, and the command that does; empty when it lists everything."""
+        left = self.groups[RULES.message_commits :]
+        findings = sum(len(group.ids) for group in left)
+        commits = len({group.commit for group in left})
+        return f"and {findings:,} more findings of {commits:,} more commits: bench-db finding list" if left else ""
+
+    def _entry(self, group: CommitFindings, findings: Sequence[Finding]) -> _Entry:
+        commit = short(group.commit or "-")
+        state = _STATES.get(group.state, group.state)
+        causes = {CAUSES[f.cause] for f in findings if f.cause not in {None, Cause.UNKNOWN} and f.cause is not None}
+        cause = f", cause: {causes.pop()}" if len(causes) == 1 else ""
+        words = f"{state}: {moved_words(group)}, {shortened(visible(beds_words(group)), _BED)}{cause}"
+        top = sorted(findings, key=lambda f: (-abs(f.effect or 0.0), f.id))[: RULES.message_benchmarks]
+        names = [self._name(f) for f in top]
+        left = len(findings) - len(top)
+        url = self.commit_url.replace("{commit}", group.commit) if group.commit else ""
+        rest = f"and {left:,} more: bench-db show {commit}" if left else ""
+        return _Entry(commit=visible(commit), url=url, words=words, names=names, rest=rest)
+
+    def _name(self, finding: Finding) -> str:
+        one = self.series.get(finding.series_key, _UNNAMED)
+        return f"{shortened(visible(one.label), _NAME)} {percent(finding.effect)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A commit in a text: its link (empty: none), what moved, the largest changes, and how many more there are."""
+
+    commit: str
+    url: str
+    words: str
+    names: Sequence[str]
+    rest: str
+
+    @property
+    def below(self) -> list[str]:
+        return [*self.names, *([self.rest] if self.rest else [])]
+
+
+def webhook(alarm: Alarm) -> dict[str, Any]:
+    """Return the JSON for a webhook: every finding, whatever their number."""
+    return versioned(
+        {
+            "id": alarm.id,
+            "project": alarm.project,
+            "at": alarm.at,
+            "title": alarm.title,
+            "text": text(alarm),
+            "owners": list(alarm.owners),
+            "groups": [asdict(group) for group in alarm.groups],
+            "findings": [finding_json(finding, alarm.series) for finding in in_order(alarm.findings)],
+        }
+    )
+
+
+def text(alarm: Alarm) -> str:
+    """Return the message as plain text."""
+    parts = [f"{entry.commit} {entry.words}\n" + "".join(f"  {one}\n" for one in entry.below) for entry in alarm.listed]
+    owners = f"Owners: {', '.join(map(visible, _few(alarm.owners)))}\n" if alarm.owners else ""
+    more = f"{alarm.more}\n" if alarm.more else ""
+    return f"{alarm.title}\n\n{''.join(parts)}{more}{owners}"
+
+
+def slack(alarm: Alarm) -> dict[str, Any]:
+    """Return the message for an incoming webhook of Slack. Owners are ids of users (U...) or of groups (S...)."""
+    sections = [_slack_entry(entry) for entry in alarm.listed]
+    mentions = [
+        f"<!subteam^{one}>" if one.startswith("S") else f"<@{one}>" for one in _few(alarm.owners) if one.isalnum()
+    ]
+    sections += [*([_slack(alarm.more)] if alarm.more else []), *([" ".join(mentions)] if mentions else [])]
+    header = {"type": "header", "text": {"type": "plain_text", "text": shortened(alarm.title, _SLACK_HEADER)}}
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in sections]
+    identity = {"type": "context", "elements": [{"type": "plain_text", "text": f"message {alarm.id}"}]}
+    return {"text": _slack(alarm.title), "blocks": [header, *blocks, identity]}
+
+
+def _slack_entry(entry: _Entry) -> str:
+    """Return a section; its lines are left out from the end where Slack takes no more, so that no escape is cut."""
+    commit = f"<{_slack(entry.url)}|{_slack(entry.commit)}>" if entry.url else f"*{_slack(entry.commit)}*"
+    lines = [f"{commit} {_slack(entry.words)}", *(f"• {_slack(one)}" for one in entry.below)]
+    while len("\n".join(lines)) > _SLACK_SECTION:
+        lines.pop()
+    return "\n".join(lines)
+
+
+def _slack(one: str) -> str:
+    """Escape the three characters that Slack interprets."""
+    return one.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def teams(alarm: Alarm) -> dict[str, Any]:
+    """Return the message for a webhook of a Teams workflow: an adaptive card. Owners are user principal names, such as ann@example.org."""
+    owners = [one for one in _few(alarm.owners) if _ADDRESS.fullmatch(one)]
+    body: list[dict[str, Any]] = [_card(_card_text(alarm.title), size="Large", weight="Bolder")]
+    for entry in alarm.listed:
+        commit = f"[{entry.commit}]({entry.url})" if entry.url else f"**{entry.commit}**"
+        lines = [f"{commit} {_card_text(entry.words)}", *(f"- {_card_text(one)}" for one in entry.below)]
+        body.append(_card("\n\n".join(lines[:1]) + "".join(f"\n{line}" for line in lines[1:])))
+    body += [_card(_card_text(alarm.more))] if alarm.more else []
+    body += [_card(" ".join(f"<at>{one}</at>" for one in owners))] if owners else []
+    body.append(_card(f"message {alarm.id}", size="Small", isSubtle=True))
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+        "msteams": {
+            "width": "Full",
+            "entities": [
+                {"type": "mention", "text": f"<at>{one}</at>", "mentioned": {"id": one, "name": one}} for one in owners
+            ],
+        },
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _card(one: str, **style: Any) -> dict[str, Any]:
+    return {"type": "TextBlock", "text": one, "wrap": True, **style}
+
+
+def _card_text(one: str) -> str:
+    """Escape what a card reads as Markdown or as a mention; it knows no character references."""
+    return re.sub(r"([\\*_\[\]()#`~])", r"\\\1", one).replace("<", "\u2039").replace(">", "\u203a")
+
+
+def matrix(alarm: Alarm) -> dict[str, Any]:
+    """Return the content of a message of Matrix. Owners are user ids, such as @ann:example.org."""
+    owners = [one for one in _few(alarm.owners) if one.startswith("@") and ":" in one]
+    items = []
+    for entry in alarm.listed:
+        commit = f"<code>{html.escape(entry.commit)}</code>"
+        commit = f'<a href="{html.escape(entry.url)}">{commit}</a>' if entry.url else commit
+        below = "".join(f"<li>{html.escape(one)}</li>" for one in entry.below)
+        items.append(f"<li>{commit} {html.escape(entry.words)}<ul>{below}</ul></li>")
+    pills = " ".join(f'<a href="https://matrix.to/#/{html.escape(one)}">{html.escape(one)}</a>' for one in owners)
+    more = f"<p>{html.escape(alarm.more)}</p>" if alarm.more else ""
+    return {
+        "msgtype": "m.text",
+        "body": text(alarm),
+        "format": "org.matrix.custom.html",
+        "formatted_body": f"<h4>{html.escape(alarm.title)}</h4><ul>{''.join(items)}</ul>{more}<p>{pills}</p>",
+        "m.mentions": {"user_ids": owners},
+    }
+
+
+def mail(alarm: Alarm, sender: str, to: Sequence[str]) -> EmailMessage:
+    """Return the message as mail. Owners are addresses, which get a copy."""
+    owners = [one for one in _few(alarm.owners) if _ADDRESS.fullmatch(one) and one not in to]
+    message = EmailMessage()
+    message["Subject"] = alarm.title
+    message["From"] = sender
+    message["To"] = ", ".join(to)
+    if owners:
+        message["Cc"] = ", ".join(owners)
+    message["Date"] = format_datetime(datetime.fromtimestamp(alarm.at, UTC))
+    message["Message-ID"] = f"<{alarm.id}@bench-db.invalid>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text(alarm))
+    return message
+
+
+def issue_title(alarm: Alarm) -> str:
+    """Return the title of the issue of one commit: what moved there and stands."""
+    standing = [f for f in alarm.findings if f.state in ALARMING] or list(alarm.findings)
+    [group, *_] = by_commit((replace(f, state=State.OPEN) for f in in_order(standing)), alarm.series)
+    where = f"{visible(short(group.commit))}: " if group.commit else ""
+    one = alarm.series.get(standing[0].series_key, _UNNAMED)
+    what = f", {visible(one.label)}" if len(group.ids) == 1 else ""
+    return shortened(f"{where}{moved_words(group)}, {visible(beds_words(group))}{what}", _TITLE)
+
+
+def issue_body(alarm: Alarm, marker: str) -> str:
+    """Return the text of the issue of one commit as Markdown. Owners are logins, which are mentioned."""
+    commit = alarm.findings[0].commit
+    named = markdown_text(short(commit)) if commit else ""
+    link = f"[{named}]({alarm.commit_url.replace('{commit}', commit)})" if commit and alarm.commit_url else named
+    at = f" at {link}" if link else ""
+    owners = " ".join(f"@{one.removeprefix('@')}" for one in _few(alarm.owners))
+    commands = f"`bench-db show {short(commit)}`" if commit else "`bench-db finding list --each`"
+    head = f"{marker}\n{len(alarm.findings):,} findings of {markdown_text(alarm.project)}{at}. {owners}\n"
+    foot = f"\n{commands} shows more. bench-db closes this issue when no finding stands, and writes this text anew: answer below it.\n"
+    return head + findings_markdown(in_order(alarm.findings), alarm.series) + foot
+
+
+def _few(owners: Sequence[str]) -> Sequence[str]:
+    return owners[:_MENTIONS]

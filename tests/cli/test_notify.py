@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.conftest import bench_db
+from tests.support.receivers import Fault, receiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFIG = """[project]
+name = "engine"
+[[notify]]
+kind = "slack"
+address_env = "HOOK"
+"""
+
+
+@pytest.fixture
+def directory(demo_store: Path, tmp_path: Path) -> Path:
+    """A directory with a configuration, and a store whose findings a scan has recorded."""
+    (tmp_path / "bench-db.toml").write_text(CONFIG, "utf-8")
+    copied = tmp_path / "store"
+    assert bench_db("store", "copy", demo_store, copied).code == 0
+    assert bench_db("scan", "--store", copied).code == 0
+    return tmp_path
+
+
+class TestNotify:
+    """The command says who was told of how much, and fails with a line for each receiver that was not."""
+
+    def test_told_once(self, directory: Path) -> None:
+        words = ("notify", "--config", directory / "bench-db.toml", "--store", directory / "store")
+        with receiver() as server:
+            hook = f"{server.url}/secret-path"
+            preview = bench_db(*words, "--dry-run", HOOK=hook)
+            assert (preview.code, server.requests) == (0, [])
+            assert "slack (slack, http://127.0.0.1/…) would be told of" in preview.out
+            assert "new in the benchmarks" in preview.out
+            server.faults = [Fault(status=404, text="no_service")]
+            failed = bench_db(*words, HOOK=hook)
+            assert failed.code == 3
+            assert failed.err.splitlines() == ['bench-db: slack: http://127.0.0.1: 404 "no_service"']
+            assert bench_db(*words, HOOK=hook).code == 0
+            again = bench_db(*words, "--output", "json", HOOK=hook)
+            assert json.loads(again.out)["receivers"][0]["findings"] == 0
+            assert len(server.accepted) == 1
+        assert "secret-path" not in preview.out + failed.out + failed.err
+
+    def test_nobody(self, directory: Path) -> None:
+        (directory / "bench-db.toml").write_text('[project]\nname = "engine"\n', "utf-8")
+        said = bench_db("notify", "--config", directory / "bench-db.toml", "--store", directory / "store")
+        assert (said.code, said.out) == (0, "no [[notify]] in bench-db.toml: nobody is told\n")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench_db.model import Cause, Finding, Series, State
+from bench_db.report import alarms
+from bench_db.report.alarms import Alarm
+from tests.strategies import HOSTILE, commit_of
+
+_WIDE = '\U0001f600"<&*[]|' * 200
+
+
+def alarm(number: int = 1, *, name: str = "bench", commits: int = 1, **changes: Any) -> Alarm:
+    """A message of some findings, whose series all have a name."""
+    series = {n: Series(series_key=n, benchmark_name=f"{name} {n}", test_bed_name=name) for n in range(number)}
+    found = [
+        Finding(
+            id=f"f{n:04}",
+            series_key=n,
+            commit=commit_of(n % commits),
+            index=1,
+            effect=0.2 + n / 1_000,
+            low=0.1,
+            high=0.3,
+            p_value=0.001,
+            provisional=False,
+            at=1,
+        )
+        for n in range(number)
+    ]
+    given = {"id": "0123456789abcdef", "project": "engine", "at": 1_790_000_000, "findings": found, "series": series}
+    return Alarm(**{**given, **changes})
+
+
+class TestText:
+    """A message names what moved at each commit, and counts what it leaves out."""
+
+    def test_one(self) -> None:
+        [finding] = alarm().findings
+        blamed = replace(finding, cause=Cause.CODE)
+        assert alarms.text(alarm(findings=[blamed], owners=["Ann"])) == (
+            "engine: 1 new in the benchmarks\n\n"
+            f"{commit_of(0)[:9]} new: 1 slower, +20.0 %, bench, cause: the code\n  bench 0 +20.0 %\nOwners: Ann\n"
+        )
+
+    def test_many(self) -> None:
+        text = alarms.text(alarm(130, commits=13))
+        assert text.startswith("engine: 130 new in the benchmarks\n")
+        assert len(re.findall(r"^[0-9a-f]{9} new: 10 slower, median \+\d+\.\d %, bench$", text, re.MULTILINE)) == 10
+        assert f"  and 7 more: bench-db show {commit_of(12)[:9]}\n" in text
+        assert text.endswith("and 30 more findings of 3 more commits: bench-db finding list\n")
+
+    def test_states(self) -> None:
+        first, second = alarm(2).findings
+        mixed = alarm(2, findings=[first, replace(second, state=State.FIXED)])
+        assert mixed.title == "engine: 1 new, 1 fixed in the benchmarks"
+        assert alarms.issue_title(mixed) == f"{commit_of(0)[:9]}: 1 slower, +20.0 %, bench, bench 0"
+
+
+_HOSTILE = {"plain": "bench", "hostile": HOSTILE, "wide": _WIDE, "mention": "<!channel> <@U1> @all <at>x</at>"}
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+@pytest.mark.parametrize("number", [1, 1_000])
+class TestShapes:
+    """Each form is as its receiver documents it, whatever the names."""
+
+    def made(self, name: str, number: int, **changes: Any) -> Alarm:
+        text = _HOSTILE[name]
+        return alarm(number, name=text, commits=min(number, 25), project=text, **changes)
+
+    def test_slack(self, name: str, number: int) -> None:
+        owners = ["U01", "S01", "<!channel>"] * 20
+        document = alarms.slack(self.made(name, number, owners=owners, commit_url="https://x.org/{commit}"))
+        blocks = document["blocks"]
+        assert len(blocks) <= 50
+        assert {block["type"] for block in blocks} == {"header", "section", "context"}
+        assert len(blocks[0]["text"]["text"]) <= 150
+        assert all(0 < len(block["text"]["text"]) <= 3_000 for block in blocks[1:-1])
+        links = re.findall("<[^>]*>", " ".join(block["text"]["text"] for block in blocks[1:-1]))
+        assert all(
+            re.fullmatch(r"<https://x\.org/[0-9a-f]{40}\|[0-9a-f]{9}>|<@U01>|<!subteam\^S01>", one) for one in links
+        )
+        assert "<!channel>" not in document["text"]
+
+    def test_teams(self, name: str, number: int) -> None:
+        document = alarms.teams(self.made(name, number, owners=["ann@example.org", "not an address"]))
+        assert len(json.dumps(document, ensure_ascii=False).encode()) < 28_000
+        [attachment] = document["attachments"]
+        card = attachment["content"]
+        assert (document["type"], card["type"], card["version"]) == ("message", "AdaptiveCard", "1.4")
+        assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+        assert {block["type"] for block in card["body"]} == {"TextBlock"}
+        mentions = [entity["text"] for entity in card["msteams"]["entities"]]
+        assert mentions == re.findall("<at>[^<]*</at>", " ".join(block["text"] for block in card["body"]))
+
+    def test_matrix(self, name: str, number: int) -> None:
+        content = alarms.matrix(self.made(name, number, owners=["@ann:example.org", "x"]))
+        assert len(json.dumps(content, ensure_ascii=False).encode()) < 60_000
+        assert content["msgtype"] == "m.text"
+        assert content["m.mentions"] == {"user_ids": ["@ann:example.org"]}
+        tags = set(re.findall("</?([a-z0-9]+)", content["formatted_body"]))
+        assert tags <= {"h4", "ul", "li", "code", "p", "a"}
+
+    def test_mail(self, name: str, number: int) -> None:
+        message = alarms.mail(
+            self.made(name, number, owners=["ann@example.org", "b\nBcc: x@y"]), "a@x.org", ["b@x.org"]
+        )
+        assert (message["To"], message["Cc"]) == ("b@x.org", "ann@example.org")
+        assert message["Message-ID"] == "<0123456789abcdef@bench-db.invalid>"
+        assert "\n" not in message["Subject"]
+        assert message["Bcc"] is None
+        assert bytes(message)
+
+    def test_webhook(self, name: str, number: int) -> None:
+        document = alarms.webhook(self.made(name, number))
+        assert len({finding["id"] for finding in json.loads(json.dumps(document))["findings"]}) == number
+        assert sum(len(group["ids"]) for group in document["groups"]) == number
+
+    def test_issue(self, name: str, number: int) -> None:
+        one_commit = alarm(number, name=_HOSTILE[name], project=_HOSTILE[name], owners=["ann", "@org/team"])
+        body = alarms.issue_body(one_commit, "<!-- m -->")
+        assert len(body.encode()) <= 65_536
+        assert body.startswith("<!-- m -->\n")
+        assert body.split("\n")[1].endswith("@ann @org/team")
+        assert 0 < len(alarms.issue_title(one_commit)) <= 256
+        text = re.sub("<code>.*?</code>", "", body)
+        assert not re.search(r"(?<![\w/])@(?!ann|org/team)\w", text)
