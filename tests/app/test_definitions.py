@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import bench_db as api
 from bench_db.errors import UserError
+from bench_db.model import RecordedCommit
 from bench_db.store.database import connect
-from tests.cli.kinds import BED, publish
+from tests.cli.kinds import BED, publish, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,58 @@ class TestDefine:
     def test_refused(self, database: Database, kind: str, more: dict[str, str], said: str) -> None:
         with pytest.raises(UserError, match=said):
             api.define(database, kind, "x", **more)  # type: ignore[arg-type]
+
+
+class TestAnnotate:
+    """A commit has one annotation for each device and one for all; results are not touched, and it can be taken away."""
+
+    def test_and_remove(self, database: Database) -> None:
+        publish(database, 1, {"f": 1.0})
+        before = database.trend("f")
+        assert api.annotate(database, sha(1)[:9], " release 1.2 ", by="me", at=5).changed == 1
+        assert api.annotate(database, sha(1), "release 1.2").changed == 0
+        assert api.annotate(database, sha(1), "release 1.3", dut_name="d").changed == 1
+        (one, other) = api.definitions(database).definitions
+        assert (one.kind, one.pattern, one.value, one.dut_name) == ("annotation", sha(1), "release 1.2", None)
+        assert (other.value, other.dut_name) == ("release 1.3", "d")
+        assert database.trend("f").equals(before)
+        assert not api.unmapped(database).frame().height
+        assert api.annotate(database, sha(1)[:9], remove=True).changed == 1
+        assert [left.value for left in api.definitions(database).definitions] == ["release 1.3"]
+
+    def test_a_commit_that_is_recorded_alone(self, database: Database) -> None:
+        other = RecordedCommit(dut_name="d", commit="b" * 40, time=1, source="sync")
+        database.record_commits([other])
+        assert api.annotate(database, "b" * 8, "new runner").definitions[0].pattern == "b" * 40
+
+    @pytest.mark.parametrize(
+        ("commit", "rest", "said"),
+        [
+            ("f" * 40, {"text": "x"}, "no such commit is measured or recorded; 'bench-db commits sync'"),
+            ("no-branch", {"text": "x"}, "no such commit is measured or recorded"),
+            ("0abc000", {"text": " "}, "needs a text"),
+            ("0abc000", {"remove": True}, "no such commit has an annotation"),
+            ("version:1", {"text": "x"}, "no such commit is measured"),
+        ],
+    )
+    def test_refused(self, database: Database, commit: str, rest: dict[str, Any], said: str) -> None:
+        publish(database, 0, {"f": 1.0})
+        with pytest.raises(UserError, match=said):
+            api.annotate(database, sha(0)[:7] if commit == "0abc000" else commit, **rest)
+
+    def test_an_abbreviation_of_two_commits(self, database: Database) -> None:
+        for last in "12":
+            database.record_commits([RecordedCommit(dut_name="d", commit="c" * 39 + last, time=1, source="sync")])
+        with pytest.raises(UserError, match="2 commits begin so; give more digits"):
+            api.annotate(database, "c" * 10, "x")
+
+    def test_a_copy_and_an_export_keep_it(self, database: Database, tmp_path: Path) -> None:
+        publish(database, 1, {"f": 1.0})
+        api.annotate(database, sha(1), "release 1.2")
+        database.export_to(tmp_path / "out")
+        taken = connect(tmp_path / "taken", create=True)
+        taken.import_from(tmp_path / "out")
+        assert [one.value for one in taken.definitions()] == ["release 1.2"]
 
 
 class TestUnmapped:

@@ -121,6 +121,7 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         ("end", "join", "a"),
     ):
         yield f"define-{words[0]}", ("define", *words, "--store", root / "measured")
+    yield "annotate", ("annotate", "main", "release", "--clone", root / "clone", "--store", root / "measured")
     yield "bisect", ("bisect", "main~1", "main", "--benchmark", "sum", *work)
     yield "pairs", ("pairs", "main~1", "main", "--rounds", "2", "--control", *work)
     there = ("--workflow-repository", REPOSITORY, "--clone", root / "clone", "--range", "ALL")

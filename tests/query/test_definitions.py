@@ -52,6 +52,11 @@ class TestRenamed:
         rows = [series("f"), series("g", by_name=True)]
         assert [row["series_key"] for row in renamed(rows)] == [row["series_key"] for row in rows]
 
+    @pytest.mark.parametrize("kind", ["main", "threshold", "annotation", "of a later release"])
+    def test_a_kind_that_names_no_series(self, kind: str) -> None:
+        assert renamed([series("f")], record(kind, "f", "x")) == renamed([series("f")])
+        assert not in_force([record(kind, "f", "x")])
+
     def test_join(self) -> None:
         (row,) = renamed([series("old")], record("join", "old", "new"))
         assert (row["benchmark_name"], row["series_key"]) == ("new", series("new")["series_key"])

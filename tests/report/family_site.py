@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from bench_db.model import Definition, RecordedCommit
 from tests.report.example_site import METADATA, content_of, history, stepped
 from tests.report.examples import commit_of, found
 
@@ -43,7 +45,17 @@ def family_site() -> SiteContent:
     ]
     named = [history(f"BM_sort/{n}/threads:4", np.full(5, n * 30.0)) for n in (8, 64, 512)]
     listed = [history(f"test_q.py::test_query[{n}-x]", np.full(5, float(n))) for n in (1, 2, 3)]
-    return content_of(pl.concat([*frames, *branches, *named, *listed]), METADATA, findings)
+    content = content_of(pl.concat([*frames, *branches, *named, *listed]), METADATA, findings)
+    between = commit_of(100)[::-1]  # has no results
+    return replace(
+        content,
+        annotations=[
+            Definition(kind="annotation", pattern=commit_of(STEP + 50), value="release 2.0 <b>", at=1),
+            Definition(kind="annotation", pattern=between, value="new runner", at=1),
+            Definition(kind="annotation", pattern=commit_of(9), value="of another", dut_name="other", at=1),
+        ],
+        recorded={between: RecordedCommit(dut_name="device", commit=between, time=1_760_000_000 + 100 * 40_000 - 9)},
+    )
 
 
 def _scan(bed: str, kind: str, size: int, seed: int) -> pl.DataFrame:

@@ -216,6 +216,26 @@ class TestZoom:
         page.wait_for_url(re.compile(r"z=\d+-\d+"))
 
 
+class TestAnnotations:
+    """A text about a commit is a line on every chart of its device, and readable without the chart."""
+
+    @pytest.mark.parametrize("choices", [{}, {"by": "bed"}, {"x": "date", "y": "log"}])
+    def test_on_a_chart(self, opened: Callable[..., Page], choices: dict[str, str]) -> None:
+        page = opened(**choices)
+        notes = page.locator("#notes li").all_inner_texts()
+        assert notes == [f"{commit_of(100)[::-1][:9]} new runner", f"{commit_of(STEP + 50)[:9]} release 2.0 <b>"]
+        drawn = _picture(page)
+        page.evaluate("bench.held.get('settings').annotations = []")
+        page.locator("#theme").click()
+        page.locator("#theme").click()
+        page.locator("#notes").wait_for(state="hidden")
+        assert _picture(page) != drawn
+
+    def test_in_the_list_of_commits(self, visit: Visit) -> None:
+        row = visit.open("commits.html").locator("tr", has_text=commit_of(STEP + 50)[:9])
+        assert row.locator(".note").inner_text() == "release 2.0 <b>"
+
+
 class TestTestBeds:
     """The same benchmark on all test beds is on its page, and one click away from a finding and from a commit."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench_db.model import Series
-from bench_db.report.site.commits import page_name, pages_of, with_findings
+from bench_db.model import Definition, RecordedCommit, Series
+from bench_db.report.site.commits import annotate, annotation_rows, page_name, pages_of, with_findings
 from tests.report.examples import HOSTILE, commit_of, found
 
 if TYPE_CHECKING:
@@ -17,6 +17,27 @@ SERIES = {
 URL = "https://forge.example/me/lib/commit/{commit}"
 
 
+class TestAnnotations:
+    """A text is at its commit, for its device or for all, and the time of a commit without results is the recorded one."""
+
+    def test_notes(self) -> None:
+        rows: list[Row] = [{"commit": "a" * 40, "dut": dut} for dut in ("d", "e")] + [{"commit": "b" * 40, "dut": "d"}]
+        annotate(rows, [annotation("a", "all"), annotation("a", "of d\n", "d")])
+        assert [row["notes"] for row in rows] == [["all", "of d\\n"], ["all"], []]
+
+    def test_of_charts(self) -> None:
+        recorded = {"a" * 40: RecordedCommit(dut_name="d", commit="a" * 40, time=7)}
+        found = annotation_rows([annotation("a", "x"), annotation("b", "y", "d")], recorded)
+        assert [(one["commit"][0], one["text"], one["dut"], one["time"]) for one in found] == [
+            ("a", "x", "", 7),
+            ("b", "y", "d", 0),
+        ]
+
+
+def annotation(digit: str, text: str, dut: str | None = None) -> Definition:
+    return Definition(kind="annotation", pattern=digit * 40, value=text, dut_name=dut, at=1)
+
+
 def measured(number: int, **rest: object) -> Row:
     facts = {
         "dut": "d",
@@ -24,6 +45,7 @@ def measured(number: int, **rest: object) -> Row:
         "version": "1",
         "subject": f"s{number}",
         "failed": 0,
+        "notes": [],
         "errors": [],
     }
     return {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench_db.app.commits import commit, commits, sync_commits
     from bench_db.app.compare import compare
     from bench_db.app.database import Database, connect
-    from bench_db.app.definitions import define, definitions, sync_definitions, unmapped
+    from bench_db.app.definitions import annotate, define, definitions, sync_definitions, unmapped
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
@@ -173,6 +173,7 @@ __all__ = [
     "UserError",
     "Verdict",
     "address_of",
+    "annotate",
     "backfill",
     "baseline",
     "baselines",
@@ -231,7 +232,7 @@ _HOMES = {
     "bench_db.app.commits": ["commit", "commits", "sync_commits"],
     "bench_db.app.compare": ["compare"],
     "bench_db.app.database": ["Database", "connect"],
-    "bench_db.app.definitions": ["define", "definitions", "sync_definitions", "unmapped"],
+    "bench_db.app.definitions": ["annotate", "define", "definitions", "sync_definitions", "unmapped"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
     "bench_db.app.frontier": ["frontier"],

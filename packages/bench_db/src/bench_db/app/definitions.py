@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.app.answers import frame_of
+from bench_db.app.baselines import name_of
 from bench_db.app.compare import threshold_faults
 from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
+from bench_db.identity import is_commit_id, same_commit
 from bench_db.model import Definition
-from bench_db.query.definitions import FIELDS, Definitions, checked, place_of
+from bench_db.query.definitions import ANNOTATION, FIELDS, Definitions, checked, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from bench_db.schedule.config import Config
     from bench_db.store.database import Database
@@ -162,6 +165,49 @@ def _stated(config: Config, *, by: str, at: int) -> Iterator[Definition]:
         yield Definition(kind="threshold", pattern=threshold.pattern, value=threshold.value, dut_name=name, **about)
     if given.main:
         yield Definition(kind="main", pattern=name, value=given.main, **about)
+
+
+@on_database
+def annotate(
+    store: Database,
+    commit: str,
+    text: str = "",
+    *,
+    clone: Path | None = None,
+    dut_name: str | None = None,
+    by: str = "",
+    at: int | None = None,
+    remove: bool = False,
+) -> Defined:
+    """Annotate a commit with a text that charts show at it, or with `remove` take the annotation away.
+
+    `commit` is a sha of 7 digits or more, or `HEAD`, a branch, a tag or `tag:NAME` of the clone. A commit has one annotation for
+    each device and one for all; another text replaces it. Raises `UserError` for a commit that is neither measured nor recorded,
+    for a text that is empty, and when there is no annotation to take away.
+    """
+    name = name_of(store, commit, clone)
+    annotated = {record.pattern for record in store.definitions() if record.kind == ANNOTATION}
+    sha = _commit_of(name, annotated if remove else _known_commits(store), annotated=remove)
+    return define(store, ANNOTATION, sha, text.strip(), dut_name=dut_name, by=by, at=at, lifted=remove)
+
+
+def _known_commits(store: Database) -> set[str]:
+    measured = store.runs().select("commit").drop_nulls().unique().collect()["commit"]
+    return {*measured, *(record.commit for record in store.commits())}
+
+
+def _commit_of(name: str, commits: set[str], *, annotated: bool) -> str:
+    """Return the commit that a sha or its beginning means among those that are annotated, or else known."""
+    found = [commit for commit in commits if is_commit_id(name) and same_commit(commit, name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        message = f"{name}: {len(found)} commits begin so; give more digits"
+    elif annotated:
+        message = f"{name}: no such commit has an annotation; 'bench-db define list' shows those that do"
+    else:
+        message = f"{name}: no such commit is measured or recorded; 'bench-db commits sync' records those of a clone"
+    raise UserError(message)
 
 
 @on_database

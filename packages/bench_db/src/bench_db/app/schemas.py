@@ -57,7 +57,7 @@ from bench_db.model import (
     Upgrade,
     Verification,
 )
-from bench_db.query.definitions import KINDS
+from bench_db.query.definitions import ANNOTATION, KINDS
 from bench_db.query.series import IDENTITY, POINT
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
 
@@ -345,6 +345,7 @@ def _scan() -> Schema:
 
 
 _SCHEMAS: dict[str, Callable[[], Schema]] = {
+    "annotate": _definitions,
     "artifact-get": lambda: _answer({**_artifact(), "path": _TEXT}),
     "artifact-list": lambda: _answer({"artifacts": _list(_object(_artifact()))}),
     "artifact-put": lambda: _answer(
@@ -369,7 +370,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "compare": lambda: _answer(_means()),
     "define-list": _definitions,
     "define-unmapped": lambda: _answer({"unmapped": _list(_object(_UNMAPPED))}),
-    **{f"define-{kind}": _definitions for kind in (*KINDS, "end", "sync")},
+    **{f"define-{kind}": _definitions for kind in (*KINDS, "end", "sync") if kind != ANNOTATION},
     "demo": _demo,
     "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),

@@ -15,6 +15,7 @@ from bench_db.analysis.noise import noise
 from bench_db.app.database import on_database
 from bench_db.app.tree import write_tree
 from bench_db.errors import UserError
+from bench_db.query.definitions import ANNOTATION
 from bench_db.query.selection import Selection, nearest, selection_of
 from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
 from bench_db.query.thresholds import Thresholds
@@ -97,6 +98,7 @@ def site_content(
         return rows.join(sampled, on="id", how="left", maintain_order="left")
 
     series = store.latest(chosen, as_of).select(IDENTITY)
+    definitions = store.definitions(as_of)
     return SiteContent(
         series=series,
         points_of=points_of,
@@ -109,7 +111,8 @@ def site_content(
         ),
         findings=store.findings(),
         recorded={record.commit: record for record in store.commits(as_of)},
-        thresholds=Thresholds(store.definitions(as_of)).by_key(series),
+        thresholds=Thresholds(definitions).by_key(series),
+        annotations=[record for record in definitions if record.kind == ANNOTATION],
         noise=noise(histories(observations(store.points(chosen, as_of)))),
     )
 

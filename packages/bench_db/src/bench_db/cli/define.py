@@ -186,7 +186,9 @@ def threshold(
 
 
 @command.command("end")
-@click.argument("kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore", "threshold"]))
+@click.argument(
+    "kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore", "threshold", "annotation"])
+)
 @click.argument("pattern")
 @click.option("--field", default="", help="With alias: the field that it is of.")
 @_common

@@ -58,6 +58,7 @@ SECTIONS = {
         "store": "Create, inspect and maintain the store; copy, export and import it.",
         "run": "List runs, exclude one from every answer, include or remove it.",
         "define": "Name what is read: joins, aliases, pools of machines, main branches.",
+        "annotate": "Show a text at a commit on charts: a release, a new runner.",
         "commits": "List the recorded commits, and sync them with a clone.",
         "mirror": "Copy the store into a PostgreSQL database for Grafana, Metabase and other tools.",
         "artifact": "Store files beside the results: logs, profiles, raw output.",

@@ -18,7 +18,8 @@ from bench_db.query.selection import glob_pattern
 from bench_db.query.series import IDENTITY, MACHINE
 from bench_db.units import Direction
 
-KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold")
+ANNOTATION = "annotation"
+KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold", ANNOTATION)
 FIELDS = {
     "test_bed": "test_bed_name",
     "dut": "dut_name",
@@ -26,8 +27,8 @@ FIELDS = {
     "benchmark": "benchmark_name",
     "metric": "metric",
 }
-# Kinds that name no series.
-_NOT_NAMES = {"main", thresholds.KIND}
+# Kinds that name series; a later release may have written others.
+_NAMING = {"alias", "join", "pool", "better", "ignore"}
 # The value of an alias of a suite that stands for no name: the only suite in which a series of the same names exists.
 ANY = "*"
 
@@ -71,7 +72,7 @@ class Definitions:
     _patterns: dict[str, re.Pattern[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any(record.kind not in _NOT_NAMES for record in self.records)
+        return any(record.kind in _NAMING for record in self.records)
 
     def main_branches(self, duts: Iterable[str]) -> dict[str, str]:
         """Return the main branch of the devices for which one is defined."""
@@ -116,7 +117,7 @@ class Definitions:
         named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
         named.by_name_alone = named.key == row["series_key"]
         for record in self.records:
-            if record.kind in _NOT_NAMES:
+            if record.kind not in _NAMING:
                 continue
             value = named.row[_column_of(record)] or ""
             if not self._fits(record, value, named.row["dut_name"]):
@@ -214,6 +215,9 @@ def checked(record: Definition) -> Definition:
         message = (
             f"`value`: {ANY} means any suite, and no {record.field}; give the name that {record.pattern!r} reads as"
         )
+        raise UserError(message)
+    if record.kind == ANNOTATION and not record.value.strip():
+        message = f"`value`: an annotation of {record.pattern!r} needs a text"
         raise UserError(message)
     if record.kind in {"join", "alias", "main"} and (not record.value.strip() or record.value == record.pattern):
         message = f"`value`: {record.value!r} is no new name for {record.pattern!r}"

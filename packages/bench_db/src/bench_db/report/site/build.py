@@ -109,6 +109,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     have_pages = {row["page"] for row in lists.commits}
     for finding in findings:  # the results at its commit may have been taken out
         finding["page"] = finding["page"] if finding["page"] in have_pages else ""
+    commits.annotate(lists.commits, content.annotations)
     listed = catalogue.catalogue(lists.rows, lists.files)
     fresh = freshness(lists.commits)
     beds = catalogue.beds(described)
@@ -117,6 +118,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commitUrl": content.metadata.commit_url,
         "rules": asdict(RULES),
         "beds": len(beds),
+        "annotations": commits.annotation_rows(content.annotations, content.recorded),
     }
     everything = {
         "settings": _script("data", "settings", "settings", settings),

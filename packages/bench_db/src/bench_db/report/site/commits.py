@@ -18,7 +18,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bench_db.model import Finding, Series
+    from bench_db.model import Definition, Finding, RecordedCommit, Series
 
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _ROWS = 500
@@ -53,6 +53,29 @@ def with_findings(rows: Sequence[Row], findings: Sequence[Finding], series: Mapp
 def _with_page(row: Row, groups: Sequence[Row]) -> Row:
     has_page = bool(row["commit"] and (groups or row["failed"]))
     return {**row, "groups": groups, "page": page_name(row["commit"]) if has_page else ""}
+
+
+def annotate(rows: Iterable[Row], annotations: Iterable[Definition]) -> None:
+    """Set the `notes` of rows: the texts about their commit and device."""
+    texts: dict[str, list[Definition]] = defaultdict(list)
+    for one in annotations:
+        texts[visible(one.pattern)].append(one)
+    for row in rows:
+        of_device = (one for one in texts[row["commit"]] if one.dut_name is None or visible(one.dut_name) == row["dut"])
+        row["notes"] = [visible(one.value) for one in of_device]
+
+
+def annotation_rows(records: Iterable[Definition], recorded: Mapping[str, RecordedCommit]) -> list[Row]:
+    """Return annotations as charts read them; `time` is that of the commit where it is recorded, else 0."""
+    return [
+        {
+            "commit": visible(one.pattern),
+            "text": visible(one.value),
+            "dut": visible(one.dut_name or ""),
+            "time": recorded[one.pattern].time if one.pattern in recorded else 0,
+        }
+        for one in records
+    ]
 
 
 def pages_of(

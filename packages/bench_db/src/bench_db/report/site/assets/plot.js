@@ -89,7 +89,7 @@ bench.plot = (() => {
 
   /* The annotations of the points of a chart: each at the first point of its commit, or else at the first that is later. */
   function marks(commits, times, dut) {
-    const known = (bench.held.get("settings").annotations || []).filter((one) => !one.dut || one.dut === dut);
+    const known = bench.held.get("settings").annotations.filter((one) => !one.dut || one.dut === dut);
     const placed = known.map((one) => {
       const exact = commits.indexOf(one.commit);
       return { ...one, place: exact >= 0 || !one.time ? exact : times.findIndex((time) => time >= one.time) };
