@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 import pytest
 from packaging.requirements import Requirement
 
-from bench_db.app.ci_files import CRONS, Plan, configuration_text, github_text, gitlab_text
+from bench_db.app.ci_files import CRONS, Judging, Plan, configuration_text, github_text, gitlab_text
 from bench_db.app.tools import Evidence, FoundSuite
 from bench_db.schedule.config import Suite, parse
 from tests.support.actions.definitions import ROOT
@@ -22,9 +21,9 @@ SUITE = FoundSuite(
 )
 
 
-def plan(**stated: Any) -> Plan:
+def plan(mode: Judging = "pairs", **stated: str) -> Plan:
     given = {"name": "p", "repository": "o/n", "branch": "main", "store": "s3://b/p", "cron": "17 3 * * *"}
-    return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE])
+    return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE], mode=mode)
 
 
 class TestConfiguration:
@@ -65,6 +64,11 @@ class TestGitHub:
         action = msgspec.yaml.decode((ROOT / ".github/actions/publish/action.yml").read_bytes())
         given = msgspec.yaml.decode(github_text(plan()))["jobs"]["benchmarks"]["steps"][1]["with"]
         assert set(given) <= set(action["inputs"])
+
+    @pytest.mark.parametrize("mode", ["history", "pairs"])
+    def test_how_pull_requests_are_judged(self, mode: Judging) -> None:
+        assert msgspec.yaml.decode(github_text(plan(mode)))["jobs"]["benchmarks"]["steps"][1]["with"]["mode"] == mode
+        assert msgspec.yaml.decode(gitlab_text(plan(mode)))["include"][0]["inputs"]["mode"] == mode
 
     def test_no_expression_is_in_a_script(self) -> None:
         assert "run:" not in github_text(plan())

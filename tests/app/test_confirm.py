@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from bench_db import Baseline, Definition, DutBuild, Result, Run
+from bench_db import Baseline, Definition
 from bench_db.app.gate import Confirming, check
-from bench_db.model import Outcome, PairSide, Samples, Verdict
+from bench_db.model import Outcome, PairSide, Verdict
 from bench_db.store.database import connect
-from tests.app.test_pairs import CONFIG, SCRIPT, tables
+from tests.app.test_pairs import CONFIG, SCRIPT, published, tables
 from tests.cli.commands import environment
-from tests.cli.kinds import BED
 from tests.support.histories import FIRST, History
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.app.gate import Gate
-    from bench_db.store.database import Database
 
 BASE, HEAD, _ = PairSide
 COMMITS = 12
 # How much slower the candidate is in the store, and how much in pairs.
 PLANTED = {"quarter": (1.25, 1.25), "little": (1.03, 1.03), "spike": (1.6, 1.0), "calm": (1.0, 1.0)}
-
-
-def published(store: Database, commit: str, number: int, figures: dict[str, float]) -> None:
-    bed, dut = replace(BED, name="here"), DutBuild(name="p", version=commit[:7], timestamp=FIRST + number * 86_400)
-    rows = [
-        Result(dut=dut, test_bed=bed, benchmark_name=name, values=Samples([value]), commit=commit, suite="tables")
-        for name, value in figures.items()
-    ]
-    run = Run(
-        file_name="f", sha256=f"{number}", format="values-ns", dut=dut, test_bed=bed, commit=commit, branch="main"
-    )
-    store.publish(rows, replace(run, run_time=dut.timestamp))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ from bench_db.app.pairs import failing, pairs, publish_pairs
 from bench_db.clock import Clock
 from bench_db.errors import UserError
 from bench_db.measure.pairs import order
-from bench_db.model import Figure, PairSide, PairVerdict, Verdict
+from bench_db.model import Definition, DutBuild, Figure, PairSide, PairVerdict, Result, Run, Samples, Verdict
 from tests.cli.commands import environment
+from tests.cli.kinds import BED
 from tests.store import releases
 from tests.support.clocks import START
-from tests.support.histories import History
+from tests.support.histories import FIRST, History
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from bench_db.app.pairs import Paired
     from bench_db.model import PairComparison
+    from bench_db.store.database import Database
 
 BASE, HEAD, CONTROL = PairSide
 SEED = 11
@@ -89,6 +92,19 @@ def paired(history: History, progress: Lines | None = None, config: str = CONFIG
         progress=progress or Lines(),
         **{"seed": SEED, **options},
     )
+
+
+def published(store: Database, commit: str, number: int, figures: dict[str, float]) -> None:
+    """Publish a run of a commit, a day a number."""
+    bed, dut = replace(BED, name="here"), DutBuild(name="p", version=commit[:7], timestamp=FIRST + number * 86_400)
+    rows = [
+        Result(dut=dut, test_bed=bed, benchmark_name=name, values=Samples([value]), commit=commit, suite="tables")
+        for name, value in figures.items()
+    ]
+    run = Run(
+        file_name="f", sha256=f"{number}", format="values-ns", dut=dut, test_bed=bed, commit=commit, branch="main"
+    )
+    store.publish(rows, replace(run, run_time=dut.timestamp))
 
 
 def called(found: Paired, start: str) -> list[PairComparison]:
@@ -430,6 +446,95 @@ class TestPublish:
         assert len(stored(address)) == before + 6
         assert {side for (side,) in stored(address, "pair_side", "runs")} == {None, "base", "head"}
         assert connect(address).store.verify().problems == ()
+
+
+class TestThresholds:
+    """A change counts from the threshold of its series, of bench-db.toml or the store; `min_effect` overrides it."""
+
+    CONFIG = (
+        CONFIG
+        + """
+[[define.threshold]]
+benchmark = "share"
+relative = "20%"
+[[define.threshold]]
+benchmark = "?zero"
+absolute = "30ns"
+"""
+    )
+
+    def test_of_the_file(self, history: History, tmp_path: Path) -> None:
+        levels = {"plain": (100.0, 110.0), "share": (100.0, 110.0), "azero": (0.0, 10.0), "bzero": (0.0, 40.0)}
+        tables(tmp_path, lambda side, _: {name: of[side is HEAD] for name, of in levels.items()}, (BASE, HEAD))
+        found = paired(history, config=self.CONFIG)
+        assert {c.series.benchmark_name: c.verdict for c in found.comparisons} == {
+            "plain": PairVerdict.REGRESSED,
+            "share": PairVerdict.UNCHANGED,
+            "azero": PairVerdict.UNCHANGED,
+            "bzero": PairVerdict.REGRESSED,
+        }
+        assert called(found, "share")[0].note == "counts from 20% (benchmark=share)"
+        shutil.rmtree(tmp_path / "work")
+        stated = paired(history, config=self.CONFIG, min_effect=2.0)
+        assert called(stated, "share")[0].verdict is PairVerdict.REGRESSED
+
+    def test_of_the_store(self, history: History, tmp_path: Path) -> None:
+        tables(tmp_path, lambda side, _: {"a": 110.0 if side is HEAD else 100.0}, (BASE, HEAD))
+        store = connect(tmp_path / "store", create=True)
+        store.store.define([Definition(kind="threshold", pattern="benchmark=a", value="20%", at=1)])
+        assert paired(history, database=store).comparisons[0].verdict is PairVerdict.UNCHANGED
+
+
+class TestFlagged:
+    """Only what `compare` shows as worse is measured; nothing is when nothing got worse."""
+
+    @pytest.fixture
+    def measured(self, history: History, tmp_path: Path) -> Path:
+        """A store of twelve commits, of which the last one made `slow` slow."""
+        store = connect(tmp_path / "store", create=True).store
+        rng = np.random.default_rng(5)
+        for number in range(12):
+            commit = history.commit(bench__sh=SCRIPT, n=str(number))
+            slow = 150.0 if number == 11 else 100.0
+            noise = np.exp(rng.normal(0.0, 0.003, 2))
+            figures = {"slow": slow * noise[0], "calm": 100.0 * noise[1]}
+            published(store, commit, number, figures)
+        tables(
+            tmp_path, lambda side, _: dict.fromkeys(("slow", "calm"), 150.0 if side is HEAD else 100.0), (BASE, HEAD)
+        )
+        (tmp_path / "bench-db.toml").write_text(CONFIG + 'select = "-k {names}"\n')
+        return tmp_path
+
+    def flagged(self, directory: Path, head: str) -> Paired:
+        return pairs(
+            "HEAD~3",
+            head,
+            clone=directory / "clone",
+            config_file=str(directory / "bench-db.toml"),
+            work_dir=directory / "work",
+            environment=environment(),
+            database=directory / "store",
+            flagged=True,
+            seed=SEED,
+        )
+
+    def test_what_got_worse(self, measured: Path, history: History) -> None:
+        assert history.path == measured / "clone"
+        found = self.flagged(measured, "HEAD")
+        assert [(c.series.benchmark_name, c.verdict) for c in found.comparisons] == [("slow", PairVerdict.REGRESSED)]
+        assert all(" -k slow" in line for line in (measured / "words").read_text().splitlines())
+
+    def test_nothing_got_worse(self, measured: Path) -> None:
+        found = self.flagged(measured, "HEAD~1")
+        assert (found.comparisons, found.rounds) == ((), 0)
+        assert not (measured / "work").exists()
+
+    def test_without_results(self, measured: Path, history: History) -> None:
+        head = history.commit(n="new")
+        with pytest.raises(UserError, match=f"no results of {head}"):
+            self.flagged(measured, "HEAD")
+        with pytest.raises(UserError, match="`flagged` needs the `database`"):
+            paired(history, flagged=True)
 
 
 class TestPublishInCI:

@@ -6,7 +6,7 @@ import pytest
 
 from bench_db import Baseline
 from bench_db.store.database import connect
-from tests.app.test_confirm import published
+from tests.app.test_pairs import published
 from tests.cli.commands import bench_db as process
 from tests.cli.commands import document
 from tests.cli.conftest import bench_db

@@ -58,6 +58,21 @@ class TestCommand:
         assert [c["verdict"] for c in found["control"]] == ["unchanged"]
         assert (found["base"], found["seed"], found["rounds"]) == (history.git("rev-parse", "main~2"), 3, 5)
 
+    def test_nothing_is_flagged(self, history: History, tmp_path: Path) -> None:
+        head = history.git("rev-parse", "main~1")
+        words = ("pairs", "main~2", "main~1", *WORDS, "--flagged", "--store", "store")
+        missing = bench_db(*words, cwd=tmp_path)
+        assert (missing.returncode, (tmp_path / "store").exists()) == (3, False)
+        assert (
+            bench_db("pairs", "main~2", "main~1", *WORDS, "--publish", "--store", "store", cwd=tmp_path).returncode == 0
+        )
+        text = bench_db(*words, "--fail-on", "regression", cwd=tmp_path)
+        assert text.returncode == 0, text.stderr
+        assert f"{head[:9]} against" in text.stdout
+        assert "no series regressed or is suspected of it; nothing was measured" in text.stdout
+        markdown = bench_db(*words, "--markdown", cwd=tmp_path)
+        assert "Nothing to measure in pairs" in markdown.stdout
+
     @pytest.mark.usefixtures("history")
     def test_publish(self, tmp_path: Path) -> None:
         words = ("pairs", "main~2", "main~1", *WORDS, "--publish")

@@ -233,10 +233,11 @@ def noise() -> str:
     return repr([noise_of(np.array(LEVEL[:20])), noise_of(wide)])
 
 
-def bisect() -> str:
-    from bench_db.schedule.bisect import nearest_side
+def pairs() -> str:
+    from bench_db.analysis.pairs import Judged, Round, judge
+    from bench_db.units import Direction
 
-    return nearest_side([[100.0]], [[103.0]], [[103.0]])
+    return repr(judge([[Round(100.0, 103.0, 1)] * 5], [Direction.LOWER], [Judged()], 0.001))
 
 
 def needed_rounds() -> str:
@@ -366,7 +367,7 @@ def badges() -> str:
 
 
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
-    "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, bisect),
+    "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, pairs),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
     "quiet_effect": (statistics, suspicion),
     "baseline_runs": (statistics, settings, comparison, seed_methods),

@@ -190,7 +190,16 @@ def repository(directory: Path, files: dict[str, str], tools: Path) -> Iterator[
 
 def initialise(there: Repository, tools: Path, *more: str) -> None:
     """Call `init`, then the two commands that it names."""
-    words = (*more, "--yes", "--action", f"{OURS}@{'a' * 40}", "--store", str(there.store), "--output", "json")
+    words: tuple[str | Path, ...] = (
+        *more,
+        "--yes",
+        "--action",
+        f"{OURS}@{'a' * 40}",
+        "--store",
+        there.store,
+        "--output",
+        "json",
+    )
     done = bench_db("init", *words, cwd=there.history.path)
     assert done.returncode == 0, done.stderr
     first, second = json.loads(done.stdout)["steps"]

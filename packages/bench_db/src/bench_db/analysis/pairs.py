@@ -16,6 +16,7 @@ import numpy as np
 from bench_db.analysis.compare import relative, size_of
 from bench_db.analysis.student import benjamini_hochberg, t_quantile, two_sided_p
 from bench_db.model import PairVerdict
+from bench_db.query.thresholds import Threshold
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
@@ -51,10 +52,14 @@ class Round(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A regression that a confirmation tests: whether it is an increase, and the smallest relative change that counts."""
+    """A regression that a confirmation tests: whether it is an increase, and the smallest relative change that counts.
+
+    With `on_a_side` the question is on which side of that change the series is, and both answers are tested.
+    """
 
     is_increase: bool
     least: float
+    on_a_side: bool = False
 
 
 class Look(NamedTuple):
@@ -106,11 +111,11 @@ def judge(
     before: Sequence[Judged],
     level: float,
     *,
-    minimum_effect: float = RULES.minimum_effect,
+    least: Sequence[Threshold] = (),
 ) -> list[Judged]:
     """Return the verdicts on the series of a suite at one look; a series with a final verdict in `before` keeps it.
 
-    The Benjamini-Hochberg procedure over the suite decides what is regressed or improved; a series whose test only reaches the
+    A change counts from `least` of its series, by default from `rules.minimum_effect`. The Benjamini-Hochberg procedure over the suite decides what is regressed or improved; a series whose test only reaches the
     level of the look is suspected. Figures that are not finite are no rounds of their series.
     """
     tests = [None if known.is_final else _tested(rounds) for rounds, known in zip(suite, before, strict=True)]
@@ -119,9 +124,10 @@ def judge(
         for test, known in zip(tests, before, strict=True)
     ]
     found = benjamini_hochberg(np.array(scaled)) <= RULES.significance
+    least = least or [Threshold(relative=RULES.minimum_effect)] * len(suite)
     return [
-        known if test is None else _judged(test, direction, level, minimum_effect, is_found=bool(is_found))
-        for test, direction, known, is_found in zip(tests, directions, before, found, strict=True)
+        known if test is None else _judged(test, direction, level, test.least_of(smallest), is_found=bool(is_found))
+        for test, direction, known, smallest, is_found in zip(tests, directions, before, least, found, strict=True)
     ]
 
 
@@ -131,7 +137,8 @@ def confirm(
     """Return whether each claimed regression shows at one look; a series with a final verdict in `before` keeps it.
 
     Regressed: the one-sided test reaches the level, and the effect the least one of the claim. Unchanged: the whole interval is
-    better than that. Undecided: neither. `p_value` is one-sided.
+    better than that. Undecided: neither. `p_value` is one-sided. Of a claim `on_a_side` regressed means that the change is larger
+    than its least one, and unchanged that it is smaller, each at the level.
     """
     return [
         known if known.is_final else _confirmed(_tested(rounds), claim, level)
@@ -147,7 +154,11 @@ def _confirmed(test: _Test | None, claim: Claim, level: float) -> Judged:
     margin = best.margin(test.share(_OUTSIDE_INTERVAL))
     p_value = min(1.0, len(test.estimates) * min(estimate.one_sided(way) for estimate in test.estimates))
     verdict = PairVerdict.UNDECIDED
-    if p_value <= level and way * best.step >= least * (1.0 - 1e-9):  # rounding must not decide a tie
+    if claim.on_a_side:
+        wide = best.margin(test.share(level))
+        if abs(way * best.step - least) > wide:
+            verdict = PairVerdict.REGRESSED if way * best.step > least else PairVerdict.UNCHANGED
+    elif p_value <= level and way * best.step >= least * (1.0 - 1e-9):  # rounding must not decide a tie
         verdict = PairVerdict.REGRESSED
     elif way * best.step + margin < least:
         verdict = PairVerdict.UNCHANGED
@@ -189,6 +200,7 @@ class _Test(NamedTuple):
     rounds: int
     level: float
     unit: float | None
+    base: float
 
     @property
     def p_value(self) -> float:
@@ -205,6 +217,12 @@ class _Test(NamedTuple):
 
     def least(self, minimum_effect: float) -> float:
         return math.log1p(minimum_effect) if self.unit is None else minimum_effect
+
+    def least_of(self, threshold: Threshold) -> float:
+        """Return the smallest step that reaches all of a threshold: its share, and its difference from the median of the base."""
+        if self.unit is None:
+            return self.least(threshold.share_of(self.base))
+        return max(threshold.relative or 0.0, (threshold.absolute or 0.0) / self.unit)
 
     def least_decrease(self, minimum_effect: float) -> float:
         """Return the size of the step of a relative decrease, which a logarithm makes larger than that of an increase."""
@@ -226,6 +244,7 @@ def _tested(rounds: Sequence[Round]) -> _Test | None:
         rounds=len(both),
         level=0.0 if unit is None else median(base) / unit,
         unit=unit,
+        base=median(base),
     )
 
 
@@ -278,8 +297,8 @@ def _error(square: float) -> float:
     return error if error > _ROUNDING else 0.0
 
 
-def _judged(test: _Test, direction: Direction, level: float, minimum_effect: float, *, is_found: bool) -> Judged:
-    best, least = test.best, test.least(minimum_effect)
+def _judged(test: _Test, direction: Direction, level: float, least: float, *, is_found: bool) -> Judged:
+    best = test.best
     margin = best.margin(test.share(_OUTSIDE_INTERVAL))
     low, high = best.step - margin, best.step + margin
     verdict = PairVerdict.UNDECIDED

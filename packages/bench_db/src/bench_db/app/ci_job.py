@@ -252,19 +252,21 @@ class _Job:
         if tip is None:
             message = f"pairs need the merge base: the checkout is shallow or lacks {branch or 'the base branch'} (actions/checkout: fetch-depth: 0)"
             raise UserError(message)
-        connect(self.uri, create=True).require_writable()  # an error now costs no measurement
+        store = connect(self.uri, create=True)
+        store.require_writable()  # an error now costs no measurement
         found = pairs.pairs(
             f"{tip}...",
             self.candidate,
             suites=suites,
             config_file=self.config_file,
             test_bed_name=test_bed_name,
+            database=store,
             clone=self.checkout,
             environment=self.environment,
             clock=self.clock,
             progress=progress,
         )
-        return pairs.publish_pairs(self.uri, found, clone=self.checkout)
+        return pairs.publish_pairs(store, found, clone=self.checkout)
 
     def confirming(self, mode: Mode | None, progress: Progress, *, elsewhere: bool) -> Confirming | None:
         """Return how series that got worse are measured again; None where they cannot be, because this machine is not a fresh one."""

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from hashlib import sha256
@@ -18,10 +18,12 @@ import polars as pl
 from msgspec import structs
 
 from bench_db.analysis.pairs import Claim, Judged, Look, Round, confirm, judge, schedule
+from bench_db.app import compare
 from bench_db.app.answers import frame_of
 from bench_db.app.backfill import check_suites, readings
 from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.database import opened
+from bench_db.app.gate import FLAGGED
 from bench_db.app.progress import Progress, Silent
 from bench_db.app.publish import known_of_commit
 from bench_db.ci.environment import ci_change, ci_provenance
@@ -32,6 +34,7 @@ from bench_db.ingest import Provenance, this_machine
 from bench_db.measure import git, runner
 from bench_db.measure.pairs import WARM_UP, Pairing, measure, order, shift
 from bench_db.model import (
+    Definition,
     Figure,
     PairComparison,
     PairRecord,
@@ -45,6 +48,7 @@ from bench_db.model import (
     SummaryValues,
 )
 from bench_db.query.selection import Selection, glob_pattern, natural_key
+from bench_db.query.thresholds import KIND, Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.report.pairs import PairsContext
 from bench_db.report.quantity import percent
@@ -138,6 +142,8 @@ def pairs(
     seed: int | None = None,
     config_file: str | None = None,
     test_bed_name: str | None = None,
+    database: Source | None = None,
+    flagged: bool = False,
     clone: str | Path = ".",
     work_dir: str | Path = ".bench-db",
     environment: Mapping[str, str],
@@ -149,7 +155,9 @@ def pairs(
     `BASE...` is the merge base with `head`. `benchmark` is a name in which * and ? are wildcards, `min_effect` is in percent. What
     is None comes from bench-db.toml; the seed of the order comes from the clock. With `control` the base is measured a second
     time from a work tree of its own. Measuring ends when every series has its verdict, after `rounds`, or when another round does
-    not fit the budget. Raises `UserError` when nothing can be measured.
+    not fit the budget. Without `min_effect`, a series with a threshold in bench-db.toml or `database` counts from that. With `flagged`
+    only the series are measured that `compare` of `head` in `database` shows as regressed, or as suspected of it; none when there are none.
+    Raises `UserError` when nothing can be measured.
     """
     if seed is not None and not -_SEEDS <= seed < _SEEDS:
         message = f"`seed` {seed} is out of range; a seed is a whole number of 64 bits"
@@ -160,6 +168,11 @@ def pairs(
     project = structs.replace(config.project, test_bed=test_bed_name or config.project.test_bed)
     config = structs.replace(config, project=project, pairs=settings, suite=config.suites(tuple(suites)))
     check_suites(config)
+    store = None if database is None else opened(database)
+    names = _flagged(store, head, Path(clone)) if flagged else None
+    if names is not None and not names:
+        commits = _commits(Path(clone).resolve(), base, head, control=False)
+        return _nothing_flagged(commits, config.pairs)
     return measured(
         base,
         head,
@@ -168,6 +181,8 @@ def pairs(
         home=Path(work_dir).resolve(),
         root=root_of(config_file),
         benchmark=benchmark,
+        names=names or (),
+        thresholds=thresholds_of(config, store) if min_effect is None else Thresholds(()),
         seed=seed,
         environment=environment,
         clock=clock,
@@ -184,7 +199,9 @@ def measured(
     home: Path,
     root: Path,
     benchmark: str | None = None,
+    names: Collection[Name] = (),
     claims: Mapping[Name, Claim] | None = None,
+    thresholds: Thresholds = Thresholds(()),  # noqa: B008 nothing changes it
     seed: int | None = None,
     environment: Mapping[str, str],
     clock: Clock,
@@ -192,6 +209,7 @@ def measured(
 ) -> Paired:
     """Measure two commits in alternation as a configuration says, and compare them; with `claims` confirm these, and nothing else.
 
+    With `names` only these series are measured. A change counts from its threshold in `thresholds`, else from that of the configuration.
     A confirmation ends with its budget, whatever a suite does. Raises `UserError` when nothing can be measured.
     """
     repository, began = Path(clone).resolve(), clock.now()
@@ -213,11 +231,44 @@ def measured(
             benchmark=benchmark,
             progress=progress,
             began=began,
+            names=set(claims or names),
             claims=claims or {},
+            thresholds=thresholds,
         )
         for slot in measure(pairing, measuring.wanted):
             measuring.take(slot)
         return measuring.answer()
+
+
+def thresholds_of(config: Config, store: Database | None = None) -> Thresholds:
+    """Return the thresholds of a store and of bench-db.toml, of which the latter are newer."""
+    of_file = [
+        Definition(kind=KIND, pattern=threshold.pattern, value=threshold.value, dut_name=config.project.name, at=0)
+        for threshold in config.define.threshold
+    ]
+    return Thresholds([*(store.definitions() if store else ()), *of_file])
+
+
+def _flagged(store: Database | None, head: str, clone: Path) -> set[Name]:
+    """Return the names of the series of a commit that got worse than the level before, and of those suspected of it."""
+    if store is None:
+        message = "`flagged` needs the `database` that has the results of the commit"
+        raise UserError(message)
+    found = compare.compare(store, git.resolve(clone.resolve(), head), clone=clone)
+    return {name_of(c.series) for c in compare.failing(found.comparisons, FLAGGED)}
+
+
+def _nothing_flagged(commits: Mapping[PairSide, Commit], settings: Pairs) -> Paired:
+    return Paired(
+        base=commits[PairSide.BASE].sha,
+        head=commits[PairSide.HEAD].sha,
+        seed=0,
+        rounds=0,
+        seconds=0.0,
+        ended="decided",
+        min_effect=settings.min_effect,
+        comparisons=(),
+    )
 
 
 def publish_pairs(database: Source, paired: Paired, *, clone: str | Path = ".", at: int | None = None) -> Paired:
@@ -386,7 +437,7 @@ class _Measured:
 class _Measuring:
     """Two commits being measured: takes the slots, judges at the looks, and says what is measured in the next round.
 
-    With `claims`, the regressions by the name of their series, these alone are measured, and confirmed or not.
+    With `names` these series alone are measured. With `claims`, regressions by these names, they are confirmed or not.
     """
 
     config: Config
@@ -394,7 +445,9 @@ class _Measuring:
     benchmark: str | None
     progress: Progress
     began: float
-    claims: Mapping[Name, Claim] = field(default_factory=dict)
+    names: Collection[Name]
+    claims: Mapping[Name, Claim]
+    thresholds: Thresholds
     series: dict[tuple[str, int], _Measured] = field(default_factory=dict)
     failures: dict[tuple[str, PairSide], str] = field(default_factory=dict)
     logs: dict[tuple[str, PairSide], Path] = field(default_factory=dict)
@@ -416,7 +469,8 @@ class _Measuring:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        return schedule(self.settings.rounds, self.settings.looks, confirming=bool(self.claims))
+        confirming = any(not claim.on_a_side for claim in self.claims.values())
+        return schedule(self.settings.rounds, self.settings.looks, confirming=confirming)
 
     # -- taking a slot
 
@@ -487,14 +541,16 @@ class _Measuring:
                 one.stored[slot.side] = file, replace(result, values=Samples(), iterations=(), values_hash=None)
 
     def _is_wanted(self, suite: str, result: Result) -> bool:
-        if self.claims:
-            return self._claim(suite, result) is not None
+        if self.names and self._named(suite, result) is None:
+            return False
         return self.benchmark is None or bool(re.match(glob_pattern(self.benchmark), result.benchmark_name))
 
-    def _claim(self, suite: str, one: Result | Series) -> Claim | None:
-        """Return the claim on a series, whose suite the store may have no name of."""
+    def _named(self, suite: str, one: Result | Series) -> Name | None:
+        """Return the one of `names` that a series has, whose suite the store may have no name of."""
         name = name_of(one)
-        return self.claims.get(replace(name, suite=suite)) or self.claims.get(replace(name, suite=""))
+        return next(
+            (each for each in (replace(name, suite=suite), replace(name, suite="")) if each in self.names), None
+        )
 
     def _of(self, slot: Slot) -> str:
         what = "set-up" if slot.failed_setup else f"round {slot.number}" if slot.number else "warm-up"
@@ -540,9 +596,9 @@ class _Measuring:
 
     def _select(self, suite: str) -> Sequence[str]:
         """Return the words that restrict a suite to its open benchmarks, where these are not all that it has."""
-        if self.claims:
+        if self.names:
             names = {one.series.benchmark_name for one in self._open() if one.suite == suite}
-            names = names or {name.benchmark_name for name in self.claims if name.suite in {"", suite}}
+            names = names or {name.benchmark_name for name in self.names if name.suite in {"", suite}}
             return self._restricted(suite, names)
         names = {one.series.benchmark_name for one in self._open() if one.suite == suite}
         every = {one.series.benchmark_name for one in self.series.values() if one.suite == suite} | self.other_names
@@ -571,15 +627,15 @@ class _Measuring:
 
     def _judged(self, of: Sequence[_Measured], side: PairSide, level: float) -> list[Judged]:
         if self.claims:
-            claims = [self._claim(one.suite, one.series) for one in of]
-            wanted = [claim for claim in claims if claim is not None]
+            named = [self._named(one.suite, one.series) for one in of]
+            wanted = [self.claims[name] for name in named if name is not None]
             return confirm([self._rounds(one, side) for one in of], wanted, [one.judged for one in of], level)
         return judge(
             [self._rounds(one, side) for one in of],
             [one.series.direction for one in of],
             [one.judged if side is PairSide.HEAD else one.control for one in of],
             level,
-            minimum_effect=self.settings.min_effect / 100,
+            least=[self.thresholds.of(one.series) or Threshold(relative=self.settings.min_effect / 100) for one in of],
         )
 
     def _rounds(self, one: _Measured, side: PairSide, figure: Figure | None = None) -> list[Round]:
@@ -659,7 +715,7 @@ class _Measuring:
             (suite, side), error = next(iter(self.failures.items()))
             return f"nothing could be measured; {suite}, {side}: {error}. The log is {self.logs[suite, side]}"
         names = ", ".join(sorted(self.other_names, key=natural_key)[: RULES.nearest_names])
-        wanted = sorted({name.benchmark_name for name in self.claims}, key=natural_key)
+        wanted = sorted({name.benchmark_name for name in self.names}, key=natural_key)
         return f"no benchmark {self.benchmark or ', '.join(wanted)!r}; the suites have {names or 'none'}"
 
     def _failed(self, suite: str, side: PairSide) -> PairComparison:
@@ -675,13 +731,13 @@ class _Measuring:
                 return replace(found, verdict=PairVerdict.FAILED if error else without, note=note)
         if one.control.verdict in _MOVED and found.verdict in _MOVED:
             note = f"the control moved, too: {percent(one.control.effect)}"
-            return replace(found, verdict=PairVerdict.SUSPECTED, note=note)
+            return replace(found, verdict=PairVerdict.SUSPECTED, note="; ".join(filter(None, (note, found.note))))
         return found
 
     def _numbers(self, one: _Measured, side: PairSide) -> PairComparison:
         figure = one.figure(self.settings.figure)
         judged = one.judged if side is PairSide.HEAD else one.control
-        beside = None
+        threshold, beside = self.thresholds.of(one.series), None
         if figure is not Figure.MEDIAN:
             rounds = self._rounds(one, side, Figure.MEDIAN)
             beside = judge([rounds], [one.series.direction], [Judged()], RULES.significance)[0].effect
@@ -699,6 +755,7 @@ class _Measuring:
             rounds=judged.rounds,
             dropped=one.dropped if side is PairSide.HEAD else 0,
             needed=judged.needed,
+            note="" if threshold is None else f"counts from {threshold.text}",
         )
 
 

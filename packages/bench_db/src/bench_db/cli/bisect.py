@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 @click.option(
     "--least-change",
     type=Fraction(zero=True),
-    default=RULES.minimum_effect,
-    show_default=True,
-    help="The smallest change, as a fraction or a percentage, such as 2%.",
+    help="The smallest change, as a fraction or a percentage, such as 2%. "
+    f"[default: as bench-db.toml, else {RULES.minimum_effect:g}]",
 )
 @click.option(
-    "--rounds", type=click.IntRange(1), default=4, show_default=True, help="Measure a commit at most so often."
+    "--rounds",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Measure a commit at most so often. [default: as bench-db.toml, else 12]",
 )
 @storeless
 @click.pass_context
@@ -47,15 +49,16 @@ def command(
     config_file: str,
     clone: Path,
     work_dir: str,
-    least_change: float,
-    rounds: int,
+    least_change: float | None,
+    rounds: int | None,
 ) -> None:
     """Find the commit between GOOD and BAD that changed a benchmark: exit code 0 when it is one commit, 1 when several may be.
 
     When the ends do not differ there is nothing to find, which is exit code 2.
 
-    Each commit is measured as bench-db.toml says, again where noise hides the answer; a commit that cannot be measured is
-    skipped. GOOD and BAD only name the ends: an improvement is found as well.
+    BAD, and then the middle of the suspects, is measured in pairs with GOOD, as `bench-db pairs` does, so that a machine that gets slower
+    meanwhile names no commit. A commit that cannot be measured is skipped. GOOD and BAD only name the ends: an improvement is
+    found as well.
 
     Example: bench-db bisect v1.0 main --benchmark '*test_query*'
     """

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="End before this time is over: 30m, 90s, 1.5h. [default: as bench-db.toml, else 30m]",
 )
+@click.option(
+    "--flagged",
+    is_flag=True,
+    help="Only series of HEAD that `bench-db compare` shows as regressed, or suspected of it, in the store; without any nothing is measured.",
+)
 @click.option("--control/--no-control", default=None, help="Measure BASE a second time, which must not differ.")
 @click.option("--seed", type=int, metavar="N", help="The seed of the order. [default: the time]")
 @click.option(
@@ -78,6 +83,7 @@ def command(
     markdown: bool,
     unchanged_too: bool,
     stores: bool,
+    flagged: bool,
     config_file: str,
     clone: Path,
     work_dir: str,
@@ -93,7 +99,7 @@ def command(
     from bench_db.app.pairs import failing, pairs, publish_pairs
 
     leave_when_asked()
-    store = _writable(ctx, uri, publish=stores)
+    store = _store(ctx, uri, publish=stores, flagged=flagged)
     found = pairs(
         base,
         head,
@@ -105,27 +111,29 @@ def command(
         control=control,
         seed=seed,
         config_file=config_file,
+        database=store,
+        flagged=flagged,
         clone=clone,
         work_dir=work_dir,
         environment=os.environ,
         progress=Lines(),
     )
     try:  # an answer that cannot be stored is shown all the same
-        found = found if store is None else publish_pairs(store, found, clone=clone)
+        found = publish_pairs(store, found, clone=clone) if store and stores else found
     finally:
         emit(output, lambda: found.document, lambda: text(found, markdown=markdown, everything=unchanged_too))
     ctx.exit(REGRESSION_FOUND if failing(found.comparisons, fail_on) else 0)
 
 
-def _writable(ctx: click.Context, uri: str | None, *, publish: bool) -> Database | None:
-    """Return the store, which is created when there is none; None without `publish`. An error now costs no measurement."""
-    if not publish:
-        if uri is not None:
-            message = f"without --publish {ctx.command_path} does not use --store; leave it out, or add --publish"
-            raise click.UsageError(message, ctx)
-        return None
+def _store(ctx: click.Context, uri: str | None, *, publish: bool, flagged: bool) -> Database | None:
+    """Return the store, which `publish` creates when there is none; None when it is not needed. An error now costs no measurement."""
     from bench_db.store.database import connect
 
+    if not publish:
+        if uri is not None and not flagged:
+            message = f"without --publish {ctx.command_path} does not use --store; leave it out, or add --publish or --flagged"
+            raise click.UsageError(message, ctx)
+        return connect(uri or default_uri()) if flagged else None
     store = connect(uri or default_uri(), create=True)
     store.require_writable()
     return store

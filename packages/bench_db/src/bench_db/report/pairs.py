@@ -116,6 +116,8 @@ def pairs_text(
     """Render the counts of the verdicts over a table of comparisons, in their order; unchanged ones only with `everything`."""
     shown = [c for c in comparisons if everything or c.verdict is not PairVerdict.UNCHANGED]
     sides = f"{context.head[: RULES.sha_length]} against {context.base[: RULES.sha_length]}"
+    if not comparisons:
+        return f"{sides}: no series regressed or is suspected of it; nothing was measured"
     counts = ", ".join(f"{n} {screen.painted(verdict, _COLOURS.get(verdict))}" for verdict, n in _counted(comparisons))
     rows = [[cell(c) for _, cell in _COLUMNS] for c in shown]
     listed = (
@@ -224,6 +226,8 @@ def pairs_markdown(
     comparisons: Sequence[PairComparison], control: Sequence[PairComparison], context: PairsContext
 ) -> str:
     """Render a comment for a pull request, never longer than GitHub takes; unchanged series are folded."""
+    if not comparisons:
+        return "## ✅ Nothing to measure in pairs: no series regressed or is suspected of it\n"
     counted = _counted(comparisons)
     counts = " · ".join(f"**{number:,}** {verdict}" for verdict, number in counted)
     sides = (
