@@ -135,6 +135,31 @@ class TestUnmapped:
             api.unmapped(database, field="cpu")
 
 
+class TestUnmappedOfTables:
+    """Names that an alias table of a declared format lacked are listed with their rows, those of all runs together."""
+
+    def test_names(self, database: Database, tmp_path: Path) -> None:
+        formats = {
+            "format": {
+                "mine": {"name": "n", "metrics": ["t_ms"], "tags": ["gpu"], "fields": {"gpu": {"alias": "gpu"}}}
+            },
+            "alias": {"gpu": {"h100*": "h100"}},
+        }
+        for number, names in enumerate([("h100-x", "b200", "b200"), ("b200", "mi7")]):
+            rows = [{"gpu": name, "t_ms": number + place} for place, name in enumerate(names)]
+            (tmp_path / "rows.json").write_text(json.dumps(rows))
+            build = api.Provenance(dut_name="d", dut_version=str(number), dut_timestamp=1_780_000_000)
+            api.publish(database, tmp_path / "rows.json", format="mine", formats=formats, provenance=build)
+        found = api.unmapped(database).frame()
+        assert found.select("field", "name", "dut_name", "results").rows() == [
+            ("alias.gpu", "b200", "d", 3),
+            ("alias.gpu", "mi7", "d", 1),
+        ]
+        assert found["last_seen"].null_count() == 0
+        assert api.unmapped(database, since="2200-01-01").frame().is_empty()
+        assert api.unmapped(database, field="metric").frame()["name"].to_list() == ["t"]
+
+
 class TestSync:
     """The definitions of a file are added and ended with it; others stay."""
 

@@ -24,6 +24,7 @@ class TestPython:
             exec(compile("\n" * line + block[1], str(PAGE), "exec"), names)
         assert names["gate"].passed is False
         assert names["published"].new == 2
+        assert (names["declared"].files[0].format, names["declared"].new) == ("mine", 2)
         assert names["log"].new
         assert (len(names["stored"].results), len(names["stored"].artifacts)) == (5, 2)
         assert [one.verdict for one in names["judged"].comparisons] == ["regressed"]

@@ -24,7 +24,7 @@ from bench_db.ingest import (
     parse,
     parse_each,
 )
-from bench_db.ingest.declared import adapters
+from bench_db.ingest.declared import adapters, unmapped_in
 from bench_db.ingest.registry import open_path
 from bench_db.model import Samples
 from bench_db.schedule.config import formats
@@ -169,6 +169,17 @@ class TestVersions:
         assert "2 names not in [alias.gpu]: b999 (2 rows), mi7 (1 row)" in run.notes
         assert json.loads(run.context) == {"unmapped": {"gpu": {"b999": 2, "mi7": 1}}}
         assert {r.tags["gpu"] for r in results} == {"b999", "h200", "mi7", "h100"}
+
+
+class TestUnmappedIn:
+    """The context of a run says which names no table had; anything else under that word says nothing."""
+
+    @pytest.mark.parametrize("context", ["{}", '{"unmapped": 5}', '{"unmapped": {"gpu": ["x"]}}', "[]", ""])
+    def test_nothing(self, context: str) -> None:
+        assert unmapped_in(context) == {}
+
+    def test_names(self) -> None:
+        assert unmapped_in('{"sha": "x", "unmapped": {"gpu": {"b999": 2}}}') == {"gpu": {"b999": 2}}
 
 
 class TestLayouts:

@@ -17,6 +17,7 @@ from bench_db.app.database import on_database
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.identity import is_commit_id, same_commit
+from bench_db.ingest.declared import UNMAPPED, unmapped_in
 from bench_db.model import Definition
 from bench_db.query.definitions import ANNOTATION, FIELDS, Definitions, checked, place_of
 
@@ -67,7 +68,7 @@ def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> 
 class Unmapped:
     """Names that no definition of their field matches or gives, with the number of their results and the newest of them.
 
-    The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).
+    Of an alias table of declared formats the field is `alias.NAME`, and the number is that of rows in files. The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).
     """
 
     names: pl.DataFrame
@@ -86,7 +87,8 @@ class Unmapped:
 def unmapped(store: Database, *, field: str | None = None, since: Moment | None = None) -> Unmapped:
     """List the names that no definition knows, in all results that are stored, those of pull requests too.
 
-    Without `field` the names are those of each field that has aliases, and of test beds when there are pools. `since` leaves out results of earlier runs.
+    Without `field` the names are those of each field that has aliases, of test beds when there are pools, and those that alias tables of
+    declared formats lacked when files were published. `since` leaves out results of earlier runs.
     """
     if field is not None and field not in FIELDS:
         message = f"`field`: {field!r} has no definitions; these can have: {', '.join(FIELDS)}"
@@ -94,12 +96,33 @@ def unmapped(store: Database, *, field: str | None = None, since: Moment | None 
     known = store.history().definitions or Definitions()
     earliest, _ = bounds(since, None)
     found = [_unmapped(store, known, name, earliest) for name in ([field] if field else known.named_fields)]
-    return Unmapped(names=pl.concat([_NONE, *found]))
+    return Unmapped(names=pl.concat([_NONE, *found, *([_of_tables(store, earliest)] if field is None else [])]))
 
 
 _NONE = pl.DataFrame(
     schema={"field": pl.String, "name": pl.String, "dut_name": pl.String, "results": pl.Int64, "last_seen": pl.Int64}
 )
+
+
+def _of_tables(store: Database, since: int | None) -> pl.DataFrame:
+    """Return the names that no alias table had when files of declared formats were published."""
+    runs = store.runs().select("context", "dut_name", time=pl.coalesce("run_time", "ingested_at"))
+    runs = runs.filter(pl.col("context").str.contains(f'"{UNMAPPED}"', literal=True))
+    if since is not None:
+        runs = runs.filter(pl.col("time") >= since)
+    rows = [
+        (f"alias.{table}", name, dut, count, time)
+        for context, dut, time in runs.collect().iter_rows()
+        for table, names in unmapped_in(context).items()
+        for name, count in names.items()
+    ]
+    return (
+        pl.DataFrame(rows, _NONE.schema, orient="row")
+        .group_by("field", "name", "dut_name")
+        .agg(pl.col("results").sum(), pl.col("last_seen").max())
+        .sort("field", "results", "name", "dut_name", descending=[False, True, False, False])
+        .select(_NONE.columns)
+    )
 
 
 def _unmapped(store: Database, known: Definitions, field: str, since: int | None) -> pl.DataFrame:

@@ -58,6 +58,18 @@ _TIMES = ("time", "commit_time")
 UNMAPPED = "unmapped"  # the key of the run's context with the names that no alias table has
 
 
+class _Unmapped(msgspec.Struct):
+    unmapped: dict[str, dict[str, int]] = {}
+
+
+def unmapped_in(context: str) -> dict[str, dict[str, int]]:
+    """Return the names that no alias table had when the run of a context was read, with their rows, by table."""
+    try:
+        return msgspec.json.decode(context, type=_Unmapped).unmapped
+    except msgspec.MsgspecError:  # another tool's word
+        return {}
+
+
 class _Row(NamedTuple):
     """One record: its place in the file, its key in the object or list it comes from, what is around it, and its fields.
 
