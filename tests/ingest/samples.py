@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.ingest.formats.test_asv import asv_file
 from tests.ingest.formats.test_benchmark_data import data_js, history_entry
 from tests.ingest.formats.test_benchmarkdotnet import dotnet_file
+from tests.ingest.formats.test_calibrax import calibrax_run
 from tests.ingest.formats.test_cargo_bench import CRITERION, LIBTEST
 from tests.ingest.formats.test_catch2 import catch2_text
 from tests.ingest.formats.test_catch2_xml import catch2_xml
@@ -40,6 +41,7 @@ SAMPLES = {
     "criterion": criterion_line(),
     "benchmarkdotnet": dotnet_file(),
     "bmf": '{"a": {"latency": {"value": 1.5, "lower_value": 1, "upper_value": 2}}}',
+    "calibrax": calibrax_run(),
     "catch2": catch2_text(),
     "catch2-xml": catch2_xml(),
     "github-action-benchmark": custom_file(),

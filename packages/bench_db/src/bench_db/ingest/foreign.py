@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bench_db.errors import UnreadableOutputError
-from bench_db.ingest.content import position
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest.content import open_file, position
 from bench_db.ingest.envelope import json_cause
 from bench_db.ingest.reading import RefusedError, Skip, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from bench_db.ingest.reading import Measurement
 
@@ -243,6 +244,18 @@ def fields(raw: msgspec.Raw | None) -> dict[str, object]:
     """Decode an object that describes the file. Return an empty dict when it is missing or no object."""
     value = plain(raw)
     return value if isinstance(value, dict) else {}
+
+
+def beside(notes: list[str], *paths: Path) -> dict[str, object]:
+    """Parse the first file that exists beside a file. An unreadable file adds a note."""
+    for path in paths:
+        try:
+            if path.is_file():
+                top = decode(open_file(path).body, Record, file=str(path))
+                return {name: plain(raw) for name, raw in top.items()}
+        except (OSError, UserError, UnreadableOutputError):
+            notes.append(f"{path.name} beside the file cannot be read; its units and names are unknown")
+    return {}
 
 
 def texts(record: Mapping[str, msgspec.Raw]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from bench_db.ingest.formats import (
     benchmark_data,
     benchmarkdotnet,
     bmf,
+    calibrax,
     cargo_bench,
     catch2,
     catch2_xml,
@@ -116,6 +117,13 @@ ADAPTERS = (
         summary="the Bencher Metric Format",
         sniff=bmf.sniff,
         read=bmf.read,
+    ),
+    Adapter(
+        name="calibrax",
+        source=calibrax.SOURCE,
+        summary="calibrax's runs: runs/ID.json in its store",
+        sniff=calibrax.sniff,
+        read=calibrax.read,
     ),
     Adapter(
         name="catch2",

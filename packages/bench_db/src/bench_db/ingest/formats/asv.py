@@ -12,7 +12,6 @@ import msgspec
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import foreign
-from bench_db.ingest.content import open_file
 from bench_db.ingest.host import stable_name
 from bench_db.ingest.numbers import count, interval, number, scaled, stated
 from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
@@ -20,7 +19,6 @@ from bench_db.model import TestBed
 from bench_db.units import COUNT, base_unit, direction_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from bench_db.ingest.content import Content
 
@@ -188,8 +186,8 @@ def read(content: Content) -> Reading:
     context, found = _entries(top, str(content.path))
     here, suite = content.path.absolute().parent, _environment(top)
     notes: list[str] = []
-    declared = _beside(notes, here.parent / "benchmarks.json", here / "benchmarks.json")
-    machine = _beside(notes, here / "machine.json") | foreign.fields(top.get("params"))
+    declared = foreign.beside(notes, here.parent / "benchmarks.json", here / "benchmarks.json")
+    machine = foreign.beside(notes, here / "machine.json") | foreign.fields(top.get("params"))
     measurements: list[Measurement] = []
     skips: list[Skip] = []
     starts: list[int | None] = []
@@ -280,18 +278,6 @@ def _unit(spelling: str) -> tuple[str, float]:
     except UserError:
         return spelling, 1.0
     return unit.name, factor
-
-
-def _beside(notes: list[str], *paths: Path) -> dict[str, object]:
-    """Parse the first file that exists. An unreadable file adds a note."""
-    for path in paths:
-        try:
-            if path.is_file():
-                top = foreign.decode(open_file(path).body, foreign.Record, file=str(path))
-                return {name: foreign.plain(raw) for name, raw in top.items()}
-        except (OSError, UserError, UnreadableOutputError):
-            notes.append(f"{path.name} beside the file cannot be read; its units and names are unknown")
-    return {}
 
 
 def _environment(top: foreign.Record) -> str:
