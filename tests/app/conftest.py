@@ -6,7 +6,7 @@ import pytest
 
 from bench_db.store.database import Database, connect
 from tests.cli.asking import nine_commits, wobble
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish, publish_all
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
 def stepped(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """A series with a step at commit 20, and a short one."""
     made = connect(tmp_path_factory.mktemp("stepped") / "store", create=True)
-    for number in range(30):
-        slower = {"f": wobble(number, 100.0 if number < 20 else 130.0)}
-        publish(made, number, slower | ({"g": 5.0} if number < 3 else {}))
+    levels = [{"f": wobble(number, 100.0 if number < 20 else 130.0)} for number in range(30)]
+    publish_all(made, [entry(n, level | ({"g": 5.0} if n < 3 else {})) for n, level in enumerate(levels)])
     return made

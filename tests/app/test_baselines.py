@@ -10,7 +10,7 @@ import pytest
 from bench_db import Baseline
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import BED, publish, sha
+from tests.cli.kinds import BED, entry, publish, publish_all, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +31,9 @@ class TestScope:
     @pytest.fixture
     def beds(self, store: Database) -> Database:
         """On either bed the level rose at commit 5; the newest commit is of two beds and two branches."""
-        for number in range(9):
-            publish(store, number, {"g": wobble(number, 100 if number < 5 else 120)}, bed=BED, suite="s")
-            publish(store, number, {"g": wobble(number, 100 if number < 5 else 120)}, bed=OTHER_BED, suite="s")
+        levels = [{"g": wobble(number, 100 if number < 5 else 120)} for number in range(9)]
+        beds = (BED, OTHER_BED)
+        publish_all(store, [entry(n, level, bed=bed, suite="s") for n, level in enumerate(levels) for bed in beds])
         publish(store, 9, {"g": 120.0}, bed=BED, suite="s", branch="topic")
         publish(store, 9, {"g": 120.0}, bed=OTHER_BED, suite="s", branch="topic")
         return store

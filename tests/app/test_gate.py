@@ -12,7 +12,7 @@ from bench_db import Baseline, UserError
 from bench_db.store.database import Database, connect
 from tests.cli.asking import AT, nine_commits, refused
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import BED, publish, sha
+from tests.cli.kinds import BED, entry, publish, publish_all, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,8 +182,7 @@ class TestSuspected:
     @pytest.fixture
     def suspicious(self, tmp_path: Path) -> Database:
         made = connect(tmp_path / "noisy", create=True)
-        for number in range(9):
-            publish(made, number, {"f": 100.0 + 3 * (number % 3), "g": 100.0})
+        publish_all(made, [entry(number, {"f": 100.0 + 3 * (number % 3), "g": 100.0}) for number in range(9)])
         made.set_baseline(Baseline(name="main", commit=sha(8), set_at=AT))
         publish(made, 9, {"f": 130.0, "g": 100.0})
         return made

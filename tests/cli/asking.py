@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,7 @@ def wobble(number: int, level: float = 100.0) -> float:
 def nine_commits(path: Path) -> Database:
     """Nine commits of one level."""
     made = connect(path, create=True)
-    for number in range(9):
-        publish(made, number, {"f": wobble(number)})
+    publish_all(made, [entry(number, {"f": wobble(number)}) for number in range(9)])
     return made
 
 

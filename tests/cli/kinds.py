@@ -11,12 +11,15 @@ import pyarrow as pa
 from bench_db import DutBuild, Result, Run, TestBed
 from bench_db.model import Samples
 from bench_db.store.database import Database, connect
+from bench_db.store.publish import Entry
 from bench_db.units import direction_of
 from tests.support.histories import DAY, FIRST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    Values = Mapping[str, float | str | tuple[float, str]]
 
 BED = TestBed(name="ci-1", cpu="x", memory_gb=4, os="Linux 6")
 COMMITS = 24  # a change point needs 20
@@ -56,10 +59,9 @@ KINDS = {
 }
 
 
-def publish(
-    store: Database,
+def entry(
     number: int,
-    values: Mapping[str, float | str | tuple[float, str]],
+    values: Values,
     *,
     commit: str | None = None,
     bed: TestBed = BED,
@@ -69,8 +71,8 @@ def publish(
     again: int = 0,
     repository: str | None = None,
     run_url: str | None = None,
-) -> None:
-    """A run of the commit of a number: a value each benchmark; a text is the error it failed with, a pair has its unit."""
+) -> Entry:
+    """Return a run of the commit of a number: a value each benchmark; a text is the error it failed with, a pair has its unit."""
     commit = commit or sha(number)
     dut = DutBuild(name=dut_name, version=f"1+{commit[:7]}", timestamp=FIRST + DAY * number)
     run = Run(
@@ -85,7 +87,19 @@ def publish(
         run_url=run_url,
     )
     base = Result(dut=dut, test_bed=bed, benchmark_name="", commit=commit, branch=branch, suite=suite)
-    store.publish([_result(replace(base, benchmark_name=name), value) for name, value in values.items()], run)
+    return Entry(run, [_result(replace(base, benchmark_name=name), value) for name, value in values.items()])
+
+
+def publish(store: Database, number: int, values: Values, **how: Any) -> None:
+    """Publish one run, as `entry` describes it."""
+    run, results, _ = entry(number, values, **how)
+    store.publish(results, run)
+
+
+def publish_all(store: Database, entries: Iterable[Entry]) -> None:
+    """Publish runs in one batch: one by one each takes 40 ms of CPU."""
+    for _ in store.publish_many(entries):
+        pass
 
 
 def _result(base: Result, value: float | str | tuple[float, str]) -> Result:
@@ -98,6 +112,7 @@ def _result(base: Result, value: float | str | tuple[float, str]) -> Result:
 def of_every_kind(path: Path) -> Database:
     """Twenty-four commits, of which the last is the candidate."""
     store = connect(path, create=True)
+    entries = []
     for number in range(COMMITS):
         last, wobble = number == LAST, 1 + 0.001 * (number % 3)
         values: dict[str, float | str | tuple[float, str]] = {
@@ -114,7 +129,8 @@ def of_every_kind(path: Path) -> Database:
             values["vanished"] = 60 * wobble
         if number >= LAST - 1:
             values["two points"] = 9.0 if last else 3.0
-        publish(store, number, values)
+        entries.append(entry(number, values))
+    publish_all(store, entries)
     number_becomes_nan(store, "NaN before", {3, 7})
     number_becomes_nan(store, "NaN now", {LAST})
     return store

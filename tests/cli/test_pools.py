@@ -11,7 +11,7 @@ import pytest
 
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import BED, publish, sha
+from tests.cli.kinds import BED, entry, publish, publish_all, sha
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store with the history of a suite on one model."""
     path = tmp_path_factory.mktemp("pool") / "store"
     store, rng = connect(path, create=True), np.random.default_rng(1)
-    for number in range(COMMITS):
-        publish(store, number, values(rng), bed=KNOWN)
+    publish_all(store, [entry(number, values(rng), bed=KNOWN) for number in range(COMMITS)])
     return path
 
 

@@ -14,7 +14,7 @@ from bench_db import Direction, DutBuild, Result, Run, Selection
 from bench_db.model import Samples
 from bench_db.store.database import Database, connect
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import BED, publish, sha
+from tests.cli.kinds import BED, entry, publish_all, sha
 from tests.ingest.support import pytest_benchmark, pytest_file
 from tests.support.histories import DAY, FIRST
 
@@ -190,10 +190,12 @@ class TestSeveralTestBeds:
     @pytest.fixture
     def beds(self, tmp_path: Path) -> Database:
         made = connect(tmp_path / "store", create=True)
+        entries = []
         for number in range(8):
             for name in ("ci-1", "ci-2"):
                 value = 200.0 if (number, name) == (7, "ci-2") else 100.0
-                publish(made, number, {"f": value}, bed=replace(BED, name=name))
+                entries.append(entry(number, {"f": value}, bed=replace(BED, name=name)))
+        publish_all(made, entries)
         return made
 
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from bench_db.model import Verdict
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,10 +24,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store whose newest commit is 3 % slower in `fast` and `slow`, and that stepped by 4 % in the middle in `stepped`."""
     path = tmp_path_factory.mktemp("thresholds") / "store"
     store = connect(path, create=True)
+    entries = []
     for number in range(COMMITS):
         wobble, last = 1 + 0.001 * (number % 3), 1.03 if number == COMMITS - 1 else 1.0
         values = {"fast": 1e6 * wobble * last, "slow": 1e9 * wobble * last}
-        publish(store, number, {**values, "stepped": 1e6 * wobble * (1.04 if number >= STEP else 1.0)})
+        entries.append(entry(number, {**values, "stepped": 1e6 * wobble * (1.04 if number >= STEP else 1.0)}))
+    publish_all(store, entries)
     return path
 
 

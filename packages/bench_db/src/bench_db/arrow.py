@@ -67,6 +67,7 @@ def _columns(record: Any) -> list[pa.Field]:
     return [_field(name, hint) for name, hint in _hints(record, include_extras=True).items()]
 
 
+@cache  # to evaluate the annotations takes 1 ms, twice in each publish
 def _hints(record: Any, *, include_extras: bool = False) -> dict[str, Any]:
     hints = get_type_hints(record, include_extras=include_extras)
     return {f.name: hints[f.name] for f in fields(record)}
