@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.campaign("year")]
 
 FULL = rounds("year", 0, full=1)
 SEEDS = (1, 2, 3, 4, 5)[: rounds("year", 1, full=5)]
-COMMITS = rounds("year", 60, full=300)
-PULL_REQUESTS = rounds("year", 8, full=60)
+COMMITS = rounds("year", 100, full=300)
+PULL_REQUESTS = rounds("year", 12, full=60)
 STEPS = {
     COMMITS * 3 // 10: ("test_parse", 1.2),
     COMMITS * 55 // 100: ("test_write", 1.15),
