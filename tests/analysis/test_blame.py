@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench_db.analysis.blame import beds_of, blame_comparisons, log_ratio, of_machine
+from bench_db.analysis.blame import Beds, Steps, beds_of, blame, blame_comparisons, log_ratio, of_machine
 from bench_db.model import Cause, Comparison, Series, Verdict
 from bench_db.units import Direction
 
@@ -136,6 +136,41 @@ class TestComparisons:
     def test_nothing_changed(self) -> None:
         assert blame_comparisons(bed("x86", *NONE), {}) == (bed("x86", *NONE), [])
         assert blame_comparisons([], {}) == ([], [])
+
+
+class TestNone:
+    """A movement of a whole run that no series shows beside its noise: all benchmarks are counted, and none is a control."""
+
+    def test_no_series_shows_it(self) -> None:
+        steps = Steps(
+            beds=np.zeros(6, np.int64),
+            benchmarks=np.arange(6),
+            metrics=np.zeros(6, np.int64),
+            effects=np.array([0.1, 0.2, 0.1, 0.0, 0.1, math.nan]),
+            errors=np.full(6, 0.3),
+            changed=np.zeros(6, np.bool_),
+        )
+        cause, evidence, (shown,) = blame(steps, Beds(labels=["x86"], names=["x86"]))
+        assert (cause, evidence) == (Cause.UNKNOWN, ("no benchmark shows it by itself",))
+        assert (shown.moved, shown.measured, shown.whole_run) == (0, 5, False)
+
+    def test_a_run_with_none_beside_it(self) -> None:
+        nowhere = np.full(6, math.nan)
+        none = np.zeros(6, np.int64)
+        steps = Steps(
+            beds=none,
+            benchmarks=np.arange(6),
+            metrics=none,
+            effects=nowhere,
+            errors=nowhere,
+            changed=np.zeros(6, np.bool_),
+        )
+        cause, evidence, shown = blame(steps, Beds(labels=["x86"], names=["x86"]))
+        assert (cause, evidence, shown) == (
+            Cause.UNKNOWN,
+            ("too few runs before or after it show which benchmarks moved",),
+            [],
+        )
 
 
 class TestNames:

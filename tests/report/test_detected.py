@@ -86,7 +86,7 @@ class TestScan:
         lines = scanned(*moved).split("\n\n")[0].split("\n")[1:]
         assert [commit_of(n)[: RULES.sha_length] in line for n, line in enumerate(lines, 1)] == [True] * 5
         assert [", and stayed." in line for line in lines] == [True, False, False, False, False]
-        assert "0 of 0 benchmarks (9 series) moved together by +10.0 %, and stayed" in lines[0]
+        assert ": 9 series moved together by +10.0 %, and stayed" in lines[0]
 
     def test_markdown(self) -> None:
         text = scan_text(

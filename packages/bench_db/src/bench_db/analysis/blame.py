@@ -95,7 +95,8 @@ def blame(steps: Steps, beds: Beds, *, returned: bool = False) -> tuple[Cause, t
 
 
 def _counted(steps: Steps, n_beds: int) -> _Counts:
-    relevant = np.isin(steps.metrics, steps.metrics[steps.changed]) & np.isfinite(steps.effects)
+    of_change_metrics = np.isin(steps.metrics, steps.metrics[steps.changed]) | (not steps.changed.any())
+    relevant = of_change_metrics & np.isfinite(steps.effects)
     beds, benchmarks = steps.beds[relevant], steps.benchmarks[relevant]
     effects, errors, changed = steps.effects[relevant], steps.errors[relevant], steps.changed[relevant]
     n_benchmarks = int(benchmarks.max()) + 1 if len(benchmarks) else 1
@@ -105,6 +106,8 @@ def _counted(steps: Steps, n_beds: int) -> _Counts:
     least = HALF * np.where(of_change > 0.0, of_change, typical)[benchmarks]
     state = np.where(errors > least, _UNCLEAR, np.where(np.abs(effects) >= least, _MOVED, _STILL))
     state[changed] = _MOVED
+    if not changed.any():  # too small beside the noise of each, so none of them is still either
+        state[:] = _UNCLEAR
     states, ways = np.zeros((n_beds, n_benchmarks), np.int64), np.zeros((n_beds, n_benchmarks))
     np.maximum.at(states, (beds, benchmarks), state)
     is_moved = state == _MOVED
@@ -170,6 +173,12 @@ def _cause(counts: _Counts, beds: Beds, *, returned: bool) -> tuple[Cause, list[
 def _missing(counts: _Counts, beds: Beds, others: list[int], too: list[int]) -> list[str]:
     """Return what evidence is missing for a cause."""
     measured = int(counts.measured[counts.first])
+    if not counts.changed:
+        return [
+            "no benchmark shows it by itself"
+            if measured
+            else "too few runs before or after it show which benchmarks moved"
+        ]
     if too:
         return [f"{_named(beds, too)} moved too, and may have the same tool chain"]
     if any(counts.oppose[bed] and counts.oppose[bed] >= HALF * counts.common[bed] for bed in others):

@@ -85,9 +85,10 @@ def _movement(movement: Movement, *, has_rates: bool) -> str:
     inverse = " (rates the other way)" if has_rates else ""
     stayed = ", and stayed" if movement.lasting else ""
     bed = f" on {visible(movement.test_bed_name)}" if movement.test_bed_name else ""
+    series = f"{movement.series} series"
+    moved = f"{movement.benchmarks} of {movement.measured} benchmarks ({series})" if movement.measured else series
     return (
-        f"run {(movement.commit or '-')[: RULES.sha_length]}{bed}: {movement.benchmarks} of {movement.measured} benchmarks "
-        f"({movement.series} series) moved together by {percent(movement.effect)}{inverse}{stayed}. "
+        f"run {(movement.commit or '-')[: RULES.sha_length]}{bed}: {moved} moved together by {percent(movement.effect)}{inverse}{stayed}. "
         f"{cause_text(movement.cause, movement.evidence)}"
     )
 

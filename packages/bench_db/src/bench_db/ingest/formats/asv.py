@@ -19,7 +19,6 @@ from bench_db.model import TestBed
 from bench_db.units import COUNT, base_unit, direction_of
 
 if TYPE_CHECKING:
-
     from bench_db.ingest.content import Content
 
 # The fields of the first layout that describe benchmarks, each by name.
