@@ -10,8 +10,9 @@ import bench_db as api
 from bench_db import Comparison, Series, UserError, Verdict
 from bench_db.model import Samples
 from bench_db.store.database import connect
+from bench_db.store.publish import Entry
 from tests.cli.asking import AT
-from tests.cli.kinds import sha
+from tests.cli.kinds import publish_all, sha
 from tests.strategies import publication
 
 if TYPE_CHECKING:
@@ -80,15 +81,13 @@ class TestNames:
     def versions(self, tmp_path: Path) -> Database:
         """Return a store of 12 versions without commits, of which the last is slower."""
         store = connect(tmp_path / "store", create=True)
-        for number in range(12):
-            measured(store, number, f"16.{number}", 150.0 if number == 11 else 100.0)
+        publish_all(store, [measured(n, f"16.{n}", 150.0 if n == 11 else 100.0) for n in range(12)])
         return store
 
     def test_a_version_is_compared_with_the_runs_of_another_alone(self, tmp_path: Path) -> None:
         store = connect(tmp_path / "store", create=True)
         levels = [("1.0", 50.0)] * 10 + [("2.0", 10.0)] * 5 + [("3.0", 10.0)] * 5
-        for number, (version, level) in enumerate(levels):
-            measured(store, number, version, level)
+        publish_all(store, [measured(number, *level) for number, level in enumerate(levels)])
         (one,) = api.compare(store, "version:3.0", baseline="version:2.0").comparisons
         assert (one.verdict, one.n_baseline) == (Verdict.UNCHANGED, 5)
         api.set_baseline(store, "stable", "version:2.0")
@@ -161,10 +160,10 @@ class TestNames:
             api.set_baseline(store, name)
 
 
-def measured(store: Database, number: int, version: str, level: float) -> None:
-    """Publish a run of a version without a commit, job-NUMBER, with samples about a level."""
+def measured(number: int, version: str, level: float) -> Entry:
+    """Return a run of a version without a commit, job-NUMBER, with samples about a level."""
     run, results = publication(number, rows=1)
     build = replace(run.dut, version=version, timestamp=AT + number)
     run = replace(run, dut=build, commit=None, run_id=f"job-{number}", run_time=AT + number)
     values = Samples([level + number % 3 + number / 100 + i / 10 for i in range(20)])
-    store.publish([replace(results[0], dut=build, commit=None, values=values, summary=None)], run)
+    return Entry(run, [replace(results[0], dut=build, commit=None, values=values, summary=None)])

@@ -10,7 +10,7 @@ from bench_db.errors import UserError
 from bench_db.model import Finding, TestBed
 from bench_db.store.database import connect
 from tests.cli.asking import AT
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import BED, entry, publish, publish_all, sha
 from tests.support.histories import History
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ class TestShow:
     """A commit is compared with the measured commit before it on its branch, on all test beds."""
 
     def test_verdicts(self, database: Database) -> None:
-        for number in range(6):
-            publish(database, number, {"f": 100.0 + number / 10, "g": 5.0})
-            publish(database, number, {"f": 100.0 + number / 10, "g": 5.0}, bed=ARM)
+        levels = [{"f": 100.0 + number / 10, "g": 5.0} for number in range(6)]
+        publish_all(database, [entry(n, level, bed=bed) for n, level in enumerate(levels) for bed in (BED, ARM)])
         publish(database, 8, {"f": 150.0, "g": 5.0}, repository="me/lib", run_url=RUN)
         publish(database, 8, {"f": 150.0, "g": "no such file"}, bed=ARM)
         shown = api.show(database, sha(8)[:9])

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from bench_db import Provenance, connect, parse
+from bench_db import Provenance, parse
 from bench_db.rules import RULES
+from bench_db.store.database import connect
+from bench_db.store.publish import Entry
 from tests.cli.commands import bench_db, document
+from tests.cli.kinds import publish_all
 from tests.support.actions.machine import commands
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_server
 
@@ -24,10 +27,16 @@ def fake() -> Iterator[FakeGitHub]:
 
 
 def measured(store: Path, commit: str, day: int, seconds: float, name: str = "test_a", *, suite: str = "") -> None:
-    """One run of one benchmark of a commit of a day, at so many seconds."""
+    """Publish one run of one benchmark of a commit of a day, at so many seconds."""
+    run, results, _ = entry(store.parent, commit, day, seconds, name, suite=suite)
+    connect(store, create=True).publish(results, run)
+
+
+def entry(directory: Path, commit: str, day: int, seconds: float, name: str = "test_a", *, suite: str = "") -> Entry:
+    """Read the run from a file in a directory."""
     stats = {"min": seconds, "q1": seconds, "median": seconds, "q3": seconds, "max": seconds, "mean": seconds}
     benchmark = {"fullname": name, "name": name, "stats": {**stats, "stddev": 0, "rounds": 1, "data": [seconds]}}
-    file = store.parent / "results.json"
+    file = directory / "results.json"
     file.write_text(json.dumps({"machine_info": {"node": "ci"}, "commit_info": {}, "benchmarks": [benchmark]}))
     known = Provenance(
         commit=commit,
@@ -37,16 +46,15 @@ def measured(store: Path, commit: str, day: int, seconds: float, name: str = "te
         test_bed_name="ci",
         suite=suite or None,
     )
-    run, results = parse(file, provenance=known)
-    connect(store, create=True).publish(results, run)
+    return Entry(*parse(file, provenance=known))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six commits at 1 s, the last of them the merge base; after it the main branch became twice as slow."""
     store = tmp_path_factory.mktemp("made") / "store"
-    for day in range(1, 27):
-        measured(store, BASE if day == 6 else f"{day:040x}", day, 1.0 if day <= 6 else 2.0)
+    days = [(BASE if day == 6 else f"{day:040x}", day, 1.0 if day <= 6 else 2.0) for day in range(1, 27)]
+    publish_all(connect(store, create=True), [entry(store.parent, *day) for day in days])
     return store
 
 

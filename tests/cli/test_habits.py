@@ -16,7 +16,7 @@ import pytest
 from bench_db.cli.main import SECTIONS, VERBS
 from bench_db.store.database import Database, connect
 from tests.cli.conftest import bench_db, bench_db_process
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish_all
 
 NAMES = [f"suite/test_speed.py::test_{kind}[{size}]" for kind in ("insert", "query") for size in (100, 9, 10)]
 IN_ORDER = [f"suite/test_speed.py::test_{kind}[{size}]" for kind in ("insert", "query") for size in (9, 10, 100)]
@@ -26,8 +26,7 @@ IN_ORDER = [f"suite/test_speed.py::test_{kind}[{size}]" for kind in ("insert", "
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Three commits of six benchmarks."""
     made = connect(tmp_path_factory.mktemp("habits") / "store", create=True)
-    for number in range(3):
-        publish(made, number, dict.fromkeys(NAMES, 100.0 + number))
+    publish_all(made, [entry(number, dict.fromkeys(NAMES, 100.0 + number)) for number in range(3)])
     return made
 
 
@@ -35,8 +34,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
 def moved(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Twelve commits of one level, and one that is slower."""
     made = connect(tmp_path_factory.mktemp("habits") / "moved", create=True)
-    for number in range(13):
-        publish(made, number, dict.fromkeys(NAMES, (100.0 + number % 3) * (1.5 if number == 12 else 1)))
+    levels = [(100.0 + number % 3) * (1.5 if number == 12 else 1) for number in range(13)]
+    publish_all(made, [entry(number, dict.fromkeys(NAMES, level)) for number, level in enumerate(levels)])
     return made
 
 

@@ -18,7 +18,7 @@ import bench_db as api
 from bench_db import State
 from bench_db.store.database import connect
 from tests.cli.asking import wobble
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish_all, sha
 from tests.strategies import publication
 from tests.support.campaigns import rounds
 from tests.support.shifted import DAY, HOUR, YEAR, environment, library
@@ -70,8 +70,8 @@ def shift(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A series with a step at commit 15."""
     made = connect(tmp_path_factory.mktemp("stepped") / "store", create=True)
-    for number in range(24):
-        publish(made, number, {"f": wobble(number, 100.0 if number < 15 else 130.0)})
+    levels = [wobble(number, 100.0 if number < 15 else 130.0) for number in range(24)]
+    publish_all(made, [entry(number, {"f": level}) for number, level in enumerate(levels)])
     return Path(made.uri)
 
 
