@@ -63,6 +63,12 @@ class TestScope:
         assert (rows["ci-2"]["n_baseline"], rows["ci-1"]["n_baseline"]) == (5, 9)
         assert document["baseline"] == f"main ({sha(8)[:9]}), main ({sha(4)[:9]} for test bed ci-2)"
 
+    def test_the_candidate_itself_is_no_baseline(self, store: Database) -> None:
+        """The branch `main` points to the newest commit, which `check` judges by default."""
+        words = ("check", sha(8), "--baseline", sha(8), "--store", store.uri)
+        assert bench_db(*words, "--output", "json").document["baseline"] == "the runs before it"
+        assert f"{sha(8)[:9]} against the runs before it: " in bench_db(*words).out
+
     def test_the_branch_of_the_candidate(self, beds: Database) -> None:
         bench_db("baseline", "set", "main", sha(8), "--store", beds.uri)
         bench_db("baseline", "set", "main", sha(4), "--branch", "topic", "--store", beds.uri)

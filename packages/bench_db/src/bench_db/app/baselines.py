@@ -301,7 +301,8 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
     named = [pointer for pointer in known if pointer.name == name]
     if not named:
         commit = _commit(store, query, known)
-        return BaselineRuns(about=_about(commit), until=_up_to(store, query, commit), commits=(commit,))
+        about = "the runs before it" if commit == query.candidate and not query.alone else _about(commit)
+        return BaselineRuns(about=about, until=_up_to(store, query, commit), commits=(commit,))
     ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
     fitting = {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
     used = {place: pointer for place, pointer in fitting.items() if pointer is not None}
