@@ -15,6 +15,16 @@ from tests.support.histories import History
 
 # Loading the plugins that no benchmark uses takes as long as the rest of a small run.
 WITHOUT_PLUGINS = "-p no:cacheprovider -p no:anyio -p no:hypothesispytest -p no:xdist"
+# `python3 -m venv DIR` and the pip in it, without a package index: the environment of the tests has all packages.
+WITHOUT_INDEX = f"""#!/bin/sh
+if [ "$1 $2" = '-m venv' ]; then
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
+elif [ "$1 $2 $3" = '-m pip install' ]; then
+    echo "$@" >> {{installed}}
+else
+    exec '{sys.executable}' "$@"
+fi
+"""
 PYTEST = f"'{sys.executable}' -m pytest -qs {WITHOUT_PLUGINS}"
 
 

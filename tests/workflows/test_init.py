@@ -16,7 +16,7 @@ from bench_db import connect
 from tests.cli.commands import bench_db
 from tests.support.actions.definitions import ROOT
 from tests.support.actions.runner import Platform, Run
-from tests.support.benches import WITHOUT_PLUGINS
+from tests.support.benches import WITHOUT_INDEX, WITHOUT_PLUGINS
 from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
 from tests.support.histories import History
 from tests.workflows.conftest import strays
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 OURS = "tools/bench_db"
-# `python3 -m venv DIR` and the pip in it, without a package index: the environment of the tests has all packages.
-PYTHON = f"""#!/bin/sh
-if [ "$1 $2" = '-m venv' ]; then
-    mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
-elif [ "$1 $2 $3" = '-m pip install' ]; then
-    echo "$@" >> {{installed}}
-else
-    exec '{sys.executable}' "$@"
-fi
-"""
 # A timer instead of a clock makes times that do not depend on the machine; they differ from commit to commit.
 PYTEST_SUITE = """\
 import os, pathlib, random
@@ -215,7 +205,7 @@ def initialise(there: Repository, tools: Path, *more: str) -> None:
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create a Python and a cmake that need no network."""
     directory = tmp_path_factory.mktemp("tools")
-    scripts = {"python3": PYTHON.format(installed=directory / "installed"), "cmake": CMAKE, "program": PROGRAM}
+    scripts = {"python3": WITHOUT_INDEX.format(installed=directory / "installed"), "cmake": CMAKE, "program": PROGRAM}
     for name, text in scripts.items():
         (directory / name).write_text(text)
         (directory / name).chmod(0o755)
