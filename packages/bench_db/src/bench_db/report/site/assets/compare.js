@@ -15,7 +15,7 @@
     { key: "before", title: "Before", class: "num", cell: (row) => quantity.text(row.before, row.units) },
     { key: "after", title: "After", class: "num", cell: (row) => quantity.text(row.after, row.units) },
     { key: "change", title: "Change", class: "num", sort: (row) => (row.note ? quantity.rule("minimum_effect") : Math.abs(row.change)), cell: (row) => el("span", { class: row.kind, title: row.note === "insufficient" ? `${quantity.percent(row.change)}, of too few runs` : row.error || row.least }, row.note || quantity.verdict(row.change, row.kind)) },
-    { key: "size", title: "", class: "wide", cell: bar },
+    { key: "size", title: el("span", { class: "visually-hidden" }, "Size of the change"), class: "wide", cell: bar },
     { key: "noise", title: "Spread", class: "num quiet wide", sort: (row) => row.spread, cell: (row) => quantity.share(row.spread) },
   ];
   const grid = bench.grid(document.getElementById("grid"), { name: "Series at both commits", columns, sorted: order, onSort: (key) => {

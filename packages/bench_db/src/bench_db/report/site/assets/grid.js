@@ -9,8 +9,8 @@ bench.grid = (box, { name, columns, sorted, onSort }) => {
     const button = column.sort ? el("button", { type: "button", onclick: () => onSort(column.key) }, column.title) : column.title;
     return el("div", { role: "columnheader", class: column.class, "data-key": column.key }, button);
   }));
-  const sheet = el("div", { class: "all", role: "rowgroup" });
-  const body = el("div", { class: "body", tabindex: "-1" }, sheet);
+  const sheet = el("div", { class: "all", role: "none" });
+  const body = el("div", { class: "body", role: "rowgroup", tabindex: "-1" }, sheet);
   box.classList.add("grid");
   box.setAttribute("role", "table");
   box.setAttribute("aria-label", name);
