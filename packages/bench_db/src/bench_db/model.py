@@ -465,7 +465,8 @@ class Finding:
     `low` and `high` are relative (0.08 is +8 %). `common_mode` names the run when the change is
     part of a movement of the whole run. `cause` and the texts of `evidence` are those of the newest scan; `cause` is null in
     records of releases that did not look for it. A record with `replaces` applies only if the record with that key was the newest
-    of the id when it was written, 0 if there was none; null applies always.
+    of the id when it was written, 0 if there was none; null applies always. `confirmed_by` is the `pair_id` of stored pairs that found the
+    change, too, at its commit; null without.
     """
 
     key: Key = 0
@@ -487,6 +488,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     figure: Figure = Figure.MEDIAN
     replaces: int | None = None
+    confirmed_by: str | None = None
 
 
 class NotificationStep(StrEnum):

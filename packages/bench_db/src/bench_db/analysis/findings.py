@@ -11,7 +11,7 @@ import numpy as np
 from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
 from bench_db.analysis.scan_blame import Blamed, blame_scan
-from bench_db.model import Finding, State
+from bench_db.model import Finding, PairVerdict, State
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench_db.analysis.histories import Histories
-    from bench_db.model import Blame, Change, Movement
+    from bench_db.model import Blame, Change, Movement, PairRecord
     from bench_db.query.thresholds import Threshold
 
+_CHANGED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
 _SETTLED = {State.BLESSED, State.IGNORED}
 
 
@@ -49,12 +50,14 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     at: int,
     blamed: Blamed | None = None,
     thresholds: Mapping[int, Threshold] | None = None,
+    paired: Iterable[PairRecord] = (),
 ) -> list[Finding]:
     """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
+    `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it.
     A record `replaces` the known one, and is later, whatever the clocks of the machines.
     """
     blamed = blame_scan(histories, found, {}) if blamed is None else blamed
@@ -64,7 +67,10 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
         if finding.series_key in numbers:
             left[finding.series_key][finding.id] = finding
     records: list[Finding] = []
+    confirming = {(p.series_key, p.head, (p.effect or 0.0) > 0.0): p.pair_id for p in paired if p.verdict in _CHANGED}
     for fresh in _fresh(histories, found, blamed, at):
+        by = confirming.get((fresh.series_key, fresh.commit or "", (fresh.effect or 0.0) > 0.0))
+        fresh = replace(fresh, confirmed_by=by)  # noqa: PLW2901
         candidates = left.get(fresh.series_key)
         old = _match(fresh, candidates.values(), _indices(histories, numbers[fresh.series_key])) if candidates else None
         if old is None:
@@ -105,7 +111,8 @@ def _indices(histories: Histories, series: int) -> Mapping[str, int]:
 
 def _facts(finding: Finding) -> tuple[object, ...]:
     """Return what a new record of a finding is written for."""
-    return finding.commit, finding.provisional, finding.common_mode, finding.cause, finding.evidence, finding.figure
+    of_cause = finding.cause, finding.evidence
+    return finding.commit, finding.provisional, finding.common_mode, of_cause, finding.figure, finding.confirmed_by
 
 
 def _fresh(histories: Histories, found: Scan, blamed: Blamed, at: int) -> list[Finding]:

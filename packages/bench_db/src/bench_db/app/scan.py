@@ -158,11 +158,11 @@ def scan(
     named = series_told_apart(of.series, store.machines)
     labels = {key: one.test_bed_name for key, one in named.items()}
     blamed = blame_scan(of, found, labels, partial=chosen != Selection())
-    now = int(time.time()) if at is None else at
+    now, paired = int(time.time()) if at is None else at, store.pairs()
     stored = chosen.is_of_main and not dry_run
     known, records = _update(
         store,
-        lambda known: updated(of, found, known, blamed=blamed, thresholds=thresholds, at=now),
+        lambda known: updated(of, found, known, blamed=blamed, thresholds=thresholds, paired=paired, at=now),
         chosen,
         stored=stored,
     )

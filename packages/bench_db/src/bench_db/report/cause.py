@@ -10,7 +10,7 @@ from bench_db.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench_db.model import Blame
+    from bench_db.model import Blame, Finding
 
 CAUSES = {Cause.CODE: "the code", Cause.MACHINE: "the machine or the tool chain", Cause.UNKNOWN: "not known"}
 
@@ -19,6 +19,13 @@ def cause_text(cause: Cause, evidence: Sequence[str]) -> str:
     """Return a cause and its evidence as a sentence."""
     because = f" ({visible('; '.join(evidence))})" if evidence else ""
     return f"Cause: {CAUSES[cause]}{because}."
+
+
+def finding_text(finding: Finding) -> str:
+    """Return the cause of a finding with its evidence, and whether pairs confirm it, as sentences; empty for neither."""
+    cause = [] if finding.cause is None else [cause_text(Cause(finding.cause), finding.evidence)]
+    pairs = [] if finding.confirmed_by is None else [f"Confirmed in pairs ({visible(finding.confirmed_by)})."]
+    return " ".join([*cause, *pairs])
 
 
 def blame_lines(blame: Iterable[Blame]) -> list[str]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.identity import content_id
 from bench_db.model import Finding
-from bench_db.report.cause import cause_text
+from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent, percent_with_interval, probability
 from bench_db.report.text import visible
@@ -73,7 +73,7 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     _link(node, entry.href, "alternate")
     ET.SubElement(node, "category", term=finding.state)
     common = f" Part of {finding.common_mode}." if finding.common_mode else ""
-    cause = "" if finding.cause is None else f" {cause_text(finding.cause, finding.evidence)}"
+    cause = f" {because}" if (because := finding_text(finding)) else ""
     provisional = " Provisional: few points follow it." if finding.provisional else ""
     moved = percent_with_interval(finding.effect, finding.low, finding.high)
     at = f"at {finding.commit[: RULES.sha_length]}" if finding.commit else f"at point {finding.index}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench_db.analysis.blame import of_machine
 from bench_db.model import Verdict
 from bench_db.query.selection import short
-from bench_db.report.cause import blame_lines, cause_text, with_machine
+from bench_db.report.cause import blame_lines, finding_text, with_machine
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent
 from bench_db.report.rows import when
@@ -110,7 +110,7 @@ def _found(findings: Sequence[Finding], series: Mapping[int, Series], screen: Sc
     if findings:
         yield "findings at this commit:"
         yield findings_text(findings, series, screen)
-        yield from dict.fromkeys(cause_text(f.cause, f.evidence) for f in findings if f.cause is not None)
+        yield from filter(None, dict.fromkeys(map(finding_text, findings)))
 
 
 def _next(commands: Sequence[str]) -> Iterator[str]:

@@ -216,4 +216,5 @@ def _notes(finding: Finding) -> list[str]:
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
     cause = [f"cause: {CAUSES[finding.cause]}"] if finding.cause is not None else []
     figure = [f"by {finding.figure}"] if finding.figure is not Figure.MEDIAN else []
-    return [*provisional, *common, *cause, *figure, *filter(None, [finding.note])]
+    pairs = ["confirmed in pairs"] if finding.confirmed_by is not None else []
+    return [*provisional, *common, *cause, *pairs, *figure, *filter(None, [finding.note])]

@@ -672,6 +672,11 @@ class Database:
         return ledger.finding_history(self._engine)
 
     @of_sound_part
+    def pairs(self) -> list[PairRecord]:
+        """Return the stored verdicts of pairs, in the order in which they were written."""
+        return ledger.pair_verdicts(self._engine)
+
+    @of_sound_part
     def findings(self, as_of: AsOf | None = None, *, every: bool = False) -> list[Finding]:
         """Return the findings in their newest state, or in their state at that time.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import baseline_key, finding_key, notification_key, pair_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
-from bench_db.model import Baseline, Finding, Notification
+from bench_db.model import Baseline, Finding, Notification, PairRecord
 from bench_db.store.tables import (
     BASELINES_TABLE,
     FINDINGS_TABLE,
@@ -21,7 +21,6 @@ from bench_db.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bench_db.model import PairRecord
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
@@ -128,6 +127,11 @@ def record_notifications(engine: Engine, written: Sequence[Notification]) -> Non
 def notifications(engine: Engine) -> list[Notification]:
     """Return every record of a message in the order in which they were written."""
     return records(engine, NOTIFICATIONS_TABLE, Notification)
+
+
+def pair_verdicts(engine: Engine) -> list[PairRecord]:
+    """Return the verdicts of pairs in the order in which they were written; none when the store has no table of them."""
+    return records(engine, PAIRS_TABLE, PairRecord)
 
 
 def existing(engine: Engine) -> list[Table]:

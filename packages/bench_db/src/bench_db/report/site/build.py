@@ -12,7 +12,7 @@ import polars as pl
 
 from bench_db.model import Series
 from bench_db.query.series import identified, label
-from bench_db.report.cause import cause_text
+from bench_db.report.cause import finding_text
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
@@ -195,13 +195,12 @@ def _feed_entry(record: Mapping[str, Finding], found: catalogue.Row) -> FeedEntr
 def _feed_commit(
     commit: str, groups: Sequence[catalogue.Row], findings: Sequence[catalogue.Row], record: Mapping[str, Finding]
 ) -> FeedCommit:
-    causes = ((one.cause, one.evidence) for one in (record[found["id"]] for found in findings))
     return FeedCommit(
         commit=commit,
         moved="; ".join(f"{group['words']}, {group['beds']} ({group['state']})" for group in groups),
         states=sorted({found["state"] for found in findings}),
         lines=[f"{found['label']} on {found['bed']}: {percent(found['effect'])}" for found in findings],
-        causes=list(dict.fromkeys(cause_text(cause, evidence) for cause, evidence in causes if cause is not None)),
+        causes=list(filter(None, dict.fromkeys(finding_text(record[found["id"]]) for found in findings))),
         updated=findings[0]["time"],
         href=findings[0]["page"],
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from bench_db.model import Cause, State
 from bench_db.query.series import COMMIT_ORDER
-from bench_db.report.cause import cause_text
+from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site import numbers
@@ -108,7 +108,8 @@ def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> 
         "provisional": finding.provisional,
         "common": visible(finding.common_mode) if finding.common_mode else None,
         "cause": None if finding.cause is None else Cause(finding.cause).value,
-        "because": None if finding.cause is None else cause_text(Cause(finding.cause), finding.evidence),
+        "because": finding_text(finding) or None,
+        "confirmed_by": visible(finding.confirmed_by) if finding.confirmed_by else None,
         "worse": is_worse(finding.effect, direction),
     }
 
