@@ -133,3 +133,48 @@ class TestPullRequests:
         made.commit("second", bench__py=bench(1.5))
         done = self.pull(made, forge)
         assert (done.returncode, "instead of the merge base" in done.stdout) == (0, True), done.stdout + done.stderr
+
+    @pytest.mark.parametrize(
+        ("later", "code", "row"),
+        [
+            ("200", 1, ("confirmed", "+98.0 %", "+100 % (+100 to +100)")),
+            ("100", 0, ("not confirmed", "+98.0 %", "0.0 % (0.0 to 0.0)")),
+            ("exit('no clock')", 1, ("undecided", "+98.0 %", "-")),
+        ],
+        ids=["slow", "spike", "fails"],
+    )
+    def test_measured_again(  # noqa: PLR0917 three of them are the case
+        self, later: str, code: int, row: tuple[str, str, str], history: History, forge: FakeGitHub, tmp_path: Path
+    ) -> None:
+        """The first process of a commit takes twice the time. The comment has that change and the one in pairs."""
+        count = tmp_path / "count"
+        program = (
+            f"import pathlib\nc = pathlib.Path({str(count)!r})\nlevel = 200 if not c.exists() else {later}\nc.touch()\n"
+        )
+        row_text = "[{'benchmark_name': 'sum', 'values_ns': [level] * 3}]"
+        program += f"import json\nprint(json.dumps({{'results': {row_text}}}))"
+        history.git("checkout", "--quiet", "-b", "topic")
+        history.commit("change", bench__py=program)
+        done = self.pull(history, forge, "--confirm", "same")
+        assert done.returncode == code, done.stdout + done.stderr
+        [comment] = forge.comments
+        assert "### Measured again in pairs" in comment["body"], comment["body"]
+        cells = [line.split(" | ") for line in comment["body"].splitlines() if line.startswith(f"| {row[0]} |")]
+        assert [(one[0].removeprefix("| "), one[2], one[3]) for one in cells] == [row], comment["body"]
+        assert "measured again in pairs" in done.stdout
+        assert ("head: python: exit code 1" in comment["body"]) is (row[0] == "undecided")
+
+    def test_this_machine_is_no_fresh_one(self, history: History, forge: FakeGitHub) -> None:
+        history.git("checkout", "--quiet", "-b", "topic")
+        history.commit("slow", bench__py=bench(200))
+        done = self.pull(history, forge, "--confirm", "fresh")
+        assert (done.returncode, "nothing was measured again: this machine" in done.stdout) == (1, True), done.stdout
+
+    def test_pairs_need_the_merge_base_and_no_files(self, history: History, forge: FakeGitHub) -> None:
+        files = self.pull(history, forge, "--mode", "pairs", "bench.py")
+        assert (files.returncode, "leave out the files" in files.stderr) == (2, True), files.stderr
+        event_less = ci(history, "--mode", "pairs")
+        assert event_less.returncode == 0, event_less.stderr  # no pull request is compared with the history
+        history.git("branch", "--quiet", "--move", "main", "trunk")
+        done = self.pull(history, forge, "--mode", "pairs")
+        assert (done.returncode, "pairs need the merge base" in done.stderr) == (2, True), done.stderr
