@@ -385,8 +385,13 @@ class Database:
     ) -> Export:
         """Write everything, or some runs and their artifacts, into a directory, as "parquet" or "jsonl".
 
-        An earlier export there is replaced. The same rows in the same order give the same files.
+        An earlier export there is replaced. The same rows in the same order give the same files. As "calibrax" it is a store of
+        calibrax, with the runs that are not excluded and without artifacts.
         """
+        if format_name == "calibrax":
+            from bench_db.app.calibrax import export_calibrax  # noqa: PLC0415 imports this module
+
+            return export_calibrax(self, Path(directory), runs=runs, as_of=as_of)
         return self.store.export_to(directory, runs=runs, format_name=format_name, artifacts=artifacts, as_of=as_of)
 
     def import_from(self, directory: str | Path, *, replace: bool = False) -> Transfer:

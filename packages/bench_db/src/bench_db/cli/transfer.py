@@ -68,7 +68,9 @@ def copy(
 
 @click.command("export")
 @click.argument("directory", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--format", "format_name", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@click.option(
+    "--format", "format_name", type=click.Choice(["parquet", "jsonl", "calibrax"]), default="parquet", show_default=True
+)
 @_RUNS
 @_NO_ARTIFACTS
 @reading
@@ -84,22 +86,22 @@ def export(
 ) -> None:
     """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
 
-    An earlier export there is replaced. The same rows give the same files, byte for byte.
+    An earlier export there is replaced. The same rows give the same files, byte for byte. The format calibrax is a store for calibrax,
+    of the runs that are not excluded; it has no artifacts and is not for `import`.
 
     Example: bench-db store export ./backup
     """
+    from bench_db.app.calibrax import export_calibrax
     from bench_db.report.store import export_text
 
-    store = open_store(uri)
+    store, with_files = open_store(uri), not no_artifacts
     with progress_bar("exporting") as progress:
-        done = store.export_to(
-            directory,
-            runs=runs,
-            format_name=format_name,
-            artifacts=not no_artifacts,
-            as_of=as_of,
-            progress=progress,
-        )
+        if format_name == "calibrax":
+            done = export_calibrax(store, directory, runs=runs, as_of=as_of)
+        else:
+            done = store.export_to(
+                directory, runs=runs, format_name=format_name, artifacts=with_files, as_of=as_of, progress=progress
+            )
     emit(output, {"directory": str(directory), **asdict(done)}, lambda: export_text(done))
     refuse_missing(store.uri, done.missing)
 

@@ -121,13 +121,13 @@ def _measurement(  # noqa: PLR0913, PLR0917 what a metric is, and where
         raise wrong
     samples = [number(sample, at=at) for sample in found.samples or ()]
     lower, upper = interval(found.lower, found.upper, factor)
-    way = definition.get("direction")
+    way = foreign.text(definition.get("direction"))
     return Measurement(
         benchmark_name=name,
         suite=scenario,
         metric=metric,
         units=unit.name,
-        direction=Direction(way) if way in list(Direction) else unit.direction,
+        direction=Direction(way) if way in {*Direction} else unit.direction,
         values=scaled(samples or [stated], factor, at=at, signed=unit != NANOSECONDS),
         lower=lower,
         upper=upper,

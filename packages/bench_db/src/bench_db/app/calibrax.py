@@ -1,0 +1,155 @@
+"""The runs of a store as a store of calibrax: `runs/ID.json`, the definitions of all metrics, and the baseline."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bench_db.app.database import on_database
+from bench_db.app.runs import runs as chosen
+from bench_db.errors import UserError
+from bench_db.model import Export, Result, Run, TableFile
+from bench_db.store import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+    from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
+
+NAME = "calibrax"
+_OURS = {"runs", "baselines", "config.json"}
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_BASELINE = "main"
+
+
+@on_database
+def export_calibrax(
+    store: Database, directory: Path, *, runs: Collection[int | str] = (), as_of: AsOf | None = None
+) -> Export:
+    """Write the runs of a store, all or some, as a store that calibrax opens; the same rows give the same files.
+
+    The unit of a metric is its base unit, and its value the median. Excluded runs, failed benchmarks and artifacts have no place
+    there. A run that came from calibrax keeps its id. Raises `UserError` for a directory with other files, and for `as_of`: the runs
+    are written as they are now.
+    """
+    if as_of is not None:
+        message = "`as_of`: the format calibrax is of the store as it is now; export that version as parquet"
+        raise UserError(message)
+    found = chosen(store, excluded=False, runs=[run if isinstance(run, str) else f"{run:016x}" for run in runs])
+    files: dict[str, TableFile] = {}
+    defined: dict[str, object] = {}
+    written: dict[int, bytes] = {}
+    try:
+        _make_way(directory)
+        for key in found.frame()["run_key"]:
+            run = store.run_record(key)
+            document, rows = _run(run, store.results({"run_key": key}))
+            if f"runs/{document['id']}.json" in files:
+                document["id"] = f"{key:016x}"
+            written[key] = _json(document)
+            defined |= document["metric_defs"]
+            files[f"runs/{document['id']}.json"] = _write(
+                directory / "runs" / f"{document['id']}.json", written[key], rows
+            )
+        files["config.json"] = _write(directory / "config.json", _json({"metric_defs": defined}), len(defined))
+        baseline = _baseline(store, written)
+        if baseline is not None:
+            files["baselines/main.json"] = _write(directory / "baselines" / "main.json", written[baseline], 1)
+    except OSError as error:
+        message = f"{directory}: cannot be written: {error.strerror or error}"
+        raise UserError(message) from error
+    return Export(files=files, artifacts=0, missing=())
+
+
+def _make_way(directory: Path) -> None:
+    """Make the directories of a store; raise `UserError` if the directory contains anything else."""
+    for name in ("runs", "baselines"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    other = next((path.name for path in sorted(directory.iterdir()) if path.name not in _OURS), None)
+    if other is not None:
+        message = f"{directory} holds other files, such as {other!r}; choose an empty directory, or a store of calibrax"
+        raise UserError(message)
+
+
+def _write(path: Path, content: bytes, rows: int) -> TableFile:
+    atomic.write(path, [content])
+    return TableFile(rows=rows, bytes=len(content), sha256=sha256(content).hexdigest())
+
+
+def _json(document: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _run(run: Run, results: Iterable[Result]) -> tuple[dict[str, Any], int]:
+    """Return the document of a run, and how many results are in it."""
+    context = msgspec.json.decode(run.context)
+    own = context.get("id") if isinstance(context, dict) and run.format == NAME else None
+    time = datetime.fromtimestamp(run.run_time or run.dut.timestamp or run.ingested_at, UTC)
+    points, definitions, rows = _points(results)
+    bed = {
+        "machine": run.test_bed.name,
+        "cpu": run.test_bed.cpu,
+        "memory_gb": run.test_bed.memory_gb,
+        "os": run.test_bed.os,
+    }
+    document = {
+        "id": own if isinstance(own, str) and _ID.fullmatch(own) else f"{run.run_key:016x}",
+        "timestamp": time.replace(tzinfo=None).isoformat(),  # calibrax cannot sort times with and without an offset
+        "commit": run.commit,
+        "branch": run.branch,
+        "environment": bed,
+        "metadata": {"dut": run.dut.name, "version": run.dut.version, "format": run.format, "context": context},
+        "metric_defs": definitions,
+        "points": points,
+    }
+    return document, rows
+
+
+def _points(results: Iterable[Result]) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]], int]:
+    """Return a point for each suite, name and set of tags; the definitions of their metrics; and the number of metrics."""
+    points: dict[tuple[object, ...], dict[str, Any]] = {}
+    names: dict[str, tuple[str, str]] = {}
+    rows = 0
+    for result in results:
+        if result.error is not None or result.summary is None:
+            continue
+        tags = dict(sorted(result.tags.items()))
+        key = (result.suite, result.benchmark_name, *tags.items())
+        point = {"name": result.benchmark_name, "scenario": result.suite, "tags": tags, "metrics": {}}
+        kind = (result.units, str(result.direction))
+        metric = result.metric
+        if names.setdefault(metric, kind) != kind:  # a definition of calibrax has one unit and one direction
+            metric = f"{metric} ({', '.join(kind)})"
+            names[metric] = kind
+        points.setdefault(key, point)["metrics"][metric] = _metric(result)
+        rows += 1
+    definitions = {name: _definition(name, *kind) for name, kind in sorted(names.items())}
+    return list(points.values()), definitions, rows
+
+
+def _metric(result: Result) -> dict[str, object]:
+    found = {
+        "value": result.summary.median if result.summary else None,
+        "lower": result.lower,
+        "upper": result.upper,
+        "samples": list(result.values) or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _definition(name: str, unit: str, direction: str) -> dict[str, str]:
+    about = {"name": name, "unit": unit, "direction": direction}
+    return {**about, "group": "", "priority": "secondary", "description": ""}
+
+
+def _baseline(store: Database, written: Collection[int]) -> int | None:
+    """Return the newest written run of the baseline `main`, None without one."""
+    pointers = sorted((p for p in store.baselines() if p.name == _BASELINE and p.commit), key=lambda p: p.set_at)
+    keys = store.runs_of(pointers[-1].commit or "") if pointers else []
+    return next((key for key in reversed(list(written)) if key in keys), None)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import bench_db as api
+from bench_db.errors import UserError
+from tests.cli.conftest import bench_db
+from tests.ingest.formats.test_calibrax import STORE, calibrax_run, point
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMNS = [
+    "metric", "benchmark_name", "suite", "commit", "units", "direction", "tags", "median", "n", "lower", "upper", "run_time"
+]  # fmt: skip
+COMMIT = "1a2b3c4d5e6f70819293a4b5c6d7e8f901234567"
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> api.Database:
+    """Return a store with a run of calibrax and a run of Python with two metrics of one name."""
+    monkeypatch.chdir(tmp_path)
+    database = api.connect(tmp_path / "store", create=True)
+    build = api.Provenance(dut_name="flax", test_bed=api.TestBed(name="gpu-1", cpu="c", memory_gb=8, os="Linux 6"))
+    api.publish(database, STORE, provenance=build)
+    stated: dict[str, Any] = {
+        "commit": "5d6e7f8" + 33 * "0",
+        "suite": "train",
+        "environment": {},
+        "run_time": 1_780_000_000,
+    }
+    with database.record("flax", test_bed=build.test_bed, **stated) as run:
+        run.add("step", [2, 4, 3], unit="ms", lower=2.5, upper=3.5, tags={"batch": 32}, metrics={"loss": 0.5})
+        run.add("other", tags={}, metrics={"loss": api.Metric(values=3, unit="MB")})
+    return database
+
+
+def documents(directory: Path) -> dict[str, Any]:
+    return {
+        str(path.relative_to(directory)): json.loads(path.read_text()) for path in sorted(directory.rglob("*.json"))
+    }
+
+
+class TestExport:
+    """A store is a store of calibrax: its runs, their points and metrics, and the definitions of these."""
+
+    def test_documents(self, database: api.Database, tmp_path: Path) -> None:
+        done = database.export_to(tmp_path / "out", format_name="calibrax")
+        found = documents(tmp_path / "out")
+        assert sorted(done.files) == sorted(found)
+        [own] = [name for name in found if name.startswith("runs/") and "a1b2c3d4e5f6" not in name]
+        run = found[own]
+        assert (run["id"], run["timestamp"], run["commit"], run["branch"]) == (
+            own[len("runs/") : -len(".json")], "2026-05-28T20:26:40", "5d6e7f8" + 33 * "0", None,
+        )  # fmt: skip
+        assert run["environment"] == {"machine": "gpu-1", "cpu": "c", "memory_gb": 8, "os": "Linux 6"}
+        assert run["metadata"]["dut"] == "flax"
+        [step] = [one for one in run["points"] if one["name"] == "step"]
+        assert (step["scenario"], step["tags"]) == ("train", {"batch": "32"})
+        time = {"value": 3e6, "lower": 2.5e6, "upper": 3.5e6, "samples": [2e6, 4e6, 3e6]}
+        assert step["metrics"] == {"time": time, "loss": {"value": 0.5, "samples": [0.5]}}
+        assert {name: (one["unit"], one["direction"]) for name, one in run["metric_defs"].items()} == {
+            "time": ("nanoseconds", "lower"),
+            "loss": ("ratio", "info"),
+            "loss (bytes, lower)": ("bytes", "lower"),
+        }
+        assert set(found["config.json"]["metric_defs"]) > set(run["metric_defs"])
+        assert found["runs/a1b2c3d4e5f6.json"]["metadata"]["context"]["metadata"] == {"seed": 7}
+
+    def test_there_and_back(self, database: api.Database, tmp_path: Path) -> None:
+        """Read again, the export is the same results; the same rows give the same files, and an export replaces one."""
+        database.export_to(tmp_path / "out", format_name="calibrax")
+        once = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.json")}
+        database.export_to(tmp_path / "out", format_name="calibrax")
+        assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.json")} == once
+        again = api.connect(tmp_path / "again", create=True)
+        api.publish(again, tmp_path / "out", provenance=api.Provenance(dut_name="flax", test_bed_name="gpu-1"))
+        rows = [one.scan().select(COLUMNS).collect().rows() for one in (database, again)]
+        before, after = (sorted(((row[0].partition(" (")[0], *row[1:]) for row in part), key=repr) for part in rows)
+        assert before == after
+
+    def test_the_baseline_is_a_run(self, database: api.Database, tmp_path: Path) -> None:
+        database.export_to(tmp_path / "none", format_name="calibrax")
+        assert not (tmp_path / "none" / "baselines" / "main.json").exists()
+        api.set_baseline(database, "main", COMMIT, by="me")
+        database.export_to(tmp_path / "out", format_name="calibrax")
+        found = documents(tmp_path / "out")
+        assert found["baselines/main.json"] == found["runs/a1b2c3d4e5f6.json"]
+
+    def test_what_is_left_out(self, database: api.Database, tmp_path: Path) -> None:
+        [first, second] = database.list_runs()["run"]
+        api.exclude_runs(database, runs=(first,), reason="r", by="me")
+        assert len(documents(_exported(database, tmp_path / "a"))) == 2
+        api.include_runs(database, runs=(first,), by="me")
+        done = database.export_to(tmp_path / "b", format_name="calibrax", runs=[int(second, 16)])
+        assert len([name for name in done.files if name.startswith("runs/")]) == 1
+        with pytest.raises(UserError, match="`as_of`: the format calibrax is of the store as it is now"):
+            database.export_to(tmp_path / "c", format_name="calibrax", as_of=1)
+
+    def test_other_files_are_not_touched(self, database: api.Database, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.tex").touch()
+        with pytest.raises(UserError, match=r"holds other files, such as 'thesis.tex'; choose an empty directory"):
+            database.export_to(tmp_path / "out", format_name="calibrax")
+
+    @pytest.mark.parametrize("own", ["../../x", "", "a/b", "a" * 65, 5])
+    def test_an_id_is_a_file_name(self, tmp_path: Path, own: Any) -> None:
+        (tmp_path / "run.json").write_text(calibrax_run(point(), id=own))
+        database = api.connect(tmp_path / "store", create=True)
+        api.publish(database, tmp_path / "run.json", provenance=api.Provenance(dut_name="d"))
+        done = database.export_to(tmp_path / "out", format_name="calibrax")
+        [run] = database.list_runs()["run"]
+        assert f"runs/{run}.json" in done.files
+
+    def test_from_the_command_line(self, database: api.Database, tmp_path: Path) -> None:
+        done = bench_db("store", "export", tmp_path / "out", "--format", "calibrax", "--store", database.uri)
+        assert (done.code, "runs/a1b2c3d4e5f6.json" in done.out) == (0, True)
+
+
+def _exported(database: api.Database, directory: Path) -> Path:
+    database.export_to(directory, format_name="calibrax")
+    return directory
