@@ -19,6 +19,7 @@ from tests.ingest.formats.test_google_benchmark import google_file
 from tests.ingest.formats.test_hyperfine import hyperfine_file
 from tests.ingest.formats.test_jmh import jmh_file
 from tests.ingest.formats.test_lnt import lnt_report
+from tests.ingest.formats.test_metalab import metalab_run
 from tests.ingest.formats.test_otava import otava_file
 from tests.ingest.formats.test_pyperf import pyperf_suite
 from tests.ingest.formats.test_values_ns import entry, results_file
@@ -51,6 +52,7 @@ SAMPLES = {
     "jmh": jmh_file(),
     "lnt": lnt_report(),
     "github-action-benchmark-history": data_js(history_entry()),
+    "metalab": metalab_run(),
     "otava": otava_file(),
     "pyperf": pyperf_suite(),
     "pytest-benchmark": pytest_file(pytest_benchmark()),

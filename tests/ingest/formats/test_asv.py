@@ -145,7 +145,7 @@ class TestKinds:
         (file.parent.parent / "benchmarks.json").write_bytes(text.encode("utf-8", "surrogateescape"))
         run, [result] = read(file)
         assert result.units == "nanoseconds"
-        assert run.notes == ("benchmarks.json beside the file cannot be read; its units and names are unknown",)
+        assert run.notes == ("benchmarks.json beside the file cannot be read, and what it says is not used",)
 
     def test_what_lies_beside_is_no_part_of_the_identity(self, tmp_path: Path) -> None:
         file = beside(tmp_path, None)

@@ -254,7 +254,7 @@ def beside(notes: list[str], *paths: Path) -> dict[str, object]:
                 top = decode(open_file(path).body, Record, file=str(path))
                 return {name: plain(raw) for name, raw in top.items()}
         except (OSError, UserError, UnreadableOutputError):
-            notes.append(f"{path.name} beside the file cannot be read; its units and names are unknown")
+            notes.append(f"{path.name} beside the file cannot be read, and what it says is not used")
     return {}
 
 

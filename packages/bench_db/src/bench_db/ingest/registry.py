@@ -36,6 +36,7 @@ from bench_db.ingest.formats import (
     hyperfine,
     jmh,
     lnt,
+    metalab,
     otava,
     pyperf,
     pytest_benchmark,
@@ -196,6 +197,13 @@ ADAPTERS = (
         summary="LNT's report files, versions 0 to 2",
         sniff=lnt.sniff,
         read=lnt.read,
+    ),
+    Adapter(
+        name="metalab",
+        source=metalab.SOURCE,
+        summary="metalab's run records: runs/ID.json in a FileStore",
+        sniff=metalab.sniff,
+        read=metalab.read,
     ),
     Adapter(
         name="otava",
