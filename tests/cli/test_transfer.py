@@ -29,6 +29,40 @@ def store(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "store"
 
 
+class TestSalvage:
+    """`--salvage` brings the sound part of a damaged store, a line for each thing passed over, and ends with exit code 4."""
+
+    @pytest.fixture
+    def damaged(self, store: Path, tmp_path: Path) -> Path:
+        shutil.copytree(store, tmp_path / "damaged")
+        for path in (tmp_path / "damaged" / "results.lance" / "data").glob("*.lance"):
+            path.write_bytes(path.read_bytes()[:1000])
+        return tmp_path / "damaged"
+
+    def test_copy(self, damaged: Path, tmp_path: Path) -> None:
+        answer = bench_db("store", "copy", damaged, tmp_path / "copy", "--salvage")
+        assert answer.code == 4
+        assert "passed over, " in answer.out
+        assert "0 of 5 rows are sound; publish its file again\n" in answer.out
+        assert "are damaged and were passed over, as listed; everything else was brought" in answer.err
+        assert bench_db("store", "verify", "--store", tmp_path / "copy").code == 0
+
+    def test_export(self, damaged: Path, tmp_path: Path) -> None:
+        answer = bench_db("store", "export", tmp_path / "out", "--salvage", "--store", damaged, "--output", "json")
+        assert answer.code == 4
+        assert answer.document["files"]["commits.parquet"]["rows"] == _ROWS["commits"]
+        assert {one["table"] for one in answer.document["passed_over"]} == {"results", "runs"}
+
+    def test_a_sound_store(self, store: Path, tmp_path: Path) -> None:
+        answer = bench_db("store", "copy", store, tmp_path / "copy", "--salvage")
+        assert (answer.code, "passed over" in answer.out) == (0, False)
+
+    def test_no_store(self, tmp_path: Path) -> None:
+        answer = bench_db("store", "copy", tmp_path / "none", tmp_path / "copy", "--salvage")
+        assert (answer.code, "no store at" in answer.err) == (3, True)
+        assert not (tmp_path / "copy").exists()
+
+
 class TestCopy:
     """A store is brought to another address, whole, once."""
 

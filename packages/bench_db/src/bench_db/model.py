@@ -1076,12 +1076,28 @@ class TableFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """Something of a damaged store that a salvage leaves out: its table, its name, and why.
+
+    The name is that of a file inside the store, a row, or a run with its id, key and file.
+    """
+
+    table: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """The result of an export: files by name, number of contents of artifacts, and contents missing in the store."""
+    """The result of an export: files by name, number of contents of artifacts, and contents missing in the store.
+
+    `passed_over` is what a salvage left out of it.
+    """
 
     files: dict[str, TableFile]
     artifacts: int
     missing: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1206,7 +1222,7 @@ class Transfer:
     """The result of a copy into a store, by table; `files` is the number of written artifacts.
 
     `replaced` and `differing` are keys of runs that both stores have with different rows: the former were replaced, the latter
-    were not changed. `missing` are contents of artifacts that the source lacks.
+    were not changed. `missing` are contents of artifacts that the source lacks, and `passed_over` is what a salvage left out.
     """
 
     tables: dict[str, Moved]
@@ -1214,6 +1230,7 @@ class Transfer:
     replaced: tuple[int, ...] = ()
     differing: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

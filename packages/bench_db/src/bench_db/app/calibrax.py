@@ -30,14 +30,22 @@ _BASELINE = "main"
 
 @on_database
 def export_calibrax(
-    store: Database, directory: Path, *, runs: Collection[int | str] = (), as_of: AsOf | None = None
+    store: Database,
+    directory: Path,
+    *,
+    runs: Collection[int | str] = (),
+    salvage: bool = False,
+    as_of: AsOf | None = None,
 ) -> Export:
     """Write the runs of a store, all or some, as a store that calibrax opens; the same rows give the same files.
 
     The unit of a metric is its base unit, and its value the median. Excluded runs, failed benchmarks and artifacts have no place
-    there. A run that came from calibrax keeps its id. Raises `UserError` for a directory with other files, and for `as_of`: the runs
-    are written as they are now.
+    there. A run that came from calibrax keeps its id. Raises `UserError` for a directory with other files, and for `as_of` and
+    `salvage`: the runs are written as they are now, and of a sound store.
     """
+    if salvage:
+        message = "`salvage`: the format calibrax is of a sound store; export what is sound as parquet, import that and export the copy"
+        raise UserError(message)
     if as_of is not None:
         message = "`as_of`: the format calibrax is of the store as it is now; export that version as parquet"
         raise UserError(message)

@@ -366,13 +366,17 @@ class Database:
         runs: Collection[int | str] = (),
         replace: bool = False,
         artifacts: bool = True,
+        salvage: bool = False,
         as_of: AsOf | None = None,
     ) -> Transfer:
         """Merge everything, or some runs and their artifacts, into another store; doing it again adds nothing.
 
-        With `replace`, a run that both stores have with other rows becomes that of this store.
+        With `replace`, a run that both stores have with other rows becomes that of this store. With `salvage`, a damaged store
+        gives the runs and records that are sound, and the answer names what was passed over.
         """
-        return self.store.copy_to(target.store, runs=runs, replace=replace, artifacts=artifacts, as_of=as_of)
+        return self.store.copy_to(
+            target.store, runs=runs, replace=replace, artifacts=artifacts, salvage=salvage, as_of=as_of
+        )
 
     def export_to(
         self,
@@ -381,18 +385,21 @@ class Database:
         runs: Collection[int | str] = (),
         format_name: str = "parquet",
         artifacts: bool = True,
+        salvage: bool = False,
         as_of: AsOf | None = None,
     ) -> Export:
         """Write everything, or some runs and their artifacts, into a directory, as "parquet" or "jsonl".
 
-        An earlier export there is replaced. The same rows in the same order give the same files. As "calibrax" it is a store of
-        calibrax, with the runs that are not excluded and without artifacts.
+        An earlier export there is replaced. The same rows in the same order give the same files. `salvage` is that of `copy_to`. As
+        "calibrax" it is a store of calibrax, with the runs that are not excluded and without artifacts; it takes no `salvage`.
         """
         if format_name == "calibrax":
             from bench_db.app.calibrax import export_calibrax  # noqa: PLC0415 imports this module
 
-            return export_calibrax(self, Path(directory), runs=runs, as_of=as_of)
-        return self.store.export_to(directory, runs=runs, format_name=format_name, artifacts=artifacts, as_of=as_of)
+            return export_calibrax(self, Path(directory), runs=runs, salvage=salvage, as_of=as_of)
+        return self.store.export_to(
+            directory, runs=runs, format_name=format_name, artifacts=artifacts, salvage=salvage, as_of=as_of
+        )
 
     def import_from(self, directory: str | Path, *, replace: bool = False) -> Transfer:
         """Merge an export into this store; doing it again adds nothing.

@@ -40,6 +40,7 @@ from bench_db.model import (
     Noise,
     PairComparison,
     PairRun,
+    PassedOver,
     Presence,
     PublishedFile,
     Put,
@@ -194,7 +195,8 @@ def _published() -> Schema:
 def _transfer() -> Schema:
     tables = {"type": "object", "additionalProperties": _object(_record(Moved))}
     about = {"source": _TEXT, "target": _TEXT, "tables": tables, "files": _COUNT}
-    return _answer({**about, "replaced": _list(_KEY), "differing": _list(_KEY), "missing": _list(_TEXT)})
+    told = {"replaced": _list(_KEY), "differing": _list(_KEY), "missing": _list(_TEXT)}
+    return _answer({**about, **told, "passed_over": _list(_object(_record(PassedOver)))})
 
 
 def _demo() -> Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
 if TYPE_CHECKING:
-    from bench_db.model import Transfer
+    from bench_db.model import Export, Transfer
 
 _REPLACE = click.option(
     "--replace", is_flag=True, help="Where both hold a run with other rows, take the incoming ones."
@@ -28,6 +29,11 @@ _RUNS = click.option(
     multiple=True,
     help="Only this run and its artifacts, by run id or run key; may be repeated.",
 )
+_SALVAGE = click.option(
+    "--salvage",
+    is_flag=True,
+    help="Take what is sound of a damaged store: runs with unreadable or changed rows are named and left out.",
+)
 _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the artifacts behind.")
 
 
@@ -37,6 +43,7 @@ _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the art
 @_RUNS
 @_REPLACE
 @_NO_ARTIFACTS
+@_SALVAGE
 @_SINGLE_WRITER
 @storeless
 @AS_OF
@@ -49,20 +56,21 @@ def copy(
     *,
     replace: bool,
     no_artifacts: bool,
+    salvage: bool,
     single_writer: bool,
 ) -> None:
     """Merge the store SRC into the store DST, which is made when there is none, and compare them at the end.
 
     Doing it again adds nothing, and completes what was cut short. Versions and tags stay behind: the copy has its own.
+    With --salvage, exit code 4 says that something was passed over; everything else was copied. SRC is not changed.
 
     Example: bench-db store copy ./results s3://my-bucket/benchmarks
     """
-    held = open_store(source)
+    held = open_store(source, damaged=salvage)
     with progress_bar("copying") as progress:
         into = open_store(target, create=True, single_writer=single_writer)
-        done = held.copy_to(
-            into, runs=runs, replace=replace, artifacts=not no_artifacts, as_of=as_of, progress=progress
-        )
+        copying = partial(held.copy_to, into, runs=runs, replace=replace, artifacts=not no_artifacts)
+        done = copying(salvage=salvage, as_of=as_of, progress=progress)
     _tell(output, done, held.uri, into.uri)
 
 
@@ -73,6 +81,7 @@ def copy(
 )
 @_RUNS
 @_NO_ARTIFACTS
+@_SALVAGE
 @reading
 def export(
     directory: Path,
@@ -83,27 +92,29 @@ def export(
     as_of: str | None,
     *,
     no_artifacts: bool,
+    salvage: bool,
 ) -> None:
     """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
 
     An earlier export there is replaced. The same rows give the same files, byte for byte. The format calibrax is a store for calibrax,
     of the runs that are not excluded; it has no artifacts and is not for `import`.
+    With --salvage, exit code 4 says that something was passed over; everything else was exported.
 
     Example: bench-db store export ./backup
     """
     from bench_db.app.calibrax import export_calibrax
     from bench_db.report.store import export_text
 
-    store, with_files = open_store(uri), not no_artifacts
+    store = open_store(uri, damaged=salvage)
     with progress_bar("exporting") as progress:
         if format_name == "calibrax":
-            done = export_calibrax(store, directory, runs=runs, as_of=as_of)
+            done = export_calibrax(store, directory, runs=runs, salvage=salvage, as_of=as_of)
         else:
-            done = store.export_to(
-                directory, runs=runs, format_name=format_name, artifacts=with_files, as_of=as_of, progress=progress
-            )
+            exporting = partial(store.export_to, directory, runs=runs, format_name=format_name)
+            done = exporting(artifacts=not no_artifacts, salvage=salvage, as_of=as_of, progress=progress)
     emit(output, {"directory": str(directory), **asdict(done)}, lambda: export_text(done))
     refuse_missing(store.uri, done.missing)
+    refuse_passed_over(store.uri, done)
 
 
 @click.command("import")
@@ -133,6 +144,7 @@ def _tell(output: str, done: Transfer, source: str, target: str) -> None:
 
     emit(output, {"source": source, "target": target, **transfer_json(done)}, lambda: transfer_text(done))
     refuse_missing(source, done.missing)
+    refuse_passed_over(source, done)
     if done.differing:
         message = (
             f"{target} holds {len(done.differing)} runs with other rows than {source}, such as {done.differing[0]:016x}; they "
@@ -147,5 +159,15 @@ def refuse_missing(source: str, missing: tuple[str, ...]) -> None:
         message = (
             f"{source} does not have the content of {len(missing)} artifacts any more, such as {missing[0]}; everything else was "
             "brought. Put the originals again; 'bench-db store verify' names them"
+        )
+        raise CorruptStoreError(message)
+
+
+def refuse_passed_over(source: str, done: Transfer | Export) -> None:
+    """`CorruptStoreError` when a salvage left something out."""
+    if done.passed_over:
+        message = (
+            f"{source}: {len(done.passed_over)} things are damaged and were passed over, as listed; everything else was brought. "
+            "Publish the files of the named runs into the copy"
         )
         raise CorruptStoreError(message)

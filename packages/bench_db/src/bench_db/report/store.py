@@ -90,7 +90,14 @@ def transfer_text(done: Transfer) -> str:
     """Render what a transfer copied, table by table."""
     cells = [(name, f"{moved.rows:,}", f"{moved.new:,}") for name, moved in done.tables.items()]
     replaced = f", {len(done.replaced)} runs replaced" if done.replaced else ""
-    return f"{table(('table', 'rows', 'new'), cells, ('rows', 'new'))}\n{done.files:,} files of artifacts{replaced}"
+    copied = table(("table", "rows", "new"), cells, ("rows", "new"))
+    return f"{copied}\n{done.files:,} files of artifacts{replaced}\n{passed_over_text(done)}".rstrip()
+
+
+def passed_over_text(done: Transfer | Export) -> str:
+    """Render what a salvage left out, one thing a line; empty when it left out nothing."""
+    lines = [f"{one.table}: {visible(one.name)}: {visible(one.reason)}" for one in done.passed_over]
+    return "\n".join([f"passed over, {len(lines):,} in all:", *lines]) if lines else ""
 
 
 def export_text(done: Export) -> str:
@@ -99,9 +106,8 @@ def export_text(done: Export) -> str:
         (name, f"{f.rows:,}", quantity(f.bytes, "bytes"), f.sha256[: RULES.digest_length])
         for name, f in done.files.items()
     ]
-    return (
-        f"{table(('file', 'rows', 'size', 'sha256'), cells, ('rows', 'size'))}\n{done.artifacts:,} files of artifacts"
-    )
+    written = table(("file", "rows", "size", "sha256"), cells, ("rows", "size"))
+    return f"{written}\n{done.artifacts:,} files of artifacts\n{passed_over_text(done)}".rstrip()
 
 
 def migration_text(steps: Sequence[StoreChange], *, dry_run: bool) -> str:

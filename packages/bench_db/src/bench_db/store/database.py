@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Maintenance,
         Notification,
         PairRecord,
+        PassedOver,
         Presence,
         Published,
         Put,
@@ -340,7 +341,7 @@ class Database:
         runs = lazy.scan(self._open(RUNS_TABLE, as_of))
         if selection is None:
             return runs
-        if selection == replace(selection.of_points, since=None, until=None):
+        if selection == dataclasses.replace(selection.of_points, since=None, until=None):
             return runs.filter(self.history(as_of).counts(selection))
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         keys = self._points(results, past, ("run_key",), selection)["run_key"]
@@ -396,7 +397,7 @@ class Database:
         `last` returns the newest points of each series; `values` adds the raw samples, per iteration. The computed columns are
         those of `query.series.with_changes` (over the whole series) and `with_change_since_first` (over the returned points).
         """
-        named = replace(selection, benchmark=benchmark)
+        named = dataclasses.replace(selection, benchmark=benchmark)
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         projected = projection.Projection(self._engine, results)
         # The projection has the names of each point; from the results they are read once a series, and samples with the points.
@@ -623,7 +624,7 @@ class Database:
         if commit and not self.has(commit).present:
             message = f"{commit} has only failed results; a baseline needs at least one successful result"
             raise UserError(message)
-        return ledger.set_baseline(self._engine, replace(baseline, commit=commit))
+        return ledger.set_baseline(self._engine, dataclasses.replace(baseline, commit=commit))
 
     def baseline(
         self, name: str, *, dut_name: str | None = None, test_bed_name: str | None = None, branch: str | None = None
@@ -752,17 +753,31 @@ class Database:
         runs: Collection[int | str] = (),
         replace: bool = False,
         artifacts: bool = True,
+        salvage: bool = False,
         as_of: AsOf | None = None,
         progress: Callable[[int, int], None] = _silent,
     ) -> Transfer:
         """Merge everything into another store, and compare at the end; doing it again adds nothing.
 
         With `runs`, each a key or a name as for `artifacts`, only these go, with their artifacts. With `replace`, runs that both
-        hold with other rows become this store's. `as_of` holds for runs and results.
+        hold with other rows become this store's. With `salvage`, a damaged store gives what is sound of it, and `passed_over` is
+        the rest. `as_of` holds for runs and results.
         """
+        source, passed_over = self._source(as_of, runs, salvage=salvage)
         publish.ensure_tables(target._engine, single_writer=target._single_writer)
-        source = StoreSource(self._engine, as_of, runs)
-        return transfer.bring(source, target._engine, replace=replace, artifacts=artifacts, progress=progress)
+        done = transfer.bring(source, target._engine, replace=replace, artifacts=artifacts, progress=progress)
+        return dataclasses.replace(done, passed_over=passed_over)
+
+    def _source(
+        self, as_of: AsOf | None, runs: Collection[int | str], *, salvage: bool
+    ) -> tuple[StoreSource, tuple[PassedOver, ...]]:
+        """Return the source of a copy, and what a salvage leaves out of it."""
+        if not salvage:
+            return StoreSource(self._engine, as_of, runs), ()
+        from bench_db.store.sound_part import SoundPart  # noqa: PLC0415 a sound store needs none
+
+        source = SoundPart(self._engine, as_of, runs)
+        return source, source.passed_over
 
     def export_to(  # noqa: PLR0913 all but the first by keyword
         self,
@@ -771,18 +786,21 @@ class Database:
         runs: Collection[int | str] = (),
         format_name: str = "parquet",
         artifacts: bool = True,
+        salvage: bool = False,
         as_of: AsOf | None = None,
         progress: Callable[[int, int], None] = _silent,
     ) -> Export:
         """Write everything, or what belongs to some runs, into a directory: a file a table, the artifacts, and a manifest.
 
         The format is "parquet" or "jsonl". An earlier export there is replaced; the same rows in the same order give the same
-        files. `as_of` holds for runs and results.
+        files. With `salvage`, a damaged store gives what is sound of it, and `passed_over` is the rest. `as_of` holds for runs
+        and results.
         """
         from bench_db.store import export  # noqa: PLC0415 a look-up needs no Parquet
 
-        source = StoreSource(self._engine, as_of, runs)
-        return export.export(source, Path(directory), format_name=format_name, artifacts=artifacts, progress=progress)
+        source, passed_over = self._source(as_of, runs, salvage=salvage)
+        done = export.export(source, Path(directory), format_name=format_name, artifacts=artifacts, progress=progress)
+        return dataclasses.replace(done, passed_over=passed_over)
 
     def import_from(
         self,
@@ -821,8 +839,14 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
 
 
 def unopened(uri: str | Path) -> Database:
-    """Return the store at an address without opening it, so that a damaged one can be verified and repaired."""
-    return Database(engine_at(uri))
+    """Return the store at an address without opening it, so that a damaged one can be verified and repaired.
+
+    Raises `StoreNotFoundError` when there is no table at all.
+    """
+    engine = engine_at(uri)
+    if not engine.present():
+        engine.open(RESULTS_TABLE)
+    return Database(engine)
 
 
 def engine_at(uri: str | Path) -> Engine:

@@ -135,6 +135,16 @@ def go_back(engine: Engine) -> list[str]:
     return done
 
 
+def newest_readable(engine: Engine, table: Table) -> int | None:
+    """Return the newest version of a table that can be opened, from the names of its manifests; None when there is none."""
+    for version in sorted(engine.written(table), reverse=True):
+        try:
+            return engine.open_any(table, version).version
+        except BenchDbError as error:
+            faults.require_damage(error)
+    return None
+
+
 def lost_runs(engine: Engine) -> list[str]:
     """Return the names of the runs that have fewer readable rows than they were published with."""
     runs = engine.open(RUNS_TABLE).read(("run_key", "run_id", "file_name", "results")).to_pylist()
@@ -158,13 +168,13 @@ def _opens(engine: Engine, table: Table) -> bool:
 def _unreadable(engine: Engine, table: Table) -> list[str]:
     try:
         snapshot = engine.open(table)
-        return [part.file for part in snapshot.every_fragment() if not _is_readable(engine, snapshot, part)]
+        return [part.file for part in snapshot.every_fragment() if not is_readable(engine, snapshot, part)]
     except faults.DAMAGE_ERRORS as error:
         faults.require_damage(error)
         return []
 
 
-def _is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
+def is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
     """Read a fragment whole: one that can be read in part would give one answer to one question and fail the next.
 
     A fragment is damaged when a file of it is gone or has another size, or when its bytes can be had and still give no rows.

@@ -69,15 +69,22 @@ class StoreSource:
         self._only = condition("run_key", _keys(engine, runs)) if runs else None
         end = None if as_of is None else until(engine, as_of)
         self._until = None if end is None else int(end.timestamp())
-        self._tables = {table.name: self._open(table, None) for table in ledger.existing(engine) if not table.derived}
+        self._tables = {table.name: self._open(table, None) for table in self._existing()}
         for _ in range(_PINS):
             # The results first, because the record of a run is written before its rows.
             self._tables |= {table.name: self._open(table, as_of) for table in (RESULTS_TABLE, RUNS_TABLE)}
             if self._open(RESULTS_TABLE, as_of).version == self._tables[RESULTS_TABLE.name].version:
                 break  # or a run may be replaced in between, with its rows pinned and its record deleted
 
+    def _existing(self) -> list[Table]:
+        return [table for table in ledger.existing(self._engine) if not table.derived]
+
+    def _version(self, table: Table, as_of: AsOf | None) -> int | None:
+        """Return the version to read; None for the newest."""
+        return None if as_of is None else version_at(self._engine, table, as_of)
+
     def _open(self, table: Table, as_of: AsOf | None) -> Snapshot:
-        snapshot = self._engine.open(table, None if as_of is None else version_at(self._engine, table, as_of))
+        snapshot = self._engine.open(table, self._version(table, as_of))
         if snapshot.newer:
             message = (
                 f"{self.name}: a newer bench_db has written this store ({snapshot.newer}), which a copy by this one would lose; "
@@ -98,12 +105,14 @@ class StoreSource:
     def pieces(self, table: Table) -> Iterator[Piece]:
         """Yield the fragments of a table."""
         snapshot = self._tables.get(table.name)
-        if self._only and "run_key" not in table.schema.names and not table.shared:
-            return
-        if snapshot is None:
+        if snapshot is None or not self._selects(table):
             return
         for fragment in snapshot.fragments():
             yield partial(self._fragment, snapshot, fragment)
+
+    def _selects(self, table: Table) -> bool:
+        """Return whether rows of the table are copied, where only some runs are."""
+        return not self._only or "run_key" in table.schema.names or table.shared
 
     def _fragment(
         self, snapshot: Snapshot, fragment: Fragment, columns: Sequence[str] | None
@@ -230,7 +239,7 @@ def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch
         if changed:
             message = (
                 f"{source.name}: row {changed[0][1]} of {table.name} does not match its checksum, so it is not copied; "
-                "'bench-db store verify' finds every such row"
+                "'bench-db store verify' finds every such row, and --salvage takes the others"
             )
             raise CorruptStoreError(message)
         yield batch
