@@ -86,6 +86,14 @@ class TestVerification:
         found = Verification(rows=1, runs=1, problems=(self.HARMLESS, replace(self.HARMLESS, harmless=False)))
         assert store.verification_text(found).split("\n")[0].endswith("NOT SOUND")
 
+    def test_a_quick_one(self) -> None:
+        found = Verification(rows=1234, runs=5, problems=(), sampled=1000, seed=3, unchecked=("indexes", "samples"))
+        assert store.verification_text(found).split("\n") == [
+            "1,234 results of 5 runs counted: no damage found",
+            "1,000 results compared with their checksums, chosen by the seed 3",
+            "not checked: indexes, samples",
+        ]
+
 
 class TestTransfer:
     """Keys of runs are texts in JSON, and a line a table says what is new of it."""

@@ -38,6 +38,74 @@ def kinds(database: Database) -> dict[str, tuple[str, int, bool]]:
     return {p.kind.partition(";")[0]: (p.table, p.count, p.harmless) for p in found.problems}
 
 
+class TestQuick:
+    """A quick verification finds lost and cut files, damaged ledgers, doubled ids and missing rows, and names what it left."""
+
+    @pytest.fixture
+    def store(self, undamaged: Path, tmp_path: Path) -> Path:
+        return damage.copied(undamaged, tmp_path / "store")
+
+    def test_sound(self, store: Path) -> None:
+        found = connect(store).verify_quickly(1)
+        assert (found.problems, found.rows, found.runs) == ((), damage.RUNS * damage.ROWS, damage.RUNS)
+        assert (found.sampled, found.seed) == (damage.RUNS * damage.ROWS, 1)
+        assert found.unchecked[0] == "the checksums of all other results"
+
+    @pytest.mark.parametrize("how", damage.BROKEN)
+    @pytest.mark.parametrize("table", ["results", "runs", "baselines", "commits"])
+    def test_a_broken_file(self, store: Path, table: str, how: str) -> None:
+        damage.spoil(damage.live_files(store, table)[-1], how)
+        found = connect(store).verify_quickly(1)
+        assert not found.sound
+        assert [p.kind.partition(";")[0] for p in found.problems if p.table == table][:1] == [
+            "data files are missing or have another size"
+        ]
+        if table == "results":
+            [unreadable] = [p for p in found.problems if p.kind.startswith("data file cannot be read")]
+            assert unreadable.runs
+
+    @pytest.mark.parametrize("how", ["halve", "empty"])
+    def test_a_torn_manifest(self, store: Path, how: str) -> None:
+        for path in damage.live_files(store, "baselines", "manifest"):
+            damage.spoil(path, how)
+        [one] = connect(store).verify_quickly(1).problems
+        assert (one.table, one.kind.partition(";")[0]) == ("baselines", "table cannot be opened")
+
+    def test_a_changed_row_is_in_some_samples(self, store: Path) -> None:
+        dataset = connect(store)._engine.open(RESULTS_TABLE).dataset
+        first = dataset.to_table(columns=["id"])["id"][0].as_py()
+        dataset.update({"schema_version": "7"}, where=f"id = '{first}'")
+        engine = connect(store)._engine
+        found = [bool(verify.quick(engine, seed, sample=48).problems) for seed in range(12)]
+        assert set(found) == {True, False}  # a sample of half the rows
+        assert found == [bool(verify.quick(engine, seed, sample=48).problems) for seed in range(12)]
+        [one] = verify.quick(engine, 0, sample=1000).problems
+        assert (one.kind.partition(";")[0], one.example, len(one.runs)) == (
+            "rows differ from their checksum",
+            first,
+            1,
+        )
+
+    def test_a_changed_record(self, store: Path) -> None:
+        connect(store)._engine.open(BASELINES_TABLE).dataset.update({"set_by": "'x'"}, where="name = 'level 1'")
+        [one] = connect(store).verify_quickly(1).problems
+        assert (one.table, one.kind.partition(";")[0]) == ("baselines", "records differ from their checksum")
+
+    def test_missing_and_doubled_rows(self, store: Path) -> None:
+        engine = connect(store)._engine
+        rows = engine.open(RESULTS_TABLE).rows()
+        engine.replace_all(RESULTS_TABLE, rows.take([0, 0, *range(2, len(rows) - 1)]))
+        found = {p.kind.partition(";")[0]: p.count for p in connect(store).verify_quickly(1).problems}
+        assert found["rows stored more than once"] == 1
+        assert found["runs with more or fewer rows than published"] == 1
+
+    def test_an_artifact_that_is_cut(self, store: Path) -> None:
+        [file] = [path for path in (store / "artifacts").rglob("*") if path.is_file()]
+        damage.spoil(file, "halve")
+        [one] = connect(store).verify_quickly(1).problems
+        assert one.table == "artifacts"
+
+
 class TestVerify:
     """Each kind of damage is one problem with its table and its count; a sound store has none."""
 

@@ -1250,11 +1250,18 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The result of a verification; `sound` means that no problem loses or changes a number."""
+    """The result of a verification; `sound` means that no problem was found that loses or changes a number.
+
+    A quick one compares some rows alone with their checksums, `sampled` in number and chosen by `seed`, and says in `unchecked`
+    what it did not look at; both numbers are null for a complete one.
+    """
 
     rows: int
     runs: int
     problems: tuple[Problem, ...]
+    sampled: int | None = None
+    seed: int | None = None
+    unchecked: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:

@@ -67,8 +67,14 @@ def restored_text(done: Restored, *, dry_run: bool) -> str:
 
 def verification_text(found: Verification) -> str:
     """Render what a verification read and found."""
-    head = f"{found.rows:,} results of {found.runs:,} runs read: {'all sound' if found.sound else 'NOT SOUND'}"
+    is_quick = found.sampled is not None
+    good = "no damage found" if is_quick else "all sound"
+    how = "counted" if is_quick else "read"
+    head = f"{found.rows:,} results of {found.runs:,} runs {how}: {good if found.sound else 'NOT SOUND'}"
     lines = [f"{p.table}: {p.count} x {p.kind} (first: {visible(p.example)}){_runs(p.runs)}" for p in found.problems]
+    if is_quick:
+        lines.append(f"{found.sampled:,} results compared with their checksums, chosen by the seed {found.seed}")
+        lines.append(f"not checked: {', '.join(found.unchecked)}")
     return "\n".join((head, *lines))
 
 

@@ -200,8 +200,11 @@ def require(engine: Engine, sha256: str) -> None:
     raise UserError(message)
 
 
-def faults_of(engine: Engine) -> Iterator[tuple[str, list[str], bool]]:
-    """Yield each kind of fault of the artifacts, the places where it was found, and whether it is harmless."""
+def faults_of(engine: Engine, *, contents: bool = True) -> Iterator[tuple[str, list[str], bool]]:
+    """Yield each kind of fault of the artifacts, the places where it was found, and whether it is harmless.
+
+    Without `contents`, a file is compared with its recorded size alone.
+    """
     # Files are listed last: a file is there before its record.
     known = find(engine)
     present = content.sizes(engine)
@@ -209,7 +212,12 @@ def faults_of(engine: Engine) -> Iterator[tuple[str, list[str], bool]]:
     kept = sorted({a.uri for a in known if _is_in_place(a)})
     yield "artifacts whose record is not as it was written", altered, False
     yield "artifacts whose file is missing; put the original again", [uri for uri in kept if uri not in present], False
-    damaged = [uri for uri in kept if uri in present and not _is_sound(engine, uri)]
+    sizes = {a.uri: a.size_bytes for a in known}
+    damaged = [
+        uri
+        for uri in kept
+        if uri in present and (present[uri] != sizes[uri] or (contents and not _is_sound(engine, uri)))
+    ]
     yield "artifacts whose file differs from its checksum; put the original again", damaged, False
     strays = sorted(present.keys() - set(kept))
     unfinished = [uri for uri in strays if uri.endswith(atomic.PART_SUFFIX)]

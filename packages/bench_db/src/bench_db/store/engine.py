@@ -247,6 +247,18 @@ class Snapshot:
         scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **options)
         return (conform(batch, schema) for batch in self._engine.each("reading", scanner.to_batches))
 
+    def rows_at(self, positions: Sequence[int]) -> pa.Table:
+        """Return the whole rows at some positions of the table, which count over all its fragments."""
+        dataset, columns = self.dataset, self._whole(self.table.schema)
+        return conform(
+            self._engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
+        )
+
+    def file_sizes(self) -> dict[str, int | None]:
+        """Return the recorded size of each data file by its path in the table; None where a release did not record it."""
+        files = [file for part in self.dataset.get_fragments() for file in part.metadata.files]
+        return {f"data/{file.path}": file.file_size_bytes or None for file in files}
+
     def _present(self, names: Iterable[str]) -> dict[str, str]:
         """Return what to ask Lance for; the row ids alone say how many rows there are when it has no column asked for."""
         found = {name: self.leaves[name] for name in names if name in self.leaves}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,16 @@ from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
 from bench_db.store.history import history
-from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE, TABLES, Table, registered
+from bench_db.store.tables import (
+    ARTIFACTS_TABLE,
+    RESULTS_TABLE,
+    RUNS_TABLE,
+    SERIES_TABLE,
+    TABLES,
+    Table,
+    registered,
+    stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +40,14 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 8192
 _REPAIR = "run 'bench-db store verify --repair'"
 _LOST = f"derived table cannot be used, and readers do without it; the next maintenance makes it again, or {_REPAIR}"
+_UNREADABLE = "data file cannot be read"
+# Where one row in 500 has changed, so many rows show it with a probability of 98 %.
+SAMPLE = 2000
+_UNCHECKED = (
+    "the checksums of all other results",
+    "indexes, the rollup and the projection",
+    "the content of artifacts, beyond its size",
+)
 _AGAIN = "publish their files again with --replace, or restore the table from a copy"
 
 
@@ -67,6 +85,70 @@ def verify(engine: Engine, progress: Callable[[int, int], None] = lambda _done, 
     problems += _projection(engine) if whole and RESULTS_TABLE.name in opened else ()
     problems += [p for s in opened.values() for p in _orphans(s)]
     return Verification(rows=done, runs=len(expected), problems=tuple(problems))
+
+
+def quick(engine: Engine, seed: int, sample: int = SAMPLE) -> Verification:
+    """Check what takes a fraction of a plain read of the store; change nothing.
+
+    That is: every table opens and every data file has its recorded size; the runs and the ledgers are read whole, with their
+    checksums; the results have unique ids, and each run its number of rows; of `sample` results chosen by `seed` everything is compared
+    with their checksums; each artifact has a file of its size.
+    """
+    problems: list[Problem] = []
+    tables = [table for table in stored() if table in TABLES or table.name in engine.present()]
+    opened = {table.name: snapshot for table in tables for snapshot in _opened(engine, table, problems)}
+    problems += [p for snapshot in opened.values() for p in _files(engine, snapshot)]
+    readings = {
+        name: _Reading(snapshot, None, ("run_key", "id") if name == RESULTS_TABLE.name else None)
+        for name, snapshot in opened.items()
+    }
+    runs, results = (readings.get(table.name) for table in (RUNS_TABLE, RESULTS_TABLE))
+    expected = {} if runs is None else dict(zip(runs.column("run_key"), runs.column("results"), strict=True))
+    seen = Counter([] if results is None else results.column("run_key"))
+    lost = [key for key, rows in expected.items() if seen[key] < rows]
+    problems += [p for reading in readings.values() for p in reading.problems(lost)]
+    problems += _disagreements(seen, expected) if runs and results else ()
+    for name, reading in readings.items():
+        table = opened[name].table
+        problems += _doubled(table, pl.Series(reading.column(table.row_key))) if _is_one_a_key(table) else ()
+    positions = Random(seed).sample(range(results.rows), min(sample, results.rows)) if results else []  # noqa: S311
+    whole = not any(p.table == RESULTS_TABLE.name and p.kind.startswith(_UNREADABLE) for p in problems)
+    problems += _sampled(opened[RESULTS_TABLE.name], sorted(positions)) if positions and whole else ()
+    problems += _artifacts(engine, contents=False) if ARTIFACTS_TABLE.name in opened else ()
+    return Verification(
+        rows=sum(seen.values()),
+        runs=len(expected),
+        problems=tuple(problems),
+        sampled=len(positions) if whole else 0,
+        seed=seed,
+        unchecked=_UNCHECKED,
+    )
+
+
+def _files(engine: Engine, snapshot: Snapshot) -> Iterator[Problem]:
+    """Report data files that are gone or have another size than recorded."""
+    present = engine.files(snapshot.table, "data/")
+    wrong = [
+        f"{name}: {present[name].bytes if name in present else 'no'} of {size or 'some'} bytes"
+        for name, size in snapshot.file_sizes().items()
+        if name not in present or size not in {None, present[name].bytes}
+    ]
+    if wrong:
+        yield _problem(f"data files are missing or have another size; {_REPAIR}", snapshot.table, wrong)
+
+
+def _sampled(snapshot: Snapshot, positions: Sequence[int]) -> Iterator[Problem]:
+    """Report those of some results that differ from their checksums."""
+    table = snapshot.table
+    try:
+        batches = snapshot.rows_at(positions).combine_chunks().to_batches()
+        found = [] if snapshot.newer else [(batch, *one) for batch in batches for one in changed_rows(batch)]
+    except DAMAGE_ERRORS as error:
+        yield _problem(f"rows cannot be read; {_REPAIR}", table, [_in_words(error)])
+        return
+    if found:
+        runs = [batch["run_key"][at].as_py() for batch, at, _ in found]
+        yield _problem(f"rows differ from their checksum; {_AGAIN}", table, [key for *_, key in found], runs=runs)
 
 
 def repair(engine: Engine) -> list[str]:
@@ -133,8 +215,14 @@ def _in_words(error: BaseException) -> str:
 class _Reading:
     """What a complete reading of a table has found: the keys of its rows, the rows that have changed, the unreadable files."""
 
-    def __init__(self, snapshot: Snapshot, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        progress: Callable[[int, int], None] | None,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         self._table = snapshot.table
+        self._columns = columns  # without the checksum among them, no row is compared
         self._keys: dict[str, list[Any]] = {name: [] for name in self._key_columns}
         self._changed: list[tuple[str, int]] = []
         self._unreadable: list[str] = []
@@ -154,7 +242,7 @@ class _Reading:
     def _read(self, snapshot: Snapshot, fragment: Fragment) -> None:
         """Read a fragment: whole, or not at all, so that one damaged file does not hide the others."""
         try:
-            batches = list(snapshot.row_batches(fragment=fragment, batch_size=_BATCH_ROWS))
+            batches = list(snapshot.row_batches(self._columns, fragment=fragment, batch_size=_BATCH_ROWS))
             # A checksum by a newer release includes columns that this one does not read.
             found = [[] if snapshot.newer else changed_rows(batch, self._table.row_key) for batch in batches]
             keys = {name: [key for batch in batches for key in _python(batch, name)] for name in self._keys}
@@ -175,7 +263,7 @@ class _Reading:
         """Yield the damage; `lost` are the runs that lack rows."""
         of_runs = self._table.merge_key == "run_key"
         if self._unreadable:
-            kind = f"data file cannot be read; {_REPAIR}, then publish the files of its runs again"
+            kind = f"{_UNREADABLE}; {_REPAIR}, then publish the files of its runs again"
             yield _problem(kind, self._table, self._unreadable, runs=lost)
         if self._changed:
             kind = (
@@ -231,9 +319,9 @@ def _doubled(table: Table, keys: pl.Series) -> Iterator[Problem]:
         yield _problem("rows stored more than once", table, [str(key) for key in twice])
 
 
-def _artifacts(engine: Engine) -> Iterator[Problem]:
+def _artifacts(engine: Engine, *, contents: bool = True) -> Iterator[Problem]:
     try:
-        for kind, places, harmless in artifacts.faults_of(engine):
+        for kind, places, harmless in artifacts.faults_of(engine, contents=contents):
             if places:
                 yield _problem(kind, ARTIFACTS_TABLE, places, harmless=harmless)
     except DAMAGE_ERRORS as error:
