@@ -67,14 +67,18 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(deciding)} | extra
 
 
-@pytest.fixture(scope="session")
-def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store that `bench-db demo` makes; tests only read it."""
+def demo_once(factory: pytest.TempPathFactory) -> Path:
+    """Return the store that `bench-db demo` makes, once for all workers; tests only read it."""
 
     def demo(directory: Path) -> None:
         assert bench_db("demo", directory).code == 0
 
-    return made_once(tmp_path_factory, "demo", demo) / "store"
+    return made_once(factory, "demo", demo) / "store"
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return demo_once(tmp_path_factory)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 import bench_db
 from bench_db.app.database import TIMES
-from tests.support.workers import made_once
+from tests.cli.conftest import demo_once
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -16,11 +16,7 @@ TABLES = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTIL
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> bench_db.Database:
-    def publish(directory: Path) -> None:
-        bench_db.demo(directory)
-
-    made = made_once(tmp_path_factory, "demo_of_sql", publish)
-    return bench_db.connect(made / "store")
+    return bench_db.connect(demo_once(tmp_path_factory))
 
 
 class TestSql:

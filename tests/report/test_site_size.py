@@ -121,19 +121,6 @@ def first_series(root: Path) -> str:
 class TestLarge:
     """Ten thousand series are no slower to look at than ten, and each of the five questions takes two clicks at most."""
 
-    @pytest.mark.alone
-    @pytest.mark.parametrize("where", ["index.html", "benchmark.html#s={key}"])
-    def test_first_chart(self, browser: Browser, root: Path, where: str) -> None:
-        best = []
-        for _ in range(3):
-            with visiting(browser, root) as visit:
-                page = visit.open(where.format(key=first_series(root)))
-                if where == "index.html":  # the findings of a commit are folded
-                    page.locator(".group summary").first.click()
-                best.append(page.evaluate(_DRAWN))
-                assert visit.complaints == []
-        assert min(best) < FIRST_CHART_MS, best
-
     def test_filter_and_sort_of_the_index(self, browser: Browser, root: Path) -> None:
         with visiting(browser, root) as visit:
             page = visit.open("series.html")
@@ -191,3 +178,17 @@ class TestLarge:
         sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
         assert sum(sizes) < LARGEST_MB * 1_000_000
         assert max(sizes) < 3_000_000
+
+    # after the others: the pages are made, 8 s, while another worker runs
+    @pytest.mark.alone
+    @pytest.mark.parametrize("where", ["index.html", "benchmark.html#s={key}"])
+    def test_first_chart(self, browser: Browser, root: Path, where: str) -> None:
+        best = []
+        for _ in range(3):
+            with visiting(browser, root) as visit:
+                page = visit.open(where.format(key=first_series(root)))
+                if where == "index.html":  # the findings of a commit are folded
+                    page.locator(".group summary").first.click()
+                best.append(page.evaluate(_DRAWN))
+                assert visit.complaints == []
+        assert min(best) < FIRST_CHART_MS, best

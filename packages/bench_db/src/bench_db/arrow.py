@@ -161,7 +161,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     defaults = _defaults(record)
     columns = {
         name: map(_builder(hint), _python(_filled(table[name], defaults.get(name))))
-        for name, hint in _hints(record).items()
+        for name, hint in _hints(record).items()  # type: ignore[arg-type] # mypy wants instances to be hashable
         if name in table.column_names
     }
     return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
