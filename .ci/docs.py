@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -46,7 +47,7 @@ def schema_page() -> str:
     inside = {hint for record in shown if record for hint in get_type_hints(record).values()}
     nested = [record for record in records if any(record in {hint, *get_args(hint)} for hint in inside)]
     parts = [_table(table, record) for table, record in zip(stored(), shown, strict=True)]
-    parts += ["## Records inside a row\n", *(f"**{record.__name__}**: {getdoc(record)}\n" for record in nested)]
+    parts += ["## Records inside a row\n", *(f"**{record.__name__}**: {_docstring(record)}\n" for record in nested)]
     return "\n".join(["# Schema", GENERATED, *parts])
 
 
@@ -58,8 +59,13 @@ def _table(table: Any, record: type | None) -> str:
         f"| {path} | {_type(leaf.type)} | {'yes' if leaf.nullable else 'no'} | {flat[path]} | {indexes.get(path, '')} |"
         for path, leaf in _leaves(table.schema)
     ]
-    about = [f"One row is {_a(record.__name__)}: {getdoc(record)}", ""] if record else []
+    about = [f"One row is {_a(record.__name__)}: {_docstring(record)}", ""] if record else []
     return "\n".join([f"## {table.name}", "", *about, *head, *rows, ""])
+
+
+def _docstring(record: type) -> str:
+    """Return the docstring as Markdown, in which a list begins after an empty line."""
+    return re.sub(r"^([^-\s].*)\n(?=- )", r"\1\n\n", getdoc(record) or "", flags=re.MULTILINE)
 
 
 def _a(name: str) -> str:

@@ -81,16 +81,26 @@ def build(out: Path) -> None:
 
 
 class _Page(HTMLParser):
-    """Ids of a page, its links, and the addresses that a browser loads with it."""
+    """Ids of a page, its links, the addresses that a browser loads with it, and the lists that became a paragraph."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.ids: set[str] = set()
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.lists: list[str] = []
+        self._paragraph = ""
         self.feed(text)
 
+    def handle_data(self, data: str) -> None:
+        self._paragraph += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self.lists += re.findall(r"^[*-] .*", self._paragraph, re.MULTILINE)[:1]
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._paragraph = "" if tag == "p" else self._paragraph
         named = {name: value or "" for name, value in attrs}
         self.ids |= {named[name] for name in ("id", "name") if name in named}
         if tag == "a" and "href" in named:
@@ -103,7 +113,7 @@ class _Page(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return what is wrong in a built site: foreign files that a page loads, and links to no file or no section."""
+    """Return what is wrong in a built site: foreign files that a page loads, links to no file or section, lists without a line before."""
     pages = {path: _Page(path.read_text("utf-8")) for path in sorted(site.rglob("*.html"))}
     styles = [(path, address) for path in site.rglob("*.css") for address in STYLE.findall(path.read_text("utf-8"))]
     foreign = [
@@ -113,6 +123,11 @@ def problems(site: Path) -> list[str]:
     return [
         *(f"{path.relative_to(site)}: loads {address} from another host" for path, address in foreign),
         *(f"{path.relative_to(site)}: {address}: no such {what}" for path, address, what in _broken(site, pages)),
+        *(
+            f"{path.relative_to(site)}: {item}: a list needs an empty line before it"
+            for path, page in pages.items()
+            for item in page.lists
+        ),
     ]
 
 

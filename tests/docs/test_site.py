@@ -84,6 +84,7 @@ class TestChecks:
             ('<a href="../index.html">', "../index.html: no such file"),
             ('<a href="#no">', "#no: no such section"),
             ('<a href="page.html#no">', "page.html#no: no such section"),
+            ("<p>Two <b>of</b> them:\n- one\n- two</p>", "- one: a list needs an empty line before it"),
         ],
     )
     def test_pages(self, tmp_path: Path, text: str, found: str) -> None:
