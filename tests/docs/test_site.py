@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 import sys
@@ -51,6 +52,11 @@ class TestSite:
         made = {path.relative_to(built) for path in built.rglob("*.html")} - {Path("404.html")}
         # a README of a folder is its index
         assert made == {path.with_name("index.html") if path.stem == "README" else path for path in wanted | roots}
+
+    def test_the_navigation_has_every_page(self) -> None:
+        listed = re.findall(r"^ +- (?:.+: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+        pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+        assert sorted(listed) == sorted(pages | set(SCRIPT["ROOT_PAGES"].values()))
 
     def test_nothing_is_wrong(self, built: Path) -> None:
         assert SCRIPT["problems"](built) == []
