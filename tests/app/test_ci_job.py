@@ -12,6 +12,7 @@ from bench_db.ci.forge import Conclusion
 from bench_db.errors import UserError
 from tests.cli.commands import bench_db
 from tests.support.histories import History
+from tests.support.receivers import Fault, receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +141,24 @@ class TestScan:
 def test_an_empty_address(history: History) -> None:  # noqa: ARG001 the store
     with pytest.raises(UserError, match="address of the store is empty"):
         ci_job("", environment={})
+
+
+class TestAlarms:
+    """A scan tells the receivers of bench-db.toml, once; one that fails does not fail the job."""
+
+    def test_told(self, history: History) -> None:
+        with receiver() as server:
+            tables = CONFIG + '[[notify]]\nkind = "webhook"\naddress_env = "HOOK"\nchanges = "all"\n'
+            (history.path / "bench-db.toml").write_text(tables)
+            commits = [history.commit(f"slow {n}", bench__py=bench(300 + n % 3)) for n in range(6)]
+            backfilled = bench_db("backfill", "--range", ",".join(commits), "--store", "store", cwd=history.path)
+            assert backfilled.returncode == 0, backfilled.stderr
+            environment = {"PATH": os.environ["PATH"], "HOOK": server.url}
+            server.faults = [Fault(status=404)]
+            failed = ci_job("store", environment=environment, with_scan=True)
+            assert any(note.startswith("webhook was not told: http://127.0.0.1: 404") for note in failed.notes)
+            told = ci_job("store", environment=environment, with_scan=True)
+            assert any("webhook was told of 1 changes of findings" in note for note in told.notes)
+            again = ci_job("store", environment=environment, with_scan=True)
+            assert not any("webhook" in note for note in again.notes)
+            assert len(server.accepted) == 1

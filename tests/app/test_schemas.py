@@ -73,9 +73,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "show", ("show", _STEP, *store)
     yield "noise", ("noise", *store)
     yield "finding-list", ("finding", "list", *store)
-    alarms = root / "alarms.toml"
-    alarms.write_text('[project]\nname = "demo"\n[[notify]]\nkind = "slack"\naddress_env = "HOOK"\n', "utf-8")
-    yield "notify", ("notify", "--dry-run", "--config", alarms, *store)
+    yield from _alarms(root)
     yield "finding-bless", ("finding", "bless", "7debefa6", *store)
     yield "site", ("site", root / "site", *new)
     yield "artifact-put", ("artifact", "put", root / "job.log", "--commit", "1a2b3c4", *new)
@@ -96,6 +94,14 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "baseline-clear", ("baseline", "clear", "main", *store)
     yield from _measuring(root)
     yield from _pull_requests(root)
+
+
+def _alarms(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    file = root / "alarms.toml"
+    file.write_text('[project]\nname = "demo"\n[[notify]]\nkind = "github"\nrepository = "o/n"\n', "utf-8")
+    words = ("--dry-run", "--config", file, "--store", root / "demo" / "store")
+    yield "notify", ("notify", *words)
+    yield "finding-publish", ("finding", "publish", "--issues", REPOSITORY, *words)
 
 
 def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:

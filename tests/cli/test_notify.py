@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import bench_db
+from tests.support.github_server import REPOSITORY, TOKEN, github_server
 from tests.support.receivers import Fault, receiver
 
 if TYPE_CHECKING:
@@ -54,3 +55,19 @@ class TestNotify:
         (directory / "bench-db.toml").write_text('[project]\nname = "engine"\n', "utf-8")
         said = bench_db("notify", "--config", directory / "bench-db.toml", "--store", directory / "store")
         assert (said.code, said.out) == (0, "no [[notify]] in bench-db.toml: nobody is told\n")
+
+    def test_issues_without_a_table(self, directory: Path) -> None:
+        about = ("--store", directory / "store", "--config", directory / "bench-db.toml")
+        words = ("finding", "publish", "--issues", REPOSITORY, *about)
+        with github_server() as server:
+            variables = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": server.url}
+            assert bench_db(*words, "--dry-run", **variables).code == 0
+            assert server.requests == []
+            told = bench_db(*words, **variables)
+            assert told.out.startswith(f"github {REPOSITORY} (github, {REPOSITORY}) was told of ")
+            number = len(server.issues)
+            assert number > 0
+            assert bench_db(*words, **variables).code == 0
+            assert len(server.issues) == number
+            without = bench_db(*words, GITHUB_API_URL=server.url)
+        assert (without.code, without.err) == (0, "")

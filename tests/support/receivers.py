@@ -193,7 +193,7 @@ class FakeMail:
         """Accept the one password."""
         assert isinstance(given, LoginPassword)
         self.logins.append((given.login.decode(), given.password.decode()))
-        return AuthResult(success=given.password.decode() == self.password)
+        return AuthResult(success=given.password.decode() == self.password, handled=False)
 
 
 @contextmanager
@@ -211,14 +211,14 @@ def mail_server(password: str = "") -> Iterator[FakeMail]:
         auth_require_tls=False,
         auth_required=bool(password),
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a password without TLS, on loopback
-        controller.start()
     state.url = f"smtp://127.0.0.1:{port}"
-    try:
-        yield state
-    finally:
-        controller.stop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # every connection warns of a password without TLS
+        controller.start()
+        try:
+            yield state
+        finally:
+            controller.stop()
 
 
 def ids_in(text: str) -> list[str]:

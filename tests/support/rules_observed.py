@@ -351,6 +351,13 @@ def unpacked() -> str:
     return ""
 
 
+def message() -> str:
+    from bench_db.report.alarms import text
+    from tests.report.test_alarms import alarm
+
+    return text(alarm(200, commits=20))
+
+
 def badges() -> str:
     """Return what the badge says of results of each age in days."""
     from bench_db.report.site.badge import state
@@ -396,6 +403,11 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "digest_length": (paths,),
     "nearest_names": (nearest,),
     "comment_rows": (many_regressions,),
+    "message_commits": (message,),
+    "message_benchmarks": (message,),
+    "message_findings": (cli_help,),
+    "message_seconds": (cli_help,),
+    "claim_minutes": (cli_help,),
     "badge_days": (badges,),
     "error_length": (failed_benchmark,),
     "unpacked_mebibytes": (unpacked,),

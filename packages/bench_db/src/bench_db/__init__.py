@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench_db.app.init import init
     from bench_db.app.mirror import Mirrored, MirroredTable, mirror
     from bench_db.app.noise import noise
-    from bench_db.app.notify import Notified, Told, notify
+    from bench_db.app.notify import Notified, Told, notify, publish_findings
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
@@ -205,6 +205,7 @@ __all__ = [
     "parse_each",
     "preview",
     "publish",
+    "publish_findings",
     "publish_pairs",
     "remove_runs",
     "reopen_finding",
@@ -240,7 +241,7 @@ _HOMES = {
     "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],
     "bench_db.app.init": ["init"],
     "bench_db.app.noise": ["noise"],
-    "bench_db.app.notify": ["Notified", "Told", "notify"],
+    "bench_db.app.notify": ["Notified", "Told", "notify", "publish_findings"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],

@@ -69,9 +69,16 @@ def configuration_text(plan: Plan, test_bed: str) -> str:
         }
         table = f"[{toml_path('suite', found.name)}]"
         parts.append("\n".join([*notes, table, *(_assigned(name, value) for name, value in stated.items())]))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, _ALARMS]) + "\n"
 
 
+# What a new configuration shows of `schedule.config.Receiver`.
+_ALARMS = """\
+# Who is told of what a scan finds; docs/how-to.md of bench_db, "Alarms", has mail, issues and other receivers.
+# [[notify]]
+# kind = "slack"
+# address_env = "SLACK_WEBHOOK" # the name of the variable with the address\
+"""
 _PLAIN = Suite(benchmark="-")
 
 
@@ -93,7 +100,8 @@ def github_text(plan: Plan) -> str:
     runner = "self-hosted # the store is a directory of this machine" if plan.is_directory else "ubuntu-latest"
     store = _quoted(plan.store) if plan.store else f"${{{{ vars.{VARIABLE} }}}}"
     keys = "".join(f"          {name}: ${{{{ secrets.{secret} }}}}\n" for name, secret in _SECRETS.items())
-    credentials = "" if plan.is_directory else f"        env: # secrets of the repository\n{keys}"
+    alarms = f"          # what [[notify]] of {FILE} names, such as SLACK_WEBHOOK: ${{{{ secrets.SLACK_WEBHOOK }}}}\n"
+    secrets = f"env: # secrets of the repository\n{keys}{alarms}" if not plan.is_directory else f"# env:\n{alarms}"
     return f"""\
 # Measures the suites of {FILE} at every commit of the main branch and of pull requests. {_HOW[plan.mode]}
 name: Benchmarks
@@ -132,8 +140,8 @@ jobs:
         with:
           store: {store}
           mode: {plan.mode}
-          scan: ${{{{ github.event_name == 'schedule' }}}}
-{credentials}"""
+          scan: ${{{{ github.event_name == 'schedule' }}}} # and tells the receivers of {FILE}
+        {secrets}"""
 
 
 def gitlab_text(plan: Plan) -> str:
@@ -142,6 +150,7 @@ def gitlab_text(plan: Plan) -> str:
     store = f"      store: {_quoted(plan.store)}\n" if plan.store else ""
     return f"""\
 # Measures the suites of {FILE} at every commit of the main branch and of merge requests. {_HOW[plan.mode]}
+# A scheduled pipeline scans the history, too, and tells the receivers of {FILE}, which name CI/CD variables.
 include:
   - project: {_quoted(repository)}
     ref: {_quoted(ref)}

@@ -11,8 +11,9 @@ from bench_db.analysis.blame import of_machine
 from bench_db.app import compare, pairs
 from bench_db.app.backfill import backfill
 from bench_db.app.baselines import LEVEL
-from bench_db.app.configuration import configuration
+from bench_db.app.configuration import configuration, path_of
 from bench_db.app.gate import Confirming, Gate, check
+from bench_db.app.notify import notify
 from bench_db.app.pairs import Paired
 from bench_db.app.progress import Silent
 from bench_db.app.publish import publish
@@ -148,7 +149,7 @@ def ci_job(
     the verdicts that fail the job. With the `mode` `pairs` a pull request is not compared with the history: its commit and its merge
     base are measured in alternation on this machine, as `[pairs]` of bench-db.toml says. Otherwise series that got worse are measured
     again in pairs before the job fails, as `confirm` says, by default bench-db.toml. `with_scan` also looks for changes in the main history, and a new finding that got worse fails
-    the job. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
+    the job; outside of a pull request the receivers of bench-db.toml are then told, and one that fails is a note. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
     are those to measure, or the one suite of the files. Raises `UserError` for an empty address of the store, and in pairs for a
     checkout without the merge base.
     """
@@ -191,6 +192,8 @@ def ci_job(
     )
     alarms, series = job.alarms(store) if with_scan else ([], {})
     body = pairs_markdown(paired.comparisons, paired.control, paired.context) if paired else job.body(compared)
+    if with_scan:
+        job.tell(store)
     report = job.report(body, alarms, series_told_apart(series.values(), store.machines))
     return CiJob(
         candidate=job.candidate,
@@ -318,6 +321,16 @@ class _Job:
             self.notes.append(f"the scan tested nothing: a series needs {RULES.detection_runs} runs")
         fresh = [one for one in scanned.findings if one.id not in known and one.state is State.OPEN]
         return [one for one in fresh if _is_worse(one, scanned.series.get(one.series_key))], scanned.series
+
+    def tell(self, store: Database) -> None:
+        """Tell the receivers of bench-db.toml what scans found; what a job of a pull request sees is told by those of the main branch."""
+        if self.change or not path_of(self.config_file).exists():
+            return
+        told = notify(store, environment=self.environment, config_file=self.config_file, clock=self.clock)
+        for one in told.receivers:
+            self.notes.extend(f"{one.name} was not told: {error}" for error in one.errors)
+            if one.findings:
+                self.notes.append(f"{one.name} was told of {one.findings:,} changes of findings")
 
     def body(self, compared: Gate | None) -> str:
         """Return the comment on the comparison."""

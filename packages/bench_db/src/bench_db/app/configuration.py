@@ -60,7 +60,7 @@ def formats_for(file: Path, provenance: Provenance) -> Sequence[Adapter]:
 
 def configuration(file: str | None, repository: str | None = None) -> Config:
     """Read the configuration; without a file, make one for a repository when that is given."""
-    path = Path(file or schema.FILE)
+    path = path_of(file)
     if file is None and repository is not None and not path.exists():
         return schema.Config(project=schema.Project(name=repository.partition("/")[2], repository=repository))
     return load(path)
@@ -68,7 +68,12 @@ def configuration(file: str | None, repository: str | None = None) -> Config:
 
 def root_of(file: str | None) -> Path:
     """Return the directory of the configuration."""
-    return Path(file or schema.FILE).resolve().parent
+    return path_of(file).resolve().parent
+
+
+def path_of(file: str | None) -> Path:
+    """Return the path of the configuration, which need not exist."""
+    return Path(file or schema.FILE)
 
 
 def named(file: Path, provenance: Provenance) -> Provenance:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from msgspec import structs
+
 from bench_db.app.answers import frame_of
 from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
@@ -136,6 +138,38 @@ def notify(
         if not receivers or name in receivers
     ]
     return Notified(receivers=told, dry_run=dry_run)
+
+
+@on_database
+def publish_findings(
+    store: Database,
+    issues: str,
+    *,
+    environment: Mapping[str, str],
+    config_file: str | None = None,
+    since: Moment | None = None,
+    dry_run: bool = False,
+    clock: Clock = Clock(),  # noqa: B008 frozen
+) -> Notified:
+    """Write an issue for each commit with findings into a repository on GitHub, `issues` (OWNER/NAME), as a receiver of `notify` does.
+
+    A receiver of bench-db.toml for the same repository is used, so that both write the same issues. The other arguments are those of `notify`.
+    """
+    config = configuration(config_file, issues)
+    declared = [one for one in config.notify if one.kind == "github" and _repository(one, config) == issues]
+    to = declared[0] if declared else Receiver(kind="github", name=f"github {issues}", repository=issues)
+    return notify(
+        store,
+        environment=environment,
+        config=structs.replace(config, notify=[to]),
+        since=since,
+        dry_run=dry_run,
+        clock=clock,
+    )
+
+
+def _repository(receiver: Receiver, config: Config) -> str:
+    return receiver.repository or config.project.repository
 
 
 class _Subject:
@@ -439,7 +473,7 @@ class _Telling:
 
     @contextmanager
     def _tracker(self, web: Web) -> Iterator[receivers.Tracker]:
-        repository = self.receiver.repository or self.subject.config.project.repository
+        repository = _repository(self.receiver, self.subject.config)
         if self.receiver.kind == "gitlab":
             yield receivers.GitLabIssues(web, repository, self._token, self._address)
             return
@@ -488,7 +522,7 @@ class _Telling:
         """Return where messages go: no path of an address, no whole address of a person."""
         to = self.receiver
         if to.kind in _ISSUES:
-            return to.repository or self.subject.config.project.repository
+            return _repository(to, self.subject.config)
         if not urlsplit(self._address).hostname:
             return f"${to.address_env}"
         where = origin(self._address)

@@ -346,6 +346,10 @@ def _scan() -> Schema:
     return _answer({**about, "findings": _list(_finding()), **_GROUPS, **numbers, "movements": movements})
 
 
+def _notified() -> Schema:
+    return _answer({"receivers": _list(_object(_record(Told))), "passed": _BOOLEAN, "dry_run": _BOOLEAN})
+
+
 _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "annotate": _definitions,
     "artifact-get": lambda: _answer({**_artifact(), "path": _TEXT}),
@@ -378,6 +382,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
     "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS}),
+    "finding-publish": _notified,
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "init": _init,
@@ -386,7 +391,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
     ),
-    "notify": lambda: _answer({"receivers": _list(_object(_record(Told))), "passed": _BOOLEAN, "dry_run": _BOOLEAN}),
+    "notify": _notified,
     "pairs": lambda: _answer(_pairs()),
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -89,6 +90,38 @@ def reopen(finding_id: str, note: str, uri: str | None, output: str) -> None:
     from bench_db.app.findings import reopen_finding
 
     _show(reopen_finding(open_store(uri), finding_id, note=note, by=user()), output)
+
+
+@command.command("publish")
+@click.option("--issues", required=True, metavar="OWNER/NAME", help="The repository on GitHub for the issues.")
+@click.option("--since", metavar="DATE", help="Only findings that were detected at this date or later.")
+@click.option("--config", "config_file", metavar="FILE", help="Owners, who are mentioned. [default: bench-db.toml]")
+@click.option("--dry-run", is_flag=True, help="Print what would be written; write and record nothing.")
+@common
+@click.pass_context
+def publish(
+    ctx: click.Context,
+    issues: str,
+    since: str | None,
+    config_file: str | None,
+    uri: str | None,
+    output: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """Write an issue for each commit with findings: created once, updated, and closed when none of them stands.
+
+    GITHUB_TOKEN needs the permission issues: write. It is what `notify` does for a receiver of the kind github.
+
+    Example: bench-db finding publish --issues me/project --dry-run
+    """
+    from bench_db.app.notify import publish_findings
+    from bench_db.cli.notify import show_told
+
+    done = publish_findings(
+        open_store(uri), issues, environment=os.environ, config_file=config_file, since=since, dry_run=dry_run
+    )
+    show_told(ctx, done, output)
 
 
 def _show(moved: Finding, output: str) -> None:

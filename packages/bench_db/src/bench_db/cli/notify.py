@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.options import common, emit, open_store
+from bench_db.cli.ruled import ruled
 from bench_db.errors import DeliveryError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from bench_db.app.notify import Notified, Told
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 @click.option("--since", metavar="DATE", help="Only findings that were detected at this date or later.")
 @click.option("--config", "config_file", metavar="FILE", help="Who is told. [default: bench-db.toml]")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and to whom; send and record nothing.")
+@click.option("--deadline", "deadline_seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              default=RULES.message_seconds, show_default=True, help="How long one message is tried.")  # fmt: skip
 @common
 @click.pass_context
+@ruled
 def command(
     ctx: click.Context,
     receivers: tuple[str, ...],
@@ -29,13 +34,15 @@ def command(
     uri: str | None,
     output: str,
     *,
+    deadline_seconds: float,
     dry_run: bool,
 ) -> None:
     """Tell the receivers of bench-db.toml what a scan found: each change of state of a finding once.
 
     The tables [[notify]] declare webhooks, Slack, Teams, Matrix, mail, and issues of GitHub and GitLab; [[owner]] declares who is mentioned. Addresses
     and tokens that are secret come from environment variables. When a receiver fails, the others are told, the exit code is 3, and
-    the next `notify` tries again.
+    the next `notify` tries again. A message has {message_findings} findings at most. One whose process has ended without an outcome is sent again after
+    {claim_minutes} minutes.
 
     Example: bench-db scan && bench-db notify --dry-run
     """
@@ -48,7 +55,13 @@ def command(
         receivers=receivers,
         since=since,
         dry_run=dry_run,
+        deadline_seconds=deadline_seconds,
     )
+    show_told(ctx, done, output)
+
+
+def show_told(ctx: click.Context, done: Notified, output: str) -> None:
+    """Print who was told, and end the command with a line for each receiver that was not."""
     emit(output, lambda: done.document, lambda: _text(done))
     for failed in (one for one in done.receivers if one.errors):
         click.echo(f"bench-db: {failed.name}: {'; '.join(failed.errors)}", err=True)
