@@ -48,7 +48,9 @@ class TestMail:
         with mail_server("right") as server, pytest.raises(DeliveryError, match="530"):
             sent(server.url)
 
-    @pytest.mark.parametrize("address", ["mail.example.org:587", "http://example.org", "smtp://"])
+    @pytest.mark.parametrize(
+        "address", ["mail.example.org:587", "http://example.org", "smtp://", "smtp://[x", "smtp://x:y"]
+    )
     def test_no_mail_server(self, address: str) -> None:
         with pytest.raises(UserError, match="smtp://host:587"):
             sent(address)

@@ -20,6 +20,10 @@ class TestAddress:
             checked_address(address, "a webhook", "b", "address_env")
         assert "secret" not in str(caught.value)
 
+    def test_none(self) -> None:
+        with pytest.raises(UserError, match=r"^the address of a webhook is none \(c\)$"):
+            checked_address("https://[secret", "a webhook", "b", "c")
+
     def test_a_password(self) -> None:
         with pytest.raises(UserError, match="must not hold a password; do this"):
             checked_address("https://u:secret@example.org", "a webhook", "do this", "c")

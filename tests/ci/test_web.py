@@ -69,11 +69,20 @@ class TestSend:
         assert caught.value.is_refusal
         assert slept.seconds == []
 
-    def test_an_answer_that_is_not_json(self) -> None:
+    @pytest.mark.parametrize("text", ["<html>", '{"a": 1}'])
+    def test_an_unexpected_answer(self, text: str) -> None:
         web = Web(clock=Slept().clock(), deadline_seconds=60, secrets=())
-        answer = httpx.Response(200, text="<html>", request=httpx.Request("GET", "https://example.org/secret"))
-        with pytest.raises(DeliveryError, match=r"^https://example.org answered something that is not JSON$"):
-            web.json(answer)
+        answer = httpx.Response(200, text=text, request=httpx.Request("GET", "https://example.org/secret"))
+        with pytest.raises(DeliveryError, match=r"^https://example.org answered something unexpected: ") as caught:
+            web.read(answer, list[int])
+        assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize("url", ["https://example.org:secret/", "https://exa\x00mple/secret"])
+    def test_no_address(self, url: str) -> None:
+        with pytest.raises(DeliveryError, match=r"not an address$") as caught:
+            Web(clock=Slept().clock(), deadline_seconds=60, secrets=()).send("POST", url, {})
+        assert caught.value.is_refusal
+        assert "secret" not in str(caught.value)
 
 
 class TestSecrets:

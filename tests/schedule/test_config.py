@@ -83,6 +83,11 @@ class TestLoad:
                 "matrix needs room at notify[0]",
             ),
             (PROJECT + '[[notify]]\nkind = "smtp"\naddress = "smtp://x.org"\nto = ["a@x.org"]\n', "smtp needs from"),
+            (
+                PROJECT
+                + '[[notify]]\nkind = "smtp"\naddress = "smtp://x.org"\nfrom = "a@x.org"\nto = ["a@x.org\\nBcc: b@x.org"]\n',
+                "from and to are mail addresses",
+            ),
             (PROJECT + '[[notify]]\nkind = "github"\n', "github needs repository, here or in [project]"),
             (PROJECT + '[[notify]]\nkind = "gitlab"\nrepository = "a/b"\n', "gitlab needs token_env"),
             (

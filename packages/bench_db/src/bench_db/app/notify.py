@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec import structs
 
@@ -42,6 +42,8 @@ _DAY = 86_400
 _ISSUES = ("github", "gitlab")
 _PUBLIC_GITLAB = "https://gitlab.com/api/v4"
 _NOTE = 300
+# An issue takes several requests, and all of them must end before another process may send the message again.
+_LONGEST = 60 * RULES.claim_minutes / 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,9 @@ def notify(
     recorded. A receiver that fails within `deadline_seconds` a message has its errors in the answer and does not keep others from being told; the
     next `notify` tries again. Raises `UserError` for an unknown receiver.
     """
+    if not 0 < deadline_seconds <= _LONGEST:
+        message = f"`deadline_seconds` {deadline_seconds:g}: at most {_LONGEST:g}, so that no message is tried when its claim has ended"
+        raise UserError(message)
     chosen = config or configuration(config_file)
     known = {one.label: one for one in chosen.notify}
     if unknown := [name for name in receivers if name not in known]:
@@ -177,15 +182,17 @@ class _Subject:
 
     def __init__(self, store: Database, config: Config) -> None:
         self.store, self.config = store, config
-        named = {one.series_key: one for one in identified(store.latest())}
-        self.series: Mapping[int, Series] = series_told_apart(named.values(), store.machines)
+        records = store.finding_history()
+        found = {record.series_key for record in records}
+        named = [one for one in identified(store.latest()) if one.series_key in found]
+        self.series: Mapping[int, Series] = series_told_apart(named, store.machines)
         self.commit_url = commit_url_of(store)
         present = {finding.id for finding in store.findings()}
         self.began: dict[str, int] = {}
         self.began_at: dict[str, int] = {}
         self.first_seen: dict[str, int] = {}
         newest: dict[str, Finding] = {}
-        for record in store.finding_history():
+        for record in records:
             if record.id not in newest or newest[record.id].state is not record.state:
                 self.began[record.id], self.began_at[record.id] = record.key, record.at
             self.first_seen.setdefault(record.id, record.at)
@@ -487,7 +494,7 @@ class _Telling:
     @property
     def _address(self) -> str:
         to, given = self.receiver, self.environment
-        stated = given.get(to.address_env, "") if to.address_env else to.address
+        stated = given.get(to.address_env, "").strip() if to.address_env else to.address
         if to.kind == "github":
             return stated or given.get("GITHUB_API_URL") or PUBLIC_API
         return stated or (given.get("CI_API_V4_URL") or _PUBLIC_GITLAB if to.kind == "gitlab" else "")
@@ -495,15 +502,18 @@ class _Telling:
     @property
     def _token(self) -> str:
         name = self.receiver.token_env or ("GITHUB_TOKEN" if self.receiver.kind == "github" else "")
-        return self.environment.get(name, "") if name else ""
+        return self.environment.get(name, "").strip() if name else ""
 
     def _unset(self) -> DeliveryError | None:
-        """Return the error of a variable that is not set."""
+        """Return the error of a variable that is not set, or has what is no token."""
         to = self.receiver
         token = to.token_env or ("GITHUB_TOKEN" if to.kind == "github" else "")
-        missing = [name for name in (to.address_env, token) if name and not self.environment.get(name)]
-        if not missing:
+        missing = [name for name in (to.address_env, token) if name and not self.environment.get(name, "").strip()]
+        if not missing and (to.kind == "smtp" or (self._token.isascii() and self._token.isprintable())):
             return None
+        if not missing:
+            message = f"the variable {token} has characters that no token has; was it copied whole, and nothing else?"
+            return DeliveryError(message, is_refusal=True)
         message = f"the variable {missing[0]} is not set; [[notify]] of bench-db.toml names it, and in CI it is a secret of the job"
         return DeliveryError(message, is_refusal=True)
 
@@ -513,7 +523,7 @@ class _Telling:
 
     @property
     def _secret_address(self) -> str:
-        return self.environment.get(self.receiver.address_env, "") if self.receiver.address_env else ""
+        return self.environment.get(self.receiver.address_env, "").strip() if self.receiver.address_env else ""
 
     def _clean(self, message: str) -> str:
         return masked(message, (self._secret_address, self._token, quote(self._token, safe="")))
@@ -523,9 +533,9 @@ class _Telling:
         to = self.receiver
         if to.kind in _ISSUES:
             return _repository(to, self.subject.config)
-        if not urlsplit(self._address).hostname:
-            return f"${to.address_env}"
         where = origin(self._address)
+        if not where:
+            return f"${to.address_env}"
         if to.kind == "smtp":
             return f"{', '.join(map(_hidden, to.to))} by {where}"
         return f"{to.room} on {where}" if to.kind == "matrix" else f"{where}/…"

@@ -7,8 +7,10 @@ import ssl
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from bench_db.ci.github.repository import Repository
 from bench_db.ci.retries import checked_address, is_loopback, pause_before_retry
@@ -27,14 +29,14 @@ _TEMPORARY = range(400, 500)
 _TIMEOUT = 30.0
 
 
-def post(web: Web, address: str, document: Mapping[str, Any], message_id: str, *, is_idempotent: bool) -> None:
+def post(web: Web, address: str, document: Mapping[str, object], message_id: str, *, is_idempotent: bool) -> None:
     """Post JSON to a webhook. `is_idempotent` says that the receiver recognises the header `Idempotency-Key`."""
     checked = checked_address(address, "a webhook", "use a header or a token in its path", "address_env")
     web.send("POST", checked, document, headers={"Idempotency-Key": message_id}, after_silence=is_idempotent)
 
 
 def put_in_room(  # noqa: PLR0913 all but the first by keyword
-    web: Web, *, address: str, token: str, room: str, message_id: str, content: Mapping[str, Any]
+    web: Web, *, address: str, token: str, room: str, message_id: str, content: Mapping[str, object]
 ) -> None:
     """Send a message to a room of Matrix; the server takes a transaction once, so it may be repeated."""
     base = checked_address(address, "a Matrix server", "name the variable of a token: token_env", "address").rstrip("/")
@@ -80,12 +82,15 @@ def _code(error: Exception) -> int | None:
 
 
 def _mail_server(address: str) -> tuple[str, str, int]:
-    parts = urlsplit(address)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        scheme, host, port = "", None, None
+    if scheme not in {"smtp", "smtps"} or not host:
         message = "the address of a mail server is smtp://host:587, or smtps://host:465"
         raise UserError(message)
-    port = parts.port or (_SUBMISSION if parts.scheme == "smtp" else _SUBMISSION_TLS)
-    return parts.scheme, parts.hostname, port
+    return scheme, host, port or (_SUBMISSION if scheme == "smtp" else _SUBMISSION_TLS)
 
 
 @contextmanager
@@ -160,6 +165,21 @@ class GitHubIssues:
         return Issue(number=made.number, url=made.html_url, is_open=is_open)
 
 
+class _GitLabUser(Struct):
+    id: int
+
+
+class _GitLabIssue(Struct):
+    iid: int
+    web_url: str
+    state: str
+    description: str | None = None
+
+    @property
+    def issue(self) -> Issue:
+        return Issue(number=self.iid, url=self.web_url, is_open=self.state == "opened")
+
+
 class GitLabIssues:
     """The issues of a project on GitLab, in which a token with the scope `api` may write issues."""
 
@@ -170,7 +190,7 @@ class GitLabIssues:
 
     def find(self, marker: str, since: int) -> Issue | None:
         """Return our oldest issue with a marker; the text of another author does not count."""
-        me = self._web.json(self._web.send("GET", self._user, headers=self._headers))["id"]
+        me = self._web.read(self._web.send("GET", self._user, headers=self._headers), _GitLabUser).id
         query: dict[str, str | int] = {
             "author_id": me,
             "order_by": "created_at",
@@ -182,9 +202,9 @@ class GitLabIssues:
         page = "1"
         while page:
             answer = self._web.send("GET", self._issues, headers=self._headers, query={**query, "page": page})
-            for record in self._web.json(answer):
-                if (record.get("description") or "").startswith(marker):
-                    return _of_gitlab(record)
+            for record in self._web.read(answer, list[_GitLabIssue]):
+                if (record.description or "").startswith(marker):
+                    return record.issue
             page = answer.headers.get("x-next-page", "")
         return None
 
@@ -194,7 +214,7 @@ class GitLabIssues:
         answer = self._web.send(
             "POST", self._issues, document, headers=self._headers, after_silence=False, after_fault=False
         )
-        return _of_gitlab(self._web.json(answer))
+        return self._web.read(answer, _GitLabIssue).issue
 
     def update(self, issue: Issue, title: str, body: str, *, is_open: bool) -> Issue:
         """Replace the title and the text of an issue, and open or close it."""
@@ -202,11 +222,7 @@ class GitLabIssues:
         if is_open != issue.is_open:
             changes["state_event"] = "reopen" if is_open else "close"
         answer = self._web.send("PUT", f"{self._issues}/{issue.number}", changes, headers=self._headers)
-        return _of_gitlab(self._web.json(answer))
-
-
-def _of_gitlab(record: Mapping[str, Any]) -> Issue:
-    return Issue(number=record["iid"], url=record["web_url"], is_open=record["state"] == "opened")
+        return self._web.read(answer, _GitLabIssue).issue
 
 
 def put_issue(  # noqa: PLR0913 all but the first by keyword

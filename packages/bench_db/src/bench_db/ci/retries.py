@@ -29,7 +29,11 @@ def checked_address(address: str, service: str, instead: str, source: str) -> st
 
     `source` names where the address is stated. The message has neither the path of the address nor its password.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        message = f"the address of {service} is none ({source})"
+        raise UserError(message) from None  # the error has the address
     if parts.username or parts.password:
         message = f"the address of {service} must not hold a password; {instead}"
         raise UserError(message)

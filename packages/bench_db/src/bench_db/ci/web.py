@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
 from bench_db.ci.retries import pause_before_retry, rate_limit_wait, stated_wait
 from bench_db.clock import Clock
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT, _SHORTEST_SECRET = 200, 6
 _UNAVAILABLE = 503
+_T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,7 +72,11 @@ class Web:
         _MASKED.secrets.update(self.secrets)
         give_up, attempt = self.clock.now() + self.deadline_seconds, 0
         with httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), headers={"User-Agent": "bench-db"}) as client:
-            request = client.build_request(method, url, json=document, headers=headers, params=query)
+            try:
+                request = client.build_request(method, url, json=document, headers=headers, params=query)
+            except (httpx.InvalidURL, ValueError):
+                message = f"{origin(url)}: not an address"
+                raise DeliveryError(message, is_refusal=True) from None  # the error has all of the address
             while True:
                 attempt += 1
                 left = max(1.0, give_up - self.clock.now())
@@ -86,12 +91,12 @@ class Web:
                 _LOG.info("attempt %d failed: %s; trying again in %.1f s", attempt, answer, wait)
                 self.clock.sleep(wait)
 
-    def json(self, answer: httpx.Response) -> Any:
-        """Return the document of an answer."""
+    def read(self, answer: httpx.Response, wanted: type[_T]) -> _T:
+        """Return the document of an answer. Raise `DeliveryError` for another one."""
         try:
-            return answer.json()
-        except json.JSONDecodeError as error:
-            message = f"{origin(str(answer.url))} answered something that is not JSON"
+            return msgspec.json.decode(answer.content, type=wanted)
+        except msgspec.MsgspecError as error:
+            message = f"{origin(str(answer.url))} answered something unexpected: {masked(str(error), self.secrets)}"
             raise DeliveryError(message, is_refusal=False) from error
 
     def _attempt(
@@ -118,16 +123,19 @@ class Web:
 
 
 def origin(url: str) -> str:
-    """Return the scheme and host of an address, without the path, which may be secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}"
+    """Return the scheme and host of an address, without the path, which may be secret; empty for a text that is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.hostname}" if parts.scheme and parts.hostname else ""
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """Return a text without secrets, and without the parts of the path of a secret address."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
-        parts = urlsplit(secret).path.split("/") if "://" in secret else []
+        parts = secret.partition("://")[2].split("/")[1:]
         for part in (part for part in parts if len(part) >= _SHORTEST_SECRET):
             text = text.replace(part, "***")
     return text

@@ -79,5 +79,9 @@ def _lines(one: Told, *, dry_run: bool) -> list[str]:
 
     verb = "would be told of" if dry_run else "was told of"
     later = f", {one.waiting:,} wait for a later notify" if one.waiting else ""
-    head = f"{one.name} ({one.kind}, {visible(one.target)}) {verb} {one.findings:,} changes in {len(one.messages):,} messages{later}"
+    head = f"{one.name} ({one.kind}, {visible(one.target)}) {verb} {_many(one.findings, 'change')} in {_many(len(one.messages), 'message')}{later}"
     return [head, *(f"\n{text}" for text in one.preview)]
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

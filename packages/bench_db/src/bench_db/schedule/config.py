@@ -29,6 +29,7 @@ PLACES = ("root", "tree", "cache", "python", "commit")
 _PLACE = re.compile(rf"(?<!\$)\{{({'|'.join(PLACES)})\}}")
 _NAMES = re.compile(r"(?<!\$)\{(names|pattern)\}")
 _RECEIVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAIL = re.compile(r"[^\r\n,]*[^@\s,]+@[^@\s,]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -469,6 +470,8 @@ def _faults_of_kind(receiver: Receiver, project: Project) -> Iterator[tuple[str,
     for key in needed.get(receiver.kind, ()):
         if not getattr(receiver, "sender" if key == "from" else key):
             yield "", f"{receiver.kind} needs {key}"
+    if receiver.kind == "smtp" and not all(_MAIL.fullmatch(one) for one in (receiver.sender, *receiver.to)):
+        yield "", "from and to are mail addresses, such as bench@example.org"
     if receiver.kind in {"github", "gitlab"} and not (receiver.repository or project.repository):
         yield "", f"{receiver.kind} needs repository, here or in [project]"
 
