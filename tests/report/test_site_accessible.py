@@ -37,7 +37,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages() -> list[str]:
     rows = family_site().series.select(IDENTITY).iter_rows(named=True)
     key = next(f"{row['series_key']:016x}" for row in rows if row["tags_key"])
-    views = ({}, {"by": "bed"}, {"by": "tag:size", "y": "relative"})
+    views: tuple[dict[str, str], ...] = ({}, {"by": "bed"}, {"by": "tag:size", "y": "relative"})
     fixed = ("index.html", "series.html", "commits.html", "compare.html", f"commit-{commit_of(STEP)}.html")
     return [*fixed, *(f"benchmark.html#{urlencode({'s': key, **view})}" for view in views)]
 

@@ -260,6 +260,10 @@ class TestTestBeds:
         page.locator("#legend button").first.wait_for()
         assert legend(page) == sorted(BEDS)
 
+    def test_a_commit_names_the_test_beds_that_did_not_move(self, visit: Visit) -> None:
+        said = visit.open(f"commit-{commit_of(STEP)}.html").locator("main").inner_text()
+        assert "No finding on the other test bed that measured it: mac-m2." in said
+
     def test_one_test_bed_alone_has_no_such_link(self, browser: Browser, tmp_path: Path) -> None:
         content = site_content()
         alone = content.series.filter(test_bed_name="runner-large")
@@ -329,6 +333,11 @@ class TestScaling:
         page.get_by_role("heading", name="io: scan {format=lance,size=100}").wait_for()
 
 
+# the tables that are wider than their frame, but those with a region to scroll: the points, and a column a line
+CUT = """[...document.querySelectorAll(".sheet:not([tabindex])")].filter((sheet) => sheet.scrollWidth > sheet.clientWidth)
+    .map((sheet) => sheet.innerText)"""
+
+
 class TestNarrow:
     """Nothing is wider than a telephone."""
 
@@ -337,4 +346,17 @@ class TestNarrow:
         with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
             page = visit.open(f"benchmark.html#{urlencode({'s': key(), **choices})}")
             page.locator("#plot canvas").wait_for()
+            page.locator("#scale-rows tr").first.wait_for()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            assert page.evaluate(CUT) == []
+
+    @pytest.mark.parametrize("where", ["index.html", "commits.html", f"commit-{commit_of(STEP)}.html"])
+    def test_tables(self, browser: Browser, root: Path, where: str) -> None:
+        with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
+            assert visit.open(where).evaluate(CUT) == []
+
+    def test_a_cell_says_its_column(self, browser: Browser, root: Path) -> None:
+        with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
+            page = visit.open(f"commit-{commit_of(STEP)}.html")
+            cell = page.locator("tbody td").first
+            assert cell.evaluate("node => getComputedStyle(node, '::before').content") == '"arm-linux"'

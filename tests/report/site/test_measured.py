@@ -38,6 +38,10 @@ class TestMeasuredCommits:
         assert (failed["results"], failed["failed"], failed["subject"]) == (0, 1, "s2")
         assert (older["results"], older["before"]) == (2, commit_of(0))
 
+    def test_test_beds(self) -> None:
+        newest, older = measured(*(history("a", np.array([1.0, 2.0][:n]), bed=bed) for bed, n in (("y", 1), ("x", 2))))
+        assert (newest["beds"], older["beds"]) == (["x"], ["x", "y"])
+
     def test_a_series_that_was_measured_twice_counts_once(self) -> None:
         first = history("a", np.array([1.0, 2.0]))
         again = first.with_columns(pl.col("run_key") + 100)

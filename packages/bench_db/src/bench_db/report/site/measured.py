@@ -55,10 +55,14 @@ class MeasuredCommits:
         sums = (
             pl.concat(self._sums)
             .group_by(_BUILD)
-            .agg(pl.col("time", "order", "measured").max(), pl.col("results", "failed", "series").sum())
+            .agg(
+                pl.col("time", "order", "measured").max(),
+                pl.col("results", "failed", "series").sum(),
+                pl.col("test_bed_name").unique().sort().alias("beds"),
+            )
         )
         found: dict[tuple[str, str, str], Row] = {}
-        for one in sums.fill_null(0).iter_rows(named=True):
+        for one in sums.with_columns(pl.selectors.numeric().fill_null(0)).iter_rows(named=True):
             found[_build(one)] = {**one, "errors": []}
         for failure in pl.concat(self._failures).sort(_NAME).iter_rows(named=True) if self._failures else ():
             errors = found[_build(failure)]["errors"]
@@ -106,6 +110,7 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
         "position": recorded.position if recorded else None,
         "authored": (recorded.author_time or recorded.time or None) if recorded else None,
         **{name: one[name] for name in ("time", "measured", "results", "failed", "series")},
+        "beds": [visible(bed or "") for bed in one["beds"]],
         "errors": [
             [visible(label(failed)), visible(failed["test_bed_name"]), _error(failed["error"])]
             for failed in one["errors"]

@@ -361,11 +361,11 @@
     document.querySelectorAll("[data-common]").forEach((node) => { node.hidden = !series.findings.some((finding) => finding.common); });
     $("found").replaceChildren(...series.findings.map((finding) => el("tr", {},
       el("th", { scope: "row" }, el("a", { href: `#s=${all.key[here]}&p=${finding.at}` }, quantity.date(finding.time))),
-      el("td", {}, bench.data.commitLink(finding.commit)),
-      el("td", { class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, quantity.verdict(finding.effect, bench.chart.tone(finding)))),
+      el("td", { "data-name": "Commit" }, bench.data.commitLink(finding.commit)),
+      el("td", { "data-name": "Change", class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, quantity.verdict(finding.effect, bench.chart.tone(finding)))),
       el("td", { class: "num wide" }, quantity.interval(finding.low, finding.high)),
       el("td", { class: "num wide" }, quantity.probability(finding.p).replace(/^p /, "")),
-      el("td", {}, finding.state, finding.provisional ? ", provisional" : ""),
+      el("td", { "data-name": "State" }, finding.state, finding.provisional ? ", provisional" : ""),
       series.findings.some((other) => other.common) && el("td", { class: "wide" }, el("bdi", {}, finding.common || "")))));
   }
 
@@ -377,10 +377,10 @@
     $("beds").replaceChildren(...beds.map((i) => el("tr", {},
       el("th", { scope: "row" }, i === here ? el("bdi", { "aria-current": "true" }, facet("bed", i)) : el("a", { href: address(i) }, el("bdi", {}, facet("bed", i)))),
       el("td", { class: "wide" }, el("canvas", { "aria-hidden": "true" })),
-      el("td", { class: "num" }, all.failing[i] ? "failed" : quantity.text(all.latest[i], facet("units", i))),
-      el("td", { class: "num" }, i !== here && all.latest[i] && all.latest[here] ? `${Number((all.latest[i] / all.latest[here]).toPrecision(3))}×` : ""),
-      el("td", { class: "num" }, ...change(i)),
-      el("td", {}, standing(i)))));
+      el("td", { "data-name": "Latest", class: "num" }, all.failing[i] ? "failed" : quantity.text(all.latest[i], facet("units", i))),
+      el("td", { "data-name": "Against this", class: "num" }, i !== here && all.latest[i] && all.latest[here] ? `${Number((all.latest[i] / all.latest[here]).toPrecision(3))}×` : ""),
+      el("td", { "data-name": "Change", class: "num" }, ...change(i)),
+      el("td", { "data-name": "Standing" }, standing(i)))));
     [...$("beds").rows].forEach((row, place) => bench.draw.spark(row.querySelector("canvas"), all.spark[beds[place]]));
     const stem = all.label[here].split(" {")[0];
     const near = all.label.map((label, i) => i).filter((i) => !beds.includes(i) && i !== here && (all.label[i].split(" {")[0] === stem || family.members.some((one) => one.place === i))).slice(0, 40);
@@ -405,7 +405,7 @@
       el("th", { scope: "row" }, bench.data.commitLink(series.commit[i])),
       el("td", {}, quantity.moment(series.time[i])), el("td", { class: "wide" }, el("bdi", {}, series.version[i])),
       el("td", { class: "num" }, i in series.errors ? `failed: ${series.errors[i].slice(0, 60)}` : quantity.text(median, units)),
-      el("td", { class: "num" }, quantity.text(series.q1[i], units)), el("td", { class: "num" }, quantity.text(series.q3[i], units)),
+      el("td", { class: "num wide" }, quantity.text(series.q1[i], units)), el("td", { class: "num wide" }, quantity.text(series.q3[i], units)),
       el("td", { class: "num" }, series.n[i].toLocaleString("en"))));
     $("table").replaceChildren(...rows.reverse());
   }
