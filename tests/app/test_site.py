@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.app.baselines import set_baseline
+from bench_db.app.definitions import annotate
 from bench_db.app.site import site, site_content
 from bench_db.errors import UserError
 from bench_db.query.selection import Selection
 from bench_db.store.database import Database, connect
-from tests.cli.kinds import publish
+from tests.cli.kinds import publish, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,22 @@ class TestSite:
         with pytest.raises(UserError, match="something else"):
             site(store, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+class TestMarks:
+    """Annotations and baselines of the store are on the charts."""
+
+    def test_of_the_store(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish(made, 0, {"f": 1.0})
+        annotate(made, sha(0), "release")
+        set_baseline(made, "main", sha(0))
+        site(made, tmp_path / "site")
+        settings = next((tmp_path / "site" / "data").glob("settings-*.js")).read_text("utf-8")
+        assert [text for text in ("release", "baseline main") if f'"text":"{text}"' in settings] == [
+            "release",
+            "baseline main",
+        ]
 
 
 class TestContent:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.model import Definition, RecordedCommit
+from bench_db.model import Baseline, Definition, RecordedCommit
 from tests.report.example_site import METADATA, content_of, history, stepped
 from tests.report.examples import commit_of, found
 
@@ -53,6 +53,10 @@ def family_site() -> SiteContent:
             Definition(kind="annotation", pattern=commit_of(STEP + 50), value="release 2.0 <b>", at=1),
             Definition(kind="annotation", pattern=between, value="new runner", at=1),
             Definition(kind="annotation", pattern=commit_of(9), value="of another", dut_name="other", at=1),
+        ],
+        baselines=[
+            Baseline(name="main", commit=commit_of(STEP + 60), testbed_name="arm-linux", set_at=1),
+            Baseline(name="other", commit=commit_of(STEP + 60), testbed_name="mac-m2", set_at=1),
         ],
         recorded={between: RecordedCommit(dut_name="device", commit=between, time=1_760_000_000 + 100 * 40_000 - 9)},
     )

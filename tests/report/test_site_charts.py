@@ -223,7 +223,11 @@ class TestAnnotations:
     def test_on_a_chart(self, opened: Callable[..., Page], choices: dict[str, str]) -> None:
         page = opened(**choices)
         notes = page.locator("#notes li").all_inner_texts()
-        assert notes == [f"{commit_of(100)[::-1][:9]} new runner", f"{commit_of(STEP + 50)[:9]} release 2.0 <b>"]
+        assert notes == [
+            f"{commit_of(100)[::-1][:9]} new runner",
+            f"{commit_of(STEP + 50)[:9]} release 2.0 <b>",
+            f"{commit_of(STEP + 60)[:9]} baseline main",
+        ]
         drawn = _picture(page)
         page.evaluate("bench.held.get('settings').annotations = []")
         page.locator("#theme").click()

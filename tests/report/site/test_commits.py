@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench_db.model import Definition, RecordedCommit, Series
-from bench_db.report.site.commits import annotate, annotation_rows, page_name, pages_of, with_findings
+from bench_db.model import Baseline, Definition, RecordedCommit, Series
+from bench_db.report.site.commits import annotate, marks, page_name, pages_of, with_findings
 from tests.report.examples import HOSTILE, commit_of, found
 
 if TYPE_CHECKING:
@@ -27,10 +27,16 @@ class TestAnnotations:
 
     def test_of_charts(self) -> None:
         recorded = {"a" * 40: RecordedCommit(dut_name="d", commit="a" * 40, time=7)}
-        found = annotation_rows([annotation("a", "x"), annotation("b", "y", "d")], recorded)
-        assert [(one["commit"][0], one["text"], one["dut"], one["time"]) for one in found] == [
-            ("a", "x", "", 7),
-            ("b", "y", "d", 0),
+        baselines = [
+            Baseline(name="main", commit="c" * 40, testbed_name="bed", set_at=1),
+            Baseline(name="old", commit="version:1", set_at=1),
+            Baseline(name="gone", commit=None, set_at=1),
+        ]
+        found = marks([annotation("a", "x"), annotation("b", "y", "d")], baselines, recorded)
+        assert [(one["commit"][0], one["text"], one["dut"], one["bed"], one["time"]) for one in found] == [
+            ("a", "x", "", "", 7),
+            ("b", "y", "d", "", 0),
+            ("c", "baseline main", "", "bed", 0),
         ]
 
 

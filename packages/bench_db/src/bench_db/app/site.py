@@ -112,6 +112,7 @@ def site_content(
         findings=store.findings(),
         recorded={record.commit: record for record in store.commits(as_of)},
         thresholds=Thresholds(definitions).by_key(series),
+        baselines=store.baselines(as_of=as_of),
         annotations=[record for record in definitions if record.kind == ANNOTATION],
         noise=noise(histories(observations(store.points(chosen, as_of)))),
     )

@@ -118,7 +118,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commitUrl": content.metadata.commit_url,
         "rules": asdict(RULES),
         "beds": len(beds),
-        "annotations": commits.annotation_rows(content.annotations, content.recorded),
+        "annotations": commits.marks(content.annotations, content.baselines, content.recorded),
     }
     everything = {
         "settings": _script("data", "settings", "settings", settings),

@@ -18,7 +18,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bench_db.model import Definition, Finding, RecordedCommit, Series
+    from bench_db.model import Baseline, Definition, Finding, RecordedCommit, Series
 
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _ROWS = 500
@@ -65,16 +65,28 @@ def annotate(rows: Iterable[Row], annotations: Iterable[Definition]) -> None:
         row["notes"] = [visible(one.value) for one in of_device]
 
 
-def annotation_rows(records: Iterable[Definition], recorded: Mapping[str, RecordedCommit]) -> list[Row]:
-    """Return annotations as charts read them; `time` is that of the commit where it is recorded, else 0."""
+def marks(
+    records: Iterable[Definition], baselines: Iterable[Baseline], recorded: Mapping[str, RecordedCommit]
+) -> list[Row]:
+    """Return annotations, and baselines of a sha, as charts read them; a device or test bed "" is any.
+
+    `time` is that of the commit where it is recorded, else 0.
+    """
+    of_annotations = [(one.pattern, one.value, one.dut_name, None) for one in records]
+    of_baselines = [
+        (one.commit, f"baseline {one.name}", one.dut_name, one.testbed_name)
+        for one in baselines
+        if one.commit and _SHA.fullmatch(one.commit)
+    ]
     return [
         {
-            "commit": visible(one.pattern),
-            "text": visible(one.value),
-            "dut": visible(one.dut_name or ""),
-            "time": recorded[one.pattern].time if one.pattern in recorded else 0,
+            "commit": visible(commit),
+            "text": visible(text),
+            "dut": visible(dut or ""),
+            "bed": visible(bed or ""),
+            "time": recorded[commit].time if commit in recorded else 0,
         }
-        for one in records
+        for commit, text, dut, bed in of_annotations + of_baselines
     ]
 
 

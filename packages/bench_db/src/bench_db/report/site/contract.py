@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from bench_db.model import Definition, Finding, RecordedCommit
+from bench_db.model import Baseline, Definition, Finding, RecordedCommit
 from bench_db.query.thresholds import Threshold
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
@@ -40,7 +40,8 @@ class SiteContent:
     at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
     show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
     `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
-    of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind.
+    of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind, and `baselines` those
+    that are set.
     """
 
     series: pl.DataFrame
@@ -49,6 +50,7 @@ class SiteContent:
     findings: Sequence[Finding] = ()
     charts: Sequence[str] = ()
     annotations: Sequence[Definition] = ()
+    baselines: Sequence[Baseline] = ()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))

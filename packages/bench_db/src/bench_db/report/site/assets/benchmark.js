@@ -213,7 +213,7 @@
   }
 
   function marked(commits, times) {
-    const marks = bench.plot.marks(commits, times, facet("dut", here));
+    const marks = bench.plot.marks(commits, times, facet("dut", here), facet("bed", here));
     $("notes").hidden = !marks.placed.length;
     $("notes").replaceChildren(...marks.placed.map((one) => el("li", {}, bench.data.commitLink(one.commit), " ", el("bdi", {}, one.text))));
     return marks;

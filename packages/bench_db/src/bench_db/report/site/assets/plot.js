@@ -87,9 +87,9 @@ bench.plot = (() => {
     return min === null || (min <= first && max >= last) ? null : [min, max];
   }
 
-  /* The annotations of the points of a chart: each at the first point of its commit, or else at the first that is later. */
-  function marks(commits, times, dut) {
-    const known = bench.held.get("settings").annotations.filter((one) => !one.dut || one.dut === dut);
+  /* The annotations and baselines of the points of a chart: each at the first point of its commit, or else at the first that is later. */
+  function marks(commits, times, dut, bed) {
+    const known = bench.held.get("settings").annotations.filter((one) => (!one.dut || one.dut === dut) && (!one.bed || one.bed === bed));
     const placed = known.map((one) => {
       const exact = commits.indexOf(one.commit);
       return { ...one, place: exact >= 0 || !one.time ? exact : times.findIndex((time) => time >= one.time) };
