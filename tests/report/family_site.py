@@ -45,7 +45,8 @@ def family_site() -> SiteContent:
     ]
     named = [history(f"BM_sort/{n}/threads:4", np.full(5, n * 30.0)) for n in (8, 64, 512)]
     listed = [history(f"test_q.py::test_query[{n}-x]", np.full(5, float(n))) for n in (1, 2, 3)]
-    content = content_of(pl.concat([*frames, *branches, *named, *listed]), METADATA, findings)
+    many = [history(f"many/{n}", np.full(3, float(n))) for n in range(1, 71)]
+    content = content_of(pl.concat([*frames, *branches, *named, *listed, *many]), METADATA, findings)
     between = commit_of(100)[::-1]  # has no results
     return replace(
         content,

@@ -123,6 +123,18 @@ class TestLines:
         page.wait_for_url(re.compile(f"c={commit_of(8)}"))
         assert spoken(again(page)).startswith("Point 9 of 300")
 
+    def test_of_many_values(self, opened: Callable[..., Page], key: Callable[..., str]) -> None:
+        """Ten lines are drawn at first, others are read when a reader asks, and what is not listed is counted."""
+        page = opened("many/70", "runner-large", "", by="tag:parameter 1")
+        assert spoken(page).count(" ns") == 11
+        assert "10 10.00 ns, 70 70.00 ns" in spoken(page)
+        assert page.locator("#legend li").last.inner_text() == "9 more are not listed"
+        page.locator("#legend").get_by_role("button", name="30", exact=True).press("Enter")
+        page.wait_for_url(re.compile(f"on={key('many/30', 'runner-large', '')}"))
+        page.wait_for_function("document.getElementById('plot').getAttribute('aria-valuetext').includes('30 30.00 ns')")
+        assert page.evaluate("document.activeElement.innerText.split(/\\s/).at(-1)") == "30"
+        assert "30 30.00 ns" in spoken(again(page))
+
     def test_to_the_history_of_another_test_bed(self, opened: Callable[..., Page]) -> None:
         page = opened(by="bed")
         page.get_by_role("link", name="history of mac-m2").press("Enter")
@@ -250,6 +262,13 @@ class TestTestBeds:
         assert [row[3] for row in rows] == ["", f"0.476{TIMES}", f"0.714{TIMES}"]
         assert [row[5] for row in rows] == ["1 worse", "", "1 worse"]
 
+    def test_side_by_side_shows_the_chart(self, opened: Callable[..., Page]) -> None:
+        page = opened()
+        page.get_by_role("link", name="Side by side on one chart").click()
+        page.locator("#legend button").first.wait_for()
+        page.evaluate(SETTLED)
+        assert page.locator("#view").evaluate("node => node.getBoundingClientRect().top") >= 0
+
     def test_from_a_finding(self, visit: Visit) -> None:
         page = visit.open("index.html")
         page.locator(".group summary").press("Enter")
@@ -307,6 +326,10 @@ class TestScaling:
         page.wait_for_url(re.compile(f"per=tag%3Aformat&at={commit_of(0)}"))
         shown = page.locator("#scale-rows").inner_text()
         assert again(page).locator("#scale-rows").inner_text() == shown
+
+    def test_one_line_alone(self, opened: Callable[..., Page]) -> None:
+        page = opened(per="none")
+        assert page.locator("#scale-head").inner_text().split("\t") == ["size", "1 arm-linux"]
 
     def test_even_scales(self, opened: Callable[..., Page]) -> None:
         page = opened()

@@ -5,7 +5,7 @@
   const all = bench.held.get("catalogue");
   const $ = (id) => document.getElementById(id);
   const form = $("view");
-  const most = 10;  // lines that are drawn at first
+  const { most, listed } = bench.lines;
   let here = -1, series = null, strips = null, plot = null, at = 0, pinned = false, named = false;
   let family = null, several = null, zoom = null, turns = 0;
 
@@ -152,7 +152,7 @@
     $("legend").hidden = lines.length < 2;
     let histories, reference = null;
     try {
-      histories = await Promise.all(lines.map(history));
+      histories = await Promise.all(lines.map((line) => (line.on ? history(line) : { commit: [], version: [], time: [], median: [] })));
       if (other >= 0) reference = await history({ place: other });
     } catch (error) { fail(error.message); return; }
     if (turn !== turns) return;
@@ -179,7 +179,8 @@
     const found = name === "branch"
       ? [...new Set(series.branch)].sort().map((branch) => ({ place: here, branch, name: branch || "no branch", id: branch }))
       : bench.family.along(family.mine, family.members, name).map((one) => ({ place: one.place, name: bench.family.value(one, name), id: all.key[one.place] }));
-    return found.map((one, i) => ({ ...one, on: (i < most || one.place === here || (on || "").split(",").includes(one.id)) && !off.includes(one.id) }));
+    const shown = found.filter((one, i) => i < listed || one.place === here);
+    return shown.map((one, i) => ({ ...one, left: found.length - shown.length, on: (i < most || one.place === here || (on || "").split(",").includes(one.id)) && !off.includes(one.id) }));
   }
 
   async function history({ place, branch }) {
@@ -241,7 +242,13 @@
     const ticks = (values) => values.map((value) => (byDate ? day(value) : Number.isInteger(value) && value in times ? day(times[value]) : ""));
     const drawn = bench.lines.chart($("plot"), across, several.lines, { ticks, ...ways(several.builds.map((build) => build.commit), times) });
     several.tell = bench.lines.legend($("legend"), several.lines, {
-      onToggle: (line) => { drawn.toggle(line); panel(); keep(); },
+      left: several.lines[0].left,
+      onToggle: async (line) => {
+        keep();
+        if (several.lines[line].values.some((value) => value !== null)) { drawn.toggle(line); panel(); return; }
+        await draw();  // its history is read now
+        $("legend").querySelectorAll("button")[line]?.focus();
+      },
       link: (line) => (line.branch === undefined && line.place !== here ? el("a", { href: address(line.place), "aria-label": `history of ${line.name}` }, "history") : el("span", {})),
     });
     return drawn;
@@ -331,6 +338,7 @@
   async function follow() {
     const before = here, from = document.activeElement, step = from.parentElement?.id;
     await open();
+    if (here === before) $("view").scrollIntoView({ block: "nearest" });
     if (here === before || (from.isConnected && from !== document.body)) return;
     const again = ["previous", "next"].includes(step) && $(step).querySelector("a");
     scrollTo(0, 0);
@@ -382,8 +390,8 @@
       el("td", { "data-name": "Change", class: "num" }, ...change(i)),
       el("td", { "data-name": "Standing" }, standing(i)))));
     [...$("beds").rows].forEach((row, place) => bench.draw.spark(row.querySelector("canvas"), all.spark[beds[place]]));
-    const stem = all.label[here].split(" {")[0];
-    const near = all.label.map((label, i) => i).filter((i) => !beds.includes(i) && i !== here && (all.label[i].split(" {")[0] === stem || family.members.some((one) => one.place === i))).slice(0, 40);
+    const stem = all.label[here].split(" {")[0], relatives = new Set(family.members.map((one) => one.place)), above = new Set([here, ...beds]);
+    const near = all.label.map((label, i) => i).filter((i) => !above.has(i) && (relatives.has(i) || all.label[i].split(" {")[0] === stem)).slice(0, 40);
     $("others").hidden = !near.length;
     $("near").replaceChildren(...near.map((i) => el("li", {}, link(i, all.label[i]), " ", el("span", { class: "quiet" }, facet("bed", i)))));
   }

@@ -2,6 +2,7 @@
 /* Several series on one chart, a line each, told apart by colour and by a number at the end of the line. */
 bench.lines = (() => {
   const { plot: common } = bench, colours = 8;
+  const most = 10, listed = 60;  // lines that are drawn at first, and that a legend lists
 
   function colour(place) { return bench.colour(`line-${place % colours + 1}`); }
 
@@ -92,8 +93,8 @@ bench.lines = (() => {
 
   function positive(values) { return values.map((value) => (value > 0 ? value : null)); }
 
-  /* The legend: a button a line that shows or hides it, with its number, its name and, where the pointer is, its value. */
-  function legend(node, lines, { onToggle, link }) {
+  /* The legend: a button a line that shows or hides it, with its number, its name and, where the pointer is, its value. `left` is how many lines it leaves out. */
+  function legend(node, lines, { left, onToggle, link }) {
     const { el } = bench;
     const values = lines.map(() => el("span", { class: "num" }));
     node.replaceChildren(...lines.map((line, i) => {
@@ -105,9 +106,9 @@ bench.lines = (() => {
         onToggle(i);
       } }, swatch, el("bdi", {}, line.name));
       return el("li", {}, button, values[i], link?.(line, i));
-    }));
+    }), left ? el("li", { class: "quiet" }, `${left.toLocaleString("en")} more are not listed`) : "");
     return (texts) => texts.forEach((text, i) => { values[i].replaceChildren(text); });
   }
 
-  return { chart, together, relative, ratio, positive, legend };
+  return { chart, most, listed, together, relative, ratio, positive, legend };
 })();

@@ -2,7 +2,7 @@
 /* How a benchmark scales: its values over the numbers of one of its parameters, a line a test bed or a value of another parameter. */
 bench.scaling = (() => {
   const { el, quantity } = bench, form = document.getElementById("over"), $ = (id) => document.getElementById(id);
-  let listener = () => {}, known = null, plot = null, turns = 0, table = null;
+  let listener = () => {}, known = null, plot = null, turns = 0, left = 0, table = null;
 
   function numeric(family) { return family.dimensions.filter((one) => one.numeric && one.name.startsWith("tag:") && one.count > 1); }
 
@@ -27,15 +27,16 @@ bench.scaling = (() => {
 
   function perOptions(wanted) {
     const rest = known.family.dimensions.filter(({ name }) => name !== `tag:${form.over.value}`);
-    options(form.per, [...rest.map(({ name, title, count }) => [name, `${title} (${count})`]), ["", "none"]], wanted);
+    options(form.per, [...rest.map(({ name, title, count }) => [name, `${title} (${count})`]), ["none", "none"]], wanted);
   }
 
   /* The members of each line, in the order of its numbers. */
   function lines() {
-    const { family } = known, over = `tag:${form.over.value}`, per = form.per.value;
+    const { family } = known, over = `tag:${form.over.value}`, per = form.per.value === "none" ? "" : form.per.value;
     const found = bench.family.along(family.mine, family.members, ...(per ? [per, over] : [over]));
     const groups = Map.groupBy(found, (one) => (per ? bench.family.value(one, per) : bench.family.value(one, "bed")));
-    return [...groups].map(([name, members]) => ({ name, on: true, members: new Map(members.map((one) => [bench.family.number(bench.family.value(one, over)), one.place])) }));
+    left = Math.max(0, groups.size - bench.lines.listed);
+    return [...groups].slice(0, bench.lines.listed).map(([name, members], i) => ({ name, on: i < bench.lines.most, members: new Map(members.map((one) => [bench.family.number(bench.family.value(one, over)), one.place])) }));
   }
 
   async function value(place) {
@@ -60,7 +61,7 @@ bench.scaling = (() => {
     plot = bench.lines.chart($("scale-plot"), across, table.found, {
       shown, log, logAcross, points: true, named: form.over.value, ticks: (places) => places.map(plain), onSelect: () => {}, tall: bench.plot.tall(340, 0.36),
     });
-    bench.lines.legend($("scale-legend"), table.found, { onToggle: (line) => plot.toggle(line) })(table.found.map((line) => growth(across, line.values)));
+    bench.lines.legend($("scale-legend"), table.found, { left, onToggle: (line) => plot.toggle(line) })(table.found.map((line) => growth(across, line.values)));
     fill();
   }
 
@@ -87,7 +88,7 @@ bench.scaling = (() => {
 
   /* What the address keeps of the choices; nothing for those that are made at first. */
   show.state = () => {
-    const first = (select) => (select.value === select.options[0]?.value ? "" : select.value || "none");
+    const first = (select) => (select.value === select.options[0]?.value ? "" : select.value);
     return known ? { over: first(form.over), per: first(form.per), at: form.at.value, even: form.even.checked ? "1" : "" } : {};
   };
   show.onChange = (told) => { listener = told; };
