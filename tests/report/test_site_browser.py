@@ -146,6 +146,7 @@ class TestFilter:
         page.locator("#plot canvas").wait_for()
         assert page.locator("#title").inner_text() == "io: suite-wide/5"
         page.get_by_role("link", name="Commits").click()
+        page.locator("tbody tr").nth(299).wait_for()
         assert page.locator("tbody tr").count() == 300
 
 
