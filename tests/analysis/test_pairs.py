@@ -11,6 +11,7 @@ import pytest
 from bench_db.analysis.pairs import Claim, Judged, Round, confirm, judge, schedule
 from bench_db.analysis.student import two_sided_p
 from bench_db.model import PairVerdict
+from bench_db.query.thresholds import Threshold
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ class TestPower:
 
 
 def confirmed(suite: Suite, claim: Claim) -> list[Judged]:
-    """Return the verdicts of a confirmation after its last look."""
+    """Return the verdicts of a confirmation, or the sides of a bisection, after its last look."""
     known = [Judged()] * len(suite)
-    for look in schedule(12, confirming=True):
+    for look in schedule(12, confirming=not claim.on_a_side):
         seen = [rounds[: look.rounds] for rounds in suite]
         known = confirm(seen, [claim] * len(suite), known, look.level)
     return known
@@ -245,3 +246,45 @@ class TestConfirm:
         assert share(slower, PairVerdict.REGRESSED) >= 0.97
         more = confirmed(drawn(rng, normal(rng, 1000, 0.02), effect=0.05), self.SLOWER)
         assert share(more, PairVerdict.REGRESSED) >= 0.98
+
+
+class TestOnASide:
+    """On which side of a change a series is: the middle itself is rarely decided, and its ends nearly always."""
+
+    def test_error_and_power(self) -> None:
+        rng = np.random.default_rng(2)
+        middle = Claim(is_increase=True, least=1.1**0.5 - 1.0, on_a_side=True)
+        between = confirmed(drawn(rng, normal(rng, 2000, 0.02), effect=middle.least), middle)
+        assert 0.003 <= share(between, PairVerdict.REGRESSED, PairVerdict.UNCHANGED) <= 0.015
+        good = confirmed(drawn(rng, normal(rng, 1000, 0.02)), middle)
+        bad = confirmed(drawn(rng, normal(rng, 1000, 0.02), effect=0.1), middle)
+        assert (share(good, PairVerdict.REGRESSED), share(bad, PairVerdict.UNCHANGED)) == (0.0, 0.0)
+        assert share(good, PairVerdict.UNCHANGED) >= 0.98
+        assert share(bad, PairVerdict.REGRESSED) >= 0.98
+
+    def test_a_decrease(self) -> None:
+        faster = Claim(is_increase=False, least=0.1, on_a_side=True)
+        suites = [[Round(100.0, head, 1 - 2 * (n % 2)) for n in range(5)] for head in (80.0, 95.0, 120.0)]
+        found = confirm(suites, [faster] * 3, [Judged()] * 3, 0.001)
+        assert [one.verdict for one in found] == ["regressed", "unchanged", "unchanged"]
+
+
+class TestLeast:
+    """A change counts when it reaches the share and the difference of its series."""
+
+    @pytest.mark.parametrize(
+        ("least", "counts"),
+        [
+            (Threshold(relative=0.05), True),
+            (Threshold(relative=0.2), False),
+            (Threshold(absolute=5.0), True),
+            (Threshold(absolute=15.0), False),
+            (Threshold(relative=0.05, absolute=15.0), False),
+        ],
+    )
+    @pytest.mark.parametrize("base", [100.0, 0.0])
+    def test_of_a_series(self, least: Threshold, base: float, *, counts: bool) -> None:
+        rounds = [Round(base, base + 10.0, 1 - 2 * (n % 2)) for n in range(5)]
+        [found] = judge([rounds], [Direction.LOWER], [Judged()], 0.001, least=[least])
+        reached = counts or (base == 0.0 and least.absolute is None)  # any share is reached from 0
+        assert found.verdict is (PairVerdict.REGRESSED if reached else PairVerdict.UNCHANGED)

@@ -473,7 +473,7 @@ absolute = "30ns"
             "azero": PairVerdict.UNCHANGED,
             "bzero": PairVerdict.REGRESSED,
         }
-        assert called(found, "share")[0].note == "counts from 20% (benchmark=share)"
+        assert called(found, "share")[0].threshold == "20% (benchmark=share)"
         shutil.rmtree(tmp_path / "work")
         stated = paired(history, config=self.CONFIG, min_effect=2.0)
         assert called(stated, "share")[0].verdict is PairVerdict.REGRESSED

@@ -65,6 +65,10 @@ class TestNote:
     def test_of(self, record: PairComparison, note: str) -> None:
         assert note_of(record) == note
 
+    def test_of_a_threshold(self) -> None:
+        note = note_of(replace(ONE, verdict=PairVerdict.SUSPECTED, threshold="5%", median_effect=None))
+        assert note.endswith("measure again; counts from 5%")
+
     def test_of_a_suspected_series(self) -> None:
         assert note_of(replace(ONE, verdict=PairVerdict.SUSPECTED)).endswith("measure again; median +2.0 %")
 

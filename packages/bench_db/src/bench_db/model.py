@@ -852,6 +852,7 @@ class PairComparison:
     `head_value` are its medians over the rounds in base units, null without a result. `median_effect` is the change of the median,
     null where the figure is the median. `rounds` counts the rounds with both sides, and `dropped` those that lack one. `needed` is
     the number of further rounds that would tell, null when the verdict is known or `rules.pair_most_needed` do not suffice.
+    `threshold` is the smallest change that counts and where it is stated, empty for the default.
     """
 
     series: Series = UNNAMED
@@ -867,6 +868,7 @@ class PairComparison:
     rounds: int = 0
     dropped: int = 0
     needed: int | None = None
+    threshold: str = ""
     note: str = ""
 
 

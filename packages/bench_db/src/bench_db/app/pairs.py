@@ -303,7 +303,7 @@ def _with_point(store: Database, run: Run, results: Sequence[Result]) -> set[int
 
 def _record(paired: Paired, c: PairComparison, at: int) -> PairRecord:
     of_series = {one.name: getattr(c.series, one.name) for one in fields(c.series)}
-    left_out = {"series", "median_effect", "needed"}
+    left_out = {"series", "median_effect", "needed", "threshold"}
     numbers = {one.name: getattr(c, one.name) for one in fields(c) if one.name not in left_out}
     return PairRecord(
         pair_id=paired.pair_id, at=at, base=paired.base, head=paired.head, seed=paired.seed, **of_series, **numbers
@@ -731,7 +731,7 @@ class _Measuring:
                 return replace(found, verdict=PairVerdict.FAILED if error else without, note=note)
         if one.control.verdict in _MOVED and found.verdict in _MOVED:
             note = f"the control moved, too: {percent(one.control.effect)}"
-            return replace(found, verdict=PairVerdict.SUSPECTED, note="; ".join(filter(None, (note, found.note))))
+            return replace(found, verdict=PairVerdict.SUSPECTED, note=note)
         return found
 
     def _numbers(self, one: _Measured, side: PairSide) -> PairComparison:
@@ -755,7 +755,7 @@ class _Measuring:
             rounds=judged.rounds,
             dropped=one.dropped if side is PairSide.HEAD else 0,
             needed=judged.needed,
-            note="" if threshold is None else f"counts from {threshold.text}",
+            threshold="" if threshold is None else threshold.text,
         )
 
 

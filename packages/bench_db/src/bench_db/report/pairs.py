@@ -186,6 +186,8 @@ def note_of(c: PairComparison) -> str:
         parts += _undecided(c)
     if c.verdict is PairVerdict.SUSPECTED and not c.note:
         parts.append("alone it would be a change, among so many series it may be chance: measure again")
+    if c.threshold:
+        parts.append(f"counts from {c.threshold}")
     if c.dropped and c.rounds:
         parts.append(f"{c.dropped} round{'' if c.dropped == 1 else 's'} without a side")
     if c.median_effect is not None:
