@@ -1,7 +1,7 @@
 """False alarms and power of measuring in pairs and one after the other, from one recording of this machine.
 
 `python -m benchmarks.pairs record FILE [ROUNDS]` measures the checked-out commit against itself with the engine of `bench-db pairs`: a
-new process each time, in work trees of its own. `python -m benchmarks.pairs report FILE` prints the table of docs/statistics.md.
+new process each time, in work trees of its own. `python -m benchmarks.pairs report FILE` prints the table of docs/statistics.md, which is that of `benchmarks/pairs.parquet`.
 
 Each process measures every operation with 0, 3, 5 and 10 % of further work. A candidate with planted work takes its figures from that
 column, and the base from the column of 0 %. Blocks of 12 rounds are compared twice: in pairs with the order that was drawn, and as if the
@@ -60,7 +60,9 @@ def record(file: Path, rounds: int) -> None:
             figures = json.loads(slot.outputs[0].read_text())
             rows.append({**about, **{name: [int(x) for x in four] for name, four in figures.items()}})
             if slot.number % BLOCK == 0:
-                pl.DataFrame(rows).write_parquet(file, compression="zstd", compression_level=19)
+                part = file.with_suffix(".part")
+                pl.DataFrame(rows).write_parquet(part, compression="zstd", compression_level=19)
+                part.replace(file)
 
 
 class Process(NamedTuple):
