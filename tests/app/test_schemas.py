@@ -55,6 +55,8 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "trend", ("trend", "*query*", *store)
     yield "summary", ("summary", *store)
     yield "query", ("query", "SELECT median, run_time FROM results LIMIT 2", *store)
+    yield "formats", ("formats",)
+    yield "formats", ("formats", "--try", output)
     yield "frontier", ("frontier", "--x", "time", "--y", "user-time", "--by", "tool", "--at", "time=12ms", *new)
     yield "run-list", ("run", "list", *store)
     yield "run-exclude", ("run", "exclude", "--commit", _STEP, "--reason", "r", "--dry-run", *store)

@@ -94,6 +94,7 @@ class TestGlobalOptions:
         "words",
         [
             ["suites"],
+            ["formats"],
             ["bisect", "a", "b", "--benchmark", "x"],
             ["pairs", "a"],
             ["store", "copy", "a", "b"],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench_db.app.demo import demo
     from bench_db.app.doctor import doctor
     from bench_db.app.findings import bless_finding, findings, ignore_finding, reopen_finding
+    from bench_db.app.formats import formats, try_format
     from bench_db.app.frontier import frontier
     from bench_db.app.gate import Confirmed, Confirming, check
     from bench_db.app.init import init
@@ -193,6 +194,7 @@ __all__ = [
     "doctor",
     "exclude_runs",
     "findings",
+    "formats",
     "frontier",
     "ignore_finding",
     "include_runs",
@@ -219,6 +221,7 @@ __all__ = [
     "summarise",
     "sync_commits",
     "sync_definitions",
+    "try_format",
     "unmapped",
     "upgrade",
 ]
@@ -236,6 +239,7 @@ _HOMES = {
     "bench_db.app.definitions": ["annotate", "define", "definitions", "sync_definitions", "unmapped"],
     "bench_db.app.doctor": ["doctor"],
     "bench_db.app.findings": ["bless_finding", "findings", "ignore_finding", "reopen_finding"],
+    "bench_db.app.formats": ["formats", "try_format"],
     "bench_db.app.frontier": ["frontier"],
     "bench_db.app.gate": ["Confirmed", "Confirming", "check"],
     "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
+from bench_db.app.formats import KnownFormat
 from bench_db.app.frontier import Axis, Target
 from bench_db.app.gate import Mode
 from bench_db.app.mirror import Mirrored, MirroredTable
@@ -61,6 +62,7 @@ from bench_db.model import (
 from bench_db.query.definitions import ANNOTATION, KINDS
 from bench_db.query.series import IDENTITY, POINT
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -299,6 +301,14 @@ def _runs() -> Schema:
     return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN})
 
 
+def _formats() -> Schema:
+    columns = {**dict.fromkeys(("benchmark_name", "suite", "metric", "units"), _TEXT), "n": _COUNT}
+    columns |= {"direction": _type(Direction), **dict.fromkeys(("error", "commit"), _type(str | None))}
+    rows = {**columns, "values": _type(list[float]), "tags": _type(dict[str, str])}
+    lists = {"formats": _list(_object(_record(KnownFormat))), "results": _list(_object(rows)), "notes": _list(_TEXT)}
+    return _answer({**lists, "skipped": _type(dict[str, int])})
+
+
 def _frontier() -> Schema:
     axis, group = _object(_record(Axis)), {"group": _type(dict[str, str | None])}
     texts = dict.fromkeys(("dut_name", "test_bed_name", "suite", "benchmark_name"), _TEXT)
@@ -383,6 +393,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
     "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS}),
     "finding-publish": _notified,
+    "formats": _formats,
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "init": _init,

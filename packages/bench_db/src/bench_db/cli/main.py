@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "Publish and read": {
         "publish": "Publish the output of benchmark tools; publishing it again adds nothing.",
+        "formats": "List the formats, and show what one of them makes of a file.",
         "has": "Check whether a commit has been measured.",
         "latest": "Show the newest result of every series.",
         "trend": "Show the history of a benchmark, oldest commit first.",

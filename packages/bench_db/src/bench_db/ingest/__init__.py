@@ -9,7 +9,7 @@ from bench_db.ingest.facts import FactsFrom
 from bench_db.ingest.host import Build, build_of, this_machine
 from bench_db.ingest.normalise import Provenance, normalise, origin_of, parse, parse_each, runs_of
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
-from bench_db.ingest.registry import ADAPTERS, AUTO, Found, adapter_named, declared_formats, detect, find
+from bench_db.ingest.registry import ADAPTERS, AUTO, Found, adapter_named, declared_formats, detect, find, known
 from bench_db.model import Samples
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "detect",
     "file_name",
     "find",
+    "known",
     "location",
     "normalise",
     "origin_of",

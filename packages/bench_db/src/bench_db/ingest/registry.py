@@ -260,6 +260,11 @@ def declared_formats(formats: Formats) -> tuple[Adapter, ...]:
     return adapters(formats)
 
 
+def known(declared: Sequence[Adapter] = ()) -> dict[str, Sequence[Adapter]]:
+    """Return the formats by where they come from: a declaration, bench_db, or another installed package."""
+    return {"declared": declared, "bench_db": ADAPTERS, "package": tuple(_of_others().usable.values())}
+
+
 def adapter_named(name: str, declared: Sequence[Adapter] = ()) -> Adapter:
     """Return the adapter of a format: a declared one, one of bench_db, or one of another package.
 
