@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         UserError,
     )
     from bench_db.ingest import Provenance, parse, parse_each
+    from bench_db.ingest.mltraq import read_mltraq
     from bench_db.model import (
         Artifact,
         Attempt,
@@ -209,6 +210,7 @@ __all__ = [
     "publish",
     "publish_findings",
     "publish_pairs",
+    "read_mltraq",
     "remove_runs",
     "reopen_finding",
     "runs",
@@ -259,6 +261,7 @@ _HOMES = {
     "bench_db.app.values": ["StoredValues", "address_of"],
     "bench_db.compat.upgrade": ["upgrade"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],
+    "bench_db.ingest.mltraq": ["read_mltraq"],
     "bench_db.model": [
         "Artifact",
         "Attempt",
