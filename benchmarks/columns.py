@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from bench_db.arrow import RESULTS
+from bench_db.arrow import RESULTS, samples_of, values_hash
 from bench_db.summary import statistics
 from benchmarks.records import records
 
@@ -37,7 +37,9 @@ def measured(
         "summary": struct("summary", **{name: column for name, column in columns.items() if name != "n"}),
         "metadata": records(names, bench),
         "n": pa.array(lengths),
-        "values_hash": pa.array(rng.integers(-(2**63), 2**63 - 1, len(bench))),
+        "values_hash": pa.array(
+            [values_hash(samples_of(part)) for part in np.split(values, offsets[1:-1])], pa.int64()
+        ),
     }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 # Part of every cache key. Increase it when the rows change.
-VERSION = 4
+VERSION = 5
 BENCHMARKS = 200
 TEST_BEDS = 5
 ROWS_PER_COMMIT = BENCHMARKS * TEST_BEDS
@@ -84,7 +84,7 @@ class History:
         )
 
     def results(self, commit: int, bed: int = 0) -> list[Result]:
-        """Return the results of one published file, without the checksums of stored rows, which are not those of the samples."""
+        """Return the results of one published file, without the checksums of stored rows."""
         batch = self._batch(np.array([commit]))
         rows = from_table(pa.table(batch.slice(bed * self.benchmarks, self.benchmarks)), Result)
         return [replace(row, values_hash=None) for row in rows]

@@ -40,6 +40,8 @@ LINES = {
     "summary": Line(what="summary of all series", unit="ms", limit=40),
     "summary-memory": Line(what="summary, peak memory", unit="MB", limit=400),
     "recompute": Line(what="statistics of all samples", unit="ms", limit=2_000),
+    "verify-cpu": Line(what="verify, CPU beside a plain read", unit="times", limit=None),
+    "verify-quick-cpu": Line(what="verify --quick, CPU beside a plain read", unit="times", limit=None),
     "recompute-memory": Line(what="the same, peak memory", unit="MB", limit=1_000),
     "first-verdict": Line(what="first verdict of a new environment, 10,000 points", unit="ms", limit=2_500, rows=None),
     "compare": Line(what="compare 3,000 benchmarks, process", unit="ms", limit=2_000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from bench_db.store.tables import SERIES_TABLE
+from bench_db.store.database import connect
+from bench_db.store.engine import Engine, locate
+from bench_db.store.tables import RESULTS_TABLE, SERIES_TABLE
 from benchmarks.contenders import CONTENDERS, BenchDb, Contender
 from benchmarks.fresh import in_fresh_process
 from benchmarks.generate import BENCHMARKS, TEST_BEDS, benchmark_name, commit_sha, nth_test_bed
@@ -107,3 +110,30 @@ def test_statistics_of_all_samples(side_by_side: SideBySide, shelf: Shelf) -> No
     spent = side_by_side.contest(works, rounds=3)
     side_by_side.read_all("recompute", {k: median(s.milliseconds for s in known) for k, known in spent.items()})
     side_by_side.read_all("recompute-memory", {k: median(s.peak for s in known) for k, known in spent.items()})
+
+
+def test_verify(side_by_side: SideBySide, shelf: Shelf) -> None:
+    """Measure CPU time: a shared machine tells little by the clock."""
+    store = connect(shelf.store("bench_db"))
+    works = {
+        "bench_db": partial(spent, store.verify),
+        "quick": partial(spent, partial(store.verify_quickly, 1)),
+        "plain": partial(spent, partial(read_plainly, shelf.store("bench_db"))),
+    }
+    seconds = {name: median(known) for name, known in side_by_side.contest(works, rounds=3).items()}
+    side_by_side.read("verify-cpu", seconds["bench_db"] / seconds["plain"])
+    side_by_side.read("verify-quick-cpu", seconds["quick"] / seconds["plain"])
+    assert store.verify().problems == store.verify_quickly(1).problems == ()
+
+
+def spent(work: Callable[[], Any]) -> float:
+    """Return the CPU time of a call in seconds, of all its threads."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def read_plainly(place: Path) -> int:
+    """Read every column of every result, and return the number of rows."""
+    results = Engine(locate(place), None).open(RESULTS_TABLE)
+    return sum(len(batch) for part in results.every_fragment() for batch in results.row_batches(fragment=part))
