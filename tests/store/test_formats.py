@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.errors import BenchDbError, SchemaMismatchError, UnreadableOutputError, UserError
+from bench_db.errors import BenchDbError, CorruptStoreError, SchemaMismatchError, UnreadableOutputError, UserError
+from bench_db.store import formats
 from bench_db.store.export import MANIFEST
 from bench_db.store.formats import FORMATS
-from tests.store.carriers import rows_of
+from tests.store.carriers import everything, rows_of
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
@@ -147,3 +151,93 @@ class TestRefused:
         (out / MANIFEST).unlink()
         with pytest.raises(UserError, match="no finished export"):
             target.import_from(out)
+
+
+class TestLongTexts:
+    """An import refuses a text that publish would have cut, by row and column, before it is in memory."""
+
+    @pytest.fixture
+    def exported(self, filled: Database, out: Path) -> Path:
+        filled.export_to(out)
+        return out
+
+    @staticmethod
+    def _with(out: Path, table: str, column: str, change: Callable[[list[Any]], list[Any]]) -> None:
+        """Change a column of an exported table, and the manifest so that it does not show."""
+        rows = pq.read_table(out / f"{table}.parquet")
+        at = rows.schema.get_field_index(column)
+        changed = pa.array(change(rows[column].to_pylist()), rows.schema.field(at).type)
+        pq.write_table(
+            rows.set_column(at, rows.schema.field(at), changed), out / f"{table}.parquet", compression="zstd"
+        )
+        _rewrite(out, f"{table}.parquet", lambda content: content)
+
+    @pytest.mark.parametrize(
+        ("table", "column", "change"),
+        [
+            ("results", "metadata", lambda values: [*values[:7], "x" * 64_001, *values[8:]]),
+            ("results", "tags", lambda values: [*values[:7], [("a", "x" * 64_001)], *values[8:]]),
+            ("results", "tags", lambda values: [*values[:7], [("a", "b"), ("x" * 64_001, "c")], *values[8:]]),
+            ("results", "dut", lambda values: [*values[:7], {**values[7], "name": "x" * 64_001}, *values[8:]]),
+        ],
+    )
+    def test_row_and_column_are_named(
+        self, exported: Path, target: Database, table: str, column: str, change: Callable[[list[Any]], list[Any]]
+    ) -> None:
+        self._with(exported, table, column, change)
+        with pytest.raises(UserError, match=rf"row 8 of {table} has a text of 64,001 bytes in '{column}'"):
+            target.import_from(exported)
+        assert rows_of(target) == {"runs": 0, "results": 0}
+
+    def test_lines(self, filled: Database, out: Path, target: Database) -> None:
+        filled.export_to(out, format_name="jsonl")
+        long = b'"metadata":"' + b"x" * 64_001 + b'"'
+        _rewrite(out, "results.jsonl", lambda content: long.join(content.split(b'"metadata":"{}"', 1)))
+        with pytest.raises(UserError, match=r"row \d+ of results has a text of 64,001 bytes in 'metadata'"):
+            target.import_from(out)
+
+    @pytest.mark.parametrize("rows", [1, 7])
+    def test_in_small_batches(
+        self, filled: Database, out: Path, target: Database, monkeypatch: pytest.MonkeyPatch, rows: int
+    ) -> None:
+        filled.export_to(out)
+        monkeypatch.setattr(formats, "_BATCH_ROWS", rows)
+        target.import_from(out)
+        assert everything(target.uri) == everything(filled.uri)
+
+    def test_in_parts_of_few_bytes(
+        self, filled: Database, out: Path, target: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        filled.export_to(out)
+        monkeypatch.setattr(formats, "_BATCH_BYTES", 100)
+        target.import_from(out)
+        assert everything(target.uri) == everything(filled.uri)
+
+    def test_as_long_as_allowed(self, exported: Path, target: Database) -> None:
+        self._with(exported, "results", "metadata", lambda values: [*values[:7], "x" * 64_000, *values[8:]])
+        with pytest.raises(CorruptStoreError, match="checksum"):  # it is read, and is not the text that was exported
+            target.import_from(exported)
+
+    def test_a_small_file_of_much_text_takes_little_memory(self, exported: Path, tmp_path: Path) -> None:
+        rows = pq.read_table(exported / "results.parquet").slice(0, 1)
+        rows = rows.set_column(
+            rows.schema.get_field_index("metadata"), rows.schema.field("metadata"), pa.array(["x" * 100_000])
+        )
+        pq.write_table(pa.concat_tables([rows] * 4000), exported / "results.parquet", compression="zstd")
+        _rewrite(exported, "results.parquet", lambda content: content)
+        assert (exported / "results.parquet").stat().st_size < 100_000  # of 400 MB of text
+        code = (
+            "import resource, sys\n"
+            "from bench_db.errors import UserError\n"
+            "from bench_db.store.database import connect\n"
+            "store = connect(sys.argv[2], create=True)\n"
+            "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "try:\n    store.import_from(sys.argv[1])\n"
+            "except UserError as error:\n    print(error, file=sys.stderr)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, exported, tmp_path / "new"], capture_output=True, text=True, check=True
+        )
+        assert int(done.stdout) < 200_000  # KiB
+        assert "row 1 of results has a text of 100,000 bytes in 'metadata'" in done.stderr

@@ -160,7 +160,7 @@ class TestSelected:
 
     def test_without_it_a_changed_row_ends_the_copy(self, damaged: Path, target: Database) -> None:
         key = _change(damaged, "id", "schema_version = 7", RESULTS_TABLE.directory, f"dut.version = '1.0.{LOST}'")
-        with pytest.raises(CorruptStoreError, match=f"row {key} of results .* --salvage takes the others"):
+        with pytest.raises(CorruptStoreError, match=f"row {key} of results .* --salvage' takes the others"):
             connect(damaged).copy_to(target)
 
 

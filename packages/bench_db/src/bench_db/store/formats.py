@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench_db.arrow import conform
 from bench_db.errors import SchemaMismatchError, UserError
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from bench_db.store.source import Piece
     from bench_db.store.tables import Table
 
 _BATCH_ROWS = 4096
 _GROUP_ROWS = 16_384
+_BATCH_BYTES = 32 << 20
+# A character takes up to four bytes, and the tool's own record is the longest text that a parsed result has.
+_LONGEST_BYTES = 4 * RULES.metadata_length
 
 
 class Format(Protocol):
@@ -65,12 +72,96 @@ class Parquet:
         return (partial(self._group, path, table, group) for group in range(groups))
 
     def _group(self, path: Path, table: Table, group: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path) as file:
+        # A dictionary has each different text once, however often the rows repeat it: a small file can hold gigabytes of text.
+        texts = _text_leaves(path)
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             known = set(file.schema_arrow.names)
             schema = _chosen(table, columns)
             present = [name for name in schema.names if name in known]
-            for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=present):
-                yield conform(batch, schema)
+            first = sum(file.metadata.row_group(before).num_rows for before in range(group))
+            for batch in file.iter_batches(_rows_at_once(file, group), row_groups=[group], columns=present):
+                sizes = np.zeros(len(batch), np.int64)
+                for name in present:
+                    sizes += _text_bytes(path, table, name, batch.column(name), first)
+                for start, end in _in_parts(sizes, len(batch)):
+                    yield conform(_plain_texts(batch.slice(start, end - start), table), schema)
+                first += len(batch)
+
+
+def _text_leaves(path: Path) -> list[str]:
+    with pq.ParquetFile(path) as file:
+        leaves = (file.schema.column(number) for number in range(len(file.schema)))
+        return [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+
+
+def _rows_at_once(file: pq.ParquetFile, group: int) -> int:
+    """Return how many rows of a group take about `_BATCH_BYTES`, most of them samples."""
+    known = file.metadata.row_group(group)
+    rows = _BATCH_BYTES * int(known.num_rows) // max(1, int(known.total_byte_size))
+    return max(1, min(_BATCH_ROWS, rows))
+
+
+def _text_bytes(path: Path, table: Table, name: str, column: pa.Array, first: int) -> npt.NDArray[np.int64]:
+    """Return the bytes of the texts of a column in each row; raise `UserError` for a text that is too long.
+
+    `first` is the number of the first row in the file.
+    """
+    sizes = np.zeros(len(column), np.int64)
+    for part, rows in _texts(column, np.arange(len(column))):
+        lengths = np.asarray(_lengths(part))
+        if (lengths > _LONGEST_BYTES).any():
+            at = int(np.argmax(lengths > _LONGEST_BYTES))
+            raise _too_long(path, table, name, first + int(rows[at]), int(lengths[at]))
+        np.add.at(sizes, rows, lengths)
+    return sizes
+
+
+def _lengths(texts: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(texts.type):
+        known = pc.binary_length(texts.dictionary)
+        return known.take(texts.indices).fill_null(0)
+    return pc.binary_length(texts).fill_null(0)
+
+
+def _texts(column: pa.Array, rows: npt.NDArray[np.int64]) -> Iterator[tuple[pa.Array, npt.NDArray[np.int64]]]:
+    """Yield the arrays of texts in a column, and for each of their values the row that it is in."""
+    if pa.types.is_struct(column.type):
+        for number in range(column.type.num_fields):
+            yield from _texts(column.field(number), rows)
+    elif pa.types.is_map(column.type) or pa.types.is_list(column.type):
+        # pyarrow 26 crashes in list_parent_indices of a map of dictionaries.
+        offsets = np.asarray(column.offsets)
+        inner = np.repeat(rows, np.diff(offsets))
+        for values in (column.keys, column.items) if pa.types.is_map(column.type) else (column.values,):
+            yield from _texts(values.slice(offsets[0], len(inner)), inner)
+    elif pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
+        yield column, rows
+
+
+def _too_long(path: Path, table: Table, name: str, row: int, size: int) -> UserError:
+    return UserError(
+        f"{path}: row {row + 1:,} of {table.name} has a text of {size:,} bytes in {name!r}; an import takes {_LONGEST_BYTES:,} at most, so "
+        "that a small file cannot fill the memory, and nothing was imported. 'bench-db store copy' has no such limit"
+    )
+
+
+def _in_parts(sizes: npt.NDArray[np.int64], rows: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows with texts of about `_BATCH_BYTES` together, at least a row each."""
+    start = 0
+    ends = np.cumsum(sizes)
+    while start < rows:
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + _BATCH_BYTES, side="right")))
+        yield start, end
+        start = end
+
+
+def _plain_texts(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+    """Return a batch with texts in place of dictionaries of texts."""
+    types = plain(table)
+    return pa.RecordBatch.from_arrays(
+        [batch.column(name).cast(types.field(name).type) for name in batch.schema.names], names=batch.schema.names
+    )
 
 
 def _chosen(table: Table, columns: Sequence[str] | None) -> pa.Schema:
@@ -130,14 +221,32 @@ class JsonLines:
 
     def _batches(self, path: Path, table: Table, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         maps = [column.name for column in table.schema if pa.types.is_map(column.type)]
+        first = 0
         with path.open("rb") as file:
-            while lines := list(islice(file, _BATCH_ROWS)):
+            for lines in _lines(file):
                 rows = [_row(line, path, table, maps) for line in lines]
                 try:
                     batch = pa.RecordBatch.from_pylist(rows, plain(table))
                 except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                     raise _mismatch(path, table, str(error)) from error
+                for name in batch.schema.names:
+                    _text_bytes(path, table, name, batch.column(name), first)
                 yield batch.select(_chosen(table, columns).names)
+                first += len(lines)
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield lines in lists of `_BATCH_ROWS`, or of fewer that have about `_BATCH_BYTES`."""
+    lines: list[bytes] = []
+    size = 0
+    for line in file:
+        lines.append(line)
+        size += len(line)
+        if len(lines) == _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield lines
+            lines, size = [], 0
+    if lines:
+        yield lines
 
 
 def _line(row: Mapping[str, Any], table: Table) -> str:

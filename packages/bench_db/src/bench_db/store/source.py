@@ -239,7 +239,7 @@ def sound(source: Source, table: Table, piece: Piece) -> Iterator[pa.RecordBatch
         if changed:
             message = (
                 f"{source.name}: row {changed[0][1]} of {table.name} does not match its checksum, so it is not copied; "
-                "'bench-db store verify' finds every such row, and --salvage takes the others"
+                "'bench-db store verify' finds every such row, and 'store copy --salvage' takes the others"
             )
             raise CorruptStoreError(message)
         yield batch
