@@ -8,6 +8,7 @@ import pytest
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest import find, parse
+from bench_db.ingest.formats import criterion_dir
 from bench_db.model import Throughput
 from tests.ingest.support import DATA, FIXED, assert_close, read
 
@@ -201,6 +202,30 @@ class TestPlaces:
         measure(tmp_path / "real")
         (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
         assert len(read(tmp_path / "link")[1]) == 1
+
+    @pytest.mark.parametrize("piece", PIECES)
+    def test_a_file_that_links_out_of_the_directory_is_named_and_not_read(self, tmp_path: Path, piece: str) -> None:
+        measure(tmp_path / "in", "a")
+        new, secret = measure(tmp_path / "in", "b"), tmp_path / "secret.json"
+        (new / piece).rename(secret)
+        (new / piece).symlink_to(secret)
+        run, results = read(tmp_path / "in")
+        assert ([result.benchmark_name for result in results], run.skipped) == (["a"], {"missing-file": 1})
+        [skip] = criterion_dir.read(criterion_dir.open_directory(tmp_path / "in")).skips
+        assert (skip.benchmark, skip.detail) == ("b", f"{piece} is a link out of the directory, which is not followed")
+
+    def test_a_directory_that_links_out_is_named_and_not_read(self, tmp_path: Path) -> None:
+        measure(tmp_path / "in", "a")
+        measure(tmp_path / "out", "b")
+        (tmp_path / "in" / "b").symlink_to(tmp_path / "out" / "b", target_is_directory=True)
+        [skip] = criterion_dir.read(criterion_dir.open_directory(tmp_path / "in")).skips
+        assert (skip.benchmark, skip.detail) == ("b", "it is a link out of the directory, which is not followed")
+
+    def test_links_inside_the_directory_are_read(self, tmp_path: Path) -> None:
+        new = measure(tmp_path)
+        (new / "sample.json").rename(tmp_path / "elsewhere.json")
+        (new / "sample.json").symlink_to(tmp_path / "elsewhere.json")
+        assert len(read(tmp_path)[1]) == 1
 
     def test_format_of_a_file_does_not_fit(self, tmp_path: Path) -> None:
         measure(tmp_path)

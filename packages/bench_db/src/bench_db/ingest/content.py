@@ -8,7 +8,7 @@ import select
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -31,12 +31,14 @@ class Content:
     """The text of a file, or the bytes of a directory as `files` by their path in it (then `text` is empty).
 
     `text` is UTF-8, decompressed, without colours of a terminal. `packed_sha256` is that of the file where its bytes are others than those of `text`, else "".
+    `outside` are the paths in a directory of links that lead out of it; nothing was read there.
     """
 
     path: Path
     text: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
     packed_sha256: str = ""
+    outside: Collection[str] = ()
 
     def digest(self) -> str:
         """Return the SHA-256 of the file as it is on disk; of a directory, of the sorted paths and contents of `files`."""

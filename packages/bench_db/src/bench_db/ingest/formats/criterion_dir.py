@@ -19,11 +19,12 @@ from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, Sk
 from bench_db.model import Throughput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 SOURCE = "criterion-dir/1"
 _PIECES = ("benchmark.json", "estimates.json", "sample.json")
+_OUT = "a link out of the directory, which is not followed"
 
 
 class _Benchmark(msgspec.Struct):
@@ -54,8 +55,9 @@ class _Estimates(msgspec.Struct):
 def open_directory(path: Path) -> Content:
     """Return the files of every measurement below a directory, by their path from their common directory.
 
-    `base/`, `change/` and `report/` are ignored, and symbolic links to directories are not followed. Paths start at the common
-    directory, so that the content is the same whichever parent directory the caller names.
+    `base/`, `change/` and `report/` are ignored. Symbolic links to directories are not followed, nor is one to a file outside:
+    whoever writes the directory must not choose which files of the machine are published. Paths start at the common directory,
+    so that the content is the same whichever parent directory the caller names.
     """
     found = list(_measured(path))
     if not found:
@@ -66,7 +68,19 @@ def open_directory(path: Path) -> Content:
         raise UnreadableOutputError(reason, file=str(path))
     root = os.path.commonpath(found) if len(found) > 1 else found[0].parent
     pieces = [directory / piece for directory in found for piece in _PIECES]
-    return Content(path=path, files={p.relative_to(root).as_posix(): _bytes(p) for p in pieces if p.is_file()})
+    outside = [piece for piece in pieces if _leaves(piece, path)]
+    linked = [found.relative_to(path.absolute()) for found in _linked(path) if _leaves(found, path)]
+    return Content(
+        path=path,
+        files={p.relative_to(root).as_posix(): _bytes(p) for p in pieces if p.is_file() and p not in outside},
+        outside=[p.as_posix() for p in (*(piece.relative_to(root) for piece in outside), *linked)],
+    )
+
+
+def _leaves(found: Path, directory: Path) -> bool:
+    """Return whether a path is a symbolic link out of a directory."""
+    target = Path(os.path.realpath(found))  # `resolve` raises for a link to itself
+    return found.is_symlink() and not target.is_relative_to(os.path.realpath(directory))
 
 
 def is_criterion(path: Path) -> bool:
@@ -84,6 +98,12 @@ def _measured(path: Path) -> Iterator[Path]:
             yield Path(name)
 
 
+def _linked(path: Path) -> Iterator[Path]:
+    """Yield the directories below that are symbolic links, except those of Criterion's reports."""
+    for name, directories, _ in os.walk(path.absolute()):
+        yield from (found for each in directories if each != "report" and (found := Path(name, each)).is_symlink())
+
+
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -94,15 +114,25 @@ def _bytes(path: Path) -> bytes:
 
 def read(content: Content) -> Reading:
     """Read one measurement for each `new/`. One with a missing or broken file is skipped."""
-    measurements, skips = [], []
-    for directory, names in groupby(sorted(content.files), key=lambda name: name.rpartition("/")[0]):
-        pieces = {name.rpartition("/")[2]: content.files[name].removeprefix(BOM_UTF8) for name in names}
+    measurements = []
+    linked = [path for path in content.outside if path.rpartition("/")[2] not in _PIECES]
+    skips = [Skip(benchmark=path, reason=SkipReason.MISSING_FILE, detail=f"it is {_OUT}") for path in linked]
+    known = {*content.files, *content.outside} - {*linked}
+    for directory, paths in groupby(sorted(known), key=lambda name: name.rpartition("/")[0]):
+        names = list(paths)
+        pieces = {n.rpartition("/")[2]: content.files[n].removeprefix(BOM_UTF8) for n in names if n in content.files}
         name = directory.removesuffix("new").rstrip("/") or content.path.name
         try:
+            _refuse_links(path.rpartition("/")[2] for path in names if path in content.outside)
             measurements.append(_measurement(pieces))
         except RefusedError as refused:
             skips.append(Skip(benchmark=name, reason=refused.reason, detail=refused.detail))
     return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+
+
+def _refuse_links(names: Iterable[str]) -> None:
+    for name in names:
+        raise RefusedError(SkipReason.MISSING_FILE, f"{name} is {_OUT}")
 
 
 def _measurement(pieces: Mapping[str, bytes]) -> Measurement:
