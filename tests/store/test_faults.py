@@ -17,6 +17,8 @@ from tests.strategies import publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.s3_server import S3Server
 
 _SECRET = "hush-hush-5eCr3t"
@@ -129,6 +131,33 @@ class TestMeaning:
         panic = type("PanicException", (BaseException,), {})("called unwrap")
         with pytest.raises(CorruptStoreError, match="called unwrap"), faults.told_plainly("reading", "x"):
             raise panic
+
+    @pytest.mark.parametrize("why", ["not permitted (os error 1)", "not supported (os error 95)"])
+    def test_a_file_system_without_hard_links(self, why: str) -> None:
+        message = (
+            f"LanceError(IO): Generic LocalFileSystem error: Unable to rename file: Operation {why}, commit.rs:1663:50"
+        )
+        with (
+            pytest.raises(StoreUnavailableError, match=r"cannot make hard links.*another file system") as caught,
+            faults.told_plainly("creating runs", "x"),
+        ):
+            raise OSError(message)
+        assert not faults.is_damage(caught.value)
+        assert not faults.is_transient(caught.value.__cause__ or caught.value)
+
+    def test_a_server_without_conditional_writes(self) -> None:
+        message = "Generic S3 error: Server returned error response: 501 Not Implemented: <Code>NotImplemented</Code>"
+        with (
+            pytest.raises(StoreUnavailableError, match=r"does not implement.*conditional") as caught,
+            faults.told_plainly("publishing to runs", "x"),
+        ):
+            raise OSError(message)
+        assert not faults.is_transient(caught.value.__cause__ or caught.value)  # a repetition fails in the same way
+
+    def test_an_address_with_a_line_break(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=r"a\\nb.*line break"):
+            connect(tmp_path / "a\nb", create=True)
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(
         ("error", "damage"),

@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,11 +15,13 @@ import pytest
 from bench_db.errors import BenchDbError, UserError
 from bench_db.model import Baseline
 from bench_db.store import maintain
-from bench_db.store.tables import RESULTS_TABLE
+from bench_db.store.database import Database
+from bench_db.store.engine import Engine, locate
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
-    from bench_db.store.database import Database
+    from bench_db.store.tables import Table
     from bench_db.store.versions import AsOf
 
 _ASK = """
@@ -164,6 +167,43 @@ class TestTag:
         with pytest.raises(UserError):
             database.tag(name)
         assert database.info().tags == {}
+
+    def test_a_version_that_is_cleaned_away_meanwhile(self, database: Database) -> None:
+        for number in range(2):
+            _publish(database, number)
+
+        class Cleaned(Engine):
+            """An engine between whose look at the versions and the tag somebody removes the version."""
+
+            def tag(self, table: Table, name: str, version: int | str) -> None:
+                if table is RESULTS_TABLE:
+                    Engine(locate(database.uri), None).clean(table, lambda _: [int(version)])
+                super().tag(table, name, version)
+
+        with pytest.raises(UserError, match=r"version 2 was cleaned away.*tag a newer one"):
+            Database(Cleaned(locate(database.uri), None)).tag("gone", 2)
+        assert database.info().tags == {}
+        assert database._engine.tags(RUNS_TABLE) == {}
+        assert database.tag("gone")
+
+    def test_a_version_that_is_cleaned_away_right_after(self, database: Database) -> None:
+        for number in range(2):
+            _publish(database, number)
+
+        class Cleaned(Engine):
+            """An engine after whose tag somebody removes the version, having looked at the tags before."""
+
+            def tag(self, table: Table, name: str, version: int | str) -> None:
+                super().tag(table, name, version)
+                if table is RESULTS_TABLE:
+                    (
+                        Path(database.uri) / table.directory / "_versions" / f"{2**64 - 1 - int(version):020}.manifest"
+                    ).unlink()
+
+        with pytest.raises(UserError, match=r"version 2 was cleaned away.*tag a newer one"):
+            Database(Cleaned(locate(database.uri), None)).tag("gone", 2)
+        assert database.info().tags == {}
+        assert database._engine.tags(RUNS_TABLE) == {}
 
     def test_a_version_that_is_not_there_cannot_be_tagged(self, database: Database) -> None:
         with pytest.raises(BenchDbError):

@@ -756,6 +756,12 @@ class Engine:
         dataset = self.open_any(table).dataset
         self.call("tagging", lambda: dataset.tags.create(name, version))
 
+    def untag(self, table: Table, name: str) -> None:
+        """Remove a name of a version; one that is missing is no error."""
+        if name in self.tags(table):
+            dataset = self.open_any(table).dataset
+            self.call("removing a tag", lambda: dataset.tags.delete(name))
+
     def mark(self, name: str) -> None:
         """Note on the results that the store has had a migration, so that a release without it does not write."""
         marks: dict[str, str | None] = {key.decode(): value.decode() for key, value in migrations.marks([name]).items()}
@@ -906,6 +912,9 @@ def locate(uri: str | Path) -> Location:
     text = str(uri)
     if not text or "\0" in text:
         message = "the store's address is empty: give a directory or s3://bucket/prefix with --store or BENCH_DB_URI"
+        raise UserError(message)
+    if "\n" in text or "\r" in text:
+        message = f"the store's address {text!r} has a line break, which Lance cannot open; choose another name"
         raise UserError(message)
     parts = urlsplit(text)
     match parts.scheme:

@@ -37,7 +37,7 @@ _CONFLICT = re.compile(
 )
 # Includes a commit with a lost answer: it may have been applied, and a repeated merge is safe.
 _TRANSIENT = re.compile(
-    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|\b50[0-4]\b|timed? ?out|error sending request"
+    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|\b50[0234]\b|timed? ?out|error sending request"
     r"|error decoding response|reset by peer|broken pipe",
     re.IGNORECASE,
 )
@@ -51,6 +51,10 @@ _REFUSED = re.compile(
 )
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
+# Lance commits to a directory with a hard link, so that of two writers one fails.
+_NO_LINK = re.compile(r"Unable to rename file: (?:Operation not (?:permitted|supported)|Function not implemented)")
+_NOT_IMPLEMENTED = re.compile(r"NotImplemented|\b501\b")
+_NO_VERSION = re.compile(r"Version not found")
 _NO_DIRECTORY = re.compile(r"Not a directory")
 # How the message of an error begins that none of the patterns is of; damage has many messages.
 _UNKNOWN = "storage failed while"
@@ -117,6 +121,21 @@ def told_plainly(doing: str, where: str) -> Iterator[None]:
 _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
     (_NOT_FOUND, StoreNotFoundError, "no store at {where}: make one with 'bench-db store init', or check --store"),
     (_MISSING_BUCKET, StoreUnavailableError, "{where}: the bucket does not exist; make it first, or check --store"),
+    (
+        _NO_LINK,
+        StoreUnavailableError,
+        "{where}: the file system cannot make hard links, which a commit needs ({cause}); put the store on another file system",
+    ),
+    (
+        _NO_VERSION,
+        UserError,
+        "{where}: the version was cleaned away while {doing}; name a newer one: 'bench-db store info' shows the newest",
+    ),
+    (
+        _NOT_IMPLEMENTED,
+        StoreUnavailableError,
+        "{where}: the server does not implement what {doing} needs ({cause}); a store needs conditional writes (If-None-Match)",
+    ),
     (_REFUSED, StoreUnavailableError, "{where}: access refused while {doing}; check the AWS credentials ({cause})"),
     (
         _CONFLICT,

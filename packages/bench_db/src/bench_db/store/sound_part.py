@@ -89,7 +89,7 @@ class SoundPart(StoreSource):
         self._pass_over(table, "the whole table", "no version can be opened")
         return False
 
-    def _version(self, table: Table, as_of: AsOf | None) -> int | None:
+    def _version(self, table: Table, as_of: AsOf | None) -> int | str | None:
         return super()._version(table, as_of) or self._fallback.get(table.name)
 
     def pieces(self, table: Table) -> Iterator[Piece]:

@@ -79,7 +79,7 @@ class StoreSource:
     def _existing(self) -> list[Table]:
         return [table for table in ledger.existing(self._engine) if not table.derived]
 
-    def _version(self, table: Table, as_of: AsOf | None) -> int | None:
+    def _version(self, table: Table, as_of: AsOf | None) -> int | str | None:
         """Return the version to read; None for the newest."""
         return None if as_of is None else version_at(self._engine, table, as_of)
 

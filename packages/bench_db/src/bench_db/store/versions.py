@@ -91,10 +91,20 @@ def tag(engine: Engine, name: str, version: int | None) -> int:
         message = f"{name!r} cannot be a tag: use letters, digits, '.', '-' and '_', and not digits alone"
         raise UserError(message)
     number = results.version if version is None else int(version_at(engine, RESULTS_TABLE, version))
-    then = version_at(engine, RUNS_TABLE, number)
+    then = int(version_at(engine, RUNS_TABLE, number))
     if name not in engine.tags(RUNS_TABLE):
         engine.tag(RUNS_TABLE, name, then)
-    engine.tag(RESULTS_TABLE, name, number)
+    try:
+        engine.tag(RESULTS_TABLE, name, number)
+        is_kept = number in engine.written(RESULTS_TABLE)
+    except UserError:  # of Lance: there is no such version any more
+        is_kept = False
+    if not is_kept:
+        # A cleanup that has looked at the tags before this one removes the version all the same.
+        for table in (RESULTS_TABLE, RUNS_TABLE):
+            engine.untag(table, name)
+        message = f"version {number} was cleaned away while it was tagged, so it has no tag; tag a newer one"
+        raise UserError(message)
     return int(number)
 
 
