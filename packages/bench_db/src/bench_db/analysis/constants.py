@@ -75,6 +75,11 @@ PROFILES = {
 }
 
 
+def for_index() -> Constants:
+    """Return the constants for the index of a suite, whose machine drifts: the noise is that of an autoregression at its upper bound."""
+    return PROFILES[Profile.DEFAULT]._replace(inflation_most=6.0, autoregressive=True, bound=1.64)
+
+
 def for_scan(profile: Profile) -> Constants:
     """Return the constants for many series at once, where a few sticky or drifting ones would be most of the findings.
 

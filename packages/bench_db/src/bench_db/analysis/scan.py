@@ -14,6 +14,7 @@ from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import Profile, for_scan
 from bench_db.analysis.detect import Changes, detect_all, discoveries
 from bench_db.analysis.level import large
+from bench_db.analysis.suite_members import members
 from bench_db.analysis.suite_steps import suite_steps
 from bench_db.model import Change, Movement
 from bench_db.rules import RULES
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bench_db.analysis.jit import Bools, Floats, Ints
+    from bench_db.analysis.suite_members import Member
     from bench_db.query.thresholds import Threshold
 
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
@@ -80,7 +82,7 @@ def scan(  # noqa: PLR0913
     of_points = np.asarray(runs, np.int64)
     signs = np.ones(len(starts) - 1) if rates is None else np.where(rates, -1.0, 1.0)
     of_series = np.zeros(len(starts) - 1, np.int64) if suites is None else np.asarray(suites, np.int64)
-    steps, levels = suite_steps(flat, starts, of_points, signs, of_series, rate, threads)
+    steps, levels, stepped = suite_steps(flat, starts, of_points, signs, of_series, rate, threads)
     moved, of_all, measured = without_common(flat, starts, of_points, levels, signs, steady)
     constants = for_scan(profile)
     changes = detect_all(steady, starts, constants=constants, threads=threads)
@@ -89,7 +91,9 @@ def scan(  # noqa: PLR0913
     accepted = _large(accepted, changes, flat, starts, thresholds or {})
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
-    lasting = [_lasting(run, findings, signs) for run in sorted(set(shared.values()))]
+    moved_with = members(steps, levels, steady, starts, of_points, of_series, rate * stepped)
+    findings = _with_members(findings, moved_with, flat, starts, thresholds or {})
+    lasting = [_lasting(run, findings, signs) for run in sorted({f.run for f in findings if f.suite_wide})]
     suite_of = np.zeros(len(levels), np.int64)
     suite_of[of_points] = np.repeat(of_series, np.diff(starts))
     small = {s.run for s in steps if abs(s.effect) < RULES.change_effect}  # that few large steps may have made
@@ -169,6 +173,32 @@ def _findings(  # noqa: PLR0913, PLR0917
         )
         for row, change in zip(accepted, every, strict=True)
     ]
+
+
+def _with_members(
+    findings: list[ScanFinding], moved: list[Member], values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]
+) -> list[ScanFinding]:
+    """Add the changes of series at the steps of their suites that are large enough to report.
+
+    They take the place of a change that the series showed by itself: its level before may reach across another step of the suite.
+    """
+    large_ones = [m for m in moved if abs(m.change.effect) >= _share(m, values, starts, thresholds)]
+    known: dict[int, list[int]] = {}
+    for m in large_ones:
+        known.setdefault(m.series, []).append(m.change.index)
+    own = [
+        f for f in findings if not any(abs(f.change.index - index) <= SHARED_RUNS for index in known.get(f.series, ()))
+    ]
+    return own + [
+        ScanFinding(series=m.series, run=m.run, change=m.change, q_value=m.q_value, suite_wide=True) for m in large_ones
+    ]
+
+
+def _share(member: Member, values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]) -> float:
+    threshold, first = thresholds.get(member.series), int(starts[member.series])
+    if threshold is None:
+        return RULES.change_effect
+    return threshold.share_of(float(np.nanmedian(values[first : first + member.change.index])))
 
 
 def _lasting(run: int, findings: list[ScanFinding], signs: Floats) -> Movement:

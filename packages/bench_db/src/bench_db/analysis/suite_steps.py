@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.analysis.common_kernel import FEWEST_SERIES, suite_index
-from bench_db.analysis.constants import PROFILES, Profile
+from bench_db.analysis.constants import for_index
 from bench_db.analysis.detect import detect_all, discoveries
 from bench_db.model import Movement
 
 if TYPE_CHECKING:
     from bench_db.analysis.jit import Floats, Ints
 
-FEWEST_RUNS = 20  # of a suite with an index
+FEWEST_AFTER = 4  # runs from the step on: a machine that is slow for three runs is no level yet
 BROAD = 2 / 3  # share of the series that must have moved the same way
 
 
 def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
     values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float, threads: int
-) -> tuple[list[Movement], Ints]:
-    """Return the steps of all suites at a false discovery rate of `rate`, and the level of its suite at each run, from 0.
+) -> tuple[list[Movement], Ints, float]:
+    """Return the steps of all suites, the level of its suite at each run, from 0, and the share of the tested suites with a step.
 
-    The arguments are those of `scan`; `suites` numbers the suite of each series. A suite of fewer than 10 series
-    or 20 runs has no index.
+    The false discovery rate is `rate`. The other arguments are those of `scan`; `suites` numbers the suite of each series. A suite of fewer than 10 series
+    or 8 runs has no index.
     """
     n_runs = int(runs.max()) + 1 if len(runs) else 0
     levels = np.zeros(n_runs, np.int64)
@@ -35,15 +35,16 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
     usable = np.isfinite(index) & (np.bincount(runs[np.isfinite(values)], minlength=n_runs) >= FEWEST_SERIES)
     order = np.flatnonzero(usable)[np.argsort(suite_of[usable], kind="stable")]
     if not len(order):
-        return [], levels
+        return [], levels, 0.0
     cuts = np.flatnonzero(np.diff(suite_of[order], prepend=-1, append=-1))
-    constants = PROFILES[Profile.DEFAULT]._replace(minimum_points=FEWEST_RUNS)
+    constants = for_index()
     changes = detect_all(np.exp(index[order]), cuts, constants=constants, threads=threads)
-    accepted, _ = discoveries(changes, int((np.diff(cuts) >= constants.minimum_points).sum()), rate)
+    tested = int((np.diff(cuts) >= constants.minimum_points).sum())
+    accepted, _ = discoveries(changes, tested, rate)
     logs = np.full(len(values), np.nan)
     if len(accepted):
         np.log(values, out=logs, where=values > 0.0)
-    steps = []
+    steps: list[Movement] = []
     for row in accepted.tolist():
         low, high = cuts[changes.series[row]], cuts[changes.series[row] + 1]
         at = int(low + changes.index[row])
@@ -53,11 +54,11 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
         moved = signs * _steps(logs, starts, sides[runs])
         moved = moved[np.isfinite(moved) & (np.abs(moved) > constants.rounding)]  # bytes that never change say nothing
         same = int((moved * changes.effect[row] > 0.0).sum())
-        if same >= BROAD * len(moved) and not changes.provisional[row]:
+        if same >= BROAD * len(moved) and high - at >= FEWEST_AFTER:
             effect = math.expm1(float(np.median(moved)))
             steps.append(Movement(run=int(order[at]), effect=effect, series=same, lasting=True))
             levels[order[at:high]] += 1
-    return steps, levels
+    return steps, levels, len({int(suite_of[step.run]) for step in steps}) / max(tested, 1)
 
 
 def _steps(logs: Floats, starts: Ints, sides: Floats) -> Floats:
