@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from bench_db.store.tables import BASELINES_TABLE, RESULTS_TABLE, RUNS_TABLE
 from tests.store.carriers import rows_of
 from tests.strategies import publication
 from tests.support import damage
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +141,25 @@ class TestChangedRows:
         [run] = _salvaged(damaged, target).passed_over
         assert run.reason == "two of its rows have one id; publish its file again"
         _complete(target, undamaged, LOST)
+
+
+class TestFlips:
+    """Of a store with a changed bit a salvage copies no row that differs, and leaves none out without naming something."""
+
+    @pytest.mark.campaign("flips")
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    @pytest.mark.parametrize("table", ["results", "runs", "baselines"])
+    def test_a_bit_of_a_data_file(self, undamaged: Path, tmp_path: Path, table: str) -> None:
+        truth = {repr(result) for result in connect(undamaged).results()}
+        random = Random(table)
+        for number in range(rounds("flips", 1, full=60)):
+            store = damage.copied(undamaged, tmp_path / str(number))
+            flipped = damage.flip(store, table, random)
+            target = connect(tmp_path / f"copy {number}", create=True)
+            done = unopened(store).copy_to(target, salvage=True)
+            rows = {repr(result) for result in target.results()}
+            assert rows <= truth, flipped
+            assert done.passed_over or rows == truth, flipped
 
 
 class TestSelected:
