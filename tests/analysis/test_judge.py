@@ -113,7 +113,16 @@ class TestAfterAStep:
         one = judged(points(STEPPED[: 31 + since]), [30 + since])
         settled = since == 7
         assert one.verdict is (Verdict.UNCHANGED if settled else Verdict.REGRESSED)
-        assert one.n_baseline == (7 if settled else 20)
+        # before three runs of it a step is no change point, and those that show it are left out of the newest 20
+        assert one.n_baseline == (7 if settled else 20 - since * (since < 3))
+
+    @pytest.mark.parametrize("slow", range(1, 7))
+    def test_slow_still_after_a_short_history(self, slow: int) -> None:
+        values = [*level(7), *(750 * x for x in level(slow))]
+        one = judged(points(values), [6 + slow])
+        assert one.verdict is Verdict.REGRESSED
+        assert one.n_baseline == 7
+        assert ("shows the change, too" in one.note) is (slow in {2, 3})  # then it is a change point
 
     def test_a_pinned_baseline_ends_where_it_was_pinned(self) -> None:
         one = judged(points(STEPPED[:36]), [35], until=pl.col("dut_timestamp") <= 34, pinned=True)

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, step_and_margin
+from bench_db.analysis.fresh_level import fresh_runs
 from bench_db.analysis.histories import Floats, histories, observations
 from bench_db.analysis.level import levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -43,7 +44,7 @@ _OF_LEVEL = {"runs", "threshold"}
 # The method that judges a series by its figure; the others compare medians, as they say.
 _BY_FIGURE = "runs"
 # The number of the rules of a method, where it is not the first.
-_RULES_OF = {"runs": 2}
+_RULES_OF = {"runs": 3}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
@@ -78,13 +79,14 @@ class Measured:
 class Earlier:
     """The runs that a candidate is compared with: their values by the figure of the series, and their medians.
 
-    `in_one_go` is the largest number of runs that count as one.
+    `in_one_go` is the largest number of runs that count as one. `may_step` says that the newest of them may begin a new level.
     """
 
     figure: Figure = Figure.MEDIAN
     values: Floats = field(default_factory=lambda: np.empty(0))
     medians: Floats = field(default_factory=lambda: np.empty(0))
     in_one_go: int = 1
+    may_step: bool = False
 
     def by(self, figure: Figure) -> Floats:
         """Return the values by the figure of the series, or the medians."""
@@ -154,6 +156,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
             values=old.values[of][level],
             medians=medians[of][level],
             in_one_go=in_goes[series.series_key],
+            may_step=looks_for_level(method, last) and not pinned,
         )
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, least(series)))
         if len(runs.values):
@@ -404,6 +407,9 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         new, figure = medians, Figure.MEDIAN
         values = old.by(figure)
     failed = found.runs > 0 and not new
+    fresh = fresh_runs(new, values.tolist()) if new and old.may_step and method == _BY_FIGURE else 0
+    old = replace(old, values=old.values[: len(values) - fresh], medians=old.medians[: len(values) - fresh])
+    values = values[: len(values) - fresh]
     comparison = _compared(new, values, series.direction, method, least, failed=failed)
     after, before = _middle(new), _middle(values)
     if method == "runs" and len(new) > 1 and len(values):
@@ -419,9 +425,16 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         figure=figure,
         baseline_value=before,
         candidate_value=after,
-        note=_note(comparison, found, old),
+        note="; ".join(filter(None, (_note(comparison, found, old), _shown_before(fresh)))),
         threshold="" if least is None or method not in _OF_LEVEL else least.text,
     )
+
+
+def _shown_before(fresh: int) -> str:
+    if not fresh:
+        return ""
+    runs = "the run" if fresh == 1 else f"each of the {fresh} runs"
+    return f"{runs} before shows the change, too, and is not part of the baseline"
 
 
 def _note(comparison: Comparison, found: Measured, old: Earlier) -> str:
