@@ -35,14 +35,15 @@ class TestVerbs:
     """Every verb that takes a commit takes HEAD, a branch and a tag of the checkout."""
 
     def test_all(self, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        sha, store = history.commit("one"), tmp_path / "store"
+        first, sha, store = history.commit("one"), history.commit("two"), tmp_path / "store"
         history.git("tag", "v1")
         monkeypatch.chdir(history.path)
-        file = output_file(tmp_path / "f.json", "a")
-        published = bench_db(
-            "publish", file, "--commit", "HEAD", "--dut-name", "d", "--test-bed-name", "t", "--store", store
-        )
-        assert published.code == 0, published.err
+        for number, name in enumerate(("HEAD~1", "HEAD")):
+            file = output_file(tmp_path / f"f{number}.json", f"a{number}")
+            published = bench_db(
+                "publish", file, "--commit", name, "--dut-name", "d", "--test-bed-name", "t", "--store", store
+            )
+            assert published.code == 0, published.err
         for name in ("HEAD", "main", "v1"):
             assert bench_db("has", name, "--store", store, "--output", "json").document["commit"] == sha
             assert connect(store).has(name).present
@@ -53,5 +54,5 @@ class TestVerbs:
                 connect(store).put_artifact(b"x", kind="log", added_at=1, name=name, commit=name).artifact.commit == sha
             )
             assert connect(store).artifacts(commit=name)
-            assert compare(store, sha, baseline=name).baseline == f"commit {sha[:9]}"
+            assert compare(store, sha, baseline=f"{name}~1").baseline == f"commit {first[:9]}"
         assert bench_db("has", "nowhere", "--store", store).code == 1
