@@ -100,6 +100,13 @@ class TestMembers:
         assert not {0, 1} & set(found)
         assert list(found[2]) == pytest.approx([math.expm1(0.2), 0.0])
 
+    def test_a_step_of_few_series_is_left_to_them(self) -> None:
+        logs = suite(6, 30, {})
+        logs[:9, 15:] += 0.2
+        assert not self.at_step(logs, 15)
+        logs[9:11, 15:] += 0.2
+        assert self.at_step(logs, 15)
+
     def test_a_long_history_needs_no_help(self) -> None:
         assert self.at_step(suite(5, MOST_RUNS, {20: 0.3}), 20)
         assert not self.at_step(suite(5, MOST_RUNS + 1, {20: 0.3}), 20)

@@ -23,6 +23,9 @@ FEWEST = 3  # points on either side of the step
 MOST_RUNS = (
     40  # of the suite: in a longer history a series shows its own changes, and a drifting machine looks like steps
 )
+LEAST_SHARE = (
+    0.5  # share that must have changed: a step of few series moves the index too, and they show it by themselves
+)
 _INTERVAL = 0.05  # the interval of a change covers 95 %
 
 
@@ -42,7 +45,7 @@ def members(  # noqa: PLR0913, PLR0917 the arrays of a scan
     """Return the series that changed at the steps of their suites, at a false discovery rate of `rate` for each step.
 
     `levels` numbers the level of its suite at each run, and `values` are corrected for passing movements. The test is the t-test of
-    the means of logs in a suite of at most 40 runs, of up to 24 points on either side within the levels beside the step, with half the degrees of freedom. The
+    the means of logs in a suite of at most 40 runs, where at least half of the series changed, of up to 24 points on either side within the levels beside the step, with half the degrees of freedom. The
     rate is that of Benjamini-Hochberg over the series of one suite; the caller scales it by the share of suites with a step
     (Benjamini and Bogomolov 2014).
     """
@@ -94,6 +97,8 @@ def _changed(  # noqa: PLR0913, PLR0917 the points on both sides
         p_value = two_sided_p(effect / error, df) if error > 0.0 and not is_rounding else float(is_rounding)
         rows.append((series, effect, error, df, p_value))
     q_values = benjamini_hochberg(np.array([row[-1] for row in rows]), len(rows)) if rows else np.empty(0)
+    if np.count_nonzero(q_values <= rate) < LEAST_SHARE * len(rows):
+        return []
     return [
         Member(
             series=series,
