@@ -39,6 +39,11 @@ class TestFreshRuns:
     def test_an_earlier_run_as_slow_is_a_mode_of_the_level(self) -> None:
         assert fresh_runs([130.0], [*level(1, 6), 131.0, *level(2, 6), 130.0]) == 0
 
+    def test_the_threshold_of_the_series(self) -> None:
+        assert fresh_runs([101.0], [*[100.0] * 7, 101.0]) == 0
+        assert fresh_runs([101.0], [*[100.0] * 7, 101.0], minimum_effect=0.005) == 1
+        assert fresh_runs([101.0], [*[100.0] * 7, 101.0], minimum_effect=0.0, minimum_difference=2.0) == 0
+
     def test_chance(self) -> None:
         found = sum(fresh_runs([level(seed, 1)[0]], level(1000 + seed, 20)) > 0 for seed in range(1000))
         assert found <= 5

@@ -56,6 +56,14 @@ class TestHistories:
         turned = last.rows.with_columns((10_000 - pl.col("run_key")).alias("run_key"))
         assert histories(Points(series=last.series, rows=turned)).runs.tolist() == [0, 1, 2]
 
+    def test_a_file_with_two_suites_is_a_run_of_each(self) -> None:
+        one = points([3.0, 1.0, 2.0])
+        other = one.series.with_columns(pl.lit(8, pl.Int64).alias("series_key"), pl.lit("other").alias("suite"))
+        rows = pl.concat([one.rows, one.rows.with_columns(pl.lit(8, pl.Int64).alias("series_key"))])
+        found = histories(Points(series=pl.concat([one.series, other]), rows=rows))
+        assert sorted(found.suites.tolist()) == [1, 2]
+        assert sorted(found.runs.tolist()) == [0, 1, 2, 3, 4, 5]
+
     def test_each_device_bed_and_suite_is_a_suite(self) -> None:
         assert histories(two_series()).suites.tolist() == [1, 1]
 

@@ -14,6 +14,7 @@ import pytest
 from bench_db.analysis.judge import judge
 from bench_db.model import Verdict
 from bench_db.query.series import HISTORY, IDENTITY, Points
+from bench_db.query.thresholds import Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +124,12 @@ class TestAfterAStep:
         assert one.verdict is Verdict.REGRESSED
         assert one.n_baseline == 7
         assert ("shows the change, too" in one.note) is (slow in {2, 3})  # then it is a change point
+
+    @pytest.mark.parametrize("slow", [1, 2])
+    def test_slow_still_by_a_threshold_of_the_series(self, slow: int) -> None:
+        held = points([*[100.0] * 7, *[101.0] * slow])
+        one = judged(held, [6 + slow], thresholds={7: Threshold(relative=0.005)})
+        assert one.verdict is Verdict.REGRESSED
 
     def test_a_pinned_baseline_ends_where_it_was_pinned(self) -> None:
         one = judged(points(STEPPED[:36]), [35], until=pl.col("dut_timestamp") <= 34, pinned=True)

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from bench_db.analysis.scan import Scan, scan
-from bench_db.analysis.suite_members import MOST_RUNS, members
+from bench_db.analysis.suite_members import MOST_RUNS, Member, members
 from bench_db.model import Movement
 from bench_db.query.thresholds import Threshold
 
@@ -59,6 +59,19 @@ class TestShortHistories:
         assert all(f.change.provisional for f in scanned(suite(2, 12, {8: 0.2})).findings)
         assert not any(f.change.provisional for f in scanned(suite(2, 12, {6: 0.2})).findings)
 
+    def test_runs_of_few_series_are_on_their_side_of_a_step(self) -> None:
+        logs = suite(7, 20, {8: 0.2})
+        logs[5:, 15:] = math.nan
+        found = scanned(logs)
+        assert {f.run for f in found.findings} == {8}
+        assert [f.change.effect for f in found.findings] == pytest.approx([0.2] * len(found.findings), abs=0.04)
+
+    def test_an_absolute_threshold_is_relative_to_the_level_before(self) -> None:
+        logs = suite(8, 24, {8: 0.5, 16: 0.2}, movement=0.0)
+        logs -= 5.0 - math.log(100.0)
+        thresholds = {number: Threshold(absolute=24.0) for number in range(SERIES)}  # 16 % of 150, and 24 % of 100
+        assert {f.run for f in scanned(logs, thresholds=thresholds).findings} == {8, 16}
+
     def test_the_threshold_of_a_series_counts(self) -> None:
         logs = suite(1, 14, {7: -0.1})
         found = scanned(logs, thresholds={3: Threshold(relative=0.2)})
@@ -69,19 +82,26 @@ class TestMembers:
     """The test of one series at the given run."""
 
     @staticmethod
-    def at_step(logs: Array, at: int, rate: float = 0.05) -> list[tuple[int, float, float]]:
+    def found(logs: Array, at: int, until: int | None = None) -> list[Member]:
         series, runs = logs.shape
-        levels = (np.arange(runs) >= at).astype(np.int64)
-        found = members(
+        levels = (np.arange(runs) >= at).astype(np.int64) + (np.arange(runs) >= (until or runs))
+        return members(
             [Movement(run=at, effect=0.1, series=series, lasting=True)],
             levels,
             np.exp(logs).ravel(),
             np.arange(0, series * runs + 1, runs),
             np.tile(np.arange(runs), series),
             np.zeros(series, np.int64),
-            rate,
+            0.05,
         )
-        return [(m.series, m.change.effect, m.change.p_value) for m in found]
+
+    def at_step(self, logs: Array, at: int) -> list[tuple[int, float, float]]:
+        return [(m.series, m.change.effect, m.change.p_value) for m in self.found(logs, at)]
+
+    def test_a_level_of_four_runs_before_another_step_is_not_provisional(self) -> None:
+        logs = suite(3, 20, {8: 0.3, 12: 0.3})
+        assert {m.change.provisional for m in self.found(logs, 8, until=12)} == {False}
+        assert {m.change.provisional for m in self.found(logs[:, :12], 8)} == {True}
 
     def test_the_statistic_is_that_of_scipy_with_half_the_degrees(self) -> None:
         logs = suite(3, 16, {9: 0.05})
@@ -99,6 +119,12 @@ class TestMembers:
         found = {series: (effect, p) for series, effect, p in self.at_step(logs, 6)}
         assert not {0, 1} & set(found)
         assert list(found[2]) == pytest.approx([math.expm1(0.2), 0.0])
+
+    def test_a_count_with_zeros_is_not_tested(self) -> None:
+        logs = suite(4, 16, {8: 0.3})
+        logs[0] = np.log(5.0)
+        logs[0, :5] = -math.inf  # exp: 0
+        assert 0 not in {series for series, _, _ in self.at_step(logs, 8)}
 
     def test_a_step_of_few_series_is_left_to_them(self) -> None:
         logs = suite(6, 30, {})

@@ -46,16 +46,19 @@ class Histories:
 
     @cached_property
     def runs(self) -> Ints:
-        """The run of each point, numbered from 0 in the order of commits and times."""
-        runs = (
-            self.points.group_by("run_key")
-            .agg(pl.col(set(COMMIT_ORDER) - {"run_key"}).min())
-            .sort(COMMIT_ORDER, nulls_last=False)
+        """The run of each point, numbered from 0 in the order of commits and times; a file with several suites is a run of each."""
+        placed = self.points.select(*COMMIT_ORDER).with_columns(
+            pl.Series("suite", np.repeat(self.suites, np.diff(self.offsets)))
         )
-        numbered = runs.select("run_key").with_row_index("run")
+        runs = (
+            placed.group_by("run_key", "suite")
+            .agg(pl.col(set(COMMIT_ORDER) - {"run_key"}).min())
+            .sort(*COMMIT_ORDER, "suite", nulls_last=False)
+        )
+        numbered = runs.select("run_key", "suite").with_row_index("run")
         return (
-            self.points.select("run_key")
-            .join(numbered, on="run_key", maintain_order="left")["run"]
+            placed.select("run_key", "suite")
+            .join(numbered, on=["run_key", "suite"], maintain_order="left")["run"]
             .cast(pl.Int64)
             .to_numpy()
         )

@@ -407,7 +407,7 @@ def _judged(series: Series, found: Measured, old: Earlier, method: str, least: T
         new, figure = medians, Figure.MEDIAN
         values = old.by(figure)
     failed = found.runs > 0 and not new
-    fresh = fresh_runs(new, values.tolist()) if new and old.may_step and method == _BY_FIGURE else 0
+    fresh = fresh_runs(new, values.tolist(), **_least(least)) if new and old.may_step and method == _BY_FIGURE else 0
     old = replace(old, values=old.values[: len(values) - fresh], medians=old.medians[: len(values) - fresh])
     values = values[: len(values) - fresh]
     comparison = _compared(new, values, series.direction, method, least, failed=failed)
@@ -526,17 +526,20 @@ def _compared(  # noqa: PLR0913 what a comparison needs
     new: list[float], old: Floats, direction: Direction, method: str, least: Threshold | None, *, failed: bool
 ) -> Comparison:
     if not new or not len(old) or method == "runs":
-        effect = RULES.minimum_effect if least is None else least.relative or 0.0
-        difference = 0.0 if least is None else least.absolute or 0.0
-        return compare(
-            new, old.tolist(), direction, failed=failed, minimum_effect=effect, minimum_difference=difference
-        )
+        return compare(new, old.tolist(), direction, failed=failed, **_least(least))
     if method == "threshold":
         threshold = RULES.minimum_effect if least is None else least.relative or 0.0
         return within_threshold(new, old.tolist(), direction, threshold=threshold, failed=failed)
     if method == "lance-bench-z":
         return lance_bench_z(new[-1], old.tolist(), direction)
     return lance_bench_ttest([*old.tolist(), *new], direction)
+
+
+def _least(threshold: Threshold | None) -> dict[str, float]:
+    """Return the smallest change that counts, as keywords of `compare`; none for the default."""
+    if threshold is None:
+        return {}
+    return {"minimum_effect": threshold.relative or 0.0, "minimum_difference": threshold.absolute or 0.0}
 
 
 def _middle(values: Sequence[float] | Floats) -> float | None:

@@ -92,7 +92,7 @@ def scan(  # noqa: PLR0913
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
     moved_with = members(steps, levels, steady, starts, of_points, of_series, rate * stepped)
-    findings = _with_members(findings, moved_with, flat, starts, thresholds or {})
+    findings = _with_members(findings, moved_with, thresholds or {})
     lasting = [_lasting(run, findings, signs) for run in sorted({f.run for f in findings if f.suite_wide})]
     suite_of = np.zeros(len(levels), np.int64)
     suite_of[of_points] = np.repeat(of_series, np.diff(starts))
@@ -176,13 +176,13 @@ def _findings(  # noqa: PLR0913, PLR0917
 
 
 def _with_members(
-    findings: list[ScanFinding], moved: list[Member], values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]
+    findings: list[ScanFinding], moved: list[Member], thresholds: Mapping[int, Threshold]
 ) -> list[ScanFinding]:
     """Add the changes of series at the steps of their suites that are large enough to report.
 
     They take the place of a change that the series showed by itself: its level before may reach across another step of the suite.
     """
-    large_ones = [m for m in moved if abs(m.change.effect) >= _share(m, values, starts, thresholds)]
+    large_ones = [m for m in moved if abs(m.change.effect) >= _share(m, thresholds)]
     known: dict[int, list[int]] = {}
     for m in large_ones:
         known.setdefault(m.series, []).append(m.change.index)
@@ -194,11 +194,9 @@ def _with_members(
     ]
 
 
-def _share(member: Member, values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]) -> float:
-    threshold, first = thresholds.get(member.series), int(starts[member.series])
-    if threshold is None:
-        return RULES.change_effect
-    return threshold.share_of(float(np.nanmedian(values[first : first + member.change.index])))
+def _share(member: Member, thresholds: Mapping[int, Threshold]) -> float:
+    threshold = thresholds.get(member.series)
+    return RULES.change_effect if threshold is None else threshold.share_of(member.before)
 
 
 def _lasting(run: int, findings: list[ScanFinding], signs: Floats) -> Movement:

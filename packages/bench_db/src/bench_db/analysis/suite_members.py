@@ -31,12 +31,13 @@ _INTERVAL = 0.05  # the interval of a change covers 95 %
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A change of one series, by its number, at a step of its suite at run `run`, with its q-value."""
+    """A change of one series, by its number, at a step of its suite at run `run`, with its q-value; `before` is its level before."""
 
     series: int
     run: int
     change: Change
     q_value: float
+    before: float
 
 
 def members(  # noqa: PLR0913, PLR0917 the arrays of a scan
@@ -44,22 +45,25 @@ def members(  # noqa: PLR0913, PLR0917 the arrays of a scan
 ) -> list[Member]:
     """Return the series that changed at the steps of their suites, at a false discovery rate of `rate` for each step.
 
-    `levels` numbers the level of its suite at each run, and `values` are corrected for passing movements. The test is the t-test of
-    the means of logs in a suite of at most 40 runs, where at least half of the series changed, of up to 24 points on either side within the levels beside the step, with half the degrees of freedom. The
-    rate is that of Benjamini-Hochberg over the series of one suite; the caller scales it by the share of suites with a step
-    (Benjamini and Bogomolov 2014).
+    `levels` numbers the level of its suite at each run, and `values` are corrected for passing movements. A suite of more than 40 runs,
+    or of which fewer than half of the series changed, has no members. The test is the t-test of the means of the logs of up to 24
+    points on either side, within the levels beside the step, with half the degrees of freedom. A series with a value that is not
+    positive is not tested. The rate is that of Benjamini-Hochberg over the series of one suite; the caller scales it by the share of
+    suites with a step (Benjamini and Bogomolov 2014).
     """
     logs = np.full(len(values), np.nan)
     np.log(values, out=logs, where=values > 0.0)
     lengths = np.diff(starts)
     of_point, suite_of_run = np.repeat(np.arange(len(lengths)), lengths), np.full(len(levels), -1)
+    positive = np.ones(len(lengths), np.bool_)  # as the index: without its zeros a count is another one
+    positive[of_point[np.isfinite(values) & (values <= 0.0)]] = False
     suite_of_run[runs] = suites[of_point]
     found: list[Member] = []
     for step in steps:
         suite, level = suite_of_run[step.run], levels[step.run]
         if np.count_nonzero(suite_of_run == suite) > MOST_RUNS:
             continue
-        inside = (suites[of_point] == suite) & np.isfinite(logs)
+        inside = (suites[of_point] == suite) & np.isfinite(logs) & positive[of_point]
         before = _nearest(inside & (levels[runs] == level - 1), of_point, backwards=True)
         after = _nearest(inside & (levels[runs] == level), of_point, backwards=False)
         found += _changed(step, logs, starts, of_point, before, after, rate)
@@ -103,8 +107,11 @@ def _changed(  # noqa: PLR0913, PLR0917 the points on both sides
         Member(
             series=series,
             run=step.run,
-            change=_change(int(at[series] - starts[series]), effect, error, df, p_value, int(n_new[series])),
+            change=_change(
+                int(at[series] - starts[series]), effect, error, df, p_value, int(starts[series + 1] - at[series])
+            ),
             q_value=float(q_value),
+            before=math.exp(old[series]),
         )
         for (series, effect, error, df, p_value), q_value in zip(rows, q_values, strict=True)
         if q_value <= rate

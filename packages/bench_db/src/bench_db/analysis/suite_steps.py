@@ -57,7 +57,8 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
         if same >= BROAD * len(moved) and high - at >= FEWEST_AFTER:
             effect = math.expm1(float(np.median(moved)))
             steps.append(Movement(run=int(order[at]), effect=effect, series=same, lasting=True))
-            levels[order[at:high]] += 1
+            # runs of few series, which have no index, too
+            levels[(np.arange(n_runs) >= order[at]) & (suite_of == suite_of[order[at]])] += 1
     return steps, levels, len({int(suite_of[step.run]) for step in steps}) / max(tested, 1)
 
 
