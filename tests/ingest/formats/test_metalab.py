@@ -91,14 +91,36 @@ class TestReading:
         _, [result] = read(tmp_path / "f", metalab_run(params_resolved=parameters))
         assert dict(result.tags) == {"optimizer.name": "adam", "optimizer.betas": "[0.9,0.99]", "bias": "true"}
 
-    @pytest.mark.parametrize(
-        ("code", "commit", "version"), [("1a2b3c4d", "1a2b3c4d", "1a2b3c4"), ("tree-5", None, "tree-5")]
-    )
-    def test_build_and_machine(self, tmp_path: Path, code: str, commit: str | None, version: str) -> None:
-        provenance = {"code_hash": code, "host": "node-1"}
-        run, _ = read(tmp_path / "f", metalab_run(provenance=provenance), Provenance(dut_name="d", ingested_at=1))
-        assert (run.commit, run.dut.version) == (commit, version)
+    def test_build_and_machine(self, tmp_path: Path) -> None:
+        """The `code_hash` is of the text of a function, which many commits share, so it is no commit and no version."""
+        provenance = {"code_hash": "1a2b3c4d5e6f7081", "host": "node-1"}
+        stated = Provenance(dut_name="d", commit="5d6e7f8" + 33 * "0", ingested_at=1)
+        alone, _ = read(tmp_path / "f", metalab_run(provenance=provenance), Provenance(dut_name="d", ingested_at=1))
+        run, _ = read(tmp_path / "f", metalab_run(provenance=provenance), stated)
+        assert (alone.commit, run.commit) == (None, stated.commit)
+        assert "1a2b3c4" not in f"{alone.dut.version} {run.dut.version}"
+        assert not any("1a2b3c4" in note for note in run.notes)
+        assert json.loads(run.context)["provenance"] == provenance
         assert any("measured on node-1, not on this machine" in note for note in run.notes)
+
+    @pytest.mark.parametrize(
+        ("started", "run_time", "is_noted"),
+        [
+            ("2026-05-28T21:00:00.123456", 1780002000, True),
+            ("2026-05-28T21:00:00+09:00", 1779969600, False),
+            ("soon", None, False),
+        ],
+    )
+    def test_a_time_without_an_offset(
+        self, tmp_path: Path, started: str, run_time: int | None, *, is_noted: bool
+    ) -> None:
+        """Such a time is read as UTC, as in every format, and a note says so: metalab writes the local time of the machine."""
+        run, _ = read(tmp_path / "f", metalab_run(started_at=started))
+        assert run.run_time == run_time
+        note = (
+            f"the time {started} has no offset and is read as UTC; metalab writes local time. Set TZ=UTC where it runs"
+        )
+        assert (note in run.notes) == is_noted
 
     @pytest.mark.parametrize(
         ("fields", "error"),

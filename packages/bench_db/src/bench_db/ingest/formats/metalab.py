@@ -66,21 +66,28 @@ def read(content: Content) -> Reading:
         skips.append(Skip(benchmark=experiment, reason=SkipReason.NO_STATISTICS, detail=detail))
     else:
         found.append(replace(like, error=_error(status, record.get("error"))))
-    return replace(_reading(record), measurements=tuple(found), skips=tuple(skips), notes=tuple(notes))
+    return replace(_reading(record, notes), measurements=tuple(found), skips=tuple(skips), notes=tuple(notes))
 
 
-def _reading(record: Mapping[str, object]) -> Reading:
-    """Return the reading of a run record without its measurements."""
+def _reading(record: Mapping[str, object], notes: list[str]) -> Reading:
+    """Return the reading of a run record without its measurements.
+
+    It has no commit: `code_hash` is a hash of the text of a function, which is the same in many commits.
+    """
     provenance = record.get("provenance")
     origin = provenance if isinstance(provenance, dict) else {}
-    code = origin.get("code_hash")
-    started = record.get("started_at") or record.get("finished_at")
+    started = foreign.text(record.get("started_at")) or foreign.text(record.get("finished_at"))
+    run_time = foreign.unix(started)
+    if (
+        run_time is not None and foreign.unix(f"{started}+00:00") is not None
+    ):  # only a time without an offset can take one
+        notes.append(
+            f"the time {started} has no offset and is read as UTC; metalab writes local time. Set TZ=UTC where it runs"
+        )
     return Reading(
         source=SOURCE,
         context=foreign.compact({name: value for name, value in record.items() if name != "metrics"}),
-        run_time=foreign.unix(started),
-        commit=foreign.commit(code),
-        version=None if foreign.commit(code) else foreign.text(code) or None,
+        run_time=run_time,
         node=foreign.text(origin.get("host")) or None,
     )
 
