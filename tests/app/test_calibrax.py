@@ -50,6 +50,7 @@ class TestExport:
     def test_documents(self, database: api.Database, tmp_path: Path) -> None:
         done = database.export_to(tmp_path / "out", format_name="calibrax")
         found = documents(tmp_path / "out")
+        assert found.pop("bench-db.json") == {"kind": "bench_db export for calibrax", "files": sorted(done.files)}
         assert sorted(done.files) == sorted(found)
         [own] = [name for name in found if name.startswith("runs/") and "a1b2c3d4e5f6" not in name]
         run = found[own]
@@ -93,7 +94,7 @@ class TestExport:
     def test_what_is_left_out(self, database: api.Database, tmp_path: Path) -> None:
         [first, second] = database.list_runs()["run"]
         api.exclude_runs(database, runs=(first,), reason="r", by="me")
-        assert len(documents(_exported(database, tmp_path / "a"))) == 2
+        assert _runs(_exported(database, tmp_path / "a")) == {"a1b2c3d4e5f6"}
         api.include_runs(database, runs=(first,), by="me")
         done = database.export_to(tmp_path / "b", format_name="calibrax", runs=[int(second, 16)])
         assert len([name for name in done.files if name.startswith("runs/")]) == 1
@@ -105,6 +106,68 @@ class TestExport:
         (tmp_path / "out" / "thesis.tex").touch()
         with pytest.raises(UserError, match=r"holds other files, such as 'thesis.tex'; choose an empty directory"):
             database.export_to(tmp_path / "out", format_name="calibrax")
+
+    def test_an_earlier_export_is_replaced(self, database: api.Database, tmp_path: Path) -> None:
+        """Runs that are excluded since, and a baseline of one of them, are removed; a file of calibrax's own stays."""
+        api.set_baseline(database, "main", COMMIT, by="me")
+        out = _exported(database, tmp_path / "out")
+        (out / "runs" / "own.json").write_text("{}")
+        assert (len(_runs(out)), (out / "baselines" / "main.json").exists()) == (3, True)
+        api.exclude_runs(database, runs=tuple(database.list_runs()["run"]), reason="r", by="me")
+        _exported(database, out)
+        assert {name: one for name, one in documents(out).items() if name != "bench-db.json"} == {
+            "config.json": {"metric_defs": {}},
+            "runs/own.json": {},
+        }
+
+    def test_an_export_that_was_cut_short_is_replaced(self, database: api.Database, tmp_path: Path) -> None:
+        """The manifest names the files before they are written, so that the next export removes what this one left."""
+        [first, second] = database.list_runs()["run"]
+        api.exclude_runs(database, runs=(first,), reason="r", by="me")
+        out = _exported(database, tmp_path / "out")
+        api.include_runs(database, runs=(first,), by="me")
+        (out / "config.json").unlink()
+        (out / "config.json").mkdir()  # which no file can replace
+        with pytest.raises(UserError, match=r"out: cannot be written: Is a directory"):
+            _exported(database, out)
+        assert len(_runs(out)) == 2
+        (out / "config.json").rmdir()
+        api.exclude_runs(database, runs=(first, second), reason="r", by="me")
+        assert _runs(_exported(database, out)) == set()
+
+    @pytest.mark.parametrize("part", ["config.json", "runs", "baselines"])
+    def test_a_store_of_calibrax_is_not_touched(self, database: api.Database, tmp_path: Path, part: str) -> None:
+        """A store that calibrax wrote has runs and definitions that the store does not have."""
+        path = tmp_path / "out" / part / ("" if part == "config.json" else "main.json")
+        path.parent.mkdir(parents=True)
+        path.write_text('{"metric_defs": {"loss": {}}}')
+        wrong = rf"out holds '{part}' and no bench-db.json, so bench-db did not write it; choose an empty directory"
+        with pytest.raises(UserError, match=wrong):
+            _exported(database, tmp_path / "out")
+        assert [p for p in (tmp_path / "out").rglob("*") if p.is_file()] == [path]
+        assert path.read_text() == '{"metric_defs": {"loss": {}}}'
+
+    def test_a_file_that_calibrax_added_is_not_touched(self, database: api.Database, tmp_path: Path) -> None:
+        out = _exported(database, tmp_path / "out")
+        (out / "baselines" / "main.json").write_text("{}")
+        api.set_baseline(database, "main", COMMIT, by="me")
+        before = documents(out)
+        with pytest.raises(UserError, match=r"baselines/main.json is not of an earlier export; move it away"):
+            _exported(database, out)
+        assert documents(out) == before
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{", "[]", "{}", *(json.dumps({"kind": "bench_db export for calibrax", "files": [name]}) for name in ("../x.json", "runs/../../x.json", "/x"))],
+        ids=["cut", "list", "empty", "parent", "parent-of-runs", "root"],
+    )  # fmt: skip
+    def test_a_damaged_manifest_removes_nothing(self, database: api.Database, tmp_path: Path, text: str) -> None:
+        (tmp_path / "x.json").touch()
+        out = _exported(database, tmp_path / "out")
+        (out / "bench-db.json").write_text(text)
+        with pytest.raises(UserError, match=r"bench-db.json is no list of exported files; choose an empty directory"):
+            _exported(database, out)
+        assert ((tmp_path / "x.json").exists(), len(_runs(out))) == (True, 2)
 
     @pytest.mark.parametrize("own", ["../../x", "", "a/b", "a" * 65, 5])
     def test_an_id_is_a_file_name(self, tmp_path: Path, own: Any) -> None:
@@ -118,6 +181,10 @@ class TestExport:
     def test_from_the_command_line(self, database: api.Database, tmp_path: Path) -> None:
         done = bench_db("store", "export", tmp_path / "out", "--format", "calibrax", "--store", database.uri)
         assert (done.code, "runs/a1b2c3d4e5f6.json" in done.out) == (0, True)
+
+
+def _runs(directory: Path) -> set[str]:
+    return {path.stem for path in (directory / "runs").iterdir()}
 
 
 def _exported(database: api.Database, directory: Path) -> Path:
