@@ -383,6 +383,13 @@ repeated = "samples"
         rest = {"run": {"name": "a"}, "stats": {"n": 3}, "runs": [{"ms": 5}], "host": {}}
         assert json.loads(results[0].metadata) == rest
 
+    def test_rows_whose_inner_fields_are_of_another_object(self, tmp_path: Path) -> None:
+        """An inner field of the same name in another object is a metric of its own, whatever the rows before it had."""
+        text = '[format.mine]\nname = "{name}"\nmetrics = ["a.*_ms", "b.*_ms"]\n'
+        rows = [{"name": "x", "a": {"t_ms": 1}, "b": None}, {"name": "y", "a": None, "b": {"t_ms": 2}}]
+        _, results = read(tmp_path / "f", text, rows)
+        assert shown(results) == [("x", "a.t", [1e6]), ("y", "b.t", [2e6])]
+
     def test_all_fields_of_numbers(self, tmp_path: Path) -> None:
         text = '[format.mine]\nname = "{name}"\nmetrics = ["*"]\ntags = ["size"]\nignore = ["seed*"]\n'
         rows = [

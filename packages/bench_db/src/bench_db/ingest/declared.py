@@ -416,7 +416,7 @@ class _VersionReader:
     def _figures(self, row: _Row) -> tuple[_Figure, ...]:
         """Return the fields of numbers of a row; rows with the same fields have the same."""
         inner = [get(row) for get in self._containers]
-        key = (*row.fields, *((None, *one) for one in inner if isinstance(one, Mapping)))
+        key = (*row.fields, *((None, *one) if isinstance(one, Mapping) else None for one in inner))
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = tuple(self._resolved(row))
