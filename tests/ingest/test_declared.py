@@ -390,6 +390,40 @@ repeated = "samples"
         _, results = read(tmp_path / "f", text, rows)
         assert shown(results) == [("x", "a.t", [1e6]), ("y", "b.t", [2e6])]
 
+    @pytest.mark.parametrize("name", ["p99.9_ms", "lat[0]_ms", "lat]_ms", ".x_ms", "$.x_ms", "[*]_ms"])
+    @pytest.mark.parametrize(
+        ("pattern", "home"),
+        [("*_ms", ()), ("stats.*_ms", ("stats",)), ("a.b.*_ms", ("a", "b")), ("a.b.*_ms", ("a.b",))],
+    )
+    def test_a_name_in_the_file_is_no_path(
+        self, tmp_path: Path, name: str, pattern: str, home: tuple[str, ...]
+    ) -> None:
+        """A pattern takes any name of a field as it is: only the paths of the declaration are parsed."""
+        row: dict[str, Any] = {name: 9, "mean_ms": 1, "n": 3}
+        rest: dict[str, Any] = {"n": 3}
+        for outer in reversed(home):
+            row, rest = {outer: row}, {outer: rest}
+        text = f'[format.mine]\nname = "{{name}}"\nmetrics = ["{pattern}"]\n'
+        run, results = read(tmp_path / "f", text, [{"name": "x"} | row])
+        prefix = "".join(f"{outer}." for outer in home)
+        assert shown(results) == [("x", prefix + name[:-3], [9e6]), ("x", f"{prefix}mean", [1e6])]
+        assert run.skipped == {}
+        assert json.loads(results[0].metadata) == {"name": "x"} | rest
+
+    def test_one_name_in_two_places(self, tmp_path: Path) -> None:
+        """A name with a dot and an inner field that is written the same are both read."""
+        text = '[format.mine]\nname = "{name}"\nmetrics = ["*_ms", "a.*_ms"]\n'
+        _, results = read(tmp_path / "f", text, [{"name": "x", "a.t_ms": 1, "a": {"t_ms": 2, "n": 3}}])
+        assert shown(results) == [("x", "a.t", [1e6]), ("x", "a.t", [2e6])]
+        assert json.loads(results[0].metadata) == {"name": "x", "a": {"n": 3}}
+
+    def test_a_declared_path_is_not_matched_again(self, tmp_path: Path) -> None:
+        text = (
+            '[format.mine]\nname = "n"\n[format.mine.metrics]\n"a.t_ms" = { unit = "s" }\n"*_ms" = {}\n"a.*_ms" = {}\n'
+        )
+        _, results = read(tmp_path / "f", text, [{"a.t_ms": 1}, {"a": {"t_ms": 2}}])
+        assert shown(results) == [("n", "a.t_ms", [1e9]), ("n", "a.t_ms", [2e9])]
+
     def test_all_fields_of_numbers(self, tmp_path: Path) -> None:
         text = '[format.mine]\nname = "{name}"\nmetrics = ["*"]\ntags = ["size"]\nignore = ["seed*"]\n'
         rows = [

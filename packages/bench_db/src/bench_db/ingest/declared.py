@@ -84,6 +84,7 @@ class _Row(NamedTuple):
 
 _Get = Callable[[_Row], object]
 _Text = Callable[[_Row, str], str]
+_Steps = tuple[str | int | None, ...]  # into the fields of a row, as those of a `FieldPath`
 
 
 def adapters(formats: Formats) -> tuple[Adapter, ...]:
@@ -290,9 +291,10 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Figure:
-    """One field of numbers: how its value is found, and its metric, unit and direction, None where they depend on the row."""
+    """One field of numbers: where its value is, and its metric, unit and direction, None where they depend on the row."""
 
     name: str
+    steps: _Steps
     get: _Get
     metric: str | _Text
     unit: tuple[Unit, float] | _Text
@@ -451,22 +453,23 @@ class _VersionReader:
         return bool(numbers) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
 
     def _resolved(self, row: _Row) -> Iterator[_Figure]:
-        taken: set[str] = set()
+        taken: set[_Steps] = set()
         for text, measure in self._measures:
-            for name in [text] if not _is_pattern(text) else _matching(text, row, self._rows):
-                if name in taken or (text == ALL and name in self._used) or (name != text and self._is_ignored(name)):
+            for name, steps in _matching(text, row):
+                if steps in taken or (text == ALL and name in self._used) or (name != text and self._is_ignored(name)):
                     continue
-                taken.add(name)
-                yield self._figure(text, name, measure)
+                taken.add(steps)
+                yield self._figure(text, name, steps, measure)
 
     def _is_ignored(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._declared.ignore)
 
-    def _figure(self, text: str, name: str, measure: Measure) -> _Figure:
+    def _figure(self, text: str, name: str, steps: _Steps, measure: Measure) -> _Figure:
         stem, unit, factor = (None if measure.unit else rates.suffixed(name)) or (name, *_unit_of(measure.unit))
         return _Figure(
             name=name,
-            get=_getter(path_of(name) if "." in name or name == text else FieldPath(name, (name,)), self._rows),
+            steps=steps,
+            get=_at(steps),
             metric=self._metrics.get(text) or measure.metric or stem,
             unit=self._units.get(text) or (unit, factor),
             better=Direction(measure.better) if measure.better else None,
@@ -567,13 +570,33 @@ def _is_pattern(text: str) -> bool:
     return any(mark in text for mark in "*?")
 
 
-def _matching(pattern: str, row: _Row, rows: FieldPath) -> list[str]:
-    """Return the fields of a row that match; a pattern such as `stats.*_ms` is of the fields in another one."""
-    home, dot, last = pattern.rpartition(".")
+def _matching(text: str, row: _Row) -> list[tuple[str, _Steps]]:
+    """Return the fields of a row that a field of `metrics` names, and where they are.
+
+    A pattern such as `stats.*_ms` is of the fields in another one. Their names are of the file, and never parsed as paths.
+    """
+    if not _is_pattern(text):
+        return [(text, _steps(text, row))]
+    home, dot, last = text.rpartition(".")
     if not dot:
-        return [name for name in row.fields if fnmatchcase(name, pattern)]
-    inner = _getter(path_of(home), rows)(row)
-    return [f"{home}.{name}" for name in inner if fnmatchcase(name, last)] if isinstance(inner, Mapping) else []
+        return [(name, (name,)) for name in row.fields if fnmatchcase(name, text)]
+    steps = _steps(home, row)
+    inner = _walk(row.fields, steps)
+    names = [name for name in inner if fnmatchcase(name, last)] if isinstance(inner, Mapping) else []
+    return [(f"{home}.{name}", (*steps, name)) for name in names]
+
+
+def _steps(text: str, row: _Row) -> _Steps:
+    """Return where a declared field is in a row: its text may be a whole name with a dot, such as of a column."""
+    return (text,) if text in row.fields else path_of(text).steps
+
+
+def _at(steps: _Steps) -> _Get:
+    """Return the function that finds the value at `steps` in a row, `_MISSING` where there is none."""
+    name = steps[0]
+    if len(steps) == 1 and isinstance(name, str):
+        return lambda row: row.fields.get(name, _MISSING)
+    return lambda row: _walk(row.fields, steps)
 
 
 def _getter(path: FieldPath, rows: FieldPath) -> _Get:
@@ -584,8 +607,8 @@ def _getter(path: FieldPath, rows: FieldPath) -> _Get:
     if path.of_document:
         level, rest = inner_steps(path, rows)
         return lambda row: _walk(row.around[level], rest)
-    if len(steps) == 1:
-        return lambda row: row.fields.get(text, _MISSING)
+    if steps == (text,):
+        return _at(steps)
 
     def inner(row: _Row) -> object:
         value = row.fields.get(text, _MISSING)  # a name with a dot, such as of a column
@@ -616,20 +639,21 @@ def _metadata(row: _Row, figures: Iterable[_Figure]) -> str:
     """Return the fields of a row that are no measurements, as JSON."""
     rest: dict[str, object] = dict(row.fields)
     for figure in figures:
-        if rest.pop(figure.name, None) is None and "." in figure.name:
-            _leave_out(rest, [step for step in path_of(figure.name).steps if step is not None])
+        _leave_out(rest, figure.steps)
     return foreign.compact(rest)
 
 
-def _leave_out(fields: dict[str, object], steps: Sequence[str | int]) -> None:
-    """Leave out an inner field; the objects around it are copied."""
+def _leave_out(fields: dict[str, object], steps: _Steps) -> None:
+    """Leave out a field, but no element of a list; the objects around it are copied."""
+    last = steps[-1]
     for step in steps[:-1]:
         inner = fields.get(step) if isinstance(step, str) else None
         if not isinstance(step, str) or not isinstance(inner, dict):
             return
         fields[step] = inner = dict(inner)
         fields = inner
-    fields.pop(str(steps[-1]), None)
+    if isinstance(last, str):
+        fields.pop(last, None)
 
 
 # -- layouts: the rows of a file, and what of it is not in a row --------------------------------------------------------
