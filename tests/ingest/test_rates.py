@@ -93,6 +93,25 @@ class TestSuffixed:
             ("read_mb_per_s", "read", "bytes_per_second", 1e6),
             ("tokens_per_second", "tokens_per_second", "per_second", 1),
             ("items_s_per_s", "items_s_per_s", "per_second", 1),
+            ("ops_per_ns", "ops_per_s", "per_second", 1e9),
+            ("items_per_us", "items_per_s", "per_second", 1e6),
+            ("items_per_\u00b5s", "items_per_s", "per_second", 1e6),
+            ("items_per_\u03bcs", "items_per_s", "per_second", 1e6),
+            ("ops_per_ms", "ops_per_s", "per_second", 1e3),
+            ("Ops_Per_MS", "Ops_per_s", "per_second", 1e3),
+            ("ops_per_sec", "ops_per_sec", "per_second", 1),
+            ("tokens_per_min", "tokens_per_s", "per_second", pytest.approx(1 / 60)),
+            ("stats.ops_per_ms", "stats.ops_per_s", "per_second", 1e3),
+            ("bytes_per_ns", "bytes_per_s", "bytes_per_second", 1e9),
+            ("bytes_per_second", "bytes_per_second", "bytes_per_second", 1),
+            ("mb_per_s", "bytes_per_s", "bytes_per_second", 1e6),
+            ("gb_per_sec", "bytes_per_s", "bytes_per_second", 1e9),
+            ("KiB_per_ms", "bytes_per_s", "bytes_per_second", 1024e3),
+            ("disk.mb_per_s", "disk.bytes_per_s", "bytes_per_second", 1e6),
+            ("read_mb_per_ms", "read", "bytes_per_second", 1e9),
+            ("disk.read_mib_per_min", "disk.read", "bytes_per_second", pytest.approx(2**20 / 60)),
+            ("supper_ms", "supper", "nanoseconds", 1e6),
+            ("per_op_ms", "per_op", "nanoseconds", 1e6),
         ],
     )
     def test_stated(self, field: str, metric: str, units: str, factor: float) -> None:
@@ -102,4 +121,13 @@ class TestSuffixed:
 
     @pytest.mark.parametrize("field", ["", "ms", "_ms", "p99", "latency_min", "p99ms", "wall_millisecond", "tp"])
     def test_none(self, field: str) -> None:
+        assert rates.suffixed(field) is None
+
+    @pytest.mark.parametrize(
+        "field",
+        ["time_per_mb", "reads_per_kb", "ns_per_bytes", "Cost_Per_GB", "time_per_seconds", "ops_per_milliseconds",
+         "ns_per_op", "mb_per_op", "per_ms", "a.per_ms", "a.reads_per_kb", "rows_per_hour"],
+    )  # fmt: skip
+    def test_a_ratio_that_is_no_rate(self, field: str) -> None:
+        """What is counted for each unit of a suffix is not in that unit."""
         assert rates.suffixed(field) is None

@@ -86,21 +86,33 @@ def as_spelled(spelling: str, direction: Direction = Direction.INFO) -> tuple[Un
         return Unit(name=spelling, sign=spelling, direction=direction), 1.0
 
 
-_RATE = re.compile(r"(.+)_per_s(?:ec(?:ond)?)?", re.IGNORECASE)
+_BYTES = r"(bytes|[kmgt]i?b)"
+_RATE = re.compile(r"(.+)_per_([nu\u00b5\u03bcm]?s|sec|second|min)", re.IGNORECASE)
+_RATIO = re.compile(r"(?:.+[_.])?per_[^_.]+", re.IGNORECASE)
 _TIME = re.compile(r"(.+)_([nu\u00b5\u03bcm]?s|sec|(?:nano|micro|milli)?seconds)", re.IGNORECASE)
-_SIZE = re.compile(r"(.+)_(bytes|[kmgt]i?b)", re.IGNORECASE)
+_SIZE = re.compile(rf"(.+)_{_BYTES}", re.IGNORECASE)
+_SIZE_ALONE = re.compile(rf"(.+\.)?{_BYTES}", re.IGNORECASE)
 
 
 def suffixed(field: str) -> tuple[str, Unit, float] | None:
     """Return the metric, base unit and factor that the name of a field states by its suffix, such as `p99_ms`; None without one.
 
-    The suffix of a time or a size is not part of the metric. That of another rate is, as it says what is counted: `tokens_per_s`.
+    The suffix of a time or a size is not part of the metric. That of another rate is, as it says what is counted: `tokens_per_s`,
+    also for `tokens_per_ms`, as the factor makes these tokens per second. Any other ratio, such as `reads_per_kb`, states no unit.
     """
     if rate := _RATE.fullmatch(field):
-        size = _SIZE.fullmatch(rate[1])
-        return (size[1], BYTES_PER_SECOND, measured(size[2])[1]) if size else (field, PER_SECOND, 1.0)
-    found = _TIME.fullmatch(field) or _SIZE.fullmatch(field)
+        return _rate(field, *rate.groups())
+    found = None if _RATIO.fullmatch(field) else _TIME.fullmatch(field) or _SIZE.fullmatch(field)
     return (found[1], *measured(found[2])) if found else None
+
+
+def _rate(field: str, counted: str, time: str) -> tuple[str, Unit, float]:
+    if size := _SIZE.fullmatch(counted):
+        return (size[1], *measured(f"{size[2]}/{time}"))
+    size = _SIZE_ALONE.fullmatch(counted)
+    unit, factor = measured(f"{size[2] if size else 'ops'}/{time}")
+    metric = f"{size[1] or ''}bytes" if size else counted
+    return field if factor == 1 else f"{metric}_per_s", unit, factor
 
 
 def _simple(spelling: str) -> tuple[Unit, float]:
