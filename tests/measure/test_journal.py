@@ -36,6 +36,12 @@ class TestJournal:
         assert journal.attempts == {(sha, "rust"): 2, (sha, "python"): 2}
         assert journal.failures == {(sha, "rust"): 2}
 
+    def test_two_attempts_within_a_second_are_two(self, journal: Journal) -> None:
+        sha = "a" * 40
+        for attempt in (1, 2):
+            journal.add(Attempt(commit=sha, state=AttemptState.FAILED, at=9, started_at=9, attempt=attempt))
+        assert journal.attempts == {(sha, ""): 2}
+
     def test_another_file(self, tmp_path: Path) -> None:
         path = tmp_path / "journal"
         path.write_text("something\n")

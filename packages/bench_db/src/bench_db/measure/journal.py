@@ -59,8 +59,8 @@ class Journal:
 
         An attempt whose end was recorded twice, because of a kill in between, counts once.
         """
-        began = [(key, entry.started_at) for key, entry in self._ended()]
-        return Counter(key for key, _ in dict.fromkeys(began))
+        began = [(key, entry.started_at, entry.attempt) for key, entry in self._ended()]
+        return Counter(key for key, *_ in dict.fromkeys(began))
 
     @property
     def failures(self) -> dict[tuple[str, str], int]:
