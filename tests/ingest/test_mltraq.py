@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import zlib
 from pathlib import Path
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +14,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import feather
 
 import bench_db as api
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.ingest import mltraq
 from bench_db.ingest.mltraq import read_mltraq
 from tests.ingest.support import DATA
 
@@ -88,6 +92,23 @@ class TestLaws:
             assert read_mltraq(url, directory) == value
 
 
+def _refers(name: str) -> dict[str, str]:
+    return {"DATAPAK-0": "mltraq.DataStore-0", "value": f"file:///{name}"}
+
+
+def _saved(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def _table(table: pa.Table, compression: str, rows: int = 1 << 16) -> dict[str, Any]:
+    """Return a table as mltraq writes one, in batches of so many rows."""
+    buffer = io.BytesIO()
+    feather.write_feather(table, buffer, compression=compression, chunksize=rows)
+    return {"DATAPAK-0": "pyarrow.Table-0", "value": buffer.getvalue()}
+
+
 class Harmful:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return print, ("harm",)
@@ -122,11 +143,8 @@ class TestRefused:
         assert capsys.readouterr().out == ""
 
     def test_an_array_of_objects(self, tmp_path: Path) -> None:
-        import io
-
-        buffer = io.BytesIO()
-        np.save(buffer, np.array([Harmful()], dtype=object), allow_pickle=True)
-        url = written(tmp_path, pickle.dumps({"DATAPAK-0": "numpy.ndarray-0", "value": buffer.getvalue()}, 5))
+        array = _saved(np.array([Harmful()], dtype=object))
+        url = written(tmp_path, pickle.dumps({"DATAPAK-0": "numpy.ndarray-0", "value": array}, 5))
         with pytest.raises(UnreadableOutputError, match="allow_pickle=False"):
             read_mltraq(url, tmp_path)
 
@@ -143,6 +161,72 @@ class TestRefused:
         zeros = b"".join(packed.compress(bytes(1 << 20)) for _ in range(1025)) + packed.flush()
         with pytest.raises(UnreadableOutputError, match="ends too early, or is larger than"):
             read_mltraq(written(tmp_path, b"C01" + zeros), tmp_path)
+
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [(b"\x8f(", b"\x90"), (b"}", b"Ns"), (b"\x8fN", b"s"), (b"}\x8c\x09DATAPAK-0", b"s\x8c\x05valueNs")],
+        ids=["in a set", "a key", "a pair in a set", "a kind"],
+    )
+    def test_tuples_that_repeat_themselves(self, tmp_path: Path, start: bytes, end: bytes) -> None:
+        """Neither the hash nor the text of such a tuple is taken: 30 pairs in 130 bytes are 2**30 parts."""
+        pairs = b")\x94" + b"".join(b"h" + bytes([n]) + b"\x86\x94" for n in range(30))
+        content = b"\x80\x05" + pairs + start + b"h" + bytes([30]) + end + b"."
+        before = process_time()
+        with pytest.raises(
+            UnreadableOutputError, match=r"ValueError: (a set or a key has a tuple|unknown kind|it sets)"
+        ):
+            read_mltraq(written(tmp_path, content), tmp_path)
+        assert process_time() - before < 5
+
+    def test_an_address_is_read_once(self, tmp_path: Path) -> None:
+        """A value that two others refer to is the same value; files that refer to each other 10**9 times are refused."""
+        written(tmp_path, pickle.dumps({"DATAPAK-0": "numpy.ndarray-0", "value": _saved(np.zeros(3))}, 5), "leaf")
+        first, second, third = read_mltraq(
+            written(tmp_path, pickle.dumps([_refers("leaf"), _refers("./leaf"), _refers("leaf")], 5)), tmp_path
+        )
+        assert first is second is third
+        for level in range(6):
+            written(tmp_path, pickle.dumps(30 * [_refers(f"f{level + 1}")], 5), f"f{level}")
+        written(tmp_path, pickle.dumps([1], 5), "f6")
+        before = process_time()
+        with pytest.raises(UnreadableOutputError, match="it repeats its own parts"):
+            read_mltraq("file:///f0", tmp_path)
+        assert process_time() - before < 20
+
+    @pytest.mark.parametrize("compression", ["zstd", "lz4", "uncompressed"])
+    def test_a_table_that_is_larger_than_the_limit(
+        self, tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The size is known before anything is unpacked, in one batch, in many, of dictionaries and of many tables."""
+        monkeypatch.setattr(mltraq, "_LARGEST", 3 << 20)
+        zeros = np.zeros(1 << 17)
+        table = pa.table({"x": zeros, "d": pa.array(["e"] * len(zeros)).dictionary_encode()})
+        url = written(tmp_path, pickle.dumps(_table(table, compression), 5))
+        assert read_mltraq(url, tmp_path).equals(table)
+        large = pa.table({"x": np.zeros(1 << 20)})
+        unpacked = pa.table({"d": pa.array(["e" * (4 << 20)]).dictionary_encode()})
+        parts = [_table(table, compression, n) for n in (1 << 17, 1 << 16, 1 << 10)]
+        for value in (
+            _table(large, compression, 1 << 21),
+            _table(large, compression),
+            _table(unpacked, compression),
+            parts,
+        ):
+            before = pa.total_allocated_bytes()
+            with pytest.raises(UnreadableOutputError, match="larger than 1,024 MiB"):
+                read_mltraq(written(tmp_path, b"C01" + zlib.compress(pickle.dumps(value, 5))), tmp_path)
+            assert pa.total_allocated_bytes() - before < 4 << 20
+
+    def test_compressed_files_that_are_larger_than_the_limit_together(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mltraq, "_LARGEST", 3 << 20)
+        names = [f"f{n}" for n in range(4)]
+        for name in names:
+            written(tmp_path, b"C01" + zlib.compress(pickle.dumps(bytes(1 << 20), 5)), name)
+        assert len(read_mltraq(written(tmp_path, pickle.dumps([_refers(n) for n in names[:2]], 5)), tmp_path)) == 2
+        with pytest.raises(UnreadableOutputError, match="larger than 1,024 MiB"):
+            read_mltraq(written(tmp_path, pickle.dumps([_refers(n) for n in names], 5)), tmp_path)
 
     def test_an_address_in_itself(self, tmp_path: Path) -> None:
         inner = {"a": {"DATAPAK-0": "mltraq.DataStore-0", "value": "file:///self/1"}}

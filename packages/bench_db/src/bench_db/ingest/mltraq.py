@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pyarrow import feather
+from pyarrow import ipc
 
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.rules import RULES
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"file:///((?:[\w.-]+/)*[\w.-]+)", re.ASCII)
 _LARGEST = RULES.unpacked_mebibytes << 20
+_TOO_LARGE = f"larger than {RULES.unpacked_mebibytes:,} MiB"
+_PARTS = 1 << 20  # of a value that repeats its parts
 _KIND = "DATAPAK-0"
+_FEATHER = b"ARROW1"
 _STREAM, _PACKED = b"\x80\x05", b"C01"
 _TABLES = {"pandas.DataFrame-0", "pandas.Series-0"}
 _STORES = {"mltraq.DataStore-0", "mltraq.ArchiveStore-0"}
@@ -58,7 +61,7 @@ def read_mltraq(url: str, directory: str | Path = "mltraq.datastore") -> Any:
     """Return the value at an address of mltraq's data store, whose files are in `directory`.
 
     The values of a `DataStore` are a dictionary. Arrays are NumPy arrays, pandas objects and sequences are Polars frames, Arrow
-    tables are tables, sets and tuples are lists, and times and ids are texts. A file that was written without serialisation is
+    tables are tables, sets and tuples are lists, and times and ids are texts. Sets and keys have only texts, bytes and numbers. A file that was written without serialisation is
     bytes. Raises `UserError` for a text that is no address or leads out of the directory, and `UnreadableOutputError` for a file
     that is missing or damaged, or has anything but values.
     """
@@ -66,33 +69,45 @@ def read_mltraq(url: str, directory: str | Path = "mltraq.datastore") -> Any:
 
 
 class _Reader:
-    """Reads values; an address in a value is followed, once."""
+    """Reads values. An address in a value is followed once; the limits are for everything that is read."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory, self._room = directory, 0
-        self._open: set[str] = set()
+        self._directory = directory
+        self._spare = _LARGEST  # bytes that compressed content may still grow by
+        self._parts, self._room = 0, _PARTS
+        self._open: set[Path] = set()
+        self._read: dict[Path, tuple[Any, int]] = {}
 
     def value(self, url: str) -> Any:
         """Return the value at an address."""
         path = self._path(url)
-        if url in self._open:
+        key = path.resolve()
+        if key in self._open:
             reason = "contains its own address"
             raise UnreadableOutputError(reason, file=str(path))
+        if key in self._read:
+            value, parts = self._read[key]
+            self._count(parts)
+            return value
+        before = self._parts
+        value = self._content(path, key)
+        self._read[key] = value, self._parts - before
+        return value
+
+    def _content(self, path: Path, key: Path) -> Any:
         content = _content(path)
         if not content.startswith((_STREAM, _PACKED)):
             return content
-        before = self._room
-        self._open.add(url)
+        self._open.add(key)
         try:
-            unpacked = _unpacked(content)
-            self._room = len(unpacked)
+            unpacked = self._unpacked(content)
+            self._room += len(unpacked)
             return self._decoded(_loaded(unpacked))
         except _FAULTS as error:
             reason = f"is no file of mltraq's data store, or is damaged: {type(error).__name__}: {error}"
             raise UnreadableOutputError(reason, file=str(path)) from error
         finally:
-            self._open.discard(url)
-            self._room = before
+            self._open.discard(key)
 
     def _path(self, url: str) -> Path:
         found = _URL.fullmatch(url)
@@ -105,25 +120,49 @@ class _Reader:
             raise UserError(message)
         return path
 
-    def _decoded(self, value: object) -> Any:
-        self._room -= 1
-        if self._room < 0:  # a part of a value takes at least a byte, so these refer to each other
+    def _unpacked(self, content: bytes) -> bytes:
+        if not content.startswith(_PACKED):
+            return content
+        stream = zlib.decompressobj()
+        unpacked = stream.decompress(content[len(_PACKED) :], self._spare + 1)
+        if not stream.eof:
+            message = f"the compressed value ends too early, or is {_TOO_LARGE}"
+            raise ValueError(message)
+        self._grow(len(unpacked))
+        return unpacked
+
+    def _grow(self, size: int) -> None:
+        """Take so many unpacked bytes from what may be unpacked."""
+        self._spare -= size
+        if self._spare < 0:
+            message = f"what is compressed is {_TOO_LARGE}"
+            raise ValueError(message)
+
+    def _count(self, parts: int) -> None:
+        """Count parts of values. Each takes at least a byte of its file, so many more than the bytes refer to each other."""
+        self._parts += parts
+        if self._parts > self._room:
             message = "it repeats its own parts"
             raise ValueError(message)
+
+    def _decoded(self, value: object) -> Any:
+        self._count(1)
         if isinstance(value, dict):
             kind = value.get(_KIND)
-            return self._special(str(kind), value["value"]) if kind else {k: self._decoded(v) for k, v in value.items()}
-        if isinstance(value, set):
-            return [self._decoded(one) for one in sorted(value, key=repr)]
-        return [self._decoded(one) for one in value] if isinstance(value, list | tuple) else value
+            return self._special(kind, value["value"]) if kind else {k: self._decoded(v) for k, v in value.items()}
+        return [self._decoded(one) for one in value] if isinstance(value, list | tuple | set) else value
 
-    def _special(self, kind: str, value: Any) -> Any:
+    def _special(self, kind: object, value: Any) -> Any:
+        if not isinstance(kind, str):
+            message = f"unknown kind of the type {type(kind).__name__}"
+            raise ValueError(message)  # noqa: TRY004 damaged content, as every other
         if kind == "numpy.ndarray-0":
+            self._count(len(value))
             return np.load(io.BytesIO(value), allow_pickle=False)
         if kind == "pyarrow.Table-0":
-            return _table(value)
+            return self._table(value)
         if kind in _TABLES:
-            return pl.from_arrow(_table(value))
+            return pl.from_arrow(self._table(value))
         if kind == "numpy.datetime64-0":
             return str(np.datetime64(value, "us"))
         if kind in _STORES:
@@ -133,33 +172,68 @@ class _Reader:
         message = f"unknown kind {kind!r:.60}"
         raise ValueError(message)
 
+    def _table(self, content: bytes) -> pa.Table:
+        """Return the table of a Feather file, which is a stream of messages after its first 8 bytes."""
+        self._count(len(content))
+        if not content.startswith(_FEATHER):
+            message = "it has a table that is no Feather file of version 2"
+            raise ValueError(message)
+        stream = pa.py_buffer(content).slice(8)
+        for message in ipc.MessageReader.open_stream(stream):
+            self._grow(_unpacked_bytes(message))
+        table = ipc.open_stream(stream).read_all()
+        table.validate(full=True)  # damaged offsets would be read outside of the buffers
+        return table
 
-def _table(content: bytes) -> pa.Table:
-    table = feather.read_table(pa.BufferReader(content))
-    table.validate(full=True)  # damaged offsets would be read outside of the buffers
-    return table
+
+def _unpacked_bytes(message: ipc.Message) -> int:
+    """Return how many bytes the compressed buffers of a message unpack to, without unpacking them. PyArrow has no limit for that.
+
+    The message is a FlatBuffer by the schemas Message.fbs and Schema.fbs of Arrow; each compressed buffer starts with its length.
+    """
+    about, body = message.metadata.to_pybytes(), message.body
+    if message.type not in {"record batch", "dictionary"} or body is None:
+        return 0
+    batch = _follow(about, _field(about, _follow(about, 0), 2))
+    if message.type == "dictionary":
+        batch = _follow(about, _field(about, batch, 1))
+    buffers, is_compressed = _field(about, batch, 2), _field(about, batch, 3)
+    if not buffers or not is_compressed:
+        return 0
+    start = _follow(about, buffers)
+    places = np.frombuffer(about, "<i8", 2 * _number(about, start, 4), start + 4).reshape(-1, 2)
+    packed = memoryview(body)
+    return sum(max(_number(packed, int(at), 8, signed=True), 0) for at, size in places if size > 0)
+
+
+def _field(table: bytes, at: int, index: int) -> int:
+    """Return the place of a field of the FlatBuffers table at `at`, 0 for a field that is not set."""
+    fields = at - _number(table, at, 4, signed=True)
+    entry = 4 + 2 * index
+    offset = _number(table, fields + entry, 2) if entry < _number(table, fields, 2) else 0
+    return at + offset if offset else 0
+
+
+def _follow(table: bytes, at: int) -> int:
+    return at + _number(table, at, 4)
+
+
+def _number(content: bytes | memoryview, at: int, size: int, *, signed: bool = False) -> int:
+    if not 0 <= at <= len(content) - size:
+        message = "it has a table with an offset outside of it"
+        raise ValueError(message)
+    return int.from_bytes(content[at : at + size], "little", signed=signed)
 
 
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST:
-            reason = f"is larger than {RULES.unpacked_mebibytes:,} MiB"
+            reason = f"is {_TOO_LARGE}"
             raise UnreadableOutputError(reason, file=str(path))
         return path.read_bytes()
     except OSError as error:
         reason = f"cannot be read: {error.strerror}; name the directory of the data store"
         raise UnreadableOutputError(reason, file=str(path)) from error
-
-
-def _unpacked(content: bytes) -> bytes:
-    if not content.startswith(_PACKED):
-        return content
-    stream = zlib.decompressobj()
-    unpacked = stream.decompress(content[len(_PACKED) :], _LARGEST)
-    if not stream.eof:
-        message = f"the compressed value ends too early, or is larger than {RULES.unpacked_mebibytes:,} MiB"
-        raise ValueError(message)
-    return unpacked
 
 
 def _loaded(content: bytes) -> object:
@@ -210,8 +284,23 @@ class _Machine:
         if name.startswith("TUPLE"):
             self.stack.append(tuple(values))
         elif name.startswith("SETITEM"):
-            self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
+            self._container(dict).update(zip(_scalars(values[::2]), values[1::2], strict=True))
         elif name == "ADDITEMS":
-            self.stack[-1].update(values)
+            self._container(set).update(_scalars(values))
         else:
             self.stack[-1].extend(values)
+
+    def _container(self, shape: type) -> Any:
+        if not isinstance(self.stack[-1], shape):
+            message = f"it sets items of a {type(self.stack[-1]).__name__} that is no {shape.__name__}"
+            raise ValueError(message)  # noqa: TRY004 damaged content, as every other
+        return self.stack[-1]
+
+
+def _scalars(values: list[Any]) -> list[Any]:
+    """Return values that have no parts; raise `ValueError` for others: the hash of a tuple that repeats its parts takes exponential time."""
+    for value in values:
+        if not isinstance(value, str | bytes | int | float | None):
+            message = f"a set or a key has a {type(value).__name__}; only texts, bytes and numbers are read there"
+            raise ValueError(message)  # noqa: TRY004 damaged content, as every other
+    return values
