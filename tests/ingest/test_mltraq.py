@@ -148,6 +148,14 @@ class TestRefused:
         with pytest.raises(UnreadableOutputError, match="allow_pickle=False"):
             read_mltraq(url, tmp_path)
 
+    def test_an_archive_of_arrays(self, tmp_path: Path) -> None:
+        """NumPy opens it as an archive that is unpacked later, without a limit."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, np.zeros(3))
+        url = written(tmp_path, pickle.dumps({"DATAPAK-0": "numpy.ndarray-0", "value": buffer.getvalue()}, 5))
+        with pytest.raises(UnreadableOutputError, match="it has an array that is no NPY file"):
+            read_mltraq(url, tmp_path)
+
     def test_bombs(self, tmp_path: Path) -> None:
         value: list[Any] = ["lol"]
         for _ in range(40):

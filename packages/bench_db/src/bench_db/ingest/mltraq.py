@@ -157,8 +157,7 @@ class _Reader:
             message = f"unknown kind of the type {type(kind).__name__}"
             raise ValueError(message)  # noqa: TRY004 damaged content, as every other
         if kind == "numpy.ndarray-0":
-            self._count(len(value))
-            return np.load(io.BytesIO(value), allow_pickle=False)
+            return self._array(value)
         if kind == "pyarrow.Table-0":
             return self._table(value)
         if kind in _TABLES:
@@ -171,6 +170,14 @@ class _Reader:
             return self._decoded(value)
         message = f"unknown kind {kind!r:.60}"
         raise ValueError(message)
+
+    def _array(self, content: bytes) -> object:
+        self._count(len(content))
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            message = "it has an array that is no NPY file"
+            raise ValueError(message)  # noqa: TRY004 damaged content, as every other
+        return array
 
     def _table(self, content: bytes) -> pa.Table:
         """Return the table of a Feather file, which is a stream of messages after its first 8 bytes."""
