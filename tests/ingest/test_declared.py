@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import json
 import re
 import tomllib
+from math import inf
 from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING, Any
@@ -743,15 +745,27 @@ class TestDocumented:
 
 
 class TestCost:
-    """A row costs no more than one of github-action-benchmark's list."""
+    """A row costs no more than one of github-action-benchmark's list.
+
+    Each is the best of several in alternation, as another process on the machine makes any one of them slower.
+    """
+
+    TIMES = 5
 
     def test_many_rows(self) -> None:
         rows = [{"name": f"n{number}", "unit": "ms", "value": number} for number in range(20_000)]
         content = Content(path=Path("f"), text=json.dumps(rows).encode())
         [mine] = declared('[format.mine]\nname = "{name}"\nmetrics = { value = { unit = "ms" } }\n')
-        times: dict[str, float] = {}
-        for adapter in (mine, adapter_named("github-action-benchmark")):
-            began = process_time()
-            adapter.read(content)
-            times[adapter.name] = process_time() - began
-        assert times["mine"] < times["github-action-benchmark"]
+        best: dict[str, float] = {}
+        gc.collect()
+        gc.freeze()  # the collector passes over what other tests left
+        try:
+            for _ in range(self.TIMES):
+                for adapter in (mine, adapter_named("github-action-benchmark")):
+                    gc.collect()
+                    began = process_time()
+                    adapter.read(content)
+                    best[adapter.name] = min(process_time() - began, best.get(adapter.name, inf))
+        finally:
+            gc.unfreeze()
+        assert best["mine"] < best["github-action-benchmark"]

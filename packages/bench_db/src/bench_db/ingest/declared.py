@@ -160,7 +160,9 @@ def _read(
         try:
             version = reader.version_of(row)
             facts, times = version.facts_of(row)
-            group = groups.setdefault(facts, _Group(facts=facts))
+            group = groups.get(facts)
+            if group is None:
+                group = groups[facts] = _Group(facts=facts)
             group.add(row, times, version.measurements(row, group.skips))
         except RefusedError as refused:
             skips.append(Skip(benchmark=row.at, reason=refused.reason, detail=refused.detail))
@@ -422,6 +424,8 @@ class _VersionReader:
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = tuple(self._resolved(row))
+        if ALL not in self._declared.metrics:
+            return known
         return tuple([figure for figure in known if not figure.of_all or self._is_number(figure, row)])
 
     def _is_number(self, figure: _Figure, row: _Row) -> bool:
@@ -668,10 +672,15 @@ def _of_json(content: Content, declared: Format, skips: list[Skip]) -> _Layout:
         {name: value for name, value in document.items() if (name,) != first} if isinstance(document, dict) else {}
     )
     is_row = declared.rows == "$" and isinstance(document, dict)
+    return _rows_of_file(document, declared.rows, skips, file=str(content.path)), {} if is_row else context
+
+
+def _rows_of_file(document: object, rows: str, skips: list[Skip], *, file: str) -> Iterator[_Row]:
+    """Yield each row as `_rows` does; an error names the file."""
     try:
-        return list(_rows(document, declared.rows, skips)), {} if is_row else context
+        yield from _rows(document, rows, skips)
     except UnreadableOutputError as error:
-        raise UnreadableOutputError(error.reason, file=str(content.path), json_path=error.json_path) from error
+        raise UnreadableOutputError(error.reason, file=file, json_path=error.json_path) from error
 
 
 def _rows(document: object, rows: str, skips: list[Skip]) -> Iterator[_Row]:
