@@ -17,6 +17,8 @@ from tests.support.receivers import Fault, receiver
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench_db.app.ci_files import Judging
+
 CONFIG = """\
 [project]
 name = "p"
@@ -162,3 +164,20 @@ class TestAlarms:
             again = ci_job("store", environment=environment, with_scan=True)
             assert not any("webhook" in note for note in again.notes)
             assert len(server.accepted) == 1
+
+    @pytest.mark.parametrize("mode", ["history", "pairs"])
+    def test_measured_code_gets_no_address_of_a_receiver(self, history: History, mode: Judging) -> None:
+        seen = history.path.parent / "seen"
+        suite = f"sh -c 'env >> {seen}; {{python}} bench.py'"
+        tables = '[[notify]]\nkind = "teams"\naddress_env = "TEAMS_URL"\n[[notify]]\nkind = "matrix"\naddress = "https://m.test"\n'
+        tables += 'room = "!r:m.test"\ntoken_env = "MATRIX"\n[pairs]\nrounds = 2\nlooks = [2]\n'
+        config = CONFIG.replace("{python} bench.py", suite) + tables
+        (history.path / "bench-db.toml").write_text(config)
+        history.git("checkout", "--quiet", "-b", "topic")
+        history.commit("slow", bench__py=bench(300))
+        job = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/12/merge", "GITHUB_BASE_REF": "main"}
+        secrets = {"TEAMS_URL": "https://teams.test/secret", "MATRIX": "secret"}
+        given = {"PATH": os.environ["PATH"], "KEPT": "kept", **job, **secrets}
+        ci_job("store", mode=mode, environment=given, with_comment=False)
+        assert "KEPT=kept" in seen.read_text()
+        assert [name for name in secrets if f"{name}=" in seen.read_text()] == []

@@ -216,6 +216,7 @@ class _Local:
                 suites=config.suite,
                 environment=self.planner.environment,
                 clock=self.clock,
+                secrets=config.secret_variables,
             )
             delivery = self._delivery(outbox)
             work = _Work(

@@ -214,7 +214,13 @@ def measured(
     """
     repository, began = Path(clone).resolve(), clock.now()
     bench = runner.Bench(
-        repository=repository, home=home, root=root, suites=config.suite, environment=environment, clock=clock
+        repository=repository,
+        home=home,
+        root=root,
+        suites=config.suite,
+        environment=environment,
+        clock=clock,
+        secrets=config.secret_variables,
     )
     commits = _commits(repository, base, head, control=config.pairs.control)
     with git.alone(repository, home, clock) as locks:

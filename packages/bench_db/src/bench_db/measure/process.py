@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,12 +45,12 @@ class Failure:
         return f"{self.reason}\n{self.tail}".strip()
 
 
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without variables that look like a credential or the address of a store.
+def without_secrets(environment: Mapping[str, str], named: Collection[str] = ()) -> dict[str, str]:
+    """Return an environment without the variables `named`, and without those that look like a credential or the address of a store.
 
     Addresses with a password are left out too, except those of proxies and package indexes.
     """
-    return {name: value for name, value in environment.items() if not _is_secret(name, value)}
+    return {name: value for name, value in environment.items() if name not in named and not _is_secret(name, value)}
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class Bench:
     """Where measuring happens: the clone, the working directory for trees and logs, the suites, the environment.
 
     `root` is the directory of the configuration, where suites find files that no commit has. `cache` is the path of the cache
-    in the working directory.
+    in the working directory. `secrets` are names of variables that commands do not get.
     """
 
     repository: Path
@@ -59,6 +59,7 @@ class Bench:
     environment: Mapping[str, str]
     clock: Clock
     cache: str = "cache"
+    secrets: Collection[str] = ()
 
     def places(self, commit: Commit, tree: Path) -> dict[str, str]:
         """Return the values of the places in commands."""
@@ -213,7 +214,7 @@ def _environment(place: Place, suite: Suite) -> dict[str, str]:
     cache = place.bench.home / place.bench.cache
     cache.mkdir(parents=True, exist_ok=True)
     ours = {"BENCH_DB_COMMIT": place.commit.sha, "BENCH_DB_SUITE": place.suite, "BENCH_DB_CACHE": str(cache)}
-    seen = process.without_secrets(place.bench.environment)
+    seen = process.without_secrets(place.bench.environment, place.bench.secrets)
     return {**{name: value for name, value in seen.items() if name not in HOOK_VARIABLES}, **suite.env, **ours}
 
 

@@ -227,6 +227,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     notify: list[Receiver] = []
     owner: list[Owner] = []
 
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The names of the variables with addresses and tokens of receivers, which no measured code gets."""
+        return frozenset(filter(None, (name for one in self.notify for name in (one.address_env, one.token_env))))
+
     def suites(self, names: tuple[str, ...]) -> dict[str, Suite]:
         """Return the suites of these names, or all. Raise `UserError` with the known names for an unknown one."""
         unknown = [name for name in names if name not in self.suite]
