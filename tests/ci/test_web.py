@@ -96,6 +96,42 @@ class TestSecrets:
         assert "HTTP Request: POST ***" in caplog.text
         assert "abcdefgh" not in caplog.text + repr(web)
 
+    def test_the_query_of_an_address_in_an_error_and_in_a_log(
+        self, server: FakeReceiver, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """httpx writes the host in lower case, so that the address in its log is not the one of the variable."""
+        caplog.set_level(logging.DEBUG)
+        server.faults = [Fault(status=401, text=b"The signature S1g+/Secret is not \x1b[31mvalid")]
+        url = f"{server.url.replace('127.0.0.1', 'LOCALHOST')}/workflows/w/invoke?v=1&sig=S1g%2B%2FSecret&x=ab%ZZ"
+        web = Web(clock=Slept().clock(), deadline_seconds=60, secrets=(url,))
+        with pytest.raises(DeliveryError) as caught:
+            web.send("POST", url, {})
+        assert str(caught.value) == "http://localhost: 401 The signature *** is not \ufffd[31mvalid"
+        assert "HTTP Request: POST http://localhost" in caplog.text
+        assert "S1g" not in caplog.text
+
+    def test_a_secret_at_the_end_of_a_shortened_text(self, server: FakeReceiver) -> None:
+        server.faults = [Fault(status=401, text=b"x" * 190 + b" the-secret-token")]
+        web = Web(clock=Slept().clock(), deadline_seconds=60, secrets=("the-secret-token",))
+        with pytest.raises(DeliveryError, match=r"x \*\*\*$"):
+            web.send("POST", server.url, {})
+
+    @pytest.mark.parametrize(
+        ("address", "text"),
+        [
+            ("https://h.test:443/p/invoke?v=1&sig=SECRET/+=9", "SECRET/+=9"),
+            ("https://h.test/p?sig=SECRET%2F9", "SECRET%2F9"),
+            ("https://h.test/p?sig=SECRET%2F9", "SECRET/9"),
+            ("https://h.test/p?sig=SECRET/9", "SECRET%2F9"),
+            ("https://h.test/a%20SECRET/", "a SECRET"),
+            ("https://h.test/p?SECRET", "SECRET"),
+            ("https://h.test/p?a=b", "a=b"),
+            ("https://[h.test/p?sig=SECRET", "https://[h.test/p?sig=SECRET"),
+        ],
+    )
+    def test_parts_of_an_address(self, address: str, text: str) -> None:
+        assert masked(f"<{text}>", (address,)) == ("<a=b>" if text == "a=b" else "<***>")
+
     def test_masked(self) -> None:
         url = "https://hooks.example.org/services/T0000000/abcdefgh"
         assert masked(f"a {url} b /services/T0000000/abcdefgh c abcdefgh d token", (url, "token", "")) == (

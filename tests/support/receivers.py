@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """An answer in place of the usual one; `status` 0 closes the connection. With `after` the message is accepted first."""
+    """An answer in place of the usual one; `status` 0 closes the connection. With `after` the message is accepted first.
+
+    A text is sent as JSON, bytes as they are.
+    """
 
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
-    text: str = ""
+    text: str | bytes = ""
     after: bool = False
     delay: float = 0.0
 
@@ -126,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        content = json.dumps(answer).encode()
+        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in more.items():
             self.send_header(name, value)

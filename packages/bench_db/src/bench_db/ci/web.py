@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import msgspec
@@ -15,7 +15,7 @@ from bench_db.clock import Clock
 from bench_db.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _LONGEST_TEXT, _SHORTEST_SECRET = 200, 6
 _UNAVAILABLE = 503
@@ -33,8 +33,8 @@ class _Masked(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True, with the secrets of the message masked."""
         text = record.getMessage()
-        if any(secret in text for secret in self.secrets):
-            record.msg, record.args = masked(text, self.secrets), ()
+        if (clean := masked(text, self.secrets)) != text:
+            record.msg, record.args = clean, ()
         return True
 
 
@@ -96,7 +96,7 @@ class Web:
         try:
             return msgspec.json.decode(answer.content, type=wanted)
         except msgspec.MsgspecError as error:
-            message = f"{origin(str(answer.url))} answered something unexpected: {masked(str(error), self.secrets)}"
+            message = f"{origin(str(answer.url))} answered something unexpected: {_printable(masked(str(error), self.secrets))}"
             raise DeliveryError(message, is_refusal=False) from error
 
     def _attempt(
@@ -117,7 +117,7 @@ class Web:
         if wait is None and answer.is_server_error:
             stated = stated_wait(answer.headers, self.clock) if answer.status_code == _UNAVAILABLE else None
             wait = pause if stated is None else max(stated, pause)
-        text = masked(" ".join(answer.text[:_LONGEST_TEXT].split()), self.secrets)
+        text = _printable(masked(" ".join(answer.text.split()), self.secrets)[:_LONGEST_TEXT])
         said = f"{where}: {answer.status_code} {text}".rstrip()
         return wait, DeliveryError(said, is_refusal=not answer.is_server_error, status=answer.status_code)
 
@@ -132,10 +132,27 @@ def origin(url: str) -> str:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without secrets, and without the parts of the path of a secret address."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
-        parts = secret.partition("://")[2].split("/")[1:]
-        for part in (part for part in parts if len(part) >= _SHORTEST_SECRET):
-            text = text.replace(part, "***")
+    """Return a text without secrets, and without the parts of the path and query of a secret address."""
+    for part in sorted({part for secret in secrets for part in _parts(secret)}, key=len, reverse=True):
+        text = text.replace(part, "***")
     return text
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield a secret; of an address also the segments of its path, its query and the values there, encoded and decoded."""
+    if secret:
+        yield secret
+    try:
+        address = urlsplit(secret)
+    except ValueError:
+        return
+    if address.scheme and address.netloc:
+        values = (field.partition("=")[2] or field for field in address.query.split("&"))
+        stated = [*address.path.split("/"), address.query, *values]
+        spelled = (each for part in stated for each in (part, unquote(part), quote(unquote(part), safe="")))
+        yield from (each for each in spelled if len(each) >= _SHORTEST_SECRET)
+
+
+def _printable(text: str) -> str:
+    """Return the text of a server without what would move a cursor or change a colour."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
