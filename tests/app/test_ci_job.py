@@ -165,6 +165,23 @@ class TestAlarms:
             assert not any("webhook" in note for note in again.notes)
             assert len(server.accepted) == 1
 
+    @pytest.mark.parametrize("event", ["workflow_run", "issue_comment", "pull_request_target"])
+    def test_nobody_by_a_job_with_the_secrets_and_the_file_of_a_pull_request(
+        self, history: History, event: str
+    ) -> None:
+        with receiver() as server:
+            tables = CONFIG + '[[notify]]\nkind = "webhook"\naddress_env = "HOOK"\nchanges = "all"\n'
+            (history.path / "bench-db.toml").write_text(tables)
+            commits = [history.commit(f"slow {n}", bench__py=bench(300 + n % 3)) for n in range(6)]
+            backfilled = bench_db("backfill", "--range", ",".join(commits), "--store", "store", cwd=history.path)
+            assert backfilled.returncode == 0, backfilled.stderr
+            job = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event, "GITHUB_REF": "refs/heads/main"}
+            done = ci_job("store", environment={"PATH": os.environ["PATH"], "HOOK": server.url, **job}, with_scan=True)
+            assert server.requests == []
+            assert [note for note in done.notes if note.startswith("nobody was told")] == [
+                "nobody was told: a job of this event has secrets, and bench-db.toml may be that of a pull request; call `bench-db notify`"
+            ]
+
     @pytest.mark.parametrize("mode", ["history", "pairs"])
     def test_measured_code_gets_no_address_of_a_receiver(self, history: History, mode: Judging) -> None:
         seen = history.path.parent / "seen"

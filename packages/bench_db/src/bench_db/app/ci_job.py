@@ -19,7 +19,7 @@ from bench_db.app.progress import Silent
 from bench_db.app.publish import publish
 from bench_db.app.pull_requests import comment as post
 from bench_db.app.scan import findings_frame, scan
-from bench_db.ci.environment import ci_change, ci_provenance
+from bench_db.ci.environment import PRIVILEGED, ci_change, ci_provenance
 from bench_db.ci.forge import Conclusion
 from bench_db.clock import Clock
 from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
@@ -34,6 +34,7 @@ from bench_db.report.escape import markdown_code, markdown_text
 from bench_db.report.pairs import confirmed_markdown, pairs_headline, pairs_markdown
 from bench_db.report.quantity import percent
 from bench_db.rules import RULES
+from bench_db.schedule.config import FILE
 from bench_db.store.database import Database, connect
 from bench_db.units import Direction
 
@@ -324,7 +325,12 @@ class _Job:
 
     def tell(self, store: Database) -> None:
         """Tell the receivers of bench-db.toml what scans found; what a job of a pull request sees is told by those of the main branch."""
-        if self.change or not path_of(self.config_file).exists():
+        if self.change or not path_of(self.config_file).exists() or not configuration(self.config_file).notify:
+            return
+        if self.environment.get("GITHUB_EVENT_NAME") in PRIVILEGED:
+            self.notes.append(
+                f"nobody was told: a job of this event has secrets, and {FILE} may be that of a pull request; call `bench-db notify`"
+            )
             return
         told = notify(store, environment=self.environment, config_file=self.config_file, clock=self.clock)
         for one in told.receivers:

@@ -12,9 +12,10 @@ from msgspec import structs
 from bench_db.analysis.judge import in_order
 from bench_db.analysis.pairs import Claim
 from bench_db.app.backfill import check_suites
-from bench_db.app.configuration import configuration, root_of
+from bench_db.app.configuration import configuration, path_of, root_of
 from bench_db.app.gate import Confirmed, Mode
 from bench_db.app.pairs import Paired, measured, name_of
+from bench_db.ci.environment import PRIVILEGED
 from bench_db.errors import BenchDbError, UserError
 from bench_db.identity import is_commit_id
 from bench_db.ingest import this_machine
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 _OUTCOMES = {PairVerdict.REGRESSED: Outcome.CONFIRMED, PairVerdict.UNCHANGED: Outcome.NOT_CONFIRMED}
 _PERCENT = 100.0
-# Events whose jobs have the secrets of the repository, whoever wrote the code.
-_PRIVILEGED = {"pull_request_target", "workflow_run", "issue_comment"}
 _NOTHING = Paired(
     base="", head="", seed=0, rounds=0, seconds=0.0, ended="decided", min_effect=0.0, comparisons=()
 )  # nothing was measured
@@ -61,7 +60,7 @@ def confirm(
     from being measured is the reason why it is undecided.
     """
     mode: Mode = "same" if how.mode == "configured" else how.mode
-    if how.mode == "configured" and not Path(how.config_file or FILE).exists():
+    if how.mode == "configured" and not path_of(how.config_file).exists():
         return None
     found, reasons = _NOTHING, dict.fromkeys((c.series.series_key for c in flagged), "")
     try:
@@ -89,7 +88,7 @@ def confirm(
 def _refuse_privileged(how: Confirming) -> None:
     """Raise `UserError` where a file, which a pull request can change, would run code in a job that has secrets."""
     event = how.environment.get("GITHUB_EVENT_NAME", "")
-    if how.mode == "configured" and event in _PRIVILEGED:
+    if how.mode == "configured" and event in PRIVILEGED:
         message = f"[pairs] confirm of {FILE} is not used in a job of {event}, which has secrets; state --confirm if the code may run there"
         raise UserError(message)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PULL = re.compile(r"refs/pull/(\d+)/")
 _BRANCH = "refs/heads/"
+# Events of GitHub whose jobs have the secrets of the repository, whoever wrote the code.
+PRIVILEGED = frozenset({"pull_request_target", "workflow_run", "issue_comment"})
 
 
 def ci_provenance(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
