@@ -383,6 +383,26 @@ class TestFaults:
         assert teller(few, "smtp").one().errors == ()
         assert len(mail.mails) == 1
 
+    def test_a_password_that_no_login_takes(
+        self, few: Database, teller: Callable[..., Teller], web: FakeReceiver
+    ) -> None:
+        tell = teller(few, "smtp", user="bench", token_env="PASSWORD", owners=table("webhook", address_env="HOOK"))
+        tell.environment = {**tell.environment, "PASSWORD": "Geheim\u00e4"}
+        first, second = tell().receivers
+        assert ("not ASCII" in first.errors[0], second.errors, len(web.accepted)) == (True, (), 1)
+        assert few.notifications()[1].step is NotificationStep.REFUSED
+
+    def test_a_fault_of_ours(
+        self, few: Database, teller: Callable[..., Teller], web: FakeReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The message is tried again by the next `notify`, not when its claim has ended."""
+        tell = teller(few, "webhook")
+        with monkeypatch.context() as patched:
+            patched.setattr("bench_db.report.alarms.webhook", lambda _alarm: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                tell()
+        assert (tell.one().findings, len(web.accepted)) == (3, 1)
+
     def test_mail_that_is_refused(self, few: Database, teller: Callable[..., Teller], mail: FakeMail) -> None:
         mail.answers = ["554 spam"]
         tell = teller(few, "smtp")

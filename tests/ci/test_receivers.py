@@ -44,6 +44,26 @@ class TestMail:
                 sent(server.url, user="bench", password="wrong")
         assert caught.value.is_refusal
 
+    @pytest.mark.parametrize("secret", ["user", "password"])
+    def test_letters_that_a_login_cannot_have(self, secret: str) -> None:
+        words = {"user": "bench", "password": "right", secret: "Geheim\u00e4"}
+        with mail_server("right") as server, pytest.raises(DeliveryError, match="letters that are not ASCII") as caught:
+            sent(server.url, **words)
+        assert caught.value.is_refusal
+        assert "Geheim" not in str(caught.value)
+        assert server.logins == []
+
+    def test_letters_that_a_server_does_not_take(self) -> None:
+        message = mail_text()
+        message.replace_header("To", "\u00fcb@example.org")
+        slept = Slept()
+        with mail_server(takes_utf8=False) as server:
+            with pytest.raises(DeliveryError, match=r"SMTPNotSupportedError\): the server does not offer") as caught:
+                send_mail(server.url, message, user="", password="", clock=slept.clock(), deadline_seconds=5.0)
+            assert server.mails == []
+        assert caught.value.is_refusal
+        assert slept.seconds == []
+
     def test_no_password_where_one_is_needed(self) -> None:
         with mail_server("right") as server, pytest.raises(DeliveryError, match="530"):
             sent(server.url)

@@ -200,8 +200,8 @@ class FakeMail:
 
 
 @contextmanager
-def mail_server(password: str = "") -> Iterator[FakeMail]:
-    """Run a mail server until the block ends."""
+def mail_server(password: str = "", *, takes_utf8: bool = True) -> Iterator[FakeMail]:
+    """Run a mail server until the block ends; `takes_utf8` says whether it offers SMTPUTF8."""
     state = FakeMail(password=password)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -213,6 +213,7 @@ def mail_server(password: str = "") -> Iterator[FakeMail]:
         authenticator=state.authenticate,
         auth_require_tls=False,
         auth_required=bool(password),
+        enable_SMTPUTF8=takes_utf8,
     )
     state.url = f"smtp://127.0.0.1:{port}"
     with warnings.catch_warnings():

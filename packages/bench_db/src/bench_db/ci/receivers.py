@@ -60,6 +60,12 @@ def send_mail(  # noqa: PLR0913 all but the first two by keyword
             with _mail_session(scheme, host, port, user=user, password=password) as session:
                 began = True
                 refused = session.send_message(message)
+        except UnicodeError:
+            said = f"{host}: the mail was not taken: its name, the user, the password or an address has letters that are not ASCII"
+            raise DeliveryError(said, is_refusal=True) from None  # the error has the password
+        except smtplib.SMTPNotSupportedError:
+            said = f"{host}: the mail was not taken (SMTPNotSupportedError): the server does not offer STARTTLS, a login, or addresses beyond ASCII"
+            raise DeliveryError(said, is_refusal=True) from None
         except (smtplib.SMTPException, OSError) as error:
             code = _code(error)
             wait = pause_before_retry(attempt, clock)
