@@ -48,6 +48,17 @@ class TestText:
             f"{commit_of(0)[:9]} new: 1 slower, +20.0 %, bench, cause: the code\n  bench 0 +20.0 %\nOwners: Ann\n"
         )
 
+    @pytest.mark.parametrize("other", [None, Cause.UNKNOWN, Cause.CODE])
+    def test_a_cause_that_not_all_have(self, other: Cause | None) -> None:
+        first, *rest = alarm(40).findings
+        mixed = [replace(first, cause=Cause.MACHINE), *(replace(f, cause=other) for f in rest)]
+        assert "cause:" not in alarms.text(alarm(40, findings=mixed))
+
+    @pytest.mark.parametrize("cause", [None, Cause.UNKNOWN])
+    def test_no_cause(self, cause: Cause | None) -> None:
+        found = [replace(f, cause=cause) for f in alarm(2).findings]
+        assert "cause:" not in alarms.text(alarm(2, findings=found))
+
     def test_many(self) -> None:
         text = alarms.text(alarm(130, commits=13))
         assert text.startswith("engine: 130 new in the benchmarks\n")

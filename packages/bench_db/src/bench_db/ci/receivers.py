@@ -32,7 +32,8 @@ _TIMEOUT = 30.0
 def post(web: Web, address: str, document: Mapping[str, object], message_id: str, *, is_idempotent: bool) -> None:
     """Post JSON to a webhook. `is_idempotent` says that the receiver recognises the header `Idempotency-Key`."""
     checked = checked_address(address, "a webhook", "use a header or a token in its path", "address_env")
-    web.send("POST", checked, document, headers={"Idempotency-Key": message_id}, after_silence=is_idempotent)
+    headers = {"Idempotency-Key": message_id}
+    web.send("POST", checked, document, headers=headers, after_silence=is_idempotent, after_fault=is_idempotent)
 
 
 def put_in_room(  # noqa: PLR0913 all but the first by keyword

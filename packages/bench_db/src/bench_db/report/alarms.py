@@ -84,8 +84,8 @@ class Alarm:
     def _entry(self, group: CommitFindings, findings: Sequence[Finding]) -> _Entry:
         commit = short(group.commit or "-")
         state = _STATES.get(group.state, group.state)
-        causes = {CAUSES[f.cause] for f in findings if f.cause not in {None, Cause.UNKNOWN} and f.cause is not None}
-        cause = f", cause: {causes.pop()}" if len(causes) == 1 else ""
+        first, *others = {finding.cause for finding in findings}
+        cause = "" if others or first is None or first is Cause.UNKNOWN else f", cause: {CAUSES[first]}"
         words = f"{state}: {moved_words(group)}, {shortened(visible(beds_words(group)), _BED)}{cause}"
         top = sorted(findings, key=lambda f: (-abs(f.effect or 0.0), f.id))[: RULES.message_benchmarks]
         names = [self._name(f) for f in top]
