@@ -257,6 +257,22 @@ class TestOnce:
         assert [(f["id"], f["state"]) for f in web.documents[2]["findings"]] == [("f0002", "reopened")]
         assert {issue["state"] for issue in github.issues} == {"open"}
 
+    @pytest.mark.parametrize("kind", ["webhook", "matrix", "slack"])
+    def test_a_commit_that_is_excluded_again_and_again(
+        self, kind: str, few: Database, teller: Callable[..., Teller], web: FakeReceiver
+    ) -> None:
+        tell = teller(few, kind)
+        assert [tell.one().findings, tell.one().findings] == [3, 0]
+        runs = few.runs_of(commit_of(1))
+        names = list[str]()
+        for number in range(4):
+            few.exclude(runs, reason=f"noise {number}", lifted=number % 2 == 1, at=NOW + number, by="me")
+            told = tell.one()
+            assert (told.findings, tell.one().findings) == (1, 0)
+            names += told.messages
+            assert ("1 reopened" if number % 2 else "1 fixed") in json.dumps(web.documents[-1])
+        assert (len(set(names)), len(web.accepted)) == (4, 5)
+
     def test_only_what_got_worse(self, few: Database, teller: Callable[..., Teller], web: FakeReceiver) -> None:
         old = next(f for f in few.findings() if f.id == "f0001")
         few.record_findings([replace(old, id="f0009", effect=-0.2, at=NOW)])

@@ -268,7 +268,7 @@ class _Telling:
         past = self._past()
         again, new = self._unanswered(past), self._new(past)
         batches = [] if self._is_held(past) else self._batches(new, past)
-        planned = {**again, **{_message_id(self.receiver.label, batch): batch for batch in batches}}
+        planned = {**again, **{self._message_id(batch, past): batch for batch in batches}}
         waiting = len(new) - sum(map(len, batches))
         about = Told(name=self.receiver.label, kind=self.receiver.kind, target=self._target(), waiting=waiting)
         if dry_run:
@@ -314,13 +314,16 @@ class _Telling:
         return found
 
     def _new(self, past: _Past) -> list[_Change]:
-        """Return the changes that nobody has claimed, or that the receiver refused."""
+        """Return the changes that nobody has claimed, that the receiver refused, or that it was told of before it was told of their end."""
         changes = (self._change(finding, past) for finding in self.subject.findings.values())
-        return [
-            change
-            for change in changes
-            if change is not None and past.step(change.identity) in {None, NotificationStep.REFUSED}
-        ]
+        return [change for change in changes if change is not None and self._is_new(change, past)]
+
+    @staticmethod
+    def _is_new(change: _Change, past: _Past) -> bool:
+        step, finding = past.step(change.identity), change.finding
+        if step is not NotificationStep.DELIVERED:
+            return step in {None, NotificationStep.REFUSED}
+        return (past.state[finding.id] in ALARMING) is not (finding.state in ALARMING)
 
     def _change(self, finding: Finding, past: _Past) -> _Change | None:
         """Return the change that the receiver should know, None for none: the end of a finding only if it was told of it."""
@@ -334,6 +337,17 @@ class _Telling:
         if back and past.step(change.identity) is NotificationStep.DELIVERED:
             return _Change(replace(finding, state=State.REOPENED), began)
         return change
+
+    def _message_id(self, batch: Sequence[_Change], past: _Past) -> str:
+        """Return the identity of a message: its receiver, the changes in it, and for those told before, how often they were claimed."""
+        told = (change.identity for change in batch)
+        identities = sorted(
+            "/".join(
+                map(str, (*one, past.newest[one].attempt) if past.step(one) is NotificationStep.DELIVERED else one)
+            )
+            for one in told
+        )
+        return f"{hash63(('message', self.receiver.label, *identities)):016x}"
 
     def _is_wanted(self, finding: Finding) -> bool:
         recent = self.since is None or self.subject.began_at[finding.id] >= self.since
@@ -564,9 +578,3 @@ def _place(finding: Finding) -> str:
     if finding.commit and is_full_sha(finding.commit):
         return finding.commit
     return f"{hash63(('issue', finding.commit or finding.id)):016x}"
-
-
-def _message_id(receiver: str, batch: Sequence[_Change]) -> str:
-    """Return the identity of a message: its receiver and the changes in it."""
-    identities = sorted("/".join(map(str, change.identity)) for change in batch)
-    return f"{hash63(('message', receiver, *identities)):016x}"
