@@ -4,7 +4,7 @@ import pytest
 
 from bench_db.app.configuration import load
 from bench_db.errors import UnreadableOutputError, UserError
-from bench_db.schedule.config import Suite
+from bench_db.schedule.config import Suite, parse
 
 PROJECT = '[project]\nname = "x"\n'
 SUITE = PROJECT + '[suite."rust/io"]\n'
@@ -59,7 +59,7 @@ class TestLoad:
             ),
             (
                 PROJECT + '[[notify]]\nkind = "pager"\n',
-                "one of webhook, slack, teams, matrix, smtp, github, gitlab at notify.kind",
+                "one of webhook, slack, teams, matrix, smtp, github, gitlab at notify[0].kind",
             ),
             (
                 PROJECT + '[[notify]]\nkind = "slack"\nadress_env = "A"\n',
@@ -184,3 +184,34 @@ class TestSelecting:
             load(written(tmp_path, text))
         assert "x0x0x0" not in str(caught.value)
         assert "T0SECRET" not in str(caught.value)
+
+
+class TestReceiverKeys:
+    """A mistake in a receiver names its table, and keys as the file spells them."""
+
+    @pytest.mark.parametrize(
+        ("changed", "message", "place"),
+        [
+            ('to = ["x@y.z"]\ndigets = "daily"', "unknown key 'digets'; nearest: digest; known: ", "notify[1].digets"),
+            ('to = "x@y.z"', "Expected 'array', got 'str'; 'to' takes a list of texts", "notify[1].to"),
+            ('to = ["x@y.z"]\nsender = "a@b.c"', "unknown key 'sender'", "notify[1].sender"),
+            (
+                'to = ["x@y.z"]\ndigest = "hourly"',
+                "Invalid enum value 'hourly'; 'digest' takes daily",
+                "notify[1].digest",
+            ),
+        ],
+    )
+    def test_of_mail(self, changed: str, message: str, place: str) -> None:
+        hook = '[[notify]]\nkind = "webhook"\naddress = "https://h.test/x"\n'
+        mail = f'[[notify]]\nkind = "smtp"\naddress = "smtp://h.test"\nfrom = "a@b.c"\n{changed}\n'
+        with pytest.raises(UnreadableOutputError) as caught:
+            parse(f'[project]\nname = "p"\n{hook}{mail}'.encode(), "f")
+        assert message in str(caught.value)
+        assert str(caught.value).endswith(f" at {place}")
+        assert "known: " not in str(caught.value) or "user, from, to, " in str(caught.value)
+
+    def test_from_of_another_type(self) -> None:
+        table = '[[notify]]\nkind = "smtp"\nfrom = 3\n'
+        with pytest.raises(UnreadableOutputError, match=r"'from' takes a text at notify\[0\]\.from$"):
+            parse(f'[project]\nname = "p"\n{table}'.encode(), "f")

@@ -278,7 +278,7 @@ def parse(content: bytes, file: str) -> Config:
         try:
             checked(threshold.pattern, threshold.value)
         except UserError as error:
-            place = toml_path("define", f"threshold[{number}]").replace('"', "")
+            place = toml_path("define", "threshold", number)
             raise UnreadableOutputError(str(error), file=file, json_path=place) from error
         if threshold.pattern in (other.pattern for other in config.define.threshold[:number]):
             reason = f"a second threshold of {threshold.pattern or 'all series'}: state both amounts in one table"
@@ -304,12 +304,19 @@ def document_of(content: bytes, file: str) -> dict[str, object]:
         raise UnreadableOutputError(reason, file=file) from error
 
 
-def toml_path(*keys: str) -> str:
-    """Return keys as a TOML key, such as `suite."rust/io".format`."""
-    return ".".join(key if _BARE_KEY.fullmatch(key) else f'"{key}"' for key in keys)
+def toml_path(*keys: str | int) -> str:
+    """Return keys as a TOML key, such as `suite."rust/io".format`; a number is that of a table in a list, `notify[0]`."""
+    parts = (
+        f"[{key}]" if isinstance(key, int) else f".{key if _BARE_KEY.fullmatch(key) else _quoted(key)}" for key in keys
+    )
+    return "".join(parts).removeprefix(".")
 
 
-_Section = tuple[tuple[str, ...], object, type[Struct]]
+def _quoted(key: str) -> str:
+    return f'"{key}"'
+
+
+_Section = tuple[tuple[str | int, ...], object, type[Struct]]
 
 
 def _sections(document: dict[str, object]) -> Iterator[_Section]:
@@ -319,13 +326,16 @@ def _sections(document: dict[str, object]) -> Iterator[_Section]:
         if kind is Schedule and isinstance(section, dict):
             yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
         if kind is Define and isinstance(section, dict) and isinstance(section.get("threshold"), list):
-            yield from ((("define", "threshold"), one, Threshold) for one in section["threshold"])
+            yield from (
+                (("define", "threshold", number), one, Threshold) for number, one in enumerate(section["threshold"])
+            )
         if key in document:
             yield (key,), section, kind
     listed: tuple[tuple[str, type[Struct]], ...] = (("notify", Receiver), ("owner", Owner))
     for key, struct in listed:
         tables = document.get(key)
-        yield from (((key,), table, struct) for table in (tables if isinstance(tables, list) else ()))
+        listed_tables = tables if isinstance(tables, list) else ()
+        yield from (((key, number), table, struct) for number, table in enumerate(listed_tables))
     yield from _tables(document.get("suite"), Suite, "suite")
     yield from _sections_of_formats(document)
 
@@ -354,7 +364,7 @@ def _tables(tables: object, kind: type[Struct], *keys: str) -> Iterator[_Section
         yield from (((*keys, name), table, kind) for name, table in tables.items())
 
 
-def _typed(value: object, kind: type[_T], file: str, keys: tuple[str, ...]) -> _T:
+def _typed(value: object, kind: type[_T], file: str, keys: tuple[str | int, ...]) -> _T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -363,14 +373,16 @@ def _typed(value: object, kind: type[_T], file: str, keys: tuple[str, ...]) -> _
         if isinstance(value, dict) and (unknown := next((key for key in value if key not in _known(kind)), None)):
             reason, inner = _unknown_key(unknown, kind), [unknown]
         elif inner and (name := inner[0].partition("[")[0]) in _known(kind):
-            reason += f"; {name!r} takes {_TAKES[get_type_hints(kind)[name]]}"
+            attribute = dict(zip(_known(kind), kind.__struct_fields__, strict=True))[name]
+            reason += f"; {name!r} takes {_TAKES[get_type_hints(kind)[attribute]]}"
         names = (key.partition("[")[0].strip("]") for key in inner)  # msgspec writes the keys of a table as [...]
         path = toml_path(*keys, *filter(None, names))
         raise UnreadableOutputError(reason, file=file, json_path=path) from error
 
 
 def _known(kind: type[Struct]) -> tuple[str, ...]:
-    return kind.__struct_fields__
+    """Return the keys of a table as the file spells them."""
+    return kind.__struct_encode_fields__
 
 
 def _unknown_key(name: str, kind: type[Struct]) -> str:
