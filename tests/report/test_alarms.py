@@ -73,6 +73,23 @@ class TestText:
         assert alarms.issue_title(mixed) == f"{commit_of(0)[:9]}: 1 slower, +20.0 %, bench, bench 0"
 
 
+class TestSlackNames:
+    """Slack makes no mention, link or style of a name, and leaves the address of a commit as it is."""
+
+    def test_a_name(self) -> None:
+        name = "@channel *x* _y_ ~z~ `c` #general https://x.test/a_b"
+        document = alarms.slack(alarm(name=name, project=name, commit_url="https://x.org/a_b/{commit}"))
+        sections = [block["text"] for block in document["blocks"] if block["type"] == "section"]
+        assert all(one["verbatim"] is True for one in sections)
+        [said] = [one["text"] for one in sections]
+        assert f"<https://x.org/a_b/{commit_of(0)}|{commit_of(0)[:9]}>" in said
+        below = said.partition("\n")[2]
+        for text in (said.partition(">")[2], below, document["text"]):
+            assert re.search(r"[*_~`]", text)
+            assert not re.search(r"(?<!\u200b)[*_~`]", text)
+        assert below.replace("\u200b", "") == f"• {name} 0 +20.0 %"
+
+
 _HOSTILE = {"plain": "bench", "hostile": HOSTILE, "wide": _WIDE, "mention": "<!channel> <@U1> @all <at>x</at>"}
 
 

@@ -146,14 +146,14 @@ def slack(alarm: Alarm) -> dict[str, Any]:
     ]
     sections += [*([_slack(alarm.more)] if alarm.more else []), *([" ".join(mentions)] if mentions else [])]
     header = {"type": "header", "text": {"type": "plain_text", "text": shortened(alarm.title, _SLACK_HEADER)}}
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in sections]
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": one, "verbatim": True}} for one in sections]
     identity = {"type": "context", "elements": [{"type": "plain_text", "text": f"message {alarm.id}"}]}
     return {"text": _slack(alarm.title), "blocks": [header, *blocks, identity]}
 
 
 def _slack_entry(entry: _Entry) -> str:
     """Return a section; its lines are left out from the end where Slack takes no more, so that no escape is cut."""
-    commit = f"<{_slack(entry.url)}|{_slack(entry.commit)}>" if entry.url else f"*{_slack(entry.commit)}*"
+    commit = f"<{_slack_escaped(entry.url)}|{_slack(entry.commit)}>" if entry.url else f"*{_slack(entry.commit)}*"
     lines = [f"{commit} {_slack(entry.words)}", *(f"• {_slack(one)}" for one in entry.below)]
     while len("\n".join(lines)) > _SLACK_SECTION:
         lines.pop()
@@ -161,6 +161,11 @@ def _slack_entry(entry: _Entry) -> str:
 
 
 def _slack(one: str) -> str:
+    """Escape a text, and put a space without width before what would begin or end a style, for which Slack has no escape."""
+    return re.sub(r"(?=[*_~`])", "\u200b", _slack_escaped(one))
+
+
+def _slack_escaped(one: str) -> str:
     """Escape the three characters that Slack interprets."""
     return one.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
