@@ -18,7 +18,7 @@ from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
 from bench_db.app.site import commit_url_of
 from bench_db.ci import receivers
-from bench_db.ci.github.client import PUBLIC_API, GitHub
+from bench_db.ci.environment import PUBLIC_API
 from bench_db.ci.web import Web, masked, origin
 from bench_db.clock import Clock, Moment, unix_time
 from bench_db.errors import BenchDbError, DeliveryError, ForgeError, UserError
@@ -501,6 +501,8 @@ class _Telling:
         if self.receiver.kind == "gitlab":
             yield receivers.GitLabIssues(web, repository, self._token, self._address)
             return
+        from bench_db.ci.github.client import GitHub  # noqa: PLC0415 httpx imports a command line of its own
+
         with GitHub(
             self._token, base_url=self._address, clock=self.clock, deadline_seconds=self.deadline_seconds
         ) as github:

@@ -13,6 +13,7 @@ from bench_db.model import CiChange
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PUBLIC_API = "https://api.github.com"
 _PULL = re.compile(r"refs/pull/(\d+)/")
 _BRANCH = "refs/heads/"
 # Events of GitHub whose jobs have the secrets of the repository, whoever wrote the code.

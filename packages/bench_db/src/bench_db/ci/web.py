@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-import httpx
 import msgspec
 
 from bench_db.ci.retries import pause_before_retry, rate_limit_wait, stated_wait
@@ -16,6 +15,8 @@ from bench_db.errors import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    import httpx
 
 _LONGEST_TEXT, _SHORTEST_SECRET = 200, 6
 _UNAVAILABLE = 503
@@ -68,6 +69,8 @@ class Web:
         A request that certainly did not arrive, and one beyond a rate limit, is repeated. Whether the server acted is not known without an
         answer and after a 5xx: `after_silence` and `after_fault` say whether the request is repeated then. Raises `DeliveryError`.
         """
+        import httpx  # noqa: PLC0415 it imports a command line of its own
+
         logging.getLogger("httpx").addFilter(_MASKED)
         _MASKED.secrets.update(self.secrets)
         give_up, attempt = self.clock.now() + self.deadline_seconds, 0
@@ -103,6 +106,8 @@ class Web:
         self, client: httpx.Client, request: httpx.Request, attempt: int
     ) -> tuple[float | None, httpx.Response | DeliveryError]:
         """Return an answer; or a fault and the seconds before a retry, None when a retry would be wrong."""
+        import httpx  # noqa: PLC0415 as above
+
         where = origin(str(request.url))
         pause = pause_before_retry(attempt, self.clock)
         try:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from bench_db.ci.environment import PUBLIC_API
 from bench_db.ci.retries import checked_address, pause_before_retry, rate_limit_wait
 from bench_db.errors import GitHubError
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from bench_db.clock import Clock
 
-PUBLIC_API = "https://api.github.com"
 # 2026-03-10 takes return_run_details away and always answers a dispatch with the run; this one is served until 2028.
 API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json, application/json;q=0.9"

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from bench_db.ci import bot
+from bench_db.ci.environment import PUBLIC_API
 from bench_db.ci.forge import CommentKind, Conclusion, Posted, RunStatus, Started, Workflow
 from bench_db.ci.github import checks, comments, commits, dispatch
-from bench_db.ci.github.client import PUBLIC_API, GitHub
+from bench_db.ci.github.client import GitHub
 from bench_db.ci.github.repository import Repository
 from bench_db.errors import UserError
 
