@@ -178,6 +178,12 @@ class TestOnce:
         assert len(document["text"]) < 10_000
         assert "and 600 more findings of 15 more commits: bench-db finding list" in document["text"]
 
+    def test_a_webhook_with_a_token(self, few: Database, teller: Callable[..., Teller], web: FakeReceiver) -> None:
+        assert teller(few, "webhook", token_env="MATRIX_TOKEN").one().errors == ()
+        assert [one["authorization"] for one in web.headers] == ["Bearer syt_secret"]
+        teller(few, "webhook", name="without").one()
+        assert "authorization" not in web.headers[1]
+
     def test_more_than_a_message_has(
         self, store: Database, teller: Callable[..., Teller], web: FakeReceiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:

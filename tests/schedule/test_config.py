@@ -215,3 +215,57 @@ class TestReceiverKeys:
         table = '[[notify]]\nkind = "smtp"\nfrom = 3\n'
         with pytest.raises(UnreadableOutputError, match=r"'from' takes a text at notify\[0\]\.from$"):
             parse(f'[project]\nname = "p"\n{table}'.encode(), "f")
+
+    @pytest.mark.parametrize(
+        ("kind", "keys", "message"),
+        [
+            (
+                "webhook",
+                'address_env = "A"\nroom = "!x"',
+                "webhook has no key room; it takes address, address_env, token_env at notify[0].room",
+            ),
+            (
+                "slack",
+                'address_env = "A"\ntoken_env = "T"',
+                "slack has no key token_env; it takes address_env at notify[0].token_env",
+            ),
+            (
+                "teams",
+                'address_env = "A"\nto = ["a@x.org"]',
+                "teams has no key to; it takes address_env at notify[0].to",
+            ),
+            ("github", 'repository = "a/b"\nfrom = "a@x.org"', "github has no key from; it takes "),
+            (
+                "matrix",
+                'address = "https://m.test"\nroom = "!r"\ntoken_env = "T"\nuser = "me"',
+                "matrix has no key user",
+            ),
+            (
+                "smtp",
+                'address = "smtp://m.test"\nfrom = "a@x.org"\nto = ["a@x.org"]\ntoken_env = "T"',
+                "the password in token_env needs user, whose it is at notify[0].user",
+            ),
+        ],
+    )
+    def test_a_key_that_would_do_nothing(self, kind: str, keys: str, message: str) -> None:
+        with pytest.raises(UnreadableOutputError) as caught:
+            parse(f'[project]\nname = "p"\n[[notify]]\nkind = "{kind}"\n{keys}\n'.encode(), "f")
+        assert message in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("kind", "wrong", "right"),
+        [
+            ("slack", "@ann", "W024BE7LH"),
+            ("slack", "<!channel>", "S01"),
+            ("matrix", "ann", "@ann:example.org"),
+            ("teams", "Ann", "ann@example.org"),
+            ("smtp", "Ann <ann@example.org>", "ann@example.org"),
+        ],
+    )
+    def test_a_mention_that_would_do_nothing(self, kind: str, wrong: str, right: str) -> None:
+        text = '[project]\nname = "p"\n[[owner]]\nbenchmarks = ["x"]\nmention = {{ {} = "{}" }}\n'
+        with pytest.raises(UnreadableOutputError) as caught:
+            parse(text.format(kind, wrong).encode(), "f")
+        assert f"{wrong!r} is no mention for {kind}, which takes " in str(caught.value)
+        assert str(caught.value).endswith(f" at owner[0].mention.{kind}")
+        assert parse(text.format(kind, right).encode(), "f").owner[0].mention == {kind: right}

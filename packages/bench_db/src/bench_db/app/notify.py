@@ -475,7 +475,8 @@ class _Telling:
             return "", f"{refused} were refused" if refused else ""
         else:
             render: Callable[[Alarm], Mapping[str, Any]] = getattr(alarms, to.kind)
-            receivers.post(web, self._address, render(alarm), alarm.id, is_idempotent=to.kind == "webhook")
+            is_idempotent = to.kind == "webhook"
+            receivers.post(web, self._address, render(alarm), alarm.id, token=self._token, is_idempotent=is_idempotent)
         return "", ""
 
     def _put_issue(self, alarm: Alarm, web: Web) -> str:

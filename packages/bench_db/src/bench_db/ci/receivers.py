@@ -29,10 +29,12 @@ _TEMPORARY = range(400, 500)
 _TIMEOUT = 30.0
 
 
-def post(web: Web, address: str, document: Mapping[str, object], message_id: str, *, is_idempotent: bool) -> None:
-    """Post JSON to a webhook. `is_idempotent` says that the receiver recognises the header `Idempotency-Key`."""
+def post(  # noqa: PLR0913 the last two by keyword
+    web: Web, address: str, document: Mapping[str, object], message_id: str, *, token: str = "", is_idempotent: bool
+) -> None:
+    """Post JSON to a webhook, with a token as that of a bearer. `is_idempotent` says that the receiver recognises the header `Idempotency-Key`."""
     checked = checked_address(address, "a webhook", "use a header or a token in its path", "address_env")
-    headers = {"Idempotency-Key": message_id}
+    headers = {"Idempotency-Key": message_id, **({"Authorization": f"Bearer {token}"} if token else {})}
     web.send("POST", checked, document, headers=headers, after_silence=is_idempotent, after_fault=is_idempotent)
 
 

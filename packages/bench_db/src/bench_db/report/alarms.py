@@ -23,6 +23,7 @@ from bench_db.report.quantity import percent
 from bench_db.report.terminal import beds_words, moved_words
 from bench_db.report.text import visible
 from bench_db.rules import RULES
+from bench_db.schedule.config import MENTIONS
 
 if TYPE_CHECKING:
     from bench_db.model import CommitFindings
@@ -35,7 +36,6 @@ _NAME, _BED, _MENTIONS = 120, 80, 20
 # Slack takes 150 characters in a header, 3,000 in a section and 50 blocks; docs.slack.dev/reference/block-kit/blocks.
 _SLACK_HEADER, _SLACK_SECTION = 150, 3_000
 _TITLE = 200
-_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +141,8 @@ def text(alarm: Alarm) -> str:
 def slack(alarm: Alarm) -> dict[str, Any]:
     """Return the message for an incoming webhook of Slack. Owners are ids of users (U...) or of groups (S...)."""
     sections = [_slack_entry(entry) for entry in alarm.listed]
-    mentions = [
-        f"<!subteam^{one}>" if one.startswith("S") else f"<@{one}>" for one in _few(alarm.owners) if one.isalnum()
-    ]
+    owners = _mentioned(alarm.owners, "slack")
+    mentions = [f"<!subteam^{one}>" if one.startswith("S") else f"<@{one}>" for one in owners]
     sections += [*([_slack(alarm.more)] if alarm.more else []), *([" ".join(mentions)] if mentions else [])]
     header = {"type": "header", "text": {"type": "plain_text", "text": shortened(alarm.title, _SLACK_HEADER)}}
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": one, "verbatim": True}} for one in sections]
@@ -172,7 +171,7 @@ def _slack_escaped(one: str) -> str:
 
 def teams(alarm: Alarm) -> dict[str, Any]:
     """Return the message for a webhook of a Teams workflow: an adaptive card. Owners are user principal names, such as ann@example.org."""
-    owners = [one for one in _few(alarm.owners) if _ADDRESS.fullmatch(one)]
+    owners = _mentioned(alarm.owners, "teams")
     body: list[dict[str, Any]] = [_card(_card_text(alarm.title), size="Large", weight="Bolder")]
     for entry in alarm.listed:
         commit = f"[{entry.commit}]({entry.url})" if entry.url else f"**{entry.commit}**"
@@ -208,7 +207,7 @@ def _card_text(one: str) -> str:
 
 def matrix(alarm: Alarm) -> dict[str, Any]:
     """Return the content of a message of Matrix. Owners are user ids, such as @ann:example.org."""
-    owners = [one for one in _few(alarm.owners) if one.startswith("@") and ":" in one]
+    owners = _mentioned(alarm.owners, "matrix")
     items = []
     for entry in alarm.listed:
         commit = f"<code>{html.escape(entry.commit)}</code>"
@@ -228,7 +227,7 @@ def matrix(alarm: Alarm) -> dict[str, Any]:
 
 def mail(alarm: Alarm, sender: str, to: Sequence[str]) -> EmailMessage:
     """Return the message as mail. Owners are addresses, which get a copy."""
-    owners = [one for one in _few(alarm.owners) if _ADDRESS.fullmatch(one) and one not in to]
+    owners = [one for one in _mentioned(alarm.owners, "smtp") if one not in to]
     message = EmailMessage()
     message["Subject"] = alarm.title
     message["From"] = sender
@@ -263,6 +262,11 @@ def issue_body(alarm: Alarm, marker: str) -> str:
     head = f"{marker}\n{len(alarm.findings):,} findings of {markdown_text(alarm.project)}{at}. {owners}\n"
     foot = f"\n{commands} shows more. bench-db closes this issue when no finding stands, and writes this text anew: answer below it.\n"
     return head + findings_markdown(in_order(alarm.findings), alarm.series) + foot
+
+
+def _mentioned(owners: Sequence[str], kind: str) -> list[str]:
+    pattern, _ = MENTIONS[kind]
+    return [one for one in _few(owners) if pattern.fullmatch(one)]
 
 
 def _few(owners: Sequence[str]) -> Sequence[str]:

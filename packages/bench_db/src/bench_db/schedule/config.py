@@ -211,6 +211,26 @@ class Owner(Struct, frozen=True, forbid_unknown_fields=True):
 
 RECEIVER_KINDS = get_args(get_type_hints(Receiver)["kind"])
 _SECRET_ADDRESS = ("slack", "teams")
+_OF_ALL = ("kind", "name", "changes", "digest", "since")
+_ISSUES = ("address", "address_env", "token_env", "repository")
+# The keys of each kind of receiver; those of all kinds are left out.
+_KEYS = {
+    "webhook": ("address", "address_env", "token_env"),
+    "slack": ("address_env",),
+    "teams": ("address_env",),
+    "matrix": ("address", "address_env", "token_env", "room"),
+    "smtp": ("address", "address_env", "user", "token_env", "from", "to"),
+    "github": _ISSUES,
+    "gitlab": _ISSUES,
+}
+_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
+# What a kind of receiver makes a mention of, and its description; other kinds take any text.
+MENTIONS = {
+    "slack": (re.compile(r"[UWS][A-Z0-9]+"), "the id of a user or group, such as U024BE7LH"),
+    "matrix": (re.compile(r"@[^\s:@]+:[^\s@]+"), "the id of a user, such as @ann:example.org"),
+    "teams": (_ADDRESS, "a user principal name, such as ann@example.org"),
+    "smtp": (_ADDRESS, "a mail address, such as ann@example.org"),
+}
 _ADDRESSED = ("webhook", "slack", "teams", "matrix", "smtp")
 
 
@@ -456,6 +476,12 @@ def _faults_of_messages(config: Config) -> Iterator[tuple[str, str]]:
             yield f"owner[{number}].benchmarks", "an owner needs globs of benchmark names"
         if unknown := next((kind for kind in owner.mention if kind not in RECEIVER_KINDS), None):
             yield f"owner[{number}].mention", f"no kind of receiver {unknown!r}; there are {', '.join(RECEIVER_KINDS)}"
+        for kind, name in owner.mention.items():
+            if kind in MENTIONS and not MENTIONS[kind][0].fullmatch(name):
+                yield (
+                    f"owner[{number}].mention.{kind}",
+                    f"{name!r} is no mention for {kind}, which takes {MENTIONS[kind][1]}",
+                )
 
 
 def _faults_of_receiver(receiver: Receiver, project: Project) -> Iterator[tuple[str, str]]:
@@ -480,13 +506,19 @@ def _faults_of_receiver(receiver: Receiver, project: Project) -> Iterator[tuple[
 
 
 def _faults_of_kind(receiver: Receiver, project: Project) -> Iterator[tuple[str, str]]:
-    """Yield what a receiver of a kind lacks."""
+    """Yield what a receiver of a kind lacks, and what it does not use."""
     if receiver.kind in _ADDRESSED and not (receiver.address or receiver.address_env):
         yield "", f"{receiver.kind} needs address_env, the name of the variable with the address"
     needed = {"matrix": ("room", "token_env"), "smtp": ("from", "to"), "gitlab": ("token_env",)}
     for key in needed.get(receiver.kind, ()):
         if not getattr(receiver, "sender" if key == "from" else key):
             yield "", f"{receiver.kind} needs {key}"
+    taken = _KEYS[receiver.kind]
+    for key, name in zip(_known(Receiver), Receiver.__struct_fields__, strict=True):
+        if key not in _OF_ALL and key not in taken and getattr(receiver, name):
+            yield key, f"{receiver.kind} has no key {key}; it takes {', '.join(taken)}"
+    if receiver.kind == "smtp" and receiver.token_env and not receiver.user:
+        yield "user", "the password in token_env needs user, whose it is"
     if receiver.kind == "smtp" and not all(_MAIL.fullmatch(one) for one in (receiver.sender, *receiver.to)):
         yield "", "from and to are mail addresses, such as bench@example.org"
     if receiver.kind in {"github", "gitlab"} and not (receiver.repository or project.repository):
