@@ -37,6 +37,13 @@ class TestConfiguration:
         assert "# Criterion: Cargo.toml:3\n# look at it\n[suite." in text
 
 
+def test_pointers_name_pages_that_exist() -> None:
+    pages = re.findall(r"docs/[\w/-]+\.md", configuration_text(plan(), "bed"))
+    assert pages == ["docs/how-to/start.md", "docs/how-to/share.md"]
+    assert "## Alarms" in (ROOT / pages[1]).read_text("utf-8")
+    assert "bench-db.toml" in (ROOT / pages[0]).read_text("utf-8")
+
+
 class TestGitHub:
     """The workflow is YAML whose texts stay texts."""
 
@@ -54,6 +61,24 @@ class TestGitHub:
         whole = msgspec.yaml.decode(github_text(plan(store="", cron="")))
         assert "schedule" not in whole[True]
         assert whole["jobs"]["benchmarks"]["steps"][1]["with"]["store"] == "${{ vars.BENCH_DB_URI }}"
+
+    @pytest.mark.parametrize("store", ["s3://b/p", "../benchmarks"])
+    def test_only_a_scheduled_job_has_the_address_of_a_receiver(self, store: str) -> None:
+        text = github_text(plan(store=store))
+        assert "SLACK_WEBHOOK: ${{ github.event_name == 'schedule' && secrets.SLACK_WEBHOOK || '' }}\n" in text
+        assert '# issues: write # for a receiver "github" of bench-db.toml\n' in text
+
+    def test_dependabot_has_no_secrets(self) -> None:
+        assert (
+            "&& github.actor != 'dependabot[bot]'"
+            in msgspec.yaml.decode(github_text(plan()))["jobs"]["benchmarks"]["if"]
+        )
+
+    @pytest.mark.parametrize(("cron", "tells"), [("17 3 * * *", True), ("", False)])
+    def test_it_names_receivers_only_where_it_tells_them(self, cron: str, *, tells: bool) -> None:
+        text = github_text(plan(cron=cron))
+        step = msgspec.yaml.decode(text)["jobs"]["benchmarks"]["steps"][1]
+        assert ("receiver" in text, "SLACK_WEBHOOK" in text, "scan" in step["with"]) == (tells, tells, tells)
 
     def test_a_directory_needs_a_runner_of_ones_own_and_no_keys(self) -> None:
         job = msgspec.yaml.decode(github_text(plan(store="../benchmarks")))["jobs"]["benchmarks"]

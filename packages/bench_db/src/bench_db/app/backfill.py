@@ -284,7 +284,7 @@ def settle(pending: Pending, delivery: Delivery, journal: Journal, clock: Clock)
 def check_suites(config: Config) -> None:
     """Raise an error for a configuration without suites, and for an unknown format, before anything is measured."""
     if not config.suite:
-        message = f"{FILE} has no suite; say what to measure in a table [suite.NAME] (docs/how-to.md shows one)"
+        message = f"{FILE} has no suite; say what to measure in a table [suite.NAME] (docs/how-to/start.md shows one)"
         raise UserError(message)
     declared = formats_of(config)
     for name, suite in config.suite.items():

@@ -16,6 +16,11 @@ Judging = Literal["history", "pairs"]
 """How a pull request is judged: one run of it with the stored history, or in alternation with its merge base."""
 GITHUB_FILE, GITLAB_FILE = ".github/workflows/benchmarks.yml", ".gitlab-ci.yml"
 VARIABLE = "BENCH_DB_URI"
+# Only the job that scans tells receivers; the jobs of pull requests, whose code may be anybody's, do not get the address.
+_ALARMS_OF_GITHUB = f"""\
+          # for a receiver of {FILE}, in the jobs that scan and in no other
+          # SLACK_WEBHOOK: ${{{{ github.event_name == 'schedule' && secrets.SLACK_WEBHOOK || '' }}}}
+"""
 CRONS = {"nightly": "17 3 * * *", "weekly": "17 3 * * 1", "never": ""}
 _HOW = {
     "history": "All are compared with the history.",
@@ -55,7 +60,7 @@ class Plan:
 def configuration_text(plan: Plan, test_bed: str) -> str:
     """Return the text of bench-db.toml."""
     project = {"name": plan.name, "repository": plan.repository, "branch": plan.branch, "test_bed": test_bed}
-    head = [f"# What bench_db measures. docs/how-to.md of bench_db explains every key of {FILE}.", "[project]"]
+    head = [f"# What bench_db measures. docs/how-to/start.md of bench_db explains every key of {FILE}.", "[project]"]
     parts = ["\n".join([*head, *(_assigned(name, value) for name, value in project.items() if value)])]
     for found in plan.suites:
         notes = [
@@ -74,7 +79,7 @@ def configuration_text(plan: Plan, test_bed: str) -> str:
 
 # What a new configuration shows of `schedule.config.Receiver`.
 _ALARMS = """\
-# Who is told of what a scan finds; docs/how-to.md of bench_db, "Alarms", has mail, issues and other receivers.
+# Who is told of what a scan finds; docs/how-to/share.md of bench_db, "Alarms", has mail, issues and other receivers.
 # [[notify]]
 # kind = "slack"
 # address_env = "SLACK_WEBHOOK" # the name of the variable with the address\
@@ -100,8 +105,17 @@ def github_text(plan: Plan) -> str:
     runner = "self-hosted # the store is a directory of this machine" if plan.is_directory else "ubuntu-latest"
     store = _quoted(plan.store) if plan.store else f"${{{{ vars.{VARIABLE} }}}}"
     keys = "".join(f"          {name}: ${{{{ secrets.{secret} }}}}\n" for name, secret in _SECRETS.items())
-    alarms = f"          # what [[notify]] of {FILE} names, such as SLACK_WEBHOOK: ${{{{ secrets.SLACK_WEBHOOK }}}}\n"
-    secrets = f"env: # secrets of the repository\n{keys}{alarms}" if not plan.is_directory else f"# env:\n{alarms}"
+    alarms = _ALARMS_OF_GITHUB if plan.cron else ""
+    if plan.is_directory:
+        secrets = f"        # env:\n{alarms}" if alarms else ""
+    else:
+        secrets = f"        env: # secrets of the repository\n{keys}{alarms}"
+    scan = (
+        f"          scan: ${{{{ github.event_name == 'schedule' }}}} # and tells the receivers of {FILE}\n"
+        if plan.cron
+        else ""
+    )
+    issues = f'      # issues: write # for a receiver "github" of {FILE}\n' if plan.cron else ""
     return f"""\
 # Measures the suites of {FILE} at every commit of the main branch and of pull requests. {_HOW[plan.mode]}
 name: Benchmarks
@@ -121,14 +135,14 @@ concurrency: # a newer commit of a pull request replaces the older one; every co
 jobs:
   benchmarks:
     name: Benchmarks
-    # a fork has no access to the store, and its code none to a machine of yours
-    if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository
+    # a fork and Dependabot have no access to the store, and their code none to a machine of yours
+    if: github.event_name != 'pull_request' || (github.event.pull_request.head.repo.full_name == github.repository && github.actor != 'dependabot[bot]')
     runs-on: {runner}
     timeout-minutes: 240
     permissions:
       contents: read # the checkout
       pull-requests: write # the comment
-    steps:
+{issues}    steps:
       - name: Check out
         uses: {_CHECKOUT}
         with:
@@ -140,8 +154,7 @@ jobs:
         with:
           store: {store}
           mode: {plan.mode}
-          scan: ${{{{ github.event_name == 'schedule' }}}} # and tells the receivers of {FILE}
-        {secrets}"""
+{scan}{secrets}"""
 
 
 def gitlab_text(plan: Plan) -> str:

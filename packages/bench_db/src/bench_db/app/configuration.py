@@ -22,7 +22,7 @@ Declaration = str | Path | Mapping[str, object]
 
 def load(path: Path) -> Config:
     """Read a configuration file. Raise `UnreadableOutputError` with the key that is wrong, `UserError` without a file."""
-    advice = "'bench-db init' writes one, docs/how-to.md explains it; or name it as `config_file`"
+    advice = "'bench-db init' writes one, docs/how-to/start.md explains it; or name it as `config_file`"
     return schema.parse(_content(path, advice), str(path))
 
 

@@ -158,7 +158,7 @@ def _chosen(there: Proposal, names: Sequence[str]) -> list[FoundSuite]:
         )
         message = (
             f"{there.root}: no benchmark tool whose output bench_db reads was recognised{traces}. Write a table [suite.NAME] in {FILE} "
-            "by hand: docs/how-to.md shows one, docs/formats.md lists the formats"
+            "by hand: docs/how-to/start.md shows one, docs/formats.md lists the formats"
         )
         raise UserError(message)
     known = {one.name: one for one in there.found}

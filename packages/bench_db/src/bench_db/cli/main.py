@@ -74,7 +74,7 @@ VERBS = {verb: text for section in SECTIONS.values() for verb, text in section.i
 EPILOG = """Exit codes: 0 done, 1 a regression was found (or a commit has no results), 2 wrong usage or unreadable input,
 3 store or network unavailable, 4 store corrupt, 70 a defect of bench_db.
 
-Shell completion: docs/how-to.md."""
+Shell completion: docs/how-to/terminal.md."""
 _DEFECT = 70
 _VERB_COLUMN = 10
 
