@@ -243,6 +243,12 @@ class TestFrontPage:
         content = content_of(pl.concat([*old, *new]), metadata, [fixed])
         assert b"benchmarks: unknown<" in dict(site(content))["badge.svg"]
 
+    def test_findings_of_a_whole_run_are_no_series(self) -> None:
+        frame = history("a", stepped(1e3, 30, {}))
+        key = int(frame["series_key"][0])
+        findings = [found(f"f{n}", key, n, commit=commit_of(n), common_mode="the whole run") for n in (9, 19)]
+        assert "1 series on 1 test bed, 2 findings moved with a whole run" in self.first(frame, findings=findings)
+
     def test_good_news(self) -> None:
         frame = history("a", stepped(1e3, 30, {}))
         fixed = found("f", int(frame["series_key"][0]), 9, commit=commit_of(9), state="fixed")
