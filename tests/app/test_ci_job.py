@@ -94,6 +94,16 @@ class TestFiles:
         assert "No verdict" in done.report
 
 
+class TestFresh:
+    """A note says that this machine is no fresh one, where something is to be measured again."""
+
+    @pytest.mark.parametrize(("level", "noted"), [(101, False), (200, True)])
+    def test_noted(self, history: History, level: float, *, noted: bool) -> None:
+        history.commit("next", bench__py=bench(level))
+        done = judged(confirm="fresh")
+        assert any(note.startswith("nothing was measured again") for note in done.notes) is noted
+
+
 class TestPullRequests:
     """Without the history of the branch, a pull request is compared with the level of the main history, and a note says so."""
 
@@ -160,7 +170,7 @@ class TestAlarms:
             failed = ci_job("store", environment=environment, with_scan=True)
             assert any(note.startswith("webhook was not told: http://127.0.0.1: 404") for note in failed.notes)
             told = ci_job("store", environment=environment, with_scan=True)
-            assert any("webhook was told of 1 changes of findings" in note for note in told.notes)
+            assert any("webhook was told of 1 change of a finding" in note for note in told.notes)
             again = ci_job("store", environment=environment, with_scan=True)
             assert not any("webhook" in note for note in again.notes)
             assert len(server.accepted) == 1

@@ -188,7 +188,12 @@ class TestOnce:
         self, store: Database, teller: Callable[..., Teller], web: FakeReceiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("bench_db.app.notify.RULES", replace(RULES, message_findings=300))
-        assert len(teller(store, "webhook").one().messages) == 4
+        tell = teller(store, "webhook")
+        web.faults = [Fault(status=0) for _ in range(100)]
+        told = tell.one()
+        assert (told.messages, told.findings, told.waiting) == ((), 0, 700)
+        web.faults = []
+        assert len(tell.one().messages) == 4
         seen = [f["id"] for document in web.documents for f in document["findings"]]
         assert len(seen) == len(set(seen)) == FINDINGS
 

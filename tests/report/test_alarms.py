@@ -64,11 +64,13 @@ class TestText:
         assert text.startswith("engine: 130 new in the benchmarks\n")
         assert len(re.findall(r"^[0-9a-f]{9} new: 10 slower, median \+\d+\.\d %, bench$", text, re.MULTILINE)) == 10
         assert f"  and 7 more: bench-db show {commit_of(12)[:9]}\n" in text
+        assert alarm(11, commits=11).more == "and 1 more finding of 1 more commit: bench-db finding list"
         assert text.endswith("and 30 more findings of 3 more commits: bench-db finding list\n")
 
     def test_states(self) -> None:
         first, second = alarm(2).findings
         mixed = alarm(2, findings=[first, replace(second, state=State.FIXED)])
+        assert "\n1 finding of engine at " in alarms.issue_body(alarm(), "<!-- m -->")
         assert mixed.title == "engine: 1 new, 1 fixed in the benchmarks"
         assert alarms.issue_title(mixed) == f"{commit_of(0)[:9]}: 1 slower, +20.0 %, bench, bench 0"
 

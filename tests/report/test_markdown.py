@@ -195,3 +195,8 @@ class TestFindings:
 
     def test_none(self) -> None:
         assert findings_markdown([], {}) == "No findings.\n"
+
+
+@pytest.mark.parametrize(("undecided", "concluded"), [(0, "success"), (1, "neutral")])
+def test_undecided_pairs_are_no_success(undecided: int, concluded: str) -> None:
+    assert conclusion({"unchanged": 3, "undecided": undecided}) == concluded

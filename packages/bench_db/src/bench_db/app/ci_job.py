@@ -12,7 +12,7 @@ from bench_db.app import compare, pairs
 from bench_db.app.backfill import backfill
 from bench_db.app.baselines import LEVEL
 from bench_db.app.configuration import configuration, path_of
-from bench_db.app.gate import Confirming, Gate, check
+from bench_db.app.gate import FLAGGED, Confirming, Gate, check
 from bench_db.app.notify import notify
 from bench_db.app.pairs import Paired
 from bench_db.app.progress import Silent
@@ -36,7 +36,7 @@ from bench_db.report.quantity import percent
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE
 from bench_db.store.database import Database, connect
-from bench_db.units import Direction
+from bench_db.units import is_worse
 
 if TYPE_CHECKING:
     import polars as pl
@@ -188,9 +188,8 @@ def ci_job(
     else:
         new = job.measured(suites, "" if build.pr_number else build.branch or "", test_bed_name, progress)
     store = connect(uri)
-    compared = (
-        None if paired else job.compared(store, baseline, job.confirming(confirm, progress, elsewhere=bool(paths)))
-    )
+    confirming = None if paired else job.confirming(confirm, progress, elsewhere=bool(paths))
+    compared = None if paired else job.compared(store, baseline, confirming)
     alarms, series = job.alarms(store) if with_scan else ([], {})
     body = pairs_markdown(paired.comparisons, paired.control, paired.context) if paired else job.body(compared)
     if with_scan:
@@ -275,9 +274,6 @@ class _Job:
     def confirming(self, mode: Mode | None, progress: Progress, *, elsewhere: bool) -> Confirming | None:
         """Return how series that got worse are measured again; None where they cannot be, because this machine is not a fresh one."""
         if not elsewhere and (mode or configuration(self.config_file).pairs.confirm) == "fresh":
-            self.notes.append(
-                "nothing was measured again: this machine measured the commit; call `bench-db check --confirm fresh` in a job of its own"
-            )
             return None
         return Confirming(
             mode=mode or "configured",
@@ -289,7 +285,15 @@ class _Job:
         )
 
     def compared(self, store: Database, baseline: str | None, confirming: Confirming | None) -> Gate | None:
-        """Compare the candidate; None when the store has no result of it."""
+        """Compare the candidate; None when the store has no result of it. A note says when what is flagged cannot be measured again here."""
+        found = self._compared(store, baseline, confirming)
+        if found and confirming is None and compare.failing(found.comparisons, FLAGGED):
+            self.notes.append(
+                "nothing was measured again: this machine measured the commit; call `bench-db check --confirm fresh` in a job of its own"
+            )
+        return found
+
+    def _compared(self, store: Database, baseline: str | None, confirming: Confirming | None) -> Gate | None:
         if not self.candidate or not store.runs_of(self.candidate):
             self.notes.append(
                 f"not compared: the store has no results of the commit {self.candidate or 'of this job, which is unknown'}"
@@ -321,7 +325,13 @@ class _Job:
         if not scanned.tested:
             self.notes.append(f"the scan tested nothing: a series needs {RULES.detection_runs} runs")
         fresh = [one for one in scanned.findings if one.id not in known and one.state is State.OPEN]
-        return [one for one in fresh if _is_worse(one, scanned.series.get(one.series_key))], scanned.series
+        known_series = scanned.series
+        worse = [
+            one
+            for one in fresh
+            if (series := known_series.get(one.series_key)) and is_worse(one.effect, series.direction)
+        ]
+        return worse, known_series
 
     def tell(self, store: Database) -> None:
         """Tell the receivers of bench-db.toml what scans found; what a job of a pull request sees is told by those of the main branch."""
@@ -336,7 +346,8 @@ class _Job:
         for one in told.receivers:
             self.notes.extend(f"{one.name} was not told: {error}" for error in one.errors)
             if one.findings:
-                self.notes.append(f"{one.name} was told of {one.findings:,} changes of findings")
+                changes = "1 change of a finding" if one.findings == 1 else f"{one.findings:,} changes of findings"
+                self.notes.append(f"{one.name} was told of {changes}")
 
     def body(self, compared: Gate | None) -> str:
         """Return the comment on the comparison."""
@@ -397,10 +408,3 @@ def _knows(checkout: Path, branch: str) -> bool:
 def _alarm(finding: Finding, series: Series | None) -> str:
     name = markdown_code(series.label if series else finding.id)
     return f"* {name}: {percent(finding.effect)} since {markdown_code((finding.commit or '-')[: RULES.sha_length])}"
-
-
-def _is_worse(finding: Finding, series: Series | None) -> bool:
-    """Return whether a finding is of a change for the worse; one of a series without a direction is not."""
-    effect = finding.effect or 0.0
-    direction = series.direction if series else None
-    return (direction is Direction.LOWER and effect > 0) or (direction is Direction.HIGHER and effect < 0)

@@ -282,7 +282,9 @@ class _Telling:
         """Send messages; once one was tried for long, the rest is left to the next `notify`."""
         began = self.clock.now()
         sent, count, errors = list[str](), 0, list[str]()
+        untried = dict(planned)
         for name, batch in planned.items():
+            del untried[name]
             try:
                 number, note = self._send(name, batch, past)
             except (DeliveryError, ForgeError, UserError) as error:
@@ -292,7 +294,10 @@ class _Telling:
                 continue
             errors += [note] if note else []
             sent, count = [*sent, *([name] if number else [])], count + number
-        return replace(about, messages=tuple(sent), findings=count, errors=tuple(dict.fromkeys(errors)))
+        waiting = about.waiting + sum(map(len, untried.values()))
+        return replace(
+            about, messages=tuple(sent), findings=count, waiting=waiting, errors=tuple(dict.fromkeys(errors))
+        )
 
     # -- what there is to tell ---------------------------------------------------------------------------------------
 

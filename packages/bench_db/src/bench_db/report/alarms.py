@@ -79,7 +79,8 @@ class Alarm:
         left = self.groups[RULES.message_commits :]
         findings = sum(len(group.ids) for group in left)
         commits = len({group.commit for group in left})
-        return f"and {findings:,} more findings of {commits:,} more commits: bench-db finding list" if left else ""
+        counted = f"{_many(findings, 'more finding')} of {_many(commits, 'more commit')}"
+        return f"and {counted}: bench-db finding list" if left else ""
 
     def _entry(self, group: CommitFindings, findings: Sequence[Finding]) -> _Entry:
         commit = short(group.commit or "-")
@@ -259,9 +260,13 @@ def issue_body(alarm: Alarm, marker: str) -> str:
     at = f" at {link}" if link else ""
     owners = " ".join(f"@{one.removeprefix('@')}" for one in _few(alarm.owners))
     commands = f"`bench-db show {short(commit)}`" if commit else "`bench-db finding list --each`"
-    head = f"{marker}\n{len(alarm.findings):,} findings of {markdown_text(alarm.project)}{at}. {owners}\n"
+    head = f"{marker}\n{_many(len(alarm.findings), 'finding')} of {markdown_text(alarm.project)}{at}. {owners}\n"
     foot = f"\n{commands} shows more. bench-db closes this issue when no finding stands, and writes this text anew: answer below it.\n"
     return head + findings_markdown(in_order(alarm.findings), alarm.series) + foot
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _mentioned(owners: Sequence[str], kind: str) -> list[str]:

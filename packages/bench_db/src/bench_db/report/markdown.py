@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.analysis.blame import of_machine
 from bench_db.analysis.by_commit import by_commit
-from bench_db.model import Comparison, Figure, Series, Verdict
+from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, with_machine
 from bench_db.report.escape import markdown_code, markdown_text, shortened
@@ -131,10 +131,10 @@ def _also(counts: Mapping[str, int], *verdicts: Verdict) -> str:
 
 
 def conclusion(counts: Mapping[str, int]) -> str:
-    """Return the conclusion of a check: failure, success, or neutral when nothing could be judged or a change is suspected."""
+    """Return the conclusion of a check: failure, success, or neutral when nothing could be judged, pairs are undecided or a change is suspected."""
     if counts.get(Verdict.REGRESSED) or counts.get(Verdict.FAILED):
         return "failure"
-    if counts.get(Verdict.SUSPECTED):
+    if counts.get(Verdict.SUSPECTED) or counts.get(PairVerdict.UNDECIDED):
         return "neutral"
     return "success" if counts.get(Verdict.IMPROVED) or counts.get(Verdict.UNCHANGED) else "neutral"
 
