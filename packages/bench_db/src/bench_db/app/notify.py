@@ -345,14 +345,11 @@ class _Telling:
 
     def _message_id(self, batch: Sequence[_Change], past: _Past) -> str:
         """Return the identity of a message: its receiver, the changes in it, and for those told before, how often they were claimed."""
-        told = (change.identity for change in batch)
-        identities = sorted(
-            "/".join(
-                map(str, (*one, past.newest[one].attempt) if past.step(one) is NotificationStep.DELIVERED else one)
-            )
-            for one in told
-        )
-        return f"{hash63(('message', self.receiver.label, *identities)):016x}"
+        changes = list[str]()
+        for one in (change.identity for change in batch):
+            again = [past.newest[one].attempt] if past.step(one) is NotificationStep.DELIVERED else []
+            changes.append("/".join(map(str, [*one, *again])))
+        return f"{hash63(('message', self.receiver.label, *sorted(changes))):016x}"
 
     def _is_wanted(self, finding: Finding) -> bool:
         recent = self.since is None or self.subject.began_at[finding.id] >= self.since
