@@ -156,7 +156,7 @@ def test_an_empty_address(history: History) -> None:  # noqa: ARG001 the store
 
 
 class TestAlarms:
-    """A scan tells the receivers of bench-db.toml, once; one that fails does not fail the job."""
+    """A scan sends to the receivers of bench-db.toml, once; one that fails does not fail the job."""
 
     def test_told(self, history: History) -> None:
         with receiver() as server:
@@ -168,9 +168,9 @@ class TestAlarms:
             environment = {"PATH": os.environ["PATH"], "HOOK": server.url}
             server.faults = [Fault(status=404)]
             failed = ci_job("store", environment=environment, with_scan=True)
-            assert any(note.startswith("webhook was not told: http://127.0.0.1: 404") for note in failed.notes)
+            assert any(note.startswith("webhook: no message was sent: http://127.0.0.1: 404") for note in failed.notes)
             told = ci_job("store", environment=environment, with_scan=True)
-            assert any("webhook was told of 1 change of a finding" in note for note in told.notes)
+            assert any("webhook received 1 change of a finding" in note for note in told.notes)
             again = ci_job("store", environment=environment, with_scan=True)
             assert not any("webhook" in note for note in again.notes)
             assert len(server.accepted) == 1
@@ -188,8 +188,8 @@ class TestAlarms:
             job = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event, "GITHUB_REF": "refs/heads/main"}
             done = ci_job("store", environment={"PATH": os.environ["PATH"], "HOOK": server.url, **job}, with_scan=True)
             assert server.requests == []
-            assert [note for note in done.notes if note.startswith("nobody was told")] == [
-                "nobody was told: a job of this event has secrets, and bench-db.toml may be that of a pull request; call `bench-db notify`"
+            assert [note for note in done.notes if note.startswith("no message was sent")] == [
+                "no message was sent: a job of this event has secrets, and bench-db.toml may be that of a pull request; call `bench-db notify`"
             ]
 
     @pytest.mark.parametrize("mode", ["history", "pairs"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import bench_db
-from bench_db.app.notify import Notified, Told, notify
+from bench_db.app.notify import Delivery, Notified, notify
 from bench_db.clock import Clock
 from bench_db.errors import UserError
 from bench_db.model import Finding, NotificationStep, State
@@ -57,7 +57,7 @@ def found(number: int, key: int, **changes: Any) -> Finding:
 
 @pytest.fixture(scope="module")
 def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with 1,000 findings of 25 commits, which nobody was told of."""
+    """A store with 1,000 findings of 25 commits, of which no message was sent."""
     directory = tmp_path_factory.mktemp("thousand") / "store"
     store = connect(directory, create=True)
     for number in range(COMMITS):
@@ -130,7 +130,7 @@ class Teller:
         clock = Clock(now=lambda: self.time.time, sleep=self.time.sleep)
         return notify(self.store, config_file=self.file, environment=self.environment, clock=clock, **words)
 
-    def one(self, **words: Any) -> Told:
+    def one(self, **words: Any) -> Delivery:
         [told] = self(**words).receivers
         return told
 
@@ -644,7 +644,7 @@ class TestDigest:
 
 
 class TestChoice:
-    """Receivers, dates and owners choose who is told of what."""
+    """Receivers, dates and owners choose who gets what."""
 
     def test_since(self, store: Database, teller: Callable[..., Teller]) -> None:
         tell = teller(store, "webhook")

@@ -31,7 +31,7 @@ def directory(demo_store: Path, tmp_path: Path) -> Path:
 
 
 class TestNotify:
-    """The command says who was told of how much, and fails with a line for each receiver that was not."""
+    """The command says what each receiver got, and fails with a line for each that failed."""
 
     def test_told_once(self, directory: Path) -> None:
         words = ("notify", "--config", directory / "bench-db.toml", "--store", directory / "store")
@@ -39,7 +39,7 @@ class TestNotify:
             hook = f"{server.url}/secret-path"
             preview = bench_db(*words, "--dry-run", HOOK=hook)
             assert (preview.code, server.requests) == (0, [])
-            assert "slack (slack, http://127.0.0.1/…) would be told of" in preview.out
+            assert "slack (slack, http://127.0.0.1/…) would receive" in preview.out
             assert "new in the benchmarks" in preview.out
             server.faults = [Fault(status=404, text="no_service")]
             failed = bench_db(*words, HOOK=hook)
@@ -54,7 +54,7 @@ class TestNotify:
     def test_nobody(self, directory: Path) -> None:
         (directory / "bench-db.toml").write_text('[project]\nname = "engine"\n', "utf-8")
         said = bench_db("notify", "--config", directory / "bench-db.toml", "--store", directory / "store")
-        assert (said.code, said.out) == (0, "no [[notify]] in bench-db.toml: nobody is told\n")
+        assert (said.code, said.out) == (0, "no [[notify]] in bench-db.toml: no message was sent\n")
 
     def test_issues_without_a_table(self, directory: Path) -> None:
         about = ("--store", directory / "store", "--config", directory / "bench-db.toml")
@@ -64,7 +64,7 @@ class TestNotify:
             assert bench_db(*words, "--dry-run", **variables).code == 0
             assert server.requests == []
             told = bench_db(*words, **variables)
-            assert told.out.startswith(f"github {REPOSITORY} (github, {REPOSITORY}) was told of ")
+            assert told.out.startswith(f"github {REPOSITORY} (github, {REPOSITORY}) received ")
             number = len(server.issues)
             assert number > 0
             assert bench_db(*words, **variables).code == 0

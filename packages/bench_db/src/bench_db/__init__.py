@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench_db.app.init import init
     from bench_db.app.mirror import Mirrored, MirroredTable, mirror
     from bench_db.app.noise import noise
-    from bench_db.app.notify import Notified, Told, notify, publish_findings
+    from bench_db.app.notify import Delivery, Notified, notify, publish_findings
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
@@ -123,6 +123,7 @@ __all__ = [
     "Database",
     "Definition",
     "Deleted",
+    "Delivery",
     "Direction",
     "Dispatched",
     "DutBuild",
@@ -169,7 +170,6 @@ __all__ = [
     "Target",
     "TestBed",
     "Throughput",
-    "Told",
     "UnreadableOutputError",
     "Upgrade",
     "UserError",
@@ -247,7 +247,7 @@ _HOMES = {
     "bench_db.app.mirror": ["Mirrored", "MirroredTable", "mirror"],
     "bench_db.app.init": ["init"],
     "bench_db.app.noise": ["noise"],
-    "bench_db.app.notify": ["Notified", "Told", "notify", "publish_findings"],
+    "bench_db.app.notify": ["Notified", "Delivery", "notify", "publish_findings"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],

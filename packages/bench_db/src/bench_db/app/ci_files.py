@@ -16,7 +16,7 @@ Judging = Literal["history", "pairs"]
 """How a pull request is judged: one run of it with the stored history, or in alternation with its merge base."""
 GITHUB_FILE, GITLAB_FILE = ".github/workflows/benchmarks.yml", ".gitlab-ci.yml"
 VARIABLE = "BENCH_DB_URI"
-# Only the job that scans tells receivers; the jobs of pull requests, whose code may be anybody's, do not get the address.
+# Only the job that scans sends messages; the jobs of pull requests, whose code may be anybody's, do not get the address.
 _ALARMS_OF_GITHUB = f"""\
           # for a receiver of {FILE}, in the jobs that scan and in no other
           # SLACK_WEBHOOK: ${{{{ github.event_name == 'schedule' && secrets.SLACK_WEBHOOK || '' }}}}
@@ -79,7 +79,7 @@ def configuration_text(plan: Plan, test_bed: str) -> str:
 
 # What a new configuration shows of `schedule.config.Receiver`.
 _ALARMS = """\
-# Who is told of what a scan finds; docs/how-to/share.md of bench_db, "Alarms", has mail, issues and other receivers.
+# Who gets a message about what a scan finds; docs/how-to/share.md of bench_db, "Alarms", has mail, issues and other receivers.
 # [[notify]]
 # kind = "slack"
 # address_env = "SLACK_WEBHOOK" # the name of the variable with the address\
@@ -111,7 +111,7 @@ def github_text(plan: Plan) -> str:
     else:
         secrets = f"        env: # secrets of the repository\n{keys}{alarms}"
     scan = (
-        f"          scan: ${{{{ github.event_name == 'schedule' }}}} # and tells the receivers of {FILE}\n"
+        f"          scan: ${{{{ github.event_name == 'schedule' }}}} # and sends messages to the receivers of {FILE}\n"
         if plan.cron
         else ""
     )
@@ -163,7 +163,7 @@ def gitlab_text(plan: Plan) -> str:
     store = f"      store: {_quoted(plan.store)}\n" if plan.store else ""
     return f"""\
 # Measures the suites of {FILE} at every commit of the main branch and of merge requests. {_HOW[plan.mode]}
-# A scheduled pipeline scans the history, too, and tells the receivers of {FILE}, which name CI/CD variables.
+# A scheduled pipeline scans the history, too, and sends messages to the receivers of {FILE}, which name CI/CD variables.
 include:
   - project: {_quoted(repository)}
     ref: {_quoted(ref)}

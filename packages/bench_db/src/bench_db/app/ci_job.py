@@ -150,7 +150,7 @@ def ci_job(
     the verdicts that fail the job. With the `mode` `pairs` a pull request is not compared with the history: its commit and its merge
     base are measured in alternation on this machine, as `[pairs]` of bench-db.toml says. Otherwise series that got worse are measured
     again in pairs before the job fails, as `confirm` says, by default bench-db.toml. `with_scan` also looks for changes in the main history, and a new finding that got worse fails
-    the job; outside of a pull request the receivers of bench-db.toml are then told, and one that fails is a note. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
+    the job; outside of a pull request the receivers of bench-db.toml then get their messages, and one that fails is a note. A pull request gets a comment when `environment` has a token; where the forge refuses it, a note says so. `suites`
     are those to measure, or the one suite of the files. Raises `UserError` for an empty address of the store, and in pairs for a
     checkout without the merge base.
     """
@@ -193,7 +193,7 @@ def ci_job(
     alarms, series = job.alarms(store) if with_scan else ([], {})
     body = pairs_markdown(paired.comparisons, paired.control, paired.context) if paired else job.body(compared)
     if with_scan:
-        job.tell(store)
+        job.notify(store)
     report = job.report(body, alarms, series_told_apart(series.values(), store.machines))
     return CiJob(
         candidate=job.candidate,
@@ -333,21 +333,21 @@ class _Job:
         ]
         return worse, known_series
 
-    def tell(self, store: Database) -> None:
-        """Tell the receivers of bench-db.toml what scans found; what a job of a pull request sees is told by those of the main branch."""
+    def notify(self, store: Database) -> None:
+        """Send what scans found to the receivers of bench-db.toml; a job of a pull request leaves that to those of the main branch."""
         if self.change or not path_of(self.config_file).exists() or not configuration(self.config_file).notify:
             return
         if self.environment.get("GITHUB_EVENT_NAME") in PRIVILEGED:
             self.notes.append(
-                f"nobody was told: a job of this event has secrets, and {FILE} may be that of a pull request; call `bench-db notify`"
+                f"no message was sent: a job of this event has secrets, and {FILE} may be that of a pull request; call `bench-db notify`"
             )
             return
         told = notify(store, environment=self.environment, config_file=self.config_file, clock=self.clock)
         for one in told.receivers:
-            self.notes.extend(f"{one.name} was not told: {error}" for error in one.errors)
+            self.notes.extend(f"{one.name}: no message was sent: {error}" for error in one.errors)
             if one.findings:
                 changes = "1 change of a finding" if one.findings == 1 else f"{one.findings:,} changes of findings"
-                self.notes.append(f"{one.name} was told of {changes}")
+                self.notes.append(f"{one.name} received {changes}")
 
     def body(self, compared: Gate | None) -> str:
         """Return the comment on the comparison."""

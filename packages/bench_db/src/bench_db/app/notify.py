@@ -1,4 +1,4 @@
-"""Alarms: tell receivers of findings, each change of state once, by a ledger of claims and outcomes in the store."""
+"""Alarms: send findings to receivers, each change of state once, by a ledger of claims and outcomes in the store."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LONGEST = 60 * RULES.claim_minutes / 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Delivery:
     """What one receiver got: `target` is where, without secrets, `messages` their ids, and `findings` the number of changes of state.
 
     `waiting` changes are for a later `notify`: of a digest whose day or week is not over, or issues beyond those of one `notify`. `errors` say why a
@@ -68,7 +68,7 @@ class Told:
 class Notified:
     """What each receiver got, in the order of bench-db.toml."""
 
-    receivers: Sequence[Told]
+    receivers: Sequence[Delivery]
     dry_run: bool
 
     @property
@@ -78,7 +78,7 @@ class Notified:
 
     def frame(self) -> pl.DataFrame:
         """Return the receivers as a frame, a row each."""
-        return frame_of(self.receivers, Told)
+        return frame_of(self.receivers, Delivery)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Notified:
 
 
 class _Change(NamedTuple):
-    """A change of state of a finding, which a receiver is told of once: the finding as it is reported, and the key of the record that began the state."""
+    """A change of state of a finding, which a receiver gets once: the finding as it is reported, and the key of the record that began the state."""
 
     finding: Finding
     began: int
@@ -117,7 +117,7 @@ def notify(
     """Tell the receivers of bench-db.toml, or some of them by name, what changed in the findings; each change of state once.
 
     `environment` has the variables that the receivers name. Findings that were detected before `since`, and not again later, are left out. With `dry_run` nothing is sent or
-    recorded. A receiver that fails within `deadline_seconds` a message has its errors in the answer and does not keep others from being told; the
+    recorded. A receiver that fails within `deadline_seconds` a message has its errors in the answer and does not keep others from getting theirs; the
     next `notify` tries again. Raises `UserError` for an unknown receiver.
     """
     if not 0 < deadline_seconds <= _LONGEST:
@@ -224,7 +224,7 @@ def _owns(owner: Owner, name: str) -> bool:
 
 
 class _Past:
-    """What a receiver was told, by the ledger."""
+    """What a receiver has got, by the ledger."""
 
     def __init__(self, records: Sequence[Notification]) -> None:
         outcomes = {one.claim: one for one in records if one.step is not NotificationStep.CLAIMED}
@@ -263,14 +263,14 @@ class _Telling:
     since: int | None
     deadline_seconds: float
 
-    def told(self, *, dry_run: bool) -> Told:
-        """Send what the receiver was not told, or only say what that is."""
+    def told(self, *, dry_run: bool) -> Delivery:
+        """Send what the receiver has not got, or only return what that is."""
         past = self._past()
         again, new = self._unanswered(past), self._new(past)
         batches = [] if self._is_held(past) else self._batches(new, past)
         planned = {**again, **{self._message_id(batch, past): batch for batch in batches}}
         waiting = len(new) - sum(map(len, batches))
-        about = Told(name=self.receiver.label, kind=self.receiver.kind, target=self._target(), waiting=waiting)
+        about = Delivery(name=self.receiver.label, kind=self.receiver.kind, target=self._target(), waiting=waiting)
         if dry_run:
             texts = tuple(alarms.text(self._alarm(name, batch)) for name, batch in planned.items())
             count = sum(map(len, planned.values()))
@@ -278,7 +278,7 @@ class _Telling:
             return replace(about, messages=tuple(planned), findings=count, preview=texts, errors=errors)
         return self._tried(about, planned, past)
 
-    def _tried(self, about: Told, planned: Mapping[str, Sequence[_Change]], past: _Past) -> Told:
+    def _tried(self, about: Delivery, planned: Mapping[str, Sequence[_Change]], past: _Past) -> Delivery:
         """Send messages; once one was tried for long, the rest is left to the next `notify`."""
         began = self.clock.now()
         sent, count, errors = list[str](), 0, list[str]()
@@ -299,7 +299,7 @@ class _Telling:
             about, messages=tuple(sent), findings=count, waiting=waiting, errors=tuple(dict.fromkeys(errors))
         )
 
-    # -- what there is to tell ---------------------------------------------------------------------------------------
+    # -- what there is to send ---------------------------------------------------------------------------------------
 
     def _past(self) -> _Past:
         own = [one for one in self.subject.store.notifications() if one.receiver == self.receiver.label]
@@ -319,7 +319,7 @@ class _Telling:
         return found
 
     def _new(self, past: _Past) -> list[_Change]:
-        """Return the changes that nobody has claimed, that the receiver refused, or that it was told of before it was told of their end."""
+        """Return the changes that nobody has claimed, that the receiver refused, or that it got before it got their end."""
         changes = (self._change(finding, past) for finding in self.subject.findings.values())
         return [change for change in changes if change is not None and self._is_new(change, past)]
 
@@ -331,7 +331,7 @@ class _Telling:
         return (past.state[finding.id] in ALARMING) is not (finding.state in ALARMING)
 
     def _change(self, finding: Finding, past: _Past) -> _Change | None:
-        """Return the change that the receiver should know, None for none: the end of a finding only if it was told of it."""
+        """Return the change that the receiver should know, None for none: the end of a finding only if it got the beginning."""
         began, told = self.subject.began[finding.id], past.state.get(finding.id)
         if told is None and not self._is_wanted(finding):
             return None
@@ -344,7 +344,7 @@ class _Telling:
         return change
 
     def _message_id(self, batch: Sequence[_Change], past: _Past) -> str:
-        """Return the identity of a message: its receiver, the changes in it, and for those told before, how often they were claimed."""
+        """Return the identity of a message: its receiver, the changes in it, and for those sent before, how often they were claimed."""
         changes = list[str]()
         for one in (change.identity for change in batch):
             again = [past.newest[one].attempt] if past.step(one) is NotificationStep.DELIVERED else []
@@ -482,7 +482,7 @@ class _Telling:
         return "", ""
 
     def _put_issue(self, alarm: Alarm, web: Web) -> str:
-        """Create or update the issue of a commit: with all its findings that the receiver is or was told of, in their present state."""
+        """Create or update the issue of a commit: with all its findings that the receiver gets or has got, in their present state."""
         place = _place(alarm.findings[0])
         told = {*self._past().state, *(finding.id for finding in alarm.findings)}
         findings = [one for one in self.subject.findings.values() if one.id in told and _place(one) == place]

@@ -11,7 +11,7 @@ from bench_db.app.formats import KnownFormat
 from bench_db.app.frontier import Axis, Target
 from bench_db.app.gate import Mode
 from bench_db.app.mirror import Mirrored, MirroredTable
-from bench_db.app.notify import Told
+from bench_db.app.notify import Delivery
 from bench_db.app.pairs import Ended
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
@@ -357,7 +357,7 @@ def _scan() -> Schema:
 
 
 def _notified() -> Schema:
-    return _answer({"receivers": _list(_object(_record(Told))), "passed": _BOOLEAN, "dry_run": _BOOLEAN})
+    return _answer({"receivers": _list(_object(_record(Delivery))), "passed": _BOOLEAN, "dry_run": _BOOLEAN})
 
 
 _SCHEMAS: dict[str, Callable[[], Schema]] = {

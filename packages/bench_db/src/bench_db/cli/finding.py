@@ -116,12 +116,12 @@ def publish(
     Example: bench-db finding publish --issues me/project --dry-run
     """
     from bench_db.app.notify import publish_findings
-    from bench_db.cli.notify import show_told
+    from bench_db.cli.notify import show_deliveries
 
     done = publish_findings(
         open_store(uri), issues, environment=os.environ, config_file=config_file, since=since, dry_run=dry_run
     )
-    show_told(ctx, done, output)
+    show_deliveries(ctx, done, output)
 
 
 def _show(moved: Finding, output: str) -> None:

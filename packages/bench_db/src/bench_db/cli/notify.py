@@ -1,4 +1,4 @@
-"""`bench-db notify`: tell receivers of findings."""
+"""`bench-db notify`: send findings to receivers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from bench_db.errors import DeliveryError
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from bench_db.app.notify import Notified, Told
+    from bench_db.app.notify import Delivery, Notified
 
 
 @click.command("notify")
 @click.option("--receiver", "receivers", metavar="NAME", multiple=True, help="Only this receiver; may be repeated.")
 @click.option("--since", metavar="DATE", help="Only findings that were detected at this date or later.")
-@click.option("--config", "config_file", metavar="FILE", help="Who is told. [default: bench-db.toml]")
+@click.option(
+    "--config", "config_file", metavar="FILE", help="The file that names the receivers. [default: bench-db.toml]"
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and to whom; send and record nothing.")
 @click.option("--deadline", "deadline_seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
               default=RULES.message_seconds, show_default=True, help="How long one message is tried.")  # fmt: skip
@@ -40,7 +42,7 @@ def command(
     """Tell the receivers of bench-db.toml what a scan found: each change of state of a finding once.
 
     The tables [[notify]] declare webhooks, Slack, Teams, Matrix, mail, and issues of GitHub and GitLab; [[owner]] declares who is mentioned. Addresses
-    and tokens that are secret come from environment variables. When a receiver fails, the others are told, the exit code is 3, and
+    and tokens that are secret come from environment variables. When a receiver fails, the others still get their messages, the exit code is 3, and
     the next `notify` tries again. A message has {message_findings} findings at most. One whose process has ended without an outcome is sent again after
     {claim_minutes} minutes.
 
@@ -57,11 +59,11 @@ def command(
         dry_run=dry_run,
         deadline_seconds=deadline_seconds,
     )
-    show_told(ctx, done, output)
+    show_deliveries(ctx, done, output)
 
 
-def show_told(ctx: click.Context, done: Notified, output: str) -> None:
-    """Print who was told, and end the command with a line for each receiver that was not."""
+def show_deliveries(ctx: click.Context, done: Notified, output: str) -> None:
+    """Print what each receiver got, and end the command with a line for each receiver that failed."""
     emit(output, lambda: done.document, lambda: _text(done))
     for failed in (one for one in done.receivers if one.errors):
         click.echo(f"bench-db: {failed.name}: {'; '.join(failed.errors)}", err=True)
@@ -70,14 +72,14 @@ def show_told(ctx: click.Context, done: Notified, output: str) -> None:
 
 def _text(done: Notified) -> str:
     if not done.receivers:
-        return "no [[notify]] in bench-db.toml: nobody is told"
+        return "no [[notify]] in bench-db.toml: no message was sent"
     return "\n".join(line for one in done.receivers for line in _lines(one, dry_run=done.dry_run))
 
 
-def _lines(one: Told, *, dry_run: bool) -> list[str]:
+def _lines(one: Delivery, *, dry_run: bool) -> list[str]:
     from bench_db.report.text import visible
 
-    verb = "would be told of" if dry_run else "was told of"
+    verb = "would receive" if dry_run else "received"
     later = f", {one.waiting:,} wait for a later notify" if one.waiting else ""
     head = f"{one.name} ({one.kind}, {visible(one.target)}) {verb} {_many(one.findings, 'change')} in {_many(len(one.messages), 'message')}{later}"
     return [head, *(f"\n{text}" for text in one.preview)]

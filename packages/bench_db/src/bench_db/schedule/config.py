@@ -203,7 +203,7 @@ class Receiver(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Owner(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is told of findings of some benchmarks, which are globs: for each kind of receiver, the name by which it mentions them."""
+    """Who is responsible for findings of some benchmarks, which are globs: for each kind of receiver, the name by which it mentions them."""
 
     benchmarks: list[str]
     mention: dict[str, str]
