@@ -257,6 +257,51 @@ class TestRecognition:
         [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
         assert words(one.suite.benchmark).count("perf/speed") == 9
 
+    def test_a_directory_of_benchmarks_alone_is_named_as_one(self, tmp_path: Path) -> None:
+        """A commit without one of the files measures the others, and a new file is measured as it comes."""
+        files = {
+            "bench/test_a.py": FIXTURE,
+            "bench/sub/test_b.py": FIXTURE,
+            "tests/test_c.py": "def test_c():\n    pass\n",
+        }
+        [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **files})
+        assert " pytest bench bench/sub --benchmark-only" in words(one.suite.benchmark)
+        [one], _ = found_in(tmp_path / "at the root", {"pyproject.toml": PYPROJECT, "test_a.py": FIXTURE})
+        assert " pytest test_a.py --benchmark-only" in words(one.suite.benchmark)
+
+    @pytest.mark.parametrize(
+        ("manifest", "commands"),
+        [
+            (PYPROJECT, ["-m pip install -e '.[bench]' pytest pytest-benchmark"]),
+            (
+                "[project]\nname = 'lib'\n[dependency-groups]\nlint = ['ruff']\ntest = ['Pytest_Benchmark[x]>=4', {include-group = 'lint'}]\n",
+                ["-m pip install 'pip>=25.1'", "-m pip install -e . --group test pytest pytest-benchmark"],
+            ),
+            ("[project]\nname = 'lib' # pytest-benchmark\nbroken =\n", ["-m pip install -e . pytest pytest-benchmark"]),
+            ("# pytest-benchmark\nproject = 1\ndependency-groups = 'x'\n", ["-m pip install pytest pytest-benchmark"]),
+        ],
+        ids=["extra", "group", "broken", "odd"],
+    )  # fmt: skip
+    def test_the_list_of_the_tool_is_installed(self, manifest: str, commands: list[str], tmp_path: Path) -> None:
+        files = {"pyproject.toml": manifest, "tox.ini": "deps = pytest-benchmark\n", "bench/test_a.py": FIXTURE}
+        [one], _ = found_in(tmp_path, files)
+        assert [words(command) for command in one.suite.setup][1:] == [
+            f"{{tree}}/.venv/bin/python {c}" for c in commands
+        ]
+
+    @pytest.mark.parametrize("at", ["", "packages/lib/"])
+    def test_a_lock_of_uv_is_followed(self, at: str, tmp_path: Path) -> None:
+        """With all extras and groups, because an older commit may lack the one that lists the tool."""
+        files = {"uv.lock": "", f"{at}pyproject.toml": PYPROJECT, f"{at}bench/test_a.py": FIXTURE}
+        [one], _ = found_in(tmp_path, files)
+        python = "{tree}/.venv/bin/python"
+        assert [words(command) for command in one.suite.setup] == [
+            "python3 -m venv {tree}/.venv",
+            f"{python} -m pip install uv",
+            f"{python} -m uv sync --active --python {python} --inexact --all-extras --all-groups",
+            f"{python} -m pip install pytest pytest-benchmark",
+        ]
+
     def test_requirements_are_installed_but_those_of_the_documentation(self, tmp_path: Path) -> None:
         files = {
             "requirements-dev.txt": "pytest-benchmark\n",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -143,11 +144,25 @@ _Found = Iterator[FoundSuite | Unread]
 
 
 def _installation(files: Sources, home: str, *tools: str) -> list[str]:
-    """Return the commands that make a virtual environment of the work tree with the project and the tools."""
+    """Return the commands that make a virtual environment of the work tree with the project and the tools.
+
+    A project with uv.lock is installed as its lock says, with all extras and groups: no commit lacks one that is named.
+    Another is installed with the extra and the group that list a tool.
+    """
     made = ["python3 -m venv {tree}/.venv"]
     manifest = _within(home, "pyproject.toml")
     is_project = re.search(r"^\[(project|build-system|tool\.poetry)\]", files.text(manifest), re.MULTILINE)
-    own = ["-e", "."] if is_project or _within(home, "setup.py") in files.names else []
+    if is_project and any(str(parent / "uv.lock") in files.names for parent in PurePosixPath(manifest).parents):
+        return [
+            *made,
+            f"{_PYTHON} -m pip install uv",
+            f"{_PYTHON} -m uv sync --active --python {_PYTHON} --inexact --all-extras --all-groups",
+            f"{_PYTHON} -m pip install {shlex.join(tools)}",
+        ]
+    extras, groups = _lists_of(files.text(manifest), tools)
+    project = f".[{','.join(extras)}]" if extras else "."
+    own = ["-e", project] if is_project or _within(home, "setup.py") in files.names else []
+    grouped = [word for name in groups for word in ("--group", name)]
     listed = [
         name
         for name in files.like("*requirements*.txt")
@@ -155,7 +170,36 @@ def _installation(files: Sources, home: str, *tools: str) -> list[str]:
     ]
     relative = [name.removeprefix(f"{home}/") if home != "." else name for name in listed]
     requirements = [word for name in relative for word in ("-r", name)]
-    return [*made, f"{_PYTHON} -m pip install {shlex.join([*own, *requirements, *tools])}"]
+    if groups:
+        made.append(f"{_PYTHON} -m pip install 'pip>=25.1'")
+    return [*made, f"{_PYTHON} -m pip install {shlex.join([*own, *grouped, *requirements, *tools])}"]
+
+
+def _lists_of(manifest: str, tools: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the extras and the dependency groups of a pyproject.toml that list a tool; none when it cannot be read."""
+    try:
+        document = tomllib.loads(manifest)
+    except tomllib.TOMLDecodeError:
+        return [], []
+    project = document.get("project")
+    extras = project.get("optional-dependencies") if isinstance(project, dict) else None
+    return _listing(extras, tools), _listing(document.get("dependency-groups"), tools)
+
+
+def _listing(lists: object, tools: Sequence[str]) -> list[str]:
+    """Return the names of the lists of requirements that have one of the tools, but pytest, which is in any list of tests."""
+    wanted = {tool for tool in tools if tool != "pytest"}
+    return [
+        name
+        for name, requirements in (lists.items() if isinstance(lists, dict) else ())
+        if isinstance(requirements, list) and any(_distribution(one) in wanted for one in requirements)
+    ]
+
+
+def _distribution(requirement: object) -> str:
+    """Return the normal form of the name of a requirement; empty for another entry, such as the include of a group."""
+    found = re.match(r"\s*([\w.-]+)", requirement) if isinstance(requirement, str) else None
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
 
 
 def _within(home: str, name: str) -> str:
@@ -177,9 +221,7 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
     if not by_home:
         yield Unread(tool=tool, evidence=dependency, reason="no test with the fixture benchmark")
     for home, found in by_home.items():
-        paths = sorted(str(PurePosixPath(evidence.file).relative_to(home)) for evidence in found)
-        if len(paths) > _MOST_PATHS and all(any(fnmatchcase(PurePosixPath(p).name, t) for t in _TESTS) for p in paths):
-            paths = sorted({str(PurePosixPath(path).parent) for path in paths})
+        paths = _chosen(files, home, [evidence.file for evidence in found])
         setup: list[str | list[str]] = [*_installation(files, home, "pytest", tool)]
         benchmark = f"{_PYTHON} -m pytest {shlex.join(paths)} {command}"
         made = Suite(
@@ -190,14 +232,28 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
         yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]])
 
 
+def _chosen(files: Sources, home: str, tests: Sequence[str]) -> list[str]:
+    """Return the paths for pytest: the directories of the tests where nothing else is tested or where they are many.
+
+    A commit that lacks a file which is named measures nothing, and a new file in a directory needs no new configuration.
+    """
+    usual = set(files.like(*_TESTS))
+    parents = sorted({str(PurePosixPath(name).parent) for name in tests})
+    tested = [name for name in usual if any(PurePosixPath(name).is_relative_to(parent) for parent in parents)]
+    is_apart = home not in parents and set(tested) == set(tests)
+    is_many = len(tests) > _MOST_PATHS and set(tests) <= usual
+    chosen = parents if is_apart or is_many else sorted(tests)
+    return [str(PurePosixPath(name).relative_to(home)) for name in chosen]
+
+
 def _pytest_benchmark(files: Sources) -> _Found:
-    command = "--benchmark-only --benchmark-json=results.json"
+    command = "--benchmark-only --continue-on-collection-errors --benchmark-json=results.json"
     suite = Suite(benchmark="-", outputs=["results.json"], format="pytest-benchmark", select="-k {names}")
     yield from _python_suites(files, "pytest-benchmark", r"\bpytest-benchmark\b", command, suite)
 
 
 def _codspeed(files: Sources) -> _Found:
-    command = "--codspeed --codspeed-mode=walltime"
+    command = "--codspeed --codspeed-mode=walltime --continue-on-collection-errors"
     suite = Suite(benchmark="-", outputs=[".codspeed"], format="codspeed")
     if files.first(files.like(*_PYTHON_FILES), r"\bpytest-benchmark\b") is None:  # both have the fixture `benchmark`
         yield from _python_suites(files, "pytest-codspeed", r"\bpytest-codspeed\b", command, suite)
