@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench_db.app.ci_job import CiJob, ci_job
+from bench_db.app.database import connect
+from bench_db.app.runs import runs
 from bench_db.ci.forge import Conclusion
 from bench_db.errors import UserError
 from tests.cli.commands import bench_db
@@ -92,6 +94,42 @@ class TestFiles:
         assert (done.new, done.verdict, done.compared) == (1, Conclusion.NEUTRAL, None)
         assert done.notes == (f"not compared: the store has no results of the commit {head}",)
         assert "No verdict" in done.report
+
+
+class TestAgain:
+    """A job that is run again measures again what failed, wholly or in part, and its verdict is that of the last attempt."""
+
+    @pytest.mark.parametrize("writes", [False, True], ids=["wholly", "in part"])
+    def test_a_failure_of_the_first_attempt(self, history: History, *, writes: bool) -> None:
+        broken = history.path / "store" / "broken"
+        fails = f"import pathlib, sys\nif pathlib.Path({str(broken)!r}).exists(): sys.exit('no network')\n"
+        program = f"{bench(101)}\n{fails}" if writes else f"{fails}{bench(101)}"
+        head = history.commit("next", bench__py=program)
+        broken.touch()
+        first = judged()
+        assert (first.verdict, first.counts["failed"]) == (Conclusion.FAILURE, 1)
+        broken.unlink()
+        again = judged()
+        assert (again.verdict, again.counts, again.notes) == (Conclusion.SUCCESS, {"unchanged": 1}, ())
+        excluded = runs("store", excluded=True).frame()
+        assert excluded.select("commit", "format", "excluded").rows() == [
+            (head, "bench-db-failure", "replaced by attempt 2")
+        ]
+        assert judged().notes == ("nothing was measured: measured",)
+
+    def test_a_failure_of_the_last_attempt(self, history: History) -> None:
+        """Attempts that fail leave one failure, as often as they are made, in the same way as an earlier one or in another."""
+        error = history.path / "store" / "error"
+        head = history.commit(
+            "next", bench__py=f"import pathlib\nraise SystemExit(pathlib.Path({str(error)!r}).read_text())"
+        )
+        for text in ("no network", "no disk", "no network", "no memory"):
+            error.write_text(text)
+            failed = judged()
+            assert (failed.verdict, failed.counts["failed"]) == (Conclusion.FAILURE, 1)
+            [stored] = connect("store").scan(["error", "commit"]).filter(commit=head).collect()["error"]
+            assert text in stored
+        assert runs("store", excluded=False).frame()["format"].to_list().count("bench-db-failure") == 1
 
 
 class TestFresh:

@@ -77,7 +77,8 @@ class TestCatalogue:
     BED = row(series("other", *[1 / 3] * 3, bed="laptop"))
 
     def document(self) -> dict[str, Any]:
-        return catalogue.catalogue([(0, self.OLD), (0, self.NEW), (1, self.BED)], [("a.js", ""), ("b.js", "c.js")])
+        rows = catalogue.current([(0, self.OLD), (0, self.NEW), (1, self.BED)])
+        return catalogue.catalogue(rows, [("a.js", ""), ("b.js", "c.js")])
 
     def test_columns(self) -> None:
         document = self.document()
@@ -88,7 +89,7 @@ class TestCatalogue:
 
     def test_tags(self) -> None:
         rows = [row(series("a", 1.0, tags="size=8")), self.BED]
-        document = catalogue.catalogue([(0, one) for one in rows], [("a.js", "")])
+        document = catalogue.catalogue(catalogue.current([(0, one) for one in rows]), [("a.js", "")])
         assert [document["facets"]["tags"][at] for at in document["tags"]] == ["size=8", ""]
 
     def test_stale(self) -> None:
@@ -96,6 +97,29 @@ class TestCatalogue:
 
     def test_a_series_that_goes_on_under_another_name(self) -> None:
         assert self.document()["heirs"] == [(0, 1, "renamed from suite/decode to core/decode?")]
+
+
+class TestPastFailures:
+    """A failure counts while its suite has no newer commit; a series without a value is listed no longer than that."""
+
+    FAILED = series("io", np.nan)
+    FLAKY = series("flaky", 1.0, np.nan, first_commit=1)
+
+    @pytest.mark.parametrize(
+        ("newer", "listed", "failing"),
+        [
+            ([], ["io: io"], 1),
+            ([series("a", 1.0)], ["io: io", "io: a"], 1),
+            ([series("a", 1.0, bed="laptop", first_commit=4)], ["io: io", "io: a"], 1),
+            ([series("a", 1.0, first_commit=4)], ["io: a"], 0),
+            ([FLAKY], ["io: flaky"], 1),
+            ([FLAKY, series("a", 1.0, first_commit=4)], ["io: flaky", "io: a"], 0),
+        ],
+    )
+    def test_listed(self, newer: list[pl.DataFrame], listed: list[str], failing: int) -> None:
+        rows = catalogue.current([(0, row(one)) for one in (self.FAILED, *newer)])
+        assert [one["label"] for _, one in rows] == listed
+        assert catalogue.failing([one for _, one in rows]) == failing
 
 
 class TestNames:
@@ -170,10 +194,10 @@ class TestBeds:
         loud = {"spread": 0.04, "smallest_effect": None, "autocorrelated": None, "runs_needed": None}
         rows = [
             row(series("a", 1.0, np.nan), noise=QUIET),
-            row(series("b", 1.0, first_commit=7), noise=loud),
+            row(series("b", 1.0, first_commit=1), noise=loud),
             row(series("c", 1.0, bed="arm\x1b")),
         ]
-        arm, large = catalogue.beds(rows)
+        arm, large = catalogue.beds([one for _, one in catalogue.current([(0, one) for one in rows])])
         assert (arm["name"], arm["series"], arm["spread"]) == ("arm\\x1b", 1, None)
         assert (large["series"], large["failing"], large["autocorrelated"]) == (2, 1, 1)
         assert (large["spread"], large["smallest_effect"]) == (pytest.approx(0.03), 0.05)

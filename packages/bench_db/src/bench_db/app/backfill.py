@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from bench_db.app.parameters import Backfilling
     from bench_db.ci.forge import Started
     from bench_db.measure.runner import Measured
-    from bench_db.model import Result, Run
+    from bench_db.model import Published, Result, Run
 
 LOCAL = "local"
 _CONSECUTIVE_FAULTS = 3
@@ -227,6 +227,7 @@ class _Local:
                 clock=self.clock,
                 ended=ended,
                 may_stop=not keep_going,
+                retry_partial=self.planner.wanted.get("retry_partial", False),
                 version=delivery.store.version,
             )
             try:
@@ -307,6 +308,7 @@ class _Work:
     clock: Clock
     ended: list[Attempt]
     may_stop: bool
+    retry_partial: bool
     version: int
     """The version of the store up to which the plan knows its results."""
     done: int = 0
@@ -343,7 +345,8 @@ class _Work:
             return suites
         self.version = version
         own = self.delivery.pr_number
-        return [name for name in suites if not store.has(step.commit.sha, [name], bed, pr_number=own).present]
+        known = {name: store.has(step.commit.sha, [name], bed, pr_number=own) for name in suites}
+        return [name for name, one in known.items() if not one.present or (self.retry_partial and one.failed.get(name))]
 
     def deliver(self, measured: Measured) -> None:
         """Publish the outcome of a suite and record it in the journal."""
@@ -392,6 +395,9 @@ def _stopped(failure: _SetupFailure, tried: int, left: int) -> str:
         "which goes on from here, or set `keep_going`"
     )
 
+
+FAILURE = "bench-db-failure/1"
+"""The source of the row of a suite that failed as a whole or in part."""
 
 # -- from output files to the store ------------------------------------------------------------------------------------
 
@@ -449,15 +455,32 @@ class Delivery:
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
                 error = error or str(refused)
+        failed: int | None = None
         if error is not None:
             if kept:
                 what, *tail = error.splitlines()
                 error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
-            self._store(*failure(pending, error, provenance))
+            failed = self._store(*failure(pending, error, provenance)).run_key
+        self._replace_failures(pending, failed)
         return error
 
-    def _store(self, run: Run, results: Sequence[Result]) -> None:
-        self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
+    def _store(self, run: Run, results: Sequence[Result]) -> Published:
+        return self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
+
+    def _replace_failures(self, pending: Pending, failed: int | None) -> None:
+        """Exclude the failures of earlier attempts at a suite of a commit: this one says how it is now, `failed` if it failed."""
+        own = pl.col("pr_number").is_null() if self.pr_number is None else pl.col("pr_number") == self.pr_number
+        known = self.store.scan(
+            where={"commit": pending.commit, "source": FAILURE}, selection=Selection(everything=True)
+        )
+        of_suite = (pl.col("suite") == pending.suite) & (pl.col("test_bed_name") == self.test_bed)
+        earlier = known.filter(own, of_suite, pl.col("run_time") <= pending.began).select("run_key").collect()
+        change = partial(self.store.exclude, at=pending.began, by="bench-db")
+        reason = f"replaced by attempt {pending.attempt}"
+        if keys := [key for key in earlier["run_key"].to_list() if key != failed]:
+            change(keys, reason=reason, lifted=False)
+        if failed in self.store.exclusion_reasons():  # the same error as of an attempt that was replaced since
+            change([failed], reason=reason, lifted=True)
 
     def _provenance(self, measured: Measured) -> dict[str, Any]:
         """Return the known fields of the provenance."""
@@ -497,7 +520,7 @@ def failure(pending: Pending, error: str, provenance: Provenance) -> tuple[Run, 
     """Return a run with one row under the name of the suite, with the error. The digest of its log identifies the run."""
     message = error[: RULES.error_length]
     reading = Reading(
-        source="bench-db-failure/1",
+        source=FAILURE,
         measurements=(Measurement(benchmark_name=pending.suite, suite=pending.suite, error=message),),
         run_time=pending.began,
     )

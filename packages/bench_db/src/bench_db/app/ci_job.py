@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bench_db.ci.forge import Forge
 
 FAIL_ON = ("regression", "failed")
+_ANY_NUMBER = 1 << 30
 FAILING = {**compare.FAILING, **pairs.FAILING}
 """The words that `fail_on` takes. One that a mode has no verdict for fails nothing in it."""
 
@@ -243,6 +244,8 @@ class _Job:
             branch=branch or None,
             test_bed_name=test_bed_name,
             pr_number=self.pull_request,
+            retry_partial=True,  # a job is run again because of what failed
+            max_attempts=_ANY_NUMBER,
         )
         self.notes.extend(f"nothing was measured: {one.reason}" for one in done.plan.left_out)
         self.notes.extend(f"{', '.join(attempt.suites)}: {attempt.detail}" for attempt in done.failed)

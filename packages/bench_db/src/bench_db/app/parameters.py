@@ -71,6 +71,7 @@ class Planning(TypedDict, total=False):
         Parameter(help="Give a commit up after N attempts. [default: as bench-db.toml, else 3]", metavar="N", least=1),
     ]
     skip_failed: Annotated[bool, Parameter(help="Do not try again what failed.")]
+    retry_partial: Annotated[bool, Parameter(help="Try again what failed in part, too.")]
     order: Annotated[Literal["oldest", "newest", "bisect"] | None, Parameter(help="Which commit comes first.")]
     dry_run: Annotated[bool, Parameter(help="Only show the plan, with a reason for every commit.")]
 

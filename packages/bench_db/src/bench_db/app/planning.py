@@ -61,6 +61,7 @@ class Planner:
             max_commits=self._max_commits(),
             max_attempts=wanted.get("max_attempts") or config.schedule.max_attempts,
             retry_failed=not wanted.get("skip_failed", False),
+            retry_partial=wanted.get("retry_partial", False),
             order=Order(order) if order else None,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -113,9 +113,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The state of one commit: targets with results, targets that only failed, and the attempts at each."""
+    """The state of one commit: targets with results, those of them with failures beside, targets that only failed, and the attempts at each."""
 
     measured: frozenset[Target] = frozenset()
+    partial: frozenset[Target] = frozenset()
     failed: frozenset[Target] = frozenset()
     attempts: Mapping[Target, int] = field(default_factory=dict)
     in_flight: bool = False
@@ -124,6 +125,10 @@ class Standing:
     def begun(self) -> bool:
         """Whether there was any attempt."""
         return bool(self.measured or self.failed or any(self.attempts.values()))
+
+    def without_partial(self) -> Standing:
+        """Return the state in which targets with failures beside results failed."""
+        return replace(self, measured=self.measured - self.partial, failed=self.failed | self.partial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +143,15 @@ class Known:
     in_flight: frozenset[str] = frozenset()
     attempts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
-    def standing(self, shas: Iterable[str], targets: Collection[Target]) -> dict[str, Standing]:
-        """Return the state of each commit for these targets."""
+    def standing(
+        self, shas: Iterable[str], targets: Collection[Target], *, retry_partial: bool = False
+    ) -> dict[str, Standing]:
+        """Return the state of each commit for these targets; with `retry_partial` failures beside results count as failed."""
         by_prefix: dict[str, list[Evidence]] = defaultdict(list)
         for item in self.evidence:
             by_prefix[item.commit[:ABBREVIATED_SHA]].append(item)
-        return {sha: self._of(sha, targets, by_prefix.get(sha[:ABBREVIATED_SHA], [])) for sha in shas}
+        known = {sha: self._of(sha, targets, by_prefix.get(sha[:ABBREVIATED_SHA], [])) for sha in shas}
+        return {sha: one.without_partial() for sha, one in known.items()} if retry_partial else known
 
     def _of(self, sha: str, targets: Collection[Target], near: list[Evidence]) -> Standing:
         mine = [item for item in near if abbreviates(item.commit, sha)]
@@ -154,6 +162,7 @@ class Known:
         return Standing(
             measured=frozenset(measured),
             failed=frozenset(failed - measured),
+            partial=frozenset(failed & measured),
             attempts={t: count or int(t in failed) for t, count in tried.items()},
             in_flight=any(abbreviates(flying, sha) for flying in self.in_flight),
         )
@@ -191,6 +200,7 @@ class Policy:
     max_commits: int | None = None
     max_attempts: int = 3
     retry_failed: bool = True
+    retry_partial: bool = False
     order: Order | None = None
 
     def __post_init__(self) -> None:
@@ -223,7 +233,7 @@ def plan(commits: Sequence[Commit], known: Known, policy: Policy) -> Plan:
 
     It never repeats a measured commit, retries only failed and missing targets, and gives every commit a reason.
     """
-    standings = known.standing([commit.sha for commit in commits], policy.targets)
+    standings = known.standing([commit.sha for commit in commits], policy.targets, retry_partial=policy.retry_partial)
     standing = [standings[commit.sha] for commit in commits]
     left: _Reasons = {}
     inside = _within(commits, policy, left)

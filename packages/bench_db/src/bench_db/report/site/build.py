@@ -80,7 +80,9 @@ def site(content: SiteContent) -> Iterator[File]:
     yield from _entrance(
         content,
         _Lists(
-            rows=sorted(rows, key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"])),
+            rows=sorted(
+                catalogue.current(rows), key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"])
+            ),
             findings=catalogue.ranked(found),
             files=names,
             builds=catalogue.commits(builds),
@@ -133,7 +135,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "beds": beds,
         "total": len(described),
         "points": sum(row["points"] for row in described),
-        "failing": sum(row["failing"] for row in described),
+        "failing": catalogue.failing(described),
         "judged": sum(row["points"] >= RULES.detection_runs for row in described),
         "stale": sum(listed["stale"]),
         "current": sum(

@@ -66,6 +66,29 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
     }
 
 
+def current(rows: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
+    """Return the rows without those of series that only ever failed, and whose suite has been measured since.
+
+    Of the others `stale` says whether their suite has a newer commit, which their newest result, a failure too, is not of.
+    """
+    newest = _newest([row for _, row in rows])
+    for _, one in rows:
+        one["stale"] = one["time"] < newest[_group(one)]
+    return [(file, one) for file, one in rows if not (one["stale"] and one["first"] is None)]
+
+
+def failing(rows: Iterable[Row]) -> int:
+    """Return the number of series whose result at the newest commit of their suite is a failure."""
+    return sum(one["failing"] and not one["stale"] for one in rows)
+
+
+def _newest(rows: Iterable[Row]) -> dict[tuple[str, str, str], int]:
+    found: dict[tuple[str, str, str], int] = defaultdict(int)
+    for one in rows:
+        found[_group(one)] = max(found[_group(one)], one["time"])
+    return found
+
+
 def name_apart(rows: Sequence[Row], findings: Iterable[Row]) -> None:
     """Set the short `name` of series and of findings, which is empty where the label is short enough."""
     labels = sorted({one["label"] for one in rows})
@@ -82,12 +105,9 @@ def _noise(noise: Row | None) -> list[float | bool | None] | None:
 
 
 def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Return all rows, a list a column, repeated texts once; `files` are each shard's data and samples scripts, "" for none."""
+    """Return all rows of `current`, a list a column, repeated texts once; `files` are each shard's data and samples scripts, "" for none."""
     facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags")}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
-    newest: dict[tuple[str, str, str], int] = defaultdict(int)
-    for _, one in rows:
-        newest[_group(one)] = max(newest[_group(one)], one["time"])
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
     plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
     return {
@@ -97,18 +117,18 @@ def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]])
         **{name: [_short(one[name]) for _, one in rows] for name in plain},
         **{name: [_short(one[name]) for _, one in rows] for name in ("noise", "threshold")},
         "failing": [int(one["failing"]) for _, one in rows],
-        "stale": [int(one["time"] < newest[_group(one)]) for _, one in rows],
-        "heirs": _heirs([one for _, one in rows], newest),
+        "stale": [int(one["stale"]) for _, one in rows],
+        "heirs": _heirs([one for _, one in rows]),
         "file": [file for file, _ in rows],
     }
 
 
-def _heirs(rows: Sequence[Row], newest: Mapping[tuple[str, str, str], int]) -> list[tuple[int, int, str]]:
+def _heirs(rows: Sequence[Row]) -> list[tuple[int, int, str]]:
     """Place of a series that ended, of the one it may go on as, and what changed between them."""
     oldest: dict[tuple[str, str, str], int] = {}
     for one in rows:
         oldest[_group(one)] = min(oldest.get(_group(one), one["began"]), one["began"])
-    stale = [i for i, one in enumerate(rows) if one["time"] < newest[_group(one)]]
+    stale = [i for i, one in enumerate(rows) if one["stale"]]
     later = [i for i, one in enumerate(rows) if one["began"] > oldest[_group(one)]]
     ended = {i: _named(i, rows[i], "level", "time") for i in stale}
     began = {i: _named(i, rows[i], "first", "began") for i in later}
@@ -190,7 +210,7 @@ def _bed(name: str, rows: Sequence[Row]) -> Row:
     return {
         "name": visible(name),
         "series": len(rows),
-        "failing": sum(one["failing"] for one in rows),
+        "failing": failing(rows),
         "time": max(one["time"] for one in rows),
         "spread": _middle([figures[0] for figures in noise]),
         "smallest_effect": _middle([figures[1] for figures in noise]),
