@@ -108,6 +108,16 @@ class TestSettled:
         known = Known(evidence=(measured(history[0], results=0, failures=1),))
         assert reasons(plan(history, known, Policy(retry_failed=False)), history) == {0: Reason.FAILED_KEPT}
 
+    def test_a_failure_beside_results(self) -> None:
+        """It is measured again where that is asked for, as one that failed before, until its attempts are used up."""
+        history = commits(1)
+        known = Known(evidence=(measured(history[0], "python", failures=1), measured(history[0], "rust")))
+        assert reasons(plan(history, known, Policy(suites=SUITES)), history) == {0: Reason.MEASURED}
+        [step] = plan(history, known, Policy(suites=SUITES, retry_partial=True)).steps
+        assert (step.suites, step.reason, step.attempt) == (("python",), Reason.FAILED_BEFORE, 2)
+        gone = Policy(suites=SUITES, retry_partial=True, max_attempts=1)
+        assert reasons(plan(history, known, gone), history) == {0: Reason.GIVEN_UP}
+
     def test_an_abbreviated_commit_in_the_store_counts(self) -> None:
         history = commits(2)
         known = Known(evidence=(Evidence(commit=history[0].sha[:7], results=1),))
@@ -205,6 +215,7 @@ def policies() -> st.SearchStrategy[Policy]:
         max_commits=st.none() | st.integers(0, 12),
         max_attempts=st.integers(1, 3),
         retry_failed=st.booleans(),
+        retry_partial=st.booleans(),
         order=st.none() | st.sampled_from(Order),
     )
 
@@ -233,10 +244,14 @@ class TestLaws:
     ) -> None:
         history, known = situation
         found = {(e.commit, e.suite) for e in known.evidence if e.results}
+        failed = {(e.commit, e.suite) for e in known.evidence if e.failures and policy.retry_partial}
         for step in plan(history, known, policy).steps:
             for target in step.targets:
-                has = any(sha == step.commit.sha and target.suite in ("", suite) for sha, suite in found)
-                assert not has
+                has, lacks = (
+                    any(sha == step.commit.sha and target.suite in ("", suite) for sha, suite in known_of)
+                    for known_of in (found, failed)
+                )
+                assert not has or lacks
 
     @given(situations(), policies())
     def test_every_commit_is_a_step_or_left_out_with_a_reason(
