@@ -92,7 +92,7 @@ def entry(
 
 def publish(store: Database, number: int, values: Values, **how: Any) -> None:
     """Publish one run, as `entry` describes it."""
-    run, results, _ = entry(number, values, **how)
+    run, results, *_ = entry(number, values, **how)
     store.publish(results, run)
 
 

@@ -28,7 +28,7 @@ def fake() -> Iterator[FakeGitHub]:
 
 def measured(store: Path, commit: str, day: int, seconds: float, name: str = "test_a", *, suite: str = "") -> None:
     """Publish one run of one benchmark of a commit of a day, at so many seconds."""
-    run, results, _ = entry(store.parent, commit, day, seconds, name, suite=suite)
+    run, results, *_ = entry(store.parent, commit, day, seconds, name, suite=suite)
     connect(store, create=True).publish(results, run)
 
 

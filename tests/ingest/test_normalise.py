@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,7 +34,7 @@ NOTHING = Provenance()
 BARE = Reading(source="x/1", measurements=READING.measurements)
 
 
-def normal(reading: Reading = READING, provenance: Provenance = NOTHING, **more: Build) -> tuple[Run, list[Result]]:
+def normal(reading: Reading = READING, provenance: Provenance = NOTHING, **more: Any) -> tuple[Run, list[Result]]:
     return normalise(reading, file_name="f.json", sha256="ab" * 32, format="x", provenance=provenance, **more)
 
 

@@ -82,7 +82,8 @@ class Derived(list[Result]):
 def derive(run: Run, results: Sequence[Result], *, in_place: bool = False) -> tuple[Run, Derived]:
     """Return the run and its results with every derived field set; return derived results unchanged.
 
-    With `in_place` nobody else has the results, and most are filled without a copy. A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
+    With `in_place` nobody else has the results, and most are filled without a copy. Otherwise these may not be the results of the
+    file, and the run has no `input_key`. A missing summary is computed from the values. When two results of one file have the same natural key, the second gets
     the tag `ordinal` (2, 3, ...) and the run's notes name it. A run without an id gets its key as id. Raises `UserError` for a
     derived record with changed samples and an unchanged summary.
     """
@@ -94,7 +95,8 @@ def derive(run: Run, results: Sequence[Result], *, in_place: bool = False) -> tu
     known = set(run.notes)
     fresh = tuple(note for note in notes if note not in known)
     facts = [_measured(result, name, sum_) for (result, name), sum_ in zip(apart, checksums, strict=True)]
-    run = replace(run, content_key=content_key(facts), results=len(apart), notes=run.notes + fresh)
+    key = run.input_key if in_place else None
+    run = replace(run, content_key=content_key(facts), input_key=key, results=len(apart), notes=run.notes + fresh)
     run = with_key(run, run_key(run))
     fill = _filled if in_place else _filled_copy
     return run, Derived(
@@ -112,7 +114,7 @@ def rekeyed(run: Run, results: Sequence[Result], key: int) -> tuple[Run, Sequenc
     if run.run_key == key:
         return run, results
     moved = [replace(r, run_key=key, id=_id(key, _natural(r).joined)) for r in results]
-    return replace(run, run_key=key), moved
+    return replace(run, run_key=key, input_key=None), moved
 
 
 def content_key(rows: Iterable[Measured]) -> int:

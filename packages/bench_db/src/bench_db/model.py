@@ -167,7 +167,9 @@ class Run:
 
     `content_key` identifies the measurements whatever the bytes of the file, and `run_key` the measurements of one commit of a
     device on a test bed (see `derive`); releases before `content_key` left it null. `run_id` and `attempt` are provenance; they
-    group the files of one CI run. `context` is the tool's description of itself and its machine, as one JSON text. `skipped`
+    group the files of one CI run. `input_key` is a hash of the bytes of the file and of everything else that decides what a
+    publish of it stores; null where some of that cannot be determined without parsing it, and for results that were
+    changed after parsing. `context` is the tool's description of itself and its machine, as one JSON text. `skipped`
     counts skipped benchmarks by reason, and `notes` names each. `test_bed_class` is "machine" or "name": the attributes that
     form the test bed class. `merge_commit` is the merge of a pull request that CI built when `commit` is the head of that pull
     request, and `default_branch` the default branch of the repository. `pair_id` names the pairs that measured the run, and `pair_side`
@@ -202,6 +204,7 @@ class Run:
     content_key: int | None = None
     pair_id: str | None = None
     pair_side: str | None = None
+    input_key: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,15 @@ import polars as pl
 from bench_db.app.configuration import Declaration, formats_for, formats_stated, named
 from bench_db.app.database import Source, opened
 from bench_db.app.progress import SILENT
-from bench_db.errors import BenchDbError, InputFileError, UnreadableFilesError, UnreadableOutputError, UserError
-from bench_db.ingest import STDIN, Provenance, file_name, find, location, parse_each
+from bench_db.errors import (
+    BenchDbError,
+    InputFileError,
+    StoreUnavailableError,
+    UnreadableFilesError,
+    UnreadableOutputError,
+    UserError,
+)
+from bench_db.ingest import STDIN, Builds, Opened, Provenance, file_name, find, location
 from bench_db.ingest.host import checkout_around
 from bench_db.measure import git
 from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
@@ -30,7 +37,7 @@ from bench_db.store import database as stores
 from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from bench_db.ingest import Adapter
     from bench_db.model import RecordedCommit
@@ -38,6 +45,10 @@ if TYPE_CHECKING:
 _NOTHING = Provenance()
 # Read results of so many rows stay in memory, about 100 MB.
 _ROWS_IN_MEMORY = 65_536
+# Files that are open at once, for one look-up of all: beyond those of the last file, so many bytes.
+_FILES_AT_ONCE, _BYTES_AT_ONCE = 256, 1 << 23
+# To parse one smaller file takes less than a look-up in a bucket, which reads every data file of the runs.
+_WORTH_A_LOOK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,47 +109,88 @@ def publish(
     time, and `UnreadableFilesError` for several unreadable files. `progress` is called with the number of files done, of all, and
     what is being done with them: finding, reading or storing.
 
-    Many runs are written together. When the process is killed, publishing the same files again continues.
+    Many runs are written together. When the process is killed, publishing the same files again continues. A file that is stored
+    already, as its `runs.input_key` says, is not parsed.
     """
     reading = _Reading(format, provenance, deadline_seconds, formats, progress)
+    place = _Place(database, single_writer=single_writer)
     with _Spool() as runs:
-        reading.read(paths, runs, keep_going=keep_going)
+        reading.read(paths, runs, keep_going=keep_going, known=_nothing if replace else place.runs_of_files)
         if not len(runs):
             return reading.publication([])
-        if isinstance(database, str | Path):
-            store = stores.connect(database, create=True, single_writer=single_writer)
-        else:
-            store = opened(database)
         how = {"replace": replace, "keep_leftovers": keep_leftovers}
-        return reading.publication(_stored(store, runs, provenance, how, progress))
+        return reading.publication(_stored(place.store(), runs, reading, how, progress))
+
+
+def _nothing(_digests: Collection[str]) -> list[Run]:
+    return []
+
+
+class _Place:
+    """Where runs are published. A look-up creates no store, and its failure leaves the answer to the publish."""
+
+    def __init__(self, database: Source, *, single_writer: bool) -> None:
+        self._database, self._single_writer = database, single_writer
+        self._store: stores.Database | None = None
+        self._looks = True
+        self._error: StoreUnavailableError | None = None
+
+    def runs_of_files(self, digests: Collection[str]) -> list[Run]:
+        """Return the stored runs of files with some SHA-256; none without a store and none of one that cannot be read."""
+        try:
+            return self._to_look().runs_of_files(digests) if self._looks else []
+        except BenchDbError:
+            self._looks = False
+            return []
+
+    def _to_look(self) -> stores.Database:
+        if self._store is None and isinstance(self._database, str | Path):
+            try:
+                self._store = stores.connect(self._database, single_writer=self._single_writer)
+            except StoreUnavailableError as error:
+                self._error = error
+                raise
+        return self.store()
+
+    def store(self) -> stores.Database:
+        """Return the store, created where there is none. Raises as `connect` does."""
+        if self._error is not None:
+            raise self._error  # to wait for the store again would take as long
+        if self._store is None and isinstance(self._database, str | Path):
+            self._store = stores.connect(self._database, create=True, single_writer=self._single_writer)
+        elif self._store is None:
+            self._store = opened(self._database)
+        return self._store
 
 
 def _stored(
     store: stores.Database,
     runs: _Spool,
-    provenance: Provenance,
+    reading: _Reading,
     how: Mapping[str, bool],
     progress: Callable[[int, int, str], None],
 ) -> list[PublishedFile]:
-    """Store runs and return what was published; a single run without the cost of a batch."""
+    """Store runs and return what was published; a single new run without the cost of a batch."""
     waiting: deque[_Read] = deque()
 
     def entries() -> Iterator[Entry]:
         for read in runs:
             waiting.append(read._replace(results=[result for result in read.results if result.error is not None]))
-            yield Entry(read.run, read.results, partial(details, read.run, read.path, provenance))
+            parse = None if read.results else partial(reading.parsed, read.path)
+            yield Entry(read.run, read.results, partial(details, read.run, read.path, reading.provenance), parse)
 
     answers: list[tuple[_Read, Published]] = []
     progress(0, len(runs), "storing")
     try:
-        for published in store.publish_many(entries(), **how) if len(runs) > 1 else _alone(store, entries(), how):
+        is_batch = len(runs) > 1 or runs.has_known
+        for published in store.publish_many(entries(), **how) if is_batch else _alone(store, entries(), how):
             answers.append((waiting.popleft(), published))
             progress(len(answers), len(runs), "storing")
     except BenchDbError as error:
         if answers:
             error.args = (f"{error}. {len(answers)} of {len(runs)} runs are stored; the same command continues",)
         raise
-    notes = _direction_notes(store, [published for _, published in answers], provenance)
+    notes = _direction_notes(store, [published for _, published in answers], reading.provenance)
     return [
         _file(read, changed(published, notes=(*published.notes, *filter(None, [notes.get(published.run_key)]))))
         for read, published in answers
@@ -206,7 +258,7 @@ def _to_publish(read: _Read) -> Published:
 
 
 class _Read(NamedTuple):
-    """A run of a file, as it was read."""
+    """A run of a file, as it was read; the record of a stored one, without results, for a file that was not parsed."""
 
     path: Path
     run: Run
@@ -219,6 +271,7 @@ class _Spool:
     def __init__(self) -> None:
         self._first: list[_Read] = []
         self._runs = self._rows = self._later = 0
+        self.has_known = False
         self._file: IO[bytes] | None = None
         self._open = ExitStack()
 
@@ -226,6 +279,7 @@ class _Spool:
         """Add a run."""
         self._runs += 1
         self._rows += len(read.results)
+        self.has_known |= not read.results
         if self._rows <= _ROWS_IN_MEMORY:
             self._first.append(read)
             return
@@ -266,19 +320,31 @@ class _Reading:
         progress: Callable[[int, int, str], None],
     ) -> None:
         self._stated = None if formats is None else formats_stated(formats)
-        self._format, self._provenance, self._deadline = format_name, provenance, deadline_seconds
+        self._format, self.provenance, self._deadline = format_name, provenance, deadline_seconds
         self._progress = progress
+        self._builds = Builds()
+        self._declared: dict[Path, Sequence[Adapter]] = {}
         self._unreadable: list[UnreadableFile] = []
         self._passed_over: list[str] = []
 
-    def read(self, paths: Iterable[str | Path], runs: _Spool, *, keep_going: bool) -> None:
-        """Add the runs of all files. Raises the errors of unreadable files together, unless `keep_going`."""
+    def read(
+        self,
+        paths: Iterable[str | Path],
+        runs: _Spool,
+        *,
+        keep_going: bool,
+        known: Callable[[Collection[str]], list[Run]] = _nothing,
+    ) -> None:
+        """Add the runs of all files. Raises the errors of unreadable files together, unless `keep_going`.
+
+        `known` returns the stored runs of files with some SHA-256; a file that would be stored as one of them is not parsed.
+        """
         errors: list[BenchDbError] = []
         files = [found for path in paths for found in self._found(Path(path))]
-        for number, (file, declared) in enumerate(files):
+        for number, (file, reads) in enumerate(self._each(files, known)):
             self._progress(number, len(files), "reading")
             try:
-                for read in self._runs(file, declared):
+                for read in reads():
                     runs.add(read)
             except (UnreadableOutputError, InputFileError) as error:
                 errors.append(error)
@@ -290,30 +356,83 @@ class _Reading:
 
     def _found(self, path: Path) -> list[tuple[Path, Sequence[Adapter]]]:
         """Return the files of a path, with the formats that are declared for them."""
-        declared = formats_for(location(path), self._provenance) if self._stated is None else self._stated
+        declared = formats_for(location(path), self.provenance) if self._stated is None else self._stated
         found = find(
             path, self._format, declared=declared, looked=lambda done, total: self._progress(done, total, "finding")
         )
         self._unreadable += found.unreadable
         self._passed_over += map(str, found.passed_over)
+        self._declared |= dict.fromkeys(found.readable, declared)
         return [(file, declared) for file in found.readable]
 
     def publication(self, files: Sequence[PublishedFile]) -> Publication:
         """Return the answer for these published files."""
         return Publication(files=files, unreadable=self._unreadable, passed_over=self._passed_over)
 
-    def _runs(self, file: Path, declared: Sequence[Adapter]) -> list[_Read]:
-        read = parse_each(
+    def _each(
+        self, files: Sequence[tuple[Path, Sequence[Adapter]]], known: Callable[[Collection[str]], list[Run]]
+    ) -> Iterator[tuple[Path, Callable[[], list[_Read]]]]:
+        """Yield each file and what reads it; some files are open at once."""
+        waiting: list[tuple[Path, Opened | BenchDbError]] = []
+        size = 0
+        for number, (file, declared) in enumerate(files, 1):
+            try:
+                one: Opened | BenchDbError = self._opened(file, declared)
+            except BenchDbError as error:  # raised when its turn comes
+                one = error
+            waiting.append((file, one))
+            size += one.size if isinstance(one, Opened) else 0
+            if number == len(files) or len(waiting) >= _FILES_AT_ONCE or size >= _BYTES_AT_ONCE:
+                yield from self._looked_up(waiting, known)
+                waiting, size = [], 0
+
+    def _looked_up(
+        self, files: Sequence[tuple[Path, Opened | BenchDbError]], known: Callable[[Collection[str]], list[Run]]
+    ) -> Iterator[tuple[Path, Callable[[], list[_Read]]]]:
+        opened = [(file, one) for file, one in files if isinstance(one, Opened)]
+        is_worth_it = len(opened) > 1 or any(one.size >= _WORTH_A_LOOK for _, one in opened)
+        looks = is_worth_it and known is not _nothing
+        digests = {one.digest for file, one in opened if looks and _is_repeatable(file)}
+        found: dict[str, list[Run]] = {}
+        for run in known(digests) if digests else ():
+            found.setdefault(run.sha256, []).append(run)
+        for file, one in files:
+            stored = found.get(one.digest, ()) if found and isinstance(one, Opened) and _is_repeatable(file) else ()
+            yield file, partial(self._runs, file, one, stored)
+
+    def parsed(self, file: Path) -> tuple[Run, list[Result]]:
+        """Parse a file whose run the store had in full, and no longer has."""
+        ((run, results),) = self._opened(file, self._declared[file]).runs(keyed=True)
+        _require_build(file, run, results)
+        return run, results
+
+    def _opened(self, file: Path, declared: Sequence[Adapter]) -> Opened:
+        return Opened(
             file,
             self._format,
-            provenance=named(location(file), self._provenance),
+            provenance=named(location(file), self.provenance),
             declared=declared,
             deadline_seconds=self._deadline,
+            builds=self._builds,
         )
-        runs = [_Read(file, run, results) for run, results in read]
+
+    def _runs(self, file: Path, opened: Opened | BenchDbError, stored: Sequence[Run]) -> list[_Read]:
+        if isinstance(opened, BenchDbError):
+            raise opened
+        same = next((run for run in stored if opened.is_input_of(run)), None)
+        if same is not None:
+            opened.release()
+            run_id = self.provenance.run_id or f"{same.run_key:016x}"
+            return [_Read(file, changed(same, run_id=run_id), [])]
+        runs = [_Read(file, run, results) for run, results in opened.runs(keyed=True)]
         for run in runs:
             _require_build(*run)
         return runs
+
+
+def _is_repeatable(file: Path) -> bool:
+    """Return whether a file can be read a second time, as standard input and a pipe cannot."""
+    return file != STDIN and (file.is_file() or file.is_dir())
 
 
 def _require_build(file: Path, run: Run, results: list[Result]) -> None:

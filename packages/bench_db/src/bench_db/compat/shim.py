@@ -79,8 +79,8 @@ def _read(rows: Sequence[Result], provenance: Provenance) -> list[tuple[Run, lis
         ingested_at=first.timestamp,
     )
     stated = named(Path.cwd() / _FILE, stated)
-    source, content = format_name or SOURCE, partial(digest, rows)
-    runs = list(runs_of(_FILE, (reading,), format=source, digest=content, provenance=stated))
+    source = format_name or SOURCE
+    runs = list(runs_of(_FILE, (reading,), format=source, digest=digest(rows), provenance=stated))
     for run, results in runs:
         if not results:
             message = f"none of these {len(rows)} rows can be stored: {'; '.join(run.notes[:3])}"

@@ -7,7 +7,7 @@ from bench_db.ingest.adapter import Adapter
 from bench_db.ingest.content import STDIN, Content, file_name, location
 from bench_db.ingest.facts import FactsFrom
 from bench_db.ingest.host import Build, build_of, this_machine
-from bench_db.ingest.normalise import Provenance, normalise, origin_of, parse, parse_each, runs_of
+from bench_db.ingest.normalise import Builds, Opened, Provenance, normalise, origin_of, parse, parse_each, runs_of
 from bench_db.ingest.reading import Measurement, Reading, Skip, SkipReason
 from bench_db.ingest.registry import ADAPTERS, AUTO, Found, adapter_named, declared_formats, detect, find, known
 from bench_db.model import Samples
@@ -18,10 +18,12 @@ __all__ = [
     "STDIN",
     "Adapter",
     "Build",
+    "Builds",
     "Content",
     "FactsFrom",
     "Found",
     "Measurement",
+    "Opened",
     "Provenance",
     "Reading",
     "Samples",

@@ -36,7 +36,7 @@ class Adapter:
     one line for lists of formats. `sniff` receives the first and last 64 KiB of a file and returns whether they show the
     format. `read` returns one reading, or one for each commit of a file that contains a history; it raises
     `UnreadableOutputError` for a file it cannot read. An adapter without `sniff` reads a directory. `by_name` formats are never
-    chosen by content: they need `--format`.
+    chosen by content: they need `--format`. A format is `self_contained` when it reads nothing but the content that it is given.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Adapter:
     read: Callable[[Content], Reading | tuple[Reading, ...]]
     sniff: Callable[[bytes], bool] | None = None
     by_name: bool = False
+    self_contained: bool = True
 
 
 def adapter_of(plugin: Plugin) -> Adapter:
@@ -68,6 +69,7 @@ def adapter_of(plugin: Plugin) -> Adapter:
         summary=str(texts["summary"]),
         sniff=partial(_sniff, plugin),
         read=partial(_read, plugin),
+        self_contained=False,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench_db import identity
 from bench_db.derive import contradiction, derive, time_fault
@@ -118,37 +118,137 @@ def parse_each(
     The path `-` is standard input. `declared` are the formats of a project. A pipe needs a writer within the deadline. For a history, `provenance` must not set what
     differs between its runs: commit, version and their time. Raises as `parse` does.
     """
-    path = Path(path)
-    adapter, content = open_path(path, format, declared=declared, deadline_seconds=deadline_seconds)
-    if provenance.facts_from is not None:
-        provenance = _with_facts(content, provenance.facts_from, provenance)
-    digest, read = _hashed_and_read(adapter, content)
-    del content  # frees its bytes before the statistics need memory
-    readings = read if isinstance(read, tuple) else (read,)
-    yield from runs_of(path, readings, format=adapter.name, digest=digest, provenance=provenance)
+    yield from Opened(path, format, provenance=provenance, declared=declared, deadline_seconds=deadline_seconds).runs()
 
 
-def _hashed_and_read(adapter: Adapter, content: Content) -> tuple[Callable[[], str], Reading | tuple[Reading, ...]]:
-    """Read a content and hash it beside, because hashing needs no interpreter lock; a thread costs more than to hash a small one."""
-    if len(content.text) < _LARGE and not content.files:
-        return content.digest, adapter.read(content)
-    with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(content.digest)
-        read = adapter.read(content)
-    return digest.result, read
+class Opened:
+    """A file that is open and not parsed: its format, its content, and what the caller says of it."""
+
+    def __init__(  # noqa: PLR0913 all but the first two by keyword
+        self,
+        path: str | Path,
+        format: str = AUTO,  # noqa: A002 as the flag is called
+        *,
+        provenance: Provenance = _NOTHING,
+        declared: Sequence[Adapter] = (),
+        deadline_seconds: float = RULES.input_seconds,
+        builds: Builds | None = None,
+    ) -> None:
+        """Read the bytes of a file; raise as `parse` does for one that cannot be opened. `builds` has those asked for before."""
+        self._path = Path(path)
+        self._adapter, content = open_path(self._path, format, declared=declared, deadline_seconds=deadline_seconds)
+        sources = provenance.facts_from
+        self._provenance = provenance if sources is None else _with_facts(content, sources, provenance)
+        self._content: Content | None = content
+        self._builds = Builds() if builds is None else builds
+        self._digest = ""
+        self._around: tuple[str, ...] = (content.path.name, *sorted(content.outside))
+
+    @property
+    def size(self) -> int:
+        """The number of bytes in memory."""
+        return 0 if self._content is None else len(self._content.text) + sum(map(len, self._content.files.values()))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file."""
+        if not self._digest and self._content is not None:
+            self._digest = self._content.digest()
+        return self._digest
+
+    def is_input_of(self, run: Run) -> bool:
+        """Return whether publishing this file would store a run that is the same as a stored one, as far as its `input_key` says."""
+        if run.input_key is None or run.sha256 != self.digest:
+            return False
+        try:
+            provenance = _stated(self._path, self._provenance)
+        except UserError:  # parsing raises it, unless it meets another error first
+            return False
+        # The file names the commit of the run, or names none: either gives another build than a file for which it is wrong.
+        builds = (_source(self._path, commit, provenance, self._builds) for commit in (None, run.commit))
+        return any(self._key(provenance, build) == run.input_key for build in builds)
+
+    def _key(self, provenance: Provenance, build: Build) -> int | None:
+        """Return the hash of what decides which run is stored; None when that needs more than the file and what is stated."""
+        if not self._adapter.self_contained:
+            return None
+        machine = (platform.node(), platform.processor(), platform.machine(), self._builds.machine())
+        facts = (
+            *(_own_version(), self._adapter.name, self._adapter.source, name_of(self._path), *self._around),
+            machine if provenance.test_bed is None else None,
+            sorted(provenance.tags.items()),
+            sorted(provenance.directions.items()),
+            replace(provenance, tags={}, directions={}, **_UNDECISIVE),
+            build,
+        )
+        return identity.hash63(("input", self.digest, *map(repr, facts)))
+
+    def release(self) -> None:
+        """Release the content of a file that is not parsed."""
+        self._content = None
+
+    def runs(self, *, keyed: bool = False) -> Iterator[tuple[Run, list[Result]]]:
+        """Parse the content and yield its runs; the content is released. With `keyed` a single run has its `input_key`."""
+        read = self._read()
+        readings = read if isinstance(read, tuple) else (read,)
+        key = self._key if keyed and len(readings) == 1 and not readings[0].digest else None
+        yield from runs_of(
+            self._path,
+            readings,
+            format=self._adapter.name,
+            digest=self._digest,
+            provenance=self._provenance,
+            builds=self._builds,
+            key=key,
+        )
+
+    def _read(self) -> Reading | tuple[Reading, ...]:
+        """Parse the content and hash it beside, because hashing needs no interpreter lock; a thread costs more than to hash a small one."""
+        content, self._content = self._content, None
+        if content is None:
+            message = "the content is parsed once"
+            raise ValueError(message)
+        if self._digest or (len(content.text) < _LARGE and not content.files):
+            self._digest = self._digest or content.digest()
+            return self._adapter.read(content)
+        with ThreadPoolExecutor(1) as pool:
+            digest = pool.submit(content.digest)
+            read = self._adapter.read(content)
+        self._digest = digest.result()
+        return read
 
 
-def runs_of(
+# What a run has from its caller that decides nothing: the same measurements of another CI job are the same run.
+_UNDECISIVE: dict[str, Any] = {
+    **dict.fromkeys(("checkout", "change", "facts_from", "run_id", "repository", "workflow", "run_url")),
+    "attempt": 1,
+    "ingested_at": 0,
+}
+
+
+class Builds:
+    """The machine and the checkouts around files, each examined once: for one publish, during which they stay as they are."""
+
+    def __init__(self) -> None:
+        self.machine = cache(host.this_machine)
+        self.of = cache(build_of)
+        self.of_commit = cache(build_of_commit)
+        self.with_change = cache(with_change)
+
+
+def runs_of(  # noqa: PLR0913 all but the first two by keyword
     path: Path,
     readings: Sequence[Reading],
     *,
     format: str,  # noqa: A002 the column's name
-    digest: Callable[[], str],
+    digest: str,
     provenance: Provenance,
+    builds: Builds | None = None,
+    key: Callable[[Provenance, Build], int | None] | None = None,
 ) -> Iterator[tuple[Run, list[Result]]]:
     """Yield the run of each reading of a file, with what the caller and the checkout around the file know of it.
 
-    `digest` returns the SHA-256 of the file.
+    `digest` is the SHA-256 of the file, and `key` returns the `input_key` of its only run.
     """
     stated = [flag for flag, field in _OF_ONE.items() if getattr(provenance, field) is not None]
     if stated and len(readings) > 1:
@@ -156,26 +256,39 @@ def runs_of(
             f"{', '.join(stated)}: {path} contains a history of {len(readings)} runs, each with its own. Leave it out"
         )
         raise InputFileError(message)
-    provenance, build = origin_of(path, readings, provenance)
+    provenance, build = origin_of(path, readings, provenance, builds)
     for reading in readings:
         yield normalise(
             reading,
             file_name="#".join(part for part in (name_of(path), reading.part) if part),
-            sha256=reading.digest or digest(),
+            sha256=reading.digest or digest,
             format=format,
             provenance=provenance,
             build=build,
+            input_key=None if key is None or _has_refused_time(reading, build) else key(provenance, build),
         )
 
 
-def origin_of(path: Path, readings: Sequence[Reading], provenance: Provenance) -> tuple[Provenance, Build]:
+def origin_of(
+    path: Path, readings: Sequence[Reading], provenance: Provenance, builds: Builds | None = None
+) -> tuple[Provenance, Build]:
     """Return the provenance with a full commit and the present time, and the build of the checkout around a path.
 
     Raises `UserError` for facts that are not valid or contradict each other.
     """
     provenance = _stated(path, provenance)
-    build = _source(path, readings, provenance)
+    builds = Builds() if builds is None else builds
+    if len(readings) == 1:
+        build = _source(path, readings[0].commit, provenance, builds)
+    else:
+        build = _source_of_history(provenance, builds)
     return provenance if provenance.ingested_at else replace(provenance, ingested_at=host.now()), build
+
+
+def _has_refused_time(reading: Reading, build: Build) -> bool:
+    """Return whether a time is not valid; one too far in the future will be some day."""
+    times = (reading.run_time, reading.commit_time, build.timestamp)
+    return any(time is not None and time_fault(time, host.now()) for time in times)
 
 
 _OF_ONE = {"--commit": "commit", "--dut-version": "dut_version", "--dut-timestamp": "dut_timestamp"}
@@ -220,26 +333,29 @@ def _branch(name: str | None) -> str | None:
     return plain if plain and plain != "HEAD" and not plain.startswith("(") else None
 
 
-def _source(path: Path, readings: Sequence[Reading], provenance: Provenance) -> Build:
-    """Return the measured build: of the declared checkout, else of the one around the file.
+def _source(path: Path, commit: str | None, provenance: Provenance, builds: Builds) -> Build:
+    """Return the measured build: of the declared checkout, else of the one around the file, which may name a commit.
 
-    A checkout of another device is not used. For a history only the name of the declared one is.
+    A checkout of another device is not used.
     """
     checkout = provenance.checkout or checkout_around(location(path))
     if checkout is None and _commit_of(provenance):
         checkout = checkout_around(Path().absolute())
-    build = build_of(checkout) if checkout else Build()
-    named = Build(name=build.name) if provenance.checkout else Build()
-    if len(readings) > 1:
-        return named
+    build = builds.of(checkout) if checkout else Build()
     is_device = provenance.checkout is not None or provenance.dut_name in {None, build.name}
-    measured = _commit_of(provenance) or _sha_or_none(readings[0].commit)
+    measured = _commit_of(provenance) or _sha_or_none(commit)
     if measured and not same_commit(measured, build.commit):
-        known = build_of_commit(checkout, build, measured) if checkout and is_device else Build()
+        named = Build(name=build.name) if provenance.checkout else Build()
+        known = builds.of_commit(checkout, build, measured) if checkout and is_device else Build()
         build = known if known.commit else replace(named, commit=measured)
     elif not is_device:
         build = Build()
-    return with_change(build, checkout, provenance.change)
+    return builds.with_change(build, checkout, provenance.change)
+
+
+def _source_of_history(provenance: Provenance, builds: Builds) -> Build:
+    """Return the build that all runs of a history have in common: the name of the declared checkout."""
+    return Build(name=builds.of(provenance.checkout).name) if provenance.checkout else Build()
 
 
 def _commit_of(provenance: Provenance) -> str | None:
@@ -258,10 +374,11 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     format: str,  # noqa: A002 the column's name
     provenance: Provenance,
     build: Build = _NO_BUILD,
+    input_key: int | None = None,
 ) -> tuple[Run, list[Result]]:
     """Return the run and its results, derived and ready to publish. Only the last part of `file_name` is kept.
 
-    `build` is the measured checkout; what the caller or the file says overrides it.
+    `build` is the measured checkout; what the caller or the file says overrides it. `input_key` is that of the run.
     """
     if provenance.test_bed_class not in _BED_CLASSES:
         message = f"test bed class {provenance.test_bed_class!r}: must be one of {', '.join(_BED_CLASSES)}"
@@ -302,6 +419,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         bench_db_version=_own_version(),
         merge_commit=build.merge_commit if commit == build.commit else None,
         default_branch=build.default_branch,
+        input_key=input_key,
     )
     summarised = _summarised(_kept_apart(within, provenance))
     rows = [_result(run, reading.source, m, summary, provenance) for m, summary in summarised]

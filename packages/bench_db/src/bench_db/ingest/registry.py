@@ -83,6 +83,7 @@ ADAPTERS = (
         summary="asv's results files: results/MACHINE/COMMIT-ENVIRONMENT.json",
         sniff=asv.sniff,
         read=asv.read,
+        self_contained=False,
     ),
     Adapter(
         name="cargo-bench",
@@ -125,6 +126,7 @@ ADAPTERS = (
         summary="calibrax's runs: runs/ID.json in its store",
         sniff=calibrax.sniff,
         read=calibrax.read,
+        self_contained=False,
     ),
     Adapter(
         name="catch2",
@@ -204,6 +206,7 @@ ADAPTERS = (
         summary="metalab's run records: runs/ID.json in a FileStore",
         sniff=metalab.sniff,
         read=metalab.read,
+        self_contained=False,
     ),
     Adapter(
         name="otava",

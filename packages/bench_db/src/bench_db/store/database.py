@@ -25,6 +25,7 @@ from bench_db.store import (
     content,
     history,
     info,
+    known,
     lazy,
     ledger,
     maintain,
@@ -156,6 +157,10 @@ class Database:
         with self._engine.one_look():
             self.init()
         yield from publish.publish_many(self._engine, entries, replace=replace, keep_leftovers=keep_leftovers)
+
+    def runs_of_files(self, digests: Collection[str]) -> list[Run]:
+        """Return the runs that were read from files with some SHA-256, oldest first: those with an `input_key`, without their context."""
+        return known.of_files(self._engine, digests)
 
     def exclude(self, runs: Sequence[int], *, reason: str, lifted: bool, at: int, by: str) -> None:
         """Take runs out of every answer, or with `lifted` put them back; `at` is unix seconds."""

@@ -33,6 +33,8 @@ _RECORD = (
 )
 
 
+_INPUT = (*_RECORD, "format", "skipped", "notes", "input_key")
+
 # The benchmarks of a run whose neighbours are looked up, and what neighbours differ in.
 NEIGHBOURS = 10
 _SERIES_PLACE = ("test_bed_name", "suite")
@@ -81,6 +83,25 @@ def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, b
         if look.same is None
         else Known(same=look.same, rows=counts[look.same.run_key], elsewhere=look.elsewhere)
         for look, (run, results) in zip(looks, runs, strict=True)
+    ]
+
+
+def of_files(engine: Engine, digests: Collection[str]) -> list[Run]:
+    """Return the records with an `input_key` of runs that were read from files with some SHA-256, oldest first."""
+    table = engine.open(RUNS_TABLE)
+    if "input_key" in table.absent:
+        return []
+    found = sorted(table.read((ROW_ID,), _among("sha256", digests))[ROW_ID].to_pylist())
+    return [
+        replace(
+            _record(row),
+            format=row["format"],
+            skipped=dict(row["skipped"]),
+            notes=tuple(row["notes"]),
+            input_key=row["input_key"],
+        )
+        for row in (table.take(found, _INPUT).to_pylist() if found else ())
+        if row["input_key"] is not None
     ]
 
 

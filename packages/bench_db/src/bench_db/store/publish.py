@@ -54,11 +54,16 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
 
 
 class Entry(NamedTuple):
-    """A run to publish with its results, and what is known of its commit."""
+    """A run to publish with its results, and what is known of its commit.
+
+    With `parse` the run is the record of a stored one and has no results here; `parse` returns run and results, for a store that
+    no longer has all of it.
+    """
 
     run: Run
     results: Sequence[Result]
     commits: Commits = ()
+    parse: Callable[[], tuple[Run, Sequence[Result]]] | None = None
 
 
 def publish(engine: Engine, entry: Entry, *, replace: bool, keep_leftovers: bool = False) -> Published:
@@ -141,26 +146,45 @@ class _Batch:
         self._own = set() if own is None else own  # runs that this call has stored as replacements
         self._version = engine.open(RESULTS_TABLE).version  # before the look at the runs: see `_settle`
         self._written = _Written(keep_leftovers=keep_leftovers)
+        self._changed = False  # whether stored rows were changed
         self._fresh: list[_Fresh] = []
         self._answers: dict[int, Published] = {}
 
     def published(self, entries: Sequence[Entry]) -> list[Published]:
         """Publish the runs and return the answer of each. A run that is not valid raises before any is stored."""
-        derived = [_derived(entry.run, entry.results) for entry in entries]
+        derived = [_derived(entry.run, entry.results) if entry.parse is None else (entry.run, []) for entry in entries]
         stored = self._engine.open(RESULTS_TABLE)
         founds = known.find_each(self._engine, derived)
+        for number, (entry, found) in enumerate(zip(entries, founds, strict=True)):
+            if entry.parse is not None and not _is_whole(found, entry.run):
+                derived[number] = _derived(*entry.parse())
+                founds[number] = known.find(self._engine, *derived[number])
         earlier = self._earlier(stored, derived, founds)
         for number, (entry, pair, found) in enumerate(zip(entries, derived, founds, strict=True)):
-            if self._written.decide(*pair):
+            is_record = not pair[1]
+            if self._changed if is_record else self._written.decide(*pair):
                 self._store()
-                again = known.find(self._engine, *pair)
-                older = self._earlier(self._engine.open(RESULTS_TABLE), [pair], [again])
-                self._add(number, entry.commits, *pair, again, older)
+                self._add_again(number, entry, pair)
+                continue
+            elsewhere = (*found.elsewhere, *self._written.elsewhere(pair[0]))
+            now = dataclasses.replace(found, elsewhere=elsewhere)
+            if is_record:
+                self._answers[number] = _answer(pair[0], now, new=0, unchanged=now.rows)
             else:
-                elsewhere = (*found.elsewhere, *self._written.elsewhere(pair[0]))
-                self._add(number, entry.commits, *pair, dataclasses.replace(found, elsewhere=elsewhere), earlier)
+                self._add(number, entry.commits, *pair, now, earlier)
         self._store()
         return [self._answers[number] for number in range(len(entries))]
+
+    def _add_again(self, number: int, entry: Entry, pair: Derived) -> None:
+        """Look a run up once more, because the runs before it in the batch were stored or changed others, and add it."""
+        found = known.find(self._engine, *pair)
+        if not pair[1] and entry.parse is not None:
+            if _is_whole(found, pair[0]):
+                self._answers[number] = _answer(pair[0], found, new=0, unchanged=found.rows)
+                return
+            pair = _derived(*entry.parse())
+            found = known.find(self._engine, *pair)
+        self._add(number, entry.commits, *pair, found, self._earlier(self._engine.open(RESULTS_TABLE), [pair], [found]))
 
     def _earlier(self, stored: Snapshot, runs: Sequence[Derived], founds: Sequence[Known]) -> Mapping[str, str]:
         """Return the earlier measurement of each result that is a leftover; those of runs that are stored are not looked up."""
@@ -212,6 +236,7 @@ class _Batch:
     def _store_alone(self, fresh: _Fresh) -> None:
         """Replace, or complete, stored rows by those of a run."""
         engine, run, results, found = self._engine, fresh.run, fresh.results, fresh.found
+        self._changed = True
         self._record_commits([fresh])
         record, rows = _columns(run, results)
         counts = {"unchanged": 0}
@@ -278,6 +303,7 @@ class _Batch:
         the keys of the runs that were removed.
         """
         self._engine.look_again()
+        self._changed = True
         removed = set[int]()
         twins = known.find_each(self._engine, [(fresh.run, fresh.results) for fresh, _ in added], but_own=True)
         for (fresh, rows), found in zip(added, twins, strict=True):
@@ -328,6 +354,11 @@ class _Written:
             return True
         rows = {key: of_run for key, (_, of_run) in here.items()}
         return known.match([one for one, _ in here.values()], rows, run, results) != Known()
+
+
+def _is_whole(found: Known, record: Run) -> bool:
+    """Return whether a store has the run of a record with all its rows."""
+    return found.same is not None and found.same.run_key == record.run_key and found.rows == record.results
 
 
 def _added(engine: Engine, merged: Merged, waiting: Sequence[_Fresh]) -> Mapping[int, int]:
