@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 LOOKS = (5, 8, 12)
 # Together an error of 1 %, because the tests at the looks agree with each other; .01 at each look gives 3.4 %.
 _LEVELS = (0.001, 0.003, 0.0072)
-# One-sided levels of a confirmation: the series is flagged already.
-_CONFIRMING = (0.01, 0.04, 0.08)
+# One-sided levels of a confirmation. Their sum bounds its error at any noise: where the spread of a round is large, an estimate without an
+# effect reaches the minimum effect too often for that to protect.
+_CONFIRMING = (0.001, 0.003, 0.011)
 # The share of the error spent at a look of any other schedule is the share of the rounds, to this power.
 _SPENDING = 2.5
 _OUTSIDE_INTERVAL = 0.05
@@ -95,7 +96,7 @@ class Judged:
 def schedule(rounds: int, looks: Sequence[int] = LOOKS, *, confirming: bool = False) -> tuple[Look, ...]:
     """Return the looks at up to so many rounds, with levels that keep the error of all looks at `rules.significance`.
 
-    When `confirming` the levels are one-sided, and those of `confirm`.
+    When `confirming` the levels are one-sided, and those of `confirm`: at most 1.5 % together.
     """
     at = (*sorted({look for look in looks if 1 < look < rounds}), rounds)
     levels, error = (_CONFIRMING, sum(_CONFIRMING)) if confirming else (_LEVELS, RULES.significance)
@@ -169,7 +170,9 @@ def _confirmed(test: _Test | None, claim: Claim, level: float) -> Judged:
         high=test.relative(best.step + margin),
         p_value=p_value,
         rounds=test.rounds,
-        needed=_needed(test, least) if verdict is PairVerdict.UNDECIDED else None,
+        needed=_needed(test, least, _LEVELS[-1] if claim.on_a_side else 2.0 * _CONFIRMING[-1])
+        if verdict is PairVerdict.UNDECIDED
+        else None,
     )
 
 
@@ -314,7 +317,7 @@ def _judged(test: _Test, direction: Direction, level: float, least: float, *, is
         p_value=test.p_value,
         scaled=min(1.0, test.p_value * RULES.significance / level),
         rounds=test.rounds,
-        needed=_needed(test, least) if verdict is PairVerdict.UNDECIDED else None,
+        needed=_needed(test, least, _LEVELS[-1]) if verdict is PairVerdict.UNDECIDED else None,
     )
 
 
@@ -323,11 +326,11 @@ def _changed(step: float, direction: Direction) -> PairVerdict:
     return PairVerdict.IMPROVED if better else PairVerdict.REGRESSED
 
 
-def _needed(test: _Test, least: float) -> int | None:
-    """Return how many further rounds would tell, if the estimate and the spread stay what they are."""
+def _needed(test: _Test, least: float, last: float) -> int | None:
+    """Return how many further rounds would tell at the two-sided level of the last look, if estimate and spread stay as they are."""
     best, lost = test.best, test.rounds - test.best.df
     spread, step = best.error * math.sqrt(test.rounds), abs(best.step)
-    room, level = (step, _LEVELS[-1]) if step >= least else (least - step, _OUTSIDE_INTERVAL)
+    room, level = (step, last) if step >= least else (least - step, _OUTSIDE_INTERVAL)
     for further in range(1, RULES.pair_most_needed + 1):
         rounds = test.rounds + further
         if spread / math.sqrt(rounds) * _quantile(test.share(level), rounds - lost) <= room:
