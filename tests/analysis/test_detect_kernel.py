@@ -21,7 +21,9 @@ from bench_db.analysis.detect_kernel import (
     criterion,
     enlarged,
     finite,
+    merged,
     relative,
+    relocate,
     squares_bounds,
     united,
 )
@@ -126,6 +128,48 @@ class TestUnited:
         count = united(a, len(a), b, len(b), apart, out)
         far = [r for r in right if all(abs(r - x) >= apart for x in left)]
         assert out[:count].tolist() == [0, *sorted([*left, *far]), 100]
+
+
+class TestMerged:
+    """Two steps close to each other become one where outliers alone separate them; a level between them stays."""
+
+    @pytest.mark.parametrize(
+        ("between", "bounds", "kept"),
+        [
+            ([9, 9, 9, -9, -9, -9], [40, 46], [40]),  # outliers against the step, soon after it
+            ([0, 0, -9, -9, -9, 9], [40, 46], [42]),  # before it
+            ([5, 5, 5, 5, 5, 5], [40, 46], [40, 46]),  # a staircase
+            ([20, 20, 20, 20, 20], [40, 45], [40, 45]),  # an excursion, above both sides
+            ([9] * 9, [40, 49], [40, 49]),  # further apart than a step is moved
+        ],
+    )
+    def test_of_two(self, between: list[int], bounds: list[int], kept: list[int]) -> None:
+        raw = np.array([0.0] * 40 + between + [10.0] * 40)
+        ends = np.array([0, *bounds, len(raw)])
+        count = merged(raw, np.ones(len(raw)), ends, len(ends), Constants())
+        assert ends[: count - 1].tolist() == [0, *kept]
+        assert ends[count - 1] == len(raw)
+
+    def test_each_pair_of_a_chain(self) -> None:
+        raw = np.repeat([0.0, 10.0, 20.0], 40)
+        raw[42:45], raw[82:85] = -9.0, 9.0
+        ends = np.array([0, 40, 45, 80, 85, 120])
+        count = merged(raw, np.ones(120), ends, 6, Constants())
+        assert ends[:count].tolist() == [0, 40, 80, 120]
+
+
+class TestRelocate:
+    """A step moves to where it explains the raw values: from 3 noise scales on, and from 2 beside two outliers."""
+
+    @pytest.mark.parametrize(
+        ("step", "outliers", "at"), [(5.0, 0, 40), (2.5, 0, 46), (2.5, 1, 46), (2.5, 2, 40), (1.5, 3, 46)]
+    )
+    def test_where(self, step: float, outliers: int, at: int) -> None:
+        raw = np.repeat([0.0, step], 40)
+        raw[43 : 43 + outliers] = -9.0
+        bounds = np.array([0, 46, 80])
+        relocate(raw, np.ones(80), bounds, 3, Constants())
+        assert bounds.tolist() == [0, at, 80]
 
 
 class TestRelative:

@@ -50,7 +50,9 @@ class Constants(NamedTuple):
     slope: float = 1.1  # how much worse than a step a straight line must fit,
     beside: float = 4.0  # or how many standard errors the step must have beside a line
     relocate: int = 8  # points that a change may be moved by in the end,
-    cap: float = 3.0  # by deviations of at most so many scales
+    cap: float = 3.0  # by deviations of at most so many scales, which is also the least step that is moved,
+    clear: float = 2.0  # but this beside outliers,
+    outliers: int = 2  # of at least so many points
     squares_alpha: float = 0.0003
     fourier_alpha: float = 0.01
     pairs_alpha: float = 0.003

@@ -134,6 +134,7 @@ def changes(x: Floats, c: Constants, found: Ints, figures: Floats) -> int:
     others = eliminated(y, raw, scale, other, others, factor, c.pairs_alpha, width, modes, c)
     total = united(both, total, other, others, c.shortest, bounds)
     relocate(raw, scale, bounds, total, c)
+    total = merged(raw, scale, bounds, total, c)
     for j in range(1, total - 1):
         low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
         found[j - 1], row = at, (j - 1) * COLUMNS
@@ -156,8 +157,8 @@ def relocate(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants)
     """Move each clear step to the nearby position of least capped deviations from the medians of both sides.
 
     `raw` are the values before winsorising: between a step and outliers beside it, that smooths the step away. A step of less than
-    `cap` scales stays where it is, and so does one whose deviations would fall by less. The lengths of excursions stay at least
-    what they must be.
+    `cap` scales (of less than `clear` beside at least `outliers` points that are `cap` scales from both medians) stays where it is, and
+    so does one whose deviations would fall by less. The lengths of excursions stay at least what they must be.
     """
     part = floats(len(raw))
     for j in range(1, count - 1):
@@ -167,7 +168,12 @@ def relocate(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants)
         for i in range(low, high):
             part[i] = raw[i]
         before, after = quantile(part[low:at], at - low, 0.5), quantile(part[at:high], high - at, 0.5)
-        if abs(after - before) < c.cap * scale[at]:
+        outliers = 0
+        for i in range(first, last):
+            if min(abs(raw[i] - before), abs(raw[i] - after)) >= c.cap * scale[i]:
+                outliers += 1
+        clear = c.clear if outliers >= c.outliers else c.cap
+        if abs(after - before) < clear * scale[at]:
             continue
         cost, least, best = 0.0, -c.cap, at
         for i in range(at, last):
@@ -180,6 +186,41 @@ def relocate(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants)
             if cost < least:
                 least, best = cost, i
         bounds[j] = best
+
+
+@compiled
+def merged(raw: Floats, scale: Floats, bounds: Ints, count: int, c: Constants) -> int:
+    """Replace two steps at most `relocate` points apart by one, where capped deviations grow by at most one capped point; return the count.
+
+    Outliers soon after a step, against it, make the running median cross the step in two parts.
+    """
+    part = floats(len(raw))
+    j = 1
+    while j + 2 < count:
+        low, first, last, high = bounds[j - 1], bounds[j], bounds[j + 1], bounds[j + 2]
+        if last - first > c.relocate:
+            j += 1
+            continue
+        for i in range(low, high):
+            part[i] = raw[i]
+        before, between = quantile(part[low:first], first - low, 0.5), quantile(part[first:last], last - first, 0.5)
+        after = quantile(part[last:high], high - last, 0.5)
+        cost = 0.0
+        for i in range(first, last):
+            cost += capped(raw[i] - after, scale[i], c) - capped(raw[i] - between, scale[i], c)
+        least, best = cost, first
+        for i in range(first, last):
+            cost += capped(raw[i] - before, scale[i], c) - capped(raw[i] - after, scale[i], c)
+            if cost < least:
+                least, best = cost, i + 1
+        if least <= c.cap:
+            bounds[j] = best
+            for k in range(j + 1, count - 1):
+                bounds[k] = bounds[k + 1]
+            count -= 1
+        else:
+            j += 1
+    return count
 
 
 @compiled
