@@ -21,13 +21,16 @@ class TestPython:
         names: dict[str, Any] = {"__name__": "example"}
         for block in _BLOCK.finditer(text):
             line = text.count("\n", 0, block.start(1))
-            exec(compile("\n" * line + block[1], str(PAGE), "exec"), names)
+            # without the future imports of this module
+            exec(compile("\n" * line + block[1], str(PAGE), "exec", dont_inherit=True), names)
         assert names["gate"].passed is False
         assert names["published"].new == 2
         assert (names["declared"].files[0].format, names["declared"].new) == ("mine", 2)
         assert names["log"].new
         assert (len(names["stored"].results), len(names["stored"].artifacts)) == (5, 2)
         assert [one.verdict for one in names["judged"].comparisons] == ["regressed"]
+        assert names["collection"].list_stores() == ["my_exp:1.0", "my_exp:2.0"]
+        assert bench_db.place("team://compilers").address == str(tmp_path / "teams/compilers")
         assert names["front"].values["value"].to_list() == [pytest.approx(552.777778), pytest.approx(212.0)]
         assert len(names["measured"].ended) == 3
         assert names["culprit"].bisection.found is not None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench_db.app.noise import noise
     from bench_db.app.notify import Delivery, Notified, notify, publish_findings
     from bench_db.app.pairs import pairs, publish_pairs
+    from bench_db.app.places import Address, FilePlace, Place, S3Place, place
     from bench_db.app.publish import preview, publish
     from bench_db.app.recording import Metric, Recording
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from bench_db.units import Direction
 
 __all__ = [
+    "Address",
     "Artifact",
     "Attempt",
     "AttemptState",
@@ -128,6 +130,7 @@ __all__ = [
     "Dispatched",
     "DutBuild",
     "Exclusion",
+    "FilePlace",
     "Finding",
     "LeftOut",
     "Look",
@@ -146,6 +149,7 @@ __all__ = [
     "PairRun",
     "PairSide",
     "PairVerdict",
+    "Place",
     "Plan",
     "PluginError",
     "Provenance",
@@ -154,6 +158,7 @@ __all__ = [
     "Recording",
     "Result",
     "Run",
+    "S3Place",
     "SchemaMismatchError",
     "Selection",
     "Series",
@@ -206,6 +211,7 @@ __all__ = [
     "pairs",
     "parse",
     "parse_each",
+    "place",
     "preview",
     "publish",
     "publish_findings",
@@ -249,6 +255,7 @@ _HOMES = {
     "bench_db.app.noise": ["noise"],
     "bench_db.app.notify": ["Notified", "Delivery", "notify", "publish_findings"],
     "bench_db.app.pairs": ["pairs", "publish_pairs"],
+    "bench_db.app.places": ["Address", "FilePlace", "Place", "S3Place", "place"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.recording": ["Metric", "Recording"],

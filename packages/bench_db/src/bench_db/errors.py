@@ -67,7 +67,7 @@ class UnreadableFilesError(BenchDbError):
 class PluginError(BenchDbError):
     """An unusable plugin of another installed package.
 
-    `kind` is `format`, `renderer` or `forge`; `package` is the distribution and its version.
+    `kind` is `format`, `renderer`, `forge` or `place`; `package` is the distribution and its version.
     """
 
     def __init__(self, reason: str, *, kind: str, name: str, package: str, advice: str) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMATS = "bench_db.formats"  # objects like `bench_db.ingest.Adapter`
 RENDERERS = "bench_db.renderers"  # callables that turn a typed answer into text, chosen by `--output NAME`
 FORGES = "bench_db.forges"  # callables that connect to a forge, as `bench_db.ci.forge.Connect`
+PLACES = "bench_db.places"  # subclasses of `bench_db.Place`, by their scheme
 
 _ADVICE = "Upgrade or uninstall the package, or report this to its authors"
 Accepted = TypeVar("Accepted")

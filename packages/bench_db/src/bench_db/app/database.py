@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lancedb import DBConnection
 
+    from bench_db.app.places import Place
     from bench_db.app.recording import Recording, Stated
     from bench_db.app.runs import RunConditions, StoredRun
     from bench_db.model import (
@@ -419,16 +420,16 @@ class Database:
 
 
 # What a use case takes for a store.
-Source = Database | stores.Database | str | Path
+Source: TypeAlias = "Database | stores.Database | Place | str | Path"
 
 
-def connect(uri: str | Path, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
-    """Open the store at a directory, `file:///path` or `s3://bucket/prefix`; `create` makes it when there is none.
+def connect(uri: str | Path | Place, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as lancedb
+    """Open the store at a directory, `file:///path`, `s3://bucket/prefix` or a place; `create` makes it when there is none.
 
     `single_writer` accepts a bucket that cannot keep concurrent writers apart. Raises `StoreNotFoundError` when there is no
     store and `create` is not given.
     """
-    return Database(stores.connect(uri, create, single_writer=single_writer))
+    return Database(stores.connect(str(uri), create, single_writer=single_writer))
 
 
 def _reconnect(uri: str, single_writer: bool) -> Database:  # noqa: FBT001 pickle passes arguments by position
@@ -439,7 +440,7 @@ def opened(source: Source) -> stores.Database:
     """Return the store of a database, or the one at an address."""
     if isinstance(source, Database):
         return source.store
-    return source if isinstance(source, stores.Database) else stores.connect(source)
+    return source if isinstance(source, stores.Database) else stores.connect(str(source))
 
 
 def on_database(

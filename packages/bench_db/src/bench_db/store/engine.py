@@ -9,9 +9,9 @@ import tempfile
 import time
 import warnings
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from threading import local
@@ -522,6 +522,20 @@ class Engine:
         root = Path(self.location.path)
         return [entry.name for entry in root.iterdir()] if root.is_dir() else []
 
+    def stores_below(self) -> list[str]:
+        """Return the names of the directories directly below that are stores, sorted. Raise `StoreNotFoundError` without this directory."""
+        table = f"{RESULTS_TABLE.name}.lance"
+
+        def is_store(name: str) -> bool:
+            path = self.location.below(name).path
+            return self.bucket.has_objects(f"{path}/{table}/") if self.bucket else (Path(path) / table).is_dir()
+
+        if not self.bucket and not Path(self.location.path).is_dir():
+            message = f"no directory {self.location}: check the address of the stores"
+            raise StoreNotFoundError(message)
+        names = self.call("listing stores", self._directories)
+        return sorted(name for name in names if self.call("listing stores", partial(is_store, name)))
+
     def exists(self, table: Table) -> bool:
         """Return whether a table has been made."""
         try:
@@ -906,9 +920,13 @@ class Location:
         """Return the full address of a child of the store."""
         return f"{self}/{name}" if self.bucket else str(Path(self.path) / name)
 
+    def below(self, name: str) -> Location:
+        """Return the location of a directory of any name below this one."""
+        return replace(self, path=f"{self.path}/{name}".lstrip("/") if self.bucket else str(Path(self.path) / name))
+
 
 def locate(uri: str | Path) -> Location:
-    """Parse an address: a path (`~` allowed), `file:///path` or `s3://bucket/prefix`; raise `UserError` for anything else."""
+    """Parse an address: a path (`~` allowed), `file:///path`, `s3://bucket/prefix` or one of a registered scheme; raise `UserError` for another."""
     text = str(uri)
     if not text or "\0" in text:
         message = "the store's address is empty: give a directory or s3://bucket/prefix with --store or BENCH_DB_URI"
@@ -916,18 +934,23 @@ def locate(uri: str | Path) -> Location:
     if "\n" in text or "\r" in text:
         message = f"the store's address {text!r} has a line break, which Lance cannot open; choose another name"
         raise UserError(message)
-    parts = urlsplit(text)
+    if "://" in text and not text.lower().startswith(("s3://", "file://")):
+        from bench_db.store import schemes  # noqa: PLC0415 only addresses of other schemes look for packages
+
+        text = schemes.resolved(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        message = "the store's address cannot be split into its parts: give a directory or s3://bucket/prefix"
+        raise UserError(message) from error
     match parts.scheme:
         case "s3":
             return _bucket(text, parts.netloc, unquote(parts.path.strip("/")))  # as Lance does
         case "file":
             if parts.netloc not in {"", "localhost"}:
-                message = f"{text}: a file address has three slashes, as in file:///data/store"
+                message = f"{faults.redacted(text)}: a file address has three slashes, as in file:///data/store"
                 raise UserError(message)
             return Location(path=str(Path(unquote(parts.path)).absolute()))
-        case scheme if "://" in text:
-            message = f"cannot open a store at {scheme}://: use a directory, file:///path or s3://bucket/prefix"
-            raise UserError(message)
     return Location(path=str(Path(text).expanduser().absolute()))
 
 
