@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import bench_db as api
-from bench_db.errors import UserError
+from bench_db.errors import BenchDbError, UserError
 from bench_db.model import RecordedCommit
 from bench_db.store.database import connect
 from tests.cli.kinds import BED, publish, sha
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench_db.store.database import Database
 
 
@@ -50,6 +49,141 @@ class TestDefine:
     def test_refused(self, database: Database, kind: str, more: dict[str, str], said: str) -> None:
         with pytest.raises(UserError, match=said):
             api.define(database, kind, "x", **more)  # type: ignore[arg-type]
+
+
+FORMULA = "tok_s / power"
+
+
+def serve(store: api.Database, number: int, served: dict[str, tuple[Any, Any]], **stated: Any) -> None:
+    """Publish a run with the rate and the power of each framework; null leaves a metric out."""
+    about: dict[str, Any] = {"dut": "model", "commit": sha(number), "test_bed_name": "h100", "branch": "main"}
+    with store.record(**{**about, "dut_timestamp": 1_700_000_000 + 86_400 * number, **stated}) as run:
+        for framework, (rate, power) in served.items():
+            tags = {"framework": framework}
+            known = {"tok_s": (rate, "tokens/s", "higher"), "power": (power, "W", "lower")}
+            for metric, (value, unit, better) in known.items():
+                if value is not None:
+                    run.add("chat", value, metric=metric, unit=unit, better=better, tags=tags)
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> api.Database:
+    monkeypatch.chdir(tmp_path)
+    store = api.connect(tmp_path / "store", create=True)
+    for number in range(1, 9):
+        serve(store, number, {"trt": (100.0 + number % 3, 10), "vllm": (80.0, 10)})
+    api.define(store, "metric", "per_watt", FORMULA)
+    return store
+
+
+class TestDerivedMetric:
+    """A derived metric is a series as others in every answer, and no row is stored of it."""
+
+    def test_every_answer_shows_it(self, served: api.Database, tmp_path: Path) -> None:
+        serve(served, 9, {"trt": (50, 10), "vllm": (80, 10)})
+        of: dict[str, Any] = {"metric": "per_watt"}
+        newest = served.latest(**of)
+        assert newest.select("benchmark_name", "units", "direction", "n", "commit", "stale").unique().rows() == [
+            ("chat", "tokens/s/W", "higher", 1, sha(9), False)
+        ]
+        assert dict(newest.select("tags_key", "median").rows()) == {"framework=trt": 5.0, "framework=vllm": 8.0}
+        trend = served.trend("chat", tags={"framework": "trt"}, **of)
+        assert trend["median"].to_list() == [10.1, 10.2, 10.0, 10.1, 10.2, 10.0, 10.1, 10.2, 5.0]
+        assert trend["index"].to_list() == list(range(9))
+        assert served.trend("chat", tags={"framework": "trt"}, last=2, values=True, **of)["values"].to_list() == [
+            None,
+            None,
+        ]
+        summary = served.summary(**of)
+        assert dict(summary.select("tags_key", "n").rows()) == {"framework=trt": 9, "framework=vllm": 9}
+        assert served.summary(last=3, **of)["n"].to_list() == [3, 3]
+        compared = {c.series.tags_key: c.verdict for c in api.compare(served, sha(9), **of).comparisons}
+        assert compared == {"framework=trt": "regressed", "framework=vllm": "unchanged"}
+        every = {(c.series.metric, c.series.tags_key) for c in api.compare(served, sha(9)).comparisons}
+        assert len(every) == 6
+        found = api.frontier(served, "power", "per_watt", by=["framework"])
+        assert sorted(found.frame().select("x", "y").rows()) == [(10.0, 5.0), (10.0, 8.0)]
+        api.site(served, tmp_path / "site", at=0)
+        page = "".join(path.read_text() for path in (tmp_path / "site").rglob("*.js"))
+        assert "per_watt" in page
+        assert {series.metric for series in api.scan(served, **of).series.values()} == {"per_watt"}
+
+    def test_sql_and_conditions(self, served: api.Database) -> None:
+        for table, rows in (("latest", 2), ("series", 2), ("points", 16), ("results", 0)):
+            sql = f"SELECT count(*) AS n FROM {table} WHERE metric = 'per_watt'"
+            assert served.query(sql)["n"].to_list() == [rows]
+        (key,) = served.latest(metric="per_watt", tags={"framework": "trt"})["series_key"]
+        assert served.trend("chat", series_key=key)["metric"].unique().to_list() == ["per_watt"]
+        assert served.latest(series_key=key).height == 1
+        assert served.latest(metric="tok_s")["metric"].unique().to_list() == ["tok_s"]
+        assert served.latest(benchmark="other", metric="per_watt").is_empty()
+        early = served.latest(metric="per_watt", until="2023-11-16")
+        assert early["commit"].unique().to_list() == [sha(2)]
+
+    def test_nothing_is_stored_and_it_can_be_ended(self, served: api.Database) -> None:
+        assert set(served.scan(["metric"]).collect()["metric"]) == {"tok_s", "power"}
+        assert served.latest().height == 6
+        api.define(served, "metric", "per_watt", lifted=True)
+        assert served.latest().height == 4
+
+    def test_the_newest_result_has_every_metric(self, served: api.Database) -> None:
+        serve(served, 9, {"trt": (500, None), "vllm": (None, 3)})
+        newest = {row["tags_key"]: row for row in served.latest(metric="per_watt").iter_rows(named=True)}
+        assert (newest["framework=trt"]["median"], newest["framework=trt"]["commit"]) == (10.2, sha(8))
+        assert newest["framework=trt"]["stale"]
+        serve(served, 10, {"trt": (500, 0), "vllm": (3, 1)})
+        newest = {row["tags_key"]: row for row in served.latest(metric="per_watt").iter_rows(named=True)}
+        assert newest["framework=trt"]["median"] is None
+        assert newest["framework=trt"]["error"] == "no finite value of tok_s / power: power is 0"
+        assert newest["framework=vllm"]["median"] == 3.0
+        assert api.frontier(served, "power", "per_watt").left_out == {"failed": 1}
+
+    def test_other_histories(self, served: api.Database) -> None:
+        serve(served, 20, {"trt": (1, 1)}, branch="topic")
+        serve(served, 21, {"trt": (2, 1)}, pr_number=7)
+        of: dict[str, Any] = {"metric": "per_watt", "tags": {"framework": "trt"}}
+        assert served.latest(branch="topic", **of)["median"].to_list() == [1.0]
+        assert served.latest(pr_number=7, **of)["median"].to_list() == [2.0]
+        assert served.latest(**of)["median"].to_list() == [10.2]
+        assert served.trend("chat", everything=True, **of).height == 10
+        (run,) = api.runs(served, commit=sha(8)).frame()["run"]
+        api.exclude_runs(served, runs=[run], reason="noisy")
+        assert served.latest(**of)["commit"].to_list() == [sha(7)]
+
+    def test_names_of_other_definitions_apply_first(self, served: api.Database) -> None:
+        serve(served, 9, {"trt": (70, 10)}, test_bed_name="h1oo")
+        api.define(served, "alias", "h1oo", "h100", field="test_bed")
+        api.define(served, "alias", "tok_s", "rate", field="metric")
+        of: dict[str, Any] = {"metric": "per_watt", "tags": {"framework": "trt"}}
+        assert served.latest(**of).is_empty()
+        api.define(served, "metric", "per_watt", "rate / power; unit=tokens/J")
+        assert served.latest(**of).select("median", "units").rows() == [(7.0, "tokens/J")]
+        assert served.trend("chat", **of).height == 9
+        api.define(served, "better", "per_watt", "lower")
+        assert served.latest(**of)["direction"].to_list() == ["lower"]
+
+    def test_optimizing_changes_nothing(self, served: api.Database) -> None:
+        before = served.latest()
+        served.optimize()
+        assert served.latest().equals(before)
+        assert served.trend("chat", metric="per_watt").height == 16
+
+    def test_what_cannot_be_derived_is_said(self, served: api.Database) -> None:
+        assert api.define(served, "metric", "bad", "tok_s / tokens").metric_faults == [
+            "metric bad: there are no results of tokens"
+        ]
+        with pytest.raises(UserError, match="has results of a metric 'tok_s'; give the derived one another name"):
+            api.define(served, "metric", "tok_s", "power * 2")
+        with pytest.raises(UserError, match="expected a metric"):
+            api.define(served, "metric", "bad", "tok_s /")
+
+    def test_a_file_states_it(self, served: api.Database) -> None:
+        Path("bench-db.toml").write_text('[project]\nname = "model"\n[define.metric]\njoules = "power * 2; unit=J"\n')
+        assert api.sync_definitions(served).changed == 1
+        assert served.latest(metric="joules")["units"].unique().to_list() == ["J"]
+        Path("bench-db.toml").write_text('[project]\nname = "model"\n[define.metric]\njoules = "power *"\n')
+        with pytest.raises(BenchDbError, match=r"found the end.* at define\.metric\.joules"):
+            api.sync_definitions(served)
 
 
 class TestAnnotate:

@@ -31,10 +31,19 @@ class TestDefine:
             ("better", "time", "higher"),
             ("main", "d", "release"),
             ("ignore", "smoke*"),
+            ("metric", "doubled", "time * 2", "--unit", "s", "--better", "lower"),
         ):
             assert bench_db("define", *words, "--store", database.uri).code == 0
         listed = bench_db("define", "list", "--store", database.uri).out.splitlines()
-        assert [line.split()[0] for line in listed[2:]] == ["join", "alias", "pool", "better", "main", "ignore"]
+        assert [line.split()[0] for line in listed[2:]] == [
+            "join",
+            "alias",
+            "pool",
+            "better",
+            "main",
+            "ignore",
+            "metric",
+        ]
         ended = bench_db("define", "end", "alias", "", "--field", "suite", "--store", database.uri).out
         assert "alias" not in ended
 

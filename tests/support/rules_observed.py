@@ -336,6 +336,17 @@ def cut_tag() -> str:
     return repr(tags_in_bounds({"p": "x" * 9_000}))
 
 
+def long_formula() -> str:
+    from bench_db.errors import UserError
+    from bench_db.query.formula import parse
+
+    try:
+        parse("a" * 9_000)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def unpacked() -> str:
     """The error of a gzip file that unpacks to more than the bound, which is made small here."""
     from gzip import compress
@@ -415,6 +426,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "server_seconds": (cli_help,),
     "metadata_length": (cut_metadata,),
     "tag_length": (cut_tag,),
+    "formula_length": (long_formula,),
 }
 """What has to follow each rule, besides the table of thresholds in docs/statistics.md."""
 

@@ -706,6 +706,8 @@ class Definition:
     - `ignore`: the benchmarks that match `pattern` are in no answer.
     - `threshold`: `value`, such as `5% and 2ms`, is the smallest change that counts in the series that match all of `pattern`, which are
       words such as `benchmark=parse* metric=time suite=io tag.size=1?`.
+    - `metric`: `pattern` is a metric that the formula in `value`, such as `tok_s / power; unit=tokens/J; better=higher`, computes from
+      other metrics of the same run, benchmark and tags.
     - `annotation`: `value` is a text about the commit `pattern`, a full sha, which charts show at that commit.
 
     `dut_name` limits it to one device, null for any. `at` is unix seconds. `lifted` ends the definition. `replaces` is the key of the

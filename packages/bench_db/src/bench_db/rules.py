@@ -136,6 +136,9 @@ class Rules:
     tag_length: int = 1_000
     """Stored characters of the name and of the value of a tag."""
 
+    formula_length: int = 300
+    """Characters of the formula of a derived metric."""
+
     def texts(self) -> dict[str, str]:
         """Return each value as people read it: a share as `2 %`, a count as `4,000`."""
         return {

@@ -13,6 +13,7 @@ from bench_db.app import reading
 from bench_db.app.commit_names import sha_of
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
+from bench_db.query.series import COLUMNS
 from bench_db.store import database as stores
 from bench_db.store.publish import Entry
 
@@ -236,7 +237,7 @@ class Database:
     ) -> pl.DataFrame:
         """Return the answer to one SELECT over the tables of the store, in the SQL of DuckDB; docs/sql.md lists the tables.
 
-        `results`, `runs`, `latest` and `series` have the main history, with `everything` other branches and pull requests too.
+        `results`, `runs`, `latest`, `series` and `points` have the main history, with `everything` other branches and pull requests too.
         Raises `UserError` for anything that could read or write something else, for a query that cannot be run, and after
         `timeout` seconds. `limit_rows` returns only that many rows.
         """
@@ -487,6 +488,7 @@ def query(
     derived = {
         "latest": lambda: public(reading.latest(store, chosen, as_of=as_of)),
         "series": lambda: public(store.summary(chosen, as_of=as_of)),
+        "points": lambda: public(store.rows((*COLUMNS, "commit_order"), chosen, as_of)),
     }
     return store.query(
         sql, as_of, everything=everything, timeout=timeout, limit_rows=limit_rows, named=_with_times, also=derived

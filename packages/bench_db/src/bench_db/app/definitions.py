@@ -19,7 +19,8 @@ from bench_db.errors import UserError
 from bench_db.identity import is_commit_id, same_commit
 from bench_db.ingest.declared import UNMAPPED, unmapped_in
 from bench_db.model import Definition
-from bench_db.query.definitions import ANNOTATION, FIELDS, Definitions, checked, place_of
+from bench_db.query.definitions import ANNOTATION, FIELDS, METRIC, Definitions, checked, place_of
+from bench_db.query.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,12 +34,19 @@ if TYPE_CHECKING:
 class Defined:
     """The definitions in force, oldest first. `changed` counts those that this call added, changed or ended.
 
-    `threshold_faults` are the thresholds that match no series yet, or not the unit of one.
+    `threshold_faults` are the thresholds that match no series yet, or not the unit of one. `metric_faults` are the derived metrics
+    that have no series, or none of some benchmarks, each with the reason.
     """
 
     definitions: Sequence[Definition]
     changed: int = 0
     threshold_faults: Sequence[str] = ()
+    metric_faults: Sequence[str] = ()
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults of thresholds and of derived metrics."""
+        return [*self.threshold_faults, *self.metric_faults]
 
     def frame(self) -> pl.DataFrame:
         """Return the definitions as a frame, a row each."""
@@ -49,7 +57,8 @@ class Defined:
         """The answer as JSON."""
         hidden = {"key", "replaces", "lifted"}
         rows = [{n: v for n, v in asdict(one).items() if n not in hidden} for one in self.definitions]
-        return {"definitions": rows, "changed": self.changed, "threshold_faults": list(self.threshold_faults)}
+        faults = {"threshold_faults": list(self.threshold_faults), "metric_faults": list(self.metric_faults)}
+        return {"definitions": rows, "changed": self.changed, **faults}
 
 
 @on_database
@@ -60,7 +69,10 @@ def definitions(store: Database, *, as_of: str | None = None) -> Defined:
 
 def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> Defined:
     return Defined(
-        definitions=store.definitions(as_of), changed=changed, threshold_faults=threshold_faults(store, as_of)
+        definitions=store.definitions(as_of),
+        changed=changed,
+        threshold_faults=threshold_faults(store, as_of),
+        metric_faults=store.metric_faults(as_of),
     )
 
 
@@ -180,6 +192,7 @@ def _stated(config: Config, *, by: str, at: int) -> Iterator[Definition]:
         "pool": dict.fromkeys(given.pool, ""),
         "better": given.better,
         "ignore": dict.fromkeys(given.ignore, ""),
+        "metric": given.metric,
     }
     for kind, table in tables.items():
         for pattern, value in table.items():
@@ -262,7 +275,11 @@ def define(
         at=int(time.time()) if at is None else at,
         lifted=lifted,
     )
-    changed = store.define([record if lifted else checked(record)])
+    stated = record if lifted else checked(record)
+    if stated.kind == METRIC and not lifted and pattern in store.latest(Selection(everything=True))["metric"]:
+        message = f"`pattern`: the store has results of a metric {pattern!r}; give the derived one another name"
+        raise UserError(message)
+    changed = store.define([stated])
     if lifted and not changed:
         message = f"there is no definition {kind} of {pattern!r} to end; 'bench-db define list' shows those in force"
         raise UserError(message)

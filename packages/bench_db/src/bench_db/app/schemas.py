@@ -289,7 +289,8 @@ _UNMAPPED = {
 
 def _definitions() -> Schema:
     shown = _record(Definition, "key", "lifted", "replaces")
-    return _answer({"definitions": _list(_object(shown)), "changed": _COUNT, "threshold_faults": _list(_TEXT)})
+    faults = dict.fromkeys(("threshold_faults", "metric_faults"), _list(_TEXT))
+    return _answer({"definitions": _list(_object(shown)), "changed": _COUNT, **faults})
 
 
 def _runs() -> Schema:

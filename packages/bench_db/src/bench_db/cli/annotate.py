@@ -32,4 +32,4 @@ def command(
 
     about = {"clone": clone, "dut_name": dut_name, "by": user(), "remove": remove}
     found = annotate(open_store(uri), commit, text, **about)  # type: ignore[arg-type]
-    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen(), found.threshold_faults))
+    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen(), found.faults))

@@ -185,9 +185,39 @@ def threshold(
     _define(uri, output, "threshold", pattern, value_of(relative, absolute), dut_name=dut_name, note=note)
 
 
+@command.command("metric")
+@click.argument("name")
+@click.argument("formula")
+@click.option("--unit", metavar="UNIT", help="Its unit. [default: what the units of its metrics give]")
+@click.option("--better", type=click.Choice(["lower", "higher", "info"]),
+              help="Its direction. [default: what those of its metrics give]")  # fmt: skip
+@_common
+def metric(
+    name: str,
+    formula: str,
+    unit: str | None,
+    better: str | None,
+    dut_name: str | None,
+    note: str,
+    uri: str | None,
+    output: str,
+) -> None:
+    """Show a metric NAME that FORMULA computes from others of the same run, benchmark and tags; it is never stored.
+
+    A formula has names of metrics, numbers, + - * / and parentheses; a name such as "p99 latency" is in double quotes. A time is in
+    seconds, a size in bytes and a rate per second. Where a metric failed or a divisor is 0, the result failed, too.
+
+    Example: bench-db define metric tokens_per_joule 'tok_s / power' --unit tokens/J --better higher
+    """
+    from bench_db.query.formula import value_of
+
+    _define(uri, output, "metric", name, value_of(formula, unit, better), dut_name=dut_name, note=note)
+
+
 @command.command("end")
 @click.argument(
-    "kind", type=click.Choice(["alias", "join", "pool", "better", "main", "ignore", "threshold", "annotation"])
+    "kind",
+    type=click.Choice(["alias", "join", "pool", "better", "main", "ignore", "threshold", "metric", "annotation"]),
 )
 @click.argument("pattern")
 @click.option("--field", default="", help="With alias: the field that it is of.")
@@ -221,4 +251,4 @@ def _define(
 def _emit(found: Defined, output: str) -> None:
     from bench_db.report.ledgers import definitions_text
 
-    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen(), found.threshold_faults))
+    emit(output, lambda: found.document, lambda: definitions_text(found.definitions, screen(), found.faults))

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -13,13 +14,14 @@ import polars as pl
 from bench_db.derive import key_of_series
 from bench_db.errors import UserError
 from bench_db.model import Definition, TestBed
-from bench_db.query import thresholds
+from bench_db.query import formula, thresholds
 from bench_db.query.selection import glob_pattern
 from bench_db.query.series import IDENTITY, MACHINE
 from bench_db.units import Direction
 
 ANNOTATION = "annotation"
-KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold", ANNOTATION)
+METRIC = "metric"
+KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold", METRIC, ANNOTATION)
 FIELDS = {
     "test_bed": "test_bed_name",
     "dut": "dut_name",
@@ -33,6 +35,17 @@ _NAMING = {"alias", "join", "pool", "better", "ignore"}
 ANY = "*"
 
 
+def test_bed_class(row: Mapping[str, Any], *, by_name_alone: bool) -> tuple[str, ...]:
+    """Return the test bed class of a series with the columns of `MACHINE`."""
+    bed = TestBed(
+        name=row["test_bed_name"] or "",
+        cpu=row["test_bed_cpu"] or "",
+        memory_gb=row["test_bed_memory_gb"] or 0,
+        os=row["test_bed_os"] or "",
+    )
+    return bed.class_parts(by_name_alone=by_name_alone)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Named:
     """A series with the names that the definitions give it, and whether its machine and its suite identify it."""
@@ -43,13 +56,7 @@ class _Named:
 
     @property
     def test_bed_class(self) -> tuple[str, ...]:
-        bed = TestBed(
-            name=self.row["test_bed_name"] or "",
-            cpu=self.row["test_bed_cpu"] or "",
-            memory_gb=self.row["test_bed_memory_gb"] or 0,
-            os=self.row["test_bed_os"] or "",
-        )
-        return bed.class_parts(by_name_alone=self.by_name_alone)
+        return test_bed_class(self.row, by_name_alone=self.by_name_alone)
 
     @property
     def key(self) -> int:
@@ -83,6 +90,20 @@ class Definitions:
             for dut in duts
             if self._fits(record, dut, dut)
         }
+
+    def derived(self) -> list[tuple[Definition, formula.DerivedMetric]]:
+        """Return the derived metrics, each with its definition; those that cannot be read are left out."""
+        return [(record, one) for record in self.records if record.kind == METRIC and (one := _read(record))]
+
+    def unread_metrics(self) -> list[str]:
+        """Describe the derived metrics that cannot be read: a later release wrote them."""
+        unread = [record for record in self.records if record.kind == METRIC and _read(record) is None]
+        return [f"metric {record.pattern}: {record.value!r} is no formula of this release" for record in unread]
+
+    def better(self, metric: str, dut_name: str) -> Direction | None:
+        """Return the direction that is defined for a metric of a device; null without one."""
+        stated = [r.value for r in self.records if r.kind == "better" and self._fits(r, metric, dut_name)]
+        return Direction(stated[-1]) if stated else None
 
     def unmapped(self, names: Iterable[tuple[str, str]], field: str) -> list[tuple[str, str]]:
         """Return the pairs of a name of a field and its device that no definition of the field matches or gives."""
@@ -183,6 +204,18 @@ def _continue_in_suites(series: Sequence[_Named], main: Collection[int]) -> None
             (named.row["suite"],) = others
 
 
+@lru_cache(maxsize=4096)
+def _formula_of(name: str, value: str) -> formula.DerivedMetric | None:
+    try:
+        return formula.derived_metric(name, value)
+    except UserError:
+        return None
+
+
+def _read(record: Definition) -> formula.DerivedMetric | None:
+    return _formula_of(record.pattern, record.value)
+
+
 def in_force(records: Iterable[Definition]) -> Definitions:
     """Return the definitions in force after some records, in the order in which they were written."""
     newest: dict[tuple[str, str, str, str | None], Definition] = {}
@@ -208,6 +241,8 @@ def checked(record: Definition) -> Definition:
     if record.kind == thresholds.KIND:
         pattern, value = thresholds.checked(record.pattern, record.value)
         return replace(record, pattern=pattern, value=value)
+    if record.kind == METRIC:
+        return replace(record, value=formula.derived_metric(record.pattern, record.value).value)
     if record.kind == "better" and record.value not in set(Direction):
         message = f"`value`: {record.value!r} is no direction; they are {', '.join(Direction)}"
         raise UserError(message)

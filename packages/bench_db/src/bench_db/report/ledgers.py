@@ -66,10 +66,8 @@ def runs_text(runs: pl.DataFrame, screen: Screen = PLAIN) -> str:
     return table(headings, cells, ("results",), screen)
 
 
-def definitions_text(
-    definitions: Sequence[Definition], screen: Screen = PLAIN, threshold_faults: Sequence[str] = ()
-) -> str:
-    """Render definitions as a table, in their order, over the faults of thresholds."""
+def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN, faults: Sequence[str] = ()) -> str:
+    """Render definitions as a table, in their order, over the faults of thresholds and derived metrics."""
     if not definitions:
         return "nothing is defined"
     headings = ("kind", "of", "pattern", "value", "device", "note")
@@ -77,7 +75,7 @@ def definitions_text(
         (d.kind, d.field, visible(d.pattern), visible(d.value), visible(d.dut_name or "any"), visible(d.note))
         for d in definitions
     ]
-    return "\n".join((table(headings, cells, (), screen), *map(visible, threshold_faults)))
+    return "\n".join((table(headings, cells, (), screen), *map(visible, faults)))
 
 
 def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct, field, structs
 
 from bench_db.clock import unix_time
 from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.query.formula import derived_metric
 from bench_db.query.thresholds import checked, pattern_of, value_of
 from bench_db.rules import RULES
 from bench_db.schedule import declaration
@@ -171,6 +172,7 @@ class Define(Struct, frozen=True, forbid_unknown_fields=True):
     ignore: list[str] = []
     main: str = ""
     threshold: list[Threshold] = []
+    metric: dict[str, str] = {}
 
 
 class Receiver(Struct, frozen=True, forbid_unknown_fields=True):
@@ -294,21 +296,32 @@ def parse(content: bytes, file: str) -> Config:
     config = _typed(document, Config, file, ())
     if config.format or config.alias:
         formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
-    for number, threshold in enumerate(config.define.threshold):
-        try:
-            checked(threshold.pattern, threshold.value)
-        except UserError as error:
-            place = toml_path("define", "threshold", number)
-            raise UnreadableOutputError(str(error), file=file, json_path=place) from error
-        if threshold.pattern in (other.pattern for other in config.define.threshold[:number]):
-            reason = f"a second threshold of {threshold.pattern or 'all series'}: state both amounts in one table"
-            raise UnreadableOutputError(reason, file=file, json_path="define.threshold")
+    _check(config.define, file)
     for place, reason in (*_faults_of_pairs(config.pairs), *_faults_of_messages(config)):
         raise UnreadableOutputError(reason, file=file, json_path=place)
     for name, suite in config.suite.items():
         for key, reason in _faults(suite):
             raise UnreadableOutputError(reason, file=file, json_path=toml_path("suite", name, *key))
     return config
+
+
+def _check(define: Define, file: str) -> None:
+    """Raise `UnreadableOutputError` for a threshold or a formula that cannot be read, and for a second threshold of the same series."""
+    for number, threshold in enumerate(define.threshold):
+        try:
+            checked(threshold.pattern, threshold.value)
+        except UserError as error:
+            place = toml_path("define", "threshold", number)
+            raise UnreadableOutputError(str(error), file=file, json_path=place) from error
+        if threshold.pattern in (other.pattern for other in define.threshold[:number]):
+            reason = f"a second threshold of {threshold.pattern or 'all series'}: state both amounts in one table"
+            raise UnreadableOutputError(reason, file=file, json_path="define.threshold")
+    for name, value in define.metric.items():
+        try:
+            derived_metric(name, value)
+        except UserError as error:
+            place = toml_path("define", "metric", name)
+            raise UnreadableOutputError(str(error), file=file, json_path=place) from error
 
 
 def document_of(content: bytes, file: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from bench_db.model import Artifact, Result, Run
 from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
+from bench_db.query.derived import NEEDED, Derived, faults
 from bench_db.query.history import ORDER, SCOPE, History
 from bench_db.query.selection import RUN, VERSION, Selection, nearest, of_name
 from bench_db.query.series import newest
@@ -77,6 +78,10 @@ if TYPE_CHECKING:
     from bench_db.store.export import ExportSource
     from bench_db.store.publish import Entry
     from bench_db.store.s3 import Bucket
+
+
+# Columns whose values are the same in all points of a series.
+_OF_SERIES = frozenset((*series.IDENTITY, *series.MACHINE))
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -256,7 +261,12 @@ class Database:
         unknown = rows.join(known, on="series_key", how="anti").unique("series_key")["_rowid"].to_list()
         if unknown:
             known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
-        return series.Points(series=known, rows=rows.select(columns))
+        stored = series.Points(series=known, rows=rows.select(columns))
+        derived = self._derived(results, past, columns, selection, beside=beside)
+        if derived is None:
+            return stored
+        named = derived.select(series.IDENTITY).unique("series_key", maintain_order=True)
+        return stored.with_points(series.Points(series=named, rows=derived.select(columns)))
 
     @of_sound_part
     def rows(  # noqa: PLR0913 all but the first three by keyword
@@ -274,7 +284,11 @@ class Database:
         `beside` is as for `points`.
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        return self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
+        rows = self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
+        if not _OF_SERIES.intersection(columns):
+            return rows
+        derived = self._derived(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
+        return rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
 
     @of_sound_part
     def machines(self, keys: Collection[int], as_of: AsOf | None = None) -> pl.DataFrame:
@@ -389,7 +403,10 @@ class Database:
             rows = self._of_rollup(results, past, selection).filter(selection.predicate())
         else:
             rows = self._points(results, past, (*series.COLUMNS, "commit_order"), selection)
-        return newest(rows).select(*series.COLUMNS, "commit_order").sort(series.SERIES_ORDER)
+        columns = (*series.COLUMNS, "commit_order")
+        found = newest(rows).select(columns)
+        derived = self._newest_derived(results, past, selection)
+        return (found if derived is None else pl.concat([found, derived.select(columns)])).sort(series.SERIES_ORDER)
 
     @of_sound_part
     def trend(
@@ -420,6 +437,8 @@ class Database:
             points = points.hstack(pl.DataFrame(results.take(points["_rowid"].to_list(), ("values",))))
             columns = (*columns, "values")
         rows = identity.join(points.select("series_key", *columns), on="series_key")
+        derived = self._derived(results, past, rows.columns, named)
+        rows = rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
         ordered = series.with_changes(series.oldest_first(rows.lazy()))
         shown = ordered if last is None else series.last_points(ordered, last)
         return series.with_change_since_first(shown).collect()
@@ -442,6 +461,12 @@ class Database:
             medians = points if last is None else series.newest_points(points.lazy(), last).collect()
             names, newest_rows = self._names(results, past), rollup.newest_of(results, medians)
             newest_rows = newest_rows if names is None else with_names(newest_rows, names)
+        shown, counted = (*series.IDENTITY, "commit", "dut_version", "dut_timestamp"), ("series_key", "median")
+        derived = self._derived(results, past, (*shown, *counted, *series.COMMIT_ORDER), selection)
+        if derived is not None:
+            of_derived = derived if last is None else series.newest_points(derived.lazy(), last).collect()
+            medians = pl.concat([medians.select(counted), of_derived.select(counted)])
+            newest_rows = pl.concat([newest_rows.select(shown), newest(derived).select(shown)])
         return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
 
     def _identity(self, results: Snapshot, past: History, rows: pl.Series) -> pl.DataFrame:
@@ -497,6 +522,70 @@ class Database:
         newest_rows = rollup.latest(self._engine, results, past)
         main = set(newest_rows.filter(past.counts(Selection()))["series_key"])
         return past.definitions.renamed(newest_rows.unique("series_key"), main)
+
+    @of_sound_part
+    def metric_faults(self, as_of: AsOf | None = None) -> list[str]:
+        """Describe the derived metrics that have no series, or none of some benchmarks, each with the reason."""
+        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+        if past.definitions is None:
+            return []
+        names = self._names(results, past)
+        known = rollup.latest(self._engine, results, past) if names is None else names
+        return faults(past.definitions, known.select(series.IDENTITY).unique("series_key"))
+
+    def _operands(
+        self, results: Snapshot, past: History, selection: Selection, keys: Collection[int] | None = None
+    ) -> Derived | None:
+        """Return the derived metrics that a selection, or some keys of series, can have; None without one."""
+        if past.definitions is None or not past.definitions.derived():
+            return None
+        names = self._names(results, past)
+        known = rollup.latest(self._engine, results, past) if names is None else names
+        around = dataclasses.replace(selection.of_series, metric=None, series_key=None).predicate()
+        named = known.select(*series.IDENTITY, *series.MACHINE).unique("series_key", keep="last", maintain_order=True)
+        if keys is not None and named["series_key"].is_in(list(keys)).sum() == len(set(keys)):
+            return None
+        return Derived(past.definitions, named, around, selection.metric) or None
+
+    def _derived(  # noqa: PLR0913 all but the first four by keyword
+        self,
+        results: Snapshot,
+        past: History,
+        columns: Collection[str],
+        selection: Selection,
+        *,
+        keys: Collection[int] | None = None,
+        condition: pl.Expr | None = None,
+        beside: pl.Expr | None = None,
+    ) -> pl.DataFrame | None:
+        """Return the selected points of derived metrics, with `columns`, `query.series.IDENTITY` and `MACHINE`; None without any."""
+        operands = self._operands(results, past, selection, keys)
+        if operands is None:
+            return None
+        around = dataclasses.replace(selection, metric=None, series_key=None)
+        own = [name for name in dict.fromkeys((*NEEDED, *columns)) if name not in _OF_SERIES or name == "series_key"]
+        rows = self._points(results, past, own, around, keys=operands.keys, condition=condition, beside=beside)
+        points = operands.points(rows).filter(selection.of_series.predicate())
+        return points if keys is None else points.filter(pl.col("series_key").is_in(list(keys)))
+
+    def _newest_derived(self, results: Snapshot, past: History, selection: Selection) -> pl.DataFrame | None:
+        """Return the newest selected point of each derived series; None without any."""
+        operands = self._operands(results, past, selection)
+        if operands is None:
+            return None
+        around = dataclasses.replace(selection, metric=None, series_key=None)
+        columns = (*(name for name in series.COLUMNS if name not in _OF_SERIES), "series_key", "commit_order")
+
+        def points_of(keys: Sequence[int]) -> pl.DataFrame:
+            return self._points(results, past, columns, around, keys=keys)
+
+        if selection.is_of_series:
+            known = newest(self._of_rollup(results, past, around)).select(columns)
+            rows = known.filter(pl.col("series_key").is_in(operands.keys))
+            found = operands.newest(rows, points_of)
+        else:
+            found = newest(operands.points(points_of(operands.keys)))
+        return found.filter(selection.of_series.predicate())
 
     @of_sound_part
     def series_names(self) -> pl.DataFrame | None:

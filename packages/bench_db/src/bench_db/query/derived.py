@@ -1,0 +1,298 @@
+"""Points of derived metrics: each is computed from the results of one run, benchmark and tags, and never stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from operator import add, mul, sub
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.derive import key_of_series
+from bench_db.errors import UserError
+from bench_db.query.formula import SECOND, DerivedMetric, Name, Number, Operation, metrics_of
+from bench_db.query.series import IDENTITY, MACHINE, newest
+from bench_db.units import NANOSECONDS, Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench_db.query.definitions import Definitions
+    from bench_db.query.formula import Formula
+
+# What the results of one point have in common, besides the run.
+_GROUP = ("dut_name", "test_bed_name", "suite", "benchmark_name", "tags_key")
+_VALUES = ("min", "q1", "median", "q3", "max", "mean")
+_UNKNOWN = ("lower", "upper", "id", "values", "_rowid")
+# The columns that points of the operands need, besides those that are asked for.
+NEEDED = ("series_key", "run_key", "median", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A derived metric with its metrics by their numbers, and the device that it is limited to, or the devices that have their own."""
+
+    metric: DerivedMetric
+    numbers: Mapping[str, int]
+    dut_name: str | None
+    others: Collection[str]
+
+    @property
+    def operands(self) -> list[int]:
+        return list(self.numbers.values())
+
+    def of_device(self) -> pl.Expr:
+        name = pl.col("dut_name")
+        if self.dut_name is not None:
+            return name == self.dut_name
+        return ~name.is_in(sorted(self.others))
+
+
+class Derived:
+    """The derived metrics that some series can have."""
+
+    def __init__(
+        self, definitions: Definitions, series: pl.DataFrame, around: pl.Expr, metric: str | None = None
+    ) -> None:
+        """Take all series with the columns `IDENTITY` and `MACHINE`, as definitions name them, a row a series.
+
+        `around` selects the series that metrics are taken from. `metric` limits the derived ones to one.
+        """
+        self._definitions = definitions
+        stated = [one for one in definitions.derived() if metric in (None, one[1].name)]
+        known = set(series["metric"].unique().to_list()) if stated else set[str]()
+        applied = [(r, m) for r, m in stated if m.name not in known and known.issuperset(metrics_of(m.formula))]
+        names = dict.fromkeys(name for _, m in applied for name in metrics_of(m.formula))
+        numbers = {name: number for number, name in enumerate(names)}
+        own = defaultdict[str, set[str]](set)
+        for record, one in applied:
+            own[one.name].update(() if record.dut_name is None else (record.dut_name,))
+        self._applied = [
+            _Applied(m, {name: numbers[name] for name in metrics_of(m.formula)}, r.dut_name, own[m.name])
+            for r, m in applied
+        ]
+        self._numbers = numbers
+        parts = series.filter(pl.col("metric").is_in(list(numbers)) & around)
+        groups = parts.select(_GROUP).unique().with_row_index("_group")
+        parts = parts.join(groups, on=_GROUP, nulls_equal=True, maintain_order="left")
+        # how many series of each metric a group has
+        self._counts = parts.group_by("_group").agg(
+            pl.col("dut_name").first(),
+            *((pl.col("metric") == name).sum().alias(f"c{number}") for name, number in numbers.items()),
+        )
+        able = [self._able(one)["_group"] for one in self._applied]
+        self.series = parts.filter(pl.col("_group").is_in(pl.concat(able).unique().implode())) if able else parts
+
+    def __bool__(self) -> bool:
+        return bool(len(self.series))
+
+    @property
+    def keys(self) -> list[int]:
+        """The keys of the series that derived ones are computed from."""
+        return self.series["series_key"].to_list()
+
+    def _able(self, one: _Applied) -> pl.DataFrame:
+        """Return the groups that have every metric of a formula."""
+        return self._counts.filter(one.of_device(), *(pl.col(f"c{n}") > 0 for n in one.operands))
+
+    def points(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the derived points of rows of `series`, in the columns of these, `IDENTITY` and `MACHINE`.
+
+        `rows` have the columns `NEEDED`. A point needs one result of each metric in its run. Where one of them failed, a divisor is 0
+        or the value is not finite, its median is null and `error` says so. A point has one value, so that `n` is 1.
+        """
+        return self._made(self._wide(rows), rows, self._applied)
+
+    def newest(self, rows: pl.DataFrame, points_of: Callable[[Sequence[int]], pl.DataFrame]) -> pl.DataFrame:
+        """Return the newest derived point of each series, from the newest rows of `series`.
+
+        `points_of` gives all rows of some series by their keys, for those whose newest rows are of different runs.
+        """
+        wide = self._wide(rows)
+        made = [self._made(wide, rows, self._applied)]
+        apart = [one for one in self._applied if len(self._unsettled(one, wide))]
+        if apart:
+            groups = pl.concat(self._unsettled(one, wide) for one in apart).unique().implode()
+            more = points_of(self.series.filter(pl.col("_group").is_in(groups))["series_key"].to_list())
+            made.append(self._made(self._wide(more), more, apart).select(made[0].columns))
+        return newest(pl.concat(made))
+
+    def _unsettled(self, one: _Applied, wide: pl.DataFrame) -> pl.Series:
+        """Return the groups of which the newest rows do not decide the newest derived point."""
+        able = self._able(one)
+        several = able.filter(pl.any_horizontal(*(pl.col(f"c{n}") > 1 for n in one.operands)))["_group"]
+        whole = wide.filter(pl.all_horizontal(*(pl.col(f"s{n}").is_not_null() for n in one.operands)))["_group"]
+        return pl.concat([several, able.filter(~pl.col("_group").is_in(whole.implode()))["_group"]])
+
+    def _wide(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return a row for each run and group, with the value, error, series and row of each metric; null where there is not exactly one."""
+        of_series = self.series.select("series_key", "_group", "metric", "units")
+        median = pl.col("median")
+        value = pl.when(pl.col("units") == NANOSECONDS.name).then(median / SECOND).otherwise(median)
+        points = rows.select(NEEDED).with_row_index("_row").join(of_series, on="series_key")
+        wide = points.select("run_key", "_group").unique()
+        for name, number in self._numbers.items():
+            one = points.filter(pl.col("metric") == name).select(
+                "run_key",
+                "_group",
+                value.alias(f"v{number}"),
+                pl.col("error").alias(f"e{number}"),
+                pl.col("series_key").alias(f"s{number}"),
+                pl.col("_row").alias(f"r{number}"),
+            )
+            wide = wide.join(one.unique(("run_key", "_group"), keep="none"), on=("run_key", "_group"), how="left")
+        return wide.join(self._counts.select("_group", "dut_name"), on="_group")
+
+    def _made(self, wide: pl.DataFrame, rows: pl.DataFrame, applied: Sequence[_Applied]) -> pl.DataFrame:
+        """Return the points of some derived metrics."""
+        lazy = wide.lazy()
+        found = pl.collect_all([_values(lazy, one) for one in applied])
+        named = {row["series_key"]: row for row in self.series.iter_rows(named=True)}
+        known = self.series.select(*IDENTITY, *MACHINE)
+        columns = [name for name in rows.columns if name not in known.columns]
+        made = [known.clear().hstack(rows.select(columns).clear())]
+        for one, values in zip(applied, found, strict=True):
+            of_series = [f"s{number}" for number in one.operands]
+            identified = self._identified(one, values.select(of_series).unique(), named, known)
+            if identified.is_empty():
+                continue
+            points = values.join(identified, on=of_series)
+            carried = rows.select(columns)[points["_row"]]
+            value = points["value"] * points["_scale"]
+            finite = value.is_finite().fill_null(value=False)
+            value = pl.select(pl.when(finite).then(value)).to_series()
+            error = pl.select(
+                pl.when(~finite).then(points["error"].fill_null(f"no finite value of {one.metric.text}"))
+            ).to_series()
+            made.append(points.select(known.columns).hstack(_as_points(carried, value, error, rows)))
+        return pl.concat(made)
+
+    def _identified(
+        self, one: _Applied, combined: pl.DataFrame, named: Mapping[int, dict[str, Any]], known: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Return the identity of the derived series for each combination of series of its metrics, which its columns name."""
+        rows = []
+        for keys in combined.iter_rows():
+            operands = dict(zip(one.numbers, (named[key] for key in keys), strict=True))
+            try:
+                units, scale = one.metric.measured({name: row["units"] or "" for name, row in operands.items()})
+            except UserError:  # `faults` says so
+                continue
+            first = named[keys[0]]
+            directions = {name: Direction(row["direction"]) for name, row in operands.items()}
+            direction = self._definitions.better(one.metric.name, first["dut_name"]) or one.metric.direction(directions)
+            own = {"metric": one.metric.name, "units": units, "direction": direction.value}
+            row = {name: first[name] for name in known.columns} | own
+            rows.append((*keys, scale, *(row | {"series_key": _key_of(first, own)}).values()))
+        schema: dict[str, Any] = {**combined.schema, "_scale": pl.Float64, **known.schema}
+        return pl.DataFrame(rows, schema, orient="row")
+
+
+def _values(wide: pl.LazyFrame, one: _Applied) -> pl.LazyFrame:
+    """Return the value of a formula, before it is scaled, for each row that has all of its metrics; null with an error."""
+    whole = wide.filter(one.of_device(), *(pl.col(f"s{number}").is_not_null() for number in one.operands))
+    columns = {name: pl.col(f"v{number}") for name, number in one.numbers.items()}
+    failed = [
+        pl.when(~columns[name].is_finite().fill_null(value=False)).then(
+            pl.concat_str(pl.lit(f"{name} failed: "), pl.col(f"e{n}").fill_null("no finite value"))
+        )
+        for name, n in one.numbers.items()
+    ]
+    zero = [
+        pl.when(columns[name] == 0).then(pl.lit(f"no finite value of {one.metric.text}: {name} is 0"))
+        for name in _divisors(one.metric.formula)
+    ]
+    return whole.select(
+        *(f"s{number}" for number in one.operands),
+        pl.col(f"r{one.operands[0]}").alias("_row"),
+        pl.when(pl.all_horizontal(*(column.is_finite() for column in columns.values())))
+        .then(_expression(one.metric.formula, columns))
+        .alias("value"),
+        pl.coalesce(*failed, *zero, pl.lit(None, pl.String)).alias("error"),
+    )
+
+
+def _divisors(formula: Formula) -> tuple[str, ...]:
+    """Return the metrics that a formula divides by."""
+    if not isinstance(formula, Operation):
+        return ()
+    own = metrics_of(formula.right) if formula.sign == "/" else ()
+    return (*_divisors(formula.left), *_divisors(formula.right), *own)
+
+
+def _expression(formula: Formula, columns: Mapping[str, pl.Expr]) -> pl.Expr:
+    """Return a formula over columns; a division by 0 is null, so that nothing after it makes it a number again."""
+    if isinstance(formula, Number):
+        return pl.lit(formula.value)
+    if isinstance(formula, Name):
+        return columns[formula.metric]
+    left, right = _expression(formula.left, columns), _expression(formula.right, columns)
+    if formula.sign == "/":
+        return pl.when(right != 0).then(left / right)
+    combined: pl.Expr = {"+": add, "-": sub, "*": mul}[formula.sign](left, right)
+    return combined
+
+
+def _as_points(carried: pl.DataFrame, value: pl.Series, error: pl.Series, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the statistics of one value each; what only a stored result has is null."""
+    stated: dict[str, pl.Series | pl.Expr] = dict.fromkeys(_VALUES, value)
+    stated |= {"n": value.is_not_null().cast(pl.Int32), "standard_deviation": value * 0.0, "error": error}
+    stated |= dict.fromkeys(_UNKNOWN, pl.lit(None))
+    return carried.with_columns(
+        (column if isinstance(column, pl.Expr) else pl.lit(column)).cast(rows.schema[name]).alias(name)
+        for name, column in stated.items()
+        if name in carried.columns
+    )
+
+
+def _key_of(row: Mapping[str, Any], own: Mapping[str, str]) -> int:
+    """Return the key that a stored series with the metric and unit of `own` would have beside another series."""
+    from bench_db.query.definitions import test_bed_class  # noqa: PLC0415 definitions name derived metrics
+
+    natural = tuple({**row, **own}[name] or "" for name in ("suite", "benchmark_name", "metric", "tags_key", "units"))
+    stored = tuple(row[name] or "" for name in ("suite", "benchmark_name", "metric", "tags_key", "units"))
+    dut = row["dut_name"] or ""
+    by_name = test_bed_class(row, by_name_alone=True)
+    alone = key_of_series(dut, by_name, stored) == row["series_key"]
+    return key_of_series(dut, by_name if alone else test_bed_class(row, by_name_alone=False), natural)
+
+
+def faults(definitions: Definitions, series: pl.DataFrame) -> list[str]:
+    """Describe the derived metrics that have no series, and why; `series` has the columns of `IDENTITY`, a row a series."""
+    found, known = [], set(series["metric"].unique().to_list())
+    for record, one in definitions.derived():
+        of = series if record.dut_name is None else series.filter(pl.col("dut_name") == record.dut_name)
+        operands = metrics_of(one.formula)
+        lacking = [name for name in operands if name not in known]
+        about = f"metric {one.name}"
+        if one.name in known:
+            found.append(
+                f"{about}: the store has results of this name, which are shown instead; define it under another name"
+            )
+        elif lacking:
+            found.append(f"{about}: there are no results of {', '.join(lacking)}")
+        else:
+            found += _faults_of_groups(about, one, of.filter(pl.col("metric").is_in(operands)))
+    return [*found, *definitions.unread_metrics()]
+
+
+def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame) -> list[str]:
+    operands = metrics_of(one.formula)
+    groups = of.group_by(_GROUP).agg(pl.col("metric").n_unique(), units=pl.struct("metric", "units").unique())
+    whole = groups.filter(pl.col("metric") == len(operands))
+    if whole.is_empty():
+        return [f"{about}: no benchmark has {' and '.join(operands)} of the same device, test bed and tags"]
+    found = []
+    if len(whole) < len(groups):
+        found.append(
+            f"{about}: {len(groups) - len(whole)} of {len(groups)} benchmarks lack one of {', '.join(operands)}"
+        )
+    reasons = set()
+    for units in whole["units"]:
+        try:
+            one.measured({row["metric"]: row["units"] or "" for row in units})
+        except UserError as error:
+            reasons.add(f"{about}: {error}")
+    return found + sorted(reasons)
