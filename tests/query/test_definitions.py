@@ -1,17 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench_db.derive import key_of_series
 from bench_db.model import Definition
-from bench_db.query.definitions import in_force, with_names
+from bench_db.query.definitions import FIELDS, in_force, with_names
 from bench_db.query.series import IDENTITY, MACHINE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 
 def series(
@@ -42,7 +45,8 @@ def renamed(
     rows: list[dict[str, object]], *records: Definition, main: Collection[object] = ()
 ) -> list[dict[str, object]]:
     keys = {key for key in main if isinstance(key, int)}
-    return in_force(records).renamed(pl.DataFrame(rows).select(*IDENTITY, *MACHINE), keys).to_dicts()
+    named = in_force(records).renamed(known := pl.DataFrame(rows).select(*IDENTITY, *MACHINE), lambda: keys)
+    return (known.with_columns(stored_key="series_key") if named is None else named).to_dicts()
 
 
 class TestRenamed:
@@ -119,10 +123,66 @@ class TestInForce:
         assert not defined
 
 
+_NAMES = st.sampled_from(["a", "b", "ab", "c"])
+_GLOBS = st.sampled_from(["a", "b", "c", "*", "a*", "?", "*b"])
+_RECORDS = st.lists(
+    st.builds(
+        record,
+        st.sampled_from(["alias", "join", "pool", "better", "ignore", "threshold"]),
+        _GLOBS,
+        _NAMES,
+        field=st.sampled_from(["test_bed", "dut", "suite", "benchmark", "metric"]),
+        dut_name=st.sampled_from([None, "d", "a"]),
+    ),
+    max_size=6,
+)
+
+
+def _one_by_one(row: dict[str, Any], records: Sequence[Definition]) -> dict[str, Any] | None:
+    """Return the names of a series after each definition in turn, which is compared with its name at that time."""
+    fields = {"join": "benchmark", "ignore": "benchmark", "pool": "test_bed", "better": "metric"}
+    named = dict(row)
+    for one in records:
+        column = FIELDS[fields.get(one.kind, one.field)]
+        if one.kind == "threshold" or one.dut_name not in (None, named["dut_name"]):
+            continue
+        if not fnmatchcase(named[column], one.pattern):
+            continue
+        if one.kind == "ignore":
+            return None
+        if one.kind in {"alias", "join"}:
+            named[column] = one.value
+        elif one.kind == "better":
+            named["direction"] = one.value
+    return named
+
+
+class TestEachInTurn:
+    """Many definitions give the names that each of them in turn gives, in the order in which they were made."""
+
+    @settings(max_examples=100, deadline=None)
+    @given(_RECORDS, st.lists(_NAMES, min_size=1, max_size=4, unique=True))
+    def test_of_random_definitions(self, records: list[Definition], benchmarks: list[str]) -> None:
+        of = in_force(records).records
+        rows = [series(name) for name in benchmarks]
+        wanted = [found for row in rows if (found := _one_by_one(row, of)) is not None]
+        names = ("benchmark_name", "test_bed_name", "dut_name", "suite", "metric", "direction")
+        given = [[row[name] for name in names] for row in renamed(rows, *records)]
+        assert given == [[row[name] for name in names] for row in wanted]
+
+    def test_only_what_matches_gets_another_key(self) -> None:
+        known = pl.DataFrame([series("f"), series("g")]).select(*IDENTITY, *MACHINE)
+        assert in_force([record("join", "old", "new")] * 2).renamed(known) is None
+        named = in_force([record("join", "g", "h")]).renamed(known)
+        assert named is not None
+        assert named["series_key"].to_list() == [series("f")["series_key"], series("h")["series_key"]]
+
+
 class TestWithNames:
     """Rows of the stored key get the names; others are left out."""
 
     def test_rows(self) -> None:
         names = in_force([record("join", "old", "new")]).renamed(pl.DataFrame([series("old")]))
+        assert names is not None
         rows = pl.DataFrame({"median": [1.0, 2.0], "series_key": [series("old")["series_key"], 5]})
         assert with_names(rows, names).to_dicts() == [{"median": 1.0, "series_key": series("new")["series_key"]}]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,9 +16,12 @@ from bench_db.derive import key_of_series
 from bench_db.errors import UserError
 from bench_db.model import Definition, TestBed
 from bench_db.query import formula, thresholds
-from bench_db.query.selection import glob_pattern
+from bench_db.query.selection import glob_pattern, is_glob
 from bench_db.query.series import IDENTITY, MACHINE
 from bench_db.units import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANNOTATION = "annotation"
 METRIC = "metric"
@@ -76,7 +80,6 @@ class Definitions:
     """The definitions in force, in the order in which they were made."""
 
     records: Sequence[Definition] = ()
-    _patterns: dict[str, re.Pattern[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any(record.kind in _NAMING for record in self.records)
@@ -90,6 +93,11 @@ class Definitions:
             for dut in duts
             if self._fits(record, dut, dut)
         }
+
+    @property
+    def derives(self) -> bool:
+        """Whether there are derived metrics."""
+        return any(record.kind == METRIC for record in self.records)
 
     def derived(self) -> list[tuple[Definition, formula.DerivedMetric]]:
         """Return the derived metrics, each with its definition; those that cannot be read are left out."""
@@ -122,46 +130,99 @@ class Definitions:
         naming = {_column_of(r) for r in self.records if r.kind == "pool" or (r.kind == "alias" and r.value != ANY)}
         return [field for field, column in FIELDS.items() if column in naming]
 
-    def renamed(self, series: pl.DataFrame, main: Collection[int] = ()) -> pl.DataFrame:
+    def renamed(self, series: pl.DataFrame, of_main: Callable[[], Collection[int]] = tuple) -> pl.DataFrame | None:
         """Return series with the names and keys that the definitions give them, and their stored key as `stored_key`.
 
-        `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out. `main` has the
-        keys of the series with results in the main history, whose suites precede those of pull requests and branches.
+        `series` has the columns of `query.series.IDENTITY` and `MACHINE`, a row a series. Ignored series are left out. `of_main` returns the
+        keys of the series with results in the main history, whose suites precede those of pull requests and branches. None when no
+        definition matches a name of these series.
         """
         known = series.select(*IDENTITY, *MACHINE)
-        named = [found for row in known.iter_rows(named=True) if (found := self._named(row)) is not None]
-        _continue_in_suites(named, main)
-        rows = [{**found.row, "series_key": found.key} for found in named]
-        return pl.DataFrame(rows, known.with_columns(stored_key="series_key").schema)
-
-    def _named(self, row: dict[str, Any]) -> _Named | None:
-        named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
-        named.by_name_alone = named.key == row["series_key"]
-        for record in self.records:
-            if record.kind not in _NAMING:
-                continue
-            value = named.row[_column_of(record)] or ""
-            if not self._fits(record, value, named.row["dut_name"]):
-                continue
-            match record.kind:
-                case "ignore":
-                    return None
-                case "alias" if _is_of_any_suite(record):
-                    named.any_suite = True
-                case "alias" | "join":
-                    named.row[_column_of(record)] = record.value
-                case "pool":
-                    named.by_name_alone = True
-                case "better":
-                    named.row["direction"] = record.value
-        return named
+        matching = _Matching([record for record in self.records if record.kind in _NAMING])
+        matched = matching.rows(known)
+        if not matched.any():
+            return None
+        if matching.of_any_suite:  # the names of all others decide
+            matched = pl.repeat(value=True, n=len(known), dtype=pl.Boolean, eager=True)
+        rows = known.with_row_index("_place").filter(matched).iter_rows(named=True)
+        named = [found for row in rows if (found := _named(row, matching)) is not None]
+        if any(one.any_suite for one in named):
+            _continue_in_suites(named, of_main())
+        others = known.with_row_index("_place").filter(~matched).with_columns(stored_key="series_key")
+        changed = pl.DataFrame([{**found.row, "series_key": found.key} for found in named], others.schema)
+        return pl.concat([others, changed]).sort("_place").drop("_place")
 
     def _fits(self, record: Definition, value: str, dut_name: str) -> bool:
         if record.dut_name not in (None, dut_name):
             return False
-        if record.pattern not in self._patterns:
-            self._patterns[record.pattern] = re.compile(glob_pattern(record.pattern))
-        return bool(self._patterns[record.pattern].match(value))
+        return bool(_compiled(record.pattern).match(value))
+
+
+class _Matching:
+    """The definitions that name series, found by the names that they match."""
+
+    def __init__(self, records: Sequence[Definition]) -> None:
+        self.records = records
+        self.of_any_suite = any(_is_of_any_suite(record) for record in records)
+        self._literal: dict[str, dict[str, list[int]]] = {}
+        self._globs: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+        for place, record in enumerate(records):
+            column = _column_of(record)
+            names = self._literal.setdefault(column, {})
+            if is_glob(record.pattern):
+                self._globs.setdefault(column, []).append((place, _compiled(record.pattern)))
+            else:
+                names.setdefault(record.pattern, []).append(place)
+        self._found: dict[tuple[str, str], list[int]] = {}
+
+    def places(self, column: str, value: str) -> list[int]:
+        """Return the places of the definitions whose pattern matches a value of a column, in their order."""
+        found = self._found.get((column, value))
+        if found is None:
+            globs = [place for place, pattern in self._globs.get(column, ()) if pattern.match(value)]
+            found = self._found[column, value] = sorted((*self._literal[column].get(value, ()), *globs))
+        return found
+
+    def rows(self, series: pl.DataFrame) -> pl.Series:
+        """Return for each series whether a definition matches one of its names."""
+        matched = pl.repeat(value=False, n=len(series), dtype=pl.Boolean, eager=True)
+        for column in self._literal:
+            names = series[column].fill_null("")
+            values = [value for value in names.unique().to_list() if self.places(column, value)]
+            matched = matched | names.is_in(values) if values else matched
+        return matched
+
+    def after(self, place: int, row: Mapping[str, Any]) -> int | None:
+        """Return the place of the next definition that matches a name of a series; None after the last."""
+        found = [
+            places[at]
+            for column in self._literal
+            if (places := self.places(column, row[column] or "")) and (at := bisect_right(places, place)) < len(places)
+        ]
+        return min(found, default=None)
+
+
+def _named(row: dict[str, Any], matching: _Matching) -> _Named | None:
+    """Return a series with its names; None for an ignored one."""
+    named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
+    named.by_name_alone = named.key == row["series_key"]
+    place = -1
+    while (following := matching.after(place, named.row)) is not None:
+        place, record = following, matching.records[following]
+        if record.dut_name not in (None, named.row["dut_name"]):
+            continue
+        match record.kind:
+            case "ignore":
+                return None
+            case "alias" if _is_of_any_suite(record):
+                named.any_suite = True
+            case "alias" | "join":
+                named.row[_column_of(record)] = record.value
+            case "pool":
+                named.by_name_alone = True
+            case "better":
+                named.row["direction"] = record.value
+    return named
 
 
 def with_names(rows: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
@@ -189,8 +250,6 @@ def _is_of_any_suite(record: Definition) -> bool:
 
 def _continue_in_suites(series: Sequence[_Named], main: Collection[int]) -> None:
     """Give a series of any suite the suite of the others with its names, when these have only one in the main history or at all."""
-    if not any(named.any_suite for named in series):
-        return
     suites: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
     of_main: defaultdict[tuple[object, ...], set[str]] = defaultdict(set)
     for named in series:
@@ -202,6 +261,11 @@ def _continue_in_suites(series: Sequence[_Named], main: Collection[int]) -> None
         others = of_main[named.beside_suite] or suites[named.beside_suite]
         if named.any_suite and len(others) == 1:
             (named.row["suite"],) = others
+
+
+@lru_cache(maxsize=4096)
+def _compiled(glob: str) -> re.Pattern[str]:
+    return re.compile(glob_pattern(glob))
 
 
 @lru_cache(maxsize=4096)

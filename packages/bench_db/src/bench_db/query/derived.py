@@ -63,27 +63,32 @@ class Derived:
         self._definitions = definitions
         stated = [one for one in definitions.derived() if metric in (None, one[1].name)]
         known = set(series["metric"].unique().to_list()) if stated else set[str]()
-        applied = [(r, m) for r, m in stated if m.name not in known and known.issuperset(metrics_of(m.formula))]
-        names = dict.fromkeys(name for _, m in applied for name in metrics_of(m.formula))
+        applied = [(r, m) for r, m in stated if m.name not in known and known.issuperset(m.metrics)]
+        names = dict.fromkeys(name for _, m in applied for name in m.metrics)
         numbers = {name: number for number, name in enumerate(names)}
         own = defaultdict[str, set[str]](set)
         for record, one in applied:
             own[one.name].update(() if record.dut_name is None else (record.dut_name,))
         self._applied = [
-            _Applied(m, {name: numbers[name] for name in metrics_of(m.formula)}, r.dut_name, own[m.name])
-            for r, m in applied
+            _Applied(m, {name: numbers[name] for name in m.metrics}, r.dut_name, own[m.name]) for r, m in applied
         ]
         self._numbers = numbers
-        parts = series.filter(pl.col("metric").is_in(list(numbers)) & around)
+        self.series = series.clear().with_columns(_group=pl.lit(0, pl.UInt32))
+        self._counts = self.series.select("_group", "dut_name")
+        if applied:
+            self._group(series.filter(pl.col("metric").is_in(list(numbers)) & around))
+
+    def _group(self, parts: pl.DataFrame) -> None:
+        """Group the series of the metrics, and leave out the groups that lack one of every formula."""
         groups = parts.select(_GROUP).unique().with_row_index("_group")
         parts = parts.join(groups, on=_GROUP, nulls_equal=True, maintain_order="left")
         # how many series of each metric a group has
         self._counts = parts.group_by("_group").agg(
             pl.col("dut_name").first(),
-            *((pl.col("metric") == name).sum().alias(f"c{number}") for name, number in numbers.items()),
+            *((pl.col("metric") == name).sum().alias(f"c{number}") for name, number in self._numbers.items()),
         )
-        able = [self._able(one)["_group"] for one in self._applied]
-        self.series = parts.filter(pl.col("_group").is_in(pl.concat(able).unique().implode())) if able else parts
+        able = pl.concat(self._able(one)["_group"] for one in self._applied)
+        self.series = parts.filter(pl.col("_group").is_in(able.unique().implode()))
 
     def __bool__(self) -> bool:
         return bool(len(self.series))
@@ -173,21 +178,31 @@ class Derived:
         self, one: _Applied, combined: pl.DataFrame, named: Mapping[int, dict[str, Any]], known: pl.DataFrame
     ) -> pl.DataFrame:
         """Return the identity of the derived series for each combination of series of its metrics, which its columns name."""
-        rows = []
+        rows, columns = [], known.columns
+        kinds: dict[tuple[tuple[str, str], ...], tuple[str, float, Direction] | None] = {}
+        better = {dut: self._definitions.better(one.metric.name, dut) for dut in known["dut_name"].unique()}
         for keys in combined.iter_rows():
-            operands = dict(zip(one.numbers, (named[key] for key in keys), strict=True))
-            try:
-                units, scale = one.metric.measured({name: row["units"] or "" for name, row in operands.items()})
-            except UserError:  # `faults` says so
-                continue
             first = named[keys[0]]
-            directions = {name: Direction(row["direction"]) for name, row in operands.items()}
-            direction = self._definitions.better(one.metric.name, first["dut_name"]) or one.metric.direction(directions)
-            own = {"metric": one.metric.name, "units": units, "direction": direction.value}
-            row = {name: first[name] for name in known.columns} | own
-            rows.append((*keys, scale, *(row | {"series_key": _key_of(first, own)}).values()))
+            kind = tuple((named[key]["units"] or "", named[key]["direction"]) for key in keys)
+            if kind not in kinds:
+                kinds[kind] = _kind(one.metric, dict(zip(one.numbers, kind, strict=True)))
+            if (found := kinds[kind]) is None:
+                continue
+            units, scale, direction = found
+            own = {"metric": one.metric.name, "units": units, "direction": better[first["dut_name"]] or direction}
+            row = {name: first[name] for name in columns} | own | {"series_key": _key_of(first, own)}
+            rows.append((*keys, scale, *row.values()))
         schema: dict[str, Any] = {**combined.schema, "_scale": pl.Float64, **known.schema}
         return pl.DataFrame(rows, schema, orient="row")
+
+
+def _kind(metric: DerivedMetric, operands: Mapping[str, tuple[str, str]]) -> tuple[str, float, Direction] | None:
+    """Return unit, scale and direction of a derived metric from those of its metrics; None for a sum of different units."""
+    try:
+        units, scale = metric.measured({name: units for name, (units, _) in operands.items()})
+    except UserError:  # `faults` says so
+        return None
+    return units, scale, metric.direction({name: Direction(direction) for name, (_, direction) in operands.items()})
 
 
 def _values(wide: pl.LazyFrame, one: _Applied) -> pl.LazyFrame:
@@ -264,7 +279,7 @@ def faults(definitions: Definitions, series: pl.DataFrame) -> list[str]:
     found, known = [], set(series["metric"].unique().to_list())
     for record, one in definitions.derived():
         of = series if record.dut_name is None else series.filter(pl.col("dut_name") == record.dut_name)
-        operands = metrics_of(one.formula)
+        operands = one.metrics
         lacking = [name for name in operands if name not in known]
         about = f"metric {one.name}"
         if one.name in known:
@@ -279,7 +294,7 @@ def faults(definitions: Definitions, series: pl.DataFrame) -> list[str]:
 
 
 def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame) -> list[str]:
-    operands = metrics_of(one.formula)
+    operands = one.metrics
     groups = of.group_by(_GROUP).agg(pl.col("metric").n_unique(), units=pl.struct("metric", "units").unique())
     whole = groups.filter(pl.col("metric") == len(operands))
     if whole.is_empty():

@@ -101,11 +101,12 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DerivedMetric:
-    """A metric that is computed from others: its formula, and its unit and direction where they are stated."""
+    """A metric that is computed from others: its formula with their names, and its unit and direction where they are stated."""
 
     name: str
     text: str
     formula: Formula
+    metrics: tuple[str, ...]
     unit: str | None = None
     better: Direction | None = None
 
@@ -153,13 +154,15 @@ def derived_metric(name: str, value: str) -> DerivedMetric:
         message = f"`value`: {better.strip()!r} is no direction; they are {', '.join(Direction)}"
         raise UserError(message)
     formula = parse(text.strip())
-    if name in metrics_of(formula):
+    metrics = metrics_of(formula)
+    if name in metrics:
         message = f"`value`: the formula of {name!r} names {name!r} itself"
         raise UserError(message)
     return DerivedMetric(
         name=name,
         text=text.strip(),
         formula=formula,
+        metrics=metrics,
         unit=None if unit is None else unit.strip() or None,
         better=None if better is None else Direction(better.strip()),
     )

@@ -398,6 +398,10 @@ class Database:
     @of_sound_part
     def latest(self, selection: Selection = Selection(), as_of: AsOf | None = None) -> pl.DataFrame:  # noqa: B008 frozen
         """Return the newest selected result of each series, a row a series by name; columns of `query.series.COLUMNS` and `commit_order`."""
+        with self.one_look():
+            return self._latest(selection, as_of)
+
+    def _latest(self, selection: Selection, as_of: AsOf | None) -> pl.DataFrame:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         if selection.is_of_series:
             rows = self._of_rollup(results, past, selection).filter(selection.predicate())
@@ -516,12 +520,20 @@ class Database:
         return (rows if names is None else with_names(rows, names)).select(columns)
 
     def _names(self, results: Snapshot, past: History) -> pl.DataFrame | None:
-        """Return the names that definitions give each series; None without definitions."""
+        """Return the names that definitions give each series; None where they give none another name."""
         if not past.definitions:
             return None
-        newest_rows = rollup.latest(self._engine, results, past)
-        main = set(newest_rows.filter(past.counts(Selection()))["series_key"])
-        return past.definitions.renamed(newest_rows.unique("series_key"), main)
+        newest_rows = self._newest_rows(results, past)
+
+        def of_main() -> set[int]:
+            return set(newest_rows.filter(past.counts(Selection()))["series_key"])
+
+        return past.definitions.renamed(newest_rows.unique("series_key"), of_main)
+
+    def _newest_rows(self, results: Snapshot, past: History) -> pl.DataFrame:
+        """Return the newest rows of every series, as `rollup.latest` does; of one look they are read once."""
+        question = f"newest rows of version {results.version} in history {id(past)}"
+        return self._engine.asked(question, lambda: rollup.latest(self._engine, results, past))
 
     @of_sound_part
     def metric_faults(self, as_of: AsOf | None = None) -> list[str]:
@@ -530,17 +542,17 @@ class Database:
         if past.definitions is None:
             return []
         names = self._names(results, past)
-        known = rollup.latest(self._engine, results, past) if names is None else names
+        known = self._newest_rows(results, past) if names is None else names
         return faults(past.definitions, known.select(series.IDENTITY).unique("series_key"))
 
     def _operands(
         self, results: Snapshot, past: History, selection: Selection, keys: Collection[int] | None = None
     ) -> Derived | None:
         """Return the derived metrics that a selection, or some keys of series, can have; None without one."""
-        if past.definitions is None or not past.definitions.derived():
+        if past.definitions is None or not past.definitions.derives:
             return None
         names = self._names(results, past)
-        known = rollup.latest(self._engine, results, past) if names is None else names
+        known = self._newest_rows(results, past) if names is None else names
         around = dataclasses.replace(selection.of_series, metric=None, series_key=None).predicate()
         named = known.select(*series.IDENTITY, *series.MACHINE).unique("series_key", keep="last", maintain_order=True)
         if keys is not None and named["series_key"].is_in(list(keys)).sum() == len(set(keys)):
@@ -589,7 +601,7 @@ class Database:
 
     @of_sound_part
     def series_names(self) -> pl.DataFrame | None:
-        """Return the names and keys that definitions give each series, and its stored key as `stored_key`; None without definitions."""
+        """Return the names and keys that definitions give each series, and its stored key as `stored_key`; None where they give none another name."""
         return self._names(self._open(RESULTS_TABLE, None), self.history())
 
     @of_sound_part
@@ -600,7 +612,7 @@ class Database:
     def _of_rollup(self, results: Snapshot, past: History, selection: Selection) -> pl.DataFrame:
         """Return the newest rows of the selected history, with the names of definitions."""
         rows, names = (
-            rollup.latest(self._engine, results, past).filter(past.counts(selection)),
+            self._newest_rows(results, past).filter(past.counts(selection)),
             self._names(results, past),
         )
         return rows if names is None else with_names(rows, names)

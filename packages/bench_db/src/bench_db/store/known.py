@@ -313,6 +313,8 @@ def _continues(known: pa.Table, results: Sequence[Result], definitions: Definiti
     """Return whether definitions give one of the results the key of a known series."""
     before = pl.DataFrame(known).unique("series_key")
     named = definitions.renamed(pl.concat([before, pl.DataFrame(list(map(_series, results)), before.schema)]))
+    if named is None:
+        return False
     is_new = named["stored_key"].is_in([result.series_key for result in results])
     return not set(named.filter(is_new)["series_key"]).isdisjoint(named.filter(~is_new)["series_key"])
 
