@@ -121,6 +121,7 @@ def _measuring(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         ("pool", "ci"),
         ("better", "time", "info"),
         ("main", "d", "release"),
+        ("metric", "doubled", "time * 2"),
         ("ignore", "smoke*"),
         ("threshold", "--relative", "5%"),
         ("list",),

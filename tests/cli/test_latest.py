@@ -40,3 +40,19 @@ class TestLatest:
         answer = bench_db("latest", "--store", demo_store, "--as-of", "100000")
         assert answer.code == 2
         assert "no version 100000" in answer.err
+
+
+class TestRank:
+    """`--rank` has an output of its own, as text and as JSON."""
+
+    def test_text_and_json(self, demo_store: Path) -> None:
+        ask = ("latest", "--rank", "suite", "--store", demo_store)
+        assert "behind the best" in bench_db(*ask).out
+        document = bench_db(*ask, "--output", "json").document
+        assert {place["state"] for place in document["places"]} <= {"ranked", "missing", "failed", "no direction"}
+
+    def test_refused(self, demo_store: Path) -> None:
+        answer = bench_db("latest", "--rank", "suite", "--last", "2", "--store", demo_store)
+        assert (answer.code, "--rank has an output of its own" in answer.err) == (2, True)
+        none = bench_db("latest", "--rank", "nothing", "--store", demo_store)
+        assert (none.code, "no result has a tag 'nothing'" in none.err) == (2, True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bench_db.app.pairs import pairs, publish_pairs
     from bench_db.app.places import Address, FilePlace, Place, S3Place, place
     from bench_db.app.publish import preview, publish
+    from bench_db.app.ranks import rank
     from bench_db.app.recording import Metric, Recording
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
@@ -216,6 +217,7 @@ __all__ = [
     "publish",
     "publish_findings",
     "publish_pairs",
+    "rank",
     "read_mltraq",
     "remove_runs",
     "reopen_finding",
@@ -258,6 +260,7 @@ _HOMES = {
     "bench_db.app.places": ["Address", "FilePlace", "Place", "S3Place", "place"],
     "bench_db.app.demo": ["demo"],
     "bench_db.app.publish": ["preview", "publish"],
+    "bench_db.app.ranks": ["rank"],
     "bench_db.app.recording": ["Metric", "Recording"],
     "bench_db.app.runs": ["StoredRun", "exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],

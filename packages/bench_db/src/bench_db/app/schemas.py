@@ -324,6 +324,23 @@ def _frontier() -> Schema:
     return _answer({**about, **lists, "left_out": _type(dict[str, int]), "notes": _list(_TEXT)})
 
 
+def _ranks() -> Schema:
+    texts = dict.fromkeys(
+        ("dut_name", "test_bed_name", "suite", "benchmark_name", "metric", "units", "state", "value"), _TEXT
+    )
+    numbers = {"median": _type(float | None), "rank": _type(int | None), "behind": _type(float | None)}
+    direction, number = {"direction": _type(Direction)}, _type(float | None)
+    places = {**texts, **numbers, **direction, "other_tags": _type(dict[str, str])}
+    counts = dict.fromkeys(("ranked", "first", "missing", "failed", "common"), _COUNT)
+    of_metric = {**dict.fromkeys(("metric", "units", "value"), _TEXT), **direction}
+    lists = {
+        "places": _list(_object(places)),
+        "values": _list(_object({"value": _TEXT, **counts, "mean_rank": number, "score": number})),
+        "means": _list(_object({**of_metric, "common": _COUNT, "geometric_mean": number})),
+    }
+    return _answer({"history": _TEXT, "tag": _TEXT, "without": _COUNT, **lists})
+
+
 def _mirror() -> Schema:
     tables = {"type": "object", "additionalProperties": _object(_record(MirroredTable))}
     return _answer({**_record(Mirrored), "tables": tables, "equal": _BOOLEAN})
@@ -398,7 +415,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "init": _init,
-    "latest": lambda: _rows("stale"),
+    "latest": lambda: {"anyOf": [_rows("stale"), _ranks()]},
     "mirror": _mirror,
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bench_db.cli.options import Stated
+    from bench_db.query.selection import Selection
 
 
 @click.command("latest")
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     metavar="WHAT",
     help="With --table: a column for each dut, testbed, suite or metric, or each value of the tag of this name; the best stands out.",
 )
+@click.option("--rank", "tag", metavar="TAG", help="Rank the values of a tag, or of dut_name, test_bed_name or suite.")
 @reading
 def command(
     uri: str | None,
@@ -33,11 +35,15 @@ def command(
     last: int | None,
     table: str | None,
     across: str | None,
+    tag: str | None,
     **conditions: Unpack[Stated],
 ) -> None:
     """Show the newest result of every series: by commit time, so a backfill never becomes the newest.
 
     A series is stale that was not measured at the newest commit of its device, test bed and suite.
+
+    --rank compares results that have everything but the tag in common. The best is first, and equal ones share a rank. The score is the
+    geometric mean of how close to the best a value is, over the results that all values have.
 
     Example: bench-db latest --benchmark '*fib*' --output json
     """
@@ -46,6 +52,9 @@ def command(
     from bench_db.query.series import told_apart
     from bench_db.report import figures, rows
 
+    if tag is not None:
+        _ranks(uri, output, as_of, tag, selection(**conditions), alone=table is None and last is None)
+        return
     if across is not None and table is None:
         message = "--across says how a table is arranged: add --table latex, html or csv"
         raise UserError(message)
@@ -65,4 +74,23 @@ def command(
         found=not shown.is_empty(),
         why=lambda: reason(store, chosen, as_of),
         history=lambda: store.history(as_of).about(chosen),
+    )
+
+
+def _ranks(uri: str | None, output: str, as_of: str | None, tag: str, chosen: Selection, *, alone: bool) -> None:
+    from bench_db.app.ranks import rank
+    from bench_db.report.ranks import ranks_text
+
+    if not alone:
+        message = "--rank has an output of its own: leave out --last and --table"
+        raise UserError(message)
+    store = open_store(uri)
+    found = rank(store, tag, as_of=as_of, selection=chosen)
+    emit_found(
+        output,
+        lambda: found.document,
+        lambda: ranks_text(found.document, found.places, screen()),
+        found=not found.places.is_empty(),
+        why=lambda: reason(store, chosen, as_of),
+        history=lambda: found.history,
     )
