@@ -106,5 +106,6 @@ def recording(database: Database) -> None:
     database.record("flax", comit="1a2b3c4")  # type: ignore[call-arg]
     assert_type(database.run("1a2b3c4"), StoredRun)
     assert_type(database.list_runs(branch="main", tags={"batch": 32}), pl.DataFrame)
+    assert_type(bench_db.availability(database, days=30, suite="io").frame(), pl.DataFrame)
     assert_type(bench_db.rank(database, "framework", metric="rate").frame(), pl.DataFrame)
     assert_type(bench_db.frontier(database, "latency", "rate", by=["framework"], at="latency=3ms").points, pl.DataFrame)

@@ -81,7 +81,8 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "artifact-put", ("artifact", "put", root / "job.log", "--commit", "1a2b3c4", *new)
     yield "artifact-list", ("artifact", "list", *new)
     yield "artifact-get", ("artifact", "get", "0", root / "again.log", *new)
-    yield "store-info", ("store", "info", *store)
+    for verb in ("availability", "info"):
+        yield f"store-{verb}", ("store", verb, *store)
     yield "store-tag", ("store", "tag", "release", *new)
     yield "store-restore", ("store", "restore", "release", *new)
     yield "store-optimize", ("store", "optimize", *new)

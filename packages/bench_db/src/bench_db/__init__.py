@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench_db.app.availability import availability
     from bench_db.app.backfill import backfill
     from bench_db.app.baselines import baseline, baselines, clear_baseline, set_baseline
     from bench_db.app.bisect import bisect
@@ -182,6 +183,7 @@ __all__ = [
     "Verdict",
     "address_of",
     "annotate",
+    "availability",
     "backfill",
     "baseline",
     "baselines",
@@ -239,6 +241,7 @@ __all__ = [
 # Imported when first used: importing bench_db itself costs nothing, and `bench-db --help` never sees Polars or Lance.
 _HOMES = {
     "bench_db.errors": [name for name in __all__ if name.endswith(("Error", "Warning"))],
+    "bench_db.app.availability": ["availability"],
     "bench_db.app.backfill": ["backfill"],
     "bench_db.app.baselines": ["baseline", "baselines", "clear_baseline", "set_baseline"],
     "bench_db.app.bisect": ["bisect"],

@@ -324,6 +324,13 @@ def _frontier() -> Schema:
     return _answer({**about, **lists, "left_out": _type(dict[str, int]), "notes": _list(_TEXT)})
 
 
+def _availability() -> Schema:
+    day = _object({"day": _TEXT, "results": _COUNT, "failed": _COUNT})
+    rows = {**dict.fromkeys(("dut_name", "test_bed_name", "suite"), _TEXT), "days": _list(day)}
+    ends = dict.fromkeys(("first", "last"), _type(str | None))
+    return _answer({"history": _TEXT, **ends, "rows": _list(_object(rows))})
+
+
 def _ranks() -> Schema:
     texts = dict.fromkeys(
         ("dut_name", "test_bed_name", "suite", "benchmark_name", "metric", "units", "state", "value"), _TEXT
@@ -442,6 +449,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "store-copy": _transfer,
     "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),
     "store-import": _transfer,
+    "store-availability": _availability,
     "store-info": lambda: _answer(_record(StoreInfo)),
     "store-init": lambda: _answer({"store": _TEXT}),
     "store-migrate": lambda: _answer({"dry_run": _BOOLEAN, "steps": _list(_object(_record(StoreChange)))}),

@@ -5,13 +5,31 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli import transfer
-from bench_db.cli.options import Minutes, common, default_uri, emit, open_store
+from bench_db.cli.options import (
+    Minutes,
+    common,
+    default_uri,
+    emit,
+    emit_found,
+    open_store,
+    reading,
+    reason,
+    screen,
+    selecting,
+    selection,
+)
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.cli.options import Stated
 
 
 @click.group("store")
@@ -45,6 +63,38 @@ def info(uri: str | None, output: str) -> None:
 
     found = open_store(uri).info()
     emit(output, asdict(found), lambda: info_text(found))
+
+
+@command.command("availability")
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="The newest days, up to the last with results.",
+)
+@selecting()
+@reading
+def availability(days: int, uri: str | None, output: str, as_of: str | None, **conditions: Unpack[Stated]) -> None:
+    """Show on which days each device, test bed and suite has results: a line each, a character a day, darker for more results.
+
+    A day is that of the measurement in UTC, else of the commit.
+
+    Example: bench-db store availability --days 90
+    """
+    from bench_db.app.availability import availability as find
+    from bench_db.report.availability import availability_text
+
+    store, chosen = open_store(uri), selection(**conditions)
+    found = find(store, days=days, as_of=as_of, selection=chosen)
+    emit_found(
+        output,
+        lambda: found.document,
+        lambda: availability_text(found.document, screen()),
+        found=not found.days.is_empty(),
+        why=lambda: reason(store, chosen, as_of),
+        history=lambda: found.history,
+    )
 
 
 @command.command("optimize")

@@ -14,6 +14,7 @@ import polars as pl
 from bench_db.arrow import from_table
 from bench_db.errors import StoreNotFoundError, UserError
 from bench_db.model import Artifact, Result, Run
+from bench_db.query import availability as days
 from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
@@ -472,6 +473,20 @@ class Database:
             medians = pl.concat([medians.select(counted), of_derived.select(counted)])
             newest_rows = pl.concat([newest_rows.select(shown), newest(derived).select(shown)])
         return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
+
+    @of_sound_part
+    def availability(
+        self,
+        selection: Selection = Selection(),  # noqa: B008 frozen
+        as_of: AsOf | None = None,
+    ) -> pl.DataFrame:
+        """Return the days with stored results of each device, test bed and suite, as `query.availability.by_day` does."""
+        with self.one_look():
+            results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+            points = self._points(results, past, days.COLUMNS, selection)
+            names = self._names(results, past)
+            known = self._newest_rows(results, past) if names is None else names
+        return days.by_day(points, known.select("series_key", *days.OF).unique("series_key"))
 
     def _identity(self, results: Snapshot, past: History, rows: pl.Series) -> pl.DataFrame:
         """Return what identifies the series of some rows, with the names of definitions."""

@@ -1,0 +1,73 @@
+"""Which device, test bed and suite has results on which day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from bench_db.app.database import on_database
+from bench_db.query.availability import OF
+from bench_db.query.selection import Conditions, Selection, selection_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """The days with results, from `first` to `last`; both are null without results. `days` is `query.availability.by_day`."""
+
+    history: str
+    first: date | None
+    last: date | None
+    days: pl.DataFrame
+
+    def frame(self) -> pl.DataFrame:
+        """Return a row for each device, test bed, suite and day with results: how many there are, and how many of them failed."""
+        return self.days
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer as JSON: a row for each device, test bed and suite, with its days."""
+        rows = [
+            {
+                **dict(zip(OF, (name or "" for name in names), strict=True)),
+                "days": [
+                    {"day": row["day"].isoformat(), "results": row["results"], "failed": row["failed"]}
+                    for row in group.iter_rows(named=True)
+                ],
+            }
+            for names, group in self.days.group_by(OF, maintain_order=True)
+        ]
+        ends = {
+            name: None if day is None else day.isoformat() for name, day in (("first", self.first), ("last", self.last))
+        }
+        return {"history": self.history, **ends, "rows": rows}
+
+
+@on_database
+def availability(
+    store: Database,
+    *,
+    days: int | None = None,
+    as_of: str | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[Conditions],
+) -> Availability:
+    """Return the days on which each device has results of a suite on a test bed; `days` limits them to the newest ones.
+
+    A day is that of the measurement in UTC, else of the commit, else of the publish. The newest days end at the last day with results.
+    """
+    chosen = selection_of(selection, conditions)
+    found = store.availability(chosen, as_of)
+    last = found.select(pl.col("day").max()).item()
+    first = found.select(pl.col("day").min()).item()
+    if last is not None and days is not None:
+        first = max(first, last - timedelta(days=days - 1))
+        found = found.filter(pl.col("day") >= first)
+    return Availability(history=store.history(as_of).about(chosen), first=first, last=last, days=found)
