@@ -127,6 +127,35 @@ class TestWholeFiles:
             odd.repair()
 
 
+class TestNames:
+    """A bit in the manifest that changes the name or the type of a column is damage, for readers, for writers and for verify."""
+
+    @pytest.fixture(params=[(b"\x04note", b"\x04nota"), (b"string", b"strinf")], ids=["a name", "a type"])
+    def renamed(self, undamaged: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Database:
+        store = damage.copied(undamaged, tmp_path / "renamed")
+        [manifest] = damage.live_files(store, "findings", "manifest")
+        was, becomes = request.param
+        content = manifest.read_bytes()
+        assert was in content
+        manifest.write_bytes(content.replace(was, becomes))
+        return connect(store)
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_readers_and_writers_refuse(self, renamed: Database, undamaged: Path) -> None:
+        [found, *_] = connect(undamaged).findings(every=True)
+        for use in (renamed.findings, lambda: renamed.record_findings([found])):
+            with pytest.raises(CorruptStoreError, match="findings"):
+                use()
+
+    def test_verify_then_repair(self, renamed: Database, undamaged: Path) -> None:
+        [problem] = renamed.verify().problems
+        assert (problem.table, problem.kind.partition(";")[0]) == ("findings", "table cannot be opened")
+        assert connect(renamed.uri).repair()[0].startswith("findings: went back to version ")
+        again = connect(renamed.uri)
+        assert again.verify().sound
+        assert len(again.findings(every=True)) == len(connect(undamaged).findings(every=True))
+
+
 class TestRepair:
     """Repair takes out what cannot be read, names its runs, and publishing them again completes the store."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lance
 
+from bench_db.errors import BenchDbError
 from bench_db.model import (
     Baseline,
     Definition,
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
 
 RUNS = 12
 ROWS = 8
+_REPLACED = 5
 BROKEN = ("delete", "halve", "empty")
+_NEAR = 8  # bytes of padding that count as used
+# Files outside the tables of Lance, by their kind.
+_OUTSIDE = {"levels": "levels.json", "points": "*.points", "content": "*/*"}
 
 
 class Flip(NamedTuple):
@@ -41,14 +47,18 @@ class Flip(NamedTuple):
 
 
 def fill(directory: Path) -> Database:
-    """Make a store with rows in every table, indexes, derived tables, and runs that are newer than these."""
+    """Make a store with rows in every table, indexes, derived tables, and runs that are newer than these; one is a replacement."""
     database = connect(directory, create=True)
     for number in range(RUNS):
-        run, results = publication(number, rows=ROWS, samples_each=6, branch="main")
+        run, results = publication(
+            number, rows=ROWS, samples_each=6, branch="main", place="ci" if number == _REPLACED else ""
+        )
         database.publish(results, run)
         if number == RUNS - 4:
             _keep_records(database)
             database.optimize()
+            run, results = publication(100, rows=ROWS, samples_each=6, branch="main", place="ci", commit_time=_REPLACED)
+            database.publish(results, run, replace=True)
     return database
 
 
@@ -104,28 +114,55 @@ READINGS: dict[str, Callable[[Database], Any]] = {
 }
 
 
+def answers(store: Path) -> dict[str, Any]:
+    """Return the answer of each reading, or the error of bench_db that it ends in; each reading opens the store anew."""
+    found = {}
+    for name, read in READINGS.items():
+        try:
+            found[name] = read(connect(store))
+        except BenchDbError as error:
+            found[name] = error
+    return found
+
+
 def live_files(store: Path, table: str, kind: str = "data") -> list[Path]:
-    """Return the files of the newest version of a table: `data`, `indexes`, or its `manifest`."""
+    """Return the files of the newest version of a table: `data`, `indexes`, `deletions`, its `manifest` or `transaction`.
+
+    The table `projection` has its `levels` and its `points`, and `artifacts` has the `content` of its files, too.
+    """
+    if kind in _OUTSIDE:
+        return sorted(path for path in (store / table).glob(_OUTSIDE[kind]) if path.is_file())
     directory = store / f"{table}.lance"
     dataset = lance.dataset(str(directory))
     if kind == "manifest":
         return [min((directory / "_versions").glob("*.manifest"))]  # the names count down
+    if kind == "transaction":
+        return sorted((directory / "_transactions").glob(f"{dataset.version - 1}-*.txn"))
     if kind == "indexes":
         live = {str(segment.uuid) for index in dataset.describe_indices() for segment in index.segments}
         return sorted(p for p in (directory / "_indices").rglob("*") if p.is_file() and p.parent.name in live)
     parts = [part.metadata for part in dataset.get_fragments()]
+    if kind == "deletions":
+        lost = [(part.id, part.deletion_file) for part in parts if part.deletion_file]
+        return sorted(directory / known.path(number) for number, known in lost)
     return sorted(directory / "data" / file.path for part in parts for file in part.files)
 
 
 def flip(store: Path, table: str, random: Random, kind: str = "data") -> Flip:
-    """Flip one bit of the live files of a table, each bit of them all as likely as another."""
-    files = live_files(store, table, kind)
-    file = random.choices(files, [path.stat().st_size for path in files])[0]
+    """Flip one bit of the live files of a table, each bit of them all as likely as another, padding aside."""
+    used = {path: _used(path.read_bytes()) for path in live_files(store, table, kind)}
+    file = random.choices(list(used), list(map(len, used.values())))[0]
+    bit = 8 * random.choice(used[file]) + random.randrange(8)
     content = bytearray(file.read_bytes())
-    bit = random.randrange(8 * len(content))
     content[bit // 8] ^= 1 << bit % 8
     file.write_bytes(content)
     return Flip(file, bit)
+
+
+def _used(content: bytes) -> list[int]:
+    """Return the places of the bytes outside long runs of zeros: Lance pads a manifest of 1 KB with 32 KB."""
+    padding = [range(run.start() + _NEAR, run.end() - _NEAR) for run in re.finditer(rb"\0{64,}", content)]
+    return sorted({*range(len(content))}.difference(*padding))
 
 
 def spoil(file: Path, how: str) -> None:

@@ -136,12 +136,16 @@ class Snapshot:
         return tuple(self.table.schema.field(name) for name in self.table.schema.names if name not in names)
 
     @cached_property
+    def unknown(self) -> tuple[str, ...]:
+        """Columns of the table that this release does not have."""
+        known = set(self.table.schema.names)
+        return tuple(name for name in self._names if name not in known)
+
+    @cached_property
     def newer(self) -> str:
         """What only a newer release has written, in words; empty when there is nothing of the kind."""
-        known = set(self.table.schema.names)
-        unknown = [name for name in self._names if name not in known]
-        if unknown:
-            return f"{self.table.name} has the column {unknown[0]!r}"
+        if self.unknown:
+            return f"{self.table.name} has the column {self.unknown[0]!r}"
         applied = [key.removeprefix(migrations.MARK) for key in self.metadata if key.startswith(migrations.MARK)]
         ours = {migration.name.encode() for migration in migrations.MIGRATIONS}
         strange = [name.decode() for name in applied if name not in ours]
@@ -472,7 +476,7 @@ class Engine:
         dataset = self._look.tables.pop(table.name, None)
         if newest or dataset is None:
             dataset = self._open(table, None)
-        snapshot = Snapshot(self, table, dataset)
+        snapshot = self._seen(table, dataset)
         self._note(snapshot)
         self.require_writable(table)
         if not snapshot.missing:
@@ -545,7 +549,25 @@ class Engine:
         return True
 
     def _snapshot(self, table: Table, version: int | str | None) -> Snapshot:
-        return Snapshot(self, table, self._opened(table, version))
+        return self._seen(table, self._opened(table, version))
+
+    def _seen(self, table: Table, dataset: lance.LanceDataset) -> Snapshot:
+        """Return a table as it was opened. `CorruptStoreError` when its columns cannot be those of any release.
+
+        A newer release adds every column of this one before it writes one of its own, so a strange column in place of a known
+        one is a damaged name, and reading the known one as null would be wrong.
+        """
+        # Lance meets a damaged type of a column with a panic, when the schema is converted.
+        with faults.told_plainly(f"opening {table.name}", str(self.location)):
+            snapshot = Snapshot(self, table, dataset)
+        if snapshot.unknown and snapshot.missing and not table.derived:
+            message = (
+                f"{self.location}: {table.name} has the column {snapshot.unknown[0]!r} in place of {snapshot.missing[0].name!r}, "
+                f"so its newest manifest is damaged; restore {table.directory}/_versions from a copy, or go back to the version "
+                "before with 'bench-db store verify --repair'"
+            )
+            raise CorruptStoreError(message)
+        return snapshot
 
     def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
         if version is None and table.name in self._look.tables:

@@ -16,7 +16,7 @@ from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, 
 from bench_db.derive import is_as_derived
 from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError, StoreUnavailableError
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, maintain, projection, rollup, salvage
+from bench_db.store import artifacts, maintain, migrations, projection, rollup, salvage
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
@@ -190,11 +190,9 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
     try:
         snapshot = engine.open(table)
         stored = {column.name: column.type for column in snapshot.stored}
-    except SchemaMismatchError as error:
-        if not table.derived:
-            raise
-        problems.append(_problem(_LOST, table, [str(error)], harmless=True))
     except DAMAGE_ERRORS as error:
+        if isinstance(error, SchemaMismatchError) and migrations.is_of_lance_bench(engine.open_any(table).stored.names):
+            raise
         kind = _LOST if table.derived else f"table cannot be opened; {_REPAIR}, or restore it from a copy"
         problems.append(_problem(kind, table, [_in_words(error)], harmless=table.derived))
     else:
