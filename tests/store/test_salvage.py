@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import warnings
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
+from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError, UserError
 from bench_db.store import content
 from bench_db.store.database import connect, unopened
 from bench_db.store.publish import Entry
-from bench_db.store.tables import RESULTS_TABLE
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
 from tests.store.carriers import publish
 from tests.strategies import commit_of, publication
 from tests.support import damage
+from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench_db.store.database import Database
+    from tests.support.s3_server import S3Server
 
 LOST = damage.RUNS - 1  # the newest run, alone in its data file
 
@@ -61,6 +64,18 @@ class TestReading:
             broken.latest()
         broken.summary()
         assert [w for w in recwarn if w.category is DamagedStoreWarning] == []
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    @pytest.mark.parametrize("table", [RESULTS_TABLE, RUNS_TABLE], ids=lambda table: table.name)
+    def test_rows_before_and_behind_a_lost_file(self, undamaged: Path, tmp_path: Path, table: Table) -> None:
+        whole = connect(undamaged)._engine.open(table)
+        for number, lost in enumerate(whole.fragments()):
+            sound = [part for part in whole.fragments() if part.file != lost.file]
+            store = damage.copied(undamaged, tmp_path / str(number))
+            damage.spoil(store / table.directory / "data" / lost.file, "halve")
+            read = connect(store).scan(["run_key"]) if table is RESULTS_TABLE else connect(store).runs()
+            truth = whole.read(("run_key",), fragments=sound)["run_key"].to_pylist()
+            assert read.collect()["run_key"].to_list() == truth
 
     def test_a_damaged_index_is_done_without(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "broken")
@@ -141,11 +156,19 @@ class TestNames:
         return connect(store)
 
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
-    def test_readers_and_writers_refuse(self, renamed: Database, undamaged: Path) -> None:
+    def test_writers_refuse(self, renamed: Database, undamaged: Path) -> None:
         [found, *_] = connect(undamaged).findings(every=True)
-        for use in (renamed.findings, lambda: renamed.record_findings([found])):
-            with pytest.raises(CorruptStoreError, match="findings"):
-                use()
+        with pytest.raises(CorruptStoreError, match="findings"):
+            renamed.record_findings([found])
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_readers_use_the_version_before_or_refuse(self, renamed: Database, undamaged: Path) -> None:
+        [manifest] = damage.live_files(Path(renamed.uri), "findings", "manifest")
+        if b"nota" in manifest.read_bytes():
+            with pytest.raises(CorruptStoreError, match="has the column 'nota' in place of 'note'"):
+                renamed.findings(every=True)
+        else:
+            assert renamed.findings(every=True) == connect(undamaged).findings(every=True)
 
     def test_verify_then_repair(self, renamed: Database, undamaged: Path) -> None:
         [problem] = renamed.verify().problems
@@ -154,6 +177,93 @@ class TestNames:
         again = connect(renamed.uri)
         assert again.verify().sound
         assert len(again.findings(every=True)) == len(connect(undamaged).findings(every=True))
+
+
+_TABLES = ["results", "runs", "baselines", "commits", "definitions", "exclusions", "findings", "pairs", "notifications"]
+_KINDS = [
+    *((table, kind) for table in _TABLES for kind in ("data", "manifest")),
+    *((table, kind) for table in ("series", "fingerprints") for kind in ("data", "manifest")),
+    *((table, kind) for table in ("results", "runs") for kind in ("transaction", "deletions")),
+    *(("results", "indexes"), ("projection", "levels"), ("projection", "points")),
+]
+_LOST_FILES = [(*kind, how) for kind in _KINDS for how in damage.BROKEN]
+_FEW_IN_BUCKETS = [("results", "data", "halve"), ("runs", "manifest", "empty"), ("results", "deletions", "delete")]
+
+
+class TestEveryKind:
+    """Whatever file is lost: sound runs are read and others published before any repair, verify finds what changes an answer, and
+    repair and publishing again complete the store.
+    """
+
+    @pytest.mark.campaign("flips")
+    @pytest.mark.parametrize("lost", rounds("flips", _LOST_FILES[::7], full=_LOST_FILES), ids="-".join)
+    def test_in_a_directory(self, undamaged: Path, tmp_path: Path, lost: tuple[str, str, str]) -> None:
+        _survives(str(_without(lost, undamaged, tmp_path / "store")), undamaged)
+
+    @pytest.mark.slow
+    @pytest.mark.campaign("flips")
+    @pytest.mark.parametrize("lost", rounds("flips", _FEW_IN_BUCKETS, full=_LOST_FILES), ids="-".join)
+    def test_in_a_bucket(
+        self, undamaged: Path, tmp_path: Path, server: S3Server, bucket_uri: str, lost: tuple[str, str, str]
+    ) -> None:
+        store = _without(lost, undamaged, tmp_path / "store")
+        with closing(server.client()) as client:
+            for path in (path for path in store.rglob("*") if path.is_file()):
+                key = f"some/prefix/{path.relative_to(store)}"
+                client.put_object(Bucket=bucket_uri.split("/")[2], Key=key, Body=path.read_bytes())
+        _survives(bucket_uri, undamaged)
+
+
+def _without(lost: tuple[str, str, str], undamaged: Path, directory: Path) -> Path:
+    table, kind, how = lost
+    store = damage.copied(undamaged, directory)
+    damage.spoil(damage.live_files(store, table, kind)[-1], how)
+    return store
+
+
+def _survives(uri: str, undamaged: Path) -> None:
+    """Read, publish, verify, repair and publish again a store that has lost a file."""
+    truth = {name: read(connect(undamaged)) for name, read in damage.READINGS.items()}
+    sound = unopened(uri).verify().sound
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedStoreWarning)
+        answers = damage.answers(uri)
+        assert [name for name, answer in answers.items() if isinstance(answer, BenchDbError)] == []
+        assert answers["rows"]
+        assert set(answers["rows"]) <= set(truth["rows"])
+        assert not sound or answers == truth
+        assert publish(connect(uri), 50, rows=2)
+        unopened(uri).repair()
+    again = connect(uri)
+    for run, results in damage.publications():
+        again.publish(results, run, replace=True)
+    assert connect(uri).verify().sound
+    assert len(connect(uri).results()) == len(truth["rows"]) + 2
+
+
+class TestLostVersion:
+    """Without its newest manifest a table opens at the version before; verify says so, and repair makes that the newest."""
+
+    def test_of_a_ledger(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        [manifest] = damage.live_files(store, "exclusions", "manifest")
+        manifest.unlink()
+        for found in (unopened(store).verify(), unopened(store).verify_quickly(1)):
+            [problem] = [problem for problem in found.problems if not problem.harmless]
+            assert (problem.table, problem.kind.partition(";")[0]) == (
+                "exclusions",
+                "newest version is gone, with what it added",
+            )
+            assert problem.example == "version 2 is lost, version 1 answers"
+        assert connect(store).repair() == ["exclusions: version 2 is lost, and version 1 is the newest now"]
+        assert connect(store).verify().sound
+
+    def test_as_of_a_version_that_was_cleaned_away(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        (store / "results.lance" / "_versions" / f"{2**64 - 1 - 3}.manifest").unlink()
+        told = r"version 3 was cleaned away; versions kept: 1 to \d+, tags: none; a tag keeps a version"
+        with pytest.raises(UserError, match=told):
+            connect(store).latest(as_of=3)
 
 
 class TestRepair:

@@ -24,15 +24,16 @@ from bench_db.store.database import connect
 from tests.strategies import commit_of, publication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from random import Random
 
+    from bench_db.model import Result, Run
     from bench_db.store.database import Database
 
 RUNS = 12
 ROWS = 8
-_REPLACED = 5
+_REPLACED, _REPLACEMENT = 5, 100
 BROKEN = ("delete", "halve", "empty")
 _NEAR = 8  # bytes of padding that count as used
 # Files outside the tables of Lance, by their kind.
@@ -50,16 +51,24 @@ def fill(directory: Path) -> Database:
     """Make a store with rows in every table, indexes, derived tables, and runs that are newer than these; one is a replacement."""
     database = connect(directory, create=True)
     for number in range(RUNS):
-        run, results = publication(
-            number, rows=ROWS, samples_each=6, branch="main", place="ci" if number == _REPLACED else ""
-        )
+        run, results = _publication(number)
         database.publish(results, run)
         if number == RUNS - 4:
             _keep_records(database)
             database.optimize()
-            run, results = publication(100, rows=ROWS, samples_each=6, branch="main", place="ci", commit_time=_REPLACED)
+            run, results = _publication(_REPLACEMENT)
             database.publish(results, run, replace=True)
     return database
+
+
+def publications() -> Iterator[tuple[Run, list[Result]]]:
+    """Yield the runs of such a store with their results, as they are in the end."""
+    return (_publication(_REPLACEMENT if number == _REPLACED else number) for number in range(RUNS))
+
+
+def _publication(number: int) -> tuple[Run, list[Result]]:
+    place, time = ("ci", _REPLACED) if number in {_REPLACED, _REPLACEMENT} else ("", number)
+    return publication(number, rows=ROWS, samples_each=6, branch="main", place=place, commit_time=time)
 
 
 def _keep_records(database: Database) -> None:
@@ -114,7 +123,7 @@ READINGS: dict[str, Callable[[Database], Any]] = {
 }
 
 
-def answers(store: Path) -> dict[str, Any]:
+def answers(store: Path | str) -> dict[str, Any]:
     """Return the answer of each reading, or the error of bench_db that it ends in; each reading opens the store anew."""
     found = {}
     for name, read in READINGS.items():

@@ -43,7 +43,7 @@ from bench_db.store import (
 from bench_db.store.engine import Engine, Location, locate
 from bench_db.store.faults import needed_for
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
-from bench_db.store.salvage import of_sound_part
+from bench_db.store.salvage import of_sound_part, written
 from bench_db.store.source import StoreSource, refuse_invalid_times, refuse_underived
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
@@ -146,7 +146,7 @@ class Database:
         """
         with self._engine.one_look():
             # Opened before the runs, which `init` opens: what another writer stores in between must not look older than both.
-            self._engine.exists(RESULTS_TABLE)
+            written(self._engine, lambda: self._engine.exists(RESULTS_TABLE))
             self.init()
             entry = publish.Entry(run, results, commits)
             return publish.publish(self._engine, entry, replace=replace, keep_leftovers=keep_leftovers)

@@ -116,7 +116,7 @@ class Snapshot:
         self.table = table
         self.dataset = dataset
         self.stored: pa.Schema = dataset.schema
-        self._engine = engine
+        self.engine = engine
         self._names: list[str] = self.stored.names
 
     @property
@@ -165,8 +165,15 @@ class Snapshot:
 
     def fragments(self) -> list[Fragment]:
         """Return the parts of the table, in order, without those that `salvage` has found unreadable."""
-        lost = self._engine.unreadable.get(self.table.name, frozenset())
+        lost = self.engine.unreadable.get(self.table.name, frozenset())
         return [fragment for fragment in self.every_fragment() if fragment.file not in lost]
+
+    def behind_damage(self) -> list[Fragment] | None:
+        """Return the readable parts behind the first that is not; None when each part can be read."""
+        lost = self.engine.unreadable.get(self.table.name, frozenset())
+        parts = self.every_fragment()
+        first = next((at for at, part in enumerate(parts) if part.file in lost), None)
+        return None if first is None else [part for part in parts[first:] if part.file not in lost]
 
     def every_fragment(self) -> list[Fragment]:
         """Return the parts of the table, in order, readable or not."""
@@ -192,7 +199,7 @@ class Snapshot:
         names = list(dict.fromkeys(columns))
         options = self._options(fragments)
         scanner = self.dataset.scanner
-        rows = self._engine.call(
+        rows = self.engine.call(
             "reading",
             lambda: scanner(columns=self._present(names), filter=where, limit=limit, **options).to_table(),
         )
@@ -200,16 +207,16 @@ class Snapshot:
 
     def _options(self, fragments: Iterable[Fragment] | None = None) -> dict[str, Any]:
         """Return the options of Lance for a scan of some fragments, by default of all that can be read."""
-        lost = self._engine.unreadable.get(self.table.name)
+        lost = self.engine.unreadable.get(self.table.name)
         wanted = self.fragments() if lost and fragments is None else fragments
         options = {} if wanted is None else {"fragments": [fragment.part for fragment in wanted]}
-        return {**options, "use_scalar_index": False} if self._engine.without_indexes else options
+        return {**options, "use_scalar_index": False} if self.engine.without_indexes else options
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""
         names = list(dict.fromkeys(columns))
         dataset = self.dataset
-        found = self._engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
+        found = self.engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
         return self._flat(found, names)
 
     def batches(
@@ -224,23 +231,23 @@ class Snapshot:
         """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
         names = list(columns)
 
-        def read() -> Iterator[pa.RecordBatch]:
+        def read(fragments: Iterable[Fragment] | None, seen: int) -> Iterator[pa.RecordBatch]:
             scanner = self.dataset.scanner(
                 columns=self._present(names),
                 filter=where,
-                limit=limit,
+                limit=None if limit is None else max(0, limit - seen),
                 batch_size=batch_size,
                 scan_stats_callback=observe,
-                **self._options(),
+                **self._options(fragments),
             )
-            return (self._flat(batch, names) for batch in self._engine.each("reading", scanner.to_batches))
+            return (self._flat(batch, names) for batch in self.engine.each("reading", scanner.to_batches))
 
-        return salvage.each(self._engine, read)
+        return salvage.each(self, read)
 
     def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
         """Return the whole rows that a filter keeps, with the columns of this release."""
         scanner = self.dataset.scanner(columns=self._whole(self.table.schema), filter=where, **self._options())
-        return conform(self._engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
+        return conform(self.engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
 
     def row_batches(
         self, columns: Sequence[str] | None = None, where: str | None = None, *, fragment: Fragment, **options: Any
@@ -249,13 +256,13 @@ class Snapshot:
         schema = self.table.schema if columns is None else pa.schema([self.table.schema.field(c) for c in columns])
         options = {**options, **self._options([fragment])}
         scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **options)
-        return (conform(batch, schema) for batch in self._engine.each("reading", scanner.to_batches))
+        return (conform(batch, schema) for batch in self.engine.each("reading", scanner.to_batches))
 
     def rows_at(self, positions: Sequence[int]) -> pa.Table:
         """Return the whole rows at some positions of the table, which count over all its fragments."""
         dataset, columns = self.dataset, self._whole(self.table.schema)
         return conform(
-            self._engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
+            self.engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
         )
 
     def file_sizes(self) -> dict[str, int | None]:
@@ -283,18 +290,18 @@ class Snapshot:
 
     def versions(self) -> dict[int, datetime]:
         """Return when each version that is kept was made."""
-        known = self._engine.call("listing versions", self.dataset.versions)
+        known = self.engine.call("listing versions", self.dataset.versions)
         # Lance gives naive local times.
         return {int(v["version"]): cast("datetime", v["timestamp"]).astimezone(UTC) for v in known}
 
     def tags(self) -> dict[str, int]:
         """Return the version of each tag, by name."""
-        tags = self._engine.call("listing tags", self.dataset.tags.list)
+        tags = self.engine.call("listing tags", self.dataset.tags.list)
         return {name: int(tag["version"]) for name, tag in sorted(tags.items())}
 
     def indexed(self) -> list[str]:
         """Return the leaves with an index, as far as Lance names them, sorted."""
-        found = self._engine.call("listing indexes", self.dataset.describe_indices)
+        found = self.engine.call("listing indexes", self.dataset.describe_indices)
         return sorted(".".join(index.field_names) for index in found)
 
     def small_fragments(self) -> int:
@@ -304,10 +311,10 @@ class Snapshot:
 
     def orphans(self) -> list[str]:
         """Return data files that no version names: killed writers left them, and Lance removes them after a week."""
-        seconds = self._engine.deadlines.bulk
+        seconds = self.engine.deadlines.bulk
         tracked, every = self.dataset.tracked_files, self.dataset.all_files
-        named = self._engine.call("listing files", lambda: tracked().read_all(), seconds=seconds)["path"]
-        present = self._engine.call("listing files", lambda: every().read_all(), seconds=seconds)["path"]
+        named = self.engine.call("listing files", lambda: tracked().read_all(), seconds=seconds)["path"]
+        present = self.engine.call("listing files", lambda: every().read_all(), seconds=seconds)["path"]
         known = set(named.to_pylist())
         return sorted(path for path in present.to_pylist() if path.startswith("data/") and path not in known)
 
@@ -343,6 +350,8 @@ class Engine:
         # What `salvage` has found: unreadable data files by table, which readers do without, and whether an index is damaged.
         self.unreadable: dict[str, frozenset[str]] = {}
         self.without_indexes = False
+        # The version that readers use of a table whose newest one cannot be opened.
+        self.readable: dict[str, int] = {}
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
 
     def __repr__(self) -> str:
@@ -574,7 +583,8 @@ class Engine:
             return self._look.tables[table.name]
         made, dataset = self._just_opened.pop(table.name, (0.0, None))
         if version is not None or dataset is None or time.monotonic() - made >= _FRESH_SECONDS:
-            dataset = self.call(f"opening {table.name}", lambda: self._open(table, version))
+            wanted = self.readable.get(table.name) if version is None else version
+            dataset = self.call(f"opening {table.name}", lambda: self._open(table, wanted))
         if version is None and self._look.depth:
             self._look.tables[table.name] = dataset
         return dataset
@@ -755,27 +765,34 @@ class Engine:
         self.look_again()
 
     def go_back(self, table: Table) -> int | None:
-        """Remove manifests, newest first, until one can be opened; return its version, or None when there is none.
-
-        Only a directory has torn manifests: a bucket stores an object whole or not at all.
-        """
-        directory = Path(self.location.child(table.directory)) / "_versions"
-        if self.bucket or not directory.is_dir():
-            return None
-        numbers = {path: int(path.stem) for path in directory.glob("*.manifest") if path.stem.isdecimal()}
-        newest_first = sorted(
-            numbers, key=lambda path: numbers[path] if len(path.stem) == _COUNTDOWN else -numbers[path]
-        )
-        for path in newest_first:
+        """Set manifests aside, newest first, until one can be opened; return its version, or None when there is none."""
+        for path in self._manifests(table).values():
             try:
                 return self.open_any(table).version
             except BenchDbError as error:
                 if not faults.is_damage(error):
                     raise
-                _LOG.warning("%s: version removed, it cannot be opened: %s", path, error)
-                path.rename(path.with_suffix(".torn"))
+                _LOG.info("%s: version set aside, it cannot be opened: %s", path, error)
+                self._set_aside(path)
                 self.look_again()
         return None
+
+    def _set_aside(self, manifest: str) -> None:
+        """Give a manifest a name that no reader looks for."""
+        if self.bucket:
+            self.bucket.rename(manifest, f"{manifest.removesuffix('.manifest')}.torn")
+            return
+        path = Path(self.location.path) / manifest
+        path.rename(path.with_suffix(".torn"))
+
+    def newest_manifest(self, table: Table) -> str:
+        """Return the path of the manifest of the newest version inside the store; empty when there is none."""
+        return next(iter(self._manifests(table).values()), "")
+
+    def _manifests(self, table: Table) -> dict[int, str]:
+        """Return the path of each manifest inside the store by its version, newest first."""
+        names = {number: f"{table.directory}/{path}" for path, number, _ in self._versions_of(table)}
+        return dict(sorted(names.items(), reverse=True))
 
     def count(self, table: Table, where: str) -> int:
         """Return how many rows of a table a filter selects."""
@@ -861,12 +878,14 @@ class Engine:
 
     def written(self, table: Table) -> dict[int, float]:
         """Return when each version of a table was written, by the clock of the store, in unix seconds."""
-        found = {}
+        return {number: written for _, number, written in self._versions_of(table)}
+
+    def _versions_of(self, table: Table) -> Iterator[tuple[str, int, float]]:
+        """Yield the path of each manifest in its table, its version, and when it was written."""
         for path, file in self.files(table, "_versions/").items():
             stem = Path(path).stem
             if path.endswith(".manifest") and stem.isdecimal():
-                found[_LAST_VERSION - int(stem) if len(stem) == _COUNTDOWN else int(stem)] = file.written
-        return found
+                yield path, _LAST_VERSION - int(stem) if len(stem) == _COUNTDOWN else int(stem), file.written
 
     def now(self) -> float:
         """Return the time by the clock of the store, in unix seconds: that of its file system or bucket, not of this machine."""

@@ -50,7 +50,7 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
         )
         raise StoreUnavailableError(message)
     for table in tables:
-        engine.ensure(table)
+        salvage.written(engine, partial(engine.ensure, table))
 
 
 class Entry(NamedTuple):

@@ -125,6 +125,14 @@ class Bucket:
             keys = {"Objects": [{"Key": item["Key"]} for item in objects]}
             self.ask("removing objects", partial(self.client.delete_objects, Bucket=self.location.bucket, Delete=keys))
 
+    def rename(self, name: str, becomes: str) -> None:
+        """Give an object of the store another name, both relative to the store."""
+        key, other = (f"{self.location.path}/{one}".lstrip("/") for one in (name, becomes))
+        source = {"Bucket": self.location.bucket, "Key": key}
+        copy = partial(self.client.copy_object, Bucket=self.location.bucket, Key=other, CopySource=source)
+        self.ask("renaming an object", copy)
+        self.ask("renaming an object", partial(self.client.delete_object, **source))
+
     def listed(self, prefix: str, **limits: object) -> Any:
         """Return one page of the objects under a prefix."""
         return self.client.list_objects_v2(Bucket=self.location.bucket, Prefix=prefix, **limits)

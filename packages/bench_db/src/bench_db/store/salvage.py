@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections import Counter, deque
 from functools import wraps
@@ -14,11 +15,16 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    import pyarrow as pa
+
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 _SHOWN = 10
+_HINT = "latest_version_hint.json"
+_END_OF_MANIFEST = b"LANC"
+_END_OF_ARROW = b"ARROW1"
 
 
 class _Store(Protocol):
@@ -45,31 +51,42 @@ def of_sound_part(
     return answer
 
 
-def each(engine: Engine, batches: Callable[[], Iterator[Answer]]) -> Iterator[Answer]:
-    """Yield what is read one by one; when the first cannot be read because of damage, read the sound part."""
-    begun = False
+def each(
+    snapshot: Snapshot, batches: Callable[[Iterable[Fragment] | None, int], Iterator[pa.RecordBatch]]
+) -> Iterator[pa.RecordBatch]:
+    """Yield what is read batch by batch, in the order of the table; when damage is met, go on with what can be read behind it.
+
+    `batches` reads some fragments, by default all that can be read, and gets the number of rows that it need not read any more.
+    """
+    engine, seen = snapshot.engine, 0
     try:
-        for batch in batches():
-            begun = True
+        for batch in batches(None, 0):
+            seen += len(batch)
             yield batch
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if begun or not (_is_of_reading(error) and find(engine)):
+        if not (_is_of_reading(error) and find(engine)):
+            raise
+        rest = snapshot.behind_damage() if seen else None
+        if rest is None and seen:
             raise
     else:
         return
-    yield from batches()
+    yield from batches(rest, seen)
 
 
 def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
     """Return the answer of a write that is safe to repeat. When files are gone or cut, take them out and write again.
 
-    A file that is whole stays, whatever reading it says: a writer takes out only what nobody can read any more.
+    A file that is whole stays, whatever reading it says: a writer takes out only what nobody can read any more. A table whose newest
+    manifest is cut goes back to the newest version that can be opened.
     """
     try:
         return write()
     except (CorruptStoreError, StoreUnavailableError) as error:
         if not (_is_of_reading(error) and find(engine) and not _whole(engine)):
             raise
+    if engine.readable:
+        go_back(engine)
     take_out(engine)
     return write()
 
@@ -80,17 +97,22 @@ def _is_of_reading(error: BenchDbError) -> bool:
 
 
 def find(engine: Engine) -> bool:
-    """Look for files that cannot be read, so that readers do without them; warn of them. Return whether there are new ones.
+    """Look for what cannot be read, so that readers do without it; warn of it. Return whether there is something new.
 
-    When every data file can be read, an index is damaged: readers scan instead.
+    That is: data files, and the newest version of a table, in place of which readers use the newest one that can be opened. When
+    all of these can be read, an index is damaged: readers scan instead.
     """
     engine.look_again()
-    before = engine.unreadable, engine.without_indexes
+    before = engine.unreadable, engine.without_indexes, engine.readable
+    engine.readable = {}
+    torn = [table for table in _tables(engine) if not _opens(engine, table)]
+    versions = {table.name: version for table in torn if (version := newest_readable(engine, table)) is not None}
+    engine.readable = versions
     found = {table.name: frozenset(_unreadable(engine, table)) for table in _tables(engine)}
     engine.unreadable = {name: files for name, files in found.items() if files}
-    if engine.unreadable == before[0]:
+    if (engine.unreadable, versions) == (before[0], before[2]):
         engine.without_indexes = True
-    if (engine.unreadable, engine.without_indexes) == before:
+    if (engine.unreadable, engine.without_indexes, versions) == before:
         return False
     warnings.warn(_warning(engine), DamagedStoreWarning, stacklevel=3)
     return True
@@ -120,6 +142,8 @@ def take_out(engine: Engine) -> list[str]:
 def go_back(engine: Engine) -> list[str]:
     """Go back to the newest version that can be opened in each table that cannot; discard a derived one. Say what was done."""
     done = []
+    engine.readable = {}
+    engine.look_again()
     for table in registered():
         if table.name in engine.present() and not _opens(engine, table):
             version = None if table.derived else engine.go_back(table)
@@ -132,7 +156,29 @@ def go_back(engine: Engine) -> list[str]:
                     else f"went back to version {version}, the newest readable one"
                 )
                 done.append(f"{table.name}: {what}")
+            content.remove(engine, _hint(table))
+        elif table.name in engine.present() and (lost := lost_version(engine, table)) is not None:
+            content.remove(engine, _hint(table))
+            done.append(
+                f"{table.name}: version {lost} is lost, and version {engine.open(table).version} is the newest now"
+            )
     return done
+
+
+def lost_version(engine: Engine, table: Table) -> int | None:
+    """Return the version that Lance has noted as the newest of a table when its manifest is gone and none is newer; else None.
+
+    Without its newest manifest a table opens at the version before, as if what was written last had never been.
+    """
+    try:
+        noted = json.loads(content.read_small(engine, _hint(table)) or b"{}").get("version", 0)
+    except ValueError:  # a cut note, which Lance does without
+        return None
+    return noted if isinstance(noted, int) and noted > max(engine.written(table), default=0) else None
+
+
+def _hint(table: Table) -> str:
+    return f"{table.directory}/_versions/{_HINT}"
 
 
 def newest_readable(engine: Engine, table: Table) -> int | None:
@@ -199,16 +245,28 @@ def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
 
 
 def _whole(engine: Engine) -> list[str]:
-    """Return the unreadable files that have the size which their table has recorded."""
-    return [
+    """Return the unreadable files that are not cut: those with the size that their table has recorded, and manifests with an end."""
+    torn = [engine.newest_manifest(table) for table in registered() if table.name in engine.readable]
+    files = [
         name
         for table in registered()
         if (lost := engine.unreadable.get(table.name))
         for fragment in engine.open(table).every_fragment()
-        if fragment.file in lost
+        if fragment.file in lost and not _lacks_deletions(engine, table, fragment)
         for name, size in _files(table, fragment).items()
         if content.size_of(engine, name) == size
     ]
+    return [*files, *(name for name in torn if (content.read_small(engine, name) or b"").endswith(_END_OF_MANIFEST))]
+
+
+def _lacks_deletions(engine: Engine, table: Table, fragment: Fragment) -> bool:
+    """Return whether the list of the rows that have left a fragment is gone or cut; no size of it is recorded."""
+    listed = fragment.part.metadata.deletion_file
+    if listed is None:
+        return False
+    name = f"{table.directory}/{listed.path(fragment.part.fragment_id)}"
+    known = content.read_small(engine, name)
+    return not known or (name.endswith(".arrow") and not known.endswith(_END_OF_ARROW))
 
 
 def _files(table: Table, fragment: Fragment) -> dict[str, int]:
@@ -218,7 +276,8 @@ def _files(table: Table, fragment: Fragment) -> dict[str, int]:
 
 def _warning(engine: Engine) -> str:
     files = [f"{name}.lance/data/{file}" for name, lost in engine.unreadable.items() for file in sorted(lost)]
-    if not files:
+    torn = [f"version {version} of {name}" for name, version in engine.readable.items()]
+    if not files and not torn:
         return f"{engine.location}: an index cannot be read, so answers take longer; 'bench-db store verify --repair' makes it anew"
     try:
         runs = lost_runs(engine)
@@ -226,7 +285,13 @@ def _warning(engine: Engine) -> str:
         runs = [f"not known, the runs cannot be read ({error})"]
     more = f" and {len(runs) - _SHOWN:,} more" if len(runs) > _SHOWN else ""
     named = f" These runs are not complete: {', '.join(runs[:_SHOWN])}{more}." if runs else ""
+    what = (
+        [f"{len(files)} data files cannot be read, such as {files[0]}, and answers are without their rows"]
+        if files
+        else []
+    )
+    what += [f"the newest manifest cannot be read, and answers are of {' and '.join(torn)}"] if torn else []
     return (
-        f"{engine.location}: {len(files)} data files cannot be read, such as {files[0]}, and answers are without their rows.{named} "
+        f"{engine.location}: {'; '.join(what)}.{named} "
         "Restore the files from a copy, or take them out with 'bench-db store verify --repair' and publish the runs again"
     )

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 8192
 _REPAIR = "run 'bench-db store verify --repair'"
 _LOST = f"derived table cannot be used, and readers do without it; the next maintenance makes it again, or {_REPAIR}"
+_LOST_VERSION = (
+    "newest version is gone, with what it added; restore its manifest from a copy, or publish again what is missing and "
+    f"{_REPAIR}"
+)
 _UNREADABLE = "data file cannot be read"
 # Where one row in 500 has changed, so many rows show it with a probability of 98 %.
 SAMPLE = 2000
@@ -196,6 +200,10 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
         kind = _LOST if table.derived else f"table cannot be opened; {_REPAIR}, or restore it from a copy"
         problems.append(_problem(kind, table, [_in_words(error)], harmless=table.derived))
     else:
+        lost = None if table.derived else salvage.lost_version(engine, table)
+        if lost is not None:
+            where = f"version {lost} is lost, version {snapshot.version} answers"
+            problems.append(_problem(_LOST_VERSION, table, [where]))
         wrong = [column.name for column in table.schema if stored.get(column.name, column.type) != column.type]
         if wrong:
             problems.append(_problem("columns of another type; restore the table from a copy", table, wrong))

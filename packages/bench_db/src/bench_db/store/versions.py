@@ -57,7 +57,8 @@ def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
         number = int(as_of)
         if number in known:
             return number
-        message = f"there is no version {number}; versions kept: {min(known)} to {max(known)}, tags: {tags}"
+        what = f"version {number} was cleaned away" if 0 < number < max(known) else f"there is no version {number}"
+        message = f"{what}; versions kept: {min(known)} to {max(known)}, tags: {tags}; a tag keeps a version"
         raise UserError(message)
     moment = _moment(as_of, tags)
     before = [number for number, made in known.items() if made <= moment]
