@@ -171,6 +171,21 @@ class TestVerify:
             p.example.partition(":")[0] for p in found.problems if p.kind.startswith("data file cannot be read")
         ] == [files[0].name]
 
+    def test_a_list_of_deleted_rows_with_an_impossible_size(self, undamaged: Path, tmp_path: Path) -> None:
+        """Lance would ask for so much memory that the process ends."""
+        store = damage.copied(undamaged, tmp_path / "store")
+        [file] = damage.live_files(store, "runs", "deletions")
+        content = file.read_bytes()
+        at = content.rindex((64).to_bytes(8, "little"))
+        file.write_bytes(content[:at] + (64 + 2**54).to_bytes(8, "little") + content[at + 8 :])
+        found = connect(store).verify()
+        [problem] = [
+            problem for problem in found.problems if problem.table == "runs" and "cannot be read" in problem.kind
+        ]
+        assert file.name in problem.example
+        connect(store).repair()
+        assert connect(store).runs().collect().height
+
     def test_an_orphan_is_harmless(self, database: Database) -> None:
         data = Path(database.uri) / RESULTS_TABLE.directory / "data"
         (data / "0000.lance").write_bytes(next(data.iterdir()).read_bytes())

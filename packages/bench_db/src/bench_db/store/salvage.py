@@ -8,14 +8,14 @@ from collections import Counter, deque
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
+import pyarrow as pa
+
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
 from bench_db.store import content, faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    import pyarrow as pa
 
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
@@ -24,6 +24,7 @@ Arguments = ParamSpec("Arguments")
 _SHOWN = 10
 _HINT = "latest_version_hint.json"
 _END_OF_MANIFEST = b"LANC"
+_ARROW = ".arrow"
 _END_OF_ARROW = b"ARROW1"
 
 
@@ -226,6 +227,8 @@ def is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
     A fragment is damaged when a file of it is gone or has another size, or when its bytes can be had and still give no rows.
     Raises when the bytes cannot be had: then the storage fails, and says nothing of the file.
     """
+    if fault_of_deletions(engine, snapshot.table, fragment):
+        return False
     if _gives_rows(snapshot, fragment):
         return True
     files = _files(snapshot.table, fragment)
@@ -261,12 +264,32 @@ def _whole(engine: Engine) -> list[str]:
 
 def _lacks_deletions(engine: Engine, table: Table, fragment: Fragment) -> bool:
     """Return whether the list of the rows that have left a fragment is gone or cut; no size of it is recorded."""
+    name = _deletions(table, fragment)
+    known = content.read_small(engine, name) if name else b"none"
+    return not known or (name.endswith(_ARROW) and not known.endswith(_END_OF_ARROW))
+
+
+def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
+    """Return what is wrong with the list of the rows that have left a fragment; an empty text when nothing is.
+
+    Lance believes the sizes in a damaged list: it may ask for 2^54 bytes of memory, which ends the process.
+    """
+    name = _deletions(table, fragment)
+    if not name.endswith(_ARROW):
+        return ""
+    try:
+        listed = pa.ipc.open_file(pa.py_buffer(content.read_small(engine, name) or b"")).read_all()
+        listed.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        return f"{name} cannot be read: {error}"
+    expected = fragment.part.metadata.deletion_file.num_deleted_rows
+    return "" if len(listed) == expected else f"{name} lists {len(listed)} of {expected} deleted rows"
+
+
+def _deletions(table: Table, fragment: Fragment) -> str:
+    """Return the path of the list of the rows that have left a fragment, inside the store; empty when all are there."""
     listed = fragment.part.metadata.deletion_file
-    if listed is None:
-        return False
-    name = f"{table.directory}/{listed.path(fragment.part.fragment_id)}"
-    known = content.read_small(engine, name)
-    return not known or (name.endswith(".arrow") and not known.endswith(_END_OF_ARROW))
+    return "" if listed is None else f"{table.directory}/{listed.path(fragment.part.fragment_id)}"
 
 
 def _files(table: Table, fragment: Fragment) -> dict[str, int]:

@@ -247,6 +247,9 @@ class _Reading:
 
     def _read(self, snapshot: Snapshot, fragment: Fragment) -> None:
         """Read a fragment: whole, or not at all, so that one damaged file does not hide the others."""
+        if fault := salvage.fault_of_deletions(snapshot.engine, snapshot.table, fragment):
+            self._unreadable.append(f"{fragment.file}: {fault}")
+            return
         try:
             batches = list(snapshot.row_batches(self._columns, fragment=fragment, batch_size=_BATCH_ROWS))
             # A checksum by a newer release includes columns that this one does not read.
