@@ -114,7 +114,7 @@ class TestFrames:
 
     def test_sql_has_times_in_every_table(self, database: bench_db.Database) -> None:
         times = {
-            **{name: ["at"] for name in ("findings", "definitions", "exclusions", "notifications")},
+            **{name: ["at"] for name in ("findings", "definitions", "exclusions", "notifications", "scans")},
             "baselines": ["set_at"],
             "artifacts": ["added_at"],
             "commits": ["author_time", "measured_at", "recorded_at", "time"],

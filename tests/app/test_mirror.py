@@ -188,12 +188,12 @@ class TestMirror:
 _DAMAGE: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "dropped schema": (
         ("DROP SCHEMA {} CASCADE",),
-        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs"},
+        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs", "scans"},
     ),
     "dropped tables": (("DROP TABLE {}.findings", "DROP VIEW {}.latest", "DROP TABLE {}.mirror"), {"findings"}),
     "dropped ledger": (
         ("DROP TABLE {}.mirror_ledger",),
-        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs"},
+        set(TABLES) - {"exclusions", "migrations", "notifications", "pairs", "scans"},
     ),
     "truncated": (("TRUNCATE {}.results", "DELETE FROM {}.runs WHERE branch = 'main'"), {"results", "runs"}),
     "altered structure": (

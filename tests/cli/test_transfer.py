@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LATEST = ("latest", "--output", "json", "--store")
-_ROWS = {"runs": 48, "results": 250, "findings": 4, "artifacts": 1, "commits": 48}
+_ROWS = {"runs": 48, "results": 250, "findings": 4, "artifacts": 1, "commits": 48, "scans": 2}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from bench_db.identity import hash63
 from bench_db.model import Cause
 from bench_db.query.series import COLUMNS, IDENTITY
 from bench_db.report.site.contract import SiteContent, SiteMetadata, slices
-from tests.report.examples import HOSTILE, commit_of, found
+from tests.report.examples import HOSTILE, commit_of, found, last_scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,11 @@ def content_of(
     findings: Sequence[Finding] = (),
     noise: pl.DataFrame | None = None,
 ) -> SiteContent:
-    """The content of a frame with the points of all series."""
+    """The content of a frame with the points of all series, all of which a scan has judged."""
     series = points.select(IDENTITY).unique("series_key", maintain_order=True)
-    content = SiteContent(series=series, points_of=slices(points), metadata=metadata, findings=findings)
+    content = SiteContent(
+        series=series, points_of=slices(points), metadata=metadata, findings=findings, scans=(last_scan(),)
+    )
     return content if noise is None else replace(content, noise=noise)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench_db.analysis.judge import counted, in_order
 from bench_db.identity import hash63
-from bench_db.model import Comparison, Finding, Series, State, Verdict
+from bench_db.model import Comparison, Finding, LastScan, ScanRecord, Series, State, Verdict
 from bench_db.units import Direction
 
 HOSTILE = {
@@ -141,3 +141,28 @@ COUNTS = counted(GOLDEN)
 
 def commit_of(number: int) -> str:
     return f"{hash63([str(number)]):016x}" * 2 + "00000000"
+
+
+def last_scan(
+    *,
+    dut: str = "device",
+    commit: str | None = None,
+    judged: int = 1,
+    too_short: int = 0,
+    commits_since: int | None = 0,
+    runs_since: int = 0,
+) -> LastScan:
+    """Return the newest scan of a device, by default one that read everything."""
+    record = ScanRecord(
+        dut_name=dut,
+        commit=commit_of(1) if commit is None else commit or None,
+        dut_version="" if commit is None else "1.2",
+        runs=30,
+        store_version=7,
+        judged=judged,
+        too_short=too_short,
+        profile="default",
+        rate=0.05,
+        at=1_780_000_000,
+    )
+    return LastScan(dut_name=dut, scan=record, commits_since=commits_since, runs_since=runs_since)

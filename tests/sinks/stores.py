@@ -28,6 +28,7 @@ TABLES = (
     "migrations",
     "pairs",
     "notifications",
+    "scans",
 )
 
 

@@ -286,6 +286,7 @@ class TestAllowed:
             "definitions",
             "exclusions",
             "notifications",
+            "scans",
         ):
             columns = filled.query(f"select * from {table}").columns
             asked = ", ".join(f'"{name}"' if name in {"at", "by"} else name for name in columns)  # words of SQL

@@ -17,6 +17,7 @@ from bench_db.model import (
     NotificationStep,
     PairRecord,
     PairVerdict,
+    ScanRecord,
     State,
 )
 from bench_db.query.selection import Selection
@@ -83,6 +84,7 @@ def _keep_records(database: Database) -> None:
     about = {"receiver": "team", "message_id": "1", "claim": "c", "at": 1}
     claim = Notification(**about, step=NotificationStep.CLAIMED, finding_id="1", state="open", change=1)  # type: ignore[arg-type]
     database.record_notifications([claim, Notification(**about, step=NotificationStep.DELIVERED)])  # type: ignore[arg-type]
+    database.record_scans([_scan(number) for number in range(2)])
     excluded = database.runs().collect()["run_key"].to_list()[:1]
     database.exclude(excluded, reason="a noisy machine", lifted=False, at=1, by="test")
 
@@ -105,6 +107,21 @@ def _finding(number: int) -> Finding:
     )
 
 
+def _scan(number: int) -> ScanRecord:
+    return ScanRecord(
+        dut_name="engine",
+        commit=commit_of(number),
+        dut_version="",
+        runs=number + 1,
+        store_version=number,
+        judged=0,
+        too_short=ROWS,
+        profile="default",
+        rate=0.05,
+        at=number,
+    )
+
+
 READINGS: dict[str, Callable[[Database], Any]] = {
     "pairs": lambda store: store.query("select * from pairs").to_dicts(),
     "latest": lambda store: store.latest().to_dicts(),
@@ -118,6 +135,7 @@ READINGS: dict[str, Callable[[Database], Any]] = {
     "findings": lambda store: store.findings(every=True),
     "definitions": lambda store: store.definitions(),
     "notifications": lambda store: store.notifications(),
+    "scans": lambda store: store.scans(),
     "exclusions": lambda store: store.exclusion_reasons(),
     "everything": lambda store: store.latest(Selection(everything=True)).to_dicts(),
 }

@@ -372,13 +372,14 @@ def message() -> str:
 def badges() -> str:
     """Return what the badge says of results of each age in days."""
     from bench_db.report.site.badge import state
+    from tests.report.examples import last_scan
 
     newest = {"measured": 1_760_000_000}
     facts = {
         "freshness": [{"newest": newest, "failed": []}],
         "failing": 0,
         "current": 1,
-        "found": 1,
+        "scans": [last_scan()],
         "total": 1,
     }
     return repr([state(facts, [], newest["measured"] + 86_400 * days)[0] for days in range(30)])

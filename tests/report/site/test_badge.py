@@ -14,7 +14,7 @@ from bench_db.report.site.build import site
 from bench_db.report.site.encode import EncodedSeries
 from bench_db.rules import RULES
 from tests.report.example_site import METADATA, content_of, history, stepped
-from tests.report.examples import HOSTILE, found
+from tests.report.examples import HOSTILE, found, last_scan
 
 DAY = 86_400
 NOW = 1_780_000_000
@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
     "freshness": [{"newest": {"measured": NOW}, "failed": []}],
     "failing": 0,
     "current": 9,
-    "found": 1,
+    "scans": [last_scan()],
     "total": 9,
 }
 WORSE = {"worse": True, "state": "open", "units": "nanoseconds"}
@@ -36,6 +36,8 @@ class TestState:
     def test_fine(self) -> None:
         assert state(GOOD, [{**WORSE, "state": "fixed"}, {**WORSE, "worse": False}], NOW)[0] == "fine"
         assert state(GOOD | {"total": 20}, [], NOW) == ("fine, 9 of 20 judged", GREEN)
+        others = [last_scan(), last_scan(judged=0, commits_since=2)]  # a device whose series all have too few runs
+        assert state(GOOD | {"scans": others}, [], NOW) == ("fine", GREEN)
 
     @pytest.mark.parametrize(
         ("facts", "findings", "said"),
@@ -47,7 +49,16 @@ class TestState:
             ({"freshness": [{"newest": {"measured": NOW}, "failed": [1, 2]}]}, [], "2 newest commits failed"),
             ({"failing": 3}, [], "3 failing"),
             ({"current": 0}, [], "unknown"),
-            ({"found": 0}, [], "unknown"),
+            ({"scans": [None]}, [], "unknown"),
+            ({"scans": [last_scan(), None]}, [], "unknown"),
+            ({"scans": [last_scan(judged=0)]}, [], "unknown"),
+            ({"scans": [last_scan(), last_scan(commits_since=3)]}, [], "last scan: 3 measured commits ago"),
+            ({"scans": [last_scan(runs_since=1)]}, [], "last scan: 1 run ago"),
+            (
+                {"scans": [last_scan(commits_since=None)]},
+                [],
+                "last scan: a commit that is not in the main history any more",
+            ),
             ({"freshness": []}, [], "no results"),
             ({"freshness": [{"newest": None, "failed": [1]}]}, [], "no results"),
         ],

@@ -16,12 +16,12 @@ from bench_db.report.site.contract import SiteContent
 from bench_db.report.site.manifest import read_manifest
 from bench_db.rules import RULES
 from tests.report.example_site import METADATA, content_of, history, site_content, stepped
-from tests.report.examples import HOSTILE, commit_of, found
+from tests.report.examples import HOSTILE, commit_of, found, last_scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.model import Finding
+    from bench_db.model import Finding, LastScan
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +205,14 @@ class TestCommits:
 class TestFrontPage:
     """The front page has the newest commit with results, and no good news where nothing was judged."""
 
-    def first(self, *frames: pl.DataFrame, findings: Sequence[Finding] = ()) -> str:
-        page = dict(site(content_of(pl.concat(frames), METADATA, findings)))["index.html"].decode()
+    def first(
+        self,
+        *frames: pl.DataFrame,
+        findings: Sequence[Finding] = (),
+        scans: Sequence[LastScan] = (last_scan(),),
+    ) -> str:
+        content = replace(content_of(pl.concat(frames), METADATA, findings), scans=scans)
+        page = dict(site(content))["index.html"].decode()
         return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
     def test_the_newest_commits_failed(self) -> None:
@@ -230,9 +236,25 @@ class TestFrontPage:
         assert "newest results of a commit of 2025-10-11 16:26 UTC" in page
 
     def test_nothing_was_scanned(self) -> None:
+        frame = history("a", stepped(1e3, 30, {}))
+        page = self.first(frame, scans=())
+        assert "Not scanned yet" in page
+        assert "No scan is recorded: 'bench-db scan' looks for changes." in page
+        better = found("f", int(frame["series_key"][0]), 9, commit=commit_of(9), effect=-0.2)
+        assert "No regression" not in self.first(frame, findings=[better], scans=())
+
+    def test_an_empty_scan(self) -> None:
         page = self.first(history("a", stepped(1e3, 30, {})))
-        assert "No finding is recorded" in page
-        assert "bench-db scan looks for changes and records them." in page
+        assert "No regression standing" in page
+        assert f"Last scan: {commit_of(1)[:9]}, the newest measured commit; 1 series judged." in page
+
+    def test_a_scan_that_is_late(self) -> None:
+        page = self.first(history("a", stepped(1e3, 30, {})), scans=[last_scan(commits_since=3)])
+        assert f"Last scan: {commit_of(1)[:9]}, 3 measured commits ago; 1 series judged." in page
+
+    def test_a_scan_that_judged_nothing(self) -> None:
+        page = self.first(history("a", stepped(1e3, 30, {})), scans=[last_scan(judged=0)])
+        assert "Nothing could be judged yet" in page
 
     def test_series_that_are_judged_and_stale_are_not_current(self) -> None:
         """The badge is not green for series of the past beside new ones of too few runs."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bench_db.app.recording import Metric, Recording
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
+    from bench_db.app.scans import last_scans
     from bench_db.app.schedule import Dispatched, schedule_runs
     from bench_db.app.show import show
     from bench_db.app.site import site
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         DutBuild,
         Exclusion,
         Finding,
+        LastScan,
         LeftOut,
         Look,
         MeanChange,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
         RecordedCommit,
         Result,
         Run,
+        ScanRecord,
         Series,
         Side,
         State,
@@ -134,6 +137,7 @@ __all__ = [
     "Exclusion",
     "FilePlace",
     "Finding",
+    "LastScan",
     "LeftOut",
     "Look",
     "MeanChange",
@@ -161,6 +165,7 @@ __all__ = [
     "Result",
     "Run",
     "S3Place",
+    "ScanRecord",
     "SchemaMismatchError",
     "Selection",
     "Series",
@@ -208,6 +213,7 @@ __all__ = [
     "ignore_finding",
     "include_runs",
     "init",
+    "last_scans",
     "mirror",
     "noise",
     "notify",
@@ -267,6 +273,7 @@ _HOMES = {
     "bench_db.app.recording": ["Metric", "Recording"],
     "bench_db.app.runs": ["StoredRun", "exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],
+    "bench_db.app.scans": ["last_scans"],
     "bench_db.app.schedule": ["Dispatched", "schedule_runs"],
     "bench_db.app.show": ["show"],
     "bench_db.app.site": ["site"],
@@ -294,6 +301,7 @@ _HOMES = {
         "DutBuild",
         "Exclusion",
         "Finding",
+        "LastScan",
         "LeftOut",
         "Look",
         "MeanChange",
@@ -310,6 +318,7 @@ _HOMES = {
         "RecordedCommit",
         "Result",
         "Run",
+        "ScanRecord",
         "Series",
         "Side",
         "State",

@@ -27,6 +27,7 @@ from bench_db.model import (
     Result,
     Run,
     Samples,
+    ScanRecord,
     Storage,
 )
 
@@ -110,6 +111,7 @@ DEFINITIONS = schema_of(Definition, primary_key="key")
 EXCLUSIONS = schema_of(Exclusion, primary_key="key")
 PAIRS = schema_of(PairRecord, primary_key="key")
 NOTIFICATIONS = schema_of(Notification, primary_key="key")
+SCANS = schema_of(ScanRecord, primary_key="key")
 
 
 def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         PairRecord,
         RecordedCommit,
         Run,
+        ScanRecord,
         SummaryValues,
         TestBed,
     )
@@ -213,6 +214,11 @@ def notification_key(record: Notification) -> int:
         change = (record.receiver, record.finding_id, record.state, str(record.change), str(record.attempt))
         return identity.hash63(("notification", *change))
     return identity.hash63(("outcome", record.receiver, record.message_id, record.claim))
+
+
+def scan_key(record: ScanRecord) -> int:
+    """Return the identity of one record of a scan: all that it states."""
+    return identity.hash63(("scan", *(repr(value) for value in astuple(replace(record, key=0)))))
 
 
 def pair_key(record: PairRecord) -> int:

@@ -494,6 +494,48 @@ class Finding:
     confirmed_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRecord:
+    """One record of a scan of the main history of a device: what it read, and how many series it judged.
+
+    `commit` is the newest commit that the scan read, null when that build has only `dut_version`. `runs` is the number of runs of the
+    device's main history, and `store_version` the version of the results. `judged` series had enough runs, `too_short` ones had not. `part`
+    names the conditions of a scan of a part of the series or of the time, empty for all.
+    """
+
+    key: Key = 0
+    dut_name: str
+    commit: str | None
+    dut_version: str
+    runs: int
+    store_version: int
+    judged: int
+    too_short: int
+    profile: str
+    rate: float
+    part: str = ""
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastScan:
+    """The newest scan of the whole main history of a device, and what has been published since; a null `scan` for none.
+
+    `commits_since` counts the measured commits after the newest one of the scan, and `runs_since` the further runs of the device, of whatever
+    commit. Both are null without a scan, and `commits_since` also when the commit is not in the main history any more.
+    """
+
+    dut_name: str
+    scan: ScanRecord | None
+    commits_since: int | None
+    runs_since: int | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the scan read everything that the main history has, and judged a series."""
+        return self.scan is not None and self.scan.judged > 0 and self.commits_since == 0 and self.runs_since == 0
+
+
 class NotificationStep(StrEnum):
     """What a record of the notifications is about."""
 

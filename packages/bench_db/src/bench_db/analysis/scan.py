@@ -13,6 +13,7 @@ import numpy as np
 from bench_db.analysis.common_kernel import without_common
 from bench_db.analysis.constants import Profile, for_scan
 from bench_db.analysis.detect import Changes, detect_all, discoveries
+from bench_db.analysis.jit import Bools
 from bench_db.analysis.level import large
 from bench_db.analysis.suite_members import members
 from bench_db.analysis.suite_steps import suite_steps
@@ -22,7 +23,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench_db.analysis.jit import Bools, Floats, Ints
+    from bench_db.analysis.jit import Floats, Ints
     from bench_db.analysis.suite_members import Member
     from bench_db.query.thresholds import Threshold
 
@@ -47,13 +48,25 @@ class ScanFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """Findings by falling evidence, movements by size; `expected_false` is how many findings are expected to be false alarms."""
+    """Findings by falling evidence, movements by size; `expected_false` is how many findings are expected to be false alarms.
+
+    `judged` says of each series whether it was long enough to be tested.
+    """
 
     findings: tuple[ScanFinding, ...]
     movements: tuple[Movement, ...]
-    tested: int
-    too_short: int
+    judged: Bools
     expected_false: float
+
+    @property
+    def tested(self) -> int:
+        """The number of series that were long enough to be tested."""
+        return int(self.judged.sum())
+
+    @property
+    def too_short(self) -> int:
+        """The number of series that were not."""
+        return len(self.judged) - self.tested
 
 
 def scan(  # noqa: PLR0913
@@ -86,8 +99,8 @@ def scan(  # noqa: PLR0913
     moved, of_all, measured = without_common(flat, starts, of_points, levels, signs, steady)
     constants = for_scan(profile)
     changes = detect_all(steady, starts, constants=constants, threads=threads)
-    tested = int((changes.points >= constants.minimum_points).sum())
-    accepted, q_values = discoveries(changes, tested, rate)
+    judged = changes.points >= constants.minimum_points
+    accepted, q_values = discoveries(changes, int(judged.sum()), rate)
     accepted = _large(accepted, changes, flat, starts, thresholds or {})
     shared = _shared(accepted, changes, starts, of_points, measured)
     findings = _findings(accepted, q_values, changes, starts, of_points, shared)
@@ -110,8 +123,7 @@ def scan(  # noqa: PLR0913
             sorted(findings, key=lambda f: (f.change.p_value, -abs(f.change.effect), f.series, f.change.index))
         ),
         movements=tuple(sorted(lasting + passing, key=lambda m: (-abs(m.effect), m.run))),
-        tested=tested,
-        too_short=len(starts) - 1 - tested,
+        judged=judged,
         expected_false=rate * len(findings),
     )
 

@@ -11,8 +11,9 @@ from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.findings import in_order
 from bench_db.app.database import on_database
 from bench_db.app.scan import findings_frame, groups_json
+from bench_db.app.scans import last_scans, scans_json
 from bench_db.errors import UserError
-from bench_db.model import CommitFindings, Finding, Series, State
+from bench_db.model import CommitFindings, Finding, LastScan, Series, State
 from bench_db.query.series import identified
 from bench_db.report.document import finding_json
 
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """Findings in their newest state, open ones first and the largest first among them, and the series of the store by key."""
+    """Findings in their newest state, open ones first and the largest first among them, and the series of the store by key.
+
+    `scans` has the newest scan of each device.
+    """
 
     findings: Sequence[Finding]
     series: Mapping[int, Series]
+    scans: Sequence[LastScan]
 
     def frame(self) -> pl.DataFrame:
         """Return the findings as a frame, a row each, with their series."""
@@ -37,7 +42,7 @@ class Findings:
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         found = [finding_json(finding, self.series) for finding in self.findings]
-        return {"findings": found, "groups": groups_json(self.groups)}
+        return {"findings": found, "groups": groups_json(self.groups), "scans": scans_json(self.scans)}
 
     @property
     def groups(self) -> list[CommitFindings]:
@@ -53,7 +58,7 @@ def findings(store: Database, *, states: Collection[str] = ()) -> Findings:
         raise UserError(message)
     found = [finding for finding in store.findings() if not states or finding.state in states]
     series = {series.series_key: series for series in identified(store.latest())}
-    return Findings(findings=in_order(found), series=series)
+    return Findings(findings=in_order(found), series=series, scans=last_scans(store))
 
 
 @on_database

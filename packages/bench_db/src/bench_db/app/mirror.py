@@ -68,6 +68,7 @@ _OF_TABLE = {
     "migrations": "One row is a migration of the store.",
     "pairs": "One row is a measurement of two commits in alternation.",
     "notifications": "One row is a claim on a change of a finding for a receiver of messages, or the outcome of a message.",
+    "scans": "One row is a scan of the main history of a device: what it read, and how many series it judged.",
 }
 _ABOUT = {
     "run_key": "The run; to_hex(run_key) is the text that bench-db shows.",

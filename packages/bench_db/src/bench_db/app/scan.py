@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.changes import changes_of
+from bench_db.analysis.constants import Profile
 from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import frame_of
 from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
+from bench_db.app.scans import extents, records_of
 from bench_db.errors import ConflictError, UserError
 from bench_db.model import Change, CommitFindings, Finding, Movement, Series
 from bench_db.query.selection import Conditions, Selection, SeriesConditions, no_match, selection_of
@@ -149,10 +151,11 @@ def scan(
     """Find where any series changes its level, and store what is found: each change keeps its id from scan to scan.
 
     Of the changes found, a share of `rate` at most is expected to be false alarms. Movements of whole runs are reported apart.
-    With `dry_run`, and of another history than the main one, nothing is stored. `at` is the time of the scan in unix seconds, now by default.
+    That the scan ran is recorded, whether it finds something or not. With `dry_run`, and of another history than the main one, nothing is stored. `at` is the time of the scan in unix seconds, now by default.
     """
     chosen = selection_of(selection, conditions)
-    of = histories(store.points(chosen))
+    with store.one_look():
+        of, extent, version = histories(store.points(chosen)), extents(store), store.version
     thresholds = Thresholds(store.definitions()).by_key(of.names)
     found = scanned(of, rate=rate, thresholds=thresholds)
     named = series_told_apart(of.series, store.machines)
@@ -166,6 +169,19 @@ def scan(
         chosen,
         stored=stored,
     )
+    if stored:
+        store.record_scans(
+            records_of(
+                of,
+                judged=found.judged.tolist(),
+                extent=extent,
+                chosen=chosen,
+                rate=rate,
+                profile=Profile.DEFAULT.value,
+                store_version=version,
+                at=now,
+            )
+        )
     return Scanned(
         history=store.history().about(chosen),
         stored=stored,

@@ -32,6 +32,7 @@ from bench_db.model import (
     Definition,
     Export,
     Finding,
+    LastScan,
     LeftOut,
     Look,
     Maintenance,
@@ -49,6 +50,7 @@ from bench_db.model import (
     Restored,
     Result,
     Run,
+    ScanRecord,
     Series,
     Step,
     StoreChange,
@@ -364,12 +366,16 @@ def _show() -> Schema:
             "recorded": _list(_object(_record(RecordedCommit, "key", "source", "replaces"))),
             "since": _list(_object(since)),
             "findings": _list(_finding()),
+            "scans": _SCANS,
             "bisect": _list(_object(bisect)),
             **_comparisons(),
         }
     )
 
 
+_SCANS = _list(
+    _object({**_record(LastScan, "scan"), "scan": {"anyOf": [{"type": "null"}, _object(_record(ScanRecord, "key"))]}})
+)
 _GROUPS = {"groups": _list(_object(_record(CommitFindings)))}
 
 
@@ -416,7 +422,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "detect": lambda: _answer({"history": _TEXT, "findings": _list(_finding())}),
     "doctor": lambda: _answer({"healthy": _BOOLEAN, "checks": _list(_object(_record(Check)))}),
     "finding-bless": lambda: _answer({"id": _TEXT, "state": _record(Finding)["state"]}),
-    "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS}),
+    "finding-list": lambda: _answer({"findings": _list(_finding()), **_GROUPS, "scans": _SCANS}),
     "finding-publish": _notified,
     "formats": _formats,
     "frontier": _frontier,
@@ -450,7 +456,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),
     "store-import": _transfer,
     "store-availability": _availability,
-    "store-info": lambda: _answer(_record(StoreInfo)),
+    "store-info": lambda: _answer({**_record(StoreInfo), "scans": _SCANS}),
     "store-init": lambda: _answer({"store": _TEXT}),
     "store-migrate": lambda: _answer({"dry_run": _BOOLEAN, "steps": _list(_object(_record(StoreChange)))}),
     "store-optimize": lambda: _answer(_record(Maintenance)),

@@ -13,11 +13,12 @@ from bench_db.analysis.findings import in_order
 from bench_db.app.baselines import name_of
 from bench_db.app.compare import Compared, compare, comparisons_json
 from bench_db.app.database import on_database
+from bench_db.app.scans import last_scans, scans_json
 from bench_db.app.site import commit_url_of
 from bench_db.errors import UserError
 from bench_db.identity import same_commit
 from bench_db.measure import git
-from bench_db.model import Commit, Comparison, Finding, RecordedCommit, Series, Verdict
+from bench_db.model import Commit, Comparison, Finding, LastScan, RecordedCommit, Series, Verdict
 from bench_db.query.selection import Selection
 from bench_db.report.document import commit_json, finding_json
 from bench_db.report.links import difference_pattern
@@ -47,6 +48,7 @@ class Shown:
     `recorded` is what is known of the commit for each device. `since` are the commits after `before`, this one included, oldest
     first, and `commits_since` their number; empty and None where neither the clone nor the store knows. `difference_url` shows their
     diff, empty where no CI run tells the repository. `series` are the series of the findings by key.
+    `scans` has the newest scan of each device that measured the commit.
     """
 
     commit: str
@@ -59,6 +61,7 @@ class Shown:
     findings: Sequence[Finding]
     series: Mapping[int, Series]
     suspicions: Sequence[Suspicion]
+    scans: Sequence[LastScan]
 
     @property
     def failed(self) -> list[Comparison]:
@@ -79,6 +82,7 @@ class Shown:
             "recorded": [commit_json(record) for record in self.recorded],
             "since": [{"commit": one.sha, "time": one.time, "subject": one.subject} for one in self.since],
             "findings": [finding_json(finding, self.series) for finding in self.findings],
+            "scans": scans_json(self.scans),
             "bisect": [
                 {"suite": s.suite, "benchmark_name": s.benchmark_name, "metric": s.metric, "command": s.command}
                 for s in self.suspicions
@@ -122,6 +126,7 @@ def show(
         findings=findings,
         series=known,
         suspicions=[] if before is None or number == 1 else _suspicions(before, sha, compared.comparisons, findings),
+        scans=[one for one in last_scans(store, as_of=as_of) if one.dut_name in {s.dut_name for s in known.values()}],
     )
 
 

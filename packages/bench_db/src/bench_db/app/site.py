@@ -13,6 +13,7 @@ import polars as pl
 from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noise
 from bench_db.app.database import on_database
+from bench_db.app.scans import last_scans
 from bench_db.app.tree import write_tree
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
@@ -110,6 +111,7 @@ def site_content(
             commit_url=commit_url or commit_url_of(store, as_of),
         ),
         findings=store.findings(),
+        scans=last_scans(store, as_of=as_of) if chosen.is_of_main else (),
         recorded={record.commit: record for record in store.commits(as_of)},
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),

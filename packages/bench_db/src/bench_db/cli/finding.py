@@ -36,6 +36,7 @@ def list_(state: tuple[str, ...], uri: str | None, output: str, *, each: bool, m
     """
     from bench_db.app.findings import findings
     from bench_db.report.markdown import findings_markdown
+    from bench_db.report.scans import scans_text
     from bench_db.report.terminal import commit_findings_text, findings_text
 
     found = findings(open_store(uri), states=state)
@@ -45,7 +46,8 @@ def list_(state: tuple[str, ...], uri: str | None, output: str, *, each: bool, m
     def text() -> str:
         if markdown:
             return findings_markdown(found.findings, found.series)
-        return render(found.findings, found.series, screen()) if found.findings or not state else none
+        listed = render(found.findings, found.series, screen()) if found.findings or not state else none
+        return "\n".join(filter(None, [listed, scans_text(found.scans)]))
 
     emit(output, lambda: found.document, text)
 

@@ -55,6 +55,7 @@ def command(
 
 
 def _text(found: Shown, comparisons: list[Comparison], *, everything: bool) -> str:
+    from bench_db.report.scans import scans_text
     from bench_db.report.shown import head_text, rest_text, verdicts_text
 
     head = head_text(
@@ -69,4 +70,4 @@ def _text(found: Shown, comparisons: list[Comparison], *, everything: bool) -> s
         comparisons, found.compared.counts, blame=found.compared.blame, everything=everything, screen=screen()
     )
     rest = rest_text(found.failed, found.findings, found.series, [s.command for s in found.suspicions], screen())
-    return "\n\n".join(filter(None, [head, verdicts, rest]))
+    return "\n\n".join(filter(None, [head, verdicts, rest, scans_text(found.scans)]))

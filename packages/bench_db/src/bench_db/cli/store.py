@@ -59,10 +59,14 @@ def info(uri: str | None, output: str) -> None:
 
     Example: bench-db store info
     """
+    from bench_db.app.scans import last_scans, scans_json
+    from bench_db.report.scans import scans_text
     from bench_db.report.store import info_text
 
-    found = open_store(uri).info()
-    emit(output, asdict(found), lambda: info_text(found))
+    store = open_store(uri)
+    found, scans = store.info(), last_scans(store)
+    document = {**asdict(found), "scans": scans_json(scans)}
+    emit(output, document, lambda: "\n".join(filter(None, [info_text(found), scans_text(scans)])))
 
 
 @command.command("availability")

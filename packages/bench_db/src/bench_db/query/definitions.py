@@ -124,6 +124,13 @@ class Definitions:
             if name not in given and not any(self._fits(record, name, dut) for record in of_field)
         ]
 
+    def device(self, name: str) -> str:
+        """Return the name that the aliases of devices give a device."""
+        for record in self.records:
+            if record.kind == "alias" and _column_of(record) == "dut_name" and self._fits(record, name, name):
+                name = record.value
+        return name
+
     @property
     def named_fields(self) -> list[str]:
         """The fields whose names are listed: those with an alias, and the test bed with a pool."""

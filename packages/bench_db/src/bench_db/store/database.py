@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         Put,
         RecordedCommit,
         Restored,
+        ScanRecord,
         StoreChange,
         StoreInfo,
         Transfer,
@@ -786,6 +787,16 @@ class Database:
     def record_notifications(self, records: Sequence[Notification]) -> None:
         """Add records of messages, each once. A claim applies only if `notifications` has it with the `claim` of its writer."""
         ledger.record_notifications(self._engine, records)
+
+    def record_scans(self, records: Sequence[ScanRecord]) -> None:
+        """Add records of scans, each once."""
+        ledger.record_scans(self._engine, records)
+
+    @of_sound_part
+    def scans(self, as_of: AsOf | None = None) -> list[ScanRecord]:
+        """Return the records of scans in the order in which they were written, or of those that were made at that time or before."""
+        end = self._end(as_of)
+        return [record for record in ledger.scans(self._engine) if record.at <= end]
 
     @of_sound_part
     def notifications(self) -> list[Notification]:

@@ -1,4 +1,4 @@
-"""Append-only tables of records: baselines, findings, verdicts of pairs and messages, written atomically and once by any number of writers."""
+"""Append-only tables of records: baselines, findings, scans, verdicts of pairs and messages, written atomically and once by any number of writers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from bench_db.arrow import from_table, to_table
-from bench_db.derive import baseline_key, finding_key, notification_key, pair_key
+from bench_db.derive import baseline_key, finding_key, notification_key, pair_key, scan_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
-from bench_db.model import Baseline, Finding, Notification, PairRecord
+from bench_db.model import Baseline, Finding, Notification, PairRecord, ScanRecord
 from bench_db.store.tables import (
     BASELINES_TABLE,
     FINDINGS_TABLE,
     NOTIFICATIONS_TABLE,
     PAIRS_TABLE,
+    SCANS_TABLE,
     TABLES,
     registered,
 )
@@ -127,6 +128,19 @@ def record_notifications(engine: Engine, written: Sequence[Notification]) -> Non
 def notifications(engine: Engine) -> list[Notification]:
     """Return every record of a message in the order in which they were written."""
     return records(engine, NOTIFICATIONS_TABLE, Notification)
+
+
+def record_scans(engine: Engine, written: Sequence[ScanRecord]) -> None:
+    """Add records of scans; existing ones are not added again."""
+    if written:
+        engine.ensure(SCANS_TABLE)
+        keyed = [replace(record, key=scan_key(record)) for record in written]
+        engine.merge(SCANS_TABLE, to_table(keyed, SCANS_TABLE.schema))
+
+
+def scans(engine: Engine) -> list[ScanRecord]:
+    """Return every record of a scan in the order in which they were written."""
+    return records(engine, SCANS_TABLE, ScanRecord)
 
 
 def pair_verdicts(engine: Engine) -> list[PairRecord]:

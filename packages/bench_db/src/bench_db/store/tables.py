@@ -20,6 +20,7 @@ from bench_db.arrow import (
     RESULTS,
     ROW_CHECKSUM,
     RUNS,
+    SCANS,
 )
 from bench_db.query.series import COLUMNS, MACHINE
 
@@ -153,6 +154,7 @@ DEFINITIONS_TABLE = _records("definitions", DEFINITIONS, recorded="at", last_req
 EXCLUSIONS_TABLE = _records("exclusions", EXCLUSIONS, recorded="at", last_required="replaces")
 PAIRS_TABLE = _records("pairs", PAIRS, recorded="at", last_required="note")
 NOTIFICATIONS_TABLE = _records("notifications", NOTIFICATIONS, recorded="at", last_required="note")
+SCANS_TABLE = _records("scans", SCANS, recorded="at", last_required="at")
 ROLLUP_COLUMNS = (*COLUMNS, *MACHINE, "pr_number")
 SERIES_TABLE = Table(
     name="series",
@@ -183,6 +185,7 @@ REGISTRY = (
     EXCLUSIONS_TABLE,
     PAIRS_TABLE,
     NOTIFICATIONS_TABLE,
+    SCANS_TABLE,
     SERIES_TABLE,
     FINGERPRINTS_TABLE,
 )

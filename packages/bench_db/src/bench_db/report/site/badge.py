@@ -10,6 +10,7 @@ from bench_db.model import State
 from bench_db.report.escape import html_text, shortened
 from bench_db.report.quantity import quantity
 from bench_db.report.rows import when
+from bench_db.report.scans import behind
 from bench_db.report.terminal import SPEEDS
 from bench_db.report.text import cells_of, visible
 from bench_db.rules import RULES
@@ -30,7 +31,7 @@ _TONES = {True: "#b0440a", False: "#1766a6", None: "#1d2125"}
 
 
 def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
-    """Return what the badge says, and its colour. It is green only where the newest results are recent and were judged.
+    """Return what the badge says, and its colour. It is green only where the newest results are recent and a scan has judged them.
 
     `facts` are those of the front page, `findings` as `catalogue.finding_rows` gives them. `now` is unix seconds.
     """
@@ -56,10 +57,13 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
 
 
 def _judged(facts: Row) -> tuple[str, str]:
-    """Return how many of the series are judged and current, where no finding and no failure says more."""
-    judged = facts["current"]
-    if not judged or not facts["found"]:
+    """Return how many of the series are judged and current, where no finding and no failure says more, and how late the newest scan is."""
+    judged, scans = facts["current"], facts["scans"]
+    if not judged or None in scans or not any(one.scan.judged for one in scans):
         return "unknown", _UNKNOWN
+    late = [one for one in scans if one.scan.judged and not one.is_current]
+    if late:
+        return f"last scan: {behind(max(late, key=lambda one: one.commits_since or 0))}", _UNKNOWN
     return ("fine" if judged == facts["total"] else f"fine, {judged:,} of {facts['total']:,} judged"), _FINE
 
 

@@ -20,7 +20,7 @@ from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.badge import badge, chart, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import samples_document, shard_document
-from bench_db.report.site.measured import MeasuredCommits, freshness
+from bench_db.report.site.measured import MeasuredCommits, freshness, scans_of
 from bench_db.report.site.shards import Shard, reads, shards
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -142,7 +142,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
             row["points"] >= RULES.detection_runs and not old
             for row, old in zip(described, listed["stale"], strict=True)
         ),
-        "found": len(findings),
+        "scans": scans_of(fresh, content.scans),
         "freshness": fresh,
         "listed": lists.commits[: commits.MOST_COMMITS],
         "left_out": max(0, len(lists.commits) - commits.MOST_COMMITS),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from bench_db.model import Baseline, Definition, Finding, RecordedCommit
+from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
 from bench_db.query.thresholds import Threshold
 
 PointsOf = Callable[[Sequence[int]], pl.DataFrame]
@@ -41,7 +41,7 @@ class SiteContent:
     show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
     `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
     of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind, and `baselines` those
-    that are set.
+    that are set. `scans` has the newest scan of each device, empty for another history than the main one.
     """
 
     series: pl.DataFrame
@@ -51,6 +51,7 @@ class SiteContent:
     charts: Sequence[str] = ()
     annotations: Sequence[Definition] = ()
     baselines: Sequence[Baseline] = ()
+    scans: Sequence[LastScan] = ()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))

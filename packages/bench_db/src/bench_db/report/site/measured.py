@@ -14,7 +14,7 @@ from bench_db.report.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench_db.model import RecordedCommit
+    from bench_db.model import LastScan, RecordedCommit
 
 _ERRORS = 5
 _ERROR = 200
@@ -132,6 +132,12 @@ def _since(row: Row, before: Row | None) -> Row:
 
 def _error(text: str) -> str:
     return shortened(visible(" ".join(text.split())), _ERROR)
+
+
+def scans_of(fresh: Sequence[Row], scans: Sequence[LastScan]) -> list[LastScan | None]:
+    """Return the newest scan of each device of `freshness`, None for a device without one."""
+    of_device = {visible(one.dut_name): one for one in scans if one.scan is not None}
+    return [of_device.get(device["dut"]) for device in fresh]
 
 
 def freshness(commits: Sequence[Row]) -> list[Row]:

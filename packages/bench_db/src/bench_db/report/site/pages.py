@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench_db.report.quantity import percent, share
 from bench_db.report.rows import when
+from bench_db.report.scans import NO_SCAN, scan_words
 from bench_db.report.site.manifest import digest
 from bench_db.rules import RULES
 
@@ -57,7 +58,14 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"when": when, "percent": percent, "relative": share}
+    environment.filters |= {
+        "when": when,
+        "percent": percent,
+        "relative": share,
+        "scan": scan_words,
+        "capitalised": lambda text: text[:1].upper() + text[1:],
+    }
+    environment.globals["no_scan"] = NO_SCAN
     # no line break between a number and its sign
     environment.globals |= {
         "rules": {name: text.replace(" ", "\N{NO-BREAK SPACE}") for name, text in RULES.texts().items()}
