@@ -6,7 +6,16 @@ import msgspec
 import pytest
 from packaging.requirements import Requirement
 
-from bench_db.app.ci_files import CRONS, Judging, Plan, configuration_text, github_text, gitlab_text
+from bench_db.app.ci_files import (
+    CRONS,
+    SECRET_OF_ALARM,
+    Alarm,
+    Judging,
+    Plan,
+    configuration_text,
+    github_text,
+    gitlab_text,
+)
 from bench_db.app.tools import Evidence, FoundSuite
 from bench_db.schedule.config import Suite, parse
 from tests.support.actions.definitions import ROOT
@@ -21,9 +30,9 @@ SUITE = FoundSuite(
 )
 
 
-def plan(mode: Judging = "pairs", **stated: str) -> Plan:
+def plan(mode: Judging = "pairs", alarm: Alarm = "none", **stated: str) -> Plan:
     given = {"name": "p", "repository": "o/n", "branch": "main", "store": "s3://b/p", "cron": "17 3 * * *"}
-    return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE], mode=mode)
+    return Plan(**{**given, "source": "o/bench_db@abc123", **stated}, suites=[SUITE], mode=mode, alarm=alarm)
 
 
 class TestConfiguration:
@@ -35,6 +44,36 @@ class TestConfiguration:
         assert config.suite == {"rust/io": SUITE.suite}
         assert config.project.name == AWKWARD
         assert "# Criterion: Cargo.toml:3\n# look at it\n[suite." in text
+
+
+ALARMS: tuple[Alarm, ...] = ("github", "gitlab", "slack", "teams", "webhook")
+
+
+class TestAlarms:
+    """A receiver is declared with the names of its secrets, which only the job that scans gets."""
+
+    @pytest.mark.parametrize("alarm", ALARMS)
+    def test_configuration(self, alarm: Alarm) -> None:
+        [receiver] = parse(configuration_text(plan(alarm=alarm), "bed").encode(), "bench-db.toml").notify
+        assert receiver.kind == alarm
+        assert {receiver.address_env, receiver.token_env} - {""} == {*filter(None, [SECRET_OF_ALARM.get(alarm)])}
+
+    def test_none(self) -> None:
+        text = configuration_text(plan(), "bed")
+        assert parse(text.encode(), "bench-db.toml").notify == []
+        commented = text.partition("# [[notify]]")[2].replace("\n# ", "\n")
+        assert [one.kind for one in parse(f"{text}[[notify]]{commented}".encode(), "bench-db.toml").notify] == ["slack"]
+
+    @pytest.mark.parametrize("store", ["s3://b/p", "../benchmarks"])
+    @pytest.mark.parametrize("alarm", ALARMS)
+    def test_workflow(self, alarm: Alarm, store: str) -> None:
+        job = msgspec.yaml.decode(github_text(plan(alarm=alarm, store=store)))["jobs"]["benchmarks"]
+        environment = job["steps"][1].get("env", {})
+        secret = SECRET_OF_ALARM.get(alarm)
+        given = {name: text for name, text in environment.items() if not name.startswith("AWS_")}
+        only = f"${{{{ github.event_name == 'schedule' && secrets.{secret} || '' }}}}"
+        assert given == ({secret: only} if secret else {})
+        assert job["permissions"].get("issues") == ("write" if alarm == "github" else None)
 
 
 def test_pointers_name_pages_that_exist() -> None:

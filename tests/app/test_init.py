@@ -145,14 +145,20 @@ class TestAction:
         sha = checkout.commit("x")
         self.tell(site, url=(checkout.path / "packages").as_uri(), dir_info={"editable": True})
         (checkout.path / "packages").mkdir()
-        with pytest.raises(UserError, match="comes from is not known"):
-            initialised(root, action=None)
+        assert "uses: OWNER/bench_db/.github" in initialised(root, action=None, dry_run=True).files[FILES[1]]
         checkout.git("remote", "add", "origin", "git@github.com:me/bench_db.git")
         assert f"uses: me/bench_db/.github/actions/publish@{sha}" in initialised(root, action=None).files[FILES[1]]
 
     def test_from_an_index(self, root: Path) -> None:
-        with pytest.raises(UserError, match="comes from is not known"):
-            initialised(root, action=None)
+        """What is assumed is said, and what must be replaced is to do."""
+        done = initialised(root, action=None, dry_run=True)
+        assert any("OWNER/bench_db@main" in guess for guess in done.assumed)
+        assert any("replace OWNER" in note for note in done.notes)
+        History(root).git("remote", "add", "origin", "git@github.com:me/lib.git")
+        done = initialised(root, action=None)
+        assert "uses: me/bench_db/.github/actions/publish@main" in done.files[FILES[1]]
+        assert any("me/bench_db@main" in guess for guess in done.assumed)
+        assert not any("OWNER" in note for note in done.notes)
 
 
 class TestProject:
@@ -180,6 +186,23 @@ class TestProject:
     def test_the_branch_of_the_checkout(self, root: Path) -> None:
         History(root).git("checkout", "--quiet", "-b", "trunk")
         assert 'branch = "trunk"' in initialised(root).files["bench-db.toml"]
+
+    def test_assumed(self, root: Path) -> None:
+        assert initialised(root, dry_run=True).assumed == (
+            "CI is GitHub Actions, because the checkout has no remote origin",
+        )
+        assert initialised(root, ci="gitlab", dry_run=True).assumed == ()
+
+    def test_alarms(self, root: Path) -> None:
+        done = initialised(root, alarm="slack", schedule="never")
+        assert 'address_env = "SLACK_WEBHOOK"' in done.files[FILES[0]]
+        assert any("set the secret SLACK_WEBHOOK" in note for note in done.notes)
+        assert any("without a schedule nothing scans" in note for note in done.notes)
+        with pytest.raises(UserError, match="`alarm`: gitlab writes issues of the repository, and the checkout has no"):
+            initialised(root, ci="gitlab", alarm="gitlab")
+        History(root).git("remote", "add", "origin", "git@gitlab.com:me/lib.git")
+        gitlab = initialised(root, alarm="gitlab", dry_run=True)
+        assert any("masked, BENCH_DB_GITLAB_TOKEN to the token" in note for note in gitlab.notes)
 
     def test_notes(self, root: Path) -> None:
         assert any("BENCH_DB_URI" in note for note in initialised(root, store="", dry_run=True).notes)

@@ -290,15 +290,18 @@ class TestRecognition:
         ]
 
     @pytest.mark.parametrize("at", ["", "packages/lib/"])
-    def test_a_lock_of_uv_is_followed(self, at: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("flat", [False, True])
+    def test_a_lock_of_uv_is_followed(self, at: str, tmp_path: Path, *, flat: bool) -> None:
         """With all extras and groups, because an older commit may lack the one that lists the tool."""
-        files = {"uv.lock": "", f"{at}pyproject.toml": PYPROJECT, f"{at}bench/test_a.py": FIXTURE}
+        files = {"uv.lock": "", f"{at}pyproject.toml": PYPROJECT, f"{at}tests/test_a.py": FIXTURE}
+        files |= {f"{at}{name}.py": "" for name in ("parse", "emit") if flat}
         [one], _ = found_in(tmp_path, files)
         python = "{tree}/.venv/bin/python"
         assert [words(command) for command in one.suite.setup] == [
             "python3 -m venv {tree}/.venv",
             f"{python} -m pip install uv",
-            f"{python} -m uv sync --active --python {python} --inexact --all-extras --all-groups",
+            f"{python} -m uv sync --active --python {python} --inexact --all-extras --all-groups"
+            + " --no-install-project" * flat,
             f"{python} -m pip install pytest pytest-benchmark",
         ]
 
@@ -313,6 +316,37 @@ class TestRecognition:
             one.suite.setup[1]
             == "{tree}/.venv/bin/python -m pip install -r requirements-dev.txt pytest pytest-benchmark"
         )
+
+    @pytest.mark.parametrize(
+        ("more", "installed"),
+        [
+            ({}, True),
+            ({"parse.py": ""}, True),
+            ({"parse.py": "", "emit.py": "", "setup.py": ""}, True),
+            ({"parse.py": "", "emit.py": "", "src/lib/__init__.py": ""}, True),
+            ({"parse.py": "", "emit.py": "", "lib/__init__.py": ""}, True),  # the package is taken, not the modules
+            ({"lib/__init__.py": "", "tools/x.py": "", "tests/x.py": ""}, True),
+            ({"parse.py": "", "emit.py": ""}, False),
+            ({"lib/__init__.py": "", "bench/x.txt": ""}, False),
+        ],
+        ids=["bare", "module", "setup.py", "src", "package", "reserved", "modules", "packages"],
+    )
+    def test_a_flat_project(self, more: dict[str, str], installed: bool, tmp_path: Path) -> None:  # noqa: FBT001 a parameter
+        """A project that setuptools refuses to install is measured from its directory, with its dependencies."""
+        project = PYPROJECT.replace('version = "1"\n', 'version = "1"\ndependencies = ["click>=8"]\n')
+        [one], _ = found_in(tmp_path, {"pyproject.toml": project, "tests/test_speed.py": FIXTURE, **more})
+        [_, install] = one.suite.setup
+        assert ("-e '.[bench]'" in words(install), "'click>=8' 'pytest-benchmark>=4'" in words(install)) == (
+            installed,
+            not installed,
+        )
+        assert bool(one.note) is not installed
+
+    @pytest.mark.parametrize("choice", ['[tool.setuptools]\npackages = ["lib"]\n', "[broken"])
+    def test_a_flat_project_that_chooses(self, choice: str, tmp_path: Path) -> None:
+        files = {"pyproject.toml": PYPROJECT + choice, "tests/test_speed.py": FIXTURE, "a.py": "", "b.py": ""}
+        [one], _ = found_in(tmp_path, files)
+        assert "-e " in words(one.suite.setup[1])
 
     def test_gradle_without_json_has_a_note(self, tmp_path: Path) -> None:
         files = {"settings.gradle.kts": "", "perf/build.gradle.kts": GRADLE}

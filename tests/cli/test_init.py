@@ -67,13 +67,19 @@ class TestText:
         assert "bench-db.toml, .github/workflows/benchmarks.yml exist" in again.stderr
         assert "--force" in again.stderr
 
+    def test_without_an_action(self, root: Path) -> None:
+        done = bench_db("init", "--store", "s3://b/p", "--alarm", "slack", cwd=root)
+        assert done.returncode == 0, done.stderr
+        assert "assumed: CI is GitHub Actions, because the checkout has no remote origin" in done.stdout
+        assert "to do: set the secret SLACK_WEBHOOK to the address of the receiver" in done.stdout
+
     def test_a_wrong_suite(self, root: Path) -> None:
         done = bench_db("init", "--action", ACTION, "--suite", "pyton", cwd=root)
         assert (done.returncode, "--suite: 'pyton'" in done.stderr) == (2, True)
 
 
 class TestQuestions:
-    """On a terminal three questions are asked, except for what a flag gives."""
+    """On a terminal four questions are asked, except for what a flag gives."""
 
     def ask(self, root: Path, answers: str, *words: str) -> str:
         main, terminal = pty.openpty()
@@ -96,14 +102,15 @@ class TestQuestions:
         return shown.decode()
 
     def test_answers(self, root: Path) -> None:
-        shown = self.ask(root, "s3://my/store\ngo\nweekly\n")
-        assert [shown.count(word) for word in ("Store: ", "Suites, ", "Schedule: ")] == [1, 1, 1]
+        shown = self.ask(root, "s3://my/store\ngo\nweekly\nteams\n")
+        assert [shown.count(word) for word in ("Store: ", "Suites, ", "Schedule: ", "Who gets ")] == [1, 1, 1, 1]
+        assert 'kind = "teams"\n' in (root / FILES[0]).read_text()
         assert 'store: "s3://my/store"' in (root / FILES[1]).read_text()
         assert '- cron: "17 3 * * 1"' in (root / FILES[1]).read_text()
         assert "[suite.python]" not in (root / FILES[0]).read_text()
 
     def test_flags_leave_out_questions(self, root: Path) -> None:
-        shown = self.ask(root, "\n", "--store", "s3://b/p", "--suite", "go")
+        shown = self.ask(root, "\n\n", "--store", "s3://b/p", "--suite", "go")
         assert [shown.count(word) for word in ("Store: ", "Suites, ", "Schedule: ")] == [0, 0, 1]
 
     def test_yes_asks_nothing(self, root: Path) -> None:

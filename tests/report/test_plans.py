@@ -69,20 +69,23 @@ class TestEnded:
 
     ENDED = (
         attempt(0, AttemptState.SUCCEEDED),
-        attempt(2, AttemptState.FAILED, "exit \x1b code 1\nTraceback"),
+        attempt(2, AttemptState.FAILED, "\n".join(["exit \x1b code 1", *map(str, range(20)), "", "Trace \x1b back"])),
         attempt(3, AttemptState.LOST),
     )
 
     def test_text(self) -> None:
         lines = plans.ended_text(PLAN, self.ENDED, 90).split("\n")
         assert lines[0].startswith("1 measured, 2 failed in 1")
-        assert lines[1:5] == [
+        log = [f"    {n}" for n in range(21 - RULES.log_lines, 20)]
+        assert lines[1 : 5 + RULES.log_lines] == [
             f"{commit_of(2)[: RULES.sha_length]}  io  failed: exit \\x1b code 1",
+            *log,
+            "    Trace \\x1b back",
             "    https://x/2",
             f"{commit_of(3)[: RULES.sha_length]}  io  lost: ?",
             "    https://x/3",
         ]
-        assert lines[5:] == LEFT_OUT
+        assert lines[5 + RULES.log_lines :] == LEFT_OUT
 
     def test_success(self) -> None:
         assert "failed" not in plans.ended_text(Plan(), self.ENDED[:1], 90)
@@ -95,7 +98,7 @@ class TestEnded:
             (commit_of(2), "failed"),
             (commit_of(3), "lost"),
         ]
-        assert document[1]["detail"] == "exit \x1b code 1\nTraceback"
+        assert document[1]["detail"] == self.ENDED[1].detail
 
 
 class TestBisection:

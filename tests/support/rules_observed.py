@@ -362,6 +362,12 @@ def unpacked() -> str:
     return ""
 
 
+def failed_command() -> str:
+    from bench_db.report.plans import last_lines
+
+    return repr(last_lines(map(str, range(100))))
+
+
 def message() -> str:
     from bench_db.report.alarms import text
     from tests.report.test_alarms import alarm
@@ -422,6 +428,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "claim_minutes": (cli_help,),
     "badge_days": (badges,),
     "error_length": (failed_benchmark,),
+    "log_lines": (statistics, failed_command),
     "unpacked_mebibytes": (unpacked,),
     "input_seconds": (cli_help,),
     "server_seconds": (cli_help,),

@@ -121,6 +121,9 @@ class Rules:
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""
 
+    log_lines: int = 8
+    """Last lines of the log of a failed command that an error shows."""
+
     unpacked_mebibytes: int = 1_024
     """Largest text, in MiB, that is read from a gzip file."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +16,19 @@ Judging = Literal["history", "pairs"]
 """How a pull request is judged: one run of it with the stored history, or in alternation with its merge base."""
 GITHUB_FILE, GITLAB_FILE = ".github/workflows/benchmarks.yml", ".gitlab-ci.yml"
 VARIABLE = "BENCH_DB_URI"
+Alarm = Literal["none", "github", "gitlab", "slack", "teams", "webhook"]
+"""Who gets messages about findings; other kinds of receivers need more than the name of a variable."""
+# The variable with the address, or the token, of each kind of receiver; GitHub's token comes with the job.
+SECRET_OF_ALARM: Mapping[Alarm, str] = {
+    "slack": "SLACK_WEBHOOK",
+    "teams": "TEAMS_WEBHOOK",
+    "webhook": "BENCH_DB_WEBHOOK",
+    "gitlab": "BENCH_DB_GITLAB_TOKEN",
+}
 # Only the job that scans sends messages; the jobs of pull requests, whose code may be anybody's, do not get the address.
-_ALARMS_OF_GITHUB = f"""\
-          # for a receiver of {FILE}, in the jobs that scan and in no other
-          # SLACK_WEBHOOK: ${{{{ github.event_name == 'schedule' && secrets.SLACK_WEBHOOK || '' }}}}
+_ALARMS_OF_GITHUB = """\
+          # for a receiver of {file}, in the jobs that scan and in no other
+          {comment}{name}: ${{{{ github.event_name == 'schedule' && secrets.{name} || '' }}}}
 """
 CRONS = {"nightly": "17 3 * * *", "weekly": "17 3 * * 1", "never": ""}
 _HOW = {
@@ -39,7 +48,7 @@ class Plan:
     """What the files state: the project, its suites, the store (empty: that of the variable BENCH_DB_URI), and when to measure.
 
     `source` is the repository with the action or template, OWNER/NAME@REF. `cron` is empty for no schedule. `mode` is how pull
-    requests are judged.
+    requests are judged, and `alarm` who gets messages about findings.
     """
 
     name: str
@@ -50,6 +59,7 @@ class Plan:
     cron: str
     source: str
     mode: Judging = "pairs"
+    alarm: Alarm = "none"
 
     @property
     def is_directory(self) -> bool:
@@ -74,16 +84,20 @@ def configuration_text(plan: Plan, test_bed: str) -> str:
         }
         table = f"[{toml_path('suite', found.name)}]"
         parts.append("\n".join([*notes, table, *(_assigned(name, value) for name, value in stated.items())]))
-    return "\n\n".join([*parts, _ALARMS]) + "\n"
+    return "\n\n".join([*parts, _receiver_text(plan.alarm)]) + "\n"
 
 
-# What a new configuration shows of `schedule.config.Receiver`.
-_ALARMS = """\
-# Who gets a message about what a scan finds; docs/how-to/share.md of bench_db, "Alarms", has mail, issues and other receivers.
-# [[notify]]
-# kind = "slack"
-# address_env = "SLACK_WEBHOOK" # the name of the variable with the address\
-"""
+def _receiver_text(alarm: Alarm) -> str:
+    """Return the receiver of messages, as a comment when there is none."""
+    kind: Alarm = "slack" if alarm == "none" else alarm
+    key, what = ("token_env", "token") if kind == "gitlab" else ("address_env", "address")
+    secret = SECRET_OF_ALARM.get(kind)
+    table = ["[[notify]]", f"kind = {_basic(kind)}"]
+    table += [f"{key} = {_basic(secret)} # the name of the variable with the {what}"] if secret else []
+    about = '# Who gets a message about what a scan finds; docs/how-to/share.md of bench_db, "Alarms", has mail and other receivers.'
+    return "\n".join([about, *(f"{'# ' * (alarm == 'none')}{line}" for line in table)])
+
+
 _PLAIN = Suite(benchmark="-")
 
 
@@ -105,9 +119,11 @@ def github_text(plan: Plan) -> str:
     runner = "self-hosted # the store is a directory of this machine" if plan.is_directory else "ubuntu-latest"
     store = _quoted(plan.store) if plan.store else f"${{{{ vars.{VARIABLE} }}}}"
     keys = "".join(f"          {name}: ${{{{ secrets.{secret} }}}}\n" for name, secret in _SECRETS.items())
-    alarms = _ALARMS_OF_GITHUB if plan.cron else ""
+    secret = SECRET_OF_ALARM.get("slack" if plan.alarm == "none" else plan.alarm) if plan.cron else None
+    is_none = plan.alarm == "none"
+    alarms = _ALARMS_OF_GITHUB.format(file=FILE, name=secret, comment="# " * is_none) if secret else ""
     if plan.is_directory:
-        secrets = f"        # env:\n{alarms}" if alarms else ""
+        secrets = f"        {'# ' * is_none}env:\n{alarms}" if alarms else ""
     else:
         secrets = f"        env: # secrets of the repository\n{keys}{alarms}"
     scan = (
@@ -115,7 +131,8 @@ def github_text(plan: Plan) -> str:
         if plan.cron
         else ""
     )
-    issues = f'      # issues: write # for a receiver "github" of {FILE}\n' if plan.cron else ""
+    comment = "" if plan.alarm == "github" else "# "
+    issues = f'      {comment}issues: write # for a receiver "github" of {FILE}\n' if plan.cron else ""
     return f"""\
 # Measures the suites of {FILE} at every commit of the main branch and of pull requests. {_HOW[plan.mode]}
 name: Benchmarks

@@ -20,7 +20,9 @@ from bench_db.app.ci_files import (
     CRONS,
     GITHUB_FILE,
     GITLAB_FILE,
+    SECRET_OF_ALARM,
     VARIABLE,
+    Alarm,
     Judging,
     Plan,
     configuration_text,
@@ -56,7 +58,8 @@ class Proposal:
 class Initialised:
     """The files for a repository, by their paths in it; with `dry_run` they were not written.
 
-    `suites` are in bench-db.toml, `left_out` were recognised and not chosen. `steps` are the next two commands, `notes` say what else is to do.
+    `suites` are in bench-db.toml, `left_out` were recognised and not chosen. `steps` are the next two commands, `notes` say what else is to do, and
+    `assumed` what neither an argument nor the repository states.
     """
 
     root: Path
@@ -66,6 +69,7 @@ class Initialised:
     unread: Sequence[Unread]
     steps: tuple[str, str]
     notes: tuple[str, ...]
+    assumed: tuple[str, ...]
     dry_run: bool
 
     def frame(self) -> pl.DataFrame:
@@ -84,6 +88,7 @@ class Initialised:
             "unread": [asdict(one) for one in self.unread],
             "steps": list(self.steps),
             "notes": list(self.notes),
+            "assumed": list(self.assumed),
             "dry_run": self.dry_run,
         }
 
@@ -110,6 +115,7 @@ def init(
     ci: Ci | None = None,
     mode: Judging = "pairs",
     action: str | None = None,
+    alarm: Alarm = "none",
     force: bool = False,
     dry_run: bool = False,
     proposed: Proposal | None = None,
@@ -119,13 +125,23 @@ def init(
     `store` is an address or a directory, empty for the variable BENCH_DB_URI of the repository. `suites` chooses some of those that are recognised.
     `schedule` is nightly, weekly, never or a cron expression. `ci` is that of the remote by default. `mode` is how
     pull requests are judged: measured in `pairs` with their merge base, or compared with the `history`. `action` is the repository
-    with bench_db's action, OWNER/NAME@REF; by default the one that bench_db runs from. All files are written or none; an existing file is
+    with bench_db's action, OWNER/NAME@REF; by default the one that bench_db runs from, else a
+    copy of bench_db that belongs to the owner of the repository. `alarm` is who gets messages about findings, by secrets in variables that the files
+    name. All files are written or none; an existing file is
     replaced with `force` only. Raises `UserError` when no tool is recognised, and for a file that exists.
     """
     there = proposed or proposal(directory)
     chosen = _chosen(there, suites)
     host, repository = _remote(there.root)
+    assumed = [] if ci or host else ["CI is GitHub Actions, because the checkout has no remote origin"]
     ci = ci or ("gitlab" if "gitlab" in host else "github")
+    source, guess = _source(action, repository)
+    assumed += guess
+    if alarm in {"github", "gitlab"} and not repository:
+        message = (
+            f"`alarm`: {alarm} writes issues of the repository, and the checkout has no remote origin that names it"
+        )
+        raise UserError(message)
     plan = Plan(
         name=build_of(there.root).name or repository.rpartition("/")[2] or there.root.name,
         repository=repository,
@@ -133,8 +149,9 @@ def init(
         suites=chosen,
         store=store.strip(),
         cron=_cron(schedule),
-        source=_source(action),
+        source=source,
         mode=mode,
+        alarm=alarm,
     )
     made = _files(plan, ci)
     if not dry_run:
@@ -147,6 +164,7 @@ def init(
         unread=there.unread,
         steps=_steps(made),
         notes=tuple(_notes(plan, ci)),
+        assumed=tuple(assumed),
         dry_run=dry_run,
     )
 
@@ -190,16 +208,22 @@ def _cron(schedule: str) -> str:
     return cron
 
 
-def _source(action: str | None) -> str:
-    """Return the repository with the action: the stated one, else that of the checkout that bench_db runs from."""
+def _source(action: str | None, repository: str) -> tuple[str, list[str]]:
+    """Return the repository with the action, and what was assumed for it.
+
+    It is the stated one, else that of the checkout that bench_db runs from, else a copy of the owner of `repository`.
+    """
     found = action or next(_own_sources(), "")
-    if not _SOURCE.fullmatch(found):
-        reason = (
-            f"{action!r} is not OWNER/NAME@REF" if action else "the repository that bench_db comes from is not known"
-        )
-        message = f"`action`: {reason}. Name the repository with bench_db's action and a commit of it, such as OWNER/bench_db@SHA"
+    if _SOURCE.fullmatch(found):
+        return found, []
+    if action:
+        message = f"`action`: {action!r} is not OWNER/NAME@REF. Name the repository with bench_db's action and a commit of it, such as OWNER/bench_db@SHA"
         raise UserError(message)
-    return found
+    found = f"{repository.rpartition('/')[0] or 'OWNER'}/bench_db@main"
+    reason = "where bench_db was installed from names no repository"
+    return found, [
+        f"bench_db's action is at {found}, because {reason}; `action` states another, such as OWNER/NAME@SHA"
+    ]
 
 
 def _own_sources() -> Iterator[str]:
@@ -234,6 +258,13 @@ def _steps(made: Mapping[str, str]) -> tuple[str, str]:
 def _notes(plan: Plan, ci: Ci) -> Iterator[str]:
     yield from (f"{one.name}: {one.note}" for one in plan.suites if one.note)
     where = "Settings > Secrets and variables > Actions" if ci == "github" else "Settings > CI/CD > Variables"
+    if plan.source.startswith("OWNER/"):
+        yield f"replace OWNER in the workflow by the owner of a copy of bench_db ({plan.source})"
+    if secret := SECRET_OF_ALARM.get(plan.alarm):
+        kind = "token with the scope api" if plan.alarm == "gitlab" else "address of the receiver"
+        yield f"set the {'secret' if ci == 'github' else 'variable, masked,'} {secret} to the {kind}: {where}"
+    if plan.alarm != "none" and not plan.cron:
+        yield "without a schedule nothing scans: run bench-db scan and bench-db notify"
     if not plan.store:
         yield f"set the variable {VARIABLE} to the address of the store, such as s3://bucket/prefix: {where}"
     if plan.is_directory:

@@ -51,6 +51,7 @@ from bench_db.query.selection import Selection, glob_pattern, natural_key
 from bench_db.query.thresholds import KIND, Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.report.pairs import PairsContext
+from bench_db.report.plans import last_lines
 from bench_db.report.quantity import percent
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
@@ -456,6 +457,7 @@ class _Measuring:
     thresholds: Thresholds
     series: dict[tuple[str, int], _Measured] = field(default_factory=dict)
     failures: dict[tuple[str, PairSide], str] = field(default_factory=dict)
+    ends: dict[tuple[str, PairSide], str] = field(default_factory=dict)
     logs: dict[tuple[str, PairSide], Path] = field(default_factory=dict)
     headers: dict[tuple[str, PairSide, int], Run] = field(default_factory=dict)
     """By suite, side and number of the output file, the run of the first round."""
@@ -490,7 +492,8 @@ class _Measuring:
         except (UnreadableOutputError, UserError) as unreadable:
             error = error or str(unreadable)
         if error is not None:
-            self.failures[key] = error.splitlines()[0]
+            self.failures[key], *log = error.splitlines()
+            self.ends[key] = " | ".join(last_lines(log))
             self._say(f"{self._of(slot)} failed: {self.failures[key]}; {slot.log}")
         if slot.failed_setup:
             self.not_set_up.add(slot.suite)
@@ -719,7 +722,7 @@ class _Measuring:
     def _nothing(self) -> str:
         if self.failures:
             (suite, side), error = next(iter(self.failures.items()))
-            return f"nothing could be measured; {suite}, {side}: {error}. The log is {self.logs[suite, side]}"
+            return f"nothing could be measured; {suite}, {side}: {error}. The log is {self.logs[suite, side]}, and ends with: {self.ends[suite, side] or 'nothing'}"
         names = ", ".join(sorted(self.other_names, key=natural_key)[: RULES.nearest_names])
         wanted = sorted({name.benchmark_name for name in self.names}, key=natural_key)
         return f"no benchmark {self.benchmark or ', '.join(wanted)!r}; the suites have {names or 'none'}"

@@ -267,7 +267,7 @@ def _init() -> Schema:
     suite = {**dict.fromkeys(("name", "tool", "note", "format"), _TEXT), "evidence": _list(evidence)}
     unread = {**dict.fromkeys(("tool", "reason"), _TEXT), "evidence": evidence}
     suites = {"suites": _list(_object(suite)), "left_out": _list(_object(suite)), "unread": _list(_object(unread))}
-    lists = {"steps": _list(_TEXT), "notes": _list(_TEXT)}
+    lists = dict.fromkeys(("steps", "notes", "assumed"), _list(_TEXT))
     return _answer({"root": _TEXT, "files": _type(dict[str, str]), **suites, **lists, "dry_run": _BOOLEAN})
 
 

@@ -9,6 +9,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,54 @@ _OF_DOCUMENTATION = {"doc", "docs", "documentation"}
 _PYTHON = "{tree}/.venv/bin/python"
 _PYTHON_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "Pipfile", "*requirements*.txt",
                  "requirements/*.txt", "requirements*.in", "environment*.yml")  # fmt: skip
+# What setuptools never takes for a package or a module of a project.
+_NO_PACKAGES = {
+    *(
+        "ci",
+        "bin",
+        "debian",
+        "doc",
+        "docs",
+        "documentation",
+        "manpages",
+        "news",
+        "newsfragments",
+        "changelog",
+        "test",
+        "tests",
+    ),
+    *(
+        "unit_test",
+        "unit_tests",
+        "example",
+        "examples",
+        "scripts",
+        "tools",
+        "util",
+        "utils",
+        "python",
+        "build",
+        "benchmark",
+    ),
+    *("benchmarks", "exercise", "exercises", "htmlcov"),
+}
+_NO_MODULES = {
+    *(
+        "setup",
+        "conftest",
+        "test",
+        "tests",
+        "example",
+        "examples",
+        "build",
+        "toxfile",
+        "noxfile",
+        "pavement",
+        "dodo",
+        "tasks",
+    ),
+    *("fabfile", "conanfile", "manage", "benchmark", "benchmarks", "exercise", "exercises"),
+}
 _CPP = ("*.cpp", "*.cc", "*.cxx", "*.c++")
 
 
@@ -152,16 +201,20 @@ def _installation(files: Sources, home: str, *tools: str) -> list[str]:
     made = ["python3 -m venv {tree}/.venv"]
     manifest = _within(home, "pyproject.toml")
     is_project = re.search(r"^\[(project|build-system|tool\.poetry)\]", files.text(manifest), re.MULTILINE)
+    several = uninstallable(files, home)
     if is_project and any(str(parent / "uv.lock") in files.names for parent in PurePosixPath(manifest).parents):
+        without = " --no-install-project" if several else ""
         return [
             *made,
             f"{_PYTHON} -m pip install uv",
-            f"{_PYTHON} -m uv sync --active --python {_PYTHON} --inexact --all-extras --all-groups",
+            f"{_PYTHON} -m uv sync --active --python {_PYTHON} --inexact --all-extras --all-groups{without}",
             f"{_PYTHON} -m pip install {shlex.join(tools)}",
         ]
     extras, groups = _lists_of(files.text(manifest), tools)
     project = f".[{','.join(extras)}]" if extras else "."
     own = ["-e", project] if is_project or _within(home, "setup.py") in files.names else []
+    if own and several:
+        own = _dependencies(files.text(manifest), extras)
     grouped = [word for name in groups for word in ("--group", name)]
     listed = [
         name
@@ -202,6 +255,37 @@ def _distribution(requirement: object) -> str:
     return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
 
 
+def uninstallable(files: Sources, home: str) -> list[str]:
+    """Return the packages or modules at the top of a project among which setuptools refuses to choose; empty when it can be installed."""
+    text = files.text(_within(home, "pyproject.toml"))
+    if any(_within(home, name) in files.names for name in ("setup.py", "setup.cfg")) or not text:
+        return []
+    with suppress(tomllib.TOMLDecodeError):
+        document = tomllib.loads(text)
+        backend = document.get("build-system", {}).get("build-backend", "setuptools")
+        chosen = document.get("tool", {}).get("setuptools", {})
+        if not backend.startswith("setuptools") or {"packages", "py-modules"} & {*chosen}:
+            return []
+        prefix = "" if home == "." else f"{home}/"
+        inside = [name.removeprefix(prefix) for name in files.names if name.startswith(prefix)]
+        packages = sorted({first for name in inside for first, slash, _ in [name.partition("/")] if slash})
+        if "src" in packages:
+            return []
+        packages = [name for name in packages if name.isidentifier() and name not in _NO_PACKAGES]
+        modules = [name[:-3] for name in inside if "/" not in name and name.endswith(".py")]
+        modules = [name for name in modules if name.isidentifier() and name not in _NO_MODULES]
+        found = packages or modules
+        return found if len(found) > 1 else []
+    return []
+
+
+def _dependencies(text: str, extras: Sequence[str]) -> list[str]:
+    """Return the dependencies that a pyproject.toml declares, and those of its extras."""
+    project = tomllib.loads(text).get("project", {})
+    declared = [project.get("dependencies", []), *(project["optional-dependencies"][name] for name in extras)]
+    return [one for requirements in declared for one in requirements if isinstance(one, str)]
+
+
 def _within(home: str, name: str) -> str:
     return name if home == "." else f"{home}/{name}"
 
@@ -229,7 +313,14 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
             select=suite.select,
         )  # fmt: skip
         name = "python" if home == "." else f"python-{PurePosixPath(home).name}"
-        yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]])
+        several = uninstallable(files, home)
+        note = (
+            f"the project is not installed, because setuptools finds {' and '.join(several[:3])} at its top: tests import it from "
+            "its directory. [tool.setuptools] with packages or py-modules changes that"
+            if several
+            else ""
+        )
+        yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note)
 
 
 def _chosen(files: Sources, home: str, tests: Sequence[str]) -> list[str]:
@@ -254,7 +345,7 @@ def _pytest_benchmark(files: Sources) -> _Found:
 
 def _codspeed(files: Sources) -> _Found:
     command = "--codspeed --codspeed-mode=walltime --continue-on-collection-errors"
-    suite = Suite(benchmark="-", outputs=[".codspeed"], format="codspeed")
+    suite = Suite(benchmark="-", outputs=[".codspeed"], format="codspeed", select="-k {names}")
     if files.first(files.like(*_PYTHON_FILES), r"\bpytest-benchmark\b") is None:  # both have the fixture `benchmark`
         yield from _python_suites(files, "pytest-codspeed", r"\bpytest-codspeed\b", command, suite)
 

@@ -12,7 +12,7 @@ from bench_db.cli.options import common, emit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench_db.app.ci_files import Judging
+    from bench_db.app.ci_files import Alarm, Judging
     from bench_db.app.init import Ci, Initialised, Proposal
     from bench_db.app.tools import FoundSuite
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 @click.option(
     "--action", metavar="OWNER/NAME@REF", help="Where bench_db's action is. [default: where bench_db runs from]"
 )
+@click.option(
+    "--alarm",
+    type=click.Choice(["none", "github", "gitlab", "slack", "teams", "webhook"]),
+    help="Who gets messages about findings: issues, a chat or a webhook. Its secret is a variable that the files name. [default: none]",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take the default of what no flag gives.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--dry-run", is_flag=True, help="Print the files, write nothing.")
@@ -46,6 +51,7 @@ def command(
     ci: Ci | None,
     mode: Judging,
     action: str | None,
+    alarm: Alarm | None,
     output: str,
     *,
     yes: bool,
@@ -55,7 +61,7 @@ def command(
     """Write bench-db.toml and a workflow for the benchmark tools that the repository in DIRECTORY uses.
 
     It recognises pytest-benchmark, pytest-codspeed, asv, pyperf, Criterion, Go, google-benchmark, Catch2, JMH, BenchmarkDotNet, Vitest
-    and hyperfine, and says in which line. On a terminal it asks for the store, the suites and the schedule. It writes all files or
+    and hyperfine, and says in which line. On a terminal it asks for the store, the suites, the schedule and who gets messages. It writes all files or
     none, and never over an existing one without --force.
 
     Example: bench-db init --store s3://my-benchmarks/lance --schedule weekly
@@ -64,7 +70,7 @@ def command(
 
     there = proposal(directory)
     asking = not yes and sys.stdin.isatty() and sys.stderr.isatty() and bool(there.found)
-    store, suites, schedule = (_asked if asking else _by_default)(there, uri, suites, schedule)
+    store, suites, schedule, alarm = (_asked if asking else _by_default)(there, uri, suites, schedule, alarm)
     done = init(
         directory,
         store=store,
@@ -73,6 +79,7 @@ def command(
         ci=ci,
         mode=mode,
         action=action,
+        alarm=alarm,
         force=force,
         dry_run=dry_run,
         proposed=there,
@@ -80,15 +87,19 @@ def command(
     emit(output, lambda: done.document, lambda: "\n".join(_lines(done)))
 
 
-_Answers = tuple[str, tuple[str, ...], str]
+_Answers = tuple[str, tuple[str, ...], str, "Alarm"]
 
 
-def _by_default(_: Proposal, uri: str | None, suites: tuple[str, ...], schedule: str | None) -> _Answers:
-    return uri or "", suites, schedule or "nightly"
+def _by_default(
+    _: Proposal, uri: str | None, suites: tuple[str, ...], schedule: str | None, alarm: Alarm | None
+) -> _Answers:
+    return uri or "", suites, schedule or "nightly", alarm or "none"
 
 
-def _asked(there: Proposal, uri: str | None, suites: tuple[str, ...], schedule: str | None) -> _Answers:
-    """Ask for what no flag gives: the store, the suites where there are several, and the schedule."""
+def _asked(
+    there: Proposal, uri: str | None, suites: tuple[str, ...], schedule: str | None, alarm: Alarm | None
+) -> _Answers:
+    """Ask for what no flag gives: the store, the suites where there are several, the schedule, and who gets messages."""
     click.echo("\n".join(_recognised(there.found)), err=True)
     if uri is None:
         text = "Store: s3://bucket/prefix, a directory, or nothing for the variable BENCH_DB_URI of the repository"
@@ -99,7 +110,10 @@ def _asked(there: Proposal, uri: str | None, suites: tuple[str, ...], schedule: 
         suites = tuple(name.strip() for name in chosen.split(",") if name.strip())
     if schedule is None:
         schedule = click.prompt("Schedule: nightly, weekly, never or a cron expression", default="nightly", err=True)
-    return str(uri), suites, str(schedule)
+    if alarm is None:
+        kinds = click.Choice(["none", "github", "gitlab", "slack", "teams", "webhook"])
+        alarm = click.prompt("Who gets messages about findings", type=kinds, default="none", err=True)
+    return str(uri), suites, str(schedule), alarm
 
 
 def _recognised(found: Sequence[FoundSuite]) -> Iterator[str]:
@@ -111,6 +125,7 @@ def _recognised(found: Sequence[FoundSuite]) -> Iterator[str]:
 
 
 def _lines(done: Initialised) -> Iterator[str]:
+    from bench_db.cli.flags import as_flags
     from bench_db.report.text import visible
 
     yield from _recognised(done.suites)
@@ -122,5 +137,6 @@ def _lines(done: Initialised) -> Iterator[str]:
         yield from (f"\n# {name}\n{text.rstrip()}" for name, text in done.files.items())
         yield ""
     yield f"{'would write' if done.dry_run else 'wrote'} {' and '.join(done.files)} in {done.root}"
+    yield from (f"assumed: {as_flags(guess)}" for guess in done.assumed)
     yield from (f"to do: {note}" for note in done.notes)
     yield from ("next:", *(f"    {step}" for step in done.steps))

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench_db.model import AttemptState, Reason
+from bench_db.report.escape import shortened
 from bench_db.report.text import duration, visible
 from bench_db.rules import RULES
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Attempt, Bisection, Plan, Step
 
+_LINE = 200
 Document = dict[str, object]
 
 
@@ -68,14 +70,20 @@ def ended_text(plan: Plan, ended: Sequence[Attempt], seconds: float) -> str:
     failed = [entry for entry in ended if entry.state is not AttemptState.SUCCEEDED]
     head = f"{len(ended) - len(failed)} measured" + (f", {len(failed)} failed" if failed else "")
     took = f" in {duration(seconds)}" if ended else ""
-    lines = [
-        visible(
-            f"{e.commit[: RULES.sha_length]}  {', '.join(e.suites)}  {e.state}: {(e.detail or '?').splitlines()[0]}"
-        )
-        + f"\n    {e.url}"
-        for e in failed
-    ]
+    lines = [line for entry in failed for line in _failed(entry)]
     return "\n".join([head + took, *lines, *_left_out(plan)])
+
+
+def _failed(entry: Attempt) -> list[str]:
+    """Return why an attempt failed, the last lines of its log, and where all of it is."""
+    why, *log = (entry.detail or "?").splitlines()
+    said = f"{entry.commit[: RULES.sha_length]}  {', '.join(entry.suites)}  {entry.state}: {why}"
+    return [visible(said), *(f"    {visible(line)}" for line in last_lines(log)), f"    {entry.url}"]
+
+
+def last_lines(log: Iterable[str]) -> list[str]:
+    """Return the last lines of a log that are not empty, each cut to a readable length."""
+    return [shortened(line, _LINE) for line in log if line.strip()][-RULES.log_lines :]
 
 
 def bisection_document(found: Bisection) -> Document:
