@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
-from bench_db.ci.retries import checked_address, is_loopback, pause_before_retry, rate_limit_wait
+from bench_db.ci.retries import certificate_fault, checked_address, is_loopback, pause_before_retry, rate_limit_wait
 from bench_db.errors import UserError
 from tests.support.clocks import Slept
 
@@ -55,3 +57,21 @@ class TestWaits:
     )
     def test_rate_limits(self, status: int, headers: dict[str, str], seconds: float | None) -> None:
         assert rate_limit_wait(status, headers, "", 1, Slept().clock()) == seconds
+
+
+class TestCertificateFault:
+    """The cause of a chain of errors is found, and what to do is said."""
+
+    def test_of_a_chain(self) -> None:
+        cause = ssl.SSLCertVerificationError("x")
+        cause.verify_message = "self-signed certificate"
+        outer = OSError("no answer")
+        outer.__cause__ = cause
+        for error in (cause, outer):
+            said = certificate_fault(error) or ""
+            assert said.startswith(
+                "its certificate is not trusted (self-signed certificate); the variable SSL_CERT_FILE"
+            )
+
+    def test_of_another_cause(self) -> None:
+        assert certificate_fault(OSError("refused")) is None

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import bench_db
+from tests.cli.conftest import Answer, bench_db
+from tests.support.certificates import Authority, authority
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
-from tests.support.receivers import Fault, receiver
+from tests.support.receivers import FakeMail, Fault, mail_server, receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +72,54 @@ class TestNotify:
             assert len(server.issues) == number
             without = bench_db(*words, GITHUB_API_URL=server.url)
         assert (without.code, without.err) == (0, "")
+
+
+class TestEncrypted:
+    """Receivers are reached by TLS, with an authority that the process is given, and never with a certificate that it does not trust."""
+
+    CONFIG = """[project]
+name = "engine"
+[[notify]]
+kind = "webhook"
+address_env = "HOOK"
+[[notify]]
+kind = "smtp"
+address = "{mail}"
+user = "bench"
+token_env = "MAIL_PASSWORD"
+from = "bench@example.org"
+to = ["ann@example.org"]
+"""
+
+    @pytest.fixture
+    def trusted(self, tmp_path: Path) -> Authority:
+        return authority(tmp_path)
+
+    def notify(self, directory: Path, mail: FakeMail, hook: str, certificates: Path | None) -> Answer:
+        (directory / "bench-db.toml").write_text(self.CONFIG.format(mail=mail.url), "utf-8")
+        about = ("--config", directory / "bench-db.toml", "--store", directory / "store")
+        given = {} if certificates is None else {"SSL_CERT_FILE": str(certificates)}
+        return bench_db("notify", *about, HOOK=hook, MAIL_PASSWORD="right", **given)
+
+    def test_an_authority_of_ones_own(self, directory: Path, trusted: Authority) -> None:
+        tls = trusted.server()
+        with receiver(tls) as web, mail_server("right", tls=tls) as mail:
+            told = self.notify(directory, mail, f"{web.url}/secret-path", trusted.file)
+            assert told.code == 0, told.err
+            assert web.url.startswith("https://")
+            assert len(web.accepted) == len(mail.mails) == 1
+            assert mail.logins == [("bench", "right")]
+
+    @pytest.mark.parametrize("case", ["no authority", "another authority", "another host", "expired"])
+    def test_refused(self, case: str, directory: Path, trusted: Authority, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        others = authority(tmp_path / "other").file if case == "another authority" else trusted.file
+        host = "example.org" if case == "another host" else "127.0.0.1"
+        tls = trusted.server(host, is_expired=case == "expired")
+        with receiver(tls) as web, mail_server("right", tls=tls) as mail:
+            told = self.notify(directory, mail, f"{web.url}/secret-path", None if case == "no authority" else others)
+            assert told.code == 3
+            assert [line.count("certificate is not trusted") for line in told.err.splitlines()] == [1, 1]
+            assert "SSL_CERT_FILE" in told.err
+            assert "secret-path" not in told.out + told.err
+            assert (web.requests, mail.mails, mail.logins) == ([], [], [])

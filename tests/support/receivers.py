@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from tests.support.serving import serving
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -143,10 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiver() -> Iterator[FakeReceiver]:
-    """Run an HTTP receiver until the block ends."""
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[FakeReceiver]:
+    """Run an HTTP receiver until the block ends; by TLS with a context."""
     state = FakeReceiver()
-    with serving(_Handler, state) as state.url:
+    with serving(_Handler, state, tls) as state.url:
         yield state
 
 
@@ -194,8 +195,10 @@ class FakeMail:
 
 
 @contextmanager
-def mail_server(password: str = "", *, takes_utf8: bool = True) -> Iterator[FakeMail]:
-    """Run a mail server until the block ends; `takes_utf8` says whether it offers SMTPUTF8."""
+def mail_server(
+    password: str = "", *, takes_utf8: bool = True, tls: ssl.SSLContext | None = None
+) -> Iterator[FakeMail]:
+    """Run a mail server until the block ends; `takes_utf8` says whether it offers SMTPUTF8. With `tls` it asks for STARTTLS first."""
     state = FakeMail(password=password)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -205,7 +208,9 @@ def mail_server(password: str = "", *, takes_utf8: bool = True) -> Iterator[Fake
         hostname="127.0.0.1",
         port=port,
         authenticator=state.authenticate,
-        auth_require_tls=False,
+        auth_require_tls=tls is not None,
+        tls_context=tls,
+        require_starttls=tls is not None,
         auth_required=bool(password),
         enable_SMTPUTF8=takes_utf8,
     )

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench_db import connect
+from bench_db.app.ci_files import SECRET_OF_ALARM
 from tests.cli.commands import bench_db
 from tests.support.actions.definitions import ROOT
 from tests.support.actions.runner import Platform, Run
 from tests.support.benches import WITHOUT_INDEX, WITHOUT_PLUGINS
+from tests.support.certificates import authority
 from tests.support.github_server import REPOSITORY, FakeGitHub, github_server
 from tests.support.histories import History
+from tests.support.receivers import receiver
 from tests.workflows.conftest import strays
 from tests.workflows.world import EXECUTED, copy_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bench_db.app.ci_files import Alarm
 
 pytestmark = pytest.mark.slow
 OURS = "tools/bench_db"
@@ -129,6 +134,9 @@ class Repository:
     def pushed(self) -> Run:
         return self.platform.run("benchmarks", event="push", payload={"repository": {"default_branch": "main"}})
 
+    def scheduled(self) -> Run:
+        return self.platform.run("benchmarks", event="schedule", payload={"repository": {"default_branch": "main"}})
+
     def opened(self, sha: str, fork: str = REPOSITORY) -> Run:
         head = {"sha": sha, "ref": HOSTILE, "repo": {"full_name": fork}}
         base = {"sha": self.history.git("rev-parse", "main"), "ref": "main"}
@@ -148,8 +156,10 @@ class Repository:
 
 
 @contextmanager
-def repository(directory: Path, files: dict[str, str], tools: Path) -> Iterator[Repository]:
-    """Create a repository with benchmarks, the repository of the action, and a GitHub for both."""
+def repository(
+    directory: Path, files: dict[str, str], tools: Path, secrets: dict[str, str] | None = None, **variables: str
+) -> Iterator[Repository]:
+    """Create a repository with benchmarks and secrets, the repository of the action, and a GitHub for both."""
     history = History(directory / "small")
     history.git("config", "uploadpack.allowAnySHA1InWant", "true")
     action = History(directory / "bench_db")
@@ -162,11 +172,12 @@ def repository(directory: Path, files: dict[str, str], tools: Path) -> Iterator[
             directory=directory / "runs",
             repository=REPOSITORY,
             repositories={REPOSITORY: history.path, OURS: action.path},
-            environments={},
+            environments={"": secrets or {}},
             variables={
                 "GITHUB_API_URL": fake.url,
                 "UV_NO_SYNC": "1",
                 "UV_PROJECT_ENVIRONMENT": sys.prefix,
+                **variables,
                 **({"PYTHONPYCACHEPREFIX": sys.pycache_prefix} if sys.pycache_prefix else {}),
             },
             path=[tools],
@@ -222,13 +233,25 @@ def outputs(there: Repository, run: Run) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("files", "suite", "mode"),
-    [(PYTEST_FILES, "python", "pairs"), (GOOGLE_FILES, "cpp-speed", "history")],
+    ("files", "suite", "mode", "alarm"),
+    [(PYTEST_FILES, "python", "pairs", "webhook"), (GOOGLE_FILES, "cpp-speed", "history", "slack")],
     ids=["pytest", "google"],
 )
-def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, mode: str, tmp_path: Path, tools: Path) -> None:
-    with repository(tmp_path, files, tools) as there:
-        initialise(there, tools, "--mode", mode)
+def test_from_nothing_to_an_alarm(  # noqa: PLR0917 a story and two fixtures
+    files: dict[str, str], suite: str, mode: str, alarm: Alarm, tmp_path: Path, tools: Path
+) -> None:
+    trusted = authority(tmp_path)
+    with (
+        receiver(trusted.server()) as web,
+        repository(
+            tmp_path,
+            files,
+            tools,
+            secrets={SECRET_OF_ALARM[alarm]: f"{web.url}/the-secret-path"},
+            SSL_CERT_FILE=str(trusted.file),
+        ) as there,
+    ):
+        initialise(there, tools, "--mode", mode, "--alarm", alarm)
         # the first push publishes, and nothing can be judged yet
         first = there.pushed()
         assert first.conclusion == "success", logs(first)
@@ -265,6 +288,20 @@ def test_from_nothing_to_a_gate(files: dict[str, str], suite: str, mode: str, tm
         merged = there.pushed()
         assert merged.conclusion == "failure"
         assert "regressed" in merged.summary
+        assert web.requests == []
+        # the scheduled job finds the change in the history, fails once, and the receiver gets one message, by TLS
+        later = [there.history.commit(f"later {number}", notes__txt=f"later {number}") for number in range(8)]
+        there.backfill(",".join(later[:-1]), tools)
+        nightly = there.scheduled()
+        assert nightly.conclusion == "failure", logs(nightly)
+        [message] = web.documents
+        merge = there.history.git("rev-parse", f"{later[0]}~1")
+        assert merge[:9] in json.dumps(message)
+        assert "slower" in json.dumps(message)
+        again = there.scheduled()
+        assert again.conclusion == "success", logs(again)
+        assert len(web.requests) == 1
+        assert "the-secret-path" not in str([outputs(there, run) for run in there.platform.runs])
         assert strays(tmp_path) == []
         assert "workflow-token" not in str(outputs(there, merged))
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from bench_db.ci.github.repository import Repository
-from bench_db.ci.retries import checked_address, is_loopback, pause_before_retry
+from bench_db.ci.retries import certificate_fault, checked_address, is_loopback, pause_before_retry
 from bench_db.errors import DeliveryError, ForgeError, UserError
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ def send_mail(  # noqa: PLR0913 all but the first two by keyword
         except smtplib.SMTPNotSupportedError:
             said = f"{host}: the mail was not taken (SMTPNotSupportedError): the server does not offer STARTTLS, a login, or addresses beyond ASCII"
             raise DeliveryError(said, is_refusal=True) from None
+        except ssl.SSLCertVerificationError as error:
+            msg = f"{host}: {certificate_fault(error)}"
+            raise DeliveryError(msg, is_refusal=True) from None
         except (smtplib.SMTPException, OSError) as error:
             code = _code(error)
             wait = pause_before_retry(attempt, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -42,6 +43,15 @@ def checked_address(address: str, service: str, instead: str, source: str) -> st
         message = f"{shown}: the address of {service} must begin with https:// ({source})"
         raise UserError(message)
     return address
+
+
+def certificate_fault(error: BaseException | None) -> str | None:
+    """Return why the certificate of a server is not trusted, and what to do; None for an error of another cause."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({error.verify_message}); the variable SSL_CERT_FILE names a file with other authorities"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def pause_before_retry(attempt: int, clock: Clock) -> float:

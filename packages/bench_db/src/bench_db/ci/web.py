@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from bench_db.ci.retries import pause_before_retry, rate_limit_wait, stated_wait
+from bench_db.ci.retries import certificate_fault, pause_before_retry, rate_limit_wait, stated_wait
 from bench_db.clock import Clock
 from bench_db.errors import DeliveryError
 
@@ -113,9 +113,10 @@ class Web:
         try:
             answer = client.send(request)
         except httpx.HTTPError as error:
+            if fault := certificate_fault(error):
+                return None, DeliveryError(f"{where}: {fault}", is_refusal=True)
             never = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            fault = DeliveryError(f"{where}: no answer ({type(error).__name__})", is_refusal=never)
-            return pause, fault
+            return pause, DeliveryError(f"{where}: no answer ({type(error).__name__})", is_refusal=never)
         if answer.is_success:
             return None, answer
         wait = rate_limit_wait(answer.status_code, answer.headers, answer.text, attempt, self.clock)
