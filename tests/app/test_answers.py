@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import iter_modules
 
 import polars as pl
 
-from bench_db.app.answers import frame_of
+from bench_db import app
+from bench_db.app.answers import Answer, frame_of
 from bench_db.model import Comparison, Finding, Series, Verdict
 from bench_db.units import Direction
 
@@ -48,3 +51,34 @@ class TestFrameOf:
         assert frame["at"].to_list() == [datetime(1970, 1, 2, tzinfo=UTC)]
         assert frame_of([], Finding).schema["at"] == frame.schema["at"]
         assert isinstance(frame.schema["at"], pl.Datetime)
+
+
+class Rows(Answer):
+    """An answer of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame({"name": [self.text]})
+
+
+class TestAnswer:
+    """A notebook shows the frame of an answer; a name is text there, never markup."""
+
+    def test_every_answer(self) -> None:
+        """Everything in `app` with a frame shows itself."""
+        modules = [import_module(f"bench_db.app.{one.name}") for one in iter_modules(app.__path__)]
+        found = [
+            one
+            for module in modules
+            for one in vars(module).values()
+            if isinstance(one, type) and one.__module__ == module.__name__ and callable(getattr(one, "frame", None))
+        ]
+        assert len(found) > 20
+        assert [one.__name__ for one in found if not issubclass(one, Answer)] == []
+
+    def test_markup_in_a_name(self) -> None:
+        text = Rows("<script>alert(1)</script>&amp;")._repr_html_()
+        assert "<script>" not in text
+        assert "&lt;script&gt;" in text

@@ -368,6 +368,13 @@ def failed_command() -> str:
     return repr(last_lines(map(str, range(100))))
 
 
+def notebook_chart() -> str:
+    from bench_db.app.charts import effects_chart
+    from tests.app.test_charts import effects, rows_of
+
+    return str(len(rows_of(effects_chart(effects(200), "verdict").to_dict())))
+
+
 def message() -> str:
     from bench_db.report.alarms import text
     from tests.report.test_alarms import alarm
@@ -428,6 +435,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "claim_minutes": (cli_help,),
     "badge_days": (badges,),
     "error_length": (failed_benchmark,),
+    "chart_rows": (statistics, notebook_chart),
     "log_lines": (statistics, failed_command),
     "unpacked_mebibytes": (unpacked,),
     "input_seconds": (cli_help,),

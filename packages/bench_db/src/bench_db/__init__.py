@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bench_db.app.show import show
     from bench_db.app.site import site
     from bench_db.app.suites import NamedSuite, suites
+    from bench_db.app.trend import Trend, trend
     from bench_db.app.values import StoredValues, address_of
     from bench_db.compat.upgrade import upgrade
     from bench_db.errors import (
@@ -182,6 +183,7 @@ __all__ = [
     "Target",
     "TestBed",
     "Throughput",
+    "Trend",
     "UnreadableOutputError",
     "Upgrade",
     "UserError",
@@ -239,6 +241,7 @@ __all__ = [
     "summarise",
     "sync_commits",
     "sync_definitions",
+    "trend",
     "try_format",
     "unmapped",
     "upgrade",
@@ -278,6 +281,7 @@ _HOMES = {
     "bench_db.app.show": ["show"],
     "bench_db.app.site": ["site"],
     "bench_db.app.suites": ["NamedSuite", "suites"],
+    "bench_db.app.trend": ["Trend", "trend"],
     "bench_db.app.values": ["StoredValues", "address_of"],
     "bench_db.compat.upgrade": ["upgrade"],
     "bench_db.ingest": ["Provenance", "parse", "parse_each"],

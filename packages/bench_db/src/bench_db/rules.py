@@ -121,6 +121,9 @@ class Rules:
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""
 
+    chart_rows: int = 60
+    """Series, or findings, that a chart in a notebook shows, the largest changes first."""
+
     log_lines: int = 8
     """Last lines of the log of a failed command that an error shows."""
 

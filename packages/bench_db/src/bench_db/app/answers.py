@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Record = TypeVar("Record")
+
+
+class Answer(ABC):
+    """An answer of a use case, which a notebook shows as a table."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def frame(self) -> pl.DataFrame:
+        """Return the rows of the answer as a frame."""
+
+    def _repr_html_(self) -> str:
+        """Return the frame as HTML, as Polars shows one: `polars.Config` says how many rows and columns."""
+        return self.frame()._repr_html_()
 
 
 def frame_of(records: Iterable[Record], record: type[Record]) -> pl.DataFrame:

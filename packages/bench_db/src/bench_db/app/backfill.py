@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.planning import Planner, workflow_of
 from bench_db.app.progress import Progress, Silent
@@ -61,7 +62,7 @@ _POLL_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backfilled:
+class Backfilled(Answer):
     """A plan and the attempts that ended, in the order of their ends; `stopped` says why it ended early, else empty."""
 
     plan: Plan

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
@@ -90,7 +90,7 @@ class BaselineQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baselines:
+class Baselines(Answer):
     """Settings of baselines, by name and scope, or of one name from the oldest to the newest."""
 
     baselines: Sequence[Baseline]

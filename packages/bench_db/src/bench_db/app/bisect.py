@@ -11,6 +11,7 @@ import polars as pl
 from msgspec import structs
 
 from bench_db.analysis.pairs import Claim
+from bench_db.app.answers import Answer
 from bench_db.app.backfill import check_suites
 from bench_db.app.configuration import configuration, root_of
 from bench_db.app.pairs import Name, measured, name_of, thresholds_of
@@ -38,7 +39,7 @@ _SIDES = {PairVerdict.UNCHANGED: Side.GOOD, PairVerdict.REGRESSED: Side.BAD, Pai
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bisected:
+class Bisected(Answer):
     """The commits that may have changed a benchmark, and what was measured of each commit."""
 
     bisection: Bisection

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.blame import of_machine
 from bench_db.app import compare, pairs
+from bench_db.app.answers import Answer
 from bench_db.app.backfill import backfill
 from bench_db.app.baselines import LEVEL
 from bench_db.app.configuration import configuration, path_of
@@ -53,7 +54,7 @@ FAILING = {**compare.FAILING, **pairs.FAILING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CiJob:
+class CiJob(Answer):
     """What a job published of a commit, and the verdict. `compared` is None when the store has no results of the commit.
 
     `paired` has the verdicts of a pull request that was measured in pairs, and `compared` is None then. `failing` are the comparisons that fail the job, `alarms` the new findings of a scan that got worse. `report` is Markdown, `comment_url` empty

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.baselines import name_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import Runs, runs
@@ -31,7 +31,7 @@ _MEASURED = ("dut_name", "commit", "dut_timestamp", "branch", "pr_number", "run_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commits:
+class Commits(Answer):
     """Recorded commits, device after device, in the order of commits."""
 
     commits: Sequence[RecordedCommit]
@@ -47,7 +47,7 @@ class Commits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
+class Synced(Answer):
     """What a sync found."""
 
     sync: Sync
@@ -63,7 +63,7 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownCommit:
+class ShownCommit(Answer):
     """What a store knows of a commit: what is recorded of it for each device, and its runs, excluded ones too."""
 
     commits: Sequence[RecordedCommit]

@@ -13,8 +13,9 @@ from bench_db.analysis.blame import blame_comparisons, of_machine
 from bench_db.analysis.compare import means
 from bench_db.analysis.judge import counted, in_order, judge, plan, through_siblings
 from bench_db.analysis.level import accepted
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
+from bench_db.app.charts import effects_chart
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
@@ -27,6 +28,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from bench_db.app.charts import Chart
     from bench_db.store.database import Database
 
 
@@ -41,7 +43,7 @@ FAILING = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Answer):
     """The verdicts on a candidate, in the order of `analysis.judge.in_order`.
 
     `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
@@ -68,6 +70,10 @@ class Compared:
     def frame(self) -> pl.DataFrame:
         """Return the comparisons as a frame, a row a series."""
         return frame_of(self.comparisons, Comparison)
+
+    def plot(self) -> Chart:
+        """Draw the relative change of each series with its interval, coloured by its verdict."""
+        return effects_chart(self.frame(), "verdict")
 
     @property
     def means(self) -> list[MeanChange]:

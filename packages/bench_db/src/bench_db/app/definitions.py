@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.baselines import name_of
 from bench_db.app.compare import threshold_faults
 from bench_db.app.configuration import configuration
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defined:
+class Defined(Answer):
     """The definitions in force, oldest first. `changed` counts those that this call added, changed or ended.
 
     `threshold_faults` are the thresholds that match no series yet, or not the unit of one. `metric_faults` are the derived metrics
@@ -77,7 +77,7 @@ def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unmapped:
+class Unmapped(Answer):
     """Names that no definition of their field matches or gives, with the number of their results and the newest of them.
 
     Of an alias table of declared formats the field is `alias.NAME`, and the number is that of rows in files. The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).

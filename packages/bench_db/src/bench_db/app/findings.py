@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.findings import in_order
+from bench_db.app.answers import Answer
 from bench_db.app.database import on_database
 from bench_db.app.scan import findings_frame, groups_json
 from bench_db.app.scans import last_scans, scans_json
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(Answer):
     """Findings in their newest state, open ones first and the largest first among them, and the series of the store by key.
 
     `scans` has the newest scan of each device.

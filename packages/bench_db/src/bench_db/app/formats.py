@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.configuration import Declaration, formats_for, formats_stated, named
 from bench_db.ingest import Provenance, known, location, parse_each
 from bench_db.model import Result
@@ -30,7 +30,7 @@ class KnownFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Formats:
+class Formats(Answer):
     """The known formats: declared ones first, then those of bench_db and of other packages."""
 
     formats: Sequence[KnownFormat]
@@ -46,7 +46,7 @@ class Formats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class Tried(Answer):
     """What a format makes of a file: the results, what is skipped by reason, and the notes. Nothing is stored."""
 
     format: KnownFormat

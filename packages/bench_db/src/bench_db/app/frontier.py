@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.app.answers import Answer
+from bench_db.app.charts import frontier_chart
 from bench_db.app.database import on_database, public
 from bench_db.errors import UserError
 from bench_db.identity import tags_of_key
@@ -24,6 +26,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from bench_db.app.charts import Chart
     from bench_db.store.database import Database
 
 BY = ("dut_name", "test_bed_name")
@@ -53,7 +56,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frontier:
+class Frontier(Answer):
     """The configurations with both metrics in their newest results, and the values asked for of each group.
 
     `left_out` counts the configurations without a point by the reason. `notes` name devices and test beds that share a group.
@@ -75,6 +78,11 @@ class Frontier:
         Without a tag its part of the group is null.
         """
         return public(self.points)
+
+    def plot(self) -> Chart:
+        """Draw each configuration at its two metrics, and the front of each group as a line."""
+        x, y = (f"{axis.metric} ({axis.units})" if axis.units else axis.metric for axis in (self.x, self.y))
+        return frontier_chart(self.frame(), x=x, y=y, by=list(self.by))
 
     @property
     def document(self) -> dict[str, Any]:

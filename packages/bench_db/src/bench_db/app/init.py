@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.ci_files import (
     CRONS,
     GITHUB_FILE,
@@ -55,7 +56,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Initialised:
+class Initialised(Answer):
     """The files for a repository, by their paths in it; with `dry_run` they were not written.
 
     `suites` are in bench-db.toml, `left_out` were recognised and not chosen. `steps` are the next two commands, `notes` say what else is to do, and

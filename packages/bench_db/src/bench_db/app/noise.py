@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noises
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.database import on_database
 from bench_db.model import Noise
 from bench_db.query.selection import Conditions, Selection, selection_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noises:
+class Noises(Answer):
     """The noise of each series, noisiest first; those without a known spread come last. `history` describes whose results they are."""
 
     history: str

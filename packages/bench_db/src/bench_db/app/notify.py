@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from msgspec import structs
 
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
 from bench_db.app.site import commit_url_of
@@ -65,7 +65,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notified:
+class Notified(Answer):
     """What each receiver got, in the order of bench-db.toml."""
 
     receivers: Sequence[Delivery]

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from bench_db.analysis.pairs import Claim, Judged, Look, Round, confirm, judge, schedule
 from bench_db.app import compare
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.backfill import check_suites, readings
 from bench_db.app.configuration import configuration, formats_of, root_of
 from bench_db.app.database import opened
@@ -85,7 +85,7 @@ _STATISTICS = tuple(one.name for one in fields(SummaryValues))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class Paired(Answer):
     """The verdicts on the series of two commits, in the order of `PairVerdict`.
 
     `base` and `head` are full shas. `control` compares the base with itself, empty when it was not measured. `min_effect` is in

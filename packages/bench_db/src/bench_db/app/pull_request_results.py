@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.analysis.blame import of_machine
 from bench_db.analysis.judge import counted, plan
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
 from bench_db.app.compare import local_verdicts, threshold_faults, with_causes
 from bench_db.app.expected import suites_in, with_absent
 from bench_db.app.pull_requests import configuration_in_ci
@@ -69,7 +69,7 @@ def stores_in(directory: Path) -> list[Path]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Answer):
     """The comparison of a pull request with the history up to its merge base, when that is known.
 
     `blame` has the cause of the changes of each device and suite. `threshold_faults` are those of the store. `comment` is the report in Markdown, `conclusion` and `title` are those of the check.

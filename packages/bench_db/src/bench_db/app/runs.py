@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
@@ -60,7 +61,7 @@ class RunConditions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
+class Runs(Answer):
     """Published runs, oldest publish first. `changed` says that they were excluded, included or removed by this call."""
 
     rows: pl.DataFrame
@@ -77,7 +78,7 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
+class StoredRun(Answer):
     """A published run with its results and artifacts; `excluded` is the reason why it is in no answer, or null."""
 
     run: Run

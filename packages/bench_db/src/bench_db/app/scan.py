@@ -13,7 +13,8 @@ from bench_db.analysis.constants import Profile
 from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
-from bench_db.app.answers import frame_of
+from bench_db.app.answers import Answer, frame_of
+from bench_db.app.charts import effects_chart, worse_or_better
 from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
 from bench_db.app.scans import extents, records_of
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from bench_db.app.charts import Chart
     from bench_db.store.database import Database
 
 _TRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detected:
+class Detected(Answer):
     """The changes of some series, oldest first within a series, and the histories they are changes of.
 
     `history` describes whose results they are.
@@ -69,7 +71,7 @@ class Detected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scanned:
+class Scanned(Answer):
     """The findings after a scan, open ones first and the largest first among them, and what moved with whole runs.
 
     `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms; `of_machine` of them moved
@@ -95,6 +97,10 @@ class Scanned:
     def frame(self) -> pl.DataFrame:
         """Return the findings as a frame, a row each, with their series."""
         return findings_frame(self.findings, self.series)
+
+    def plot(self) -> Chart:
+        """Draw the relative change of each finding with its interval, coloured by what it means."""
+        return effects_chart(worse_or_better(self.frame()), "kind")
 
     @property
     def groups(self) -> list[CommitFindings]:

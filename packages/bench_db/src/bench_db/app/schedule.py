@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.backfill import evidence_of
 from bench_db.app.configuration import configuration
 from bench_db.app.planning import Planner, workflow_of
@@ -40,7 +41,7 @@ class Dispatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
+class Scheduled(Answer):
     """A plan and the runs that were started for its steps."""
 
     plan: Plan

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.analysis.findings import in_order
+from bench_db.app.answers import Answer
 from bench_db.app.baselines import name_of
 from bench_db.app.compare import Compared, compare, comparisons_json
 from bench_db.app.database import on_database
@@ -42,7 +43,7 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Answer):
     """A commit against the measured commit `before` it on the same branch; None for the first.
 
     `recorded` is what is known of the commit for each device. `since` are the commits after `before`, this one included, oldest

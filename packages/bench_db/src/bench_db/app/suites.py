@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from bench_db.app.answers import Answer
 from bench_db.app.configuration import configuration
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class NamedSuite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suites:
+class Suites(Answer):
     """The suites of a configuration, and the repository that they measure."""
 
     suites: tuple[NamedSuite, ...]

@@ -111,8 +111,10 @@ def _asked(
     if schedule is None:
         schedule = click.prompt("Schedule: nightly, weekly, never or a cron expression", default="nightly", err=True)
     if alarm is None:
-        kinds = click.Choice(["none", "github", "gitlab", "slack", "teams", "webhook"])
-        alarm = click.prompt("Who gets messages about findings", type=kinds, default="none", err=True)
+        kinds: click.Choice[Alarm] = click.Choice(["none", "github", "gitlab", "slack", "teams", "webhook"])
+        alarm = kinds.convert(
+            click.prompt("Who gets messages about findings", type=kinds, default="none", err=True), None, None
+        )
     return str(uri), suites, str(schedule), alarm
 
 

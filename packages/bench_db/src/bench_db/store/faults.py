@@ -170,7 +170,7 @@ def redacted(text: str) -> str:
 
 
 # The extra of bench-db that installs a package.
-_EXTRAS = {"boto3": "s3", "botocore": "s3", "duckdb": "sql", "lancedb": "lancedb"}
+_EXTRAS = {"altair": "plot", "boto3": "s3", "botocore": "s3", "duckdb": "sql", "lancedb": "lancedb"}
 
 
 @contextmanager

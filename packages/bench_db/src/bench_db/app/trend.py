@@ -1,0 +1,53 @@
+"""The history of a benchmark as an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from bench_db.app.answers import Answer
+from bench_db.app.charts import trend_chart
+from bench_db.app.database import on_database, public
+from bench_db.query.selection import selection_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.app.charts import Chart
+    from bench_db.query.selection import Selection, SeriesConditions
+    from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend(Answer):
+    """The points of one or several series, oldest first, with the columns of `Database.trend`; `history` describes whose results they are."""
+
+    history: str
+    points: pl.DataFrame
+
+    def frame(self) -> pl.DataFrame:
+        """Return the points as a frame, a row each."""
+        return self.points
+
+    def plot(self) -> Chart:
+        """Draw the points as lines, one a series."""
+        return trend_chart(self.points)
+
+
+@on_database
+def trend(
+    store: Database,
+    benchmark: str,
+    *,
+    last: int | None = None,
+    as_of: AsOf | None = None,
+    selection: Selection | None = None,
+    **conditions: Unpack[SeriesConditions],
+) -> Trend:
+    """Return the history of a benchmark, as `Database.trend` does, as an answer that draws itself."""
+    chosen = selection_of(selection, conditions)
+    points = public(store.trend(benchmark, chosen, last=last, as_of=as_of))
+    return Trend(history=store.history(as_of).about(chosen), points=points)
