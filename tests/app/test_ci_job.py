@@ -132,6 +132,20 @@ class TestAgain:
         assert runs("store", excluded=False).frame()["format"].to_list().count("bench-db-failure") == 1
 
 
+class TestBranch:
+    """The branch of bench-db.toml is the main branch."""
+
+    def test_it_is_renamed(self, history: History) -> None:
+        """Before and after it the commits are of one history, for the gate and for every reader."""
+        file = history.path / "bench-db.toml"
+        file.write_text(file.read_text().replace('test_bed = "bed"\n', 'test_bed = "bed"\nbranch = "trunk"\n'))
+        history.git("branch", "--move", "trunk")
+        head = history.commit("next", bench__py=bench(101))
+        assert judged().counts == {"unchanged": 1}
+        trend = connect("store").trend("sum")["commit"].to_list()
+        assert (len(trend), trend[-1]) == (8, head)
+
+
 class TestFresh:
     """A note says that this machine is no fresh one, where something is to be measured again."""
 

@@ -223,6 +223,50 @@ class TestFastForward:
         assert order(repository) == [*shas, picked]
 
 
+class TestRenamedMain:
+    """The history goes on when the default branch is renamed, as a job of CI says it."""
+
+    @staticmethod
+    def job(repository: Repository, branch: str) -> dict[str, str]:
+        event = repository.path.parent / "event.json"
+        event.write_text(json.dumps({"repository": {"default_branch": branch}}))
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REF": f"refs/heads/{branch}",
+            "GITHUB_SHA": repository.git("rev-parse", "HEAD"),
+            "GITHUB_EVENT_PATH": str(event),
+        }
+
+    def in_ci(self, repository: Repository, branch: str, numbers: range) -> list[str]:
+        shas = []
+        for number in numbers:
+            shas.append(repository.commit_at(BEGIN + number * HOUR))
+            publish(
+                repository,
+                repository.measured(0.001, at=BEGIN + number * HOUR + 60),
+                **self.job(repository, branch),
+            )
+        return shas
+
+    def test_it_goes_on(self, repository: Repository) -> None:
+        """Another branch stays apart, as before."""
+        before = self.in_ci(repository, "main", range(4))
+        repository.git("checkout", "--quiet", "-b", "topic")
+        grown(repository, 1, SLOW, start=8)
+        repository.git("checkout", "--quiet", "main")
+        repository.git("branch", "--move", "main", "trunk")
+        after = self.in_ci(repository, "trunk", range(10, 13))
+        assert order(repository) == [*before, *after]
+        assert asked(repository, "latest")[0]["commit"] == after[-1]
+
+    def test_a_stated_branch_has_its_own_alone(self, repository: Repository) -> None:
+        self.in_ci(repository, "main", range(2))
+        repository.git("checkout", "--quiet", "-b", "release")
+        own = self.in_ci(repository, "release", range(3, 5))
+        asked(repository, "define", "main", "proj", "release")
+        assert order(repository) == own
+
+
 class TestOtherResultsOnly:
     """A store whose results are all outside the main history says so, and where they are."""
 

@@ -466,6 +466,7 @@ class Delivery:
         return error
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
+        run = replace(run, default_branch=self.config.project.branch)
         return self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
 
     def _replace_failures(self, pending: Pending, failed: int | None) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 
 from bench_db.identity import content_id
 from bench_db.query.definitions import Definitions
-from bench_db.query.order import commit_orders, main_branches, of_line, with_order
+from bench_db.query.order import commit_orders, main_branches, of_former_main, of_line, with_order
 
 if TYPE_CHECKING:
     from bench_db.model import Recorded
@@ -130,7 +130,8 @@ def history_of(
         joined=frozenset(
             record.commit
             for record in commits.values()
-            if record.branch not in (None, branches.get(record.dut_name)) and of_line(record, branches)
+            if record.branch not in (None, branches.get(record.dut_name))
+            and (of_line(record, branches) or (record.dut_name not in stated and of_former_main(record, branches)))
         ),
         unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),

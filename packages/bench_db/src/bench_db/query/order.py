@@ -111,6 +111,12 @@ def of_line(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bo
     return bool(record.on_main) and record.main_branch is not None and record.main_branch == main.get(record.dut_name)
 
 
+def of_former_main(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bool:
+    """Return whether a commit was made on the main branch before another branch became that, as when main is renamed."""
+    was_main = record.main_branch is not None and record.branch == record.main_branch and record.on_main is not False
+    return was_main and record.pr_number is None and record.main_branch != main.get(record.dut_name)
+
+
 def _counted(line: Sequence[Recorded]) -> Iterable[list[tuple[Recorded, int]]]:
     """Yield the parts of a line whose positions can be compared: first what has positions, then each unbroken chain of parents."""
     position = {record.commit: record.position for record in line if record.position is not None}
