@@ -118,6 +118,19 @@ class TestCompleted:
         known = completed(*both)
         assert (known.branch, known.pr_number) == ("main", None)
 
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_published_from_main_and_from_a_branch(self, order: int) -> None:
+        """It is on the line of main, and keeps the branch whose results are main's by the line alone."""
+        both = [commit(branch="main", main_branch="main"), commit(branch="topic", main_branch="main")][::order]
+        known = completed(*both)
+        assert (known.branch, known.on_main) == ("topic", True)
+        for again in both:
+            assert completed(known, again) == replace(known, main_branch="main")
+
+    def test_taken_from_main_by_a_sync(self) -> None:
+        known = completed(commit(branch="main", main_branch="main"), commit(main_branch="main", on_main=False))
+        assert completed(known, commit(branch="topic")).on_main is False
+
     def test_reachable_again(self) -> None:
         known = completed(commit(reachable=False), commit())
         assert known.reachable is False

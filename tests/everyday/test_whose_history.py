@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import bench_db as api
+from bench_db.store.tables import COMMITS_TABLE
 from tests.cli.conftest import bench_db
 from tests.everyday.asking import asked, grown, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
@@ -212,6 +213,56 @@ class TestFastForward:
         repository.git("merge", "--quiet", "--ff-only", "topic")
         asked(repository, "commits", "sync", "--clone", repository.path)
         assert order(repository) == shas
+
+    @pytest.mark.parametrize("again", ["same bytes", "measured again"])
+    def test_seen_again_from_main(self, repository: Repository, again: str) -> None:
+        """A known run that is published from main, too, belongs to main without a sync, in either order of arrival."""
+        first = grown(repository, 2)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        topic = repository.commit_at(BEGIN + 5 * HOUR)
+        file = repository.measured(0.001, at=BEGIN + 5 * HOUR)
+        publish(repository, file)
+        assert order(repository) == first
+        repository.git("checkout", "--quiet", "main")
+        repository.git("merge", "--quiet", "--ff-only", "topic")
+        if again == "measured again":
+            publish(repository, repository.measured(0.0011, at=BEGIN + 6 * HOUR))
+        seen = publish(repository, file)
+        assert (seen["new"], seen["unchanged"]) == (0, 1)
+        expected = [*first, *([topic] * (1 if again == "same bytes" else 2))]
+        assert order(repository) == expected
+        versions = []
+        for branch in ("topic", "main", "topic"):
+            repository.git("checkout", "--quiet", branch)
+            publish(repository, file)
+            versions.append(api.connect(store_of(repository)).store._engine.open(COMMITS_TABLE).version)
+            assert order(repository) == expected
+        assert len(set(versions)) == 1
+
+    def test_a_merged_pull_request_is_published_from_main(self, repository: Repository) -> None:
+        """The run of a pull request stays one; the same file from main is a run of main."""
+        first = grown(repository, 2)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        topic = repository.commit_at(BEGIN + 5 * HOUR)
+        file = repository.measured(0.001, at=BEGIN + 5 * HOUR)
+        publish(repository, file, "--pr", "3")
+        repository.git("checkout", "--quiet", "main")
+        repository.git("merge", "--quiet", "--ff-only", "topic")
+        assert publish(repository, file)["new"] == 1
+        assert publish(repository, file)["unchanged"] == 1
+        assert order(repository) == [*first, topic]
+        assert order(repository, "--pr", "3") == [topic]
+
+    def test_a_squashed_pull_request_is_another_commit(self, repository: Repository) -> None:
+        first = grown(repository, 2)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        topic = grown(repository, 2, 0.001, "--pr", "3", start=5)
+        repository.git("checkout", "--quiet", "main")
+        repository.git("merge", "--quiet", "--squash", "topic")
+        squashed = repository.commit_at(BEGIN + 9 * HOUR)
+        publish(repository, repository.measured(0.001, at=BEGIN + 9 * HOUR))
+        assert order(repository) == [*first, squashed]
+        assert order(repository, "--pr", "3") == topic
 
     def test_a_rebased_branch_is_new_commits(self, repository: Repository) -> None:
         shas = grown(repository, 3)

@@ -678,17 +678,18 @@ Recorded = TypeVar("Recorded", RecordedCommit, CommitFacts)
 def completed(earlier: Recorded, later: Recorded) -> Recorded:
     """Return what two records state of a commit of a device: a fact of the later one, or else of the earlier one.
 
-    A commit that main has had stays one of main, whatever pull request measured it too.
+    A commit that main has had stays one of main, whatever pull request or branch measured it too.
     """
     of_main = earlier if earlier.pr_number is None and later.pr_number is not None else later
+    branch, on_main = _branch_and_line(earlier, later, of_main)
     measured = [time for time in (earlier.measured_at, later.measured_at) if time is not None]
     changes: dict[str, Any] = {
         "time": later.time or earlier.time,
         "position": earlier.position if later.position is None else later.position,
-        "branch": of_main.branch if of_main.branch is not None else earlier.branch,
+        "branch": branch,
         "pr_number": of_main.pr_number,
         "main_branch": later.main_branch or earlier.main_branch,
-        "on_main": earlier.on_main if later.on_main is None else later.on_main,
+        "on_main": on_main,
         "reachable": earlier.reachable if later.reachable is None else later.reachable,
         "measured_at": min(measured, default=None),
     }
@@ -701,6 +702,22 @@ def completed(earlier: Recorded, later: Recorded) -> Recorded:
         subject=later.subject or earlier.subject,
         **changes,
     )
+
+
+def _branch_and_line(earlier: Recorded, later: Recorded, of_main: Recorded) -> tuple[str | None, bool | None]:
+    """Return the branch of a commit, and whether it is on the line of main.
+
+    A commit that was published from main and from another branch is on the line of main. Its branch is then the other one, because
+    the results that were stored with that branch are main's by the line alone.
+    """
+    on_main = earlier.on_main if later.on_main is None else later.on_main
+    main = later.main_branch or earlier.main_branch
+    if main is not None and earlier.pr_number is None and later.pr_number is None and later.branch is not None:
+        if later.branch == main and earlier.branch not in {None, main}:
+            return earlier.branch, True
+        if earlier.branch == main and later.branch != main:
+            return later.branch, earlier.on_main is not False
+    return of_main.branch if of_main.branch is not None else earlier.branch, on_main
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _RECORD = (
     *("run_key", "run_id", "file_name", "sha256", "content_key", "results", "ingested_at"),
-    *("dut_name", "dut_version", "dut_timestamp", "test_bed_name", "commit", "pr_number"),
+    *("dut_name", "dut_version", "dut_timestamp", "test_bed_name", "commit", "branch", "pr_number"),
 )
 
 
@@ -255,6 +255,7 @@ def _record(row: Mapping[str, Any]) -> Run:
         dut=DutBuild(name=row["dut_name"], version=row["dut_version"], timestamp=row["dut_timestamp"]),
         test_bed=TestBed(name=row["test_bed_name"]),
         commit=row["commit"],
+        branch=row["branch"],
         pr_number=row["pr_number"],
         results=row["results"],
         ingested_at=row["ingested_at"],

@@ -214,8 +214,8 @@ class _Batch:
         if found.same is not None and not found.rereads and not (self._replace and _restates(found.same, run)):
             run, results = rekeyed(run, results, found.same.run_key)
         if found.same is not None and not self._replace and (found.rereads or found.rows == len(results)):
-            if not callable(commits) and commits:
-                history.record_runs(self._engine, [(run, commits)])
+            if (not callable(commits) and commits) or found.same.branch != run.branch:
+                self._record_commits([_Fresh(number, run, results, commits, found, ())])
             self._answers[number] = _answer(run, found, new=0, unchanged=found.rows)
             return
         notes = () if found.same is not None else tuple(_of_neighbours(self._neighbours(results)))
