@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Verification,
     )
     from bench_db.query.selection import Conditions, SeriesConditions
+    from bench_db.store import sql
     from bench_db.store.filters import Where
     from bench_db.store.versions import AsOf
 
@@ -195,6 +196,23 @@ class Database:
         chosen = selection_of(selection, conditions)
         rows = public(self.store.scan(as_of=as_of, selection=chosen))
         return rows if columns is None else rows.select(columns)
+
+    def to_dataframe(
+        self,
+        *,
+        as_of: AsOf | None = None,
+        selection: Selection | None = None,
+        **conditions: Unpack[Conditions],
+    ) -> pl.DataFrame:
+        """Return all results, a row each in the order of commits, with a column `tag_NAME` for each tag: null where a result lacks it.
+
+        Conditions are those of `latest`; without them the rows are those of the main history. `pandas.DataFrame` takes the answer by
+        its method `to_pandas`, where pandas is installed.
+        """
+        rows = self.scan(as_of=as_of, selection=selection, **conditions).collect()
+        names = rows.select(pl.col("tags").map.keys().explode().drop_nulls().unique().sort()).to_series()
+        tags = [pl.col("tags").map.get(name).alias(f"tag_{name}") for name in names]
+        return rows.with_columns(tags).drop("tags", "tags_key").sort("commit_time", "run_time", maintain_order=True)
 
     def runs(
         self,
@@ -473,7 +491,7 @@ def _with_times(rows: Frame) -> Frame:
 
 def query(
     store: stores.Database,
-    sql: str,
+    text: str,
     as_of: AsOf | None = None,
     *,
     everything: bool = False,
@@ -484,12 +502,17 @@ def query(
 
     Deprecated and gone in the next release: the columns `dut_timestamp`, `timestamp` and `ingested_at`, in unix seconds.
     """
+    from bench_db.store import sql  # noqa: PLC0415 only queries need DuckDB
+
+    return sql.run(text, tables_of(store, as_of, everything=everything), timeout=timeout, limit_rows=limit_rows)
+
+
+def tables_of(store: stores.Database, as_of: AsOf | None = None, *, everything: bool = False) -> sql.Tables:
+    """Return the tables that a query sees, with the public names of their columns."""
     chosen = Selection(everything=everything)
     derived = {
         "latest": lambda: public(reading.latest(store, chosen, as_of=as_of)),
         "series": lambda: public(store.summary(chosen, as_of=as_of)),
         "points": lambda: public(store.rows((*COLUMNS, "commit_order"), chosen, as_of)),
     }
-    return store.query(
-        sql, as_of, everything=everything, timeout=timeout, limit_rows=limit_rows, named=_with_times, also=derived
-    )
+    return store.sql_tables(as_of, everything=everything, named=_with_times, also=derived)

@@ -20,9 +20,16 @@ from bench_db.store.engine import Location, locate
 from bench_db.store.faults import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import Unpack
 
+    import polars as pl
+
+    from bench_db.app.collection import Asked, AskedInSql, AskedOfSite, Copying, Newest
     from bench_db.app.database import Database
+    from bench_db.app.tree import Written
+    from bench_db.model import Transfer
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _SECRET = re.compile(r"password|passwd|secret|token|credential|access_?key|private_?key|signature", re.IGNORECASE)
@@ -131,6 +138,52 @@ class Place(ABC):
         from bench_db.app.database import connect  # noqa: PLC0415 it takes places
 
         return connect(self.address, create, single_writer=single_writer)
+
+    def describe_stores(self) -> pl.DataFrame:
+        """Return a row for each store of this collection: `store`, `address`, `runs`, `results`, `published_at` of the newest run, `error`.
+
+        `error` says why a store cannot be read; its numbers are null.
+        """
+        from bench_db.app import collection  # noqa: PLC0415 it imports this module
+
+        return collection.described(self)
+
+    def latest(self, **asked: Unpack[Newest]) -> pl.DataFrame:
+        """Return the newest result of each series of every store of this collection, as `Database.latest` does, with the column `store`.
+
+        `last` counts in each store. Raises `UserError` when there is no store, as the following do.
+        """
+        return self._together(lambda store: store.latest(**asked))
+
+    def to_dataframe(self, **asked: Unpack[Asked]) -> pl.DataFrame:
+        """Return the results of every store of this collection, as `Database.to_dataframe` does, with the column `store`."""
+        return self._together(lambda store: store.to_dataframe(**asked))
+
+    def _together(self, ask: Callable[[Database], pl.DataFrame]) -> pl.DataFrame:
+        from bench_db.app import collection  # noqa: PLC0415 it imports this module
+
+        return collection.together({name: ask(store) for name, store in collection.stores(self).items()})
+
+    def query(self, sql: str, **asked: Unpack[AskedInSql]) -> pl.DataFrame:
+        """Return the answer to one SELECT, as `Database.query` does; each table has the rows of every store, and the column `store`."""
+        from bench_db.app import collection  # noqa: PLC0415 it imports this module
+
+        return collection.query(self, sql, **asked)
+
+    def site(self, out: str | Path, **asked: Unpack[AskedOfSite]) -> Written:
+        """Write a page that lists the stores, and the site of each, with the arguments of `bench_db.site`."""
+        from bench_db.app import collection  # noqa: PLC0415 it imports this module
+
+        return collection.write_site(self, out, **asked)
+
+    def copy_to(self, target: Place, **options: Unpack[Copying]) -> dict[str, Transfer]:
+        """Merge stores into those of the same names in another collection, as `Database.copy_to` does, and return what was copied by name.
+
+        The place of a collection copies every store, that of a store the one.
+        """
+        from bench_db.app import collection  # noqa: PLC0415 it imports this module
+
+        return collection.copy(self, target, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the place as a document of JSON: its scheme and its fields. Raises `UserError` for a field with a credential."""

@@ -131,7 +131,7 @@ def _series() -> dict[str, Schema]:
     return {"series": _TEXT, **_record(Series), "series_key": _KEY}
 
 
-def _rows(*computed: str, points: bool = True) -> Schema:
+def _rows(*computed: str, points: bool = True, optional: Mapping[str, Schema] | None = None) -> Schema:
     """Return the schema of rows of a frame, which are objects with the version of the schema in each."""
     number = _type(float | None)
     types = {**_record(Result, "values", "tags", "iterations", "dut", "test_bed", "throughput", "summary")}
@@ -144,7 +144,8 @@ def _rows(*computed: str, points: bool = True) -> Schema:
     row = {name: types[name] for name in names if name not in {"timestamp", "tags_key", "dut_timestamp"}}
     row |= {"commit_time": types["dut_timestamp"], "series_key": _KEY, "tags": _type(dict[str, str])}
     row |= {name: {"stale": _BOOLEAN, "index": _COUNT}.get(name, number) for name in computed}
-    return _list(_object({**_old(row), "schema_version": _VERSION}))
+    further = optional or {}
+    return _list(_object({**further, **_old(row), "schema_version": _VERSION}, further))
 
 
 def _comparisons() -> dict[str, Schema]:
@@ -194,6 +195,19 @@ def _published() -> Schema:
     counts = dict.fromkeys(("new", "failed", "unchanged"), _COUNT)
     files = {"published": _list(_object(_record(PublishedFile))), "unreadable": _list(_object(_record(UnreadableFile)))}
     return _answer({**files, "passed_over": _list(_TEXT), **counts})
+
+
+def _listed_store() -> dict[str, Schema]:
+    """Return the properties of a store of a collection; the numbers of one that cannot be read are null."""
+    numbers = dict.fromkeys(("runs", "results", "published_at"), _type(int | None))
+    return {"store": _TEXT, "address": _TEXT, **numbers, "error": _type(str | None)}
+
+
+def _copied() -> Schema:
+    """Return the schema of the copy of a store, or of every store of a collection."""
+    one = _transfer()["properties"]
+    store = {"store": _TEXT, **{name: one[name] for name in one if name not in {"source", "target", "schema_version"}}}
+    return {"anyOf": [_transfer(), _answer({"source": _TEXT, "target": _TEXT, "stores": _list(_object(store))})]}
 
 
 def _transfer() -> Schema:
@@ -428,7 +442,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "frontier": _frontier,
     "has": lambda: _answer(_record(Presence)),
     "init": _init,
-    "latest": lambda: {"anyOf": [_rows("stale"), _ranks()]},
+    "latest": lambda: {"anyOf": [_rows("stale", optional={"store": _TEXT}), _ranks()]},
     "mirror": _mirror,
     "noise": lambda: _answer(
         {"history": _TEXT, "noise": _list(_object(_old({**_series(), **_record(Noise, "series")})))}
@@ -452,12 +466,13 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "schedule": lambda: _answer({**_plan(), "started": _list(_object(_record(Dispatched)))}),
     "show": _show,
     "site": lambda: _answer({"path": _TEXT, **_record(Written)}),
-    "store-copy": _transfer,
+    "store-copy": _copied,
     "store-export": lambda: _answer({"directory": _TEXT, **_record(Export)}),
     "store-import": _transfer,
     "store-availability": _availability,
     "store-info": lambda: _answer({**_record(StoreInfo), "scans": _SCANS}),
     "store-init": lambda: _answer({"store": _TEXT}),
+    "store-list": lambda: _answer({"collection": _TEXT, "stores": _list(_object(_listed_store()))}),
     "store-migrate": lambda: _answer({"dry_run": _BOOLEAN, "steps": _list(_object(_record(StoreChange)))}),
     "store-optimize": lambda: _answer(_record(Maintenance)),
     "store-restore": lambda: _answer(_record(Restored)),

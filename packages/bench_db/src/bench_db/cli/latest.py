@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import (
+    COLLECTION,
+    TABLE,
+    emit_found,
+    open_collection,
+    open_store,
+    reading,
+    reason,
+    screen,
+    selecting,
+    selection,
+)
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from bench_db.app.places import Place
     from bench_db.cli.options import Stated
     from bench_db.query.selection import Selection
+    from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
 
 
 @click.command("latest")
@@ -27,6 +41,7 @@ if TYPE_CHECKING:
     help="With --table: a column for each dut, testbed, suite or metric, or each value of the tag of this name; the best stands out.",
 )
 @click.option("--rank", "tag", metavar="TAG", help="Rank the values of a tag, or of dut_name, test_bed_name or suite.")
+@COLLECTION
 @reading
 def command(
     uri: str | None,
@@ -36,29 +51,47 @@ def command(
     table: str | None,
     across: str | None,
     tag: str | None,
+    collection: str | None,
     **conditions: Unpack[Stated],
 ) -> None:
     """Show the newest result of every series: by commit time, so a backfill never becomes the newest.
 
-    A series is stale that was not measured at the newest commit of its device, test bed and suite.
+    A series is stale that was not measured at the newest commit of its device, test bed and suite. With --collection, --last counts in
+    each store.
 
     --rank compares results that have everything but the tag in common. The best is first, and equal ones share a rank. The score is the
     geometric mean of how close to the best a value is, over the results that all values have.
 
     Example: bench-db latest --benchmark '*fib*' --output json
     """
+    if across is not None and table is None:
+        message = "--across says how a table is arranged: add --table latex, html or csv"
+        raise UserError(message)
+    chosen = selection(**conditions)
+    if tag is not None:
+        alone = table is None and last is None and collection is None
+        _ranks(uri, output, as_of, tag, chosen, alone=alone)
+    elif collection is None:
+        _of_store(output, open_store(uri), chosen, last, as_of, table, across)
+    else:
+        _of_collection(output, open_collection(collection, uri), chosen, last, as_of, table)
+
+
+def _of_store(
+    output: str,
+    store: Database,
+    chosen: Selection,
+    last: int | None,
+    as_of: AsOf | None,
+    table: str | None,
+    across: str | None,
+) -> None:
+    """Write the newest results of one store."""
     from bench_db.app.reading import latest
     from bench_db.query.selection import by_name
     from bench_db.query.series import told_apart
     from bench_db.report import figures, rows
 
-    if tag is not None:
-        _ranks(uri, output, as_of, tag, selection(**conditions), alone=table is None and last is None)
-        return
-    if across is not None and table is None:
-        message = "--across says how a table is arranged: add --table latex, html or csv"
-        raise UserError(message)
-    store, chosen = open_store(uri), selection(**conditions)
     shown = latest(store, chosen, last=last, as_of=as_of)
     shown = by_name(shown) if last is None else shown
 
@@ -82,7 +115,7 @@ def _ranks(uri: str | None, output: str, as_of: str | None, tag: str, chosen: Se
     from bench_db.report.ranks import ranks_text
 
     if not alone:
-        message = "--rank has an output of its own: leave out --last and --table"
+        message = "--rank has an output of its own: leave out --last, --table and --collection"
         raise UserError(message)
     store = open_store(uri)
     found = rank(store, tag, as_of=as_of, selection=chosen)
@@ -93,4 +126,37 @@ def _ranks(uri: str | None, output: str, as_of: str | None, tag: str, chosen: Se
         found=not found.places.is_empty(),
         why=lambda: reason(store, chosen, as_of),
         history=lambda: found.history,
+    )
+
+
+def _of_collection(
+    output: str, collection: Place, chosen: Selection, last: int | None, as_of: AsOf | None, table: str | None
+) -> None:
+    """Write the newest results of every store of a collection."""
+    from bench_db.app.collection import stores, together
+    from bench_db.app.reading import latest
+    from bench_db.query.selection import by_name
+    from bench_db.query.series import told_apart
+    from bench_db.report import rows
+
+    if table is not None:
+        message = "--table is of one store; name it with --store, or write the rows with --output json"
+        raise UserError(message)
+    opened = {name: store.store for name, store in stores(collection).items()}
+    parts = {name: by_name(latest(store, chosen, last=last, as_of=as_of)) for name, store in opened.items()}
+    shown = together(parts)
+
+    def text() -> str:
+        machines = {name: partial(store.machines, as_of=as_of) for name, store in opened.items()}
+        return rows.latest_text(
+            together({name: told_apart(part, machines[name]) for name, part in parts.items()}), screen()
+        )
+
+    emit_found(
+        output,
+        lambda: rows.as_json(shown),
+        text,
+        found=not shown.is_empty(),
+        why=lambda: next(filter(None, (reason(store, chosen, as_of) for store in opened.values())), None),
+        history=lambda: "; ".join(dict.fromkeys(store.history(as_of).about(chosen) for store in opened.values())),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from bench_db.app.parameters import Parameter
+    from bench_db.app.places import Place
     from bench_db.query.selection import Selection
     from bench_db.report.text import Screen
     from bench_db.store.database import Database
@@ -203,6 +204,11 @@ _SELECTION: dict[str, Callable[[Command], Command]] = {
         "--until", metavar="DATE", help="Only commits of this date or earlier; a day counts to its end."
     ),
 }
+COLLECTION = click.option(
+    "--collection",
+    metavar="URI",
+    help="Instead of --store: every store directly below this directory or prefix; each row names its store.",
+)
 TABLE = click.option(
     "--table",
     type=click.Choice(["latex", "html", "csv"]),
@@ -391,6 +397,16 @@ def open_store(
     if command is not None:
         command.with_resource(store.one_look())
     return store
+
+
+def open_collection(address: str, uri: str | None) -> Place:
+    """Return the place of a collection; raise `UserError` when --store is given, too."""
+    from bench_db.app.places import place
+
+    if uri is not None:
+        message = "--collection asks every store below an address and --store a single one; leave one of them out"
+        raise UserError(message)
+    return place(address)
 
 
 def emit(

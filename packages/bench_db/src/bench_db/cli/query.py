@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading_frames, screen
+from bench_db.cli.options import COLLECTION, emit, open_collection, open_store, reading_frames, screen
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Stop a query that takes longer.",
 )
+@COLLECTION
 @reading_frames
 def command(
     sql: str | None,
@@ -36,15 +38,18 @@ def command(
     as_of: str | None,
     limit_rows: int | None,
     timeout: float | None,
+    collection: str | None,
     *,
     everything: bool,
 ) -> None:
     """Run one SELECT over the tables of the store: `results`, `runs`, `latest`, `series` and the others of docs/sql.md.
 
-    It can read these tables and nothing else: no file, no address, no other statement.
+    It can read these tables and nothing else: no file, no address, no other statement. With --collection each table has the rows of
+    all stores and a column `store`.
 
     Example: bench-db query "SELECT benchmark_name, AVG(median) FROM results GROUP BY benchmark_name"
     """
+    from bench_db.app import collection as collections
     from bench_db.app.database import query
 
     if (sql is None) == (expression is None):
@@ -52,7 +57,12 @@ def command(
         raise UserError(message)
     text = sql if sql is not None else f"SELECT * FROM results WHERE {expression}"  # noqa: S608 checked before it runs
     more = None if limit_rows is None else limit_rows + 1
-    found = query(open_store(uri), text, as_of, everything=everything, timeout=timeout, limit_rows=more)
+    ask = (
+        partial(query, open_store(uri))
+        if collection is None
+        else partial(collections.query, open_collection(collection, uri))
+    )
+    found = ask(text, as_of=as_of, everything=everything, timeout=timeout, limit_rows=more)
     _write(output, found if limit_rows is None else found.head(limit_rows))
     if limit_rows is not None and len(found) > limit_rows:
         click.echo(f"only the first {limit_rows} rows are written; --limit-rows sets how many", err=True)

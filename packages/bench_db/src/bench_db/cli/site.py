@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import emit, open_store, reading, selecting, selection
+from bench_db.cli.options import COLLECTION, emit, open_collection, open_store, reading, selecting, selection
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--chart", multiple=True, metavar="GLOB", help="Write chart-KEY.svg of these benchmarks; may be repeated."
 )
+@COLLECTION
 @selecting()
 @reading
 def command(
@@ -37,19 +38,25 @@ def command(
     commit_url: str,
     samples: int,
     chart: tuple[str, ...],
+    collection: str | None,
     **given: Unpack[Stated],
 ) -> None:
     """Write a static site into OUT, which a browser opens as files or any web server serves; only what changed is written.
 
-    badge.svg has the state of the newest results, for a README. The KEY of a chart is the one in the address of the page of its series.
+    With --collection, OUT lists the stores and has the site of each below OUT/stores. badge.svg has the state of the newest results, for a README. The KEY of a chart is the one in the address of the page of its series.
 
     Example: bench-db site public --commit-url 'https://github.com/me/project/commit/{commit}'
     """
+    from functools import partial
+
+    from bench_db.app.collection import write_site
     from bench_db.app.site import site
     from bench_db.report.quantity import quantity
 
-    done = site(
-        open_store(uri),
+    write = (
+        partial(site, open_store(uri)) if collection is None else partial(write_site, open_collection(collection, uri))
+    )
+    done = write(
         out,
         title=title,
         commit_url=commit_url,

@@ -22,6 +22,7 @@ from bench_db.cli.options import (
     screen,
     selecting,
     selection,
+    storeless,
 )
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError
@@ -99,6 +100,24 @@ def availability(days: int, uri: str | None, output: str, as_of: str | None, **c
         why=lambda: reason(store, chosen, as_of),
         history=lambda: found.history,
     )
+
+
+@command.command("list")
+@click.argument("root", metavar="URI")
+@storeless
+def list_(root: str, output: str) -> None:
+    """List the stores directly below a directory or prefix, a collection; 'latest --collection URI' and others ask them all.
+
+    Example: bench-db store list s3://my-bucket/experiments
+    """
+    from bench_db.app.collection import listed
+    from bench_db.app.places import place
+    from bench_db.report.store import stores_json, stores_text
+
+    collection = place(root)
+    found = listed(collection)
+    document = {"collection": collection.address, "stores": stores_json(found)}
+    emit(output, document, lambda: stores_text(collection.address, found, screen()))
 
 
 @command.command("optimize")

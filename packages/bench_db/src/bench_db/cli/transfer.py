@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,7 @@ _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the art
 @click.command("copy")
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
+@click.option("--collection", is_flag=True, help="Copy every store directly below SRC to the same name below DST.")
 @_RUNS
 @_REPLACE
 @_NO_ARTIFACTS
@@ -54,6 +55,7 @@ def copy(
     output: str,
     as_of: str | None,
     *,
+    collection: bool,
     replace: bool,
     no_artifacts: bool,
     salvage: bool,
@@ -66,12 +68,36 @@ def copy(
 
     Example: bench-db store copy ./results s3://my-bucket/benchmarks
     """
+    chosen: dict[str, Any] = {
+        "runs": runs,
+        "replace": replace,
+        "artifacts": not no_artifacts,
+        "salvage": salvage,
+        "as_of": as_of,
+    }
+    if collection:
+        _copy_collection(output, source, target, single_writer=single_writer, **chosen)
+        return
     held = open_store(source, damaged=salvage)
     with progress_bar("copying") as progress:
         into = open_store(target, create=True, single_writer=single_writer)
-        copying = partial(held.copy_to, into, runs=runs, replace=replace, artifacts=not no_artifacts)
-        done = copying(salvage=salvage, as_of=as_of, progress=progress)
+        done = held.copy_to(into, progress=progress, **chosen)
     _tell(output, done, held.uri, into.uri)
+
+
+def _copy_collection(output: str, source: str, target: str, *, single_writer: bool, **chosen: Any) -> None:
+    """Copy every store of a collection; raise an error at the end when part of a store is missing."""
+    from bench_db.app.collection import copy
+    from bench_db.app.places import place
+    from bench_db.report.store import transfer_json, transfer_text
+
+    held, into = place(source), place(target)
+    done = copy(held, into, single_writer=single_writer, **chosen)
+    stores = [{"store": name, **transfer_json(one)} for name, one in done.items()]
+    texts = [f"{name}\n{transfer_text(one)}" for name, one in done.items()]
+    emit(output, {"source": held.address, "target": into.address, "stores": stores}, lambda: "\n\n".join(texts))
+    for name, one in done.items():
+        _refuse_incomplete(held.for_store(name).address, into.scoped(name).address, one)
 
 
 @click.command("export")
@@ -143,6 +169,11 @@ def _tell(output: str, done: Transfer, source: str, target: str) -> None:
     from bench_db.report.store import transfer_json, transfer_text
 
     emit(output, {"source": source, "target": target, **transfer_json(done)}, lambda: transfer_text(done))
+    _refuse_incomplete(source, target, done)
+
+
+def _refuse_incomplete(source: str, target: str, done: Transfer) -> None:
+    """Raise an error when part of the source was not copied."""
     refuse_missing(source, done.missing)
     refuse_passed_over(source, done)
     if done.differing:

@@ -45,9 +45,11 @@ def latest_text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
     if rows.is_empty():
         return NOTHING
     marked = ("standing",) if "stale" in rows.columns and rows["stale"].any() else ()
-    headings = ("benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3", *marked)
+    of_stores = ("store",) if "store" in rows.columns else ()
+    headings = (*of_stores, "benchmark", "test bed", "version", "commit time", "n", "median", "q1", "q3", *marked)
     cells = [
         (
+            *(r["store"] for _ in of_stores),
             label(r),
             r["test_bed_name"],
             r["dut_version"],

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench_db.report.quantity import quantity
-from bench_db.report.text import table, visible
+from bench_db.report.rows import when
+from bench_db.report.text import PLAIN, Screen, table, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import polars as pl
 
     from bench_db.model import Export, Restored, StoreChange, StoreInfo, Transfer, Upgrade, Verification
 
@@ -84,6 +87,28 @@ def _runs(keys: Sequence[str]) -> str:
         return ""
     more = f" and {len(keys) - _MOST_RUNS:,} more" if len(keys) > _MOST_RUNS else ""
     return f"; runs {', '.join(keys[:_MOST_RUNS])}{more}"
+
+
+def stores_json(stores: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a document for each store of a collection; times are unix seconds."""
+    return stores.rename({"ingested_at": "published_at"}).to_dicts()
+
+
+def stores_text(address: str, stores: pl.DataFrame, screen: Screen = PLAIN) -> str:
+    """Render the stores of a collection as a table; the last column of one that cannot be read is its error."""
+    if stores.is_empty():
+        return f"no store directly below {address}"
+    headings = ("store", "runs", "results", "newest publish", *(("error",) if stores["error"].count() else ()))
+    cells = [
+        (
+            r["store"],
+            *("-" if r[n] is None else f"{r[n]:,}" for n in ("runs", "results")),
+            when(r["ingested_at"]),
+            r["error"] or "",
+        )
+        for r in stores.iter_rows(named=True)
+    ]
+    return table(headings, [row[: len(headings)] for row in cells], ("runs", "results"), screen)
 
 
 def transfer_json(done: Transfer) -> dict[str, Any]:

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         Transfer,
         Verification,
     )
+    from bench_db.store import sql
     from bench_db.store.engine import Snapshot
     from bench_db.store.export import ExportSource
     from bench_db.store.publish import Entry
@@ -687,7 +688,7 @@ class Database:
         return found[0]
 
     @of_sound_part
-    def query(  # noqa: PLR0913 all but the first two by keyword
+    def query(
         self,
         text: str,
         as_of: AsOf | None = None,
@@ -695,15 +696,26 @@ class Database:
         everything: bool = False,
         timeout: float | None = None,
         limit_rows: int | None = None,
+    ) -> pl.DataFrame:
+        """Return the answer to one SELECT over `sql_tables`, as `sql.run` does; `UserError` when it cannot be run."""
+        from bench_db.store import sql  # noqa: PLC0415 only queries need DuckDB
+
+        tables = self.sql_tables(as_of, everything=everything)
+        return sql.run(text, tables, timeout=timeout, limit_rows=limit_rows)
+
+    def sql_tables(
+        self,
+        as_of: AsOf | None = None,
+        *,
+        everything: bool = False,
         named: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda table: table,
         also: Mapping[str, Callable[[], pl.DataFrame]] | None = None,
-    ) -> pl.DataFrame:
-        """Return the answer to one SELECT over the tables of the store, as `sql.run` does; `UserError` when it cannot be run.
+    ) -> sql.Tables:
+        """Return the tables that a query sees, for `sql.run`.
 
         `results` and `runs` have the main history, with `everything` all results but the excluded ones. A table that nothing has
         been written to yet is empty. `named` gives the columns of a table other names, and `also` has further tables.
         """
-        from bench_db.store import sql  # noqa: PLC0415 only queries need DuckDB
 
         def rows_of(table: Table, reading: sql.Reading) -> pl.LazyFrame:
             rows = self._frame(table, as_of, reading.each)
@@ -713,11 +725,10 @@ class Database:
         def made(make: Callable[[], pl.DataFrame], _: sql.Reading) -> pl.LazyFrame:
             return make().lazy()
 
-        tables: sql.Tables = {
+        return {
             **{table.name: partial(rows_of, table) for table in stored()},
             **{name: partial(made, make) for name, make in (also or {}).items()},
         }
-        return sql.run(text, tables, timeout=timeout, limit_rows=limit_rows)
 
     def _frame(
         self,

@@ -30,6 +30,7 @@ PAGES = {
     "compare.html": ("grid.js", "compare.js"),
     "commits.html": (),
     "commit.html": (),
+    "stores.html": (),
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
 _LICENCE = "uplot.LICENSE.txt"
