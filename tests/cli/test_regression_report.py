@@ -40,6 +40,7 @@ class TestRegressionReport:
         assert "Potential regressions (p < 0.05): 1\n" in out
         assert out.endswith("Report written to regression_report.html\n")
         assert (directory / "regression_report.html").read_text("utf-8").count("<tr>") == 2
+        assert (directory / "regression_report.html").read_text("utf-8").count("<svg ") == 1
 
     @pytest.mark.parametrize(("threshold", "count"), [("0.5", 1), ("1e-30", 0)])
     def test_flags(

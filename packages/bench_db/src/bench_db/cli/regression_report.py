@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     "--threshold", type=float, default=0.05, show_default=True, help="The p-value from which a change counts."
 )
 def script(output: Path, recent_count: int, threshold: float) -> None:
-    """Print a summary and write the figures as an HTML table."""
+    """Print a summary and write a page with the figures and the history of every series."""
+    from bench_db.analysis.histories import histories
     from bench_db.compat.regression_report import page, summary, ttests
 
-    tested = ttests(open_store(None), recent=recent_count, alpha=threshold)
-    output.write_text(page(tested), encoding="utf-8")
+    of = histories(open_store(None).points())
+    tested = ttests(of, recent=recent_count, alpha=threshold)
+    output.write_text(page(of, tested, recent=recent_count), encoding="utf-8")
     click.echo(f"{summary(tested, threshold)}\nReport written to {output}")
 
 

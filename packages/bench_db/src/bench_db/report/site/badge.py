@@ -87,24 +87,41 @@ def _centred(text: str, middle: float, width: int) -> str:
 
 
 def chart(one: EncodedSeries, label: str, units: str) -> bytes:
-    """Render the history of a series as SVG: medians in commit order, and a dashed line at each change that is not fixed or ignored."""
-    medians = one.points["median"].to_numpy().astype(float)
+    """Render the history of a series as SVG, with a dashed line at each change that is not fixed or ignored."""
+    shown = [finding for finding in one.findings if finding["state"] not in {"fixed", "ignored"}]
+    medians, times = one.points["median"].to_numpy().astype(float), one.points["dut_timestamp"].to_list()
+    last = "failed" if one.points["error"][-1] is not None else quantity(float(medians[-1]), units)
+    changes = [(finding["at"], finding["worse"]) for finding in shown]
+    return history(label, last, medians, times, units, changes)
+
+
+def history(  # noqa: PLR0913, PLR0917 the parts of one picture
+    label: str,
+    last: str,
+    medians: np.ndarray,
+    times: Sequence[int | None],
+    units: str,
+    changes: Iterable[tuple[int, bool | None]],
+) -> bytes:
+    """Render medians in commit order as SVG; `last` is beside the label in the title.
+
+    `times` are unix seconds, a point each. `changes` have the point that a dashed line is at, and whether it is one for the worse.
+    """
     places = np.unique(np.linspace(0, len(medians) - 1, min(len(medians), _POINTS)).round().astype(int))
     known = medians[np.isfinite(medians)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    last = "failed" if one.points["error"][-1] is not None else quantity(float(medians[-1]), units)
     title = f"{shortened(visible(label), _NAME)}: {last}"
-    times = [when(one.points["dut_timestamp"][at] or 0)[:10] for at in (0, -1)]
+    ends = [when(times[at] or 0)[:10] for at in (0, -1)]
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{html_text(title)}">',
         f"<title>{html_text(visible(label))}</title>",
         f'<rect x=".5" y=".5" width="{_WIDTH - 1}" height="{_HEIGHT - 1}" rx="6" fill="#fff" stroke="#cfcac2"/>',
         '<g font-family="system-ui,sans-serif" font-size="11" fill="#5f656c">',
         f'<text x="{_SIDE}" y="18" font-size="12" fill="#1d2125">{html_text(title)}</text>',
-        f'<text x="{_SIDE}" y="{_HEIGHT - 7}">{times[0]}</text>',
-        f'<text x="{_WIDTH - _SIDE}" y="{_HEIGHT - 7}" text-anchor="end">{times[1]}</text>',
+        f'<text x="{_SIDE}" y="{_HEIGHT - 7}">{ends[0]}</text>',
+        f'<text x="{_WIDTH - _SIDE}" y="{_HEIGHT - 7}" text-anchor="end">{ends[1]}</text>',
         f'<text x="{_WIDTH / 2:g}" y="{_HEIGHT - 7}" text-anchor="middle">{html_text(_range(low, high, units))}</text></g>',
-        *(_change(finding, len(medians)) for finding in one.findings if finding["state"] not in {"fixed", "ignored"}),
+        *(_change(at, len(medians), _TONES[worse]) for at, worse in changes),
         *_lines(medians, places, low, high),
         "</svg>\n",
     ]
@@ -119,9 +136,8 @@ def _across(at: int, count: int) -> float:
     return _SIDE + (at + 0.5) / count * (_WIDTH - 2 * _SIDE)
 
 
-def _change(finding: Row, count: int) -> str:
-    x = _across(finding["at"], count)
-    tone = _TONES[finding["worse"]]
+def _change(at: int, count: int, tone: str) -> str:
+    x = _across(at, count)
     return f'<path d="M{x:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="{tone}" stroke-dasharray="4 3"/>'
 
 
