@@ -51,6 +51,23 @@ class TestRuns:
                 api.remove_runs(store, runs=(asked,))
         assert len(api.runs(store).frame()) == 3
 
+    def test_artifacts_of_a_run_go_with_it_when_asked(self, store: Database) -> None:
+        both = api.Database(store)
+        first, second = api.runs(store).frame()["run"][:2]
+        own = both.put(b"of the first run", name="own", run=first)
+        shared = [both.put(b"of both runs", name="shared", run=run) for run in (first, second)]
+        nobodys = both.put(b"of nobody", name="nobody's")
+        assert not api.remove_runs(store, runs=(first,), artifacts=True, dry_run=True).changed
+        assert len(both.artifacts()) == 4
+        assert api.remove_runs(store, runs=(first,), artifacts=True).changed
+        assert sorted(one.name for one in both.artifacts()) == ["nobody's", "shared"]
+        assert [both.get(address) for address in (*shared, nobodys)] == [b"of both runs"] * 2 + [b"of nobody"]
+        with pytest.raises(UserError, match="it was deleted, or is in another store"):
+            both.get(own)
+        api.remove_runs(store, runs=(second,))
+        assert sorted(one.name for one in both.artifacts()) == ["nobody's", "shared"]  # they stay unless asked
+        assert store.verify().sound
+
     def test_excluded(self, store: Database) -> None:
         done = api.exclude_runs(store, "typo", commit=sha(0), by="me", at=5)
         assert (done.changed, len(done.frame())) == (True, 1)

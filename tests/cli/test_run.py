@@ -31,7 +31,10 @@ class TestRun:
         assert f"run   {' ' * 0}" in bench_db("run", "show", key, "--store", database.uri).out
         previewed = bench_db("run", "remove", key, "--store", database.uri).out
         assert previewed.startswith("nothing changed; these would be removed:")
-        assert bench_db("run", "remove", key, "--yes", "--store", database.uri).out.startswith("removed: 1 runs")
+        database.put_artifact(b"log", kind="log", added_at=1, name="log", run=key)
+        removed = bench_db("run", "remove", key, "--artifacts", "--yes", "--store", database.uri).out
+        assert removed.startswith("removed: 1 runs")
+        assert database.artifacts() == []
         assert bench_db("run", "list", "--store", database.uri).out.strip() == "no runs"
 
     def test_runs_are_found_by_tag_scenario_and_branch(self, database: Database) -> None:

@@ -176,10 +176,18 @@ def include_runs(
 
 
 @on_database
-def remove_runs(store: Database, *, dry_run: bool = False, **conditions: Unpack[RunConditions]) -> Runs:
-    """Remove runs and their results for good. Versions of the store that have them are cleaned by later maintenance."""
+def remove_runs(
+    store: Database, *, artifacts: bool = False, dry_run: bool = False, **conditions: Unpack[RunConditions]
+) -> Runs:
+    """Remove runs and their results for good. Versions of the store that have them are cleaned by later maintenance.
+
+    With `artifacts`, what belongs to them goes first: logs, values and other artifacts, but no file that another record names.
+    """
     found = _required(_chosen(store, conditions), conditions)
     if not dry_run:
+        keys = set(found["run_key"])
+        owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else []
+        store.delete_artifacts(owned)
         store.remove_runs(found["run_key"].to_list())
     return Runs(rows=found, changed=not dry_run)
 

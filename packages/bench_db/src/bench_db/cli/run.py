@@ -109,16 +109,17 @@ def include(reason: str, uri: str | None, output: str, *, dry_run: bool, **condi
 
 @command.command("remove")
 @_choosing
+@click.option("--artifacts", is_flag=True, help="Delete their artifacts, too; a file that another record names stays.")
 @click.option("--yes", is_flag=True, help="Remove them; without it they are only shown.")
 @common
-def remove(uri: str | None, output: str, *, yes: bool, **conditions: Unpack[RunConditions]) -> None:
-    """Remove runs and their results from the store for good; without --yes only show them.
+def remove(uri: str | None, output: str, *, artifacts: bool, yes: bool, **conditions: Unpack[RunConditions]) -> None:
+    """Remove runs and their results from the store for good; without --yes only show them. Their artifacts stay without --artifacts.
 
     Example: bench-db run remove --file old-results.json
     """
     from bench_db.app.runs import remove_runs
 
-    _emit(remove_runs(open_store(uri), dry_run=not yes, **conditions), output, "removed")
+    _emit(remove_runs(open_store(uri), artifacts=artifacts, dry_run=not yes, **conditions), output, "removed")
 
 
 def _emit(found: Runs, output: str, done: str = "") -> None:
