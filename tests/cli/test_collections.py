@@ -121,6 +121,15 @@ class TestCollection:
         assert (answer.code, answer.out) == (2, "")
         assert "--table is of one store" in answer.err
 
+    @pytest.mark.parametrize("verb", [["latest"], ["query", "SELECT 1"], ["has", "a" * 40]], ids=lambda verb: verb[0])
+    def test_a_collection_in_place_of_a_store(self, root: Path, verb: list[str]) -> None:
+        answer = bench_db(*verb, "--store", root)
+        assert (answer.code, answer.out) == (3, "")
+        assert answer.err == (
+            f"bench-db: {root}: no store, but a collection of 3, such as {root}/=4dy=20exp: name one of them, which "
+            "'bench-db store list' shows, or ask all with --collection\n"
+        )
+
     def test_the_store_of_the_environment_is_not_asked(self, root: Path) -> None:
         answer = bench_db("latest", "--collection", root, "--output", "json", BENCH_DB_URI="/nowhere")
         assert len(answer.document) == 4

@@ -981,8 +981,24 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
     if create:
         database.init()
     else:
-        engine.keep_open(RESULTS_TABLE)
+        try:
+            engine.keep_open(RESULTS_TABLE)
+        except StoreNotFoundError as error:
+            raise _not_found(engine, error) from error.__cause__
     return database
+
+
+def _not_found(engine: Engine, error: StoreNotFoundError) -> StoreNotFoundError:
+    """Return the error, or for a directory that has stores below it one that says so: nobody should make a store there."""
+    location = engine.location
+    # in a bucket each directory is a request
+    names = engine.stores_below() if not location.is_s3 and Path(location.path).is_dir() else []
+    if not names:
+        return error
+    return StoreNotFoundError(
+        f"{location}: no store, but a collection of {len(names)}, such as {location.below(names[0])}: name one of them, which "
+        "'bench-db store list' shows, or ask all with --collection"
+    )
 
 
 def unopened(uri: str | Path) -> Database:
