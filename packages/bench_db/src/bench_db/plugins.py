@@ -6,7 +6,7 @@ A package declares an extension in its pyproject.toml, under the group of its ki
     stopwatch = "bench_db_stopwatch:adapter"
 
 `load` reads the metadata of every installed package (about 20 ms for 100 packages) and imports what the group declares.
-Call it only when no built-in extension fits, and cache its answer. Renderers and forges are callables, so their
+Call it only when no built-in extension fits, and cache its answer. Renderers, exporters and forges are callables, so their
 callers write `load(RENDERERS, callable_of)`.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = "bench_db.formats"  # objects like `bench_db.ingest.Adapter`
 RENDERERS = "bench_db.renderers"  # callables that turn a typed answer into text, chosen by `--output NAME`
+EXPORTERS = "bench_db.exporters"  # callables like `bench_db.app.exporters.Exporter`
 FORGES = "bench_db.forges"  # callables that connect to a forge, as `bench_db.ci.forge.Connect`
 PLACES = "bench_db.places"  # subclasses of `bench_db.Place`, by their scheme
 

@@ -415,12 +415,18 @@ class Database:
         """Write everything, or some runs and their artifacts, into a directory, as "parquet" or "jsonl".
 
         An earlier export there is replaced. The same rows in the same order give the same files. `salvage` is that of `copy_to`. As
-        "calibrax" it is a store of calibrax, with the runs that are not excluded and without artifacts; it takes no `salvage`.
+        "calibrax" it is a store of calibrax, as "mlflow" a file store of MLflow, and as any other name what an exporter of an installed
+        package writes, with the runs that are not excluded and without artifacts; these take neither `salvage` nor `as_of`.
         """
         if format_name == "calibrax":
             from bench_db.app.calibrax import export_calibrax  # noqa: PLC0415 imports this module
 
             return export_calibrax(self, Path(directory), runs=runs, salvage=salvage, as_of=as_of)
+        if format_name not in ("parquet", "jsonl"):
+            from bench_db.app.exporters import export, refuse_of_past  # noqa: PLC0415 imports this module
+
+            refuse_of_past(format_name, salvage=salvage, as_of=as_of)
+            return export(self, Path(directory), format_name, runs=runs)
         return self.store.export_to(
             directory, runs=runs, format_name=format_name, artifacts=artifacts, salvage=salvage, as_of=as_of
         )

@@ -102,9 +102,8 @@ def _copy_collection(output: str, source: str, target: str, *, single_writer: bo
 
 @click.command("export")
 @click.argument("directory", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--format", "format_name", type=click.Choice(["parquet", "jsonl", "calibrax"]), default="parquet", show_default=True
-)
+@click.option("--format", "format_name", metavar="FORMAT", default="parquet", show_default=True,
+              help="parquet, jsonl, calibrax, mlflow, or an exporter of an installed package.")  # fmt: skip
 @_RUNS
 @_NO_ARTIFACTS
 @_SALVAGE
@@ -123,18 +122,20 @@ def export(
     """Write every table, the artifacts and a manifest with their sha256 into the directory OUT.
 
     An earlier export there is replaced. The same rows give the same files, byte for byte. The format calibrax is a store for calibrax,
-    of the runs that are not excluded; it has no artifacts and is not for `import`.
+    of the runs that are not excluded, and mlflow a file store of MLflow; they have no artifacts and are not for `import`.
     With --salvage, exit code 4 says that something was passed over; everything else was exported.
 
     Example: bench-db store export ./backup
     """
-    from bench_db.app.calibrax import export_calibrax
+    from bench_db.app.database import Database
     from bench_db.report.store import export_text
 
     store = open_store(uri, damaged=salvage)
     with progress_bar("exporting") as progress:
-        if format_name == "calibrax":
-            done = export_calibrax(store, directory, runs=runs, salvage=salvage, as_of=as_of)
+        if format_name not in ("parquet", "jsonl"):
+            done = Database(store).export_to(
+                directory, runs=runs, format_name=format_name, salvage=salvage, as_of=as_of
+            )
         else:
             exporting = partial(store.export_to, directory, runs=runs, format_name=format_name)
             done = exporting(artifacts=not no_artifacts, salvage=salvage, as_of=as_of, progress=progress)

@@ -1,0 +1,165 @@
+"""The runs of a store as a file store of MLflow, written without it: an experiment a device, a run a published file.
+
+MLflow 3 opens such a directory when MLFLOW_ALLOW_FILE_STORE is true, and `mlflow migrate-filestore` brings it into a database.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from bench_db.identity import hash63, tags_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from bench_db.app.database import Database
+    from bench_db.model import Result, Run
+
+# MLflow takes these in names of metrics; a name is at most 250 characters long, and a file name at most 255 bytes.
+_REFUSED = re.compile(r"[^A-Za-z0-9_.\- ]+")
+_LONGEST = 60
+_FINISHED, _FAILED, _LOCAL = 3, 4, 4
+
+
+def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> Iterator[tuple[str, bytes, int]]:
+    """Yield the files of a file store: path, content, and the number of results in it.
+
+    A metric is called `suite/benchmark and tags/metric`; its value is the median in the base unit. `artifacts/results.json` of a run has the names as
+    they were published, units, directions, statistics and errors. A failed benchmark has no metric.
+    """
+    experiments: dict[str, int] = {}
+    for run in runs:
+        time = 1000 * (run.run_time or run.dut.timestamp or run.ingested_at)
+        own = experiment_id(run.dut.name)
+        experiments[run.dut.name] = max(time, experiments.get(run.dut.name, time))
+        root, uri = f"{own}/{run.run_key:032x}", (directory / own / f"{run.run_key:032x}").as_uri()
+        results = database.results({"run_key": run.run_key})
+        failed = bool(results) and all(result.error is not None for result in results)
+        yield f"{root}/meta.yaml", _yaml(_of_run(run, own, uri, time, failed=failed)), 0
+        for kind, texts in (("tags", _tags(run)), ("params", _params(run))):
+            for name, text in texts.items():
+                yield f"{root}/{kind}/{name}", text.encode(), 0
+        documents = []
+        for metric, result in _named(results):
+            documents.append(_document(metric, result))
+            if metric is not None and result.summary is not None:
+                yield f"{root}/metrics/{metric}", f"{time} {result.summary.median!r} 0\n".encode(), 1
+        yield f"{root}/artifacts/results.json", json.dumps(documents, indent=1).encode() + b"\n", 0
+    for dut, time in experiments.items():
+        yield f"{experiment_id(dut)}/meta.yaml", _yaml(_of_experiment(dut, directory, time)), 0
+
+
+def experiment_id(dut_name: str) -> str:
+    """Return the id of the experiment of a device."""
+    return str(hash63(("mlflow", dut_name)))
+
+
+def _of_experiment(dut_name: str, directory: Path, time: int) -> dict[str, object]:
+    own = experiment_id(dut_name)
+    about: dict[str, object] = {
+        "artifact_location": (directory / own).as_uri(),
+        "experiment_id": own,
+        "name": dut_name or "(none)",
+    }
+    return {**about, "creation_time": time, "last_update_time": time, "lifecycle_stage": "active"}
+
+
+def _of_run(run: Run, experiment: str, uri: str, time: int, *, failed: bool) -> dict[str, object]:
+    return {
+        "artifact_uri": f"{uri}/artifacts",
+        "start_time": time,
+        "end_time": time,
+        "entry_point_name": "",
+        "experiment_id": experiment,
+        "lifecycle_stage": "active",
+        "run_id": f"{run.run_key:032x}",
+        "run_name": _run_name(run),
+        "source_name": "",
+        "source_type": _LOCAL,
+        "source_version": "",
+        "status": _FAILED if failed else _FINISHED,
+        "tags": [],
+        "user_id": "",
+    }
+
+
+def _run_name(run: Run) -> str:
+    return " ".join(filter(None, (run.dut.version, run.file_name)))
+
+
+def _tags(run: Run) -> dict[str, str]:
+    stated: Mapping[str, object] = {
+        "mlflow.runName": _run_name(run),
+        "mlflow.source.git.commit": run.commit,
+        "mlflow.source.git.branch": run.branch,
+        "bench_db.run": f"{run.run_key:016x}",
+        "bench_db.run_id": run.run_id,
+        "bench_db.format": run.format,
+        "bench_db.pr_number": run.pr_number,
+    }
+    return {name: str(value) for name, value in stated.items() if value not in (None, "")}
+
+
+def _params(run: Run) -> dict[str, str]:
+    bed = run.test_bed
+    stated = {
+        "dut_version": run.dut.version,
+        "test_bed_name": bed.name,
+        "cpu": bed.cpu,
+        "memory_gb": bed.memory_gb,
+        "os": bed.os,
+    }
+    return {name: str(value) for name, value in stated.items() if value}
+
+
+def _named(results: Iterable[Result]) -> Iterator[tuple[str | None, Result]]:
+    """Yield each result with the name of its metric, which no other of the run has; None for a failed one."""
+    taken: set[str] = set()
+    for result in results:
+        if result.error is not None or result.summary is None:
+            yield None, result
+            continue
+        tags = tags_key(result.tags)
+        benchmark = f"{result.benchmark_name} {tags}" if tags else result.benchmark_name
+        # three parts, so that no metric is a directory of another
+        name = "/".join(map(_part, (result.suite, benchmark, result.metric)))
+        number, own = 1, name
+        while own.casefold() in taken:  # some file systems do not keep capitals apart
+            number += 1
+            own = f"{name}.{number}"
+        taken.add(own.casefold())
+        yield own, result
+
+
+def _part(text: str) -> str:
+    """Return a text as a part of the name of a metric, which MLflow and every file system takes."""
+    safe = _REFUSED.sub("_", text).strip(" .")
+    if len(safe) > _LONGEST:
+        safe = f"{safe[:_LONGEST].rstrip(' .')}-{hash63((text,)):016x}"
+    return safe or "-"
+
+
+def _document(name: str | None, result: Result) -> dict[str, Any]:
+    summary = result.summary
+    return {
+        "mlflow_metric": name,
+        "suite": result.suite,
+        "benchmark_name": result.benchmark_name,
+        "metric": result.metric,
+        "tags": dict(sorted(result.tags.items())),
+        "units": result.units,
+        "direction": str(result.direction),
+        "n": result.n,
+        "median": None if summary is None else summary.median,
+        "mean": None if summary is None else summary.mean,
+        "standard_deviation": None if summary is None else summary.standard_deviation,
+        "error": result.error,
+    }
+
+
+def _yaml(document: Mapping[str, object]) -> bytes:
+    """Return a mapping as YAML, whose values are those of JSON."""
+    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in sorted(document.items())).encode()
