@@ -24,7 +24,7 @@ fast *args:
     uv run pytest -m "not slow" tests/analysis tests/query tests/repository tests/schedule tests/test_*.py \
         tests/store/test_database.py tests/store/test_versions.py tests/cli/test_main.py tests/cli/test_help.py tests/cli/test_publish.py {{ args }}
 
-# run all random cases of a campaign, of which the suite runs a few: clocks, flips, fuzz, kills, laws, races or year
+# run all random cases of a campaign, of which the suite runs a few: clocks, faults, flips, fuzz, kills, laws, races or year
 campaign name *args:
     uv run pytest --campaign {{ name }} {{ args }}
 

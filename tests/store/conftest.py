@@ -12,6 +12,7 @@ from bench_db.store.database import connect
 from tests.store.carriers import fill
 from tests.store.workers import PROCESSES, forks, get_ready
 from tests.support import damage
+from tests.support.other_s3 import other_s3_server
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
@@ -67,11 +68,25 @@ def faulty_uri(server: S3Server, proxy: FaultProxy, monkeypatch: pytest.MonkeyPa
     return f"s3://{server.new_bucket()}/some/prefix"
 
 
-@pytest.fixture(params=["directory", pytest.param("bucket", marks=pytest.mark.slow)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict[str, str]]:
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with other_s3_server(tmp_path_factory.mktemp("localbucket")) as running:
+        yield running
+
+
+@pytest.fixture(
+    params=["directory", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bucket", "other bucket"))]
+)
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, dict[str, str]]:
     """A store's address, and the environment its writers need."""
     if request.param == "directory":
         return str(tmp_path / "store"), {}
+    if request.param == "other bucket":
+        other: S3Server = request.getfixturevalue("other_server")
+        go_to(other, monkeypatch)
+        return f"s3://{other.new_bucket()}/some/prefix", other.environment()
     server: S3Server = request.getfixturevalue("server")
     return request.getfixturevalue("bucket_uri"), server.environment()
 

@@ -14,6 +14,7 @@ Cases = TypeVar("Cases")
 
 CAMPAIGNS = {
     "clocks": "runs and commits that arrive in any order, with any time",
+    "faults": "faults of S3 and of the network that do not end by themselves",
     "flips": "single bits that change in the files of a store, in exports and samples",
     "fuzz": "files, rows and queries that nobody would write",
     "kills": "kill -9 at random moments of each operation that writes",

@@ -4,7 +4,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -21,6 +21,13 @@ _SILENCE_SECONDS = 300.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # Headers of one connection, or settled anew because the relay holds the whole body.
 _NOT_RELAYED = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
+_MISSING_BYTES = 1000
+_WITHOUT = {Fault.IGNORE_CONDITION: {"if-none-match"}, Fault.WHOLE_OBJECT: {"range"}}
+_CHANGED: dict[Fault | None, Callable[[bytes], bytes]] = {
+    Fault.SHORT_BODY: lambda content: content[: len(content) // 2],
+    Fault.STRANGE_BODY: lambda _: b"<!DOCTYPE html><title>Sign in</title>",
+    Fault.EMPTY_BODY: lambda _: b"",
+}
 _BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 _SLOW_DOWN = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -107,17 +114,21 @@ class _Relay(BaseHTTPRequestHandler):
             headers = [("Content-Type", "application/xml")]
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, headers, _SLOW_DOWN)
             return
+        if rule and fault is Fault.ANSWER:
+            error = f"<Error><Code>{rule.code}</Code><Message>{rule.code}.</Message></Error>"
+            self._send(rule.status, [("Content-Type", "application/xml")], error.encode())
+            return
         if fault is Fault.SILENCE:
             changed.wait(_SILENCE_SECONDS)
         if fault in {Fault.SILENCE, Fault.RESET}:
             self._reset()
-        answer = self._ask(body, without_condition=fault is Fault.IGNORE_CONDITION)
+        answer = self._ask(body, without=_WITHOUT.get(fault, set()))
         content = answer.read()
         if fault is Fault.LOSE_ANSWER:
             self._reset()
         if rule and fault is Fault.DELAY:
             changed.wait(rule.delay_seconds)
-        self._send(answer.status, answer.getheaders(), content)
+        self._send(answer.status, answer.getheaders(), _CHANGED.get(fault, bytes)(content), fault, changed)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _relay  # noqa: N815 - http.server's names
 
@@ -144,8 +155,8 @@ class _Relay(BaseHTTPRequestHandler):
         message = "the client hung up within its request"
         raise ConnectionError(message)
 
-    def _ask(self, body: bytes, *, without_condition: bool) -> HTTPResponse:
-        dropped = _NOT_RELAYED | ({"if-none-match"} if without_condition else set())
+    def _ask(self, body: bytes, *, without: set[str]) -> HTTPResponse:
+        dropped = _NOT_RELAYED | without
         self._upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in dropped:
@@ -155,8 +166,15 @@ class _Relay(BaseHTTPRequestHandler):
         self._upstream.endheaders(body)
         return self._upstream.getresponse()
 
-    def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-        length: str | None = str(len(content))
+    def _send(
+        self,
+        status: int,
+        headers: list[tuple[str, str]],
+        content: bytes,
+        fault: Fault | None = None,
+        changed: threading.Event | None = None,
+    ) -> None:
+        length: str | None = str(len(content) + (_MISSING_BYTES if fault is Fault.LONG_LENGTH else 0))
         if self.command == "HEAD" or status in _BODILESS:
             declared = (value for name, value in headers if name.lower() == "content-length")
             length, content = next(declared, None), b""
@@ -167,7 +185,19 @@ class _Relay(BaseHTTPRequestHandler):
         if length is not None:
             self.send_header("Content-Length", length)
         self.end_headers()
+        if fault is Fault.CUT_BODY:
+            self.wfile.write(content[: len(content) // 2])
+            self._reset()
+        if changed and fault is Fault.TRICKLE:
+            for at in range(len(content)):
+                self.wfile.write(content[at : at + 1])
+                if changed.wait(1.0):
+                    self._reset()
+            return
         self.wfile.write(content)
+        if changed and fault is Fault.LONG_LENGTH:
+            changed.wait(_SILENCE_SECONDS)
+            self._reset()
 
     def _reset(self) -> NoReturn:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -17,6 +17,14 @@ class Fault(StrEnum):
     DELAY = "let the server act, answer late"
     SILENCE = "never answer, server not asked"
     IGNORE_CONDITION = "relay without If-None-Match"
+    ANSWER = "answer the status and code of the rule, server not asked"
+    CUT_BODY = "send half of the body, then reset the connection"
+    SHORT_BODY = "send half of the body as if it were the whole"
+    LONG_LENGTH = "promise more bytes than are sent"
+    TRICKLE = "send one byte a second"
+    STRANGE_BODY = "send a page of HTML as the body"
+    EMPTY_BODY = "send an empty body"
+    WHOLE_OBJECT = "relay without Range"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,10 @@ class FaultRule:
     path: str = ""
     """Pattern searched in the request target."""
     delay_seconds: float = 0.0
+    status: int = 0
+    """The status of `ANSWER`."""
+    code: str = ""
+    """The code in the body of `ANSWER`, as S3 has it."""
 
 
 @dataclass(slots=True)

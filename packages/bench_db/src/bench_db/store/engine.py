@@ -60,6 +60,8 @@ COMMIT_RETRIES = 30
 _OUTER_TRIES = 20
 _TRANSIENT_TRIES = 4
 _FRESH_SECONDS = 1.0
+_LEAST_SECONDS = 1.0
+_BYTES_A_SECOND = 1_000_000
 _OF_PAST = (
     "version {} is from before the upgrade of this database, and only LanceDB reads it; name a later version or date"
 )
@@ -68,14 +70,14 @@ _RETRY_TIMEOUT = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Seconds a whole call of Lance may take on S3, its retries included: to read, to publish, to work on whole tables.
+    """Seconds a call may take on S3, its retries included: to read, to write and write again, to work on whole tables.
 
     Lance multiplies its own time-outs by its layers of retries (a silent server costs 32 s with a time-out of 5 s), and a
-    short read time-out would cut off slow uploads.
+    short read time-out would cut off slow uploads: a write gets a second more for each megabyte of its rows.
     """
 
     read: float = 30.0
-    write: float = 120.0
+    write: float = 50.0
     bulk: float = 1800.0
 
 
@@ -381,13 +383,14 @@ class Engine:
     def persist(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
         """Run a call that is safe to repeat and return its answer. Retry it while other writers commit first or the connection to S3 fails."""
         attempt = 0
+        end = time.monotonic() + (seconds or self.deadlines.write)
         while True:
             try:
-                return self.call(doing, action, seconds=seconds or self.deadlines.write)
+                return self.call(doing, action, seconds=max(_LEAST_SECONDS, end - time.monotonic()))
             except StoreUnavailableError as error:
                 self.look_again()
                 attempt += 1
-                if attempt >= _tries(error):
+                if attempt >= _tries(error) or (self.bucket and time.monotonic() >= end):
                     raise
                 pause = self._jitter.uniform(0, 0.05 * attempt)
                 why = "another writer came first" if isinstance(error, ConflictError) else str(error)
@@ -698,7 +701,8 @@ class Engine:
 
     def merged(self, table: Table, rows: pa.Table, *, replacing: str | None = None) -> Merged:
         """Merge rows as `merge` does, and return the version of the commit too."""
-        return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing))
+        seconds = self.deadlines.write + rows.nbytes / _BYTES_A_SECOND
+        return self.persist(f"publishing to {table.name}", lambda: self._merge(table, rows, replacing), seconds=seconds)
 
     def _merge(self, table: Table, rows: pa.Table, replacing: str | None) -> Merged:
         dataset = self._for_writing(table, newest=replacing is not None)

@@ -37,17 +37,22 @@ _CONFLICT = re.compile(
 )
 # Includes a commit with a lost answer: it may have been applied, and a repeated merge is safe.
 _TRANSIENT = re.compile(
-    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|\b50[0234]\b|timed? ?out|error sending request"
-    r"|error decoding response|reset by peer|broken pipe",
+    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|timed? ?out|error sending request"
+    r"|error decoding response|request or response body error|reset by peer|broken pipe|TooManyRequests"
+    r"|\b(?:429|50[0234]) (?:Too|Internal|Bad|Service|Gateway)",
     re.IGNORECASE,
 )
 _CORRUPT = re.compile(
     r"failed to fill whole buffer|file size is too small|Invalid range|corrupt|invalid utf-8|Not found: .*\.lance"
-    r"|does not have an identifier|Invalid magic|magic number|Encountered|decode|sufficient data",
+    r"|does not have an identifier|Invalid magic|magic number|Encountered|decode|sufficient data|references parent id"
+    r"|outside metadata region|Tail read position|producer terminated|differing lengths|correct footer|invalid seek"
+    r"|Unsupported logical type",
     re.IGNORECASE,
 )
+_EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired")
+_SKEWED = re.compile(r"RequestTimeTooSkewed")
 _REFUSED = re.compile(
-    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|\b403\b|ExpiredToken|credential"
+    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|\b403\b|ExpiredToken|RequestTimeTooSkewed|credential"
 )
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
@@ -58,7 +63,9 @@ _NO_VERSION = re.compile(r"Version not found")
 _NO_DIRECTORY = re.compile(r"Not a directory")
 # How the message of an error begins that none of the patterns is of; damage has many messages.
 _UNKNOWN = "storage failed while"
-_SECRET = re.compile(r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*\W{1,3})[^\s,&\"'<>]+")
+_SECRET = re.compile(
+    r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*[\"']?\s?[=:>]\s?[\"']?)[^\s,&\"'<>]+"
+)
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
@@ -136,6 +143,16 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
         StoreUnavailableError,
         "{where}: the server does not implement what {doing} needs ({cause}); a store needs conditional writes (If-None-Match)",
     ),
+    (
+        _EXPIRED,
+        StoreUnavailableError,
+        "{where}: the AWS credentials have expired while {doing}; renew them, then try again",
+    ),
+    (
+        _SKEWED,
+        StoreUnavailableError,
+        "{where}: refused while {doing}, for the clocks of this machine and of the server differ too much; set the clock",
+    ),
     (_REFUSED, StoreUnavailableError, "{where}: access refused while {doing}; check the AWS credentials ({cause})"),
     (
         _CONFLICT,
@@ -148,13 +165,24 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
         StoreUnavailableError,
         "{where}: is a file, or below one, and a store is a directory; check --store",
     ),
+    (
+        _TRANSIENT,
+        StoreUnavailableError,
+        "{where}: the connection to the storage failed while {doing} ({cause}); nothing is half-written, try again",
+    ),
     (_CORRUPT, CorruptStoreError, "{where}: damaged, found while {doing}: {cause}; run 'bench-db store verify'"),
     (
         re.compile(""),
         StoreUnavailableError,
-        f"{{where}}: {_UNKNOWN} {{doing}}: {{cause}}; try again, or run 'bench-db doctor'",
+        f"{{where}}: {_UNKNOWN} {{doing}}, with an error that bench_db does not know: {{cause}}; run 'bench-db doctor', then 'bench-db store verify'",
     ),
 )
+
+
+def known(error: Exception, doing: str, where: str) -> BenchDbError | None:
+    """Return the error of bench_db for a refusal, a missing bucket or a failed connection; None for any other error."""
+    found = _plain(error, doing, where)
+    return found if isinstance(found, StoreUnavailableError) and _UNKNOWN not in str(found) else None
 
 
 def _plain(error: Exception, doing: str, where: str) -> BenchDbError:

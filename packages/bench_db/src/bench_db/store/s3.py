@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 
 from bench_db.errors import StoreUnavailableError
-from bench_db.store.faults import redacted
+from bench_db.store.faults import known, redacted
 from bench_db.store.tables import PROBE, StoredFile
 
 if TYPE_CHECKING:
@@ -227,7 +227,9 @@ class Bucket:
                 f"{self.location}: failed while {doing}: {cause}; check the address, the credentials and the network"
             )
             # A traceback shows the cause too, so one that holds a credential is left out.
-            raise StoreUnavailableError(message) from (error if cause == told else None)
+            raise known(error, doing, str(self.location)) or StoreUnavailableError(message) from (
+                error if cause == told else None
+            )
 
 
 def _new_session() -> boto3.Session:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
 from bench_db.store import content, faults
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -248,7 +248,15 @@ def _gives_rows(snapshot: Snapshot, fragment: Fragment) -> bool:
 
 
 def _whole(engine: Engine) -> list[str]:
-    """Return the unreadable files that are not cut: those with the size that their table has recorded, and manifests with an end."""
+    """Return the unreadable files that are not cut: those with the size that their table has recorded, and manifests with an end.
+
+    When all of several files of the results or the runs are gone at once, that says more of the storage than of the files: they count
+    as whole, so that only a repair takes them out.
+    """
+    for table in TABLES:
+        files = [part.file for part in engine.open(table).every_fragment()]
+        if len(files) > 1 and engine.unreadable.get(table.name, frozenset()).issuperset(files):
+            return files
     torn = [engine.newest_manifest(table) for table in registered() if table.name in engine.readable]
     files = [
         name
