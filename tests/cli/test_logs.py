@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,15 @@ from bench_db.measure import git
 from bench_db.store import s3
 from bench_db.store.database import connect
 from tests.cli import commands
-from tests.cli.conftest import bench_db
+from tests.cli.conftest import bench_db, bench_db_process
 from tests.cli.kinds import publish
 from tests.cli.test_schedule import ARGUMENTS, FILE, record, sha
 from tests.strategies import publication
+from tests.support import damage
 from tests.support.faults import Fault, FaultRule
 from tests.support.github_server import TOKEN, Reply
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench_db.store.database import Database
     from tests.support.clocks import Slept
     from tests.support.faults import FaultProxy
@@ -51,6 +51,16 @@ class TestAsked:
     def test_verbose(self, store: Database, words: list[str]) -> None:
         err = bench_db(*words, "--store", store.uri).err
         assert f"bench_db.store.engine: {store.uri}: opening results took " in err
+
+    @pytest.mark.parametrize(("words", "shown"), [([], False), (["--verbose"], True)], ids=["not asked", "asked"])
+    def test_warnings_of_lance(self, store: Database, words: list[str], *, shown: bool) -> None:
+        store.optimize()
+        for path in damage.live_files(Path(store.uri), "results", "indexes"):
+            damage.spoil(path, "delete")
+        publish(store, 1, {"f": 1.0})
+        done = bench_db_process(*words, "store", "optimize", "--store", store.uri)
+        assert done.code == 0
+        assert ("WARN  lance" in done.err) is shown
 
     def test_it_ends_with_the_command(self, store: Database) -> None:
         bench_db("--verbose", "latest", "--store", store.uri)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from traceback import format_exception
@@ -17,7 +18,7 @@ from bench_db.cli.options import equip
 from bench_db.errors import BenchDbError, DamagedStoreWarning, NewerStoreWarning, SlowWarning, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, MutableMapping, Sequence
 
     from click.shell_completion import CompletionItem
 
@@ -137,7 +138,7 @@ equip(root)
 def main() -> None:
     """Run the command line; each expected failure writes one line to stderr and has an exit code of its own."""
     given: dict[str, Any] = {}  # the global options of the arguments, by name
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _lance_at_its_level(os.environ, sys.argv):
         warnings.simplefilter("always", NewerStoreWarning)
         warnings.simplefilter("always", DamagedStoreWarning)
         warnings.simplefilter("always", SlowWarning)
@@ -149,6 +150,20 @@ def main() -> None:
             if logs := sys.modules.get("bench_db.cli.logs"):
                 logs.stop()
     sys.exit(code)
+
+
+@contextmanager
+def _lance_at_its_level(environment: MutableMapping[str, str], arguments: Sequence[str]) -> Iterator[None]:
+    """Leave Lance's own warnings to who asks for logs: bench_db says in its own words what matters. Lance looks when it is imported."""
+    asked = "--verbose" in arguments or environment.get("BENCH_DB_LOG") or "LANCE_LOG" in environment
+    if asked:
+        yield
+        return
+    environment["LANCE_LOG"] = "error"
+    try:
+        yield
+    finally:
+        environment.pop("LANCE_LOG", None)
 
 
 def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
