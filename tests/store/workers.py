@@ -149,6 +149,29 @@ def _actions(job: Job) -> Iterator[Callable[[], int]]:
         yield worker.optimize
 
 
+def publish_many_until_killed(acknowledge: Connection, uri: str, start: int) -> None:
+    """Publish runs from `start` on in streams of five, and say the number of each that is in."""
+    database = connect(uri)
+    acknowledge.send(-1)
+    for first in range(start, start + 1000, 5):
+        numbers = range(first, first + 5)
+        entries = (Entry(*publication(number, rows=20)) for number in numbers)
+        for number, _ in zip(numbers, database.publish_many(entries), strict=True):
+            acknowledge.send(number)
+
+
+def decide_until_killed(acknowledge: Connection, uri: str, start: int) -> None:
+    """Exclude the runs of a store at even numbers, include them at odd ones, define a name at each, and say each that is in."""
+    database = connect(uri)
+    runs = database.runs().collect()["run_key"].to_list()
+    database.exclude(runs, reason="begin", lifted=True, at=1, by="test")
+    acknowledge.send(-1)
+    for number in range(start, start + 1000):
+        database.exclude(runs, reason=str(number), lifted=number % 2 == 1, at=number + 1, by="test")
+        database.define([Definition(kind="join", pattern=f"{number}", value="other", at=number + 1, by="test")])
+        acknowledge.send(number)
+
+
 def publish_until_killed(acknowledge: Connection, uri: str, start: int, *, maintaining: bool, place: str = "") -> None:
     """Publish runs from `start` on, and say the number of each that is in."""
     database = connect(uri)
