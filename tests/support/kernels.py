@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench_db.analysis.common_kernel import suite_index, without_common
+from bench_db.analysis.common_kernel import (
+    correcting,
+    departing,
+    following,
+    moving,
+    suite_index,
+    without_common,
+)
 from bench_db.analysis.constants import Constants
 from bench_db.analysis.detect_kernel import all_changes
 from bench_db.analysis.steps_kernel import steps_at
@@ -16,6 +23,11 @@ def main() -> None:
     all_changes.machine(values, offsets, Constants())
     suite_index.machine(values, offsets, runs, np.ones(2), 60)
     without_common.machine(values, offsets, runs, np.zeros(60, np.int64), np.ones(2), np.empty_like(values))
+    moved, levels, ones = np.zeros(60), np.zeros(60, np.int64), np.ones(2)
+    departed = departing.machine(values, offsets, runs, moved, levels, ones, ones)
+    following.machine(departed, offsets, runs, moved)
+    moving.machine(departed, offsets, np.full(2, 60))
+    correcting.machine(values, offsets, runs, moved, ones, ones, departed)
     steps_at.machine(values, offsets, runs, np.arange(2), 30, False, 10)  # noqa: FBT003 machine code takes positions
 
 

@@ -107,6 +107,12 @@ class ConflictError(StoreUnavailableError):
     """A write that conflicted with other writers on every retry; nothing was changed, and a retry is safe."""
 
 
+class EngineError(BenchDbError):
+    """An engine whose cluster cannot be reached, or whose workers end again and again; nothing was stored."""
+
+    exit_code = 3
+
+
 class ForgeError(BenchDbError):
     """A forge that did not answer, refused the request, or gave an answer that cannot be read."""
 

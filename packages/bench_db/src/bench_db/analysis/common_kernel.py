@@ -192,6 +192,68 @@ def _entry(digest: int) -> Callable[..., tuple[Floats, Floats, Ints]]:
     return entry
 
 
+def _departing_entry(digest: int) -> Callable[..., Floats]:
+    def entry(
+        values: Floats, offsets: Ints, runs: Ints, moved: Floats, levels: Ints, signs: Floats, shares: Floats
+    ) -> Floats:
+        _ = digest
+        out = floats(len(values))
+        for s in range(len(offsets) - 1):
+            a, b = offsets[s], offsets[s + 1]
+            departures(values[a:b], runs[a:b], moved, levels, signs[s], shares[s], out[a:b])
+        return out
+
+    return entry
+
+
+def _following_entry(digest: int) -> Callable[..., Floats]:
+    def entry(departure: Floats, offsets: Ints, runs: Ints, moved: Floats) -> Floats:
+        _ = digest
+        shares = floats(len(offsets) - 1)
+        for s in range(len(offsets) - 1):
+            a, b = offsets[s], offsets[s + 1]
+            shares[s] = followed(departure[a:b], runs[a:b], moved)
+        return shares
+
+    return entry
+
+
+def _moving_entry(digest: int) -> Callable[..., Floats]:
+    def entry(by_run: Floats, starts: Ints, measured: Ints) -> Floats:
+        _ = digest
+        moved = filled(len(measured), 0.0)
+        for r in range(len(measured)):
+            if measured[r] >= FEWEST_SERIES:
+                moved[r] = movement(by_run[starts[r] : starts[r + 1]], starts[r + 1] - starts[r])
+        return moved
+
+    return entry
+
+
+def _correcting_entry(digest: int) -> Callable[..., Floats]:
+    def entry(
+        values: Floats, offsets: Ints, runs: Ints, moved: Floats, signs: Floats, shares: Floats, departure: Floats
+    ) -> Floats:
+        _ = digest
+        out = floats(len(values))
+        for i in range(len(values)):
+            out[i] = departure[i]
+        correct(values, offsets, runs, moved, signs, shares, out)
+        return out
+
+    return entry
+
+
+# The steps of `without_common`, for some of the series or of the runs.
+# (concatenated values, offsets, run of each point, movement and level of each run, sign and share of each series) -> departures
+departing = Kernel(_departing_entry, lambda *given: 1.3e-6 * len(given[0]), 0.8)
+# (departures, offsets, run of each point, movement of each run) -> the share that each series follows
+following = Kernel(_following_entry, lambda *given: 0.4e-6 * len(given[0]), 0.3)
+# (departures run by run, their offsets, number of series measured in each run) -> the movement of each run; reorders its input
+moving = Kernel(_moving_entry, lambda *given: 0.5e-6 * len(given[0]), 0.4)
+# (concatenated values, offsets, run of each point, movement of each run, sign and share of each series, departures) -> corrected values
+correcting = Kernel(_correcting_entry, lambda *given: 0.3e-6 * len(given[0]), 0.3)
+
 # (concatenated values, offsets, run of each point, level of the suite at each run, +1 or -1 per series for a time or a rate, out)
 # -> per run: log movement of times, the same over all series and not only those that follow, number of series;
 # `out` receives the corrected values

@@ -83,7 +83,7 @@ def detect_all(
 
     with ThreadPoolExecutor(threads) as pool:
         counts, points, indices, figures = zip(*pool.map(of_part, parts), strict=True)
-    return _columns(
+    return changes_of_columns(
         np.concatenate(counts),
         np.concatenate(points),
         np.concatenate(indices),
@@ -92,7 +92,8 @@ def detect_all(
     )
 
 
-def _columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: Ints) -> Changes:
+def changes_of_columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: Ints) -> Changes:
+    """Return changes by their number per series, finite points per series, and index and figures per change; `lengths` is per series."""
     series = np.repeat(np.arange(len(counts)), counts)
     return Changes(
         series=series,

@@ -16,9 +16,10 @@ from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bench_db.analysis.histories import Histories
+    from bench_db.analysis.scan import Detected, Points
     from bench_db.model import Blame, Change, Movement, PairRecord
     from bench_db.query.thresholds import Threshold
 
@@ -26,8 +27,17 @@ _CHANGED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
 _SETTLED = {State.BLESSED, State.IGNORED}
 
 
-def scanned(histories: Histories, *, rate: float, thresholds: Mapping[int, Threshold] | None = None) -> Scan:
-    """Scan all histories at a false discovery rate. `thresholds` are those that definitions state, by series key."""
+def scanned(
+    histories: Histories,
+    *,
+    rate: float,
+    thresholds: Mapping[int, Threshold] | None = None,
+    detect: Callable[[Points], Detected] | None = None,
+) -> Scan:
+    """Scan all histories at a false discovery rate. `thresholds` are those that definitions state, by series key.
+
+    `detect` is that of `analysis.scan.scan`.
+    """
     of_key = thresholds or {}
     own = {n: of_key[s.series_key] for n, s in enumerate(histories.series if of_key else ()) if s.series_key in of_key}
     rates = (histories.names["direction"] == Direction.HIGHER).to_numpy()
@@ -39,6 +49,7 @@ def scanned(histories: Histories, *, rate: float, thresholds: Mapping[int, Thres
         suites=histories.suites,
         rate=rate,
         thresholds=own,
+        detect=detect,
     )
 
 

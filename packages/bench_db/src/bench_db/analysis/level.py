@@ -15,7 +15,7 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from bench_db.analysis.histories import Histories
+    from bench_db.analysis.histories import Floats, Histories, Ints
     from bench_db.model import Finding
 
 _ACCEPTED = {State.BLESSED, State.IGNORED}
@@ -103,10 +103,15 @@ def _starts(commits: Sequence[str | None], wanted: Collection[str]) -> list[int]
 
 def changes_of(old: Histories) -> dict[int, list[int]]:
     """Return the change points of the histories that begin a new level, by the number of the series."""
+    return changes_of_values(old.values, old.offsets)
+
+
+def changes_of_values(values: Floats, offsets: Ints) -> dict[int, list[int]]:
+    """Return the change points that begin a new level, by the number of the series; series s is values[offsets[s] : offsets[s + 1]]."""
     from bench_db.analysis.detect import detect_all  # noqa: PLC0415 only this function needs the kernels
 
-    found = detect_all(old.values, old.offsets)
-    cuts = np.searchsorted(found.series, np.arange(len(old) + 1))
+    found = detect_all(values, offsets)
+    cuts = np.searchsorted(found.series, np.arange(len(offsets)))
     index, effect = found.index.tolist(), found.effect.tolist()
     return {
         series: [index[start + number] for number in large(effect[start:end])]

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from bench_db.analysis.compare import degrees, robust_scale
-from bench_db.analysis.level import changes_of, established
+from bench_db.analysis.level import changes_of_values, established
 from bench_db.analysis.student import t_quantile
 from bench_db.model import Noise
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from bench_db.analysis.histories import Floats, Histories
+    from bench_db.analysis.histories import Floats, Histories, Ints
 
 # Correlation of neighbouring runs from which their number says less than it seems: two standard errors at 20 runs.
 _ALIKE = 0.45
@@ -55,17 +56,23 @@ def _smallest_step(scale: float, new: int, old: int) -> float:
     return t_quantile(RULES.significance, degrees(new, old)) * scale * math.sqrt(1 / old + 1 / new)
 
 
-def noises(histories: Histories) -> list[Noise]:
-    """Return the noise of each series at its present level, of its newest 20 runs at most."""
-    changes = changes_of(histories)
+def noises(histories: Histories, measure: Callable[[Floats, Ints], Sequence[Noise]] | None = None) -> list[Noise]:
+    """Return the noise of each series at its present level, of its newest 20 runs at most. `measure` replaces `noises_of`."""
+    measured = (measure or noises_of)(histories.values, histories.offsets)
+    of_series = zip(measured, histories.series, histories.figures, strict=True)
+    return [replace(one, series=series, figure=figure) for one, series, figure in of_series]
+
+
+def noises_of(values: Floats, offsets: Ints) -> list[Noise]:
+    """Return the noise of each of some series that lie end to end, as in `Histories`, at its present level."""
+    changes = changes_of_values(values, offsets)
     return [
-        replace(_noise(histories, number, changes.get(number, [])), series=s, figure=histories.figures[number])
-        for number, s in enumerate(histories.series)
+        _noise(values[start:end], changes.get(number, ()))
+        for number, (start, end) in enumerate(pairwise(offsets.tolist()))
     ]
 
 
-def _noise(histories: Histories, number: int, changes: Sequence[int]) -> Noise:
-    values = histories.values[histories.offsets[number] : histories.offsets[number + 1]]
+def _noise(values: Floats, changes: Sequence[int]) -> Noise:
     measured = np.flatnonzero(np.isfinite(values))
     since = np.searchsorted(measured, changes).tolist()
     return noise_of(values[measured[established(len(measured), since)]])

@@ -11,6 +11,7 @@ import polars as pl
 
 from bench_db.app import reading
 from bench_db.app.commit_names import sha_of
+from bench_db.app.engines import summarising
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.query.selection import Selection, selection_of
 from bench_db.query.series import COLUMNS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bench_db.app.places import Place
     from bench_db.app.recording import Recording, Stated
     from bench_db.app.runs import RunConditions, StoredRun
+    from bench_db.distributed import Engine
     from bench_db.model import (
         Artifact,
         Deleted,
@@ -172,14 +174,18 @@ class Database:
         *,
         last: int | None = None,
         as_of: AsOf | None = None,
+        engine: str | Engine | None = None,
         selection: Selection | None = None,
         **conditions: Unpack[Conditions],
     ) -> pl.DataFrame:
         """Return statistics of each series over its history, or its newest `last` points; each point counts once, by its median.
 
-        `spread` is the standard deviation relative to the mean. A series of failures alone has n = 0 and null statistics.
+        `spread` is the standard deviation relative to the mean. A series of failures alone has n = 0 and null statistics. `engine`
+        computes them on other processes or machines, as for `scan`.
         """
-        return public(self.store.summary(selection_of(selection, conditions), last=last, as_of=as_of))
+        with summarising(engine) as summarise:
+            chosen = selection_of(selection, conditions)
+            return public(self.store.summary(chosen, last=last, as_of=as_of, summarise=summarise))
 
     def scan(
         self,

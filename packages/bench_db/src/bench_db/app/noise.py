@@ -10,6 +10,7 @@ from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noises
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.database import on_database
+from bench_db.app.engines import measuring
 from bench_db.model import Noise
 from bench_db.query.selection import Conditions, Selection, selection_of
 from bench_db.report.document import record_json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from bench_db.distributed import Engine
     from bench_db.store.database import Database
 
 
@@ -44,12 +46,18 @@ def noise(
     store: Database,
     *,
     as_of: str | None = None,
+    engine: str | Engine | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Noises:
-    """Measure the noise of each series at its present level: the spread between runs, and the smallest change they can show."""
+    """Measure the noise of each series at its present level: the spread between runs, and the smallest change they can show.
+
+    `engine` measures it on other processes or machines, as for `scan`.
+    """
     chosen = selection_of(selection, conditions)
-    found = noises(histories(observations(store.points(chosen, as_of))))
+    of = histories(observations(store.points(chosen, as_of)))
+    with measuring(engine, of) as measure:
+        found = noises(of, measure)
     return Noises(
         history=store.history(as_of).about(chosen),
         noise=sorted(found, key=lambda one: (one.spread is None, -(one.spread or 0.0))),

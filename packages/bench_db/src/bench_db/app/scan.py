@@ -17,6 +17,7 @@ from bench_db.app.answers import Answer, frame_of
 from bench_db.app.charts import effects_chart, worse_or_better
 from bench_db.app.compare import threshold_faults
 from bench_db.app.database import on_database
+from bench_db.app.engines import detecting
 from bench_db.app.scans import extents, records_of
 from bench_db.errors import ConflictError, UserError
 from bench_db.model import Change, CommitFindings, Finding, Movement, Series
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from bench_db.app.charts import Chart
+    from bench_db.distributed import Engine
     from bench_db.store.database import Database
 
 _TRIES = 8
@@ -151,6 +153,7 @@ def scan(
     rate: float = RULES.false_discovery_rate,
     dry_run: bool = False,
     at: int | None = None,
+    engine: str | Engine | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Scanned:
@@ -158,12 +161,15 @@ def scan(
 
     Of the changes found, a share of `rate` at most is expected to be false alarms. Movements of whole runs are reported apart.
     That the scan ran is recorded, whether it finds something or not. With `dry_run`, and of another history than the main one, nothing is stored. `at` is the time of the scan in unix seconds, now by default.
+    `engine` runs the statistics on other processes or machines, with the same answer: `local:N`, `dask:ADDRESS`, `ray:ADDRESS`, or an
+    engine of `bench_db.distributed`. The store is read here, once, so what others publish meanwhile changes nothing.
     """
     chosen = selection_of(selection, conditions)
     with store.one_look():
         of, extent, version = histories(store.points(chosen)), extents(store), store.version
     thresholds = Thresholds(store.definitions()).by_key(of.names)
-    found = scanned(of, rate=rate, thresholds=thresholds)
+    with detecting(engine, of) as detect_all:
+        found = scanned(of, rate=rate, thresholds=thresholds, detect=detect_all)
     named = series_told_apart(of.series, store.machines)
     labels = {key: one.test_bed_name for key, one in named.items()}
     blamed = blame_scan(of, found, labels, partial=chosen != Selection())

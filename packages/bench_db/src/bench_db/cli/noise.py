@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import ENGINE, emit_found, open_store, reading, reason, screen, selecting, selection
 from bench_db.cli.ruled import ruled
 
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command("noise")
+@ENGINE
 @selecting()
 @reading
 @ruled
-def command(uri: str | None, output: str, as_of: str | None, **conditions: Unpack[Stated]) -> None:
+def command(uri: str | None, output: str, as_of: str | None, engine: str | None, **conditions: Unpack[Stated]) -> None:
     """Show the spread between runs of each series, the smallest change one more run can show, and the runs that {noise_effect} would take.
 
     Example: bench-db noise --test-bed-name ci-1
@@ -28,7 +29,7 @@ def command(uri: str | None, output: str, as_of: str | None, **conditions: Unpac
     from bench_db.report.detected import noise_text
 
     store, chosen = open_store(uri), selection(**conditions)
-    found = noise(store, as_of=as_of, selection=chosen)
+    found = noise(store, as_of=as_of, engine=engine, selection=chosen)
     emit_found(
         output,
         lambda: found.document,

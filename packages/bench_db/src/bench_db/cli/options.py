@@ -209,6 +209,11 @@ COLLECTION = click.option(
     metavar="URI",
     help="Instead of --store: every store directly below this directory or prefix; each row names its store.",
 )
+ENGINE = click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="Compute on other processes or machines: local:N, dask, dask:ADDRESS, ray or ray:ADDRESS.",
+)
 TABLE = click.option(
     "--table",
     type=click.Choice(["latex", "html", "csv"]),

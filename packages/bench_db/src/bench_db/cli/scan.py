@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.options import (
+    ENGINE,
     Fraction,
     common,
     emit_found,
@@ -38,11 +39,19 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Store nothing.")
 @click.option("--markdown", is_flag=True, help="Text as Markdown, a folded table for each commit.")
+@ENGINE
 @selecting()
 @common
 @ruled
 def command(
-    uri: str | None, output: str, rate: float, *, dry_run: bool, markdown: bool, **conditions: Unpack[Stated]
+    uri: str | None,
+    output: str,
+    rate: float,
+    engine: str | None,
+    *,
+    dry_run: bool,
+    markdown: bool,
+    **conditions: Unpack[Stated],
 ) -> None:
     """Find where any series changes its level, and store the findings: each change keeps its id from scan to scan.
 
@@ -57,7 +66,7 @@ def command(
     from bench_db.query.series import series_told_apart
 
     store, chosen = open_store(uri), selection(**conditions)
-    found = scan(store, rate=rate, dry_run=dry_run, selection=chosen)
+    found = scan(store, rate=rate, dry_run=dry_run, engine=engine, selection=chosen)
     unsaid = found.stored or dry_run
     emit_found(
         output,

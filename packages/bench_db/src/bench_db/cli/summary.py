@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
+from bench_db.cli.options import ENGINE, TABLE, emit_found, open_store, reading, reason, screen, selecting, selection
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -18,21 +18,30 @@ if TYPE_CHECKING:
 @click.command("summary")
 @selecting()
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N points of each series.")
+@ENGINE
 @TABLE
 @reading
 def command(
-    uri: str | None, output: str, as_of: str | None, last: int | None, table: str | None, **conditions: Unpack[Stated]
+    uri: str | None,
+    output: str,
+    as_of: str | None,
+    last: int | None,
+    table: str | None,
+    engine: str | None,
+    **conditions: Unpack[Stated],
 ) -> None:
     """Show statistics of every series over its history; each run counts once, by its median.
 
     Example: bench-db summary --test-bed-name ci-1 --since 2026-01-01
     """
+    from bench_db.app.engines import summarising
     from bench_db.query.selection import by_name
     from bench_db.query.series import told_apart
     from bench_db.report import figures, rows
 
     store, chosen = open_store(uri), selection(**conditions)
-    found = by_name(store.summary(chosen, last=last, as_of=as_of))
+    with summarising(engine) as summarise:
+        found = by_name(store.summary(chosen, last=last, as_of=as_of, summarise=summarise))
     emit_found(
         output,
         lambda: rows.as_json(found),

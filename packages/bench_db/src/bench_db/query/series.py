@@ -15,6 +15,8 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import pyarrow as pa
+
     from bench_db.model import Comparison
 
 
@@ -115,18 +117,25 @@ def is_stale() -> pl.Expr:
     return order < order.max().over("dut_name", "test_bed_name", "suite")
 
 
-def statistics(medians: pl.DataFrame, newest: pl.DataFrame) -> pl.DataFrame:
+def statistics(
+    medians: pl.DataFrame,
+    newest: pl.DataFrame,
+    summarise: Callable[[pl.Series, pa.ListArray], pl.DataFrame] | None = None,
+) -> pl.DataFrame:
     """Return one row per series with the statistics of its history; each point counts once, by its median.
 
     `medians` has the series key and the median of each point, `newest` the newest point of each series. `n` counts the
     points with a finite median. A series with only failures has n = 0 and null statistics. `spread` is the standard deviation
-    relative to the mean, null for a mean of 0.
+    relative to the mean, null for a mean of 0. `summarise` replaces `summarise_column`, and gets the series key of each list too.
     """
     known = medians.with_columns(pl.when(pl.col("median").is_finite()).then("median").alias("median"))
     lists = known.group_by("series_key").agg(pl.col("median").drop_nulls())
     column = lists["median"].to_arrow()
-    half = len(column) // 2  # one half per thread
-    found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
+    if summarise is None:
+        half = len(column) // 2  # one half per thread
+        found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
+    else:
+        found = summarise(lists["series_key"], column)
     rows = lists.select("series_key").hstack(found.select("n", *STATISTICS))
     spread = pl.when(pl.col("mean") != 0).then(pl.col("standard_deviation") / pl.col("mean").abs()).alias("spread")
     known = newest.select(*IDENTITY, "commit", "dut_version", "dut_timestamp")

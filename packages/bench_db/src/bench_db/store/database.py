@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
+    import pyarrow as pa
     from lancedb import DBConnection
 
     from bench_db.model import (
@@ -457,6 +458,7 @@ class Database:
         *,
         last: int | None = None,
         as_of: AsOf | None = None,
+        summarise: Callable[[pl.Series, pa.ListArray], pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
@@ -474,7 +476,7 @@ class Database:
             of_derived = derived if last is None else series.newest_points(derived.lazy(), last).collect()
             medians = pl.concat([medians.select(counted), of_derived.select(counted)])
             newest_rows = pl.concat([newest_rows.select(shown), newest(derived).select(shown)])
-        return series.statistics(medians, newest_rows).sort(series.SERIES_ORDER)
+        return series.statistics(medians, newest_rows, summarise).sort(series.SERIES_ORDER)
 
     @of_sound_part
     def availability(

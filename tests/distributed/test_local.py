@@ -1,0 +1,57 @@
+"""Spawned processes as an engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from operator import add, itemgetter
+from pathlib import Path
+
+import pytest
+
+from bench_db.distributed.local import Local
+from bench_db.errors import EngineError
+
+
+def killed_once(marker: str) -> str:
+    """End the own process by SIGKILL, but not when a file says that this happened before."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def killed() -> None:
+    """End the own process by SIGKILL."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class TestLocal:
+    """An answer is an argument of other functions; a lost process runs nothing twice that was done."""
+
+    def test_answers_in_order_and_as_arguments(self) -> None:
+        with Local(2) as engine:
+            [three] = engine.submit(add, 1, 2)
+            low, high = engine.submit(divmod, 17, 5, returns=2)
+            [total] = engine.submit(add, three, high)
+            [both] = engine.submit(add, total, engine.put(100))
+            assert engine.get([both, low, three]) == [105, 3, 3]
+            assert engine.get([]) == []
+
+    def test_an_error_of_a_function(self) -> None:
+        with Local(1) as engine:
+            [wrong] = engine.submit(itemgetter(3), ())
+            with pytest.raises(IndexError):
+                engine.get([wrong])
+
+    def test_a_killed_process_is_replaced(self, tmp_path: Path) -> None:
+        with Local(2) as engine:
+            asked = [engine.submit(add, number, number)[0] for number in range(5)]
+            [once] = engine.submit(killed_once, str(tmp_path / "killed"))
+            assert engine.get([*asked, once]) == [0, 2, 4, 6, 8, "done"]
+
+    def test_processes_that_always_end_are_an_error(self) -> None:
+        with Local(1) as engine:
+            with pytest.raises(EngineError, match="local:1: worker processes ended 3 times in a row"):
+                engine.get(engine.submit(killed))
+            assert engine.get(engine.submit(add, 1, 1)) == [2]

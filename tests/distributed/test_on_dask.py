@@ -1,0 +1,72 @@
+"""A Dask cluster of two workers as an engine."""
+
+from __future__ import annotations
+
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench_db.distributed import opened
+from bench_db.errors import EngineError
+from tests.distributed.test_detection import CASES, scanned
+from tests.distributed.test_local import killed, killed_once
+from tests.support.clusters import needs_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench_db.distributed import Engine
+
+pytestmark = [needs_engine("dask", "distributed"), pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    from distributed import LocalCluster
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    with LocalCluster(**options) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(cluster: Any) -> Iterator[Engine]:
+    with opened(f"dask:{cluster.scheduler_address}") as running:
+        yield running
+
+
+class TestOnDask:
+    """The answers are those of one process, also when a worker is killed."""
+
+    def test_answers_as_arguments(self, engine: Engine) -> None:
+        assert engine.workers == 2
+        low, high = engine.submit(divmod, 17, 5, returns=2)
+        [total] = engine.submit(add, engine.put(100), high)
+        assert engine.get([total, low]) == [102, 3]
+
+    @pytest.mark.parametrize("parts", [1, 2, 7, 64])
+    @pytest.mark.parametrize("case", CASES)
+    def test_a_scan(self, engine: Engine, case: str, parts: int) -> None:
+        given = CASES[case]()
+        assert repr(scanned(given, engine, parts)) == repr(scanned(given))
+
+    def test_a_killed_worker(self, engine: Engine, tmp_path: Path) -> None:
+        given = CASES["one component"](8)
+        kept = engine.put(5)
+        assert engine.get(engine.submit(killed_once, str(tmp_path / "killed"))) == ["done"]
+        assert engine.get(engine.submit(add, kept, 1)) == [6]
+        assert repr(scanned(given, engine, 7)) == repr(scanned(given))
+
+    def test_workers_that_always_end_are_an_error(self, engine: Engine) -> None:
+        with pytest.raises(EngineError, match="lost 4 workers at one part"):
+            engine.get(engine.submit(killed))
+
+    def test_no_scheduler(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("bench_db.distributed.on_dask.SECONDS", 1)
+        with (
+            pytest.raises(EngineError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9 "),
+            opened("dask:tcp://127.0.0.1:9"),
+        ):
+            pass

@@ -1,0 +1,82 @@
+"""Engines for tests, and the series that they compute."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Array = np.ndarray[Any, Any]
+
+
+class Pickling:
+    """An engine in this process. Every function, argument and answer is pickled on its way, as on any other engine."""
+
+    def __init__(self, workers: int = 3) -> None:
+        self.workers = workers
+        self.pickles: list[bytes] = []
+
+    def put(self, value: object) -> object:
+        return self._passed(value)
+
+    def submit(self, function: Callable[..., Any], *arguments: object, returns: int = 1) -> list[object]:
+        sent, given = self._passed((function, arguments))
+        answer = self._passed(sent(*given))
+        return [answer] if returns == 1 else list(answer)
+
+    def get(self, handles: Sequence[object]) -> list[object]:
+        return list(handles)
+
+    def _passed(self, value: object) -> Any:
+        self.pickles.append(pickle.dumps(value))
+        return pickle.loads(self.pickles[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Series as `scan` takes them, with their keys."""
+
+    values: Array
+    offsets: Array
+    runs: Array
+    keys: Array
+    named: dict[str, Any] = field(default_factory=dict)
+
+
+def one_component(seed: int = 1, series: int = 30, runs: int = 40) -> Case:
+    """Return series of one suite: runs that move, a lasting step of the suite, steps of a few series, and gaps."""
+    drawn = np.random.default_rng(seed)
+    y = drawn.normal(0, 0.02, (series, runs)) + drawn.normal(0, 0.05, runs)
+    y[:, 30:] += 0.25
+    y[2:5, 20:] += 0.4
+    values = np.exp(y)
+    values[drawn.random((series, runs)) < 0.02] = np.nan
+    values[6, 3] = -1.0
+    rates = np.arange(series) % 3 == 0
+    return Case(
+        values=values.ravel(),
+        offsets=np.arange(0, y.size + 1, runs),
+        runs=np.tile(np.arange(runs), series),
+        keys=drawn.integers(0, 2**63 - 1, series),
+        named={"rates": rates},
+    )
+
+
+def many_components(seed: int = 2, suites: int = 4) -> Case:
+    """Return suites that share no run, of different numbers of series and runs; one series has no point."""
+    cases = [one_component(seed + number, 11 + number, 32 + 2 * number) for number in range(suites)]
+    first_run = np.cumsum([0, *(int(case.runs.max()) + 1 for case in cases)])
+    lengths = np.concatenate([*(np.diff(case.offsets) for case in cases), [0]])
+    numbers = np.concatenate([*(np.full(len(case.keys), number) for number, case in enumerate(cases)), [0]])
+    return Case(
+        values=np.concatenate([case.values for case in cases]),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        runs=np.concatenate([case.runs + first for case, first in zip(cases, first_run, strict=False)]),
+        keys=np.concatenate([*(case.keys for case in cases), [7]]),
+        named={"suites": numbers, "rates": np.arange(len(numbers)) % 3 == 0},
+    )
