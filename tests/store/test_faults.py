@@ -127,6 +127,41 @@ class TestMeaning:
         with pytest.raises(CorruptStoreError, match="run 'bench-db store verify'"), faults.told_plainly("reading", "x"):
             raise OSError(message)
 
+    @pytest.mark.parametrize("took", ["403.5", "501.5", "503.5"])
+    def test_a_duration_is_no_status(self, took: str) -> None:
+        message = (
+            f"Generic S3 error: Error performing GET http://127.0.0.1/b/x in {took}ms, after 3 retries, max_retries: 3, "
+            "retry_timeout: 15s - Server returned non-2xx status code: 507 Insufficient Storage"
+        )
+        told = r"with an error that bench_db does not know: .*run 'bench-db doctor', then 'bench-db store verify'$"
+        with pytest.raises(StoreUnavailableError, match=told), faults.told_plainly("reading", "x"):
+            raise OSError(message)
+
+    @pytest.mark.parametrize(
+        ("message", "kind", "told"),
+        [
+            ("error decoding response body", StoreUnavailableError, "connection to the storage failed"),
+            ("request or response body error", StoreUnavailableError, "connection to the storage failed"),
+            ("503 Service Unavailable", StoreUnavailableError, "connection to the storage failed"),
+            ("<Code>ExpiredToken</Code>", StoreUnavailableError, "credentials have expired"),
+            ("<Code>RequestTimeTooSkewed</Code>", StoreUnavailableError, "set the clock"),
+            ("field 7 references parent id 99", CorruptStoreError, "store verify"),
+            ("position 8 is outside metadata region", CorruptStoreError, "store verify"),
+            ("Tail read position 12", CorruptStoreError, "store verify"),
+            ("producer terminated", CorruptStoreError, "store verify"),
+            ("columns with differing lengths", CorruptStoreError, "store verify"),
+            ("Arrow file does not contain correct footer", CorruptStoreError, "store verify"),
+        ],
+    )
+    def test_a_message_of_lance(self, message: str, kind: type[BenchDbError], told: str) -> None:
+        with pytest.raises(kind, match=told), faults.told_plainly("reading", "x"):
+            raise OSError(message)
+
+    def test_words_beside_a_secret_stay(self) -> None:
+        assert faults.redacted("an error (ExpiredToken) when calling") == "an error (ExpiredToken) when calling"
+        assert faults.redacted("session_token=abc when") == "session_token=*** when"
+        assert faults.redacted("<SecretAccessKey>abc</SecretAccessKey>") == "<SecretAccessKey>***</SecretAccessKey>"
+
     def test_a_panic_of_lance(self) -> None:
         panic = type("PanicException", (BaseException,), {})("called unwrap")
         with pytest.raises(CorruptStoreError, match="called unwrap"), faults.told_plainly("reading", "x"):

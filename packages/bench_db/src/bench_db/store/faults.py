@@ -37,7 +37,7 @@ _CONFLICT = re.compile(
 )
 # Includes a commit with a lost answer: it may have been applied, and a repeated merge is safe.
 _TRANSIENT = re.compile(
-    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|timed? ?out|error sending request"
+    r"Commit result .* unknown|connection (?:reset|closed|refused)|SlowDown|(?<!retry_)timed? ?out|error sending request"
     r"|error decoding response|request or response body error|reset by peer|broken pipe|TooManyRequests"
     r"|\b(?:429|50[0234]) (?:Too|Internal|Bad|Service|Gateway)",
     re.IGNORECASE,
@@ -52,13 +52,13 @@ _CORRUPT = re.compile(
 _EXPIRED = re.compile(r"ExpiredToken|TokenRefreshRequired")
 _SKEWED = re.compile(r"RequestTimeTooSkewed")
 _REFUSED = re.compile(
-    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|\b403\b|ExpiredToken|RequestTimeTooSkewed|credential"
+    r"InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|privileges|\b403 Forbidden|ExpiredToken|RequestTimeTooSkewed|credential"
 )
 _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
 # Lance commits to a directory with a hard link, so that of two writers one fails.
 _NO_LINK = re.compile(r"Unable to rename file: (?:Operation not (?:permitted|supported)|Function not implemented)")
-_NOT_IMPLEMENTED = re.compile(r"NotImplemented|\b501\b")
+_NOT_IMPLEMENTED = re.compile(r"NotImplemented|\b501 Not")
 _NO_VERSION = re.compile(r"Version not found")
 _NO_DIRECTORY = re.compile(r"Not a directory")
 # How the message of an error begins that none of the patterns is of; damage has many messages.
