@@ -45,6 +45,15 @@ def _run_of(root: Path) -> str:
     return str(listed.document["runs"][0]["run"])
 
 
+def _of_runs(run: str, store: tuple[object, ...]) -> Iterator[tuple[str, tuple[object, ...]]]:
+    yield "run-list", ("run", "list", *store)
+    yield "run-exclude", ("run", "exclude", "--commit", _STEP, "--reason", "r", "--dry-run", *store)
+    yield "run-include", ("run", "include", "--commit", _STEP, "--dry-run", *store)
+    yield "run-remove", ("run", "remove", "--commit", _STEP, *store)
+    yield "run-show", ("run", "show", run, *store)
+    yield "run-diff", ("run", "diff", run, run, *store)
+
+
 def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     store = ("--store", root / "demo" / "store")
     new = ("--store", root / "new")
@@ -58,11 +67,7 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "formats", ("formats",)
     yield "formats", ("formats", "--try", output)
     yield "frontier", ("frontier", "--x", "time", "--y", "user-time", "--by", "tool", "--at", "time=12ms", *new)
-    yield "run-list", ("run", "list", *store)
-    yield "run-exclude", ("run", "exclude", "--commit", _STEP, "--reason", "r", "--dry-run", *store)
-    yield "run-include", ("run", "include", "--commit", _STEP, "--dry-run", *store)
-    yield "run-remove", ("run", "remove", "--commit", _STEP, *store)
-    yield "run-show", ("run", "show", _run_of(root), *store)
+    yield from _of_runs(_run_of(root), store)
     yield "commits-list", ("commits", "list", *store)
     yield "commits-show", ("commits", "show", _STEP, *store)
     yield "has", ("has", _STEP, *store)

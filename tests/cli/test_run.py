@@ -29,6 +29,9 @@ class TestRun:
         key = listed.splitlines()[-1].split()[0]
         assert "test bed" in listed
         assert f"run   {' ' * 0}" in bench_db("run", "show", key, "--store", database.uri).out
+        alike = bench_db("run", "diff", key, key, "--store", database.uri).out
+        assert alike.endswith("facts of the environments are known, and none differs\n")
+        assert "test_bed_name" in bench_db("run", "diff", key, key, "--all", "--store", database.uri).out
         previewed = bench_db("run", "remove", key, "--store", database.uri).out
         assert previewed.startswith("nothing changed; these would be removed:")
         database.put_artifact(b"log", kind="log", added_at=1, name="log", run=key)

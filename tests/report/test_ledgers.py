@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 
 from bench_db.model import Definition, RecordedCommit
-from bench_db.report.ledgers import commits_text, definitions_text, record_text, runs_text
+from bench_db.report.ledgers import commits_text, definitions_text, environments_text, record_text, runs_text
 
 
 class TestTexts:
@@ -44,3 +44,18 @@ class TestTexts:
         text = definitions_text([Definition(kind="join", pattern="a", value="b", at=1)])
         assert text.splitlines()[-1].split() == ["join", "a", "b", "any"]
         assert definitions_text([]) == "nothing is defined"
+
+
+class TestEnvironmentsText:
+    """A row is a fact, a column a run; names and values cannot write to the terminal."""
+
+    def test_rows(self) -> None:
+        facts = [("cpu\x1b", "a" * 500, None)]
+        lines = environments_text("1f", "2e", facts, 9).splitlines()
+        assert lines[0].split() == ["A", "1f", "B", "2e"]
+        assert "\x1b" not in lines[2]
+        assert lines[2].endswith("-")
+        assert len(lines[2]) < 150
+
+    def test_no_difference(self) -> None:
+        assert environments_text("1f", "2e", [], 9) == "9 facts of the environments are known, and none differs"

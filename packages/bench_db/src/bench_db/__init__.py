@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bench_db.app.publish import preview, publish
     from bench_db.app.ranks import rank
     from bench_db.app.recording import Metric, Recording
+    from bench_db.app.run_difference import Fact, RunDifference, diff_runs
     from bench_db.app.runs import StoredRun, exclude_runs, include_runs, remove_runs, runs
     from bench_db.app.scan import detect, scan
     from bench_db.app.scans import last_scans
@@ -136,6 +137,7 @@ __all__ = [
     "Dispatched",
     "DutBuild",
     "Exclusion",
+    "Fact",
     "FilePlace",
     "Finding",
     "LastScan",
@@ -165,6 +167,7 @@ __all__ = [
     "Recording",
     "Result",
     "Run",
+    "RunDifference",
     "S3Place",
     "ScanRecord",
     "SchemaMismatchError",
@@ -207,6 +210,7 @@ __all__ = [
     "definitions",
     "demo",
     "detect",
+    "diff_runs",
     "doctor",
     "exclude_runs",
     "findings",
@@ -274,6 +278,7 @@ _HOMES = {
     "bench_db.app.publish": ["preview", "publish"],
     "bench_db.app.ranks": ["rank"],
     "bench_db.app.recording": ["Metric", "Recording"],
+    "bench_db.app.run_difference": ["Fact", "RunDifference", "diff_runs"],
     "bench_db.app.runs": ["StoredRun", "exclude_runs", "include_runs", "remove_runs", "runs"],
     "bench_db.app.scan": ["detect", "scan"],
     "bench_db.app.scans": ["last_scans"],

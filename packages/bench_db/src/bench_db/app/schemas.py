@@ -13,6 +13,7 @@ from bench_db.app.gate import Mode
 from bench_db.app.mirror import Mirrored, MirroredTable
 from bench_db.app.notify import Delivery
 from bench_db.app.pairs import Ended
+from bench_db.app.run_difference import Fact
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
 from bench_db.app.suites import NamedSuite
@@ -457,6 +458,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "pr-process-comment": _decision,
     "publish": _published,
     "query": lambda: _list({"type": "object"}),
+    "run-diff": lambda: _answer({"a": _TEXT, "b": _TEXT, "facts": _list(_object(_record(Fact)))}),
     "run-exclude": _runs,
     "run-include": _runs,
     "run-list": _runs,

@@ -42,7 +42,7 @@ def _choosing(command: Command) -> Command:
 
 @click.group("run")
 def command() -> None:
-    """List the published runs, exclude one from every answer, include it again, or remove it.
+    """List the published runs, compare their environments, exclude one from every answer, include it again, or remove it.
 
     Example: bench-db run exclude --commit 1a2b3c4 --reason "the machine was overheating"
     """
@@ -75,6 +75,26 @@ def show(run: str, uri: str | None, output: str) -> None:
 
     found = run_named(open_store(uri), run)
     emit(output, lambda: found, lambda: record_text(found))
+
+
+@command.command("diff")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--all", "everything", is_flag=True, help="Show what is equal, too.")
+@common
+def diff(a: str, b: str, uri: str | None, output: str, *, everything: bool) -> None:
+    """Show the environments of the runs A and B side by side: the machine, the tool and its context, and the job.
+
+    Only what differs is shown. Of two lists, such as the flags of a processor, each side has what the other does not have.
+
+    Example: bench-db run diff 1f2e3d4c5b6a7988 8a7b6c5d4e3f2a1b
+    """
+    from bench_db.app.run_difference import diff_runs
+    from bench_db.report.ledgers import environments_text
+
+    found = diff_runs(open_store(uri), a, b)
+    shown = [(fact.name, fact.a, fact.b) for fact in (found.facts if everything else found.differing)]
+    emit(output, lambda: found.document, lambda: environments_text(found.a, found.b, shown, len(found.facts), screen()))
 
 
 @command.command("exclude")

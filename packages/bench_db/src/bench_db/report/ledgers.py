@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench_db.report.document import commit_json
+from bench_db.report.escape import shortened
 from bench_db.report.rows import when
 from bench_db.report.text import PLAIN, table, visible
 from bench_db.rules import RULES
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 
     from bench_db.model import Definition, RecordedCommit
     from bench_db.report.text import Screen
+
+_FACT = 80
+
+
+def environments_text(
+    a: str, b: str, facts: Sequence[tuple[str, str | None, str | None]], known: int, screen: Screen = PLAIN
+) -> str:
+    """Render facts of the environments of two runs as a table with a column for each, of `known` facts in all."""
+    if not facts:
+        return f"{known} facts of the environments are known, and none differs"
+    cells = [(visible(name), *(_cell(value) for value in values)) for name, *values in facts]
+    return table(("", f"A {visible(a)}", f"B {visible(b)}"), cells, (), screen)
+
+
+def _cell(value: str | None) -> str:
+    return "-" if value is None else shortened(visible(value), _FACT)
 
 
 def commits_text(commits: Sequence[RecordedCommit], screen: Screen = PLAIN) -> str:
