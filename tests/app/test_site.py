@@ -6,7 +6,7 @@ import pytest
 
 from bench_db.app.baselines import set_baseline
 from bench_db.app.definitions import annotate
-from bench_db.app.site import site, site_content
+from bench_db.app.site import TITLE, site, site_content, title_of
 from bench_db.errors import UserError
 from bench_db.query.selection import Selection
 from bench_db.store.database import Database, connect
@@ -38,6 +38,23 @@ class TestSite:
         site(store, tmp_path, title="A & b", commit_url="https://example.org/c/{commit}")
         assert "A &amp; b" in (tmp_path / "index.html").read_text()
         assert any("https://example.org/c/" in path.read_text() for path in tmp_path.rglob("*.*"))
+
+    def test_the_name_of_the_project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is that of bench-db.toml where the store has its results, of the repository of CI, or of the only device."""
+        monkeypatch.chdir(tmp_path)
+        made = connect(tmp_path / "store", create=True)
+        assert title_of(made, []) == TITLE
+        publish(made, 1, {"f": 1.0}, dut_name="engine")
+        (tmp_path / "bench-db.toml").write_text('[project]\nname = "other"\n')
+        assert site_content(made, Selection()).metadata.title == "engine benchmarks"
+        assert title_of(made, ["engine", "codec"]) == TITLE
+        publish(made, 2, {"f": 1.0}, dut_name="codec", repository="me/toolbox", run_url="https://forge.test/1")
+        assert site_content(made, Selection()).metadata.title == "toolbox benchmarks"
+        (tmp_path / "bench-db.toml").write_text('[project]\nname = "codec"\n')
+        assert site_content(made, Selection()).metadata.title == "codec benchmarks"
+        site(made, tmp_path / "out")
+        assert "<title>codec benchmarks" in (tmp_path / "out/index.html").read_text()
+        assert site_content(made, Selection(), title="Mine").metadata.title == "Mine"
 
     def test_charts(self, store: Database, tmp_path: Path) -> None:
         site(store, tmp_path, charts=["f"])

@@ -12,6 +12,7 @@ import polars as pl
 
 from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noise
+from bench_db.app.configuration import configuration, path_of
 from bench_db.app.database import on_database
 from bench_db.app.scans import last_scans
 from bench_db.app.tree import write_tree
@@ -42,7 +43,7 @@ def site(
     store: stores.Database,
     out: str | Path,
     *,
-    title: str = TITLE,
+    title: str = "",
     commit_url: str = "",
     samples: int = SAMPLES,
     charts: Sequence[str] = (),
@@ -53,6 +54,7 @@ def site(
 ) -> Written:
     """Write a static site into a directory, which a browser opens as files; only what changed is written.
 
+    `title` is what the pages are called, by default as `title_of` says.
     `commit_url` links a commit, with `{commit}` for its sha; by default it is that of the repository whose CI published last. `samples` is how many of the newest points show raw samples. `charts` are globs of
     benchmarks that get a picture of each series, `chart-KEY.svg`, beside `badge.svg`. `at` is the present in unix seconds, by which the
     badge tells whether results are stale. Raises `UserError` for a directory that has an index.html of something else.
@@ -80,7 +82,7 @@ def site_content(
     store: stores.Database,
     chosen: Selection,
     *,
-    title: str = TITLE,
+    title: str = "",
     commit_url: str = "",
     samples: int = SAMPLES,
     as_of: AsOf | None = None,
@@ -107,7 +109,7 @@ def site_content(
             store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private
             version="" if as_of is None else str(as_of),
             generated_at=store.runs(as_of).select(pl.col("ingested_at").max()).collect().item() or 0,
-            title=title,
+            title=title or title_of(store, series["dut_name"].unique().to_list(), as_of),
             commit_url=commit_url or commit_url_of(store, as_of),
         ),
         findings=store.findings(),
@@ -118,6 +120,17 @@ def site_content(
         annotations=[record for record in definitions if record.kind == ANNOTATION],
         noise=noise(histories(observations(store.points(chosen, as_of)))),
     )
+
+
+def title_of(store: stores.Database, devices: Sequence[str], as_of: AsOf | None = None) -> str:
+    """Return what a site is called by the name of its project, which bench-db.toml, the newest run of CI or the only one of the `devices` gives."""
+    file = path_of(None)
+    if file.exists() and (name := configuration(None).project.name) in devices:
+        return f"{name} benchmarks"
+    runs = store.runs(as_of).select("repository", "ingested_at").drop_nulls().sort("ingested_at", descending=True)
+    repositories = runs.head(1).collect()["repository"].to_list()
+    names = [repository.rpartition("/")[2] for repository in repositories] or devices
+    return f"{names[0]} benchmarks" if len(names) == 1 and names[0] else TITLE
 
 
 def commit_url_of(store: stores.Database, as_of: AsOf | None = None) -> str:

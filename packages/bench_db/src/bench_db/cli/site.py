@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("site")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--title", default="Benchmarks", show_default=True, help="What the pages are called.")
+@click.option("--title", default="", help="What the pages are called. [default: the name of the project]")
 @click.option("--commit-url", metavar="URL", default="", help="Where a commit is shown, with {commit} for its sha.")
 @click.option(
     "--samples", type=click.IntRange(0), default=60, show_default=True, help="Newest points with raw samples."
