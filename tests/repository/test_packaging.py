@@ -178,3 +178,50 @@ class TestBare:
         assert "boto3 not installed" in done.stdout
         assert "pip install 'bench-db[s3]'" in done.stdout
         assert "defect" not in done.stderr
+
+
+# What uv says when an interpreter or a package cannot be fetched; any other failure is one of the distribution.
+_NO_NETWORK = ("dns error", "error sending request", "Failed to fetch", "operation timed out")
+
+
+@pytest.fixture(params=["3.11", "3.12", "3.13"])
+def elsewhere(request: pytest.FixtureRequest, built: Path, tmp_path: Path) -> Path:
+    """Install the source distribution with its core dependencies, as pinned, on a Python that uv has or can get."""
+    command = os.environ.get("UV") or shutil.which("uv")
+    if command is None:
+        lacking("uv is not installed")
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["constraint-dependencies"]
+    (tmp_path / "pins.txt").write_text("\n".join(pins))
+    (source,) = built.glob("*.tar.gz")
+    made = [command, "venv", tmp_path / "bare", "--python", request.param, "--no-project", "--quiet"]
+    python = tmp_path / "bare/bin/python"
+    installed = [
+        command,
+        "pip",
+        "install",
+        "--python",
+        python,
+        source,
+        "--constraint",
+        tmp_path / "pins.txt",
+        "--quiet",
+    ]
+    for words in (made, installed):
+        done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True, check=False)
+        if done.returncode and (words is made or any(reason in done.stderr for reason in _NO_NETWORK)):
+            pytest.skip(f"Python {request.param}: uv cannot provide it or its packages: {done.stderr.strip()[-200:]}")
+        assert done.returncode == 0, done.stderr
+    return tmp_path / "bare"
+
+
+@pytest.mark.slow
+def test_on_every_python(elsewhere: Path, tmp_path: Path) -> None:
+    """The source distribution installs, publishes and answers on each Python that the classifiers name."""
+    output = min(path for path in OUTPUT.rglob("*.json") if ".golden" not in path.name)
+    words = ("publish", output, "--commit", "a" * 40, "--testbed-name", "bed", "--store", "store")
+    published = run(elsewhere, tmp_path, *words)
+    assert published.returncode == 0, published.stderr
+    for answer in (("has", "a" * 40), ("latest", "--all"), ("compare", "a" * 40, "--all")):
+        done = run(elsewhere, tmp_path, *answer, "--store", "store", "--output", "json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)
