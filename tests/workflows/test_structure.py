@@ -14,7 +14,18 @@ from tests.support.actions.definitions import ROOT, WORKFLOWS, definition, files
 from tests.support.actions.expressions import filled
 from tests.workflows.world import EXECUTED, GRANTS, LEFT_OUT, SECRETS
 
-STORIES = ("scheduled", "backfilled", "asked", "refused", "broken", "reported", "deployed", "pushed", "foreign")
+STORIES = (
+    "scheduled",
+    "backfilled",
+    "asked",
+    "refused",
+    "broken",
+    "reported",
+    "deployed",
+    "pushed",
+    "foreign",
+    "released",
+)
 JOBS = {
     (Path(file).stem, name): job
     for file in files()

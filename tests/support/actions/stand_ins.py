@@ -148,6 +148,19 @@ def deploy_pages(job: Job, given: Mapping[str, str]) -> dict[str, str]:
     return {"page_url": "https://owner.github.test/"}
 
 
+def attest(job: Job, given: Mapping[str, str]) -> dict[str, str]:
+    """Store the names of what is attested, and of the list of packages beside it."""
+    missing = [name for name in ("attestations", "id-token") if job.permissions.get(name) != "write"]
+    subjects = sorted(path.name for path in job.machine.workspace.glob(given["subject-path"]))
+    sbom = given.get("sbom-path", "")
+    if missing or not subjects or (sbom and not (job.machine.workspace / sbom).is_file()):
+        message = f"nothing can be attested: write permission {missing}, {subjects}, {sbom}"
+        raise ActionError(message)
+    with (job.artifacts / "attested.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{' '.join(subjects)} {Path(sbom).name}".strip() + "\n")
+    return {}
+
+
 STAND_INS: dict[str, Callable[[Job, Mapping[str, str]], dict[str, str]]] = {
     "actions/checkout": checkout,
     "actions/setup-python": setup_python,
@@ -156,6 +169,8 @@ STAND_INS: dict[str, Callable[[Job, Mapping[str, str]], dict[str, str]]] = {
     "actions/download-artifact": download_artifact,
     "actions/upload-pages-artifact": upload_pages,
     "actions/deploy-pages": deploy_pages,
+    "actions/attest-build-provenance": attest,
+    "actions/attest-sbom": attest,
 }
 
 
