@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def published(store: Database, number: int, context: Any, **changed: Any) -> str:
     """Publish a run with a context of its tool, and return its key as text."""
-    run, results, _ = entry(number, {"f": 100.0 + number})
+    run, results, *_ = entry(number, {"f": 100.0 + number})
     text = context if isinstance(context, str) else json.dumps(context)
     done = store.publish(results, replace(run, context=text, **changed))
     return f"{done.run_key:016x}"

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench_db.app.baselines import set_baseline
 from bench_db.app.definitions import annotate
+from bench_db.app.progress import Silent
 from bench_db.app.site import TITLE, site, site_content, title_of
 from bench_db.errors import UserError
+from bench_db.model import Definition
 from bench_db.query.selection import Selection
+from bench_db.report.site.arrange import POINTS
 from bench_db.store.database import Database, connect
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
+from tests.report.examples import found
+from tests.support.campaigns import sized
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +108,15 @@ class TestContent:
     def test_selection(self, store: Database) -> None:
         content = site_content(store, Selection(benchmark="f"))
         assert content.series["benchmark_name"].to_list() == ["f"]
-        rows = content.points_of(content.series["series_key"].to_list())
+        rows = content.points_of(content.series["series_key"].to_list(), POINTS)
         assert sorted(rows["median"]) == [100.0 + number for number in range(6)]
 
     @pytest.mark.parametrize("samples", [0, 2, 60])
     def test_samples(self, samples: int, store: Database) -> None:
         content = site_content(store, Selection(benchmark="f"), samples=samples)
-        rows = content.points_of(content.series["series_key"].to_list()).sort("dut_timestamp")
-        sampled = rows["values"].is_not_null().to_list() if "values" in rows.columns else [False] * 6
+        rows = content.points_of(content.series["series_key"].to_list(), POINTS).sort("dut_timestamp")
         newest = min(samples, 6)
-        assert sampled == [False] * (6 - newest) + [True] * newest
+        assert content.samples_of(rows).is_not_null().to_list() == [False] * (6 - newest) + [True] * newest
 
     def test_links_of_the_repository_that_published(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
@@ -122,3 +132,143 @@ class TestContent:
         metadata = site_content(store, Selection()).metadata
         assert metadata.store == "store"
         assert metadata.generated_at == store.runs().collect()["ingested_at"].max()
+
+
+def _publish(store: Database, number: int) -> None:
+    publish(store, number, {"f": 100.0 + number, "g": 5.0, f"only {number % 3}": 2.0})
+
+
+def _publish_again(store: Database, number: int) -> None:
+    """Publish a second run of a commit, in one go with the first."""
+    publish(store, number, {"f": 101.0 + number, "g": 6.0}, again=number + 1)
+
+
+def _publish_elsewhere(store: Database, number: int) -> None:
+    publish(store, number, {"f": 7.0, "h": "assert 1 == 2"}, suite="other", branch=("main", None, "dev")[number % 3])
+
+
+def _publish_pull_request(store: Database, number: int) -> None:
+    run, results, *_ = entry(number, {"f": 300.0}, commit=sha(100 + number))
+    store.publish([replace(result, pr_number=7) for result in results], replace(run, pr_number=7))
+
+
+def _exclude(store: Database, number: int) -> None:
+    found = store.runs().select("run_key").collect()["run_key"].sort().to_list()
+    store.exclude([found[number % len(found)]], reason="noisy", lifted=False, at=number, by="me")
+
+
+def _remove(store: Database, number: int) -> None:
+    found = store.runs().select("run_key").collect()["run_key"].sort().to_list()
+    store.remove_runs([found[(number + 3) % len(found)]] if len(found) > 2 else [])
+
+
+def _define(store: Database, number: int) -> None:
+    stated: tuple[dict[str, Any], ...] = (
+        {"kind": "alias", "field": "benchmark", "pattern": "g", "value": f"G {number}"},
+        {"kind": "better", "pattern": "time", "value": "higher"},
+        {"kind": "join", "pattern": "f", "value": "g"},
+        {"kind": "threshold", "pattern": "benchmark=f", "value": f"{number + 1}%"},
+    )
+    store.define([Definition(at=number, **stated[number % len(stated)])])
+
+
+def _find(store: Database, number: int) -> None:
+    keys = store.latest()["series_key"].to_list()
+    if keys:
+        found_at = found(f"f{number}", keys[number % len(keys)], 1, commit=sha(1), state=("open", "fixed")[number % 2])
+        store.record_findings([found_at])
+
+
+def _annotate(store: Database, number: int) -> None:
+    store.define([Definition(kind="annotation", pattern=sha(number), value=f"note {number}", at=number)])
+
+
+def _maintain(store: Database, _number: int) -> None:
+    store.optimize()
+
+
+_CHANGES = (
+    _publish,
+    _publish_again,
+    _publish_elsewhere,
+    _publish_pull_request,
+    _exclude,
+    _remove,
+    _define,
+    _find,
+    _annotate,
+    _maintain,
+)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+class TestAsNew:
+    """A site that is written again and again has the files of a new one, byte for byte, whatever changed in between."""
+
+    @settings(sized("laws", 3, full=60))
+    @given(st.lists(st.tuples(st.sampled_from(_CHANGES), st.integers(0, 8)), min_size=1, max_size=8))
+    def test_after_any_changes(self, changes: list[tuple[Callable[[Database, int], None], int]]) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            here = Path(directory)
+            store = connect(here / "store", create=True)
+            publish_all(store, [entry(number, {"f": 100.0 + number, "g": 5.0}) for number in range(7)])
+            site(store, here / "kept", at=0)
+            for number, (change, at) in enumerate(changes):
+                change(store, at)
+                site(store, here / "kept", at=0)
+                site(store, here / f"new {number}", at=0)
+                assert contents(here / "kept") == contents(here / f"new {number}"), change.__name__
+
+    def test_after_each_change(self, tmp_path: Path) -> None:
+        """Each kind of change changes files, except one that has no part in the main history."""
+        store = connect(tmp_path / "store", create=True)
+        publish_all(store, [entry(number, {"f": 100.0 + number, "g": 5.0}) for number in range(7)])
+        site(store, tmp_path / "kept", at=0)
+        for change in _CHANGES:
+            change(store, 7)
+            done = site(store, tmp_path / "kept", at=0)
+            site(store, tmp_path / change.__name__, at=0)
+            assert contents(tmp_path / "kept") == contents(tmp_path / change.__name__), change.__name__
+            assert (done.written == 0) == (change in {_maintain, _publish_pull_request}), change.__name__
+
+    def test_another_release(self, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        site(store, tmp_path, at=0)
+        before = contents(tmp_path)
+        monkeypatch.setattr("bench_db.app.site.version", lambda _name: "99")
+        site(store, tmp_path, at=0)
+        shards = {path for path in before if re.match(r"(data|samples)/[0-9a-f]{16}-1-0-", path)}
+        assert len(shards) == 2
+        assert not shards & set(contents(tmp_path))
+
+    def test_a_series_that_is_gone(self, store: Database, tmp_path: Path) -> None:
+        both, one = contents_of(store, tmp_path / "a", "*"), contents_of(store, tmp_path / "a", "f")
+        assert one == contents_of(store, tmp_path / "b", "f")
+        assert len(both) == len(one)  # both are in one shard
+
+    def test_progress(self, store: Database, tmp_path: Path) -> None:
+        seen: list[tuple[int, int, str]] = []
+
+        class Seen(Silent):
+            def __call__(self, done: int, total: int, doing: str = "") -> None:
+                seen.append((done, total, doing))
+
+        site(store, tmp_path, progress=Seen())
+        assert seen[-1] == (2, 2, "making files of series")
+
+    def test_it_is_made_from_the_projection(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish_all(made, [entry(number, {"f": 1.0 + number}) for number in range(7)])
+        made.optimize()
+        caplog.set_level("DEBUG", logger="bench_db.store.projection")
+        site(made, tmp_path / "out")
+        answered = [record.args for record in caplog.records if "levels answer" in record.msg]
+        assert len(answered) >= 3
+        assert {rest for _, rest in answered} == {0}  # type: ignore[misc]
+
+
+def contents_of(store: Database, out: Path, benchmark: str) -> dict[str, bytes]:
+    site(store, out, at=0, benchmark=benchmark)
+    return contents(out)

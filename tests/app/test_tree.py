@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.app.tree import write_tree
+from bench_db.app.tree import Tree, Written
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
-class TestWriteTree:
+def write_tree(root: Path, files: Iterable[tuple[str, bytes | None]]) -> Written:
+    return Tree(root).write(files)
+
+
+class TestWrite:
     """A directory gets the given files; unchanged and foreign files are not touched."""
 
     def test_first(self, tmp_path: Path) -> None:
@@ -54,3 +59,64 @@ class TestWriteTree:
         (tmp_path / "out").write_text("a file")
         with pytest.raises(UserError, match="out"):
             write_tree(tmp_path / "out", [("index.html", b"i")])
+
+
+class TestKept:
+    """A file is kept only as a finished write left it."""
+
+    def test_kept(self, tmp_path: Path) -> None:
+        write_tree(tmp_path, [("data/a.js", b"a"), ("index.html", b"i")])
+        tree = Tree(tmp_path)
+        assert (tree.kept("data/a.js"), tree.kept("data/b.js")) == (b"a", None)
+        before = (tmp_path / "data/a.js").stat().st_mtime_ns
+        done = tree.write([("data/a.js", None), ("index.html", b"j")])
+        assert (done.files, done.bytes, done.written, done.removed) == (2, 2, 1, 0)
+        assert (tmp_path / "data/a.js").stat().st_mtime_ns == before
+
+    @pytest.mark.parametrize("content", [b"broken", None])
+    def test_changed_or_gone(self, tmp_path: Path, content: bytes | None) -> None:
+        write_tree(tmp_path, [("data/a.js", b"a")])
+        (tmp_path / "data/a.js").unlink()
+        if content is not None:
+            (tmp_path / "data/a.js").write_bytes(content)
+        assert Tree(tmp_path).kept("data/a.js") is None
+
+
+class TestInterrupted:
+    """An interrupted write leaves the old pages with their files, and the next one removes what it wrote."""
+
+    OLD = (("data/a.js", b"a"), ("index.html", b"old"))
+
+    @pytest.mark.parametrize("before", [OLD, ()], ids=["over an old site", "into an empty directory"])
+    @pytest.mark.parametrize("files", [0, 1, 2])
+    def test_next_write(self, tmp_path: Path, files: int, before: tuple[tuple[str, bytes], ...]) -> None:
+        if before:
+            write_tree(tmp_path, before)
+
+        def interrupted() -> Iterator[tuple[str, bytes]]:
+            yield from [("data/b.js", b"b"), ("data/c.js", b"c"), ("index.html", b"new")][:files]
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_tree(tmp_path, interrupted())
+        for path, content in before:
+            assert (tmp_path / path).read_bytes() == content
+            assert Tree(tmp_path).kept(path) == content
+        write_tree(tmp_path, [("data/d.js", b"d"), ("index.html", b"newest")])
+        left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert left == {"data/d.js", "index.html", "manifest.json"}
+
+    def test_before_files_are_removed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write_tree(tmp_path, self.OLD)
+
+        def failing(_path: Path, **_how: bool) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(tmp_path), "unlink", failing)
+            with pytest.raises(KeyboardInterrupt):
+                write_tree(tmp_path, [("index.html", b"new")])
+        assert (tmp_path / "index.html").read_bytes() == b"new"
+        assert write_tree(tmp_path, [("index.html", b"new")]).removed == 1
+        assert not (tmp_path / "data/a.js").exists()
+        assert not (tmp_path / "unfinished.txt").exists()

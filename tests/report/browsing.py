@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench_db.report.site.build import site
+from tests.report.example_site import site
 from tests.support.needs import lacking
 
 if TYPE_CHECKING:

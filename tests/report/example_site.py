@@ -11,11 +11,13 @@ import polars as pl
 from bench_db.identity import hash63
 from bench_db.model import Cause
 from bench_db.query.series import COLUMNS, IDENTITY
+from bench_db.report.site.arrange import NARROW, POINTS, RUN, Arranged, arranged
+from bench_db.report.site.build import Site
 from bench_db.report.site.contract import SiteContent, SiteMetadata, slices
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench_db.model import Finding
 
@@ -36,10 +38,39 @@ def content_of(
 ) -> SiteContent:
     """The content of a frame with the points of all series, all of which a scan has judged."""
     series = points.select(IDENTITY).unique("series_key", maintain_order=True)
+    points_of = slices(points)
+    also = [name for name in points.columns if name == "values"]
     content = SiteContent(
-        series=series, points_of=slices(points), metadata=metadata, findings=findings, scans=(last_scan(),)
+        series=series,
+        points_of=lambda keys, columns: points_of(keys).select(*columns, *(also if columns == POINTS else ())),
+        metadata=metadata,
+        findings=findings,
+        scans=(last_scan(),),
     )
-    return content if noise is None else replace(content, noise=noise)
+    if also:
+        content = replace(content, samples_of=lambda some: some["values"])
+    if noise is None:
+        return content
+    return replace(content, noise_of=lambda some, _: noise.join(some.select("series_key"), on="series_key", how="semi"))
+
+
+def site(content: SiteContent) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a new site."""
+    for path, body in Site(content).files():
+        assert body is not None
+        yield path, body
+
+
+def arranged_points(points: pl.DataFrame) -> tuple[Arranged, pl.DataFrame]:
+    """Arrange the points of a frame, and put them in order."""
+    series = points.select(IDENTITY).unique("series_key")
+    found = arranged(points.select(NARROW), runs_in(points), series)
+    return found, found.ordered(points)
+
+
+def runs_in(points: pl.DataFrame) -> pl.DataFrame:
+    """Return the runs of a frame of points."""
+    return points.select(RUN).unique("run_key", keep="any")
 
 
 def history(
@@ -82,7 +113,7 @@ def history(
         "dut_timestamp": times,
         "run_time": times + 600,
         "timestamp": times + 700,
-        "run_key": numbers + hash63([bed]) % 2**31 * 10_000,  # a run is of one test bed
+        "run_key": numbers + hash63([bed, branch]) % 2**31 * 10_000,  # a run is of one test bed and branch
         "n": np.where(failed, 0, max(samples, 20)),
         "min": medians - 2 * spread,
         "q1": medians - spread,

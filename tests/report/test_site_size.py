@@ -11,9 +11,8 @@ import pytest
 
 from bench_db.identity import hash63
 from bench_db.query.series import COLUMNS
-from bench_db.report.site.build import site
 from tests.report.browsing import visiting
-from tests.report.example_site import METADATA, content_of
+from tests.report.example_site import METADATA, content_of, site
 from tests.report.examples import commit_of, found
 
 if TYPE_CHECKING:

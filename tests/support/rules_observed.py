@@ -56,8 +56,7 @@ def cli_help() -> str:
 
 def pages() -> str:
     """The pages of the site that name thresholds, without the digests in the paths of what they load."""
-    from bench_db.report.site.build import site
-    from tests.report.example_site import site_content
+    from tests.report.example_site import site, site_content
 
     shown = {path: content for path, content in site(site_content()) if path in {"compare.html", "noise.html"}}
     assert len(shown) == 2
@@ -72,8 +71,7 @@ def paths() -> str:
 
 def settings() -> str:
     """The data that the site's JavaScript takes thresholds from."""
-    from bench_db.report.site.build import site
-    from tests.report.example_site import site_content
+    from tests.report.example_site import site, site_content
 
     return next(content for path, content in site(site_content()) if path.startswith("data/settings")).decode()
 

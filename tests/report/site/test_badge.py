@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from bench_db.report.site.badge import badge, chart, state
-from bench_db.report.site.build import site
 from bench_db.report.site.encode import EncodedSeries
 from bench_db.rules import RULES
-from tests.report.example_site import METADATA, content_of, history, stepped
+from tests.report.example_site import METADATA, content_of, history, site, stepped
 from tests.report.examples import HOSTILE, found, last_scan
 
 DAY = 86_400

@@ -11,17 +11,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bench_db.report.site.build import site
-from bench_db.report.site.contract import SiteContent
+from bench_db.query.thresholds import Threshold
+from bench_db.report.site import shards
+from bench_db.report.site.arrange import NARROW, RUN
+from bench_db.report.site.build import Site
 from bench_db.report.site.manifest import read_manifest
 from bench_db.rules import RULES
-from tests.report.example_site import METADATA, content_of, history, site_content, stepped
+from tests.report.example_site import METADATA, content_of, history, site, site_content, stepped
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench_db.model import Finding, LastScan
+    from bench_db.report.site.contract import SiteContent
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ class TestSite:
             for pair in document["files"]
             for path in pair
             if path
-        }
+        }  # data, samples and builds of each shard
         ours = {name.split("#")[0] for name in named if not name.startswith("https://")}
         assert ours - set(files) == set()
 
@@ -148,7 +151,7 @@ class TestRebuild:
             re.sub(r"-[0-9a-f]{12}\.", ".", path) for path, content in after.items() if before.get(path) != content
         )
         shard = [path for path in changed if re.match(r"data/[0-9a-f]{16}-", path)]
-        assert len(shard) == 1
+        assert len(shard) == 2  # a shard, and the builds of its suite
         assert set(changed) - set(shard) <= {
             "data/catalogue.js",
             "data/commits.js",
@@ -159,15 +162,91 @@ class TestRebuild:
             "commits.html",
         }
 
-    def test_points_are_asked_for_a_few_shards_at_a_time(self) -> None:
-        content, most = small(20, suites=11), []
+    def test_points_of_whole_suites_are_read_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shards, "_SERIES_A_READ", 40)
+        content, narrow = small(20, suites=11), []
 
-        def points_of(keys: object) -> pl.DataFrame:
-            most.append(len(keys))  # type: ignore[arg-type]
-            return content.points_of(keys)  # type: ignore[arg-type]
+        def points_of(keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+            narrow.append(len(keys) if columns == NARROW else 0)
+            return content.points_of(keys, columns)
 
-        list(site(SiteContent(series=content.series, points_of=points_of, metadata=METADATA)))
-        assert most == [40, 15]
+        list(site(replace(content, points_of=points_of)))
+        assert [count for count in narrow if count] == [40, 15]
+
+
+class TestKept:
+    """A shard is made from the points of its series alone: one whose file is there is not made again, and its pages are the same."""
+
+    def test_no_points_are_read_but_those_that_tell_what_changed(self) -> None:
+        content, asked = small(20), []
+
+        def points_of(keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+            asked.append(columns)
+            return content.points_of(keys, columns)
+
+        files = dict(site(content))
+        again = dict(Site(replace(content, points_of=points_of)).files(files.get))
+        assert asked == [NARROW, RUN]
+        assert list(again) == list(files)
+        shards = {path for path in files if re.match(r"(data|samples)/[0-9a-f]{16}-[0-9a-f]+-[0-9a-f]+-", path)}
+        assert {path for path, body in again.items() if body is None} == shards
+        assert {path: body or files[path] for path, body in again.items()} == files
+
+    @pytest.mark.parametrize("folder", ["data/[0-9a-f]{16}-1-0", "samples", "chart"])
+    def test_a_file_that_is_gone_is_made_again(self, folder: str) -> None:
+        content = replace(site_content(), charts=("decode*",))
+        files = dict(site(content))
+        lost = next(path for path in files if re.match(folder, path))
+        left = {path: body for path, body in files.items() if path != lost}
+        again = dict(Site(content).files(left.get))
+        assert again[lost] == files[lost]
+        assert {path: body or files[path] for path, body in again.items()} == files
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda content: replace(content, made_by="another release"),
+            lambda content: replace(content, findings=content.findings[1:]),
+            lambda content: replace(
+                content, thresholds={content.findings[0].series_key: Threshold(relative=0.2, text="x")}
+            ),
+        ],
+        ids=["release", "finding", "threshold"],
+    )
+    def test_what_a_shard_is_made_from_is_in_its_name(self, change: Callable[[SiteContent], SiteContent]) -> None:
+        before, after = site_content(), change(site_content())
+        files = dict(site(before))
+        again = dict(Site(after).files(files.get))
+        assert {path: body or files[path] for path, body in again.items()} == dict(site(after))
+        assert any(body is not None and path not in files for path, body in again.items() if path.startswith("data/"))
+
+
+class TestFile:
+    """Each file can be asked for alone, and is that of the whole site."""
+
+    def test_every_file(self) -> None:
+        content = replace(site_content(), charts=("decode*",))
+        files = dict(site(content))
+        served = Site(content)
+        assert set(served.names) == set(files)
+        assert {path: served.file(path) for path in files} == files
+
+    def test_a_shard_reads_its_group_alone(self) -> None:
+        content = small(20)
+        asked: set[int] = set()
+
+        def points_of(keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+            asked.update(keys)
+            return content.points_of(keys, columns)
+
+        files = dict(site(content))
+        path = next(path for path in files if re.match("data/[0-9a-f]{16}-1-", path))
+        assert Site(replace(content, points_of=points_of)).file(path) == files[path]
+        assert len(asked) == 5
+
+    def test_none(self) -> None:
+        with pytest.raises(KeyError):
+            Site(small(3)).file("data/none.js")
 
 
 class TestCommits:

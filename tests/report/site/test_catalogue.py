@@ -12,16 +12,16 @@ from bench_db.model import State
 from bench_db.query.series import IDENTITY
 from bench_db.report.site import catalogue
 from bench_db.report.site.catalogue import Row
-from bench_db.report.site.encode import EncodedSeries, shard_document
-from bench_db.report.site.shards import Shard
-from tests.report.example_site import history
+from bench_db.report.site.encode import EncodedSeries
+from bench_db.report.site.encode import encoded as encode
+from tests.report.example_site import arranged_points, history
 from tests.report.examples import found
 
 QUIET = {"spread": 0.02, "smallest_effect": 0.05, "autocorrelated": True, "runs_needed": 3}
 
 
 def encoded(frame: pl.DataFrame, *findings: Any) -> EncodedSeries:
-    return shard_document(frame, {int(frame["series_key"][0]): findings})[1][0]
+    return encode(arranged_points(frame)[1], frame["direction"][0], findings)
 
 
 def row(frame: pl.DataFrame, *findings: Any, noise: Row | None = None) -> Row:
@@ -78,18 +78,18 @@ class TestCatalogue:
 
     def document(self) -> dict[str, Any]:
         rows = catalogue.current([(0, self.OLD), (0, self.NEW), (1, self.BED)])
-        return catalogue.catalogue(rows, [("a.js", ""), ("b.js", "c.js")])
+        return catalogue.catalogue(rows, [("a.js", "", "x.js"), ("b.js", "c.js", "x.js")])
 
     def test_columns(self) -> None:
         document = self.document()
         assert [document["facets"]["bed"][at] for at in document["bed"]] == ["runner-large", "runner-large", "laptop"]
-        assert (document["file"], document["files"]) == ([0, 0, 1], [["a.js", ""], ["b.js", "c.js"]])
+        assert (document["file"], document["files"]) == ([0, 0, 1], [["a.js", "", "x.js"], ["b.js", "c.js", "x.js"]])
         assert document["label"] == ["io: suite/decode", "io: core/decode", "io: other"]
         assert document["latest"][2] == 0.333333
 
     def test_tags(self) -> None:
         rows = [row(series("a", 1.0, tags="size=8")), self.BED]
-        document = catalogue.catalogue(catalogue.current([(0, one) for one in rows]), [("a.js", "")])
+        document = catalogue.catalogue(catalogue.current([(0, one) for one in rows]), [("a.js", "", "x.js")])
         assert [document["facets"]["tags"][at] for at in document["tags"]] == ["size=8", ""]
 
     def test_stale(self) -> None:
@@ -145,7 +145,7 @@ class TestFindings:
     def test_excerpt(self, at: int, here: int, length: int) -> None:
         one = encoded(series("a", *np.arange(100.0)), found("id1", 1, at))
         described = row(series("a", 1.0)) | {"test_bed_name": "bed\x1b"}
-        (finding,) = catalogue.finding_rows(one, described)
+        (finding,) = catalogue.finding_rows(one.document, described)
         decoded = np.frombuffer(b64decode(finding["excerpt"]), "<f4")
         assert (finding["here"], len(decoded)) == (here, length)
         assert decoded[here] == at
@@ -208,7 +208,7 @@ class TestCommits:
     """A build is listed once, newest first, with every group that measured it."""
 
     def test_commits(self) -> None:
-        io, cpu = (Shard(name=suite, group=("lib", "ci", suite), keys=()) for suite in ("io", "cpu"))
+        io, cpu = ("lib", "ci", "io"), ("lib", "ci", "cpu")
         first = {"commit": ["a", "b"], "version": ["1", "2"], "time": [10, 20]}
         second = {"commit": ["b", "c"], "version": ["2", "2"], "time": [20, 20]}
         assert catalogue.commits([(io, first), (cpu, second)]) == {

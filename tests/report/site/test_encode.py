@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from bench_db.report.quantity import NO_VALUE
-from bench_db.report.site.encode import finding_document, samples_document, shard_document
-from tests.report.example_site import history
+from bench_db.report.site.encode import EncodedSeries, builds_document, encoded, finding_document
+from tests.report.example_site import arranged_points, history
 from tests.report.examples import commit_of, found
 
 ONE = history("one", np.array([1.0, 2.0, 3.0]))
@@ -21,8 +21,18 @@ def key_of(frame: pl.DataFrame) -> int:
     return int(frame["series_key"][0])
 
 
+def one_of(frame: pl.DataFrame, points: pl.DataFrame, *findings: Any) -> EncodedSeries:
+    _, ordered = arranged_points(points)
+    return encoded(ordered.filter(series_key=key_of(frame)), "lower", findings)
+
+
 def series_of(frame: pl.DataFrame, points: pl.DataFrame) -> Any:
-    return shard_document(points, {})[0]["series"][f"{key_of(frame):016x}"]
+    return one_of(frame, points).document
+
+
+def builds_of(points: pl.DataFrame) -> Any:
+    (builds,) = arranged_points(points)[0].builds.values()
+    return builds_document(builds)
 
 
 def decoded(text: str) -> list[float]:
@@ -33,7 +43,7 @@ class TestShard:
     """Each build is listed once, oldest first, and each point names its build; the order of the rows does not count."""
 
     def test_builds(self) -> None:
-        builds = shard_document(BOTH, {})[0]["builds"]
+        builds = builds_of(BOTH)
         assert builds["commit"] == [commit_of(n) for n in range(4)]
         assert builds["time"] == sorted(builds["time"])
         assert [builds["branches"][at] for at in builds["branch"]] == ["main"] * 4
@@ -47,11 +57,12 @@ class TestShard:
 
     def test_a_branch_that_is_unknown(self) -> None:
         unknown = ONE.with_columns(branch=pl.lit(None, dtype=pl.String))
-        builds = shard_document(unknown, {})[0]["builds"]
+        builds = builds_of(unknown)
         assert (builds["branch"], builds["branches"]) == ([-1] * 3, [])
 
     def test_the_order_of_rows(self) -> None:
-        assert shard_document(BOTH.reverse(), {})[0] == shard_document(BOTH, {})[0]
+        assert builds_of(BOTH.reverse()) == builds_of(BOTH)
+        assert series_of(ONE, BOTH.reverse()) == series_of(ONE, BOTH)
 
     def test_an_interval(self) -> None:
         intervals = ONE.with_columns(lower=pl.col("median") - 1, upper=pl.col("median") + 1)
@@ -88,23 +99,6 @@ class TestFinding:
         assert finding_document(found("id1", 1, 1, effect=0.1), ONE, direction)["worse"] is worse
 
     def test_in_order(self) -> None:
-        findings = {key_of(ONE): [found("late", 1, 2), found("early", 1, 0)]}
-        encoded = {one.key: one for one in shard_document(BOTH, findings)[1]}
-        assert [finding["id"] for finding in encoded[key_of(ONE)].findings] == ["early", "late"]
-        assert encoded[key_of(FAILING)].findings == []
-
-
-class TestSamples:
-    """Only series with raw samples have them, point by point."""
-
-    def test_samples(self) -> None:
-        sampled = history("sampled", np.array([1.0, np.nan, 3.0]), samples=5)
-        document = samples_document(shard_document(pl.concat([ONE, sampled]), {})[1])
-        assert document is not None
-        assert {name: strips["n"] for name, strips in document["series"].items()} == {
-            f"{key_of(sampled):016x}": [5, 0, 5]
-        }
-
-    def test_none(self) -> None:
-        assert samples_document(shard_document(BOTH, {})[1]) is None
-        assert samples_document(shard_document(BOTH.drop("values"), {})[1]) is None
+        one = one_of(ONE, BOTH, found("late", 1, 2), found("early", 1, 0))
+        assert [finding["id"] for finding in one.findings] == ["early", "late"]
+        assert one_of(FAILING, BOTH).findings == []

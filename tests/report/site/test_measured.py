@@ -8,15 +8,16 @@ import numpy as np
 import polars as pl
 
 from bench_db.model import RecordedCommit
+from bench_db.query.series import IDENTITY
 from bench_db.report.site.measured import MeasuredCommits, freshness
-from tests.report.example_site import history
+from tests.report.example_site import history, runs_in
 from tests.report.examples import commit_of
 
 
 def measured(*frames: pl.DataFrame) -> list[dict[str, Any]]:
     commits = MeasuredCommits()
     for frame in frames:
-        commits.add(frame)
+        commits.add(frame, runs_in(frame), frame.select(IDENTITY).unique("series_key"))
     records = {
         commit_of(number): RecordedCommit(
             dut_name="device", commit=commit_of(number), position=3 * number, subject=f"s{number}"
@@ -74,7 +75,9 @@ class TestFreshness:
 
     def test_since(self) -> None:
         failing = history("a", np.array([1.0, np.nan, np.nan]))
-        other = history("z", np.array([np.nan])).with_columns(pl.lit("other").alias("dut_name"))
+        other = history("z", np.array([np.nan])).with_columns(
+            pl.lit("other").alias("dut_name"), run_key=pl.lit(-1, pl.Int64)
+        )
         found = {one["dut"]: one for one in freshness(measured(failing, other))}
         assert found["device"]["newest"]["commit"] == commit_of(0)
         assert [one["commit"] for one in found["device"]["failed"]] == [commit_of(2), commit_of(1)]

@@ -11,7 +11,7 @@ import polars as pl
 from bench_db.app.database import Database, public, tables_of
 from bench_db.app.places import directory_of
 from bench_db.app.site import TITLE, site
-from bench_db.app.tree import Written, write_tree
+from bench_db.app.tree import Tree, Written
 from bench_db.errors import BenchDbError, UserError
 from bench_db.model import State
 from bench_db.query.selection import Conditions
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from bench_db.app.places import Place
+    from bench_db.app.progress import Progress
     from bench_db.model import Transfer
     from bench_db.query.selection import Selection
     from bench_db.store import sql
@@ -59,6 +60,7 @@ class AskedOfSite(Asked, total=False):
     samples: int
     charts: Sequence[str]
     at: int | None
+    progress: Progress
 
 
 class Copying(TypedDict, total=False):
@@ -146,10 +148,10 @@ def _union(table: str, tables: Mapping[str, sql.Tables], reading: sql.Reading) -
 
 def write_site(collection: Place, out: str | Path, **asked: Unpack[AskedOfSite]) -> Written:
     """Write a page that lists the stores, and the site of each store, as `site` does, into a directory `stores` beside it."""
-    root, title = Path(out), asked.setdefault("title", TITLE)
+    root, title = Path(out), asked.get("title") or TITLE
     opened = stores(collection)
     rows = {name: _row(name, store, **asked) for name, store in opened.items()}
-    about = write_tree(root, collection_files(title, list(rows.values())))
+    about = Tree(root).write(collection_files(title, list(rows.values())))
     parts: list[Written] = []
     for name, store in opened.items():
         of_store: AskedOfSite = {**asked, "title": f"{name} · {title}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,21 +15,24 @@ from bench_db.analysis.histories import histories, observations
 from bench_db.analysis.noise import noise
 from bench_db.app.configuration import configuration, path_of
 from bench_db.app.database import on_database
+from bench_db.app.progress import SILENT
 from bench_db.app.scans import last_scans
-from bench_db.app.tree import write_tree
+from bench_db.app.tree import Tree
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
 from bench_db.query.selection import Selection, nearest, selection_of
-from bench_db.query.series import COLUMNS, IDENTITY, last_points, oldest_first
+from bench_db.query.series import HISTORY, IDENTITY, Points, last_points
 from bench_db.query.thresholds import Thresholds
 from bench_db.report.links import commit_pattern
-from bench_db.report.site.build import site as site_files
+from bench_db.report.site.arrange import POINTS
+from bench_db.report.site.build import Site
 from bench_db.report.site.contract import SiteContent, SiteMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
 
+    from bench_db.app.progress import Progress
     from bench_db.app.tree import Written
     from bench_db.query.selection import Conditions
     from bench_db.store import database as stores
@@ -50,6 +54,7 @@ def site(
     at: int | None = None,
     as_of: AsOf | None = None,
     selection: Selection | None = None,
+    progress: Progress = SILENT,
     **conditions: Unpack[Conditions],
 ) -> Written:
     """Write a static site into a directory, which a browser opens as files; only what changed is written.
@@ -60,14 +65,18 @@ def site(
     badge tells whether results are stale. Raises `UserError` for a directory that has an index.html of something else.
     """
     chosen = selection_of(selection, conditions)
-    content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
-    _refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
-    content = replace(
-        content,
-        charts=charts,
-        metadata=replace(content.metadata, now=int(time.time()) if at is None else at),
-    )
-    return write_tree(Path(out), site_files(content))
+    with store.one_look():  # points and their samples are of one version
+        content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
+        _refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
+        content = replace(
+            content,
+            charts=charts,
+            metadata=replace(content.metadata, now=int(time.time()) if at is None else at),
+        )
+        tree = Tree(Path(out))
+        return tree.write(
+            Site(content).files(tree.kept, lambda done, total: progress(done, total, "making files of series"))
+        )
 
 
 def _refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:
@@ -87,18 +96,23 @@ def site_content(
     samples: int = SAMPLES,
     as_of: AsOf | None = None,
 ) -> SiteContent:
-    """Return the selected series of a store with their findings and noise; points are read a shard at a time."""
+    """Return the selected series of a store with their findings and noise; points are read as they are needed."""
 
-    def points_of(keys: Sequence[int]) -> pl.DataFrame:
-        rows = store.rows((*COLUMNS, "commit_order", "id"), chosen, as_of, keys=keys)
-        newest = last_points(oldest_first(rows.lazy()), samples).select("id", "dut_timestamp").collect()
-        if newest.is_empty():
-            return rows
-        # samples are most of a store: only the period that shows them is read
-        recent = pl.col("dut_timestamp") >= (newest.select(pl.col("dut_timestamp").min()).item() or 0)
-        sampled = store.rows(("id", "values"), chosen, as_of, keys=keys, condition=recent)
-        sampled = sampled.join(newest, on="id", how="semi")
-        return rows.join(sampled, on="id", how="left", maintain_order="left")
+    def points_of(keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+        also = ("_rowid",) if columns == POINTS else ()  # for the samples
+        return store.rows((*columns, *also), chosen, as_of, keys=keys)
+
+    def samples_of(points: pl.DataFrame) -> pl.Series:
+        # samples are most of a store: only those of the points that show them are read
+        newest = (
+            last_points(points.lazy().select("series_key", "_rowid"), samples).select("_rowid").sort("_rowid").collect()
+        )
+        found = newest.hstack(store.samples(newest["_rowid"].to_list(), as_of))
+        return points.select("_rowid").join(found, on="_rowid", how="left", maintain_order="left")["values"]
+
+    def noise_of(rows: pl.DataFrame, repeated: bool) -> pl.DataFrame:  # noqa: FBT001 as the contract of a site
+        points = Points(series=series, rows=rows.select(HISTORY))
+        return noise(histories(observations(points) if repeated else points))
 
     series = store.latest(chosen, as_of).select(IDENTITY)
     definitions = store.definitions(as_of)
@@ -118,7 +132,9 @@ def site_content(
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),
         annotations=[record for record in definitions if record.kind == ANNOTATION],
-        noise=noise(histories(observations(store.points(chosen, as_of)))),
+        samples_of=samples_of,
+        noise_of=noise_of,
+        made_by=f"bench-db {version('bench-db')}, {samples} samples",
     )
 
 

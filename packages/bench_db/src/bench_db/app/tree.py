@@ -9,7 +9,16 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from bench_db.errors import UserError
-from bench_db.report.site.manifest import MANIFEST, Manifest, changes, digest, manifest_bytes, read_manifest
+from bench_db.report.site.manifest import (
+    MANIFEST,
+    UNFINISHED,
+    Manifest,
+    changes,
+    digest,
+    manifest_bytes,
+    read_manifest,
+    read_paths,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,38 +34,70 @@ class Written:
     removed: int
 
 
-def write_tree(root: Path, files: Iterable[tuple[str, bytes]]) -> Written:
-    """Make a directory hold these files; of what else is in it, only what an earlier call wrote is removed.
+class Tree:
+    """A directory of files that one program writes again and again; it knows from a manifest which files are its own."""
 
-    Files that are named no longer go last, so that a reader of the tree before finds what it needs meanwhile. Raises
-    `UserError` for a directory that holds a page which no earlier call wrote.
-    """
-    before = read_manifest(_content(root / MANIFEST) or b"")
-    if not before and (root / "index.html").exists():
-        message = f"{root} holds an index.html of something else; choose an empty directory, or remove that file"
-        raise UserError(message)
-    after: Manifest = {}
-    size = written = 0
-    for path, content in files:
-        after[path] = digest(content)
-        size += len(content)
-        written += _renew(root / path, content)
-    gone = changes(before, after).remove
-    _renew(root / MANIFEST, manifest_bytes(after))
-    for path in gone:
-        (root / path).unlink(missing_ok=True)
-    return Written(files=len(after), bytes=size, written=written, removed=len(gone))
+    def __init__(self, root: Path) -> None:
+        """Read the manifest of a directory. Raises `UserError` for one that holds a page which no earlier call wrote."""
+        self._root = root
+        self._before = read_manifest(_content(root / MANIFEST) or b"")
+        self._unfinished = read_paths(_content(root / UNFINISHED) or b"")
+        if not (self._before or self._unfinished) and (root / "index.html").exists():
+            message = f"{root} holds an index.html of something else; choose an empty directory, or remove that file"
+            raise UserError(message)
+
+    def kept(self, path: str) -> bytes | None:
+        """Return the bytes of a file that an earlier write finished with; None when it is not there or has changed since."""
+        known = self._before.get(path)
+        content = None if known is None else _content(self._root / path)
+        return content if content is not None and digest(content) == known else None
+
+    def write(self, files: Iterable[tuple[str, bytes | None]]) -> Written:
+        """Make the directory hold these files; of what else is in it, only what an earlier call wrote is removed.
+
+        None as the content is that of a file that is `kept`. Files that are named no longer go last, so that a reader of the
+        tree before finds what it needs meanwhile. What an interrupted call wrote is removed by the next one.
+        """
+        after: Manifest = {}
+        size = written = 0
+        for path, content in files:
+            if content is None:
+                after[path] = self._before[path]
+                size += (self._root / path).stat().st_size
+                continue
+            after[path] = digest(content)
+            size += len(content)
+            if _content(self._root / path) != content:
+                self._note(path)
+                _write(self._root / path, content)
+                written += 1
+        gone = changes({**self._before, **dict.fromkeys(self._unfinished, "")}, after).remove
+        manifest = manifest_bytes(after)
+        if gone or _content(self._root / MANIFEST) != manifest:
+            self._note(*sorted(gone))
+            _write(self._root / MANIFEST, manifest)
+        for path in gone:
+            (self._root / path).unlink(missing_ok=True)
+        (self._root / UNFINISHED).unlink(missing_ok=True)
+        return Written(files=len(after), bytes=size, written=written, removed=len(gone))
+
+    def _note(self, *paths: str) -> None:
+        """Record paths that the manifest does not have yet, or no longer, so that an interrupted call leaves no file for ever."""
+        _made(self._root)
+        with (self._root / UNFINISHED).open("a", encoding="utf-8") as noted:
+            noted.writelines(f"{path}\n" for path in paths)
 
 
-def _renew(path: Path, content: bytes) -> bool:
-    """Return whether the file had to be written."""
-    if _content(path) == content:
-        return False
+def _made(directory: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"cannot make the directory {path.parent}: {error.strerror}; choose another one"
+        message = f"cannot make the directory {directory}: {error.strerror}; choose another one"
         raise UserError(message) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    _made(path.parent)
     with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as part:
         try:
             part.write(content)
@@ -67,7 +108,6 @@ def _renew(path: Path, content: bytes) -> bool:
             Path(part.name).unlink(missing_ok=True)
             message = f"cannot write {path}: {error.strerror}"
             raise UserError(message) from error
-    return True
 
 
 def _content(path: Path) -> bytes | None:

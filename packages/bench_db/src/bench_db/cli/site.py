@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.cli.options import COLLECTION, emit, open_collection, open_store, reading, selecting, selection
+from bench_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -56,15 +57,17 @@ def command(
     write = (
         partial(site, open_store(uri)) if collection is None else partial(write_site, open_collection(collection, uri))
     )
-    done = write(
-        out,
-        title=title,
-        commit_url=commit_url,
-        samples=samples,
-        charts=chart,
-        as_of=as_of,
-        selection=selection(**given),
-    )
+    with progress_bar("site", phases=True) as progress:
+        done = write(
+            out,
+            title=title,
+            commit_url=commit_url,
+            samples=samples,
+            charts=chart,
+            as_of=as_of,
+            selection=selection(**given),
+            progress=progress,
+        )
     emit(
         output,
         {"path": str(out), **asdict(done)},

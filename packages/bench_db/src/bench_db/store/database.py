@@ -295,6 +295,11 @@ class Database:
         return rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
 
     @of_sound_part
+    def samples(self, rows: list[int], as_of: AsOf | None = None) -> pl.DataFrame:
+        """Return the raw samples of rows by their row ids, in their order; a row id is one of the version that `as_of` names."""
+        return pl.DataFrame(self._open(RESULTS_TABLE, as_of).take(rows, ("values",)))
+
+    @of_sound_part
     def machines(self, keys: Collection[int], as_of: AsOf | None = None) -> pl.DataFrame:
         """Return the keys of series and the columns of `query.series.MACHINE`, a row a series."""
         columns = ("series_key", *series.MACHINE)

@@ -1,13 +1,16 @@
-"""A whole site, a file at a time: only a few shards' points are in memory at once."""
+"""A whole site, a file at a time: the points of some groups are in memory at once, and shards that are there already are kept."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import polars as pl
 
 from bench_db.model import Series
@@ -17,11 +20,14 @@ from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
+from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
 from bench_db.report.site.badge import badge, chart, state
 from bench_db.report.site.contract import slices
-from bench_db.report.site.encode import samples_document, shard_document
+from bench_db.report.site.encode import builds_document, encoded
+from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, scans_of
-from bench_db.report.site.shards import Shard, reads, shards
+from bench_db.report.site.numbers import Strips
+from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 
@@ -29,11 +35,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench_db.model import Finding
+    from bench_db.report.site.arrange import Arranged
     from bench_db.report.site.contract import SiteContent
 
 File = tuple[str, bytes]
+Kept = tuple[str, bytes | None]
+KeptFile = Callable[[str], bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
+# A part of the digest of each shard: increase it when the same points get other files.
+_FORMAT = 1
+_SHARDS_AT_ONCE = 128
+_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-|chart-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,66 +55,231 @@ class _Lists:
 
     rows: Sequence[tuple[int, catalogue.Row]]
     findings: Sequence[catalogue.Row]
-    files: Sequence[tuple[str, str]]
+    files: Sequence[tuple[str, str, str]]
     builds: Mapping[str, Any]
     commits: Sequence[catalogue.Row]
     moved: Mapping[int, Series]
 
 
-def site(content: SiteContent) -> Iterator[File]:
-    """Yield path and bytes of every file. A file comes after those it refers to, and pages last, so a reader never sees half a site."""
-    yield from sorted(pages.assets().values())
-    by_key: dict[int, list[Finding]] = defaultdict(list)
-    for finding in content.findings:
-        by_key[finding.series_key].append(finding)
-    identities = {one["series_key"]: one for one in content.series.iter_rows(named=True)}
-    noises = {one["series_key"]: one for one in content.noise.iter_rows(named=True)}
-    rows: list[tuple[int, catalogue.Row]] = []
-    found: list[catalogue.Row] = []
-    names: list[tuple[str, str]] = []
-    builds: list[tuple[Any, dict[str, Any]]] = []
-    measured = MeasuredCommits()
-    for number, (shard, points) in enumerate(_with_points(content, measured)):
-        document, encoded = shard_document(points, by_key)
-        data = _script("data", shard.name, f"shard/{shard.name}", document)
-        drawn = samples_document(encoded)
-        samples = _script("samples", shard.name, f"samples/{shard.name}", drawn) if drawn else ("", b"")
-        yield from (file for file in (data, samples) if file[0])
-        names.append((data[0], samples[0]))
-        builds.append((shard, document["builds"]))
-        for one in encoded:
-            if content.charts and _is_wanted(identities[one.key]["benchmark_name"], content.charts):
-                yield f"chart-{one.key:016x}.svg", chart(one, label(identities[one.key]), identities[one.key]["units"])
-            described = catalogue.row(one, identities[one.key], noises.get(one.key), content.thresholds.get(one.key))
-            rows.append((number, described))
-            found += catalogue.finding_rows(one, described)
-    of_findings = content.series.filter(pl.col("series_key").is_in(list(by_key)))
-    moved = {one.series_key: one for one in identified(of_findings)}
-    yield from _entrance(
-        content,
-        _Lists(
-            rows=sorted(
-                catalogue.current(rows), key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """The files of a shard, the document of its data file, and whether it has a file of samples."""
+
+    shard: Shard
+    digest: str
+    files: Sequence[Kept]
+    document: catalogue.Row
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The paths of its data and of its samples, "" without samples."""
+        return _path("data", self.shard, self.digest), (
+            _path("samples", self.shard, self.digest) if self.document["samples"] else ""
+        )
+
+
+class Site:
+    """The files of a site.
+
+    The name of a shard has a digest of what the shard is made from, so a shard whose file is there already is not made again.
+    """
+
+    def __init__(self, content: SiteContent) -> None:
+        self._content = content
+        self._shards = shards(content.series)
+        self._identities = {one["series_key"]: one for one in content.series.iter_rows(named=True)}
+        self._findings: dict[int, list[Finding]] = defaultdict(list)
+        for finding in content.findings:
+            self._findings[finding.series_key].append(finding)
+        # hashes of rows are stable within a release of Polars
+        self._made_by = (_FORMAT, pl.__version__, content.made_by, asdict(RULES))
+
+    def files(
+        self, kept: KeptFile = lambda _path: None, progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> Iterator[Kept]:
+        """Yield path and bytes of every file; None for the bytes of a shard whose file is `kept`.
+
+        `kept` returns the bytes of a file that an earlier build of the same directory wrote, None when it is not there or has
+        changed since. A file comes after those it refers to, and pages last, so a reader never sees half a site. `progress` is
+        called with the number of series that are done, and that of all.
+        """
+        content = self._content
+        yield from sorted(pages.assets().values())
+        measured = MeasuredCommits()
+        rows: list[tuple[int, catalogue.Row]] = []
+        found: list[catalogue.Row] = []
+        names = [("", "", "")] * len(self._shards)
+        place = {shard.name: number for number, shard in enumerate(self._shards)}
+        builds: list[tuple[Group, catalogue.Row]] = []
+        for together in reads(self._shards):
+            one_read = self._read(together, measured)
+            documents = {group: builds_document(of_group) for group, of_group in one_read.builds.items()}
+            scripts = {group: _builds_script(group, document) for group, document in documents.items()}
+            builds += documents.items()
+            yield from scripts.values()
+            for made in self._made(together, one_read, kept):
+                yield from made.files
+                for document in made.document["series"].values():
+                    rows.append((place[made.shard.name], document["about"]))
+                    found += catalogue.finding_rows(document, document["about"])
+                names[place[made.shard.name]] = (*made.paths, scripts[made.shard.group][0])
+                progress(len(rows), len(content.series))
+        of_findings = content.series.filter(pl.col("series_key").is_in(list(self._findings)))
+        moved = {one.series_key: one for one in identified(of_findings)}
+        yield from _entrance(
+            content,
+            _Lists(
+                rows=sorted(
+                    catalogue.current(rows),
+                    key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]),
+                ),
+                findings=catalogue.ranked(found),
+                files=names,
+                builds=catalogue.commits(builds),
+                commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
+                moved=moved,
             ),
-            findings=catalogue.ranked(found),
-            files=names,
-            builds=catalogue.commits(builds),
-            commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
-            moved=moved,
-        ),
-    )
+        )
+
+    def file(self, path: str) -> bytes:
+        """Return the bytes of one file by its path; of a shard only its group is read. Raises `KeyError` for a path that there is not."""
+        asset = dict(pages.assets().values()).get(path)
+        if asset is not None:
+            return asset
+        of_group = [one for one in self._shards if f"/{one.stem}-" in path or path in self._charts(one)]
+        if not of_group:
+            return self._entrance_files[path]
+        wanted = [one for one in of_group if f"/{one.name}-" in path or path in self._charts(one)]
+        return dict(self._of_group(of_group[0].group, wanted))[path]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The paths of all files."""
+        return tuple(path for path, _ in self.files())
+
+    @cached_property
+    def _entrance_files(self) -> dict[str, bytes]:
+        return {path: body for path, body in self.files() if body is not None and not _OF_SHARD.match(path)}
+
+    def _of_group(self, group: Group, wanted: Sequence[Shard]) -> Iterator[File]:
+        one_read = self._read([one for one in self._shards if one.group == group], MeasuredCommits())
+        yield _builds_script(group, builds_document(one_read.builds[group]))
+        for made in self._made(wanted, one_read, lambda _path: None):
+            yield from ((path, body) for path, body in made.files if body is not None)
+
+    def _read(self, together: Sequence[Shard], measured: MeasuredCommits) -> Arranged:
+        content, keys = self._content, [key for shard in together for key in shard.keys]
+        narrow, series = content.points_of(keys, NARROW), content.series.filter(pl.col("series_key").is_in(keys))
+        runs = runs_of(narrow, content.points_of)
+        measured.add(narrow, runs, series)
+        return arranged(narrow, runs, series)
+
+    def _made(self, together: Sequence[Shard], points: Arranged, kept: KeptFile) -> Iterator[_Made]:
+        """Yield the shards of some groups, those that are kept first."""
+        missing: list[tuple[Shard, str]] = []
+        for shard in together:
+            digest = self._digest(shard, points)
+            made = self._kept(shard, digest, kept)
+            if made is None:
+                missing.append((shard, digest))
+            else:
+                yield made
+        if not missing:
+            return
+        keys = [key for shard, _ in missing for key in shard.keys]
+        places = points.places
+        single, several = noise_keys(keys, places, points.repeated)
+        rows = self._content.points_of(sorted({*keys, *several}), POINTS)
+        noises = {
+            one["series_key"]: one
+            for of_noise, repeated in ((single, False), (several, True))
+            if of_noise
+            for one in self._content.noise_of(rows.filter(pl.col("series_key").is_in(of_noise)), repeated).iter_rows(
+                named=True
+            )
+        }
+        for start in range(0, len(missing), _SHARDS_AT_ONCE):
+            batch = missing[start : start + _SHARDS_AT_ONCE]
+            of_batch = pl.col("series_key").is_in([key for shard, _ in batch for key in shard.keys])
+            yield from self._encoded(batch, points.ordered(rows.filter(of_batch)), noises)
+
+    def _digest(self, shard: Shard, points: Arranged) -> str:
+        """Return a digest of everything that the files of a shard are made from."""
+        content = self._content
+        of_series = [
+            (
+                tuple(self._identities[key].items()),
+                points.sums.get(key),
+                self._findings.get(key),
+                content.thresholds.get(key),
+            )
+            for key in shard.keys
+        ]
+        return digest_of(repr((self._made_by, of_series)).encode())[: RULES.digest_length]
+
+    def _kept(self, shard: Shard, digest: str, kept: KeptFile) -> _Made | None:
+        """Return a shard whose files are there; None when one is not."""
+        body = kept(_path("data", shard, digest))
+        if body is None:
+            return None
+        made = _Made(shard=shard, digest=digest, files=(), document=_document(body))
+        paths = [path for path in (*made.paths, *self._charts(shard)) if path]
+        if any(kept(path) is None for path in paths[1:]):
+            return None
+        return replace(made, files=[(path, None) for path in paths])
+
+    def _charts(self, shard: Shard) -> list[str]:
+        wanted = (key for key in shard.keys if self._is_wanted(key))
+        return [f"chart-{key:016x}.svg" for key in wanted]
+
+    def _is_wanted(self, key: int) -> bool:
+        name = self._identities[key]["benchmark_name"]
+        return any(fnmatchcase(name, glob) for glob in self._content.charts)
+
+    def _encoded(
+        self, missing: Sequence[tuple[Shard, str]], ordered: pl.DataFrame, noises: Mapping[int, catalogue.Row]
+    ) -> Iterator[_Made]:
+        """Yield shards from their points, as `Arranged.ordered` gives them."""
+        content = self._content
+        points_of, strips = slices(ordered), Strips(content.samples_of(ordered))
+        starts = dict(ordered.with_row_index("at").group_by("series_key").agg(pl.col("at").first()).iter_rows())
+        for shard, digest in missing:
+            series: dict[str, Any] = {}
+            samples: dict[str, Any] = {}
+            charts: list[File] = []
+            for key in shard.keys:
+                identity, of_series = self._identities[key], points_of([key])
+                one = encoded(of_series, identity["direction"], self._findings.get(key, ()))
+                about = catalogue.row(one, identity, noises.get(key), content.thresholds.get(key))
+                series[f"{key:016x}"] = {**one.document, "about": about}
+                drawn = strips.of(starts[key], starts[key] + len(of_series))
+                if drawn:
+                    samples[f"{key:016x}"] = drawn
+                if self._is_wanted(key):
+                    charts.append((f"chart-{key:016x}.svg", chart(one, label(identity), identity["units"])))
+            document = {"series": series, "samples": bool(samples)}
+            made = _Made(shard=shard, digest=digest, files=(), document=document)
+            data, sampled = made.paths
+            files = [(data, _received(f"shard/{shard.name}", document))]
+            if sampled:
+                files.append((sampled, _received(f"samples/{shard.name}", {"series": samples})))
+            yield replace(made, files=[*files, *charts])
 
 
-def _is_wanted(name: str, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)
+def _path(folder: str, shard: Shard, digest: str) -> str:
+    return f"{folder}/{shard.name}-{digest}.js"
 
 
-def _with_points(content: SiteContent, measured: MeasuredCommits) -> Iterator[tuple[Shard, pl.DataFrame]]:
-    for together in reads(shards(content.series)):
-        points = content.points_of([key for shard in together for key in shard.keys])
-        measured.add(points)
-        points_of = slices(points)
-        yield from ((shard, points_of(shard.keys)) for shard in together)
+def _builds_script(group: Group, document: catalogue.Row) -> File:
+    stem = f"{stem_of(group)}-builds"
+    return _script("data", stem, f"shard/{stem}", document)
+
+
+def _document(script: bytes) -> catalogue.Row:
+    """Return the document of a data script."""
+    text = script.decode()
+    document: catalogue.Row = msgspec.json.decode(text[text.index(",") + 1 : text.rindex(");")])
+    return document
 
 
 def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
@@ -209,5 +387,10 @@ def _feed_commit(
 
 
 def _script(folder: str, stem: str, receiver: str, document: Any) -> File:
-    content = f"bench.receive({script_json(receiver)},{script_json(document)});\n".encode()
+    content = _received(receiver, document)
     return pages.named(folder, f"{stem}.js", content), content
+
+
+def _received(receiver: str, document: Any) -> bytes:
+    """Render a data script, which hands a document to the page."""
+    return f"bench.receive({script_json(receiver)},{script_json(document)});\n".encode()

@@ -11,7 +11,7 @@ from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import Cause, State
 from bench_db.query.series import label
 from bench_db.report.site.commits import page_name
-from bench_db.report.site.numbers import floats, sparkline
+from bench_db.report.site.numbers import packed, sparkline, unpacked
 from bench_db.report.text import distinct_names, visible
 from bench_db.rules import RULES
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench_db.query.thresholds import Threshold
     from bench_db.report.site.encode import EncodedSeries
-    from bench_db.report.site.shards import Shard
+    from bench_db.report.site.shards import Group
 
 STANDING = frozenset({State.OPEN, State.REOPENED})
 _AROUND = 30
@@ -104,15 +104,15 @@ def _noise(noise: Row | None) -> list[float | bool | None] | None:
     return [noise[name] for name in ("spread", "smallest_effect", "autocorrelated", "runs_needed")]
 
 
-def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Return all rows of `current`, a list a column, repeated texts once; `files` are each shard's data and samples scripts, "" for none."""
+def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Return all rows of `current`, a list a column, repeated texts once; `files` are each shard's data, samples ("" for none) and builds."""
     facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags")}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
     plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
     return {
         "facets": {_NAMES.get(name, name): [visible(text) for text in texts] for name, texts in facets.items()},
-        "files": [list(pair) for pair in files],
+        "files": [list(paths) for paths in files],
         **columns,
         **{name: [_short(one[name]) for _, one in rows] for name in plain},
         **{name: [_short(one[name]) for _, one in rows] for name in ("noise", "threshold")},
@@ -157,15 +157,16 @@ def _short(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def finding_rows(one: EncodedSeries, described: Row) -> Iterable[Row]:
-    """Yield each finding of a series with the name of the series and the medians around it; `here` is its place among them."""
-    for finding in one.findings:
+def finding_rows(document: Row, described: Row) -> Iterable[Row]:
+    """Yield each finding of the document of a series with its name and the medians around it; `here` is its place among them."""
+    medians = unpacked(document["median"])
+    for finding in document["findings"]:
         start = max(0, finding["at"] - _AROUND)
-        excerpt = one.points["median"][start : finding["at"] + _AROUND]
+        excerpt = medians[start : finding["at"] + _AROUND]
         series = {name: described[name] for name in ("key", "label", "name", "units", "direction")}
         bed = visible(described["test_bed_name"])
         page = page_name(finding["commit"]) if finding["commit"] else ""
-        yield {**finding, **series, "bed": bed, "page": page, "excerpt": floats(excerpt), "here": finding["at"] - start}
+        yield {**finding, **series, "bed": bed, "page": page, "excerpt": packed(excerpt), "here": finding["at"] - start}
 
 
 def ranked(findings: Iterable[Row]) -> list[Row]:
@@ -223,14 +224,14 @@ def _middle(values: Sequence[float | None]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def commits(groups: Sequence[tuple[Shard, dict[str, Any]]]) -> dict[str, Any]:
+def commits(groups: Sequence[tuple[Group, Row]]) -> Row:
     """Return every build with the groups (device, test bed, suite) that measured it, newest first, for choosing two to compare."""
-    names = sorted({shard.group for shard, _ in groups})
+    names = sorted(group for group, _ in groups)
     place = {group: number for number, group in enumerate(names)}
     measured: dict[tuple[str, str, int], set[int]] = defaultdict(set)
-    for shard, builds in groups:
+    for group, builds in groups:
         for build in zip(builds["commit"], builds["version"], builds["time"], strict=True):
-            measured[build].add(place[shard.group])
+            measured[build].add(place[group])
     ordered = sorted(measured, key=lambda build: (-build[2], build[0], build[1]))
     return {
         "groups": [[visible(text) for text in group] for group in names],

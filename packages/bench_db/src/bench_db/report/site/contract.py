@@ -10,7 +10,9 @@ import polars as pl
 from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
 from bench_db.query.thresholds import Threshold
 
-PointsOf = Callable[[Sequence[int]], pl.DataFrame]
+PointsOf = Callable[[Sequence[int], Sequence[str]], pl.DataFrame]
+SamplesOf = Callable[[pl.DataFrame], pl.Series]
+NoiseOf = Callable[[pl.DataFrame, bool], pl.DataFrame]
 
 NOISE = ("series_key", "spread", "smallest_effect", "autocorrelated", "runs_needed")
 
@@ -35,10 +37,12 @@ class SiteMetadata:
 class SiteContent:
     """Series, their points, and what the analyses say of them.
 
-    `series` has a row a series with the columns of `query.series.IDENTITY`. `points_of` gives all points of some series, with the
-    columns of `query.series.COLUMNS` in any order of rows, and where raw samples shall be shown a `values` list, null or empty
-    at points without. `noise` has the columns `NOISE`: relative run-to-run spread, smallest relative effect the history can
-    show, whether neighbouring runs are alike, and how many runs would show the effect that is asked for; all may be null.
+    `series` has a row a series with the columns of `query.series.IDENTITY`. `points_of` gives columns of all points of some
+    series, in any order; with the columns of `arrange.POINTS` it may give further ones. `samples_of` gives the list of raw samples of each of some
+    points, null or empty for one whose samples are not shown. `noise_of` has the columns `NOISE` for the series of some points:
+    relative run-to-run spread, smallest relative effect the history can show, whether neighbouring runs are alike, and how many
+    runs would show the effect that is asked for; all may be null. It is told whether commits have several runs of a group.
+    `made_by` names everything else that decides what a series' files are, such as the release: files of another one are made again.
     `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
     of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind, and `baselines` those
     that are set. `scans` has the newest scan of each device, empty for another history than the main one.
@@ -54,10 +58,12 @@ class SiteContent:
     scans: Sequence[LastScan] = ()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
-    noise: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null)))
+    samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)
+    noise_of: NoiseOf = lambda points, repeated: pl.DataFrame(schema=dict.fromkeys(NOISE, pl.Null))  # noqa: ARG005
+    made_by: str = ""
 
 
-def slices(points: pl.DataFrame) -> PointsOf:
+def slices(points: pl.DataFrame) -> Callable[[Sequence[int]], pl.DataFrame]:
     """Look-ups that copy nothing: the frame is sorted once and a series is a slice of it."""
     ordered = points.sort("series_key", maintain_order=True)
     bounds = ordered.select(pl.col("series_key").rle()).unnest("series_key")

@@ -1,4 +1,4 @@
-"""The points and findings of a shard as the document its data script carries."""
+"""The points and findings of a series, and the builds of a group, as the documents that data scripts carry."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.model import Cause, State
-from bench_db.query.series import COMMIT_ORDER
 from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
-from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site import numbers
 from bench_db.report.text import visible
 from bench_db.units import is_worse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from bench_db.model import Finding
 
-_BUILD = ("commit", "dut_version", "dut_timestamp", "branch")
-_FLOATS = ("median", "q1", "q3", "lower", "upper")
 _ERROR = 800
 
 
@@ -37,23 +33,8 @@ class EncodedSeries:
     document: dict[str, Any]
 
 
-def shard_document(
-    points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]
-) -> tuple[dict[str, Any], list[EncodedSeries]]:
-    """Return the document of a shard and its parts. Builds are listed once and points name them by position."""
-    ordered = points.sort(COMMIT_ORDER, nulls_last=False)
-    builds = ordered.select(_BUILD).unique(maintain_order=True).with_row_index("build")
-    numeric = ordered.with_columns(pl.col(_FLOATS).cast(pl.Float64), pl.col("n").fill_null(0))
-    numberless = pl.col("error").is_null() & ~pl.col("median").is_finite().fill_null(value=False)
-    numeric = numeric.with_columns(pl.when(numberless).then(pl.lit(NO_VALUE)).otherwise("error").alias("error"))
-    placed = numeric.join(builds, on=_BUILD, how="left", nulls_equal=True, maintain_order="left")
-    parts = placed.partition_by("series_key", maintain_order=True)
-    encoded = [_series(part, findings) for part in sorted(parts, key=lambda part: int(part["series_key"][0]))]
-    series = {f"{one.key:016x}": one.document for one in encoded}
-    return {"builds": _builds(builds), "series": series}, encoded
-
-
-def _builds(builds: pl.DataFrame) -> dict[str, Any]:
+def builds_document(builds: pl.DataFrame) -> dict[str, Any]:
+    """Return the builds of a group, oldest first; points name a build by its place among them."""
     branches = sorted({branch for branch in builds["branch"] if branch is not None})
     place = {branch: number for number, branch in enumerate(branches)}
     return {
@@ -65,13 +46,12 @@ def _builds(builds: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _series(points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]) -> EncodedSeries:
-    key = int(points["series_key"][0])
-    direction = points["direction"][0]
-    found = sorted((finding_document(f, points, direction) for f in findings.get(key, ())), key=lambda f: int(f["at"]))
+def encoded(points: pl.DataFrame, direction: str, findings: Iterable[Finding] = ()) -> EncodedSeries:
+    """Return the document of a series from its points, as `Arranged.of` gives them."""
+    found = sorted((finding_document(f, points, direction) for f in findings), key=lambda f: int(f["at"]))
     counts = points["n"].to_list()
     document = {
-        "at": numbers.runs(points["build"].to_list()),
+        "at": numbers.runs(points["build"].to_numpy()),
         "median": numbers.floats(points["median"]),
         "q1": numbers.floats(points["q1"]),
         "q3": numbers.floats(points["q3"]),
@@ -83,7 +63,7 @@ def _series(points: pl.DataFrame, findings: Mapping[int, Sequence[Finding]]) -> 
     if points["error"].null_count() < len(points):
         errors = enumerate(points["error"].to_list())
         document["errors"] = {str(at): _error(text) for at, text in errors if text is not None}
-    return EncodedSeries(key=key, points=points, findings=found, document=document)
+    return EncodedSeries(key=int(points["series_key"][0]), points=points, findings=found, document=document)
 
 
 def _error(text: str) -> str:
@@ -112,10 +92,3 @@ def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> 
         "confirmed_by": visible(finding.confirmed_by) if finding.confirmed_by else None,
         "worse": is_worse(finding.effect, direction),
     }
-
-
-def samples_document(encoded: Sequence[EncodedSeries]) -> dict[str, Any] | None:
-    """Return the raw samples of a shard's series, point by point; None when there are none."""
-    held = [one for one in encoded if "values" in one.points.columns and one.points["values"].list.len().sum()]
-    strips = {f"{one.key:016x}": numbers.strips(one.points["values"].to_list()) for one in held}
-    return {"series": strips} if strips else None

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MANIFEST = "manifest.json"
+UNFINISHED = "unfinished.txt"
+"""Names the files that a build has written and not finished with, a path a line."""
 _OURS = re.compile(r"(?:(?:assets|data|samples)/)?[a-z0-9][\w.-]*\.(?:html|js|css|svg|txt|xml)", re.ASCII)
 
 Manifest = dict[str, str]
@@ -50,3 +52,8 @@ def read_manifest(content: bytes) -> Manifest:
     if not isinstance(found, dict):
         return {}
     return {path: value for path, value in found.items() if isinstance(value, str) and _OURS.fullmatch(path)}
+
+
+def read_paths(content: bytes) -> list[str]:
+    """Read the paths of `UNFINISHED`; one that no site has is left out."""
+    return [path for path in content.decode("utf-8", "replace").split("\n") if _OURS.fullmatch(path)]

@@ -32,21 +32,33 @@ class MeasuredCommits:
     _sums: list[pl.DataFrame] = field(default_factory=list)
     _failures: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, points: pl.DataFrame) -> None:
-        """Count the points of some series."""
+    def add(self, points: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> None:
+        """Count the points of some series, with the columns of `arrange.NARROW`; `runs` has the columns of `arrange.RUN`."""
         failed = pl.col("error").is_not_null()
         # a run is of one build, and its key is a number, which groups faster than names
-        sums = points.group_by("run_key").agg(
-            pl.col(_RUNS_OF).first(),
-            pl.col("dut_timestamp").max().alias("time"),
-            pl.coalesce(pl.col("run_time").max(), pl.col("dut_timestamp").max()).alias("measured"),
-            pl.col("commit_order").max().alias("order"),
+        counts = points.group_by("run_key").agg(
+            pl.col("series_key").first(),
             pl.col("median").is_finite().sum().alias("results"),
             failed.sum().alias("failed"),
         )
+        identity = series.select("series_key", "dut_name", *_NAME)
+        sums = (
+            counts.join(runs, on="run_key", nulls_equal=True)
+            .join(identity.select("series_key", "dut_name", "test_bed_name"), on="series_key")
+            .select(
+                "run_key",
+                *_RUNS_OF,
+                pl.col("dut_timestamp").alias("time"),
+                pl.coalesce("run_time", "dut_timestamp").alias("measured"),
+                pl.col("commit_order").alias("order"),
+                "results",
+                "failed",
+            )
+        )
         self._sums.append(sums.with_columns(series=_series(points, sums)))
         if sums["failed"].sum():
-            self._failures.append(points.filter(failed).select(*_BUILD, *_NAME, "error"))
+            failures = points.filter(failed).join(identity, on="series_key").join(runs, on="run_key", nulls_equal=True)
+            self._failures.append(failures.select(*_BUILD, *_NAME, "error"))
 
     def _found(self) -> dict[tuple[str, str, str], Row]:
         """Return the sums and the first failures of each build."""
@@ -90,6 +102,7 @@ def _series(points: pl.DataFrame, sums: pl.DataFrame) -> pl.Series:
     if again.is_empty():
         return sums["results"]
     several = points.filter(pl.col("run_key").is_in(again.implode()) & pl.col("median").is_finite())
+    several = several.join(sums.select("run_key", *_BUILD), on="run_key")
     first = several.unique(("series_key", *_BUILD)).group_by("run_key").agg(pl.len().alias("first"))
     counted = sums.join(first, on="run_key", how="left", maintain_order="left")
     alone = ~pl.col("run_key").is_in(again.implode())

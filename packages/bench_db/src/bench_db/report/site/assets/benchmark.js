@@ -28,7 +28,7 @@
       here = place;
       head();
       try {
-        const shard = await bench.data.load(all.files[all.file[here]][0]);
+        const shard = await bench.data.shard(all.files[all.file[here]]);
         if (turn !== turns) return;
         series = bench.data.series(shard, key);
       } catch (error) { fail(error.message); return; }
@@ -184,7 +184,7 @@
   }
 
   async function history({ place, branch }) {
-    const one = place === here ? series : bench.data.series(await bench.data.load(all.files[all.file[place]][0]), all.key[place]);
+    const one = place === here ? series : bench.data.series(await bench.data.shard(all.files[all.file[place]]), all.key[place]);
     if (branch === undefined) return one;
     const kept = one.branch.map((text, i) => i).filter((i) => one.branch[i] === branch);
     return Object.fromEntries(["commit", "version", "time", "median"].map((name) => [name, kept.map((i) => one[name][i])]));

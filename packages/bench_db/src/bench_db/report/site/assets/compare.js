@@ -55,14 +55,14 @@
     const a = builds[form.a.value], b = builds[form.b.value];
     if (!a || !b) { status.textContent = "Nothing has been measured yet."; return; }
     const members = all.key.map((_, i) => i).filter((i) => facet("dut", i) === dut && facet("bed", i) === bed && facet("suite", i) === suite);
-    const needed = [...new Set(members.map((i) => all.files[all.file[i]][0]))];
+    const needed = [...new Set(members.map((i) => all.file[i]))];
     keep();
     ask(a, b);
     status.textContent = `Reading ${needed.length} files …`;
     try {
-      const shards = new Map(await Promise.all(needed.map(async (url) => [url, await bench.data.load(url)])));
+      const shards = new Map(await Promise.all(needed.map(async (file) => [file, await bench.data.shard(all.files[file])])));
       if (turn !== asked) return;
-      rows = members.map((i) => row(i, shards.get(all.files[all.file[i]][0]), a, b)).filter(Boolean);
+      rows = members.map((i) => row(i, shards.get(all.file[i]), a, b)).filter(Boolean);
     } catch (error) { status.textContent = error.message; return; }
     show();
   }

@@ -25,12 +25,18 @@ bench.data = (() => {
     });
   }
 
+  /* A shard by its files: its series, and the builds of their group. */
+  async function shard([data, , builds]) {
+    const [content, known] = await Promise.all([load(data), load(builds)]);
+    return { series: content.series, builds: known };
+  }
+
   function bytes(text) { return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer; }
 
   /* Numbers, with null where there is none. */
   function floats(text) { return Array.from(new Float32Array(bytes(text)), (value) => (Number.isNaN(value) ? null : value)); }
 
-  function steps(text) { return new Uint16Array(bytes(text)); }
+  function steps(text) { return new Uint8Array(bytes(text)); }
 
   /* The heights of a sparkline from 0 to 1, null for a gap. */
   function heights(text) {
@@ -62,12 +68,17 @@ bench.data = (() => {
   }
 
   /* The samples of one point as shares between its lowest and its highest, in the order of measuring; null when none are kept. */
-  function samples(strips, at) {
-    if (!strips || !strips.c[at]) return null;
+  function samples(strips, place) {
+    const at = strips ? place - strips.from : -1;
+    const of = (counts, i) => (typeof counts === "number" ? counts : counts[i]);
+    if (at < 0 || !of(strips.c, at)) return null;
     strips.steps ??= steps(strips.v);
-    const start = strips.c.slice(0, at).reduce((sum, count) => sum + count, 0);
-    const shares = Array.from(strips.steps.slice(start, start + strips.c[at]), (step) => step / 65535);
-    return { shares, low: strips.lo[at], high: strips.hi[at], all: strips.n[at] };
+    strips.low ??= floats(strips.lo);
+    strips.high ??= floats(strips.hi);
+    let start = 0;
+    for (let i = 0; i < at; i += 1) start += of(strips.c, i);
+    const shares = Array.from(strips.steps.slice(start, start + of(strips.c, at)), (step) => step / 255);
+    return { shares, low: strips.low[at], high: strips.high[at], all: of(strips.n, at) };
   }
 
   function commitLink(commit) {
@@ -78,5 +89,5 @@ bench.data = (() => {
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
   }
 
-  return { load, floats, heights, series, relatives, samples, commitLink };
+  return { load, shard, floats, heights, series, relatives, samples, commitLink };
 })();

@@ -42,7 +42,7 @@ bench.scaling = (() => {
   async function value(place) {
     const { all } = known, commit = form.at.value;
     if (!commit) return all.failing[place] ? null : all.latest[place];
-    const series = bench.data.series(await bench.data.load(all.files[all.file[place]][0]), all.key[place]);
+    const series = bench.data.series(await bench.data.shard(all.files[all.file[place]]), all.key[place]);
     return bench.draw.median(series.median.filter((median, i) => series.commit[i] === commit));
   }
 
