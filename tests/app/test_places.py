@@ -376,15 +376,27 @@ class TestCollection:
         for directory in ("Linux", "50%?#", "a b", "x" * 250):
             store_at(tmp_path / directory)
         assert collection.list_stores() == ["50%?#", "Linux", "a b", "x" * 250]
+        assert collection.places() == {name: collection.for_store(name) for name in collection.list_stores()}
         for name in collection.list_stores():
             found = collection.for_store(name)
             assert (found.connect().latest().height, found.is_scoped) == (1, False)
+
+    def test_two_directories_of_one_name(self, tmp_path: Path) -> None:
+        collection = FilePlace(root=str(tmp_path))
+        for directory in ("Linux", "=4cinux"):
+            (tmp_path / directory / "results.lance").mkdir(parents=True)
+        for ask in (collection.list_stores, lambda: collection.for_store("Linux"), collection.latest):
+            with pytest.raises(
+                UserError, match=r"the directories =4cinux and Linux are both named 'Linux'; rename one of them"
+            ):
+                ask()
 
     def test_a_long_name(self, tmp_path: Path) -> None:
         collection, name = FilePlace(root=str(tmp_path)), "x" * 300
         store_at(collection.scoped(name))
         assert collection.for_store(name) == collection.scoped(name)
         (listed,) = collection.list_stores()
+        assert next(iter(collection.places().values())).address == collection.scoped(name).address
         assert collection.for_store(listed).address == collection.scoped(name).address
 
     def test_no_directory(self, tmp_path: Path) -> None:

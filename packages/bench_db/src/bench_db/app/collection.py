@@ -87,7 +87,7 @@ _LISTED = {
 
 def stores(collection: Place) -> dict[str, Database]:
     """Return the opened stores of a collection by name, sorted. Raises `UserError` when there are none."""
-    found = {name: collection.for_store(name).connect() for name in collection.list_stores()}
+    found = {name: where.connect() for name, where in collection.places().items()}
     if not found:
         message = f"{collection.address}: no store directly below; is it a store itself? 'bench-db store list' lists the stores of a collection"
         raise UserError(message)
@@ -108,7 +108,7 @@ def listed(collection: Place) -> pl.DataFrame:
 
     `error` says why a store cannot be read; its numbers are null. There may be no row.
     """
-    return pl.DataFrame([_listed(collection, name) for name in collection.list_stores()], _LISTED)
+    return pl.DataFrame([_listed(name, where) for name, where in collection.places().items()], _LISTED)
 
 
 def described(collection: Place) -> pl.DataFrame:
@@ -116,8 +116,7 @@ def described(collection: Place) -> pl.DataFrame:
     return public(listed(collection))
 
 
-def _listed(collection: Place, name: str) -> dict[str, Any]:
-    where = collection.for_store(name)
+def _listed(name: str, where: Place) -> dict[str, Any]:
     row: dict[str, Any] = {STORE: name, "address": where.address, "error": None}
     try:
         runs = (

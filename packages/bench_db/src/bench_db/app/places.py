@@ -114,24 +114,38 @@ class Place(ABC):
 
         Raises `UserError` for the place of one store, and `StoreNotFoundError` without the directory.
         """
-        return sorted(map(name_of, self._directories()))
+        return list(self.places())
+
+    def places(self) -> dict[str, Place]:
+        """Return the place of each store directly below by its name, sorted. Raises what `list_stores` raises."""
+        return {name: self._below(name, directory) for name, directory in sorted(self._directories().items())}
 
     def for_store(self, name: str) -> Place:
         """Return the place of an existing store of this collection, by its name or its directory. Raises `UserError` for another."""
-        directories = self._directories()
-        if directory_of(name) in directories:
+        named = self._directories()
+        if directory_of(name) in named.values():
             return self.scoped(name)
-        if name in directories:
-            return place(str(self._location.below(name)))
-        known = ", ".join(map(repr, sorted(map(name_of, directories)))) or "none"
+        if name in named.values():
+            return self._below(name_of(name), name)
+        known = ", ".join(map(repr, sorted(named))) or "none"
         message = f"{self.address}: no store {name!r} in this collection; there are {known}"
         raise UserError(message)
 
-    def _directories(self) -> list[str]:
+    def _below(self, name: str, directory: str) -> Place:
+        return self.scoped(name) if directory_of(name) == directory else place(str(self._location.below(directory)))
+
+    def _directories(self) -> dict[str, str]:
+        """Return the directory of each store below by its name."""
         if self.store_name is not None:
             message = f"{self.address} is the place of one store; ask the one of its collection for the stores"
             raise UserError(message)
-        return engine_at(self.address).stores_below()
+        found: dict[str, str] = {}
+        for directory in engine_at(self.address).stores_below():
+            other = found.setdefault(name_of(directory), directory)
+            if other != directory:
+                message = f"{self.address}: the directories {other} and {directory} are both named {name_of(directory)!r}; rename one of them"
+                raise UserError(message)
+        return found
 
     def connect(self, create: bool = False, *, single_writer: bool = False) -> Database:  # noqa: FBT001, FBT002 as `connect`
         """Open the store, as `bench_db.connect` does."""
