@@ -86,6 +86,7 @@ class TestKilled:
         uri, random = str(tmp_path / "store"), Random(13)
         database = connect(uri, create=True)
         acknowledged: set[int] = set()
+        found: Counter[int] = Counter()
         for kill in range(_STREAMS):
             acknowledged.update(_kill_one(uri, 50 * kill, random, publish_many_until_killed))
             found = _rows_of_each_run(connect(uri))

@@ -16,6 +16,7 @@ from tests.support.faults import Fault, FaultRule
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench_db.store.database import Database
     from tests.support.faults import FaultProxy
 
 _SECONDS = 60
@@ -106,6 +107,11 @@ def _ask(proxy: FaultProxy, rule: FaultRule, ask: Callable[[], object], told: st
     assert not late
 
 
+def _publish(database: Database, number: int) -> None:
+    run, results = publication(number)
+    database.publish(results, run)
+
+
 @pytest.mark.slow
 @pytest.mark.campaign("faults")
 @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
@@ -117,11 +123,11 @@ class TestForEver:
         kind = _KINDS[name]
         writer = connect(faulty_uri, create=True)
         for number in range(2):
-            writer.publish(*reversed(publication(number)))
+            _publish(writer, number)
         reader = connect(faulty_uri)
         assert reader.latest().height == 3
-        _ask(proxy, kind.rule, lambda: writer.publish(*reversed(publication(2))), kind.publish)
+        _ask(proxy, kind.rule, lambda: _publish(writer, 2), kind.publish)
         _ask(proxy, kind.rule, reader.latest, kind.reading)
-        writer.publish(*reversed(publication(2)))
+        _publish(writer, 2)
         rows = connect(faulty_uri).scan(["dut_version", "benchmark_name"]).collect()
         assert (rows.height, rows.n_unique()) == (9, 9)

@@ -22,7 +22,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # Headers of one connection, or settled anew because the relay holds the whole body.
 _NOT_RELAYED = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
 _MISSING_BYTES = 1000
-_WITHOUT = {Fault.IGNORE_CONDITION: {"if-none-match"}, Fault.WHOLE_OBJECT: {"range"}}
+_WITHOUT: dict[Fault | None, set[str]] = {Fault.IGNORE_CONDITION: {"if-none-match"}, Fault.WHOLE_OBJECT: {"range"}}
 _CHANGED: dict[Fault | None, Callable[[bytes], bytes]] = {
     Fault.SHORT_BODY: lambda content: content[: len(content) // 2],
     Fault.STRANGE_BODY: lambda _: b"<!DOCTYPE html><title>Sign in</title>",
