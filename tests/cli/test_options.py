@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import click
 import pytest
 
+from bench_db import threads
 from bench_db.app.parameters import Parameter
 from bench_db.cli.main import root
 from bench_db.cli.options import (
     Fraction,
     Minutes,
     Percent,
+    _limiting,
     benchmark_names,
     declared,
     default_uri,
@@ -27,6 +30,7 @@ from bench_db.cli.options import (
 from bench_db.errors import UserError
 from bench_db.query.selection import Selection
 from bench_db.store.database import Database, connect
+from tests.cli import commands
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish
 
@@ -229,3 +233,46 @@ class TestMinutes:
     def test_refused(self, text: str) -> None:
         with pytest.raises(click.BadParameter, match="is not a duration; examples: 30m"):
             Minutes().convert(text, None, None)
+
+
+class TestThreads:
+    """The number of threads is that of --threads, else of BENCH_DB_THREADS, else all cores."""
+
+    @pytest.mark.parametrize(
+        ("words", "environment", "count"),
+        [
+            (["latest", "--threads", "3"], {}, 3),
+            (["--threads", "4", "latest"], {"BENCH_DB_THREADS": "5"}, 4),
+            (["latest"], {"BENCH_DB_THREADS": "5"}, 5),
+            (["latest"], {}, threads.cores()),
+        ],
+    )
+    def test_number(
+        self,
+        store: Database,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        words: list[str],
+        environment: dict[str, str],
+        count: int,
+    ) -> None:
+        monkeypatch.setattr(threads, "_asked", [])
+        answer = commands.bench_db(*words, "--store", store.uri, cwd=tmp_path, **environment)
+        assert answer.returncode == 0
+        assert threads.threads() == count
+
+    @pytest.mark.parametrize(("words", "variables"), [(["--threads", "0"], {}), ([], {"BENCH_DB_THREADS": "many"})])
+    def test_no_number(self, tmp_path: Path, words: list[str], variables: dict[str, str]) -> None:
+        answer = commands.bench_db("latest", *words, cwd=tmp_path, **variables)
+        assert answer.returncode == 2
+        assert "'--threads'" in answer.stderr
+
+    def test_libraries(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(threads, "_asked", [])
+        for name in ("POLARS_MAX_THREADS", "LANCE_CPU_THREADS"):
+            monkeypatch.setenv(name, "0")  # so that it is put back
+            monkeypatch.delenv(name)
+        context = click.Context(root)
+        _limiting(context, root.params[0], 1)
+        assert (os.environ["POLARS_MAX_THREADS"], os.environ["LANCE_CPU_THREADS"]) == ("1", "2")

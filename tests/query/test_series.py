@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench_db import threads
 from bench_db.model import Comparison, Verdict
 from bench_db.query.selection import Selection
 from bench_db.query.series import (
@@ -196,6 +197,20 @@ class TestChanges:
         both = pl.concat([self._changes([100.0], 1), self._changes([200.0], 2)])
         again = with_changes(oldest_first(both.drop("index", "change"))).collect()
         assert again["change"].to_list() == [None, None]
+
+    @pytest.mark.parametrize("count", [1, 2, 3, 7, 64])
+    def test_any_number_of_threads(self, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+        points: list[Point] = [
+            {"series_key": key, "dut_timestamp": at, "run_time": None, "timestamp": 0, "median": 1.1 * key + at * at}
+            for key in range(9)
+            for at in range(key)
+        ]
+        frame = _frame(points).collect()
+        newest_rows = frame.unique("series_key", keep="last")
+        monkeypatch.setattr(threads, "_asked", [2])
+        two = statistics(frame, newest_rows).sort("series_key")
+        monkeypatch.setattr(threads, "_asked", [count])
+        assert statistics(frame, newest_rows).sort("series_key").equals(two)
 
     def test_spread_is_relative_and_unknown_for_a_mean_of_nothing(self) -> None:
         points = _frame(

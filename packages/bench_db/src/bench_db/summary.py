@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from bench_db.arrow import samples_column, samples_of
 from bench_db.errors import UserError
 from bench_db.model import Samples, SummaryValues
+from bench_db.threads import threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,14 +45,15 @@ def summarise_lists(lists: list[Samples]) -> list[SummaryValues]:
     return [SummaryValues(**dict(zip(STATISTICS, row, strict=True))) for row in rows]
 
 
-def summarise_column(batches: Iterable[pa.ListArray], threads: int = 2) -> pl.DataFrame:
+def summarise_column(batches: Iterable[pa.ListArray]) -> pl.DataFrame:
     """Return one row per list of a `list<double>` column, in order: statistics and the 95 % interval of the mean.
 
     Columns are those of `SummaryValues` plus `n`, `lower` and `upper`. An empty or null list gives nulls and n = 0. The
     interval is mean +- 1.96 standard errors; it assumes that the samples of a run are independent.
     """
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(_in_flight(pool, batches, 2 * threads))
+    count = threads()
+    with ThreadPoolExecutor(count) as pool:
+        parts = list(_in_flight(pool, batches, 2 * count))
     return pl.concat(parts) if parts else _frame(pa.array([], pa.list_(pa.float64())))
 
 

@@ -13,6 +13,7 @@ from bench_db.analysis.jit import Floats, Ints
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import Change
 from bench_db.rules import RULES
+from bench_db.threads import threads as default_threads
 
 SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
 
@@ -64,11 +65,11 @@ def detect_all(
     *,
     profile: Profile = Profile.DEFAULT,
     constants: Constants | None = None,
-    threads: int = 2,
+    threads: int | None = None,
 ) -> Changes:
     """Return the changes of series that lie end to end: series s is values[offsets[s] : offsets[s + 1]], as an Arrow list column is.
 
-    `constants` replaces those of the profile, for studies of stability.
+    `constants` replaces those of the profile, for studies of stability. `threads` is by default `bench_db.threads.threads()`.
     """
     chosen = constants or PROFILES[profile]
     starts = range(0, max(1, len(offsets) - 1), SERIES_A_PART)
@@ -81,7 +82,7 @@ def detect_all(
         found: tuple[Ints, Ints, Ints, Floats] = form(flat, part, chosen)
         return found
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(min(threads or default_threads(), len(parts))) as pool:
         counts, points, indices, figures = zip(*pool.map(of_part, parts), strict=True)
     return changes_of_columns(
         np.concatenate(counts),

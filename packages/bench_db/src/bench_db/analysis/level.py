@@ -106,11 +106,11 @@ def changes_of(old: Histories) -> dict[int, list[int]]:
     return changes_of_values(old.values, old.offsets)
 
 
-def changes_of_values(values: Floats, offsets: Ints) -> dict[int, list[int]]:
+def changes_of_values(values: Floats, offsets: Ints, threads: int | None = None) -> dict[int, list[int]]:
     """Return the change points that begin a new level, by the number of the series; series s is values[offsets[s] : offsets[s + 1]]."""
     from bench_db.analysis.detect import detect_all  # noqa: PLC0415 only this function needs the kernels
 
-    found = detect_all(values, offsets)
+    found = detect_all(values, offsets, threads=threads)
     cuts = np.searchsorted(found.series, np.arange(len(offsets)))
     index, effect = found.index.tolist(), found.effect.tolist()
     return {

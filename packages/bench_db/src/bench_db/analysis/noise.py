@@ -63,9 +63,9 @@ def noises(histories: Histories, measure: Callable[[Floats, Ints], Sequence[Nois
     return [replace(one, series=series, figure=figure) for one, series, figure in of_series]
 
 
-def noises_of(values: Floats, offsets: Ints) -> list[Noise]:
+def noises_of(values: Floats, offsets: Ints, *, threads: int | None = None) -> list[Noise]:
     """Return the noise of each of some series that lie end to end, as in `Histories`, at its present level."""
-    changes = changes_of_values(values, offsets)
+    changes = changes_of_values(values, offsets, threads)
     return [
         _noise(values[start:end], changes.get(number, ()))
         for number, (start, end) in enumerate(pairwise(offsets.tolist()))

@@ -98,7 +98,7 @@ class Points:
     with_values: bool
 
 
-def detection(points: Points, threads: int) -> Detected:
+def detection(points: Points, threads: int | None) -> Detected:
     """Correct all series for the movements of their runs, and find the changes of each, in this process."""
     steady = np.empty_like(points.values)
     moved, of_all, measured = without_common(
@@ -117,7 +117,7 @@ def scan(  # noqa: PLR0913
     suites: Ints | None = None,
     rate: float = RULES.false_discovery_rate,
     profile: Profile = Profile.DEFAULT,
-    threads: int = 2,
+    threads: int | None = None,
     thresholds: Mapping[int, Threshold] | None = None,
     detect: Callable[[Points], Detected] | None = None,
 ) -> Scan:
@@ -128,7 +128,7 @@ def scan(  # noqa: PLR0913
     operations a second; none when it is missing. Benjamini-Hochberg at `rate` runs over all series long enough
     to be tested, each by its smallest p-value. Of a series that passes, the scan reports every change with a p as small as
     `discoveries` asks for, and that `large` keeps. `thresholds` has the smallest change to report, by the number of the series, where it
-    is not `rules.change_effect`. `detect` replaces `detection`, the step that takes nearly all of the time.
+    is not `rules.change_effect`. `threads` is as for `detect_all`; `detect` replaces `detection`, the step that takes nearly all of the time.
     """
     flat, starts = np.ascontiguousarray(values, np.float64), np.asarray(offsets, np.int64)
     of_points = np.asarray(runs, np.int64)

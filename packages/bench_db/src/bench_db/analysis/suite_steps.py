@@ -20,7 +20,7 @@ BROAD = 2 / 3  # share of the series that must have moved the same way
 
 
 def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
-    values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float, threads: int
+    values: Floats, starts: Ints, runs: Ints, signs: Floats, suites: Ints, rate: float, threads: int | None
 ) -> tuple[list[Movement], Ints, float]:
     """Return the steps of all suites, the level of its suite at each run, from 0, and the share of the tested suites with a step.
 

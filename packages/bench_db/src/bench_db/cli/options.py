@@ -79,6 +79,14 @@ def _logging(_: click.Context, __: click.Parameter, wanted: bool) -> None:
         import_module("bench_db.cli.logs").start("debug", os.environ)
 
 
+def _limiting(_: click.Context, __: click.Parameter, count: int | None) -> None:
+    if count is not None:
+        import_module("bench_db.threads").use(count)
+        os.environ.setdefault("POLARS_MAX_THREADS", str(count))  # Polars reads it when it is imported
+        # Never 1: with all thread variables of Lance and rayon at 1, a process waited for minutes.
+        os.environ.setdefault("LANCE_CPU_THREADS", str(max(2, count)))
+
+
 def _unused(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
     if given is not None:
         message = f"{ctx.command_path} does not use --store; leave it out"
@@ -112,6 +120,16 @@ _MESSAGES = (
         expose_value=False,
         callback=_logging,
         help="Log requests, retries, conflicts and maintenance to stderr [env: BENCH_DB_LOG=info or debug].",
+    ),
+    partial(
+        Global,
+        ["--threads"],
+        type=click.IntRange(1),
+        metavar="N",
+        envvar="BENCH_DB_THREADS",
+        expose_value=False,
+        callback=_limiting,
+        help="Threads to compute with; all cores that the process or its container may use by default [env: BENCH_DB_THREADS].",
     ),
     partial(Global, ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error, too."),
 )

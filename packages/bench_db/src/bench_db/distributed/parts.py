@@ -108,7 +108,7 @@ def changes(
 def noise(part: pa.RecordBatch) -> pa.RecordBatch:
     """Return the figures of `Noise` of every series."""
     values, offsets, _ = _points(part)
-    found = noises_of(values, offsets)
+    found = noises_of(values, offsets, threads=1)
     return pa.record_batch([[getattr(one, name) for one in found] for name in NOISE.names], schema=NOISE)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from bench_db.identity import series_label
 from bench_db.model import Series
 from bench_db.summary import STATISTICS, summarise_column
+from bench_db.threads import threads
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ def statistics(
     lists = known.group_by("series_key").agg(pl.col("median").drop_nulls())
     column = lists["median"].to_arrow()
     if summarise is None:
-        half = len(column) // 2  # one half per thread
-        found = summarise_column([part for part in (column[:half], column[half:]) if len(part)])
+        size = max(1, -(-len(column) // threads()))  # one part per thread
+        found = summarise_column(column[start : start + size] for start in range(0, len(column), size))
     else:
         found = summarise(lists["series_key"], column)
     rows = lists.select("series_key").hstack(found.select("n", *STATISTICS))
