@@ -472,7 +472,7 @@ def _faults(run: Run, result: Result, now: float) -> Iterator[str]:
     """Yield what is wrong with a result of a run: the field, its value and what to do."""
     if result.dut is not run.dut and result.dut != run.dut:
         yield f"`dut` {result.dut} is not that of its run, {run.dut}; publish a run for each build"
-    if result.test_bed is not run.test_bed and _undated(result.test_bed) != _undated(run.test_bed):
+    if result.test_bed != run.test_bed and _undated(result.test_bed) != _undated(run.test_bed):
         yield f"`test_bed` {result.test_bed.name!r} is not that of its run, {run.test_bed}; publish a run for each test bed"
     yield from _faults_of_shared(run, result)
     if (result.timestamp, result.run_time) != (run.ingested_at, run.run_time):

@@ -320,21 +320,28 @@ class _Batch:
 
 
 class _Written:
-    """The runs that a batch has written or will write."""
+    """The runs that a batch has written or will write. What only another run needs is computed when there is one."""
 
     def __init__(self, *, keep_leftovers: bool) -> None:
         self._keep_leftovers = keep_leftovers
         self._contents: dict[int | None, list[Run]] = {}
         self._samples: set[tuple[int, int | None]] = set()
-        self._places: dict[tuple[str, ...], dict[int, tuple[Run, dict[int, Row]]]] = {}
+        self._unsampled: list[Sequence[Result]] = []
+        self._places: dict[tuple[str, ...], dict[int, tuple[Run, Sequence[Result]]]] = {}
+        self._rows: dict[int, dict[int, Row]] = {}
 
     def add(self, run: Run, results: Sequence[Result]) -> None:
         """Add a run that is written."""
         self._contents.setdefault(run.content_key, []).append(run)
-        rows = {derived.name: row for derived, row in map(row_of, results)}
-        self._places.setdefault(place_of(run), {})[run.run_key] = run, rows
+        self._places.setdefault(place_of(run), {})[run.run_key] = run, results
+        self._rows.pop(run.run_key, None)
         if not self._keep_leftovers:
-            self._samples.update(leftovers.candidates(results))
+            self._unsampled.append(results)
+
+    def _has_samples_of(self, results: Sequence[Result]) -> bool:
+        waiting, self._unsampled = self._unsampled, []
+        self._samples.update(*map(leftovers.candidates, waiting))
+        return bool(self._samples) and not self._samples.isdisjoint(leftovers.candidates(results))
 
     def elsewhere(self, run: Run) -> list[Run]:
         """Return the written runs of another commit, device, test bed or pull request with the measurements of a run."""
@@ -347,12 +354,15 @@ class _Written:
         """
         if not self._contents:
             return False
-        if not self._samples.isdisjoint(leftovers.candidates(results)):
+        if self._has_samples_of(results):
             return True
         here = {key: its for key, its in self._places.get(place_of(run), {}).items() if known.is_like(its[0], run)}
         if any(one.content_key == run.content_key for one, _ in here.values()):
             return True
-        rows = {key: of_run for key, (_, of_run) in here.items()}
+        for key, (_, its) in here.items():
+            if key not in self._rows:
+                self._rows[key] = {found.name: row for found, row in map(row_of, its)}
+        rows = {key: self._rows[key] for key in here}
         return known.match([one for one, _ in here.values()], rows, run, results) != Known()
 
 
