@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from bench_db.model import RecordedCommit
 
 _NOTHING = Provenance()
-# Read results of so many rows stay in memory, about 100 MB.
-_ROWS_IN_MEMORY = 65_536
+# Read results of so many rows stay in memory, about 50 MB.
+_ROWS_IN_MEMORY = 32_768
 # Files that are open at once, for one look-up of all: beyond those of the last file, so many bytes.
 _FILES_AT_ONCE, _BYTES_AT_ONCE = 256, 1 << 23
 # To parse one smaller file takes less than a look-up in a bucket, which reads every data file of the runs.

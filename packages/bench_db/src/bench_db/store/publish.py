@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     # What is known of the commit of a run, or a question for it.
     Commits = Sequence[RecordedCommit] | Callable[[], Sequence[RecordedCommit]]
 
-# A batch has no more runs, rows or samples than this, beyond those of its last run; it takes some 150 MB.
-_BATCH_RUNS = 128
+# A batch has no more runs, rows or samples than this, beyond those of its last run; it takes up to 150 MB.
+_BATCH_RUNS = 64
 _BATCH_ROWS = 32_768
 _BATCH_SAMPLES = 1 << 22
 
