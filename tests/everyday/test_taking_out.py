@@ -134,3 +134,26 @@ class TestRemove:
         asked(repository, "run", "remove", "--commit", sha, "--yes")
         assert publish(repository, file)["new"] == 1
         assert order(repository) == [sha]
+
+
+class TestReplaceInAMatrix:
+    """Case: the jobs of a matrix share a run id and the name of their file, and `--replace` of one took out the others."""
+
+    def test_a_job_replaces_its_own_run(self, repository: Repository) -> None:
+        repository.commit_at(BEGIN)
+        jobs = [("ubuntu", "core"), ("ubuntu", "io"), ("macos", "core")]
+        file = repository.measured(0.001, at=BEGIN).with_name("results.json")
+
+        def job(number: int, mean: float, attempt: int) -> tuple[int, int]:
+            repository.measured(mean, at=BEGIN + 60 * number).rename(file)
+            bed, suite = jobs[number]
+            more = ("--suite", suite, "--test-bed-name", bed, "--run-id", "4711", "--attempt", attempt, "--replace")
+            (done,) = publish(repository, file, *more)["published"]
+            return done["new"], done["replaced"]
+
+        assert [job(number, 0.001 + number / 1e5, 1) for number in range(3)] == [(1, 0)] * 3
+        assert job(1, 0.002, 2) == (1, 1)
+        rows = {(row["test_bed_name"], row["suite"]): row["median"] for row in asked(repository, "latest")}
+        assert rows.keys() == set(jobs)
+        assert [rows[of] > 1.5e6 for of in jobs] == [False, True, False]
+        assert len(keys(repository)) == 3
