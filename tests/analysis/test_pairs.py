@@ -248,11 +248,9 @@ class TestConfirm:
     @pytest.mark.parametrize(("kind", "later"), [("normal", 0.1), ("heavy", 0.0), ("disturbed", 0.0)])
     def test_error_of_other_noise(self, kind: str, later: float) -> None:
         rng = np.random.default_rng(102)
-        noise = {
-            "normal": lambda: normal(rng, 2000, 0.05),
-            "heavy": lambda: 0.05 * rng.standard_t(3, (2000, 12)),
-            "disturbed": lambda: disturbed(rng, 2000),
-        }[kind]()
+        noise = disturbed(rng, 2000) if kind == "disturbed" else normal(rng, 2000, 0.05)
+        if kind == "heavy":
+            noise = np.asarray(0.05 * rng.standard_t(3, (2000, 12)))
         assert share(confirmed(drawn(rng, noise, later=later), self.SLOWER), PairVerdict.REGRESSED) <= 0.015
 
     @pytest.mark.parametrize(
