@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench_db.analysis.constants import PROFILES, Constants, Profile
-from bench_db.analysis.detect import change_points, detect, detect_all
+from bench_db.analysis.detect import change_points, detect, detect_all, few_follow
 
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
@@ -86,6 +86,20 @@ class TestStep:
         (change,) = detect(noisy(2, n=60 + after, at=60, step=0.3))
         assert change.index == 60
         assert change.provisional is provisional
+
+    @pytest.mark.parametrize(("slow", "then", "provisional"), [(4, 1, True), (4, 2, True), (5, 1, False), (4, 0, True)])
+    def test_runs_that_are_back_confirm_nothing(self, slow: int, then: int, provisional: bool) -> None:  # noqa: FBT001
+        values = noisy(2, n=60 + slow + then, at=60, step=0.3)
+        values[60 + slow :] /= 1.3
+        (change,) = detect(values)
+        assert (change.index, change.provisional) == (60, provisional)
+
+    def test_few_follow(self) -> None:
+        assert few_follow(10.0, np.array([20.0, 20.0, np.nan, 20.0, 20.0, 10.0]))
+        assert not few_follow(10.0, np.array([20.0, 20.0, np.nan, 20.0, 20.0, 10.0, 19.0]))
+        assert few_follow(-10.0, np.array([-20.0] * 4))
+        assert few_follow(10.0, np.array([np.nan]))
+        assert not few_follow(10.0, np.full(20, 10.0))
 
     def test_excursion(self) -> None:
         values = noisy(3, at=None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.findings import commits_of_runs, finding_of, in_order, scanned, updated
+from bench_db.analysis.findings import commits_of_runs, finding_of, in_order, scanned, settled, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.model import Finding, State
 from bench_db.rules import RULES
@@ -46,6 +46,27 @@ class TestUpdated:
         assert after(histories(points(level(80))), fixed) == []
         (reopened,) = after(stepped(), fixed)
         assert (reopened.id, reopened.state) == (opened.id, State.REOPENED)
+
+    def test_a_provisional_one_is_withdrawn_or_confirmed(self, opened: Finding) -> None:
+        provisional = replace(opened, provisional=True)
+        (withdrawn,) = after(histories(points(level(80))), provisional)
+        assert (withdrawn.state, withdrawn.is_withdrawn, withdrawn.note) == (
+            State.FIXED,
+            True,
+            "withdrawn: later runs do not show it",
+        )
+        (confirmed,) = after(stepped(), provisional)
+        assert (confirmed.id, confirmed.state, confirmed.provisional) == (opened.id, State.OPEN, False)
+        assert confirmed.note == "confirmed by later runs"
+        assert after(stepped(), confirmed) == []
+        assert settled([provisional], [withdrawn]) == ([], [opened.id])
+        assert settled([provisional], [confirmed]) == ([opened.id], [])
+        assert settled([opened, confirmed, withdrawn], [replace(opened, state=State.FIXED)]) == ([], [])
+
+    def test_the_note_of_a_person_stays(self, opened: Finding) -> None:
+        reopened = replace(opened, provisional=True, state=State.REOPENED, by="me", note="look again")
+        (confirmed,) = after(stepped(), reopened)
+        assert (confirmed.by, confirmed.note) == ("me", "look again")
 
     @pytest.mark.parametrize("state", [State.BLESSED, State.IGNORED])
     def test_a_decision_stays(self, state: State, opened: Finding) -> None:

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pytest
+
 import bench_db as api
+from bench_db.app.notify import notify
 from bench_db.model import PairRecord, PairVerdict, State
+from bench_db.report.detected import scan_text
 from bench_db.report.terminal import findings_text
 from bench_db.store.database import connect
 from tests.cli.asking import AT, wobble
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
+from tests.support.receivers import receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from bench_db.app.scan import Scanned
+    from bench_db.model import Finding
     from bench_db.store.database import Database
 
 
@@ -23,7 +33,7 @@ class TestScan:
         assert (scanned.changes, scanned.tested, scanned.too_short) == (1, 1, 1)
         assert stepped.findings() == []
         assert [row["series"] for row in scanned.document["findings"]] == ["f"]
-        counts = {"tested", "too_short", "expected_false", "of_machine"}
+        counts = {"tested", "too_short", "expected_false", "of_machine", "confirmed", "withdrawn"}
         stated = {"history", "stored", "findings", "groups", "movements", "thresholds", "threshold_faults"}
         assert stated | counts == scanned.document.keys()
 
@@ -38,6 +48,120 @@ def pair(series_key: int, head: int, **stated: Any) -> PairRecord:
     numbers: dict[str, Any] = {"verdict": PairVerdict.REGRESSED, "effect": 0.3, "series_key": series_key, "at": AT}
     about = {"pair_id": "p1", "base": sha(head - 1), "head": sha(head), "seed": 1, "benchmark_name": "f"}
     return PairRecord(**{**about, **numbers, **stated})
+
+
+BEFORE, RUNS = 30, 14
+LEVELS: dict[str, Callable[[int], float]] = {
+    "step": lambda run: 1.3 if run >= 0 else 1.0,
+    "spike of three": lambda run: 1.6 if 0 <= run < 3 else 1.0,
+    "spike of four": lambda run: 1.6 if 0 <= run < 4 else 1.0,
+    "steady": lambda _: 1.0,
+}
+
+
+@dataclass
+class Lives:
+    """What each scan of a growing history said: the state of each benchmark's finding after it, and when it was settled."""
+
+    of: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in LEVELS})
+    confirmed: dict[str, int] = field(default_factory=dict)
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    documents: list[Any] = field(default_factory=list)
+
+    def add(self, scanned: Scanned, stored: list[Finding]) -> None:
+        names = {key: one.benchmark_name for key, one in scanned.series.items()}
+        found = {names[one.series_key]: one for one in stored}
+        for name, states in self.of.items():
+            one = found.get(name)
+            state = "-" if one is None else "withdrawn" if one.is_withdrawn else str(one.state)
+            states.append(f"{state}, provisional" if one is not None and one.is_unsettled else state)
+        number, by_id = len(self.texts), {one.id: name for name, one in found.items()}
+        self.confirmed |= {by_id[one]: number for one in scanned.confirmed}
+        self.withdrawn |= {by_id[one]: number for one in scanned.withdrawn}
+        self.notes |= {name: one.note for name, one in found.items()}
+        self.texts.append(
+            scan_text(
+                scanned.findings,
+                scanned.series,
+                movements=scanned.movements,
+                changes=scanned.changes,
+                tested=scanned.tested,
+                too_short=scanned.too_short,
+                expected_false=scanned.expected_false,
+                confirmed=len(scanned.confirmed),
+                withdrawn=len(scanned.withdrawn),
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
+    home = tmp_path_factory.mktemp("lives")
+    store = connect(home / "store", create=True)
+    (home / "bench-db.toml").write_text(
+        '[project]\nname = "engine"\n\n[[notify]]\nkind = "webhook"\naddress_env = "HOOK"\n', "utf-8"
+    )
+    rng = np.random.default_rng(5)
+    noise = 100.0 * np.exp(rng.normal(0.0, 0.01, (BEFORE + RUNS, len(LEVELS))))
+    values = [
+        {name: float(noise[n, i]) * of(n - BEFORE) for i, (name, of) in enumerate(LEVELS.items())}
+        for n in range(BEFORE + RUNS)
+    ]
+    publish_all(store, [entry(number, values[number]) for number in range(BEFORE)])
+    lives = Lives()
+    with receiver() as web:
+        for number in range(BEFORE, BEFORE + RUNS):
+            publish(store, number, values[number])
+            scanned = api.scan(store, at=AT + number)
+            lives.add(scanned, store.findings())
+            told = notify(store, config_file=str(home / "bench-db.toml"), environment={"HOOK": f"{web.url}/hook"})
+            assert told.passed
+        lives.documents = web.documents
+    return lives
+
+
+class TestLives:
+    """A change of the newest runs is provisional until later runs confirm or withdraw it, in the store, reports and messages."""
+
+    def test_a_step_is_confirmed(self, lives: Lives) -> None:
+        first = lives.of["step"].index("open, provisional")
+        last = lives.of["step"].index("open")
+        assert lives.of["step"] == ["-"] * first + ["open, provisional"] * (last - first) + ["open"] * (RUNS - last)
+        assert (first, last) == (3, 4)
+        assert lives.confirmed == {"step": 4}
+        assert lives.notes["step"] == "confirmed by later runs"
+
+    @pytest.mark.parametrize("name", ["spike of three", "spike of four"])
+    def test_a_spike_is_withdrawn(self, name: str, lives: Lives) -> None:
+        states = lives.of[name]
+        assert set(states) == {"-", "open, provisional", "withdrawn"}
+        first, last = states.index("open, provisional"), states.index("withdrawn")
+        assert states == ["-"] * first + ["open, provisional"] * (last - first) + ["withdrawn"] * (RUNS - last)
+        assert last <= 8
+        assert lives.withdrawn[name] == last
+        assert lives.notes[name] == "withdrawn: later runs do not show it"
+
+    def test_nothing_else(self, lives: Lives) -> None:
+        assert set(lives.of["steady"]) == {"-"}
+        assert set(lives.withdrawn) == {"spike of three", "spike of four"}
+
+    def test_the_text_of_a_scan_says_so(self, lives: Lives) -> None:
+        assert "1 provisional change confirmed by later runs" in lives.texts[lives.confirmed["step"]]
+        spike = lives.texts[lives.withdrawn["spike of three"]]
+        assert "1 provisional change withdrawn, because later runs do not show it" in spike
+        assert not any("provisional" in line for line in lives.texts[-1].splitlines())
+
+    def test_each_receiver_gets_the_beginning_and_the_end_once(self, lives: Lives) -> None:
+        seen: dict[str, list[tuple[str, bool, bool]]] = {}
+        for document in lives.documents:
+            for one in document["findings"]:
+                seen.setdefault(one["benchmark_name"], []).append((one["state"], one["provisional"], one["withdrawn"]))
+        assert seen["step"] == [("open", True, False)]
+        for name in ("spike of three", "spike of four"):
+            assert seen[name] == [("open", True, False), ("fixed", True, True)]
+        assert set(seen) == {"step", "spike of three", "spike of four"}
 
 
 class TestConfirmed:

@@ -74,6 +74,21 @@ class TestText:
         assert mixed.title == "engine: 1 new, 1 fixed in the benchmarks"
         assert alarms.issue_title(mixed) == f"{commit_of(0)[:9]}: 1 slower, +20.0 %, bench, bench 0"
 
+    def test_provisional_ones_and_what_became_of_them(self) -> None:
+        first, second = (replace(f, commit=commit_of(0), provisional=True) for f in alarm(2).findings)
+        settled = replace(second, provisional=False)
+        text = alarms.text(alarm(2, findings=[first, second]))
+        assert " new: 2 slower, median +20.1 %, bench, provisional: later runs confirm or withdraw it\n" in text
+        assert ", 1 provisional: later runs confirm or withdraw it\n" in alarms.text(
+            alarm(2, findings=[first, settled])
+        )
+        gone = replace(first, state=State.FIXED)
+        assert alarm(1, findings=[gone]).title == "engine: 1 withdrawn in the benchmarks"
+        assert " withdrawn: 1 slower, +20.0 %, bench\n" in alarms.text(alarm(1, findings=[gone]))
+        both = alarms.text(alarm(2, findings=[gone, replace(settled, state=State.FIXED)]))
+        assert "engine: 1 fixed, 1 withdrawn in the benchmarks" in both
+        assert " fixed and withdrawn: 2 slower" in both
+
 
 class TestSlackNames:
     """Slack makes no mention, link or style of a name, and leaves the address of a commit as it is."""

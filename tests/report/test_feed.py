@@ -88,6 +88,19 @@ class TestFeed:
         again = feed([replace(one, moved="fixed", lines=[], states=[])])
         assert texts(again, "@entry/id")[0] in texts(content, "@entry/id")
 
+    @pytest.mark.parametrize(
+        ("state", "said"),
+        [
+            ("open", "later runs confirm or withdraw it"),
+            ("fixed", "Withdrawn: later runs do not show it"),
+            ("blessed", None),
+        ],
+    )
+    def test_what_became_of_a_provisional_one(self, state: str, said: str | None) -> None:
+        (summary,) = texts(feed([entry(provisional=True, state=state)]), "@entry/summary")
+        assert (said or "State: blessed.") in summary
+        assert ("Provisional" in summary) is (state == "open")
+
     def test_empty(self) -> None:
         assert texts(feed([]), "@entry") == []
 

@@ -98,6 +98,11 @@ class TestFinding:
     def test_worse(self, direction: str, worse: bool | None) -> None:  # noqa: FBT001
         assert finding_document(found("id1", 1, 1, effect=0.1), ONE, direction)["worse"] is worse
 
+    @pytest.mark.parametrize(("state", "shown"), [("open", (True, False)), ("fixed", (False, True))])
+    def test_a_provisional_one_that_is_gone_is_withdrawn(self, state: str, shown: tuple[bool, bool]) -> None:
+        document = finding_document(found("id1", 1, 1, state=state, provisional=True), ONE, "lower")
+        assert (document["provisional"], document["withdrawn"]) == shown
+
     def test_in_order(self) -> None:
         one = one_of(ONE, BOTH, found("late", 1, 2), found("early", 1, 0))
         assert [finding["id"] for finding in one.findings] == ["early", "late"]

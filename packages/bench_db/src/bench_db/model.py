@@ -469,7 +469,7 @@ class Finding:
     part of a movement of the whole run. `cause` and the texts of `evidence` are those of the newest scan; `cause` is null in
     records of releases that did not look for it. A record with `replaces` applies only if the record with that key was the newest
     of the id when it was written, 0 if there was none; null applies always. `confirmed_by` is the `pair_id` of stored pairs that found the
-    change, too, at its commit; null without.
+    change, too, at its commit; null without. A finding that is `provisional` and fixed was withdrawn: later runs did not confirm it.
     """
 
     key: Key = 0
@@ -492,6 +492,16 @@ class Finding:
     figure: Figure = Figure.MEDIAN
     replaces: int | None = None
     confirmed_by: str | None = None
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether later runs took a provisional change back: it was never a change, so nobody fixed it."""
+        return self.provisional and self.state == State.FIXED
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether later runs will confirm or withdraw the change."""
+        return self.provisional and self.state in {State.OPEN, State.REOPENED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1025,7 +1035,7 @@ class Change:
 
     `id` is that of its finding in a scan. `effect` is the change relative to the level before (+0.1 is 10 % more), `low`
     and `high` its 95 % interval. `p_value` is corrected for the choice of the point among those tested and for autocorrelation. A
-    change is `provisional` while fewer points than `rules.provisional_runs` follow, itself included. `figure` is the statistic of
+    change is `provisional` while fewer points than `rules.provisional_runs` lie at its level, itself included. `figure` is the statistic of
     each run in which it was found.
     """
 

@@ -50,7 +50,7 @@ class Rules:
     """Smallest change of level that `scan` reports and that begins a new baseline, alone or together with its neighbours."""
 
     provisional_runs: int = 5
-    """A change followed by fewer runs than this is provisional."""
+    """A change with fewer runs than this at its level is provisional; later runs confirm or withdraw it."""
 
     same_change_runs: int = 5
     """A change detected again within this many runs of its position is the same finding."""

@@ -9,12 +9,13 @@ import numpy as np
 
 from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect_kernel import COLUMNS, EFFECT, HIGH, LOW, P_VALUE, all_changes
-from bench_db.analysis.jit import Floats, Ints
+from bench_db.analysis.jit import Bools, Floats, Ints
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import Change
 from bench_db.rules import RULES
 from bench_db.threads import threads as default_threads
 
+_NEAR_END = 4 * RULES.provisional_runs  # a change with so many points after it has a level, or is not found
 SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
 
 
@@ -28,7 +29,7 @@ class Changes:
     low: Floats
     high: Floats
     p_value: Floats
-    provisional: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    provisional: Bools
     points: Ints
 
     def __len__(self) -> int:
@@ -83,18 +84,20 @@ def detect_all(
         return found
 
     with ThreadPoolExecutor(min(threads or default_threads(), len(parts))) as pool:
-        counts, points, indices, figures = zip(*pool.map(of_part, parts), strict=True)
+        counts, points, indices, parts_of_figures = zip(*pool.map(of_part, parts), strict=True)
+    per_series, index = np.concatenate(counts), np.concatenate(indices)
+    series = np.repeat(np.arange(len(per_series)), per_series)
     return changes_of_columns(
-        np.concatenate(counts),
+        per_series,
         np.concatenate(points),
-        np.concatenate(indices),
-        np.concatenate(figures).reshape(-1, COLUMNS),
-        np.diff(offsets),
+        index,
+        np.concatenate(parts_of_figures).reshape(-1, COLUMNS),
+        _provisional(flat, np.asarray(offsets, np.int64), series, index),
     )
 
 
-def changes_of_columns(counts: Ints, points: Ints, index: Ints, figures: Floats, lengths: Ints) -> Changes:
-    """Return changes by their number per series, finite points per series, and index and figures per change; `lengths` is per series."""
+def changes_of_columns(counts: Ints, points: Ints, index: Ints, figures: Floats, provisional: Bools) -> Changes:
+    """Return changes by their number and finite points per series, and index, figures and whether it is provisional per change."""
     series = np.repeat(np.arange(len(counts)), counts)
     return Changes(
         series=series,
@@ -103,9 +106,35 @@ def changes_of_columns(counts: Ints, points: Ints, index: Ints, figures: Floats,
         low=figures[:, LOW],
         high=figures[:, HIGH],
         p_value=figures[:, P_VALUE],
-        provisional=lengths[series] - index < RULES.provisional_runs,
+        provisional=provisional,
         points=points,
     )
+
+
+def few_follow(level: float, after: Floats) -> bool:
+    """Return whether fewer than `rules.provisional_runs` points after a change lie at its new level.
+
+    These are the points beyond the middle between the level before and the mean of the points after; a passing excursion has few.
+    `after` has all points to the end of the series; of many of them more than few are at a new level.
+    """
+    if len(after) >= _NEAR_END:
+        return False
+    finite = after[np.isfinite(after)]
+    step = finite.mean() - level if len(finite) else 0.0
+    return int(np.count_nonzero((finite - level) * step > 0.5 * step * step)) < RULES.provisional_runs
+
+
+def _provisional(values: Floats, offsets: Ints, series: Ints, index: Ints) -> Bools:
+    """Return which changes have few points of their level; only the last change of a series can, and only near its end."""
+    after = np.diff(offsets)[series] - index
+    found = np.asarray(after < RULES.provisional_runs)
+    is_last = np.append(series[1:] != series[:-1], True)[: len(series)]
+    for row in np.flatnonzero(is_last & ~found & (after < _NEAR_END)).tolist():
+        start, end = offsets[series[row]], offsets[series[row] + 1]
+        at = start + index[row]
+        first = start + index[row - 1] if row > 0 and series[row - 1] == series[row] else start
+        found[row] = few_follow(float(np.nanmedian(values[first:at])), values[at:end])
+    return found
 
 
 def discoveries(changes: Changes, tested: int, rate: float) -> tuple[Ints, Floats]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CHANGED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
 _SETTLED = {State.BLESSED, State.IGNORED}
+_CONFIRMED, _WITHDRAWN = "confirmed by later runs", "withdrawn: later runs do not show it"
 
 
 def scanned(
@@ -66,7 +67,8 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
-    scanned series that the scan no longer sees is fixed. Blessed and ignored findings stay as they are. `blamed` has the causes;
+    scanned series that the scan no longer sees is fixed, and its note says so if it was provisional: then it is withdrawn. A provisional one
+    that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
     `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it.
     A record `replaces` the known one, and is later, whatever the clocks of the machines.
@@ -94,7 +96,9 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
         if old.state is State.FIXED:
             records.append(replace(fresh, id=old.id, state=State.REOPENED, note="seen again", replaces=old.key))
         elif _facts(old) != _facts(fresh):
-            records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=old.note, replaces=old.key))
+            is_confirmed = old.is_unsettled and not fresh.provisional and not old.by
+            note = _CONFIRMED if is_confirmed else old.note
+            records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=note, replaces=old.key))
     unseen = (finding for of_series in left.values() for finding in of_series.values())
     gone = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
     return records + [
@@ -112,7 +116,9 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
 
 def _gone(finding: Finding, thresholds: Mapping[int, Threshold]) -> str:
     threshold = thresholds.get(finding.series_key)
-    return "not seen any more" if threshold is None else f"not seen any more from {threshold.text}"
+    if threshold is not None:
+        return f"not seen any more from {threshold.text}"
+    return _WITHDRAWN if finding.provisional else "not seen any more"
 
 
 def _indices(histories: Histories, series: int) -> Mapping[str, int]:
@@ -157,6 +163,13 @@ def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame
         cause=None if blame is None else blame.cause,
         evidence=() if blame is None else blame.evidence,
     )
+
+
+def settled(known: Iterable[Finding], records: Iterable[Finding]) -> tuple[list[str], list[str]]:
+    """Return the ids of the provisional findings that the records of a scan confirm, and of those that they withdraw."""
+    waiting = {finding.id for finding in known if finding.is_unsettled}
+    decided = [record for record in records if record.id in waiting and not record.is_unsettled]
+    return [one.id for one in decided if not one.is_withdrawn], [one.id for one in decided if one.is_withdrawn]
 
 
 def commits_of_runs(histories: Histories) -> dict[int, str | None]:

@@ -54,13 +54,13 @@ class Scan:
 
     findings: tuple[ScanFinding, ...]
     movements: tuple[Movement, ...]
-    judged: Bools
+    judged: tuple[bool, ...]
     expected_false: float
 
     @property
     def tested(self) -> int:
         """The number of series that were long enough to be tested."""
-        return int(self.judged.sum())
+        return sum(self.judged)
 
     @property
     def too_short(self) -> int:
@@ -175,7 +175,7 @@ def scan(  # noqa: PLR0913
             sorted(findings, key=lambda f: (f.change.p_value, -abs(f.change.effect), f.series, f.change.index))
         ),
         movements=tuple(sorted(lasting + passing, key=lambda m: (-abs(m.effect), m.run))),
-        judged=judged,
+        judged=tuple(judged.tolist()),
         expected_false=rate * len(findings),
     )
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.analysis.constants import PROFILES, Profile
+from bench_db.analysis.detect import few_follow
 from bench_db.analysis.student import benjamini_hochberg, quantile, two_sided_p
 from bench_db.model import Change
-from bench_db.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,12 @@ def _changed(  # noqa: PLR0913, PLR0917 the points on both sides
             series=series,
             run=step.run,
             change=_change(
-                int(at[series] - starts[series]), effect, error, df, p_value, int(starts[series + 1] - at[series])
+                int(at[series] - starts[series]),
+                effect,
+                error,
+                df,
+                p_value,
+                provisional=few_follow(float(old[series]), logs[at[series] : starts[series + 1]]),
             ),
             q_value=float(q_value),
             before=math.exp(old[series]),
@@ -127,9 +132,9 @@ def _moments(logs: Floats, of_point: Ints, side: Ints, n_series: int) -> tuple[F
     return count, mean, squares
 
 
-def _change(index: int, effect: float, error: float, df: float, p_value: float, after: int) -> Change:  # noqa: PLR0913, PLR0917
+def _change(  # noqa: PLR0913 the figures of a change
+    index: int, effect: float, error: float, df: float, p_value: float, *, provisional: bool
+) -> Change:
     margin = error * quantile(_INTERVAL, df)
     low, middle, high = (math.expm1(min(x, 700.0)) for x in (effect - margin, effect, effect + margin))
-    return Change(
-        index=index, effect=middle, low=low, high=high, p_value=p_value, provisional=after < RULES.provisional_runs
-    )
+    return Change(index=index, effect=middle, low=low, high=high, p_value=p_value, provisional=provisional)

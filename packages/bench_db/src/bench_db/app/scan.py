@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.changes import changes_of
 from bench_db.analysis.constants import Profile
-from bench_db.analysis.findings import finding_of, in_order, movements, scanned, updated
+from bench_db.analysis.findings import finding_of, in_order, movements, scanned, settled, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import Answer, frame_of
@@ -79,6 +79,7 @@ class Scanned(Answer):
     `changes` counts the changes of this scan, `expected_false` of which are expected to be false alarms; `of_machine` of them moved
     with the machine. `tested` series were long enough, `too_short` ones were not. `history` describes whose results were
     scanned; the findings are `stored` only for the main history. `series` are the scanned series by key.
+    Of the provisional findings before, later runs made some `confirmed` and others `withdrawn`, here by id.
     `thresholds` has the smallest change that counts, by the key of those series for which one is defined; `threshold_faults` are thresholds
     that match no series, or not the unit of one.
     """
@@ -93,6 +94,8 @@ class Scanned(Answer):
     tested: int
     too_short: int
     expected_false: float
+    confirmed: Sequence[str]
+    withdrawn: Sequence[str]
     thresholds: Mapping[int, str]
     threshold_faults: Sequence[str]
 
@@ -112,7 +115,7 @@ class Scanned(Answer):
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        names = ("history", "stored", "tested", "too_short", "expected_false", "of_machine")
+        names = ("history", "stored", "tested", "too_short", "expected_false", "of_machine", "confirmed", "withdrawn")
         return {
             "findings": [finding_json(finding, self.series) for finding in self.findings],
             "groups": groups_json(self.groups),
@@ -185,7 +188,7 @@ def scan(
         store.record_scans(
             records_of(
                 of,
-                judged=found.judged.tolist(),
+                judged=found.judged,
                 extent=extent,
                 chosen=chosen,
                 rate=rate,
@@ -194,6 +197,7 @@ def scan(
                 at=now,
             )
         )
+    confirmed, withdrawn = settled(known, records)
     return Scanned(
         history=store.history().about(chosen),
         stored=stored,
@@ -205,6 +209,8 @@ def scan(
         tested=found.tested,
         too_short=found.too_short,
         expected_false=found.expected_false,
+        confirmed=confirmed,
+        withdrawn=withdrawn,
         thresholds={key: threshold.text for key, threshold in thresholds.items()},
         threshold_faults=threshold_faults(store),
     )

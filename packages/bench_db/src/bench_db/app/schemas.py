@@ -179,7 +179,8 @@ def _means() -> dict[str, Schema]:
 
 def _finding() -> Schema:
     """Return the schema of a finding; one whose series is gone has no more of it than the key."""
-    properties = _old({**_series(), **_record(Finding, "key", "series_key", "replaces")})
+    own = {**_record(Finding, "key", "series_key", "replaces"), "withdrawn": _BOOLEAN}
+    properties = _old({**_series(), **own})
     optional = {name for name in _old(_series()) if name not in {"series", "series_key"}}
     return _object(properties, optional)
 
@@ -398,6 +399,7 @@ def _scan() -> Schema:
     numbers = {"tested": _COUNT, "too_short": _COUNT, "expected_false": _type(float), "of_machine": _COUNT}
     movements = _list(_object(_record(Movement, "run")))
     texts = {"thresholds": _type(dict[str, str]), "threshold_faults": _list(_TEXT)}
+    texts |= {"confirmed": _list(_TEXT), "withdrawn": _list(_TEXT)}
     about = {"history": _TEXT, "stored": _BOOLEAN, **texts}
     return _answer({**about, "findings": _list(_finding()), **_GROUPS, **numbers, "movements": movements})
 

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Find where the level of BENCHMARK (* and ? are wildcards) changes, in each of its series.
 
-    A series needs {detection_runs} runs. A change is provisional until {provisional_runs} runs follow it. Nothing is stored.
+    A series needs {detection_runs} runs. A change is provisional until {provisional_runs} runs are at its level. Nothing is stored.
 
     Example: bench-db detect '*test_fib[5]'
     """

@@ -90,6 +90,8 @@ def _text(found: Scanned, series: Mapping[int, Series], *, markdown: bool) -> st
         too_short=found.too_short,
         expected_false=found.expected_false,
         of_machine=found.of_machine,
+        confirmed=len(found.confirmed),
+        withdrawn=len(found.withdrawn),
         thresholds=found.thresholds,
         threshold_faults=found.threshold_faults,
         markdown=markdown,

@@ -18,7 +18,7 @@ from bench_db.distributed.cut import part_of, rows_of
 from bench_db.distributed.engine import Engine, parts_for
 
 if TYPE_CHECKING:
-    from bench_db.analysis.jit import Floats
+    from bench_db.analysis.jit import Bools, Floats
     from bench_db.analysis.scan import Points
 
 
@@ -52,7 +52,7 @@ class Detector:
             of_all=of_all,
             measured=measured,
             values=_values(points, rows, answers) if points.with_values else None,
-            changes=changes_of_columns(*_columns(rows, answers, len(self.keys)), np.diff(points.offsets)),
+            changes=changes_of_columns(*_columns(rows, answers, len(self.keys))),
         )
 
     def _movements(self, points: Points, cut: list[object]) -> tuple[Floats, Floats, Ints, list[object]]:
@@ -92,8 +92,8 @@ class Detector:
         return cast("list[pa.RecordBatch]", self.engine.get(asked))
 
 
-def _columns(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> tuple[Ints, Ints, Ints, Floats]:
-    """Return the changes of all parts in the order of the series: number and finite points per series, index, figures."""
+def _columns(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> tuple[Ints, Ints, Ints, Floats, Bools]:
+    """Return the changes of all parts in the order of the series, as `changes_of_columns` takes them."""
     counts, points = np.zeros(series, np.int64), np.zeros(series, np.int64)
     for of, answer in zip(rows, answers, strict=True):
         counts[of], points[of] = np.diff(answer["index"].offsets.to_numpy()), answer["points"].to_numpy()
@@ -101,7 +101,9 @@ def _columns(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> tu
     order = np.argsort(of_change, kind="stable")
     index = np.concatenate([np.zeros(0, np.int64), *(one["index"].values.to_numpy() for one in answers)])
     figures = np.concatenate([np.zeros(0), *(one["figures"].values.to_numpy() for one in answers)])
-    return counts, points, index[order], figures.reshape(-1, COLUMNS)[order]
+    flags = [one["provisional"].values.to_numpy(zero_copy_only=False) for one in answers]
+    provisional = np.concatenate([np.zeros(0, np.bool_), *flags])
+    return counts, points, index[order], figures.reshape(-1, COLUMNS)[order], provisional[order]
 
 
 def _values(points: Points, rows: list[Ints], answers: list[pa.RecordBatch]) -> Floats:

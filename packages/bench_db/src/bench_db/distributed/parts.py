@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench_db.analysis.constants import Constants
-    from bench_db.analysis.jit import Floats, Ints
+    from bench_db.analysis.jit import Bools, Floats, Ints
 
 # A row is a series: +1, or -1 for a rate; the number of the run and the value of each of its points, oldest first.
 PART = pa.schema(
@@ -86,7 +86,7 @@ def changes(
     constants: Constants,
     with_values: bool,  # noqa: FBT001 engines take no keywords
 ) -> pa.RecordBatch:
-    """Return finite points, and the index and the figures of each change, of every series corrected for the movements of runs.
+    """Return finite points, and the index, the figures and whether it is provisional of each change, of every series corrected for the movements of runs.
 
     `departed` is the answer of the last pass. `with_values` adds the corrected values.
     """
@@ -101,6 +101,7 @@ def changes(
         "points": pa.array(found.points),
         "index": _lists(ends, found.index),
         "figures": _lists(ends * figures.shape[1], figures.ravel()),
+        "provisional": _lists(ends, found.provisional),
     }
     return pa.record_batch(columns | ({"values": _lists(offsets, steady)} if with_values else {}))
 
@@ -136,7 +137,7 @@ def _array(column: pa.Array) -> np.ndarray[Any, np.dtype[Any]]:
     return copied
 
 
-def _lists(offsets: Ints, values: Floats | Ints) -> pa.ListArray:
+def _lists(offsets: Ints, values: Floats | Ints | Bools) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -57,9 +58,9 @@ class Alarm:
     @property
     def title(self) -> str:
         """The number of findings of each state."""
-        states = [finding.state for finding in self.findings]
-        counts = [f"{states.count(state):,} {_STATES.get(state, state)}" for state in State if state in states]
-        return shortened(visible(f"{self.project}: {', '.join(counts)} in the benchmarks"), _TITLE)
+        counts = Counter(_state(finding) for finding in in_order(self.findings))
+        states = [f"{number:,} {state}" for state, number in counts.items()]
+        return shortened(visible(f"{self.project}: {', '.join(states)} in the benchmarks"), _TITLE)
 
     @property
     def groups(self) -> list[CommitFindings]:
@@ -84,10 +85,13 @@ class Alarm:
 
     def _entry(self, group: CommitFindings, findings: Sequence[Finding]) -> _Entry:
         commit = short(group.commit or "-")
-        state = _STATES.get(group.state, group.state)
+        state = " and ".join(dict.fromkeys(map(_state, findings)))
         first, *others = {finding.cause for finding in findings}
         cause = "" if others or first is None or first is Cause.UNKNOWN else f", cause: {CAUSES[first]}"
-        words = f"{state}: {moved_words(group)}, {shortened(visible(beds_words(group)), _BED)}{cause}"
+        unsettled = sum(finding.is_unsettled for finding in findings)
+        number = f"{unsettled:,} " if 0 < unsettled < len(findings) else ""
+        provisional = f", {number}provisional: later runs confirm or withdraw it" if unsettled else ""
+        words = f"{state}: {moved_words(group)}, {shortened(visible(beds_words(group)), _BED)}{cause}{provisional}"
         top = sorted(findings, key=lambda f: (-abs(f.effect or 0.0), f.id))[: RULES.message_benchmarks]
         names = [self._name(f) for f in top]
         left = len(findings) - len(top)
@@ -98,6 +102,10 @@ class Alarm:
     def _name(self, finding: Finding) -> str:
         one = self.series.get(finding.series_key, _UNNAMED)
         return f"{shortened(visible(one.label), _NAME)} {percent(finding.effect)}"
+
+
+def _state(finding: Finding) -> str:
+    return "withdrawn" if finding.is_withdrawn else _STATES.get(finding.state, finding.state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

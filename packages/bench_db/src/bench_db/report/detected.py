@@ -61,6 +61,8 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     too_short: int,
     expected_false: float,
     of_machine: int = 0,
+    confirmed: int = 0,
+    withdrawn: int = 0,
     thresholds: Mapping[int, str] = {},
     threshold_faults: Sequence[str] = (),
     markdown: bool = False,
@@ -74,7 +76,11 @@ def scan_text(  # noqa: PLR0913 the figures of a scan, by keyword
     moved = [_movement(movement, has_rates=has_rates) for movement in movements[:_MOVEMENTS]]
     counts = Counter(thresholds.values())
     least = [f"from {text}: {number:,} series" for text, number in counts.items()]
-    head = (f"{of}; {expected}", *least, *threshold_faults)
+    later = ((confirmed, "confirmed by later runs"), (withdrawn, "withdrawn, because later runs do not show it"))
+    decided = [
+        f"{number:,} provisional {'change' if number == 1 else 'changes'} {word}" for number, word in later if number
+    ]
+    head = (f"{of}; {expected}", *decided, *least, *threshold_faults)
     if markdown:
         figures = [markdown_text(line) for line in (*head, *moved)]
         return "\n\n".join((*figures, findings_markdown(findings, series)))

@@ -53,7 +53,8 @@ def finding_json(finding: Finding, series: Mapping[int, Series]) -> dict[str, An
     """Return a finding as a JSON object, with its series where `series` (by key) has it."""
     one = series.get(finding.series_key)
     about = {"series": "", "series_key": f"{finding.series_key:016x}"} if one is None else series_json(one)
-    return _document({**about, **_without(asdict(finding), "key", "series_key", "replaces")})
+    own = _without(asdict(finding), "key", "series_key", "replaces")
+    return _document({**about, **own, "withdrawn": finding.is_withdrawn})
 
 
 def baseline_json(pointer: Baseline) -> dict[str, Any]:

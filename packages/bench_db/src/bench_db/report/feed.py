@@ -74,7 +74,8 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     ET.SubElement(node, "category", term=finding.state)
     common = f" Part of {finding.common_mode}." if finding.common_mode else ""
     cause = f" {because}" if (because := finding_text(finding)) else ""
-    provisional = " Provisional: few points follow it." if finding.provisional else ""
+    provisional = " Provisional: later runs confirm or withdraw it." if finding.is_unsettled else ""
+    provisional = " Withdrawn: later runs do not show it." if finding.is_withdrawn else provisional
     moved = percent_with_interval(finding.effect, finding.low, finding.high)
     at = f"at {finding.commit[: RULES.sha_length]}" if finding.commit else f"at point {finding.index}"
     _text(

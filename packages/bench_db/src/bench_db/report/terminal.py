@@ -212,7 +212,7 @@ def _note(finding: Finding) -> str:
 
 
 def _notes(finding: Finding) -> list[str]:
-    provisional = ["provisional"] if finding.provisional else []
+    provisional = ["provisional"] if finding.provisional and not finding.is_withdrawn else []
     common = [f"with {finding.common_mode}"] if finding.common_mode else []
     cause = [f"cause: {CAUSES[finding.cause]}"] if finding.cause is not None else []
     figure = [f"by {finding.figure}"] if finding.figure is not Figure.MEDIAN else []

@@ -373,7 +373,7 @@
       el("td", { "data-name": "Change", class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, quantity.verdict(finding.effect, bench.chart.tone(finding)))),
       el("td", { class: "num wide" }, quantity.interval(finding.low, finding.high)),
       el("td", { class: "num wide" }, quantity.probability(finding.p).replace(/^p /, "")),
-      el("td", { "data-name": "State" }, finding.state, finding.provisional ? ", provisional" : ""),
+      el("td", { "data-name": "State" }, finding.withdrawn ? "withdrawn" : finding.state, finding.provisional ? ", provisional" : ""),
       series.findings.some((other) => other.common) && el("td", { class: "wide" }, el("bdi", {}, finding.common || "")))));
   }
 

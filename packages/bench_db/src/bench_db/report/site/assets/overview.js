@@ -14,10 +14,10 @@
 
   function badges(finding) {
     const words = { open: null, reopened: ["reopened", "warn"], blessed: ["blessed", "blessed"], fixed: ["fixed", ""], ignored: ["ignored", ""] };
-    const state = words[finding.state];
+    const state = finding.withdrawn ? ["withdrawn", ""] : words[finding.state];
     return [
       state && el("span", { class: `badge ${state[1]}` }, state[0]),
-      finding.provisional && el("span", { class: "badge", title: "Too few points follow it to be sure" }, "provisional"),
+      finding.provisional && el("span", { class: "badge", title: "Later runs confirm or withdraw it" }, "provisional"),
     ].filter(Boolean);
   }
 
