@@ -60,6 +60,9 @@ class TestSite:
             for path in pair
             if path
         }  # data, samples and builds of each shard
+        (places,) = received(files, r"data/places-.*")
+        (commits,) = received(files, r"data/commits-.*")
+        named |= {*places["finds"].values(), *places["kin"], *commits["parts"]}
         ours = {name.split("#")[0] for name in named if not name.startswith("https://")}
         assert ours - set(files) == set()
 
@@ -111,6 +114,41 @@ class TestSite:
         assert b"0 series" in dict(site(empty))["series.html"]
 
 
+class TestPages:
+    """A page loads what it shows: that of a benchmark no catalogue, and that of two commits the series of one suite."""
+
+    @pytest.mark.parametrize(
+        ("page", "scripts"),
+        [
+            ("index.html", {"settings", "findings"}),
+            ("series.html", {"settings", "catalogue"}),
+            ("benchmark.html", {"settings", "places"}),
+            ("compare.html", {"settings", "commits"}),
+        ],
+    )
+    def test_scripts(self, files: dict[str, bytes], page: str, scripts: set[str]) -> None:
+        assert set(re.findall(r'src="data/(\w+)-', files[page].decode())) == scripts
+
+    def test_bytes_of_a_benchmark(self) -> None:
+        """A series of 300 points in a suite of 64, with the samples of the newest 60 points, in a shard of the usual size."""
+        frames = [history(f"b{n}/case", stepped(1e3, 300, {}, seed=n), samples=48) for n in range(64)]
+        newest = pl.int_range(pl.len()).reverse().over("series_key") < 60
+        content = content_of(pl.concat(frames), METADATA)
+        content = replace(content, samples_of=lambda some: some.select(pl.when(newest).then("values"))["values"])
+        files = dict(site(content))
+        page = files["benchmark.html"].decode()
+        loaded = ["benchmark.html", *re.findall(r'<(?:script|link)[^>]* (?:src|href)="([^"]+\.(?:js|css))"', page)]
+        names = (
+            "data/find-",
+            "data/kin-",
+            "data/[0-9a-f]{16}-builds",
+            "data/[0-9a-f]{16}-8-",
+            "samples/[0-9a-f]{16}-8-",
+        )
+        sizes = [sorted(len(files[path]) for path in files if re.match(name, path)) for name in names]
+        assert sum(len(files[path]) for path in loaded) + sum(of[len(of) // 2] for of in sizes) < 300_000
+
+
 class TestSeries:
     """The data of each kind of series in the pages."""
 
@@ -151,10 +189,12 @@ class TestRebuild:
             re.sub(r"-[0-9a-f]{12}\.", ".", path) for path, content in after.items() if before.get(path) != content
         )
         shard = [path for path in changed if re.match(r"data/[0-9a-f]{16}-", path)]
-        assert len(shard) == 2  # a shard, and the builds of its suite
+        assert len(shard) == 3  # a shard, and the builds and the series of its suite
         assert set(changed) - set(shard) <= {
             "data/catalogue.js",
             "data/commits.js",
+            "data/kin-0.js",
+            "data/places.js",
             "index.html",
             "series.html",
             "benchmark.html",

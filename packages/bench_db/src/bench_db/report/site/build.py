@@ -27,6 +27,7 @@ from bench_db.report.site.encode import builds_document, encoded
 from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, scans_of
 from bench_db.report.site.numbers import Strips
+from bench_db.report.site.parts import parts_of
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -46,7 +47,7 @@ _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
 _FORMAT = 1
 _SHARDS_AT_ONCE = 128
-_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-|chart-")
+_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-)|chart-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +147,11 @@ class Site:
         asset = dict(pages.assets().values()).get(path)
         if asset is not None:
             return asset
+        if not _OF_SHARD.match(path):
+            return self._entrance_files[path]
         of_group = [one for one in self._shards if f"/{one.stem}-" in path or path in self._charts(one)]
         if not of_group:
-            return self._entrance_files[path]
+            raise KeyError(path)
         wanted = [one for one in of_group if f"/{one.name}-" in path or path in self._charts(one)]
         return dict(self._of_group(of_group[0].group, wanted))[path]
 
@@ -271,8 +274,12 @@ def _path(folder: str, shard: Shard, digest: str) -> str:
 
 
 def _builds_script(group: Group, document: catalogue.Row) -> File:
-    stem = f"{stem_of(group)}-builds"
-    return _script("data", stem, f"shard/{stem}", document)
+    return _script("data", *_named(stem_of(group), "builds"), document)
+
+
+def _named(stem: str, name: str) -> tuple[str, str]:
+    """Return the name of a data script that a page loads when it needs it, and how the script calls itself."""
+    return f"{stem}-{name}", f"shard/{stem}-{name}"
 
 
 def _document(script: bytes) -> catalogue.Row:
@@ -291,6 +298,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         finding["page"] = finding["page"] if finding["page"] in have_pages else ""
     commits.annotate(lists.commits, content.annotations)
     listed = catalogue.catalogue(lists.rows, lists.files)
+    parts = parts_of(listed, described)
     fresh = freshness(lists.commits)
     beds = catalogue.beds(described)
     settings = {
@@ -300,11 +308,28 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "beds": len(beds),
         "annotations": commits.marks(content.annotations, content.baselines, content.recorded),
     }
+    groups = {
+        group: _script("data", *_named(stem_of(group), "series"), part) for group, part in parts.of_groups.items()
+    }
+    kin = [_script("data", *_named("kin", f"{number:x}"), part) for number, part in enumerate(parts.kin)]
+    finds = {prefix: _script("data", *_named("find", prefix), part) for prefix, part in parts.finds.items()}
+    yield from (*groups.values(), *kin, *finds.values())
+    places = {
+        "digits": parts.digits,
+        "finds": {prefix: path for prefix, (path, _) in finds.items()},
+        "kin": [path for path, _ in kin],
+    }
+    builds = {
+        **lists.builds,
+        "parts": [groups[group][0] for group in sorted(groups)],
+        "sizes": [len(parts.of_groups[group]["key"]) for group in sorted(groups)],
+    }
     everything = {
+        "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", listed),
         "findings": _script("data", "findings", "findings", {"findings": findings}),
-        "commits": _script("data", "commits", "commits", lists.builds),
+        "commits": _script("data", "commits", "commits", builds),
     }
     yield from everything.values()
     yield FEED, _feed(content, findings, lists.commits)
@@ -334,8 +359,8 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     starts = {
         "index.html": ("settings", "findings"),
         "series.html": ("settings", "catalogue"),
-        "benchmark.html": ("settings", "catalogue"),
-        "compare.html": ("settings", "catalogue", "commits"),
+        "benchmark.html": ("settings", "places"),
+        "compare.html": ("settings", "commits"),
         "commits.html": (),
         **({"noise.html": ("settings", "catalogue")} if facts["has_noise"] else {}),
     }

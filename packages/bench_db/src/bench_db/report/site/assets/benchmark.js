@@ -2,18 +2,17 @@
 /* One series: what it is, its history alone or beside its relatives, the point under the pointer or chosen by keys, its findings, and every point as a table. */
 (() => {
   const { el, quantity } = bench;
-  const all = bench.held.get("catalogue");
   const $ = (id) => document.getElementById(id);
   const form = $("view");
   const { most, listed } = bench.lines;
-  let here = -1, series = null, strips = null, plot = null, at = 0, pinned = false, named = false;
+  let all = null, around = null, showing = "", here = -1, series = null, strips = null, plot = null, at = 0, pinned = false, named = false;
   let family = null, several = null, zoom = null, turns = 0;
 
   function facet(name, place) { return all.facets[name][all[name][place]]; }
 
   /* An address of this page; the way of looking at a series goes along with a reader. */
   function address(place, rest = {}) {
-    const view = { s: all.key[place], x: form.across.value === "date" ? "date" : "", y: ["zero", "log"].includes(form.up.value) ? form.up.value : "", ...rest };
+    const view = { s: typeof place === "string" ? place : all.key[place], x: form.across.value === "date" ? "date" : "", y: ["zero", "log"].includes(form.up.value) ? form.up.value : "", ...rest };
     return `#${new URLSearchParams(Object.entries(view).filter(([, value]) => value))}`;
   }
 
@@ -21,17 +20,19 @@
 
   async function open() {
     const key = bench.state().get("s");
-    const place = all.key.indexOf(key);
-    if (place < 0) { fail(key ? "This series is no longer in the store, or never was." : "No series chosen."); return; }
     const turn = turns += 1;
-    if (place !== here) {
-      here = place;
+    let found = null;
+    try { found = await bench.data.find(key || ""); } catch (error) { fail(error.message); return; }
+    if (turn !== turns) return;
+    if (!found) { fail(key ? "This series is no longer in the store, or never was." : "No series chosen."); return; }
+    if (key !== showing) {
+      const place = found.all.key.indexOf(key);
+      let shard = null;
+      try { shard = await bench.data.shard(found.all.files[found.all.file[place]]); } catch (error) { fail(error.message); return; }
+      if (turn !== turns) return;
+      [all, around, showing, here] = [found.all, found, key, place];
+      series = bench.data.series(shard, key);
       head();
-      try {
-        const shard = await bench.data.shard(all.files[all.file[here]]);
-        if (turn !== turns) return;
-        series = bench.data.series(shard, key);
-      } catch (error) { fail(error.message); return; }
       strips = null;
       family = bench.family.of(all, here);
       $("body").hidden = false;
@@ -95,7 +96,7 @@
   }
 
   function fail(message) {
-    here = -1;
+    showing = "";
     $("title").textContent = "No such series";
     $("body").hidden = true;
     $("facts").replaceChildren(message, el("a", { href: "series.html" }, "All series"));
@@ -110,8 +111,8 @@
   }
 
   function steps() {
-    $("previous").replaceChildren(here > 0 ? link(here - 1, "← previous series") : "");
-    $("next").replaceChildren(here + 1 < all.key.length ? link(here + 1, "next series →") : "");
+    $("previous").replaceChildren(around.before ? link(around.before, "← previous series") : "");
+    $("next").replaceChildren(around.after ? link(around.after, "next series →") : "");
   }
 
   function tile(name, value, note = "", title = "") {
@@ -336,10 +337,10 @@
 
   /* After a link on the page: the same link of the next series, or the beginning of what is new. */
   async function follow() {
-    const before = here, from = document.activeElement, step = from.parentElement?.id;
+    const before = showing, from = document.activeElement, step = from.parentElement?.id;
     await open();
-    if (here === before) $("view").scrollIntoView({ block: "nearest" });
-    if (here === before || (from.isConnected && from !== document.body)) return;
+    if (showing === before) $("view").scrollIntoView({ block: "nearest" });
+    if (showing === before || (from.isConnected && from !== document.body)) return;
     const again = ["previous", "next"].includes(step) && $(step).querySelector("a");
     scrollTo(0, 0);
     (again || $("title")).focus({ preventScroll: true });

@@ -2,13 +2,11 @@
 /* Two commits of one device, test bed and suite: every series at both, largest change first. */
 (() => {
   const { el, quantity } = bench;
-  const all = bench.held.get("catalogue");
-  const { groups, builds } = bench.held.get("commits");
+  const { groups, builds, parts, sizes } = bench.held.get("commits");
   const form = document.getElementById("pick");
   const status = document.getElementById("status");
   const facet = (name, i) => all.facets[name][all[name][i]];
-  const { later, earlier } = bench.data.relatives(all);
-  let rows = [], order = { key: "change", descending: true }, asked = 0;
+  let all = null, relatives = null, rows = [], order = { key: "change", descending: true }, asked = 0;
 
   const columns = [
     { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.name || row.label)), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
@@ -51,18 +49,18 @@
 
   async function compare() {
     const turn = asked += 1;
-    const [dut, bed, suite] = groups[form.group.value] || [];
     const a = builds[form.a.value], b = builds[form.b.value];
     if (!a || !b) { status.textContent = "Nothing has been measured yet."; return; }
-    const members = all.key.map((_, i) => i).filter((i) => facet("dut", i) === dut && facet("bed", i) === bed && facet("suite", i) === suite);
-    const needed = [...new Set(members.map((i) => all.file[i]))];
     keep();
     ask(a, b);
-    status.textContent = `Reading ${needed.length} files …`;
     try {
-      const shards = new Map(await Promise.all(needed.map(async (file) => [file, await bench.data.shard(all.files[file])])));
+      const part = await bench.data.load(parts[form.group.value]);
       if (turn !== asked) return;
-      rows = members.map((i) => row(i, shards.get(all.file[i]), a, b)).filter(Boolean);
+      status.textContent = `Reading ${part.files.length} files …`;
+      const shards = await Promise.all(part.files.map(bench.data.shard));
+      if (turn !== asked) return;
+      [all, relatives] = [part, bench.data.relatives(part)];
+      rows = all.key.map((_, i) => row(i, shards[all.file[i]], a, b)).filter(Boolean);
     } catch (error) { status.textContent = error.message; return; }
     show();
   }
@@ -92,7 +90,7 @@
     const gone = (places) => (places.length ? "failed" : "");
     const without = few ? "insufficient" : before === null && first.length && after !== null ? "failed before" : "";
     const note = before !== null && after !== null ? without : after === null ? gone(second) || "missing" : without || "new";
-    const relative = note === "missing" ? later.get(i) : note === "new" ? earlier.get(i) : null;
+    const relative = note === "missing" ? relatives.later.get(i) : note === "new" ? relatives.earlier.get(i) : null;
     return { key: all.key[i], label: all.label[i], name: all.name[i], units: facet("units", i), place: (second.length ? second : first)[0], before, after, change, kind, note, error, hint: relative ? relative[1] : "", spread: noise?.[0] ?? null, least: all.threshold[i] ? `from ${all.threshold[i][2]}` : "" };
   }
 
@@ -122,12 +120,7 @@
   }
 
   /* The group with the most series, which is what a reader most likely means. */
-  function largest() {
-    const counts = new Map();
-    all.key.forEach((_, i) => { const name = JSON.stringify([facet("dut", i), facet("bed", i), facet("suite", i)]); counts.set(name, (counts.get(name) || 0) + 1); });
-    const sizes = groups.map((group) => counts.get(JSON.stringify(group)) || 0);
-    return sizes.indexOf(Math.max(...sizes));
-  }
+  function largest() { return sizes.indexOf(Math.max(...sizes)); }
 
   const given = bench.state();
   const names = groups.map(([dut, bed, suite], i) => [i, [suite, bed, dut].filter(Boolean).map((text) => text.slice(0, 60)).join(" · ")]);

@@ -31,6 +31,15 @@ bench.data = (() => {
     return { series: content.series, builds: known };
   }
 
+  /* Where a series is: the part of the catalogue with its relatives, and the keys of the series before and after it; null for none. */
+  async function find(key) {
+    const { digits, finds, kin } = bench.held.get("places");
+    const path = finds[key.slice(0, digits)];
+    const near = path ? await load(path) : {};
+    const found = Object.hasOwn(near, key) && near[key];
+    return found ? { all: await load(kin[found[0]]), before: found[1], after: found[2] } : null;
+  }
+
   function bytes(text) { return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer; }
 
   /* Numbers, with null where there is none. */
@@ -89,5 +98,5 @@ bench.data = (() => {
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
   }
 
-  return { load, shard, floats, heights, series, relatives, samples, commitLink };
+  return { load, shard, find, floats, heights, series, relatives, samples, commitLink };
 })();
