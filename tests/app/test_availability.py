@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db import Database
+    from bench_db.app.availability import Availability
 
 
 @pytest.fixture
@@ -31,6 +32,10 @@ def store(tmp_path: Path) -> Database:
     ]
     publish_all(store.store, runs)
     return store
+
+
+def _text(found: Availability) -> str:
+    return availability_text(found.days, found.first, found.last)
 
 
 class TestAvailability:
@@ -60,14 +65,14 @@ class TestAvailability:
         assert api.availability(store).frame()["results"].to_list() == [2, 2, 2]
 
     def test_text(self, store: Database) -> None:
-        lines = availability_text(api.availability(store).document).splitlines()
+        lines = _text(api.availability(store)).splitlines()
         assert [line.split()[2:5] for line in lines[2:4]] == [["cpu", "···█", "1"], ["io", "█·▒x", "3"]]
         assert lines[-1].startswith("░▒▓█ few to many")
 
     def test_without_results(self, tmp_path: Path) -> None:
         empty = api.availability(api.connect(tmp_path / "empty", create=True))
         assert (empty.first, empty.last, empty.document["rows"]) == (None, None, [])
-        assert availability_text(empty.document) == "no results"
+        assert _text(empty) == "no results"
 
     def test_the_document_is_that_of_its_schema(self, store: Database) -> None:
         found = {"schema_version": DOCUMENT_VERSION, **api.availability(store).document}

@@ -12,7 +12,7 @@ import bench_db
 from bench_db import FilePlace, S3Place, place
 from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
 from tests.store.conftest import bucket_uri
-from tests.support.collections import NAMES, filled_collection
+from tests.support.several_stores import NAMES, filled_collection
 
 if TYPE_CHECKING:
     from bench_db import Place

@@ -91,7 +91,7 @@ class TestRank:
 
     def test_text(self, store: Database) -> None:
         found = api.rank(store, "framework")
-        text = ranks_text(found.document, found.places)
+        text = ranks_text(found.tag, found.places, found.values, found.means, without=found.without)
         assert text.splitlines()[0].split() == [
             "framework",
             "score",

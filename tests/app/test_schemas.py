@@ -93,7 +93,10 @@ def _answers(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "store-optimize", ("store", "optimize", *new)
     yield "store-verify", ("store", "verify", *new)
     yield "store-export", ("store", "export", root / "exported", *new)
-    yield "store-copy", ("store", "copy", root / "new", root / "copy")
+    yield from (
+        ("store-copy", ("store", "copy", root / "new", root / "copy")),
+        ("store-list", ("store", "list", root)),
+    )
     yield "store-import", ("store", "import", root / "exported", "--store", root / "imported")
     yield "doctor", ("doctor", *new)
     yield "store-migrate", ("store", "migrate", *new)

@@ -14,7 +14,7 @@ from bench_db import Direction, Provenance, connect, parse
 from bench_db.app.schemas import schemas
 from tests.cli.conftest import bench_db
 from tests.repository.tree import ROOT
-from tests.support.collections import NAMES, filled_collection
+from tests.support.several_stores import NAMES, filled_collection
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import date
+
+import polars as pl
 import pytest
 
 from bench_db.report.availability import availability_text
@@ -19,8 +22,8 @@ class TestAvailabilityText:
         ],
     )
     def test_shades(self, days: list[tuple[int, int]], strip: str) -> None:
-        rows = [{"day": f"2026-01-0{n + 1}", "results": r, "failed": f} for n, (r, f) in enumerate(days)]
-        names = {"dut_name": "d", "test_bed_name": "b", "suite": ""}
-        ends = {"first": rows[0]["day"], "last": rows[-1]["day"]}
-        text = availability_text({**ends, "rows": [{**names, "days": rows}]})
-        assert text.splitlines()[2].split() == ["d", "b", "-", strip, str(len(days)), str(ends["last"])]
+        every = [date(2026, 1, number + 1) for number in range(len(days))]
+        rows = [("d", "b", None, day, *counts) for day, counts in zip(every, days, strict=True)]
+        names = ["dut_name", "test_bed_name", "suite", "day", "results", "failed"]
+        text = availability_text(pl.DataFrame(rows, names, orient="row"), every[0], every[-1])
+        assert text.splitlines()[2].split() == ["d", "b", "-", strip, str(len(days)), every[-1].isoformat()]

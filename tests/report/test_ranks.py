@@ -17,13 +17,7 @@ class TestRanksText:
 
     def test_each_table(self) -> None:
         places = ranked(frame({("f", "a"): 1.0, ("f", "b"): 2.0, ("g", "a"): 1.0, ("g", "b"): None}))
-        document = {
-            "tag": "framework",
-            "values": of_values(places).to_dicts(),
-            "means": means(places).to_dicts(),
-            "without": 2,
-        }
-        lines = ranks_text(document, places).splitlines()
+        lines = ranks_text("framework", places, of_values(places), means(places), without=2).splitlines()
         assert lines[:4] == TEXT.splitlines()
         assert [line.split() for line in lines if line.startswith("time")] == [
             ["time", "a", "1", "ns", "1"],

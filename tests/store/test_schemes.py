@@ -78,6 +78,11 @@ class TestResolved:
         ):
             locate(address)
 
+    def test_postgresql_is_no_place_of_stores(self) -> None:
+        with pytest.raises(UserError, match=r"'bench-db mirror' copies a store into PostgreSQL$") as error:
+            locate("postgresql://me:hunter2@localhost/db?file_root=/data")
+        assert "hunter2" not in str(error.value)
+
     def test_a_resolver_that_fails(self, register: Callable[..., None]) -> None:
         def unavailable(_: str) -> str:
             message = "the VPN is down"

@@ -214,9 +214,10 @@ class Place(ABC):
         return {"scheme": self.scheme, **document}
 
     @staticmethod
-    def from_dict(document: Mapping[str, Any]) -> Place:
+    def from_dict(document: Mapping[str, object]) -> Place:
         """Return the place that `to_dict` has written; raise `UserError` for another document."""
-        scheme, stated = document.get("scheme"), {name: document[name] for name in document if name != "scheme"}
+        scheme = document.get("scheme")
+        stated: dict[str, Any] = {name: value for name, value in document.items() if name != "scheme"}
         if not isinstance(scheme, str):
             message = f"a place has a 'scheme', such as 'file' or 's3'; this document has {', '.join(map(repr, document)) or 'nothing'}"
             raise UserError(message)

@@ -122,7 +122,7 @@ def _ranks(uri: str | None, output: str, as_of: str | None, tag: str, chosen: Se
     emit_found(
         output,
         lambda: found.document,
-        lambda: ranks_text(found.document, found.places, screen()),
+        lambda: ranks_text(found.tag, found.places, found.values, found.means, without=found.without, screen=screen()),
         found=not found.places.is_empty(),
         why=lambda: reason(store, chosen, as_of),
         history=lambda: found.history,

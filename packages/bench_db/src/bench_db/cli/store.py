@@ -95,7 +95,7 @@ def availability(days: int, uri: str | None, output: str, as_of: str | None, **c
     emit_found(
         output,
         lambda: found.document,
-        lambda: availability_text(found.document, screen()),
+        lambda: availability_text(found.days, found.first, found.last, screen()),
         found=not found.days.is_empty(),
         why=lambda: reason(store, chosen, as_of),
         history=lambda: found.history,

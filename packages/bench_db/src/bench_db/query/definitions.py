@@ -39,13 +39,13 @@ _NAMING = {"alias", "join", "pool", "better", "ignore"}
 ANY = "*"
 
 
-def test_bed_class(row: Mapping[str, Any], *, by_name_alone: bool) -> tuple[str, ...]:
+def test_bed_class(row: Mapping[str, object], *, by_name_alone: bool) -> tuple[str, ...]:
     """Return the test bed class of a series with the columns of `MACHINE`."""
     bed = TestBed(
-        name=row["test_bed_name"] or "",
-        cpu=row["test_bed_cpu"] or "",
-        memory_gb=row["test_bed_memory_gb"] or 0,
-        os=row["test_bed_os"] or "",
+        name=str(row["test_bed_name"] or ""),
+        cpu=str(row["test_bed_cpu"] or ""),
+        memory_gb=int(str(row["test_bed_memory_gb"] or 0)),
+        os=str(row["test_bed_os"] or ""),
     )
     return bed.class_parts(by_name_alone=by_name_alone)
 
@@ -199,12 +199,13 @@ class _Matching:
             matched = matched | names.is_in(values) if values else matched
         return matched
 
-    def after(self, place: int, row: Mapping[str, Any]) -> int | None:
+    def after(self, place: int, row: Mapping[str, object]) -> int | None:
         """Return the place of the next definition that matches a name of a series; None after the last."""
         found = [
             places[at]
             for column in self._literal
-            if (places := self.places(column, row[column] or "")) and (at := bisect_right(places, place)) < len(places)
+            if (places := self.places(column, str(row[column] or "")))
+            and (at := bisect_right(places, place)) < len(places)
         ]
         return min(found, default=None)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bench_db.query.availability import OF
 from bench_db.report.text import PLAIN, table, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from datetime import date
+
+    import polars as pl
 
     from bench_db.report.text import Screen
 
@@ -17,27 +20,28 @@ _SHADES = "░▒▓█"
 _NONE, _FAILED = "·", "x"
 
 
-def availability_text(document: Mapping[str, Any], screen: Screen = PLAIN) -> str:
-    """Render the days from the first to the last; a darker day has more results, relative to the most of its line."""
-    if document["first"] is None:
+def availability_text(days: pl.DataFrame, first: date | None, last: date | None, screen: Screen = PLAIN) -> str:
+    """Render the days from `first` to `last`, those of `query.availability.by_day`; a darker day has more results, relative to the most of its line."""
+    if first is None or last is None:
         return "no results"
-    first, last = (date.fromisoformat(document[name]) for name in ("first", "last"))
     every = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     cells = []
-    for row in document["rows"]:
-        days = {date.fromisoformat(day["day"]): day for day in row["days"]}
-        names = [visible(row[name] or "-") for name in ("dut_name", "test_bed_name", "suite")]
-        cells.append((*names, _strip(every, days), str(len(days)), max(days).isoformat()))
+    for names, group in days.group_by(OF, maintain_order=True):
+        counts = {
+            day: (results - failed, failed)
+            for day, results, failed in group.select("day", "results", "failed").iter_rows()
+        }
+        shown = [visible(str(name or "-")) for name in names]
+        cells.append((*shown, _strip(every, counts), str(len(counts)), max(counts).isoformat()))
     heads = ("device", "test bed", "suite", f"{first} to {last}", "days", "newest")
     legend = f"{_SHADES} few to many results of the line   {_FAILED} only failed ones   {_NONE} none"
     return f"{table(heads, cells, ('days',), screen)}\n{legend}"
 
 
-def _strip(every: Sequence[date], days: Mapping[date, Mapping[str, Any]]) -> str:
-    most = max(day["results"] - day["failed"] for day in days.values())
-    return "".join(_cell(days[day], most) if day in days else _NONE for day in every)
+def _strip(every: Sequence[date], counts: Mapping[date, tuple[int, int]]) -> str:
+    most = max(good for good, _ in counts.values())
+    return "".join(_cell(counts[day][0], most) if day in counts else _NONE for day in every)
 
 
-def _cell(day: Mapping[str, Any], most: int) -> str:
-    good = day["results"] - day["failed"]
+def _cell(good: int, most: int) -> str:
     return _FAILED if good == 0 else _SHADES[(good * len(_SHADES) - 1) // most]

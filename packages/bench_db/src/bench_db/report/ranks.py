@@ -9,17 +9,25 @@ from bench_db.report.quantity import percent, quantity
 from bench_db.report.text import PLAIN, table, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     import polars as pl
 
     from bench_db.report.text import Screen
 
 
-def ranks_text(document: Mapping[str, Any], places: pl.DataFrame, screen: Screen = PLAIN) -> str:
-    """Render the values of the tag, the best first, their geometric means, and the rank of each in every benchmark."""
-    tag = visible(document["tag"])
+def ranks_text(  # noqa: PLR0913 the parts of one answer
+    tag: str,
+    places: pl.DataFrame,
+    values: pl.DataFrame,
+    means: pl.DataFrame,
+    *,
+    without: int,
+    screen: Screen = PLAIN,
+) -> str:
+    """Render the values of the tag, the best first, their geometric means, and the rank of each in every benchmark.
+
+    The frames are those of `query.ranks`; `without` counts the results that have no such tag.
+    """
+    tag = visible(tag)
     totals = [
         (
             visible(row["value"]),
@@ -28,12 +36,12 @@ def ranks_text(document: Mapping[str, Any], places: pl.DataFrame, screen: Screen
             "-" if row["mean_rank"] is None else f"{row['mean_rank']:.2f}",
             *(str(row[name]) for name in ("first", "ranked", "missing", "failed")),
         )
-        for row in document["values"]
+        for row in values.iter_rows(named=True)
     ]
     heads = (tag, "score", "common", "mean rank", "first", "ranked", "missing", "failed")
-    means = [
+    of_metrics = [
         (row["metric"], visible(row["value"]), quantity(row["geometric_mean"], row["units"]), str(row["common"]))
-        for row in document["means"]
+        for row in means.iter_rows(named=True)
     ]
     of_means = ("metric", tag, "geometric mean", "common")
     cells = [
@@ -48,12 +56,12 @@ def ranks_text(document: Mapping[str, Any], places: pl.DataFrame, screen: Screen
         for row in places.iter_rows(named=True)
     ]
     of_places = ("benchmark and tags", "test bed", "rank", tag, "newest", "behind the best")
-    left = [f"left out: {document['without']} results without the tag {tag}"] if document["without"] else []
+    left = [f"left out: {without} results without the tag {tag}"] if without else []
     return "\n".join(
         (
             table(heads, totals, heads[1:], screen),
             "",
-            *((table(of_means, means, of_means[2:], screen), "") if means else ()),
+            *((table(of_means, of_metrics, of_means[2:], screen), "") if of_metrics else ()),
             table(of_places, cells, ("rank", "newest", "behind the best"), screen),
             *left,
         )

@@ -33,7 +33,8 @@ def load(scheme: str) -> None:
         return
     others = sorted({*_RESOLVERS, *plugins.names(plugins.PLACES)} - {*BUILT_IN})
     more = f"; other schemes: {', '.join(others)}" if others else ""
-    message = f"cannot open a store at {scheme}://: use a directory, file:///path or s3://bucket/prefix{more}"
+    mirror = "; 'bench-db mirror' copies a store into PostgreSQL" if scheme in {"postgresql", "postgres"} else ""
+    message = f"cannot open a store at {scheme}://: use a directory, file:///path or s3://bucket/prefix{more}{mirror}"
     raise UserError(message)
 
 
