@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bench_db.analysis.judge import judge
+from bench_db.analysis.judge import counted_together, judge
 from bench_db.model import Verdict
 from bench_db.query.series import HISTORY, IDENTITY, Points
 from bench_db.query.thresholds import Threshold
+from tests.report.examples import compared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -287,3 +288,26 @@ class TestOneGo:
             1,
             "1 of 3 runs failed: broken; 2 runs measured in one go count as one",
         )
+
+
+class TestCountedTogether:
+    """Among many series a change that may be one by chance counts as suspected; one that is none stays what it is."""
+
+    @pytest.mark.parametrize(
+        ("quiet", "counts"),
+        [
+            (3, {"regressed": 2, "improved": 1, "failed": 1, "unchanged": 3}),
+            (1000, {"regressed": 1, "suspected": 2, "failed": 1, "unchanged": 1000}),
+        ],
+    )
+    def test_counts(self, quiet: int, counts: dict[str, int]) -> None:
+        moved = [compared("clear", "regressed", p_value=1e-9, series_key=1)]
+        moved += [
+            compared("weak", verdict, p_value=0.004, series_key=n) for n, verdict in ((2, "regressed"), (3, "improved"))
+        ]
+        still = [compared("still", "unchanged", p_value=0.5, series_key=10 + n) for n in range(quiet)]
+        assert counted_together([*moved, *still, compared("gone", "failed", series_key=4)]) == counts
+
+    def test_a_change_without_a_test_stays(self) -> None:
+        assert counted_together([compared("size", "regressed", series_key=1)]) == {"regressed": 1}
+        assert counted_together([]) == {}

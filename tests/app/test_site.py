@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bench_db.app.baselines import set_baseline
 from bench_db.app.definitions import annotate
 from bench_db.app.progress import Silent
+from bench_db.app.scan import scan
 from bench_db.app.site import TITLE, site, site_content, title_of
 from bench_db.errors import UserError
 from bench_db.model import Definition
@@ -84,6 +85,52 @@ class TestSite:
         with pytest.raises(UserError, match="something else"):
             site(store, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+class TestNewestCommit:
+    """The front page and the badge say at once what the gate says of the newest commit, which a scan cannot know yet."""
+
+    @staticmethod
+    def written(store: Database, out: Path) -> tuple[str, str]:
+        """Return the text of the front page, and the badge."""
+        site(store, out, at=1_000_000)
+        page = re.sub(r"<[^>]*>", "", (out / "index.html").read_text())
+        return " ".join(page.split()), (out / "badge.svg").read_text()
+
+    @pytest.mark.parametrize(
+        ("slow", "heading", "said", "badge"),
+        [
+            (1.0, "No regression standing", "Against the level before it: 2 unchanged.", "fine"),
+            (1.5, "1 regression at the newest commit", "1 regressed, 1 unchanged.", "1 worse at the newest commit"),
+            (0.5, "No regression standing", "1 improved, 1 unchanged.", "fine"),
+        ],
+    )
+    def test_said(self, slow: float, heading: str, said: str, badge: str, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        for number in range(12):
+            publish(made, number, {"f": 100.0 + number % 3, "g": 5.0 + number % 2 / 100})
+        publish(made, 12, {"f": 100.0 * slow, "g": 5.0})
+        _publish_pull_request(made, 13)
+        scan(made)
+        page, drawn = self.written(made, tmp_path / "out")
+        assert heading in page
+        assert said in page
+        assert badge in drawn
+
+    def test_too_few_runs(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish(made, 0, {"f": 100.0})
+        page, _ = self.written(made, tmp_path / "out")
+        assert "Nothing could be judged yet" in page
+        assert "Against" not in page
+
+    def test_another_history(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        for number in range(9):
+            publish(made, number, {"f": 100.0 + number % 3}, branch="topic")
+            publish(made, number, {"f": 100.0 + number % 3}, commit=sha(50 + number))
+        assert site_content(made, Selection(branch="topic")).verdicts == {}
+        assert site_content(made, Selection()).verdicts == {"d": {"unchanged": 1}}
 
 
 class TestMarks:

@@ -42,7 +42,7 @@ def found(finding_id: str, series_key: int, index: int, **rest: Any) -> Finding:
     return Finding(id=finding_id, series_key=series_key, index=index, at=0, **given)
 
 
-_IDENTITY = {"test_bed_name", "units", "direction"}
+_IDENTITY = {"series_key", "test_bed_name", "units", "direction"}
 
 GOLDEN = in_order(
     (

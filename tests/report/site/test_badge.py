@@ -22,6 +22,7 @@ GOOD: dict[str, Any] = {
     "failing": 0,
     "current": 9,
     "scans": [last_scan()],
+    "regressed": 0,
     "total": 9,
 }
 WORSE = {"worse": True, "state": "open", "units": "nanoseconds"}
@@ -49,6 +50,7 @@ class TestState:
             ({"failing": 3}, [], "3 failing"),
             ({"current": 0}, [], "unknown"),
             ({"scans": [None]}, [], "unknown"),
+            ({"regressed": 2}, [], "2 worse at the newest commit"),
             ({"scans": [last_scan(), None]}, [], "unknown"),
             ({"scans": [last_scan(judged=0)]}, [], "unknown"),
             ({"scans": [last_scan(), last_scan(commits_since=3)]}, [], "last scan: 3 measured commits ago"),

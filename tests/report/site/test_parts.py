@@ -37,7 +37,7 @@ def listed_and_rows() -> tuple[Any, list[Any]]:
     ]
     pairs = [(number // 8, one) for number, one in enumerate(rows)]
     files = [(f"d{n}.js", "", "b.js") for n in range(len(rows) // 8 + 1)]
-    return catalogue.catalogue(pairs, files), rows
+    return catalogue.catalogue(catalogue.current(pairs), files), rows
 
 
 LISTED, ROWS = listed_and_rows()

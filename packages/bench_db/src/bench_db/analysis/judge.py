@@ -345,6 +345,21 @@ def counted(comparisons: Iterable[Comparison]) -> dict[str, int]:
     return {str(verdict): counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
+def counted_together(comparisons: Sequence[Comparison]) -> dict[str, int]:
+    """Count verdicts as `counted` does, where all series of a commit are looked at: few may be there by chance.
+
+    A regression or improvement that Benjamini-Hochberg does not accept over all tested series is counted as suspected.
+    """
+    tested = [c for c in comparisons if c.p_value is not None]
+    q_values = benjamini_hochberg(np.array([c.p_value for c in tested])).tolist() if tested else []
+    by_chance = {c.series.series_key for c, q in zip(tested, q_values, strict=True) if q > RULES.false_discovery_rate}
+    moved = {Verdict.REGRESSED, Verdict.IMPROVED}
+    return counted(
+        replace(c, verdict=Verdict.SUSPECTED) if c.verdict in moved and c.series.series_key in by_chance else c
+        for c in comparisons
+    )
+
+
 def looks_for_level(method: str, last: int | None) -> bool:
     """Tell whether change points decide which runs are the baseline."""
     return last is None and method in _OF_LEVEL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.analysis.histories import histories, observations
+from bench_db.analysis.judge import counted_together
 from bench_db.analysis.noise import noise
+from bench_db.app.compare import compare
 from bench_db.app.configuration import configuration, path_of
 from bench_db.app.database import on_database
 from bench_db.app.progress import SILENT
@@ -27,6 +30,7 @@ from bench_db.report.links import commit_pattern
 from bench_db.report.site.arrange import POINTS
 from bench_db.report.site.build import Site
 from bench_db.report.site.contract import SiteContent, SiteMetadata
+from bench_db.report.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +118,8 @@ def site_content(
         points = Points(series=series, rows=rows.select(HISTORY))
         return noise(histories(observations(points) if repeated else points))
 
-    series = store.latest(chosen, as_of).select(IDENTITY)
+    newest = store.latest(chosen, as_of)
+    series = newest.select(IDENTITY)
     definitions = store.definitions(as_of)
     return SiteContent(
         series=series,
@@ -128,6 +133,7 @@ def site_content(
         ),
         findings=store.findings(),
         scans=last_scans(store, as_of=as_of) if chosen.is_of_main else (),
+        verdicts=newest_verdicts(store, newest, chosen, as_of) if chosen.is_of_main else {},
         recorded={record.commit: record for record in store.commits(as_of)},
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),
@@ -136,6 +142,25 @@ def site_content(
         noise_of=noise_of,
         made_by=f"bench-db {version('bench-db')}, {samples} samples",
     )
+
+
+def newest_verdicts(
+    store: stores.Database, newest: pl.DataFrame, chosen: Selection, as_of: AsOf | None = None
+) -> dict[str, dict[str, int]]:
+    """Return the number of each verdict on the newest commit with results of each device, against the level before it.
+
+    A change that may be one by chance among so many series counts as suspected.
+    `newest` are the newest results of all series.
+    """
+    measured = newest.filter(pl.col("error").is_null() & pl.col("commit").is_not_null()).sort("commit_order", "commit")
+    commits = dict(measured.group_by("dut_name", maintain_order=True).agg(pl.col("commit").last()).iter_rows())
+    at = as_of.isoformat() if isinstance(as_of, datetime) else None if as_of is None else str(as_of)
+    found: dict[str, dict[str, int]] = {}
+    for commit in sorted(set(commits.values())):
+        judged = compare(store, commit, as_of=at, selection=chosen).comparisons
+        for device in (name for name, own in commits.items() if own == commit):
+            found[visible(device)] = counted_together([c for c in judged if c.series.dut_name == device])
+    return found
 
 
 def title_of(store: stores.Database, devices: Sequence[str], as_of: AsOf | None = None) -> str:

@@ -44,6 +44,8 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
     if worse:
         word = "slower" if {f["units"] for f in worse} <= SPEEDS else "worse"
         return f"{len(worse):,} {word}{', stale' if is_stale else ''}", _BAD
+    if facts["regressed"] and not is_stale:
+        return f"{facts['regressed']:,} worse at the newest commit", _BAD
     if is_stale:
         return f"stale since {when(max(measured))[:10]}", _UNKNOWN
     if failed or facts["failing"]:

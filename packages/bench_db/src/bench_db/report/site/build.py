@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from bench_db.model import Series
+from bench_db.model import Series, Verdict
 from bench_db.query.series import identified, label
 from bench_db.report.cause import finding_text
 from bench_db.report.escape import script_json
@@ -25,7 +25,7 @@ from bench_db.report.site.badge import badge, chart, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
 from bench_db.report.site.manifest import digest as digest_of
-from bench_db.report.site.measured import MeasuredCommits, freshness, scans_of
+from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
 from bench_db.report.site.parts import parts_of
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
@@ -346,6 +346,9 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
             for row, old in zip(described, listed["stale"], strict=True)
         ),
         "scans": scans_of(fresh, content.scans),
+        "verdicts": (verdicts := [content.verdicts.get(one["dut"], {}) for one in fresh]),
+        "said": [said_of(one) for one in verdicts],
+        "regressed": sum(one.get(Verdict.REGRESSED, 0) for one in verdicts),
         "freshness": fresh,
         "listed": lists.commits[: commits.MOST_COMMITS],
         "left_out": max(0, len(lists.commits) - commits.MOST_COMMITS),

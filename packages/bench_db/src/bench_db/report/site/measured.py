@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.model import Verdict
 from bench_db.query.series import label
 from bench_db.report.escape import shortened
 from bench_db.report.text import visible
@@ -151,6 +152,24 @@ def scans_of(fresh: Sequence[Row], scans: Sequence[LastScan]) -> list[LastScan |
     """Return the newest scan of each device of `freshness`, None for a device without one."""
     of_device = {visible(one.dut_name): one for one in scans if one.scan is not None}
     return [of_device.get(device["dut"]) for device in fresh]
+
+
+_SAID = (
+    (Verdict.REGRESSED, "regressed"),
+    (Verdict.SUSPECTED, "may have changed"),
+    (Verdict.FAILED, "failed"),
+    (Verdict.MISSING, "missing"),
+    (Verdict.IMPROVED, "improved"),
+    (Verdict.UNCHANGED, "unchanged"),
+)
+
+
+def said_of(counts: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Return how many series have which verdict, in words, the worst first; empty where nothing was judged."""
+    found = [(counts[verdict], words) for verdict, words in _SAID if counts.get(verdict)]
+    others = sum(counts.values()) - sum(number for number, _ in found)
+    judged = any(counts.get(verdict) for verdict, _ in _SAID if verdict not in {Verdict.FAILED, Verdict.MISSING})
+    return [*found, *([(others, "not judged")] if others else [])] if judged else []
 
 
 def freshness(commits: Sequence[Row]) -> list[Row]:
