@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from bench_db.rules import RULES
-from tests.report.browsing import SETTLED, Visit, visiting
-from tests.report.example_site import METADATA
+from tests.report.browsing import SETTLED, Visit, visiting, written
+from tests.report.example_site import METADATA, content_of, history
 from tests.report.examples import HOSTILE, commit_of
 
 if TYPE_CHECKING:
@@ -27,6 +30,20 @@ def colours(page: Page, selector: str) -> int:
     """How many colours a canvas shows; 1 is blank."""
     count: int = page.locator(selector).first.evaluate(COLOURS)
     return count
+
+
+class TestWithoutFindings:
+    """Where nothing was found, the list says whether a scan looked."""
+
+    @pytest.mark.parametrize(
+        ("scanned", "said"),
+        [(True, "The scan found no change point."), (False, "No change point has been found; bench-db scan looks")],
+    )
+    def test_said(self, browser: Browser, tmp_path: Path, *, scanned: bool, said: str) -> None:
+        content = content_of(history("steady", np.full(9, 5.0)))
+        with visiting(browser, written(tmp_path, content if scanned else replace(content, scans=()))) as visit:
+            expect(visit.open("index.html").locator("#findings")).to_contain_text(said)
+            assert visit.complaints == []
 
 
 class TestCharts:

@@ -98,7 +98,7 @@
     const chosen = wanted(), all = groups(chosen);
     const parts = all.slice(0, shown).map((group) => (group.length > 1 ? { node: folded(group), draw: () => {} } : alone(group[0])));
     const rest = all.length - shown;
-    const none = findings.length ? "No finding matches." : $("findings").dataset.none;
+    const none = findings.length ? "No finding matches." : box.dataset.none;
     box.replaceChildren(all.length ? el("ul", { class: "list" }, parts.map(({ node }) => node)) : el("p", { class: "empty" }, none));
     if (rest > 0) box.append(el("button", { class: "more", onclick: () => { shown += batch; show(); } }, `Show ${Math.min(batch, rest)} more of ${rest.toLocaleString("en")}`));
     parts.forEach(({ draw }) => draw());
