@@ -462,7 +462,8 @@ class Delivery:
                 what, *tail = error.splitlines()
                 error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
             failed = self._store(*failure(pending, error, provenance)).run_key
-        self._replace_failures(pending, failed)
+        if pending.attempt > 1:
+            self._replace_failures(pending, failed)
         return error
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
