@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.database import on_database
 from bench_db.query.availability import OF
 from bench_db.query.selection import Conditions, Selection, selection_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Availability:
+class Availability(Answer):
     """The days with results, from `first` to `last`; both are null without results. `days` is `query.availability.by_day`."""
 
     history: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.app.answers import Answer
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.identity import tags_key, tags_of_key
@@ -25,7 +26,7 @@ _KEY = [*ALIKE, *MACHINE]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranks:
+class Ranks(Answer):
     """The ranks of the values of `tag`. `places` are those of `query.ranks.ranked`, `values` and `means` what it has over all of them.
 
     `without` counts the selected results that do not have the tag; they are in no answer.
