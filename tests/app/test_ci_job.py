@@ -115,7 +115,7 @@ class TestAgain:
         assert excluded.select("commit", "format", "excluded").rows() == [
             (head, "bench-db-failure", "replaced by attempt 2")
         ]
-        assert judged().notes == ("nothing was measured: measured",)
+        assert judged().notes == ("nothing was measured: the store has the results of this commit already",)
 
     def test_a_failure_of_the_last_attempt(self, history: History) -> None:
         """Attempts that fail leave one failure, as often as they are made, in the same way as an earlier one or in another."""
@@ -144,6 +144,65 @@ class TestBranch:
         assert judged().counts == {"unchanged": 1}
         trend = connect("store").trend("sum")["commit"].to_list()
         assert (len(trend), trend[-1]) == (8, head)
+
+
+class TestDefaultBranch:
+    """What CI says of the default branch holds, whether bench-db.toml states another one or none."""
+
+    @pytest.mark.parametrize("stated", ["", 'branch = "main"\n'])
+    def test_as_ci_says(self, history: History, stated: str, tmp_path: Path) -> None:
+        file = history.path / "bench-db.toml"
+        file.write_text(file.read_text().replace('test_bed = "bed"\n', f'test_bed = "bed"\n{stated}'))
+        history.git("branch", "--move", "master")
+        history.git("remote", "add", "origin", "https://forge.test/me/p.git")  # without origin/HEAD, as a job has it
+        head = history.commit("slow", bench__py=bench(200))
+        event = tmp_path / "event.json"
+        event.write_text(json.dumps({"repository": {"default_branch": "master"}}))
+        job = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "me/p", "GITHUB_REF": "refs/heads/master"}
+        environment = {**job, "GITHUB_SHA": head, "GITHUB_EVENT_PATH": str(event), "PATH": os.environ["PATH"]}
+        assert ci_job("store", environment=environment).counts == {"regressed": 1}
+        assert connect("store").latest()["commit"].to_list() == [head]
+
+
+class TestTwoProjects:
+    """Projects of one repository have suites of one name, and each its own results and failures."""
+
+    def test_one_fails(self, history: History) -> None:
+        broken = history.path / "store" / "broken"
+        fails = f"import pathlib, sys\nif pathlib.Path({str(broken)!r}).exists(): sys.exit('no network')\n"
+        (history.path / "other.toml").write_text(CONFIG.replace('name = "p"', 'name = "q"'))
+        history.commit("next", bench__py=f"{fails}{bench(101)}")
+        broken.touch()
+        assert judged().counts["failed"] == 1
+        broken.unlink()
+        other = judged(config_file="other.toml")
+        assert (other.new, other.notes) == (1, ())
+        assert judged(config_file="other.toml").notes != ()
+        failures = runs("store", excluded=False).frame().filter(format="bench-db-failure")
+        assert failures["dut_name"].to_list() == ["p"]
+
+
+class TestRowsThatFail:
+    """A benchmark that failed as a row of its file is measured again until it succeeds, and no longer."""
+
+    def test_until_it_succeeds(self, history: History) -> None:
+        file = history.path / "bench-db.toml"
+        file.write_text(file.read_text().replace("values-ns", "google-benchmark"))
+        flaky = history.path / "store" / "flaky"
+        context = {"date": "2026-01-01T00:00:00+00:00", "host_name": "h", "num_cpus": 2, "mhz_per_cpu": 1, "caches": []}
+        about = {"name": "sum", "run_name": "sum", "run_type": "iteration", "threads": 1}
+        fine = {**about, "iterations": 9, "real_time": 1.0, "cpu_time": 1.0, "time_unit": "ns"}
+        error = {**about, "error_occurred": True, "error_message": "port in use"}
+        both = {True: {"context": context, "benchmarks": [error]}, False: {"context": context, "benchmarks": [fine]}}
+        history.commit(
+            "next",
+            bench__py=f"import json, pathlib\nprint(json.dumps({both!r}[pathlib.Path({str(flaky)!r}).exists()]))",
+        )
+        flaky.touch()
+        assert "failed" in judged().counts
+        flaky.unlink()
+        assert judged().new == 1
+        assert judged().notes == ("nothing was measured: the store has the results of this commit already",)
 
 
 class TestFresh:

@@ -278,9 +278,9 @@ class TestRenamedMain:
     """The history goes on when the default branch is renamed, as a job of CI says it."""
 
     @staticmethod
-    def job(repository: Repository, branch: str) -> dict[str, str]:
+    def job(repository: Repository, branch: str, default: str) -> dict[str, str]:
         event = repository.path.parent / "event.json"
-        event.write_text(json.dumps({"repository": {"default_branch": branch}}))
+        event.write_text(json.dumps({"repository": {"default_branch": default}}))
         return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_REF": f"refs/heads/{branch}",
@@ -288,14 +288,14 @@ class TestRenamedMain:
             "GITHUB_EVENT_PATH": str(event),
         }
 
-    def in_ci(self, repository: Repository, branch: str, numbers: range) -> list[str]:
+    def in_ci(self, repository: Repository, branch: str, numbers: range, default: str = "") -> list[str]:
         shas = []
         for number in numbers:
             shas.append(repository.commit_at(BEGIN + number * HOUR))
             publish(
                 repository,
                 repository.measured(0.001, at=BEGIN + number * HOUR + 60),
-                **self.job(repository, branch),
+                **self.job(repository, branch, default or branch),
             )
         return shas
 
@@ -309,6 +309,19 @@ class TestRenamedMain:
         after = self.in_ci(repository, "trunk", range(10, 13))
         assert order(repository) == [*before, *after]
         assert asked(repository, "latest")[0]["commit"] == after[-1]
+
+    def test_two_branches_that_live_on(self, repository: Repository) -> None:
+        """The default branch changes from one to the other and back: each time the history is that of one of them."""
+        of_main = self.in_ci(repository, "main", range(3))
+        repository.git("checkout", "--quiet", "-b", "develop", of_main[0])
+        self.in_ci(repository, "develop", range(4, 6), default="main")
+        of_develop = self.in_ci(repository, "develop", range(6, 8))
+        repository.git("checkout", "--quiet", "main")
+        of_main += self.in_ci(repository, "main", range(8, 10), default="develop")
+        assert order(repository)[-2:] == of_develop
+        assert not {*of_main[1:]} & {*order(repository)}
+        of_main += self.in_ci(repository, "main", range(10, 11))
+        assert order(repository) == of_main
 
     def test_a_stated_branch_has_its_own_alone(self, repository: Repository) -> None:
         self.in_ci(repository, "main", range(2))

@@ -19,7 +19,7 @@ from bench_db.app.planning import Planner, workflow_of
 from bench_db.app.progress import Progress, Silent
 from bench_db.app.publish import known_of_commit
 from bench_db.ci import forge as forges
-from bench_db.ci.environment import ci_provenance
+from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.ci.forge import Forge, Workflow
 from bench_db.clock import Clock
 from bench_db.errors import ForgeError, PluginError, StoreNotFoundError, UnreadableOutputError, UserError
@@ -35,10 +35,11 @@ from bench_db.ingest import (
     normalise,
     parse,
     this_machine,
+    told_default_branch,
 )
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
-from bench_db.model import Attempt, AttemptState, Plan, Step
+from bench_db.model import Attempt, AttemptState, Plan, Step, Target
 from bench_db.query.selection import Selection
 from bench_db.report.plans import ended_document, plan_document
 from bench_db.report.text import duration, visible
@@ -155,15 +156,32 @@ def _there(  # noqa: PLR0917 what `backfill` knows
         return remote.backfill(uri, progress, dry_run=parameters.get("dry_run", False))
 
 
-def evidence_of(store: Database, pr_number: int | None = None) -> tuple[Evidence, ...]:
-    """Return the numbers of results and failures by commit, suite and test bed, of a pull request or of none."""
-    failed = pl.col("error").is_not_null()
-    own = pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
+def evidence_of(
+    store: Database, pr_number: int | None = None, dut_name: str = "", commit: str | None = None
+) -> tuple[Evidence, ...]:
+    """Return the numbers of results and failures by commit, suite and test bed, of a pull request or of none.
+
+    A series failed when no later result of it at the commit is a success. With `dut_name` and `commit` of one device or commit alone.
+    """
+    success, time = pl.col("error").is_null(), pl.col("run_time")
+    own = _of_change(pr_number) & pl.col("commit").is_not_null()
+    if dut_name:
+        own &= pl.col("dut_name").is_in(_names_of(store, dut_name))
     rows = (
-        store.scan(selection=Selection(everything=True))
-        .filter(pl.col("commit").is_not_null() & own)
+        store.scan(where={"commit": commit} if commit else None, selection=Selection(everything=True))
+        .filter(own)
+        .group_by("commit", "suite", "test_bed_name", "series_key")
+        .agg(
+            success.sum().alias("results"),
+            # a run whose time is not known may be the later one
+            time.fill_null(_LATER).filter(success).max().alias("measured"),
+            time.fill_null(0).filter(~success).max().alias("failed"),
+        )
+        .with_columns(
+            failures=pl.col("failed").is_not_null() & ~(pl.col("measured") >= pl.col("failed")).fill_null(value=False)
+        )
         .group_by("commit", "suite", "test_bed_name")
-        .agg((~failed).sum().alias("results"), failed.sum().alias("failures"))
+        .agg(pl.col("results", "failures").sum())
         .collect()
     )
     return tuple(
@@ -172,10 +190,23 @@ def evidence_of(store: Database, pr_number: int | None = None) -> tuple[Evidence
     )
 
 
-def evidence_in(uri: str, pr_number: int | None = None) -> tuple[Evidence, ...]:
+_LATER = 1 << 62
+
+
+def _of_change(pr_number: int | None) -> pl.Expr:
+    return pl.col("pr_number").is_null() if pr_number is None else pl.col("pr_number") == pr_number
+
+
+def _names_of(store: Database, dut_name: str) -> list[str]:
+    """Return the name of a device, and the one under which a definition reads it."""
+    definitions = store.history().definitions
+    return [dut_name] if definitions is None else [dut_name, definitions.device(dut_name)]
+
+
+def evidence_in(uri: str, pr_number: int | None = None, dut_name: str = "") -> tuple[Evidence, ...]:
     """Return the evidence of a store; empty when there is no store yet, which the first publish creates."""
     try:
-        return evidence_of(connect(uri), pr_number)
+        return evidence_of(connect(uri), pr_number, dut_name)
     except StoreNotFoundError:
         return ()
 
@@ -240,18 +271,22 @@ class _Local:
 
     def _plan(self, journal: Journal) -> Plan:
         # a success is published, to some store, and counts as no attempt
-        return self.planner.plan(Known(evidence=evidence_in(self.uri, self.pr_number), attempts=journal.failures), None)
+        evidence = evidence_in(self.uri, self.pr_number, self.planner.config.project.name)
+        return self.planner.plan(Known(evidence=evidence, attempts=journal.failures), None)
 
     def _delivery(self, outbox: Outbox) -> Delivery:
+        environment, project = self.planner.environment, self.planner.config.project
+        clone = Path(self.planner.wanted.get("clone") or ".").resolve()
         return Delivery(
             store=connect(self.uri, create=True),
-            clone=Path(self.planner.wanted.get("clone") or ".").resolve(),
+            clone=clone,
             outbox=outbox,
             config=self.planner.config,
             test_bed=self.planner.bed,
-            branch=self.planner.wanted.get("branch") or self.planner.config.project.branch,
+            branch=self.planner.wanted.get("branch") or project.main_branch,
+            default_branch=told_default_branch(clone, ci_change(environment)) or project.branch or None,
             pr_number=self.pr_number,
-            ci=ci_provenance(self.planner.environment),
+            ci=ci_provenance(environment),
         )
 
     def _publish_pending(self, delivery: Delivery, journal: Journal) -> list[Attempt]:
@@ -340,14 +375,15 @@ class _Work:
 
     def _unmeasured(self, step: Step) -> list[str]:
         """Return the suites of a step without a result; the store is asked only when another writer changed it."""
-        suites, store, bed = list(self.suites(step)), self.delivery.store, self.delivery.test_bed
+        suites, store, delivery = list(self.suites(step)), self.delivery.store, self.delivery
         version = store.version
         if version == self.version:
             return suites
         self.version = version
-        own = self.delivery.pr_number
-        known = {name: store.has(step.commit.sha, [name], bed, pr_number=own) for name in suites}
-        return [name for name, one in known.items() if not one.present or (self.retry_partial and one.failed.get(name))]
+        sha, targets = step.commit.sha, [Target(suite=name, test_bed=delivery.test_bed) for name in suites]
+        known = Known(evidence=evidence_of(store, delivery.pr_number, delivery.config.project.name, sha))
+        measured = known.standing([sha], targets, retry_partial=self.retry_partial)[sha].measured
+        return [target.suite for target in targets if target not in measured]
 
     def deliver(self, measured: Measured) -> None:
         """Publish the outcome of a suite and record it in the journal."""
@@ -409,7 +445,10 @@ _RENAMED = {"testbed_name": "test_bed_name", "testbed_class": "test_bed_class"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives."""
+    """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives.
+
+    `default_branch` is the one that CI names, else the one that bench-db.toml states; None where neither does.
+    """
 
     store: Database
     clone: Path
@@ -417,6 +456,7 @@ class Delivery:
     config: Config
     test_bed: str
     branch: str | None
+    default_branch: str | None = None
     pr_number: int | None = None
     ci: Mapping[str, Any] = field(default_factory=dict)
 
@@ -467,15 +507,15 @@ class Delivery:
         return error
 
     def _store(self, run: Run, results: Sequence[Result]) -> Published:
-        run = replace(run, default_branch=self.config.project.branch)
+        run = replace(run, default_branch=self.default_branch or run.default_branch)
         return self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
 
     def _replace_failures(self, pending: Pending, failed: int | None) -> None:
         """Exclude the failures of earlier attempts at a suite of a commit: this one says how it is now, `failed` if it failed."""
-        own = pl.col("pr_number").is_null() if self.pr_number is None else pl.col("pr_number") == self.pr_number
         known = self.store.scan(
             where={"commit": pending.commit, "source": FAILURE}, selection=Selection(everything=True)
         )
+        own = _of_change(self.pr_number) & pl.col("dut_name").is_in(_names_of(self.store, self.config.project.name))
         of_suite = (pl.col("suite") == pending.suite) & (pl.col("test_bed_name") == self.test_bed)
         earlier = known.filter(own, of_suite, pl.col("run_time") <= pending.began).select("run_key").collect()
         change = partial(self.store.exclude, at=pending.began, by="bench-db")

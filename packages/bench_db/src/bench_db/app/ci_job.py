@@ -27,7 +27,7 @@ from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
 from bench_db.ingest import Provenance
 from bench_db.ingest.host import build_of, with_change
 from bench_db.measure import git
-from bench_db.model import CiChange, Comparison, Finding, PairComparison, Series, State
+from bench_db.model import CiChange, Comparison, Finding, PairComparison, Reason, Series, State
 from bench_db.query.series import series_told_apart
 from bench_db.report import markdown
 from bench_db.report.document import finding_json
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 FAIL_ON = ("regression", "failed")
 _ANY_NUMBER = 1 << 30
+_REASONS = {Reason.MEASURED: "the store has the results of this commit already"}
 FAILING = {**compare.FAILING, **pairs.FAILING}
 """The words that `fail_on` takes. One that a mode has no verdict for fails nothing in it."""
 
@@ -248,7 +249,7 @@ class _Job:
             retry_partial=True,  # a job is run again because of what failed
             max_attempts=_ANY_NUMBER,
         )
-        self.notes.extend(f"nothing was measured: {one.reason}" for one in done.plan.left_out)
+        self.notes.extend(f"nothing was measured: {_REASONS.get(one.reason, one.reason)}" for one in done.plan.left_out)
         self.notes.extend(f"{', '.join(attempt.suites)}: {attempt.detail}" for attempt in done.failed)
         return len(done.ended) - len(done.failed)
 

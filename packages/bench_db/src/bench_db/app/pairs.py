@@ -533,7 +533,7 @@ class _Measuring:
         if change and (change.pr_number or commit.sha in {change.commit, change.head_commit}):
             known = replace(known, change=change)
         else:
-            known = replace(known, branch=git.branch_of(bench.repository, commit.sha, project.branch))
+            known = replace(known, branch=git.branch_of(bench.repository, commit.sha, project.main_branch))
         return replace(known, checkout=slot.checkout, **ci_provenance(bench.environment))
 
     def _note(self, slot: Slot, file: int, result: Result) -> None:

@@ -100,13 +100,13 @@ class Planner:
         def is_measured(sha: str) -> bool:
             return bool(known.standing([sha], policy.targets)[sha].measured)
 
-        return forge.commits(name, chosen, branch or project.branch, is_measured=is_measured, since=policy.since)
+        return forge.commits(name, chosen, branch or project.main_branch, is_measured=is_measured, since=policy.since)
 
     def _branch_of(self, clone: Path) -> str:
         """Return the branch of the project where the clone has it; else HEAD, as in a clone of one commit in CI."""
         if git.is_shallow(clone):
             self.note(f"{clone}: a shallow clone ends where it was cut off; git fetch --unshallow gets the rest")
-        branch = self.config.project.branch
+        branch = self.config.project.main_branch
         return branch if git.knows(clone, f"refs/heads/{branch}") else "HEAD"
 
 

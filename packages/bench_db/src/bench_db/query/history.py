@@ -13,7 +13,7 @@ import polars as pl
 
 from bench_db.identity import content_id
 from bench_db.query.definitions import Definitions
-from bench_db.query.order import commit_orders, main_branches, of_former_main, of_line, with_order
+from bench_db.query.order import commit_orders, former_mains, main_branches, of_former_main, of_line, with_order
 
 if TYPE_CHECKING:
     from bench_db.model import Recorded
@@ -123,6 +123,7 @@ def history_of(
     """Return the history that recorded commits, excluded runs and definitions describe."""
     stated = {} if definitions is None else definitions.main_branches({dut for dut, _ in commits})
     branches = main_branches(commits.values(), stated)
+    former = {(dut, name) for dut, name in former_mains(commits.values(), branches) if dut not in stated}
     orders = commit_orders(commits, branches)
     return History(
         orders={commit: orders[commit] for _, commit in commits},
@@ -131,7 +132,7 @@ def history_of(
             record.commit
             for record in commits.values()
             if record.branch not in (None, branches.get(record.dut_name))
-            and (of_line(record, branches) or (record.dut_name not in stated and of_former_main(record, branches)))
+            and (of_line(record, branches) or of_former_main(record, former))
         ),
         unreachable=frozenset(record.commit for record in commits.values() if record.reachable is False),
         excluded=frozenset(excluded),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench_db.model import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -111,10 +111,29 @@ def of_line(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bo
     return bool(record.on_main) and record.main_branch is not None and record.main_branch == main.get(record.dut_name)
 
 
-def of_former_main(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bool:
-    """Return whether a commit was made on the main branch before another branch became that, as when main is renamed."""
-    was_main = record.main_branch is not None and record.branch == record.main_branch and record.on_main is not False
-    return was_main and record.pr_number is None and record.main_branch != main.get(record.dut_name)
+def former_mains(known: Iterable[RecordedCommit | CommitFacts], main: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the former names of main branches, with their device: a branch that was renamed has no commits beside the present one.
+
+    Two branches that live on beside each other are no renaming, although first the one was the default branch and then the other.
+    """
+    made: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)  # device, branch, main branch at that time
+    for record in known:
+        if record.pr_number is None and record.branch and record.main_branch:
+            made[record.dut_name, record.branch, record.main_branch].append(record.time)
+    found = set[tuple[str, str]]()
+    for dut, branch, main_then in made:
+        now = main.get(dut, "")
+        if branch == main_then != now and (dut, now, branch) not in made:
+            since = min(made.get((dut, now, now), []), default=0)
+            if not any(time > since for time in made.get((dut, branch, now), [])):
+                found.add((dut, branch))
+    return found
+
+
+def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tuple[str, str]]) -> bool:
+    """Return whether a commit was made on the main branch when that had one of its former names."""
+    own = record.branch == record.main_branch and record.on_main is not False and record.pr_number is None
+    return own and (record.dut_name, record.branch) in former
 
 
 def _counted(line: Sequence[Recorded]) -> Iterable[list[tuple[Recorded, int]]]:

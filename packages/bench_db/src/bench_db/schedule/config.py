@@ -36,13 +36,21 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
-    """The project: the name of the device under test, its forge, repository and branch, and the name of the test bed."""
+    """The project: the name of the device under test, its forge, repository and main branch, and the name of the test bed.
+
+    `branch` is empty where the file does not state it; see `main_branch`.
+    """
 
     name: str
     repository: str = ""
-    branch: str = "main"
+    branch: str = ""
     test_bed: str = ""
     forge: str = "github"
+
+    @property
+    def main_branch(self) -> str:
+        """The branch whose commits are measured, "main" where none is stated."""
+        return self.branch or "main"
 
 
 class Kind(Struct, frozen=True, forbid_unknown_fields=True):

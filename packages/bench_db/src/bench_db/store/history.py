@@ -199,6 +199,8 @@ def _of_run(run: Run, details: Sequence[RecordedCommit]) -> list[RecordedCommit]
             branch=own.branch,
             pr_number=own.pr_number,
             main_branch=own.main_branch or detail.main_branch,
+            # a clone that takes another branch for the main one does not say whether the commit is on this one
+            on_main=detail.on_main if own.main_branch in (None, detail.main_branch) else None,
             measured_at=own.measured_at,
             recorded_at=own.recorded_at,
         )
