@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,5 +82,18 @@ class TestCampaigns:
 
     @pytest.mark.parametrize(("few", "full", "path"), ROWS)
     def test_cases(self, few: str, full: str, path: str) -> None:
-        text = tree.text(Path(path)).replace("_", "")
-        assert re.search(rf'"(?:kills|flips|races|fuzz)", {few}, full={full}\b', text)
+        known = vars(import_module(path.removesuffix(".py").replace("/", ".")))
+        calls = [node for node in ast.walk(ast.parse(tree.text(Path(path)))) if isinstance(node, ast.Call)]
+        stated = [  # those in a comprehension are of no row
+            (_number(call.args[1], known), _number(call.keywords[0].value, known))
+            for call in calls
+            if isinstance(call.func, ast.Name) and call.func.id in {"rounds", "sized", "examples"}
+            if not any(isinstance(name, ast.Name) and name.id == "few" for name in ast.walk(call))
+        ]
+        assert (int(few), int(full)) in stated
+
+
+def _number(expression: ast.expr, known: dict[str, Any]) -> int:
+    """Return how many cases an expression of a module of tests means: a number, or a list of them."""
+    found = eval(ast.unparse(expression), known)
+    return found if isinstance(found, int) else len(found)

@@ -28,7 +28,7 @@ class TestLoad:
         suite = config.suite["rust/io"].at({})
         assert suite.setup == [["make", "all"], ["echo", "a b"]]
         assert suite.benchmark == ["cargo", "bench", "--", "x y"]
-        assert (config.schedule.range, config.project.branch) == ("NEW", "main")
+        assert (config.schedule.range, config.project.main_branch) == ("NEW", "main")
 
     def test_this_projects_own(self) -> None:
         assert load(Path(__file__).parents[2] / "bench-db.toml").suite

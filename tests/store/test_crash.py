@@ -23,7 +23,8 @@ _ROWS = 20
 _READY_SECONDS = 60
 _KILLS = rounds("kills", 6, full=100)
 _REPLACEMENTS = rounds("kills", 4, full=60)
-_STREAMS, _DECISIONS = (rounds("kills", few, full=100) for few in (3, 3))
+_STREAMS = rounds("kills", 3, full=100)
+_DECISIONS = rounds("kills", 3, full=100)
 
 
 def _kill_one(uri: str, start: int, random: Random, work: Callable[..., None], **options: object) -> list[int]:
