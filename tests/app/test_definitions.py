@@ -177,6 +177,17 @@ class TestDerivedMetric:
         with pytest.raises(UserError, match="expected a metric"):
             api.define(served, "metric", "bad", "tok_s /")
 
+    def test_it_is_defined_again(self, served: api.Database) -> None:
+        assert api.define(served, "metric", "per_watt", FORMULA).changed == 0
+        assert api.define(served, "metric", "per_watt", f"{FORMULA} * 2", dut_name="model").changed == 1
+        assert api.define(served, "metric", "per_watt", f"{FORMULA} * 3").changed == 1
+        assert served.latest(metric="per_watt", tags={"framework": "vllm"})["median"].to_list() == [16.0]
+
+    def test_results_of_the_device_alone_take_a_name(self, served: api.Database) -> None:
+        assert api.define(served, "metric", "tok_s", "power * 2", dut_name="other").changed == 1
+        with pytest.raises(UserError, match="has results of a metric 'tok_s'"):
+            api.define(served, "metric", "tok_s", "power * 2", dut_name="model")
+
     def test_a_file_states_it(self, served: api.Database) -> None:
         Path("bench-db.toml").write_text('[project]\nname = "model"\n[define.metric]\njoules = "power * 2; unit=J"\n')
         assert api.sync_definitions(served).changed == 1

@@ -20,7 +20,6 @@ from bench_db.identity import is_commit_id, same_commit
 from bench_db.ingest.declared import UNMAPPED, unmapped_in
 from bench_db.model import Definition
 from bench_db.query.definitions import ANNOTATION, FIELDS, METRIC, Definitions, checked, place_of
-from bench_db.query.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -276,8 +275,8 @@ def define(
         lifted=lifted,
     )
     stated = record if lifted else checked(record)
-    if stated.kind == METRIC and not lifted and pattern in store.latest(Selection(everything=True))["metric"]:
-        message = f"`pattern`: the store has results of a metric {pattern!r}; give the derived one another name"
+    if stated.kind == METRIC and not lifted and pattern in store.stored_metrics(dut_name):
+        message = f"the store has results of a metric {pattern!r}; give the derived one another name"
         raise UserError(message)
     changed = store.define([stated])
     if lifted and not changed:

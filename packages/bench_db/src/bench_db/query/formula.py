@@ -148,7 +148,7 @@ def derived_metric(name: str, value: str) -> DerivedMetric:
     found = _VALUE.fullmatch(value)
     text, unit, better = found.group("formula", "unit", "better") if found else (value, None, None)
     if not name.strip():
-        message = "`pattern`: a derived metric needs a name"
+        message = "a derived metric needs a name"
         raise UserError(message)
     if better is not None and better.strip() not in set(Direction):
         message = f"`value`: {better.strip()!r} is no direction; they are {', '.join(Direction)}"

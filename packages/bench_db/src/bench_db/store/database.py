@@ -560,6 +560,14 @@ class Database:
         return self._engine.asked(question, lambda: rollup.latest(self._engine, results, past))
 
     @of_sound_part
+    def stored_metrics(self, dut_name: str | None = None) -> set[str]:
+        """Return the metrics, as definitions name them, of the stored results of the main history, of all devices or of one."""
+        with self.one_look():
+            rows = self._of_rollup(self._open(RESULTS_TABLE, None), self.history(), Selection())
+        of = rows if dut_name is None else rows.filter(pl.col("dut_name") == dut_name)
+        return set(of["metric"])
+
+    @of_sound_part
     def metric_faults(self, as_of: AsOf | None = None) -> list[str]:
         """Describe the derived metrics that have no series, or none of some benchmarks, each with the reason."""
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
