@@ -10,6 +10,7 @@ import pytest
 import bench_db as api
 from bench_db.errors import BenchDbError, UserError
 from bench_db.model import RecordedCommit
+from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from tests.cli.kinds import BED, publish, sha
 
@@ -119,6 +120,12 @@ class TestDerivedMetric:
         assert served.latest(benchmark="other", metric="per_watt").is_empty()
         early = served.latest(metric="per_watt", until="2023-11-16")
         assert early["commit"].unique().to_list() == [sha(2)]
+
+    def test_columns_of_runs_by_the_keys_of_derived_series(self, served: api.Database) -> None:
+        keys = served.latest(metric="per_watt")["series_key"].to_list()
+        runs = served.rows(("run_key", "run_time"), Selection(), keys=keys)
+        assert (len(runs), runs["run_key"].n_unique()) == (16, 8)
+        assert len(served.rows(("run_key",), Selection())) == 32
 
     def test_nothing_is_stored_and_it_can_be_ended(self, served: api.Database) -> None:
         assert set(served.scan(["metric"]).collect()["metric"]) == {"tok_s", "power"}

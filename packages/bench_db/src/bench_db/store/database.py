@@ -289,7 +289,7 @@ class Database:
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         rows = self._points(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
-        if not _OF_SERIES.intersection(columns):
+        if keys is None and not _OF_SERIES.intersection(columns):
             return rows
         derived = self._derived(results, past, columns, selection, keys=keys, condition=condition, beside=beside)
         return rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
