@@ -158,6 +158,46 @@ class TestDerivedMetric:
         api.exclude_runs(served, runs=[run], reason="noisy")
         assert served.latest(**of)["commit"].to_list() == [sha(7)]
 
+    def test_stored_results_of_its_name_hide_it_where_they_are(self, served: api.Database) -> None:
+        serve(served, 20, {"trt": (50, 10)}, pr_number=7)
+        before = served.latest(metric="per_watt")
+        for more in ({"pr_number": 8}, {"dut": "other"}):
+            about: dict[str, Any] = {"dut": "model", "test_bed_name": "h100", "branch": "topic", **more}
+            with served.record(commit=sha(21), dut_timestamp=1_702_000_000, **about) as run:
+                for metric, unit in (("per_watt", "tokens/s/W"), ("per_watt_hour", "x")):
+                    run.add("chat", 7.0, metric=metric, unit=unit, better="higher", tags={"framework": "trt"})
+        assert served.latest(metric="per_watt", dut_name="model").equals(before)
+        of: dict[str, Any] = {"metric": "per_watt", "tags": {"framework": "trt"}, "dut_name": "model"}
+        assert served.trend("chat", **of)["median"].to_list()[-1] == 10.2
+        assert [one.verdict for one in api.compare(served, sha(20), **of).comparisons] == ["regressed"]
+        assert served.latest(pr_number=7, **of)["median"].to_list() == [5.0]
+        assert served.latest(pr_number=8, **of)["median"].to_list() == [7.0]
+        assert served.trend("chat", everything=True, **of)["median"].to_list() == [7.0]
+        vllm: dict[str, Any] = {**of, "tags": {"framework": "vllm"}}
+        assert served.trend("chat", everything=True, **vllm).height == 8
+        (fault,) = api.definitions(served).metric_faults
+        assert "a benchmark shows these instead in each history that has some" in fault
+
+    def test_results_that_an_alias_joins_in_one_run(self, served: api.Database) -> None:
+        with served.record("model", commit=sha(9), dut_timestamp=1_702_000_000, test_bed_name="h100") as run:
+            for name in ("one", "two"):
+                run.add(name, 3.0, metric="tok_s", unit="tokens/s", better="higher")
+        api.define(served, "alias", "two", "one", field="benchmark")
+        api.define(served, "metric", "per_watt", lifted=True)
+        api.define(served, "metric", "double", "tok_s * 2", dut_name="model")
+        assert served.trend("one", metric="double").is_empty()
+        assert served.latest(benchmark="one", metric="double").is_empty()
+        assert "a run has several of one" in str(api.definitions(served).metric_faults)
+
+    def test_metrics_of_two_files_of_a_job(self, served: api.Database) -> None:
+        api.define(served, "metric", "sum", "one / two")
+        for metric in ("one", "two"):
+            about: dict[str, Any] = {"commit": sha(9), "dut_timestamp": 1_702_000_000, "run_id": "job"}
+            with served.record("model", test_bed_name="h100", **about) as run:
+                run.add("split", 3.0, metric=metric, unit="x", better="higher")
+        (fault,) = api.definitions(served).metric_faults
+        assert "their results are in different files" in fault
+
     def test_names_of_other_definitions_apply_first(self, served: api.Database) -> None:
         serve(served, 9, {"trt": (70, 10)}, test_bed_name="h1oo")
         api.define(served, "alias", "h1oo", "h100", field="test_bed")

@@ -89,7 +89,11 @@ RATE = defined(("rate", "ops / time"))
 
 
 def _derived(definitions: Definitions, known: pl.DataFrame, metric: str | None = None) -> Derived:
-    return Derived(definitions, known, pl.lit(value=True), metric)
+    return Derived(definitions, known.with_columns(joined=1), pl.lit(value=True), metric)
+
+
+def _faults(definitions: Definitions, known: pl.DataFrame, rows: pl.DataFrame) -> list[str]:
+    return faults(definitions, known, newest(_derived(definitions, known).points(rows)))
 
 
 class TestDerived:
@@ -168,13 +172,27 @@ class TestDerived:
         other = Definition(kind="metric", pattern="x", value="ops * 3", at=1, dut_name="e")
         assert not _derived(in_force([other]), known)
 
-    def test_a_stored_metric_of_the_name_is_shown_instead(self) -> None:
-        known, _ = frames({(0, "f", "ops"): 1.0, (0, "g", "power"): 1.0})
+    def test_stored_results_of_the_name_are_shown_instead(self) -> None:
+        known, rows = frames({(0, "f", "ops"): 1.0, (0, "g", "power"): 1.0, (0, "g", "ops"): 1.0})
         definitions = defined(("power", "ops * 2"))
-        assert not _derived(definitions, known)
-        assert faults(definitions, known) == [
-            "metric power: the store has results of this name, which are shown instead; define it under another name"
+        stored = known.filter(pl.col("metric") == "power")["series_key"].to_list()
+        for shown, benchmarks in (([], {"f", "g"}), (stored, {"f"})):
+            derived = Derived(definitions, known.with_columns(joined=1), pl.lit(value=True), None, shown)
+            assert set(derived.points(rows)["benchmark_name"]) == benchmarks
+            assert set(derived.newest(newest(rows), lambda _: rows)["benchmark_name"]) == benchmarks
+        assert _faults(definitions, known, rows) == [
+            (
+                "metric power: the store has results of this name, too, and a benchmark shows these instead in each history that has some; "
+                "define it under another name"
+            )
         ]
+
+    def test_a_series_that_joins_several_is_read_whole(self) -> None:
+        known, rows = frames({(0, "f", "ops"): 1.0, (2, "f", "ops"): 3.0})
+        twice = pl.concat([rows, rows.filter(pl.col("run_key") == 2)])
+        definitions = defined(("twice", "ops * 2"))
+        derived = Derived(definitions, known.with_columns(joined=2), pl.lit(value=True))
+        assert derived.newest(newest(twice), lambda _: twice)["median"].to_list() == [2.0]
 
     def test_better_is_that_of_a_definition(self) -> None:
         records = [
@@ -210,6 +228,21 @@ class TestFaults:
             {(0, "f", "ops"): 1.0, (0, "f", "time"): 1.0, (0, "g", "time"): 1.0, (0, "h", "power"): 1.0}
         )
         definitions = defined(("x", formula))
-        assert faults(definitions, known) == said
+        assert _faults(definitions, known, rows) == said
         if "no quantity" in str(said):
             assert len(_derived(definitions, known).points(rows)) == 0
+
+    def test_metrics_of_different_runs(self) -> None:
+        known, rows = frames({(0, "f", "ops"): 1.0, (2, "f", "time"): 1.0})
+        assert _faults(RATE, known, rows) == [
+            (
+                "metric rate: 1 of 1 benchmarks have no run with one result of ops and of time: "
+                "their results are in different files, or a run has several of one"
+            )
+        ]
+
+    def test_several_results_in_each_run(self) -> None:
+        known, rows = frames({(0, "f", "ops"): 1.0})
+        assert _faults(defined(("x", "ops * 2")), known, pl.concat([rows, rows])) == [
+            "metric x: 1 of 1 benchmarks have no run with one result of ops: a run has several of one"
+        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import add, mul, sub
 from typing import TYPE_CHECKING, Any
 
@@ -32,38 +32,50 @@ NEEDED = ("series_key", "run_key", "median", "error")
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """A derived metric with its metrics by their numbers, and the device that it is limited to, or the devices that have their own."""
+    """A derived metric with its metrics by their numbers, and the device that it is limited to, or the devices that have their own.
+
+    `hidden` are the groups that have stored results of its name, which are shown instead.
+    """
 
     metric: DerivedMetric
     numbers: Mapping[str, int]
     dut_name: str | None
     others: Collection[str]
+    hidden: Collection[int] = ()
 
     @property
     def operands(self) -> list[int]:
         return list(self.numbers.values())
 
-    def of_device(self) -> pl.Expr:
-        name = pl.col("dut_name")
+    def applies(self) -> pl.Expr:
+        """Select the groups that it is computed for, by their device and number."""
+        name, shown = pl.col("dut_name"), ~pl.col("_group").is_in(sorted(self.hidden))
         if self.dut_name is not None:
-            return name == self.dut_name
-        return ~name.is_in(sorted(self.others))
+            return (name == self.dut_name) & shown
+        return ~name.is_in(sorted(self.others)) & shown
 
 
 class Derived:
     """The derived metrics that some series can have."""
 
     def __init__(
-        self, definitions: Definitions, series: pl.DataFrame, around: pl.Expr, metric: str | None = None
+        self,
+        definitions: Definitions,
+        series: pl.DataFrame,
+        around: pl.Expr,
+        metric: str | None = None,
+        shown: Collection[int] = (),
     ) -> None:
-        """Take all series with the columns `IDENTITY` and `MACHINE`, as definitions name them, a row a series.
+        """Take all series with the columns `IDENTITY` and `MACHINE` and `joined`, as definitions name them, a row a series.
 
-        `around` selects the series that metrics are taken from. `metric` limits the derived ones to one.
+        `joined` is the number of stored series that a series joins. `around` selects the series that metrics are taken from. `metric`
+        limits the derived ones to one. `shown` are the keys of the series with the name of a derived metric that have results in the
+        selected history: a device, test bed, suite, benchmark and tags with one of them has no derived points of this name.
         """
         self._definitions = definitions
         stated = [one for one in definitions.derived() if metric in (None, one[1].name)]
         known = set(series["metric"].unique().to_list()) if stated else set[str]()
-        applied = [(r, m) for r, m in stated if m.name not in known and known.issuperset(m.metrics)]
+        applied = [(r, m) for r, m in stated if known.issuperset(m.metrics)]
         names = dict.fromkeys(name for _, m in applied for name in m.metrics)
         numbers = {name: number for number, name in enumerate(names)}
         own = defaultdict[str, set[str]](set)
@@ -76,16 +88,26 @@ class Derived:
         self.series = series.clear().with_columns(_group=pl.lit(0, pl.UInt32))
         self._counts = self.series.select("_group", "dut_name")
         if applied:
-            self._group(series.filter(pl.col("metric").is_in(list(numbers)) & around))
+            named = series.filter(pl.col("series_key").is_in(list(shown)))
+            self._group(series.filter(pl.col("metric").is_in(list(numbers)) & around), named)
 
-    def _group(self, parts: pl.DataFrame) -> None:
+    def _group(self, parts: pl.DataFrame, shown: pl.DataFrame) -> None:
         """Group the series of the metrics, and leave out the groups that lack one of every formula."""
         groups = parts.select(_GROUP).unique().with_row_index("_group")
+        if len(shown):
+            of = shown.select(*_GROUP, "metric").join(groups, on=_GROUP, nulls_equal=True)
+            self._applied = [
+                replace(one, hidden=set(of.filter(pl.col("metric") == one.metric.name)["_group"]))
+                for one in self._applied
+            ]
         parts = parts.join(groups, on=_GROUP, nulls_equal=True, maintain_order="left")
-        # how many series of each metric a group has
+        # how many stored series of each metric a group has
         self._counts = parts.group_by("_group").agg(
             pl.col("dut_name").first(),
-            *((pl.col("metric") == name).sum().alias(f"c{number}") for name, number in self._numbers.items()),
+            *(
+                pl.col("joined").filter(pl.col("metric") == name).sum().alias(f"c{number}")
+                for name, number in self._numbers.items()
+            ),
         )
         able = pl.concat(self._able(one)["_group"] for one in self._applied)
         self.series = parts.filter(pl.col("_group").is_in(able.unique().implode()))
@@ -100,7 +122,7 @@ class Derived:
 
     def _able(self, one: _Applied) -> pl.DataFrame:
         """Return the groups that have every metric of a formula."""
-        return self._counts.filter(one.of_device(), *(pl.col(f"c{n}") > 0 for n in one.operands))
+        return self._counts.filter(one.applies(), *(pl.col(f"c{n}") > 0 for n in one.operands))
 
     def points(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the derived points of rows of `series`, in the columns of these, `IDENTITY` and `MACHINE`.
@@ -108,7 +130,7 @@ class Derived:
         `rows` have the columns `NEEDED`. A point needs one result of each metric in its run. Where one of them failed, a divisor is 0
         or the value is not finite, its median is null and `error` says so. A point has one value, so that `n` is 1.
         """
-        return self._made(self._wide(rows), rows, self._applied)
+        return self._made(self._wide(rows), rows)
 
     def newest(self, rows: pl.DataFrame, points_of: Callable[[Sequence[int]], pl.DataFrame]) -> pl.DataFrame:
         """Return the newest derived point of each series, from the newest rows of `series`.
@@ -116,12 +138,12 @@ class Derived:
         `points_of` gives all rows of some series by their keys, for those whose newest rows are of different runs.
         """
         wide = self._wide(rows)
-        made = [self._made(wide, rows, self._applied)]
-        apart = [one for one in self._applied if len(self._unsettled(one, wide))]
-        if apart:
-            groups = pl.concat(self._unsettled(one, wide) for one in apart).unique().implode()
-            more = points_of(self.series.filter(pl.col("_group").is_in(groups))["series_key"].to_list())
-            made.append(self._made(self._wide(more), more, apart).select(made[0].columns))
+        none = self._counts["_group"].clear()
+        groups = pl.concat([none, *(self._unsettled(one, wide) for one in self._applied)]).unique()
+        made = [self._made(wide.filter(~pl.col("_group").is_in(groups.implode())), rows)]
+        if len(groups):
+            more = points_of(self.series.filter(pl.col("_group").is_in(groups.implode()))["series_key"].to_list())
+            made.append(self._made(self._wide(more), more).select(made[0].columns))
         return newest(pl.concat(made))
 
     def _unsettled(self, one: _Applied, wide: pl.DataFrame) -> pl.Series:
@@ -150,15 +172,15 @@ class Derived:
             wide = wide.join(one.unique(("run_key", "_group"), keep="none"), on=("run_key", "_group"), how="left")
         return wide.join(self._counts.select("_group", "dut_name"), on="_group")
 
-    def _made(self, wide: pl.DataFrame, rows: pl.DataFrame, applied: Sequence[_Applied]) -> pl.DataFrame:
-        """Return the points of some derived metrics."""
+    def _made(self, wide: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the points of rows, which `_wide` has made wide."""
         lazy = wide.lazy()
-        found = pl.collect_all([_values(lazy, one) for one in applied])
+        found = pl.collect_all([_values(lazy, one) for one in self._applied])
         named = {row["series_key"]: row for row in self.series.iter_rows(named=True)}
         known = self.series.select(*IDENTITY, *MACHINE)
         columns = [name for name in rows.columns if name not in known.columns]
         made = [known.clear().hstack(rows.select(columns).clear())]
-        for one, values in zip(applied, found, strict=True):
+        for one, values in zip(self._applied, found, strict=True):
             of_series = [f"s{number}" for number in one.operands]
             identified = self._identified(one, values.select(of_series).unique(), named, known)
             if identified.is_empty():
@@ -207,7 +229,7 @@ def _kind(metric: DerivedMetric, operands: Mapping[str, tuple[str, str]]) -> tup
 
 def _values(wide: pl.LazyFrame, one: _Applied) -> pl.LazyFrame:
     """Return the value of a formula, before it is scaled, for each row that has all of its metrics; null with an error."""
-    whole = wide.filter(one.of_device(), *(pl.col(f"s{number}").is_not_null() for number in one.operands))
+    whole = wide.filter(one.applies(), *(pl.col(f"s{number}").is_not_null() for number in one.operands))
     columns = {name: pl.col(f"v{number}") for name, number in one.numbers.items()}
     failed = [
         pl.when(~columns[name].is_finite().fill_null(value=False)).then(
@@ -274,26 +296,33 @@ def _key_of(row: Mapping[str, Any], own: Mapping[str, str]) -> int:
     return key_of_series(dut, by_name if alone else test_bed_class(row, by_name_alone=False), natural)
 
 
-def faults(definitions: Definitions, series: pl.DataFrame) -> list[str]:
-    """Describe the derived metrics that have no series, and why; `series` has the columns of `IDENTITY`, a row a series."""
+def faults(definitions: Definitions, series: pl.DataFrame, made: pl.DataFrame) -> list[str]:
+    """Describe the derived metrics that have no series, or none of some benchmarks, and why.
+
+    `series` are the stored ones and `made` the derived ones, of every history, with the columns of `IDENTITY`, a row a series.
+    """
     found, known = [], set(series["metric"].unique().to_list())
     for record, one in definitions.derived():
         of = series if record.dut_name is None else series.filter(pl.col("dut_name") == record.dut_name)
         operands = one.metrics
         lacking = [name for name in operands if name not in known]
         about = f"metric {one.name}"
-        if one.name in known:
+        own = of.filter(pl.col("metric") == one.name)
+        if len(own):
             found.append(
-                f"{about}: the store has results of this name, which are shown instead; define it under another name"
+                f"{about}: the store has results of this name, too, and a benchmark shows these instead in each history that has some; "
+                "define it under another name"
             )
-        elif lacking:
+        if lacking:
             found.append(f"{about}: there are no results of {', '.join(lacking)}")
         else:
-            found += _faults_of_groups(about, one, of.filter(pl.col("metric").is_in(operands)))
+            shown = pl.concat([made.filter(pl.col("metric") == one.name).select(_GROUP), own.select(_GROUP)])
+            found += _faults_of_groups(about, one, of.filter(pl.col("metric").is_in(operands)), shown)
     return [*found, *definitions.unread_metrics()]
 
 
-def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame) -> list[str]:
+def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame, shown: pl.DataFrame) -> list[str]:
+    """Describe the groups that do not have a derived metric, from the series of its metrics; `shown` are the groups that have it."""
     operands = one.metrics
     groups = of.group_by(_GROUP).agg(pl.col("metric").n_unique(), units=pl.struct("metric", "units").unique())
     whole = groups.filter(pl.col("metric") == len(operands))
@@ -304,10 +333,18 @@ def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame) -> list[
         found.append(
             f"{about}: {len(groups) - len(whole)} of {len(groups)} benchmarks lack one of {', '.join(operands)}"
         )
-    reasons = set()
-    for units in whole["units"]:
+    reasons, apart = set(), 0
+    for units in whole.join(shown, on=_GROUP, how="anti", nulls_equal=True)["units"]:
         try:
             one.measured({row["metric"]: row["units"] or "" for row in units})
         except UserError as error:
             reasons.add(f"{about}: {error}")
+        else:
+            apart += 1
+    if apart:
+        files = "" if len(operands) == 1 else "their results are in different files, or "
+        found.append(
+            f"{about}: {apart} of {len(groups)} benchmarks have no run with one result of {' and of '.join(operands)}: "
+            f"{files}a run has several of one"
+        )
     return found + sorted(reasons)

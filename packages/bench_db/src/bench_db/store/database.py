@@ -303,7 +303,11 @@ class Database:
     def machines(self, keys: Collection[int], as_of: AsOf | None = None) -> pl.DataFrame:
         """Return the keys of series and the columns of `query.series.MACHINE`, a row a series."""
         columns = ("series_key", *series.MACHINE)
-        return self.rows(columns, Selection(everything=True), as_of, keys=keys).unique("series_key")
+        results, past, every = self._open(RESULTS_TABLE, as_of), self.history(as_of), Selection(everything=True)
+        rows = self._points(results, past, columns, every, keys=keys)
+        # a derived series of one history may be hidden in another
+        derived = self._derived(results, past, columns, every, keys=keys, hides=False)
+        return (rows if derived is None else pl.concat([rows, derived.select(columns)])).unique("series_key")
 
     @of_sound_part
     def runs_of(self, name: str, as_of: AsOf | None = None) -> list[int]:
@@ -570,26 +574,49 @@ class Database:
     @of_sound_part
     def metric_faults(self, as_of: AsOf | None = None) -> list[str]:
         """Describe the derived metrics that have no series, or none of some benchmarks, each with the reason."""
-        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        if past.definitions is None:
-            return []
-        names = self._names(results, past)
-        known = self._newest_rows(results, past) if names is None else names
-        return faults(past.definitions, known.select(series.IDENTITY).unique("series_key"))
+        with self.one_look():
+            results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+            if past.definitions is None:
+                return []
+            names = self._names(results, past)
+            known = self._newest_rows(results, past) if names is None else names
+            made = self._newest_derived(results, past, Selection(everything=True))
+        stored = known.select(series.IDENTITY).unique("series_key")
+        return faults(past.definitions, stored, stored.clear() if made is None else made)
 
-    def _operands(
-        self, results: Snapshot, past: History, selection: Selection, keys: Collection[int] | None = None
+    def _operands(  # noqa: PLR0913 `_derived` passes them on
+        self,
+        results: Snapshot,
+        past: History,
+        selection: Selection,
+        keys: Collection[int] | None = None,
+        beside: pl.Expr | None = None,
+        *,
+        hides: bool = True,
     ) -> Derived | None:
-        """Return the derived metrics that a selection, or some keys of series, can have; None without one."""
+        """Return the derived metrics that a selection, or some keys of series, can have; None without one.
+
+        With `hides` they are without those for which the selected history has stored results of their name.
+        """
         if past.definitions is None or not past.definitions.derives:
             return None
         names = self._names(results, past)
         known = self._newest_rows(results, past) if names is None else names
+        if names is None:
+            known = known.unique("series_key", keep="last", maintain_order=True)
         around = dataclasses.replace(selection.of_series, metric=None, series_key=None).predicate()
-        named = known.select(*series.IDENTITY, *series.MACHINE).unique("series_key", keep="last", maintain_order=True)
-        if keys is not None and named["series_key"].is_in(list(keys)).sum() == len(set(keys)):
+        joined = known.with_columns(joined=pl.len().over("series_key"))
+        named = joined.select(*series.IDENTITY, *series.MACHINE, "joined")
+        named = named.unique("series_key", keep="last", maintain_order=True)
+        of_name = pl.col("metric").is_in([one.name for _, one in past.definitions.derived()])
+        if keys is not None and named.filter(~of_name)["series_key"].is_in(list(keys)).sum() == len(set(keys)):
             return None
-        return Derived(past.definitions, named, around, selection.metric) or None
+        shown = named.filter(of_name)["series_key"].to_list() if hides else []
+        if shown:
+            history = Selection(branch=selection.branch, pr_number=selection.pr_number, everything=selection.everything)
+            points = self._points(results, past, ("series_key",), history, keys=shown, beside=beside)
+            shown = points["series_key"].unique().to_list()
+        return Derived(past.definitions, named, around, selection.metric, shown) or None
 
     def _derived(  # noqa: PLR0913 all but the first four by keyword
         self,
@@ -601,9 +628,10 @@ class Database:
         keys: Collection[int] | None = None,
         condition: pl.Expr | None = None,
         beside: pl.Expr | None = None,
+        hides: bool = True,
     ) -> pl.DataFrame | None:
         """Return the selected points of derived metrics, with `columns`, `query.series.IDENTITY` and `MACHINE`; None without any."""
-        operands = self._operands(results, past, selection, keys)
+        operands = self._operands(results, past, selection, keys, beside, hides=hides)
         if operands is None:
             return None
         around = dataclasses.replace(selection, metric=None, series_key=None)
