@@ -130,9 +130,9 @@ class TestMeasured:
     @pytest.mark.parametrize(
         ("text", "unit", "stored", "factor"),
         [
-            ("time + wait", "ms", "nanoseconds", 1e9),  # a time already, whatever its unit in tables
+            ("time + wait", "s", "nanoseconds", 1e9),
             ("price * 2", "ms", "nanoseconds", 1e6),  # a number of milliseconds
-            ("size * 2", "MiB", "bytes", 1.0),
+            ("size * 2", "bytes", "bytes", 1.0),
             ("price * 2", "MiB", "bytes", 2.0**20),
             ("tok_s / power", "tokens/J", "tokens/J", 1.0),
             ("time + size", "score", "score", 1.0),
@@ -140,6 +140,14 @@ class TestMeasured:
     )
     def test_stated(self, text: str, unit: str, stored: str, factor: float) -> None:
         assert derived_metric("x", value_of(text, unit)).measured(UNITS) == (stored, factor)
+
+    @pytest.mark.parametrize(
+        ("text", "unit", "given"),
+        [("time * 1000", "ms", "seconds"), ("time * 1e9", "ns", "seconds"), ("size / 1048576", "MiB", "bytes")],
+    )
+    def test_a_unit_does_not_scale_what_has_it_already(self, text: str, unit: str, given: str) -> None:
+        with pytest.raises(UserError, match=f"unit '{unit}': '.*' is in {given} already, .*leave out the unit"):
+            derived_metric("x", value_of(text, unit)).measured(UNITS)
 
     def test_a_sum_of_different_units_needs_one(self) -> None:
         with pytest.raises(UserError, match="nanoseconds - bytes is no quantity; state the unit of the result"):
@@ -179,6 +187,10 @@ class TestDirection:
             ("up * -2", "lower"),
             ("-2 / down", "lower"),
             ("3 * up + 1", "higher"),
+            ("(0 - 1) * up", "lower"),
+            ("up / (1 / -2 * 4)", "lower"),
+            ("(1 - 3) * -1 * up", "higher"),
+            ("(1 / 0) * up", "higher"),
         ],
     )
     def test_derived(self, text: str, direction: str) -> None:

@@ -188,7 +188,7 @@ def threshold(
 @command.command("metric")
 @click.argument("name")
 @click.argument("formula")
-@click.option("--unit", metavar="UNIT", help="Its unit. [default: what the units of its metrics give]")
+@click.option("--unit", metavar="UNIT", help="Its unit, where the units of its metrics do not give it.")
 @click.option("--better", type=click.Choice(["lower", "higher", "info"]),
               help="Its direction. [default: what those of its metrics give]")  # fmt: skip
 @_common
@@ -205,7 +205,8 @@ def metric(
     """Show a metric NAME that FORMULA computes from others of the same run, benchmark and tags; it is never stored.
 
     A formula has names of metrics, numbers, + - * / and parentheses; a name such as "p99 latency" is in double quotes. A time is in
-    seconds, a size in bytes and a rate per second. Where a metric failed or a divisor is 0, the result failed, too.
+    seconds, a size in bytes and a rate per second, and so is the result: tables choose ms or MiB, and --unit ms scales only what has no
+    unit of time, such as a count. Where a metric failed or a divisor is 0, the result failed, too.
 
     Example: bench-db define metric tokens_per_joule 'tok_s / power' --unit tokens/J --better higher
     """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, NoReturn
 
 from bench_db.errors import UserError
@@ -120,7 +121,7 @@ class DerivedMetric:
         """Return the stored unit of its results, and the factor from a value of the formula to it, for stored units of its metrics.
 
         A stated unit that is of other dimensions than the formula is taken as that of its values. Raises `UserError` for a sum of
-        different units, when no unit is stated.
+        different units, when no unit is stated, and for a stated unit such as ms of a formula that gives seconds already.
         """
         try:
             found = quantity_of(self.formula, units)
@@ -131,8 +132,14 @@ class DerivedMetric:
         if self.unit is None:
             return found.units, SECOND if found.units == NANOSECONDS.name else 1.0
         name, factor = _spelled(self.unit)
-        if _DIMENSIONS.get(name) == dict(found.powers):
-            factor = SECOND if name == NANOSECONDS.name else 1.0
+        own = SECOND if name == NANOSECONDS.name else 1.0
+        if _DIMENSIONS.get(name) == dict(found.powers) and factor != own:
+            given = "seconds" if name == NANOSECONDS.name else name
+            message = (
+                f"unit {self.unit!r}: {self.text!r} is in {given} already, and no unit scales it; "
+                "leave out the unit, and the numbers that convert to it"
+            )
+            raise UserError(message)
         return name, factor
 
     def direction(self, directions: Mapping[str, Direction]) -> Direction:
@@ -230,7 +237,20 @@ def _direction(formula: Formula, directions: Mapping[str, Direction]) -> Directi
 
 
 def _is_negative(formula: Formula) -> bool:
-    return isinstance(formula, Number) and formula.value < 0
+    """Return whether a formula without metrics is below 0."""
+    return (_number(formula) or 0.0) < 0
+
+
+def _number(formula: Formula) -> float | None:
+    """Return the value of a formula without metrics; None for one with some, and for a division by 0."""
+    if isinstance(formula, Number):
+        return formula.value
+    if isinstance(formula, Name):
+        return None
+    left, right = _number(formula.left), _number(formula.right)
+    if left is None or right is None or (formula.sign == "/" and right == 0):
+        return None
+    return {"+": add, "-": sub, "*": mul, "/": truediv}[formula.sign](left, right)
 
 
 def quantity_of(formula: Formula, units: Mapping[str, str]) -> Quantity:
