@@ -250,7 +250,8 @@ def _number(formula: Formula) -> float | None:
     left, right = _number(formula.left), _number(formula.right)
     if left is None or right is None or (formula.sign == "/" and right == 0):
         return None
-    return {"+": add, "-": sub, "*": mul, "/": truediv}[formula.sign](left, right)
+    value: float = {"+": add, "-": sub, "*": mul, "/": truediv}[formula.sign](left, right)
+    return value
 
 
 def quantity_of(formula: Formula, units: Mapping[str, str]) -> Quantity:
