@@ -75,6 +75,20 @@ class TestRank:
         places = api.rank(store, "test_bed_name", benchmark="start").frame()
         assert places.select("value", "rank", "behind").rows() == [("b200", 1, 0.0), ("h100", 2, 1.0)]
 
+    def test_a_test_bed_whose_machine_changed_is_there_once(self, store: Database) -> None:
+        measured = (("big", 32, 1.0, 2), ("big", 16, 10.0, 1), ("small", 8, 5.0, 2))
+        for name, memory, latency, day in measured:
+            bed = api.TestBed(name=name, cpu="x", memory_gb=memory, os="Linux")
+            about = {"commit": f"{day:040x}", "dut_timestamp": 1_700_000_000 + 86_400 * day}
+            with store.record("model", test_bed=bed, **about) as run:  # type: ignore[arg-type]
+                run.add("f", latency, unit="s")
+        found = api.rank(store, "test_bed_name", benchmark="f")
+        assert found.frame().select("value", "rank", "median").rows() == [("big", 1, 1e9), ("small", 2, 5e9)]
+        assert found.values["value"].to_list() == ["big", "small"]
+        assert found.values["score"].to_list() == pytest.approx([1.0, 0.2])
+        assert found.means["geometric_mean"].to_list() == pytest.approx([1e9, 5e9])
+        assert found.without == 0
+
     def test_machines_of_one_name_are_apart(self, store: Database) -> None:
         for cpu, latency in (("x", 1.0), ("y", 2.0)):
             bed = api.TestBed(name="lab", cpu=cpu, memory_gb=4, os="Linux")

@@ -55,4 +55,4 @@ class TestRank:
         answer = bench_db("latest", "--rank", "suite", "--last", "2", "--store", demo_store)
         assert (answer.code, "--rank has an output of its own" in answer.err) == (2, True)
         none = bench_db("latest", "--rank", "nothing", "--store", demo_store)
-        assert (none.code, "no result has a tag 'nothing'" in none.err) == (2, True)
+        assert (none.code, "--rank: no result has a tag 'nothing'" in none.err) == (2, True)

@@ -13,7 +13,7 @@ from bench_db.errors import UserError
 from bench_db.identity import tags_key, tags_of_key
 from bench_db.query.ranks import ALIKE, means, of_values, ranked
 from bench_db.query.selection import SCENARIO, Conditions, Selection, named_there, selection_of
-from bench_db.query.series import MACHINE
+from bench_db.query.series import COMMIT_ORDER, MACHINE
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -69,7 +69,7 @@ def rank(
     """Return the rank of each value of a tag in every benchmark, by the median of the newest results and the direction of the metric.
 
     Compared are results that have everything but the tag in common: device, test bed, suite, benchmark, metric, unit and other tags.
-    `tag` is a tag, or `dut_name`, `test_bed_name` or `suite`. Raises `UserError` for a tag that no selected result has.
+    `tag` is a tag, or `dut_name`, `test_bed_name` or `suite`; of test beds whose machine changed, the newest result counts. Raises `UserError` for a tag that no selected result has.
     """
     chosen = selection_of(selection, conditions)
     newest = store.latest(chosen, as_of)
@@ -80,6 +80,9 @@ def rank(
         known = {name for key in newest["tags_key"].unique() for name in tags_of_key(key or "")}
         message = f"`tag`: no result has a tag {tag!r}; {named_there('tags', tag, known.union(COLUMNS))}"
         raise UserError(message)
+    if column == "test_bed_name":  # a bed whose machine changed has a series of each: the newest counts
+        ordered = rows.sort(COMMIT_ORDER, nulls_last=False)
+        rows = ordered.unique([*ALIKE, "value"], keep="last", maintain_order=True)
     places = ranked(rows, MACHINE)
     return Ranks(
         history=store.history(as_of).about(chosen),
@@ -92,7 +95,7 @@ def rank(
 
 
 def _valued(store: Database, newest: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Return the results that have the tag or the column as `value`, in the columns of `_KEY` and `median`."""
+    """Return the results that have the tag or the column as `value`, in the columns of `_KEY`, `COMMIT_ORDER` and `median`."""
     filled = newest.with_columns(pl.col("suite", "tags_key").fill_null(""))
     if column in COLUMNS:
         rows = filled.with_columns(pl.lit("").alias(column), value=pl.col(column), other_tags="tags_key")
@@ -108,7 +111,7 @@ def _valued(store: Database, newest: pl.DataFrame, column: str) -> pl.DataFrame:
     # beds are compared whatever their machines, and otherwise machines of one name are apart
     if column != "test_bed_name" and rows.select(*ALIKE, "value").is_duplicated().any():
         known = rows.join(store.machines(rows["series_key"].to_list()), on="series_key", how="left")
-    return known.select(*_KEY, "value", "median")
+    return known.select(*_KEY, *COMMIT_ORDER, "value", "median")
 
 
 _MACHINES = {"test_bed_cpu": pl.String, "test_bed_memory_gb": pl.Int32, "test_bed_os": pl.String}

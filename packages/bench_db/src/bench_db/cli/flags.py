@@ -13,6 +13,7 @@ _FLAGS = {
     "pr_number": "--pr",
     "states": "--state",
     "suites": "--suite",
+    "tag": "--rank",
     "target": "OUTPUT",
 }
 _PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
