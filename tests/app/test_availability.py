@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 import bench_db as api
 from bench_db.app.schemas import schemas
+from bench_db.errors import UserError
 from bench_db.report.availability import availability_text
 from bench_db.report.document import DOCUMENT_VERSION
 from tests.cli.kinds import entry, publish_all
@@ -59,6 +60,23 @@ class TestAvailability:
         before = api.availability(store).frame()
         api.define(store, "metric", "double", "time * 2")
         assert api.availability(store).frame().equals(before)
+
+    def test_a_derived_metric_has_no_days(self, store: Database) -> None:
+        api.define(store, "metric", "double", "time * 2")
+        with pytest.raises(UserError, match=r"`metric`: 'double' is derived \(time \* 2\), and .* stored results only"):
+            api.availability(store, metric="double")
+        assert api.availability(store, metric="none").frame().is_empty()
+
+    @pytest.mark.parametrize("days", [4, 60, 800_000, 99_999_999_999])
+    def test_more_days_than_there_are(self, store: Database, days: int) -> None:
+        every = api.availability(store)
+        found = api.availability(store, days=days)
+        assert (found.first, found.last, found.frame().height) == (every.first, every.last, 4)
+
+    @pytest.mark.parametrize("days", [0, -1])
+    def test_no_days(self, store: Database, days: int) -> None:
+        with pytest.raises(UserError, match=r"`days`: .* give 1 or more"):
+            api.availability(store, days=days)
 
     def test_names_are_those_of_definitions(self, store: Database) -> None:
         api.define(store, "alias", "cpu", "io", field="suite")

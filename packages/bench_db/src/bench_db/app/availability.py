@@ -10,7 +10,9 @@ import polars as pl
 
 from bench_db.app.answers import Answer
 from bench_db.app.database import on_database
+from bench_db.errors import UserError
 from bench_db.query.availability import OF
+from bench_db.query.definitions import METRIC
 from bench_db.query.selection import Conditions, Selection, selection_of
 
 if TYPE_CHECKING:
@@ -63,12 +65,23 @@ def availability(
     """Return the days on which each device has results of a suite on a test bed; `days` limits them to the newest ones.
 
     A day is that of the measurement in UTC, else of the commit, else of the publish. The newest days end at the last day with results.
+    Counted are stored results only. Raises `UserError` for `days` below 1, and for a derived metric.
     """
+    if days is not None and days < 1:
+        message = f"`days`: {days} are none; give 1 or more"
+        raise UserError(message)
     chosen = selection_of(selection, conditions)
     found = store.availability(chosen, as_of)
+    derived = [one for one in store.definitions(as_of) if one.kind == METRIC and one.pattern == chosen.metric]
+    if derived and found.is_empty():
+        message = (
+            f"`metric`: {chosen.metric!r} is derived ({derived[-1].value}), and availability counts stored results only; "
+            "name a metric of its formula"
+        )
+        raise UserError(message)
     last = found.select(pl.col("day").max()).item()
     first = found.select(pl.col("day").min()).item()
     if last is not None and days is not None:
-        first = max(first, last - timedelta(days=days - 1))
+        first = last - timedelta(days=min(days - 1, (last - first).days))
         found = found.filter(pl.col("day") >= first)
     return Availability(history=store.history(as_of).about(chosen), first=first, last=last, days=found)

@@ -83,7 +83,7 @@ def info(uri: str | None, output: str) -> None:
 def availability(days: int, uri: str | None, output: str, as_of: str | None, **conditions: Unpack[Stated]) -> None:
     """Show on which days each device, test bed and suite has results: a line each, a character a day, darker for more results.
 
-    A day is that of the measurement in UTC, else of the commit.
+    A day is that of the measurement in UTC, else of the commit. Stored results are counted, and no derived metrics.
 
     Example: bench-db store availability --days 90
     """
