@@ -5,11 +5,12 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import bench_db as api
-from bench_db.app.mlflow import _part, experiment_id
+from bench_db.app.mlflow import _written, _yaml, experiment_id
 from tests.repository.tree import ROOT
 from tests.support.needs import lacking
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
     from bench_db import Database
 
+DEVICE = "flax 😀"
 COMMIT = "5d6e7f8" + 33 * "0"
 TIME = 1_780_000_000
+ONE = "train/step_a_1_ batch_32-0e79410507bb99f5"
 
 
 @pytest.fixture
@@ -28,11 +31,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     store = api.connect(tmp_path / "store", create=True)
     bed = api.TestBed(name="gpu-1", cpu="c", memory_gb=8, os="Linux 6")
     about: dict[str, Any] = {"test_bed": bed, "commit": COMMIT, "branch": "main", "environment": {}, "run_time": TIME}
-    with store.record("flax", suite="train", **about) as run:
+    with store.record(DEVICE, suite="train", **about) as run:
         run.add("step[a=1]", [2, 4, 3], unit="ms", tags={"batch": 32}, metrics={"loss": 0.5})
         run.add("step(a=1)", 7.0, unit="s", tags={"batch": 32})
+        run.add("plain", 1.0, unit="s", tags={"batch": 32})
         run.add("../x: 'y'\n", 1.0, unit="s")
-    with store.record("flax", suite="serve", **about) as run:
+    with store.record(DEVICE, suite="serve", **about) as run:
         run.add("step[a=1]", 1.0, unit="s")
     return store
 
@@ -56,25 +60,26 @@ class TestMLflow:
     @pytest.mark.slow
     def test_its_own_client_reads_it(self, store: Database, tmp_path: Path) -> None:
         found = exported(store, tmp_path / "out")
-        assert {name for name, runs in found.items() if runs} == {"flax"}
-        by_suite = {min(run["metrics"]).partition("/")[0]: run for run in found["flax"].values()}
+        assert {name for name, runs in found.items() if runs} == {DEVICE}
+        by_suite = {min(run["metrics"]).partition("/")[0]: run for run in found[DEVICE].values()}
         assert sorted(by_suite) == ["serve", "train"]
         train = by_suite["train"]
         assert train["metrics"] == {
-            "train/step_a_1_ batch_32/time": 3e6,
-            "train/step_a_1_ batch_32/loss": 0.5,
-            "train/step_a_1_ batch_32/time.2": 7e9,
-            "train/_x_ _y_/time": 1e9,
+            f"{ONE}/time": 3e6,
+            f"{ONE}/loss": 0.5,
+            "train/step_a_1_ batch_32-5ae3b4d000e86421/time": 7e9,
+            "train/_x_ _y_-23d1a3de29d7e92b/time": 1e9,
+            "train/plain batch_32/time": 1e9,
         }
-        assert train["history"]["train/step_a_1_ batch_32/loss"] == [[1000 * TIME, 0.5, 0]]
+        assert train["history"][f"{ONE}/loss"] == [[1000 * TIME, 0.5, 0]]
         assert (train["status"], train["start_time"], train["artifacts"]) == ("FINISHED", 1000 * TIME, ["results.json"])
         assert train["tags"]["mlflow.source.git.commit"] == COMMIT
         assert train["params"]["test_bed_name"] == "gpu-1"
-        assert set(found["flax"]) == {f"{run:032x}" for run in store.runs().collect()["run_key"]}
+        assert set(found[DEVICE]) == {f"{run:032x}" for run in store.runs().collect()["run_key"]}
 
     def test_results_have_the_published_names(self, store: Database, tmp_path: Path) -> None:
         store.export_to(tmp_path / "out", format_name="mlflow")
-        own = tmp_path / "out" / experiment_id("flax")
+        own = tmp_path / "out" / experiment_id(DEVICE)
         documents = [json.loads(path.read_text()) for path in own.glob("*/artifacts/results.json")]
         rows = {(row["suite"], row["benchmark_name"], row["metric"]): row for document in documents for row in document}
         one = rows["train", "step[a=1]", "time"]
@@ -85,13 +90,38 @@ class TestMLflow:
             "lower",
             {"batch": "32"},
         )
-        assert len(rows) == 5
+        assert len(rows) == 6
         written = {str(path.relative_to(own.parent)) for path in own.glob("*/metrics/**/*") if path.is_file()}
-        assert len(written) == 5
+        assert len(written) == 6
+
+    def test_a_name_is_of_its_series_alone(self, tmp_path: Path) -> None:
+        """A metric has the same name beside others and alone, in every run, whatever characters were replaced."""
+        store = api.connect(tmp_path / "store", create=True)
+        names = ("f[1]", "f(1)", "测试", "排序", "F", "f", "f a=1")
+        tags = [("cmp", "op", "x<10"), ("cmp", "op", "x>10"), ("f", "a", "1"), ("g", "a_b", "c"), ("g", "a", "b_c")]
+        each = [*((name, {}) for name in names), *((name, {tag: value}) for name, tag, value in tags)]
+        for number, chosen in enumerate([each, *([one] for one in each)]):
+            about: dict[str, Any] = {"suite": "s", "environment": {}, "test_bed_name": "b", "run_time": TIME}
+            with store.record("m", commit=f"{number:040x}", **about) as run:
+                for name, own in chosen:
+                    run.add(name, 1.0, unit="s", tags=own)
+        store.export_to(tmp_path / "out", format_name="mlflow")
+        by_run = {
+            path.parts[-3]: {one["mlflow_metric"] for one in json.loads(path.read_text())}
+            for path in (tmp_path / "out").glob("*/*/artifacts/results.json")
+        }
+        everything = max(by_run.values(), key=len)
+        assert len({name.casefold() for name in everything}) == len(each)
+        assert set().union(*by_run.values()) == everything
+        assert "s/f/time" not in everything
+
+    @pytest.mark.parametrize("name", ["dev 😀", "a\tb\x7f\x85\u2028\u2029\ufeff", 'it\'s: "x" # \\', "测试"])
+    def test_yaml_is_read_as_it_was(self, name: str) -> None:
+        assert yaml.safe_load(_yaml({"name": name, "tags": [], "at": 1})) == {"name": name, "tags": [], "at": 1}
 
     @given(st.text(max_size=300))
     def test_a_part_is_one_that_every_file_system_takes(self, text: str) -> None:
-        part = _part(text)
+        part = _written(("suite", text))
         assert part not in ("", ".", "..")
         assert part == part.strip(" .")
         assert part.isascii()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bench_db.identity import hash63, tags_key
+from bench_db.identity import hash63
+from bench_db.query.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench_db.app.database import Database
@@ -21,15 +23,22 @@ if TYPE_CHECKING:
 # MLflow takes these in names of metrics; a name is at most 250 characters long, and a file name at most 255 bytes.
 _REFUSED = re.compile(r"[^A-Za-z0-9_.\- ]+")
 _LONGEST = 60
+_BETWEEN_TAGS = re.compile("[=,]")
+# JSON leaves these as they are, and a reader of YAML refuses them or breaks the line at them.
+_NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+# A part of the name of a metric: of what it is, then its texts.
+_Part = tuple[str, ...]
 _FINISHED, _FAILED, _LOCAL = 3, 4, 4
 
 
 def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> Iterator[tuple[str, bytes, int]]:
     """Yield the files of a file store: path, content, and the number of results in it.
 
-    A metric is called `suite/benchmark and tags/metric`; its value is the median in the base unit. `artifacts/results.json` of a run has the names as
-    they were published, units, directions, statistics and errors. A failed benchmark has no metric.
+    A metric is called `suite/benchmark and tags/metric`, the same in every run; its value is the median in the base unit. A name that MLflow or a
+    file system does not take as it is has a hash behind it. `artifacts/results.json` of a run has the names as they were published, units,
+    directions, statistics and errors. A failed benchmark has no metric.
     """
+    alike = _alike(database)
     experiments: dict[str, int] = {}
     for run in runs:
         time = 1000 * (run.run_time or run.dut.timestamp or run.ingested_at)
@@ -43,7 +52,7 @@ def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> It
             for name, text in texts.items():
                 yield f"{root}/{kind}/{name}", text.encode(), 0
         documents = []
-        for metric, result in _named(results):
+        for metric, result in _named(results, alike):
             documents.append(_document(metric, result))
             if metric is not None and result.summary is not None:
                 yield f"{root}/metrics/{metric}", f"{time} {result.summary.median!r} 0\n".encode(), 1
@@ -115,31 +124,37 @@ def _params(run: Run) -> dict[str, str]:
     return {name: str(value) for name, value in stated.items() if value}
 
 
-def _named(results: Iterable[Result]) -> Iterator[tuple[str | None, Result]]:
-    """Yield each result with the name of its metric, which no other of the run has; None for a failed one."""
-    taken: set[str] = set()
+def _alike(database: Database) -> set[_Part]:
+    """Return the parts of names in the store that would be the same, capitals apart, which some file systems do not keep apart."""
+    series = database.store.latest(Selection(everything=True)).select("suite", "benchmark_name", "tags_key", "metric")
+    parts = {part for row in series.unique().iter_rows() for part in _parts(*(text or "" for text in row))}
+    counts = Counter((part[0], _written(part).casefold()) for part in parts)
+    return {part for part in parts if counts[part[0], _written(part).casefold()] > 1}
+
+
+def _named(results: Iterable[Result], alike: Collection[_Part]) -> Iterator[tuple[str | None, Result]]:
+    """Yield each result with the name of its metric, which depends on its series alone; None for a failed one."""
     for result in results:
         if result.error is not None or result.summary is None:
             yield None, result
             continue
-        tags = tags_key(result.tags)
-        benchmark = f"{result.benchmark_name} {tags}" if tags else result.benchmark_name
-        # three parts, so that no metric is a directory of another
-        name = "/".join(map(_part, (result.suite, benchmark, result.metric)))
-        number, own = 1, name
-        while own.casefold() in taken:  # some file systems do not keep capitals apart
-            number += 1
-            own = f"{name}.{number}"
-        taken.add(own.casefold())
-        yield own, result
+        parts = _parts(result.suite, result.benchmark_name, result.tags_key, result.metric)
+        yield "/".join(_written(part, is_alike=part in alike) for part in parts), result
 
 
-def _part(text: str) -> str:
-    """Return a text as a part of the name of a metric, which MLflow and every file system takes."""
+def _parts(suite: str, benchmark_name: str, tags_key: str, metric: str) -> tuple[_Part, _Part, _Part]:
+    """Return what each part of the name of a metric is of; three parts, so that no metric is a directory of another."""
+    return ("suite", suite), ("benchmark", benchmark_name, tags_key), ("metric", metric)
+
+
+def _written(part: _Part, *, is_alike: bool = False) -> str:
+    """Return a part as MLflow and every file system takes it, with a hash behind it where the text alone is not or would be ambiguous."""
+    name, *tags = part[1:]
+    text = " ".join(filter(None, (name, *(_BETWEEN_TAGS.sub("_", key) for key in tags))))
     safe = _REFUSED.sub("_", text).strip(" .")
-    if len(safe) > _LONGEST:
-        safe = f"{safe[:_LONGEST].rstrip(' .')}-{hash63((text,)):016x}"
-    return safe or "-"
+    if safe == text and len(safe) <= _LONGEST and not is_alike:
+        return safe or "-"
+    return f"{safe[:_LONGEST].rstrip(' .')}-{hash63(part):016x}"
 
 
 def _document(name: str | None, result: Result) -> dict[str, Any]:
@@ -161,5 +176,9 @@ def _document(name: str | None, result: Result) -> dict[str, Any]:
 
 
 def _yaml(document: Mapping[str, object]) -> bytes:
-    """Return a mapping as YAML, whose values are those of JSON."""
-    return "".join(f"{name}: {json.dumps(value)}\n" for name, value in sorted(document.items())).encode()
+    """Return a mapping as YAML, whose values are those of JSON.
+
+    Characters are written as they are, because YAML has no pairs of escapes for one beyond U+FFFF.
+    """
+    lines = (f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in sorted(document.items()))
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", "".join(lines)).encode()
