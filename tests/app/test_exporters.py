@@ -78,6 +78,41 @@ class TestExport:
         done = store.export_to(tmp_path / "out", format_name="mlflow")
         assert not any(run in name for name in done.files)
 
+    def test_one_that_was_cut_short_is_replaced(
+        self, store: Database, tmp_path: Path, installed: dict[str, Any]
+    ) -> None:
+        """What it had written of a run that is excluded then goes, and so do directories that are empty and unfinished files."""
+        runs = api.runs(store).frame()["run"].to_list()
+        out = tmp_path / "out"
+
+        def cut_short(_database: Database, given: Sequence[Run], _directory: Path) -> Iterator[tuple[str, bytes, int]]:
+            yield from ((f"{run.run_key:016x}/deep/{name}", b"x", 0) for run in given for name in "ab")
+            if len(given) == len(runs):
+                (out / runs[0] / "deep" / ".0123456789abcdef.part").touch()
+                begun = out / "bench-db.unfinished"
+                begun.write_bytes(begun.read_bytes() + b'"cut')
+                raise KeyboardInterrupt
+
+        installed["own"] = cut_short
+        with pytest.raises(KeyboardInterrupt):
+            export(store, out, "own")
+        assert all((out / run).is_dir() for run in runs)
+        api.exclude_runs(store, "secret", runs=runs[:1])
+        done = export(store, out, "own")
+        assert names(out) == {*done.files, "bench-db.json"}
+        assert [path.name for path in out.iterdir() if path.is_dir()] == runs[1:]
+
+    def test_runs_of_pull_requests_are_exported_by_name(
+        self, store: Database, tmp_path: Path, installed: dict[str, Any]
+    ) -> None:
+        installed["listing"] = listing
+        about: dict[str, Any] = {"environment": {}, "test_bed_name": "b", "suite": "s"}
+        with store.record("d", commit=40 * "c", pr_number=5, branch="x", **about) as run:
+            run.add("f", 2.0, unit="s")
+        assert len(export(store, tmp_path / "out", "listing").files) == 2
+        (key,) = api.runs(store, commit=40 * "c").frame()["run"]
+        assert list(export(store, tmp_path / "out", "listing", runs=[key]).files) == [f"runs/{int(key, 16)}.txt"]
+
     def test_other_files_stay(self, store: Database, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "mine.txt").write_text("mine")

@@ -28,6 +28,8 @@ Exporter = Callable[[Database, Sequence[Run], Path], Iterable[tuple[str, bytes, 
 _OWN: dict[str, Exporter] = {"mlflow": mlflow_files}
 _OTHERS = ("parquet", "jsonl", "calibrax")
 _MANIFEST, _KIND = "bench-db.json", "bench_db export for another tool"
+# The paths that an export has begun to write, a JSON text a line; the next export takes what one that was cut short left.
+_UNFINISHED = "bench-db.unfinished"
 
 
 class _Manifest(msgspec.Struct):
@@ -36,7 +38,7 @@ class _Manifest(msgspec.Struct):
 
 
 def export(source: Source, directory: Path, format_name: str, *, runs: Collection[int | str] = ()) -> Export:
-    """Write the runs of a store, all that are not excluded or some, in the form of another tool.
+    """Write runs of a store in the form of another tool: those named, or all that are not of a pull request; no excluded ones.
 
     `format_name` is "mlflow", or the name of an exporter that an installed package declares in `bench_db.exporters`. An earlier export
     there is replaced. Raises `UserError` for an unknown name, and for a directory with files that no export wrote.
@@ -45,20 +47,24 @@ def export(source: Source, directory: Path, format_name: str, *, runs: Collectio
     store = opened(source)
     named = [run if isinstance(run, str) else f"{run:016x}" for run in runs]
     keys = chosen(store, excluded=False, runs=named).frame()["run_key"]
-    records = [store.run_record(key) for key in keys]
+    records = [run for run in map(store.run_record, keys) if named or run.pr_number is None]
     files: dict[str, TableFile] = {}
     try:
         earlier = _earlier(directory)
         directory.mkdir(parents=True, exist_ok=True)
         _write_manifest(directory, earlier)  # first: an unfinished export can be replaced
-        for path, content, rows in exporter(Database(store), records, directory.absolute()):
-            target = directory / _below(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(target, [content])
-            files[path] = TableFile(rows=rows, bytes=len(content), sha256=sha256(content).hexdigest())
+        with (directory / _UNFINISHED).open("ab") as begun:
+            for path, content, rows in exporter(Database(store), records, directory.absolute()):
+                target = directory / _below(path)
+                begun.write(msgspec.json.encode(path) + b"\n")
+                begun.flush()
+                target.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write(target, [content])
+                files[path] = TableFile(rows=rows, bytes=len(content), sha256=sha256(content).hexdigest())
         for path in earlier - files.keys():
-            (directory / path).unlink(missing_ok=True)
+            _remove(directory, path)
         _write_manifest(directory, files)
+        (directory / _UNFINISHED).unlink()
     except OSError as error:
         message = f"{directory}: cannot be written: {error.strerror or error}"
         raise UserError(message) from error
@@ -87,7 +93,7 @@ def _exporter(name: str) -> Exporter:
 def _below(path: str) -> str:
     """Return the path of a file of an exporter; raise `UserError` for one that is not below the directory."""
     parts = PurePosixPath(path).parts
-    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or path == _MANIFEST:
+    if not parts or PurePosixPath(path).is_absolute() or ".." in parts or path in (_MANIFEST, _UNFINISHED):
         message = f"the exporter gave the path {path!r}, which is not one below the directory"
         raise UserError(message)
     return path
@@ -104,7 +110,31 @@ def _earlier(directory: Path) -> set[str]:
         raise UserError(message) from error
     if manifest.kind != _KIND:
         raise UserError(message)
-    return {_below(path) for path in manifest.files}
+    begun = _begun(directory)
+    if begun:
+        for folder in {(directory / path).parent for path in begun}:
+            for part in folder.glob(f".*{atomic.PART_SUFFIX}"):
+                part.unlink()
+    return {_below(path) for path in (*manifest.files, *begun)}
+
+
+def _begun(directory: Path) -> list[str]:
+    """Return the paths that an export which was cut short has begun to write; the last line may be cut short, too."""
+    try:
+        *lines, _ = (directory / _UNFINISHED).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    return [msgspec.json.decode(line, type=str) for line in lines]
+
+
+def _remove(directory: Path, path: str) -> None:
+    """Remove a file of an earlier export, and the directories that are empty then."""
+    target = directory / path
+    target.unlink(missing_ok=True)
+    for folder in target.parents:
+        if folder == directory or (folder.exists() and any(folder.iterdir())):
+            return
+        folder.rmdir()
 
 
 def _write_manifest(directory: Path, names: Collection[str]) -> None:
