@@ -10,11 +10,12 @@ import vl_convert
 import bench_db as api
 from bench_db.app.charts import effects_chart, trend_chart, worse_or_better
 from bench_db.errors import UserError
+from bench_db.model import TestBed
 from bench_db.rules import RULES
 from bench_db.store.database import connect
 from tests.app.test_frontier import SERVED, serve
 from tests.cli.asking import wobble
-from tests.cli.kinds import entry, publish_all
+from tests.cli.kinds import COMMITS, entry, publish_all, sha
 from tests.report.examples import HOSTILE
 
 if TYPE_CHECKING:
@@ -61,12 +62,41 @@ class TestTrend:
         assert [row["median"] for row in rows if row["series"] == "f"][1] is None
         assert {row["units"] for row in rows} == {"nanoseconds", "bytes"}
 
+    @pytest.mark.parametrize("apart", ["dut_name", "cpu"])
+    def test_a_line_a_series(self, tmp_path: Path, apart: str) -> None:
+        """Series of two devices, and of two machines under one name, are two lines and two rows."""
+        store = alike(tmp_path, apart)
+        both = {"f on bed (one)", "f on bed (two)"}
+        lines = {(row["line"], row["series_key"]) for row in values(api.trend(store, "f").plot())}
+        assert ({line for line, _ in lines}, len(lines)) == (both, 2)
+        assert {row["row"] for row in values(api.compare(store, sha(COMMITS - 1)).plot())} == both
+        scanned = [row["row"] for row in values(api.scan(store, dry_run=True).plot())]
+        assert scanned
+        assert set(scanned) <= both
+        assert len(set(scanned)) == len(scanned)
+
     def test_many_points(self, stepped: Database) -> None:
         many = pl.concat([stepped_rows(stepped)] * 300)
         assert len(rows_of(trend_chart(many).to_dict())) == many.height > 5_000
 
     def test_no_points(self, stepped: Database) -> None:
         assert values(trend_chart(stepped_rows(stepped).clear())) == []
+
+
+def alike(tmp_path: Path, apart: str) -> Database:
+    """Return a store with two series of a step that differ by the device or the machine alone."""
+    store = connect(tmp_path / "store", create=True)
+    entries = []
+    for number in range(COMMITS):
+        for of, step in (("one", 2.0), ("two", 3.0)):
+            bed = TestBed(name="bed", cpu=of if apart == "cpu" else "x", memory_gb=4, os="Linux")
+            value = wobble(number) * (step if number > COMMITS // 2 else 1.0)
+            made = entry(
+                number, {"f": value}, bed=bed, dut_name=of if apart == "dut_name" else "d", again=int(of == "two")
+            )
+            entries.append(made)
+    publish_all(store, entries)
+    return store
 
 
 def stepped_rows(store: Database) -> pl.DataFrame:

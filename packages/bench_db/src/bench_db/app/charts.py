@@ -13,12 +13,13 @@ from bench_db.rules import RULES
 from bench_db.store.faults import needed_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import altair as alt
 
     Chart = alt.LayerChart | alt.FacetChart
 
+_NONE: Mapping[int, str] = {}
 _WIDTH, _HEIGHT, _ROW = 640, 240, 18
 _NAME = 60
 _WORSE, _BETTER, _OTHER = "#b0440a", "#1766a6", "#8a9099"
@@ -49,18 +50,36 @@ def _labels(rows: pl.DataFrame) -> pl.Series:
     )
 
 
+def _named(rows: pl.DataFrame, beds: Mapping[int, str]) -> pl.DataFrame:
+    """Return rows with the names that test beds have in a chart, by the key of the series; others keep theirs."""
+    if not beds:
+        return rows
+    bed = pl.col("series_key").replace_strict(beds, default=pl.col("test_bed_name"), return_dtype=pl.String)
+    return rows.with_columns(test_bed_name=bed)
+
+
 def _printable(names: pl.Series) -> pl.Series:
     return pl.Series(names.name, [None if name is None else visible(name) for name in names], pl.String)
 
 
-def trend_chart(rows: pl.DataFrame) -> Chart:
+def trend_chart(rows: pl.DataFrame, beds: Mapping[int, str] = _NONE) -> Chart:
     """Draw the medians of each series in commit order over a band from the first to the third quartile; a panel for each unit.
 
-    `rows` are those of `Database.trend`. A failed point is a gap.
+    `rows` are those of `Database.trend`, `beds` what their test beds are called, by the key of the series. A failed point is a gap.
     """
     alt = _altair()
+    rows = _named(rows, beds)
     shown = rows.select(
-        "commit_time", "index", "commit", "test_bed_name", "units", "n", "q1", "median", "q3"
+        pl.col("series_key").cast(pl.String),  # a number of JSON has not all of its digits
+        "commit_time",
+        "index",
+        "commit",
+        "test_bed_name",
+        "units",
+        "n",
+        "q1",
+        "median",
+        "q3",
     ).with_columns(
         _labels(rows),
         pl.col("commit").str.slice(0, RULES.sha_length),
@@ -70,7 +89,7 @@ def trend_chart(rows: pl.DataFrame) -> Chart:
     shown = shown.with_columns(line=pl.concat_str("series", "test_bed_name", separator=" on ") if several else "series")
     at = alt.X("commit_time:T", title="commit")
     colour = alt.Color("line:N", title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=_WIDTH))
-    base = alt.Chart().encode(x=at, color=colour)
+    base = alt.Chart().encode(x=at, color=colour, detail="series_key:N")
     value = alt.Y("median:Q", title=None, scale=alt.Scale(zero=False))
     tips = [alt.Tooltip(name) for name in ("line:N", "commit:N", "commit_time:T", "median:Q", "q1:Q", "q3:Q", "n:Q")]
     layers = alt.layer(
@@ -83,13 +102,14 @@ def trend_chart(rows: pl.DataFrame) -> Chart:
     return faceted
 
 
-def effects_chart(rows: pl.DataFrame, kind: str) -> Chart:
+def effects_chart(rows: pl.DataFrame, kind: str, beds: Mapping[int, str] = _NONE) -> Chart:
     """Draw the relative change of each row with its interval, the largest at the top; `kind` names the column that colours it.
 
     `rows` have the columns of a series and `effect`, `low` and `high`. Rows without an effect are left out, and so are those beyond `rules.chart_rows`.
+    `beds` is as for `trend_chart`.
     """
     alt = _altair()
-    known = rows.filter(pl.col("effect").is_finite())
+    known = _named(rows, beds).filter(pl.col("effect").is_finite())
     known = known.sort(pl.col("effect").abs(), descending=True).head(RULES.chart_rows)
     shown = known.select(
         _labels(known),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
-from bench_db.query.series import Points, series_told_apart
+from bench_db.query.series import Points, beds_apart, series_told_apart
 from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.units import Direction
@@ -49,6 +50,7 @@ class Compared(Answer):
     `candidate` is a full commit, a version or runs, as `app.baselines.candidate_of` returns it; `baseline` describes what it was compared with, `baseline_commits` are the commits that this
     names. `history` describes whose results were compared. `plan` names the rules, `store_version` the state of the store: with both a report can be made again. `blame` has the cause of the changes of each device and suite.
     `threshold_faults` are the defined thresholds that match no series of the store, or not the unit of one.
+    `beds` has what a chart calls the test beds of series that are alike otherwise, by key.
     """
 
     history: str
@@ -61,6 +63,7 @@ class Compared(Answer):
     comparisons: Sequence[Comparison]
     blame: Sequence[Blame] = ()
     threshold_faults: Sequence[str] = ()
+    beds: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -73,7 +76,7 @@ class Compared(Answer):
 
     def plot(self) -> Chart:
         """Draw the relative change of each series with its interval, coloured by its verdict."""
-        return effects_chart(self.frame(), "verdict")
+        return effects_chart(self.frame(), "verdict", self.beds)
 
     @property
     def means(self) -> list[MeanChange]:
@@ -134,6 +137,7 @@ def compare(
         comparisons=comparisons,
         blame=blame,
         threshold_faults=threshold_faults(store, as_of),
+        beds=beds_apart(frame_of(comparisons, Comparison), partial(store.machines, as_of=as_of)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.by_commit import by_commit
@@ -81,7 +81,7 @@ class Scanned(Answer):
     scanned; the findings are `stored` only for the main history. `series` are the scanned series by key.
     Of the provisional findings before, later runs made some `confirmed` and others `withdrawn`, here by id.
     `thresholds` has the smallest change that counts, by the key of those series for which one is defined; `threshold_faults` are thresholds
-    that match no series, or not the unit of one.
+    that match no series, or not the unit of one. `beds` has what a chart calls the test beds, by the key of the series.
     """
 
     history: str
@@ -98,6 +98,7 @@ class Scanned(Answer):
     withdrawn: Sequence[str]
     thresholds: Mapping[int, str]
     threshold_faults: Sequence[str]
+    beds: Mapping[int, str] = field(default_factory=dict)
 
     def frame(self) -> pl.DataFrame:
         """Return the findings as a frame, a row each, with their series."""
@@ -105,7 +106,7 @@ class Scanned(Answer):
 
     def plot(self) -> Chart:
         """Draw the relative change of each finding with its interval, coloured by what it means."""
-        return effects_chart(worse_or_better(self.frame()), "kind")
+        return effects_chart(worse_or_better(self.frame()), "kind", self.beds)
 
     @property
     def groups(self) -> list[CommitFindings]:
@@ -213,6 +214,7 @@ def scan(
         withdrawn=withdrawn,
         thresholds={key: threshold.text for key, threshold in thresholds.items()},
         threshold_faults=threshold_faults(store),
+        beds=labels,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,6 +13,7 @@ from bench_db.app.answers import Answer
 from bench_db.app.charts import trend_chart
 from bench_db.app.database import on_database, public
 from bench_db.query.selection import selection_of
+from bench_db.query.series import beds_apart
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Answer):
-    """The points of one or several series, oldest first, with the columns of `Database.trend`; `history` describes whose results they are."""
+    """The points of one or several series, oldest first, with the columns of `Database.trend`; `history` describes whose results they are.
+
+    `beds` has what a chart calls the test beds of series that are alike otherwise, by key.
+    """
 
     history: str
     points: pl.DataFrame
+    beds: Mapping[int, str] = field(default_factory=dict)
 
     def frame(self) -> pl.DataFrame:
         """Return the points as a frame, a row each."""
@@ -34,7 +41,7 @@ class Trend(Answer):
 
     def plot(self) -> Chart:
         """Draw the points as lines, one a series."""
-        return trend_chart(self.points)
+        return trend_chart(self.points, self.beds)
 
 
 @on_database
@@ -50,4 +57,5 @@ def trend(
     """Return the history of a benchmark, as `Database.trend` does, as an answer that draws itself."""
     chosen = selection_of(selection, conditions)
     points = public(store.trend(benchmark, chosen, last=last, as_of=as_of))
-    return Trend(history=store.history(as_of).about(chosen), points=points)
+    beds = beds_apart(points, partial(store.machines, as_of=as_of))
+    return Trend(history=store.history(as_of).about(chosen), points=points, beds=beds)

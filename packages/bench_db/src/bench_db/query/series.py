@@ -164,7 +164,7 @@ def told_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]
 
     `machines` gives the columns of `MACHINE` of series by their keys; it is called only when there are such series.
     """
-    beds = _beds(rows, machines)
+    beds = beds_apart(rows, machines)
     if not beds:
         return rows
     bed = pl.col("series_key").replace_strict(beds, default=pl.col("test_bed_name"), return_dtype=pl.String)
@@ -177,7 +177,7 @@ def series_told_apart(series: Iterable[Series], machines: Callable[[list[int]], 
     if not known:
         return {}
     rows = pl.DataFrame([{name: getattr(one, name) for name in _NAMES} for one in known.values()])
-    beds = _beds(rows, machines)
+    beds = beds_apart(rows, machines)
     return {key: replace(one, test_bed_name=beds.get(key, one.test_bed_name)) for key, one in known.items()}
 
 
@@ -193,7 +193,7 @@ _ALIKE = ("test_bed_name", "suite", "benchmark_name", "metric", "tags_key")
 _NAMES = ("series_key", "dut_name", *_ALIKE)
 
 
-def _beds(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, str]:
+def beds_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, str]:
     """Return the test beds of series that have all names in common, with what differs between these series, by key."""
     alike = rows.select(_NAMES).unique("series_key").filter(pl.len().over(_ALIKE) > 1)
     if alike.is_empty():
