@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from bench_db.analysis.histories import histories
 from bench_db.compat.regression_report import page, summary, ttests
 from bench_db.model import Verdict
 from bench_db.store.database import connect
+from bench_db.units import Direction
 from tests.cli.asking import nine_commits, wobble
 from tests.cli.kinds import publish
 
@@ -49,6 +51,13 @@ class TestTtests:
         ]
         assert "Potential regressions (p < 0.05): 1\n  HIGH CONCERN f: Change: +" in summary(tested, 0.05)
 
+    def test_a_name_stays_in_its_line(self, stepped: Histories) -> None:
+        (worse, *_) = ttests(stepped, recent=4, alpha=0.05)
+        named = replace(worse, series=replace(worse.series, benchmark_name="f\n::error::x\x1b[31m"))
+        lines = summary([named], 0.05).splitlines()
+        assert len(lines) == 3
+        assert all(letter.isprintable() for line in lines for letter in line)
+
     def test_too_few_runs(self, tmp_path: Path) -> None:
         store = connect(tmp_path / "store", create=True)
         publish(store, 1, {"f": 1.0})
@@ -69,6 +78,15 @@ class TestPage:
         assert verdicts[2] == "too few runs: 4 of 6"
         assert [part.count("<svg ") for part in parts] == [1, 1, 1]
         assert ["short: failed" in part for part in parts] == [False, False, True]
+
+    def test_a_metric_without_direction_is_not_called_unchanged(self, stepped: Histories) -> None:
+        tested = ttests(stepped, recent=4, alpha=0.05)
+        info = [
+            replace(c, verdict=Verdict.UNCHANGED, series=replace(c.series, direction=Direction.INFO)) for c in tested
+        ]
+        drawn = page(stepped, info, recent=4)
+        assert re.search(r"<p>no direction: \+50", drawn)
+        assert "unchanged" not in drawn
 
     def test_a_line_is_before_the_tested_runs(self, html: str) -> None:
         tested, same, short = html.split("<section>")[1:]

@@ -13,6 +13,7 @@ from bench_db.report.quantity import percent, quantity
 from bench_db.report.site.badge import history
 from bench_db.report.tables import Figure, Figures, html
 from bench_db.report.text import visible
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ def summary(tested: Sequence[Comparison], alpha: float) -> str:
 
 def _concern(c: Comparison) -> str:
     concern = "HIGH" if (c.p_value or 0.0) < _HIGH_CONCERN else "MEDIUM"
-    return f"  {concern} CONCERN {c.series.label}: Change: {percent(c.effect)}"
+    return f"  {concern} CONCERN {visible(c.series.label)}: Change: {percent(c.effect)}"
 
 
 def page(of: Histories, tested: Sequence[Comparison], *, recent: int) -> str:
@@ -100,4 +101,5 @@ def _chart(series: Series, c: Comparison | None, points: pl.DataFrame, recent: i
 
 def _verdict(c: Comparison) -> str:
     p = "-" if c.p_value is None else f"{c.p_value:.3g}"
-    return html_text(f"{c.verdict}: {percent(c.effect)}, p = {p}, {c.n_candidate} newest runs against {c.n_baseline}")
+    word = "no direction" if c.series.direction is Direction.INFO else c.verdict
+    return html_text(f"{word}: {percent(c.effect)}, p = {p}, {c.n_candidate} newest runs against {c.n_baseline}")
