@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +53,16 @@ class TestLance:
         directory, shas = lance
         plan = planned(directory)
         assert {step["commit"]: sorted(step["suites"]) for step in plan["steps"]} == dict.fromkeys(shas, sorted(SUITES))
+
+    def test_what_it_needs_beside_it_is_on_its_page(self) -> None:
+        """What a command takes from the directory of the file is there only after the file was copied."""
+        needed = set(re.findall(r"\{root\}/([\w/]+)/Cargo.toml", LANCE.read_text()))
+        assert needed == {"benchmarks/train_fts_index"}
+        head, page = LANCE.read_text().split("[project]")[0], (ROOT / "docs/how-to/coming-from.md").read_text()
+        for path in needed:
+            assert path in head
+            assert path in page
+        assert "--config docs/examples" not in page
 
     def test_suites_are_chosen_as_by_the_inputs_of_its_workflow(self, lance: tuple[Path, list[str]]) -> None:
         found = document(bench_db("suites", "--output", "json", cwd=lance[0]))
