@@ -57,6 +57,22 @@ class TestDiffRuns:
             "format": ("x", "other"),
         }
 
+    def test_values_of_two_types(self, store: Database) -> None:
+        one = {"turbo": True, "n": "1", "list": [1, "x"], "same": [True]}
+        two = {"turbo": 1, "n": 1, "list": ["1", "x"], "same": [True]}
+        assert differing(api.diff_runs(store, published(store, 1, one), published(store, 2, two))) == {
+            "context.turbo": ("true", "1"),
+            "context.n": ('"1"', "1"),
+            "context.list": ('[1, "x"]', '["1", "x"]'),
+        }
+
+    def test_a_key_with_a_dot(self, store: Database) -> None:
+        one, two = ({"a.b": 1, "a": {"b": n}, 'x"': {"y": n}} for n in (2, 3))
+        assert differing(api.diff_runs(store, published(store, 1, one), published(store, 2, two))) == {
+            "context.a.b": ("2", "3"),
+            'context."x\\"".y': ("2", "3"),
+        }
+
     @pytest.mark.parametrize("context", ["not JSON", "[1]", "{}", '"text"', "null"])
     def test_any_context(self, store: Database, context: str) -> None:
         found = api.diff_runs(store, published(store, 1, context), published(store, 2, {"a": 1}))

@@ -64,7 +64,7 @@ _NO_CONTEXT = frozenset({"commit_info", "date", "datetime"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One fact of the environment of two runs as text, null where a run does not have it; `name` is its path, with dots.
+    """One fact of the environment of two runs as text, null where a run does not have it; `name` is its path, with dots; a key with a dot is in quotes.
 
     Of two lists each side has the parts that the other does not have.
     """
@@ -124,21 +124,31 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the parts of a document with their paths; a list is one part. What is null or empty is left out."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _flat(part, f"{name}.{key}" if name else str(key))
+            quoted = json.dumps(key, ensure_ascii=False) if "." in key or '"' in key else key
+            yield from _flat(part, f"{name}.{quoted}" if name else quoted)
     elif value not in (None, "", []):
         yield name, value
 
 
 def _fact(name: str, a: Any, b: Any) -> Fact:
-    differs = a != b
+    differs = _json(a) != _json(b)  # in Python True is 1
+    shown = a, b
     if differs and isinstance(a, list) and isinstance(b, list):
-        only = [part for part in a if part not in b], [part for part in b if part not in a]
+        known = {_json(part) for part in a} & {_json(part) for part in b}
+        only = tuple([part for part in parts if _json(part) not in known] for parts in (a, b))
         if any(only):
-            a, b = only
-    return Fact(name=name, a=_text(a), b=_text(b), differs=differs)
+            shown = only
+    texts = [_text(part) for part in shown]
+    if differs and texts[0] == texts[1]:
+        texts = [_json(part) for part in (a, b)]
+    return Fact(name=name, a=texts[0], b=texts[1], differs=differs)
 
 
 def _text(value: Any) -> str | None:
     if isinstance(value, list):
         return ", ".join(filter(None, map(_text, value)))
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if value is None or isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
