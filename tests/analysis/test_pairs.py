@@ -240,7 +240,7 @@ class TestConfirm:
     @pytest.mark.parametrize("deviation", [0.01, 0.02, 0.05, 0.1])
     @pytest.mark.parametrize("least", [0.02, 0.001])
     def test_error(self, deviation: float, least: float) -> None:
-        """At most 1.5 % of unchanged series are confirmed, at any noise and for any minimum effect."""
+        """At most 1.5 % of unchanged series are confirmed, at any spread and for any minimum effect."""
         rng = np.random.default_rng(101)
         same = confirmed(drawn(rng, normal(rng, 4000, deviation)), Claim(is_increase=True, least=least))
         assert share(same, PairVerdict.REGRESSED) <= 0.015
@@ -252,6 +252,30 @@ class TestConfirm:
         if kind == "heavy":
             noise = np.asarray(0.05 * rng.standard_t(3, (2000, 12)))
         assert share(confirmed(drawn(rng, noise, later=later), self.SLOWER), PairVerdict.REGRESSED) <= 0.015
+
+    @pytest.mark.parametrize(("clock", "most"), [("two values", 0.022), ("rounded", 0.018)])
+    def test_error_of_a_coarse_clock(self, clock: str, most: float) -> None:
+        """The trimmed mean of steps that are mostly equal has no error to speak of, and is not used."""
+        rng = np.random.default_rng(103)
+        two = (
+            rng.integers(10, 12, (2, 4000, 12))
+            if clock == "two values"
+            else np.round(rng.normal(10, 0.6, (2, 4000, 12)))
+        )
+        suite = [
+            [
+                Round(float(base), float(head), 1 - 2 * (n % 2))
+                for n, (base, head) in enumerate(zip(*sides, strict=True))
+            ]
+            for sides in zip(*two, strict=True)
+        ]
+        assert 0.008 < share(confirmed(suite, self.SLOWER), PairVerdict.REGRESSED) <= most
+
+    def test_exact_counts_beside_outliers(self) -> None:
+        rounds = [Round(100.0, 900.0 if n in {2, 6} else 103.0, 1 - 2 * (n % 2)) for n in range(12)]
+        (found,) = confirmed([rounds], self.SLOWER)
+        assert found.verdict is PairVerdict.REGRESSED
+        assert found.effect == pytest.approx(0.03)
 
     @pytest.mark.parametrize(
         ("effect", "deviation", "found"),
