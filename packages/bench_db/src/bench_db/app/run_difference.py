@@ -135,9 +135,9 @@ def _fact(name: str, a: Any, b: Any) -> Fact:
     shown = a, b
     if differs and isinstance(a, list) and isinstance(b, list):
         known = {_json(part) for part in a} & {_json(part) for part in b}
-        only = tuple([part for part in parts if _json(part) not in known] for parts in (a, b))
+        only = [[part for part in parts if _json(part) not in known] for parts in (a, b)]
         if any(only):
-            shown = only
+            shown = only[0], only[1]
     texts = [_text(part) for part in shown]
     if differs and texts[0] == texts[1]:
         texts = [_json(part) for part in (a, b)]
