@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from bench_db.app.progress import Silent
 from bench_db.app.scan import scan
 from bench_db.app.site import TITLE, site, site_content, title_of
 from bench_db.errors import UserError
-from bench_db.model import Definition
+from bench_db.model import Definition, Samples
 from bench_db.query.selection import Selection
 from bench_db.report.site.arrange import POINTS
 from bench_db.store.database import Database, connect
@@ -133,6 +134,45 @@ class TestNewestCommit:
         assert site_content(made, Selection()).verdicts == {"d": {"unchanged": 1}}
 
 
+class TestDerivedMetrics:
+    """A derived series, whose points no row of the store has, is on a site as any other."""
+
+    def test_of_one_benchmark(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        for number in range(12):
+            _publish_two_metrics(made, number)
+        made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
+        scan(made)
+        site(made, tmp_path / "out", at=1_000_000)
+        index = (tmp_path / "out/index.html").read_text()
+        assert "3 series on 1 test bed" in index
+        assert "3 unchanged" in index
+        assert "benchmarks: fine" in (tmp_path / "out/badge.svg").read_text()
+        data = "".join(path.read_text() for path in (tmp_path / "out/data").glob("*.js"))
+        shown = {name for name in ("time", "items", "rate") if f'"metric":"{name}"' in data}
+        assert shown == {"time", "items", "rate"}
+
+    def test_of_a_pull_request(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
+        _publish_two_metrics(made, 0)
+        _publish_two_metrics(made, 1, 7)
+        for selection in (Selection(), Selection(pr_number=7)):
+            site(made, tmp_path / "out", at=1_000_000, selection=selection)
+            assert "3 series on 1 test bed" in (tmp_path / "out/index.html").read_text()
+
+    def test_samples(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        _publish_two_metrics(made, 0)
+        made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
+        content = site_content(made, Selection())
+        rows = content.points_of(content.series["series_key"].to_list(), POINTS).sort("median")
+        assert rows["median"].to_list() == [100.0, 1000.0, 1e10]  # the last a second
+        assert content.samples_of(rows).to_list() == [[100.0], [1000.0], None]
+        derived = rows.filter(pl.col("median") == 1e10)
+        assert content.samples_of(derived).to_list() == [None]
+
+
 class TestMarks:
     """Annotations and baselines of the store are on the charts."""
 
@@ -219,6 +259,19 @@ def _define(store: Database, number: int) -> None:
     store.define([Definition(at=number, **stated[number % len(stated)])])
 
 
+def _derive(store: Database, number: int) -> None:
+    """Publish results of two metrics, and define a third one of them."""
+    _publish_two_metrics(store, number)
+    store.define([Definition(kind="metric", pattern="rate", value=f"items / time * {number + 1}", at=number)])
+
+
+def _publish_two_metrics(store: Database, number: int, pull_request: int | None = None) -> None:
+    run, results, *_ = entry(number, {"f": 100.0 + number % 3}, suite="derived")
+    time = replace(results[0], pr_number=pull_request)
+    items = replace(time, metric="items", units="items", values=Samples([1000.0]))
+    store.publish([time, items], replace(run, pr_number=pull_request))
+
+
 def _find(store: Database, number: int) -> None:
     keys = store.latest()["series_key"].to_list()
     if keys:
@@ -242,6 +295,7 @@ _CHANGES = (
     _exclude,
     _remove,
     _define,
+    _derive,
     _find,
     _annotate,
     _maintain,

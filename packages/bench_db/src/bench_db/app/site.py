@@ -108,8 +108,8 @@ def site_content(
 
     def samples_of(points: pl.DataFrame) -> pl.Series:
         # samples are most of a store: only those of the points that show them are read
-        last = last_points(points.lazy().select("series_key", "_rowid"), samples)
-        newest = last.select("_rowid").drop_nulls().sort("_rowid").collect()  # a derived point has no row
+        kept = points.lazy().select("series_key", "_rowid").drop_nulls()  # a derived point has no row
+        newest = last_points(kept, samples).select("_rowid").sort("_rowid").collect()
         found = newest.hstack(store.samples(newest["_rowid"].to_list(), as_of))
         return points.select("_rowid").join(found, on="_rowid", how="left", maintain_order="left")["values"]
 

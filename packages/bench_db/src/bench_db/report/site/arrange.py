@@ -71,7 +71,8 @@ def runs_of(narrow: pl.DataFrame, points_of: PointsOf) -> pl.DataFrame:
     They are those of the points of a few series: for each run the series with the smallest key, which other runs have too.
     """
     smallest = narrow.group_by("run_key").agg(pl.col("series_key").min())["series_key"].unique().sort().to_list()
-    return points_of(smallest, RUN).unique("run_key", keep="any")
+    # with their series, which may be derived from others
+    return points_of(smallest, ("series_key", *RUN)).select(RUN).unique("run_key", keep="any")
 
 
 def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> Arranged:
