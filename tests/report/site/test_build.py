@@ -226,7 +226,7 @@ class TestKept:
 
         files = dict(site(content))
         again = dict(Site(replace(content, points_of=points_of)).files(files.get))
-        assert asked == [NARROW, RUN]
+        assert asked == [NARROW, ("series_key", *RUN)]
         assert list(again) == list(files)
         shards = {path for path in files if re.match(r"(data|samples)/[0-9a-f]{16}-[0-9a-f]+-[0-9a-f]+-", path)}
         assert {path for path, body in again.items() if body is None} == shards
