@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bench_db.report.site.badge import badge, chart, state
@@ -97,6 +98,18 @@ class TestPictures:
         files = dict(site(replace(content, charts=("a/*",))))
         assert b"a/b" in files[f"chart-{key:016x}.svg"]
         assert f"chart-{key:016x}.svg" not in dict(site(replace(content, charts=("c",))))
+
+    @pytest.mark.parametrize(("bed", "suite"), [("laptop", "io"), ("runner-large", "net")])
+    def test_a_part_that_is_measured_no_more(self, bed: str, suite: str) -> None:
+        """A test bed or a suite without recent results is not among what is fine."""
+        long_ago = history("a", stepped(1e3, 30, {}), bed=bed, suite=suite)
+        later = (RULES.badge_days + 2) * DAY
+        recent = history("a", stepped(1e3, 30, {}), first_commit=later // 40_000)
+        now = int(recent["run_time"][-1])
+        content = content_of(pl.concat([long_ago, recent]), replace(METADATA, now=now))
+        assert b"benchmarks: fine, 1 of 2 judged<" in dict(site(content))["badge.svg"]
+        both = content_of(pl.concat([long_ago, recent]), replace(METADATA, now=int(long_ago["run_time"][-1])))
+        assert b"benchmarks: fine<" in dict(site(both))["badge.svg"]
 
     def test_now(self) -> None:
         frame = history("a", stepped(1e3, 30, {}))

@@ -116,7 +116,7 @@ class Rules:
     """A message without an outcome after this many minutes is sent again: the process that claimed it has ended."""
 
     badge_days: int = 14
-    """Days after which the badge of the site takes the newest results for stale."""
+    """Days after which the badge of the site takes the newest results for stale: of all, or of a device, test bed and suite, which then count as not judged."""
 
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""

@@ -33,13 +33,14 @@ class Arranged:
 
     `runs` has a row for each run of a group: `group` (a number), the columns `RUN`, `build` (its place among the builds of the
     group) and `repeated` (0, or a hash of the runs of the group at its commit where that has several). `places` has the group
-    of each series, and `builds` the builds of each, oldest first, with the columns `BUILD`. `sums` are a digest of each series and the number of
-    its points.
+    of each series, and `builds` the builds of each, oldest first, with the columns `BUILD`. `measured` is when each group measured its
+    newest commit, in unix seconds, 0 where no time is known. `sums` are a digest of each series and the number of its points.
     """
 
     runs: pl.DataFrame
     places: pl.DataFrame
     builds: Mapping[Group, pl.DataFrame]
+    measured: Mapping[Group, int]
     sums: Mapping[int, tuple[int, int]]
 
     @property
@@ -98,10 +99,16 @@ def arranged(narrow: pl.DataFrame, runs: pl.DataFrame, series: pl.DataFrame) -> 
     digests = hashed.select("series_key", digest=hashed.hash_rows(seed=0))
     sums = digests.group_by("series_key").agg(pl.col("digest").sum(), pl.len())
     names = {number: group for group, number in groups.items()}
+    measured = (
+        of_groups.sort("commit_order", "run_time", nulls_last=False)
+        .group_by("group")
+        .agg(pl.coalesce("run_time", "dut_timestamp").last().fill_null(0))
+    )
     return Arranged(
         runs=of_groups,
         places=places,
         builds={names[part["group"][0]]: part.select(BUILD) for part in builds.partition_by("group")},
+        measured={names[number]: at for number, at in measured.iter_rows()},
         sums={key: (digest, count) for key, digest, count in sums.iter_rows()},
     )
 

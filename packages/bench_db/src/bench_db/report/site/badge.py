@@ -38,15 +38,15 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
     worse = [f for f in findings if f["worse"] is True and f["state"] in {State.OPEN, State.REOPENED}]
     failed = sum(len(one["failed"]) for one in facts["freshness"])
     measured = [one["newest"]["measured"] for one in facts["freshness"] if one["newest"]]
-    is_stale = now - max(measured, default=0) > RULES.badge_days * _DAY
+    stale = is_stale(max(measured, default=0), now)
     if not measured:
         return "no results", _UNKNOWN
     if worse:
         word = "slower" if {f["units"] for f in worse} <= SPEEDS else "worse"
-        return f"{len(worse):,} {word}{', stale' if is_stale else ''}", _BAD
-    if facts["regressed"] and not is_stale:
+        return f"{len(worse):,} {word}{', stale' if stale else ''}", _BAD
+    if facts["regressed"] and not stale:
         return f"{facts['regressed']:,} worse at the newest commit", _BAD
-    if is_stale:
+    if stale:
         return f"stale since {when(max(measured))[:10]}", _UNKNOWN
     if failed or facts["failing"]:
         return (
@@ -56,6 +56,11 @@ def state(facts: Row, findings: Iterable[Row], now: int) -> tuple[str, str]:
             _BAD,
         )
     return _judged(facts)
+
+
+def is_stale(measured: int, now: int) -> bool:
+    """Return whether the newest results, by the unix seconds of their measurement, are too old for a green badge."""
+    return now - measured > RULES.badge_days * _DAY
 
 
 def _judged(facts: Row) -> tuple[str, str]:

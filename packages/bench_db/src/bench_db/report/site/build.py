@@ -21,7 +21,7 @@ from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
-from bench_db.report.site.badge import badge, chart, state
+from bench_db.report.site.badge import badge, chart, is_stale, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
 from bench_db.report.site.manifest import digest as digest_of
@@ -52,7 +52,10 @@ _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-)|chart-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lists:
-    """All series with their shards, the findings and their series, the files of each shard, the builds to compare, and the measured commits."""
+    """All series with their shards, the findings and their series, the files of each shard, the builds to compare, and the measured commits.
+
+    `measured` is when each group measured its newest commit (unix seconds).
+    """
 
     rows: Sequence[tuple[int, catalogue.Row]]
     findings: Sequence[catalogue.Row]
@@ -60,6 +63,7 @@ class _Lists:
     builds: Mapping[str, Any]
     commits: Sequence[catalogue.Row]
     moved: Mapping[int, Series]
+    measured: Mapping[Group, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +116,13 @@ class Site:
         names = [("", "", "")] * len(self._shards)
         place = {shard.name: number for number, shard in enumerate(self._shards)}
         builds: list[tuple[Group, catalogue.Row]] = []
+        of_groups: dict[Group, int] = {}
         for together in reads(self._shards):
             one_read = self._read(together, measured)
             documents = {group: builds_document(of_group) for group, of_group in one_read.builds.items()}
             scripts = {group: _builds_script(group, document) for group, document in documents.items()}
             builds += documents.items()
+            of_groups |= one_read.measured
             yield from scripts.values()
             for made in self._made(together, one_read, kept):
                 yield from made.files
@@ -139,6 +145,7 @@ class Site:
                 builds=catalogue.commits(builds),
                 commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
                 moved=moved,
+                measured=of_groups,
             ),
         )
 
@@ -300,6 +307,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     listed = catalogue.catalogue(lists.rows, lists.files)
     parts = parts_of(listed, described)
     fresh = freshness(lists.commits)
+    now = content.metadata.now or content.metadata.generated_at
     beds = catalogue.beds(described)
     settings = {
         "ladders": ladders(),
@@ -342,8 +350,10 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "judged": sum(row["points"] >= RULES.detection_runs for row in described),
         "stale": sum(listed["stale"]),
         "current": sum(
-            row["points"] >= RULES.detection_runs and not old
-            for row, old in zip(described, listed["stale"], strict=True)
+            row["points"] >= RULES.detection_runs
+            and not row["stale"]
+            and not is_stale(lists.measured[catalogue.group_of(row)], now)
+            for row in described
         ),
         "scans": scans_of(fresh, content.scans),
         "verdicts": (verdicts := [content.verdicts.get(one["dut"], {}) for one in fresh]),
@@ -357,7 +367,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
     }
-    message = state(facts, findings, content.metadata.now or content.metadata.generated_at)
+    message = state(facts, findings, now)
     yield "badge.svg", badge("benchmarks", *message)
     starts = {
         "index.html": ("settings", "findings"),

@@ -73,7 +73,7 @@ def current(rows: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
     """
     newest = _newest([row for _, row in rows])
     for _, one in rows:
-        one["stale"] = one["time"] < newest[_group(one)]
+        one["stale"] = one["time"] < newest[group_of(one)]
     return [(file, one) for file, one in rows if not (one["stale"] and one["first"] is None)]
 
 
@@ -85,7 +85,7 @@ def failing(rows: Iterable[Row]) -> int:
 def _newest(rows: Iterable[Row]) -> dict[tuple[str, str, str], int]:
     found: dict[tuple[str, str, str], int] = defaultdict(int)
     for one in rows:
-        found[_group(one)] = max(found[_group(one)], one["time"])
+        found[group_of(one)] = max(found[group_of(one)], one["time"])
     return found
 
 
@@ -127,9 +127,9 @@ def _heirs(rows: Sequence[Row]) -> list[tuple[int, int, str]]:
     """Place of a series that ended, of the one it may go on as, and what changed between them."""
     oldest: dict[tuple[str, str, str], int] = {}
     for one in rows:
-        oldest[_group(one)] = min(oldest.get(_group(one), one["began"]), one["began"])
+        oldest[group_of(one)] = min(oldest.get(group_of(one), one["began"]), one["began"])
     stale = [i for i, one in enumerate(rows) if one["stale"]]
-    later = [i for i, one in enumerate(rows) if one["began"] > oldest[_group(one)]]
+    later = [i for i, one in enumerate(rows) if one["began"] > oldest[group_of(one)]]
     ended = {i: _named(i, rows[i], "level", "time") for i in stale}
     began = {i: _named(i, rows[i], "first", "began") for i in later}
     found = successors(ended.values(), began.values())
@@ -139,7 +139,7 @@ def _heirs(rows: Sequence[Row]) -> list[tuple[int, int, str]]:
 def _named(place: int, one: Row, level: str, at: str) -> Named:
     return Named(
         key=place,
-        group=_group(one),
+        group=group_of(one),
         benchmark=one["benchmark"],
         metric=one["metric"],
         tags=one["tags"],
@@ -149,7 +149,8 @@ def _named(place: int, one: Row, level: str, at: str) -> Named:
     )
 
 
-def _group(one: Row) -> tuple[str, str, str]:
+def group_of(one: Row) -> tuple[str, str, str]:
+    """Return the device, the test bed and the suite of a row."""
     return one["dut_name"], one["test_bed_name"], one["suite"]
 
 
