@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench_db.analysis.blame import Beds, Steps, beds_of, blame, blame_comparisons, log_ratio, of_machine
+from bench_db.analysis.blame import Beds, Steps, beds_apart, blame, blame_comparisons, log_ratio, of_machine
 from bench_db.model import Cause, Comparison, Series, Verdict
 from bench_db.units import Direction
 
@@ -178,7 +178,7 @@ class TestNames:
 
     def test_beds(self) -> None:
         series = [Series(series_key=key, test_bed_name=name) for key, name in enumerate("bab")]
-        beds, numbers = beds_of(series, {2: "b (cpu)"})
+        beds, numbers = beds_apart(series, {2: "b (cpu)"})
         assert (beds.labels, beds.names) == (["a", "b", "b (cpu)"], ["a", "b", "b"])
         np.testing.assert_array_equal(numbers, [1, 0, 2])
 

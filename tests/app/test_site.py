@@ -173,6 +173,41 @@ class TestDerivedMetrics:
         assert content.samples_of(derived).to_list() == [None]
 
 
+class TestDevices:
+    """Series of several devices that have all names in common say which device each is of."""
+
+    def test_rows_that_are_alike(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        values = {"common": 1.0}
+        publish_all(made, [entry(0, values, dut_name="a"), entry(0, {**values, "own": 1.0}, dut_name="b")])
+        keys = dict(
+            made.latest()
+            .select("series_key", "dut_name")
+            .filter(made.latest()["benchmark_name"] == "common")
+            .iter_rows()
+        )
+        assert {keys[key]: bed for key, bed in site_content(made, Selection()).beds.items() if key in keys} == {
+            "a": "ci-1 (a)",
+            "b": "ci-1 (b)",
+        }
+        made.record_findings([found(f"f{key}", key, 0, commit=sha(0)) for key in keys])
+        site(made, tmp_path / "out")
+        lists = {
+            name: next((tmp_path / "out/data").glob(f"{name}-*.js")).read_text() for name in ("catalogue", "findings")
+        }
+        for text in (
+            *lists.values(),
+            (tmp_path / f"out/commit-{sha(0)}.html").read_text(),
+            (tmp_path / "out/feed.xml").read_text(),
+        ):
+            assert ["ci-1 (a)" in text, "ci-1 (b)" in text] == [True, True]
+        assert '"where":["","ci-1 (a)","ci-1 (b)"]' in lists["catalogue"]
+
+    def test_of_one_device(self, store: Database, tmp_path: Path) -> None:
+        site(store, tmp_path)
+        assert '"where"' not in next((tmp_path / "data").glob("catalogue-*.js")).read_text()
+
+
 class TestMarks:
     """Annotations and baselines of the store are on the charts."""
 

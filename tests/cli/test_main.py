@@ -18,7 +18,7 @@ class TestFailure:
         said = bench_db("site", tmp_path / "file/site", "--store", tmp_path / "store")
         assert (said.code, said.err) == (
             2,
-            f"bench-db: cannot make the directory {tmp_path / 'file/site/assets'}: Not a directory; choose another one\n",
+            f"bench-db: cannot make the directory {tmp_path / 'file/site'}: Not a directory; choose another one\n",
         )
 
     @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])

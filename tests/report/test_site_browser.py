@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pytest
 from playwright.sync_api import expect
 
@@ -43,6 +44,27 @@ class TestWithoutFindings:
         content = content_of(history("steady", np.full(9, 5.0)))
         with visiting(browser, written(tmp_path, content if scanned else replace(content, scans=()))) as visit:
             expect(visit.open("index.html").locator("#findings")).to_contain_text(said)
+            assert visit.complaints == []
+
+
+class TestDevices:
+    """Series of two devices that have all names in common are told apart, and chosen by device."""
+
+    def test_list(self, browser: Browser, tmp_path: Path) -> None:
+        one = history("steady", np.full(9, 5.0))
+        other = one.with_columns(
+            series_key=pl.col("series_key") + 1, dut_name=pl.lit("other"), run_key=-pl.col("run_key")
+        )
+        keys = {int(frame["series_key"][0]): f"runner-large ({frame['dut_name'][0]})" for frame in (one, other)}
+        content = replace(content_of(pl.concat([one, other])), beds=keys)
+        with visiting(browser, written(tmp_path, content)) as visit:
+            page = visit.open("series.html")
+            expect(page.locator(".row [role=cell]:nth-child(2)")).to_have_text(list(keys.values()))
+            page.locator("select[name=dut]").select_option(label="other")
+            expect(page.locator(".row [role=cell]:nth-child(2)")).to_have_text(["runner-large (other)"])
+            expect(visit.open("series.html#dut=device").locator(".row [role=cell]:nth-child(2)")).to_have_text(
+                ["runner-large (device)"]
+            )
             assert visit.complaints == []
 
 

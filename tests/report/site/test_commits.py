@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench_db.model import Baseline, Definition, RecordedCommit, Series
@@ -53,6 +54,7 @@ def measured(number: int, **rest: object) -> Row:
         "failed": 0,
         "notes": [],
         "errors": [],
+        "beds": ["bed0", "bed1"],
     }
     return {
         **facts,
@@ -73,6 +75,7 @@ def document(n: int, number: int, effect: float = 0.2) -> Row:
         "label": label,
         "name": "",
         "bed": bed,
+        "where": bed,
         "page": page,
         "effect": effect,
         "because": "Cause: x.",
@@ -125,6 +128,18 @@ class TestPages:
         rows = with_findings([measured(5, commits=1)], findings, SERIES)
         ((_, facts),) = pages_of(rows, [document(1, 5)], SERIES, "javascript:{commit}")
         assert (facts["commands"], facts["address"], facts["builds"][0]["difference"]) == ([], "", "")
+
+    def test_a_test_bed_of_two_devices(self) -> None:
+        """Each has a column, and a bed without a finding of a device is named for that device."""
+        of = {n: replace(SERIES[0], series_key=n, dut_name=dut) for n, dut in enumerate(("d", "e"))}
+        documents = [{**document(0, 5), "key": f"{n:016x}", "where": f"bed0 ({of[n].dut_name})"} for n in of]
+        rows = with_findings([measured(5), measured(5, dut="e")], [], of)
+        rows = [{**row, "page": documents[0]["page"]} for row in rows]
+        ((_, facts),) = pages_of(rows, documents, of, URL)
+        assert facts["bed_names"] == ["bed0 (d)", "bed0 (e)"]
+        assert [build["others"] for build in facts["builds"]] == [["bed1"], ["bed1"]]
+        ((_, facts),) = pages_of(rows, documents[:1], of, URL)
+        assert [build["others"] for build in facts["builds"]] == [["bed1"], ["bed0", "bed1"]]
 
     def test_names(self) -> None:
         """A page is a file beside the others, whatever the commit is called."""

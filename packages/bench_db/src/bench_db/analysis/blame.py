@@ -248,7 +248,7 @@ def _is_changed(c: Comparison) -> bool:
 
 def _steps_of(comparisons: Sequence[Comparison], labels: Mapping[int, str]) -> tuple[Steps, Beds]:
     series = [c.series for c in comparisons]
-    beds, numbers = beds_of(series, labels)
+    beds, numbers = beds_apart(series, labels)
     signs = [-1.0 if one.direction is Direction.HIGHER else 1.0 for one in series]
     return Steps(
         beds=numbers,
@@ -274,7 +274,7 @@ def _numbered(names: Iterable[Any]) -> Ints:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 
-def beds_of(series: Sequence[Series], labels: Mapping[int, str]) -> tuple[Beds, Ints]:
+def beds_apart(series: Sequence[Series], labels: Mapping[int, str]) -> tuple[Beds, Ints]:
     """Return the test bed classes of some series, and the number of that of each."""
     pairs = [(labels.get(one.series_key, one.test_bed_name), one.test_bed_name) for one in series]
     beds = sorted(set(pairs))

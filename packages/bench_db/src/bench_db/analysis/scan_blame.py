@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.blame import HALF, Beds, Steps, beds_of, blame, log_ratio
+from bench_db.analysis.blame import HALF, Beds, Steps, beds_apart, blame, log_ratio
 from bench_db.analysis.scan import SHARED_RUNS
 from bench_db.analysis.steps_kernel import FAR_REACH, REACH, steps_at
 from bench_db.model import Blame, Cause
@@ -155,7 +155,7 @@ class _Suites:
     def _members(self, suite: int) -> tuple[Ints, Beds, Ints]:
         if suite not in self._beds:
             numbers = np.flatnonzero(self.of_series == suite)
-            beds, bed_of = beds_of([self._of.series[number] for number in numbers.tolist()], self._labels)
+            beds, bed_of = beds_apart([self._of.series[number] for number in numbers.tolist()], self._labels)
             self._beds[suite] = numbers, beds, bed_of
         return self._beds[suite]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
-import polars as pl
-
-from bench_db.arrow import schema_of, to_table
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import polars as pl
 
 Record = TypeVar("Record")
 
@@ -31,6 +29,10 @@ class Answer(ABC):
 
 def frame_of(records: Iterable[Record], record: type[Record]) -> pl.DataFrame:
     """Return records as a frame, a row each, with every column of `record` even when there are none. Unix times become datetimes."""
+    import polars as pl  # noqa: PLC0415 an answer of names alone needs no frame, and polars takes 0.5 s of CPU
+
+    from bench_db.arrow import schema_of, to_table  # noqa: PLC0415
+
     frame = pl.DataFrame(to_table(list(records), schema_of(record)))
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
     times = [name for name in ("at", "set_at") if name in frame.columns]

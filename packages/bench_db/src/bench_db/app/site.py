@@ -24,7 +24,7 @@ from bench_db.app.tree import Tree
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
 from bench_db.query.selection import Selection, nearest, selection_of
-from bench_db.query.series import HISTORY, IDENTITY, Points, last_points
+from bench_db.query.series import HISTORY, IDENTITY, Points, beds_apart, last_points
 from bench_db.query.thresholds import Thresholds
 from bench_db.report.links import commit_pattern
 from bench_db.report.site.arrange import POINTS
@@ -136,6 +136,7 @@ def site_content(
         recorded={record.commit: record for record in store.commits(as_of)},
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),
+        beds=beds_apart(series, lambda keys: store.machines(keys, as_of)),
         annotations=[record for record in definitions if record.kind == ANNOTATION],
         samples_of=samples_of,
         noise_of=noise_of,

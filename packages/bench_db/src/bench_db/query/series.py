@@ -194,7 +194,10 @@ _NAMES = ("series_key", "dut_name", *_ALIKE)
 
 
 def beds_apart(rows: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> dict[int, str]:
-    """Return the test beds of series that have all names in common, with what differs between these series, by key."""
+    """Return the test beds of series that have all names in common, with what differs between these series, by key.
+
+    `machines` is as for `told_apart`.
+    """
     alike = rows.select(_NAMES).unique("series_key").filter(pl.len().over(_ALIKE) > 1)
     if alike.is_empty():
         return {}

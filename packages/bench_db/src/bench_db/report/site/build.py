@@ -45,7 +45,7 @@ KeptFile = Callable[[str], bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
-_FORMAT = 1
+_FORMAT = 2
 _SHARDS_AT_ONCE = 128
 _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-)|chart-")
 
@@ -300,6 +300,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     """Yield the files that a reader starts from: catalogue, findings, commits and pages."""
     findings, described = lists.findings, [row for _, row in lists.rows]
     catalogue.name_apart(described, findings)
+    catalogue.place_apart(described, findings, content.beds)
     have_pages = {row["page"] for row in lists.commits}
     for finding in findings:  # the results at its commit may have been taken out
         finding["page"] = finding["page"] if finding["page"] in have_pages else ""
@@ -403,7 +404,7 @@ def _feed_entry(record: Mapping[str, Finding], found: catalogue.Row) -> FeedEntr
     return FeedEntry(
         finding=record[found["id"]],
         label=found["label"],
-        bed=found["bed"],
+        bed=found["where"],
         direction=found["direction"],
         updated=found["time"],
         href=f"benchmark.html#s={found['key']}&p={found['at']}",
@@ -417,7 +418,7 @@ def _feed_commit(
         commit=commit,
         moved="; ".join(f"{group['words']}, {group['beds']} ({group['state']})" for group in groups),
         states=sorted({found["state"] for found in findings}),
-        lines=[f"{found['label']} on {found['bed']}: {percent(found['effect'])}" for found in findings],
+        lines=[f"{found['label']} on {found['where']}: {percent(found['effect'])}" for found in findings],
         causes=list(filter(None, dict.fromkeys(finding_text(record[found["id"]]) for found in findings))),
         updated=findings[0]["time"],
         href=findings[0]["page"],

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Threshold | None = None) -> Row:
     """Return the row of a series in the index; `change` is its newest point against the median of `rules.level_most_runs` before.
 
-    `few` says that these are fewer than a verdict needs. `level` and `first` are typical values at its end and at its start.
+    `few` says that these are fewer than a verdict needs. `where` is empty where the name of the test bed is enough for readers. `level` and `first` are typical values at its end and at its start.
     """
     medians = one.points["median"].to_numpy()
     known = medians[np.isfinite(medians)]
@@ -47,6 +47,7 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
         "key": f"{one.key:016x}",
         "label": visible(label(identity)),
         "name": "",
+        "where": "",
         "latest": latest,
         "change": (latest - before) / abs(before) if before and latest is not None else None,
         "points": len(medians),
@@ -98,6 +99,13 @@ def name_apart(rows: Sequence[Row], findings: Iterable[Row]) -> None:
         one["name"] = "" if name == one["label"] else name
 
 
+def place_apart(rows: Iterable[Row], findings: Iterable[Row], beds: Mapping[int, str]) -> None:
+    """Set `where` of the series, and of the findings of those, that `beds` has: the test bed for readers, by the key of a series."""
+    texts = {f"{key:016x}": visible(bed) for key, bed in beds.items()}
+    for one in (*rows, *findings):
+        one["where"] = texts.get(one["key"], one["where"])
+
+
 def _noise(noise: Row | None) -> list[float | bool | None] | None:
     if noise is None:
         return None
@@ -105,8 +113,12 @@ def _noise(noise: Row | None) -> list[float | bool | None] | None:
 
 
 def catalogue(rows: Sequence[tuple[int, Row]], files: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """Return all rows of `current`, a list a column, repeated texts once; `files` are each shard's data, samples ("" for none) and builds."""
-    facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags")}
+    """Return all rows of `current`, a list a column, repeated texts once; `files` are each shard's data, samples ("" for none) and builds.
+
+    There is a column `where` only if it says of a series more than the name of its test bed.
+    """
+    apart = ("where",) if any(row["where"] for _, row in rows) else ()
+    facets = {name: sorted({row[name] for _, row in rows}) for name in (*_FACETS, "tags", *apart)}
     place = {name: {text: number for number, text in enumerate(texts)} for name, texts in facets.items()}
     columns = {_NAMES.get(name, name): [place[name][one[name]] for _, one in rows] for name in facets}
     plain = ("key", "label", "name", "latest", "change", "points", "few", "time", "spark", "worse", "better")
@@ -167,7 +179,15 @@ def finding_rows(document: Row, described: Row) -> Iterable[Row]:
         series = {name: described[name] for name in ("key", "label", "name", "units", "direction")}
         bed = visible(described["test_bed_name"])
         page = page_name(finding["commit"]) if finding["commit"] else ""
-        yield {**finding, **series, "bed": bed, "page": page, "excerpt": packed(excerpt), "here": finding["at"] - start}
+        yield {
+            **finding,
+            **series,
+            "bed": bed,
+            "where": bed,
+            "page": page,
+            "excerpt": packed(excerpt),
+            "here": finding["at"] - start,
+        }
 
 
 def ranked(findings: Iterable[Row]) -> list[Row]:

@@ -107,14 +107,22 @@ def pages_of(
 
 def _facts(builds: Sequence[Row], found: Sequence[Row], series: Mapping[int, Series], commit_url: str) -> Row:
     commit = builds[0]["commit"]
-    beds = sorted({finding["bed"] for finding in found})
+    beds = sorted({finding["where"] for finding in found})
+    with_finding = {(visible(series[int(one["key"], 16)].dut_name), one["bed"]) for one in found}
     cells: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: {bed: [] for bed in beds})
     for finding in sorted(found, key=lambda f: -abs(f["effect"] or 0.0)):
-        cells[finding["name"] or finding["label"], finding["label"]][finding["bed"]].append(finding)
+        cells[finding["name"] or finding["label"], finding["label"]][finding["where"]].append(finding)
     commands = _commands(builds, found, series)
     return {
         "commit": commit,
-        "builds": [{**row, "difference": _address(difference_pattern(commit_url), row)} for row in builds],
+        "builds": [
+            {
+                **row,
+                "difference": _address(difference_pattern(commit_url), row),
+                "others": [bed for bed in row["beds"] if (row["dut"], bed) not in with_finding],
+            }
+            for row in builds
+        ],
         "address": _address(commit_url, builds[0]),
         "bed_names": beds,
         "benchmarks": list(cells.items())[:_ROWS],

@@ -46,6 +46,8 @@ class SiteContent:
     `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
     of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind, and `baselines` those
     that are set. `scans` has the newest scan of each device, empty for another history than the main one.
+    `beds` has the test bed of a series for readers, by series key: with the device or the machine where series are alike but for it;
+    of one that it does not have, the name of the test bed is enough.
     `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one.
     """
@@ -59,6 +61,7 @@ class SiteContent:
     baselines: Sequence[Baseline] = ()
     scans: Sequence[LastScan] = ()
     verdicts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    beds: Mapping[int, str] = field(default_factory=dict)
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)

@@ -4,13 +4,15 @@ bench.index = ({ name, own, kinds, first }) => {
   const { el } = bench;
   const all = bench.held.get("catalogue");
   const facet = (column, i) => all.facets[column][all[column][i]];
+  const where = (i) => (all.where && facet("where", i)) || facet("bed", i);
   const texts = all.label.map((label, i) => `${label} ${facet("bed", i)} ${facet("dut", i)}`.toLowerCase());
   const form = document.getElementById("filter");
+  const chosenBy = ["bed", "dut", "suite", "metric"];
   const everything = all.key.map((_, i) => i);
   const given = bench.state();
   const columns = [
     { key: "name", title: "Benchmark", sort: (i) => texts[i], cell: (i) => el("a", { href: `benchmark.html#s=${all.key[i]}`, title: all.label[i].slice(0, 500) }, el("bdi", {}, all.name[i] || all.label[i])) },
-    { key: "bed", title: "Test bed", class: "quiet", sort: (i) => facet("bed", i), cell: (i) => el("bdi", {}, facet("bed", i)) },
+    { key: "bed", title: "Test bed", class: "quiet", sort: where, cell: (i) => el("bdi", {}, where(i)) },
     ...own,
   ];
   const isName = (key) => key === "name" || key === "bed";
@@ -32,14 +34,14 @@ bench.index = ({ name, own, kinds, first }) => {
 
   function show() {
     const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const exact = ["bed", "suite", "metric"].filter((name) => form[name].value).map((name) => [all[name], Number(form[name].value)]);
+    const exact = chosenBy.filter((name) => form[name].value).map((name) => [all[name], Number(form[name].value)]);
     const kind = kinds[form.kind.value] || kinds.all;
     const chosen = everything.filter((i) => kind(i) && exact.every(([column, place]) => column[i] === place) && words.every((word) => texts[i].includes(word)));
     const column = columns.find(({ key, sort }) => key === order.key && sort);
     if (column) chosen.sort(by(column.sort, order.descending ? -1 : 1));
     grid.show(chosen);
     document.getElementById("status").textContent = `${chosen.length.toLocaleString("en")} of ${everything.length.toLocaleString("en")} series`;
-    const named = Object.fromEntries(["bed", "suite", "metric"].map((name) => [name, form[name].value && all.facets[name][form[name].value]]));
+    const named = Object.fromEntries(chosenBy.map((name) => [name, form[name].value && all.facets[name][form[name].value]]));
     bench.remember({ q: form.q.value, ...named, kind: form.kind.value === "all" ? "" : form.kind.value, sort: order.key === first.key && order.descending === first.descending ? "" : order.key, down: order.descending ? "1" : "" });
   }
 
@@ -53,7 +55,7 @@ bench.index = ({ name, own, kinds, first }) => {
     };
   }
 
-  ["bed", "suite", "metric"].forEach(choices);
+  chosenBy.forEach(choices);
   form.q.value = given.get("q") || "";
   if (kinds[given.get("kind")]) form.kind.value = given.get("kind");
   form.addEventListener("submit", (event) => { event.preventDefault(); grid.focus(); });

@@ -29,7 +29,7 @@
       canvas,
       el("div", {},
         el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.name || finding.label)),
-        el("div", { class: "about" }, el("bdi", {}, finding.bed), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
+        el("div", { class: "about" }, el("bdi", {}, finding.where), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
         el("strong", { class: kind(finding) }, quantity.percent(finding.effect)),
@@ -91,7 +91,7 @@
     return findings.filter((finding) =>
       (state === "all" || (state === "open" ? standing(finding) : finding.state === state))
       && (way === "all" || kind(finding) === way)
-      && words.every((word) => `${finding.label} ${finding.bed} ${finding.commit}`.toLowerCase().includes(word)));
+      && words.every((word) => `${finding.label} ${finding.where} ${finding.commit}`.toLowerCase().includes(word)));
   }
 
   function show() {
