@@ -10,8 +10,9 @@ import pytest
 
 import bench_db
 from bench_db import FilePlace, S3Place, place
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, UserError
+from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreNotFoundError, UserError
 from tests.store.conftest import bucket_uri
+from tests.support import damage
 from tests.support.several_stores import NAMES, filled_collection
 
 if TYPE_CHECKING:
@@ -161,6 +162,19 @@ class TestCopyTo:
         assert back.query(query).equals(collection.query(query))
         values = 'SELECT store, id, "values", tags FROM results ORDER BY store, id'
         assert back.query(values).equals(collection.query(values))
+
+    def test_a_store_with_a_torn_manifest(self, collection: FilePlace, tmp_path: Path) -> None:
+        store = Path(collection.scoped(NAMES[1]).address)
+        for path in damage.live_files(store, "results", "manifest"):
+            damage.spoil(path, "halve")
+        with pytest.raises(CorruptStoreError, match=r"my_exp=3a1\.0"):
+            collection.copy_to(FilePlace(root=str(tmp_path / "copy")))
+        done = collection.copy_to(FilePlace(root=str(tmp_path / "salvaged")), salvage=True)
+        assert {name: len(one.passed_over) > 0 for name, one in done.items()} == {
+            name: name == NAMES[1] for name in NAMES
+        }
+        with pytest.warns(DamagedStoreWarning, match=r"my_exp=3a1\.0"):
+            assert collection.latest()["store"].to_list() == [NAMES[0], NAMES[2]]
 
     def test_options(self, collection: FilePlace, tmp_path: Path) -> None:
         backup = FilePlace(root=str(tmp_path / "backup"))

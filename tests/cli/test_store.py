@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import bench_db
+from tests.support import damage
 
 
 class TestStore:
@@ -29,6 +32,15 @@ class TestStore:
         damaged = bench_db("store", "verify", "--store", store, "--output", "json")
         assert damaged.code == 4
         assert damaged.document["sound"] is False
+
+    @pytest.mark.parametrize("table", ["results", "runs", "commits"])
+    def test_a_torn_manifest_leaves_the_version_before(self, demo_copy: Path, table: str) -> None:
+        for path in damage.live_files(demo_copy, table, "manifest"):
+            damage.spoil(path, "halve")
+        for command in (("latest",), ("query", "select count(*) from results"), ("store", "info")):
+            answer = bench_db(*command, "--store", demo_copy)
+            assert answer.code == 0, answer.err
+            assert table != "results" or "the newest manifest cannot be read" in answer.err
 
     def test_optimize_changes_no_answer(self, demo_copy: Path) -> None:
         ask = ("latest", "--store", demo_copy, "--output", "json")

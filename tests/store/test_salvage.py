@@ -11,7 +11,7 @@ from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning
 from bench_db.store import content
 from bench_db.store.database import connect, unopened
 from bench_db.store.publish import Entry
-from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 from tests.store.carriers import publish
 from tests.strategies import commit_of, publication
 from tests.support import damage
@@ -58,6 +58,16 @@ class TestReading:
         assert "1 data files cannot be read, such as results.lance/data/" in text
         assert f"These runs are not complete: {_run_id(broken)} ({LOST}.json)" in text
         assert "'bench-db store verify --repair'" in text
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    @pytest.mark.parametrize("table", [table.name for table in registered() if table.name != "migrations"])
+    def test_a_torn_manifest_stops_no_new_reader(self, undamaged: Path, tmp_path: Path, table: str) -> None:
+        store = damage.copied(undamaged, tmp_path / "torn")
+        for path in damage.live_files(store, table, "manifest"):
+            damage.spoil(path, "halve")
+        for read in damage.READINGS.values():
+            read(connect(store))
+        assert connect(store).version == connect(undamaged).version - (table == "results")
 
     def test_once_a_store(self, broken: Database, recwarn: pytest.WarningsRecorder) -> None:
         with pytest.warns(DamagedStoreWarning):

@@ -17,6 +17,7 @@ from bench_db.model import State
 from bench_db.query.selection import Conditions
 from bench_db.report.site.collection import StoreRow
 from bench_db.report.site.collection import site as collection_files
+from bench_db.store.database import unopened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,7 +88,11 @@ _LISTED = {
 
 def stores(collection: Place) -> dict[str, Database]:
     """Return the opened stores of a collection by name, sorted. Raises `UserError` when there are none."""
-    found = {name: where.connect() for name, where in collection.places().items()}
+    return {name: where.connect() for name, where in _places(collection).items()}
+
+
+def _places(collection: Place) -> dict[str, Place]:
+    found = collection.places()
     if not found:
         message = f"{collection.address}: no store directly below; is it a store itself? 'bench-db store list' lists the stores of a collection"
         raise UserError(message)
@@ -181,9 +186,10 @@ def copy(source: Place, target: Place, **options: Unpack[Copying]) -> dict[str, 
     """
     if source.store_name is not None:
         into = target if target.is_scoped else target.scoped(source.store_name)
-        return {source.store_name: _copied(source.connect(), into, **options)}
-    return {name: _copied(store, target.scoped(name), **options) for name, store in stores(source).items()}
+        return {source.store_name: _copied(source, into, **options)}
+    return {name: _copied(where, target.scoped(name), **options) for name, where in _places(source).items()}
 
 
-def _copied(store: Database, target: Place, *, single_writer: bool = False, **options: Any) -> Transfer:
+def _copied(source: Place, target: Place, *, single_writer: bool = False, **options: Any) -> Transfer:
+    store = Database(unopened(source.address)) if options.get("salvage") else source.connect()
     return store.copy_to(target.connect(create=True, single_writer=single_writer), **options)

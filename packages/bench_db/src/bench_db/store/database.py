@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.arrow import from_table
-from bench_db.errors import StoreNotFoundError, UserError
+from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
 from bench_db.model import Artifact, Result, Run
 from bench_db.query import availability as days
 from bench_db.query import series
@@ -43,7 +43,7 @@ from bench_db.store import (
 from bench_db.store.engine import Engine, Location, locate
 from bench_db.store.faults import needed_for
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
-from bench_db.store.salvage import of_sound_part, written
+from bench_db.store.salvage import is_of_reading, of_sound_part, written
 from bench_db.store.source import StoreSource, refuse_invalid_times, refuse_underived
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
@@ -108,6 +108,7 @@ class Database:
         return str(self._engine.location)
 
     @property
+    @of_sound_part
     def version(self) -> int:
         """The newest version of the results."""
         return int(self._engine.open(RESULTS_TABLE).version)
@@ -773,6 +774,7 @@ class Database:
             **{name: partial(made, make) for name, make in (also or {}).items()},
         }
 
+    @of_sound_part
     def _frame(
         self,
         table: Table,
@@ -1028,6 +1030,9 @@ def connect(uri: str | Path, create: bool = False, *, single_writer: bool = Fals
             engine.keep_open(RESULTS_TABLE)
         except StoreNotFoundError as error:
             raise _not_found(engine, error) from error.__cause__
+        except (CorruptStoreError, StoreUnavailableError) as error:
+            if not is_of_reading(error):  # of a damaged table the first question finds what can be read
+                raise
     return database
 
 

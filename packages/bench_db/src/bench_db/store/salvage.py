@@ -45,7 +45,7 @@ def of_sound_part(
         try:
             return method(self, *args, **options)
         except (CorruptStoreError, StoreUnavailableError) as error:
-            if not (_is_of_reading(error) and find(self._engine)):
+            if not (is_of_reading(error) and find(self._engine)):
                 raise
         return method(self, *args, **options)
 
@@ -65,7 +65,7 @@ def each(
             seen += len(batch)
             yield batch
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (_is_of_reading(error) and find(engine)):
+        if not (is_of_reading(error) and find(engine)):
             raise
         rest = snapshot.behind_damage() if seen else None
         if rest is None and seen:
@@ -84,7 +84,7 @@ def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
     try:
         return write()
     except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (_is_of_reading(error) and find(engine) and not _whole(engine)):
+        if not (is_of_reading(error) and find(engine) and not _whole(engine)):
             raise
     if engine.readable:
         go_back(engine)
@@ -92,7 +92,7 @@ def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
     return write()
 
 
-def _is_of_reading(error: BenchDbError) -> bool:
+def is_of_reading(error: BenchDbError) -> bool:
     """Return whether Lance has met damage; an error without a cause says that what was read contradicts itself."""
     return error.__cause__ is not None and faults.is_damage(error)
 
