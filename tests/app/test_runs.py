@@ -79,3 +79,12 @@ class TestRuns:
     def test_conditions_are_required(self, store: Database, use_case: object) -> None:
         with pytest.raises(UserError, match="say which runs"):
             use_case(store)  # type: ignore[operator]
+
+
+def test_an_excluded_run_that_is_removed_and_published_again_is_in_answers(store: Database) -> None:
+    [first, *_] = api.runs(store, commit=sha(0)).frame()["run"]
+    api.exclude_runs(store, "a noisy machine", runs=(first,))
+    api.remove_runs(store, runs=(first,))
+    publish(store, 0, {"f": 100.0})
+    assert api.runs(store, runs=(first,)).frame()["excluded"].to_list() == [None]
+    assert store.has(sha(0)).present

@@ -182,6 +182,7 @@ def remove_runs(
     """Remove runs and their results for good. Versions of the store that have them are cleaned by later maintenance.
 
     With `artifacts`, what belongs to them goes first: logs, values and other artifacts, but no file that another record names.
+    An excluded run that is removed is excluded no more: published again, it is in every answer.
     """
     found = _required(_chosen(store, conditions), conditions)
     if not dry_run:
@@ -189,6 +190,9 @@ def remove_runs(
         owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else []
         store.delete_artifacts(owned)
         store.remove_runs(found["run_key"].to_list())
+        excluded = found.filter(pl.col("excluded").is_not_null())["run_key"].to_list()
+        if excluded:
+            store.exclude(excluded, reason="removed", lifted=True, at=int(time.time()), by="")
     return Runs(rows=found, changed=not dry_run)
 
 
