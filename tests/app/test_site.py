@@ -208,6 +208,26 @@ class TestDevices:
         assert '"where"' not in next((tmp_path / "data").glob("catalogue-*.js")).read_text()
 
 
+class TestHistory:
+    """Each page says whose history it is of, and only those of the main one say something of scans."""
+
+    def test_pull_request(self, tmp_path: Path) -> None:
+        made = connect(tmp_path / "store", create=True)
+        publish_all(made, [entry(number, {"f": 300.0}) for number in range(3)])
+        _publish_pull_request(made, 3)
+        scan(made)
+        for selection, history, scanned in (
+            (Selection(), "the main history (branch main)", True),
+            (Selection(pr_number=7), "pull request 7", False),
+        ):
+            site(made, tmp_path / "out", selection=selection)
+            pages = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.html")}
+            assert {history in page.partition("<footer>")[2] for page in pages.values()} == {True}
+            text = " ".join(re.sub(r"<[^>]+>", " ", pages["index.html"]).split())
+            assert ["Last scan" in text, "o scan is recorded" in text.lower()] == [scanned, False]
+            assert ("Results of pull request 7" in text) != scanned
+
+
 class TestMarks:
     """Annotations and baselines of the store are on the charts."""
 

@@ -134,6 +134,16 @@ class TestFilter:
         page.reload()
         assert page.locator("#status").inner_text() == "1 of 24 series"
 
+    def test_nothing_is_cut_on_a_phone(self, browser: Browser, tmp_path: Path) -> None:
+        content = content_of(history("slow", np.array([*[1.0] * 29, 1.299])))
+        with visiting(browser, written(tmp_path, content)) as visit:
+            page = visit.open("series.html")
+            page.set_viewport_size({"width": 390, "height": 800})
+            cell = page.locator(".row > .num").last
+            expect(cell).to_contain_text("worse")
+            widths = cell.evaluate("(cell) => [cell.scrollWidth, cell.clientWidth]")
+            assert widths[0] <= widths[1]
+
     def test_choices(self, visit: Visit) -> None:
         page = visit.open("series.html")
         page.get_by_label("Test bed").select_option("laptop")

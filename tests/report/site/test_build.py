@@ -334,6 +334,10 @@ class TestFrontPage:
         page = dict(site(content))["index.html"].decode()
         return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
+    def test_every_commit_failed(self) -> None:
+        page = self.first(history("python", np.full(1, np.nan)))
+        assert "No commit has results. 1 commit has no results: io: python failed at the newest" in page
+
     def test_the_newest_commits_failed(self) -> None:
         """The newest six of 12 commits fail in set-up, and no series has the runs of a scan."""
         good = [history(f"test_{n}", stepped(1e3, 6, {}, seed=n)) for n in range(3)]

@@ -129,6 +129,8 @@ def site_content(
             generated_at=store.runs(as_of).select(pl.col("ingested_at").max()).collect().item() or 0,
             title=title or title_of(store, series["dut_name"].unique().to_list(), as_of),
             commit_url=commit_url or commit_url_of(store, as_of),
+            history=visible(store.history(as_of).about(chosen)),
+            is_of_main=chosen.is_of_main,
         ),
         findings=store.findings(),
         scans=last_scans(store, as_of=as_of) if chosen.is_of_main else (),

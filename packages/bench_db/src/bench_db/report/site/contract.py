@@ -23,6 +23,7 @@ class SiteMetadata:
 
     `store` is shown to everybody and holds no secret. `generated_at` (unix seconds) is the time of the data rather than of the
     clock where a rebuild without news shall change no file. `now` (unix seconds) is the clock, which the badge alone uses. `commit_url` links a commit: `{commit}` stands for the sha.
+    `history` says in words whose history the points are of, and `is_of_main` whether it is the main one, which scans read.
     """
 
     store: str
@@ -31,6 +32,8 @@ class SiteMetadata:
     title: str = "Benchmarks"
     commit_url: str = ""
     now: int = 0
+    history: str = ""
+    is_of_main: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
