@@ -220,3 +220,11 @@ class TestRefused:
 
     def test_unavailable_is_said_with_its_exit_code(self) -> None:
         assert (StoreNotFoundError.exit_code, StoreUnavailableError.exit_code, CorruptStoreError.exit_code) == (3, 3, 4)
+
+
+@pytest.mark.parametrize("extra", ["?token=abc", "#abc", "?"])
+def test_a_file_address_takes_no_query(extra: str) -> None:
+    with pytest.raises(UserError, match="file:///tmp/a: a file address takes no query or fragment") as raised:
+        locate(f"file:///tmp/a{extra}")
+    assert "abc" not in str(raised.value)
+    assert str(locate("file:///tmp/a%3Fb%23c")) == "/tmp/a?b#c"

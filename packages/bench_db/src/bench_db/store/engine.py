@@ -995,6 +995,9 @@ def locate(uri: str | Path) -> Location:
             if parts.netloc not in {"", "localhost"}:
                 message = f"{faults.redacted(text)}: a file address has three slashes, as in file:///data/store"
                 raise UserError(message)
+            if "?" in text or "#" in text:
+                message = f"file://{parts.path}: a file address takes no query or fragment; write %3F for ? and %23 for # in a name"
+                raise UserError(message)
             return Location(path=str(Path(unquote(parts.path)).absolute()))
     return Location(path=str(Path(text).expanduser().absolute()))
 
