@@ -389,6 +389,7 @@ def badges() -> str:
     facts = {
         "freshness": [{"newest": newest, "failed": []}],
         "failing": 0,
+        "regressed": 0,
         "current": 1,
         "scans": [last_scan()],
         "total": 1,
