@@ -30,7 +30,7 @@ class TestCampaigns:
     def test_every_campaign_has_tests(self) -> None:
         tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
         named = set(re.findall(r'(?:examples|rounds|campaign)\("(\w+)"', tests))
-        assert named == set(CAMPAIGNS) - {"laws"}  # which has those that name none
+        assert named | {"laws"} == set(CAMPAIGNS)  # "laws" has those that name none, too
 
     @pytest.mark.parametrize("name", CAMPAIGNS)
     def test_the_contributing_page_lists_it(self, name: str) -> None:
