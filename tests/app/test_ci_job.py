@@ -205,6 +205,19 @@ class TestRowsThatFail:
         assert judged().notes == ("nothing was measured: the store has the results of this commit already",)
 
 
+class TestUnreadable:
+    """An output that cannot be read is named as the suite wrote it, without a place of this machine."""
+
+    def test_no_path(self, history: History) -> None:
+        head = history.commit("broken", bench__py="print('{')")
+        done = judged()
+        [stored] = connect("store").scan(["error", "commit"]).filter(commit=head).collect()["error"]
+        for text in (stored, done.report, *done.notes):
+            assert str(history.path) not in text
+            assert ".bench-db" not in text
+        assert stored.startswith("results.json:")
+
+
 class TestFresh:
     """A note says that this machine is no fresh one, where something is to be measured again."""
 

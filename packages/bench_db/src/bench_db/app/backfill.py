@@ -190,6 +190,13 @@ def evidence_of(
     )
 
 
+def _without_places(text: str, outputs: Sequence[Path]) -> str:
+    """Return an error with the names of files in place of their paths, which are of this machine and of one attempt."""
+    for path in outputs:
+        text = text.replace(str(path), path.name)
+    return text
+
+
 _LATER = 1 << 62
 
 
@@ -495,7 +502,7 @@ class Delivery:
                     self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
-                error = error or str(refused)
+                error = error or _without_places(str(refused), outputs)
         failed: int | None = None
         if error is not None:
             if kept:
