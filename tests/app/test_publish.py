@@ -50,6 +50,21 @@ class TestPublish:
         assert (again.new, again.unchanged) == (0, stored)
         assert [file.path for file in first.files] == [str(path) for path in FILES]
 
+    @pytest.mark.parametrize("count", [1, 2])
+    @pytest.mark.parametrize("replace_", [False, True])
+    def test_an_excluded_run(self, count: int, replace_: bool, tmp_path: Path) -> None:  # noqa: FBT001 a parameter
+        """It is stored and in no answer, which each publish of it says."""
+        files = FILES[:count]
+        publish(tmp_path / "store", *files, provenance=BUILD)
+        store = connect(tmp_path / "store")
+        keys = store.runs().collect()["run_key"].to_list()
+        store.exclude(keys[:1], reason="a bad\nmachine", lifted=False, at=1, by="me")
+        again = publish(tmp_path / "store", *files, provenance=BUILD, replace=replace_)
+        notes = [note for file in again.files for note in file.notes if "excluded" in note]
+        assert notes == [
+            f"this run is excluded (a bad\\nmachine), so no answer has it; 'bench-db run include {keys[0]:016x}' puts it back"
+        ]
+
     def test_an_error_says_what_is_stored(self, tmp_path: Path) -> None:
         for number in range(3):
             output(tmp_path / "out" / f"{number}.json", number)

@@ -32,6 +32,7 @@ from bench_db.measure import git
 from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
 from bench_db.query.selection import Selection
 from bench_db.report.publish import as_json
+from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.store import database as stores
 from bench_db.store.publish import Entry
@@ -190,11 +191,25 @@ def _stored(
         if answers:
             error.args = (f"{error}. {len(answers)} of {len(runs)} runs are stored; the same command continues",)
         raise
-    notes = _direction_notes(store, [published for _, published in answers], reading.provenance)
+    keys = [published.run_key for _, published in answers]
+    more = (
+        _direction_notes(store, [published for _, published in answers], reading.provenance),
+        _exclusion_notes(store, keys),
+    )
     return [
-        _file(read, changed(published, notes=(*published.notes, *filter(None, [notes.get(published.run_key)]))))
-        for read, published in answers
+        _file(read, changed(published, notes=(*published.notes, *(n[key] for n in more if key in n))))
+        for key, (read, published) in zip(keys, answers, strict=True)
     ]
+
+
+def _exclusion_notes(store: stores.Database, keys: Sequence[int]) -> dict[int, str]:
+    """Return a note for each excluded run, by key: it is in no answer."""
+    excluded = store.exclusion_reasons()
+    return {
+        key: f"this run is excluded ({visible(excluded[key])}), so no answer has it; 'bench-db run include {key:016x}' puts it back"
+        for key in keys
+        if key in excluded
+    }
 
 
 def _direction_notes(store: stores.Database, answers: Iterable[Published], provenance: Provenance) -> dict[int, str]:
