@@ -130,6 +130,14 @@ class TestSite:
         again = collection.site(out, title="Experiments")
         assert (again.files, again.written, again.removed) == (done.files, 0, 0)
 
+    def test_charts(self, collection: FilePlace, tmp_path: Path) -> None:
+        """Those of a store that has the benchmark; one that no store has is refused before anything is written."""
+        collection.site(tmp_path / "out", charts=["g"])
+        assert [path.parent.name for path in (tmp_path / "out").rglob("chart-*.svg")] == ["my_exp=3a1.0"]
+        with pytest.raises(UserError, match="'x\\*' matches no benchmark"):
+            collection.site(tmp_path / "other", charts=["g", "x*"])
+        assert not (tmp_path / "other").exists()
+
 
 class TestCopyTo:
     """Stores go to those of the same names, one or all, between any two places; a repetition adds nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -10,7 +11,7 @@ import polars as pl
 
 from bench_db.app.database import Database, public, tables_of
 from bench_db.app.places import directory_of
-from bench_db.app.site import TITLE, site
+from bench_db.app.site import TITLE, refuse_unmatched, site
 from bench_db.app.tree import Tree, Written
 from bench_db.errors import BenchDbError, UserError
 from bench_db.model import State
@@ -154,11 +155,13 @@ def write_site(collection: Place, out: str | Path, **asked: Unpack[AskedOfSite])
     """Write a page that lists the stores, and the site of each store, as `site` does, into a directory `stores` beside it."""
     root, title = Path(out), asked.get("title") or TITLE
     opened = stores(collection)
-    rows = {name: _row(name, store, **asked) for name, store in opened.items()}
+    newest = {name: _newest(store, **asked) for name, store in opened.items()}
+    rows = {name: _row(name, newest[name], store) for name, store in opened.items()}
+    charts = _charts_of(newest, asked.get("charts", ()))
     about = Tree(root).write(collection_files(title, list(rows.values())))
     parts: list[Written] = []
     for name, store in opened.items():
-        of_store: AskedOfSite = {**asked, "title": f"{name} · {title}"}
+        of_store: AskedOfSite = {**asked, "title": f"{name} · {title}", "charts": charts[name]}
         parts.append(site(store, root / rows[name].directory, **of_store))
     every = [about, *parts]
     return Written(
@@ -166,9 +169,20 @@ def write_site(collection: Place, out: str | Path, **asked: Unpack[AskedOfSite])
     )
 
 
-def _row(name: str, store: Database, **asked: Unpack[AskedOfSite]) -> StoreRow:
+def _newest(store: Database, **asked: Unpack[AskedOfSite]) -> pl.DataFrame:
+    """Return the newest results of one store that the site asks for."""
     conditions = Conditions(**{name: value for name, value in asked.items() if name in Conditions.__annotations__})  # type: ignore[typeddict-item]
-    newest = store.latest(selection=asked.get("selection"), as_of=asked.get("as_of"), **conditions)
+    return store.latest(selection=asked.get("selection"), as_of=asked.get("as_of"), **conditions)
+
+
+def _charts_of(newest: Mapping[str, pl.DataFrame], globs: Sequence[str]) -> dict[str, list[str]]:
+    """Return the globs that match a benchmark of each store; `UserError` for one that matches in none."""
+    names = {name: rows["benchmark_name"].unique().to_list() for name, rows in newest.items()}
+    refuse_unmatched(globs, sorted({one for of_store in names.values() for one in of_store}))
+    return {name: [glob for glob in globs if any(fnmatchcase(one, glob) for one in names[name])] for name in names}
+
+
+def _row(name: str, newest: pl.DataFrame, store: Database) -> StoreRow:
     time = newest["commit_time"].max()
     return StoreRow(
         name=name,

@@ -71,7 +71,7 @@ def site(
     chosen = selection_of(selection, conditions)
     with store.one_look():  # points and their samples are of one version
         content = site_content(store, chosen, title=title, commit_url=commit_url, samples=samples, as_of=as_of)
-        _refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
+        refuse_unmatched(charts, content.series["benchmark_name"].unique().to_list())
         content = replace(
             content,
             charts=charts,
@@ -83,7 +83,8 @@ def site(
         )
 
 
-def _refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:
+def refuse_unmatched(charts: Sequence[str], names: Sequence[str]) -> None:
+    """Raise `UserError` for a glob of charts that matches no name of a benchmark."""
     for glob in charts:
         if not any(fnmatchcase(name, glob) for name in names):
             near = ", ".join(nearest(glob, names))
