@@ -21,7 +21,7 @@ from bench_db.app.database import on_database
 from bench_db.errors import UserError
 from bench_db.model import Blame, Comparison, MeanChange, Verdict
 from bench_db.query.selection import Conditions, Selection, of_name, selection_of
-from bench_db.query.series import Points, beds_apart, series_told_apart
+from bench_db.query.series import Points, series_told_apart
 from bench_db.query.thresholds import Threshold, Thresholds
 from bench_db.report.document import record_json
 from bench_db.units import Direction
@@ -137,7 +137,12 @@ def compare(
         comparisons=comparisons,
         blame=blame,
         threshold_faults=threshold_faults(store, as_of),
-        beds=beds_apart(frame_of(comparisons, Comparison), partial(store.machines, as_of=as_of)),
+        beds={
+            key: one.test_bed_name
+            for key, one in series_told_apart(
+                [c.series for c in comparisons], partial(store.machines, as_of=as_of)
+            ).items()
+        },
     )
 
 

@@ -194,7 +194,7 @@ def _stored(
     keys = [published.run_key for _, published in answers]
     more = (
         _direction_notes(store, [published for _, published in answers], reading.provenance),
-        _exclusion_notes(store, keys),
+        _exclusion_notes(store, [p.run_key for _, p in answers if p.replaced or not p.new]),
     )
     return [
         _file(read, changed(published, notes=(*published.notes, *(n[key] for n in more if key in n))))
@@ -204,7 +204,7 @@ def _stored(
 
 def _exclusion_notes(store: stores.Database, keys: Sequence[int]) -> dict[int, str]:
     """Return a note for each excluded run, by key: it is in no answer."""
-    excluded = store.exclusion_reasons()
+    excluded = store.exclusion_reasons() if keys else {}
     return {
         key: f"this run is excluded ({visible(excluded[key])}), so no answer has it; 'bench-db run include {key:016x}' puts it back"
         for key in keys
