@@ -111,7 +111,8 @@ def find(engine: Engine) -> bool:
     engine.readable = versions
     found = {table.name: frozenset(_unreadable(engine, table)) for table in _tables(engine)}
     engine.unreadable = {name: files for name, files in found.items() if files}
-    if (engine.unreadable, versions) == (before[0], before[2]):
+    is_lost = len(versions) < len(torn)  # a table without any version that opens
+    if (engine.unreadable, versions) == (before[0], before[2]) and not is_lost:
         engine.without_indexes = True
     if (engine.unreadable, engine.without_indexes, versions) == before:
         return False
