@@ -20,14 +20,14 @@ class TestFirstVerdict:
     @pytest.mark.parametrize(
         "words", [("compare", "latest"), ("check", "latest"), ("scan",), ("detect", "*")], ids=lambda words: words[0]
     )
-    def test_no_compiler_is_imported(self, demo_store: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    def test_no_compiler_is_imported(self, demo_copy: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
         code = (
             "import sys, threading; from bench_db.cli import main; sys.argv[0] = 'bench-db'\n"
             "try: main()\n"
             "finally: print(sorted({'bench_db', 'llvmlite', 'numba', 'polars'} & set(sys.modules)))"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code, *words, "--store", str(demo_store), "--output", "json"],
+            [sys.executable, "-c", code, *words, "--store", str(demo_copy), "--output", "json"],
             cwd=tmp_path,
             env=environment(NUMBA_CPU_NAME="generic", NUMBA_CACHE_DIR=str(tmp_path / "cache")),
             capture_output=True,
