@@ -32,10 +32,10 @@ from bench_db.ingest import (
     Reading,
     adapter_named,
     build_of,
+    default_branch_of_ci,
     normalise,
     parse,
     this_machine,
-    told_default_branch,
 )
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
@@ -291,7 +291,7 @@ class _Local:
             config=self.planner.config,
             test_bed=self.planner.bed,
             branch=self.planner.wanted.get("branch") or project.main_branch,
-            default_branch=told_default_branch(clone, ci_change(environment)) or project.branch or None,
+            default_branch=default_branch_of_ci(clone, ci_change(environment)) or project.branch or None,
             pr_number=self.pr_number,
             ci=ci_provenance(environment),
         )

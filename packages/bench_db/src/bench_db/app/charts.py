@@ -35,10 +35,10 @@ def _altair() -> Any:
 
 def _data(rows: pl.DataFrame) -> alt.InlineData:
     """Return rows as data within the chart, however many; times as text, no NaN."""
-    told = rows.with_columns(
+    labelled = rows.with_columns(
         pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%SZ"), pl.selectors.float().fill_nan(None)
     )
-    found: alt.InlineData = _altair().InlineData(values=told.to_dicts())
+    found: alt.InlineData = _altair().InlineData(values=labelled.to_dicts())
     return found
 
 
@@ -169,6 +169,12 @@ def worse_or_better(rows: pl.DataFrame) -> pl.DataFrame:
     """Add the column `kind` to findings: worse, better, or the state of a finding that is decided or has no direction."""
     up = pl.col("effect") > 0.0
     worse = pl.when(pl.col("direction") == "lower").then(up).when(pl.col("direction") == "higher").then(~up)
-    stands = pl.col("state").is_in(["open", "reopened"])
-    word = pl.when(stands & worse).then(pl.lit("worse")).when(stands & ~worse).then(pl.lit("better")).otherwise("state")
+    standing = pl.col("state").is_in(["open", "reopened"])
+    word = (
+        pl.when(standing & worse)
+        .then(pl.lit("worse"))
+        .when(standing & ~worse)
+        .then(pl.lit("better"))
+        .otherwise("state")
+    )
     return rows.with_columns(kind=word)

@@ -78,11 +78,11 @@ def copy(
     if collection:
         _copy_collection(output, source, target, single_writer=single_writer, **chosen)
         return
-    held = open_store(source, damaged=salvage)
+    origin = open_store(source, damaged=salvage)
     with progress_bar("copying") as progress:
         into = open_store(target, create=True, single_writer=single_writer)
-        done = held.copy_to(into, progress=progress, **chosen)
-    _tell(output, done, held.uri, into.uri)
+        done = origin.copy_to(into, progress=progress, **chosen)
+    _tell(output, done, origin.uri, into.uri)
 
 
 def _copy_collection(output: str, source: str, target: str, *, single_writer: bool, **chosen: Any) -> None:
@@ -91,13 +91,13 @@ def _copy_collection(output: str, source: str, target: str, *, single_writer: bo
     from bench_db.app.places import place
     from bench_db.report.store import transfer_json, transfer_text
 
-    held, into = place(source), place(target)
-    done = copy(held, into, single_writer=single_writer, **chosen)
+    origin, into = place(source), place(target)
+    done = copy(origin, into, single_writer=single_writer, **chosen)
     stores = [{"store": name, **transfer_json(one)} for name, one in done.items()]
     texts = [f"{name}\n{transfer_text(one)}" for name, one in done.items()]
-    emit(output, {"source": held.address, "target": into.address, "stores": stores}, lambda: "\n\n".join(texts))
+    emit(output, {"source": origin.address, "target": into.address, "stores": stores}, lambda: "\n\n".join(texts))
     for name, one in done.items():
-        _refuse_incomplete(held.for_store(name).address, into.scoped(name).address, one)
+        _refuse_incomplete(origin.for_store(name).address, into.scoped(name).address, one)
 
 
 @click.command("export")

@@ -244,7 +244,7 @@ def _pulled(checkout: Path, build: Build) -> CiChange | None:
     return CiChange(commit=build.commit if found[2] == "merge" else None, pr_number=int(found[1]))
 
 
-def told_default_branch(checkout: Path, change: CiChange | None) -> str | None:
+def default_branch_of_ci(checkout: Path, change: CiChange | None) -> str | None:
     """Return the default branch that CI names of the repository of a checkout; None outside of CI and for another repository."""
     return change.default_branch if change and _is_repository(checkout, change.repository) else None
 

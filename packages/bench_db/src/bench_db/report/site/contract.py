@@ -44,7 +44,7 @@ class SiteContent:
     series, in any order; with the columns of `arrange.POINTS` it may give further ones. `samples_of` gives the list of raw samples of each of some
     points, null or empty for one whose samples are not shown. `noise_of` has the columns `NOISE` for the series of some points:
     relative run-to-run spread, smallest relative effect the history can show, whether neighbouring runs are alike, and how many
-    runs would show the effect that is asked for; all may be null. It is told whether commits have several runs of a group.
+    runs would show the effect that is asked for; all may be null. It gets whether commits have several runs of a group.
     `made_by` names everything else that decides what a series' files are, such as the release: files of another one are made again.
     `recorded` has what is recorded of commits, by sha. `thresholds` has those that definitions state, by series key. `charts` are globs
     of the benchmarks that get a chart as a picture. `annotations` are the definitions of that kind, and `baselines` those
