@@ -48,7 +48,7 @@ class TestWithoutFindings:
 
 
 class TestDevices:
-    """Series of two devices that have all names in common are told apart, and chosen by device."""
+    """Series of two devices that have all names in common show their devices, and are chosen by device."""
 
     def test_list(self, browser: Browser, tmp_path: Path) -> None:
         one = history("steady", np.full(9, 5.0))
