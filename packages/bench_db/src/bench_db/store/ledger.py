@@ -65,22 +65,27 @@ def _scope(baseline: Baseline) -> tuple[str | None, ...]:
 
 def record_findings(engine: Engine, findings: Sequence[Finding]) -> None:
     """Add records of findings that apply whatever was recorded before; existing ones are not added again."""
-    _add(engine, [replace(finding, replaces=None) for finding in findings])
+    _add_findings(engine, [replace(finding, replaces=None) for finding in findings])
 
 
 def update_findings(engine: Engine, findings: Sequence[Finding]) -> bool:
     """Add records of findings; return whether all of them apply, because none of what they replace has changed meanwhile."""
-    keys = _add(engine, findings)
+    keys = _add_findings(engine, findings)
     return not keys or keys <= {finding.key for finding in finding_history(engine)}
 
 
-def _add(engine: Engine, findings: Sequence[Finding]) -> set[int]:
+def _add_findings(engine: Engine, findings: Sequence[Finding]) -> set[int]:
     """Write records of findings and return their keys."""
     keyed = [replace(finding, key=finding_key(finding)) for finding in findings]
-    if keyed:
-        engine.ensure(FINDINGS_TABLE)
-        engine.merge(FINDINGS_TABLE, to_table(keyed, FINDINGS_TABLE.schema))
+    _add(engine, FINDINGS_TABLE, keyed)
     return {finding.key for finding in keyed}
+
+
+def _add(engine: Engine, table: Table, keyed: Sequence[Record]) -> None:
+    """Write records that have their keys; those that are there already are not added again, and none makes no table."""
+    if keyed:
+        engine.ensure(table)
+        engine.merge(table, to_table(keyed, table.schema))
 
 
 def standing(records: Iterable[Finding]) -> list[Finding]:
@@ -111,18 +116,12 @@ def _applied(written: Iterable[Subject], subject: Callable[[Subject], object]) -
 
 def record_pairs(engine: Engine, verdicts: Sequence[PairRecord]) -> None:
     """Add verdicts of pairs; existing ones are not added again."""
-    if verdicts:
-        engine.ensure(PAIRS_TABLE)
-        keyed = [replace(verdict, key=pair_key(verdict)) for verdict in verdicts]
-        engine.merge(PAIRS_TABLE, to_table(keyed, PAIRS_TABLE.schema))
+    _add(engine, PAIRS_TABLE, [replace(verdict, key=pair_key(verdict)) for verdict in verdicts])
 
 
 def record_notifications(engine: Engine, written: Sequence[Notification]) -> None:
     """Add records of messages. A claim on what another process has claimed is not added."""
-    if written:
-        engine.ensure(NOTIFICATIONS_TABLE)
-        keyed = [replace(record, key=notification_key(record)) for record in written]
-        engine.merge(NOTIFICATIONS_TABLE, to_table(keyed, NOTIFICATIONS_TABLE.schema))
+    _add(engine, NOTIFICATIONS_TABLE, [replace(record, key=notification_key(record)) for record in written])
 
 
 def notifications(engine: Engine) -> list[Notification]:
@@ -132,10 +131,7 @@ def notifications(engine: Engine) -> list[Notification]:
 
 def record_scans(engine: Engine, written: Sequence[ScanRecord]) -> None:
     """Add records of scans; existing ones are not added again."""
-    if written:
-        engine.ensure(SCANS_TABLE)
-        keyed = [replace(record, key=scan_key(record)) for record in written]
-        engine.merge(SCANS_TABLE, to_table(keyed, SCANS_TABLE.schema))
+    _add(engine, SCANS_TABLE, [replace(record, key=scan_key(record)) for record in written])
 
 
 def scans(engine: Engine) -> list[ScanRecord]:
