@@ -209,7 +209,10 @@ def elsewhere(request: pytest.FixtureRequest, built: Path, tmp_path: Path) -> Pa
     for words in (made, installed):
         done = subprocess.run([*map(str, words)], cwd=tmp_path, capture_output=True, text=True, check=False)
         if done.returncode and (words is made or any(reason in done.stderr for reason in _NO_NETWORK)):
-            pytest.skip(f"Python {request.param}: uv cannot provide it or its packages: {done.stderr.strip()[-200:]}")
+            reason = f"Python {request.param}: uv cannot provide it or its packages: {done.stderr.strip()[-200:]}"
+            if request.param == f"{sys.version_info.major}.{sys.version_info.minor}":  # this one is there
+                lacking(reason)
+            pytest.skip(reason)
         assert done.returncode == 0, done.stderr
     return tmp_path / "bare"
 
