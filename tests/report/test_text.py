@@ -166,6 +166,15 @@ class TestDistinctNames:
             "rust: core/units/sum",
         ]
 
+    def test_no_word_begins_inside_a_version(self) -> None:
+        names = [
+            f"environment-of-virtualenv-py3.10{more}: suite.time_of_a_benchmark" for more in ("", "-setuptools59.2.0")
+        ]
+        assert distinct_names(names, 30, 52) == [
+            "…py3.10: suite.time_of_a_benchmark",
+            "…py3.10-setuptools59.2.0: suite.time_of_a_benchmark",
+        ]
+
     def test_a_name_with_room_stays(self) -> None:
         names = ["tokenizer/parse/small", "tokenizer/parse/large"]
         assert distinct_names(names, 48) == names

@@ -18,7 +18,8 @@ _LEAST_PREFIX = 6
 _LEAST_CELLS = 16
 _LEAST_OWN = 3
 _ELLIPSIS = "…"
-_COARSE, _FINE = re.compile(r"[/: ]+|\.(?![a-z]{1,3}\W)"), re.compile(r"[\W_]+")
+# no word ends at the dot of a version or of a file name
+_COARSE, _FINE = re.compile(r"[/: ]+|\.(?!(?<=\d\.)\d|[a-z]{1,3}\W)"), re.compile(r"((?!(?<=\d)\.\d)[\W_])+")
 _PAINTED = "verdict"
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
 
