@@ -104,6 +104,32 @@ class TestMerges:
         assert [row["commit"] for row in asked(repository, "trend", "*", "--branch", "topic")] == [topic]
 
 
+class TestPullWithMerge:
+    """`git pull` of a developer merges main into the local line: what main was is then no longer on its line of first parents."""
+
+    @pytest.mark.parametrize("synced", [False, True])
+    def test_main_before_and_after(self, repository: Repository, *, synced: bool) -> None:
+        shas = [repository.commit_at(BEGIN + number * HOUR) for number in range(8)]
+        for turn, sha in enumerate(shas):
+            repository.git("reset", "--quiet", "--hard", sha)
+            publish(repository, repository.measured(0.001, at=BEGIN + 100 * HOUR + turn))
+        repository.git("checkout", "--quiet", "-b", "local", shas[1])
+        repository.commit_at(BEGIN + 4 * HOUR, "local work")
+        date = f"{BEGIN + 9 * HOUR} +0000"
+        repository.git("merge", "--quiet", "-X", "ours", "-m", "pull", "main", GIT_COMMITTER_DATE=date)
+        repository.git("checkout", "--quiet", "-B", "main", "local")
+        repository.git("branch", "--quiet", "-D", "local")
+        shas.append(repository.git("rev-parse", "HEAD"))
+        shas.append(repository.commit_at(BEGIN + 10 * HOUR))
+        for turn, sha in enumerate(shas[8:]):
+            repository.git("reset", "--quiet", "--hard", sha)
+            publish(repository, repository.measured(0.0015, at=BEGIN + 120 * HOUR + turn))
+        if synced:
+            asked(repository, "commits", "sync", "--clone", repository.path)
+        assert order(repository) == shas
+        assert asked(repository, "latest")[0]["commit"] == shas[-1]
+
+
 class TestTwoRepositories:
     """Devices of different repositories in one store do not mix their orders."""
 

@@ -51,6 +51,34 @@ class TestCommitOrders:
         records = [record(4, **same), record(3, **same), record(2, position=2, **same), record(1, **same)]
         assert ordered(*records) == names(1, 2, 3, 4)
 
+    @given(st.data())
+    def test_no_commit_is_before_one_that_it_contains(self, data: st.DataObject) -> None:
+        """Whatever merges there are: the line of first parents may be the one of a developer who merged main into it."""
+        parents, contained = dict[int, list[int]](), dict[int, set[int]]()
+        for n in range(1, 9):
+            parents[n] = data.draw(st.lists(st.integers(1, n - 1), unique=True, max_size=2)) if n > 1 else []
+            contained[n] = {n}.union(*(contained[parent] for parent in parents[n]))
+        depth = dict[int, int]()
+        for n in range(1, 9):
+            depth[n] = 1 + (depth[parents[n][0]] if parents[n] else 0)
+        shown = [
+            record(
+                n,
+                position=depth[n],
+                ancestors=len(contained[n]),
+                parents=tuple(names(*parents[n])),
+                time=data.draw(st.integers(0, 5)),
+            )
+            for n in data.draw(st.permutations(range(1, 9)))
+        ]
+        place = {commit: number for number, commit in enumerate(ordered(*shown))}
+        assert all(place[f"c{m}"] <= place[f"c{n}"] for n in contained for m in contained[n])
+
+    def test_positions_decide_beside_records_of_an_older_release(self) -> None:
+        """Those have no number of ancestors, which cannot be compared with a position."""
+        records = [record(n, position=n, ancestors=10 * n, parents=()) for n in (1, 2, 4)]
+        assert ordered(*records, record(3, position=3, parents=())) == names(1, 2, 3, 4)
+
     def test_a_wrong_date_moves_only_the_place(self) -> None:
         records = [record(n, position=n) for n in (1, 2, 4, 5)] + [record(3, position=3, time=10**6)]
         assert ordered(*records) == names(1, 2, 3, 4, 5)

@@ -633,8 +633,9 @@ class AppliedMigration:
 class RecordedCommit:
     """What one record of the table `commits` states of a commit of a device; a later record completes an earlier one.
 
-    `position` counts the first parents of the commit, null where the clone does not show them all; `parents` are full shas, first
-    parent first, empty when unknown. `time`, `author_time`, `measured_at` (the run time of its first result) and `recorded_at`
+    `position` is the number of commits on the line of first parents that ends with the commit, `ancestors` the number of all commits
+    that it contains, itself included; both are null where the clone does not show them all. `parents` are full shas, first parent
+    first, empty when unknown. `time`, `author_time`, `measured_at` (the run time of its first result) and `recorded_at`
     are unix seconds. `branch` and `pr_number` are those of the run that recorded it, `main_branch` is the default branch as CI or the
     clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, `reachable` whether a sync has
     found it in the history; both are null when unknown. `source` is publish, backfill, sync or forge. `replaces` is the key of
@@ -658,6 +659,7 @@ class RecordedCommit:
     recorded_at: int = 0
     source: str = "publish"
     replaces: int | None = None
+    ancestors: int | None = None
 
     @property
     def parent(self) -> str | None:
@@ -680,6 +682,7 @@ class CommitFacts(NamedTuple):
     reachable: bool | None
     measured_at: int | None
     recorded_at: int
+    ancestors: int | None
 
 
 Recorded = TypeVar("Recorded", RecordedCommit, CommitFacts)
@@ -696,6 +699,7 @@ def completed(earlier: Recorded, later: Recorded) -> Recorded:
     changes: dict[str, Any] = {
         "time": later.time or earlier.time,
         "position": earlier.position if later.position is None else later.position,
+        "ancestors": earlier.ancestors if later.ancestors is None else later.ancestors,
         "branch": branch,
         "pr_number": of_main.pr_number,
         "main_branch": later.main_branch or earlier.main_branch,

@@ -93,7 +93,8 @@ _ABOUT = {
     "context": "What the tool itself recorded of the run and its machine.",
     "effect": "The relative change: 0.08 is +8 %.",
     "state": "open, blessed, fixed or ignored.",
-    "position": "The number of first parents of the commit.",
+    "position": "The number of commits on the line of first parents that ends with the commit.",
+    "ancestors": "The number of commits that the commit contains, itself included.",
 }
 _INDEXES = {
     "results": (("run_key",), ("series_key", "commit_order"), ("benchmark_name",), ("commit_time",)),

@@ -162,7 +162,7 @@ def _since(clone: Path, before: str, sha: str) -> Sequence[Commit]:
 def _counted(records: Sequence[RecordedCommit], before: str | None, sha: str) -> int | None:
     positions = {record.commit: record.position for record in records}
     here, there = positions.get(sha), positions.get(before or "")
-    return None if here is None or there is None else here - there
+    return None if here is None or there is None or here <= there else here - there
 
 
 def _suspicions(

@@ -21,7 +21,7 @@ from bench_db.query.order import MAIN_NAMES
 from bench_db.schedule.plan import Between, Commits, Tags, oldest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bench_db.clock import Clock
     from bench_db.schedule.plan import Range
@@ -212,6 +212,7 @@ def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
         commit=sha,
         time=next(int(words[-2]) for words in lines if words[0] == "committer"),
         position=None if shallow else len(ancestors(repository, sha)),
+        ancestors=None if shallow else int(git(repository, "rev-list", "--count", "--end-of-options", sha, "--")),
         parents=tuple(words[1] for words in lines if words[0] == "parent"),
         author_time=next(int(words[-2]) for words in lines if words[0] == "author"),
         subject=message.partition("\n")[0],
@@ -224,8 +225,12 @@ def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommi
     """Yield the commits of the first-parent line of a complete clone, oldest first, with their positions from 1."""
     form = "--format=%H%x1f%ct%x1f%at%x1f%P%x1f%s"
     text = git(repository, "log", "-z", "--reverse", "--first-parent", form, "--end-of-options", tip, "--")
+    every = git(repository, "rev-list", "--parents", "--end-of-options", tip, "--").splitlines()
+    parents_of = {sha: parents for sha, *parents in map(str.split, every)}
+    contained = set[str]()
     for position, record in enumerate(filter(None, text.split("\0")), 1):
         sha, time, author_time, parents, subject = record.strip("\n").split("\x1f", 4)
+        _add_ancestors(contained, sha, parents_of)
         yield RecordedCommit(
             dut_name=dut_name,
             commit=sha,
@@ -235,7 +240,18 @@ def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommi
             author_time=int(author_time),
             subject=subject,
             on_main=True,
+            ancestors=len(contained),
         )
+
+
+def _add_ancestors(contained: set[str], sha: str, parents_of: Mapping[str, Sequence[str]]) -> None:
+    """Add a commit and all its ancestors to a set that has all ancestors of each of its commits."""
+    reached = [sha]
+    while reached:
+        commit = reached.pop()
+        if commit not in contained:
+            contained.add(commit)
+            reached += parents_of[commit]
 
 
 def present(repository: Path, shas: Collection[str]) -> set[str]:

@@ -137,8 +137,14 @@ def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tupl
 
 
 def _counted(line: Sequence[Recorded]) -> Iterable[list[tuple[Recorded, int]]]:
-    """Yield the parts of a line whose positions can be compared: first what has positions, then each unbroken chain of parents."""
-    position = {record.commit: record.position for record in line if record.position is not None}
+    """Yield the parts of a line whose positions can be compared: first what has positions, then each unbroken chain of parents.
+
+    The position is the number of ancestors where all have it: a commit has more than any that it contains. First parents count no
+    commit of main before a `git pull` that merged main into the line of a developer, which is then the line of main.
+    """
+    placed = [record for record in line if record.position is not None]
+    complete = all(record.ancestors is not None for record in placed)
+    position = {record.commit: (record.ancestors if complete else record.position) or 0 for record in placed}
     if len(position) == len(line):
         yield [(record, position[record.commit]) for record in line]
         return

@@ -136,10 +136,10 @@ def _since(row: Row, before: Row | None) -> Row:
     """Return the build before, how many more series it has, and the number of commits since it, this one included; None where it is not known."""
     if before is None:
         return {"before": "", "commits": None, "fewer": 0}
-    positions = row["position"], before["position"]
+    here, there = row["position"], before["position"]
     return {
         "before": before["commit"],
-        "commits": None if None in positions else positions[0] - positions[1],
+        "commits": None if here is None or there is None or here <= there else here - there,
         "fewer": max(0, before["series"] - row["series"]),
     }
 
