@@ -13,6 +13,7 @@ import pytest
 from bench_db.errors import BenchDbError, ConflictError, CorruptStoreError, StoreUnavailableError, UserError
 from bench_db.store import faults
 from bench_db.store.database import Database, connect
+from bench_db.store.engine import Engine, locate
 from tests.strategies import publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.s3_server import S3Server
 
 _SECRET = "hush-hush-5eCr3t"
+_ENGINE = Engine(locate("x"), None)
 
 
 def _publish(database: Database) -> None:
@@ -124,7 +126,7 @@ class TestMeaning:
 
     def test_a_file_with_403_in_its_name(self) -> None:
         message = "Not found: /store/results.lance/data/0110403501.lance"
-        with pytest.raises(CorruptStoreError, match="run 'bench-db store verify'"), faults.told_plainly("reading", "x"):
+        with pytest.raises(CorruptStoreError, match="run 'bench-db store verify'"), _ENGINE.explaining("reading"):
             raise OSError(message)
 
     @pytest.mark.parametrize("took", ["403.5", "501.5", "503.5"])
@@ -134,7 +136,7 @@ class TestMeaning:
             "retry_timeout: 15s - Server returned non-2xx status code: 507 Insufficient Storage"
         )
         told = r"with an error that bench_db does not know: .*run 'bench-db doctor', then 'bench-db store verify'$"
-        with pytest.raises(StoreUnavailableError, match=told), faults.told_plainly("reading", "x"):
+        with pytest.raises(StoreUnavailableError, match=told), _ENGINE.explaining("reading"):
             raise OSError(message)
 
     @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ class TestMeaning:
         ],
     )
     def test_a_message_of_lance(self, message: str, kind: type[BenchDbError], told: str) -> None:
-        with pytest.raises(kind, match=told), faults.told_plainly("reading", "x"):
+        with pytest.raises(kind, match=told), _ENGINE.explaining("reading"):
             raise OSError(message)
 
     def test_words_beside_a_secret_stay(self) -> None:
@@ -164,7 +166,7 @@ class TestMeaning:
 
     def test_a_panic_of_lance(self) -> None:
         panic = type("PanicException", (BaseException,), {})("called unwrap")
-        with pytest.raises(CorruptStoreError, match="called unwrap"), faults.told_plainly("reading", "x"):
+        with pytest.raises(CorruptStoreError, match="called unwrap"), _ENGINE.explaining("reading"):
             raise panic
 
     @pytest.mark.parametrize("why", ["not permitted (os error 1)", "not supported (os error 95)"])
@@ -174,7 +176,7 @@ class TestMeaning:
         )
         with (
             pytest.raises(StoreUnavailableError, match=r"cannot make hard links.*another file system") as caught,
-            faults.told_plainly("creating runs", "x"),
+            _ENGINE.explaining("creating runs"),
         ):
             raise OSError(message)
         assert not faults.is_damage(caught.value)
@@ -184,7 +186,7 @@ class TestMeaning:
         message = "Generic S3 error: Server returned error response: 501 Not Implemented: <Code>NotImplemented</Code>"
         with (
             pytest.raises(StoreUnavailableError, match=r"does not implement.*conditional") as caught,
-            faults.told_plainly("publishing to runs", "x"),
+            _ENGINE.explaining("publishing to runs"),
         ):
             raise OSError(message)
         assert not faults.is_transient(caught.value.__cause__ or caught.value)  # a repetition fails in the same way

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from bench_db.errors import CorruptStoreError
-from bench_db.store import atomic, faults
+from bench_db.store import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -66,7 +66,7 @@ def keep(engine: Engine, sha256: str, chunks: Iterable[bytes]) -> None:
         _objects(engine.bucket, engine.deadlines.write).put(place(sha256), iter(chunks))
         return
     path = Path(engine.location.child(place(sha256)))
-    with faults.told_plainly("writing an artifact", str(engine.location)):
+    with engine.explaining("writing an artifact"):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, chunks)
 
@@ -106,7 +106,7 @@ def discard(engine: Engine, sha256: str, is_needed: Callable[[], bool]) -> bool:
     if engine.bucket:
         return _discarded(_objects(engine.bucket, engine.deadlines.write), name, is_needed)
     path = Path(engine.location.child(name))
-    with faults.told_plainly("deleting an artifact", str(engine.location)):
+    with engine.explaining("deleting an artifact"):
         aside = atomic.set_aside(path)
         if aside is None:
             return False
@@ -140,7 +140,7 @@ def size_of(engine: Engine, name: str) -> int | None:
     """Return the size in bytes of a file by its path inside the store; None if there is no such file."""
     if engine.bucket:
         return _objects(engine.bucket, engine.deadlines.read).size(name)
-    with faults.told_plainly("reading a file", str(engine.location)):
+    with engine.explaining("reading a file"):
         return _size_on_disk(Path(engine.location.child(name)))
 
 
@@ -158,7 +158,7 @@ def chunks_in(engine: Engine, name: str, size: int) -> Iterator[bytes]:
     if engine.bucket:
         yield from _objects(engine.bucket, engine.deadlines.read).chunks(name, size, CHUNK_BYTES)
         return
-    with faults.told_plainly("reading a file", str(engine.location)):
+    with engine.explaining("reading a file"):
         yield from chunks_of(Path(engine.location.child(name)))
 
 
@@ -167,7 +167,7 @@ def sizes(engine: Engine) -> dict[str, int]:
     if engine.bucket:
         return _objects(engine.bucket, engine.deadlines.read).sizes(f"{DIRECTORY}/")
     root = Path(engine.location.path)
-    with faults.told_plainly("listing the artifacts", str(engine.location)):
+    with engine.explaining("listing the artifacts"):
         found = {path: _size_on_disk(path) for path in (root / DIRECTORY).rglob("*")}
         return {path.relative_to(root).as_posix(): size for path, size in found.items() if size is not None}
 
@@ -176,7 +176,7 @@ def read_small(engine: Engine, name: str) -> bytes | None:
     """Return a file by its path inside the store, read at once; None if there is no such file."""
     if engine.bucket:
         return _objects(engine.bucket, engine.deadlines.read).get(name)
-    with faults.told_plainly("reading a file", str(engine.location)):
+    with engine.explaining("reading a file"):
         try:
             return Path(engine.location.child(name)).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -189,7 +189,7 @@ def write(engine: Engine, name: str, chunks: Iterator[bytes]) -> None:
         _objects(engine.bucket, engine.deadlines.write).put(name, chunks)
         return
     path = Path(engine.location.child(name))
-    with faults.told_plainly("writing a file", str(engine.location)):
+    with engine.explaining("writing a file"):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, chunks)
 
@@ -203,7 +203,7 @@ class Ranges:
         self._mapped = None if engine.bucket else self._map(Path(engine.location.child(name)), size)
 
     def _map(self, path: Path, size: int) -> pa.Buffer:
-        with faults.told_plainly("opening a file", str(self._engine.location)):
+        with self._engine.explaining("opening a file"):
             found = _size_on_disk(path)
             if found != size:
                 message = f"{path}: {'missing' if found is None else f'{found} bytes'}, and {size} bytes were written"
@@ -227,7 +227,7 @@ def remove(engine: Engine, name: str) -> None:
     if engine.bucket:
         _objects(engine.bucket, engine.deadlines.write).delete(name)
         return
-    with faults.told_plainly("removing a file", str(engine.location)):
+    with engine.explaining("removing a file"):
         Path(engine.location.child(name)).unlink(missing_ok=True)
 
 
@@ -240,7 +240,7 @@ def remove_old(engine: Engine, directory: str, kept: Collection[str], seconds: f
             objects.delete(name)
         return
     root = Path(engine.location.path)
-    with faults.told_plainly("removing old files", str(engine.location)):
+    with engine.explaining("removing old files"):
         files = [path for path in (root / directory).glob("*") if path.is_file()]
         times = {path.relative_to(root).as_posix(): time for path in files if (time := _time_of(path)) is not None}
         for name in _old(times, seconds) - set(kept):

@@ -367,7 +367,7 @@ class Engine:
         """Run a storage call and return its answer. Errors name the cause and the next step; on S3 a deadline applies, by default that of reading."""
         began = time.monotonic()
         try:
-            with faults.told_plainly(doing, str(self.location)):
+            with self.explaining(doing):
                 if self.bucket is None:
                     return action()
                 look = self._look
@@ -379,6 +379,17 @@ class Engine:
                 return self.bucket.within_deadline(doing, shared, seconds or self.deadlines.read)
         finally:
             _LOG.debug("%s: %s took %.3f s", self.location, doing, time.monotonic() - began)
+
+    @contextmanager
+    def explaining(self, doing: str) -> Iterator[None]:
+        """Convert storage errors in the block to errors of bench_db with the action, the address of the store and the next step."""
+        try:
+            yield
+        except BaseException as error:
+            explained = faults.explained(error, doing, str(self.location))
+            if explained is error:
+                raise
+            raise explained from error
 
     def persist(self, doing: str, action: Callable[[], Answer], *, seconds: float | None = None) -> Answer:
         """Run a call that is safe to repeat and return its answer. Retry it while other writers commit first or the connection to S3 fails."""
@@ -570,7 +581,7 @@ class Engine:
         one is a damaged name, and reading the known one as null would be wrong.
         """
         # Lance meets a damaged type of a column with a panic, when the schema is converted.
-        with faults.told_plainly(f"opening {table.name}", str(self.location)):
+        with self.explaining(f"opening {table.name}"):
             snapshot = Snapshot(self, table, dataset)
         if snapshot.unknown and snapshot.missing and not table.derived:
             message = (
@@ -896,7 +907,7 @@ class Engine:
         if self.bucket:
             return self.bucket.now()
         with (
-            faults.told_plainly("reading the clock of the store", str(self.location)),
+            self.explaining("reading the clock of the store"),
             tempfile.NamedTemporaryFile(dir=self.location.path, prefix=PROBE) as probe,
         ):
             return Path(probe.name).stat().st_mtime

@@ -109,19 +109,14 @@ def require_damage(error: BaseException) -> None:
         raise error
 
 
-@contextmanager
-def told_plainly(doing: str, where: str) -> Iterator[None]:
-    """Convert storage errors in the block to errors of bench_db with the action, the address and the next step."""
-    try:
-        yield
-    except STORAGE_ERRORS as error:
-        raise _plain(error, doing, where) from error
-    except BaseException as error:
-        # Lance meets some damage with a panic of Rust, which is no `Exception`.
-        if type(error).__name__ != "PanicException":
-            raise
-        message = f"{where}: damaged, found while {doing}: {error}; run 'bench-db store verify'"
-        raise CorruptStoreError(message) from error
+def explained(error: BaseException, doing: str, where: str) -> BaseException:
+    """Return the error of bench_db for a storage error, with the action, the address and the next step; any other error as it is."""
+    if isinstance(error, STORAGE_ERRORS):
+        return _plain(error, doing, where)
+    # Lance meets some damage with a panic of Rust, which is no `Exception`.
+    if type(error).__name__ == "PanicException":
+        return CorruptStoreError(f"{where}: damaged, found while {doing}: {error}; run 'bench-db store verify'")
+    return error
 
 
 # Pattern of a message, its meaning, and what to do: the first match is reported.

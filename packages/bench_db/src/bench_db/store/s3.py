@@ -40,7 +40,7 @@ class Bucket:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        with self._told_plainly("reading the AWS configuration"):
+        with self._explaining("reading the AWS configuration"):
             self._session = _new_session()
         self._reached = False
         self._first_listing: tuple[float, list[str]] | None = None
@@ -63,7 +63,7 @@ class Bucket:
                 read_timeout=read_seconds,
                 retries={"total_max_attempts": 2, "mode": "standard"},
             )
-            with self._told_plainly("reading the AWS configuration"):
+            with self._explaining("reading the AWS configuration"):
                 client = self._session.client("s3", config=config)
             client.meta.events.register("request-created.s3", _note_request)
             client.meta.events.register("response-received.s3", _log_response)
@@ -90,7 +90,7 @@ class Bucket:
         return options | ({"session_token": credentials.token} if credentials.token else {})
 
     def _credentials(self) -> Any:
-        with self._told_plainly("looking for AWS credentials"):
+        with self._explaining("looking for AWS credentials"):
             found = self._session.get_credentials()
             return found and found.get_frozen_credentials()
 
@@ -139,7 +139,7 @@ class Bucket:
 
     def ask(self, doing: str, question: Callable[[], Answer]) -> Answer:
         """Run a call of boto3 and return its answer. Retry when the server is busy, not when it is silent."""
-        with self._told_plainly(doing):
+        with self._explaining(doing):
             for attempt, pause in enumerate((0.2, 0.5, 1.0, 2.0), 1):
                 try:
                     return question()
@@ -217,7 +217,7 @@ class Bucket:
         return {"Bucket": self.location.bucket, "Key": f"{self.location.path}/{PROBE}".lstrip("/")}
 
     @contextmanager
-    def _told_plainly(self, doing: str) -> Iterator[None]:
+    def _explaining(self, doing: str) -> Iterator[None]:
         try:
             yield
         except (BotoCoreError, ClientError, ValueError) as error:
