@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -43,7 +43,7 @@ from bench_db.store import (
 from bench_db.store.engine import Engine, Location, locate
 from bench_db.store.faults import needed_for
 from bench_db.store.filters import Where, condition, filter_text, lance_filter
-from bench_db.store.salvage import is_of_reading, of_sound_part, written
+from bench_db.store.salvage import find, is_of_reading
 from bench_db.store.source import StoreSource, refuse_invalid_times, refuse_underived
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, TABLES, Table, stored
 from bench_db.store.versions import AsOf, until, version_at
@@ -84,12 +84,31 @@ if TYPE_CHECKING:
     from bench_db.store.s3 import Bucket
 
 
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 # Columns whose values are the same in all points of a series.
 _OF_SERIES = frozenset((*series.IDENTITY, *series.MACHINE))
 
 
 def _silent(_done: int, _all: int) -> None:
     """Report no progress."""
+
+
+def of_sound_part(
+    method: Callable[Concatenate[Database, Arguments], Answer],
+) -> Callable[Concatenate[Database, Arguments], Answer]:
+    """Make a method of a store answer from what can be read when files are damaged, with a warning that names the lost runs."""
+
+    @wraps(method)
+    def answer(self: Database, /, *args: Arguments.args, **options: Arguments.kwargs) -> Answer:
+        try:
+            return method(self, *args, **options)
+        except (CorruptStoreError, StoreUnavailableError) as error:
+            if not (is_of_reading(error) and find(self._engine)):
+                raise
+        return method(self, *args, **options)
+
+    return answer
 
 
 class Database:
@@ -150,7 +169,7 @@ class Database:
         """
         with self._engine.one_look():
             # Opened before the runs, which `init` opens: what another writer stores in between must not look older than both.
-            written(self._engine, lambda: self._engine.exists(RESULTS_TABLE))
+            self._engine.salvaging(lambda: self._engine.exists(RESULTS_TABLE))
             self.init()
             entry = publish.Entry(run, results, commits)
             return publish.publish(self._engine, entry, replace=replace, keep_leftovers=keep_leftovers)

@@ -230,7 +230,10 @@ class Snapshot:
         batch_size: int | None = None,
         observe: Callable[[object], None] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield what `read` returns, batch by batch. `observe` is called with Lance's statistics of the scan."""
+        """Yield what `read` returns, batch by batch; when damage is met, go on with what can be read behind it.
+
+        `observe` is called with Lance's statistics of the scan.
+        """
         names = list(columns)
 
         def read(fragments: Iterable[Fragment] | None, seen: int) -> Iterator[pa.RecordBatch]:
@@ -244,7 +247,20 @@ class Snapshot:
             )
             return (self._flat(batch, names) for batch in self.engine.each("reading", scanner.to_batches))
 
-        return salvage.each(self, read)
+        seen = 0
+        try:
+            for batch in read(None, 0):
+                seen += len(batch)
+                yield batch
+        except (CorruptStoreError, StoreUnavailableError) as error:
+            if not (salvage.is_of_reading(error) and salvage.find(self.engine)):
+                raise
+            rest = self.behind_damage() if seen else None
+            if rest is None and seen:
+                raise
+        else:
+            return
+        yield from read(rest, seen)
 
     def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
         """Return the whole rows that a filter keeps, with the columns of this release."""
@@ -407,6 +423,14 @@ class Engine:
                 why = "another writer came first" if isinstance(error, ConflictError) else str(error)
                 _LOG.info("%s: attempt %d failed: %s; trying again in %.3f s", doing, attempt, why, pause)
                 time.sleep(pause)
+
+    def salvaging(self, write: Callable[[], Answer]) -> Answer:
+        """Return the answer of a write that is safe to repeat. When files are gone or cut, take them out and write again."""
+        try:
+            return write()
+        except (CorruptStoreError, StoreUnavailableError) as error:
+            salvage.make_writable(self, error)
+        return write()
 
     def each(self, doing: str, batches: Callable[[], Iterator[Answer]]) -> Iterator[Answer]:
         """Yield what a storage call gives one by one, each with a deadline of its own."""

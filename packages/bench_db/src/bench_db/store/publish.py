@@ -17,7 +17,7 @@ from bench_db.arrow import to_table
 from bench_db.derive import checked, derive, place_of, rekeyed, row_of
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
-from bench_db.store import history, known, leftovers, maintain, salvage
+from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
 from bench_db.store.known import Known
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
@@ -50,7 +50,7 @@ def ensure_tables(engine: Engine, tables: Iterable[Table] = TABLES, *, single_wr
         )
         raise StoreUnavailableError(message)
     for table in tables:
-        salvage.written(engine, partial(engine.ensure, table))
+        engine.salvaging(partial(engine.ensure, table))
 
 
 class Entry(NamedTuple):
@@ -68,8 +68,8 @@ class Entry(NamedTuple):
 
 def publish(engine: Engine, entry: Entry, *, replace: bool, keep_leftovers: bool = False) -> Published:
     """Add a run and its results to existing tables, and first the record of its commit; see `Database.publish`."""
-    (done,) = salvage.written(
-        engine, lambda: _Batch(engine, replace=replace, keep_leftovers=keep_leftovers).published([entry])
+    (done,) = engine.salvaging(
+        lambda: _Batch(engine, replace=replace, keep_leftovers=keep_leftovers).published([entry])
     )
     maintain.optimize_if_due(engine)
     return done
@@ -86,8 +86,7 @@ def publish_many(
     batches = 0
     for batches, entries_of_batch in enumerate(_bounded(entries), 1):  # noqa: B007 used below
         with engine.one_look():
-            done = salvage.written(
-                engine,
+            done = engine.salvaging(
                 lambda part=entries_of_batch: _Batch(  # type: ignore[misc]
                     engine, replace=replace, keep_leftovers=keep_leftovers, begun=begun, own=own
                 ).published(part),

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter, deque
-from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
+from bench_db.errors import BenchDbError, DamagedStoreWarning
 from bench_db.store import content, faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, registered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
-Answer = TypeVar("Answer")
-Arguments = ParamSpec("Arguments")
 _SHOWN = 10
 _HINT = "latest_version_hint.json"
 _END_OF_MANIFEST = b"LANC"
@@ -28,68 +25,17 @@ _ARROW = ".arrow"
 _END_OF_ARROW = b"ARROW1"
 
 
-class _Store(Protocol):
-    _engine: Engine
-
-
-_Method = TypeVar("_Method", bound=_Store)
-
-
-def of_sound_part(
-    method: Callable[Concatenate[_Method, Arguments], Answer],
-) -> Callable[Concatenate[_Method, Arguments], Answer]:
-    """Make a method of a store answer from what can be read when files are damaged, with a warning that names the lost runs."""
-
-    @wraps(method)
-    def answer(self: _Method, /, *args: Arguments.args, **options: Arguments.kwargs) -> Answer:
-        try:
-            return method(self, *args, **options)
-        except (CorruptStoreError, StoreUnavailableError) as error:
-            if not (is_of_reading(error) and find(self._engine)):
-                raise
-        return method(self, *args, **options)
-
-    return answer
-
-
-def each(
-    snapshot: Snapshot, batches: Callable[[Iterable[Fragment] | None, int], Iterator[pa.RecordBatch]]
-) -> Iterator[pa.RecordBatch]:
-    """Yield what is read batch by batch, in the order of the table; when damage is met, go on with what can be read behind it.
-
-    `batches` reads some fragments, by default all that can be read, and gets the number of rows that it need not read any more.
-    """
-    engine, seen = snapshot.engine, 0
-    try:
-        for batch in batches(None, 0):
-            seen += len(batch)
-            yield batch
-    except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (is_of_reading(error) and find(engine)):
-            raise
-        rest = snapshot.behind_damage() if seen else None
-        if rest is None and seen:
-            raise
-    else:
-        return
-    yield from batches(rest, seen)
-
-
-def written(engine: Engine, write: Callable[[], Answer]) -> Answer:
-    """Return the answer of a write that is safe to repeat. When files are gone or cut, take them out and write again.
+def make_writable(engine: Engine, error: BenchDbError) -> None:
+    """Take out the files that are gone or cut, so that a write that failed can be repeated; raise its error again for anything else.
 
     A file that is whole stays, whatever reading it says: a writer takes out only what nobody can read any more. A table whose newest
     manifest is cut goes back to the newest version that can be opened.
     """
-    try:
-        return write()
-    except (CorruptStoreError, StoreUnavailableError) as error:
-        if not (is_of_reading(error) and find(engine) and not _whole(engine)):
-            raise
+    if not (is_of_reading(error) and find(engine) and not _whole(engine)):
+        raise error
     if engine.readable:
         go_back(engine)
     take_out(engine)
-    return write()
 
 
 def is_of_reading(error: BenchDbError) -> bool:
