@@ -1,10 +1,16 @@
+"""Whose results count, and the order of their commits."""
+
 from __future__ import annotations
+
+from dataclasses import replace
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench_db.model import RecordedCommit
-from bench_db.query.history import History, history_of
+from bench_db.query.history import RANKS, History, commit_orders, history_of, main_branches, with_order
 from bench_db.query.selection import Selection
 from bench_db.store.history import known_commits
 
@@ -94,3 +100,129 @@ class TestStamp:
         assert history(one, two, *turned).stamp(2) != stamp
         gone = RecordedCommit(dut_name="d", commit="c1", reachable=False)
         assert history(one, two, gone).stamp(2) != stamp
+
+
+def record(number: int, **facts: object) -> RecordedCommit:
+    """Commit `c3` of device d for the number 3, with its first parent, at time 1000 * number."""
+    plain = RecordedCommit(dut_name="d", commit=f"c{number}", time=1000 * number, parents=(f"c{number - 1}",))
+    return replace(plain, **facts)  # type: ignore[arg-type]
+
+
+def ordered(*records: RecordedCommit) -> list[str]:
+    known = known_commits(records)
+    orders = commit_orders(known, main_branches(known.values(), {}))
+    assert len(set(orders.values())) == len(orders)
+    return sorted(orders, key=lambda commit: orders[commit])
+
+
+def names(*numbers: int) -> list[str]:
+    return [f"c{number}" for number in numbers]
+
+
+class TestCommitOrders:
+    """The order of git, whatever the clocks say; time decides only between what git does not connect."""
+
+    @given(st.permutations(range(1, 9)), st.lists(st.integers(0, 5), min_size=8, max_size=8))
+    def test_positions_decide(self, written: list[int], times: list[int]) -> None:
+        records = [record(n, position=n, parents=(), time=times[n - 1]) for n in written]
+        assert ordered(*records) == names(*range(1, 9))
+
+    @given(st.permutations(range(1, 9)), st.lists(st.integers(0, 5), min_size=8, max_size=8))
+    def test_unbroken_parents_decide(self, written: list[int], times: list[int]) -> None:
+        assert ordered(*(record(n, time=times[n - 1]) for n in written)) == names(*range(1, 9))
+
+    @given(st.sets(st.integers(1, 8)), st.permutations(range(1, 9)))
+    def test_a_missing_position_moves_nothing_else(self, missing: set[int], written: list[int]) -> None:
+        records = [record(n, parents=(), position=None if n in missing else n) for n in written]
+        assert ordered(*records) == names(*range(1, 9))
+
+    def test_parents_connect_to_what_has_a_position(self) -> None:
+        same = {"time": 5}
+        records = [record(4, **same), record(3, **same), record(2, position=2, **same), record(1, **same)]
+        assert ordered(*records) == names(1, 2, 3, 4)
+
+    @given(st.data())
+    def test_no_commit_is_before_one_that_it_contains(self, data: st.DataObject) -> None:
+        """Whatever merges there are: the line of first parents may be the one of a developer who merged main into it."""
+        parents, contained = dict[int, list[int]](), dict[int, set[int]]()
+        for n in range(1, 9):
+            parents[n] = data.draw(st.lists(st.integers(1, n - 1), unique=True, max_size=2)) if n > 1 else []
+            contained[n] = {n}.union(*(contained[parent] for parent in parents[n]))
+        depth = dict[int, int]()
+        for n in range(1, 9):
+            depth[n] = 1 + (depth[parents[n][0]] if parents[n] else 0)
+        shown = [
+            record(
+                n,
+                position=depth[n],
+                ancestors=len(contained[n]),
+                parents=tuple(names(*parents[n])),
+                time=data.draw(st.integers(0, 5)),
+            )
+            for n in data.draw(st.permutations(range(1, 9)))
+        ]
+        place = {commit: number for number, commit in enumerate(ordered(*shown))}
+        assert all(place[f"c{m}"] <= place[f"c{n}"] for n in contained for m in contained[n])
+
+    def test_positions_decide_beside_records_of_an_older_release(self) -> None:
+        """Those have no number of ancestors, which cannot be compared with a position."""
+        records = [record(n, position=n, ancestors=10 * n, parents=()) for n in (1, 2, 4)]
+        assert ordered(*records, record(3, position=3, parents=())) == names(1, 2, 3, 4)
+
+    def test_a_wrong_date_moves_only_the_place(self) -> None:
+        records = [record(n, position=n) for n in (1, 2, 4, 5)] + [record(3, position=3, time=10**6)]
+        assert ordered(*records) == names(1, 2, 3, 4, 5)
+        alone = record(9, time=3500, parents=())
+        assert ordered(*records, alone) == names(1, 2, 9, 3, 4, 5)
+
+    def test_dated_after_its_run(self) -> None:
+        records = [record(n, parents=()) for n in (1, 3)] + [record(2, parents=(), time=10**9, measured_at=2500)]
+        assert ordered(*records) == names(1, 2, 3)
+
+    def test_a_pull_request_does_not_move_main(self) -> None:
+        main = [record(n, position=n, branch="main") for n in (1, 2, 3, 4)]
+        others = [record(10 + n, position=2 + n, branch="x", pr_number=7, time=3500 + n, parents=()) for n in (1, 2)]
+        assert ordered(*main, *others) == names(1, 2, 3, 11, 12, 4)
+
+    def test_devices_of_one_repository_have_one_order(self) -> None:
+        d = [record(n, position=n, time=5) for n in (1, 2, 3)]
+        e = [replace(one, dut_name="e") for one in d[1:]] + [replace(record(4, position=4, time=5), dut_name="e")]
+        assert ordered(*reversed(e), *reversed(d)) == names(1, 2, 3, 4)
+
+    def test_nothing(self) -> None:
+        assert ordered() == []
+
+
+class TestMainBranches:
+    """Stated, else the default branch that CI names, else main or master, else the branch with most commits."""
+
+    @pytest.mark.parametrize(
+        ("records", "stated", "main"),
+        [
+            ([("dev", None)], {"d": "release"}, "release"),
+            ([("main", "dev")], {}, "dev"),
+            ([("dev", None), ("dev", None), ("main", None)], {}, "main"),
+            ([("dev", None), ("dev", None), ("master", None)], {}, "master"),
+            ([("dev", None), ("dev", None), ("topic", None)], {}, "dev"),
+            ([(None, None)], {}, None),
+        ],
+    )
+    def test_which(self, records: list[tuple[str, str]], stated: dict[str, str], main: str | None) -> None:
+        known = [record(n, branch=branch, main_branch=default) for n, (branch, default) in enumerate(records)]
+        assert main_branches(known, stated).get("d") == main
+
+    def test_a_pull_request_has_no_vote(self) -> None:
+        known = [record(1, branch="main", pr_number=1), record(2, branch="dev")]
+        assert main_branches(known, {}) == {"d": "dev"}
+
+
+class TestWithOrder:
+    """A row without a recorded commit is ordered by its commit time, at most that of its run."""
+
+    def test_rows(self) -> None:
+        rows = pl.DataFrame(
+            {"commit": ["c1", "x", None], "dut_timestamp": [7, 9, None], "run_time": [None, 8, None]},
+            {"commit": pl.String, "dut_timestamp": pl.Int64, "run_time": pl.Int64},
+        )
+        assert with_order(rows, {"c1": 42})["commit_order"].to_list() == [42, 8 * RANKS, -RANKS]
+        assert with_order(rows, {})["commit_order"].to_list() == [7 * RANKS, 8 * RANKS, -RANKS]

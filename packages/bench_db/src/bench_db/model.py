@@ -12,6 +12,8 @@ from bench_db.identity import series_label
 from bench_db.units import Direction
 
 SCHEMA_VERSION = 1
+# The usual names of a main branch, where nothing else names one.
+MAIN_NAMES = ("main", "master")
 
 
 class Storage(NamedTuple):

@@ -16,8 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from bench_db.errors import UserError
 from bench_db.identity import is_full_sha
-from bench_db.model import Commit, PairSide, RecordedCommit
-from bench_db.query.order import MAIN_NAMES
+from bench_db.model import MAIN_NAMES, Commit, PairSide, RecordedCommit
 from bench_db.schedule.plan import Between, Commits, Tags, oldest_first
 
 if TYPE_CHECKING:

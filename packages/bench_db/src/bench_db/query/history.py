@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bench_db.identity import content_id
+from bench_db.model import MAIN_NAMES, completed
 from bench_db.query.definitions import Definitions
-from bench_db.query.order import commit_orders, former_mains, main_branches, of_former_main, of_line, with_order
 
 if TYPE_CHECKING:
-    from bench_db.model import Recorded
+    from collections.abc import Iterable, Sequence
+
+    from bench_db.model import CommitFacts, Recorded, RecordedCommit
     from bench_db.query.selection import Selection
+
 
 _NONE: frozenset[str] = frozenset()
 # The columns that decide whether a result counts, and the columns that give its order.
 SCOPE = ("dut_name", "commit", "branch", "pr_number", "run_key")
 ORDER = ("commit", "dut_timestamp", "run_time")
+# An order is the time of a commit in unix seconds, times this, plus its rank among the recorded commits of that second.
+RANKS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +143,174 @@ def history_of(
         excluded=frozenset(excluded),
         definitions=definitions,
     )
+
+
+def main_branches(known: Iterable[RecordedCommit | CommitFacts], stated: Mapping[str, str]) -> dict[str, str]:
+    """Return the main branch of each device with recorded commits.
+
+    It is the `stated` one, else the default branch that the newest record names, else main or master, whichever has results, else
+    the branch with most commits. A device whose commits have no branch has none.
+    """
+    named: dict[str, str] = {}
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for record in sorted(known, key=lambda record: record.recorded_at):
+        if record.main_branch:
+            named[record.dut_name] = record.main_branch
+        if record.branch and record.pr_number is None:
+            counts[record.dut_name][record.branch] += 1
+    return {dut: _main_of(branches) for dut, branches in counts.items()} | named | dict(stated)
+
+
+def _main_of(branches: Counter[str]) -> str:
+    usual = next((name for name in MAIN_NAMES if name in branches), None)
+    return usual or max(branches, key=lambda name: (branches[name], name))
+
+
+def commit_orders(known: Mapping[tuple[str, str], Recorded], main: Mapping[str, str]) -> dict[str, int]:
+    """Return the order of each recorded commit.
+
+    The commits of a device are ordered by time. The places of commits with a position, given or counted along recorded parents, are
+    then filled in the order of the positions, so that a missing position moves nothing else. A commit that is dated after its first
+    run is ordered as if made at that run. Devices that share a commit have one repository, and so one order.
+    """
+    orders: dict[str, int] = {}
+    for commits in _repositories(known):
+        placed: list[tuple[int, int, int, str]] = []
+        for number, line in enumerate(_lines(commits, main)):
+            ordered = sorted((position, _made(record), record.commit) for record, position in line)
+            times = sorted([made for _, made, _ in ordered])
+            placed += [(time, number, i, ordered[i][2]) for i, time in enumerate(times)]
+        placed.sort()
+        before, rank = -1, 0
+        for time, _, _, commit in placed:
+            rank = rank + 1 if time == before else 1
+            before = time
+            orders[commit] = time * RANKS + rank
+    return orders
+
+
+def _made(record: RecordedCommit | CommitFacts) -> int:
+    return record.time if record.measured_at is None else min(record.time, record.measured_at)
+
+
+def _repositories(known: Mapping[tuple[str, str], Recorded]) -> list[list[Recorded]]:
+    """Return the commits of each repository, each commit once; devices with a common commit are of one repository."""
+    if len({dut for dut, _ in known}) <= 1:
+        return [list(known.values())]
+    owner: dict[str, str] = {}
+    joined: dict[str, str] = {}
+
+    def root(dut: str) -> str:
+        while joined.get(dut, dut) != dut:
+            dut = joined[dut]
+        return dut
+
+    found: dict[str, Recorded] = {}
+    for record in known.values():
+        one, other = root(record.dut_name), root(owner.setdefault(record.commit, record.dut_name))
+        joined[one] = other
+        found[record.commit] = completed(found[record.commit], record) if record.commit in found else record
+    groups: defaultdict[str, list[Recorded]] = defaultdict(list)
+    for commit, record in found.items():
+        groups[root(owner[commit])].append(record)
+    return list(groups.values())
+
+
+def _lines(commits: Sequence[Recorded], main: Mapping[str, str]) -> Iterable[list[tuple[Recorded, int]]]:
+    """Yield the commits of each line of development that can be counted, each with its position; a line may have one commit.
+
+    The lines are that of main, then each other branch and pull request; parts that no parents connect are lines of their own.
+    """
+    lines: defaultdict[tuple[str | None, int | None], list[Recorded]] = defaultdict(list)
+    for record in commits:
+        of_main = of_line(record, main) or (
+            record.pr_number is None and record.branch in (None, main.get(record.dut_name))
+        )
+        lines[(None, None) if of_main else (record.branch, record.pr_number)].append(record)
+    for line in lines.values():
+        yield from _counted(line)
+
+
+def of_line(record: RecordedCommit | CommitFacts, main: Mapping[str, str]) -> bool:
+    """Return whether a commit is on the first-parent line of the main branch of its device."""
+    return bool(record.on_main) and record.main_branch is not None and record.main_branch == main.get(record.dut_name)
+
+
+def former_mains(known: Iterable[RecordedCommit | CommitFacts], main: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the former names of main branches, with their device: a branch that was renamed has no commits beside the present one.
+
+    Two branches that live on beside each other are no renaming, although first the one was the default branch and then the other.
+    """
+    made: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)  # device, branch, main branch at that time
+    for record in known:
+        if record.pr_number is None and record.branch and record.main_branch:
+            made[record.dut_name, record.branch, record.main_branch].append(record.time)
+    found = set[tuple[str, str]]()
+    for dut, branch, main_then in made:
+        now = main.get(dut, "")
+        if branch == main_then != now and (dut, now, branch) not in made:
+            since = min(made.get((dut, now, now), []), default=0)
+            if not any(time > since for time in made.get((dut, branch, now), [])):
+                found.add((dut, branch))
+    return found
+
+
+def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tuple[str, str]]) -> bool:
+    """Return whether a commit was made on the main branch when that had one of its former names."""
+    own = record.branch == record.main_branch and record.on_main is not False and record.pr_number is None
+    return own and (record.dut_name, record.branch) in former
+
+
+def _counted(line: Sequence[Recorded]) -> Iterable[list[tuple[Recorded, int]]]:
+    """Yield the parts of a line whose positions can be compared: first what has positions, then each unbroken chain of parents.
+
+    The position is the number of ancestors where all have it: a commit has more than any that it contains. First parents count no
+    commit of main before a `git pull` that merged main into the line of a developer, which is then the line of main.
+    """
+    placed = [record for record in line if record.position is not None]
+    complete = all(record.ancestors is not None for record in placed)
+    position = {record.commit: (record.ancestors if complete else record.position) or 0 for record in placed}
+    if len(position) == len(line):
+        yield [(record, position[record.commit]) for record in line]
+        return
+    by_sha = {record.commit: record for record in line}
+    parent = {record.commit: record.parent for record in line if record.parent in by_sha}
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for commit, before in parent.items():
+        children[before].append(commit)
+    _count_along(list(position), position, parent, children)
+    yield [(by_sha[commit], place) for commit, place in position.items()]
+    for record in line:
+        if record.commit not in position:
+            chain = {record.commit: 0}
+            _count_along([record.commit], chain, parent, children)
+            position |= chain
+            yield [(by_sha[commit], place) for commit, place in chain.items()]
+
+
+def _count_along(
+    reached: list[str], position: dict[str, int], parent: Mapping[str, str], children: Mapping[str, Sequence[str]]
+) -> None:
+    """Add the positions of commits that first parents connect with those reached, in either direction."""
+    while reached:
+        commit = reached.pop()
+        place = position[commit]
+        before = parent.get(commit)
+        if before is not None and before not in position:
+            position[before] = place - 1
+            reached.append(before)
+        for sha in children.get(commit, ()):
+            if sha not in position:
+                position[sha] = place + 1
+                reached.append(sha)
+
+
+def with_order(rows: pl.DataFrame, orders: Mapping[str, int]) -> pl.DataFrame:
+    """Add `commit_order` to rows with commit, commit time and run time; a commit without a record is ordered by its time."""
+    made = pl.min_horizontal("dut_timestamp", pl.coalesce("run_time", "dut_timestamp"))
+    own = made.fill_null(-1).cast(pl.Int64) * RANKS
+    if not orders:
+        return rows.with_columns(commit_order=own)
+    found = pl.DataFrame({"commit": list(orders), "commit_order": list(orders.values())})
+    joined = rows.join(found, on="commit", how="left", maintain_order="left")
+    return joined.with_columns(commit_order=pl.coalesce("commit_order", own))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench_db.model import Comparison
 
 
-# The order of the commit (`query.order`), then run time, so that a backfill of an old commit is never the newest.
+# The order of the commit (`query.history`), then run time, so that a backfill of an old commit is never the newest.
 COMMIT_ORDER = ("commit_order", "run_time", "run_key")
 SERIES_ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
