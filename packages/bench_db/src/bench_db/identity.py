@@ -106,16 +106,3 @@ def same_commit(one: str | None, other: str | None) -> bool:
         return False
     one, other = one.lower(), other.lower()
     return one.startswith(other) or other.startswith(one)
-
-
-def series_label(suite: str | None, benchmark_name: str, metric: str, tags_key: str | None) -> str:
-    """Return the name that reports show of a series: suite and benchmark, then metric and tags where they say something.
-
-    Without a benchmark name it is the suite that is meant.
-    """
-    if not benchmark_name:
-        return suite or ""
-    before = f"{suite}: " if suite else ""
-    other = "" if metric == "time" else f" {metric}"
-    tags = f" {{{tags_key}}}" if tags_key else ""
-    return f"{before}{benchmark_name}{other}{tags}"

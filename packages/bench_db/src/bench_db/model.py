@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
-from bench_db.identity import series_label
 from bench_db.units import Direction
 
 SCHEMA_VERSION = 1
@@ -813,6 +812,19 @@ class Verdict(StrEnum):
     INSUFFICIENT = "insufficient"
     NEW = "new"
     UNCHANGED = "unchanged"
+
+
+def series_label(suite: str | None, benchmark_name: str, metric: str, tags_key: str | None) -> str:
+    """Return the name that reports show of a series: suite and benchmark, then metric and tags where they say something.
+
+    Without a benchmark name it is the suite that is meant.
+    """
+    if not benchmark_name:
+        return suite or ""
+    before = f"{suite}: " if suite else ""
+    other = "" if metric == "time" else f" {metric}"
+    tags = f" {{{tags_key}}}" if tags_key else ""
+    return f"{before}{benchmark_name}{other}{tags}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

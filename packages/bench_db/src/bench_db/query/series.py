@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.identity import series_label
-from bench_db.model import Series
+from bench_db.model import Series, series_label
 from bench_db.summary import STATISTICS, summarise_column
 from bench_db.threads import threads
 from bench_db.units import Direction

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench_db.identity import series_label, tags_key
+from bench_db.identity import tags_key
+from bench_db.model import series_label
 from bench_db.report.quantity import quantity
 from bench_db.report.text import PLAIN, table, visible
 from bench_db.rules import RULES
