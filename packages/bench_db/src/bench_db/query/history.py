@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bench_db.model import CommitFacts, Recorded, RecordedCommit
     from bench_db.query.selection import Selection
 
-
 _NONE: frozenset[str] = frozenset()
 # The columns that decide whether a result counts, and the columns that give its order.
 SCOPE = ("dut_name", "commit", "branch", "pr_number", "run_key")
