@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench_db.analysis.blame import Beds, Steps, beds_apart, blame, blame_comparisons, log_ratio, of_machine
+from bench_db.analysis.blame import Beds, Steps, beds_apart, blame, blame_comparisons, log_ratio
+from bench_db.analysis.judge import of_machine
 from bench_db.model import Cause, Comparison, Series, Verdict
 from bench_db.units import Direction
 

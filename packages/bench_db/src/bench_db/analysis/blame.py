@@ -234,11 +234,6 @@ def blame_comparisons(
     return found, list(blames.values())
 
 
-def of_machine(comparisons: Iterable[Comparison]) -> int:
-    """Count the regressions that the machine or the tool chain caused."""
-    return sum(c.verdict is Verdict.REGRESSED and c.cause is Cause.MACHINE for c in comparisons)
-
-
 _TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHANGED}
 
 

@@ -25,7 +25,7 @@ from bench_db.analysis.seed_methods import (
 )
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.analysis.threshold import within_threshold
-from bench_db.model import Comparison, Figure, Verdict
+from bench_db.model import Cause, Comparison, Figure, Verdict
 from bench_db.query.selection import natural_key
 from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points, identified
 from bench_db.query.thresholds import Threshold
@@ -343,6 +343,11 @@ def counted(comparisons: Iterable[Comparison]) -> dict[str, int]:
     """Count how often each verdict occurs, in the order of `Verdict`, without those that do not."""
     counts = Counter(c.verdict for c in comparisons)
     return {str(verdict): counts[verdict] for verdict in Verdict if counts[verdict]}
+
+
+def of_machine(comparisons: Iterable[Comparison]) -> int:
+    """Count the regressions that the machine or the tool chain caused."""
+    return sum(c.verdict is Verdict.REGRESSED and c.cause is Cause.MACHINE for c in comparisons)
 
 
 def counted_together(comparisons: Sequence[Comparison]) -> dict[str, int]:

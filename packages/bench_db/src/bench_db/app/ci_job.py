@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_db.analysis.blame import of_machine
+from bench_db.analysis.judge import of_machine
 from bench_db.app import compare, pairs
 from bench_db.app.answers import Answer
 from bench_db.app.backfill import backfill

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.analysis.blame import blame_comparisons, of_machine
+from bench_db.analysis.blame import blame_comparisons
 from bench_db.analysis.compare import means
-from bench_db.analysis.judge import counted, in_order, judge, plan, through_siblings
+from bench_db.analysis.judge import counted, in_order, judge, of_machine, plan, through_siblings
 from bench_db.analysis.level import accepted
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.blame import of_machine
-from bench_db.analysis.judge import counted, plan
+from bench_db.analysis.judge import counted, of_machine, plan
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.compare import local_verdicts, threshold_faults, with_causes
 from bench_db.app.expected import suites_in, with_absent

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.blame import of_machine
 from bench_db.analysis.by_commit import by_commit
+from bench_db.analysis.judge import of_machine
 from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, with_machine

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.blame import of_machine
+from bench_db.analysis.judge import of_machine
 from bench_db.model import Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, finding_text, with_machine

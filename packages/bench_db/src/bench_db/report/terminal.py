@@ -6,8 +6,8 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.blame import of_machine
 from bench_db.analysis.by_commit import by_commit
+from bench_db.analysis.judge import of_machine
 from bench_db.model import Figure, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import CAUSES, blame_lines, with_machine
