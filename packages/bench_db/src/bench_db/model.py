@@ -886,6 +886,11 @@ class Comparison:
     cause: Cause | None = None
     threshold: str = ""
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the candidate differs from the baseline; a suspected change need not."""
+        return self.significant or self.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanChange:

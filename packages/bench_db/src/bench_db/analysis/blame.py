@@ -219,7 +219,7 @@ def blame_comparisons(
             of_suite[c.series.dut_name, c.series.suite].append(c)
     blames: dict[tuple[str, str], Blame] = {}
     for (dut, suite), some in sorted(of_suite.items()):
-        if any(map(_is_changed, some)):
+        if any(c.is_changed for c in some):
             steps, beds = _steps_of(some, labels)
             cause, evidence, shown = blame(steps, beds)
             blames[dut, suite] = Blame(
@@ -227,7 +227,7 @@ def blame_comparisons(
             )
     found = [
         replace(c, cause=blames[c.series.dut_name, c.series.suite].cause)
-        if c.effect is not None and c.verdict in _TESTED and _is_changed(c)
+        if c.effect is not None and c.verdict in _TESTED and c.is_changed
         else c
         for c in comparisons
     ]
@@ -235,10 +235,6 @@ def blame_comparisons(
 
 
 _TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHANGED}
-
-
-def _is_changed(c: Comparison) -> bool:
-    return c.significant or c.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
 
 
 def _steps_of(comparisons: Sequence[Comparison], labels: Mapping[int, str]) -> tuple[Steps, Beds]:
@@ -251,7 +247,7 @@ def _steps_of(comparisons: Sequence[Comparison], labels: Mapping[int, str]) -> t
         metrics=_numbered(one.metric for one in series),
         effects=np.array([sign * log_ratio(c.effect) for sign, c in zip(signs, comparisons, strict=True)]),
         errors=np.array([_error(c) for c in comparisons]),
-        changed=np.array([_is_changed(c) for c in comparisons]),
+        changed=np.array([c.is_changed for c in comparisons]),
     ), beds
 
 

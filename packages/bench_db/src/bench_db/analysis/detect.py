@@ -83,8 +83,12 @@ def detect_all(
         found: tuple[Ints, Ints, Ints, Floats] = form(flat, part, chosen)
         return found
 
-    with ThreadPoolExecutor(min(threads or default_threads(), len(parts))) as pool:
-        counts, points, indices, parts_of_figures = zip(*pool.map(of_part, parts), strict=True)
+    if len(parts) == 1:
+        found = [of_part(parts[0])]
+    else:
+        with ThreadPoolExecutor(min(threads or default_threads(), len(parts))) as pool:
+            found = list(pool.map(of_part, parts))
+    counts, points, indices, parts_of_figures = zip(*found, strict=True)
     per_series, index = np.concatenate(counts), np.concatenate(indices)
     series = np.repeat(np.arange(len(per_series)), per_series)
     return changes_of_columns(

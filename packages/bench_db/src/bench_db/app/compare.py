@@ -160,7 +160,7 @@ def verdicts(
     needed = () if runs.until is None else runs.until.meta.root_names()
     own = store.runs_of(candidate, as_of)
     points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
-    thresholds = Thresholds(store.definitions(as_of)).by_key(points.series)
+    thresholds = _thresholds(store, points.series, as_of)
     judged = judge(
         points,
         own,
@@ -199,7 +199,7 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
     history = Points(series=known.series, rows=known.rows.filter(~own_too))
     # Without `until`, a pull request's commit counts as newer than its baseline, whenever it was made.
     before = pl.lit(value=True) if until is None else pl.col("dut_timestamp") <= until
-    thresholds = Thresholds(store.definitions()).by_key(pl.concat([known.series, own.series], how="diagonal"))
+    thresholds = _thresholds(store, pl.concat([known.series, own.series], how="diagonal"))
     judged = judge(
         history.with_points(Points(series=own.series, rows=rows)),
         runs,
@@ -214,8 +214,15 @@ def local_verdicts(store: Database, local: Database, commit: str, *, until: int 
 
 def threshold_faults(store: Database, as_of: str | None = None) -> list[str]:
     """Describe the defined thresholds that match no series of the store, and those in another unit than series that they name."""
-    thresholds = Thresholds(store.definitions(as_of))
+    definitions = store.definitions(as_of)
+    thresholds = Thresholds(definitions) if definitions else None
     return thresholds.faults(store.latest(Selection(everything=True), as_of)) if thresholds else []
+
+
+def _thresholds(store: Database, series: pl.DataFrame, as_of: str | None = None) -> dict[int, Threshold]:
+    """Return the thresholds that definitions give series, by key; `series` has the columns of `query.series.IDENTITY`."""
+    definitions = store.definitions(as_of)
+    return Thresholds(definitions).by_key(series) if definitions else {}
 
 
 def _through_siblings(
@@ -232,6 +239,8 @@ def with_causes(
     store: Database, comparisons: Sequence[Comparison], as_of: str | None = None
 ) -> tuple[list[Comparison], list[Blame]]:
     """Return the comparisons with the causes of those that changed, and the blame of each device and suite with a change."""
+    if not any(c.is_changed for c in comparisons):
+        return list(comparisons), []
     named = series_told_apart((c.series for c in comparisons), lambda keys: store.machines(keys, as_of))
     return blame_comparisons(comparisons, {key: one.test_bed_name for key, one in named.items()})
 

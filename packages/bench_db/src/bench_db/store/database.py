@@ -462,7 +462,7 @@ class Database:
         """
         named = dataclasses.replace(selection, benchmark=benchmark)
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        projected = projection.Projection(self._engine, results)
+        projected = self._projected(results)
         # The projection has the names of each point; from the results they are read once a series, and samples with the points.
         named_points = bool(projected)
         columns = (*series.POINT, "commit_order", *(("values",) if values and not named_points else ()))
@@ -562,7 +562,7 @@ class Database:
         ):  # an index finds the few rows of a condition such as one on the commit
             rows = self._rows(results, wanted, predicate & chosen)
         else:
-            projected = projection.Projection(self._engine, results) if projected is None else projected
+            projected = self._projected(results) if projected is None else projected
             rows = self._rows(results, wanted, predicate & chosen, projected, of_series)
         rows = past.ordered(rows) if "commit_order" in columns else rows
         return (rows if names is None else with_names(rows, names)).select(columns)
@@ -696,6 +696,11 @@ class Database:
             self._names(results, past),
         )
         return rows if names is None else with_names(rows, names)
+
+    def _projected(self, results: Snapshot) -> projection.Projection | None:
+        """Return the projection for a version of the results; None when the store has none, as before its first maintenance."""
+        has_one = projection.DIRECTORY in self._engine.directories()
+        return projection.Projection(self._engine, results) if has_one else None
 
     def _rows(
         self,

@@ -343,7 +343,7 @@ class _Look:
     def __init__(self) -> None:
         self.depth = 0
         self.tables: dict[str, lance.LanceDataset] = {}
-        self.listed: set[str] | None = None
+        self.listed: frozenset[str] | None = None
         self.answers: dict[str, Any] = {}
 
 
@@ -559,13 +559,16 @@ class Engine:
 
     def present(self) -> set[str]:
         """Return the names of the tables that the store has, readable or not, from one listing."""
+        return {name.removesuffix(".lance") for name in self.directories() if name.endswith(".lance")}
+
+    def directories(self) -> frozenset[str]:
+        """Return the names of what is directly in the store, from one listing."""
         listed = self._look.listed
         if listed is None:
-            names = self.call("listing tables", self._directories)
-            listed = {name.removesuffix(".lance") for name in names if name.endswith(".lance")}
+            listed = frozenset(self.call("listing tables", self._directories))
         if self._look.depth:
             self._look.listed = listed
-        return set(listed)
+        return listed
 
     def _directories(self) -> list[str]:
         if self.bucket:
