@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bench_db.analysis.evidence_kernel import eliminated, welch
 from bench_db.analysis.jit import Floats, Ints, Kernel, compiled, expm1, floats, integers
 from bench_db.analysis.noise_kernel import (
     about_means,
@@ -20,7 +19,7 @@ from bench_db.analysis.noise_kernel import (
     quantile,
     winsorise,
 )
-from bench_db.analysis.partition_kernel import candidates, fourier, least_squares
+from bench_db.analysis.partition_kernel import candidates, eliminated, fourier, least_squares, welch
 from bench_db.analysis.student_kernel import t_quantile
 
 if TYPE_CHECKING:
