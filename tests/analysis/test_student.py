@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench_db.analysis.student import benjamini_hochberg, t_quantile, two_sided_p
+from bench_db.analysis.student import benjamini_hochberg, lanczos, t_quantile, two_sided_p
 
 degrees = st.floats(1, 1e4)
 
@@ -72,3 +72,11 @@ class TestBenjaminiHochberg:
 
     def test_nothing(self) -> None:
         assert len(benjamini_hochberg(np.array([]))) == 0
+
+
+class TestLanczos:
+    """The approximation has the bits of Python's own."""
+
+    @given(x=st.floats(1e-3, 1e9) | st.integers(1, 999).map(lambda k: k / 2))
+    def test_log_gamma(self, x: float) -> None:
+        assert lanczos(x) == math.lgamma(x)

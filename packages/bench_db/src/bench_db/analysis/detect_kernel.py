@@ -20,7 +20,7 @@ from bench_db.analysis.noise_kernel import (
     winsorise,
 )
 from bench_db.analysis.partition_kernel import candidates, eliminated, fourier, least_squares, welch
-from bench_db.analysis.student_kernel import t_quantile
+from bench_db.analysis.student import quantile as t_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

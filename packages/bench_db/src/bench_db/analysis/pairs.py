@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,10 +37,6 @@ _ROBUST_ROUNDS = 8
 _TRIMMED = 0.2
 # A smaller deviation of logarithms is a rounding error.
 _ROUNDING = 1e-12
-
-
-# A suite asks for few levels and degrees of freedom again and again, and one takes 5 ms.
-_quantile = cache(t_quantile)
 
 
 class Round(NamedTuple):
@@ -193,7 +188,7 @@ class _Estimate(NamedTuple):
         return half if self.step * way > 0.0 else 1.0 - half
 
     def margin(self, two_sided: float) -> float:
-        return self.error * _quantile(two_sided, self.df)
+        return self.error * t_quantile(two_sided, self.df)
 
 
 class _Test(NamedTuple):
@@ -345,6 +340,6 @@ def _needed(test: _Test, least: float, last: float) -> int | None:
     room, level = (step, last) if step >= least else (least - step, _OUTSIDE_INTERVAL)
     for further in range(1, RULES.pair_most_needed + 1):
         rounds = test.rounds + further
-        if spread / math.sqrt(rounds) * _quantile(test.share(level), rounds - lost) <= room:
+        if spread / math.sqrt(rounds) * t_quantile(test.share(level), rounds - lost) <= room:
             return further
     return None

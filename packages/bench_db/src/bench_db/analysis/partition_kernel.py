@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.analysis.jit import Floats, Ints, compiled, divided, filled, floats, integers
 from bench_db.analysis.noise_kernel import ROOT_2
-from bench_db.analysis.student_kernel import two_sided_p
+from bench_db.analysis.student import two_sided_p
 
 if TYPE_CHECKING:
     from bench_db.analysis.constants import Constants
