@@ -225,6 +225,48 @@ class TestDerivedMetric:
         with pytest.raises(UserError, match="expected a metric"):
             api.define(served, "metric", "bad", "tok_s /")
 
+    def test_a_unit_that_fits_no_benchmark_is_refused(self, served: api.Database) -> None:
+        with served.record("model", commit=sha(9), dut_timestamp=1_702_000_000, test_bed_name="h100") as run:
+            run.add("load", 3.0, unit="s")
+            run.add("load", 2.0, metric="wait", unit="ms")
+            run.add("load", 2.0, metric="memory", unit="MiB")
+        sum_of_both = (
+            "metric sum: nanoseconds \\+ bytes is no quantity; state the unit of the result; nothing was defined"
+        )
+        with pytest.raises(UserError, match=sum_of_both):
+            api.define(served, "metric", "sum", "time + memory")
+        scaled = "metric both: unit 'ms': 'time \\+ wait' is in seconds already.*; nothing was defined"
+        with pytest.raises(UserError, match=scaled):
+            api.define(served, "metric", "both", "time + wait; unit=ms")
+        with pytest.raises(UserError, match=scaled):
+            api.define(served, "metric", "both", "time + wait; unit=ms", dut_name="model")
+        Path("bench-db.toml").write_text('[project]\nname = "model"\n[define.metric]\nboth = "time + wait; unit=ms"\n')
+        with pytest.raises(UserError, match=scaled):
+            api.sync_definitions(served)
+        assert [one.pattern for one in api.definitions(served).definitions] == ["per_watt"]
+        assert api.define(served, "metric", "both", "time + wait; unit=ms", dut_name="other").changed == 1
+        assert api.define(served, "metric", "both", "time + wait").changed == 1
+        assert served.latest(metric="both").select("median", "units").rows() == [(3_002_000_000.0, "nanoseconds")]
+
+    def test_a_unit_that_fits_some_benchmarks_is_a_fault(self, served: api.Database) -> None:
+        with served.record("model", commit=sha(9), dut_timestamp=1_702_000_000, test_bed_name="h100") as run:
+            for name, unit in (("one", "s"), ("other", "MiB")):
+                run.add(name, 3.0, unit="s")
+                run.add(name, 2.0, metric="more", unit=unit)
+        done = api.define(served, "metric", "sum", "time + more")
+        assert [fault for fault in done.metric_faults if "no quantity" in fault] == [
+            "metric sum: nanoseconds + bytes is no quantity; state the unit of the result"
+        ]
+        assert served.latest(metric="sum")["benchmark_name"].to_list() == ["one"]
+
+    def test_one_that_is_in_force_stays(self, served: api.Database) -> None:
+        """A metric that was defined before there were results is a fault of `definitions`, and no error of a nightly `sync`."""
+        Path("bench-db.toml").write_text('[project]\nname = "model"\n[define.metric]\nboth = "time * 2; unit=ms"\n')
+        assert api.sync_definitions(served).changed == 1
+        with served.record("model", commit=sha(9), dut_timestamp=1_702_000_000, test_bed_name="h100") as run:
+            run.add("load", 3.0, unit="s")
+        assert "is in seconds already" in str(api.sync_definitions(served).metric_faults)
+
     def test_it_is_defined_again(self, served: api.Database) -> None:
         assert api.define(served, "metric", "per_watt", FORMULA).changed == 0
         assert api.define(served, "metric", "per_watt", f"{FORMULA} * 2", dut_name="model").changed == 1

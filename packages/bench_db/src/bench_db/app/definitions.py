@@ -20,6 +20,7 @@ from bench_db.identity import is_commit_id, same_commit
 from bench_db.ingest.declared import UNMAPPED, unmapped_in
 from bench_db.model import Definition
 from bench_db.query.definitions import ANNOTATION, FIELDS, METRIC, Definitions, checked, place_of
+from bench_db.query.formula import derived_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,6 +166,7 @@ def sync_definitions(
     config = configuration(config_file)
     moment = int(time.time()) if at is None else at
     stated = [checked(record) for record in _stated(config, by=by, at=moment)]
+    _refuse_units(store, stated)
     places = {place_of(record) for record in stated}
     gone = [
         replace(record, key=0, lifted=True, by=by, at=moment)
@@ -200,6 +202,17 @@ def _stated(config: Config, *, by: str, at: int) -> Iterator[Definition]:
         yield Definition(kind="threshold", pattern=threshold.pattern, value=threshold.value, dut_name=name, **about)
     if given.main:
         yield Definition(kind="main", pattern=name, value=given.main, **about)
+
+
+def _refuse_units(store: Database, stated: Sequence[Definition]) -> None:
+    """Raise `UserError` for a new derived metric whose unit fits no benchmark that has all of its metrics."""
+    known = {place_of(record): record.value for record in store.definitions()}
+    for record in stated:
+        if record.kind == METRIC and known.get(place_of(record)) != record.value:
+            fault = store.unit_fault(derived_metric(record.pattern, record.value), record.dut_name)
+            if fault is not None:
+                message = f"metric {record.pattern}: {fault}; nothing was defined"
+                raise UserError(message)
 
 
 @on_database
@@ -261,7 +274,8 @@ def define(
 ) -> Defined:
     """Add a definition, or end it with `lifted`; `model.Definition` describes the kinds. Nothing stored is rewritten.
 
-    Raises `UserError` for a definition that cannot be applied, and when there is none to end.
+    Raises `UserError` for a definition that cannot be applied, such as a derived metric whose unit fits no stored result, and when
+    there is none to end.
     """
     record = Definition(
         kind=kind,
@@ -278,6 +292,8 @@ def define(
     if stated.kind == METRIC and not lifted and pattern in store.stored_metrics(dut_name):
         message = f"the store has results of a metric {pattern!r}; give the derived one another name"
         raise UserError(message)
+    if not lifted:
+        _refuse_units(store, [stated])
     changed = store.define([stated])
     if lifted and not changed:
         message = f"there is no definition {kind} of {pattern!r} to end; 'bench-db define list' shows those in force"

@@ -296,6 +296,32 @@ def _key_of(row: Mapping[str, Any], own: Mapping[str, str]) -> int:
     return key_of_series(dut, by_name if alone else test_bed_class(row, by_name_alone=False), natural)
 
 
+def unit_fault(one: DerivedMetric, series: pl.DataFrame, dut_name: str | None) -> str | None:
+    """Return why the unit of a derived metric fits no benchmark that has all of its metrics; None where it fits one, or none has all.
+
+    `series` are the stored ones, with the columns of `IDENTITY`, a row a series; `dut_name` limits them to a device.
+    """
+    of = series if dut_name is None else series.filter(pl.col("dut_name") == dut_name)
+    units = _whole(one, of.filter(pl.col("metric").is_in(one.metrics)))[1]["units"]
+    reasons = [_unfit(one, each) for each in units]
+    return None if not reasons or None in reasons else reasons[0]
+
+
+def _unfit(one: DerivedMetric, units: Sequence[Mapping[str, str | None]]) -> str | None:
+    """Return why a metric has no unit where its metrics have these; None where it has one."""
+    try:
+        one.measured({row["metric"] or "": row["units"] or "" for row in units})
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _whole(one: DerivedMetric, of: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the groups of the series of its metrics, and those with all of them; `units` are the metrics and units of a group."""
+    groups = of.group_by(_GROUP).agg(pl.col("metric").n_unique(), units=pl.struct("metric", "units").unique())
+    return groups, groups.filter(pl.col("metric") == len(one.metrics))
+
+
 def faults(definitions: Definitions, series: pl.DataFrame, made: pl.DataFrame) -> list[str]:
     """Describe the derived metrics that have no series, or none of some benchmarks, and why.
 
@@ -324,8 +350,7 @@ def faults(definitions: Definitions, series: pl.DataFrame, made: pl.DataFrame) -
 def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame, shown: pl.DataFrame) -> list[str]:
     """Describe the groups that do not have a derived metric, from the series of its metrics; `shown` are the groups that have it."""
     operands = one.metrics
-    groups = of.group_by(_GROUP).agg(pl.col("metric").n_unique(), units=pl.struct("metric", "units").unique())
-    whole = groups.filter(pl.col("metric") == len(operands))
+    groups, whole = _whole(one, of)
     if whole.is_empty():
         return [f"{about}: no benchmark has {' and '.join(operands)} of the same device, test bed and tags"]
     found = []
@@ -333,18 +358,12 @@ def _faults_of_groups(about: str, one: DerivedMetric, of: pl.DataFrame, shown: p
         found.append(
             f"{about}: {len(groups) - len(whole)} of {len(groups)} benchmarks lack one of {', '.join(operands)}"
         )
-    reasons, apart = set(), 0
-    for units in whole.join(shown, on=_GROUP, how="anti", nulls_equal=True)["units"]:
-        try:
-            one.measured({row["metric"]: row["units"] or "" for row in units})
-        except UserError as error:
-            reasons.add(f"{about}: {error}")
-        else:
-            apart += 1
+    lost = [_unfit(one, units) for units in whole.join(shown, on=_GROUP, how="anti", nulls_equal=True)["units"]]
+    apart = lost.count(None)
     if apart:
         files = "" if len(operands) == 1 else "their results are in different files, or "
         found.append(
             f"{about}: {apart} of {len(groups)} benchmarks have no run with one result of {' and of '.join(operands)}: "
             f"{files}a run has several of one"
         )
-    return found + sorted(reasons)
+    return found + sorted({f"{about}: {reason}" for reason in lost if reason is not None})

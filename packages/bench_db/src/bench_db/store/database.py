@@ -18,7 +18,7 @@ from bench_db.query import availability as days
 from bench_db.query import series
 from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
-from bench_db.query.derived import NEEDED, Derived, faults
+from bench_db.query.derived import NEEDED, Derived, faults, unit_fault
 from bench_db.query.history import ORDER, SCOPE, History
 from bench_db.query.selection import RUN, VERSION, Selection, nearest, of_name
 from bench_db.query.series import newest
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Transfer,
         Verification,
     )
+    from bench_db.query.formula import DerivedMetric
     from bench_db.store import sql
     from bench_db.store.engine import Snapshot
     from bench_db.store.export import ExportSource
@@ -598,11 +599,21 @@ class Database:
             results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
             if past.definitions is None:
                 return []
-            names = self._names(results, past)
-            known = self._newest_rows(results, past) if names is None else names
+            stored = self._identities(results, past)
             made = self._newest_derived(results, past, Selection(everything=True))
-        stored = known.select(series.IDENTITY).unique("series_key")
         return faults(past.definitions, stored, stored.clear() if made is None else made)
+
+    def unit_fault(self, metric: DerivedMetric, dut_name: str | None = None) -> str | None:
+        """Return why the unit of a derived metric, of all devices or of one, fits no stored result; None where it fits one."""
+        with self.one_look():
+            stored = self._identities(self._open(RESULTS_TABLE, None), self.history())
+        return unit_fault(metric, stored, dut_name)
+
+    def _identities(self, results: Snapshot, past: History) -> pl.DataFrame:
+        """Return the identity of each stored series, as definitions name it."""
+        names = self._names(results, past)
+        known = self._newest_rows(results, past) if names is None else names
+        return known.select(series.IDENTITY).unique("series_key")
 
     def _operands(  # noqa: PLR0913 `_derived` passes them on
         self,
