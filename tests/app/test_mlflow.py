@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from hypothesis import given
-from hypothesis import strategies as st
 
 import bench_db as api
-from bench_db.app.mlflow import _written, _yaml, experiment_id
+from bench_db.app.mlflow import _yaml, experiment_id
 from tests.repository.tree import ROOT
 from tests.support.needs import lacking
 
@@ -94,36 +92,6 @@ class TestMLflow:
         written = {str(path.relative_to(own.parent)) for path in own.glob("*/metrics/**/*") if path.is_file()}
         assert len(written) == 6
 
-    def test_a_name_is_of_its_series_alone(self, tmp_path: Path) -> None:
-        """A metric has the same name beside others and alone, in every run, whatever characters were replaced."""
-        store = api.connect(tmp_path / "store", create=True)
-        names = ("f[1]", "f(1)", "测试", "排序", "F", "f", "f a=1")
-        tags = [("cmp", "op", "x<10"), ("cmp", "op", "x>10"), ("f", "a", "1"), ("g", "a_b", "c"), ("g", "a", "b_c")]
-        each = [*((name, {}) for name in names), *((name, {tag: value}) for name, tag, value in tags)]
-        for number, chosen in enumerate([each, *([one] for one in each)]):
-            about: dict[str, Any] = {"suite": "s", "environment": {}, "test_bed_name": "b", "run_time": TIME}
-            with store.record("m", commit=f"{number:040x}", **about) as run:
-                for name, own in chosen:
-                    run.add(name, 1.0, unit="s", tags=own)
-        store.export_to(tmp_path / "out", format_name="mlflow")
-        by_run = {
-            path.parts[-3]: {one["mlflow_metric"] for one in json.loads(path.read_text())}
-            for path in (tmp_path / "out").glob("*/*/artifacts/results.json")
-        }
-        everything = max(by_run.values(), key=len)
-        assert len({name.casefold() for name in everything}) == len(each)
-        assert set().union(*by_run.values()) == everything
-        assert "s/f/time" not in everything
-
     @pytest.mark.parametrize("name", ["dev 😀", "a\tb\x7f\x85\u2028\u2029\ufeff", 'it\'s: "x" # \\', "测试"])
     def test_yaml_is_read_as_it_was(self, name: str) -> None:
         assert yaml.safe_load(_yaml({"name": name, "tags": [], "at": 1})) == {"name": name, "tags": [], "at": 1}
-
-    @given(st.text(max_size=300))
-    def test_a_part_is_one_that_every_file_system_takes(self, text: str) -> None:
-        part = _written(("suite", text))
-        assert part not in ("", ".", "..")
-        assert part == part.strip(" .")
-        assert part.isascii()
-        assert len(part) <= 77
-        assert "/" not in part

@@ -7,27 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bench_db.app.exported import alike_in, document, named, run_name, run_params
 from bench_db.identity import hash63
-from bench_db.query.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench_db.app.database import Database
-    from bench_db.model import Result, Run
+    from bench_db.model import Run
 
-# MLflow takes these in names of metrics; a name is at most 250 characters long, and a file name at most 255 bytes.
-_REFUSED = re.compile(r"[^A-Za-z0-9_.\- ]+")
-_LONGEST = 60
-_BETWEEN_TAGS = re.compile("[=,]")
 # JSON leaves these as they are, and a reader of YAML refuses them or breaks the line at them.
 _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-# A part of the name of a metric: of what it is, then its texts.
-_Part = tuple[str, ...]
 _FINISHED, _FAILED, _LOCAL = 3, 4, 4
 
 
@@ -38,7 +31,7 @@ def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> It
     file system does not take as it is has a hash behind it. `artifacts/results.json` of a run has the names as they were published, units,
     directions, statistics and errors. A failed benchmark has no metric.
     """
-    alike = _alike(database)
+    alike = alike_in(database)
     experiments: dict[str, int] = {}
     for run in runs:
         time = 1000 * (run.run_time or run.dut.timestamp or run.ingested_at)
@@ -48,12 +41,12 @@ def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> It
         results = database.results({"run_key": run.run_key})
         failed = bool(results) and all(result.error is not None for result in results)
         yield f"{root}/meta.yaml", _yaml(_of_run(run, own, uri, time, failed=failed)), 0
-        for kind, texts in (("tags", _tags(run)), ("params", _params(run))):
+        for kind, texts in (("tags", _tags(run)), ("params", run_params(run))):
             for name, text in texts.items():
-                yield f"{root}/{kind}/{name}", text.encode(), 0
+                yield f"{root}/{kind}/{name}", str(text).encode(), 0
         documents = []
-        for metric, result in _named(results, alike):
-            documents.append(_document(metric, result))
+        for metric, result in named(results, alike):
+            documents.append({"mlflow_metric": metric, **document(result)})
             if metric is not None and result.summary is not None:
                 yield f"{root}/metrics/{metric}", f"{time} {result.summary.median!r} 0\n".encode(), 1
         yield f"{root}/artifacts/results.json", json.dumps(documents, indent=1).encode() + b"\n", 0
@@ -85,7 +78,7 @@ def _of_run(run: Run, experiment: str, uri: str, time: int, *, failed: bool) -> 
         "experiment_id": experiment,
         "lifecycle_stage": "active",
         "run_id": f"{run.run_key:032x}",
-        "run_name": _run_name(run),
+        "run_name": run_name(run),
         "source_name": "",
         "source_type": _LOCAL,
         "source_version": "",
@@ -95,13 +88,9 @@ def _of_run(run: Run, experiment: str, uri: str, time: int, *, failed: bool) -> 
     }
 
 
-def _run_name(run: Run) -> str:
-    return " ".join(filter(None, (run.dut.version, run.file_name)))
-
-
 def _tags(run: Run) -> dict[str, str]:
     stated: Mapping[str, object] = {
-        "mlflow.runName": _run_name(run),
+        "mlflow.runName": run_name(run),
         "mlflow.source.git.commit": run.commit,
         "mlflow.source.git.branch": run.branch,
         "bench_db.run": f"{run.run_key:016x}",
@@ -110,69 +99,6 @@ def _tags(run: Run) -> dict[str, str]:
         "bench_db.pr_number": run.pr_number,
     }
     return {name: str(value) for name, value in stated.items() if value not in (None, "")}
-
-
-def _params(run: Run) -> dict[str, str]:
-    bed = run.test_bed
-    stated = {
-        "dut_version": run.dut.version,
-        "test_bed_name": bed.name,
-        "cpu": bed.cpu,
-        "memory_gb": bed.memory_gb,
-        "os": bed.os,
-    }
-    return {name: str(value) for name, value in stated.items() if value}
-
-
-def _alike(database: Database) -> set[_Part]:
-    """Return the parts of names in the store that would be the same, capitals apart, which some file systems do not keep apart."""
-    series = database.store.latest(Selection(everything=True)).select("suite", "benchmark_name", "tags_key", "metric")
-    parts = {part for row in series.unique().iter_rows() for part in _parts(*(text or "" for text in row))}
-    counts = Counter((part[0], _written(part).casefold()) for part in parts)
-    return {part for part in parts if counts[part[0], _written(part).casefold()] > 1}
-
-
-def _named(results: Iterable[Result], alike: Collection[_Part]) -> Iterator[tuple[str | None, Result]]:
-    """Yield each result with the name of its metric, which depends on its series alone; None for a failed one."""
-    for result in results:
-        if result.error is not None or result.summary is None:
-            yield None, result
-            continue
-        parts = _parts(result.suite, result.benchmark_name, result.tags_key, result.metric)
-        yield "/".join(_written(part, is_alike=part in alike) for part in parts), result
-
-
-def _parts(suite: str, benchmark_name: str, tags_key: str, metric: str) -> tuple[_Part, _Part, _Part]:
-    """Return what each part of the name of a metric is of; three parts, so that no metric is a directory of another."""
-    return ("suite", suite), ("benchmark", benchmark_name, tags_key), ("metric", metric)
-
-
-def _written(part: _Part, *, is_alike: bool = False) -> str:
-    """Return a part as MLflow and every file system takes it, with a hash behind it where the text alone is not or would be ambiguous."""
-    name, *tags = part[1:]
-    text = " ".join(filter(None, (name, *(_BETWEEN_TAGS.sub("_", key) for key in tags))))
-    safe = _REFUSED.sub("_", text).strip(" .")
-    if safe == text and len(safe) <= _LONGEST and not is_alike:
-        return safe or "-"
-    return f"{safe[:_LONGEST].rstrip(' .')}-{hash63(part):016x}"
-
-
-def _document(name: str | None, result: Result) -> dict[str, Any]:
-    summary = result.summary
-    return {
-        "mlflow_metric": name,
-        "suite": result.suite,
-        "benchmark_name": result.benchmark_name,
-        "metric": result.metric,
-        "tags": dict(sorted(result.tags.items())),
-        "units": result.units,
-        "direction": str(result.direction),
-        "n": result.n,
-        "median": None if summary is None else summary.median,
-        "mean": None if summary is None else summary.mean,
-        "standard_deviation": None if summary is None else summary.standard_deviation,
-        "error": result.error,
-    }
 
 
 def _yaml(document: Mapping[str, object]) -> bytes:
