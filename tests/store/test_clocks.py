@@ -39,6 +39,25 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
     run, results = publication(number, rows=5)
     connect(sys.argv[1]).publish(results, run)
 """
+# Reads until its input ends, and checks that no answer is an error, misses a run that was there before, or warns of damage.
+_READ = """
+import select, sys, warnings
+import bench_db
+
+warnings.simplefilter("error")
+seen, reads = set(), 0
+while not (reads and select.select([sys.stdin], [], [], 0.2)[0]):
+    store = bench_db.connect(sys.argv[1])
+    rows = store.scan(["run_key", "commit"]).collect()
+    runs = rows["run_key"].value_counts()
+    assert set(runs["count"]) <= {5}, runs
+    assert seen <= set(runs["run_key"])
+    seen = set(runs["run_key"])
+    assert store.latest().height == (5 if seen else 0)
+    assert not seen or store.has(rows["commit"][0]).present
+    reads += 1
+print(reads)
+"""
 _SCAN = "import sys, bench_db; bench_db.scan(bench_db.connect(sys.argv[1]))"
 # Waits between the reading of the findings and the writing, the first time.
 _SLOW_SCAN = """
@@ -171,8 +190,8 @@ class TestMaintenance:
         ("role", "seconds"),
         rounds(
             "clocks",
-            [("maintainer", 8 * DAY)],
-            full=list(product(["writer", "maintainer"], [-8 * DAY, 2 * DAY, 8 * DAY, 10 * YEAR])),
+            [("maintainer", 8 * DAY), ("reader", 8 * DAY)],
+            full=list(product(["writer", "reader", "maintainer"], [-8 * DAY, 2 * DAY, 8 * DAY, 10 * YEAR])),
         ),
     )
     def test_live_processes(self, database: Database, shift: Path, seconds: int, role: str) -> None:
@@ -186,8 +205,17 @@ class TestMaintenance:
             )
             for start in (0, many)
         ]
-        maintainer = [sys.executable, "-c", loop, database.uri]
-        subprocess.run(maintainer, env=wrong if role == "maintainer" else right, check=True, stdout=subprocess.DEVNULL)
-        assert [writer.wait() for writer in writers] == [0, 0]
+        with subprocess.Popen(
+            [sys.executable, "-c", _READ, database.uri],
+            env=wrong if role == "reader" else right,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as reader:
+            maintainer = [sys.executable, "-c", loop, database.uri]
+            env = wrong if role == "maintainer" else right
+            subprocess.run(maintainer, env=env, check=True, stdout=subprocess.DEVNULL)
+            assert [writer.wait() for writer in writers] == [0, 0]
+            assert int(reader.communicate()[0])
+            assert reader.returncode == 0
         assert len(database.results()) == 2 * many * 5
         assert database.verify().problems == ()
