@@ -53,7 +53,7 @@ while not (reads and select.select([sys.stdin], [], [], 0.2)[0]):
     assert set(runs["count"]) <= {5}, runs
     assert seen <= set(runs["run_key"])
     seen = set(runs["run_key"])
-    assert store.latest().height == (5 if seen else 0)
+    assert store.latest().height in ({5} if seen else {0, 5})
     assert not seen or store.has(rows["commit"][0]).present
     reads += 1
 print(reads)
