@@ -3,13 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import lance
 import pytest
 
+from bench_db.errors import CorruptStoreError
 from bench_db.model import Baseline, Finding, Notification, NotificationStep, State
 from bench_db.store import ledger
+from bench_db.store.database import connect
 from bench_db.store.tables import BASELINES_TABLE, TABLES
+from tests.support import damage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from bench_db.store.database import Database
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -178,3 +185,31 @@ class TestNotifications:
     def test_the_history_of_findings(self, database: Database) -> None:
         database.record_findings([finding(1, 1), finding(1, 2, State.FIXED)])
         assert [record.state for record in database.finding_history()] == [State.OPEN, State.FIXED]
+
+
+class TestDamage:
+    """A record without a value that each has is an error of bench_db, which names the table and the column."""
+
+    @pytest.mark.parametrize(
+        ("table", "column", "read"),
+        [
+            ("scans", "at", lambda store: store.scans()),
+            ("findings", "id", lambda store: store.findings(every=True)),
+            ("definitions", "pattern", lambda store: store.definitions()),
+            ("exclusions", "run_key", lambda store: store.exclusion_reasons()),
+        ],
+        ids=["scans", "findings", "definitions", "exclusions"],
+    )
+    def test_a_null(
+        self, undamaged: Path, tmp_path: Path, table: str, column: str, read: Callable[[Database], object]
+    ) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        lance.dataset(store / f"{table}.lance").update({column: "NULL"})
+        with pytest.raises(CorruptStoreError, match=f"records of {table} have no '{column}'.*store verify"):
+            read(connect(store))
+        assert not connect(store).verify().sound
+
+    def test_a_column_of_a_later_release_may_be_null(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        lance.dataset(store / "scans.lance").update({"part": "NULL"})
+        assert len(connect(store).scans()) == 2

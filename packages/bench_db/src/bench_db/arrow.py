@@ -169,6 +169,20 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
+def lacking(table: pa.Table, record: type[Record]) -> list[str]:
+    """Return the columns with a null where a field of the record must have a value, which every release has written."""
+    empty = {Mapping, tuple}  # null reads as a collection without members
+    return [
+        name
+        for name, hint in _hints(record).items()  # type: ignore[arg-type] # mypy wants instances to be hashable
+        if name in table.column_names
+        and table[name].null_count
+        and not _is_optional(hint)
+        and name not in _defaults(record)
+        and get_origin(hint) not in empty
+    ]
+
+
 def _defaults(record: Any) -> dict[str, Any]:
     """Return the values that replace null in fields that cannot be None."""
     hints = _hints(record)

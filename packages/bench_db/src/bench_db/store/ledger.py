@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from bench_db.arrow import from_table, to_table
+from bench_db.arrow import from_table, lacking, to_table
 from bench_db.derive import baseline_key, finding_key, notification_key, pair_key, scan_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import Baseline, Finding, Notification, PairRecord, ScanRecord
@@ -159,8 +159,18 @@ def _exists(engine: Engine, table: Table) -> bool:
 
 
 def records(engine: Engine, table: Table, record: type[Record]) -> list[Record]:
-    """Return the records of a table in the order in which they were written; none when the store does not have it."""
+    """Return the records of a table in the order in which they were written; none when the store does not have it.
+
+    Raises `CorruptStoreError` when a record lacks a value that each has: Lance reads a column as null where a manifest names it wrongly.
+    """
     try:
-        return from_table(engine.open(table).rows(), record)
+        rows = engine.open(table).rows()
     except StoreNotFoundError:
         return []
+    if lost := lacking(rows, record):
+        message = (
+            f"{engine.location}: records of {table.name} have no {lost[0]!r}, so the table is damaged; "
+            "run 'bench-db store verify', or restore it from a copy"
+        )
+        raise CorruptStoreError(message)
+    return from_table(rows, record)
