@@ -34,7 +34,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
-from bench_db.store import faults, migrations, salvage
+from bench_db.store import faults, indexes, migrations, salvage
 from bench_db.store.tables import (
     PROBE,
     RESULTS_TABLE,
@@ -199,7 +199,7 @@ class Snapshot:
     ) -> pa.Table:
         """Return columns by their flat names, for the rows that a filter keeps."""
         names = list(dict.fromkeys(columns))
-        options = self._options(fragments)
+        options = self._options(fragments, where)
         scanner = self.dataset.scanner
         rows = self.engine.call(
             "reading",
@@ -207,12 +207,12 @@ class Snapshot:
         )
         return self._flat(rows, names)
 
-    def _options(self, fragments: Iterable[Fragment] | None = None) -> dict[str, Any]:
-        """Return the options of Lance for a scan of some fragments, by default of all that can be read."""
+    def _options(self, fragments: Iterable[Fragment] | None = None, where: str | None = None) -> dict[str, Any]:
+        """Return the options of Lance for a scan with a filter of some fragments, by default of all that can be read."""
         lost = self.engine.unreadable.get(self.table.name)
         wanted = self.fragments() if lost and fragments is None else fragments
         options = {} if wanted is None else {"fragments": [fragment.part for fragment in wanted]}
-        return {**options, "use_scalar_index": False} if self.engine.without_indexes else options
+        return options if where is None or indexes.are_usable(self, where) else {**options, "use_scalar_index": False}
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""
@@ -243,7 +243,7 @@ class Snapshot:
                 limit=None if limit is None else max(0, limit - seen),
                 batch_size=batch_size,
                 scan_stats_callback=observe,
-                **self._options(fragments),
+                **self._options(fragments, where),
             )
             return (self._flat(batch, names) for batch in self.engine.each("reading", scanner.to_batches))
 
@@ -262,9 +262,17 @@ class Snapshot:
             return
         yield from read(rest, seen)
 
+    def count(self, where: str) -> int:
+        """Return how many rows a filter selects."""
+        # Lance counts the rows of a filter with a row id in place of columns.
+        scanner = self.dataset.scanner(columns=[], with_row_id=True, filter=where, **self._options(where=where))
+        return self.engine.call(f"counting {self.table.name}", scanner.count_rows)
+
     def rows(self, where: str | None = None, *, seconds: float | None = None) -> pa.Table:
         """Return the whole rows that a filter keeps, with the columns of this release."""
-        scanner = self.dataset.scanner(columns=self._whole(self.table.schema), filter=where, **self._options())
+        scanner = self.dataset.scanner(
+            columns=self._whole(self.table.schema), filter=where, **self._options(where=where)
+        )
         return conform(self.engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
 
     def row_batches(
@@ -272,7 +280,7 @@ class Snapshot:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the whole rows of a fragment, or some of their columns, batch by batch; `options` are Lance's of a scan."""
         schema = self.table.schema if columns is None else pa.schema([self.table.schema.field(c) for c in columns])
-        options = {**options, **self._options([fragment])}
+        options = {**options, **self._options([fragment], where)}
         scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **options)
         return (conform(batch, schema) for batch in self.engine.each("reading", scanner.to_batches))
 
@@ -319,8 +327,15 @@ class Snapshot:
 
     def indexed(self) -> list[str]:
         """Return the leaves with an index, as far as Lance names them, sorted."""
+        return sorted(self.segments())
+
+    def segments(self) -> dict[str, list[str]]:
+        """Return the names of the segments of each index by its leaf, as far as Lance names the leaf."""
         found = self.engine.call("listing indexes", self.dataset.describe_indices)
-        return sorted(".".join(index.field_names) for index in found)
+        segments: dict[str, list[str]] = {}
+        for index in found:
+            segments.setdefault(".".join(index.field_names), []).extend(str(part.uuid) for part in index.segments)
+        return segments
 
     def small_fragments(self) -> int:
         """Return how many fragments a compaction would join."""
@@ -368,6 +383,8 @@ class Engine:
         # What `salvage` has found: unreadable data files by table, which readers do without, and whether an index is damaged.
         self.unreadable: dict[str, frozenset[str]] = {}
         self.without_indexes = False
+        # Whether an index has its checksums, by the names of the segments that were compared.
+        self.sound_indexes: dict[str, bool] = {}
         # The version that readers use of a table whose newest one cannot be opened.
         self.readable: dict[str, int] = {}
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
@@ -838,8 +855,7 @@ class Engine:
 
     def count(self, table: Table, where: str) -> int:
         """Return how many rows of a table a filter selects."""
-        dataset = self.open(table).dataset
-        return self.call(f"counting {table.name}", lambda: dataset.count_rows(filter=where))
+        return self.open(table).count(where)
 
     def tags(self, table: Table) -> dict[str, int]:
         """Return the version of each tag of a table, by name."""

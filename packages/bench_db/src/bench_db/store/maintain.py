@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
-from bench_db.store import faults, ledger, leftovers, projection, rollup
+from bench_db.store import faults, indexes, ledger, leftovers, projection, rollup
 from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
@@ -157,9 +157,9 @@ def _care_for(engine: Engine, table: Table) -> None:
 
 
 def _index(engine: Engine, table: Table) -> None:
-    """Bring every index up to date, making those that do not exist yet."""
-    existing = engine.open(table).indexed()
-    _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in existing])
+    """Bring every index up to date; make those that do not exist yet or differ from their checksums, which an update would keep."""
+    sound = indexes.sound(engine.open(table))
+    _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in sound])
     try:
         engine.update_indexes(table)
     except StoreUnavailableError as error:
@@ -168,12 +168,14 @@ def _index(engine: Engine, table: Table) -> None:
         # Lance cannot update an index of a nested column whose rows were all replaced; it can make it anew.
         _LOG.info("%s: indexes are built anew, an update failed", table.name)
         _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
+    indexes.record(engine.open(table))
 
 
 def reindex(engine: Engine) -> None:
     """Make every index anew: an update keeps what a damaged index has wrong."""
     for table in ledger.existing(engine):
         _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
+        indexes.record(engine.open(table))
 
 
 def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:

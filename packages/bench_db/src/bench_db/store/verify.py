@@ -16,7 +16,7 @@ from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, 
 from bench_db.derive import is_as_derived
 from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError, StoreUnavailableError
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, maintain, migrations, projection, rollup, salvage
+from bench_db.store import artifacts, indexes, maintain, migrations, projection, rollup, salvage
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
@@ -49,7 +49,7 @@ _UNREADABLE = "data file cannot be read"
 SAMPLE = 2000
 _UNCHECKED = (
     "the checksums of all other results",
-    "indexes, the rollup and the projection",
+    "whether indexes find what a scan finds, the rollup and the projection",
     "the content of artifacts, beyond its size",
 )
 _AGAIN = "publish their files again with --replace, or restore the table from a copy"
@@ -96,7 +96,7 @@ def quick(engine: Engine, seed: int, sample: int = SAMPLE) -> Verification:
 
     That is: every table opens and every data file has its recorded size; the runs and the ledgers are read whole, with their
     checksums; the results have unique ids, and each run its number of rows; of `sample` results chosen by `seed` everything is compared
-    with their checksums; each artifact has a file of its size.
+    with their checksums; each artifact has a file of its size, and each file of an index its checksum.
     """
     problems: list[Problem] = []
     tables = [table for table in stored() if table in TABLES or table.name in engine.present()]
@@ -119,6 +119,7 @@ def quick(engine: Engine, seed: int, sample: int = SAMPLE) -> Verification:
     whole = not any(p.table == RESULTS_TABLE.name and p.kind.startswith(_UNREADABLE) for p in problems)
     problems += _sampled(opened[RESULTS_TABLE.name], sorted(positions)) if positions and whole else ()
     problems += _artifacts(engine, contents=False) if ARTIFACTS_TABLE.name in opened else ()
+    problems += [p for s in opened.values() for p in _damaged_indexes(s)]
     return Verification(
         rows=sum(seen.values()),
         runs=len(expected),
@@ -369,14 +370,28 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
             yield _problem(kind, RUNS_TABLE, examples, harmless=harmless, runs=keys)
 
 
-def _indexes(snapshot: Snapshot) -> Iterator[Problem]:
-    """Report indexes that do not find the rows that a scan finds."""
-    names = {leaf: name for name, leaf in snapshot.leaves.items()}
+def _damaged_indexes(snapshot: Snapshot) -> Iterator[Problem]:
+    """Report indexes that differ from their checksums, so that no reader uses them."""
     try:
-        leaves = [leaf for leaf in snapshot.indexed() if leaf in names]
+        damaged = indexes.damaged(snapshot)
     except DAMAGE_ERRORS as error:
         yield _problem(f"indexes cannot be listed; {_REPAIR}", snapshot.table, [_in_words(error)])
         return
+    if damaged:
+        kind = (
+            f"indexes differ from their checksums, and readers scan; the next maintenance makes them anew, or {_REPAIR}"
+        )
+        yield _problem(kind, snapshot.table, damaged, harmless=True)
+
+
+def _indexes(snapshot: Snapshot) -> Iterator[Problem]:
+    """Report indexes that are damaged, or do not find the rows that a scan finds."""
+    damaged = list(_damaged_indexes(snapshot))
+    yield from damaged
+    if any(not problem.harmless for problem in damaged):
+        return
+    names = {leaf: name for name, leaf in snapshot.leaves.items()}
+    leaves = [leaf for leaf in snapshot.indexed() if leaf in names]
     wrong = [f"{leaf}: {fault}" for leaf in leaves for fault in _fault_of_index(snapshot, leaf, names[leaf])]
     if wrong:
         yield _problem(f"indexes do not find what a scan finds; {_REPAIR}", snapshot.table, wrong)

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import lance
+import pytest
+
+from bench_db.store import indexes, maintain
+from bench_db.store.database import connect
+from bench_db.store.tables import RESULTS_TABLE
+from tests.strategies import commit_of, publication
+from tests.support import damage
+
+if TYPE_CHECKING:
+    from bench_db.store.database import Database
+    from bench_db.store.engine import Snapshot
+
+_BY_COMMIT = f"`commit` = '{commit_of(2)}'"
+_RECORD = "bench_db.json"
+
+
+@pytest.fixture
+def store(undamaged: Path, tmp_path: Path) -> Path:
+    return damage.copied(undamaged, tmp_path / "store")
+
+
+def results(store: Path | str) -> Snapshot:
+    return connect(store)._engine.open(RESULTS_TABLE)
+
+
+def files_of(store: Path, leaf: str, name: str = "page_data.lance") -> list[Path]:
+    snapshot = results(store)
+    return [store / RESULTS_TABLE.directory / "_indices" / part / name for part in snapshot.segments()[leaf]]
+
+
+def miss(store: Path, leaf: str = "commit", value: str = commit_of(2)) -> None:
+    """Let the index of a leaf have another value in place of one, so that it has every row and misses some."""
+    wrong = 0
+    for path in files_of(store, leaf):
+        content = path.read_bytes()
+        wrong += content.count(value.encode())
+        path.write_bytes(content.replace(value.encode(), value[:-1].encode() + b"Z"))
+    assert wrong
+
+
+class TestReaders:
+    """A reader uses an index with the checksums that it was made with, and scans in place of any other."""
+
+    def test_a_sound_index_is_used(self, store: Path) -> None:
+        assert indexes.are_usable(results(store), _BY_COMMIT)
+        assert indexes.sound(results(store)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+
+    def test_a_row_that_the_index_misses(self, store: Path, undamaged: Path) -> None:
+        miss(store)
+        missed = lance.dataset(store / RESULTS_TABLE.directory).count_rows(filter=_BY_COMMIT)
+        assert missed < damage.ROWS  # or the damage is none
+        assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
+        assert connect(store)._engine.count(RESULTS_TABLE, _BY_COMMIT) == damage.ROWS
+        assert connect(store).scan(where={"commit": commit_of(2)}).collect().height == damage.ROWS
+        assert len(connect(store).results({"commit": commit_of(2)})) == damage.ROWS
+
+    def test_seeded_flips(self, store: Path, undamaged: Path) -> None:
+        """Of 12 flips in the pages of two indexes each, some give an answer that is wrong, and no reader gives it."""
+        truth = {name: damage.READINGS[name](connect(undamaged)) for name in ("has", "summary")}
+        random, wrong = Random(7), 0
+        for leaf in ("commit", "series_key"):
+            [path] = files_of(store, leaf)
+            content = path.read_bytes()
+            for _ in range(12):
+                bit = random.randrange(8 * len(content) // 2)
+                path.write_bytes(_flipped(content, bit))
+                assert not indexes.are_usable(results(store), f"`{leaf}` = 1")
+                assert {name: damage.READINGS[name](connect(store)) for name in truth} == truth, bit
+                wrong += _answers_of_lance(store) != _answers_of_lance(undamaged)
+            path.write_bytes(content)
+        assert wrong
+
+    def test_another_index_is_not_compared(self, store: Path) -> None:
+        miss(store)
+        assert indexes.are_usable(results(store), "`benchmark_name` = 'bench 1'")
+        assert not indexes.are_usable(results(store), _BY_COMMIT)
+
+    @pytest.mark.parametrize("how", damage.BROKEN)
+    def test_a_lost_or_cut_file(self, store: Path, undamaged: Path, how: str) -> None:
+        damage.spoil(files_of(store, "commit")[0], how)
+        assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
+
+    @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"\xff", b"[1]"])
+    def test_a_damaged_record_of_checksums(self, store: Path, content: bytes) -> None:
+        files_of(store, "commit", _RECORD)[0].write_bytes(content)
+        assert not indexes.are_usable(results(store), _BY_COMMIT)
+        assert connect(store).has(commit_of(2)).present
+
+    def test_an_index_of_an_older_release_is_not_used_and_no_damage(self, store: Path) -> None:
+        files_of(store, "commit", _RECORD)[0].unlink()
+        assert not indexes.are_usable(results(store), _BY_COMMIT)
+        assert indexes.damaged(results(store)) == []
+        assert connect(store).verify().problems == ()
+
+    def test_a_process_compares_once(self, store: Path) -> None:
+        opened = results(store)
+        assert indexes.are_usable(opened, _BY_COMMIT)
+        miss(store)
+        assert indexes.are_usable(opened, _BY_COMMIT)
+
+    def test_a_bucket_compares_itself(self, bucket_uri: str) -> None:
+        database = connect(bucket_uri, create=True)
+        run, rows = publication(2)
+        database.publish(rows, run)
+        database.optimize()
+        assert indexes.are_usable(results(bucket_uri), _BY_COMMIT)
+        assert indexes.sound(results(bucket_uri)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+        files = database._engine.files(RESULTS_TABLE, "_indices/")
+        assert files
+        assert not [name for name in files if name.endswith(_RECORD)]
+
+
+class TestMaintenance:
+    """Maintenance makes a damaged index anew, and records the checksums of each part that it makes."""
+
+    def test_a_damaged_index_is_made_anew(self, store: Path) -> None:
+        miss(store)
+        assert indexes.damaged(results(store)) == ["commit"]
+        connect(store).optimize()
+        assert indexes.damaged(results(store)) == []
+        assert lance.dataset(store / RESULTS_TABLE.directory).count_rows(filter=_BY_COMMIT) == damage.ROWS
+        assert indexes.are_usable(results(store), _BY_COMMIT)
+
+    def test_an_index_of_an_older_release_gets_checksums(self, store: Path) -> None:
+        for leaf, _ in RESULTS_TABLE.indexes:
+            files_of(store, leaf, _RECORD)[0].unlink()
+        connect(store).optimize()
+        assert indexes.are_usable(results(store), _BY_COMMIT)
+
+    def test_parts_that_are_added_have_theirs(self, database: Database) -> None:
+        for number in range(3):
+            run, rows = publication(number)
+            database.publish(rows, run)
+            database.optimize()
+            assert indexes.sound(results(database.uri)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+
+    def test_what_is_cleaned_leaves_no_record(self, database: Database) -> None:
+        for number in range(3):
+            run, rows = publication(number)
+            database.publish(rows, run)
+            maintain.optimize(database._engine, kept=timedelta(0))
+        live = {part for parts in results(database.uri).segments().values() for part in parts}
+        kept = {path.parent.name for path in Path(database.uri).rglob(_RECORD)}
+        assert kept == live
+
+    def test_verify_names_it(self, store: Path) -> None:
+        miss(store)
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            [problem] = found.problems
+            assert (problem.table, problem.harmless, problem.example) == ("results", True, "commit")
+            assert problem.kind.startswith("indexes differ from their checksums, and readers scan")
+        connect(store).repair()
+        assert connect(store).verify().problems == ()
+        assert indexes.are_usable(results(store), _BY_COMMIT)
+
+    def test_a_store_that_is_copied_as_files_has_them(self, store: Path, tmp_path: Path) -> None:
+        shutil.copytree(store, tmp_path / "elsewhere")
+        assert indexes.are_usable(results(tmp_path / "elsewhere"), _BY_COMMIT)
+
+
+def _flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def _answers_of_lance(store: Path) -> list[object]:
+    """Return what Lance answers by these indexes alone."""
+    dataset = lance.dataset(store / RESULTS_TABLE.directory)
+    keys = dataset.to_table(columns=["series_key"])["series_key"].unique().to_pylist()
+    try:
+        return [dataset.count_rows(filter=f"series_key = {key}") for key in keys] + [
+            sorted(dataset.to_table(columns=["id"], filter=_BY_COMMIT)["id"].to_pylist())
+        ]
+    except (OSError, ValueError, RuntimeError) as error:
+        return [type(error)]
