@@ -19,6 +19,7 @@ from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
+    from bench_db.store.versions import AsOf
     from tests.support.s3_server import S3Server
 
 LOST = damage.RUNS - 1  # the newest run, alone in its data file
@@ -216,12 +217,15 @@ class TestEveryKind:
     def test_in_a_bucket(
         self, undamaged: Path, tmp_path: Path, server: S3Server, bucket_uri: str, lost: tuple[str, str, str]
     ) -> None:
-        store = _without(lost, undamaged, tmp_path / "store")
-        with closing(server.client()) as client:
-            for path in (path for path in store.rglob("*") if path.is_file()):
-                key = f"some/prefix/{path.relative_to(store)}"
-                client.put_object(Bucket=bucket_uri.split("/")[2], Key=key, Body=path.read_bytes())
+        _upload(_without(lost, undamaged, tmp_path / "store"), server, bucket_uri)
         _survives(bucket_uri, undamaged)
+
+
+def _upload(store: Path, server: S3Server, bucket_uri: str) -> None:
+    with closing(server.client()) as client:
+        for path in (path for path in store.rglob("*") if path.is_file()):
+            key = f"some/prefix/{path.relative_to(store)}"
+            client.put_object(Bucket=bucket_uri.split("/")[2], Key=key, Body=path.read_bytes())
 
 
 def _without(lost: tuple[str, str, str], undamaged: Path, directory: Path) -> Path:
@@ -274,6 +278,43 @@ class TestLostVersion:
         told = r"version 3 was cleaned away; versions kept: 1 to \d+, tags: none; a tag keeps a version"
         with pytest.raises(UserError, match=told):
             connect(store).latest(as_of=3)
+
+
+class TestAsOf:
+    """Where the newest manifest is cut, an earlier version answers as it did before, by its number, its tag and its time."""
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    @pytest.mark.parametrize("how", ["halve", "empty"])
+    @pytest.mark.parametrize("table", ["results", "runs", "exclusions"])
+    def test_a_torn_manifest(self, undamaged: Path, tmp_path: Path, table: str, how: str) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        engine = connect(store)._engine
+        number = sorted(engine.open(RESULTS_TABLE).versions())[-3]
+        moment = engine.open(RESULTS_TABLE).versions()[number]
+        connect(store).tag("before", number)
+        expected = {as_of: _as_of(store, as_of) for as_of in (number, str(number), "before", moment)}
+        damage.spoil(damage.live_files(store, table, "manifest")[-1], how)
+        assert {as_of: _as_of(store, as_of) for as_of in expected} == expected
+        assert any(expected.values())
+
+    def test_the_torn_version_is_none(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        newest = connect(store)._engine.open(RESULTS_TABLE).version
+        damage.spoil(damage.live_files(store, "results", "manifest")[-1], "halve")
+        message = f"there is no version {newest}; versions kept: 1 to {newest - 1}, tags: none"
+        with pytest.warns(DamagedStoreWarning), pytest.raises(UserError, match=message):
+            connect(store).latest(as_of=newest)
+
+    @pytest.mark.slow
+    def test_in_a_bucket(self, undamaged: Path, tmp_path: Path, server: S3Server, bucket_uri: str) -> None:
+        _upload(_without(("results", "manifest", "halve"), undamaged, tmp_path / "store"), server, bucket_uri)
+        with pytest.warns(DamagedStoreWarning):
+            assert _as_of(bucket_uri, 3) == _as_of(undamaged, 3)
+
+
+def _as_of(store: Path | str, as_of: AsOf) -> list[object]:
+    rows = [connect(store).latest(as_of=as_of), connect(store).runs(as_of).drop("ingested_at").collect()]
+    return [*(frame.to_dicts() for frame in rows), *map(repr, connect(store).results(as_of=as_of))]
 
 
 class TestRepair:

@@ -34,7 +34,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
-from bench_db.store import faults, indexes, migrations, salvage
+from bench_db.store import content, faults, indexes, migrations, salvage
 from bench_db.store.tables import (
     PROBE,
     RESULTS_TABLE,
@@ -316,7 +316,11 @@ class Snapshot:
 
     def versions(self) -> dict[int, datetime]:
         """Return when each version that is kept was made."""
-        known = self.engine.call("listing versions", self.dataset.versions)
+        try:
+            known = self.engine.call("listing versions", self.dataset.versions)
+        except BenchDbError as error:
+            faults.require_damage(error)
+            known = self.engine.readable_versions(self.table)
         # Lance gives naive local times.
         return {int(v["version"]): cast("datetime", v["timestamp"]).astimezone(UTC) for v in known}
 
@@ -843,6 +847,20 @@ class Engine:
             return
         path = Path(self.location.path) / manifest
         path.rename(path.with_suffix(".torn"))
+
+    def readable_versions(self, table: Table) -> list[dict[str, Any]]:
+        """Return what Lance lists of the versions of a table, of those whose manifest can be read: Lance lists all or none."""
+        return [version for path in self._manifests(table).values() for version in self._listed(path)]
+
+    def _listed(self, manifest: str) -> list[dict[str, Any]]:
+        with tempfile.TemporaryDirectory() as alone, faults.told_plainly("listing versions", str(self.location)):
+            copy = Path(alone) / "_versions" / Path(manifest).name
+            copy.parent.mkdir()
+            copy.write_bytes(content.read_small(self, manifest) or b"")
+            try:
+                return lance.dataset(alone).versions()
+            except faults.DAMAGE_ERRORS:
+                return []
 
     def newest_manifest(self, table: Table) -> str:
         """Return the path of the manifest of the newest version inside the store; empty when there is none."""

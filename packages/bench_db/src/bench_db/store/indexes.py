@@ -77,7 +77,7 @@ def record(snapshot: Snapshot) -> None:
 
 def _is_sound(snapshot: Snapshot, name: str) -> bool:
     try:
-        return json.loads(_recorded(snapshot, name) or b"null") == _checksums(snapshot, name)
+        return bool(json.loads(_recorded(snapshot, name) or b"null") == _checksums(snapshot, name))
     except (OSError, ValueError):
         return False
 
