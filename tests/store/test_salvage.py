@@ -18,6 +18,8 @@ from tests.support import damage
 from tests.support.campaigns import rounds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench_db.store.database import Database
     from bench_db.store.versions import AsOf
     from tests.support.s3_server import S3Server
@@ -315,6 +317,53 @@ class TestAsOf:
 def _as_of(store: Path | str, as_of: AsOf) -> list[object]:
     rows = [connect(store).latest(as_of=as_of), connect(store).runs(as_of).drop("ingested_at").collect()]
     return [*(frame.to_dicts() for frame in rows), *map(repr, connect(store).results(as_of=as_of))]
+
+
+class TestDeletions:
+    """A list of deleted rows with an impossible size is damage: Lance would ask for 2^54 bytes, which ends the process."""
+
+    @pytest.fixture
+    def store(self, undamaged: Path, tmp_path: Path) -> Path:
+        store = damage.copied(undamaged, tmp_path / "store")
+        for table in ("runs", "results"):
+            [file] = damage.live_files(store, table, "deletions")
+            content = file.read_bytes()
+            at = content.rindex((64).to_bytes(8, "little"))
+            file.write_bytes(content[:at] + (64 + 2**54).to_bytes(8, "little") + content[at + 8 :])
+        return store
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_readers_do_without_it(self, store: Path, undamaged: Path) -> None:
+        rows = set(map(repr, connect(undamaged).results()))
+        answers = damage.answers(store)
+        assert [name for name, answer in answers.items() if isinstance(answer, BenchDbError)] == []
+        assert {*answers["rows"]} < rows
+        assert answers["rows"]
+
+    def test_readers_name_it(self, store: Path) -> None:
+        with pytest.warns(DamagedStoreWarning, match="data files cannot be read"):
+            assert connect(store).latest().height
+
+    def test_writers_leave_it(self, store: Path) -> None:
+        """The file has its size, so the storage may be at fault."""
+        writes: list[Callable[[Database], object]] = [
+            lambda database: publish(database, 50),
+            lambda database: publish(database, 3, replace=True),
+            lambda database: database.optimize(),
+        ]
+        for write in writes:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DamagedStoreWarning)
+                with pytest.raises(CorruptStoreError, match=r"_deletions/.* cannot be read"):
+                    write(connect(store))
+
+    @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
+    def test_repair_takes_it_out(self, store: Path, undamaged: Path) -> None:
+        connect(store).repair()
+        for run, results in damage.publications():
+            connect(store).publish(results, run, replace=True)
+        assert connect(store).verify().sound
+        assert connect(store).latest().height == connect(undamaged).latest().height
 
 
 class TestRepair:

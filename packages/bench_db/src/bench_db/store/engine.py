@@ -211,6 +211,8 @@ class Snapshot:
         """Return the options of Lance for a scan with a filter of some fragments, by default of all that can be read."""
         lost = self.engine.unreadable.get(self.table.name)
         wanted = self.fragments() if lost and fragments is None else fragments
+        wanted = wanted if wanted is None else list(wanted)
+        salvage.require_deletions(self, wanted)
         options = {} if wanted is None else {"fragments": [fragment.part for fragment in wanted]}
         return options if where is None or indexes.are_usable(self, where) else {**options, "use_scalar_index": False}
 
@@ -218,6 +220,7 @@ class Snapshot:
         """Return columns of the rows with these row ids, in their order."""
         names = list(dict.fromkeys(columns))
         dataset = self.dataset
+        salvage.require_deletions(self)
         found = self.engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
         return self._flat(found, names)
 
@@ -287,6 +290,7 @@ class Snapshot:
     def rows_at(self, positions: Sequence[int]) -> pa.Table:
         """Return the whole rows at some positions of the table, which count over all its fragments."""
         dataset, columns = self.dataset, self._whole(self.table.schema)
+        salvage.require_deletions(self)
         return conform(
             self.engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
         )
@@ -389,6 +393,8 @@ class Engine:
         self.without_indexes = False
         # Whether an index has its checksums, by the names of the segments that were compared.
         self.sound_indexes: dict[str, bool] = {}
+        # The paths of lists of deleted rows that can be read.
+        self.sound_deletions: set[str] = set()
         # The version that readers use of a table whose newest one cannot be opened.
         self.readable: dict[str, int] = {}
         self._jitter = Random()  # noqa: S311 spreads retries, protects nothing
@@ -534,11 +540,12 @@ class Engine:
             )
             raise SchemaMismatchError(message)
 
-    def _for_writing(self, table: Table, *, newest: bool = False) -> lance.LanceDataset:
+    def _for_writing(self, table: Table, *, newest: bool = False, whole: bool = True) -> lance.LanceDataset:
         """Open a table with every column of this release, those that are missing added first.
 
         The version is the `newest` or that of `one_look`, which is enough to add rows: Lance refuses a commit whose rows another
-        writer has added meanwhile. It does not refuse one that leaves such rows where they should be taken out.
+        writer has added meanwhile. It does not refuse one that leaves such rows where they should be taken out. With `whole` each list
+        of deleted rows must be readable.
         """
         self._look.answers.clear()
         dataset = self._look.tables.pop(table.name, None)
@@ -547,6 +554,8 @@ class Engine:
         snapshot = self._seen(table, dataset)
         self._note(snapshot)
         self.require_writable(table)
+        if whole:
+            salvage.require_deletions(snapshot, every=True)
         if not snapshot.missing:
             return snapshot.dataset
         # Of several writers one adds them, and the others see a conflict and come again.
@@ -813,7 +822,7 @@ class Engine:
         """Take fragments out of a table by their first data files, in one commit, whether or not they can be read."""
 
         def commit() -> None:
-            dataset = self._for_writing(table, newest=True)
+            dataset = self._for_writing(table, newest=True, whole=False)
             parts = Snapshot(self, table, dataset).every_fragment()
             lost = [part.part.fragment_id for part in parts if part.file in files]
             if lost:
@@ -918,7 +927,13 @@ class Engine:
 
     def _maintain(self, doing: str, table: Table, change: Callable[[lance.LanceDataset], object]) -> None:
         self.require_writable(table)
-        self.persist(doing, lambda: change(self.open(table).dataset), seconds=self.deadlines.bulk)
+
+        def maintain() -> None:
+            snapshot = self.open(table)
+            salvage.require_deletions(snapshot, every=True)
+            change(snapshot.dataset)
+
+        self.persist(doing, maintain, seconds=self.deadlines.bulk)
         self.look_again()
 
     def clean(self, table: Table, choose: Callable[[Mapping[int, float]], Collection[int]]) -> Cleaned:

@@ -241,6 +241,25 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
     return "" if len(listed) == expected else f"{name} lists {len(listed)} of {expected} deleted rows"
 
 
+def require_deletions(snapshot: Snapshot, fragments: Iterable[Fragment] | None = None, *, every: bool = False) -> None:
+    """Raise `CorruptStoreError` for a damaged list of the rows that have left some fragments, before Lance reads it.
+
+    Without `fragments` these are all that can be read, or `every` one. A process looks once at each list of a directory; a bucket has checksums of its objects.
+    """
+    engine, table = snapshot.engine, snapshot.table
+    if engine.bucket or (fragments is None and not snapshot.dataset.stats.dataset_stats()["num_deleted_rows"]):
+        return
+    if fragments is None:
+        fragments = snapshot.every_fragment() if every else snapshot.fragments()
+    for fragment in fragments:
+        name = _deletions(table, fragment)
+        if name and name not in engine.sound_deletions:
+            if fault := fault_of_deletions(engine, table, fragment):
+                message = f"{engine.location}: {fault}; run 'bench-db store verify --repair', or restore it from a copy"
+                raise CorruptStoreError(message) from ValueError(fault)
+            engine.sound_deletions.add(name)
+
+
 def _deletions(table: Table, fragment: Fragment) -> str:
     """Return the path of the list of the rows that have left a fragment, inside the store; empty when all are there."""
     listed = fragment.part.metadata.deletion_file
