@@ -134,6 +134,46 @@ class TestNewestCommit:
         assert site_content(made, Selection()).verdicts == {"d": {"unchanged": 1}}
 
 
+class TestPullRequests:
+    """The results of pull requests are in files of their own beside the site of the main history, and in no other site."""
+
+    @pytest.fixture
+    def made(self, tmp_path: Path) -> Database:
+        made = connect(tmp_path / "store", create=True)
+        made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
+        for number in range(6):
+            _publish_two_metrics(made, number)
+        return made
+
+    def test_beside_the_main_history(self, made: Database, tmp_path: Path) -> None:
+        site(made, tmp_path / "before", at=1_000_000)
+        _publish_two_metrics(made, 7, 12)
+        site(made, tmp_path / "after", at=1_000_000)
+        before, after = (
+            {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+            for out in (tmp_path / "before", tmp_path / "after")
+        )
+        added = {re.sub("-[0-9a-f]{12}", "", name) for name in after.keys() - before.keys()}
+        assert {"data/pull-12.js", "data/pulls.js"} <= added
+        assert all(not name.startswith(("samples", "commit")) for name in added)
+        document = next(body for name, body in after.items() if name.startswith("data/pull-12"))
+        keys = made.latest()["series_key"].to_list()
+        assert all(f"{key:016x}".encode() in document for key in keys)
+        assert len(keys) == 3  # the derived metric is one of them
+
+    def test_excluded_and_of_other_series(self, made: Database) -> None:
+        _publish_two_metrics(made, 7, 12)
+        assert site_content(made, Selection(metric="items")).pulls["pr_number"].to_list() == [12]
+        keys = made.runs().filter(pl.col("pr_number") == 12).select("run_key").collect()["run_key"].to_list()
+        made.exclude(keys, reason="noisy", lifted=False, at=1, by="me")
+        assert site_content(made, Selection()).pulls.is_empty()
+
+    @pytest.mark.parametrize("other", [Selection(pr_number=12), Selection(branch="topic"), Selection(everything=True)])
+    def test_another_history(self, made: Database, other: Selection) -> None:
+        _publish_two_metrics(made, 7, 12)
+        assert site_content(made, other).pulls.is_empty()
+
+
 class TestDerivedMetrics:
     """A derived series, whose points no row of the store has, is on a site as any other."""
 
@@ -379,7 +419,7 @@ class TestAsNew:
                 assert contents(here / "kept") == contents(here / f"new {number}"), change.__name__
 
     def test_after_each_change(self, tmp_path: Path) -> None:
-        """Each kind of change changes files, except one that has no part in the main history."""
+        """Each kind of change changes files, and one of a pull request its own: its points, the list of them, and the page that names the list."""
         store = connect(tmp_path / "store", create=True)
         publish_all(store, [entry(number, {"f": 100.0 + number, "g": 5.0}) for number in range(7)])
         site(store, tmp_path / "kept", at=0)
@@ -388,7 +428,8 @@ class TestAsNew:
             done = site(store, tmp_path / "kept", at=0)
             site(store, tmp_path / change.__name__, at=0)
             assert contents(tmp_path / "kept") == contents(tmp_path / change.__name__), change.__name__
-            assert (done.written == 0) == (change in {_maintain, _publish_pull_request}), change.__name__
+            assert (done.written == 0) == (change is _maintain), change.__name__
+            assert change is not _publish_pull_request or (done.written, done.removed) == (3, 1)
 
     def test_another_release(self, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         site(store, tmp_path, at=0)

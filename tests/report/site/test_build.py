@@ -122,7 +122,7 @@ class TestPages:
         [
             ("index.html", {"settings", "findings"}),
             ("series.html", {"settings", "catalogue"}),
-            ("benchmark.html", {"settings", "places"}),
+            ("benchmark.html", {"settings", "places", "pulls"}),
             ("compare.html", {"settings", "commits"}),
         ],
     )

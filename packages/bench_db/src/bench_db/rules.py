@@ -118,6 +118,9 @@ class Rules:
     badge_days: int = 14
     """Days after which the badge of the site takes the newest results for stale: of all, or of a device, test bed and suite, which then count as not judged."""
 
+    site_pull_requests: int = 20
+    """Pull requests whose points the charts of a site show, those that were measured last."""
+
     error_length: int = 4_000
     """Stored characters of the error of a failed benchmark."""
 

@@ -30,6 +30,7 @@ from bench_db.report.links import commit_pattern
 from bench_db.report.site.arrange import POINTS
 from bench_db.report.site.build import Site
 from bench_db.report.site.contract import SiteContent, SiteMetadata
+from bench_db.report.site.pulls import NO_PULLS, PULLS
 from bench_db.report.text import visible
 
 if TYPE_CHECKING:
@@ -140,11 +141,22 @@ def site_content(
         thresholds=Thresholds(definitions).by_key(series),
         baselines=store.baselines(as_of=as_of),
         beds=beds_apart(series, lambda keys: store.machines(keys, as_of)),
+        pulls=pulls_of(store, series, chosen, as_of),
         annotations=[record for record in definitions if record.kind == ANNOTATION],
         samples_of=samples_of,
         noise_of=noise_of,
         made_by=f"bench-db {version('bench-db')}, {samples} samples",
     )
+
+
+def pulls_of(
+    store: stores.Database, series: pl.DataFrame, chosen: Selection, as_of: AsOf | None = None
+) -> pl.DataFrame:
+    """Return the results of all pull requests in some series, with the columns `PULLS`; none for another history than the main one."""
+    if not chosen.is_of_main:
+        return NO_PULLS
+    keys, every = series["series_key"].to_list(), replace(chosen, everything=True)
+    return store.rows(PULLS, every, as_of, keys=keys, condition=pl.col("pr_number").is_not_null())
 
 
 def newest_verdicts(

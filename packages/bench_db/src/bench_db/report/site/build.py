@@ -28,6 +28,7 @@ from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
 from bench_db.report.site.parts import parts_of
+from bench_db.report.site.pulls import newest_pulls, pull_document
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -322,7 +323,11 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     }
     kin = [_script("data", *_named("kin", f"{number:x}"), part) for number, part in enumerate(parts.kin)]
     finds = {prefix: _script("data", *_named("find", prefix), part) for prefix, part in parts.finds.items()}
-    yield from (*groups.values(), *kin, *finds.values())
+    pulls = {
+        number: _script("data", *_named("pull", str(number)), pull_document(content.pulls.filter(pr_number=number)))
+        for number in newest_pulls(content.pulls, RULES.site_pull_requests)
+    }
+    yield from (*groups.values(), *kin, *finds.values(), *pulls.values())
     places = {
         "digits": parts.digits,
         "finds": {prefix: path for prefix, (path, _) in finds.items()},
@@ -339,6 +344,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "catalogue": _script("data", "catalogue", "catalogue", listed),
         "findings": _script("data", "findings", "findings", {"findings": findings}),
         "commits": _script("data", "commits", "commits", builds),
+        "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
     }
     yield from everything.values()
     yield FEED, _feed(content, findings, lists.commits)
@@ -373,7 +379,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     starts = {
         "index.html": ("settings", "findings"),
         "series.html": ("settings", "catalogue"),
-        "benchmark.html": ("settings", "places"),
+        "benchmark.html": ("settings", "places", "pulls"),
         "compare.html": ("settings", "commits"),
         "commits.html": (),
         **({"noise.html": ("settings", "catalogue")} if facts["has_noise"] else {}),

@@ -9,6 +9,7 @@ import polars as pl
 
 from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
 from bench_db.query.thresholds import Threshold
+from bench_db.report.site.pulls import NO_PULLS
 
 PointsOf = Callable[[Sequence[int], Sequence[str]], pl.DataFrame]
 SamplesOf = Callable[[pl.DataFrame], pl.Series]
@@ -52,7 +53,8 @@ class SiteContent:
     `beds` has the test bed of a series for readers, by series key: with the device or the machine where series are alike but for it;
     of one that it does not have, the name of the test bed is enough.
     `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
-    empty for another history than the main one.
+    empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
+    series shows them, and nothing else of the site does.
     """
 
     series: pl.DataFrame
@@ -65,6 +67,7 @@ class SiteContent:
     scans: Sequence[LastScan] = ()
     verdicts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     beds: Mapping[int, str] = field(default_factory=dict)
+    pulls: pl.DataFrame = field(default_factory=lambda: NO_PULLS)
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)

@@ -25,7 +25,17 @@ PAGES = {
     "series.html": ("grid.js", "index.js", "series.js"),
     "noise.html": ("grid.js", "index.js", "noise.js"),
     "benchmark.html": (
-        *("uplot.min.js", "strip.js", "family.js", "plot.js", "chart.js", "lines.js", "scaling.js", "benchmark.js"),
+        *(
+            "uplot.min.js",
+            "strip.js",
+            "family.js",
+            "plot.js",
+            "chart.js",
+            "pulls.js",
+            "lines.js",
+            "scaling.js",
+            "benchmark.js",
+        ),
     ),
     "compare.html": ("grid.js", "compare.js"),
     "commits.html": (),

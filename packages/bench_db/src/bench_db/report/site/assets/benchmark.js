@@ -7,12 +7,13 @@
   const { most, listed } = bench.lines;
   let all = null, around = null, showing = "", here = -1, series = null, strips = null, plot = null, at = 0, pinned = false, named = false;
   let family = null, several = null, zoom = null, turns = 0;
+  let charted = null, pulled = "";  // the series as the chart has it, and the pull request whose points are among its own
 
   function facet(name, place) { return all.facets[name][all[name][place]]; }
 
   /* An address of this page; the way of looking at a series goes along with a reader. */
   function address(place, rest = {}) {
-    const view = { s: typeof place === "string" ? place : all.key[place], x: form.across.value === "date" ? "date" : "", y: ["zero", "log"].includes(form.up.value) ? form.up.value : "", ...rest };
+    const view = { s: typeof place === "string" ? place : all.key[place], x: form.across.value === "date" ? "date" : "", y: ["zero", "log"].includes(form.up.value) ? form.up.value : "", pr: form.pr.value, ...rest };
     return `#${new URLSearchParams(Object.entries(view).filter(([, value]) => value))}`;
   }
 
@@ -32,6 +33,7 @@
       if (turn !== turns) return;
       [all, around, showing, here] = [found.all, found, key, place];
       series = bench.data.series(shard, key);
+      [charted, pulled] = [bench.pulls.joined(series, []), ""];
       head();
       strips = null;
       family = bench.family.of(all, here);
@@ -51,8 +53,7 @@
     pinned = false;
     several = null;
     steps();
-    at = wanted !== null && wanted >= 0 && wanted < series.length ? Number(wanted) : series.length - 1;
-    await draw(held);
+    await draw(held, wanted !== null && wanted >= 0 && wanted < series.length ? Number(wanted) : series.length - 1);
     if (location.hash.includes("over=")) $("scaling").scrollIntoView();
   }
 
@@ -85,6 +86,11 @@
     choose(form.by, given.get("by"), "");
     choose(form.base, given.get("base"), form.base.options[0]?.value ?? "");
     choose(form.to, given.get("to"), form.to.options[0]?.value ?? "");
+    const numbers = bench.pulls.known().map(([number]) => String(number)), asked = given.get("pr") || "";
+    if (/^\d+$/.test(asked) && !numbers.includes(asked)) numbers.unshift(asked);
+    $("pulls").hidden = !numbers.length;
+    form.pr.replaceChildren(el("option", { value: "" }, "none"), ...numbers.map((number) => el("option", { value: number }, `#${number}`)));
+    choose(form.pr, asked, "");
     zoom = /^\d+-\d+$/.test(given.get("z") || "") ? given.get("z").split("-").map(Number) : null;
   }
 
@@ -143,35 +149,53 @@
 
   const dated = (times) => times.every(Boolean) && times[0] < times[times.length - 1];
 
-  /* Draws the chart anew; `commit` is selected where the point is of no series. */
-  async function draw(commit = null) {
+  /* Draws the chart anew. `place` of the series is selected, or `commit`, or else what was, and the point of a pull request that is new. */
+  async function draw(commit = null, place = null) {
     const turn = turns += 1, lines = form.by.value ? members(form.by.value) : [];
     const other = form.up.value === "ratio" && form.to.value ? all.key.indexOf(form.to.value) : -1;
     $("to").hidden = form.up.value !== "ratio";
     $("base").hidden = form.up.value !== "relative";
     $("single").hidden = lines.length > 1;
     $("legend").hidden = lines.length < 2;
-    let histories, reference = null;
+    let histories, reference = null, points = null;
     try {
       histories = await Promise.all(lines.map((line) => (line.on ? history(line) : { commit: [], version: [], time: [], median: [] })));
       if (other >= 0) reference = await history({ place: other });
+      points = lines.length > 1 || !form.pr.value ? [] : await bench.pulls.of(form.pr.value, all.key[here]);
     } catch (error) { fail(error.message); return; }
     if (turn !== turns) return;
-    const before = several && several.builds[at];
+    const before = several ? several.builds[at] : null, earlier = charted && !several ? { main: charted.main[at], commit: charted.commit[at] } : null;
+    charted = bench.pulls.joined(series, points || []);
+    ofPull(points, lines.length > 1);
+    const fresh = pulled !== form.pr.value && points?.length > 0;
+    pulled = form.pr.value;
     several = lines.length > 1 ? together(lines, histories, reference) : null;
-    const times = several ? several.builds.map((build) => build.time) : series.time;
+    const times = several ? several.builds.map((build) => build.time) : charted.time;
     for (const input of form.across) input.disabled = input.value === "date" && !dated(times);
     if (!dated(times)) form.across.value = "commit";
-    const shown = zoom && stretch(times);
+    const near = zoom && stretch(times);
     plot?.destroy();
     plot = several ? drawLines(times) : drawAlone(reference);
-    if (shown) plot.zoom(...shown);
+    if (near) plot.zoom(...near);
     $("plot").setAttribute("aria-valuemax", times.length - 1);
     for (const node of document.querySelectorAll("[data-when]")) node.hidden = !has(node.dataset.when);
     const wanted = commit || before?.commit;
-    if (several) { const same = several.builds.findIndex((build) => (wanted ? build.commit === wanted : build.commit === series.commit[at] && build.time === series.time[at])); at = same < 0 ? several.builds.length - 1 : same; }
-    else if (wanted && series.commit.includes(wanted)) at = series.commit.indexOf(wanted);
-    select(at, true);
+    const own = place ?? earlier?.main ?? series.length - 1;
+    if (several) { const same = several.builds.findIndex((build) => (wanted ? build.commit === wanted : build.commit === series.commit[own] && build.time === series.time[own])); at = same < 0 ? several.builds.length - 1 : same; }
+    else if (wanted && charted.commit.includes(wanted)) at = charted.commit.indexOf(wanted);
+    else if (fresh && !(named && place !== null)) at = charted.main.lastIndexOf(-1);
+    else at = own < 0 ? charted.commit.indexOf(earlier.commit) : charted.main.indexOf(own);
+    select(at < 0 ? charted.length - 1 : at, true);
+  }
+
+  /* Says where the points of the pull request that was asked for are not. */
+  function ofPull(points, among) {
+    const number = form.pr.value;
+    $("pull-name").textContent = `pull request ${number}`;
+    const text = points === null ? `Pull request ${number} is not on this site. It shows the ${quantity.rule("site_pull_requests")} that were measured last when it was written.`
+      : number && among ? "The points of a pull request are on the chart of this series alone." : number && !points.length ? `Pull request ${number} has no result of this series.` : "";
+    $("pull-said").textContent = text;
+    $("pull-said").hidden = !text;
   }
 
   /* The lines of a dimension: their names, whether they are drawn, and where they are. */
@@ -226,14 +250,14 @@
     const known = (series.median.slice(0, first + 1).findLast((value) => value !== null)) ?? series.median.find((value) => value !== null);
     const others = reference && bench.lines.together([series, reference]);
     const other = reference && new Map(others.builds.map((build, i) => [`${build.time} ${build.commit} ${build.version}`, others.values[1][i]]));
-    const divisor = (i) => other.get(`${series.time[i]} ${series.commit[i]} ${series.version[i]}`);
+    const divisor = (i) => other.get(`${charted.time[i]} ${charted.commit[i]} ${charted.version[i]}`);
     const change = {
       relative: (value) => (known ? (value - known) / Math.abs(known) : null), log: (value) => (value > 0 ? value : null),
       ratio: (value, i) => (other && divisor(i) ? value / divisor(i) : null),
     }[up] || ((value) => value);
     const mapped = (values) => values.map((value, i) => (value === null ? null : change(value, i)));
-    const changed = { ...series, median: mapped(series.median), q1: mapped(series.q1), q3: mapped(series.q3) };
-    return bench.chart.chart($("plot"), changed, { byDate: form.across.value === "date", ...ways(series.commit, series.time) });
+    const changed = { ...charted, median: mapped(charted.median), q1: mapped(charted.q1), q3: mapped(charted.q3) };
+    return bench.chart.chart($("plot"), changed, { named: `#${form.pr.value}`, byDate: form.across.value === "date", ...ways(charted.commit, charted.time) });
   }
 
   function drawLines(times) {
@@ -271,12 +295,12 @@
     return {
       band: series.q1.some((value, i) => value !== null && value !== series.q3[i]), failed: Object.keys(series.errors).length > 0,
       worse: series.findings.some((finding) => finding.worse === true), better: series.findings.some((finding) => finding.worse === false),
-      blessed: series.findings.some((finding) => finding.state === "blessed"),
+      blessed: series.findings.some((finding) => finding.state === "blessed"), pull: charted.main.includes(-1),
     }[what];
   }
 
   function select(place, byKey) {
-    at = Math.max(0, Math.min((several ? several.builds.length : series.length) - 1, place));
+    at = Math.max(0, Math.min((several ? several.builds.length : charted.length) - 1, place));
     if (byKey) { plot.point(at); }
     panel();
   }
@@ -306,32 +330,35 @@
   }
 
   function panelOfPoint() {
-    const units = facet("units", here), error = series.errors[at];
-    const before = previous(at), median = series.median[at];
+    const units = facet("units", here), error = charted.errors[at];
+    const before = previous(at), median = charted.median[at], isPulled = charted.main[at] < 0;
+    const level = isPulled ? bench.chart.levels(charted).findLast((one) => one.from <= at) : null;
     const rows = [
-      ["Commit", el("span", {}, bench.data.commitLink(series.commit[at]), " ", el("span", { class: "quiet" }, series.branch[at]))],
-      ["Committed", `${quantity.moment(series.time[at])} UTC`],
-      ["Version", el("bdi", {}, series.version[at])],
+      ["Commit", el("span", {}, bench.data.commitLink(charted.commit[at]), " ", el("span", { class: "quiet" }, charted.branch[at]))],
+      ["Committed", `${quantity.moment(charted.time[at])} UTC`],
+      ["Version", el("bdi", {}, charted.version[at])],
       error === undefined ? ["Median", el("strong", {}, quantity.text(median, units))] : ["Failed", el("span", { class: "worse" }, error)],
-      series.q1[at] !== null && ["Middle half", `${quantity.text(series.q1[at], units)} to ${quantity.text(series.q3[at], units)}`],
-      series.lower && series.lower[at] !== null && ["Interval", `${quantity.text(series.lower[at], units)} to ${quantity.text(series.upper[at], units)}`],
-      ["Samples", series.n[at].toLocaleString("en")],
-      before !== null && median !== null && ["Since the point before", quantity.percent((median - series.median[before]) / Math.abs(series.median[before]))],
+      charted.q1[at] !== null && ["Middle half", `${quantity.text(charted.q1[at], units)} to ${quantity.text(charted.q3[at], units)}`],
+      charted.lower && charted.lower[at] !== null && ["Interval", `${quantity.text(charted.lower[at], units)} to ${quantity.text(charted.upper[at], units)}`],
+      ["Samples", charted.n[at].toLocaleString("en")],
+      level && median !== null && ["Against the level", quantity.percent((median - level.at) / Math.abs(level.at))],
+      !isPulled && before !== null && median !== null && ["Since the point before", quantity.percent((median - charted.median[before]) / Math.abs(charted.median[before]))],
     ].filter(Boolean);
     rowsOf(rows);
-    const spoken = `Point ${at + 1} of ${series.length}, ${quantity.date(series.time[at])}, commit ${series.commit[at].slice(0, quantity.rule("sha_length"))}, ${error === undefined ? quantity.text(median, units) : "failed"}`;
+    const spoken = `Point ${at + 1} of ${charted.length}, ${isPulled ? `${charted.branch[at]}, ` : ""}${quantity.date(charted.time[at])}, commit ${charted.commit[at].slice(0, quantity.rule("sha_length"))}, ${error === undefined ? quantity.text(median, units) : "failed"}`;
     said(spoken);
     strip(units, before);
   }
 
   /* The series, the way it is looked at and a point that is held, in the address. */
   function keep() {
-    const up = form.up.value, names = (wanted) => several.lines.filter((line, i) => wanted(line, i < most || line.place === here)).map((line) => line.id).join(",");
+    const up = form.up.value, isHeld = pinned || named, own = charted.main[at], names = (wanted) => several.lines.filter((line, i) => wanted(line, i < most || line.place === here)).map((line) => line.id).join(",");
     bench.remember({
       s: all.key[here], by: form.by.value, x: form.across.value === "date" ? "date" : "", y: up === "fit" ? "" : up,
       base: up === "relative" ? form.base.value : "", to: up === "ratio" ? form.to.value : "", z: zoom ? zoom.join("-") : "",
       off: several ? names((line, first) => first && !line.on) : "", on: several ? names((line, first) => !first && line.on) : "",
-      ...bench.scaling.state(), c: (pinned || named) && several ? several.builds[at].commit : "", p: (pinned || named) && !several ? String(at) : "",
+      ...bench.scaling.state(), pr: form.pr.value,
+      c: !isHeld ? "" : several ? several.builds[at].commit : own < 0 ? charted.commit[at] : "", p: isHeld && !several && own >= 0 ? String(own) : "",
     });
   }
 
@@ -347,21 +374,21 @@
   }
 
   function previous(place) {
-    for (let i = place - 1; i >= 0; i -= 1) if (series.median[i] !== null) return i;
+    for (let i = place - 1; i >= 0; i -= 1) if (charted.main[i] >= 0 && charted.median[i] !== null) return i;
     return null;
   }
 
   function strip(units, before) {
-    const held = bench.data.samples(strips, at);
+    const own = charted.main[at], held = own < 0 ? null : bench.data.samples(strips, own);
     $("strip").hidden = !held || held.low === held.high;
     if (!$("strip").hidden) {
       $("low").textContent = quantity.text(held.low, units);
       $("high").textContent = quantity.text(held.high, units);
       $("about-strip").textContent = `${held.shares.length < held.all ? `${held.shares.length} of ` : ""}${held.all} samples, in order of measuring`;
-      bench.strip($("samples"), { median: series.median[at], q1: series.q1[at], q3: series.q3[at] }, held);
+      bench.strip($("samples"), { median: charted.median[at], q1: charted.q1[at], q3: charted.q3[at] }, held);
     }
-    const suitable = before !== null && series.commit[before] && series.commit[at];
-    const values = suitable && new URLSearchParams({ a: series.commit[before], b: series.commit[at], bed: facet("bed", here), dut: facet("dut", here), suite: facet("suite", here) });
+    const suitable = own >= 0 && before !== null && charted.commit[before] && charted.commit[at];
+    const values = suitable && new URLSearchParams({ a: charted.commit[before], b: charted.commit[at], bed: facet("bed", here), dut: facet("dut", here), suite: facet("suite", here) });
     $("compare").replaceChildren(suitable ? el("a", { href: `compare.html#${values}` }, "Compare all series with the commit before") : "");
   }
 
