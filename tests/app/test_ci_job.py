@@ -251,6 +251,27 @@ class TestPullRequests:
         assert (done.candidate, done.counts) == (head, {"regressed": 1})
         assert any("shallow" in note for note in done.notes)
 
+    @pytest.mark.parametrize(("event", "linked"), [("pull_request", True), ("pull_request_target", False)])
+    def test_the_report_links_to_the_site(self, history: History, tmp_path: Path, event: str, *, linked: bool) -> None:
+        """Not in a job with secrets, where bench-db.toml may be that of a stranger."""
+        site = '[project]\nsite = "https://me.example/p"\n'
+        (history.path / "bench-db.toml").write_text(CONFIG.replace("[project]\n", site))
+        head = history.commit("slow", notes__txt="slow")
+        row = {"benchmark_name": "sum", "values_ns": [200, 202, 198]}
+        (history.path / "results.json").write_text(json.dumps({"results": [row]}))
+        pull = {"number": 12, "head": {"sha": head, "ref": "topic"}, "base": {"ref": "main"}}
+        (tmp_path / "event.json").write_text(json.dumps({"pull_request": pull}))
+        job = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REF": "refs/pull/12/merge",
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+            "GITHUB_EVENT_NAME": event,
+        }
+        report = ci_job(
+            "store", "results.json", suites=["sums"], test_bed_name="bed", dut_name="p", environment=job
+        ).report
+        assert ("(<https://me.example/p/benchmark.html#pr=12&s=" in report) is linked
+
 
 class TestScan:
     """The alarm of the main history is raised once."""

@@ -93,6 +93,32 @@ class TestComment:
         some = [c for c in GOLDEN if c.verdict in chosen]
         assert (headline(counted(some)), conclusion(counted(some))) == (sign, concluded)
 
+    def test_names_link_to_the_chart_of_the_pull_request(self) -> None:
+        """Those of series that the main history has; no other site and no other pull request is named."""
+        context = CommentContext(candidate="c", baseline="b", pull_request=12, site="https://me.example/p/")
+        some = [replace(c, series=replace(c.series, series_key=key)) for key, c in enumerate(GOLDEN, 1)]
+        known = {f"{c.series.series_key:016x}" for c in some if c.baseline_value is not None}
+        text = comment(some, context)
+        links = re.findall(r"</code>\]\(<https://me\.example/p/benchmark\.html#pr=12&s=([0-9a-f]{16})>\)", text)
+        assert sorted(links) == sorted(known)
+        assert 0 < len(known) < len(some)
+        assert text.count("https://me.example") == len(links)
+
+    def test_without_a_pull_request_they_link_to_the_history(self) -> None:
+        text = comment(GOLDEN, CommentContext(candidate="c", baseline="b", site="https://me.example"))
+        assert "](<https://me.example/benchmark.html#s=" in text
+
+    @pytest.mark.parametrize("site", ["", "javascript:alert(1)"])
+    def test_without_a_site_nothing_is_linked(self, site: str) -> None:
+        assert comment(GOLDEN, CommentContext(candidate="c", baseline="b", site=site)) == comment(
+            GOLDEN, CommentContext(candidate="c", baseline="b")
+        )
+
+    def test_links_keep_the_comment_within_its_limit(self) -> None:
+        many = [c for c in GOLDEN if c.verdict == "regressed"] * 900
+        text = comment(many, CommentContext(candidate="c", baseline="b", pull_request=1, site="https://me.example"))
+        assert len(text.encode()) <= LIMIT
+
     def test_a_link_that_is_no_https_address_is_left_out(self) -> None:
         context = CommentContext(candidate="c", baseline="b", report_url="javascript:alert(1)")
         assert "javascript" not in comment(GOLDEN, context)

@@ -113,6 +113,8 @@ class TestLoad:
             (PROJECT + "[define]\nbetter = {}\njoins = {}\n", "unknown key 'joins'; nearest: join"),
             (PROJECT + "[sweet.a]\n", "unknown key 'sweet'; known: project, schedule, pairs, suite, define"),
             ('suite = "a"\n' + PROJECT, "'suite' takes tables [suite.NAME] at suite"),
+            (PROJECT + 'site = "http://x"\n', "not the https address of a directory of pages"),
+            (PROJECT + 'site = "https://user:word@x"\n', "at project.site"),
             (PROJECT + "[pairs]\nround = 3\n", "unknown key 'round'; nearest: rounds"),
             (PROJECT + "[pairs]\nrounds = 1\n", "at least 2 rounds at pairs.rounds"),
             (PROJECT + "[pairs]\nlooks = [1, 8]\n", "each at least 2 at pairs.looks"),

@@ -365,9 +365,16 @@ class _Job:
             plan=compared.plan,
             store_version=compared.store_version,
             report_url=str(ci_provenance(self.environment).get("run_url") or ""),
+            site=self.site(),
         )
         again = confirmed_markdown(compared.confirmed) if compared.confirmed else ""
         return markdown.comment(compared.comparisons, compared.counts, about, compared.blame, again)
+
+    def site(self) -> str:
+        """Return the address of the site that bench-db.toml states; none in a job with secrets that may run the file of a pull request."""
+        if not path_of(self.config_file).exists() or self.environment.get("GITHUB_EVENT_NAME") in PRIVILEGED:
+            return ""
+        return configuration(self.config_file).project.site
 
     def report(self, body: str, alarms: Sequence[Finding], series: Mapping[int, Series]) -> str:
         """Return the report: the comment, the alarms, and the notes."""

@@ -48,7 +48,10 @@ _TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentContext:
-    """The candidate and baseline of a comment. `plan` (the rules) and `store_version` let a reader make the same report again. `notes` are further lines."""
+    """The candidate and baseline of a comment. `plan` (the rules) and `store_version` let a reader make the same report again. `notes` are further lines.
+
+    `site` is the address of the site of the store, whose pages the names of series link to.
+    """
 
     candidate: str
     baseline: str
@@ -56,6 +59,7 @@ class CommentContext:
     plan: str = ""
     store_version: str = ""
     report_url: str = ""
+    site: str = ""
     notes: Sequence[str] = ()
 
 
@@ -78,9 +82,18 @@ def comment(
     tail = f"\n{_legend(comparisons)}{FOOTER}\n"
     groups = {verdict: [c for c in comparisons if c.verdict == verdict] for verdict in Verdict}
     beds = several_beds(comparisons)
-    sections = [section for verdict, group in groups.items() for section in _sections(verdict, group, beds=beds)]
+    pages = _pages(context)
+    sections = [s for verdict, group in groups.items() for s in _sections(verdict, group, beds=beds, pages=pages)]
     room = LIMIT - _size(head) - _size(tail) - _FRAME * len(sections)
     return head + "".join(_within(room, sections)) + tail
+
+
+def _pages(context: CommentContext) -> str:
+    """Return the address of the page of a series up to its key, with the points of the pull request; empty without a site."""
+    if not context.site.startswith("https://"):
+        return ""
+    pull = "" if context.pull_request is None else f"pr={context.pull_request}&"
+    return f"{_link(context.site).rstrip('/')}/benchmark.html#{pull}s="
 
 
 def _within(room: int, sections: Sequence[_Section]) -> Iterator[str]:
@@ -176,6 +189,8 @@ class _Section:
     folded: bool
     beds: bool
     """Whether each row names its test bed."""
+    pages: str
+    """The address of the page of a series up to its key; empty without a site."""
 
     @property
     def tested(self) -> bool:
@@ -185,13 +200,13 @@ class _Section:
     def size(self, number: int) -> int:
         """Return the bytes that the first rows take."""
         tested = self.tested
-        return sum(_size(_row(c, beds=self.beds, tested=tested)) for c in self.rows[:number])
+        return sum(_size(_row(c, beds=self.beds, tested=tested, pages=self.pages)) for c in self.rows[:number])
 
     def text(self, room: int) -> tuple[str, int]:
         """Render the section with as many rows as there is room for; return it with the bytes that the rows took."""
         lines, used = [], 0
         tested = self.tested
-        for line in (_row(c, beds=self.beds, tested=tested) for c in self.rows):
+        for line in (_row(c, beds=self.beds, tested=tested, pages=self.pages) for c in self.rows):
             if used + _size(line) > room:
                 break
             lines.append(line)
@@ -204,20 +219,20 @@ class _Section:
         return f"\n### {self.title}\n\n{table}{note}", used
 
 
-def _sections(verdict: Verdict, group: Sequence[Comparison], *, beds: bool) -> Iterator[_Section]:
+def _sections(verdict: Verdict, group: Sequence[Comparison], *, beds: bool, pages: str) -> Iterator[_Section]:
     title = f"{_ABOUT[verdict]} ({len(group):,})"
     if not group:
         return
     if verdict in {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED}:
-        yield _Section(title=title, rows=group[: RULES.comment_rows], folded=False, beds=beds)
+        yield _Section(title=title, rows=group[: RULES.comment_rows], folded=False, beds=beds, pages=pages)
         if rest := group[RULES.comment_rows :]:
-            yield _Section(title=f"{len(rest):,} more {verdict}", rows=rest, folded=True, beds=beds)
+            yield _Section(title=f"{len(rest):,} more {verdict}", rows=rest, folded=True, beds=beds, pages=pages)
     else:
         few = verdict in {Verdict.FAILED, Verdict.MISSING} and len(group) <= RULES.comment_rows
-        yield _Section(title=title, rows=group, folded=not few, beds=beds)
+        yield _Section(title=title, rows=group, folded=not few, beds=beds, pages=pages)
 
 
-def _row(c: Comparison, *, beds: bool, tested: bool) -> str:
+def _row(c: Comparison, *, beds: bool, tested: bool, pages: str) -> str:
     higher = " ↑" if c.series.direction == "higher" else ""
     shown = (
         markdown_text if c.series.units in BASE_UNITS else markdown_code
@@ -225,7 +240,10 @@ def _row(c: Comparison, *, beds: bool, tested: bool) -> str:
     before, after = (shown(quantity(v, shortened(c.series.units, 40))) for v in (c.baseline_value, c.candidate_value))
     figure = f" ({c.figure})" if c.figure is not Figure.MEDIAN else ""
     bed = f" on {markdown_code(shortened(c.series.test_bed_name, _NAME))}" if beds else ""
-    name = f"{markdown_code(shortened(c.series.label, _NAME))}{higher}{bed}"
+    label = markdown_code(shortened(c.series.label, _NAME))
+    # a series without a baseline has no page: the site is of the main history
+    linked = f"[{label}](<{pages}{c.series.series_key:016x}>)" if pages and c.baseline_value is not None else label
+    name = f"{linked}{higher}{bed}"
     said = "; ".join(filter(None, (c.threshold and f"from {c.threshold}", c.note)))
     note = markdown_code(shortened(said, _NOTE)) if said else ""
     runs = f"{c.n_baseline} + {c.n_candidate}"

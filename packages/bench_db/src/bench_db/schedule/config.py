@@ -32,13 +32,16 @@ _NAMES = re.compile(r"(?<!\$)\{(names|pattern)\}")
 _RECEIVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAIL = re.compile(r"[^\r\n,]*[^@\s,]+@[^@\s,]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+# without a user, a query or a fragment
+_SITE = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~%/-]*)?")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
-    """The project: the name of the device under test, its forge, repository and main branch, and the name of the test bed.
+    """The project: the name of the device under test, its forge, repository and main branch, the name of the test bed, and its site.
 
-    `branch` is empty where the file does not state it; see `main_branch`.
+    `branch` is empty where the file does not state it; see `main_branch`. `site` is the https address of the pages that `bench-db site`
+    writes, for links to them; empty without.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True):
     branch: str = ""
     test_bed: str = ""
     forge: str = "github"
+    site: str = ""
 
     @property
     def main_branch(self) -> str:
@@ -305,7 +309,8 @@ def parse(content: bytes, file: str) -> Config:
     if config.format or config.alias:
         formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
     _check(config.define, file)
-    for place, reason in (*_faults_of_pairs(config.pairs), *_faults_of_messages(config)):
+    faults = (*_faults_of_project(config.project), *_faults_of_pairs(config.pairs), *_faults_of_messages(config))
+    for place, reason in faults:
         raise UnreadableOutputError(reason, file=file, json_path=place)
     for name, suite in config.suite.items():
         for key, reason in _faults(suite):
@@ -470,6 +475,12 @@ _TAKES: dict[object, str] = {
     Literal["worse", "all"]: "worse or all",
     Literal["", "daily", "weekly"]: "daily or weekly",
 }
+
+
+def _faults_of_project(project: Project) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the address of the site: its place and the reason."""
+    if project.site and not _SITE.fullmatch(project.site):
+        yield "project.site", "not the https address of a directory of pages, such as https://me.github.io/project"
 
 
 def _faults_of_pairs(pairs: Pairs) -> Iterator[tuple[str, str]]:
