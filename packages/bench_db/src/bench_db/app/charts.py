@@ -66,6 +66,7 @@ def trend_chart(rows: pl.DataFrame, beds: Mapping[int, str] = _NONE) -> Chart:
     """Draw the medians of each series in commit order over a band from the first to the third quartile; a panel for each unit.
 
     `rows` are those of `Database.trend`, `beds` what their test beds are called, by the key of the series. A failed point is a gap.
+    Points of a pull request are a line of their own, which is named.
     """
     alt = _altair()
     rows = _named(rows, beds)
@@ -86,10 +87,16 @@ def trend_chart(rows: pl.DataFrame, beds: Mapping[int, str] = _NONE) -> Chart:
         pl.col("test_bed_name", "units").map_elements(visible, pl.String),
     )
     several = shown["test_bed_name"].n_unique() > 1
-    shown = shown.with_columns(line=pl.concat_str("series", "test_bed_name", separator=" on ") if several else "series")
+    pull = rows["pr_number"] if "pr_number" in rows.columns else pl.Series("pr_number", [None] * len(rows), pl.Int64)
+    shown = shown.with_columns(pull).with_columns(
+        line=pl.concat_str(
+            pl.concat_str("series", "test_bed_name", separator=" on ") if several else pl.col("series"),
+            pl.format(", pull request {}", "pr_number").fill_null(""),
+        ),
+    )
     at = alt.X("commit_time:T", title="commit")
     colour = alt.Color("line:N", title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=_WIDTH))
-    base = alt.Chart().encode(x=at, color=colour, detail="series_key:N")
+    base = alt.Chart().encode(x=at, color=colour, detail=["series_key:N", "pr_number:N"])
     value = alt.Y("median:Q", title=None, scale=alt.Scale(zero=False))
     tips = [alt.Tooltip(name) for name in ("line:N", "commit:N", "commit_time:T", "median:Q", "q1:Q", "q3:Q", "n:Q")]
     layers = alt.layer(

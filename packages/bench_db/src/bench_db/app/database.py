@@ -156,6 +156,7 @@ class Database:
         *,
         last: int | None = None,
         values: bool = False,
+        with_pr: int | None = None,
         as_of: AsOf | None = None,
         selection: Selection | None = None,
         **conditions: Unpack[SeriesConditions],
@@ -164,10 +165,11 @@ class Database:
 
         `index` counts the points of a series from 0; `change` is relative to the point before (0.08 is +8 %),
         `change_since_first` to the oldest point returned. `last` returns the newest points of each series. `values` adds the raw
-        samples, per iteration.
+        samples, per iteration. `with_pr` adds the points of a pull request after those of the main history, with its number in the
+        column `pr_number`, which is null in others; their changes are relative to the newest and the oldest point of main.
         """
         chosen = selection_of(selection, conditions)
-        return public(self.store.trend(benchmark, chosen, last=last, values=values, as_of=as_of))
+        return public(self.store.trend(benchmark, chosen, last=last, values=values, as_of=as_of, with_pr=with_pr))
 
     def summary(
         self,

@@ -485,5 +485,5 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "store-verify": lambda: _answer({**_record(Verification), "sound": _BOOLEAN, "repaired": _list(_TEXT)}),
     "suites": _suites,
     "summary": lambda: _rows("spread", points=False),
-    "trend": lambda: _rows("index", "change", "change_since_first"),
+    "trend": lambda: _rows("index", "change", "change_since_first", optional={"pr_number": _type(int | None)}),
 }

@@ -40,7 +40,7 @@ class Trend(Answer):
         return self.points
 
     def plot(self) -> Chart:
-        """Draw the points as lines, one a series."""
+        """Draw the points as lines, one a series; those of a pull request are lines of their own."""
         return trend_chart(self.points, self.beds)
 
 
@@ -50,12 +50,13 @@ def trend(
     benchmark: str,
     *,
     last: int | None = None,
+    with_pr: int | None = None,
     as_of: AsOf | None = None,
     selection: Selection | None = None,
     **conditions: Unpack[SeriesConditions],
 ) -> Trend:
     """Return the history of a benchmark, as `Database.trend` does, as an answer that draws itself."""
     chosen = selection_of(selection, conditions)
-    points = public(store.trend(benchmark, chosen, last=last, as_of=as_of))
+    points = public(store.trend(benchmark, chosen, last=last, as_of=as_of, with_pr=with_pr))
     beds = beds_apart(points, partial(store.machines, as_of=as_of))
     return Trend(history=store.history(as_of).about(chosen), points=points, beds=beds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @click.argument("benchmark", shell_complete=benchmark_names)
 @selecting(without="benchmark")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N points of each series.")
+@click.option(
+    "--with-pr", type=click.IntRange(1), metavar="N", help="Also the points of a pull request, after those of main."
+)
 @TABLE
 @reading
 def command(
@@ -37,6 +41,7 @@ def command(
     output: str,
     as_of: str | None,
     last: int | None,
+    with_pr: int | None,
     table: str | None,
     **conditions: Unpack[StatedOfOne],
 ) -> None:
@@ -49,7 +54,7 @@ def command(
     from bench_db.report import figures, rows
 
     store, chosen = open_store(uri), selection(benchmark=benchmark, **conditions)
-    found = by_name(store.trend(benchmark, chosen, last=last, as_of=as_of))
+    found = by_name(store.trend(benchmark, chosen, last=last, as_of=as_of, with_pr=with_pr))
     emit_found(
         output,
         lambda: rows.as_json(found),
@@ -58,7 +63,7 @@ def command(
             if table
             else rows.trend_text(told_apart(found, partial(store.machines, as_of=as_of)), screen())
         ),
-        found=not found.is_empty(),
-        why=lambda: reason(store, chosen, as_of),
-        history=lambda: store.history(as_of).about(chosen),
+        found=len(found.drop_nulls("pr_number") if with_pr else found) > 0,
+        why=lambda: reason(store, replace(chosen, pr_number=with_pr or chosen.pr_number), as_of),
+        history=lambda: store.history(as_of).about(chosen) + (f", with pull request {with_pr}" if with_pr else ""),
     )

@@ -101,6 +101,28 @@ def with_change_since_first(ordered: pl.LazyFrame) -> pl.LazyFrame:
     return ordered.with_columns(change_since_first=relative_change(median, first))
 
 
+def with_pull(history: pl.DataFrame, pulled: pl.DataFrame, number: int) -> pl.DataFrame:
+    """Return the points of a history and, after those of each series, the points that a pull request has of it.
+
+    Both have the columns that `with_change_since_first` leaves. `pr_number` is the number in points of the pull request and null in
+    others. The changes of a point of the pull request are relative to the newest and the oldest median of the history, not to one another;
+    null for a series without.
+    """
+    median = pl.when(pl.col("median").is_finite()).then("median").drop_nulls()
+    known = history.group_by("series_key").agg(
+        _newest=median.last(), _oldest=median.first(), _next=pl.col("index").max() + 1
+    )
+    place = pl.col("_next").fill_null(0) + pl.int_range(pl.len(), dtype=pl.Int64).over("series_key")
+    after = pulled.join(known, on="series_key", how="left", maintain_order="left").with_columns(
+        index=place,
+        change=relative_change(pl.col("median"), pl.col("_newest")),
+        change_since_first=relative_change(pl.col("median"), pl.col("_oldest")),
+    )
+    alone, own = pl.lit(None, dtype=pl.Int64), pl.lit(number, dtype=pl.Int64)
+    both = pl.concat([history.with_columns(pr_number=alone), after.select(history.columns).with_columns(pr_number=own)])
+    return both.sort(*SERIES_ORDER, "index", maintain_order=True)
+
+
 def relative_change(value: pl.Expr, base: pl.Expr) -> pl.Expr:
     """Return the change of a value relative to a base; null when either is, and for a base of 0."""
     return pl.when(base != 0).then((value - base) / base.abs())

@@ -45,13 +45,21 @@ def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> 
     extra = ("lower", "upper") if "lower" in rows.columns else ()
     names = (*_STATISTICS, *extra) if wide else shown
     names = tuple(name for name in names if rows[name].null_count() < len(rows)) or names[:1]
-    several = _several(rows["test_bed_name"])
-    heads = [*(["test bed"] if several or wide else []), "commit", "commit time", "n", *names]
+    several, pulled = _several(rows["test_bed_name"]), "pr_number" in rows.columns
+    heads = [
+        *(["test bed"] if several or wide else []),
+        *(["pull request"] if pulled else []),
+        "commit",
+        "commit time",
+        "n",
+        *names,
+    ]
     body = [
         (
             label(r),
             [
                 *([Figure(shown=r["test_bed_name"])] if several or wide else []),
+                *([Figure(shown=str(r["pr_number"] or ""))] if pulled else []),
                 Figure(shown=r["commit"] or "" if wide else (r["commit"] or "-")[: RULES.sha_length]),
                 Figure(shown=when(r["dut_timestamp"])),
                 Figure(value=r["n"], shown=str(r["n"])),

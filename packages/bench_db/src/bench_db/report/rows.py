@@ -91,10 +91,12 @@ def _series_text(points: pl.DataFrame, screen: Screen) -> str:
     rows = list(points.iter_rows(named=True))
     first, medians = rows[0], [row["median"] if is_known(row["median"]) else None for row in rows]
     better = {"lower": "lower is better", "higher": "higher is better"}.get(first["direction"], "for information")
-    known = [row for row in rows if is_known(row["median"])]
+    of_main = [row for row in rows if row.get("pr_number") is None]
+    known = [row for row in of_main if is_known(row["median"])]
     ends = " to ".join(quantity(row["median"], row["units"]) for row in (known[0], known[-1])) if known else "no values"
     moved = f", {percent(known[-1]['change_since_first'])}" if len(known) > 1 else ""
     head = f"{visible(label(first))}  on {visible(first['test_bed_name'])}  ({better})"
+    pulled = ("pull request",) if len(of_main) < len(rows) else ()
     stated = ("interval",) if any(r["lower"] is not None for r in rows) else ()
     cells = [
         (
@@ -104,11 +106,13 @@ def _series_text(points: pl.DataFrame, screen: Screen) -> str:
             *_statistics(r),
             *(_interval(r) for _ in stated),
             percent(r["change"]),
+            *(f"#{r['pr_number']}" if r["pr_number"] is not None else "" for _ in pulled),
         )
         for r in rows
     ]
-    headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", *stated, "change")
-    bars, about = sparkline(medians, sparkline_width(screen)), f"{len(rows)} points, {ends}{moved}"
+    headings = ("commit", "commit time", "version", "n", "median", "q1", "q3", *stated, "change", *pulled)
+    further = f", and {len(rows) - len(of_main)} of pull request {rows[-1]['pr_number']}" if pulled else ""
+    bars, about = sparkline(medians, sparkline_width(screen)), f"{len(of_main)} points, {ends}{moved}{further}"
     gap = "  " if screen.has_room_for(len(bars) + 2 + cells_of(about)) else "\n"
     return "\n".join((head, f"{bars}{gap}{about}", table(headings, cells, _NUMBERS, screen, _TREND)))
 

@@ -447,7 +447,7 @@ class Database:
         return (found if derived is None else pl.concat([found, derived.select(columns)])).sort(series.SERIES_ORDER)
 
     @of_sound_part
-    def trend(
+    def trend(  # noqa: PLR0913 all but the first three by keyword
         self,
         benchmark: str,
         selection: Selection = Selection(),  # noqa: B008 frozen
@@ -455,12 +455,23 @@ class Database:
         last: int | None = None,
         values: bool = False,
         as_of: AsOf | None = None,
+        with_pr: int | None = None,
     ) -> pl.DataFrame:
         """Return the points of a benchmark, oldest commit first, series after series when several have the name.
 
         `last` returns the newest points of each series; `values` adds the raw samples, per iteration. The computed columns are
         those of `query.series.with_changes` (over the whole series) and `with_change_since_first` (over the returned points).
+        `with_pr` adds the points of a pull request, as `query.series.with_pull` does.
         """
+        if with_pr is not None:
+            if not selection.is_of_main:
+                message = "`with_pr` adds a pull request to the main history: leave out the branch, the pull request and `everything`"
+                raise UserError(message)
+            with self.one_look():
+                of_main = self.trend(benchmark, selection, last=last, values=values, as_of=as_of)
+                of_pull = dataclasses.replace(selection, pr_number=with_pr)
+                pulled = self.trend(benchmark, of_pull, values=values, as_of=as_of)
+            return series.with_pull(of_main, pulled, with_pr)
         named = dataclasses.replace(selection, benchmark=benchmark)
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         projected = self._projected(results)
