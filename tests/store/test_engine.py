@@ -10,7 +10,7 @@ import pytest
 
 from bench_db.errors import ConflictError
 from bench_db.store.database import connect
-from bench_db.store.tables import SERIES_TABLE
+from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE
 from tests.strategies import HOSTILE, publication
 from tests.test_arrow import SEED
 
@@ -90,6 +90,30 @@ class TestDirectly:
         (result,) = from_table(pa.Table.from_pylist([row], SEED), Result)
         assert (result.benchmark_name, list(result.values), result.summary is None) == (HOSTILE, [1.0], True)
         assert RESULTS.names[: len(SEED)] == SEED.names
+
+
+class TestOneLook:
+    """Within one look a table is opened once until it is written, and each time outside."""
+
+    def test_opened_once(self, database: Database) -> None:
+        engine = database._engine
+        with engine.one_look():
+            before = engine.open(RESULTS_TABLE)
+            assert engine.open(RESULTS_TABLE) is before
+            database.publish(*reversed(publication(1)))
+            after = engine.open(RESULTS_TABLE)
+            assert (before.version + 1, after.dataset.count_rows()) == (after.version, 3)
+            engine.look_again()
+            assert engine.open(RESULTS_TABLE) is not after
+        assert engine.open(RESULTS_TABLE) is not engine.open(RESULTS_TABLE)
+
+    def test_what_is_made_again_is_opened_again(self, database: Database) -> None:
+        engine = database._engine
+        with engine.one_look():
+            assert engine.open(RUNS_TABLE).missing == ()
+            engine.replace_all(RUNS_TABLE, RUNS_TABLE.schema.empty_table())
+            engine.replace_all(RUNS_TABLE, RUNS_TABLE.schema.empty_table())
+            assert engine.open(RUNS_TABLE).version == 3
 
 
 class TestRemake:

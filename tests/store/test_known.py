@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from bench_db.model import Definition, Result, Run, SummaryValues
 from bench_db.query.definitions import in_force
 from bench_db.store import known
 from bench_db.store.database import connect
+from bench_db.store.engine import ROW_ID, Snapshot
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.store import releases
@@ -18,7 +19,7 @@ from tests.store.workers import without_samples
 from tests.strategies import HOSTILE, publication
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from bench_db.store.database import Database
@@ -237,3 +238,19 @@ class TestNeighbours:
 
     def test_empty_store(self, database: Database) -> None:
         assert known.neighbours(database._engine, moved(1)) == []
+
+    def test_of_a_series_that_goes_on_no_identity_is_read(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        asked = []
+        read = Snapshot.read
+
+        def noted(table: Snapshot, columns: Iterable[str], *more: Any, **options: Any) -> Any:
+            asked.append((table.table.name, tuple(columns)))
+            return read(table, columns, *more, **options)
+
+        monkeypatch.setattr(Snapshot, "read", noted)
+        assert known.neighbours(database._engine, moved(2)) == []
+        assert asked == [("results", (ROW_ID,))]

@@ -365,7 +365,7 @@ class _Look:
 
     def __init__(self) -> None:
         self.depth = 0
-        self.tables: dict[str, lance.LanceDataset] = {}
+        self.tables: dict[str, Snapshot] = {}
         self.listed: frozenset[str] | None = None
         self.answers: dict[str, Any] = {}
 
@@ -548,10 +548,9 @@ class Engine:
         of deleted rows must be readable.
         """
         self._look.answers.clear()
-        dataset = self._look.tables.pop(table.name, None)
-        if newest or dataset is None:
-            dataset = self._open(table, None)
-        snapshot = self._seen(table, dataset)
+        snapshot = self._look.tables.pop(table.name, None)
+        if newest or snapshot is None:
+            snapshot = self._seen(table, self._open(table, None))
         self._note(snapshot)
         self.require_writable(table)
         if whole:
@@ -629,7 +628,12 @@ class Engine:
         return True
 
     def _snapshot(self, table: Table, version: int | str | None) -> Snapshot:
-        return self._seen(table, self._opened(table, version))
+        if version is None and table.name in self._look.tables:
+            return self._look.tables[table.name]
+        snapshot = self._seen(table, self._opened(table, version))
+        if version is None and self._look.depth:
+            self._look.tables[table.name] = snapshot
+        return snapshot
 
     def _seen(self, table: Table, dataset: lance.LanceDataset) -> Snapshot:
         """Return a table as it was opened. `CorruptStoreError` when its columns cannot be those of any release.
@@ -650,14 +654,10 @@ class Engine:
         return snapshot
 
     def _opened(self, table: Table, version: int | str | None) -> lance.LanceDataset:
-        if version is None and table.name in self._look.tables:
-            return self._look.tables[table.name]
         made, dataset = self._just_opened.pop(table.name, (0.0, None))
         if version is not None or dataset is None or time.monotonic() - made >= _FRESH_SECONDS:
             wanted = self.readable.get(table.name) if version is None else version
             dataset = self.call(f"opening {table.name}", lambda: self._open(table, wanted))
-        if version is None and self._look.depth:
-            self._look.tables[table.name] = dataset
         return dataset
 
     def keep_open(self, table: Table) -> None:
@@ -706,6 +706,8 @@ class Engine:
         self.look_again()
 
     def _mode(self, table: Table) -> Literal["create", "overwrite"]:
+        if table.name in self._look.tables:
+            return "overwrite"
         try:
             self._opened(table, None)
         except StoreNotFoundError:  # data files alone may be those of somebody who is creating it now

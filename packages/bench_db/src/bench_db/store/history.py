@@ -16,6 +16,7 @@ from bench_db.model import CommitFacts, Definition, Exclusion, RecordedCommit, c
 from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
 from bench_db.store import ledger
+from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import condition
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
@@ -130,8 +131,12 @@ def known_in_full(engine: Engine, runs: Iterable[Run]) -> set[tuple[str, str | N
 
 def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -> list[RecordedCommit]:
     """Return the records of all commits, or of some, in the order in which they were written."""
+    table = engine.open(COMMITS_TABLE)
     where = None if commits is None else condition("commit", commits if len(commits) > 1 else next(iter(commits)))
-    return from_table(engine.open(COMMITS_TABLE).rows(where), RecordedCommit)
+    # Most commits are new, and a filter that reads no other column is cheaper.
+    if where is not None and not table.read((ROW_ID,), where, limit=1).num_rows:
+        return []
+    return from_table(table.rows(where), RecordedCommit)
 
 
 def exclusions(engine: Engine) -> list[Exclusion]:

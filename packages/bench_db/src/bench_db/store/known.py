@@ -300,14 +300,21 @@ def neighbours(
     try:
         known = engine.open(SERIES_TABLE).read(columns, filter_text(where, SERIES_TABLE.leaves))
     except (StoreNotFoundError, CorruptStoreError, SchemaMismatchError):
+        if _has_points(engine, keys):  # most runs continue a series, and to read its identity takes longer
+            return []
         known = engine.open(RESULTS_TABLE).read(columns, filter_text(where, RESULTS_TABLE.leaves))
     if set(keys) & set(known["series_key"].to_pylist()):
         return []
     others = set(zip(*(known[name].to_pylist() for name in _SERIES_PLACE), strict=True))
-    if not others or engine.count(RESULTS_TABLE, condition("series_key", keys)):
+    if not others or _has_points(engine, keys):
         return []
     defined = definitions()
     return [] if defined and _continues(known, first, defined) else sorted(others)
+
+
+def _has_points(engine: Engine, keys: Collection[int]) -> bool:
+    """Return whether one of these series has a stored row."""
+    return bool(engine.open(RESULTS_TABLE).read((ROW_ID,), condition("series_key", keys), limit=1).num_rows)
 
 
 def _continues(known: pa.Table, results: Sequence[Result], definitions: Definitions) -> bool:
