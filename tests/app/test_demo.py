@@ -6,6 +6,7 @@ import pytest
 
 from bench_db.app.demo import BENCHMARK, demo
 from bench_db.errors import UserError
+from bench_db.store.database import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,9 @@ class TestDemo:
         assert first.site.is_file()
         assert first.counts["new"] == first.database.scan().collect().height > 0
         assert first.counts["unchanged"] == 0
+        # one write of each table: its reader opens one file a table, and not 48
+        tables = {table.name: table.fragments for table in connect(tmp_path / "demo" / "store").info().tables}
+        assert (tables["runs"], tables["results"], tables["commits"]) == (1, 1, 1)
         assert done == [(number, len(done)) for number in range(1, first.counts["runs"] + 1)]
         assert first.database.latest(benchmark=BENCHMARK).height > 0
         before = {path: path.read_bytes() for path in first.site.parent.rglob("*") if path.is_file()}

@@ -18,9 +18,10 @@ from bench_db.identity import ABBREVIATED_SHA
 from bench_db.ingest import Provenance, parse
 from bench_db.model import Finding
 from bench_db.store import database as stores
+from bench_db.store.publish import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 BENCHMARK = "benchmarks/test_speed.py::test_query[1]"
 
@@ -66,18 +67,21 @@ def demo(directory: str | Path, progress: Callable[[int, int], None] = SILENT) -
 def _publish(store: stores.Database, shipped: Path, progress: Callable[[int, int], None]) -> dict[str, int]:
     sources = sorted(shipped.glob("*/[0-9]*"), key=lambda p: (p.parent.name != "pytest-benchmark", p.name))
     counts = {"runs": 0, "new": 0, "unchanged": 0}
-    bed = None
-    for done, path in enumerate(sources, 1):
-        # Criterion does not name its machine; it was the one that the files of pytest-benchmark describe.
-        provenance = Provenance(test_bed_name="demo", test_bed=bed, **_stated(path))
-        run, results = parse(path, provenance=provenance)
-        bed = run.test_bed
-        published = store.publish(results, run)
+    for done, published in enumerate(store.publish_many(_entries(sources)), 1):
         counts["runs"] += 1
         counts["new"] += published.new
         counts["unchanged"] += published.unchanged
         progress(done, len(sources))
     return counts
+
+
+def _entries(sources: Iterable[Path]) -> Iterator[Entry]:
+    bed = None
+    for path in sources:
+        # Criterion does not name its machine; it was the one that the files of pytest-benchmark describe.
+        run, results = parse(path, provenance=Provenance(test_bed_name="demo", test_bed=bed, **_stated(path)))
+        bed = run.test_bed
+        yield Entry(run, results)
 
 
 def _stated(path: Path) -> _Stated:
