@@ -17,7 +17,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.analysis.student import Floats
+    from bench_db.analysis.jit import Floats
 
     Suite = Sequence[Sequence[Round]]
 

@@ -100,7 +100,8 @@ class TestOneLook:
         with engine.one_look():
             before = engine.open(RESULTS_TABLE)
             assert engine.open(RESULTS_TABLE) is before
-            database.publish(*reversed(publication(1)))
+            run, results = publication(1)
+            database.publish(results, run)
             after = engine.open(RESULTS_TABLE)
             assert (before.version + 1, after.dataset.count_rows()) == (after.version, 3)
             engine.look_again()

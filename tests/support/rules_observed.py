@@ -177,10 +177,10 @@ def large() -> str:
 def figure() -> str:
     """The figure of series whose runs, samples and noise lie near the limits."""
     from bench_db.analysis.histories import histories
-    from tests.analysis.test_histories import LOADED, points
+    from tests.analysis.test_histories import LOADED, noisy
 
-    some = [points((0.11, 0.11, 0.1 * noisier), seed=seed) for noisier in (1, 1.5, 2) for seed in range(5)]
-    some += [points(LOADED, runs=runs, samples=samples) for runs in (9, 10, 11, 12) for samples in (4, 5, 6)]
+    some = [noisy((0.11, 0.11, 0.1 * noisier), seed=seed) for noisier in (1, 1.5, 2) for seed in range(5)]
+    some += [noisy(LOADED, runs=runs, samples=samples) for runs in (9, 10, 11, 12) for samples in (4, 5, 6)]
     return repr([histories(one).figures for one in some])
 
 

@@ -48,6 +48,7 @@ from bench_db.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from lance.dataset import Version
     from lancedb import DBConnection
 
     from bench_db.store.s3 import Bucket
@@ -859,12 +860,12 @@ class Engine:
         path = Path(self.location.path) / manifest
         path.rename(path.with_suffix(".torn"))
 
-    def readable_versions(self, table: Table) -> list[dict[str, Any]]:
+    def readable_versions(self, table: Table) -> list[Version]:
         """Return what Lance lists of the versions of a table, of those whose manifest can be read: Lance lists all or none."""
         return [version for path in self._manifests(table).values() for version in self._listed(path)]
 
-    def _listed(self, manifest: str) -> list[dict[str, Any]]:
-        with tempfile.TemporaryDirectory() as alone, faults.told_plainly("listing versions", str(self.location)):
+    def _listed(self, manifest: str) -> list[Version]:
+        with tempfile.TemporaryDirectory() as alone, self.explaining("listing versions"):
             copy = Path(alone) / "_versions" / Path(manifest).name
             copy.parent.mkdir()
             copy.write_bytes(content.read_small(self, manifest) or b"")

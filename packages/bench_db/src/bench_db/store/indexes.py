@@ -68,7 +68,7 @@ def record(snapshot: Snapshot) -> None:
             if _recorded(snapshot, name) is None:
                 place = _directory(snapshot, name) / _CHECKSUMS
                 with (
-                    faults.told_plainly("writing the checksums of an index", str(snapshot.engine.location)),
+                    snapshot.engine.explaining("writing the checksums of an index"),
                     suppress(FileNotFoundError),  # another maintenance has removed the index meanwhile
                     atomic.replacing(place) as part,
                 ):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, DamagedStoreWarning
+from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning
 from bench_db.store import content, faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, registered
 
