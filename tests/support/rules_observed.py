@@ -76,6 +76,17 @@ def settings() -> str:
     return next(content for path, content in site(site_content()) if path.startswith("data/settings")).decode()
 
 
+def pulls() -> str:
+    """The list of pull requests whose points a site has."""
+    import polars as pl
+
+    from tests.report.example_site import site, site_content
+    from tests.report.site.test_pulls import pull
+
+    content = replace(site_content(), pulls=pl.concat([pull(number, [1.0]) for number in range(1, 60)]))
+    return next(body for path, body in site(content) if path.startswith("data/pulls")).decode()
+
+
 def comparison() -> str:
     from bench_db.analysis.compare import compare
 
@@ -433,6 +444,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "message_seconds": (cli_help,),
     "claim_minutes": (cli_help,),
     "badge_days": (badges,),
+    "site_pull_requests": (pulls,),
     "error_length": (failed_benchmark,),
     "chart_rows": (notebook_chart,),
     "log_lines": (failed_command,),
