@@ -1,3 +1,4 @@
+import os
 import shlex
 import shutil
 import subprocess
@@ -83,6 +84,78 @@ class TestUnknown:
         subprocess.run(["git", "-C", str(clone), *shlex.split(command)], check=True, capture_output=True)
         assert git.resolve(clone, "origin/main") == main
         assert git.merge_base(clone, "HEAD", "origin/main") == fork
+
+
+class TestRecord:
+    """A record has what the commit says of itself, and its place in the history that the clone has."""
+
+    @pytest.fixture
+    def merged(self, history: History) -> dict[str, str]:
+        """Return the commits of a main branch that merges a topic; another branch goes on from its first commit."""
+        shas = {"first": history.commit(a="1")}
+        history.git("checkout", "--quiet", "-b", "topic")
+        shas["topic"] = history.commit(b="1")
+        history.git("checkout", "--quiet", "main")
+        shas["second"] = history.commit(a="2")
+        history.git("merge", "--quiet", "--no-ff", "-m", "merge", "topic")
+        shas["merge"] = history.git("rev-parse", "HEAD")
+        history.git("checkout", "--quiet", "-b", "other", shas["first"])
+        shas["other"] = history.commit(c="1")
+        return shas
+
+    @pytest.mark.parametrize(
+        ("name", "position", "on_main"),
+        [("first", 1, True), ("second", 2, True), ("merge", 3, True), ("topic", 2, False), ("other", 2, False)],
+    )
+    def test_place(self, history: History, merged: dict[str, str], name: str, position: int, *, on_main: bool) -> None:
+        record = git.record_of(history.path, merged[name], "d")
+        assert (record.commit, record.main_branch) == (merged[name], "main")
+        assert (record.position, record.on_main) == (position, on_main)
+
+    def test_of_a_clone(self, history: History, merged: dict[str, str], tmp_path: Path) -> None:
+        """Main is that of the remote, and not the branch of the same name here, nor a tag."""
+        history.git("checkout", "--quiet", "main")
+        history.git("clone", "--quiet", history.path.as_uri(), str(tmp_path / "full"))
+        clone = History(tmp_path / "full")
+        clone.git("tag", "main", merged["first"])
+        clone.git("update-ref", "refs/heads/main", merged["other"])
+        assert git.tip_of(clone.path, "main") == merged["merge"]
+        assert [git.record_of(clone.path, merged[name], "d").on_main for name in ("merge", "topic", "other")] == [
+            True,
+            False,
+            False,
+        ]
+
+    def test_of_a_shallow_clone(self, history: History, merged: dict[str, str], tmp_path: Path) -> None:
+        history.git("checkout", "--quiet", "main")
+        clone = tmp_path / "shallow"
+        history.git("clone", "--quiet", "--depth=1", "--branch=main", history.path.as_uri(), str(clone))
+        record = git.record_of(clone, "HEAD", "d")
+        assert (record.position, record.on_main) == (None, True)
+        assert record.parents == (merged["second"], merged["topic"])
+
+    @pytest.mark.parametrize("branch", ["trunk", "main/next"])
+    def test_without_a_main_branch(self, history: History, branch: str) -> None:
+        history.commit()
+        history.git("branch", "--move", branch)
+        record = git.record_of(history.path, "HEAD", "d")
+        assert (record.position, record.main_branch, record.on_main) == (1, None, None)
+        assert git.tip_of(history.path, "main") is None
+        assert git.tip_of(history.path, "*") is None
+        assert git.tip_of(history.path, branch) == record.commit
+
+    def test_few_processes(
+        self, history: History, merged: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Each publish from a checkout asks for a record, and a process of git takes 2 ms."""
+        calls = tmp_path / "calls"
+        (tmp_path / "bin").mkdir()
+        wrapper = tmp_path / "bin" / "git"
+        wrapper.write_text(f'#!/bin/sh\necho "$*" >> {calls}\nexec {shutil.which("git")} "$@"\n')
+        wrapper.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}")
+        git.record_of(history.path, merged["second"], "d")
+        assert len(calls.read_text().splitlines()) == 8
 
 
 class TestSafety:

@@ -147,7 +147,11 @@ def merge_base(repository: Path, one: str, other: str) -> str:
 
 def ancestors(repository: Path, end: str) -> list[str]:
     """Return the full shas of a commit and its ancestors along first parents, newest first."""
-    return git(repository, "rev-list", "--first-parent", "--end-of-options", resolve(repository, end), "--").split()
+    return _line(repository, resolve(repository, end))
+
+
+def _line(repository: Path, sha: str) -> list[str]:
+    return git(repository, "rev-list", "--first-parent", "--end-of-options", sha, "--").split()
 
 
 def is_shallow(repository: Path) -> bool:
@@ -167,7 +171,8 @@ def knows(repository: Path, name: str) -> bool:
 def main_branch(repository: Path) -> str | None:
     """Return the default branch of the remote `origin`, without a remote the local main or master; None when neither is known."""
     if "origin" not in git(repository, "remote").split():
-        return next((name for name in MAIN_NAMES if knows(repository, f"refs/heads/{name}")), None)
+        found = _tips(repository, [f"refs/heads/{name}" for name in MAIN_NAMES])
+        return next((name for name in MAIN_NAMES if f"refs/heads/{name}" in found), None)
     try:
         head = git(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
     except UserError:
@@ -177,16 +182,22 @@ def main_branch(repository: Path) -> str | None:
 
 def tip_of(repository: Path, branch: str) -> str | None:
     """Return the newest commit of a branch: that of the remote, else the local one; None without either."""
-    for ref in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
-        if knows(repository, ref):
-            return resolve(repository, ref)
-    return None
+    references = f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"
+    found = _tips(repository, references)
+    return next((found[reference] for reference in references if reference in found), None)
+
+
+def _tips(repository: Path, references: Collection[str]) -> dict[str, str]:
+    """Return the commits of those references that the clone has, by full name. One process takes 2 ms, for one or for all."""
+    lines = git(repository, "for-each-ref", "--format=%(refname) %(objecttype) %(objectname)", *references).splitlines()
+    named = (line.split(" ") for line in lines)
+    return {name: sha for name, kind, sha in named if name in references and kind == "commit"}
 
 
 def branch_of(repository: Path, sha: str, main: str) -> str | None:
     """Return the branch of a commit: the main one where it is on its first-parent line, else the first that contains it; None without one."""
     tip = tip_of(repository, main)
-    if tip is not None and sha in ancestors(repository, tip):
+    if tip is not None and sha in _line(repository, tip):
         return main
     form = "--format=%(refname)"
     names = git(repository, "for-each-ref", form, "--contains", sha, "refs/heads", "refs/remotes/origin").splitlines()
@@ -205,12 +216,13 @@ def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
     main = main_branch(repository)
     tip = tip_of(repository, main) if main else None
     shallow = is_shallow(repository)
-    on_line = tip is not None and sha in ancestors(repository, tip)
+    line = [] if tip is None else _line(repository, tip)
+    on_line = sha in line
     return RecordedCommit(
         dut_name=dut_name,
         commit=sha,
         time=next(int(words[-2]) for words in lines if words[0] == "committer"),
-        position=None if shallow else len(ancestors(repository, sha)),
+        position=None if shallow else len(line[line.index(sha) :] if on_line else _line(repository, sha)),
         ancestors=None if shallow else int(git(repository, "rev-list", "--count", "--end-of-options", sha, "--")),
         parents=tuple(words[1] for words in lines if words[0] == "parent"),
         author_time=next(int(words[-2]) for words in lines if words[0] == "author"),
