@@ -53,6 +53,18 @@ class TestBuildOf:
         git(checkout, "checkout", "-q", "--detach")
         assert build_of(checkout).branch is None
 
+    def test_no_commit_yet(self, tmp_path: Path) -> None:
+        git(tmp_path, "init", "-q", "-b", "main")
+        assert build_of(tmp_path) == Build(branch="main")
+
+    def test_parents(self, checkout: Path) -> None:
+        """A message that looks like a header is none."""
+        one = git(checkout, "rev-parse", "HEAD")
+        git(checkout, "commit", "-q", "--allow-empty", "-m", f"two\n\nparent {'0' * 40}\ncommitter x <x> 7 +0000")
+        build = build_of(checkout)
+        assert (build.commit, build.parents) == (git(checkout, "rev-parse", "HEAD"), (one,))
+        assert build.timestamp == 1600000001
+
     def test_no_git(self, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\nversion = "2"\n')
         assert build_of(tmp_path) == Build(name="p", version="2")

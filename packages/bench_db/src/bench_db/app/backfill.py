@@ -31,8 +31,8 @@ from bench_db.ingest import (
     Provenance,
     Reading,
     adapter_named,
-    build_of,
     default_branch_of_ci,
+    manifest_of,
     normalise,
     parse,
     this_machine,
@@ -549,8 +549,7 @@ class Delivery:
 
 def version_of(measured: Measured) -> str:
     """Return the version in the manifest and the commit, not what git says of the tree: measured code may change it."""
-    build = build_of(measured.checkout)
-    number = (build.version or "").removesuffix((build.commit or "")[:ABBREVIATED_SHA]).removesuffix("+")
+    _, number = manifest_of(measured.checkout)
     return "+".join(filter(None, [number, measured.commit.sha[:ABBREVIATED_SHA]]))
 
 

@@ -150,10 +150,10 @@ class Build:
 
 def build_of(checkout: Path) -> Build:
     """Return the build of a checkout. `version` is `{manifest version}+{short commit}`, or the part of it that is known."""
-    name, number = _manifest(checkout)
-    commit = _git(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    name, number = manifest_of(checkout)
+    commit, header = _commit_at_head(checkout)
     head = _git(checkout, "symbolic-ref", "--quiet", "HEAD")  # --short adds heads/ where a tag has the same name
-    time, parents = _recorded(checkout, commit) if commit else (None, ())
+    time, parents = _facts(header)
     default = _git(checkout, "symbolic-ref", "--quiet", _ORIGIN_HEAD) if commit else None
     return Build(
         name=name,
@@ -180,7 +180,18 @@ def _version(number: str | None, commit: str | None) -> str | None:
 
 def _recorded(checkout: Path, commit: str) -> tuple[int | None, tuple[str, ...]]:
     """Return the committer time and the parents in a commit object, which has parents that a shallow clone hides from `git log`."""
-    header = (_git(checkout, "cat-file", "commit", commit) or "").partition("\n\n")[0]
+    return _facts(_git(checkout, "cat-file", "commit", commit) or "")
+
+
+def _commit_at_head(checkout: Path) -> tuple[str | None, str]:
+    """Return the commit at HEAD and its commit object, from one process; None without one."""
+    line, _, content = (_git(checkout, "cat-file", "--batch", text="HEAD^{commit}\n") or "").partition("\n")
+    sha, kind, *_ = *line.split(" "), ""
+    return (sha, content) if kind == "commit" else (None, "")
+
+
+def _facts(commit_object: str) -> tuple[int | None, tuple[str, ...]]:
+    header = commit_object.partition("\n\n")[0]
     time = _COMMITTER.search(header)
     return int(time[1]) if time else None, tuple(_PARENT.findall(header))
 
@@ -289,18 +300,20 @@ def checkout_around(path: Path) -> Path | None:
     return None
 
 
-def _git(checkout: Path, *arguments: str) -> str | None:
-    """Return what git prints, None when it fails, prints nothing or is not installed. No shell, hook or pager of the user runs."""
+def _git(checkout: Path, *arguments: str, text: str = "") -> str | None:
+    """Return what git prints for a text as its input, None when it fails, prints nothing or is not installed. No shell, hook or pager of the user runs."""
     command = ["git", "-C", str(checkout), "--no-pager", "-c", "core.fsmonitor=false", *arguments]
     try:
-        answer = subprocess.run(command, capture_output=True, timeout=_PATIENCE_SECONDS, check=True)  # noqa: S603 no shell
+        answer = subprocess.run(  # noqa: S603 no shell
+            command, input=text.encode(), capture_output=True, timeout=_PATIENCE_SECONDS, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.decode("utf-8", "replace").strip() or None
 
 
-def _manifest(checkout: Path) -> tuple[str | None, str | None]:
-    """Return name and version of Cargo.toml, else of pyproject.toml."""
+def manifest_of(checkout: Path) -> tuple[str | None, str | None]:
+    """Return name and version in the manifest of a checkout: Cargo.toml, else pyproject.toml."""
     for file, tables in _TABLES.items():
         document = _toml(checkout / file)
         found = [_table(document, path) for path in tables]
