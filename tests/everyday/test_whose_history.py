@@ -310,6 +310,17 @@ class TestRenamedMain:
         assert order(repository) == [*before, *after]
         assert asked(repository, "latest")[0]["commit"] == after[-1]
 
+    @pytest.mark.parametrize(("old", "beside"), [("main", "topic"), ("master", None), ("develop", None)])
+    def test_without_remote_and_ci(self, repository: Repository, old: str, beside: str | None) -> None:
+        """The log of the branch has its former name; a branch that is the only one needs none."""
+        repository.git("symbolic-ref", "HEAD", f"refs/heads/{old}")
+        before = grown(repository, 3)
+        if beside:
+            repository.git("branch", beside)
+        repository.git("branch", "--move", old, "trunk")
+        after = grown(repository, 2, start=5)
+        assert order(repository) == [*before, *after]
+
     def test_two_branches_that_live_on(self, repository: Repository) -> None:
         """The default branch changes from one to the other and back: each time the history is that of one of them."""
         of_main = self.in_ci(repository, "main", range(3))
@@ -329,6 +340,32 @@ class TestRenamedMain:
         own = self.in_ci(repository, "release", range(3, 5))
         asked(repository, "define", "main", "proj", "release")
         assert order(repository) == own
+
+
+class TestUnknownMain:
+    """Nothing says which branch is the main one: the remote has no HEAD, and no branch is called main or master."""
+
+    @pytest.fixture
+    def develop(self, repository: Repository) -> Repository:
+        repository.git("symbolic-ref", "HEAD", "refs/heads/develop")
+        repository.git("remote", "add", "origin", str(repository.path.parent / "nowhere"))
+        return repository
+
+    def test_a_side_branch_at_its_tip(self, develop: Repository) -> None:
+        first = grown(develop, 1)
+        develop.git("checkout", "--quiet", "-b", "side")
+        publish(develop, develop.measured(0.005, at=BEGIN + 2 * HOUR))
+        assert [round(row["median"] / 1e6) for row in asked(develop, "latest")] == [1]
+        develop.git("checkout", "--quiet", "develop")
+        assert order(develop) == first
+
+    def test_a_side_branch_of_more_commits(self, develop: Repository) -> None:
+        first = grown(develop, 2)
+        develop.git("checkout", "--quiet", "-b", "side")
+        grown(develop, 5, 0.005, start=3)
+        develop.git("checkout", "--quiet", "develop")
+        after = grown(develop, 1, start=9)
+        assert order(develop) == [*first, *after]
 
 
 class TestOtherResultsOnly:

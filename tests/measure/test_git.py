@@ -61,6 +61,35 @@ class TestOfRange:
         assert [c.sha for c in git.of_range(history.path, Commits(names=("main", one[:8], "HEAD")))] == [one, two]
 
 
+class TestMainBranch:
+    """Without a remote the local branches say which one is the main branch."""
+
+    @pytest.mark.parametrize(("only", "main"), [("main", "main"), ("master", "master"), ("trunk", "trunk")])
+    def test_of_one_branch(self, history: History, only: str, main: str) -> None:
+        history.commit()
+        history.git("branch", "--move", only)
+        assert git.main_branch(history.path) == main
+
+    def test_a_renamed_branch(self, history: History) -> None:
+        history.commit()
+        history.git("branch", "topic")
+        for name in ("develop", "trunk"):
+            history.git("branch", "--move", "main" if name == "develop" else "develop", name)
+        assert git.main_branch(history.path) == "trunk"
+
+    def test_branches_that_say_nothing(self, tmp_path: Path) -> None:
+        """Two branches, and a branch that was fetched alone, as a job does it."""
+        origin = History(tmp_path / "origin")
+        origin.git("symbolic-ref", "HEAD", "refs/heads/develop")
+        origin.commit()
+        origin.git("branch", "side")
+        assert git.main_branch(origin.path) is None
+        job = History(tmp_path / "job")
+        job.git("fetch", "--quiet", f"file://{origin.path}", "side")
+        job.git("checkout", "--quiet", "-B", "side", "FETCH_HEAD")
+        assert git.main_branch(job.path) is None
+
+
 class TestUnknown:
     """The error of an unknown commit names the command that fetches it, from a clone of one branch too."""
 

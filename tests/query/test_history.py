@@ -211,6 +211,17 @@ class TestMainBranches:
         known = [record(n, branch=branch, main_branch=default) for n, (branch, default) in enumerate(records)]
         assert main_branches(known, stated).get("d") == main
 
+    def test_of_as_many_commits_the_first_recorded(self) -> None:
+        known = [record(1, branch="dev", recorded_at=1), record(2, branch="side", recorded_at=2, parents=("c1",))]
+        assert main_branches(reversed(known), {}) == {"d": "dev"}
+
+    @pytest.mark.parametrize(("goes_on", "main"), [(True, "dev"), (False, "side")])
+    def test_a_side_branch_outgrows_the_branch_it_left(self, goes_on: bool, main: str) -> None:  # noqa: FBT001 a case
+        """It is a side branch while the other one goes on; the other one may have been renamed when it does not."""
+        known = [record(1, branch="dev"), *(record(n, branch="side") for n in (2, 3, 4))]
+        known += [record(9, branch="dev", parents=("c1",))] * goes_on
+        assert main_branches(known, {}) == {"d": main}
+
     def test_a_pull_request_has_no_vote(self) -> None:
         known = [record(1, branch="main", pr_number=1), record(2, branch="dev")]
         assert main_branches(known, {}) == {"d": "dev"}

@@ -732,6 +732,8 @@ def _branch_and_line(earlier: Recorded, later: Recorded, of_main: Recorded) -> t
             return earlier.branch, True
         if earlier.branch == main and later.branch != main:
             return later.branch, earlier.on_main is not False
+    if main is None and earlier.branch is not None and earlier.pr_number is None and later.pr_number is None:
+        return earlier.branch, on_main  # nothing says that the branch that saw the commit later is the main one
     return of_main.branch if of_main.branch is not None else earlier.branch, on_main
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -148,21 +148,33 @@ def main_branches(known: Iterable[RecordedCommit | CommitFacts], stated: Mapping
     """Return the main branch of each device with recorded commits.
 
     It is the `stated` one, else the default branch that the newest record names, else main or master, whichever has results, else
-    the branch with most commits. A device whose commits have no branch has none.
+    the branch with most commits: of several, the one that was recorded first, and none that left another one which goes on.
+    A device whose commits have no branch has none.
     """
     named: dict[str, str] = {}
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    devices: defaultdict[str, dict[str, list[RecordedCommit | CommitFacts]]] = defaultdict(dict)
     for record in sorted(known, key=lambda record: record.recorded_at):
         if record.main_branch:
             named[record.dut_name] = record.main_branch
         if record.branch and record.pr_number is None:
-            counts[record.dut_name][record.branch] += 1
-    return {dut: _main_of(branches) for dut, branches in counts.items()} | named | dict(stated)
+            devices[record.dut_name].setdefault(record.branch, []).append(record)
+    return {dut: _main_of(branches) for dut, branches in devices.items()} | named | dict(stated)
 
 
-def _main_of(branches: Counter[str]) -> str:
+def _main_of(branches: Mapping[str, Sequence[RecordedCommit | CommitFacts]]) -> str:
     usual = next((name for name in MAIN_NAMES if name in branches), None)
-    return usual or max(branches, key=lambda name: (branches[name], name))
+    roots = [name for name in branches if not _leaves_another(name, branches)]
+    return usual or max(roots or branches, key=lambda name: len(branches[name]))
+
+
+def _leaves_another(name: str, branches: Mapping[str, Sequence[RecordedCommit | CommitFacts]]) -> bool:
+    """Return whether a branch begins behind a commit of another one that has later commits, too; a renamed one has none."""
+    for other, line in branches.items():
+        shas = {record.commit for record in line if other != name}
+        left = min((record.time for record in branches[name] if record.parent in shas), default=None)
+        if left is not None and any(record.time > left for record in line):
+            return True
+    return False
 
 
 def commit_orders(known: Mapping[tuple[str, str], Recorded], main: Mapping[str, str]) -> dict[str, int]:
