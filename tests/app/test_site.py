@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bench_db as api
 from bench_db.app.baselines import set_baseline
 from bench_db.app.definitions import annotate
 from bench_db.app.progress import Silent
@@ -20,7 +21,9 @@ from bench_db.errors import UserError
 from bench_db.model import Definition, Samples
 from bench_db.query.selection import Selection
 from bench_db.report.site.arrange import POINTS
+from bench_db.report.site.contract import FrontierView
 from bench_db.store.database import Database, connect
+from tests.app.test_frontier import SERVED, serve
 from tests.cli.kinds import entry, publish, publish_all, sha
 from tests.report.examples import found
 from tests.support.campaigns import sized
@@ -68,6 +71,33 @@ class TestSite:
         site(made, tmp_path / "out")
         assert "<title>codec benchmarks" in (tmp_path / "out/index.html").read_text()
         assert site_content(made, Selection(), title="Mine").metadata.title == "Mine"
+
+    def test_frontier_of_the_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """[site] of bench-db.toml says what the page of frontiers shows first."""
+        monkeypatch.chdir(tmp_path)
+        serve(api.connect(tmp_path / "store", create=True), SERVED)
+        made = connect(tmp_path / "store")
+        assert site_content(made, Selection()).frontier == FrontierView()
+        stated = '[site]\nfrontier_x = "throughput"\nfrontier_y = "latency"\nfrontier_by = ["framework"]\n'
+        (tmp_path / "bench-db.toml").write_text(f'[project]\nname = "model"\n{stated}')
+        view = FrontierView(x="throughput", y="latency", by=("framework",))
+        assert site_content(made, Selection()).frontier == view
+        site(made, tmp_path / "out")
+        assert 'href="frontier.html"' in (tmp_path / "out/index.html").read_text()
+        assert 'href="frontier.html"' in (tmp_path / "out/frontier.html").read_text()
+        (about,) = (tmp_path / "out/data").glob("frontier-*.js")
+        assert '"first":[1,0],"by":["framework"],"missing":[]' in about.read_text()
+
+    def test_a_publish_changes_the_frontier_of_its_group_alone(self, tmp_path: Path) -> None:
+        made = api.connect(tmp_path / "store", create=True)
+        serve(made, SERVED)
+        serve(made, SERVED, suite="other")
+        site(made, tmp_path / "out")
+        before = {path.name for path in (tmp_path / "out/data").glob("*-frontier-*.js")}
+        serve(made, dict.fromkeys(SERVED, (1, 1)), suite="other", commit="d" * 40)
+        site(made, tmp_path / "out")
+        after = {path.name for path in (tmp_path / "out/data").glob("*-frontier-*.js")}
+        assert (len(before), len(after), len(before & after)) == (2, 2, 1)
 
     def test_charts(self, store: Database, tmp_path: Path) -> None:
         site(store, tmp_path, charts=["f"])

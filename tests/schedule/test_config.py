@@ -123,6 +123,11 @@ class TestLoad:
             (PROJECT + "[pairs]\nbudget_minutes = 0\n", "more than 0 minutes at pairs.budget_minutes"),
             (PROJECT + "[pairs]\nfigure = 'mean'\n", "'figure' takes auto, median or min at pairs.figure"),
             ("pairs = 1\n" + PROJECT, "at pairs"),
+            (PROJECT + "[site]\nfrontier = 1\n", "unknown key 'frontier'; nearest: frontier_"),
+            (PROJECT + "[site]\nfrontier_by = 'a'\n", "'frontier_by' takes a list of texts at site.frontier_by"),
+            (PROJECT + "[site]\nfrontier_x = 'a'\n", "a frontier is of two metrics: give frontier_x and frontier_y"),
+            (PROJECT + "[site]\nfrontier_y = 'a'\n", "give frontier_x and frontier_y at site.frontier_x"),
+            (PROJECT + "[site]\nfrontier_x = 'a'\nfrontier_y = 'a'\n", "both are 'a' at site.frontier_y"),
             (
                 SUITE + 'benchmark = "x"\nstdout = "o"\nselect = "-k \'x"\n',
                 'not a command: No closing quotation at suite."rust/io".select',

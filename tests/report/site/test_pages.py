@@ -6,10 +6,10 @@ import pytest
 from jinja2 import UndefinedError
 
 from bench_db.report.site.contract import SiteMetadata
-from bench_db.report.site.pages import PAGES, assets, named, page
+from bench_db.report.site.pages import PAGES, assets, menu, named, page
 
 METADATA = SiteMetadata(store="/data", version="7", generated_at=0, title="<b>&'\"")
-FACTS = {"points": 1234, "total": 2, "has_noise": False, "newest": 0, "store": "/data"}
+FACTS = {"points": 1234, "total": 2, "menu": [("compare.html", "Compare")], "newest": 0, "store": "/data"}
 
 
 def compare_page(**scripts: str) -> str:
@@ -39,6 +39,16 @@ class TestAssets:
         }
 
 
+class TestMenu:
+    """It links to the pages that a site has."""
+
+    def test_absent(self) -> None:
+        paths = [path for path, _ in menu(with_frontier=False, with_noise=False)]
+        assert paths == ["index.html", "series.html", "commits.html", "compare.html"]
+        others = {path for path, _ in menu(with_frontier=True, with_noise=True)}.difference(paths)
+        assert others == {"frontier.html", "noise.html"}
+
+
 class TestPage:
     """A page loads the data before its own script, escapes every text, and is refused where a fact is missing."""
 
@@ -55,7 +65,7 @@ class TestPage:
         assert "&lt;b&gt;&amp;&#39;&#34;" in text
         assert "1,234 points" in text
 
-    @pytest.mark.parametrize("missing", ["store", "has_noise"])
+    @pytest.mark.parametrize("missing", ["store", "menu"])
     def test_a_missing_fact(self, missing: str) -> None:
         facts = {name: fact for name, fact in FACTS.items() if name != missing}
         with pytest.raises(UndefinedError, match=missing):

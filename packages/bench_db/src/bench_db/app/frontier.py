@@ -17,9 +17,8 @@ from bench_db.app.database import on_database, public
 from bench_db.errors import UserError
 from bench_db.identity import tags_of_key
 from bench_db.ingest.rates import measured
-from bench_db.query.frontier import value_at, with_front
+from bench_db.query.frontier import BUILD, BY, COLUMNS, CONFIGURATION, located, value_at, with_front
 from bench_db.query.selection import SCENARIO, Conditions, Selection, named_there, selection_of
-from bench_db.query.series import MACHINE
 from bench_db.report.frame import as_json
 from bench_db.units import Direction
 
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
     from bench_db.app.charts import Chart
     from bench_db.store.database import Database
 
-BY = ("dut_name", "test_bed_name")
-# The columns that can be a part of a group; any other part is a tag.
-COLUMNS = ("dut_name", "dut_version", "commit", "test_bed_name", "suite", "benchmark_name")
-_CONFIGURATION = ("dut_name", "test_bed_name", "suite", "benchmark_name", "tags_key")
-_BUILD = ("commit", "dut_version", "dut_timestamp")
 _ADDED = ("group", "on_front", "value")
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 
@@ -202,14 +196,11 @@ def _target(at: str | Mapping[str, float | str], axes: Mapping[str, Axis]) -> Ta
 
 def _configurations(store: Database, newest: pl.DataFrame, x: str, y: str) -> tuple[pl.DataFrame, dict[str, int]]:
     """Return the configurations with both metrics, a row each, and the number of others by the reason."""
-    rows = newest.filter(pl.col("metric").is_in([x, y]))
-    key = [*_CONFIGURATION]
-    if rows.select(*key, "metric").is_duplicated().any():  # machines of one name
-        rows = rows.join(store.machines(rows["series_key"].to_list()), on="series_key", how="left")
-        key += MACHINE
+    rows = located(newest, store.machines)
+    key = ["configuration", *CONFIGURATION]
     one, other = (
         rows.filter(pl.col("metric") == metric).select(
-            *key, *_BUILD, pl.col("median").alias(name), **{f"has_{name}": True}
+            *key, *BUILD, "build", pl.col("median").alias(name), **{f"has_{name}": True}
         )
         for name, metric in (("x", x), ("y", y))
     )
@@ -222,21 +213,13 @@ def _configurations(store: Database, newest: pl.DataFrame, x: str, y: str) -> tu
         .then(pl.lit(f"without {x}"))
         .when(failed)
         .then(pl.lit("failed"))
-        .when(~_same_build())
+        .when(pl.col("build") != pl.col("build_y"))
         .then(pl.lit("of different builds"))
     )
     judged = both.with_columns(reason=reasons)
     counts = Counter(judged["reason"].drop_nulls().sort().to_list())
-    whole = judged.filter(pl.col("reason").is_null()).select(*_CONFIGURATION, *_BUILD, "x", "y")
+    whole = judged.filter(pl.col("reason").is_null()).select(*CONFIGURATION, *BUILD, "x", "y")
     return whole, dict(counts)
-
-
-def _same_build() -> pl.Expr:
-    """Select rows whose two results are of one commit, else of one version and time."""
-    version = pl.col("dut_version").eq_missing(pl.col("dut_version_y"))
-    same_time = pl.col("dut_timestamp").eq_missing(pl.col("dut_timestamp_y"))
-    by_commit = pl.col("commit").eq_missing(pl.col("commit_y"))
-    return by_commit & (pl.col("commit").is_not_null() | (version & same_time))
 
 
 def _grouped(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

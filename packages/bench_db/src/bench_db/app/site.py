@@ -23,13 +23,14 @@ from bench_db.app.scans import last_scans
 from bench_db.app.tree import Tree
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
+from bench_db.query.frontier import BY, located
 from bench_db.query.selection import Selection, nearest, selection_of
 from bench_db.query.series import HISTORY, IDENTITY, Points, beds_apart, last_points
 from bench_db.query.thresholds import Thresholds
 from bench_db.report.links import commit_pattern
 from bench_db.report.site.arrange import POINTS
 from bench_db.report.site.build import Site
-from bench_db.report.site.contract import SiteContent, SiteMetadata
+from bench_db.report.site.contract import NEWEST, FrontierView, SiteContent, SiteMetadata
 from bench_db.report.site.pulls import NO_PULLS, PULLS
 from bench_db.report.text import visible
 
@@ -124,6 +125,8 @@ def site_content(
     definitions = store.definitions(as_of)
     return SiteContent(
         series=series,
+        newest=located(newest, lambda keys: store.machines(keys, as_of)).select(list(NEWEST)),
+        frontier=frontier_view(),
         points_of=points_of,
         metadata=SiteMetadata(
             store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private
@@ -187,6 +190,15 @@ def title_of(store: stores.Database, devices: Sequence[str], as_of: AsOf | None 
     repositories = runs.head(1).collect()["repository"].to_list()
     names = [repository.rpartition("/")[2] for repository in repositories] or devices
     return f"{names[0]} benchmarks" if len(names) == 1 and names[0] else TITLE
+
+
+def frontier_view() -> FrontierView:
+    """Return what the page of the frontier shows first, as `[site]` of bench-db.toml says."""
+    if not path_of(None).exists():
+        return FrontierView()
+    stated = configuration(None).site
+    by = BY if stated.frontier_by is None else tuple(stated.frontier_by)
+    return FrontierView(x=stated.frontier_x, y=stated.frontier_y, by=by)
 
 
 def commit_url_of(store: stores.Database, as_of: AsOf | None = None) -> str:

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
+from bench_db.query.series import MACHINE
 from bench_db.units import Direction
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CONFIGURATION = ("dut_name", "test_bed_name", "suite", "benchmark_name", "tags_key")
+BY = ("dut_name", "test_bed_name")
+BUILD = ("commit", "dut_version", "dut_timestamp")
+# The columns that can be a part of a group; any other part is a tag.
+COLUMNS = ("dut_name", "dut_version", "commit", "test_bed_name", "suite", "benchmark_name")
 _SAME = 1e-9  # relative; a number converted from another unit is rounded
 _SHOWN = ("group", "known", "asked")
+
+
+def located(newest: pl.DataFrame, machines: Callable[[list[int]], pl.DataFrame]) -> pl.DataFrame:
+    """Add the numbers of the `configuration` and of the `build` of the newest results; results with one number share it.
+
+    A configuration is `CONFIGURATION`, and the machine where it has several results of a metric. `machines` gives the columns `MACHINE` of
+    series by their keys; it is called only when there are such configurations. A build is a commit, else a version and a time.
+    """
+    alike = newest.filter((pl.len().over(*CONFIGURATION, "metric") > 1).any().over(*CONFIGURATION))["series_key"]
+    empty = pl.DataFrame(schema={"series_key": newest.schema["series_key"], **dict.fromkeys(MACHINE, pl.String)})
+    apart = empty if alike.is_empty() else machines(alike.to_list()).select("series_key", *MACHINE)
+    without_commit = {f"_{name}": pl.when(pl.col("commit").is_null()).then(name) for name in BUILD[1:]}
+    rows = newest.join(apart, on="series_key", how="left", maintain_order="left").with_columns(**without_commit)
+    rows = _numbered(rows, "configuration", (*CONFIGURATION, *MACHINE))
+    return _numbered(rows, "build", ("commit", *without_commit)).select(*newest.columns, "configuration", "build")
+
+
+def _numbered(rows: pl.DataFrame, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Add a number that is equal where all columns are, nulls included."""
+    numbers = rows.select(columns).unique().sort(columns).with_row_index(name)
+    return rows.join(numbers, on=list(columns), how="left", nulls_equal=True, maintain_order="left")
 
 
 def with_front(points: pl.LazyFrame, *, x: Direction, y: Direction) -> pl.LazyFrame:

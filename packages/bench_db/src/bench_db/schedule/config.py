@@ -111,6 +111,14 @@ class Pairs(Struct, frozen=True, forbid_unknown_fields=True):
     confirm: Literal["off", "same", "fresh"] = "off"
 
 
+class Site(Struct, frozen=True, forbid_unknown_fields=True):
+    """The site: the two metrics that its page of frontiers shows first, and the parts of a group there, as `bench-db frontier` takes them."""
+
+    frontier_x: str = ""
+    frontier_y: str = ""
+    frontier_by: list[str] | None = None
+
+
 class Suite(Struct, frozen=True, forbid_unknown_fields=True):
     """One suite: its directory in the repository, the commands that set it up, the one that measures, and its output files.
 
@@ -256,6 +264,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     pairs: Pairs = field(default_factory=Pairs)
     suite: dict[str, Suite] = field(default_factory=dict)
     define: Define = field(default_factory=Define)
+    site: Site = field(default_factory=Site)
     format: dict[str, Format] = {}
     alias: Aliases = {}
     notify: list[Receiver] = []
@@ -309,7 +318,12 @@ def parse(content: bytes, file: str) -> Config:
     if config.format or config.alias:
         formats({key: document[key] for key in Formats.__struct_fields__ if key in document}, file)
     _check(config.define, file)
-    faults = (*_faults_of_project(config.project), *_faults_of_pairs(config.pairs), *_faults_of_messages(config))
+    faults = (
+        *_faults_of_project(config.project),
+        *_faults_of_pairs(config.pairs),
+        *_faults_of_site(config.site),
+        *_faults_of_messages(config),
+    )
     for place, reason in faults:
         raise UnreadableOutputError(reason, file=file, json_path=place)
     for name, suite in config.suite.items():
@@ -367,7 +381,13 @@ _Section = tuple[tuple[str | int, ...], object, type[Struct]]
 
 def _sections(document: dict[str, object]) -> Iterator[_Section]:
     """Yield the tables of the file with their keys. msgspec does not name the wrong one when it converts all at once."""
-    for key, kind in (("project", Project), ("schedule", Schedule), ("pairs", Pairs), ("define", Define)):
+    for key, kind in (
+        ("project", Project),
+        ("schedule", Schedule),
+        ("pairs", Pairs),
+        ("define", Define),
+        ("site", Site),
+    ):
         section = document.get(key)
         if kind is Schedule and isinstance(section, dict):
             yield from _tables(section.get("kinds"), Kind, "schedule", "kinds")
@@ -458,6 +478,8 @@ _TAKES: dict[object, str] = {
     Schedule: "a table [schedule]",
     Pairs: "a table [pairs]",
     Define: "a table [define]",
+    Site: "a table [site]",
+    list[str] | None: "a list of texts",
     str | list[str]: "a text or a list of texts",
     list[str] | dict[str, str]: "a list of fields or a table of texts",
     list[str] | dict[str, Measure]: "a list of fields or tables of them",
@@ -493,6 +515,15 @@ def _faults_of_pairs(pairs: Pairs) -> Iterator[tuple[str, str]]:
         yield "pairs.min_effect", "a percentage is not negative"
     if not pairs.budget_minutes > 0:
         yield "pairs.budget_minutes", "a budget is more than 0 minutes"
+
+
+def _faults_of_site(site: Site) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the table of the site: its place and the reason."""
+    if bool(site.frontier_x) != bool(site.frontier_y):
+        missing = "frontier_y" if site.frontier_x else "frontier_x"
+        yield f"site.{missing}", "a frontier is of two metrics: give frontier_x and frontier_y"
+    elif site.frontier_x and site.frontier_x == site.frontier_y:
+        yield "site.frontier_y", f"a frontier is of two metrics, and both are {site.frontier_x!r}"
 
 
 def _faults_of_messages(config: Config) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, r
 from bench_db.report.site.badge import badge, chart, is_stale, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
+from bench_db.report.site.frontier import frontiers
 from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from bench_db.model import Finding
     from bench_db.report.site.arrange import Arranged
     from bench_db.report.site.contract import SiteContent
+    from bench_db.report.site.frontier import Frontiers
 
 File = tuple[str, bytes]
 Kept = tuple[str, bytes | None]
@@ -48,7 +50,7 @@ _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
 _FORMAT = 2
 _SHARDS_AT_ONCE = 128
-_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-)|chart-")
+_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-)|chart-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +340,8 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "parts": [groups[group][0] for group in sorted(groups)],
         "sizes": [len(parts.of_groups[group]["key"]) for group in sorted(groups)],
     }
+    frontier_files, frontier = _frontier(frontiers(content.newest, content.frontier))
+    yield from frontier_files
     everything = {
         "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
@@ -345,6 +349,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "findings": _script("data", "findings", "findings", {"findings": findings}),
         "commits": _script("data", "commits", "commits", builds),
         "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
+        **frontier,
     }
     yield from everything.values()
     yield FEED, _feed(content, findings, lists.commits)
@@ -374,6 +379,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
     }
+    facts["menu"] = pages.menu(with_frontier=bool(frontier), with_noise=facts["has_noise"])
     message = state(facts, findings, now)
     yield "badge.svg", badge("benchmarks", *message)
     starts = {
@@ -382,13 +388,36 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "benchmark.html": ("settings", "places", "pulls"),
         "compare.html": ("settings", "commits"),
         "commits.html": (),
-        **({"noise.html": ("settings", "catalogue")} if facts["has_noise"] else {}),
+        "frontier.html": ("settings", "frontier"),
+        "noise.html": ("settings", "catalogue"),
     }
-    shown = {"has_noise": facts["has_noise"], "store": facts["store"]}
+    starts = {
+        name: needed for name, needed in starts.items() if name == "benchmark.html" or name in dict(facts["menu"])
+    }
+    shown = {"menu": facts["menu"], "store": facts["store"]}
     for path, about in commits.pages_of(lists.commits, findings, lists.moved, content.metadata.commit_url):
         yield path, pages.page("commit.html", content.metadata, {}, **shown, **about)
     for name, needed in starts.items():
         yield name, pages.page(name, content.metadata, {script: everything[script][0] for script in needed}, **facts)
+
+
+def _frontier(found: Frontiers | None) -> tuple[Sequence[File], Mapping[str, File]]:
+    """Return the data scripts of the groups with a frontier, and the one that names them; none without a frontier."""
+    if found is None:
+        return (), {}
+    scripts = {
+        group: (axes, _script("data", *_named(stem_of(group), "frontier"), document))
+        for group, (axes, document) in found.of_groups.items()
+    }
+    about = {
+        "axes": found.axes,
+        "groups": [(path, axes) for axes, (path, _) in scripts.values()],
+        "tags": found.tags,
+        "first": found.first,
+        "by": found.by,
+        "missing": found.missing,
+    }
+    return [script for _, script in scripts.values()], {"frontier": _script("data", "frontier", "frontier", about)}
 
 
 def _feed(content: SiteContent, findings: Sequence[catalogue.Row], builds: Sequence[catalogue.Row]) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
+from bench_db.query.frontier import BY, CONFIGURATION
 from bench_db.query.thresholds import Threshold
 from bench_db.report.site.pulls import NO_PULLS
 
@@ -15,6 +16,15 @@ PointsOf = Callable[[Sequence[int], Sequence[str]], pl.DataFrame]
 SamplesOf = Callable[[pl.DataFrame], pl.Series]
 NoiseOf = Callable[[pl.DataFrame, bool], pl.DataFrame]
 
+# The columns of the newest results of all series.
+NEWEST: Mapping[str, type[pl.DataType]] = {
+    "series_key": pl.Int64,
+    **dict.fromkeys((*CONFIGURATION, "metric", "units", "direction"), pl.String),
+    "median": pl.Float64,
+    **dict.fromkeys(("commit", "dut_version"), pl.String),
+    "dut_timestamp": pl.Int64,
+    **dict.fromkeys(("configuration", "build"), pl.UInt32),
+}
 NOISE = ("series_key", "spread", "smallest_effect", "autocorrelated", "runs_needed")
 
 
@@ -38,6 +48,15 @@ class SiteMetadata:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierView:
+    """What the page of the frontier shows first: two metrics, "" for those that the results give, and the parts of a group."""
+
+    x: str = ""
+    y: str = ""
+    by: Sequence[str] = BY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteContent:
     """Series, their points, and what the analyses say of them.
 
@@ -52,6 +71,8 @@ class SiteContent:
     that are set. `scans` has the newest scan of each device, empty for another history than the main one.
     `beds` has the test bed of a series for readers, by series key: with the device or the machine where series are alike but for it;
     of one that it does not have, the name of the test bed is enough.
+    `newest` are the newest results of all series with their configurations and builds, as `query.frontier.located` gives them, with the
+    columns `NEWEST`; `frontier` is what the page of frontiers shows of them first.
     `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
     series shows them, and nothing else of the site does.
@@ -68,6 +89,8 @@ class SiteContent:
     verdicts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     beds: Mapping[int, str] = field(default_factory=dict)
     pulls: pl.DataFrame = field(default_factory=lambda: NO_PULLS)
+    newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))
+    frontier: FrontierView = FrontierView()
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)

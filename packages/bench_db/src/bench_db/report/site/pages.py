@@ -15,7 +15,7 @@ from bench_db.report.site.manifest import digest
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bench_db.report.site.contract import SiteMetadata
 
@@ -38,9 +38,18 @@ PAGES = {
         ),
     ),
     "compare.html": ("grid.js", "compare.js"),
+    "frontier.html": ("uplot.min.js", "grid.js", "plot.js", "lines.js", "frontier.js"),
     "commits.html": (),
     "commit.html": (),
     "stores.html": (),
+}
+_MENU = {
+    "index.html": "Findings",
+    "series.html": "Series",
+    "commits.html": "Commits",
+    "compare.html": "Compare",
+    "frontier.html": "Frontier",
+    "noise.html": "Noise",
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
 _LICENCE = "uplot.LICENSE.txt"
@@ -82,6 +91,12 @@ def _templates() -> Environment:
         "rules": {name: text.replace(" ", "\N{NO-BREAK SPACE}") for name, text in RULES.texts().items()}
     }
     return environment
+
+
+def menu(*, with_frontier: bool, with_noise: bool) -> Sequence[tuple[str, str]]:
+    """Return the path and the name of each page that the head of a page links to."""
+    absent = {path for path, there in (("frontier.html", with_frontier), ("noise.html", with_noise)) if not there}
+    return [(path, name) for path, name in _MENU.items() if path not in absent]
 
 
 def page(name: str, metadata: SiteMetadata, scripts: Mapping[str, str], **facts: object) -> bytes:

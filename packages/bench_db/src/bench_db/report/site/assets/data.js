@@ -98,5 +98,5 @@ bench.data = (() => {
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
   }
 
-  return { load, shard, find, floats, heights, series, relatives, samples, commitLink };
+  return { load, shard, find, bytes, floats, heights, series, relatives, samples, commitLink };
 })();

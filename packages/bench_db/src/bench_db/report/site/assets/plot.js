@@ -36,7 +36,8 @@ bench.plot = (() => {
   }
 
   function vertical(shown, log) {
-    return axis({ size: 78, gap: 8, values: (u, values) => (values.length ? shown.ticks(values) : []), ...(log && { splits: (u, at, low, high) => splits(low, high), filter: (u, values) => values }) });
+    const size = (u, texts) => Math.max(78, 20 + 6.6 * Math.max(0, ...(texts || []).map((text) => text.length)));
+    return axis({ size, gap: 8, values: (u, values) => (values.length ? shown.ticks(values) : []), ...(log && { splits: (u, at, low, high) => splits(low, high), filter: (u, values) => values }) });
   }
 
   /* The ends of an axis around known values; those of a logarithmic axis are a share apart. */
