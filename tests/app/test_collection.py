@@ -50,6 +50,17 @@ class TestDescribeStores:
         assert rows["runs"].to_list() == [1, None, 1]
         assert rows["error"][1].startswith(collection.scoped(NAMES[1]).address)
 
+    @pytest.mark.parametrize("table", ["results", "runs"])
+    def test_a_store_that_has_lost_a_table(self, collection: FilePlace, table: str) -> None:
+        shutil.rmtree(Path(collection.scoped(NAMES[1]).address) / f"{table}.lance")
+        rows = collection.describe_stores()
+        assert rows["store"].to_list() == NAMES
+        assert rows["runs"].to_list() == [1, None, 1]
+        assert f"no table {table}" in rows["error"][1]
+        if table == "results":
+            with pytest.raises(StoreNotFoundError, match="no table results, but runs: restore results"):
+                collection.latest()
+
     def test_none(self, tmp_path: Path) -> None:
         rows = FilePlace(root=str(tmp_path)).describe_stores()
         assert (rows.height, rows.columns[:2]) == (0, ["store", "address"])

@@ -39,7 +39,9 @@ from bench_db.store.tables import (
     PROBE,
     RESULTS_TABLE,
     ROWS_PER_FRAGMENT,
+    RUNS_TABLE,
     STORAGE_VERSION,
+    TABLES,
     IndexKind,
     StoredFile,
     Table,
@@ -577,6 +579,7 @@ class Engine:
             return self._snapshot(table, version)
         except StoreNotFoundError:
             if not self._has_leftovers(table):
+                self._refuse_part_of_store(table)
                 raise
         try:
             return self._snapshot(table, version)  # it may have been made while we looked
@@ -586,6 +589,15 @@ class Engine:
                 "Restore its _versions directory, or move the table away"
             )
             raise CorruptStoreError(message) from None
+
+    def _refuse_part_of_store(self, table: Table) -> None:
+        """Raise `StoreNotFoundError` for a store that has lost the results or the runs: to make a store there would not help."""
+        if table in TABLES and (others := {other.name for other in TABLES} & self.present()):
+            message = (
+                f"{self.location}: no table {table.name}, but {', '.join(sorted(others))}: restore {table.directory} from a copy; "
+                "without one, publish the files again into a new store"
+            )
+            raise StoreNotFoundError(message)
 
     def present(self) -> set[str]:
         """Return the names of the tables that the store has, readable or not, from one listing."""
@@ -607,12 +619,16 @@ class Engine:
         return [entry.name for entry in root.iterdir()] if root.is_dir() else []
 
     def stores_below(self) -> list[str]:
-        """Return the names of the directories directly below that are stores, sorted. Raise `StoreNotFoundError` without this directory."""
-        table = f"{RESULTS_TABLE.name}.lance"
+        """Return the names of the directories directly below that are stores, sorted. Raise `StoreNotFoundError` without this directory.
+
+        A store that has lost one of its two first tables is one, too.
+        """
+        tables = [RESULTS_TABLE.directory, RUNS_TABLE.directory]
 
         def is_store(name: str) -> bool:
             path = self.location.below(name).path
-            return self.bucket.has_objects(f"{path}/{table}/") if self.bucket else (Path(path) / table).is_dir()
+            has = self.bucket.has_objects if self.bucket else lambda directory: Path(directory).is_dir()
+            return any(has(f"{path}/{table}/") for table in tables)
 
         if not self.bucket and not Path(self.location.path).is_dir():
             message = f"no directory {self.location}: check the address of the stores"
