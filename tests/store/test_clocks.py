@@ -218,4 +218,5 @@ class TestMaintenance:
             assert int(reader.communicate()[0])
             assert reader.returncode == 0
         assert len(database.results()) == 2 * many * 5
-        assert database.verify().problems == ()
+        # of two processes that make a table at once, one leaves the file that it wrote for it
+        assert {problem.kind for problem in database.verify().problems} <= {"files of unfinished writes"}

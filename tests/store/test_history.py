@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from bench_db.model import RecordedCommit
 from bench_db.query.selection import Selection
 from bench_db.store import history
-from bench_db.store.tables import COMMITS_TABLE, EXCLUSIONS_TABLE
+from bench_db.store.database import connect
+from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE
 from tests.strategies import publication
 
 if TYPE_CHECKING:
@@ -103,3 +106,38 @@ class TestRollup:
         assert database.latest()["dut_version"].to_list() == ["1.0.1"]
         published(database, 2)
         assert database.latest()["dut_version"].to_list() == ["1.0.2"]
+
+
+class TestBeingMade:
+    """A ledger that another process is making right now has nothing yet: no reader fails, and verify calls it no damage."""
+
+    @pytest.fixture(params=[COMMITS_TABLE, EXCLUSIONS_TABLE, DEFINITIONS_TABLE], ids=lambda table: table.name)
+    def beginning(self, database: Database, request: pytest.FixtureRequest) -> Database:
+        """Return a store with what the directory of a table has before its first manifest."""
+        published(database, 1)
+        place = Path(database.uri) / request.param.directory
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "_transactions").mkdir(parents=True)
+        (place / "_transactions" / "0-a.txn").write_bytes(b"x")
+        return connect(database.uri)
+
+    def test_readers(self, beginning: Database) -> None:
+        assert beginning.latest().height == 1
+        assert beginning.trend("bench 0").height == 1
+        assert beginning.has(beginning.latest()["commit"][0]).present
+        assert beginning.exclusion_reasons() == {}
+        assert beginning.definitions() == []
+        assert len(beginning.commits()) <= 1
+        assert beginning.verify().problems == ()
+        assert beginning.verify_quickly(1).problems == ()
+
+    def test_a_table_that_has_lost_its_versions_is_damage(self, database: Database) -> None:
+        published(database, 1)
+        shutil.rmtree(Path(database.uri) / COMMITS_TABLE.directory / "_versions")
+        assert not connect(database.uri).verify().sound
+
+    def test_writers_complete_it(self, beginning: Database) -> None:
+        published(beginning, 2)
+        beginning.exclude([], reason="x", lifted=False, at=1, by="")
+        assert len(beginning.commits()) >= 1
+        assert beginning.verify().sound

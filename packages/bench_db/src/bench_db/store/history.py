@@ -11,7 +11,7 @@ import polars as pl
 
 from bench_db.arrow import from_table, to_table
 from bench_db.derive import commit_key, definition_key, exclusion_key
-from bench_db.errors import ConflictError
+from bench_db.errors import ConflictError, StoreNotFoundError
 from bench_db.model import CommitFacts, Definition, Exclusion, RecordedCommit, completed
 from bench_db.query.definitions import in_force, place_of
 from bench_db.query.history import History, history_of
@@ -21,7 +21,7 @@ from bench_db.store.filters import condition
 from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, ROWS_PER_FRAGMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from bench_db.model import Recorded, Run
     from bench_db.query.definitions import Definitions
@@ -41,18 +41,25 @@ def history(engine: Engine, end: float) -> History:
     The last one is kept as long as the ledgers do not change, because the order of many commits takes time to compute.
     """
     there = [table for table in (COMMITS_TABLE, EXCLUSIONS_TABLE, DEFINITIONS_TABLE) if table.name in engine.present()]
-    state = (end, *(_state(engine, table) for table in there))
+    states = {table.name: state for table in there for state in _state(engine, table)}
+    state = (end, *states.values())
     before, kept = _KEPT.get(engine, (None, None))
     if kept is None or state != before:
-        kept = _history(engine, end, {table.name for table in there})
+        kept = _history(engine, end, states)
         _KEPT[engine] = state, kept
     return kept
 
 
-def _state(engine: Engine, table: Table) -> tuple[object, ...]:
-    """Return what differs between two states of a table, and between two tables of one name: the data files have random names."""
-    snapshot = engine.open(table)
-    return table.name, snapshot.version, *(fragment.file for fragment in snapshot.fragments())
+def _state(engine: Engine, table: Table) -> Iterator[tuple[object, ...]]:
+    """Yield what differs between two states of a table, and between two tables of one name: the data files have random names.
+
+    A table that a process is making right now has no state yet.
+    """
+    try:
+        snapshot = engine.open(table)
+    except StoreNotFoundError:
+        return
+    yield table.name, snapshot.version, *(fragment.file for fragment in snapshot.fragments())
 
 
 def _history(engine: Engine, end: float, there: Collection[str]) -> History:
@@ -130,9 +137,12 @@ def known_in_full(engine: Engine, runs: Iterable[Run]) -> set[tuple[str, str | N
 
 
 def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -> list[RecordedCommit]:
-    """Return the records of all commits, or of some, in the order in which they were written."""
-    table = engine.open(COMMITS_TABLE)
+    """Return the records of all commits, or of some, in the order in which they were written; none before there are any."""
     where = None if commits is None else condition("commit", commits if len(commits) > 1 else next(iter(commits)))
+    try:
+        table = engine.open(COMMITS_TABLE)
+    except StoreNotFoundError:
+        return []
     # Most commits are new, and a filter that reads no other column is cheaper.
     if where is not None and not table.read((ROW_ID,), where, limit=1).num_rows:
         return []

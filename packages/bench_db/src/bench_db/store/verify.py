@@ -14,7 +14,13 @@ import pyarrow as pa
 
 from bench_db.arrow import ROW_CHECKSUM, from_table, row_checksums, samples_of, values_hash
 from bench_db.derive import is_as_derived
-from bench_db.errors import BenchDbError, DamagedStoreWarning, SchemaMismatchError, StoreUnavailableError
+from bench_db.errors import (
+    BenchDbError,
+    DamagedStoreWarning,
+    SchemaMismatchError,
+    StoreNotFoundError,
+    StoreUnavailableError,
+)
 from bench_db.model import Problem, Result, Verification
 from bench_db.store import artifacts, indexes, maintain, migrations, projection, rollup, salvage
 from bench_db.store.engine import ROW_ID
@@ -198,6 +204,8 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
     except DAMAGE_ERRORS as error:
         if isinstance(error, SchemaMismatchError) and migrations.is_of_lance_bench(engine.open_any(table).stored.names):
             raise
+        if isinstance(error, StoreNotFoundError) and table not in TABLES and len(engine.files(table)) <= 1:
+            return  # a process is making it right now: only its transaction is there
         kind = _LOST if table.derived else f"table cannot be opened; {_REPAIR}, or restore it from a copy"
         problems.append(_problem(kind, table, [_in_words(error)], harmless=table.derived))
     else:
