@@ -165,7 +165,11 @@ class TestRecord:
 
     @pytest.mark.parametrize("branch", ["trunk", "main/next"])
     def test_without_a_main_branch(self, history: History, branch: str) -> None:
+        """Of two branches neither is or was called main."""
         history.commit()
+        history.git("branch", "another")
+        history.git("checkout", "--quiet", "-b", branch.replace("main/", "next/"))
+        history.git("branch", "-D", "main")
         history.git("branch", "--move", branch)
         record = git.record_of(history.path, "HEAD", "d")
         assert (record.position, record.main_branch, record.on_main) == (1, None, None)
