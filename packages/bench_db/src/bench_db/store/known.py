@@ -46,6 +46,7 @@ class Known:
 
     `completes` is the key of a stored run that lacks the samples that this one has. `rereads` says that `same` is another
     reading of the same bytes. `elsewhere` are the runs of another commit, device, test bed or pull request, oldest first.
+    `beside` has the runs of the same place that share a series but not the measurements, with the context of each.
     """
 
     same: Run | None = None
@@ -53,6 +54,7 @@ class Known:
     completes: int | None = None
     rereads: bool = False
     elsewhere: tuple[Run, ...] = ()
+    beside: tuple[Run, ...] = ()
 
 
 class _Look(NamedTuple):
@@ -78,12 +80,13 @@ def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, b
     looks = _looks(engine, records, [run for run, _ in runs], but_own=but_own)
     counts = _counts(engine, [look.same for look in looks if look.same is not None])
     rows = _rows(engine, {record.run_key: record for look in looks for record in look.here}.values())
-    return [
+    founds = [
         replace(match(look.here, rows, run, results), elsewhere=look.elsewhere)
         if look.same is None
         else Known(same=look.same, rows=counts[look.same.run_key], elsewhere=look.elsewhere)
         for look, (run, results) in zip(looks, runs, strict=True)
     ]
+    return _with_contexts(engine, founds)
 
 
 def of_files(engine: Engine, digests: Collection[str]) -> list[Run]:
@@ -150,7 +153,20 @@ def match(here: Sequence[Run], stored: Mapping[int, Mapping[int, Row]], run: Run
                 return Known(same=record, rows=len(rows))
             if not lost:
                 return Known(completes=record.run_key)
-    return Known()
+    return Known(beside=tuple(record for record in here if stored.get(record.run_key, {}).keys() & new.keys()))
+
+
+def _with_contexts(engine: Engine, founds: Sequence[Known]) -> list[Known]:
+    """Add the contexts of the runs that are beside others, which few are."""
+    keys = {run.run_key for found in founds for run in found.beside}
+    if not keys:
+        return list(founds)
+    read = engine.open(RUNS_TABLE).read(("run_key", "context"), _among("run_key", keys))
+    contexts = dict(zip(read["run_key"].to_pylist(), read["context"].to_pylist(), strict=True))
+    return [
+        replace(found, beside=tuple(replace(run, context=contexts.get(run.run_key, "{}")) for run in found.beside))
+        for found in founds
+    ]
 
 
 def _counts(engine: Engine, runs: Sequence[Run]) -> Counter[int]:

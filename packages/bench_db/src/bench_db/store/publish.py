@@ -17,9 +17,9 @@ from bench_db.arrow import to_table
 from bench_db.derive import checked, derive, place_of, rekeyed, row_of
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
+from bench_db.runtimes import runtime_of
 from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
-from bench_db.store.known import Known
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench_db.derive import Row
     from bench_db.model import RecordedCommit, Result, Run
     from bench_db.store.engine import Engine, Merged, Snapshot
+    from bench_db.store.known import Known
     from bench_db.store.tables import Table
 
     Derived = tuple[Run, list[Result]]
@@ -166,7 +167,8 @@ class _Batch:
                 self._add_again(number, entry, pair)
                 continue
             elsewhere = (*found.elsewhere, *self._written.elsewhere(pair[0]))
-            now = dataclasses.replace(found, elsewhere=elsewhere)
+            beside = (*found.beside, *self._written.beside(*pair))
+            now = dataclasses.replace(found, elsewhere=elsewhere, beside=beside)
             if is_record:
                 self._answers[number] = _answer(pair[0], now, new=0, unchanged=now.rows)
             else:
@@ -346,6 +348,12 @@ class _Written:
         """Return the written runs of another commit, device, test bed or pull request with the measurements of a run."""
         return [one for one in self._contents.get(run.content_key, ()) if place_of(one) != place_of(run)]
 
+    def beside(self, run: Run, results: Sequence[Result]) -> list[Run]:
+        """Return the written runs of the same place that share a series with a run."""
+        its = {result.series_key for result in results}
+        written = self._places.get(place_of(run), {}).values()
+        return [one for one, rows in written if any(row.series_key in its for row in rows)]
+
     def decide(self, run: Run, results: Sequence[Result]) -> bool:
         """Return whether the written runs must be stored before a run is looked up.
 
@@ -362,7 +370,8 @@ class _Written:
             if key not in self._rows:
                 self._rows[key] = {found.name: row for found, row in map(row_of, its)}
         rows = {key: self._rows[key] for key in here}
-        return known.match([one for one, _ in here.values()], rows, run, results) != Known()
+        found = known.match([one for one, _ in here.values()], rows, run, results)
+        return found.same is not None or found.completes is not None
 
 
 def _is_whole(found: Known, record: Run) -> bool:
@@ -395,7 +404,7 @@ def _of_neighbours(others: Sequence[tuple[str, str]]) -> Iterator[str]:
 def _answer(run: Run, found: Known, more: Sequence[str] = (), **counts: int) -> Published:
     """Return the answer with the notes of the run and, where its measurements are stored already, of what."""
     counts = {"unchanged": 0, **counts}
-    notes = (*run.notes, *_notes(found), *more)
+    notes = (*run.notes, *_notes(found), *_of_runtimes(run, found), *more)
     return Published(run_key=run.run_key, skipped=dict(run.skipped), notes=notes, **counts)
 
 
@@ -406,6 +415,18 @@ def _notes(found: Known) -> Iterator[str]:
         *more, last = found.elsewhere
         others = f", and {len(more)} more" if more else ""
         yield f"the same measurements are already stored as run {last.run_id} of {_place(last)}{others}"
+
+
+def _of_runtimes(run: Run, found: Known) -> Iterator[str]:
+    """Yield what to do when series get results of two interpreters at one commit, as the jobs of a matrix measure them."""
+    own = runtime_of(run.context)
+    others = {runtime_of(one.context): one for one in found.beside} if own else {}
+    for other in sorted(name for name in others if name not in {None, own}):
+        name = "runtime" if own.startswith(".NET") else "python"
+        yield (
+            f"{other} measured the same benchmarks of {_place(run)} as run {others[other].run_id}, and this run is by {own}: a series of "
+            f"both has two levels, and changes are not seen in it; give each its own series, by --tag {name}={own.split()[-1]} here or another test bed name"
+        )
 
 
 def _place(run: Run) -> str:
