@@ -90,13 +90,36 @@ _COUNTDOWN = 20
 _LAST_VERSION = 2**64 - 1
 
 
-class Fragment(NamedTuple):
-    """A part of a table: its first data file, its rows, the bytes of all its files, and Lance's object for it."""
+class Deletions(NamedTuple):
+    """The list of the rows that have left a fragment: its path in the table, how many they are, and a text of its own for each list."""
 
-    file: str
+    path: str
     rows: int
-    bytes: int
-    part: Any
+    mark: str
+
+
+class Fragment(NamedTuple):
+    """A part of a table: its number, the bytes of its data files by their names, and its rows, without and with those that have left it.
+
+    The bytes of a file are null where a release did not record them. `overlays` is a text that changes when values are replaced without a new data file; empty when none are.
+    """
+
+    number: int
+    files: Mapping[str, int | None]
+    rows: int
+    physical_rows: int
+    deletions: Deletions | None
+    overlays: str
+
+    @property
+    def file(self) -> str:
+        """The name of its first data file, which no other fragment has."""
+        return next(iter(self.files))
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all its data files."""
+        return sum(size or 0 for size in self.files.values())
 
 
 class Merged(NamedTuple):
@@ -182,15 +205,7 @@ class Snapshot:
 
     def every_fragment(self) -> list[Fragment]:
         """Return the parts of the table, in order, readable or not."""
-        return [
-            Fragment(
-                file=part.metadata.files[0].path,
-                rows=part.metadata.num_rows,
-                bytes=sum(file.file_size_bytes or 0 for file in part.metadata.files),
-                part=part,
-            )
-            for part in self.dataset.get_fragments()
-        ]
+        return [_fragment(part.metadata) for part in self.dataset.get_fragments()]
 
     def read(
         self,
@@ -216,7 +231,9 @@ class Snapshot:
         wanted = self.fragments() if lost and fragments is None else fragments
         wanted = wanted if wanted is None else list(wanted)
         salvage.require_deletions(self, wanted)
-        options = {} if wanted is None else {"fragments": [fragment.part for fragment in wanted]}
+        options = (
+            {} if wanted is None else {"fragments": [self.dataset.get_fragment(fragment.number) for fragment in wanted]}
+        )
         return options if where is None or indexes.are_usable(self, where) else {**options, "use_scalar_index": False}
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
@@ -843,7 +860,7 @@ class Engine:
         def commit() -> None:
             dataset = self._for_writing(table, newest=True, whole=False)
             parts = Snapshot(self, table, dataset).every_fragment()
-            lost = [part.part.fragment_id for part in parts if part.file in files]
+            lost = [part.number for part in parts if part.file in files]
             if lost:
                 lance.LanceDataset.commit(
                     self.location.child(table.directory),
@@ -1013,6 +1030,21 @@ class Engine:
             import lancedb  # noqa: PLC0415 its import costs more than a whole look-up
 
         return lancedb.connect(str(self.location), storage_options=self._options)
+
+
+def _fragment(known: Any) -> Fragment:
+    """Return what Lance's metadata of a fragment say."""
+    lost = known.deletion_file
+    return Fragment(
+        number=known.id,
+        files={file.path: file.file_size_bytes for file in known.files},
+        rows=known.num_rows,
+        physical_rows=known.physical_rows,
+        deletions=None
+        if lost is None
+        else Deletions(lost.path(known.id), lost.num_deleted_rows, f"{lost.read_version}-{lost.id}"),
+        overlays=str(known.overlays or ""),
+    )
 
 
 def _of_higher_levels(fragments: Iterable[Any]) -> list[int]:

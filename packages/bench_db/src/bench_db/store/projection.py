@@ -131,7 +131,7 @@ class Projection:
                 _LOG.info("a level of the projection is ignored until it is made again: %s", error)
                 self._entries.remove(entry)
                 _OPEN.pop(self._engine, None)
-                self.rest += [f for f in self._results.fragments() if f.part.fragment_id in entry.fragments]
+                self.rest += [f for f in self._results.fragments() if f.number in entry.fragments]
                 return self.read(names, of_series)
         _LOG.debug("projection: %d levels answer, %d fragments are read beside", len(self._entries), len(self.rest))
         return pl.concat(frames) if frames else _empty(names)
@@ -259,15 +259,12 @@ def _signatures(results: Snapshot) -> dict[int, tuple[str, Fragment]]:
 
     A data file never changes; rows leave a fragment by a new file of deletions, and columns change by new data files.
     """
-    return {fragment.part.fragment_id: (_signature(fragment), fragment) for fragment in results.fragments()}
+    return {fragment.number: (_signature(fragment), fragment) for fragment in results.fragments()}
 
 
 def _signature(fragment: Fragment) -> str:
-    known = fragment.part.metadata
-    files = "|".join(file.path for file in known.files)
-    lost = known.deletion_file
-    deletions = "" if lost is None else f"{lost.read_version}-{lost.id}"
-    return f"{files}:{fragment.rows}:{deletions}:{known.overlays or ''}"
+    deletions = "" if fragment.deletions is None else fragment.deletions.mark
+    return f"{'|'.join(fragment.files)}:{fragment.rows}:{deletions}:{fragment.overlays}"
 
 
 def _entries(levels: Iterable[_Level], present: Mapping[int, tuple[str, Fragment]]) -> list[_Entry]:
@@ -351,7 +348,7 @@ def discard(engine: Engine) -> None:
 
 def _is_settled(fragment: Fragment) -> bool:
     """Return whether compactions leave a fragment as it is."""
-    return int(fragment.part.physical_rows) >= ROWS_PER_FRAGMENT
+    return fragment.physical_rows >= ROWS_PER_FRAGMENT
 
 
 def _rows(fragments: Iterable[Fragment]) -> int:
@@ -380,7 +377,7 @@ def _fault_of_bytes(engine: Engine, part: _Part) -> str:
 
 def _written(engine: Engine, results: Snapshot, fragments: list[Fragment]) -> _Level:
     """Write the files of a level that covers some fragments."""
-    cover = {fragment.part.fragment_id: _signature(fragment) for fragment in fragments}
+    cover = {fragment.number: _signature(fragment) for fragment in fragments}
     parts = [_written_part(engine, results, fragments, between) for between in _ranges(results, fragments)]
     return _Level(cover, parts)
 

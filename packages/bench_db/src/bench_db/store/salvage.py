@@ -182,7 +182,7 @@ def is_readable(engine: Engine, snapshot: Snapshot, fragment: Fragment) -> bool:
     if any(content.size_of(engine, name) != size for name, size in files.items()):
         return False
     for name, size in files.items():
-        deque(content.chunks_in(engine, name, size), maxlen=0)
+        deque(content.chunks_in(engine, name, size or 0), maxlen=0)
     return _gives_rows(snapshot, fragment)
 
 
@@ -237,7 +237,7 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
         listed.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         return f"{name} cannot be read: {error}"
-    expected = fragment.part.metadata.deletion_file.num_deleted_rows
+    expected = 0 if fragment.deletions is None else fragment.deletions.rows
     return "" if len(listed) == expected else f"{name} lists {len(listed)} of {expected} deleted rows"
 
 
@@ -262,13 +262,12 @@ def require_deletions(snapshot: Snapshot, fragments: Iterable[Fragment] | None =
 
 def _deletions(table: Table, fragment: Fragment) -> str:
     """Return the path of the list of the rows that have left a fragment, inside the store; empty when all are there."""
-    listed = fragment.part.metadata.deletion_file
-    return "" if listed is None else f"{table.directory}/{listed.path(fragment.part.fragment_id)}"
+    return "" if fragment.deletions is None else f"{table.directory}/{fragment.deletions.path}"
 
 
-def _files(table: Table, fragment: Fragment) -> dict[str, int]:
-    """Return the recorded sizes of the data files of a fragment by their paths inside the store."""
-    return {f"{table.directory}/data/{file.path}": file.file_size_bytes for file in fragment.part.metadata.files}
+def _files(table: Table, fragment: Fragment) -> dict[str, int | None]:
+    """Return the recorded sizes of the data files of a fragment by their paths inside the store; None where none was recorded."""
+    return {f"{table.directory}/data/{name}": size for name, size in fragment.files.items()}
 
 
 def _warning(engine: Engine) -> str:
