@@ -88,7 +88,7 @@ class Histories:
 def histories(points: Points, *, newest: int | None = None, figure: Figure | None = None) -> Histories:
     """Arrange points in any order as histories, series by series in the order of their names, with the `newest` points of each.
 
-    `figure` is that of every series; without one, each has the one that `analysis.figure` chooses from all its points.
+    `figure` is that of every series; without one, each has the one that `figures` chooses from all its points.
     """
     present = points.series.join(points.rows, on="series_key", how="semi")
     names = present.sort(SERIES_ORDER).with_row_index("number")
