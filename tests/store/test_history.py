@@ -54,6 +54,17 @@ class TestCommits:
         assert len(database.commits()) == 2
         assert len(database.latest(as_of=version)) == 1
 
+    @pytest.mark.parametrize("commits", [{"c1"}, {"c0", "c1", "c7"}, {"c1", "new"}, {"new"}])
+    def test_records_of_some(self, database: Database, commits: set[str]) -> None:
+        """They are the records of all commits, without those of others, in the same order, before and after files are joined."""
+        for number in range(20):
+            record = RecordedCommit(dut_name="d", commit=f"c{number % 12}", time=number, parents=("p",), subject="s")
+            database.record_commits([record])
+            every = history.records_of_commits(database._engine)
+            some = history.records_of_commits(database._engine, commits)
+            assert some == [one for one in every if one.commit in commits]
+            assert bool(some) == bool(commits & {one.commit for one in every})
+
     def test_few_files(self, database: Database) -> None:
         """Every question reads all recorded commits, so their small files are joined early."""
         for number in range(20):

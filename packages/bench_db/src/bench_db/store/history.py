@@ -138,15 +138,16 @@ def known_in_full(engine: Engine, runs: Iterable[Run]) -> set[tuple[str, str | N
 
 def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -> list[RecordedCommit]:
     """Return the records of all commits, or of some, in the order in which they were written; none before there are any."""
-    where = None if commits is None else condition("commit", commits if len(commits) > 1 else next(iter(commits)))
     try:
         table = engine.open(COMMITS_TABLE)
     except StoreNotFoundError:
         return []
+    if commits is None:
+        return from_table(table.rows(), RecordedCommit)
     # Most commits are new, and a filter that reads no other column is cheaper.
-    if where is not None and not table.read((ROW_ID,), where, limit=1).num_rows:
-        return []
-    return from_table(table.rows(where), RecordedCommit)
+    where = condition("commit", commits if len(commits) > 1 else next(iter(commits)))
+    found = table.read((ROW_ID,), where)[ROW_ID].to_pylist()
+    return from_table(table.take(found, COMMITS_TABLE.schema.names), RecordedCommit) if found else []
 
 
 def exclusions(engine: Engine) -> list[Exclusion]:
