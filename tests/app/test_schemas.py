@@ -12,7 +12,7 @@ from bench_db.app.mirror import Mirrored, MirroredTable
 from bench_db.app.schemas import schemas
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES, versioned
 from tests.app.test_tools import repository
-from tests.cli.conftest import bench_db
+from tests.cli.conftest import bench_db, demo_once
 from tests.cli.measured_histories import config
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
 from tests.support.histories import History
@@ -29,7 +29,7 @@ _STEP = "110aa08"
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped measurements in a store, with a baseline, an artifact, an export and a second store."""
     root = tmp_path_factory.mktemp("answers")
-    (root / "demo.json").write_text(bench_db("demo", root / "demo", "--output", "json").out, "utf-8")
+    shutil.copytree(demo_once(tmp_path_factory).parent, root / "demo")
     (root / "job.log").write_text("log", "utf-8")
     history = History(root / "clone")
     for level in (9, 90):
@@ -180,7 +180,7 @@ def _documents(directory: Path, access: dict[str, str]) -> dict[str, Any]:
         answer = bench_db(*words, "--output", "json", **access)
         assert answer.code in {0, 1}, (name, answer.err)
         found[name] = answer.document
-    return found | {"demo": json.loads((directory / "demo.json").read_text("utf-8")), "mirror": _mirrored()}
+    return found | {"demo": json.loads((directory / "demo" / "demo.json").read_text("utf-8")), "mirror": _mirrored()}
 
 
 def _mirrored() -> dict[str, Any]:

@@ -68,10 +68,12 @@ def _environment(extra: dict[str, str]) -> dict[str, str]:
 
 
 def demo_once(factory: pytest.TempPathFactory) -> Path:
-    """Return the store that `bench-db demo` makes, once for all workers; tests only read it."""
+    """Return the store that `bench-db demo` makes, once for all workers; tests only read it. Its answer is in demo.json beside it."""
 
     def demo(directory: Path) -> None:
-        assert bench_db("demo", directory).code == 0
+        answer = bench_db("demo", directory, "--output", "json")
+        assert answer.code == 0
+        (directory / "demo.json").write_text(answer.out, "utf-8")
 
     return made_once(factory, "demo", demo) / "store"
 
