@@ -83,8 +83,7 @@ class TestGate:
     def test_at_the_minimum_effect_of_the_test_it_is_one(self, tmp_path: Path) -> None:
         """As docs/statistics.md says: reaching the minimum effect counts, reaching a threshold does not."""
         made = connect(tmp_path / "made", create=True)
-        for number in range(9):
-            publish(made, number, {"f": 102.0 if number == 8 else 100.0})
+        publish_all(made, (entry(number, {"f": 102.0 if number == 8 else 100.0}) for number in range(9)))
         made.set_baseline(Baseline(name="main", commit=sha(7), set_at=AT))
         assert not api.check(made, min_effect=2).passed
         assert api.check(made, threshold=2).passed

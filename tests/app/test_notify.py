@@ -21,6 +21,7 @@ from bench_db.errors import UserError
 from bench_db.model import Finding, NotificationStep, State
 from bench_db.rules import RULES
 from bench_db.store.database import Database, connect
+from bench_db.store.publish import Entry
 from tests.strategies import commit_of, publication
 from tests.support.clocks import Slept
 from tests.support.damage import copied
@@ -60,9 +61,9 @@ def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with 1,000 findings of 25 commits, of which no message was sent."""
     directory = tmp_path_factory.mktemp("thousand") / "store"
     store = connect(directory, create=True)
-    for number in range(COMMITS):
-        run, results = publication(number, rows=FINDINGS if number == 0 else 1, branch="main")
-        store.publish(results, run)
+    rows = [FINDINGS, *[1] * (COMMITS - 1)]
+    runs = (publication(number, rows=count, branch="main") for number, count in enumerate(rows))
+    assert sum(published.new for published in store.publish_many(Entry(*run) for run in runs)) == sum(rows)
     keys = dict(store.latest().select("benchmark_name", "series_key").iter_rows())
     store.record_findings([found(number, keys[f"bench {number}"]) for number in range(FINDINGS)])
     return directory
@@ -492,6 +493,7 @@ _KILLED = """
 import os, signal, sys
 from bench_db.app import notify as module
 from bench_db.store.database import Database, connect
+from bench_db.store.publish import Entry
 
 step = int(sys.argv[3])
 steps = iter(range(100))

@@ -169,8 +169,8 @@ class TestConfirmed:
 
     def test_by_pairs_of_its_commit(self, tmp_path: Path) -> None:
         store = connect(tmp_path / "store", create=True)
-        for number in range(20):
-            publish(store, number, {"f": wobble(number, 100.0 if number < 10 else 130.0)})
+        levels = (wobble(number, 100.0 if number < 10 else 130.0) for number in range(20))
+        publish_all(store, (entry(number, {"f": level}) for number, level in enumerate(levels)))
         [found] = api.scan(store).findings
         assert (found.commit, found.confirmed_by) == (sha(10), None)
         key = found.series_key

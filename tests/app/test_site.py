@@ -23,6 +23,7 @@ from bench_db.query.selection import Selection
 from bench_db.report.site.arrange import POINTS
 from bench_db.report.site.contract import FrontierView
 from bench_db.store.database import Database, connect
+from bench_db.store.publish import Entry
 from tests.app.test_frontier import SERVED, serve
 from tests.cli.kinds import entry, publish, publish_all, sha
 from tests.report.examples import found
@@ -138,9 +139,8 @@ class TestNewestCommit:
     )
     def test_said(self, slow: float, heading: str, said: str, badge: str, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
-        for number in range(12):
-            publish(made, number, {"f": 100.0 + number % 3, "g": 5.0 + number % 2 / 100})
-        publish(made, 12, {"f": 100.0 * slow, "g": 5.0})
+        before = [entry(number, {"f": 100.0 + number % 3, "g": 5.0 + number % 2 / 100}) for number in range(12)]
+        publish_all(made, [*before, entry(12, {"f": 100.0 * slow, "g": 5.0})])
         _publish_pull_request(made, 13)
         scan(made)
         page, drawn = self.written(made, tmp_path / "out")
@@ -157,9 +157,8 @@ class TestNewestCommit:
 
     def test_another_history(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
-        for number in range(9):
-            publish(made, number, {"f": 100.0 + number % 3}, branch="topic")
-            publish(made, number, {"f": 100.0 + number % 3}, commit=sha(50 + number))
+        publish_all(made, (entry(number, {"f": 100.0 + number % 3}, branch="topic") for number in range(9)))
+        publish_all(made, (entry(n, {"f": 100.0 + n % 3}, commit=sha(50 + n)) for n in range(9)))
         assert site_content(made, Selection(branch="topic")).verdicts == {}
         assert site_content(made, Selection()).verdicts == {"d": {"unchanged": 1}}
 
@@ -209,8 +208,7 @@ class TestDerivedMetrics:
 
     def test_of_one_benchmark(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
-        for number in range(12):
-            _publish_two_metrics(made, number)
+        publish_all(made, map(_two_metrics, range(12)))
         made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
         scan(made)
         site(made, tmp_path / "out", at=1_000_000)
@@ -391,10 +389,15 @@ def _derive(store: Database, number: int) -> None:
 
 
 def _publish_two_metrics(store: Database, number: int, pull_request: int | None = None) -> None:
+    run, results, *_ = _two_metrics(number, pull_request)
+    store.publish(results, run)
+
+
+def _two_metrics(number: int, pull_request: int | None = None) -> Entry:
     run, results, *_ = entry(number, {"f": 100.0 + number % 3}, suite="derived")
     time = replace(results[0], pr_number=pull_request)
     items = replace(time, metric="items", units="items", values=Samples([1000.0]))
-    store.publish([time, items], replace(run, pr_number=pull_request))
+    return Entry(replace(run, pr_number=pull_request), [time, items])
 
 
 def _find(store: Database, number: int) -> None:
