@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,6 +201,17 @@ class TestFailing:
             "work: work": "failed",
         }
         assert "2 left out: measured" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
+
+    def test_results_of_a_tool_without_times_have_the_time_of_their_attempt(self, tmp_path: Path) -> None:
+        grow(tmp_path, 2)
+        began = int(time.time())
+        backfill(tmp_path)
+        store = connect(tmp_path / "store")
+        for rows in (store.runs(), store.scan()):
+            times = rows.collect()["run_time"].dt.epoch("s")
+            assert times.null_count() == 0
+            assert all(began <= moment <= time.time() for moment in times)
+        assert store.verify().sound
 
     def test_what_a_benchmark_wrote_before_it_was_cut_off_is_tried_again(self, tmp_path: Path) -> None:
         history, shas = grow(tmp_path, 1)

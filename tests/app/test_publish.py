@@ -123,6 +123,30 @@ class TestPublish:
             publish(tmp_path / "store", file, format="values-ns", provenance=given)
 
 
+class TestAttempts:
+    """The results of a repeated job follow those of its first attempt, also of a tool that gives no time."""
+
+    def test_the_newest_result_is_of_the_last_attempt(self, tmp_path: Path) -> None:
+        file = tmp_path / "out.json"
+        for number in range(8):
+            for attempt in (1, 2, 3):
+                output(file, 10 * number + attempt)
+                build = replace(
+                    BUILD,
+                    commit=f"{number:040x}",
+                    dut_timestamp=1 + number,
+                    attempt=attempt,
+                    ingested_at=10**9 + attempt,
+                )
+                publish(tmp_path / "store", file, provenance=build)
+        store = connect(tmp_path / "store")
+        last = store.trend("sum").group_by("commit", maintain_order=True).last()
+        assert last["median"].to_list() == [10 * number + 4.5 for number in range(8)]
+        assert store.trend("sum").group_by("commit", maintain_order=True).first()["run_time"].null_count() == 8
+        assert store.latest().filter(benchmark_name="sum")["median"].to_list() == [74.5]
+        assert store.verify().sound
+
+
 class TestKeepGoing:
     """All unreadable files are named; with `keep_going` the others are stored."""
 

@@ -405,7 +405,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         workflow=provenance.workflow,
         run_url=provenance.run_url,
         context=reading.context,
-        run_time=reading.run_time,
+        run_time=_run_time(reading, provenance),
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
         notes=(
             *_timing(reading, provenance, dut),
@@ -544,6 +544,13 @@ def _timing(reading: Reading, provenance: Provenance, dut: DutBuild) -> tuple[st
     is_stated = reading.commit_time is not None or provenance.dut_timestamp is not None
     by_run = not is_stated and dut.timestamp == reading.run_time
     return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
+
+
+def _run_time(reading: Reading, provenance: Provenance) -> int | None:
+    """Return when the run was measured: as the file says, else of a repeated job when it is published, later than its first attempt."""
+    if reading.run_time is None and provenance.attempt > 1:
+        return provenance.ingested_at or None
+    return reading.run_time
 
 
 def _branch_note(reading: Reading, provenance: Provenance, build: Build) -> tuple[str, ...]:
