@@ -114,6 +114,13 @@ class TestOpen:
             assert len(connect(address).results()) == 3
 
 
+def test_the_first_answer_has_what_was_published_after_connecting(filled: Path) -> None:
+    reader = connect(filled)
+    run, results = publication(2)
+    published = connect(filled).publish(results, run)
+    assert published.run_key in reader.scan().collect()["run_key"].to_list()
+
+
 class TestDamage:
     """A store that cannot be opened is called damaged, with the next step, and nothing is written over it. Lost rows are warned of."""
 
