@@ -57,7 +57,10 @@ class TestRuns:
         own = both.put(b"of the first run", name="own", run=first)
         shared = [both.put(b"of both runs", name="shared", run=run) for run in (first, second)]
         nobodys = both.put(b"of nobody", name="nobody's")
-        assert not api.remove_runs(store, runs=(first,), artifacts=True, dry_run=True).changed
+        previewed = api.remove_runs(store, runs=(first,), artifacts=True, dry_run=True)
+        assert (previewed.changed, sorted(one.name for one in previewed.artifacts)) == (False, ["own", "shared"])
+        assert sorted(one["name"] for one in previewed.document["artifacts"]) == ["own", "shared"]
+        assert api.remove_runs(store, runs=(first,), dry_run=True).artifacts == []
         assert len(both.artifacts()) == 4
         assert api.remove_runs(store, runs=(first,), artifacts=True).changed
         assert sorted(one.name for one in both.artifacts()) == ["nobody's", "shared"]

@@ -35,6 +35,10 @@ class TestRun:
         previewed = bench_db("run", "remove", key, "--store", database.uri).out
         assert previewed.startswith("nothing changed; these would be removed:")
         database.put_artifact(b"log", kind="log", added_at=1, name="log", run=key)
+        shown = bench_db("run", "remove", key, "--artifacts", "--store", database.uri).out
+        assert shown.startswith(f"{previewed}\ntheir artifacts:\nsha256")
+        assert shown.splitlines()[-1].split()[1:3] == ["log", "log"]
+        assert len(database.artifacts()) == 1
         removed = bench_db("run", "remove", key, "--artifacts", "--yes", "--store", database.uri).out
         assert removed.startswith("removed: 1 runs")
         assert database.artifacts() == []

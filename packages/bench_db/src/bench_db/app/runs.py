@@ -17,6 +17,7 @@ from bench_db.errors import UserError
 from bench_db.identity import tag_texts
 from bench_db.model import Artifact, Result, Run
 from bench_db.query.selection import Selection, glob_pattern, is_sha, of_commit
+from bench_db.report.artifacts import as_json as artifact_json
 from bench_db.report.frame import as_json
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ class RunConditions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs(Answer):
-    """Published runs, oldest publish first. `changed` says that they were excluded, included or removed by this call."""
+    """Published runs, oldest publish first. `changed` says that they were excluded, included or removed by this call.
+
+    `artifacts` are those that are removed with their runs.
+    """
 
     rows: pl.DataFrame
     changed: bool = False
+    artifacts: Sequence[Artifact] = ()
 
     def frame(self) -> pl.DataFrame:
         """Return the runs as a frame: the columns of `Database.runs`, `run` (the key as text), and `excluded`, the reason or null."""
@@ -74,7 +79,8 @@ class Runs(Answer):
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed}
+        artifacts = [artifact_json(artifact) for artifact in self.artifacts]
+        return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed, "artifacts": artifacts}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +191,15 @@ def remove_runs(
     An excluded run that is removed is excluded no more: published again, it is in every answer.
     """
     found = _required(_chosen(store, conditions), conditions)
+    keys = set(found["run_key"])
+    owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else []
     if not dry_run:
-        keys = set(found["run_key"])
-        owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else []
         store.delete_artifacts(owned)
         store.remove_runs(found["run_key"].to_list())
         excluded = found.filter(pl.col("excluded").is_not_null())["run_key"].to_list()
         if excluded:
             store.exclude(excluded, reason="removed", lifted=True, at=int(time.time()), by="")
-    return Runs(rows=found, changed=not dry_run)
+    return Runs(rows=found, changed=not dry_run, artifacts=owned)
 
 
 def _decide(

@@ -317,7 +317,7 @@ def _runs() -> Schema:
     of_run = _record(Run)
     names = [name for name in SHOWN if name not in {*shown, *own, "run_key", "ingested_at"}]
     rows = {**dict.fromkeys(shown, _TEXT), **{name: of_run[name] for name in names}, **own}
-    return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN})
+    return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN, "artifacts": _list(_object(_artifact()))})
 
 
 def _formats() -> Schema:

@@ -143,12 +143,14 @@ def remove(uri: str | None, output: str, *, artifacts: bool, yes: bool, **condit
 
 
 def _emit(found: Runs, output: str, done: str = "") -> None:
+    from bench_db.report.artifacts import as_text
     from bench_db.report.ledgers import runs_text
 
     def text() -> str:
         if not done:
             return runs_text(found.frame(), screen())
         head = f"{done}: {len(found.frame())} runs" if found.changed else f"nothing changed; these would be {done}:"
-        return f"{head}\n{runs_text(found.frame(), screen())}"
+        with_them = f"\n\ntheir artifacts:\n{as_text(found.artifacts, screen())}" if found.artifacts else ""
+        return f"{head}\n{runs_text(found.frame(), screen())}{with_them}"
 
     emit(output, lambda: found.document, text)
