@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench_db.analysis.by_commit import by_commit
-from bench_db.model import CommitFindings, Series, State
+from bench_db.model import ChangeKind, CommitFindings, Series, State
+from bench_db.report.terminal import moved_words
 from bench_db.units import Direction
 from tests.report.examples import found
 
@@ -35,6 +36,7 @@ class TestByCommit:
             (None, State.OPEN, ("f7",)),
             (None, State.OPEN, ("f8",)),
         ]
+        assert (groups[0].spread, groups[0].modes) == (0, 0)
         assert groups[0] == CommitFindings(
             commit="abc",
             state=State.OPEN,
@@ -47,3 +49,13 @@ class TestByCommit:
             test_bed_names=("x", "y"),
             units=("nanoseconds", "per_second"),
         )
+
+    def test_spread_and_modes_are_neither(self) -> None:
+        series = {1: Series(benchmark_name="a")}
+        given = [
+            found(f"f{n}", 1, 4, commit="abc", effect=None, kind=kind, before=0.1, after=0.5)
+            for n, kind in enumerate([ChangeKind.SPREAD, ChangeKind.SPREAD, ChangeKind.MODES])
+        ]
+        (group,) = by_commit(given, series)
+        assert (group.worse, group.better, group.neither, group.spread, group.modes) == (0, 0, 3, 2, 1)
+        assert moved_words(group) == "2 with other noise, 1 with other modes"

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import polars as pl
 import pytest
 
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.findings import commits_of_runs, finding_of, in_order, scanned, settled, updated
+from bench_db.analysis.findings import (
+    commits_of_runs,
+    finding_of,
+    finding_of_shape,
+    in_order,
+    scanned,
+    settled,
+    updated,
+)
 from bench_db.analysis.histories import Histories, histories
-from bench_db.model import Finding, State
+from bench_db.derive import finding_id
+from bench_db.model import ChangeKind, Finding, ShapeChange, State
 from bench_db.rules import RULES
+from bench_db.units import Direction
 from tests.analysis.test_judge import level, points
+from tests.analysis.test_shape_kernel import noise
 
 AT = 1_800_000_000
 
@@ -28,6 +41,45 @@ def after(found: Histories, *known: Finding, at: int = AT + 1) -> list[Finding]:
 def opened() -> Finding:
     (finding,) = after(stepped(), at=AT)
     return finding
+
+
+class TestShapes:
+    """A change of spread or of modes is a finding of its own kind: neither worse nor better, and with an id of its own."""
+
+    @staticmethod
+    def spread(first: float = 0.01, second: float = 0.04) -> Histories:
+        values = 100 * np.exp(np.concatenate([noise(1, 100, first), noise(2, 100, second)]))
+        return histories(points(values.tolist()))
+
+    def test_opened_known_and_gone(self) -> None:
+        (opened,) = after(self.spread(), at=AT)
+        assert (opened.kind, opened.state, opened.effect, opened.low) == (ChangeKind.SPREAD, State.OPEN, None, None)
+        assert opened.before == pytest.approx(0.01, rel=0.3)
+        assert opened.after == pytest.approx(0.04, rel=0.3)
+        assert opened.id == finding_id(7, opened.commit, ChangeKind.SPREAD) != finding_id(7, opened.commit)
+        assert after(self.spread(), opened) == []
+        (fixed,) = after(histories(points(level(200))), opened)
+        assert (fixed.id, fixed.state, fixed.kind) == (opened.id, State.FIXED, ChangeKind.SPREAD)
+
+    def test_another_kind_or_way_is_another_finding(self) -> None:
+        (opened,) = after(self.spread(), at=AT)
+        for other in (
+            replace(opened, id="level", kind=ChangeKind.LEVEL, effect=0.3),
+            replace(opened, id="less", before=0.04, after=0.01),
+        ):
+            found = {one.id: one.state for one in after(self.spread(), other)}
+            assert found == {opened.id: State.OPEN, other.id: State.FIXED}
+
+    def test_the_share_is_that_of_the_worse_runs(self) -> None:
+        change = ShapeChange(index=3, kind=ChangeKind.MODES, before=0.9, after=0.4, p_value=0.001, replaces_level=False)
+        of = histories(points(level(20)))
+        lower = finding_of_shape(of, 0, change, at=AT)
+        assert (lower.before, lower.after) == (0.9, 0.4)
+        rates = replace(of, names=of.names.with_columns(direction=pl.lit(Direction.HIGHER.value)))
+        higher = finding_of_shape(rates, 0, change, at=AT)
+        assert (higher.before, higher.after) == (pytest.approx(0.1), pytest.approx(0.6))
+        spread = finding_of_shape(rates, 0, replace(change, kind=ChangeKind.SPREAD), at=AT)
+        assert (spread.before, spread.after) == (0.9, 0.4)
 
 
 class TestUpdated:
@@ -94,7 +146,7 @@ class TestRecords:
     """A finding has the numbers of its change, and the commit of a run is that of its points."""
 
     def test_finding_of(self) -> None:
-        (change,) = changes_of(stepped())
+        (change,), _ = changes_of(stepped())
         finding = finding_of(change, at=AT, common_mode="all")
         assert (finding.id, finding.series_key) == (change.id, 7)
         for name in ("commit", "index", "effect", "low", "high", "p_value", "provisional"):

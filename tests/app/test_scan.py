@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import pytest
 
 import bench_db as api
 from bench_db.app.notify import notify
-from bench_db.model import PairRecord, PairVerdict, State
+from bench_db.model import ChangeKind, PairRecord, PairVerdict, State
 from bench_db.report.detected import scan_text
 from bench_db.report.terminal import findings_text
 from bench_db.store.database import connect
@@ -162,6 +163,53 @@ class TestLives:
         for name in ("spike of three", "spike of four"):
             assert seen[name] == [("open", True, False), ("fixed", True, True)]
         assert set(seen) == {"step", "spike of three", "spike of four"}
+
+
+@pytest.fixture(scope="module")
+def shaped(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    store = connect(tmp_path_factory.mktemp("shapes") / "store", create=True)
+    rng = np.random.default_rng(8)
+    noise = 100.0 * np.exp(np.where(np.arange(200) < 100, 0.01, 0.04) * rng.normal(0.0, 1.0, 200))
+    slow = rng.random(200) < np.where(np.arange(200) < 100, 0.1, 0.6)
+    modes = 100.0 * np.exp(rng.normal(0.0, 0.01, 200)) * np.where(slow, 1.3, 1.0)
+    values = [{"noisy": float(noise[n]), "modes": float(modes[n]), "still": 7.0} for n in range(200)]
+    publish_all(store, [entry(number, of) for number, of in enumerate(values)])
+    return store
+
+
+class TestShapes:
+    """A change of noise or of the share of slow runs is found and called that, everywhere, and never counts as a regression."""
+
+    def test_scan_and_detect(self, shaped: Database) -> None:
+        scanned = api.scan(shaped, at=AT)
+        assert scanned.changes == 2
+        kinds = {scanned.series[f.series_key].benchmark_name: f.kind for f in scanned.findings}
+        assert kinds == {"noisy": ChangeKind.SPREAD, "modes": ChangeKind.MODES}
+        text = findings_text(scanned.findings, scanned.series)
+        assert re.search(r"noise 1\.2 % -> 4\.5 %", text)
+        assert re.search(r"slow runs 11 % -> 62 %", text)
+        assert [(g.worse, g.better) for g in scanned.groups] == [(0, 0)] * len(scanned.groups)
+        detected = api.detect(shaped)
+        assert {one["id"] for one in detected.document["findings"]} == {f.id for f in scanned.findings}
+        assert {f.kind for f in shaped.findings()} == {ChangeKind.SPREAD, ChangeKind.MODES}
+        before = shaped.version
+        api.scan(shaped, at=AT + 1)
+        assert shaped.version == before  # nothing new to record
+
+    def test_no_alarm_and_no_red_badge(self, shaped: Database, tmp_path: Path) -> None:
+        api.scan(shaped, at=AT)
+        (tmp_path / "bench-db.toml").write_text(
+            '[project]\nname = "engine"\n\n[[notify]]\nkind = "webhook"\naddress_env = "HOOK"\nchanges = "worse"\n',
+            "utf-8",
+        )
+        with receiver() as web:
+            notify(shaped, config_file=str(tmp_path / "bench-db.toml"), environment={"HOOK": f"{web.url}/hook"})
+            assert web.documents == []
+        api.site(shaped, tmp_path / "site")
+        badge = (tmp_path / "site" / "badge.svg").read_text("utf-8")
+        assert "slower" not in badge
+        assert "worse" not in badge
+        assert "noise 1.2 % -&gt; 4.5 %" in (tmp_path / "site" / "feed.xml").read_text("utf-8")
 
 
 class TestConfirmed:

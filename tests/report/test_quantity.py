@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from bench_db.report.quantity import percent, percent_with_interval, probability, quantity, share
+from bench_db.model import ChangeKind
+from bench_db.report.quantity import change_text, percent, percent_with_interval, probability, quantity, share
+from tests.report.examples import found
 
 
 class TestQuantity:
@@ -64,3 +66,22 @@ def test_probability(p_value: float | None, shown: str) -> None:
 @pytest.mark.parametrize(("value", "shown"), [(0.02, "2.0 %"), (1.5, "150 %"), (0.0, "0.0 %"), (None, "-")])
 def test_share(value: float | None, shown: str) -> None:
     assert share(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "direction", "shown"),
+    [
+        (ChangeKind.LEVEL, "nanoseconds", "lower", "+10.0 %"),
+        (ChangeKind.SPREAD, "nanoseconds", "lower", "noise 10.0 % -> 55.0 %"),
+        (ChangeKind.MODES, "nanoseconds", "lower", "slow runs 10 % -> 55 %"),
+        (ChangeKind.MODES, "per_second", "higher", "slow runs 10 % -> 55 %"),
+        (ChangeKind.MODES, "bytes", "lower", "worse runs 10 % -> 55 %"),
+        (ChangeKind.MODES, "count", "info", "upper runs 10 % -> 55 %"),
+    ],
+)
+def test_change(kind: ChangeKind, units: str, direction: str, shown: str) -> None:
+    effect = 0.1 if kind is ChangeKind.LEVEL else None
+    finding = found("f", 1, 2, kind=kind, effect=effect, before=0.1, after=0.55)
+    assert change_text(finding, units, direction) == shown
+    interval = shown.replace("+10.0 %", "+10.0 % (+7.0 to +13.0)")
+    assert change_text(finding, units, direction, interval=True) == interval

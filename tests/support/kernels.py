@@ -12,8 +12,9 @@ from bench_db.analysis.common_kernel import (
     suite_index,
     without_common,
 )
-from bench_db.analysis.constants import Constants
+from bench_db.analysis.constants import SHAPE, Constants
 from bench_db.analysis.detect_kernel import all_changes
+from bench_db.analysis.shape_kernel import all_shapes
 from bench_db.analysis.steps_kernel import steps_at
 
 
@@ -21,6 +22,7 @@ def main() -> None:
     """Call the machine code of each entry point once."""
     values, offsets, runs = np.tile(np.arange(60) % 7.0 + 100, 2), np.array([0, 60, 120]), np.tile(np.arange(60), 2)
     all_changes.machine(values, offsets, Constants())
+    all_shapes.machine(values, offsets, np.zeros(2, np.int64), np.empty(0, np.int64), SHAPE)
     suite_index.machine(values, offsets, runs, np.ones(2), 60)
     without_common.machine(values, offsets, runs, np.zeros(60, np.int64), np.ones(2), np.empty_like(values))
     moved, levels, ones = np.zeros(60), np.zeros(60, np.int64), np.ones(2)

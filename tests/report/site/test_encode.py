@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bench_db.model import ChangeKind
 from bench_db.report.quantity import NO_VALUE
 from bench_db.report.site.encode import EncodedSeries, builds_document, encoded, finding_document
 from tests.report.example_site import arranged_points, history
@@ -107,3 +108,10 @@ class TestFinding:
         one = one_of(ONE, BOTH, found("late", 1, 2), found("early", 1, 0))
         assert [finding["id"] for finding in one.findings] == ["early", "late"]
         assert one_of(FAILING, BOTH).findings == []
+
+    def test_a_kind_other_than_level_has_its_words(self) -> None:
+        given = {"effect": None, "low": None, "high": None, "before": 0.011, "after": 0.042}
+        spread = finding_document(found("id1", 1, 1, kind=ChangeKind.SPREAD, **given), ONE, "lower", "nanoseconds")
+        assert (spread["kind"], spread["what"], spread["worse"]) == ("spread", "noise 1.1 % -> 4.2 %", None)
+        level = finding_document(found("id1", 1, 1), ONE, "lower")
+        assert (level["kind"], level["what"]) == ("level", None)

@@ -18,7 +18,7 @@ from bench_db.arrow import values_hash
 from bench_db.clock import FINER_UNITS
 from bench_db.errors import UserError
 from bench_db.identity import is_commit_id
-from bench_db.model import Result, Samples
+from bench_db.model import ChangeKind, Result, Samples
 from bench_db.summary import summarise_lists
 from bench_db.units import BASE_UNITS, Direction, base_unit
 
@@ -246,9 +246,10 @@ def artifact_key(artifact: Artifact) -> int:
     return identity.hash63(("artifact", artifact.sha256, artifact.kind, artifact.name, *owners))
 
 
-def finding_id(series: int, commit: str | None) -> str:
-    """Return the identity of a finding: its series and the commit at which it was first detected."""
-    return f"{identity.hash63(('change', str(series), commit or '')):016x}"
+def finding_id(series: int, commit: str | None, kind: ChangeKind = ChangeKind.LEVEL) -> str:
+    """Return the identity of a finding: its series, the commit at which it was first detected, and what changed."""
+    kinds = () if kind is ChangeKind.LEVEL else (kind.value,)  # the ids of earlier releases stay
+    return f"{identity.hash63(('change', str(series), commit or '', *kinds)):016x}"
 
 
 def series_key(result: Result, *, by_name_alone: bool = False) -> int:

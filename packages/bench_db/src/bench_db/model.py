@@ -461,6 +461,14 @@ class Blame:
     test_beds: tuple[MovedBenchmarks, ...]
 
 
+class ChangeKind(StrEnum):
+    """What changed in a series: its level, its spread from run to run, or the share of its slow runs."""
+
+    LEVEL = "level"
+    SPREAD = "spread"
+    MODES = "modes"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One record of a change of a series; the newest record of an id applies.
@@ -471,6 +479,8 @@ class Finding:
     records of releases that did not look for it. A record with `replaces` applies only if the record with that key was the newest
     of the id when it was written, 0 if there was none; null applies always. `confirmed_by` is the `pair_id` of stored pairs that found the
     change, too, at its commit; null without. A finding that is `provisional` and fixed was withdrawn: later runs did not confirm it.
+    A `kind` of spread or modes has no effect and no interval, is neither worse nor better, and states what was `before` and is `after`: the
+    noise from run to run, or the share of the worse of two modes (of the upper one where neither is worse). Both are null of a level.
     """
 
     key: Key = 0
@@ -493,6 +503,9 @@ class Finding:
     figure: Figure = Figure.MEDIAN
     replaces: int | None = None
     confirmed_by: str | None = None
+    kind: ChangeKind = ChangeKind.LEVEL
+    before: float | None = None
+    after: float | None = None
 
     @property
     def is_withdrawn(self) -> bool:
@@ -584,6 +597,7 @@ class Notification:
 class CommitFindings:
     """The findings in one state at one commit: the ids, and how many are for the worse, for the better and neither.
 
+    Of those that are neither, `spread` and `modes` are the numbers of findings of these kinds.
     `worse_effect` and `better_effect` are the medians of their relative changes, null for none, and where some rise and others fall.
     `units` are those of their series.
     """
@@ -596,6 +610,8 @@ class CommitFindings:
     neither: int
     worse_effect: float | None
     better_effect: float | None
+    spread: int = 0
+    modes: int = 0
     test_bed_names: tuple[str, ...]
     units: tuple[str, ...]
 
@@ -1074,6 +1090,22 @@ class Change:
     p_value: float
     provisional: bool
     figure: Figure = Figure.MEDIAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeChange:
+    """A change of the spread or of the modes of a series from the point at `index` on.
+
+    `kind` is never level; `before` and `after` are as in `Finding`. `p_value` is corrected for the choice of the point and for
+    autocorrelation. `replaces_level` says that `detect` finds a change of level here, which the modes explain.
+    """
+
+    index: int
+    kind: ChangeKind
+    before: float
+    after: float
+    p_value: float
+    replaces_level: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

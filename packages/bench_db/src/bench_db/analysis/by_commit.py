@@ -6,7 +6,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench_db.model import CommitFindings, Finding
+from bench_db.model import ChangeKind, CommitFindings, Finding
 from bench_db.units import is_worse
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def _of_commit(group: Sequence[Finding], series: Mapping[int, Series]) -> Commit
         neither=ways.count(None),
         worse_effect=_median(effects[True]),
         better_effect=_median(effects[False]),
+        spread=sum(f.kind == ChangeKind.SPREAD for f in group),
+        modes=sum(f.kind == ChangeKind.MODES for f in group),
         test_bed_names=tuple(sorted({one.test_bed_name for one in known.values()})),
         units=tuple(sorted({one.units for one in known.values()})),
     )

@@ -60,6 +60,31 @@ class Constants(NamedTuple):
     squares: bool = True  # whether the least-squares branch takes part
 
 
+class ShapeConstants(NamedTuple):
+    """Constants of changes of spread and of modes; lengths are in points, distances on the log scale."""
+
+    least: int = 15  # fewest points on either side
+    screen: float = 3.2  # least standardised difference of both sides that is looked at, before inflation
+    bound: float = 0.0  # standard errors above the estimate, of the autocorrelation
+    lags: int = 8  # most points apart whose correlations are summed
+    alpha: float = 0.05  # largest p-value
+    ticks: float = (
+        1.5  # a clock shows noise, or the distance of two modes, from so many times its smallest difference on
+    )
+    spread: float = RULES.change_effect  # least noise of the noisier side
+    ratio: float = 1.5  # least ratio of both levels of noise
+    gap: float = RULES.change_effect  # least distance of two modes,
+    apart: float = 4.0  # which are so many standard deviations of the wider one apart
+    members: int = 3  # fewest runs of a mode
+    frequent: float = 0.2  # least share of either mode where both are mixed,
+    turns: float = 0.3  # which follow one another this share as often as by chance
+    share: float = 0.2  # least difference of the shares of slow runs
+    stays: float = 0.25  # largest movement of a mode, as a share of their distance
+
+
+SHAPE = ShapeConstants()
+
+
 class Profile(StrEnum):
     """How readily a change is reported; `quiet` leaves out the least-squares branch."""
 

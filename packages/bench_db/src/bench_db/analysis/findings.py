@@ -11,7 +11,8 @@ import numpy as np
 from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
 from bench_db.analysis.scan_blame import Blamed, blame_scan
-from bench_db.model import Finding, PairVerdict, State
+from bench_db.derive import finding_id
+from bench_db.model import ChangeKind, Finding, PairVerdict, State
 from bench_db.rules import RULES
 from bench_db.units import Direction
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench_db.analysis.histories import Histories
     from bench_db.analysis.scan import Detected, Points
-    from bench_db.model import Blame, Change, Movement, PairRecord
+    from bench_db.model import Blame, Change, Movement, PairRecord, ShapeChange
     from bench_db.query.thresholds import Threshold
 
 _CHANGED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
@@ -82,7 +83,11 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     records: list[Finding] = []
     confirming = {(p.series_key, p.head, (p.effect or 0.0) > 0.0): p.pair_id for p in paired if p.verdict in _CHANGED}
     for fresh in _fresh(histories, found, blamed, at):
-        by = confirming.get((fresh.series_key, fresh.commit or "", (fresh.effect or 0.0) > 0.0))
+        by = (
+            confirming.get((fresh.series_key, fresh.commit or "", _rises(fresh)))
+            if fresh.kind == ChangeKind.LEVEL
+            else None
+        )
         fresh = replace(fresh, confirmed_by=by)  # noqa: PLW2901
         candidates = left.get(fresh.series_key)
         old = _match(fresh, candidates.values(), _indices(histories, numbers[fresh.series_key])) if candidates else None
@@ -134,7 +139,7 @@ def _facts(finding: Finding) -> tuple[object, ...]:
 
 def _fresh(histories: Histories, found: Scan, blamed: Blamed, at: int) -> list[Finding]:
     commits = commits_of_runs(histories)
-    return [
+    of_level = [
         finding_of(
             named(histories, f.series, f.change),
             at=at,
@@ -143,6 +148,7 @@ def _fresh(histories: Histories, found: Scan, blamed: Blamed, at: int) -> list[F
         )
         for f, one, whole in zip(found.findings, blamed.findings, blamed.whole_runs, strict=True)
     ]
+    return of_level + [finding_of_shape(histories, number, change, at=at) for number, change in found.shapes]
 
 
 def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame: Blame | None = None) -> Finding:
@@ -162,6 +168,30 @@ def finding_of(change: Change, *, at: int, common_mode: str | None = None, blame
         at=at,
         cause=None if blame is None else blame.cause,
         evidence=() if blame is None else blame.evidence,
+    )
+
+
+def finding_of_shape(histories: Histories, number: int, change: ShapeChange, *, at: int) -> Finding:
+    """Return the finding of a change of spread or modes of the series of a number. Of modes it has the share of the worse runs."""
+    series = histories.series[number]
+    commit: str | None = histories.points["commit"][int(histories.offsets[number]) + change.index]
+    upper_is_better = change.kind is ChangeKind.MODES and series.direction is Direction.HIGHER
+    before, after = (1.0 - part if upper_is_better else part for part in (change.before, change.after))
+    return Finding(
+        id=finding_id(series.series_key, commit, change.kind),
+        series_key=series.series_key,
+        commit=commit,
+        index=change.index,
+        effect=None,
+        low=None,
+        high=None,
+        p_value=change.p_value,
+        provisional=False,
+        figure=histories.figures[number],
+        at=at,
+        kind=change.kind,
+        before=before,
+        after=after,
     )
 
 
@@ -201,12 +231,19 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (rank[f.state], -abs(f.effect or 0.0), f.id))
 
 
+def _rises(finding: Finding) -> bool:
+    """Return whether the level, the noise or the share of the worse runs grows."""
+    if finding.kind == ChangeKind.LEVEL:
+        return (finding.effect or 0.0) > 0.0
+    return (finding.after or 0.0) > (finding.before or 0.0)
+
+
 def _match(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int]) -> Finding | None:
     """Return the nearest known finding of the series that moved the same way, within `rules.same_change_runs` points."""
     near = [
         (abs(places.get(old.commit or "", old.index) - fresh.index), old.id, old)
         for old in known
-        if ((old.effect or 0) > 0) == ((fresh.effect or 0) > 0)
+        if old.kind == fresh.kind and _rises(old) == _rises(fresh)
     ]
     within = [entry for entry in near if entry[0] <= RULES.same_change_runs]
     return min(within)[2] if within else None

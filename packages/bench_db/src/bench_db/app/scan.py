@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.changes import changes_of
 from bench_db.analysis.constants import Profile
-from bench_db.analysis.findings import finding_of, in_order, movements, scanned, settled, updated
+from bench_db.analysis.findings import finding_of, finding_of_shape, in_order, movements, scanned, settled, updated
 from bench_db.analysis.histories import Histories, histories
 from bench_db.analysis.scan_blame import blame_scan
 from bench_db.app.answers import Answer, frame_of
@@ -43,12 +44,14 @@ _TRIES = 8
 class Detected(Answer):
     """The changes of some series, oldest first within a series, and the histories they are changes of.
 
+    `changes` are those of level, and `shapes` the findings of spread and of modes.
     `history` describes whose results they are.
     """
 
     history: str
     changes: Sequence[Change]
     histories: Histories
+    shapes: Sequence[Finding] = ()
 
     @property
     def series(self) -> dict[int, Series]:
@@ -58,7 +61,7 @@ class Detected(Answer):
     @property
     def findings(self) -> list[Finding]:
         """The findings that a scan would make of the changes, largest first."""
-        return in_order(finding_of(change, at=0) for change in self.changes)
+        return in_order([*(finding_of(change, at=0) for change in self.changes), *self.shapes])
 
     def frame(self) -> pl.DataFrame:
         """Return the changes as a frame, a row each."""
@@ -68,7 +71,9 @@ class Detected(Answer):
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         series = self.series
-        found = [finding_json(finding_of(change, at=0), series) for change in self.changes]
+        found = [
+            finding_json(finding, series) for finding in (*map(partial(finding_of, at=0), self.changes), *self.shapes)
+        ]
         return {"history": self.history, "findings": found}
 
 
@@ -147,7 +152,13 @@ def detect(
     of = histories(store.points(chosen, as_of))
     if not len(of):
         raise UserError(no_match(chosen, store.latest(as_of=as_of), store.elsewhere(as_of)))
-    return Detected(history=store.history(as_of).about(chosen), changes=changes_of(of, profile), histories=of)
+    changes, shapes = changes_of(of, profile)
+    return Detected(
+        history=store.history(as_of).about(chosen),
+        changes=changes,
+        histories=of,
+        shapes=[finding_of_shape(of, number, one, at=0) for number, one in shapes],
+    )
 
 
 @on_database
@@ -205,7 +216,7 @@ def scan(
         findings=in_order({finding.id: finding for finding in (*known, *records)}.values()),
         movements=movements(of, found, blamed),
         series={series.series_key: series for series in of.series},
-        changes=len(found.findings),
+        changes=len(found.findings) + len(found.shapes),
         of_machine=blamed.of_machine,
         tested=found.tested,
         too_short=found.too_short,

@@ -13,6 +13,8 @@ from bench_db.analysis.detect import changes_of_columns
 from bench_db.analysis.detect_kernel import COLUMNS
 from bench_db.analysis.jit import Ints
 from bench_db.analysis.scan import Detected
+from bench_db.analysis.shape_kernel import COLUMNS as SHAPE_COLUMNS
+from bench_db.analysis.shapes import shapes_of_columns
 from bench_db.distributed import parts
 from bench_db.distributed.cut import part_of, rows_of
 from bench_db.distributed.engine import Engine, parts_for
@@ -53,6 +55,7 @@ class Detector:
             measured=measured,
             values=_values(points, rows, answers) if points.with_values else None,
             changes=changes_of_columns(*_columns(rows, answers, len(self.keys))),
+            shapes=shapes_of_columns(*_of_shapes(rows, answers, len(self.keys))),
         )
 
     def _movements(self, points: Points, cut: list[object]) -> tuple[Floats, Floats, Ints, list[object]]:
@@ -104,6 +107,19 @@ def _columns(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> tu
     flags = [one["provisional"].values.to_numpy(zero_copy_only=False) for one in answers]
     provisional = np.concatenate([np.zeros(0, np.bool_), *flags])
     return counts, points, index[order], figures.reshape(-1, COLUMNS)[order], provisional[order]
+
+
+def _of_shapes(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> tuple[Ints, Ints, Floats]:
+    """Return the changes of shape of all parts in the order of the series, as `shapes_of_columns` takes them."""
+    counts = np.zeros(series, np.int64)
+    for of, answer in zip(rows, answers, strict=True):
+        counts[of] = np.diff(answer["shape_index"].offsets.to_numpy())
+    order = np.argsort(
+        np.concatenate([np.zeros(0, np.int64), *(np.repeat(of, counts[of]) for of in rows)]), kind="stable"
+    )
+    index = np.concatenate([np.zeros(0, np.int64), *(one["shape_index"].values.to_numpy() for one in answers)])
+    figures = np.concatenate([np.zeros(0), *(one["shape_figures"].values.to_numpy() for one in answers)])
+    return counts, index[order], figures.reshape(-1, SHAPE_COLUMNS)[order]
 
 
 def _values(points: Points, rows: list[Ints], answers: list[pa.RecordBatch]) -> Floats:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from bench_db.analysis.common_kernel import FOLLOWS, correcting, departing, following, moving
 from bench_db.analysis.detect import detect_all
 from bench_db.analysis.noise import noises_of
+from bench_db.analysis.shapes import shapes_of
 from bench_db.summary import summarise_column
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def changes(
 ) -> pa.RecordBatch:
     """Return finite points, and the index, the figures and whether it is provisional of each change, of every series corrected for the movements of runs.
 
+    The changes of shape follow with their index and figures.
+
     `departed` is the answer of the last pass. `with_values` adds the corrected values.
     """
     values, offsets, runs = _points(part)
@@ -95,6 +98,8 @@ def changes(
     shares = following(departure, offsets, runs, movement)
     steady = correcting(values, offsets, runs, movement, _array(part["sign"]), shares, departure)
     found = detect_all(steady, offsets, constants=constants, threads=1)
+    shapes = shapes_of(steady, offsets, found, threads=1)
+    shape_ends = np.concatenate([[0], np.cumsum(np.bincount(shapes.series, minlength=part.num_rows))])
     ends = np.concatenate([[0], np.cumsum(np.bincount(found.series, minlength=part.num_rows))])
     figures = np.stack([found.effect, found.low, found.high, found.p_value], axis=1)
     columns = {
@@ -102,6 +107,8 @@ def changes(
         "index": _lists(ends, found.index),
         "figures": _lists(ends * figures.shape[1], figures.ravel()),
         "provisional": _lists(ends, found.provisional),
+        "shape_index": _lists(shape_ends, shapes.index),
+        "shape_figures": _lists(shape_ends * shapes.figures.shape[1], shapes.figures.ravel()),
     }
     return pa.record_batch(columns | ({"values": _lists(offsets, steady)} if with_values else {}))
 

@@ -20,7 +20,7 @@ from bench_db.report.cause import CAUSES
 from bench_db.report.document import finding_json, versioned
 from bench_db.report.escape import markdown_text, shortened
 from bench_db.report.markdown import findings_markdown
-from bench_db.report.quantity import percent
+from bench_db.report.quantity import change_text
 from bench_db.report.terminal import beds_words, moved_words
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -101,7 +101,7 @@ class Alarm:
 
     def _name(self, finding: Finding) -> str:
         one = self.series.get(finding.series_key, _UNNAMED)
-        return f"{shortened(visible(one.label), _NAME)} {percent(finding.effect)}"
+        return f"{shortened(visible(one.label), _NAME)} {change_text(finding, one.units, one.direction)}"
 
 
 def _state(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from bench_db.identity import content_id
 from bench_db.model import Finding
 from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
-from bench_db.report.quantity import percent, percent_with_interval, probability
+from bench_db.report.quantity import change_text, probability
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.units import is_worse
@@ -29,6 +29,7 @@ class FeedEntry:
     label: str
     bed: str = ""
     direction: str
+    units: str = "nanoseconds"
     updated: int
     href: str = ""
 
@@ -68,7 +69,11 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     node, finding = ET.SubElement(root, "entry"), entry.finding
     _text(node, "id", _urn("finding", feed_id, finding.id))
     bed = f" on {shortened(entry.bed, _NAME)}" if entry.bed else ""
-    _text(node, "title", f"{shortened(entry.label, _NAME)}{bed}: {percent(finding.effect)}, {_kind(entry)}")
+    _text(
+        node,
+        "title",
+        f"{shortened(entry.label, _NAME)}{bed}: {change_text(finding, entry.units, entry.direction)}, {_kind(entry)}",
+    )
     _text(node, "updated", _when(entry.updated))
     _link(node, entry.href, "alternate")
     ET.SubElement(node, "category", term=finding.state)
@@ -76,7 +81,7 @@ def _entry(root: ET.Element, entry: FeedEntry, feed_id: str) -> None:
     cause = f" {because}" if (because := finding_text(finding)) else ""
     provisional = " Provisional: later runs confirm or withdraw it." if finding.is_unsettled else ""
     provisional = " Withdrawn: later runs do not show it." if finding.is_withdrawn else provisional
-    moved = percent_with_interval(finding.effect, finding.low, finding.high)
+    moved = change_text(finding, entry.units, entry.direction, interval=True)
     at = f"at {finding.commit[: RULES.sha_length]}" if finding.commit else f"at point {finding.index}"
     _text(
         node,

@@ -12,7 +12,7 @@ from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, with_machine
 from bench_db.report.escape import markdown_code, markdown_text, shortened
-from bench_db.report.quantity import percent_with_interval, probability, quantity
+from bench_db.report.quantity import change_text, percent_with_interval, probability, quantity
 from bench_db.report.terminal import beds_words, moved_words, several_beds
 from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS
@@ -289,7 +289,10 @@ def _found_section(group: CommitFindings, findings: Sequence[Finding], series: M
 
 def _found_row(f: Finding, one: Series) -> str:
     name, bed = (markdown_code(shortened(text, _NAME)) for text in (one.label, one.test_bed_name))
-    moved, p_value = percent_with_interval(f.effect, f.low, f.high), markdown_text(probability(f.p_value))
+    moved, p_value = (
+        markdown_text(change_text(f, one.units, one.direction, interval=True)),
+        markdown_text(probability(f.p_value)),
+    )
     return f"| {name} | {bed} | {moved} | {p_value} | {markdown_code(f.id)} |\n"
 
 

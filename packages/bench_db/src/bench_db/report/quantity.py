@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-from bench_db.units import BASE_UNITS
+from bench_db.model import ChangeKind
+from bench_db.units import BASE_UNITS, Direction
+
+if TYPE_CHECKING:
+    from bench_db.model import Finding
+
+SPEEDS = frozenset({"nanoseconds", "per_second", "bytes_per_second"})
+"""Units of which worse is slower."""
 
 # Shown for a result that has neither an error nor a number.
 NO_VALUE = "no finite value"
@@ -69,6 +76,23 @@ def percent_with_interval(effect: float | None, low: float | None, high: float |
     if effect is None or low is None or high is None:
         return percent(effect)
     return f"{percent(effect)} ({_number(low)} to {_number(high)})"
+
+
+def change_text(finding: Finding, units: str, direction: str, *, interval: bool = False) -> str:
+    """Render what changed as `+4.2 %`, `noise 1.1 % -> 4.2 %` or `slow runs 10 % -> 55 %`. `interval` adds that of a level."""
+    if finding.kind == ChangeKind.SPREAD:
+        return f"noise {share(finding.before)} -> {share(finding.after)}"
+    if finding.kind == ChangeKind.MODES:
+        worse = "slow" if units in SPEEDS else "worse"
+        runs = "upper" if direction == Direction.INFO else worse
+        return f"{runs} runs {_whole(finding.before)} -> {_whole(finding.after)}"
+    if interval:
+        return percent_with_interval(finding.effect, finding.low, finding.high)
+    return percent(finding.effect)
+
+
+def _whole(part: float | None) -> str:
+    return "-" if part is None else f"{100 * part:.0f} %"
 
 
 def _number(effect: float) -> str:

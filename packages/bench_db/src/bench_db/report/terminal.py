@@ -12,7 +12,7 @@ from bench_db.model import Figure, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import CAUSES, blame_lines, with_machine
 from bench_db.report.escape import shortened
-from bench_db.report.quantity import percent, percent_with_interval, probability, quantity
+from bench_db.report.quantity import SPEEDS, change_text, percent, percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
 from bench_db.rules import RULES
 from bench_db.units import is_worse
@@ -28,8 +28,6 @@ _NUMBERS = ("before", "after", "change", "p", "runs")
 _FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
 _GROUPED = Fit(drop=(("test bed",),), notes="note")
-SPEEDS = frozenset({"nanoseconds", "per_second", "bytes_per_second"})
-"""Units of which worse is slower."""
 _COLOURS: Mapping[str, Colour] = {
     Verdict.REGRESSED: "red",
     Verdict.SUSPECTED: "yellow",
@@ -145,7 +143,8 @@ def findings_text(findings: Sequence[Finding], series: Mapping[int, Series], scr
             one.label,
             *(one.test_bed_name for _ in bed),
             (f.commit or "-")[: RULES.sha_length],
-            *_moved(f),
+            change_text(f, one.units, one.direction, interval=True),
+            probability(f.p_value),
             _note(f),
         )
         for f, one in zip(findings, of, strict=True)
@@ -162,7 +161,12 @@ def moved_words(group: CommitFindings) -> str:
         for n, word, effect in counts
         if n
     ]
-    return ", ".join([*words, *([f"{group.neither:,} moved"] if group.neither else [])])
+    others = (
+        (group.neither - group.spread - group.modes, "moved"),
+        (group.spread, "with other noise"),
+        (group.modes, "with other modes"),
+    )
+    return ", ".join([*words, *(f"{n:,} {word}" for n, word in others if n)])
 
 
 def beds_words(group: CommitFindings) -> str:
@@ -201,10 +205,6 @@ def _common_note(findings: Sequence[Finding]) -> str:
     counts = Counter(part for f in findings for part in _notes(f))
     notes = [part if n == len(findings) else f"{n:,} {part}" for part, n in counts.items()]
     return ", ".join(notes)
-
-
-def _moved(finding: Finding) -> tuple[str, str]:
-    return percent_with_interval(finding.effect, finding.low, finding.high), probability(finding.p_value)
 
 
 def _note(finding: Finding) -> str:

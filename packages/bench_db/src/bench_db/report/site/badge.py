@@ -8,10 +8,9 @@ import numpy as np
 
 from bench_db.model import State
 from bench_db.report.escape import html_text, shortened
-from bench_db.report.quantity import quantity
+from bench_db.report.quantity import SPEEDS, quantity
 from bench_db.report.rows import when
 from bench_db.report.scans import behind
-from bench_db.report.terminal import SPEEDS
 from bench_db.report.text import cells_of, visible
 from bench_db.rules import RULES
 

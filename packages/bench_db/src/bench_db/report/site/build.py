@@ -262,7 +262,7 @@ class Site:
             charts: list[File] = []
             for key in shard.keys:
                 identity, of_series = self._identities[key], points_of([key])
-                one = encoded(of_series, identity["direction"], self._findings.get(key, ()))
+                one = encoded(of_series, identity["direction"], self._findings.get(key, ()), identity["units"])
                 about = catalogue.row(one, identity, noises.get(key), content.thresholds.get(key))
                 series[f"{key:016x}"] = {**one.document, "about": about}
                 drawn = strips.of(starts[key], starts[key] + len(of_series))
@@ -441,6 +441,7 @@ def _feed_entry(record: Mapping[str, Finding], found: catalogue.Row) -> FeedEntr
         label=found["label"],
         bed=found["where"],
         direction=found["direction"],
+        units=found["units"],
         updated=found["time"],
         href=f"benchmark.html#s={found['key']}&p={found['at']}",
     )
@@ -453,7 +454,9 @@ def _feed_commit(
         commit=commit,
         moved="; ".join(f"{group['words']}, {group['beds']} ({group['state']})" for group in groups),
         states=sorted({found["state"] for found in findings}),
-        lines=[f"{found['label']} on {found['where']}: {percent(found['effect'])}" for found in findings],
+        lines=[
+            f"{found['label']} on {found['where']}: {found['what'] or percent(found['effect'])}" for found in findings
+        ],
         causes=list(filter(None, dict.fromkeys(finding_text(record[found["id"]]) for found in findings))),
         updated=findings[0]["time"],
         href=findings[0]["page"],

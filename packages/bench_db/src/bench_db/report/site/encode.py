@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bench_db.model import Cause, State
+from bench_db.model import Cause, ChangeKind, State
 from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
+from bench_db.report.quantity import change_text
 from bench_db.report.site import numbers
 from bench_db.report.text import visible
 from bench_db.units import is_worse
@@ -46,9 +47,11 @@ def builds_document(builds: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def encoded(points: pl.DataFrame, direction: str, findings: Iterable[Finding] = ()) -> EncodedSeries:
+def encoded(
+    points: pl.DataFrame, direction: str, findings: Iterable[Finding] = (), units: str = "nanoseconds"
+) -> EncodedSeries:
     """Return the document of a series from its points, as `Arranged.of` gives them."""
-    found = sorted((finding_document(f, points, direction) for f in findings), key=lambda f: int(f["at"]))
+    found = sorted((finding_document(f, points, direction, units) for f in findings), key=lambda f: int(f["at"]))
     counts = points["n"].to_list()
     document = {
         "at": numbers.runs(points["build"].to_numpy()),
@@ -71,8 +74,10 @@ def _error(text: str) -> str:
     return shortened("\n".join(visible(line) for line in text.splitlines()), _ERROR)
 
 
-def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> dict[str, Any]:
-    """Return a finding as the pages read it; `at` is its point: the first of its commit, else its index."""
+def finding_document(
+    finding: Finding, points: pl.DataFrame, direction: str, units: str = "nanoseconds"
+) -> dict[str, Any]:
+    """Return a finding as the pages read it; `at` is its point: the first of its commit, else its index. `what` is null for a change of level."""
     places = (points["commit"] == finding.commit).arg_true() if finding.commit else None
     at = int(places[0]) if places is not None and len(places) else max(0, min(finding.index, len(points) - 1))
     return {
@@ -92,4 +97,6 @@ def finding_document(finding: Finding, points: pl.DataFrame, direction: str) -> 
         "because": finding_text(finding) or None,
         "confirmed_by": visible(finding.confirmed_by) if finding.confirmed_by else None,
         "worse": is_worse(finding.effect, direction),
+        "kind": ChangeKind(finding.kind).value,
+        "what": None if finding.kind == ChangeKind.LEVEL else change_text(finding, units, direction),
     }

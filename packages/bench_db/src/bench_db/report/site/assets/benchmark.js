@@ -398,7 +398,7 @@
     $("found").replaceChildren(...series.findings.map((finding) => el("tr", {},
       el("th", { scope: "row" }, el("a", { href: `#s=${all.key[here]}&p=${finding.at}` }, quantity.date(finding.time))),
       el("td", { "data-name": "Commit" }, bench.data.commitLink(finding.commit)),
-      el("td", { "data-name": "Change", class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, quantity.verdict(finding.effect, bench.chart.tone(finding)))),
+      el("td", { "data-name": "Change", class: `num ${bench.chart.tone(finding)}` }, el("strong", {}, finding.what || quantity.verdict(finding.effect, bench.chart.tone(finding)))),
       el("td", { class: "num wide" }, quantity.interval(finding.low, finding.high)),
       el("td", { class: "num wide" }, quantity.probability(finding.p).replace(/^p /, "")),
       el("td", { "data-name": "State" }, finding.withdrawn ? "withdrawn" : finding.state, finding.provisional ? ", provisional" : ""),

@@ -91,7 +91,7 @@ bench.chart = (() => {
       const stroke = bench.colour(quiet ? "faint" : finding.state === "blessed" ? "blessed" : tone(finding));
       const top = u.bbox.top, bottom = u.bbox.top + u.bbox.height, size = 5 * devicePixelRatio;
       line(u, x, x, [top, bottom], stroke, quiet ? 1 : 1.5, finding.provisional ? [2, 3] : [5, 3]);
-      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+      if (finding.what || x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
       const up = (finding.effect || 0) > 0 ? 1 : -1;
       u.ctx.fillStyle = stroke;
       u.ctx.beginPath();

@@ -22,7 +22,7 @@
   }
 
   function item(finding) {
-    const word = { worse: "worse", better: "better", moved: "moved" }[kind(finding)];
+    const word = finding.what ? "" : { worse: "worse", better: "better", moved: "moved" }[kind(finding)];
     const canvas = el("canvas", { "aria-hidden": "true" });
     const interval = quantity.interval(finding.low, finding.high);
     const node = el("li", { class: "finding", "data-finding": finding.id },
@@ -32,7 +32,7 @@
         el("div", { class: "about" }, el("bdi", {}, finding.where), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
-        el("strong", { class: kind(finding) }, quantity.percent(finding.effect)),
+        el("strong", { class: kind(finding) }, finding.what || quantity.percent(finding.effect)),
         el("span", { class: "quiet small" }, word, el("span", { class: "interval" }, interval ? ` · ${interval}` : "", finding.p === null ? "" : ` · ${quantity.probability(finding.p)}`))));
     return { node, canvas, finding };
   }
@@ -55,10 +55,11 @@
   function words(group) {
     const speeds = ["nanoseconds", "per_second", "bytes_per_second"];
     const names = group.every((finding) => speeds.includes(finding.units)) ? { worse: "slower", better: "faster", moved: "moved" } : { worse: "worse", better: "better", moved: "moved" };
+    Object.assign(names, { spread: "with other noise", modes: "with other modes" });
     const parts = Object.keys(names).flatMap((way) => {
-      const of = group.filter((finding) => kind(finding) === way);
+      const of = group.filter((finding) => (finding.what ? finding.kind : kind(finding)) === way);
       if (!of.length) return [];
-      const effect = way === "moved" ? null : median(of.map((finding) => finding.effect));
+      const effect = way === "worse" || way === "better" ? median(of.map((finding) => finding.effect)) : null;
       const text = `${of.length.toLocaleString("en")} ${names[way]}${effect === null ? "" : `, ${of.length > 1 ? "median " : ""}${quantity.percent(effect)}`}`;
       return [el("span", { class: way }, text)];
     });
