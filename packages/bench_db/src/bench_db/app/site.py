@@ -127,6 +127,7 @@ def site_content(
         series=series,
         newest=located(newest, lambda keys: store.machines(keys, as_of)).select(list(NEWEST)),
         frontier=frontier_view(),
+        availability=store.availability(chosen, as_of),
         points_of=points_of,
         metadata=SiteMetadata(
             store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private

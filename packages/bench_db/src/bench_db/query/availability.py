@@ -7,6 +7,8 @@ import polars as pl
 from bench_db.clock import CALENDAR_SECONDS
 
 OF = ("dut_name", "test_bed_name", "suite")
+# The columns of the answer.
+DAYS = {**dict.fromkeys(OF, pl.String), "day": pl.Date, "results": pl.Int64, "failed": pl.Int64}
 # The columns of points that decide; the day is the first of the times that is known.
 COLUMNS = ("series_key", "run_key", "run_time", "dut_timestamp", "timestamp", "error")
 _TIMES = ("run_time", "dut_timestamp", "timestamp")

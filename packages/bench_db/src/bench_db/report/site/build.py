@@ -21,6 +21,7 @@ from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
+from bench_db.report.site.availability import days_document
 from bench_db.report.site.badge import badge, chart, is_stale, state
 from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
@@ -342,6 +343,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     }
     frontier_files, frontier = _frontier(frontiers(content.newest, content.frontier))
     yield from frontier_files
+    days = days_document(content.availability)
     everything = {
         "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
@@ -350,6 +352,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commits": _script("data", "commits", "commits", builds),
         "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
         **frontier,
+        **({} if days is None else {"availability": _script("data", "availability", "availability", days)}),
     }
     yield from everything.values()
     yield FEED, _feed(content, findings, lists.commits)
@@ -379,7 +382,9 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "has_noise": any(row["noise"] is not None for row in described),
         "store": visible(content.metadata.store),
     }
-    facts["menu"] = pages.menu(with_frontier=bool(frontier), with_noise=facts["has_noise"])
+    facts["menu"] = pages.menu(
+        with_frontier=bool(frontier), with_availability=days is not None, with_noise=facts["has_noise"]
+    )
     message = state(facts, findings, now)
     yield "badge.svg", badge("benchmarks", *message)
     starts = {
@@ -389,6 +394,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "compare.html": ("settings", "commits"),
         "commits.html": (),
         "frontier.html": ("settings", "frontier"),
+        "availability.html": ("availability",),
         "noise.html": ("settings", "catalogue"),
     }
     starts = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedCommit
+from bench_db.query.availability import DAYS
 from bench_db.query.frontier import BY, CONFIGURATION
 from bench_db.query.thresholds import Threshold
 from bench_db.report.site.pulls import NO_PULLS
@@ -73,6 +74,7 @@ class SiteContent:
     of one that it does not have, the name of the test bed is enough.
     `newest` are the newest results of all series with their configurations and builds, as `query.frontier.located` gives them, with the
     columns `NEWEST`; `frontier` is what the page of frontiers shows of them first.
+    `availability` has the days with results, as `query.availability.by_day` gives them.
     `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
     series shows them, and nothing else of the site does.
@@ -91,6 +93,7 @@ class SiteContent:
     pulls: pl.DataFrame = field(default_factory=lambda: NO_PULLS)
     newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))
     frontier: FrontierView = FrontierView()
+    availability: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DAYS))
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)
     samples_of: SamplesOf = lambda points: pl.repeat(None, len(points), dtype=pl.List(pl.Float64), eager=True)

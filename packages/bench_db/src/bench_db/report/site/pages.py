@@ -39,6 +39,7 @@ PAGES = {
     ),
     "compare.html": ("grid.js", "compare.js"),
     "frontier.html": ("uplot.min.js", "grid.js", "plot.js", "lines.js", "frontier.js"),
+    "availability.html": ("availability.js",),
     "commits.html": (),
     "commit.html": (),
     "stores.html": (),
@@ -49,6 +50,7 @@ _MENU = {
     "commits.html": "Commits",
     "compare.html": "Compare",
     "frontier.html": "Frontier",
+    "availability.html": "Availability",
     "noise.html": "Noise",
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
@@ -93,9 +95,10 @@ def _templates() -> Environment:
     return environment
 
 
-def menu(*, with_frontier: bool, with_noise: bool) -> Sequence[tuple[str, str]]:
+def menu(*, with_frontier: bool, with_availability: bool, with_noise: bool) -> Sequence[tuple[str, str]]:
     """Return the path and the name of each page that the head of a page links to."""
-    absent = {path for path, there in (("frontier.html", with_frontier), ("noise.html", with_noise)) if not there}
+    optional = {"frontier.html": with_frontier, "availability.html": with_availability, "noise.html": with_noise}
+    absent = {path for path, there in optional.items() if not there}
     return [(path, name) for path, name in _MENU.items() if path not in absent]
 
 
