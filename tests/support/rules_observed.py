@@ -356,6 +356,14 @@ def long_formula() -> str:
     return ""
 
 
+def undrawn() -> str:
+    """The reason why a CSV file of progress is not drawn."""
+    from bench_db.report.site.progress import ProgressFile, progress_document
+
+    file = ProgressFile(run={}, name="f.csv", sha256="", size_bytes=1 << 50, read=bytes)
+    return str(progress_document(file))
+
+
 def unpacked() -> str:
     """The error of a gzip file that unpacks to more than the bound, which is made small here."""
     from gzip import compress
@@ -449,6 +457,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "chart_rows": (notebook_chart,),
     "log_lines": (failed_command,),
     "unpacked_mebibytes": (unpacked,),
+    "progress_mebibytes": (undrawn,),
     "input_seconds": (cli_help,),
     "server_seconds": (cli_help,),
     "metadata_length": (cut_metadata,),

@@ -43,12 +43,15 @@ class TestMenu:
     """It links to the pages that a site has."""
 
     def test_absent(self) -> None:
-        paths = [path for path, _ in menu(with_frontier=False, with_availability=False, with_noise=False)]
+        paths = [
+            path
+            for path, _ in menu(with_frontier=False, with_availability=False, with_progress=False, with_noise=False)
+        ]
         assert paths == ["index.html", "series.html", "commits.html", "compare.html"]
-        others = {path for path, _ in menu(with_frontier=True, with_availability=True, with_noise=True)}.difference(
-            paths
-        )
-        assert others == {"frontier.html", "availability.html", "noise.html"}
+        others = {
+            path for path, _ in menu(with_frontier=True, with_availability=True, with_progress=True, with_noise=True)
+        }.difference(paths)
+        assert others == {"frontier.html", "availability.html", "progress.html", "noise.html"}
 
 
 class TestPage:

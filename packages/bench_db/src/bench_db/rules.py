@@ -139,6 +139,9 @@ class Rules:
     server_seconds: int = 30
     """Seconds that a mirror waits for a server to answer, and for another mirror to end."""
 
+    progress_mebibytes: int = 8
+    """Largest CSV file of progress, in MiB, that the site draws."""
+
     metadata_length: int = 16_000
     """Stored characters of the tool's own record of one result."""
 

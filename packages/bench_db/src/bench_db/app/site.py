@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from bench_db.app.database import on_database
 from bench_db.app.progress import SILENT
 from bench_db.app.scans import last_scans
 from bench_db.app.tree import Tree
+from bench_db.app.values import content_of
 from bench_db.errors import UserError
 from bench_db.query.definitions import ANNOTATION
 from bench_db.query.frontier import BY, located
@@ -31,6 +33,7 @@ from bench_db.report.links import commit_pattern
 from bench_db.report.site.arrange import POINTS
 from bench_db.report.site.build import Site
 from bench_db.report.site.contract import NEWEST, FrontierView, SiteContent, SiteMetadata
+from bench_db.report.site.progress import ProgressFile
 from bench_db.report.site.pulls import NO_PULLS, PULLS
 from bench_db.report.text import visible
 
@@ -128,6 +131,7 @@ def site_content(
         newest=located(newest, lambda keys: store.machines(keys, as_of)).select(list(NEWEST)),
         frontier=frontier_view(),
         availability=store.availability(chosen, as_of),
+        progress=progress_files(store, chosen, as_of),
         points_of=points_of,
         metadata=SiteMetadata(
             store=store.uri if "://" in store.uri else Path(store.uri).name,  # the path of a directory is private
@@ -200,6 +204,36 @@ def frontier_view() -> FrontierView:
     stated = configuration(None).site
     by = BY if stated.frontier_by is None else tuple(stated.frontier_by)
     return FrontierView(x=stated.frontier_x, y=stated.frontier_y, by=by)
+
+
+def progress_files(store: stores.Database, chosen: Selection, as_of: AsOf | None = None) -> list[ProgressFile]:
+    """Return the CSV artifacts of the selected runs, those of the newest run first; their contents are read when they are needed."""
+    found = [one for one in store.artifacts() if one.run_key is not None and one.name.lower().endswith(".csv")]
+    if not found:
+        return []
+    runs = store.runs(as_of, chosen).filter(pl.col("run_key").is_in([one.run_key for one in found])).collect()
+    about = {
+        row["run_key"]: {
+            "key": f"{row['run_key']:016x}",
+            "commit": visible(row["commit"] or ""),
+            "dut": visible(row["dut_name"] or ""),
+            "bed": visible(row["test_bed_name"] or ""),
+            "time": row["run_time"] or row["dut_timestamp"] or 0,
+        }
+        for row in runs.iter_rows(named=True)
+    }
+    listed = [one for one in found if one.run_key in about]
+    listed.sort(key=lambda one: (-about[one.run_key or 0]["time"], one.run_key or 0, one.name, one.sha256))
+    return [
+        ProgressFile(
+            run=about[one.run_key or 0],
+            name=one.name,
+            sha256=one.sha256,
+            size_bytes=one.size_bytes,
+            read=partial(content_of, store, one),
+        )
+        for one in listed
+    ]
 
 
 def commit_url_of(store: stores.Database, as_of: AsOf | None = None) -> str:

@@ -113,6 +113,13 @@ def delete_artifacts(
     return store.delete_artifacts(chosen, dry_run=dry_run)
 
 
+def content_of(store: Database, artifact: Artifact) -> bytes:
+    """Return the content of an artifact, decompressed if it is a compressed value. Raises `CorruptStoreError` for a damaged one."""
+    content = store.read_artifact(artifact.sha256)
+    address = address_of(artifact)
+    return _decompressed(address, content) if address and artifact.kind.endswith(_PACKED) else content
+
+
 def address_of(artifact: Artifact) -> str | None:
     """Return the address of the value that an artifact is; None for an artifact of another kind, such as a log."""
     address = f"value:{artifact.sha256}.{artifact.kind}"

@@ -30,6 +30,7 @@ from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
 from bench_db.report.site.parts import parts_of
+from bench_db.report.site.progress import progress_document
 from bench_db.report.site.pulls import newest_pulls, pull_document
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
 from bench_db.report.text import visible
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from bench_db.report.site.arrange import Arranged
     from bench_db.report.site.contract import SiteContent
     from bench_db.report.site.frontier import Frontiers
+    from bench_db.report.site.progress import ProgressFile
 
 File = tuple[str, bytes]
 Kept = tuple[str, bytes | None]
@@ -135,6 +137,7 @@ class Site:
                     found += catalogue.finding_rows(document, document["about"])
                 names[place[made.shard.name]] = (*made.paths, scripts[made.shard.group][0])
                 progress(len(rows), len(content.series))
+        yield from self._progress(kept)
         of_findings = content.series.filter(pl.col("series_key").is_in(list(self._findings)))
         moved = {one.series_key: one for one in identified(of_findings)}
         yield from _entrance(
@@ -216,6 +219,13 @@ class Site:
             batch = missing[start : start + _SHARDS_AT_ONCE]
             of_batch = pl.col("series_key").is_in([key for shard, _ in batch for key in shard.keys])
             yield from self._encoded(batch, points.ordered(rows.filter(of_batch)), noises)
+
+    def _progress(self, kept: KeptFile) -> Iterator[Kept]:
+        """Yield the documents of CSV files; one that is there already is not read again."""
+        for file in self._content.progress:
+            path = _progress_path(file)
+            there = kept(path) is not None
+            yield path, None if there else _received(_progress_receiver(file), progress_document(file))
 
     def _digest(self, shard: Shard, points: Arranged) -> str:
         """Return a digest of everything that the files of a shard are made from."""
@@ -352,6 +362,11 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commits": _script("data", "commits", "commits", builds),
         "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
         **frontier,
+        **(
+            {"progress": _script("data", "progress", "progress", _runs_document(content.progress))}
+            if content.progress
+            else {}
+        ),
         **({} if days is None else {"availability": _script("data", "availability", "availability", days)}),
     }
     yield from everything.values()
@@ -383,7 +398,10 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "store": visible(content.metadata.store),
     }
     facts["menu"] = pages.menu(
-        with_frontier=bool(frontier), with_availability=days is not None, with_noise=facts["has_noise"]
+        with_frontier=bool(frontier),
+        with_availability=days is not None,
+        with_progress=bool(content.progress),
+        with_noise=facts["has_noise"],
     )
     message = state(facts, findings, now)
     yield "badge.svg", badge("benchmarks", *message)
@@ -395,6 +413,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "commits.html": (),
         "frontier.html": ("settings", "frontier"),
         "availability.html": ("availability",),
+        "progress.html": ("settings", "progress"),
         "noise.html": ("settings", "catalogue"),
     }
     starts = {
@@ -424,6 +443,26 @@ def _frontier(found: Frontiers | None) -> tuple[Sequence[File], Mapping[str, Fil
         "missing": found.missing,
     }
     return [script for _, script in scripts.values()], {"frontier": _script("data", "frontier", "frontier", about)}
+
+
+def _progress_path(file: ProgressFile) -> str:
+    made_by = digest_of(repr((_FORMAT, asdict(RULES))).encode())[: RULES.digest_length]
+    return f"data/progress-{file.sha256}-{made_by}.js"
+
+
+def _progress_receiver(file: ProgressFile) -> str:
+    return f"shard/progress-{file.sha256}"
+
+
+def _runs_document(files: Sequence[ProgressFile]) -> Mapping[str, Any]:
+    """Return the runs with CSV files, in their order, and the path of the document of each file."""
+    runs: dict[str, Any] = {}
+    for file in files:
+        listed = runs.setdefault(file.run["key"], {**file.run, "files": []})
+        listed["files"].append(
+            {"name": visible(file.name), "sha": file.sha256[: RULES.digest_length], "path": _progress_path(file)}
+        )
+    return {"runs": list(runs.values())}
 
 
 def _feed(content: SiteContent, findings: Sequence[catalogue.Row], builds: Sequence[catalogue.Row]) -> bytes:

@@ -11,6 +11,7 @@ from bench_db.model import Baseline, Definition, Finding, LastScan, RecordedComm
 from bench_db.query.availability import DAYS
 from bench_db.query.frontier import BY, CONFIGURATION
 from bench_db.query.thresholds import Threshold
+from bench_db.report.site.progress import ProgressFile
 from bench_db.report.site.pulls import NO_PULLS
 
 PointsOf = Callable[[Sequence[int], Sequence[str]], pl.DataFrame]
@@ -74,6 +75,7 @@ class SiteContent:
     of one that it does not have, the name of the test bed is enough.
     `newest` are the newest results of all series with their configurations and builds, as `query.frontier.located` gives them, with the
     columns `NEWEST`; `frontier` is what the page of frontiers shows of them first.
+    `progress` are the CSV files of runs, those of the newest run first.
     `availability` has the days with results, as `query.availability.by_day` gives them.
     `verdicts` has the number of each verdict on the newest commit with results of a device, by its name, against the level before it;
     empty for another history than the main one. `pulls` has the results of pull requests, with the columns `report.site.pulls.PULLS`: the chart of their
@@ -93,6 +95,7 @@ class SiteContent:
     pulls: pl.DataFrame = field(default_factory=lambda: NO_PULLS)
     newest: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NEWEST))
     frontier: FrontierView = FrontierView()
+    progress: Sequence[ProgressFile] = ()
     availability: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DAYS))
     recorded: Mapping[str, RecordedCommit] = field(default_factory=dict)
     thresholds: Mapping[int, Threshold] = field(default_factory=dict)

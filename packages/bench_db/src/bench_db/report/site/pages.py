@@ -40,6 +40,7 @@ PAGES = {
     "compare.html": ("grid.js", "compare.js"),
     "frontier.html": ("uplot.min.js", "grid.js", "plot.js", "lines.js", "frontier.js"),
     "availability.html": ("availability.js",),
+    "progress.html": ("uplot.min.js", "plot.js", "lines.js", "progress.js"),
     "commits.html": (),
     "commit.html": (),
     "stores.html": (),
@@ -51,6 +52,7 @@ _MENU = {
     "compare.html": "Compare",
     "frontier.html": "Frontier",
     "availability.html": "Availability",
+    "progress.html": "Progress",
     "noise.html": "Noise",
 }
 _EVERYWHERE = ("bench.js", "quantity.js", "data.js", "draw.js")
@@ -95,9 +97,16 @@ def _templates() -> Environment:
     return environment
 
 
-def menu(*, with_frontier: bool, with_availability: bool, with_noise: bool) -> Sequence[tuple[str, str]]:
+def menu(
+    *, with_frontier: bool, with_availability: bool, with_progress: bool, with_noise: bool
+) -> Sequence[tuple[str, str]]:
     """Return the path and the name of each page that the head of a page links to."""
-    optional = {"frontier.html": with_frontier, "availability.html": with_availability, "noise.html": with_noise}
+    optional = {
+        "frontier.html": with_frontier,
+        "availability.html": with_availability,
+        "progress.html": with_progress,
+        "noise.html": with_noise,
+    }
     absent = {path for path, there in optional.items() if not there}
     return [(path, name) for path, name in _MENU.items() if path not in absent]
 
