@@ -11,6 +11,7 @@ from adbc_driver_postgresql import dbapi
 
 import bench_db
 from bench_db.report.mirror import mirror_text
+from tests.cli.conftest import bench_db as run_command
 from tests.sinks.stores import TABLES
 from tests.support.workers import made_once
 
@@ -52,6 +53,28 @@ class TestServers:
         assert len(answers) == 8
         empty = [panel for panel, rows in zip(panels, answers, strict=True) if not rows]
         assert all("error IS NOT NULL" in panel for panel in empty)
+
+    def test_delta_tables(
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        demo = made_once(tmp_path_factory, "demo_of_servers", bench_db.demo) / "store"
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "results").symlink_to(demo)
+        [_, command] = re.findall(r"^(?:pip|bench-db) .*delta.*$", PAGE, re.MULTILINE)
+        answer = run_command(*command.partition("#")[0].split()[1:])
+        assert answer.code == 0, answer.err
+        [block] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+        names: dict[str, Any] = {}
+        exec(block, names)
+        newest, ours = names["newest"].collect(), bench_db.connect(demo).latest()
+        assert dict(newest.select("series_key", "median").iter_rows()) == dict(
+            ours.select("series_key", "median").iter_rows()
+        )
+        assert "benchmark_name" in capsys.readouterr().out
 
     def test_every_table_is_listed(self) -> None:
         assert [name for name in (*TABLES, "latest", "series", "trend", "mirror") if f"`{name}`" not in PAGE] == []

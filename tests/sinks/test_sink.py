@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from bench_db.sinks import delta
 from bench_db.sinks.address import Address
 from bench_db.sinks.postgres import connected
 from bench_db.sinks.sink import Column, Contents, Sink, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.postgres_server import Postgres
 
@@ -31,9 +33,15 @@ TABLE = Table(
 DAYS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 2)]
 
 
-@pytest.fixture(params=["PostgreSQL"])
-def sink(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+@pytest.fixture(params=["PostgreSQL", "Delta"])
+def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """Yield an empty sink."""
+    if request.param == "Delta":
+        with delta.connected(f"delta:{tmp_path}", "a sink") as tables:
+            tables.prepare([TABLE], "here", rebuild=False)
+            yield tables
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
     monkeypatch.setattr("bench_db.sinks.postgres.VIEWS", ())
     postgres.run('DROP SCHEMA IF EXISTS "a sink" CASCADE')
     with connected(Address(postgres.address()), "a sink", seconds=30) as opened:
@@ -56,24 +64,27 @@ def rows(*runs: int) -> Iterator[pa.RecordBatch]:
 
 
 class TestSink:
-    """What is put is what a sink has, until it is dropped."""
+    """What is put is what a sink has, until it is removed."""
 
-    def test_put_and_drop(self, sink: Sink) -> None:
+    def test_replace(self, sink: Sink) -> None:
         assert sink.have(TABLE) == {}
         contents = {run: Contents(2, run - 1) for run in range(3)}
-        sink.put(TABLE, contents, rows(0, 1, 2))
+        assert sink.replace(TABLE, (), contents, rows(0, 1, 2))
         assert sink.have(TABLE) == contents
         assert sink.have(TABLE, exact=True) == contents
-        sink.drop(TABLE, [0, 2, 99])
+        assert sink.replace(TABLE, [0, 2, 99], {}, ())
         assert sink.have(TABLE) == {1: Contents(2, 0)}
-        sink.put(TABLE, {0: Contents(2, 7)}, rows(0))
-        assert sink.have(TABLE) == {0: Contents(2, 7), 1: Contents(2, 0)}
+        assert sink.replace(TABLE, [0, 1], {0: Contents(2, 7)}, rows(0))
+        assert sink.have(TABLE, exact=True) == {0: Contents(2, 7)}
 
     def test_since(self, sink: Sink) -> None:
-        sink.put(TABLE, {run: Contents(2, run) for run in range(3)}, rows(0, 1, 2))
+        sink.have(TABLE)
+        sink.replace(TABLE, (), {run: Contents(2, run) for run in range(3)}, rows(0, 1, 2))
         assert sink.have(TABLE, since=DAYS[1]).keys() == {1, 2}
+        assert sink.replace(TABLE, [0, 1], {0: Contents(2, 9), 1: Contents(2, 9)}, rows(0, 1))
+        assert sink.have(TABLE) == {0: Contents(2, 9), 1: Contents(2, 9), 2: Contents(2, 2)}
 
     def test_nothing(self, sink: Sink) -> None:
-        sink.put(TABLE, {}, iter(()))
-        sink.drop(TABLE, ())
+        sink.have(TABLE)
+        assert sink.replace(TABLE, (), {}, iter(()))
         assert sink.have(TABLE) == {}

@@ -1,10 +1,11 @@
-"""Mirror a store into a PostgreSQL database, by difference of runs, for Grafana, Metabase and other tools that speak SQL."""
+"""Mirror a store into a PostgreSQL database or Delta tables, by difference of runs, for tools that read these."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -17,13 +18,13 @@ from bench_db.app.database import on_database, public
 from bench_db.app.progress import SILENT
 from bench_db.arrow import BASELINES, COMMITS, DEFINITIONS, FINDINGS, ROW_CHECKSUM, row_checksums, to_table
 from bench_db.clock import Moment, bounds
-from bench_db.errors import UserError
+from bench_db.errors import ConflictError, UserError
 from bench_db.identity import hash63, tags_of_key
 from bench_db.query.definitions import with_names
 from bench_db.query.history import ORDER, SCOPE
 from bench_db.query.selection import Selection
 from bench_db.rules import RULES
-from bench_db.sinks import postgres
+from bench_db.sinks import delta, postgres
 from bench_db.sinks.address import Address
 from bench_db.sinks.json_text import storable, without_nul
 from bench_db.sinks.sink import Column, Contents, Table
@@ -42,6 +43,8 @@ SCHEMA = "bench_db"
 # Part of every checksum: another number writes every row again.
 _FORMAT = 1
 _CHUNK_ROWS = 16_384
+# How often a table is compared again because another mirror wrote to it.
+_ATTEMPTS = 10
 _ALL = Selection(everything=True)
 _JSON = frozenset({"metadata", "context", "tags", "skipped"})
 _NOT_MIRRORED = frozenset({ROW_CHECKSUM, "values_hash"})
@@ -125,7 +128,7 @@ class MirroredTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
-    """What a mirror changed in a schema of a database, or with `checked` what it would change.
+    """What a mirror changed in a schema of a database or a directory, or with `checked` what it would change.
 
     `faults` are missing or altered tables, columns and views, in words; a mirror that was written has none.
     """
@@ -168,40 +171,54 @@ def mirror(
     deadline_seconds: float = RULES.server_seconds,
     progress: Progress = SILENT,
 ) -> Mirrored:
-    """Make a schema of a PostgreSQL database equal to a store, and return what differed; nothing is read back into the store.
+    """Make a schema of a PostgreSQL database, or Delta tables, equal to a store, and return what differed; nothing is read back.
 
     `address` is such as `postgresql://user@host/database`; PGPASSWORD, ~/.pgpass and service files work. Only runs that differ
     are sent, in one transaction, and several mirrors at once wait for each other. With `since`, runs of earlier commits stay as they are.
     `rebuild` compares every row and restores dropped, altered and truncated tables, and takes over the mirror of another store.
-    `check` compares every row and changes nothing.
+    `check` compares every row and changes nothing. The address `delta:DIRECTORY` writes the Delta tables DIRECTORY/SCHEMA/TABLE instead,
+    each of which changes in one commit.
 
-    Raises `StoreUnavailableError` for a server that does not answer within `deadline_seconds`, or keeps the mirror locked for so long.
+    Raises `StoreUnavailableError` for a server that does not answer within `deadline_seconds`, or keeps the mirror locked for so long,
+    and `ConflictError` when other mirrors write to the same Delta table all the time.
     """
     if rebuild and check:
         message = "`rebuild` writes and `check` does not: give one of them"
         raise UserError(message)
     first, _ = bounds(since, None)
-    target = Address(address)
-    with postgres.connected(target, schema, seconds=deadline_seconds, writing=not check) as sink, store.one_look():
+    at = None if first is None else datetime.fromtimestamp(first, UTC)
+    exact = check or rebuild
+    with _connected(address, schema, deadline_seconds, writing=not check) as (target, sink), store.one_look():
         source = _Source(store, first)
         wanted = source.wanted()
         tables = [each.table for each in wanted]
-        faults = sink.faults(tables) if check or rebuild else []
+        faults = sink.faults(tables) if exact else []
         if not check:
             sink.prepare(tables, store.uri, rebuild=rebuild)
-        at = None if first is None else datetime.fromtimestamp(first, UTC)
         done = {}
         for each in wanted:
-            broken = check and sink.is_broken(each.table)
-            found = {} if broken else sink.have(each.table, since=at, exact=check or rebuild)
-            done[each.table.name] = _difference(each.contents, found)
-            if not (check or done[each.table.name].is_equal):
-                _bring(sink, each, found, progress)
+            if check:
+                found = {} if sink.is_broken(each.table) else sink.have(each.table, since=at, exact=True)
+                done[each.table.name] = _difference(each.contents, found)
+            else:
+                done[each.table.name] = _bring(sink, each, at, progress, exact=exact)
         if not check:
-            sink.index([table for table in tables if not done[table.name].is_equal])
             now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
-            sink.note({"source": store.uri, "bench_db_version": metadata.version("bench-db"), "mirrored_at": now})
-    return Mirrored(target=str(target), schema=schema, checked=check, tables=done, faults=tuple(faults))
+            about = {"source": store.uri, "bench_db_version": metadata.version("bench-db"), "mirrored_at": now}
+            sink.finish([table for table in tables if not done[table.name].is_equal], about)
+    return Mirrored(target=target, schema=schema, checked=check, tables=done, faults=tuple(faults))
+
+
+@contextmanager
+def _connected(address: str, schema: str, seconds: float, *, writing: bool) -> Iterator[tuple[str, Sink]]:
+    """Yield an address without a password, and the sink there."""
+    if address.startswith(delta.PREFIX):
+        with delta.connected(address, schema) as tables:
+            yield address, tables
+        return
+    target = Address(address)
+    with postgres.connected(target, schema, seconds=seconds, writing=writing) as server:
+        yield str(target), server
 
 
 def ready_results(store: Database) -> pa.Table:
@@ -223,12 +240,22 @@ def _difference(wanted: Mapping[int, Contents], recorded: Mapping[int, Contents]
     )
 
 
-def _bring(sink: Sink, wanted: _Wanted, found: Mapping[int, Contents], progress: Progress) -> None:
-    """Send the rows of the keys that differ, and remove those that the store does not have."""
-    missing = {key: one for key, one in wanted.contents.items() if found.get(key) != one}
-    sink.drop(wanted.table, missing.keys() | (found.keys() - wanted.contents.keys()))
-    total = sum(one.rows for one in missing.values())
-    sink.put(wanted.table, missing, _counted(wanted.rows(missing.keys()), total, wanted.table.name, progress))
+def _bring(sink: Sink, wanted: _Wanted, since: datetime | None, progress: Progress, *, exact: bool) -> MirroredTable:
+    """Send the rows of the keys that differ, remove those that the store does not have, and return what differed.
+
+    Raises `ConflictError` when other mirrors write to the table each time.
+    """
+    for _ in range(_ATTEMPTS):
+        found = sink.have(wanted.table, since=since, exact=exact)
+        difference = _difference(wanted.contents, found)
+        missing = {key: one for key, one in wanted.contents.items() if found.get(key) != one}
+        gone = missing.keys() | (found.keys() - wanted.contents.keys())
+        total = sum(one.rows for one in missing.values())
+        rows = _counted(wanted.rows(missing.keys()), total, wanted.table.name, progress)
+        if difference.is_equal or sink.replace(wanted.table, gone, missing, rows):
+            return difference
+    message = f"{wanted.table.name}: another mirror wrote to it {_ATTEMPTS} times in between; nothing of it was changed, mirror again"
+    raise ConflictError(message)
 
 
 def _counted(batches: Iterable[pa.RecordBatch], total: int, name: str, progress: Progress) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""`bench-db mirror`: a copy of the store in a PostgreSQL database."""
+"""`bench-db mirror`: a copy of the store in a PostgreSQL database or in Delta tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from bench_db.rules import RULES
 
 @click.command("mirror")
 @click.argument("address", metavar="ADDRESS")
-@click.option("--schema", default="bench_db", show_default=True, help="The schema of the tables; it is created.")
+@click.option(
+    "--schema", default="bench_db", show_default=True, help="The schema or directory of the tables; it is created."
+)
 @click.option(
     "--since", metavar="DATE", help="Only runs of commits of this date or later; earlier ones stay as they are."
 )
@@ -39,6 +41,9 @@ def command(
     Only runs that differ are sent, in one transaction: an interrupted mirror changes nothing, and the same command does it again.
     Results have the names that definitions give, and excluded runs are removed. Nothing is read back into the store. The password
     belongs into PGPASSWORD or ~/.pgpass. It needs the extra bench-db[postgres].
+
+    The ADDRESS delta:DIRECTORY writes Delta tables instead, DIRECTORY/SCHEMA/TABLE, each of which changes in one commit. It needs the
+    extra bench-db[delta].
 
     Example: bench-db mirror postgresql://bench@localhost/metrics
     """

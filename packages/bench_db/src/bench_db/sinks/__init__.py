@@ -1,1 +1,1 @@
-"""Copies of a store in servers that other tools read."""
+"""Copies of a store in servers and tables that other tools read."""

@@ -43,7 +43,7 @@ class Address:
         if found is None:
             scheme = _SCHEME.match(self.uri)
             if scheme is None or scheme[1].lower() not in {"postgres", "postgresql"}:
-                message = f"`address`: not the address of a PostgreSQL database, such as {EXAMPLE}"
+                message = f"`address`: not the address of a PostgreSQL database, such as {EXAMPLE}, nor a directory for Delta tables, such as delta:./lake"
                 raise UserError(message)
             message = (
                 f"`address`: not a valid address, such as {EXAMPLE}. In a password, write @ as %40, / as %2F, ? as %3F, # as %23 and"

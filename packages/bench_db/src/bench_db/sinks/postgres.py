@@ -335,13 +335,14 @@ class PostgresSink:
         pairs = ", ".join(f"({literal(name)}, {literal(value)})" for name, value in values.items())
         self._run(f"INSERT INTO {state} (name, value) VALUES {pairs}")
 
-    def index(self, tables: Sequence[Table]) -> None:
-        """Create the missing indexes, which takes less time after the rows are there than before."""
+    def finish(self, tables: Sequence[Table], values: Mapping[str, str]) -> None:
+        """Create missing indexes, which takes less time after the rows are there than before, and note values."""
         for table in tables:
             for columns in table.indexes:
                 name = quoted("_".join((table.name, *columns))[:_LONGEST_NAME])
                 listed = ", ".join(map(quoted, columns))
                 self._run(f"CREATE INDEX IF NOT EXISTS {name} ON {self._name(table.name)} ({listed})")
+        self.note(values)
 
     # -- rows --------------------------------------------------------------------------------------------------------
 
@@ -359,8 +360,16 @@ class PostgresSink:
         )
         return {row["key"]: Contents(row["rows"], row["checksum"]) for row in rows}
 
-    def put(self, table: Table, contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]) -> None:
-        """Add the rows of keys, as `Sink.put` does; they are read as they are sent."""
+    def replace(
+        self, table: Table, gone: Collection[int], contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]
+    ) -> bool:
+        """Remove and add the rows of keys, as `Sink.replace` does; the lock of the schema excludes other mirrors."""
+        self._drop_rows(table, gone)
+        self._put_rows(table, contents, rows)
+        return True
+
+    def _put_rows(self, table: Table, contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]) -> None:
+        """Add the rows of keys; they are read as they are sent."""
         batches = iter(rows)
         first = next(batches, None)
         if first is None:
@@ -379,7 +388,7 @@ class PostgresSink:
         )
         self._run(f"DROP TABLE pg_temp.{_STAGED}, pg_temp.{_KEYS}")
 
-    def drop(self, table: Table, keys: Collection[int]) -> None:
+    def _drop_rows(self, table: Table, keys: Collection[int]) -> None:
         """Remove the rows of keys and their records."""
         if not keys:
             return

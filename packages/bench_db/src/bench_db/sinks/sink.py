@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
@@ -49,14 +49,29 @@ class Contents(NamedTuple):
 class Sink(Protocol):
     """A place for mirrored tables."""
 
+    def prepare(self, tables: Sequence[Table], source: str, *, rebuild: bool) -> None:
+        """Create what is missing. Altered tables and the mirror of another store raise `UserError`, unless it is a `rebuild`."""
+
+    def faults(self, tables: Sequence[Table]) -> list[str]:
+        """Return what is missing or altered, in words."""
+
+    def is_broken(self, table: Table) -> bool:
+        """Return whether the table is missing or altered, so that its rows cannot be compared."""
+
     def have(self, table: Table, *, since: datetime | None = None, exact: bool = False) -> dict[int, Contents]:
         """Return the contents of each key; with `since` of those with a row of that time or later.
 
-        The checksums are those that `put` recorded. With `exact`, a key whose rows were changed since then has none.
+        The checksums are those that `replace` recorded. With `exact`, a key whose rows were changed since then has none.
         """
 
-    def put(self, table: Table, contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]) -> None:
-        """Add the rows of keys that the table does not have, and record their contents."""
+    def replace(
+        self, table: Table, gone: Collection[int], contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]
+    ) -> bool:
+        """Remove the rows of the keys in `gone`, add the rows of those in `contents`, and record these.
 
-    def drop(self, table: Table, keys: Collection[int]) -> None:
-        """Remove the rows of keys."""
+        A key that the table has is in `gone`, too. It is called after `have`; False if another mirror wrote to the table since then,
+        and then nothing is changed.
+        """
+
+    def finish(self, tables: Sequence[Table], values: Mapping[str, str]) -> None:
+        """Create the indexes of tables that were changed, and record what the mirror says of itself."""
