@@ -320,16 +320,18 @@ def _as_of(store: Path | str, as_of: AsOf) -> list[object]:
 
 
 class TestDeletions:
-    """A list of deleted rows with an impossible size is damage: Lance would ask for 2^54 bytes, which ends the process."""
+    """A damaged list of deleted rows is found before Lance reads it: for one of 2^54 bytes it would end the process."""
 
-    @pytest.fixture
-    def store(self, undamaged: Path, tmp_path: Path) -> Path:
+    @pytest.fixture(params=["size", "name"])
+    def store(self, undamaged: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         store = damage.copied(undamaged, tmp_path / "store")
         for table in ("runs", "results"):
             [file] = damage.live_files(store, table, "deletions")
             content = file.read_bytes()
             at = content.rindex((64).to_bytes(8, "little"))
-            file.write_bytes(content[:at] + (64 + 2**54).to_bytes(8, "little") + content[at + 8 :])
+            huge = content[:at] + (64 + 2**54).to_bytes(8, "little") + content[at + 8 :]
+            file.write_bytes(huge if request.param == "size" else content.replace(b"row_id", b"row_i\xe4"))
+            assert file.read_bytes() != content
         return store
 
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")

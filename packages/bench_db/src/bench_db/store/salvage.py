@@ -235,7 +235,7 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
     try:
         listed = pa.ipc.open_file(pa.py_buffer(content.read_small(engine, name) or b"")).read_all()
         listed.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a name of a column that is no UTF-8
         return f"{name} cannot be read: {error}"
     expected = 0 if fragment.deletions is None else fragment.deletions.rows
     return "" if len(listed) == expected else f"{name} lists {len(listed)} of {expected} deleted rows"
