@@ -237,6 +237,23 @@ class TestRecognition:
         assert [one.name for one in found] == ["python-a", "python-a-2", "go", "hyperfine-bench"]
         assert [one.suite.directory for one in found[:2]] == ["a", "b/a"]
 
+    @pytest.mark.parametrize(
+        ("line", "directory"),
+        [
+            ('"repo": "https://example.org/r", "results_dir": "r/x", "html_dir": "h"', "r/x"),
+            ('// "results_dir": "old"', "results"),
+            ('"repo": "..", // "results_dir": "old"', "results"),
+            ('"note": "\\"results_dir", "results_dir": "new"', "new"),
+        ],
+    )
+    def test_where_asv_writes(self, tmp_path: Path, line: str, directory: str) -> None:
+        [one], _ = found_in(tmp_path, {"asv.conf.json": f"{{\n  {line}\n}}\n"})
+        assert one.suite.outputs == [f"{directory}/*/*-*.json"]
+
+    def test_what_a_machine_lacks_for_hyperfine_is_said(self, tmp_path: Path) -> None:
+        [one], _ = found_in(tmp_path, REPOSITORIES["hyperfine"][0])
+        assert one.note == "the machine needs hyperfine and what bench.sh runs; let `setup` install and build them"
+
     def test_many_files_are_named_by_their_directory(self, tmp_path: Path) -> None:
         tests = {f"tests/test_{number}.py": FIXTURE for number in range(9)}
         [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})

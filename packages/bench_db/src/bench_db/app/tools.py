@@ -350,10 +350,16 @@ def _codspeed(files: Sources) -> _Found:
         yield from _python_suites(files, "pytest-codspeed", r"\bpytest-codspeed\b", command, suite)
 
 
+# the key among others of its line, after texts in quotation marks, and never in a comment
+_RESULTS_DIR = re.compile(
+    r"""^(?:[^"/\n]|"(?:\\.|[^"\\\n])*"|/(?!/))*?"results_dir"\s*:\s*"([\w./-]+)\"""", re.MULTILINE
+)
+
+
 def _asv(files: Sources) -> _Found:
     for name in files.like("asv.conf.json", "asv.conf.jsonc"):
         [evidence, *_] = [*[e for e, _ in files.lines([name], r"\S", "//")], Evidence(file=name, line=1, text="")]
-        results = re.search(r'^\s*"results_dir"\s*:\s*"([\w./-]+)"', files.text(name), re.MULTILINE)
+        results = _RESULTS_DIR.search(files.text(name))
         directory, config = str(PurePosixPath(name).parent), PurePosixPath(name).name
         home = files.home(name, "pyproject.toml", "setup.py")
         own = f"{_PYTHON} -m asv"
@@ -589,7 +595,13 @@ def _hyperfine(files: Sources) -> _Found:
             yield Unread(tool="hyperfine", evidence=call, reason="no --export-json with the name of a file")
             continue
         suite = Suite(kind="shell", benchmark=f"bash {shlex.quote(name)}", outputs=[exported[1]], format="hyperfine")
-        yield FoundSuite(name=f"hyperfine-{PurePosixPath(name).stem}", tool="hyperfine", suite=suite, evidence=[call])
+        yield FoundSuite(
+            name=f"hyperfine-{PurePosixPath(name).stem}",
+            tool="hyperfine",
+            suite=suite,
+            evidence=[call],
+            note=f"the machine needs hyperfine and what {name} runs; let `setup` install and build them",
+        )
 
 
 _TOOLS: Sequence[Callable[[Sources], _Found]] = (
