@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 OUTPUT = ROOT / "tests/data/pytest-benchmark"
+MOST_MEBIBYTES = 650  # the core with what it needs
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 
@@ -217,6 +218,12 @@ def elsewhere(request: pytest.FixtureRequest, built: Path, tmp_path: Path) -> Pa
     return tmp_path / "bare"
 
 
+def mebibytes(environment: Path) -> float:
+    """Return the size of the files of an environment, without bytecode."""
+    files = (path for path in environment.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    return sum(path.lstat().st_size for path in files) / 2**20
+
+
 @pytest.mark.slow
 def test_on_every_python(elsewhere: Path, tmp_path: Path) -> None:
     """The source distribution installs, publishes and answers on each Python that the classifiers name."""
@@ -224,6 +231,7 @@ def test_on_every_python(elsewhere: Path, tmp_path: Path) -> None:
     words = ("publish", output, "--commit", "a" * 40, "--testbed-name", "bed", "--store", "store")
     published = run(elsewhere, tmp_path, *words)
     assert published.returncode == 0, published.stderr
+    assert mebibytes(elsewhere) <= MOST_MEBIBYTES
     for answer in (("has", "a" * 40), ("latest", "--all"), ("compare", "a" * 40, "--all")):
         done = run(elsewhere, tmp_path, *answer, "--store", "store", "--output", "json")
         assert done.returncode == 0, done.stderr
