@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+import zipfile
+from email import message_from_string
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.repository.tree import ROOT
 from tests.workflows.releases import Released, release, version
+from tests.workflows.world import OURS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +27,19 @@ def test_published_by_trust(released: Released) -> None:
     assert released.run.conclusion == "success", released.run.logs
     assert sorted(released.index.files) == names()
     assert released.index.refused == []
+
+
+def test_the_package_says_where_it_comes_from(released: Released) -> None:
+    """The addresses are those of the repository that the release is built in; the committed file has none."""
+    (wheel,) = (released.run.artifacts / "distributions").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        about = message_from_string(archive.read(name).decode())
+    stated = dict(text.split(", ", 1) for text in about.get_all("Project-URL", []))
+    assert set(stated) == {"Source", "Issues", "Changelog", "Documentation"}
+    assert stated["Source"].endswith(f"/{OURS}")
+    assert all(address.startswith(stated["Source"]) for address in stated.values())
+    assert "urls" not in tomllib.loads((ROOT / "packages/bench_db/pyproject.toml").read_text("utf-8"))["project"]
 
 
 def test_attested(released: Released) -> None:
