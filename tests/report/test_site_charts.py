@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import numpy as np
+import polars as pl
 import pytest
 from playwright.sync_api import expect
 
 from bench_db.query.series import IDENTITY
 from tests.report.browsing import SETTLED, Visit, visiting, written
-from tests.report.example_site import site_content
+from tests.report.example_site import content_of, history, site_content
 from tests.report.examples import commit_of
 from tests.report.family_site import BEDS, SIZES, STEP, family_site
 from tests.support.workers import made_once
@@ -200,6 +202,32 @@ class TestScale:
 
 def _picture(page: Page) -> str:
     return str(page.locator("#plot canvas").evaluate("canvas => canvas.toDataURL()"))
+
+
+RIGHT_EDGE = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(canvas.width - 1, 0, 1, canvas.height);
+    return data.every((value, i) => i % 4 < 3 || value === 0);
+}"""
+
+
+class TestEdges:
+    """Nothing of a chart is cut at its edge: the date of the newest point is whole."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> Path:
+        """A series on two test beds whose newest point is at a tick."""
+        return written(tmp_path, content_of(pl.concat([history("f", np.ones(41), bed=bed) for bed in ("a", "b")])))
+
+    @pytest.mark.parametrize("width", [390, 1600])
+    @pytest.mark.parametrize("choices", ["", "&by=bed"])
+    def test_of_a_chart(self, browser: Browser, root: Path, choices: str, width: int) -> None:
+        with visiting(browser, root, viewport={"width": width, "height": 844}) as visit:
+            page = visit.open("series.html")
+            address = page.locator(".row a").first.get_attribute("href")
+            page = visit.open(f"{address}{choices}")
+            page.locator("#plot canvas").wait_for()
+            page.evaluate(SETTLED)
+            assert page.locator("#plot canvas").evaluate(RIGHT_EDGE)
 
 
 class TestZoom:

@@ -116,6 +116,20 @@ class TestNarrow:
         )
         assert np.diff(tops) == pytest.approx(page.evaluate(tall))
 
+    def test_the_pages_are_named_in_one_line(self, browser: Browser, root: Path) -> None:
+        with visiting(browser, root, viewport={"width": 390, "height": 740}) as visit:
+            page = visit.open("noise.html")
+            tops = page.locator(".top nav a").evaluate_all(
+                "nodes => nodes.map(node => node.getBoundingClientRect().top)"
+            )
+            assert len(tops) == 5
+            assert len(set(tops)) == 1
+
+    def test_a_command_to_copy_is_in_one_piece(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
+        page.get_by_text("series: ").wait_for()
+        assert page.locator("#command").evaluate("node => node.getClientRects().length") == 1
+
 
 class TestLongNames:
     """Names that differ only at their end are different as they are shown; the complete name is in the title."""

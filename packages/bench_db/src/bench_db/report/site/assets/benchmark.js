@@ -133,7 +133,7 @@
     tiles.push(tile("History", String(series.length), quantity.points(series.length)));
     if (noise) {
       tiles.push(tile("Run-to-run spread", quantity.share(noise[0]), noise[2] ? "runs alike" : "", noise[2] ? "Neighbouring runs resemble each other, so there is less evidence than points" : ""));
-      tiles.push(tile("Smallest visible change", quantity.share(noise[1]), noise[3] ? `${noise[3]} runs needed` : ""));
+      tiles.push(tile("Smallest visible change", quantity.share(noise[1]), noise[3] ? `${noise[3]} ${noise[3] === 1 ? "run" : "runs"} needed` : ""));
     }
     $("tiles").replaceChildren(...tiles);
     const warnings = [];

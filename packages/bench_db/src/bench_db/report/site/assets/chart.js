@@ -118,7 +118,7 @@ bench.chart = (() => {
     const pale = { stroke: "transparent", width: 0, points: { show: false } };
     const many = series.length > 400;
     const options = {
-      width: Math.max(200, box.clientWidth), height, padding: [10, 14, 0, 0], legend: { show: false },
+      width: Math.max(200, box.clientWidth), height, padding: [10, common.right(label(across[across.length - 1])), 0, 0], legend: { show: false },
       scales: { x: { time: false, range: (u, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) }, y: { range, distr: log ? 3 : 1 } },
       cursor: { y: false, drag: { x: true, y: false, dist: 8 }, dataIdx: (u, place, at) => at, points: { size: (u, place) => [0, 9, 0, 0, 18][place], width: (u, place) => [0, 2, 0, 0, 2][place], stroke: bench.colour("accent"), fill: (u, place) => (place === 4 ? "transparent" : bench.colour("surface")) } },
       axes: [

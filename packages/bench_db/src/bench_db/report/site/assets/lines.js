@@ -47,7 +47,7 @@ bench.lines = (() => {
       points: { show: dots, size: points ? 7 : 3.5, fill: colour(i), stroke: colour(i), width: 0 },
     }));
     const options = {
-      width: Math.max(200, box.clientWidth), height, padding: [12, 30, 0, 0], legend: { show: false },
+      width: Math.max(200, box.clientWidth), height, padding: [12, Math.max(30, common.right(ticks([across[across.length - 1]])[0])), 0, 0], legend: { show: false },
       scales: {
         x: { time: false, distr: logAcross ? 3 : 1, range: (u, low, high) => (low === high ? (logAcross ? [low / 2, high * 2] : [low - 1, high + 1]) : points && logAcross ? common.around(low, high, { log: true }) : [low, high]) },
         y: { range, distr: log ? 3 : 1 },

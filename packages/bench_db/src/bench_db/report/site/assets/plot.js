@@ -126,7 +126,14 @@ bench.plot = (() => {
     return { draw, placed };
   }
 
+  /* The room to the right of a chart that half of its last date needs. */
+  function right(text) {
+    const context = document.createElement("canvas").getContext("2d");
+    context.font = font;
+    return Math.max(14, Math.ceil(context.measureText(text).width / 2) + 2);
+  }
+
   function tall(most = 400, share = 0.44) { return Math.max(260, Math.min(most, Math.round(window.innerHeight * share))); }
 
-  return { axis, vertical, splits, format, around, line, handle, seen, marks, tall };
+  return { axis, vertical, splits, format, around, line, handle, seen, marks, right, tall };
 })();
