@@ -94,7 +94,7 @@ class TestReading:
         store = damage.copied(undamaged, tmp_path / "broken")
         for path in damage.live_files(store, "results", "indexes"):
             damage.spoil(path, "halve")
-        with pytest.warns(DamagedStoreWarning, match="an index cannot be read"):
+        with pytest.warns(DamagedStoreWarning, match="an index is damaged"):
             assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
 
 

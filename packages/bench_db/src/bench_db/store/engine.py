@@ -230,17 +230,32 @@ class Snapshot:
         lost = self.engine.unreadable.get(self.table.name)
         wanted = self.fragments() if lost and fragments is None else fragments
         wanted = wanted if wanted is None else list(wanted)
-        salvage.require_deletions(self, wanted)
+        self.require_deletions(wanted)
         options = (
             {} if wanted is None else {"fragments": [self.dataset.get_fragment(fragment.number) for fragment in wanted]}
         )
-        return options if where is None or indexes.are_usable(self, where) else {**options, "use_scalar_index": False}
+        return options if where is None or self._can_use_indexes(where) else {**options, "use_scalar_index": False}
+
+    def require_deletions(self, fragments: Iterable[Fragment] | None = None, *, every: bool = False) -> None:
+        """Raise `CorruptStoreError` for a damaged list of the rows that have left some fragments, as `salvage.require_deletions` does.
+
+        A bucket has checksums of its objects.
+        """
+        if not self.engine.bucket and self.dataset.stats.dataset_stats()["num_deleted_rows"]:
+            salvage.require_deletions(self, fragments, every=every)
+
+    def _can_use_indexes(self, where: str) -> bool:
+        """Return whether the indexes that a filter uses are sound; a table of a directory without indexes has nothing to compare."""
+        if self.engine.without_indexes:
+            return False
+        place = None if self.engine.bucket else Path(self.engine.location.child(self.table.directory)) / "_indices"
+        return place is None or not place.exists() or indexes.are_usable(self, where)
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""
         names = list(dict.fromkeys(columns))
         dataset = self.dataset
-        salvage.require_deletions(self)
+        self.require_deletions()
         found = self.engine.call("reading", lambda: dataset._take_rows(rows, columns=self._present(names)))  # noqa: SLF001
         return self._flat(found, names)
 
@@ -310,7 +325,7 @@ class Snapshot:
     def rows_at(self, positions: Sequence[int]) -> pa.Table:
         """Return the whole rows at some positions of the table, which count over all its fragments."""
         dataset, columns = self.dataset, self._whole(self.table.schema)
-        salvage.require_deletions(self)
+        self.require_deletions()
         return conform(
             self.engine.call("reading", lambda: dataset.take(list(positions), columns=columns)), self.table.schema
         )
@@ -574,7 +589,7 @@ class Engine:
         self._note(snapshot)
         self.require_writable(table)
         if whole:
-            salvage.require_deletions(snapshot, every=True)
+            snapshot.require_deletions(every=True)
         if not snapshot.missing:
             return snapshot.dataset
         # Of several writers one adds them, and the others see a conflict and come again.
@@ -971,7 +986,7 @@ class Engine:
 
         def maintain() -> None:
             snapshot = self.open(table)
-            salvage.require_deletions(snapshot, every=True)
+            snapshot.require_deletions(every=True)
             change(snapshot.dataset)
 
         self.persist(doing, maintain, seconds=self.deadlines.bulk)

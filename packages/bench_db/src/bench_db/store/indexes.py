@@ -7,13 +7,15 @@ index. In a bucket, which has checksums of its objects itself, a reader would re
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xxhash
 
-from bench_db.store import atomic, faults
+from bench_db.errors import DamagedStoreWarning
+from bench_db.store import atomic, faults, salvage
 
 if TYPE_CHECKING:
     from bench_db.store.engine import Snapshot
@@ -24,10 +26,6 @@ _CHECKSUMS = "bench_db.json"
 def are_usable(snapshot: Snapshot, where: str) -> bool:
     """Return whether the indexes of the columns in a filter have their checksums; one by an older release has none."""
     engine = snapshot.engine
-    if engine.without_indexes:
-        return False
-    if engine.bucket or not snapshot.table.indexes:
-        return True
     try:
         segments = snapshot.segments()
     except faults.DAMAGE_ERRORS as error:
@@ -37,6 +35,8 @@ def are_usable(snapshot: Snapshot, where: str) -> bool:
     for name in (name for names in wanted for name in names):
         if name not in engine.sound_indexes:
             engine.sound_indexes[name] = _is_sound(snapshot, name)
+            if not engine.sound_indexes[name] and _recorded(snapshot, name) is not None:
+                warnings.warn(f"{engine.location}: {salvage.NO_INDEX}", DamagedStoreWarning, stacklevel=2)
     return all(engine.sound_indexes[name] for names in wanted for name in names)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
+NO_INDEX = "an index is damaged, so answers take longer; 'bench-db store verify --repair' makes it anew"
 _SHOWN = 10
 _HINT = "latest_version_hint.json"
 _END_OF_MANIFEST = b"LANC"
@@ -244,11 +245,9 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
 def require_deletions(snapshot: Snapshot, fragments: Iterable[Fragment] | None = None, *, every: bool = False) -> None:
     """Raise `CorruptStoreError` for a damaged list of the rows that have left some fragments, before Lance reads it.
 
-    Without `fragments` these are all that can be read, or `every` one. A process looks once at each list of a directory; a bucket has checksums of its objects.
+    Without `fragments` these are all that can be read, or `every` one. A process looks once at each list of a directory.
     """
     engine, table = snapshot.engine, snapshot.table
-    if engine.bucket or (fragments is None and not snapshot.dataset.stats.dataset_stats()["num_deleted_rows"]):
-        return
     if fragments is None:
         fragments = snapshot.every_fragment() if every else snapshot.fragments()
     for fragment in fragments:
@@ -274,7 +273,7 @@ def _warning(engine: Engine) -> str:
     files = [f"{name}.lance/data/{file}" for name, lost in engine.unreadable.items() for file in sorted(lost)]
     torn = [f"version {version} of {name}" for name, version in engine.readable.items()]
     if not files and not torn:
-        return f"{engine.location}: an index cannot be read, so answers take longer; 'bench-db store verify --repair' makes it anew"
+        return f"{engine.location}: {NO_INDEX}"
     try:
         runs = lost_runs(engine)
     except BenchDbError as error:
