@@ -101,6 +101,12 @@ class TestStep:
         assert few_follow(10.0, np.array([np.nan]))
         assert not few_follow(10.0, np.full(20, 10.0))
 
+    @pytest.mark.parametrize("size", [1e-300, 1e221, 1.7e308])
+    def test_few_of_any_size_follow(self, size: float) -> None:
+        assert not few_follow(-size, np.full(7, size))
+        assert few_follow(-size, np.full(4, size))
+        assert few_follow(size, np.array([-size] * 4 + [size]))
+
     def test_excursion(self) -> None:
         values = noisy(3, at=None)
         for length, expected in ((4, []), (6, [40, 46])):
@@ -160,6 +166,9 @@ class TestGaps:
     @given(values=st.lists(st.floats(), max_size=60))
     @example(values=[-1e-310] * 15 + [1.0] * 10)
     @example(values=[1e-300] * 15 + [1.7e308, -1.7e308] * 5)
+    @example(values=[156.0, 1.0582912295075272e221, 1.7261694687878186e221, 0.0, 0.0, 0.0, 0.0, 1.0])
+    @example(values=[1.0, 2.0] * 10 + [1.7e308] * 6)
+    @example(values=[-1.7e308, -1.6e308] * 10 + [1.7e308] * 6)
     @settings(max_examples=300)
     def test_any_numbers(self, values: list[float]) -> None:
         for change in detect(np.array(values)):

@@ -16,6 +16,7 @@ from bench_db.rules import RULES
 from bench_db.threads import threads as default_threads
 
 _NEAR_END = 4 * RULES.provisional_runs  # a change with so many points after it has a level, or is not found
+_ROOM = 2.0**20  # numbers that are divided by it can be added and subtracted without overflow, and compare as before
 SERIES_A_PART = 2048  # series of one call of the kernel: enough to make its start cost nothing, few enough to share out
 
 
@@ -123,9 +124,9 @@ def few_follow(level: float, after: Floats) -> bool:
     """
     if len(after) >= _NEAR_END:
         return False
-    finite = after[np.isfinite(after)]
+    finite, level = after[np.isfinite(after)] / _ROOM, level / _ROOM
     step = finite.mean() - level if len(finite) else 0.0
-    return int(np.count_nonzero((finite - level) * step > 0.5 * step * step)) < RULES.provisional_runs
+    return int(np.count_nonzero((finite - level) * np.sign(step) > 0.5 * abs(step))) < RULES.provisional_runs
 
 
 def _provisional(values: Floats, offsets: Ints, series: Ints, index: Ints) -> Bools:
@@ -137,7 +138,8 @@ def _provisional(values: Floats, offsets: Ints, series: Ints, index: Ints) -> Bo
         start, end = offsets[series[row]], offsets[series[row] + 1]
         at = start + index[row]
         first = start + index[row - 1] if row > 0 and series[row - 1] == series[row] else start
-        found[row] = few_follow(float(np.nanmedian(values[first:at])), values[at:end])
+        before = float(np.nanmedian(values[first:at] / _ROOM)) * _ROOM
+        found[row] = few_follow(before, values[at:end])
     return found
 
 
