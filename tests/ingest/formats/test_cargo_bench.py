@@ -82,6 +82,13 @@ class TestLibtest:
         _, [result] = read(tmp_path / "f", f"test a ... bench:  5 ns/iter (+/- {'9' * 400})\n")
         assert (figures(result, "median"), result.lower, result.upper) == ([5.0], None, None)
 
+    def test_two_processes_in_one_line(self, tmp_path: Path) -> None:
+        """The figures belong to the second name, and what has no name or no figures is skipped."""
+        text = "test a ... test b ... bench: 10 ns/iter (+/- 1)\nbench: 20 ns/iter (+/- 2)\n"
+        run, [result] = read(tmp_path / "f", text)
+        assert (result.benchmark_name, *figures(result, "median")) == ("b", 10.0)
+        assert run.skipped == {"no-name": 1, "no-statistics": 1}
+
 
 class TestLibtestFailures:
     """A benchmark that panics becomes a row with an error; ignored benchmarks and failed tests do not."""
@@ -172,6 +179,12 @@ class TestCriterion:
     )
     def test_samples(self, tmp_path: Path, text: str, n: int) -> None:
         assert read(tmp_path / "f", text)[1][0].n == n
+
+    @pytest.mark.parametrize("between", ["group/f                 warning: x", "group/f\nwarning: x"])
+    def test_other_output_behind_the_name(self, tmp_path: Path, between: str) -> None:
+        text = f"Benchmarking group/f: Analyzing\n{between}\n                        time:   [1.0 us 2.0 us 3.0 us]\n"
+        _, [result] = read(tmp_path / "f", text)
+        assert (result.benchmark_name, result.error, *figures(result, "mean")) == ("group/f", None, 2000.0)
 
     def test_what_began_and_has_no_time_is_an_error(self, tmp_path: Path) -> None:
         begun = "Benchmarking {0}\nBenchmarking {0}: Warming up for 3.0000 s\n"

@@ -57,6 +57,7 @@ def _with_reasons(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]
 
 _LIBTEST_LINE = r"^test .+ \.\.\. bench:|^bench: .*/iter \(\+/- "
 _TEST, _MEASURED, _FAILED, _DOTS = "test ", " ... bench:", "FAILED", " ..."
+_ANOTHER = f"{_DOTS} {_TEST}"
 _FIGURE = r"(\d[\d,]*(?:\.\d+)?)"
 _FIGURES = rf"\s*{_FIGURE} (\S+) \(\+/- {_FIGURE}\)(?: = {_FIGURE} MB/s)?\s*"
 _BENCH = re.compile(_FIGURES)
@@ -132,6 +133,11 @@ class _Libtest:
 
     def _begin(self, number: int, rest: str) -> None:
         self.end()
+        first, another, other = rest.partition(_ANOTHER)
+        if another:  # two processes wrote into one line
+            self._begin(number, first + _DOTS)
+            self._begin(number, other)
+            return
         name, measured, text = rest.partition(_MEASURED)
         between, dots, said = name.partition(_DOTS)
         if measured and not _BENCH.fullmatch(text) and not _REST.search(rest):
@@ -260,12 +266,11 @@ def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], lis
     torn: list[Skip] = []
     torn_at: dict[str, str] = {}  # what may be a name and other output -> the name
     last = beginning = ""
-    within = False
+    within = is_sure = False
     for number, line in lines:
         shown = line.strip()
         if "time:" in line and (found := _TIME.fullmatch(line)):
-            name = (found[1] or last).strip()
-            name = beginning if beginning and name not in begun and name.endswith(beginning) else name
+            name = _name_of_time(found[1], last, beginning, begun, is_sure=is_sure)
             blocks.append(_Block(name=name, line=number, time=found.groups()[1:], shown=[shown]))
             within = True
         elif "time:" in line and (found := _TORN.fullmatch(line)) and (found[1] or not within):
@@ -274,7 +279,7 @@ def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], lis
             torn.append(Skip(benchmark=name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
             within = False
         elif shown.startswith("Benchmarking ") and (found := _STEP.fullmatch(shown)):
-            beginning, within = found[1], False
+            beginning, within, is_sure = found[1], False, bool(found[2])
             begun[beginning] = int(found[3] or begun.get(beginning, 0))
             if not found[2]:
                 torn_at[beginning] = beginning.partition(": ")[0].removesuffix(":")
@@ -293,6 +298,15 @@ def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], lis
     measurements, skips = _outcome(blocks, whole, reasons)
     known = {m.benchmark_name for m in measurements} | {skip.benchmark for skip in skips}
     return measurements, [*skips, *(skip for skip in torn if skip.benchmark not in known)]
+
+
+def _name_of_time(shown: str | None, last: str, beginning: str, begun: Mapping[str, int], *, is_sure: bool) -> str:
+    """Return whose time it is: the name in front of it or in the line before, or the benchmark that began when other output tore it."""
+    name = (shown or last).strip()
+    if not beginning or name in begun:
+        return name
+    has_other_output = name.endswith(beginning) or name.startswith(f"{beginning}  ")
+    return beginning if has_other_output or (shown is None and is_sure) else name
 
 
 def _add(block: _Block, shown: str) -> None:
