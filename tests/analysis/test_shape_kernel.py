@@ -30,14 +30,16 @@ Array = np.ndarray[Any, Any]
 
 
 def noise(seed: int, n: int, sigma: float = 0.01) -> Array:
-    return np.random.default_rng(seed).normal(0, sigma, n)
+    drawn: Array = np.random.default_rng(seed).normal(0, sigma, n)
+    return drawn
 
 
 def mixed(seed: int, shares: Sequence[tuple[int, float]], apart: float = 0.1) -> Array:
     """Return values of two modes; each part has so many points, of which this share is slow."""
     rng = np.random.default_rng(seed)
     slow = np.concatenate([rng.random(n) < share for n, share in shares])
-    return 100 * np.exp(noise(seed, len(slow)) + np.log1p(apart) * slow)
+    values: Array = 100 * np.exp(noise(seed, len(slow)) + np.log1p(apart) * slow)
+    return values
 
 
 def shapes(values: Array, *levels: int) -> list[tuple[float, int, float, float]]:
@@ -76,7 +78,8 @@ class TestBestSplit:
             for k in range(10, 51)
         ]
         at, z = best_split(score, 0, 60, 10)
-        assert (at, z) == (10 + int(np.argmax(far)), pytest.approx(max(far)))
+        assert at == 10 + int(np.argmax(far))
+        assert z == pytest.approx(max(far))
 
     def test_equal_scores_have_none(self) -> None:
         assert best_split(np.zeros(60), 0, 60, 10) == (0, 0.0)
@@ -163,7 +166,8 @@ class TestAllShapes:
         ((kind, at, before, after),) = shapes(values)
         assert kind == SPREAD
         assert abs(at - 100) <= 10
-        assert (before, after) == (pytest.approx(first, rel=0.3), pytest.approx(second, rel=0.3))
+        assert before == pytest.approx(first, rel=0.3)
+        assert after == pytest.approx(second, rel=0.3)
 
     def test_share_within_a_level(self) -> None:
         ((kind, at, before, after),) = shapes(mixed(8, [(100, 0.1), (100, 0.45)]))

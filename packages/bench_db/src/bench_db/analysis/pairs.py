@@ -148,7 +148,7 @@ def _confirmed(test: _Test | None, claim: Claim, level: float) -> Judged:
     way = 1.0 if claim.is_increase else -1.0
     best, least = test.best, test.least(claim.least) if claim.is_increase else test.least_decrease(claim.least)
     margin = best.margin(test.share(_OUTSIDE_INTERVAL))
-    p_value = min(1.0, len(test.estimates) * min(estimate.one_sided(way) for estimate in test.estimates))
+    p_value = test.one_sided(way)
     verdict = PairVerdict.UNDECIDED
     if claim.on_a_side:
         wide = best.margin(test.share(level))
@@ -194,10 +194,11 @@ class _Estimate(NamedTuple):
 class _Test(NamedTuple):
     """The estimates of one series: from the mean, and from 8 rounds on from the trimmed mean, unless figures are coarse.
 
-    `unit` is null for log ratios.
+    `unit` is null for log ratios. `signs` are the numbers of steps up and down of coarse figures, null of others.
     """
 
     estimates: tuple[_Estimate, ...]
+    signs: tuple[int, int] | None
     rounds: int
     level: float
     unit: float | None
@@ -205,7 +206,20 @@ class _Test(NamedTuple):
 
     @property
     def p_value(self) -> float:
-        return min(1.0, len(self.estimates) * min(estimate.p_value for estimate in self.estimates))
+        of_estimates = min(1.0, len(self.estimates) * min(estimate.p_value for estimate in self.estimates))
+        return max(of_estimates, min(1.0, 2.0 * min(self.of_signs(way) for way in (1.0, -1.0))))
+
+    def one_sided(self, way: float) -> float:
+        """Return the p-value of a step that has the sign of `way`."""
+        of_estimates = min(1.0, len(self.estimates) * min(estimate.one_sided(way) for estimate in self.estimates))
+        return max(of_estimates, self.of_signs(way))
+
+    def of_signs(self, way: float) -> float:
+        """Return the p-value of the sign test of coarse figures, 0 for others: few values may have next to no spread by chance."""
+        if self.signs is None:
+            return 0.0
+        same, n = self.signs[0 if way > 0.0 else 1], sum(self.signs)
+        return math.fsum(math.comb(n, k) for k in range(same, n + 1)) / 2.0**n
 
     @property
     def best(self) -> _Estimate:
@@ -241,8 +255,10 @@ def _tested(rounds: Sequence[Round]) -> _Test | None:
     unit = None if min(*base, *head) > 0.0 else size_of(head, base)
     steps = [math.log(h / b) if unit is None else (h - b) / unit for b, h in zip(base, head, strict=True)]
     of_mean, *others = _estimates(steps, [one.shift for one in both])
+    coarse = _are_coarse(base, head, steps)
     return _Test(
-        estimates=(of_mean,) if _are_coarse(base, head, steps) else (of_mean, *others),
+        estimates=(of_mean,) if coarse else (of_mean, *others),
+        signs=(sum(step > 0.0 for step in steps), sum(step < 0.0 for step in steps)) if coarse else None,
         rounds=len(both),
         level=0.0 if unit is None else median(base) / unit,
         unit=unit,
