@@ -77,7 +77,8 @@ class TestShapes:
         assert (lower.before, lower.after) == (0.9, 0.4)
         rates = replace(of, names=of.names.with_columns(direction=pl.lit(Direction.HIGHER.value)))
         higher = finding_of_shape(rates, 0, change, at=AT)
-        assert (higher.before, higher.after) == (pytest.approx(0.1), pytest.approx(0.6))
+        assert higher.before == pytest.approx(0.1)
+        assert higher.after == pytest.approx(0.6)
         spread = finding_of_shape(rates, 0, replace(change, kind=ChangeKind.SPREAD), at=AT)
         assert (spread.before, spread.after) == (0.9, 0.4)
 

@@ -24,7 +24,8 @@ def scanned(series: list[Array]) -> Scan:
 
 
 def noisier(seed: int, first: float = 0.01, second: float = 0.04) -> Array:
-    return 100 * np.exp(np.concatenate([noise(seed, 100, first), noise(seed + 500, 100, second)]))
+    values: Array = 100 * np.exp(np.concatenate([noise(seed, 100, first), noise(seed + 500, 100, second)]))
+    return values
 
 
 def shapes(*rows: tuple[int, float, float]) -> Shapes:
