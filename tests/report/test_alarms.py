@@ -110,6 +110,46 @@ class TestSlackNames:
 _HOSTILE = {"plain": "bench", "hostile": HOSTILE, "wide": _WIDE, "mention": "<!channel> <@U1> @all <at>x</at>"}
 
 
+class TestSuiteFailure:
+    """The issue of a failed suite names what failed, where, at which commits, and the end of the log."""
+
+    @staticmethod
+    def of(**changes: Any) -> alarms.SuiteFailure:
+        about = {"device": "engine", "bed": "ci", "suite": "io", "commits": [commit_of(1)], "until": None}
+        return alarms.SuiteFailure(**{**about, "error": "exit code 1\nend", **changes})
+
+    def test_one_commit(self) -> None:
+        first = commit_of(1)[:9]
+        assert self.of().title == f"{first}: suite io fails on ci"
+        text = self.of(commit_url="https://forge.test/{commit}").body("<!-- m -->")
+        assert text.startswith(
+            f"<!-- m -->\nio of engine fails on ci at 1 measured commit, [{first}](https://forge.test/{commit_of(1)})."
+        )
+        assert "```text\nexit code 1\nend\n```" in text
+
+    def test_a_range_and_its_end(self) -> None:
+        text = self.of(commits=[commit_of(n) for n in (1, 2, 3)], until=commit_of(4)).body("m")
+        assert f"3 measured commits, {commit_of(1)[:9]} to {commit_of(3)[:9]}." in text
+        assert f"It succeeds again at {commit_of(4)[:9]}." in text
+
+    def test_no_line_of_a_log_ends_its_block(self) -> None:
+        text = self.of(error="a\n```\n# not a heading\n`````\nb").body("m")
+        fence = "`" * 6
+        assert text.count(fence) == 2
+        assert f"{fence}text\na\n" in text
+
+    @pytest.mark.parametrize(
+        "hostile",
+        [HOSTILE, "<img src=x>", "@everyone", "\u202ea\x1b[31m", "[a](https://x)"],
+        ids=["quotes", "tag", "mention", "controls", "link"],
+    )
+    def test_hostile_names(self, hostile: str) -> None:
+        one = self.of(suite=hostile, bed=hostile, device=hostile, error="")
+        assert one.title.isprintable()
+        head = one.body("m")
+        assert not any(text in head for text in ("<img", " @everyone", "\u202e", "\x1b", " [a](https"))
+
+
 @pytest.mark.parametrize("name", _HOSTILE)
 @pytest.mark.parametrize("number", [1, 1_000])
 class TestShapes:

@@ -560,6 +560,10 @@ class LastScan:
         return self.scan is not None and self.scan.judged > 0 and self.commits_since == 0 and self.runs_since == 0
 
 
+FAILURE = "bench-db-failure/1"
+"""The source of the row of a suite that failed as a whole or in part."""
+
+
 class NotificationStep(StrEnum):
     """What a record of the notifications is about."""
 

@@ -39,7 +39,7 @@ from bench_db.ingest import (
 )
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
-from bench_db.model import Attempt, AttemptState, Plan, Step, Target
+from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Step, Target
 from bench_db.query.selection import Selection
 from bench_db.report.plans import ended_document, plan_document
 from bench_db.report.text import duration, visible
@@ -439,9 +439,6 @@ def _stopped(failure: _SetupFailure, tried: int, left: int) -> str:
         "which goes on from here, or set `keep_going`"
     )
 
-
-FAILURE = "bench-db-failure/1"
-"""The source of the row of a suite that failed as a whole or in part."""
 
 # -- from output files to the store ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from msgspec import structs
 from bench_db.app.answers import Answer, frame_of
 from bench_db.app.configuration import configuration
 from bench_db.app.database import on_database
+from bench_db.app.failed_suites import failed_ranges, gone, is_of_suite, names_of
 from bench_db.app.site import commit_url_of
 from bench_db.ci import receivers
 from bench_db.ci.environment import PUBLIC_API
@@ -28,6 +29,7 @@ from bench_db.query.selection import glob_pattern
 from bench_db.query.series import identified, series_told_apart
 from bench_db.report import alarms
 from bench_db.report.alarms import ALARMING, Alarm
+from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import Config, Owner, Receiver
 from bench_db.units import is_worse
@@ -158,6 +160,8 @@ def publish_findings(
 ) -> Notified:
     """Write an issue for each commit with findings into a repository on GitHub, `issues` (OWNER/NAME), as a receiver of `notify` does.
 
+    A suite that failed has an issue for each range of commits, too.
+
     A receiver of bench-db.toml for the same repository is used, so that both write the same issues. The other arguments are those of `notify`.
     """
     config = configuration(config_file, issues)
@@ -197,12 +201,17 @@ class _Subject:
                 self.began[record.id], self.began_at[record.id] = record.key, record.at
             self.first_seen.setdefault(record.id, record.at)
             newest[record.id] = record
+        self.failures = {one.id: one for one in failed_ranges(store)}
         self.findings = {
             one.id: one
             if one.id in present or one.state not in ALARMING
             else replace(one, state=State.FIXED, note="its commit is no longer in the main history")
             for one in newest.values()
         }
+        for identity, failure in self.failures.items():
+            self.findings[identity] = failure.finding
+            self.began[identity], self.began_at[identity] = failure.change, failure.began
+            self.first_seen[identity] = failure.began
 
     def is_worse(self, finding: Finding) -> bool:
         """Return whether a finding is of a change for the worse; one of a series without a direction is not."""
@@ -272,11 +281,19 @@ class _Telling:
         waiting = len(new) - sum(map(len, batches))
         about = Delivery(name=self.receiver.label, kind=self.receiver.kind, target=self._target(), waiting=waiting)
         if dry_run:
-            texts = tuple(alarms.text(self._alarm(name, batch)) for name, batch in planned.items())
+            texts = tuple(self._preview(name, batch) for name, batch in planned.items())
             count = sum(map(len, planned.values()))
             errors = tuple(str(error) for error in [self._unset()] if error)
             return replace(about, messages=tuple(planned), findings=count, preview=texts, errors=errors)
         return self._tried(about, planned, past)
+
+    def _preview(self, name: str, batch: Sequence[_Change]) -> str:
+        first = batch[0].finding
+        if not is_of_suite(first.id):
+            return alarms.text(self._alarm(name, batch))
+        dut, bed, suite, commit = names_of(first.id)
+        state = "fails" if first.state in ALARMING else "fails no more"
+        return visible(f"{dut}: suite {suite or '-'} {state} on {bed}, from {commit[: RULES.sha_length]} on")
 
     def _tried(self, about: Delivery, planned: Mapping[str, Sequence[_Change]], past: _Past) -> Delivery:
         """Send messages; once one was tried for long, the rest is left to the next `notify`."""
@@ -312,7 +329,8 @@ class _Telling:
         for identity, claim in past.newest.items():
             step = past.step(identity)
             is_lost = step is NotificationStep.UNKNOWN or (step is NotificationStep.CLAIMED and claim.at <= ended)
-            finding = self.subject.findings.get(claim.finding_id)
+            name = claim.finding_id
+            finding = self.subject.findings.get(name) or (gone(name) if is_of_suite(name) else None)
             if is_lost and finding is not None:
                 change = _Change(replace(finding, state=State(claim.state)), claim.change or 0)
                 found.setdefault(claim.message_id, []).append(change)
@@ -320,8 +338,17 @@ class _Telling:
 
     def _new(self, past: _Past) -> list[_Change]:
         """Return the changes that nobody has claimed, that the receiver refused, or that it got before it got their end."""
-        changes = (self._change(finding, past) for finding in self.subject.findings.values())
+        findings = self.subject.findings
+        changes = [self._change(finding, past) for finding in findings.values() if self._is_taken(finding)]
+        lost = (
+            one for one, told in past.state.items() if one not in findings and told in ALARMING and is_of_suite(one)
+        )
+        changes += [_Change(gone(one), 0) for one in lost]
         return [change for change in changes if change is not None and self._is_new(change, past)]
+
+    def _is_taken(self, finding: Finding) -> bool:
+        """Return whether the receiver has a form for a finding: the failures of a suite are issues alone."""
+        return self.receiver.kind in _ISSUES or not is_of_suite(finding.id)
 
     @staticmethod
     def _is_new(change: _Change, past: _Past) -> bool:
@@ -353,7 +380,7 @@ class _Telling:
 
     def _is_wanted(self, finding: Finding) -> bool:
         recent = self.since is None or self.subject.began_at[finding.id] >= self.since
-        return recent and (self.receiver.changes == "all" or self.subject.is_worse(finding))
+        return recent and (self.receiver.changes == "all" or is_of_suite(finding.id) or self.subject.is_worse(finding))
 
     def _is_held(self, past: _Past) -> bool:
         """Return whether the receiver has had its digest of this day or week (UTC)."""
@@ -373,7 +400,8 @@ class _Telling:
         for change in changes:
             groups.setdefault(_place(change.finding), []).append(change)
         free = [group for place, group in groups.items() if past.step(_lock(place)) is not NotificationStep.CLAIMED]
-        free.sort(key=lambda group: -max(self.subject.began_at[change.finding.id] for change in group))
+        began_at = self.subject.began_at
+        free.sort(key=lambda group: -max(began_at.get(change.finding.id, 0) for change in group))
         return free[: RULES.message_commits]
 
     # -- sending -----------------------------------------------------------------------------------------------------
@@ -484,6 +512,8 @@ class _Telling:
     def _put_issue(self, alarm: Alarm, web: Web) -> str:
         """Create or update the issue of a commit: with all its findings that the receiver gets or has got, in their present state."""
         place = _place(alarm.findings[0])
+        if is_of_suite(alarm.findings[0].id):
+            return self._put_suite_issue(alarm.findings[0], place, web)
         told = {*self._past().state, *(finding.id for finding in alarm.findings)}
         findings = [one for one in self.subject.findings.values() if one.id in told and _place(one) == place]
         whole = replace(alarm, findings=findings, owners=self.subject.owners(findings, self.receiver.kind))
@@ -496,6 +526,30 @@ class _Telling:
                 body=alarms.issue_body(whole, marker),
                 is_open=any(finding.state in ALARMING for finding in findings),
                 since=max(0, min(self.subject.first_seen[one.id] for one in findings) - _DAY),
+            )
+
+    def _put_suite_issue(self, finding: Finding, place: str, web: Web) -> str:
+        """Create or update the issue of the commits at which a suite failed, in its present state."""
+        failure, marker = self.subject.failures.get(finding.id), f"<!-- bench-db: failures {place} -->"
+        dut, bed, suite, first = names_of(finding.id)
+        commits = [first] if failure is None else failure.commits
+        about = alarms.SuiteFailure(
+            device=dut,
+            bed=bed,
+            suite=suite,
+            commits=commits,
+            until=None if failure is None else failure.until,
+            error="" if failure is None else failure.error,
+            commit_url=self.subject.commit_url,
+        )
+        with self._tracker(web) as tracker:
+            return receivers.put_issue(
+                tracker,
+                marker=marker,
+                title=about.title,
+                body=about.body(marker),
+                is_open=failure is not None and failure.until is None,
+                since=max(0, self.subject.first_seen.get(finding.id, 0) - _DAY),
             )
 
     @contextmanager
@@ -580,6 +634,8 @@ def _lock(place: str) -> tuple[str, str, int]:
 
 def _place(finding: Finding) -> str:
     """Return the identity of the issue that a finding is in: its commit, or the finding alone."""
+    if is_of_suite(finding.id):
+        return f"{hash63(('suite', finding.id)):016x}"
     if finding.commit and is_full_sha(finding.commit):
         return finding.commit
     return f"{hash63(('issue', finding.commit or finding.id)):016x}"

@@ -113,6 +113,7 @@ def publish(
 ) -> None:
     """Write an issue for each commit with findings: created once, updated, and closed when none of them stands.
 
+    A suite that fails has an issue, too: one for a range of commits on a test bed, closed when it succeeds again.
     GITHUB_TOKEN needs the permission issues: write. It is what `notify` does for a receiver of the kind github.
 
     Example: bench-db finding publish --issues me/project --dry-run

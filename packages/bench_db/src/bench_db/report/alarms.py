@@ -273,6 +273,53 @@ def issue_body(alarm: Alarm, marker: str) -> str:
     return head + findings_markdown(in_order(alarm.findings), alarm.series) + foot
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteFailure:
+    """The commits, oldest first, at which a suite failed on a test bed, as an issue; `until` is the commit that ended it.
+
+    `error` is that of the newest commit and ends with the last lines of its log; empty for a range that the history no longer has.
+    """
+
+    device: str
+    bed: str
+    suite: str
+    commits: Sequence[str]
+    until: str | None
+    error: str
+    commit_url: str = ""
+
+    @property
+    def title(self) -> str:
+        """What failed, where, and since which commit."""
+        what = f"suite {self.suite} fails" if self.suite else "a suite fails"
+        return shortened(visible(f"{short(self.commits[0])}: {what} on {self.bed}"), _TITLE)
+
+    def body(self, marker: str) -> str:
+        """Return the text as Markdown."""
+        ends = dict.fromkeys((self.commits[0], self.commits[-1]))
+        where = " to ".join(self._linked(commit) for commit in ends)
+        at = f"{_many(len(self.commits), 'measured commit')}, {where}"
+        head = f"{marker}\n{markdown_text(self.suite or 'A suite')} of {markdown_text(self.device)} fails on {markdown_text(self.bed)} at {at}.\n"
+        if self.until:
+            head += f"\nIt succeeds again at {self._linked(self.until)}.\n"
+        elif not self.error:
+            head += "\nThe history no longer has these failures as one range.\n"
+        error = f"\nThe newest error, with the end of the log:\n\n{_fenced(self.error)}\n" if self.error else ""
+        log = f"\n`bench-db artifact list --kind log --commit {short(self.commits[-1])}` has the log."
+        return f"{head}{error}{log} bench-db closes this issue when the suite succeeds, and writes this text anew: answer below it.\n"
+
+    def _linked(self, commit: str) -> str:
+        named = markdown_text(short(commit))
+        return f"[{named}]({self.commit_url.replace('{commit}', commit)})" if self.commit_url else named
+
+
+def _fenced(text: str) -> str:
+    """Return lines as a block of code that no line of them ends."""
+    lines = [visible(line) for line in text.splitlines()]
+    fence = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
+    return "\n".join((f"{fence}text", *lines, fence))
+
+
 def _many(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 

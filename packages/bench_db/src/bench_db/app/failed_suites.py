@@ -1,0 +1,130 @@
+"""The ranges of commits at which a suite failed, each of which is an issue of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from bench_db.identity import hash63
+from bench_db.model import FAILURE, Finding, State
+from bench_db.query.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench_db.store.database import Database
+
+_OF = ("dut_name", "test_bed_name", "suite")
+_PREFIX = "suite "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRange:
+    """Neighbouring measured commits, oldest first, at which a suite failed on a test bed; `until` is the first later one at which it did not.
+
+    `error` is that of the newest commit, which ends with the last lines of its log. `began` is when the first failure was published, `at`
+    when the newest result of the range was, both in unix seconds.
+    """
+
+    dut_name: str
+    test_bed_name: str
+    suite: str
+    commits: tuple[str, ...]
+    until: str | None
+    error: str
+    began: int
+    at: int
+
+    @property
+    def id(self) -> str:
+        """The identity of the range: what failed, and the first commit."""
+        return _PREFIX + json.dumps([self.dut_name, self.test_bed_name, self.suite, self.commits[0]])
+
+    @property
+    def change(self) -> int:
+        """A number that changes with the newest commit of the range and with its end."""
+        return hash63([self.id, self.until or "", self.commits[-1]])
+
+    @property
+    def finding(self) -> Finding:
+        """The range as a finding without a series, for the ledger of messages."""
+        return _finding(self.id, self.commits[0], State.OPEN if self.until is None else State.FIXED, self.at)
+
+
+def _finding(identity: str, commit: str, state: State, at: int) -> Finding:
+    return Finding(
+        id=identity,
+        series_key=0,
+        commit=commit,
+        index=0,
+        effect=None,
+        low=None,
+        high=None,
+        p_value=None,
+        provisional=False,
+        state=state,
+        at=at,
+    )
+
+
+def is_of_suite(identity: str) -> bool:
+    """Return whether the identity of a finding is that of a range of commits of a failed suite."""
+    return identity.startswith(_PREFIX)
+
+
+def names_of(identity: str) -> tuple[str, str, str, str]:
+    """Return the device, the test bed, the suite and the first commit in the identity of a range."""
+    dut, bed, suite, commit = json.loads(identity.removeprefix(_PREFIX))
+    return dut, bed, suite, commit
+
+
+def gone(identity: str) -> Finding:
+    """Return the end of a range that the history no longer has: its failures were excluded, or an earlier commit failed, too."""
+    return _finding(identity, names_of(identity)[3], State.FIXED, 0)
+
+
+def failed_ranges(store: Database) -> list[FailedRange]:
+    """Return the ranges of commits of the main history at which a suite of `backfill` or `ci` failed, in whole or in part."""
+    own = Selection()
+    failed = store.scan(where={"source": FAILURE}, selection=own).select(_OF).unique().collect()
+    if failed.is_empty():
+        return []
+    rows = store.scan(selection=own).filter(
+        pl.col("suite").is_in(failed["suite"].unique().to_list()) & pl.col("commit").is_not_null()
+    )
+    is_failure = pl.col("source") == FAILURE
+    commits = (
+        rows.select(*_OF, "commit", "dut_timestamp", "run_time", "timestamp", "source", "error")
+        .join(failed.lazy(), on=_OF, how="semi", nulls_equal=True)
+        .group_by(*_OF, "commit")
+        .agg(
+            pl.col("dut_timestamp", "timestamp").max(),
+            is_failure.any().alias("failed"),
+            pl.col("error").filter(is_failure).sort_by(pl.col("run_time").filter(is_failure)).last(),
+            pl.col("run_time").max(),
+        )
+        .sort(*_OF, "dut_timestamp", "run_time", "commit", nulls_last=False)
+        .collect()
+    )
+    return [one for part in commits.partition_by(_OF) for one in _ranges(part)]
+
+
+def _ranges(commits: pl.DataFrame) -> Iterator[FailedRange]:
+    """Yield the ranges of one suite, oldest first."""
+    rows = list(commits.iter_rows(named=True))
+    groups = [(failed, list(group)) for failed, group in groupby(rows, key=lambda row: row["failed"])]
+    for place, (failed, group) in enumerate(groups):
+        if failed:
+            after = groups[place + 1][1][0] if place + 1 < len(groups) else None
+            yield FailedRange(
+                **{name: group[0][name] or "" for name in _OF},
+                commits=tuple(row["commit"] for row in group),
+                until=None if after is None else after["commit"],
+                error=group[-1]["error"] or "",
+                began=min(row["timestamp"] for row in group),
+                at=max(row["timestamp"] for row in (*group, *([after] if after else []))),
+            )

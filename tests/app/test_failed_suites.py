@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench_db.app.failed_suites import failed_ranges, gone, is_of_suite, names_of
+from bench_db.app.notify import Delivery, notify, publish_findings
+from bench_db.clock import Clock
+from bench_db.model import FAILURE, State, TestBed
+from bench_db.store.database import Database, connect
+from tests.app.test_notify import LATER, NOW, config, table
+from tests.cli.kinds import BED, entry, sha
+from tests.support.clocks import Slept
+from tests.support.github_server import REPOSITORY, TOKEN, github_server
+from tests.support.receivers import receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.github_server import FakeGitHub
+    from tests.support.receivers import FakeReceiver
+
+LOG = "exit code 101\nthread 'main' panicked\n```\nend of the log"
+
+
+def fails(store: Database, number: int, error: str = LOG, suite: str = "rust/io", bed: TestBed = BED) -> int:
+    """Publish the failure of a suite at a commit, as `backfill` does; return the key of its run."""
+    run, (result,), *_ = entry(number, {suite: error}, suite=suite, bed=bed, again=len(store.artifacts()))
+    return store.publish([replace(result, source=FAILURE)], run).run_key
+
+
+def succeeds(store: Database, number: int, suite: str = "rust/io", bed: TestBed = BED) -> None:
+    run, results, *_ = entry(number, {"f": 1.0 + number}, suite=suite, bed=bed)
+    store.publish(results, run)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Database:
+    """A store with three commits at which the suite succeeded."""
+    store = connect(tmp_path / "store", create=True)
+    for number in range(3):
+        succeeds(store, number)
+    return store
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with github_server() as state:
+        yield state
+
+
+@pytest.fixture
+def web() -> Iterator[FakeReceiver]:
+    with receiver() as state:
+        yield state
+
+
+class Teller:
+    """Notifies one receiver of a kind at a time that tests set."""
+
+    def __init__(self, store: Database, file: str, environment: dict[str, str]) -> None:
+        self.store, self.file, self.environment, self.time = store, file, environment, Slept(time=NOW)
+
+    def __call__(self, **words: Any) -> Delivery:
+        clock = Clock(now=lambda: self.time.time, sleep=self.time.sleep)
+        [told] = notify(self.store, config_file=self.file, environment=self.environment, clock=clock, **words).receivers
+        assert told.errors == ()
+        return told
+
+
+@pytest.fixture
+def tell(store: Database, tmp_path: Path, github: FakeGitHub) -> Teller:
+    return Teller(store, config(tmp_path, table("github", address=github.url)), {"GITHUB_TOKEN": TOKEN})
+
+
+class TestRanges:
+    """Neighbouring commits at which a suite failed on a test bed are one range, which its next success ends."""
+
+    def test_ranges(self, store: Database) -> None:
+        assert failed_ranges(store) == []
+        for number in (3, 4, 8):
+            fails(store, number)
+        succeeds(store, 5)
+        fails(store, 4, suite="other")
+        fails(store, 4, bed=replace(BED, name="ci-2"))
+        found = [(one.test_bed_name, one.suite, one.commits, one.until) for one in failed_ranges(store)]
+        assert found == [
+            ("ci-1", "other", (sha(4),), None),
+            ("ci-1", "rust/io", (sha(3), sha(4)), sha(5)),
+            ("ci-1", "rust/io", (sha(8),), None),
+            ("ci-2", "rust/io", (sha(4),), None),
+        ]
+
+    def test_a_commit_that_failed_in_part_failed(self, store: Database) -> None:
+        succeeds(store, 3)
+        fails(store, 3)
+        [one] = failed_ranges(store)
+        assert (one.commits, one.error) == ((sha(3),), LOG)
+
+    def test_a_failure_that_is_excluded_is_none(self, store: Database) -> None:
+        key = fails(store, 3)
+        store.exclude([key], reason="replaced by attempt 2", lifted=False, at=NOW, by="bench-db")
+        assert failed_ranges(store) == []
+
+    def test_a_benchmark_that_failed_is_no_suite(self, store: Database) -> None:
+        run, results, *_ = entry(3, {"f": "assert 1 == 2"}, suite="rust/io")
+        store.publish(results, run)
+        assert failed_ranges(store) == []
+
+    def test_identities(self, store: Database) -> None:
+        fails(store, 3)
+        [one] = failed_ranges(store)
+        assert is_of_suite(one.id)
+        assert not is_of_suite("1f2e3d4c5b6a7988")
+        assert names_of(one.id) == ("d", "ci-1", "rust/io", sha(3))
+        assert (gone(one.id).commit, gone(one.id).state) == (sha(3), State.FIXED)
+
+
+class TestIssues:
+    """A range of failures is one issue: created once, brought up to date, and closed when the suite succeeds."""
+
+    def test_once_updated_and_closed(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
+        fails(store, 3)
+        assert tell(dry_run=True).preview == (f"d: suite rust/io fails on ci-1, from {sha(3)[:9]} on",)
+        assert github.issues == []
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert (issue["title"], issue["state"]) == (f"{sha(3)[:9]}: suite rust/io fails on ci-1", "open")
+        assert f"````text\n{LOG}\n````" in issue["body"]
+        fails(store, 4, "exit code 2\nanother end")
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert "2 measured commits" in issue["body"]
+        assert "another end" in issue["body"]
+        assert issue["state"] == "open"
+        succeeds(store, 5)
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert issue["state"] == "closed"
+        assert f"succeeds again at {sha(5)[:9]}" in issue["body"]
+        fails(store, 6)
+        tell()
+        assert [one["state"] for one in github.issues] == ["closed", "open"]
+
+    def test_suites_and_test_beds_are_apart(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
+        fails(store, 3)
+        fails(store, 3, suite="other")
+        fails(store, 3, bed=replace(BED, name="ci-2"))
+        tell()
+        first = sha(3)[:9]
+        assert sorted(one["title"] for one in github.issues) == [
+            f"{first}: suite other fails on ci-1",
+            f"{first}: suite rust/io fails on ci-1",
+            f"{first}: suite rust/io fails on ci-2",
+        ]
+
+    def test_a_range_that_ended_before_it_was_sent_is_no_issue(
+        self, store: Database, tell: Teller, github: FakeGitHub
+    ) -> None:
+        fails(store, 3)
+        succeeds(store, 4)
+        assert tell().messages == ()
+        assert github.issues == []
+
+    def test_a_range_that_is_gone_is_closed(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
+        key = fails(store, 3)
+        tell()
+        store.exclude([key], reason="wrong machine", lifted=False, at=NOW, by="me")
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert issue["state"] == "closed"
+        store.exclude([key], reason="", lifted=True, at=NOW + 1, by="me")
+        tell()
+        assert [one["state"] for one in github.issues] == ["open"]
+
+    def test_a_lost_message_is_sent_again_and_makes_no_second_issue(
+        self, store: Database, tell: Teller, github: FakeGitHub
+    ) -> None:
+        fails(store, 3)
+        notifications = store.notifications
+        tell()
+        claims = [one for one in notifications() if one.step == "claimed"]
+        assert {one.finding_id.partition(" ")[0] for one in claims} == {"suite", "issue"}
+        tell.time.sleep(LATER)
+        assert tell().messages == ()
+        assert len(github.issues) == 1
+
+    def test_gitlab(self, store: Database, tmp_path: Path, web: FakeReceiver) -> None:
+        keys = {"address": f"{web.url}/api/v4", "token_env": "T", "repository": "group/sub/name"}
+        tell = Teller(store, config(tmp_path, table("gitlab", **keys)), {"T": "glpat-secret"})
+        fails(store, 3)
+        tell()
+        succeeds(store, 4)
+        tell()
+        [issue] = web.issues
+        assert issue["title"] == f"{sha(3)[:9]}: suite rust/io fails on ci-1"
+        assert "It succeeds again" in issue["description"]
+
+    def test_publish_findings(self, store: Database, github: FakeGitHub, tmp_path: Path, monkeypatch: Any) -> None:
+        monkeypatch.chdir(tmp_path)
+        environment = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": github.url}
+        fails(store, 3)
+        [told] = publish_findings(store, REPOSITORY, environment=environment).receivers
+        assert (told.errors, len(github.issues)) == ((), 1)
+
+    def test_other_receivers_get_none(self, store: Database, tmp_path: Path, web: FakeReceiver) -> None:
+        tell = Teller(store, config(tmp_path, table("webhook", address_env="HOOK")), {"HOOK": f"{web.url}/hook"})
+        fails(store, 3)
+        assert tell().messages == ()
+        assert web.requests == []
