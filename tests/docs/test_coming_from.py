@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +33,27 @@ def place(tmp_path: Path) -> Path:
 
 class TestComingFrom:
     """Each import adds the history once."""
+
+    @pytest.mark.parametrize("tool", ["calibrax", "metalab", "mltraq"])
+    def test_example(self, tmp_path: Path, tool: str) -> None:
+        """The example in Python prints what the page shows."""
+        [example], [shown] = (
+            re.findall(rf"^```{kind}\n(.*?)^```", SECTIONS[tool], re.MULTILINE | re.DOTALL)
+            for kind in ("python", "text")
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == shown
+
+    def test_a_store_of_calibrax(self, tmp_path: Path) -> None:
+        shutil.copytree(DATA / "calibrax/0.1.1", tmp_path / "benchmark-data")
+        imported, exported = re.findall(r"^bench-db [^#\n]+", SECTIONS["calibrax"], re.MULTILINE)
+        for line in (imported, exported, imported.replace("benchmark-data/", "benchmark-data-again/")):
+            done = bench_db(*shlex.split(line)[1:], "--store", "store", cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+        assert re.search(r"\b0 new", done.stdout)
 
     @pytest.mark.parametrize(
         ("tool", "new"), [("asv", "8 new, 4 failed"), ("github-action-benchmark", "new"), ("Apache", "5 runs: 8 new")]
