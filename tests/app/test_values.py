@@ -131,6 +131,17 @@ class TestMany:
         stored["a"]
         assert decoded == ["json"]
 
+    def test_attributes(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A value is an attribute, too, unless its name is one of a mapping or begins with an underscore."""
+        stored = database.get(database.put_values({"a": np.zeros(10), "c": 123, "keys": 1, "_b": 2}))
+        assert (stored.a.sum(), stored.c, list(stored.keys())) == (0, 123, ["a", "c", "keys", "_b"])
+        assert (stored["keys"], stored["_b"]) == (1, 2)
+        with pytest.raises(AttributeError, match="has no value 'missing'; there are a, c, keys, _b"):
+            _ = stored.missing
+        unread = database.get(database.put_values({"d": 1}))
+        monkeypatch.setattr(unread, "_contents", pytest.fail)
+        assert not any(hasattr(unread, name) for name in ("_repr_html_", "_b", "__array__"))
+
     def test_none(self, database: Database) -> None:
         with pytest.raises(UserError, match="no values"):
             database.put_values({})

@@ -127,7 +127,11 @@ def address_of(artifact: Artifact) -> str | None:
 
 
 class StoredValues(Mapping[str, Any]):
-    """The values of one file by name. The file is read when the first is asked for, and each value is decoded when it is."""
+    """The values of one file by name, as items and as attributes: `stored["a"]` and `stored.a`.
+
+    The file is read when the first is asked for, and each value is decoded when it is. Names of a mapping, such as `keys`, and those that
+    begin with an underscore are items only.
+    """
 
     def __init__(self, address: str, read: Callable[[], bytes]) -> None:
         self._address, self._read = address, read
@@ -142,6 +146,14 @@ class StoredValues(Mapping[str, Any]):
         except _FAULTS as error:
             raise _damaged(self._address, error) from error
         return decoded(kind, _decompressed(self._address, content), self._address)
+
+    def __getattr__(self, name: str) -> Any:
+        """Decode one value; notebooks and libraries ask for names with an underscore, which read nothing."""
+        if not name.startswith("_") and name in self._contents()[1]:
+            return self[name]
+        known = "" if name.startswith("_") else f"; there are {', '.join(self)}"
+        message = f"{self!r} has no value {name!r}{known}"
+        raise AttributeError(message)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names, in the order in which the values were put."""
