@@ -50,10 +50,10 @@ class TestComingFrom:
     def test_a_store_of_calibrax(self, tmp_path: Path) -> None:
         shutil.copytree(DATA / "calibrax/0.1.1", tmp_path / "benchmark-data")
         imported, exported = re.findall(r"^bench-db [^#\n]+", SECTIONS["calibrax"], re.MULTILINE)
-        for line in (imported, exported, imported.replace("benchmark-data/", "benchmark-data-again/")):
-            done = bench_db(*shlex.split(line)[1:], "--store", "store", cwd=tmp_path)
-            assert done.returncode == 0, done.stderr
-        assert re.search(r"\b0 new", done.stdout)
+        lines = (imported, exported, imported.replace("benchmark-data/", "benchmark-data-again/"))
+        done = [bench_db(*shlex.split(line)[1:], "--store", "store", cwd=tmp_path) for line in lines]
+        assert [one.returncode for one in done] == [0, 0, 0], [one.stderr for one in done]
+        assert re.search(r"\b0 new", done[-1].stdout)
 
     @pytest.mark.parametrize(
         ("tool", "new"), [("asv", "8 new, 4 failed"), ("github-action-benchmark", "new"), ("Apache", "5 runs: 8 new")]
