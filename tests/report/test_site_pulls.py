@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 
 MAIN, STEP, AT = 30, 20, 24
 HEAD = "d" * 40
+WRITTEN = """
+    window.written = [];
+    const {fillText} = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+        window.written.push([text, this.textAlign]);
+        return fillText.call(this, text, ...at);
+    };
+"""
 
 
 def _pull(name: str, number: int, at: int, medians: list[float], run: int) -> pl.DataFrame:
@@ -129,6 +137,14 @@ class TestChart:
         picture = "canvas => canvas.toDataURL()"
         with_it, without = (opened(choices=c).locator("#plot canvas").evaluate(picture) for c in ("&pr=7", ""))
         assert with_it != without
+
+    def test_its_name_is_beside_it(self, visit: Visit) -> None:
+        """The name is written from where its place begins, whatever alignment the axes left."""
+        visit.page.add_init_script(WRITTEN)
+        page = visit.open(f"benchmark.html#s={key_of('scan')}&pr=7")
+        says(page, "pull request 7")
+        page.evaluate(SETTLED)
+        assert set(page.evaluate("written.filter(([text]) => text === '#7').map(([, align]) => align)")) == {"left"}
 
     @pytest.mark.parametrize("way", ["zero", "log", "relative"])
     def test_on_every_scale(self, opened: Callable[..., Page], way: str) -> None:

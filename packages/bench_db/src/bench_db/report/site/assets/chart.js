@@ -78,6 +78,7 @@ bench.chart = (() => {
       ctx.stroke();
       ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
       ctx.textBaseline = "middle";
+      ctx.textAlign = "left";
       const width = ctx.measureText(named).width, left = x + 10 * ratio + width > right ? x - 10 * ratio - width : x + 10 * ratio;
       ctx.lineWidth = 3 * ratio;
       ctx.strokeText(named, left, y);
