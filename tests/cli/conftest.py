@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 
 from bench_db.cli import main
+from bench_db.store.database import connect
 from tests.support.workers import made_once
 
 
@@ -81,6 +82,16 @@ def demo_once(factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def demo_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo_once(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def demo_in_two(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with the runs of the demo, of which version 2 has the first two."""
+    store = tmp_path_factory.mktemp("demo_in_two") / "store"
+    demo, copy = connect(demo_store), connect(store, create=True)
+    for runs in (demo.runs().head(2).collect()["run_key"].to_list(), ()):
+        demo.copy_to(copy, runs=runs)
+    return store
 
 
 @pytest.fixture

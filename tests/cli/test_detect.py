@@ -35,9 +35,10 @@ class TestDetect:
         assert bench_db(*words, "--output", "json").document["findings"] == []
         assert "38 runs, 0 changes" in bench_db(*words).out
 
-    def test_as_of_a_version_before_the_change(self, demo_store: Path) -> None:
-        words = ("detect", QUERY, "--as-of", "3", "--store", demo_store, "--output", "json")
-        assert bench_db(*words).document["findings"] == []
+    def test_as_of_a_version_before_the_change(self, demo_in_two: Path) -> None:
+        words = ("detect", QUERY, "--store", demo_in_two, "--output", "json")
+        assert bench_db(*words).document["findings"] != []
+        assert bench_db(*words, "--as-of", "2").document["findings"] == []
 
     def test_nothing_is_stored(self, demo_copy: Path) -> None:
         before = {path: path.stat().st_mtime_ns for path in demo_copy.rglob("*")}

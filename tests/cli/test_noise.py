@@ -28,10 +28,10 @@ class TestNoise:
         assert [row["runs_needed"] == 1 for row in rows] == reached
 
     @pytest.mark.parametrize(
-        ("words", "count"), [(["--dut-name", "wordindex"], 5), (["--benchmark", "*query*"], 2), (["--as-of", "3"], 5)]
+        ("words", "count"), [(["--dut-name", "wordindex"], 5), (["--benchmark", "*query*"], 2), (["--as-of", "2"], 5)]
     )
-    def test_selection(self, demo_store: Path, words: list[str], count: int) -> None:
-        assert len(bench_db("noise", *words, "--store", demo_store, "--output", "json").document["noise"]) == count
-        heading, _, *lines = bench_db("noise", *words, "--store", demo_store).out.splitlines()
+    def test_selection(self, demo_in_two: Path, words: list[str], count: int) -> None:
+        assert len(bench_db("noise", *words, "--store", demo_in_two, "--output", "json").document["noise"]) == count
+        heading, _, *lines = bench_db("noise", *words, "--store", demo_in_two).out.splitlines()
         assert f"runs for {100 * RULES.noise_effect:g} %" in heading
         assert len(lines) == count

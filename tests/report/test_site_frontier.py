@@ -54,7 +54,10 @@ def fill(directory: Path) -> None:
         }
         run.add("chat", tags={"framework": "power"}, metrics=power)
     failed, results, *_ = entry(1, {"chat": "out of memory", "done": (9.0, "tokens/s")}, suite="serve")
-    chat = {"metric": "latency"}, {"benchmark_name": "chat", "metric": "throughput", "direction": Direction.HIGHER}
+    chat: list[dict[str, Any]] = [
+        {"metric": "latency"},
+        {"benchmark_name": "chat", "metric": "throughput", "direction": Direction.HIGHER},
+    ]
     store.publish([replace(one, **stated) for one, stated in zip(results, chat, strict=True)], failed)
     api.site(store, directory / "public")
 

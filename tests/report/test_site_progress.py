@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
@@ -34,7 +34,7 @@ def fill(directory: Path) -> None:
     """Write a store with two runs that have CSV files, of which some cannot be drawn, and its site."""
     store = api.connect(directory / "store", create=True)
     for number in range(2):
-        stated = {"dut": "lance", "commit": f"{number}" * 40, "test_bed_name": "ci", "suite": "index"}
+        stated: dict[str, Any] = {"dut": "lance", "commit": f"{number}" * 40, "test_bed_name": "ci", "suite": "index"}
         with store.record(**stated, dut_timestamp=1_700_000_000 + number * 86_400) as run:
             run.add("build", 5.0 + number, unit="s")
             run.keep("progress.csv", csv(120 + number))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,8 @@ def document(content: bytes, size: int | None = None) -> dict[str, Any]:
 
 
 def doubles(text: str) -> list[float]:
-    import base64
-
-    return np.frombuffer(base64.b64decode(text), "<f8").tolist()
+    found: list[float] = np.frombuffer(b64decode(text), "<f8").tolist()
+    return found
 
 
 class TestDrawn:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -212,7 +212,7 @@ def progress_files(store: stores.Database, chosen: Selection, as_of: AsOf | None
     if not found:
         return []
     runs = store.runs(as_of, chosen).filter(pl.col("run_key").is_in([one.run_key for one in found])).collect()
-    about = {
+    about: dict[int | None, dict[str, Any]] = {
         row["run_key"]: {
             "key": f"{row['run_key']:016x}",
             "commit": visible(row["commit"] or ""),
@@ -223,10 +223,10 @@ def progress_files(store: stores.Database, chosen: Selection, as_of: AsOf | None
         for row in runs.iter_rows(named=True)
     }
     listed = [one for one in found if one.run_key in about]
-    listed.sort(key=lambda one: (-about[one.run_key or 0]["time"], one.run_key or 0, one.name, one.sha256))
+    listed.sort(key=lambda one: (-about[one.run_key]["time"], one.run_key or 0, one.name, one.sha256))
     return [
         ProgressFile(
-            run=about[one.run_key or 0],
+            run=about[one.run_key],
             name=one.name,
             sha256=one.sha256,
             size_bytes=one.size_bytes,

@@ -420,8 +420,10 @@ def _notes(found: Known) -> Iterator[str]:
 def _of_runtimes(run: Run, found: Known) -> Iterator[str]:
     """Yield what to do when series get results of two interpreters at one commit, as the jobs of a matrix measure them."""
     own = runtime_of(run.context) if found.beside else None
-    others = {runtime_of(one.context): one for one in found.beside} if own else {}
-    for other in sorted(name for name in others if name not in {None, own}):
+    if own is None:
+        return
+    others = {name: one for one in found.beside if (name := runtime_of(one.context)) not in {None, own}}
+    for other in sorted(filter(None, others)):
         name = "runtime" if own.startswith(".NET") else "python"
         yield (
             f"{other} measured the same benchmarks of {_place(run)} as run {others[other].run_id}, and this run is by {own}: a series of "

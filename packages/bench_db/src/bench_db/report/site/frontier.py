@@ -111,8 +111,11 @@ class _Shown:
             for key, one in keys.items()
         }
 
-    def of(self, text: str | None) -> str | None:
-        return None if text is None else self._texts[text]
+    def of(self, text: str) -> str:
+        return self._texts[text]
+
+    def or_none(self, text: str | None) -> str | None:
+        return None if text is None else self.of(text)
 
 
 def _document(rows: pl.DataFrame, axes: Sequence[tuple[str, str, str]], shown: _Shown) -> Row:
@@ -124,14 +127,15 @@ def _document(rows: pl.DataFrame, axes: Sequence[tuple[str, str, str]], shown: _
     used, axis = _used(rows["axis"])  # named by their texts: another group adds a metric and changes no number here
     about = {number: (commit, version, time) for number, commit, version, time in rows.select("build", *BUILD).rows()}
     return {
-        "group": [shown.of(rows[column][0]) for column in GROUP],
+        "group": [shown.or_none(rows[column][0]) for column in GROUP],
         "axes": [(visible(axes[one][0]), visible(axes[one][1]), axes[one][2]) for one in used],
-        "names": [shown.of(one) for one in names],
+        "names": [shown.or_none(one) for one in names],
         "name": name,
         "tags": [shown.tags[key] for key in tags],
         "tag": tag,
         "builds": [
-            (shown.of(commit), shown.of(version), time) for commit, version, time in (about[one] for one in builds)
+            (shown.or_none(commit), shown.or_none(version), time)
+            for commit, version, time in (about[one] for one in builds)
         ],
         "count": rows["configuration"].rle().struct.field("len").to_list(),
         "axis": axis,
