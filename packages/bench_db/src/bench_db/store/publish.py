@@ -424,10 +424,10 @@ def _of_runtimes(run: Run, found: Known) -> Iterator[str]:
         return
     others = {name: one for one in found.beside if (name := runtime_of(one.context)) not in {None, own}}
     for other in sorted(filter(None, others)):
-        name = "runtime" if own.startswith(".NET") else "python"
+        tag = "runtime" if own.startswith(".NET") else "python"
         yield (
             f"{other} measured the same benchmarks of {_place(run)} as run {others[other].run_id}, and this run is by {own}: a series of "
-            f"both has two levels, and changes are not seen in it; give each its own series, by --tag {name}={own.split()[-1]} here or another test bed name"
+            f"both has two levels, and changes are not seen in it; give each its own series, by --tag {tag}={own.split()[-1]} here or another test bed name"
         )
 
 
