@@ -77,6 +77,12 @@ class TestMainBranch:
             history.git("branch", "--move", "main" if name == "develop" else "develop", name)
         assert git.main_branch(history.path) == "trunk"
 
+    def test_a_copy_has_the_log_of_another(self, history: History) -> None:
+        history.commit()
+        history.git("branch", "--move", "trunk")
+        history.git("branch", "--copy", "trunk", "a-topic")
+        assert git.main_branch(history.path) == "trunk"
+
     def test_branches_that_say_nothing(self, tmp_path: Path) -> None:
         """Two branches, and a branch that was fetched alone, as a job does it."""
         origin = History(tmp_path / "origin")

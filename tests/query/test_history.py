@@ -143,7 +143,7 @@ class TestCommitOrders:
 
     @given(st.data())
     def test_no_commit_is_before_one_that_it_contains(self, data: st.DataObject) -> None:
-        """Whatever merges there are: the line of first parents may be the one of a developer who merged main into it."""
+        """Whatever merges there are: the line of first parents may be the one of a developer who merged main into it. The clocks are right."""
         parents, contained = dict[int, list[int]](), dict[int, set[int]]()
         for n in range(1, 9):
             parents[n] = data.draw(st.lists(st.integers(1, n - 1), unique=True, max_size=2)) if n > 1 else []
@@ -151,21 +151,36 @@ class TestCommitOrders:
         depth = dict[int, int]()
         for n in range(1, 9):
             depth[n] = 1 + (depth[parents[n][0]] if parents[n] else 0)
+        times = sorted(data.draw(st.lists(st.integers(0, 5), min_size=8, max_size=8)))
         shown = [
             record(
                 n,
                 position=depth[n],
                 ancestors=len(contained[n]),
                 parents=tuple(names(*parents[n])),
-                time=data.draw(st.integers(0, 5)),
+                time=times[n - 1],
             )
             for n in data.draw(st.permutations(range(1, 9)))
         ]
         place = {commit: number for number, commit in enumerate(ordered(*shown))}
         assert all(place[f"c{m}"] <= place[f"c{n}"] for n in contained for m in contained[n])
 
-    def test_positions_decide_beside_records_of_an_older_release(self) -> None:
-        """Those have no number of ancestors, which cannot be compared with a position."""
+    def test_a_merge_that_a_force_push_dropped(self) -> None:
+        """It contains more commits than the new ones on main, and is older."""
+        main = [record(n, position=n, ancestors=n, parents=()) for n in (1, 2, 3, 5, 6, 7)]
+        dropped = record(4, position=4, ancestors=24, parents=())
+        assert ordered(*(replace(one, position=one.position - (one.time > 4000)) for one in main), dropped) == names(
+            *range(1, 8)
+        )
+
+    def test_a_topic_that_main_was_merged_into_and_that_was_squashed(self) -> None:
+        topic = {"branch": "topic", "pr_number": 5, "parents": ()}
+        update = record(4, position=4, ancestors=40, **topic)
+        squash = record(5, position=12, ancestors=13, **topic)
+        assert ordered(squash, update, record(3, position=3, ancestors=3, **topic)) == names(3, 4, 5)
+
+    def test_beside_records_of_an_older_release(self) -> None:
+        """Those have no number of ancestors."""
         records = [record(n, position=n, ancestors=10 * n, parents=()) for n in (1, 2, 4)]
         assert ordered(*records, record(3, position=3, parents=())) == names(1, 2, 3, 4)
 
@@ -214,13 +229,6 @@ class TestMainBranches:
     def test_of_as_many_commits_the_first_recorded(self) -> None:
         known = [record(1, branch="dev", recorded_at=1), record(2, branch="side", recorded_at=2, parents=("c1",))]
         assert main_branches(reversed(known), {}) == {"d": "dev"}
-
-    @pytest.mark.parametrize(("goes_on", "main"), [(True, "dev"), (False, "side")])
-    def test_a_side_branch_outgrows_the_branch_it_left(self, goes_on: bool, main: str) -> None:  # noqa: FBT001 a case
-        """It is a side branch while the other one goes on; the other one may have been renamed when it does not."""
-        known = [record(1, branch="dev"), *(record(n, branch="side") for n in (2, 3, 4))]
-        known += [record(9, branch="dev", parents=("c1",))] * goes_on
-        assert main_branches(known, {}) == {"d": main}
 
     def test_a_pull_request_has_no_vote(self) -> None:
         known = [record(1, branch="main", pr_number=1), record(2, branch="dev")]

@@ -170,9 +170,8 @@ def knows(repository: Path, name: str) -> bool:
 
 def main_branch(repository: Path) -> str | None:
     """Return the default branch of the remote `origin`, without a remote that of the local ones; None when it is not known."""
-    remotes = git(repository, "remote").split()
-    if "origin" not in remotes:
-        return _local_main_branch(repository, is_the_only=not remotes)
+    if "origin" not in git(repository, "remote").split():
+        return _local_main_branch(repository)
     try:
         head = git(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
     except UserError:
@@ -180,26 +179,20 @@ def main_branch(repository: Path) -> str | None:
     return head.removeprefix("refs/remotes/origin/")
 
 
-def _local_main_branch(repository: Path, *, is_the_only: bool) -> str | None:
-    """Return main or master, else the branch that had this name, else the only branch of a complete repository without a remote."""
+def _local_main_branch(repository: Path) -> str | None:
+    """Return main or master, else the branch that had this name; None without either."""
     branches = git(repository, "for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
     usual = next((name for name in MAIN_NAMES if name in branches), None)
-    if usual is not None:
-        return usual
-    renamed = [name for name in branches if _was_main(repository, name)]
-    # a checkout of one fetched branch is not a repository of one branch
-    is_alone = is_the_only and len(branches) == 1 and not (_is_fetched(repository) or is_shallow(repository))
-    return renamed[0] if renamed else branches[0] if is_alone else None
+    return usual or next((name for name in branches if _former_names(repository, name) & set(MAIN_NAMES)), None)
 
 
-def _was_main(repository: Path, branch: str) -> bool:
-    """Return whether the log of a branch says that it was renamed from main or master."""
+def _former_names(repository: Path, branch: str) -> set[str]:
+    """Return the names that a branch had, as its log says; a copy of another branch has its log, and had none."""
     steps = git(repository, "reflog", "show", "--format=%gs", f"refs/heads/{branch}", "--").splitlines()
-    return any(step.startswith(f"Branch: renamed refs/heads/{name} to ") for name in MAIN_NAMES for step in steps)
-
-
-def _is_fetched(repository: Path) -> bool:
-    return (repository / git(repository, "rev-parse", "--git-path", "FETCH_HEAD").strip()).exists()
+    made = [words for words in map(str.split, steps) if words[:2] in (["Branch:", "renamed"], ["Branch:", "copied"])]
+    if not made or made[0][1] == "copied":
+        return set()
+    return {words[2].removeprefix("refs/heads/") for words in made if words[1] == "renamed"}
 
 
 def tip_of(repository: Path, branch: str) -> str | None:

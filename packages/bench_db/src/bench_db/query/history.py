@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -16,7 +17,7 @@ from bench_db.model import MAIN_NAMES, completed
 from bench_db.query.definitions import Definitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench_db.model import CommitFacts, Recorded, RecordedCommit
     from bench_db.query.selection import Selection
@@ -27,6 +28,10 @@ SCOPE = ("dut_name", "commit", "branch", "pr_number", "run_key")
 ORDER = ("commit", "dut_timestamp", "run_time")
 # An order is the time of a commit in unix seconds, times this, plus its rank among the recorded commits of that second.
 RANKS = 1 << 20
+
+
+# Position, number of ancestors, time and sha of a commit.
+Place = tuple[int, int, int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +153,7 @@ def main_branches(known: Iterable[RecordedCommit | CommitFacts], stated: Mapping
     """Return the main branch of each device with recorded commits.
 
     It is the `stated` one, else the default branch that the newest record names, else main or master, whichever has results, else
-    the branch with most commits: of several, the one that was recorded first, and none that left another one which goes on.
+    the branch with most commits: of several, the one that was recorded first.
     A device whose commits have no branch has none.
     """
     named: dict[str, str] = {}
@@ -163,34 +168,22 @@ def main_branches(known: Iterable[RecordedCommit | CommitFacts], stated: Mapping
 
 def _main_of(branches: Mapping[str, Sequence[RecordedCommit | CommitFacts]]) -> str:
     usual = next((name for name in MAIN_NAMES if name in branches), None)
-    roots = [name for name in branches if not _leaves_another(name, branches)]
-    return usual or max(roots or branches, key=lambda name: len(branches[name]))
-
-
-def _leaves_another(name: str, branches: Mapping[str, Sequence[RecordedCommit | CommitFacts]]) -> bool:
-    """Return whether a branch begins behind a commit of another one that has later commits, too; a renamed one has none."""
-    for other, line in branches.items():
-        shas = {record.commit for record in line if other != name}
-        left = min((record.time for record in branches[name] if record.parent in shas), default=None)
-        if left is not None and any(record.time > left for record in line):
-            return True
-    return False
+    return usual or max(branches, key=lambda name: len(branches[name]))
 
 
 def commit_orders(known: Mapping[tuple[str, str], Recorded], main: Mapping[str, str]) -> dict[str, int]:
     """Return the order of each recorded commit.
 
     The commits of a device are ordered by time. The places of commits with a position, given or counted along recorded parents, are
-    then filled in the order of the positions, so that a missing position moves nothing else. A commit that is dated after its first
+    then filled in the order of git, so that a missing position moves nothing else. A commit that is dated after its first
     run is ordered as if made at that run. Devices that share a commit have one repository, and so one order.
     """
     orders: dict[str, int] = {}
     for commits in _repositories(known):
         placed: list[tuple[int, int, int, str]] = []
         for number, line in enumerate(_lines(commits, main)):
-            ordered = sorted((position, _made(record), record.commit) for record, position in line)
-            times = sorted([made for _, made, _ in ordered])
-            placed += [(time, number, i, ordered[i][2]) for i, time in enumerate(times)]
+            times = sorted(map(_made, line))
+            placed += [(time, number, i, line[i].commit) for i, time in enumerate(times)]
         placed.sort()
         before, rank = -1, 0
         for time, _, _, commit in placed:
@@ -227,8 +220,8 @@ def _repositories(known: Mapping[tuple[str, str], Recorded]) -> list[list[Record
     return list(groups.values())
 
 
-def _lines(commits: Sequence[Recorded], main: Mapping[str, str]) -> Iterable[list[tuple[Recorded, int]]]:
-    """Yield the commits of each line of development that can be counted, each with its position; a line may have one commit.
+def _lines(commits: Sequence[Recorded], main: Mapping[str, str]) -> Iterable[list[Recorded]]:
+    """Yield the commits of each line of development that can be counted, in order; a line may have one commit.
 
     The lines are that of main, then each other branch and pull request; parts that no parents connect are lines of their own.
     """
@@ -272,31 +265,87 @@ def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tupl
     return own and (record.dut_name, record.branch) in former
 
 
-def _counted(line: Sequence[Recorded]) -> Iterable[list[tuple[Recorded, int]]]:
-    """Yield the parts of a line whose positions can be compared: first what has positions, then each unbroken chain of parents.
-
-    The position is the number of ancestors where all have it: a commit has more than any that it contains. First parents count no
-    commit of main before a `git pull` that merged main into the line of a developer, which is then the line of main.
-    """
-    placed = [record for record in line if record.position is not None]
-    complete = all(record.ancestors is not None for record in placed)
-    position = {record.commit: (record.ancestors if complete else record.position) or 0 for record in placed}
+def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
+    """Yield the parts of a line whose places can be compared, each in order: first what has positions, then each unbroken chain of parents."""
+    position = {record.commit: record.position for record in line if record.position is not None}
+    ancestors = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
     if len(position) == len(line):
-        yield [(record, position[record.commit]) for record in line]
+        yield _by_containment(line, position, ancestors)
         return
     by_sha = {record.commit: record for record in line}
     parent = {record.commit: record.parent for record in line if record.parent in by_sha}
     children: defaultdict[str, list[str]] = defaultdict(list)
     for commit, before in parent.items():
         children[before].append(commit)
-    _count_along(list(position), position, parent, children)
-    yield [(by_sha[commit], place) for commit, place in position.items()]
+    known = list(position)
+    _count_along(known.copy(), position, parent, children)
+    _count_along(known, ancestors, parent, children)
+    yield _by_containment([by_sha[commit] for commit in position], position, ancestors)
     for record in line:
         if record.commit not in position:
             chain = {record.commit: 0}
             _count_along([record.commit], chain, parent, children)
             position |= chain
-            yield [(by_sha[commit], place) for commit, place in chain.items()]
+            yield _by_containment([by_sha[commit] for commit in chain], chain, chain)
+
+
+def _by_containment(
+    line: Sequence[Recorded], position: Mapping[str, int], ancestors: Mapping[str, int]
+) -> list[Recorded]:
+    """Sort commits so that none is before one that it can contain.
+
+    A commit has more ancestors than each commit that it contains. Its position, which counts first parents, is larger, too, along one line;
+    a `git pull` that merges main into the line of a developer, which is then pushed as main, ends that line and begins another. Where both
+    numbers order two commits alike, that is their order. Where they do not, neither contains the other, or the line was changed, and the
+    time decides.
+    """
+    places = [(position[r.commit], ancestors[r.commit], _made(r), r.commit) for r in line]
+    numbers = sorted(range(len(places)), key=lambda n: (places[n][0], places[n][2], places[n][3]))
+    ordered: list[Recorded] = []
+    for block in _disputed([places[n] for n in numbers]):
+        ordered += [line[numbers[n]] for n in _by_time(block, [places[n] for n in numbers])]
+    return ordered
+
+
+def _disputed(places: Sequence[Place]) -> Iterable[range]:
+    """Cut places that are sorted by position where all before have a smaller position and fewer ancestors than all behind."""
+    least = [0] * len(places)
+    behind = math.inf
+    for n in range(len(places) - 1, -1, -1):
+        behind = min(behind, places[n][1])
+        least[n] = int(behind)
+    start, most = 0, -1
+    for n in range(len(places)):
+        if n > start and most < least[n] and places[n - 1][0] < places[n][0]:
+            yield range(start, n)
+            start = n
+        most = max(most, places[n][1])
+    if places:
+        yield range(start, len(places))
+
+
+def _by_time(block: range, places: Sequence[Place]) -> Iterator[int]:
+    """Yield the places of a block by time, each behind all of smaller position and fewer ancestors.
+
+    In a chain both numbers rise, so the first place that is left of each chain is before all others of it, and the firsts are all to compare.
+    """
+    chains: list[deque[int]] = []
+    for n in block:
+        chain = next((chain for chain in chains if _is_behind(places[n], places[chain[-1]])), None)
+        if chain is None:
+            chains.append(deque([n]))
+        else:
+            chain.append(n)
+    while chains:
+        firsts = [chain[0] for chain in chains]
+        free = [n for n in firsts if not any(_is_behind(places[n], places[m]) for m in firsts)]
+        first = min(free, key=lambda n: (places[n][2], places[n][1], places[n][0], places[n][3]))
+        yield chains[firsts.index(first)].popleft()
+        chains = [chain for chain in chains if chain]
+
+
+def _is_behind(place: Place, other: Place) -> bool:
+    return other[0] < place[0] and other[1] < place[1]
 
 
 def _count_along(
