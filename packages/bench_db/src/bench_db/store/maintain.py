@@ -174,8 +174,9 @@ def _index(engine: Engine, table: Table) -> None:
 def reindex(engine: Engine) -> None:
     """Make every index anew: an update keeps what a damaged index has wrong."""
     for table in ledger.existing(engine):
-        _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
-        indexes.record(engine.open(table))
+        if table.indexes:
+            _make_indexes(engine, table, [leaf for leaf, _ in table.indexes])
+            indexes.record(engine.open(table))
 
 
 def _make_indexes(engine: Engine, table: Table, leaves: Sequence[str]) -> None:
