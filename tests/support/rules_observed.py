@@ -122,6 +122,14 @@ def stale() -> str:
     return repr([(c.series.benchmark_name, c.verdict) for c in judge(points, [119])])
 
 
+def by_chance() -> str:
+    """The verdicts on the newest commit of suites of 2 to 40 series, of which one has changed."""
+    from bench_db.analysis.judge import judge
+    from tests.analysis.test_judge import one_changed
+
+    return repr([[c.verdict for c in judge(one_changed(series, 1.11, 0.0175), [20])] for series in range(2, 12)])
+
+
 def suspicion() -> str:
     """The verdicts on 40 series of which one moved by 11.5 %."""
     import polars as pl
@@ -419,6 +427,7 @@ def badges() -> str:
 OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "minimum_effect": (statistics, cli_help, pages, settings, comparison, seed_methods, plan, pairs),
     "significance": (statistics, cli_help, pages, comparison, plan, noise),
+    "commit_significance": (statistics, by_chance),
     "quiet_effect": (statistics, suspicion),
     "baseline_runs": (statistics, settings, comparison, seed_methods),
     "one_go_minutes": (statistics, settings, spaced),

@@ -19,6 +19,9 @@ class Rules:
     significance: float = 0.01
     """Largest p-value of a significant comparison."""
 
+    commit_significance: float = 0.005
+    """Level of Benjamini-Hochberg over all series of a commit: a significant change that it does not accept is suspected."""
+
     quiet_effect: float = 0.1
     """A series is quiet when one more run can show a change of this size, which is then a verdict at once."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, step_and_margin
+from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, degrees, step_and_margin
 from bench_db.analysis.histories import Floats, histories, observations
 from bench_db.analysis.level import fresh_runs, levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -23,7 +23,7 @@ from bench_db.analysis.seed_methods import (
     lance_bench_ttest,
     lance_bench_z,
 )
-from bench_db.analysis.student import benjamini_hochberg
+from bench_db.analysis.student import benjamini_hochberg, t_quantile, two_sided_p
 from bench_db.analysis.threshold import within_threshold
 from bench_db.model import Cause, Comparison, Figure, Verdict
 from bench_db.query.selection import natural_key
@@ -43,7 +43,7 @@ _OF_LEVEL = {"runs", "threshold"}
 # The method that judges a series by its figure; the others compare medians, as they say.
 _BY_FIGURE = "runs"
 # The number of the rules of a method, where it is not the first.
-_RULES_OF = {"runs": 3}
+_RULES_OF = {"runs": 4}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
@@ -163,7 +163,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
     judged += [_judged(s, new[s.series_key], Earlier(), method, least(s)) for s in identified(rest)]
     if method == _BY_FIGURE:
-        judged = _with_suspected(judged, latest)
+        judged = _unless_by_chance(_with_suspected(judged, latest))
     return in_order(_hinted(judged, earlier))
 
 
@@ -199,6 +199,39 @@ def _with_suspected(judged: Sequence[Comparison], latest: Mapping[int, float]) -
         else c
         for c in found
     ]
+
+
+def _unless_by_chance(judged: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons of a commit. A change that may be there by chance among so many series is suspected.
+
+    It is one that Benjamini-Hochberg does not accept at `rules.commit_significance` over all tested series.
+    """
+    tested = [c for c in judged if c.p_value is not None]
+    q_values = benjamini_hochberg(np.array([_nominal_p(c) for c in tested])).tolist() if tested else []
+    by_chance = {
+        c.series.series_key
+        for c, q in zip(tested, q_values, strict=True)
+        if c.verdict in _DECIDED and q > RULES.commit_significance
+    }
+    note = f"one of {len(tested)} series may show it by chance: {_AGAIN}"
+    return [
+        replace(_with_note(c, note), verdict=Verdict.SUSPECTED) if c.series.series_key in by_chance else c
+        for c in judged
+    ]
+
+
+def _nominal_p(c: Comparison) -> float:
+    """Return the p-value of a tested comparison for normal runs.
+
+    The test of one run has about half the degrees of freedom, because runs are not normal. Small p-values are too large with them by orders of
+    magnitude, and no change of one series in many would be found. A p-value that no procedure accepts stays as it is.
+    """
+    p_value = c.p_value or 0.0
+    step, margin = step_and_margin(c)
+    if c.n_candidate > 1 or p_value > RULES.false_discovery_rate or not 0.0 < margin < math.inf:
+        return p_value
+    quantile = t_quantile(RULES.significance, degrees(1, c.n_baseline))
+    return two_sided_p(step / margin * quantile, c.n_baseline - 1)
 
 
 def through_siblings(
@@ -348,21 +381,6 @@ def counted(comparisons: Iterable[Comparison]) -> dict[str, int]:
 def of_machine(comparisons: Iterable[Comparison]) -> int:
     """Count the regressions that the machine or the tool chain caused."""
     return sum(c.verdict is Verdict.REGRESSED and c.cause is Cause.MACHINE for c in comparisons)
-
-
-def counted_together(comparisons: Sequence[Comparison]) -> dict[str, int]:
-    """Count verdicts as `counted` does, where all series of a commit are looked at: few may be there by chance.
-
-    A regression or improvement that Benjamini-Hochberg does not accept over all tested series is counted as suspected.
-    """
-    tested = [c for c in comparisons if c.p_value is not None]
-    q_values = benjamini_hochberg(np.array([c.p_value for c in tested])).tolist() if tested else []
-    by_chance = {c.series.series_key for c, q in zip(tested, q_values, strict=True) if q > RULES.false_discovery_rate}
-    moved = {Verdict.REGRESSED, Verdict.IMPROVED}
-    return counted(
-        replace(c, verdict=Verdict.SUSPECTED) if c.verdict in moved and c.series.series_key in by_chance else c
-        for c in comparisons
-    )
 
 
 def looks_for_level(method: str, last: int | None) -> bool:

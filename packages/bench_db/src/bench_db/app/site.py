@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bench_db.analysis.histories import histories, observations
-from bench_db.analysis.judge import counted_together
+from bench_db.analysis.judge import counted
 from bench_db.analysis.noise import noise
 from bench_db.app.compare import compare
 from bench_db.app.configuration import configuration, path_of
@@ -172,7 +172,6 @@ def newest_verdicts(
 ) -> dict[str, dict[str, int]]:
     """Return the number of each verdict on the newest commit with results of each device, against the level before it.
 
-    A change that may be one by chance among so many series counts as suspected.
     `newest` are the newest results of all series.
     """
     measured = newest.filter(pl.col("error").is_null() & pl.col("commit").is_not_null()).sort("commit_order", "commit")
@@ -182,7 +181,7 @@ def newest_verdicts(
     for commit in sorted(set(commits.values())):
         judged = compare(store, commit, as_of=at, selection=chosen).comparisons
         for device in (name for name, own in commits.items() if own == commit):
-            found[visible(device)] = counted_together([c for c in judged if c.series.dut_name == device])
+            found[visible(device)] = counted([c for c in judged if c.series.dut_name == device])
     return found
 
 
