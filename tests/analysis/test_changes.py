@@ -34,19 +34,26 @@ class TestChangesOf:
         with pytest.raises(ValueError, match="'loud' is not a valid Profile"):
             changes_of(histories(points(STEPPED)), profile="loud")
 
-    def test_modes_take_the_place_of_a_level(self) -> None:
-        values = mixed(9, [(100, 0.1), (100, 0.7)])
-        (bare,) = detect(values)
-        changes, ((number, shape),) = changes_of(histories(points(values.tolist())))
-        assert (changes, number, shape.kind, shape.index) == ([], 0, ChangeKind.MODES, bare.index)
-        assert shape.replaces_level
-        assert shape.p_value < 1e-6
+    @pytest.mark.parametrize(("before", "after"), [(0.1, 0.7), (0.3, 1.0), (0.0, 0.75)])
+    def test_modes_leave_a_change_of_level(self, before: float, after: float) -> None:
+        values = mixed(9, [(100, before), (100, after)])
+        bare = detect(values)
+        assert len(bare) == 1
+        changes, shapes = changes_of(histories(points(values.tolist())))
+        assert [(one.index, one.effect) for one in changes] == [(one.index, one.effect) for one in bare]
+        assert shapes == []
 
     def test_spread(self) -> None:
         values = 100 * np.exp(np.concatenate([noise(1, 100), noise(2, 100, 0.04)]))
-        _, ((_, shape),) = changes_of(histories(points(values.tolist())))
-        assert (shape.kind, shape.replaces_level) == (ChangeKind.SPREAD, False)
+        changes, ((number, shape),) = changes_of(histories(points(values.tolist())))
+        assert (changes, number, shape.kind) == ([], 0, ChangeKind.SPREAD)
         assert shape.p_value <= RULES.significance
+
+    def test_no_spread_beside_a_change_of_level(self) -> None:
+        steps = np.log(1.3) * (np.arange(200) >= 100)
+        values = 100 * np.exp(steps + np.concatenate([noise(1, 100), noise(2, 100, 0.04)]))
+        (change,), shapes = changes_of(histories(points(values.tolist())))
+        assert (change.index, shapes) == (100, [])
 
 
 class TestNamed:

@@ -24,7 +24,7 @@ from bench_db.model import ChangeKind, Finding, ShapeChange, State
 from bench_db.rules import RULES
 from bench_db.units import Direction
 from tests.analysis.test_judge import level, points
-from tests.analysis.test_shape_kernel import noise
+from tests.analysis.test_shape_kernel import mixed, noise
 
 AT = 1_800_000_000
 
@@ -70,8 +70,19 @@ class TestShapes:
             found = {one.id: one.state for one in after(self.spread(), other)}
             assert found == {opened.id: State.OPEN, other.id: State.FIXED}
 
+    @pytest.mark.parametrize("state", [State.OPEN, State.REOPENED, State.BLESSED, State.IGNORED])
+    def test_modes_keep_a_level_that_is_not_seen(self, state: State) -> None:
+        mixes = histories(points(mixed(8, [(100, 0.1), (100, 0.45)]).tolist()))
+        (modes,) = after(mixes, at=AT)
+        assert modes.kind == ChangeKind.MODES
+        level_of = replace(modes, id="level", kind=ChangeKind.LEVEL, effect=0.05, before=None, after=None, state=state)
+        assert after(mixes, level_of) == []
+        other_way, elsewhere = replace(level_of, effect=-0.05), replace(level_of, commit=None, index=modes.index - 16)
+        for one in (other_way, elsewhere, replace(level_of, state=State.FIXED)):
+            assert [new.kind for new in after(mixes, one) if new.state == State.OPEN] == [ChangeKind.MODES]
+
     def test_the_share_is_that_of_the_worse_runs(self) -> None:
-        change = ShapeChange(index=3, kind=ChangeKind.MODES, before=0.9, after=0.4, p_value=0.001, replaces_level=False)
+        change = ShapeChange(index=3, kind=ChangeKind.MODES, before=0.9, after=0.4, p_value=0.001)
         of = histories(points(level(20)))
         lower = finding_of_shape(of, 0, change, at=AT)
         assert (lower.before, lower.after) == (0.9, 0.4)

@@ -11,7 +11,6 @@ from bench_db.analysis.constants import SHAPE
 from bench_db.analysis.shape_kernel import (
     COLUMNS,
     MODES,
-    MODES_OF_LEVEL,
     SPREAD,
     all_shapes,
     best_split,
@@ -178,9 +177,15 @@ class TestAllShapes:
 
     def test_share_at_a_change_of_level(self) -> None:
         ((kind, at, before, after),) = shapes(mixed(9, [(100, 0.1), (100, 0.7)]), 100)
-        assert (kind, at) == (MODES_OF_LEVEL, 100)
+        assert (kind, at) == (MODES, 100)
         assert before < 0.25
         assert after > 0.55
+
+    @pytest.mark.parametrize("newest", range(5, 15))
+    def test_a_change_newer_than_the_fewest_points_names_no_earlier_point(self, newest: int) -> None:
+        calm, wild = noise(6, 100), noise(7, newest, 0.06)
+        assert shapes(100 * np.exp(np.concatenate([calm, wild]))) == []
+        assert shapes(mixed(8, [(100, 0.1), (newest, 0.95)])) == []
 
     def test_a_step_of_both_modes_is_none(self) -> None:
         values = mixed(10, [(200, 0.3)], 0.5)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from bench_db.analysis.detect import detect_all
-from bench_db.analysis.scan import Scan, scan
-from bench_db.analysis.shapes import Shapes, reported, shapes_of, significant
+from bench_db.analysis.scan import Scan, detection, scan
+from bench_db.analysis.shapes import NEAR, Shapes, apart, reported, shapes_of, significant
 from bench_db.model import ChangeKind
 from bench_db.rules import RULES
 from benchmarks.synthetic import NOISE, history
 from tests.analysis.test_shape_kernel import mixed, noise
+
+if TYPE_CHECKING:
+    from bench_db.analysis.scan import Detected, Points
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +44,7 @@ class TestReported:
 
     @pytest.mark.parametrize(("tested", "rows"), [(10, [0, 1, 2]), (1000, [0]), (100_000, [])])
     def test_series_tested(self, tested: int, rows: list[int]) -> None:
-        found = shapes((0, 1.0, 1e-6), (0, 1.0, 1e-3), (4, 2.0, 1e-3), (5, 3.0, 0.5))
+        found = shapes((0, 1.0, 1e-6), (0, 1.0, 1e-3), (4, 2.0, 1e-3), (5, 2.0, 0.5))
         assert reported(found, tested, 0.05).tolist() == rows
 
     def test_none(self) -> None:
@@ -48,8 +52,17 @@ class TestReported:
         assert reported(empty, 10, 0.05).tolist() == significant(empty, 0.01).tolist() == []
 
     def test_of_one_series(self) -> None:
-        found = shapes((0, 1.0, 0.02), (0, 2.0, 0.005), (1, 3.0, 0.5))
-        assert significant(found, RULES.significance).tolist() == [1, 2]
+        found = shapes((0, 1.0, 0.02), (0, 2.0, 0.005), (1, 1.0, 0.5))
+        assert significant(found, RULES.significance).tolist() == [1]
+
+
+class TestApart:
+    """Near a change of level there is no other change of its series."""
+
+    @pytest.mark.parametrize(("level", "kept"), [((0, NEAR), []), ((0, NEAR + 1), [0]), ((1, 0), [0])])
+    def test_distance(self, level: tuple[int, int], kept: list[int]) -> None:
+        found = shapes((0, 1.0, 1e-6))
+        assert [series for series, _ in apart(found, np.array([0]), [level])] == kept
 
 
 class TestShapesOf:
@@ -86,15 +99,27 @@ class TestScan:
         assert found.expected_false == pytest.approx(3 * RULES.false_discovery_rate)
         assert all(abs(one.index - 100) <= 10 for _, one in found.shapes)
 
-    def test_a_level_that_many_share_stays_one(self) -> None:
-        y = np.random.default_rng(3).normal(0, 0.01, (20, 200))
-        slow = np.random.default_rng(4).random(200) < np.where(np.arange(200) < 100, 0.05, 0.75)
-        values = 100 * np.exp(y + np.log(1.1) * slow)
-        values[10:] = 100 * np.exp(y[10:])
-        found = scan(values.ravel(), np.arange(0, 4001, 200), np.tile(np.arange(200), 20), rate=0.05)
-        assert not {(series, one.index) for series, one in found.shapes} & {
-            (one.series, one.change.index) for one in found.findings
-        }
+    @pytest.mark.parametrize(("before", "after", "apart"), [(0.3, 1.0, 1.0), (0.05, 0.75, 0.1)])
+    def test_changes_of_level_are_those_without_shapes(self, before: float, after: float, apart: float) -> None:
+        series = [
+            *(mixed(seed, [(60, before), (60, after)], apart) for seed in range(10)),
+            *(100 * np.exp(noise(100 + seed, 120)) for seed in range(10)),
+        ]
+        given = np.concatenate(series), np.arange(0, 2401, 120), np.tile(np.arange(120), 20)
+
+        def without(points: Points) -> Detected:
+            found = detection(points, None)
+            return replace(
+                found,
+                shapes=Shapes(
+                    series=found.shapes.series[:0], index=found.shapes.index[:0], figures=found.shapes.figures[:0]
+                ),
+            )
+
+        found, bare = scan(*given), scan(*given, detect=without)
+        assert found.findings == bare.findings != ()
+        near = {(one.series, one.change.index) for one in found.findings}
+        assert not [one for one in found.shapes for n, at in near if n == one[0] and abs(at - one[1].index) <= NEAR]
 
     def test_quiet_series_of_all_kinds(self) -> None:
         rng = np.random.default_rng(31)

@@ -190,7 +190,8 @@ class TestShapes:
         assert re.search(r"slow runs 11 % -> 62 %", text)
         assert [(g.worse, g.better) for g in scanned.groups] == [(0, 0)] * len(scanned.groups)
         detected = api.detect(shaped)
-        assert {one["id"] for one in detected.document["findings"]} == {f.id for f in scanned.findings}
+        found = {one["benchmark_name"]: one["kind"] for one in detected.document["findings"]}
+        assert found == {"noisy": "spread", "modes": "level"}  # of one series, which needs less evidence
         assert {f.kind for f in shaped.findings()} == {ChangeKind.SPREAD, ChangeKind.MODES}
         before = shaped.version
         api.scan(shaped, at=AT + 1)
@@ -210,6 +211,31 @@ class TestShapes:
         assert "slower" not in badge
         assert "worse" not in badge
         assert "noise 1.2 % -&gt; 4.5 %" in (tmp_path / "site" / "feed.xml").read_text("utf-8")
+
+
+class TestLevelOfModes:
+    """A level that most runs of two modes change stays open while runs arrive, whatever is found of the modes."""
+
+    @pytest.mark.parametrize(("after", "slow"), [(0.8, 200.0), (0.75, 120.0)])
+    def test_as_runs_arrive(self, after: float, slow: float, tmp_path: Path) -> None:
+        store = connect(tmp_path / "store", create=True)
+        rng = np.random.default_rng(2)
+        rng.random(120)
+        is_slow = (rng.random(120) < after) & (np.arange(120) >= 60)
+        values = np.where(is_slow, slow, 100.0) * (1 + 0.01 * rng.standard_normal(120))
+        others = 100.0 * (1 + 0.01 * rng.standard_normal((5, 120)))
+        rows = [
+            {"b": float(value), **{f"s{n}": float(other) for n, other in enumerate(of)}}
+            for value, of in zip(values, others.T, strict=True)
+        ]
+        stored = 0
+        for runs in (16, 20, 25, 30, 40, 60):
+            publish_all(store, [entry(number, rows[number]) for number in range(stored, 60 + runs)])
+            stored = 60 + runs
+            scanned = api.scan(store)
+            of_b = [f for f in scanned.findings if scanned.series[f.series_key].benchmark_name == "b"]
+            assert [(f.kind, f.state) for f in of_b] == [(ChangeKind.LEVEL, State.OPEN)], runs
+            assert sum(group.worse for group in scanned.groups) == 1
 
 
 class TestConfirmed:

@@ -1101,7 +1101,7 @@ class ShapeChange:
     """A change of the spread or of the modes of a series from the point at `index` on.
 
     `kind` is never level; `before` and `after` are as in `Finding`. `p_value` is corrected for the choice of the point and for
-    autocorrelation. `replaces_level` says that `detect` finds a change of level here, which the modes explain.
+    autocorrelation.
     """
 
     index: int
@@ -1109,7 +1109,6 @@ class ShapeChange:
     before: float
     after: float
     p_value: float
-    replaces_level: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

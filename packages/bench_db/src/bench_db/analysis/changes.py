@@ -9,7 +9,7 @@ import numpy as np
 
 from bench_db.analysis.constants import Profile
 from bench_db.analysis.detect import detect_all
-from bench_db.analysis.shapes import shapes_of, significant
+from bench_db.analysis.shapes import apart, shapes_of, significant
 from bench_db.derive import finding_id
 from bench_db.rules import RULES
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 def changes_of(
     histories: Histories, profile: str = Profile.DEFAULT
 ) -> tuple[list[Change], list[tuple[int, ShapeChange]]]:
-    """Return every change of level, and the changes of spread and modes with the number of their series, which some of the former are."""
+    """Return every change of level, and the changes of spread and modes with the number of their series, where no level changes."""
     found = detect_all(histories.values, histories.offsets, profile=Profile(profile))
     shapes = shapes_of(histories.values, histories.offsets, found)
-    levels = list(zip(found.series.tolist(), found.rows(np.arange(len(found))), strict=True))
-    others = [(int(shapes.series[row]), shapes.of(row)) for row in significant(shapes, RULES.significance).tolist()]
-    explained = {(number, one.index) for number, one in others if one.replaces_level}
+    levels = zip(found.series.tolist(), found.rows(np.arange(len(found))), strict=True)
+    at = zip(found.series.tolist(), found.index.tolist(), strict=True)
     return (
-        [named(histories, number, change) for number, change in levels if (number, change.index) not in explained],
-        others,
+        [named(histories, number, change) for number, change in levels],
+        apart(shapes, significant(shapes, RULES.significance), at),
     )
 
 

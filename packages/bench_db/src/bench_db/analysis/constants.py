@@ -64,6 +64,7 @@ class ShapeConstants(NamedTuple):
     """Constants of changes of spread and of modes; lengths are in points, distances on the log scale."""
 
     least: int = 15  # fewest points on either side
+    fewest: int = RULES.provisional_runs  # the same of the best split that there must not be
     screen: float = 3.2  # least standardised difference of both sides that is looked at, before inflation
     bound: float = 0.0  # standard errors above the estimate, of the autocorrelation
     lags: int = 8  # most points apart whose correlations are summed

@@ -11,6 +11,7 @@ import numpy as np
 from bench_db.analysis.changes import named
 from bench_db.analysis.scan import Scan, scan
 from bench_db.analysis.scan_blame import Blamed, blame_scan
+from bench_db.analysis.shapes import NEAR
 from bench_db.derive import finding_id
 from bench_db.model import ChangeKind, Finding, PairVerdict, State
 from bench_db.rules import RULES
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from bench_db.analysis.histories import Histories
     from bench_db.analysis.scan import Detected, Points
-    from bench_db.model import Blame, Change, Movement, PairRecord, ShapeChange
+    from bench_db.model import Blame, Change, Movement, PairRecord, Series, ShapeChange
     from bench_db.query.thresholds import Threshold
 
 _CHANGED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
@@ -69,7 +70,8 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed, and its note says so if it was provisional: then it is withdrawn. A provisional one
-    that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. `blamed` has the causes;
+    that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. So does one of level that the scan does
+    not see where it sees one of modes that moves the same way, which is not opened. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
     `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it.
     A record `replaces` the known one, and is later, whatever the clocks of the machines.
@@ -89,8 +91,14 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
             else None
         )
         fresh = replace(fresh, confirmed_by=by)  # noqa: PLW2901
+        number = numbers[fresh.series_key]
         candidates = left.get(fresh.series_key)
-        old = _match(fresh, candidates.values(), _indices(histories, numbers[fresh.series_key])) if candidates else None
+        places = _indices(histories, number) if candidates else {}
+        shown = _level_of_modes(fresh, candidates.values(), places, histories.series[number]) if candidates else None
+        if shown is not None:
+            del left[fresh.series_key][shown.id]
+            continue
+        old = _match(fresh, candidates.values(), places) if candidates else None
         if old is None:
             records.append(replace(fresh, replaces=0))
             continue
@@ -240,10 +248,26 @@ def _rises(finding: Finding) -> bool:
 
 def _match(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int]) -> Finding | None:
     """Return the nearest known finding of the series that moved the same way, within `rules.same_change_runs` points."""
-    near = [
-        (abs(places.get(old.commit or "", old.index) - fresh.index), old.id, old)
-        for old in known
-        if old.kind == fresh.kind and _rises(old) == _rises(fresh)
+    alike = [old for old in known if old.kind == fresh.kind and _rises(old) == _rises(fresh)]
+    return _nearest(fresh, alike, places, RULES.same_change_runs)
+
+
+def _level_of_modes(
+    fresh: Finding, known: Iterable[Finding], places: Mapping[str, int], series: Series
+) -> Finding | None:
+    """Return the known change of level that a change of modes shows to be there still: near, and the same way."""
+    if fresh.kind != ChangeKind.MODES:
+        return None
+    rises = _rises(fresh) != (
+        series.direction is Direction.HIGHER
+    )  # the share of the worse runs grows where a rate falls
+    levels = [
+        old for old in known if old.kind == ChangeKind.LEVEL and old.state is not State.FIXED and _rises(old) == rises
     ]
-    within = [entry for entry in near if entry[0] <= RULES.same_change_runs]
-    return min(within)[2] if within else None
+    return _nearest(fresh, levels, places, NEAR)
+
+
+def _nearest(fresh: Finding, known: Iterable[Finding], places: Mapping[str, int], within: int) -> Finding | None:
+    near = [(abs(places.get(old.commit or "", old.index) - fresh.index), old.id, old) for old in known]
+    close = [entry for entry in near if entry[0] <= within]
+    return min(close)[2] if close else None

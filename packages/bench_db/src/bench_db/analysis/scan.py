@@ -15,14 +15,14 @@ from bench_db.analysis.constants import Constants, Profile, for_scan
 from bench_db.analysis.detect import Changes, detect_all, discoveries
 from bench_db.analysis.jit import Bools, Floats, Ints
 from bench_db.analysis.level import large
-from bench_db.analysis.shapes import Shapes, reported, shapes_of
+from bench_db.analysis.shapes import Shapes, apart, reported, shapes_of
 from bench_db.analysis.suite_members import members
 from bench_db.analysis.suite_steps import suite_steps
 from bench_db.model import Change, Movement, ShapeChange
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from bench_db.analysis.suite_members import Member
     from bench_db.query.thresholds import Threshold
@@ -50,7 +50,8 @@ class ScanFinding:
 class Scan:
     """Findings by falling evidence, movements by size; `expected_false` is how many findings are expected to be false alarms.
 
-    `shapes` are the changes of spread and of modes with the number of their series, which are neither worse nor better.
+    `shapes` are the changes of spread and of modes with the number of their series, which are neither worse nor better; near a finding
+    there is none.
     `judged` says of each series whether it was long enough to be tested.
     """
 
@@ -175,9 +176,11 @@ def scan(  # noqa: PLR0913
         Movement(run=int(run), effect=math.expm1(moved[run]), series=int(measured[run]), lasting=False)
         for run in np.flatnonzero(np.abs(np.expm1(named)) >= RULES.movement_effect)
     ]
-    shapes = _shapes(found.shapes, findings, int(judged.sum()), rate)
-    explained_by_modes = {(series, one.index) for series, one in shapes if one.replaces_level}
-    findings = [f for f in findings if f.suite_wide or (f.series, f.change.index) not in explained_by_modes]
+    shapes = apart(
+        found.shapes,
+        reported(found.shapes, int(judged.sum()), rate),
+        ((f.series, f.change.index) for f in findings),
+    )
     return Scan(
         shapes=tuple(sorted(shapes, key=lambda one: (one[1].p_value, one[0], one[1].index))),
         findings=tuple(
@@ -187,21 +190,6 @@ def scan(  # noqa: PLR0913
         judged=tuple(judged.tolist()),
         expected_false=rate * (len(findings) + len(shapes)),
     )
-
-
-def _shapes(found: Shapes, findings: Sequence[ScanFinding], tested: int, rate: float) -> list[tuple[int, ShapeChange]]:
-    """Return the changes of shape to report: those of enough evidence, and those that explain a change of level to report.
-
-    A change of level that many series share stays one.
-    """
-    own, shared = ({(f.series, f.change.index) for f in findings if f.suite_wide is wide} for wide in (False, True))
-    accepted = set(reported(found, tested, rate).tolist())
-    rows = [(int(found.series[row]), found.of(row), row in accepted) for row in range(len(found))]
-    return [
-        (series, one)
-        for series, one, is_accepted in rows
-        if (is_accepted or (one.replaces_level and (series, one.index) in own)) and (series, one.index) not in shared
-    ]
 
 
 def _large(accepted: Ints, changes: Changes, values: Floats, starts: Ints, thresholds: Mapping[int, Threshold]) -> Ints:

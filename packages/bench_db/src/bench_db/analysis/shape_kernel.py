@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # columns of one found change
 KIND, BEFORE, AFTER, P_VALUE = range(4)
 COLUMNS = 4
-SPREAD, MODES, MODES_OF_LEVEL = 1.0, 2.0, 3.0
+SPREAD, MODES = 1.0, 2.0
 LEAST_INFLATION = 1.18  # neighbouring differences share a point: at least this for normal noise
 ROOT_2_PI = math.sqrt(2.0 * math.pi)
 
@@ -91,6 +91,16 @@ def best_split(score: Floats, low: int, high: int, least: int) -> tuple[int, flo
 
 
 @compiled
+def settled_split(score: Floats, low: int, high: int, c: ShapeConstants) -> tuple[int, float]:
+    """Return the best split as `best_split` does, (low, 0) if it has at most `least` scores on a side, down to `fewest`.
+
+    A change at a newer point has its best split with `least` scores at the edge or near it, at an earlier point that changed nothing.
+    """
+    at, z = best_split(score, low, high, c.fewest)
+    return (at, z) if min(at - low, high - at) > c.least else (low, 0.0)
+
+
+@compiled
 def inflated(score: Floats, low: int, at: int, high: int, c: ShapeConstants) -> float:
     """Return by how much the standard error of a difference of means grows because scores follow one another alike.
 
@@ -149,7 +159,7 @@ def spread_changes(score: Floats, m: int, c: ShapeConstants, found: Ints, chance
         low, high = lows[waiting], highs[waiting]
         if high - low < 2 * c.least:
             continue
-        at, z = best_split(score, low, high, c.least)
+        at, z = settled_split(score, low, high, c)
         if z < c.screen * LEAST_INFLATION:
             continue
         p = chance(z / inflated(score, low, at, high, c), high - low, c.least)
@@ -291,6 +301,41 @@ def put(figures: Floats, row: int, kind: float, before: float, after: float, p: 
 
 
 @compiled
+def modes_at_levels(
+    y: Floats,
+    bounds: Ints,
+    count: int,
+    gap: float,
+    part: Floats,
+    c: ShapeConstants,
+    found: Ints,
+    figures: Floats,
+    of_modes: Ints,
+) -> int:
+    """Find the changes of modes at changes of level, which need not be reported ones; return the count. Mark their levels in `of_modes`."""
+    total = 0
+    for j in range(1, count - 1):
+        low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
+        border, apart = two_modes(y, low, high, gap, part, c) if min(at - low, high - at) >= c.least else (0.0, 0.0)
+        if apart == 0.0 or not is_share(y, low, at, high, border, apart, c):
+            continue
+        for i in range(low, high):
+            part[i] = 1.0 if y[i] > border else 0.0
+        if settled_split(part, low, high, c)[1] < c.screen:
+            continue
+        before, after = shares(y, low, at, high, border)
+        common = (before * (at - low) + after * (high - at)) / (high - low)
+        error = math.sqrt(common * (1.0 - common) * (1.0 / (at - low) + 1.0 / (high - at)))
+        p = 2.0 * chance(abs(after - before) / error / inflated(part, low, at, high, c), high - low, c.least)
+        if p <= c.alpha:
+            found[total] = at
+            put(figures, total, MODES, before, after, p)
+            of_modes[j - 1] = of_modes[j] = 1
+            total += 1
+    return total
+
+
+@compiled
 def modes_changes(
     y: Floats,
     bounds: Ints,
@@ -302,22 +347,8 @@ def modes_changes(
     figures: Floats,
     of_modes: Ints,
 ) -> int:
-    """Find the changes of level that are changes of modes, and further ones within levels; return the count. Mark their levels in `of_modes`."""
-    total = 0
-    for j in range(1, count - 1):
-        low, at, high = bounds[j - 1], bounds[j], bounds[j + 1]
-        border, apart = two_modes(y, low, high, gap, part, c) if min(at - low, high - at) >= c.least else (0.0, 0.0)
-        if apart > 0.0 and is_share(y, low, at, high, border, apart, c):
-            before, after = shares(y, low, at, high, border)
-            common = (before * (at - low) + after * (high - at)) / (high - low)
-            error = math.sqrt(common * (1.0 - common) * (1.0 / (at - low) + 1.0 / (high - at)))
-            for i in range(low, high):
-                part[i] = 1.0 if y[i] > border else 0.0
-            z = abs(after - before) / error / inflated(part, low, at, high, c)
-            found[total] = at
-            put(figures, total, MODES_OF_LEVEL, before, after, min(1.0, 2.0 * chance(z, high - low, c.least)))
-            of_modes[j - 1] = of_modes[j] = 1
-            total += 1
+    """Find the changes of modes at changes of level and within levels; return the count. Mark their levels in `of_modes`."""
+    total = modes_at_levels(y, bounds, count, gap, part, c, found, figures, of_modes)
     for j in range(count - 1):
         low, high = bounds[j], bounds[j + 1]
         border, apart = two_modes(y, low, high, gap, part, c) if high - low >= 2 * c.least else (0.0, 0.0)
@@ -325,7 +356,7 @@ def modes_changes(
             continue
         for i in range(low, high):
             part[i] = 1.0 if y[i] > border else 0.0
-        at, z = best_split(part, low, high, c.least)
+        at, z = settled_split(part, low, high, c)
         if z < c.screen or not is_share(y, low, at, high, border, apart, c):
             continue
         p = 2.0 * chance(z / inflated(part, low, at, high, c), high - low, c.least)

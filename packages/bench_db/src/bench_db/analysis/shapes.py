@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,20 +12,19 @@ import numpy as np
 from bench_db.analysis.constants import SHAPE
 from bench_db.analysis.detect import SERIES_A_PART
 from bench_db.analysis.jit import Floats, Ints
-from bench_db.analysis.shape_kernel import (
-    COLUMNS,
-    KIND,
-    MODES_OF_LEVEL,
-    P_VALUE,
-    SPREAD,
-    all_shapes,
-)
+from bench_db.analysis.shape_kernel import COLUMNS, P_VALUE, SPREAD, all_shapes
 from bench_db.analysis.student import benjamini_hochberg
 from bench_db.model import ChangeKind, ShapeChange
+from bench_db.rules import RULES
 from bench_db.threads import threads as default_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench_db.analysis.detect import Changes
+
+NEAR = max(SHAPE.least, RULES.same_change_runs)
+"""A change of shape at most so many points from a change of level is left out: it may be the same change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,6 @@ class Shapes:
             before=before,
             after=after,
             p_value=p_value,
-            replaces_level=kind == MODES_OF_LEVEL,
         )
 
 
@@ -95,6 +94,16 @@ def reported(shapes: Shapes, tested: int, rate: float) -> Ints:
 
 
 def significant(shapes: Shapes, level: float) -> Ints:
-    """Return the rows whose p-value is at most `level`, and all at which `detect` finds a change of level."""
-    replacing = shapes.figures[:, KIND] == MODES_OF_LEVEL
-    return np.flatnonzero(replacing | (shapes.figures[:, P_VALUE] <= level))
+    """Return the rows whose p-value is at most `level`."""
+    return np.flatnonzero(shapes.figures[:, P_VALUE] <= level)
+
+
+def apart(shapes: Shapes, rows: Ints, levels: Iterable[tuple[int, int]]) -> list[tuple[int, ShapeChange]]:
+    """Return the changes of these rows with their series, without those near a change of level (series, index) that is reported."""
+    of_series: dict[int, list[int]] = defaultdict(list)
+    for series, index in levels:
+        of_series[series].append(index)
+    every = [(int(shapes.series[row]), shapes.of(row)) for row in rows.tolist()]
+    return [
+        (series, one) for series, one in every if all(abs(one.index - at) > NEAR for at in of_series.get(series, ()))
+    ]
