@@ -126,6 +126,15 @@ class TestScan:
         found = scan(values, np.arange(0, 121, 40), np.tile(np.arange(40), 3))
         assert (found.tested, found.findings) == (2, ())
 
+    @pytest.mark.parametrize(("usual", "one"), [(1e-30, 1e300), (1e300, 1e-30), (1e-300, 1e300)])
+    def test_a_run_beyond_all_numbers(self, usual: float, one: float) -> None:
+        values = usual * np.random.default_rng(3).normal(1.0, 0.01, (10, 40))
+        values[:, 20] = one
+        found = scan(values.ravel(), np.arange(0, 401, 40), np.tile(np.arange(40), 10))
+        assert found.findings == ()
+        assert [movement.run for movement in found.movements] == [20]
+        assert all(np.isfinite(movement.effect) for movement in found.movements)
+
     def test_order_of_series_does_not_matter(self) -> None:
         y = suite(8)
         y[::9, 40:] += 0.2

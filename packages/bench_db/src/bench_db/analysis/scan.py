@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
 SHARED_SHARE = 0.25  # of the series measured in that run
+_LARGEST = math.log(sys.float_info.max) - 1.0  # movement on the log scale whose relative change is a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,8 @@ def scan(  # noqa: PLR0913
         with_values=bool(steps),
     )
     found = detection(points, threads) if detect is None else detect(points)
-    moved, of_all, measured, changes = found.moved, found.of_all, found.measured, found.changes
+    moved, of_all = np.minimum(found.moved, _LARGEST), np.minimum(found.of_all, _LARGEST)
+    measured, changes = found.measured, found.changes
     judged = changes.points >= constants.minimum_points
     accepted, q_values = discoveries(changes, int(judged.sum()), rate)
     accepted = _large(accepted, changes, flat, starts, thresholds or {})
