@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import bench_db as api
 from bench_db.errors import UserError
-from bench_db.model import Finding, TestBed
+from bench_db.model import ChangeKind, Finding, TestBed
 from bench_db.store.database import connect
 from tests.cli.asking import AT
 from tests.cli.kinds import BED, entry, publish, publish_all, sha
@@ -85,6 +85,18 @@ class TestShow:
         (suspicion,) = shown.suspicions
         assert suspicion.command.endswith("--benchmark f --suite s --least-change 0.005")
         assert api.show(database, sha(1)).findings == []
+
+    @pytest.mark.parametrize("kind", [ChangeKind.SPREAD, ChangeKind.MODES])
+    def test_no_command_for_a_finding_of_no_level(self, kind: ChangeKind, database: Database) -> None:
+        publish(database, 1, {"f": 1.0}, suite="s")
+        publish(database, 3, {"f": 1.01}, suite="s")
+        key = dict(database.latest().select("benchmark_name", "series_key").iter_rows())["f"]
+        numbers = {"effect": None, "low": None, "high": None, "p_value": 0.01, "provisional": False}
+        about: dict[str, Any] = {**numbers, "kind": kind, "before": 0.1, "after": 0.5}
+        database.record_findings([Finding(id="abc", series_key=key, commit=sha(3), index=1, at=AT, **about)])
+        shown = api.show(database, sha(3))
+        assert [finding.id for finding in shown.findings] == ["abc"]
+        assert shown.suspicions == []
 
     def test_unknown_and_ambiguous(self, database: Database) -> None:
         publish(database, 1, {"f": 1.0}, commit="abcdef01" + "0" * 32)

@@ -78,6 +78,7 @@ def document(n: int, number: int, effect: float = 0.2) -> Row:
         "where": bed,
         "page": page,
         "effect": effect,
+        "kind": "level",
         "because": "Cause: x.",
     }
 
@@ -128,6 +129,13 @@ class TestPages:
         rows = with_findings([measured(5, commits=1)], findings, SERIES)
         ((_, facts),) = pages_of(rows, [document(1, 5)], SERIES, "javascript:{commit}")
         assert (facts["commands"], facts["address"], facts["builds"][0]["difference"]) == ([], "", "")
+
+    def test_a_change_of_noise_needs_no_bisection(self) -> None:
+        rows = with_findings([measured(5)], [found("f", 1, 3, commit=commit_of(5))], SERIES)
+        noisier = {**document(1, 5), "kind": "spread", "effect": None}
+        for documents, commands in (([noisier], 0), ([noisier, document(2, 5)], 1)):
+            ((_, facts),) = pages_of(rows, documents, SERIES, URL)
+            assert len(facts["commands"]) == commands
 
     def test_a_test_bed_of_two_devices(self) -> None:
         """Each has a column, and a bed without a finding of a device is named for that device."""

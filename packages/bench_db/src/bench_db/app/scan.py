@@ -61,20 +61,25 @@ class Detected(Answer):
     @property
     def findings(self) -> list[Finding]:
         """The findings that a scan would make of the changes, largest first."""
-        return in_order([*(finding_of(change, at=0) for change in self.changes), *self.shapes])
+        return in_order(self._found)
 
     def frame(self) -> pl.DataFrame:
-        """Return the changes as a frame, a row each."""
-        return frame_of(self.changes, Change)
+        """Return the changes as a frame, a row each: those of level, then those of spread and of modes, which have no effect and no interval.
+
+        `kind`, `before` and `after` are as in `Finding`.
+        """
+        frame = findings_frame(self._found, self.series)
+        return frame.select(*frame_of((), Change).columns, "kind", "before", "after")
 
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
         series = self.series
-        found = [
-            finding_json(finding, series) for finding in (*map(partial(finding_of, at=0), self.changes), *self.shapes)
-        ]
-        return {"history": self.history, "findings": found}
+        return {"history": self.history, "findings": [finding_json(finding, series) for finding in self._found]}
+
+    @property
+    def _found(self) -> list[Finding]:
+        return [*map(partial(finding_of, at=0), self.changes), *self.shapes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from bench_db.app.site import commit_url_of
 from bench_db.errors import UserError
 from bench_db.identity import same_commit
 from bench_db.measure import git
-from bench_db.model import Commit, Comparison, Finding, LastScan, RecordedCommit, Series, Verdict
+from bench_db.model import ChangeKind, Commit, Comparison, Finding, LastScan, RecordedCommit, Series, Verdict
 from bench_db.query.selection import Selection
 from bench_db.report.document import commit_json, finding_json
 from bench_db.report.links import difference_pattern
@@ -168,8 +168,8 @@ def _counted(records: Sequence[RecordedCommit], before: str | None, sha: str) ->
 def _suspicions(
     before: str, sha: str, comparisons: Sequence[Comparison], findings: Sequence[Finding]
 ) -> list[Suspicion]:
-    """Return a command for each benchmark that changed, the largest change first."""
-    found = {finding.series_key: finding.effect for finding in findings}
+    """Return a command for each benchmark whose level changed, the largest change first."""
+    found = {finding.series_key: finding.effect for finding in findings if finding.kind == ChangeKind.LEVEL}
     effects: dict[tuple[str, str, str], float] = {}
     for c in comparisons:
         if c.verdict in _CHANGED or c.series.series_key in found:

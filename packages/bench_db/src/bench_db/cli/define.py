@@ -171,7 +171,7 @@ def threshold(
     uri: str | None,
     output: str,
 ) -> None:
-    """State the smallest change that counts in some series; with both amounts it has to reach both.
+    """State the smallest change of level that counts in some series; with both amounts it has to reach both.
 
     Of several thresholds the one with most conditions applies, then the one with most characters that are no wildcard, then the newest.
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.identity import hash63
+from bench_db.model import ChangeKind
 from bench_db.report.links import difference_pattern
 from bench_db.report.shown import bisect_command
 from bench_db.report.terminal import beds_words, moved_words
@@ -141,10 +142,11 @@ def _address(pattern: str, row: Row) -> str:
 
 
 def _commands(builds: Sequence[Row], found: Sequence[Row], series: Mapping[int, Series]) -> list[str]:
-    """Return the command for each benchmark that moved, where several commits may have moved it; the largest change first."""
+    """Return the command for each benchmark whose level moved, where several commits may have moved it; the largest change first."""
     ranges = {row["dut"]: row for row in builds if row["before"] and row["commits"] != 1}
     commands: dict[tuple[str, ...], str] = {}
-    for finding in sorted(found, key=lambda f: -abs(f["effect"] or 0.0)):
+    of_level = (finding for finding in found if finding["kind"] == ChangeKind.LEVEL)
+    for finding in sorted(of_level, key=lambda f: -abs(f["effect"] or 0.0)):
         one = series[int(finding["key"], 16)]
         row = ranges.get(visible(one.dut_name))
         name = (one.suite, one.benchmark_name, one.metric)
