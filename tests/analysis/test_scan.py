@@ -133,7 +133,7 @@ class TestScan:
         found = scan(values.ravel(), np.arange(0, 401, 40), np.tile(np.arange(40), 10))
         assert found.findings == ()
         assert [movement.run for movement in found.movements] == [20]
-        assert all(np.isfinite(movement.effect) for movement in found.movements)
+        assert all(np.isfinite(100 * movement.effect) for movement in found.movements)
 
     def test_order_of_series_does_not_matter(self) -> None:
         y = suite(8)

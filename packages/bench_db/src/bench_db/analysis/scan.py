@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 SHARED_RUNS = 2  # changes of a suite-wide step may lie this many runs apart
 SHARED_SERIES = 5
 SHARED_SHARE = 0.25  # of the series measured in that run
-_LARGEST = math.log(sys.float_info.max) - 1.0  # movement on the log scale whose relative change is a number
+_LARGEST = math.log(
+    sys.float_info.max / 1000.0
+)  # movement on the log scale whose relative change is a number, in percent, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
