@@ -8,12 +8,13 @@ import pytest
 from bench_db.app.failed_suites import failed_ranges, gone, is_of_suite, names_of
 from bench_db.app.notify import Delivery, notify, publish_findings
 from bench_db.clock import Clock
-from bench_db.model import FAILURE, State, TestBed
+from bench_db.model import FAILURE, RecordedCommit, State, TestBed
 from bench_db.store.database import Database, connect
 from tests.app.test_notify import LATER, NOW, config, table
 from tests.cli.kinds import BED, entry, sha
 from tests.support.clocks import Slept
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
+from tests.support.histories import DAY, FIRST
 from tests.support.receivers import receiver
 
 if TYPE_CHECKING:
@@ -93,6 +94,20 @@ class TestRanges:
             ("ci-1", "rust/io", (sha(8),), None),
             ("ci-2", "rust/io", (sha(4),), None),
         ]
+
+    @pytest.mark.parametrize("ahead", [0, 10 * DAY])
+    def test_commits_are_in_their_order_whatever_their_clocks_say(self, store: Database, ahead: int) -> None:
+        """Measured newest first, the broken commit has the second of the one that mends it, or a later one."""
+        good, bad = entry(5, {"f": 1.0}, suite="rust/io"), entry(4, {"rust/io": LOG}, suite="rust/io")
+        for (run, (result,), *_), number, source in ((good, 5, None), (bad, 4, FAILURE)):
+            dut = replace(run.dut, timestamp=FIRST + DAY * 5 + (ahead if source else 0))
+            record = RecordedCommit(
+                dut_name="d", commit=sha(number), time=dut.timestamp or 0, source="sync", position=number, branch="main"
+            )
+            store.record_commits([record])
+            store.publish([replace(result, dut=dut, source=source, run_time=NOW - number)], replace(run, dut=dut))
+        [one] = failed_ranges(store)
+        assert (one.commits, one.until) == ((sha(4),), sha(5))
 
     def test_a_commit_that_failed_in_part_failed(self, store: Database) -> None:
         succeeds(store, 3)

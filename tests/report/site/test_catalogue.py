@@ -121,6 +121,20 @@ class TestPastFailures:
         assert [one["label"] for _, one in rows] == listed
         assert catalogue.failing([one for _, one in rows]) == failing
 
+    def test_the_order_of_commits_decides_and_not_their_clocks(self) -> None:
+        """The commit that mends the broken one has its second, or an earlier one."""
+        for ahead in (0, 90_000):
+            broken = self.FAILED.with_columns(pl.col("dut_timestamp") + ahead)
+            mended = series("a", 1.0).with_columns(pl.col("commit_order") + 1)
+            rows = catalogue.current([(0, row(one)) for one in (broken, mended)])
+            assert [one["label"] for _, one in rows] == ["io: a"]
+
+    def test_a_successor_is_of_a_later_commit_whatever_its_clock_says(self) -> None:
+        old, new = series("suite/decode", *[1.0] * 6), series("core/decode", *[1.0] * 6, first_commit=10)
+        rows = catalogue.current([(0, row(old)), (0, row(new.with_columns(pl.col("dut_timestamp") - 9_000_000)))])
+        found = catalogue.catalogue(rows, [("a.js", "", "x.js")])
+        assert (found["stale"], [pair[:2] for pair in found["heirs"]]) == ([1, 0], [(0, 1)])
+
 
 class TestNames:
     """Long names lose what they share, in the list and in the findings; the label stays complete."""

@@ -98,17 +98,20 @@ def failed_ranges(store: Database) -> list[FailedRange]:
     )
     is_failure = pl.col("source") == FAILURE
     commits = (
-        rows.select(*_OF, "commit", "dut_timestamp", "run_time", "timestamp", "source", "error")
-        .join(failed.lazy(), on=_OF, how="semi", nulls_equal=True)
-        .group_by(*_OF, "commit")
-        .agg(
-            pl.col("dut_timestamp", "timestamp").max(),
-            is_failure.any().alias("failed"),
-            pl.col("error").filter(is_failure).sort_by(pl.col("run_time").filter(is_failure)).last(),
-            pl.col("run_time").max(),
+        store.history()
+        .ordered(
+            rows.select(*_OF, "commit", "dut_timestamp", "run_time", "timestamp", "source", "error")
+            .join(failed.lazy(), on=_OF, how="semi", nulls_equal=True)
+            .group_by(*_OF, "commit")
+            .agg(
+                pl.col("dut_timestamp", "timestamp").max(),
+                is_failure.any().alias("failed"),
+                pl.col("error").filter(is_failure).sort_by(pl.col("run_time").filter(is_failure)).last(),
+                pl.col("run_time").min(),
+            )
+            .collect()
         )
-        .sort(*_OF, "dut_timestamp", "run_time", "commit", nulls_last=False)
-        .collect()
+        .sort(*_OF, "commit_order", "commit", nulls_last=False)
     )
     return [one for part in commits.partition_by(_OF) for one in _ranges(part)]
 

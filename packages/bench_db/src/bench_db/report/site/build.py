@@ -51,7 +51,7 @@ KeptFile = Callable[[str], bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
-_FORMAT = 2
+_FORMAT = 3
 _SHARDS_AT_ONCE = 128
 _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-)|chart-")
 

@@ -34,7 +34,8 @@ Row = dict[str, Any]
 def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Threshold | None = None) -> Row:
     """Return the row of a series in the index; `change` is its newest point against the median of `rules.level_most_runs` before.
 
-    `few` says that these are fewer than a verdict needs. `where` is empty where the name of the test bed is enough for readers. `level` and `first` are typical values at its end and at its start.
+    `few` says that these are fewer than a verdict needs. `where` is empty where the name of the test bed is enough for readers. `level` and `first` are typical values at its end and at its start,
+    and `order` and `began` the places of its newest and its oldest commit in the order of commits.
     """
     medians = one.points["median"].to_numpy()
     known = medians[np.isfinite(medians)]
@@ -53,7 +54,8 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
         "points": len(medians),
         "few": int(known.size <= RULES.baseline_runs),
         "time": one.points["dut_timestamp"][-1] or 0,
-        "began": one.points["dut_timestamp"][0] or 0,
+        "order": one.points["commit_order"][-1],
+        "began": one.points["commit_order"][0],
         "benchmark": identity["benchmark_name"],
         "tags": identity["tags_key"] or "",
         "level": before if before is not None else latest,
@@ -74,7 +76,7 @@ def current(rows: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
     """
     newest = _newest([row for _, row in rows])
     for _, one in rows:
-        one["stale"] = one["time"] < newest[group_of(one)]
+        one["stale"] = one["order"] < newest[group_of(one)]
     return [(file, one) for file, one in rows if not (one["stale"] and one["first"] is None)]
 
 
@@ -84,9 +86,9 @@ def failing(rows: Iterable[Row]) -> int:
 
 
 def _newest(rows: Iterable[Row]) -> dict[tuple[str, str, str], int]:
-    found: dict[tuple[str, str, str], int] = defaultdict(int)
+    found: dict[tuple[str, str, str], int] = {}
     for one in rows:
-        found[group_of(one)] = max(found[group_of(one)], one["time"])
+        found[group_of(one)] = max(found.get(group_of(one), one["order"]), one["order"])
     return found
 
 
@@ -142,7 +144,7 @@ def _heirs(rows: Sequence[Row]) -> list[tuple[int, int, str]]:
         oldest[group_of(one)] = min(oldest.get(group_of(one), one["began"]), one["began"])
     stale = [i for i, one in enumerate(rows) if one["stale"]]
     later = [i for i, one in enumerate(rows) if one["began"] > oldest[group_of(one)]]
-    ended = {i: _named(i, rows[i], "level", "time") for i in stale}
+    ended = {i: _named(i, rows[i], "level", "order") for i in stale}
     began = {i: _named(i, rows[i], "first", "began") for i in later}
     found = successors(ended.values(), began.values())
     return [(old, new, visible(change_between(ended[old], began[new]))) for old, new in sorted(found.items())]
