@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ class TestRanges:
     def test_commits_are_in_their_order_whatever_their_clocks_say(self, store: Database, ahead: int) -> None:
         """Measured newest first, the broken commit has the second of the one that mends it, or a later one."""
         good, bad = entry(5, {"f": 1.0}, suite="rust/io"), entry(4, {"rust/io": LOG}, suite="rust/io")
-        for (run, (result,), *_), number, source in ((good, 5, None), (bad, 4, FAILURE)):
+        for (run, (result,), *_), number, source in ((good, 5, ""), (bad, 4, FAILURE)):
             dut = replace(run.dut, timestamp=FIRST + DAY * 5 + (ahead if source else 0))
             record = RecordedCommit(
                 dut_name="d", commit=sha(number), time=dut.timestamp or 0, source="sync", position=number, branch="main"
@@ -159,6 +160,21 @@ class TestIssues:
         fails(store, 6)
         tell()
         assert [one["state"] for one in github.issues] == ["closed", "open"]
+
+    @pytest.mark.parametrize("number", [3, 4])
+    def test_no_secret_and_no_place_is_in_an_issue(
+        self, store: Database, tell: Teller, github: FakeGitHub, number: int
+    ) -> None:
+        tell.environment |= {"DEPLOY_PASSWORD": "s3cret-value"}
+        said = "fatal: https://me:pw@host.test/x: s3cret-value refused, token=abc"
+        fails(store, 3, f"exit code 128\n{said} at /home/ci/io.rs:3")
+        if number > 3:
+            tell()
+            fails(store, 4, f"exit code 128\n{said} at /home/ci/io.rs:3")
+        tell()
+        [issue] = github.issues
+        assert "fatal: https://***@host.test/x: *** refused, token=*** at io.rs:3" in issue["body"]
+        assert not any(text in json.dumps(issue) for text in ("me:pw", "s3cret", "abc ", "/home/ci"))
 
     def test_suites_and_test_beds_are_apart(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         fails(store, 3)

@@ -181,6 +181,14 @@ class TestFailing:
         assert {c["series"]: c["verdict"] for c in compared["comparisons"]}["work: sum"] == "insufficient"
         assert "missing" not in compared["counts"]
 
+    def test_no_secret_of_the_job_is_in_the_error(self, tmp_path: Path) -> None:
+        history, _ = grow(tmp_path, 1)
+        history.commit("break it", bench__py='raise SystemExit("hidden-value refused https://me:pw@host.test/x")')
+        (tmp_path / "bench-db.toml").write_text(config())
+        bench_db(*ARGUMENTS, cwd=tmp_path, DEPLOY_PASSWORD="hidden-value")
+        [error] = connect(tmp_path / "store").scan().collect()["error"].drop_nulls()
+        assert "*** refused https://***@host.test/x" in error
+
     def test_what_a_benchmark_wrote_before_it_failed_is_kept(self, tmp_path: Path) -> None:
         history, shas = grow(tmp_path, 1)
         failing = SCRIPT + 'open("half.json", "w").write("{")\nsys.exit("one of them failed")\n'

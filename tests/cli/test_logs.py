@@ -13,6 +13,7 @@ import pytest
 from bench_db.cli import logs
 from bench_db.clock import Clock
 from bench_db.errors import ConflictError, UserError
+from bench_db.masking import secrets_of
 from bench_db.measure import git
 from bench_db.store import s3
 from bench_db.store.database import connect
@@ -118,7 +119,7 @@ class TestRetries:
         assert ": 503 in " in text
         assert ": 200 in " in text
         assert "listing objects: attempt 1 failed: 503 SlowDown; trying again in 0.2 s" in text
-        for secret in logs.secrets_of(environment):
+        for secret in secrets_of(environment):
             assert secret not in text
 
     def test_requests_of_github(self, fake: FakeGitHub, tmp_path: Path) -> None:

@@ -169,6 +169,10 @@ class TestEscaping:
         assert foreign not in outside
         assert unescape(text).count(f"{foreign}</code>") >= 6
 
+    def test_no_credential_is_in_a_note(self) -> None:
+        one = replace(regressions(1, "n")[0], note="cannot read https://me:pw@host.test/x")
+        assert "cannot read https://***@host.test/x" in unescape(comment([one]))
+
     @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
     def test_hostile(self, name: str) -> None:
         text = comment(regressions(1, name))

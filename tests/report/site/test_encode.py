@@ -80,6 +80,10 @@ class TestErrors:
         assert (at, text.splitlines()[0], text.splitlines()[-1]) == ("1", "exit code 1 in two", "NameError: x")
         assert len(text) <= 800
 
+    def test_no_credential_is_in_an_error(self) -> None:
+        failing = FAILING.with_columns(error=pl.lit("cannot read https://me:pw@host.test/x\ntoken=abc"))
+        assert series_of(FAILING, failing)["errors"]["1"] == "cannot read https://***@host.test/x\ntoken=***"
+
     def test_no_value(self) -> None:
         numberless = FAILING.with_columns(error=pl.lit(None, dtype=pl.String))
         assert series_of(FAILING, numberless)["errors"] == {"1": NO_VALUE}

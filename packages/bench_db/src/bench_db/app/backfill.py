@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest, sha256
@@ -37,6 +37,7 @@ from bench_db.ingest import (
     parse,
     this_machine,
 )
+from bench_db.masking import masked, redacted, secrets_of
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Step, Target
@@ -294,6 +295,7 @@ class _Local:
             default_branch=default_branch_of_ci(clone, ci_change(environment)) or project.branch or None,
             pr_number=self.pr_number,
             ci=ci_provenance(environment),
+            secrets=secrets_of(environment),
         )
 
     def _publish_pending(self, delivery: Delivery, journal: Journal) -> list[Attempt]:
@@ -451,7 +453,8 @@ _RENAMED = {"testbed_name": "test_bed_name", "testbed_class": "test_bed_class"}
 class Delivery:
     """Where measured suites go, and under which names; `ci` holds the fields of `Provenance` that the CI job gives.
 
-    `default_branch` is the one that CI names, else the one that bench-db.toml states; None where neither does.
+    `default_branch` is the one that CI names, else the one that bench-db.toml states; None where neither does. `secrets` are masked in the
+    errors of suites, which end with the last lines of their log.
     """
 
     store: Database
@@ -463,6 +466,7 @@ class Delivery:
     default_branch: str | None = None
     pr_number: int | None = None
     ci: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Collection[str] = field(default=(), repr=False)
 
     def accept(self, measured: Measured, attempt: int) -> Pending:
         """Copy an outcome to the outbox: whatever happens before it is published, it need not be measured again."""
@@ -476,7 +480,7 @@ class Delivery:
             began=measured.began,
             seconds=measured.seconds,
             log=str(measured.log),
-            error=measured.error,
+            error=measured.error and redacted(masked(measured.error, self.secrets)),
             provenance=self._provenance(measured),
         )
         return self.outbox.put(pending, measured.outputs)

@@ -20,10 +20,11 @@ from bench_db.app.failed_suites import failed_ranges, gone, is_of_suite, names_o
 from bench_db.app.site import commit_url_of
 from bench_db.ci import receivers
 from bench_db.ci.environment import PUBLIC_API
-from bench_db.ci.web import Web, masked, origin
+from bench_db.ci.web import Web, origin
 from bench_db.clock import Clock, Moment, unix_time
 from bench_db.errors import BenchDbError, DeliveryError, ForgeError, UserError
 from bench_db.identity import hash63, is_full_sha
+from bench_db.masking import masked, redacted, secrets_of, without_places
 from bench_db.model import Finding, Notification, NotificationStep, State
 from bench_db.query.selection import glob_pattern
 from bench_db.query.series import identified, series_told_apart
@@ -539,7 +540,7 @@ class _Telling:
             suite=suite,
             commits=commits,
             until=None if failure is None else failure.until,
-            error="" if failure is None else failure.error,
+            error="" if failure is None else self._public(failure.error),
             commit_url=self.subject.commit_url,
         )
         with self._tracker(web) as tracker:
@@ -603,6 +604,10 @@ class _Telling:
 
     def _clean(self, message: str) -> str:
         return masked(message, (self._secret_address, self._token, quote(self._token, safe="")))
+
+    def _public(self, text: str) -> str:
+        """Return the text of an error as anybody may read it: without credentials and without the places of the machine that measured."""
+        return without_places(redacted(masked(self._clean(text), secrets_of(self.environment))))
 
     def _target(self) -> str:
         """Return where messages go: no path of an address, no whole address of a person."""

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from bench_db.errors import UserError
+from bench_db.masking import redacted
 from bench_db.store import schemes
 from bench_db.store.database import engine_at
 from bench_db.store.engine import Location, locate
-from bench_db.store.faults import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

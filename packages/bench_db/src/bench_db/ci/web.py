@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from bench_db.ci.retries import certificate_fault, pause_before_retry, rate_limit_wait, stated_wait
 from bench_db.clock import Clock
 from bench_db.errors import DeliveryError
+from bench_db.masking import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     import httpx
 
-_LONGEST_TEXT, _SHORTEST_SECRET = 200, 6
+_LONGEST_TEXT = 200
 _UNAVAILABLE = 503
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
@@ -135,28 +136,6 @@ def origin(url: str) -> str:
     except ValueError:
         return ""
     return f"{parts.scheme}://{parts.hostname}" if parts.scheme and parts.hostname else ""
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without secrets, and without the parts of the path and query of a secret address."""
-    for part in sorted({part for secret in secrets for part in _parts(secret)}, key=len, reverse=True):
-        text = text.replace(part, "***")
-    return text
-
-
-def _parts(secret: str) -> Iterator[str]:
-    """Yield a secret; of an address also the segments of its path, its query and the values there, encoded and decoded."""
-    if secret:
-        yield secret
-    try:
-        address = urlsplit(secret)
-    except ValueError:
-        return
-    if address.scheme and address.netloc:
-        values = (field.partition("=")[2] or field for field in address.query.split("&"))
-        stated = [*address.path.split("/"), address.query, *values]
-        spelled = (each for part in stated for each in (part, unquote(part), quote(unquote(part), safe="")))
-        yield from (each for each in spelled if len(each) >= _SHORTEST_SECRET)
 
 
 def _printable(text: str) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bench_db.errors import UserError
+from bench_db.masking import secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
-_SECRETS = ("SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "ACCESS_KEY", "PRIVATE")
-_SHORTEST_SECRET = 6
 
 
 class _Stderr(logging.Handler):
@@ -49,13 +48,3 @@ def stop() -> None:
     for handler in [handler for handler in logger.handlers if isinstance(handler, _Stderr)]:
         logger.removeHandler(handler)
     logger.setLevel(logging.NOTSET)
-
-
-def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of variables whose names say that they are secret, longest first."""
-    found = {
-        value
-        for name, value in environment.items()
-        if any(word in name.upper() for word in _SECRETS) and len(value) >= _SHORTEST_SECRET
-    }
-    return tuple(sorted(found, key=lambda value: (-len(value), value)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.judge import of_machine
+from bench_db.masking import redacted
 from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.cause import blame_lines, with_machine
@@ -244,7 +245,7 @@ def _row(c: Comparison, *, beds: bool, tested: bool, pages: str) -> str:
     # a series without a baseline has no page: the site is of the main history
     linked = f"[{label}](<{pages}{c.series.series_key:016x}>)" if pages and c.baseline_value is not None else label
     name = f"{linked}{higher}{bed}"
-    said = "; ".join(filter(None, (c.threshold and f"from {c.threshold}", c.note)))
+    said = "; ".join(filter(None, (c.threshold and f"from {c.threshold}", redacted(c.note))))
     note = markdown_code(shortened(said, _NOTE)) if said else ""
     runs = f"{c.n_baseline} + {c.n_candidate}"
     if not tested:

@@ -34,6 +34,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
+from bench_db.masking import redacted
 from bench_db.store import content, faults, indexes, migrations, salvage
 from bench_db.store.tables import (
     PROBE,
@@ -1151,7 +1152,7 @@ def locate(uri: str | Path) -> Location:
             return _bucket(text, parts.netloc, unquote(parts.path.strip("/")))  # as Lance does
         case "file":
             if parts.netloc not in {"", "localhost"}:
-                message = f"{faults.redacted(text)}: a file address has three slashes, as in file:///data/store"
+                message = f"{redacted(text)}: a file address has three slashes, as in file:///data/store"
                 raise UserError(message)
             if "?" in text or "#" in text:
                 message = f"file://{parts.path}: a file address takes no query or fragment; write %3F for ? and %23 for # in a name"

@@ -19,6 +19,7 @@ from bench_db.errors import (
     StoreUnavailableError,
     UserError,
 )
+from bench_db.masking import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +64,6 @@ _NO_VERSION = re.compile(r"Version not found")
 _NO_DIRECTORY = re.compile(r"Not a directory")
 # How the message of an error begins that none of the patterns is of; damage has many messages.
 _UNKNOWN = "storage failed while"
-_SECRET = re.compile(
-    r"(?i)((?:secret|token|password|signature|credential|accesskey\w*)[\w-]*[\"']?\s?[=:>]\s?[\"']?)[^\s,&\"'<>]+"
-)
-_USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
 def is_not_found(error: BaseException) -> bool:
@@ -185,11 +182,6 @@ def _plain(error: Exception, doing: str, where: str) -> BenchDbError:
     cause = redacted(re.split(r", /|\n|<\?xml", text, maxsplit=1)[0])[:300]
     kind, told = next((kind, told) for shows, kind, told in _MEANINGS if shows.search(text))
     return kind(told.format(where=where, doing=doing, cause=cause))
-
-
-def redacted(text: str) -> str:
-    """Remove everything from a text that looks like a credential."""
-    return _USER_INFO.sub("//***@", _SECRET.sub(r"\1***", text))
 
 
 # The extra of bench-db that installs a package.

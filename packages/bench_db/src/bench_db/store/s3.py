@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import create_loader
 
 from bench_db.errors import StoreUnavailableError
-from bench_db.store.faults import known, redacted
+from bench_db.masking import redacted
+from bench_db.store.faults import known
 from bench_db.store.tables import PROBE, StoredFile
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.masking import redacted
 from bench_db.model import Cause, ChangeKind, State
 from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
@@ -71,7 +72,7 @@ def encoded(
 
 def _error(text: str) -> str:
     """Its beginning says which command failed, and its end, after what a tool printed, why; lines stay lines."""
-    return shortened("\n".join(visible(line) for line in text.splitlines()), _ERROR)
+    return shortened("\n".join(visible(line) for line in redacted(text).splitlines()), _ERROR)
 
 
 def finding_document(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from bench_db.masking import redacted
 from bench_db.model import Verdict
 from bench_db.query.series import label
 from bench_db.report.escape import shortened
@@ -145,7 +146,7 @@ def _since(row: Row, before: Row | None) -> Row:
 
 
 def _error(text: str) -> str:
-    return shortened(visible(" ".join(text.split())), _ERROR)
+    return shortened(visible(" ".join(redacted(text).split())), _ERROR)
 
 
 def scans_of(fresh: Sequence[Row], scans: Sequence[LastScan]) -> list[LastScan | None]:

@@ -1,0 +1,110 @@
+"""Texts that others read have no credential, no secret of the environment, and no place of the machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench_db.masking import masked, redacted, secrets_of, without_places
+
+# put together, so that no scanner takes them for credentials
+_LONG = "0123456789abcdefABCDEF" * 2
+
+
+class TestMasked:
+    """Secrets that are known are replaced, with the parts of an address."""
+
+    @pytest.mark.parametrize(
+        ("address", "text"),
+        [
+            ("https://h.test:443/p/invoke?v=1&sig=SECRET/+=9", "SECRET/+=9"),
+            ("https://h.test/p?sig=SECRET%2F9", "SECRET%2F9"),
+            ("https://h.test/p?sig=SECRET%2F9", "SECRET/9"),
+            ("https://h.test/p?sig=SECRET/9", "SECRET%2F9"),
+            ("https://h.test/a%20SECRET/", "a SECRET"),
+            ("https://h.test/p?SECRET", "SECRET"),
+            ("https://h.test/p?a=b", "a=b"),
+            ("https://[h.test/p?sig=SECRET", "https://[h.test/p?sig=SECRET"),
+        ],
+    )
+    def test_parts_of_an_address(self, address: str, text: str) -> None:
+        assert masked(f"<{text}>", (address,)) == ("<a=b>" if text == "a=b" else "<***>")
+
+    def test_masked(self) -> None:
+        url = "https://hooks.example.org/services/T0000000/abcdefgh"
+        assert masked(f"a {url} b /services/T0000000/abcdefgh c abcdefgh d token", (url, "token", "")) == (
+            "a *** b /***/***/*** c *** d ***"
+        )
+
+
+class TestRedacted:
+    """What looks like a credential is replaced, and the words beside it stay."""
+
+    def test_words_beside_a_secret_stay(self) -> None:
+        assert redacted("an error (ExpiredToken) when calling") == "an error (ExpiredToken) when calling"
+        assert redacted("session_token=abc when") == "session_token=*** when"
+        assert redacted("<SecretAccessKey>abc</SecretAccessKey>") == "<SecretAccessKey>***</SecretAccessKey>"
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            f"{'gh' + 'p'}_{_LONG}",
+            f"{'github' + '_pat'}_{_LONG}",
+            f"{'gl' + 'pat'}-{_LONG}",
+            f"{'AK' + 'IA'}{'A1' * 8}",
+            f"{'xo' + 'xb'}-{_LONG}",
+            f"{'np' + 'm'}_{_LONG}",
+            f"{'h' + 'f'}_{_LONG}",
+            f"{'s' + 'k'}-{_LONG}",
+            f"{'ey' + 'J'}{_LONG}.{_LONG}.{_LONG}",
+            f"{'hooks.slack' + '.com'}/services/T0/B0/{_LONG}",
+        ],
+        ids=["github", "fine-grained", "gitlab", "aws", "slack", "npm", "hugging-face", "sk", "jwt", "hook"],
+    )
+    def test_known_forms(self, token: str) -> None:
+        assert redacted(f"asked with {token} for it") == "asked with *** for it"
+
+    @pytest.mark.parametrize(
+        ("text", "clean"),
+        [
+            ("fatal: https://user:pass@host.test/x.git", "fatal: https://***@host.test/x.git"),
+            ("Authorization: Bearer abcdefgh.1234", "Authorization: Bearer ***"),
+            ("authorization: Basic dXNlcjpwYXNz", "authorization: Basic ***"),
+            ("curl -H 'PRIVATE-TOKEN: abc'", "curl -H 'PRIVATE-TOKEN: ***'"),
+            ("API_KEY=abc --x", "API_KEY=*** --x"),
+            (f"a\n-----BEGIN {'RSA ' + 'PRIVATE'} KEY-----\nMII\nabc", "a\n***"),
+            ("a basic understanding of io::read, user@host", "a basic understanding of io::read, user@host"),
+        ],
+        ids=["address", "bearer", "basic", "header", "variable", "key", "nothing"],
+    )
+    def test_statements(self, text: str, clean: str) -> None:
+        assert redacted(text) == clean
+
+
+class TestPlaces:
+    """Files and directories are named without where they are."""
+
+    @pytest.mark.parametrize(
+        ("text", "clean"),
+        [
+            ("panicked at /home/ci/src/io.rs:12:3", "panicked at io.rs:12:3"),
+            ("in '/builds/b/c', see file:///tmp/x/y.log", "in 'c', see file://y.log"),
+            ("cd /var/lib/runner/", "cd runner"),
+            (r"File C:\Users\Jo Doe\x\a.py", "File a.py"),
+            (
+                "see https://host.test/a/b and ../a/b and src/a/b.rs",
+                "see https://host.test/a/b and ../a/b and src/a/b.rs",
+            ),
+            ("io/read /s: 1/2", "io/read /s: 1/2"),
+        ],
+        ids=["panic", "quoted", "directory", "windows", "relative", "no-path"],
+    )
+    def test_paths(self, text: str, clean: str) -> None:
+        assert without_places(text) == clean
+
+
+class TestSecretsOf:
+    """Names say what is secret; a short value would hide words."""
+
+    def test_values(self) -> None:
+        given = {"MY_TOKEN": "abcdef", "db_password": "longer-value", "X_SECRET": "short", "PATH": "/usr/bin"}
+        assert secrets_of(given) == ("longer-value", "abcdef")
