@@ -10,9 +10,10 @@ from bench_db.app.failed_suites import failed_ranges, gone, is_of_suite, names_o
 from bench_db.app.notify import Delivery, notify, publish_findings
 from bench_db.clock import Clock
 from bench_db.model import FAILURE, RecordedCommit, State, TestBed
+from bench_db.rules import RULES
 from bench_db.store.database import Database, connect
 from tests.app.test_notify import LATER, NOW, config, table
-from tests.cli.kinds import BED, entry, sha
+from tests.cli.kinds import BED, entry, publish, sha
 from tests.support.clocks import Slept
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
 from tests.support.histories import DAY, FIRST
@@ -126,6 +127,22 @@ class TestRanges:
         store.publish(results, run)
         assert failed_ranges(store) == []
 
+    def test_a_suite_that_is_no_longer_measured_on_its_test_bed_fails_no_more(self, store: Database) -> None:
+        fails(store, 3)
+        for number in range(4, 4 + RULES.recent_commits):
+            [one] = failed_ranges(store)
+            assert (one.until, one.unmeasured, one.finding.state) == (None, 0, State.OPEN)
+            succeeds(store, number, bed=replace(BED, name="ci-2"))
+        [one] = failed_ranges(store)
+        assert (one.until, one.unmeasured, one.finding.state) == (None, RULES.recent_commits, State.FIXED)
+
+    def test_commits_of_another_device_do_not_end_a_range(self, store: Database) -> None:
+        fails(store, 3)
+        for number in range(4, 4 + RULES.recent_commits):
+            publish(store, number, {"f": 1.0}, dut_name="other", commit=f"{number:040x}")
+        [one] = failed_ranges(store)
+        assert (one.unmeasured, one.finding.state) == (0, State.OPEN)
+
     def test_identities(self, store: Database) -> None:
         fails(store, 3)
         [one] = failed_ranges(store)
@@ -195,6 +212,37 @@ class TestIssues:
         succeeds(store, 4)
         assert tell().messages == ()
         assert github.issues == []
+
+    def test_a_range_is_closed_when_the_test_bed_has_another_name(
+        self, store: Database, tell: Teller, github: FakeGitHub
+    ) -> None:
+        fails(store, 3)
+        tell()
+        for number in range(4, 4 + RULES.recent_commits):
+            succeeds(store, number, bed=replace(BED, name="ci-2"))
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert issue["state"] == "closed"
+        assert f"The {RULES.recent_commits} newer measured commits of d have no result of this suite" in issue["body"]
+        fails(store, 4 + RULES.recent_commits)
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        assert [one["state"] for one in github.issues] == ["open"]
+
+    def test_a_range_that_is_stale_already_is_no_issue(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
+        fails(store, 3, suite="core")
+        for number in range(4, 4 + RULES.recent_commits):
+            succeeds(store, number, suite="engine")
+        assert tell().messages == ()
+        assert github.issues == []
+
+    def test_the_title_has_the_device_where_there_are_several(
+        self, store: Database, tell: Teller, github: FakeGitHub
+    ) -> None:
+        publish(store, 3, {"f": 1.0}, dut_name="other", commit="e" * 40)
+        fails(store, 3)
+        tell()
+        [issue] = github.issues
+        assert issue["title"] == f"{sha(3)[:9]}: suite rust/io of d fails on ci-1"
 
     def test_a_range_that_is_gone_is_closed(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         key = fails(store, 3)

@@ -62,7 +62,7 @@ class Rules:
     """Share of the findings of a scan that may be false alarms, and of the changes that one run shows in quiet series."""
 
     recent_commits: int = 5
-    """A series without a result in this many newest commits is stale, not missing."""
+    """A series without a result in this many newest commits is stale, not missing, and a failed suite ends that has none on its test bed."""
 
     noise_effect: float = 0.05
     """Change for which `noise` gives the number of needed runs."""

@@ -12,9 +12,12 @@ import polars as pl
 from bench_db.identity import hash63
 from bench_db.model import FAILURE, Finding, State
 from bench_db.query.selection import Selection
+from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
 
     from bench_db.store.database import Database
 
@@ -26,7 +29,8 @@ _PREFIX = "suite "
 class FailedRange:
     """Neighbouring measured commits, oldest first, at which a suite failed on a test bed; `until` is the first later one at which it did not.
 
-    `error` is that of the newest commit, which ends with the last lines of its log. `began` is when the first failure was published, `at`
+    `unmeasured` is the number of newer measured commits of the device without the suite and the test bed, 0 for fewer than
+    `rules.recent_commits`: one of them has another name then, or is no more. `error` is that of the newest commit, which ends with the last lines of its log. `began` is when the first failure was published, `at`
     when the newest result of the range was, both in unix seconds.
     """
 
@@ -35,6 +39,7 @@ class FailedRange:
     suite: str
     commits: tuple[str, ...]
     until: str | None
+    unmeasured: int
     error: str
     began: int
     at: int
@@ -47,12 +52,18 @@ class FailedRange:
     @property
     def change(self) -> int:
         """A number that changes with the newest commit of the range and with its end."""
-        return hash63([self.id, self.until or "", self.commits[-1]])
+        end = self.until or ("unmeasured" if self.unmeasured else "")
+        return hash63([self.id, end, self.commits[-1]])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the suite is measured on the test bed, and has not succeeded since."""
+        return self.until is None and not self.unmeasured
 
     @property
     def finding(self) -> Finding:
         """The range as a finding without a series, for the ledger of messages."""
-        return _finding(self.id, self.commits[0], State.OPEN if self.until is None else State.FIXED, self.at)
+        return _finding(self.id, self.commits[0], State.OPEN if self.is_open else State.FIXED, self.at)
 
 
 def _finding(identity: str, commit: str, state: State, at: int) -> Finding:
@@ -113,11 +124,22 @@ def failed_ranges(store: Database) -> list[FailedRange]:
         )
         .sort(*_OF, "commit_order", "commit", nulls_last=False)
     )
-    return [one for part in commits.partition_by(_OF) for one in _ranges(part)]
+    builds = _commits(store, commits["dut_name"].unique().to_list())
+    return [one for part in commits.partition_by(_OF) for one in _ranges(part, builds[part["dut_name"][0]])]
 
 
-def _ranges(commits: pl.DataFrame) -> Iterator[FailedRange]:
-    """Yield the ranges of one suite, oldest first."""
+def _commits(store: Database, devices: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the places of the measured commits of the main history of some devices, in the order of commits."""
+    runs = store.runs(selection=Selection()).filter(pl.col("dut_name").is_in(devices) & pl.col("commit").is_not_null())
+    of_commits = runs.group_by("dut_name", "commit").agg(pl.col("dut_timestamp").max(), pl.col("run_time").min())
+    ordered = store.history().ordered(of_commits.collect())
+    return {str(dut): of["commit_order"].sort().to_numpy() for (dut,), of in ordered.group_by("dut_name")}
+
+
+def _ranges(commits: pl.DataFrame, measured: np.ndarray) -> Iterator[FailedRange]:
+    """Yield the ranges of one suite, oldest first; `measured` are the places of the commits of its device."""
+    newer = int((measured > commits["commit_order"][-1]).sum())
+    unmeasured = newer if newer >= RULES.recent_commits else 0
     rows = list(commits.iter_rows(named=True))
     groups = [(failed, list(group)) for failed, group in groupby(rows, key=lambda row: row["failed"])]
     for place, (failed, group) in enumerate(groups):
@@ -127,6 +149,7 @@ def _ranges(commits: pl.DataFrame) -> Iterator[FailedRange]:
                 **{name: group[0][name] or "" for name in _OF},
                 commits=tuple(row["commit"] for row in group),
                 until=None if after is None else after["commit"],
+                unmeasured=unmeasured if after is None else 0,
                 error=group[-1]["error"] or "",
                 began=min(row["timestamp"] for row in group),
                 at=max(row["timestamp"] for row in (*group, *([after] if after else []))),

@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+import polars as pl
 from msgspec import structs
 
 from bench_db.app.answers import Answer, frame_of
@@ -26,7 +28,7 @@ from bench_db.errors import BenchDbError, DeliveryError, ForgeError, UserError
 from bench_db.identity import hash63, is_full_sha
 from bench_db.masking import masked, redacted, secrets_of, without_places
 from bench_db.model import Finding, Notification, NotificationStep, State
-from bench_db.query.selection import glob_pattern
+from bench_db.query.selection import Selection, glob_pattern
 from bench_db.query.series import identified, series_told_apart
 from bench_db.report import alarms
 from bench_db.report.alarms import ALARMING, Alarm
@@ -36,8 +38,6 @@ from bench_db.schedule.config import Config, Owner, Receiver
 from bench_db.units import is_worse
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from bench_db.model import Series
     from bench_db.store.database import Database
 
@@ -213,6 +213,11 @@ class _Subject:
             self.findings[identity] = failure.finding
             self.began[identity], self.began_at[identity] = failure.change, failure.began
             self.first_seen[identity] = failure.began
+
+    @cached_property
+    def has_one_device(self) -> bool:
+        """Whether the main history of the store is of one device."""
+        return self.store.runs(selection=Selection()).select(pl.col("dut_name").n_unique()).collect().item() <= 1
 
     def is_worse(self, finding: Finding) -> bool:
         """Return whether a finding is of a change for the worse; one of a series without a direction is not."""
@@ -540,6 +545,8 @@ class _Telling:
             suite=suite,
             commits=commits,
             until=None if failure is None else failure.until,
+            unmeasured=0 if failure is None else failure.unmeasured,
+            is_only_device=self.subject.has_one_device,
             error="" if failure is None else self._public(failure.error),
             commit_url=self.subject.commit_url,
         )
@@ -549,7 +556,7 @@ class _Telling:
                 marker=marker,
                 title=about.title,
                 body=about.body(marker),
-                is_open=failure is not None and failure.until is None,
+                is_open=failure is not None and failure.is_open,
                 since=max(0, self.subject.first_seen.get(finding.id, 0) - _DAY),
             )
 

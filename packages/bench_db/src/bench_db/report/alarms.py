@@ -277,6 +277,7 @@ def issue_body(alarm: Alarm, marker: str) -> str:
 class SuiteFailure:
     """The commits, oldest first, at which a suite failed on a test bed, as an issue; `until` is the commit that ended it.
 
+    `unmeasured` is the number of newer measured commits of the device without this suite and test bed, where they ended it, else 0.
     `error` is that of the newest commit and ends with the last lines of its log; empty for a range that the history no longer has.
     """
 
@@ -286,13 +287,16 @@ class SuiteFailure:
     commits: Sequence[str]
     until: str | None
     error: str
+    unmeasured: int = 0
+    is_only_device: bool = True
     commit_url: str = ""
 
     @property
     def title(self) -> str:
-        """What failed, where, and since which commit."""
-        what = f"suite {self.suite} fails" if self.suite else "a suite fails"
-        return shortened(visible(f"{short(self.commits[0])}: {what} on {self.bed}"), _TITLE)
+        """What failed, where, and since which commit, with the device unless it is the only one."""
+        what = f"suite {self.suite}" if self.suite else "a suite"
+        device = "" if self.is_only_device else f" of {self.device}"
+        return shortened(visible(f"{short(self.commits[0])}: {what}{device} fails on {self.bed}"), _TITLE)
 
     def body(self, marker: str) -> str:
         """Return the text as Markdown."""
@@ -302,11 +306,16 @@ class SuiteFailure:
         head = f"{marker}\n{markdown_text(self.suite or 'A suite')} of {markdown_text(self.device)} fails on {markdown_text(self.bed)} at {at}.\n"
         if self.until:
             head += f"\nIt succeeds again at {self._linked(self.until)}.\n"
+        elif self.unmeasured:
+            head += (
+                f"\nThe {_many(self.unmeasured, 'newer measured commit')} of {markdown_text(self.device)} have no result of this suite on this"
+                " test bed, as when one of them has another name, so the issue is closed.\n"
+            )
         elif not self.error:
             head += "\nThe history no longer has these failures as one range.\n"
         error = f"\nThe newest error, with the end of the log:\n\n{_fenced(self.error)}\n" if self.error else ""
         log = f"\n`bench-db artifact list --kind log --commit {short(self.commits[-1])}` has the log."
-        return f"{head}{error}{log} bench-db closes this issue when the suite succeeds, and writes this text anew: answer below it.\n"
+        return f"{head}{error}{log} bench-db closes this issue when the suite succeeds or is no longer measured there, and writes this text anew: answer below it.\n"
 
     def _linked(self, commit: str) -> str:
         named = markdown_text(short(commit))
