@@ -213,6 +213,19 @@ class TestIssues:
         assert tell().messages == ()
         assert github.issues == []
 
+    def test_a_range_that_grows_backwards_is_one_issue(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
+        """A backfill measures the newest commits first."""
+        for number in (9, 7, 5):
+            fails(store, number)
+            assert tell(dry_run=True).preview == (f"d: suite rust/io fails on ci-1, from {sha(number)[:9]} on",)
+            assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        [issue] = github.issues
+        assert (issue["title"], issue["state"]) == (f"{sha(5)[:9]}: suite rust/io fails on ci-1", "open")
+        assert f"3 measured commits, {sha(5)[:9]} to {sha(9)[:9]}." in issue["body"]
+        succeeds(store, 10)
+        assert [len(tell().messages) for _ in range(2)] == [1, 0]
+        assert [one["state"] for one in github.issues] == ["closed"]
+
     def test_a_range_is_closed_when_the_test_bed_has_another_name(
         self, store: Database, tell: Teller, github: FakeGitHub
     ) -> None:

@@ -56,4 +56,6 @@ class TestWalks:
         grow(tmp_path, 3)
         (tmp_path / "bench-db.toml").write_text(config())
         backfill = walked(tmp_path, "backfill", "--clone", "clone", "--store", "store")
-        assert len(backfill) <= 46, sorted(backfill)  # 42 before: what a publish visits more, and what is masked in errors
+        assert len(backfill) <= 46, sorted(
+            backfill
+        )  # 42 before: what a publish visits more, and what is masked in errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from bench_db.query.selection import Selection
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -31,7 +31,7 @@ class FailedRange:
 
     `unmeasured` is the number of newer measured commits of the device without the suite and the test bed, 0 for fewer than
     `rules.recent_commits`: one of them has another name then, or is no more. `error` is that of the newest commit, which ends with the last lines of its log. `began` is when the first failure was published, `at`
-    when the newest result of the range was, both in unix seconds.
+    when the newest result of the range was, both in unix seconds. `named` is an earlier identity, which it keeps.
     """
 
     dut_name: str
@@ -43,17 +43,26 @@ class FailedRange:
     error: str
     began: int
     at: int
+    named: str = ""
 
     @property
     def id(self) -> str:
-        """The identity of the range: what failed, and the first commit."""
-        return _PREFIX + json.dumps([self.dut_name, self.test_bed_name, self.suite, self.commits[0]])
+        """The identity of the range: what failed, and the first commit; of one that grew, the commit that was the first when it was sent."""
+        return self.named or self._named(self.commits[0])
+
+    def _named(self, commit: str) -> str:
+        return _PREFIX + json.dumps([self.dut_name, self.test_bed_name, self.suite, commit])
+
+    def named_as(self, known: Mapping[str, int]) -> FailedRange:
+        """Return the range under the identity that was sent first, of those of its commits that are `known` with their place."""
+        sent = [one for one in map(self._named, self.commits) if one in known]
+        return replace(self, named=min(sent, key=known.__getitem__)) if sent else self
 
     @property
     def change(self) -> int:
-        """A number that changes with the newest commit of the range and with its end."""
+        """A number that changes with the first and the newest commit of the range and with its end."""
         end = self.until or ("unmeasured" if self.unmeasured else "")
-        return hash63([self.id, end, self.commits[-1]])
+        return hash63([self._named(self.commits[0]), end, self.commits[-1]])
 
     @property
     def is_open(self) -> bool:
@@ -99,7 +108,10 @@ def gone(identity: str) -> Finding:
 
 
 def failed_ranges(store: Database) -> list[FailedRange]:
-    """Return the ranges of commits of the main history at which a suite of `backfill` or `ci` failed, in whole or in part."""
+    """Return the ranges of commits of the main history at which a suite of `backfill` or `ci` failed, in whole or in part.
+
+    A range that grows keeps the identity under which a message about one of its commits was sent.
+    """
     own = Selection()
     failed = store.scan(where={"source": FAILURE}, selection=own).select(_OF).unique().collect()
     if failed.is_empty():
@@ -125,7 +137,12 @@ def failed_ranges(store: Database) -> list[FailedRange]:
         .sort(*_OF, "commit_order", "commit", nulls_last=False)
     )
     builds = _commits(store, commits["dut_name"].unique().to_list())
-    return [one for part in commits.partition_by(_OF) for one in _ranges(part, builds[part["dut_name"][0]])]
+    known: dict[str, int] = {}
+    for one in store.notifications():
+        if is_of_suite(one.finding_id):
+            known.setdefault(one.finding_id, len(known))
+    ranges = (one for part in commits.partition_by(_OF) for one in _ranges(part, builds[part["dut_name"][0]]))
+    return [one.named_as(known) for one in ranges]
 
 
 def _commits(store: Database, devices: Sequence[str]) -> dict[str, np.ndarray]:

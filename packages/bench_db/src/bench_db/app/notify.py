@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-import polars as pl
 from msgspec import structs
 
 from bench_db.app.answers import Answer, frame_of
@@ -38,6 +37,8 @@ from bench_db.schedule.config import Config, Owner, Receiver
 from bench_db.units import is_worse
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from bench_db.model import Series
     from bench_db.store.database import Database
 
@@ -217,7 +218,7 @@ class _Subject:
     @cached_property
     def has_one_device(self) -> bool:
         """Whether the main history of the store is of one device."""
-        return self.store.runs(selection=Selection()).select(pl.col("dut_name").n_unique()).collect().item() <= 1
+        return self.store.runs(selection=Selection()).select("dut_name").unique().collect().height <= 1
 
     def is_worse(self, finding: Finding) -> bool:
         """Return whether a finding is of a change for the worse; one of a series without a direction is not."""
@@ -298,6 +299,8 @@ class _Telling:
         if not is_of_suite(first.id):
             return alarms.text(self._alarm(name, batch))
         dut, bed, suite, commit = names_of(first.id)
+        failure = self.subject.failures.get(first.id)
+        commit = commit if failure is None else failure.commits[0]
         state = "fails" if first.state in ALARMING else "fails no more"
         return visible(f"{dut}: suite {suite or '-'} {state} on {bed}, from {commit[: RULES.sha_length]} on")
 
