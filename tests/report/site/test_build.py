@@ -11,11 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bench_db.errors import CorruptStoreError, UserError
 from bench_db.query.thresholds import Threshold
 from bench_db.report.site import shards
 from bench_db.report.site.arrange import NARROW, RUN
 from bench_db.report.site.build import Site
 from bench_db.report.site.manifest import read_manifest
+from bench_db.report.site.progress import ProgressFile
 from bench_db.rules import RULES
 from tests.report.example_site import METADATA, content_of, history, site, site_content, stepped
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
@@ -398,3 +400,40 @@ class TestFrontPage:
         frame = history("a", stepped(1e3, 30, {}))
         fixed = found("f", int(frame["series_key"][0]), 9, commit=commit_of(9), state="fixed")
         assert "No regression standing" in self.first(frame, findings=[fixed])
+
+
+class TestProgress:
+    """The document of a CSV file is made once; one that could not be read is made again under the name of a whole one."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [CorruptStoreError("/home/me/store: damaged"), UserError("cleaned away meanwhile")],
+        ids=["damaged", "passing"],
+    )
+    def test_a_file_that_could_not_be_read(self, fault: Exception) -> None:
+        faults = [fault]
+
+        def read() -> bytes:
+            if faults:
+                raise faults[0]
+            return b"t,a\n1,2\n"
+
+        def built(before: dict[str, bytes]) -> tuple[dict[str, bytes | None], str]:
+            made = dict(Site(content).files(before.get))
+            [listed] = received({path: body for path, body in made.items() if body}, r"data/progress-[0-9a-f]{12}\.js")
+            return made, listed["runs"][0]["files"][0]["path"]
+
+        run = {"key": "1", "commit": "", "dut": "d", "bed": "b", "time": 0}
+        file = ProgressFile(run=run, name="p.csv", sha256="5" * 64, size_bytes=9, read=read)
+        content = replace(small(3, suites=1), progress=[file])
+        first, unread = built({})
+        kept = {path: body for path, body in first.items() if body}
+        assert b"damaged or missing" in kept[unread]
+        assert built(kept)[1] == unread
+        faults.clear()
+        second, whole = built(kept)
+        assert (whole == unread, unread in second) == (False, False)
+        assert b"damaged" not in (second[whole] or b"damaged")
+        kept = {path: body for path, body in second.items() if body}
+        third, again = built(kept)
+        assert (again, third[again]) == (whole, None)

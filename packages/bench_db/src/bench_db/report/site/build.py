@@ -30,7 +30,7 @@ from bench_db.report.site.manifest import digest as digest_of
 from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
 from bench_db.report.site.parts import parts_of
-from bench_db.report.site.progress import progress_document
+from bench_db.report.site.progress import UNREAD, progress_document
 from bench_db.report.site.pulls import newest_pulls, pull_document
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
 from bench_db.report.text import visible
@@ -60,7 +60,7 @@ _OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-)|cha
 class _Lists:
     """All series with their shards, the findings and their series, the files of each shard, the builds to compare, and the measured commits.
 
-    `measured` is when each group measured its newest commit (unix seconds).
+    `measured` is when each group measured its newest commit (unix seconds), `progress` the path of the document of each CSV file by sha256.
     """
 
     rows: Sequence[tuple[int, catalogue.Row]]
@@ -70,6 +70,7 @@ class _Lists:
     commits: Sequence[catalogue.Row]
     moved: Mapping[int, Series]
     measured: Mapping[Group, int]
+    progress: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,8 @@ class Site:
                     found += catalogue.finding_rows(document, document["about"])
                 names[place[made.shard.name]] = (*made.paths, scripts[made.shard.group][0])
                 progress(len(rows), len(content.series))
-        yield from self._progress(kept)
+        of_progress: dict[str, str] = {}
+        yield from self._progress(kept, of_progress)
         of_findings = content.series.filter(pl.col("series_key").is_in(list(self._findings)))
         moved = {one.series_key: one for one in identified(of_findings)}
         yield from _entrance(
@@ -153,6 +155,7 @@ class Site:
                 commits=commits.with_findings(measured.newest_first(content.recorded), content.findings, moved),
                 moved=moved,
                 measured=of_groups,
+                progress=of_progress,
             ),
         )
 
@@ -220,12 +223,15 @@ class Site:
             of_batch = pl.col("series_key").is_in([key for shard, _ in batch for key in shard.keys])
             yield from self._encoded(batch, points.ordered(rows.filter(of_batch)), noises)
 
-    def _progress(self, kept: KeptFile) -> Iterator[Kept]:
-        """Yield the documents of CSV files; one that is there already is not read again."""
+    def _progress(self, kept: KeptFile, paths: dict[str, str]) -> Iterator[Kept]:
+        """Yield the documents of CSV files and set their `paths`; one that is there already is not read again, unless it could not be read."""
         for file in self._content.progress:
             path = _progress_path(file)
-            there = kept(path) is not None
-            yield path, None if there else _received(_progress_receiver(file), progress_document(file))
+            document = None if kept(path) is not None else progress_document(file)
+            if document is UNREAD:
+                path = _progress_path(file, "unread")
+            paths[file.sha256] = path
+            yield path, None if document is None else _received(_progress_receiver(file), document)
 
     def _digest(self, shard: Shard, points: Arranged) -> str:
         """Return a digest of everything that the files of a shard are made from."""
@@ -363,7 +369,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
         **frontier,
         **(
-            {"progress": _script("data", "progress", "progress", _runs_document(content.progress))}
+            {"progress": _script("data", "progress", "progress", _runs_document(content.progress, lists.progress))}
             if content.progress
             else {}
         ),
@@ -445,8 +451,8 @@ def _frontier(found: Frontiers | None) -> tuple[Sequence[File], Mapping[str, Fil
     return [script for _, script in scripts.values()], {"frontier": _script("data", "frontier", "frontier", about)}
 
 
-def _progress_path(file: ProgressFile) -> str:
-    made_by = digest_of(repr((_FORMAT, asdict(RULES))).encode())[: RULES.digest_length]
+def _progress_path(file: ProgressFile, *state: str) -> str:
+    made_by = digest_of(repr((_FORMAT, asdict(RULES), *state)).encode())[: RULES.digest_length]
     return f"data/progress-{file.sha256}-{made_by}.js"
 
 
@@ -454,13 +460,13 @@ def _progress_receiver(file: ProgressFile) -> str:
     return f"shard/progress-{file.sha256}"
 
 
-def _runs_document(files: Sequence[ProgressFile]) -> Mapping[str, Any]:
-    """Return the runs with CSV files, in their order, and the path of the document of each file."""
+def _runs_document(files: Sequence[ProgressFile], paths: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the runs with CSV files, in their order, and the path of the document of each file, which `paths` has by sha256."""
     runs: dict[str, Any] = {}
     for file in files:
         listed = runs.setdefault(file.run["key"], {**file.run, "files": []})
         listed["files"].append(
-            {"name": visible(file.name), "sha": file.sha256[: RULES.digest_length], "path": _progress_path(file)}
+            {"name": visible(file.name), "sha": file.sha256[: RULES.digest_length], "path": paths[file.sha256]}
         )
     return {"runs": list(runs.values())}
 

@@ -28,6 +28,8 @@ _NAMES = ("benchmark_name", "benchmark", "name")
 _TIMES = ("elapsed_s", "elapsed", "elapsed_ms", "time_s", "time", "timestamp", "t")
 
 Row = dict[str, Any]
+UNREAD: Row = {"reason": "its content is damaged or missing; 'bench-db store verify' says more"}
+"""The document of a file that could not be read now; a repair, or a storage that answers again, gives it another one."""
 Table = dict[str, list[str]]
 
 
@@ -43,7 +45,7 @@ class ProgressFile:
 
 
 def progress_document(file: ProgressFile) -> Row:
-    """Return the charts of a file: `parts` with their columns of numbers, or the `reason` why there are none.
+    """Return the charts of a file: `parts` with their columns of numbers, or the `reason` why there are none, which may pass if it is `UNREAD`.
 
     Each benchmark is a part, with its rows in the order of the file; `across` is the time, else the number of the row. A column has its
     first, lowest, highest and last number, and evenly chosen ones where there are many. `left_out` names columns without numbers.
@@ -55,7 +57,7 @@ def progress_document(file: ProgressFile) -> Row:
     except _NoProgressError as error:
         return {"reason": str(error)}
     except (CorruptStoreError, UserError):  # their texts have the place of the store
-        return {"reason": "its content is damaged or missing; 'bench-db store verify' says more"}
+        return UNREAD
 
 
 class _NoProgressError(Exception):
