@@ -89,6 +89,12 @@ class TestLibtest:
         assert (result.benchmark_name, *figures(result, "median")) == ("b", 10.0)
         assert run.skipped == {"no-name": 1, "no-statistics": 1}
 
+    def test_thousands_of_processes_in_one_line(self, tmp_path: Path) -> None:
+        text = "test a" + " ... test b" * 3000 + f"\n{LIBTEST}"
+        run, results = read(tmp_path / "f", text)
+        assert [r.benchmark_name for r in results] == ["a::b"]
+        assert run.skipped == {"no-statistics": 3000}
+
 
 class TestLibtestFailures:
     """A benchmark that panics becomes a row with an error; ignored benchmarks and failed tests do not."""
@@ -185,6 +191,27 @@ class TestCriterion:
         text = f"Benchmarking group/f: Analyzing\n{between}\n                        time:   [1.0 us 2.0 us 3.0 us]\n"
         _, [result] = read(tmp_path / "f", text)
         assert (result.benchmark_name, result.error, *figures(result, "mean")) == ("group/f", None, 2000.0)
+
+    def test_a_name_of_a_whole_line_follows_a_benchmark_with_its_time(self, tmp_path: Path) -> None:
+        time, slower = "time:   [1.0 ns 2.0 ns 3.0 ns]", "time:   [1.0 us 2.0 us 3.0 us]"
+        began = "Benchmarking p\nBenchmarking p: Warming up for 3.0 s\nBenchmarking p: Analyzing\n"
+        appended = f"a_benchmark_with_a_long_name\n    {slower}\nanother_with_a_long_name\n    {slower}\n"
+        _, results = read(tmp_path / "f", f"{began}p  {time}\n{appended}")
+        medians = {r.benchmark_name: r.summary.mean for r in results if r.summary}
+        assert medians == {
+            "p": 2.0,
+            "a_benchmark_with_a_long_name": 2000.0,
+            "another_with_a_long_name": 2000.0,
+        }
+        assert len(results) == 3
+
+    def test_a_name_of_a_whole_line_follows_a_benchmark_whose_time_is_torn(self, tmp_path: Path) -> None:
+        began = "Benchmarking p\nBenchmarking p: Analyzing\np  time:   [1.0 ns 2.0\n"
+        _, results = read(tmp_path / "f", f"{began}a_benchmark_with_a_long_name\n    time:   [1.0 us 2.0 us 3.0 us]\n")
+        assert {r.benchmark_name: r.error is None for r in results} == {
+            "p": False,
+            "a_benchmark_with_a_long_name": True,
+        }
 
     def test_what_began_and_has_no_time_is_an_error(self, tmp_path: Path) -> None:
         begun = "Benchmarking {0}\nBenchmarking {0}: Warming up for 3.0000 s\n"

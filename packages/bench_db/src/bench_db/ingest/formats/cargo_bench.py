@@ -132,12 +132,12 @@ class _Libtest:
         self.skips.append(Skip(benchmark=begun.name, reason=reason, detail=detail))
 
     def _begin(self, number: int, rest: str) -> None:
+        *cut, last = rest.split(_ANOTHER)  # several processes may have written into one line
+        for one in (*(before + _DOTS for before in cut), last):
+            self._begin_one(number, one)
+
+    def _begin_one(self, number: int, rest: str) -> None:
         self.end()
-        first, another, other = rest.partition(_ANOTHER)
-        if another:  # two processes wrote into one line
-            self._begin(number, first + _DOTS)
-            self._begin(number, other)
-            return
         name, measured, text = rest.partition(_MEASURED)
         between, dots, said = name.partition(_DOTS)
         if measured and not _BENCH.fullmatch(text) and not _REST.search(rest):
@@ -272,12 +272,12 @@ def _criterion(lines: Iterable[tuple[int, str]]) -> tuple[list[Measurement], lis
         if "time:" in line and (found := _TIME.fullmatch(line)):
             name = _name_of_time(found[1], last, beginning, begun, is_sure=is_sure)
             blocks.append(_Block(name=name, line=number, time=found.groups()[1:], shown=[shown]))
-            within = True
+            beginning, within, is_sure = "", True, False  # what follows is not its time
         elif "time:" in line and (found := _TORN.fullmatch(line)) and (found[1] or not within):
             name = (found[1] or last).strip() or f"line {number}"
             detail = f"{shown[:60]!r} in line {number} has no whole time"
             torn.append(Skip(benchmark=name, reason=SkipReason.NOT_A_NUMBER, detail=detail))
-            within = False
+            within, is_sure = False, is_sure and name != beginning
         elif shown.startswith("Benchmarking ") and (found := _STEP.fullmatch(shown)):
             beginning, within, is_sure = found[1], False, bool(found[2])
             begun[beginning] = int(found[3] or begun.get(beginning, 0))
