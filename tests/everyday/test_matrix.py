@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.everyday.asking import asked, publish
+from tests.everyday.asking import asked, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 
@@ -17,10 +17,10 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repo")
 
 
-def measured_by(repository: Repository, python: str, mean: float, at: int) -> Path:
+def measured_by(repository: Repository, python: str, mean: float, at: int, by: str = "CPython") -> Path:
     file = Path(repository.measured(mean, at=at))
     document = json.loads(file.read_text())
-    document["machine_info"] |= {"python_version": python, "python_implementation": "CPython"}
+    document["machine_info"] |= {"python_version": python, "python_implementation": by}
     file.write_text(json.dumps(document))
     return file
 
@@ -37,7 +37,44 @@ class TestMatrix:
         publish(repository, measured_by(repository, "3.11.9", 0.0012, BEGIN + 60))
         (said,) = notes(publish(repository, measured_by(repository, "3.13.1", 0.001, BEGIN + 90)))
         assert f"CPython 3.11 measured the same benchmarks of proj commit {sha} on t as run " in said
-        assert "--tag python=3.13 here" in said
+        assert "--tag python=3.13 here and --tag python=3.11 there" in said
+
+    def test_two_implementations_of_one_version(self, repository: Repository) -> None:
+        """The tag that both have is no advice for either."""
+        repository.commit_at(BEGIN)
+        tag = ("--tag", "python=3.10")
+        publish(repository, measured_by(repository, "3.10.14", 0.001, BEGIN + 60), *tag)
+        pypy = measured_by(repository, "3.10.14", 0.0005, BEGIN + 70, by="PyPy")
+        (said,) = notes(publish(repository, pypy, *tag))
+        assert "--tag python=pypy3.10 here and --tag python=3.10 there" in said
+
+    def test_what_a_replacement_removed_is_not_named(self, repository: Repository) -> None:
+        repository.commit_at(BEGIN)
+        file = measured_by(repository, "3.12.1", 0.001, BEGIN + 60)
+        publish(repository, file, "--run-id", "x")
+        file.write_text(file.read_text().replace('"3.12.1"', '"3.13.1"').replace("0.001", "0.0011"))
+        (said,) = notes(publish(repository, file, "--run-id", "x", "--replace"))
+        assert "measured the same" not in said
+        assert len(asked(repository, "latest")) == 1
+
+    def test_an_excluded_run_is_not_named(self, repository: Repository) -> None:
+        repository.commit_at(BEGIN)
+        publish(repository, measured_by(repository, "3.12.1", 0.001, BEGIN + 60), "--run-id", "wrong")
+        asked(repository, "run", "exclude", "wrong", "--reason", "wrong python")
+        (said,) = notes(publish(repository, measured_by(repository, "3.13.1", 0.0011, BEGIN + 80)))
+        assert "measured the same" not in said
+
+    @pytest.mark.parametrize("damage", [b"x", b"\xff"])
+    def test_damage_of_another_run_stops_no_publish(self, repository: Repository, damage: bytes) -> None:
+        """What ran its benchmarks cannot be read, so there is no advice."""
+        repository.commit_at(BEGIN)
+        publish(repository, measured_by(repository, "3.12.1", 0.001, BEGIN + 60))
+        (data,) = (store_of(repository) / "runs.lance" / "data").iterdir()
+        content = data.read_bytes()
+        assert content.count(b'{"machine_info') == 1
+        data.write_bytes(content.replace(b'{"machine_info', damage + b'"machine_info'))
+        (said,) = notes(publish(repository, measured_by(repository, "3.13.1", 0.0011, BEGIN + 80)))
+        assert "measured the same" not in said
 
     def test_files_of_one_call(self, repository: Repository) -> None:
         repository.commit_at(BEGIN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 _PYTHON = (
     (("machine_info", "python_implementation"), ("machine_info", "python_version")),  # pytest-benchmark
@@ -14,18 +14,24 @@ _PYTHON = (
 )
 _DOTNET = ("HostEnvironmentInfo", "RuntimeVersion")
 _RELEASE = re.compile(r"\D*\d+(\.\d+)?")
+_NUMBER = re.compile(r"\d+(\.\d+)?$")
+_USUAL = {"python": {"cpython", "python"}, "runtime": {"net", "netcore"}}  # a tag of these has the number alone
 
 
-def runtime_of(context: str) -> str | None:
-    """Return the name and the first two numbers of what ran the benchmarks, such as CPython 3.13, from the context of a run as JSON.
+class Runtime(NamedTuple):
+    """What ran the benchmarks: its name with the first two numbers, such as CPython 3.13, and a tag for its series, python=3.13."""
 
-    None when the tool does not name it.
-    """
+    name: str
+    tag: str
+
+
+def runtime_of(context: str) -> Runtime | None:
+    """Return what ran the benchmarks from the context of a run as JSON; None when the tool does not name it."""
     facts = json.loads(context)
     for implementation, version in _PYTHON:
         if isinstance(number := _at(facts, version), str):
-            return _release(f"{_at(facts, implementation) or 'Python'} {number}")
-    return _release(name) if isinstance(name := _at(facts, _DOTNET), str) else None
+            return _named("python", f"{_at(facts, implementation) or 'Python'} {number}")
+    return _named("runtime", name) if isinstance(name := _at(facts, _DOTNET), str) else None
 
 
 def _at(facts: Any, place: tuple[str, ...]) -> Any:
@@ -33,6 +39,9 @@ def _at(facts: Any, place: tuple[str, ...]) -> Any:
     return found if place else None
 
 
-def _release(name: str) -> str:
-    found = _RELEASE.match(name)
-    return found[0] if found else name
+def _named(tag: str, text: str) -> Runtime:
+    found = _RELEASE.match(text)
+    name = found[0] if found else text
+    number = found[0] if (found := _NUMBER.search(name)) else ""
+    kind = re.sub(r"[^a-z]", "", name.removesuffix(number).lower())
+    return Runtime(name, f"{tag}={number if number and kind in _USUAL[tag] else kind + number}")

@@ -12,6 +12,8 @@ from bench_db import derive
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import DutBuild, Run, TestBed
 from bench_db.query.series import IDENTITY, MACHINE
+from bench_db.runtimes import runtime_of
+from bench_db.store import faults, history
 from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import condition, filter_text
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, SERIES_TABLE
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from bench_db.derive import Row
     from bench_db.model import Result
     from bench_db.query.definitions import Definitions
+    from bench_db.runtimes import Runtime
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.filters import Scalar
 
@@ -40,13 +43,20 @@ NEIGHBOURS = 10
 _SERIES_PLACE = ("test_bed_name", "suite")
 
 
+class Beside(NamedTuple):
+    """A run of the same place that shares a series with another, and what ran its benchmarks; None before that is read."""
+
+    run: Run
+    runtime: Runtime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What a store has of a run: the stored run that is the same, the number of its rows, and runs with the same measurements.
 
     `completes` is the key of a stored run that lacks the samples that this one has. `rereads` says that `same` is another
     reading of the same bytes. `elsewhere` are the runs of another commit, device, test bed or pull request, oldest first.
-    `beside` has the runs of the same place that share a series but not the measurements, with the context of each.
+    `beside` has the runs of the same place that share a series but not the measurements, and that another runtime measured.
     """
 
     same: Run | None = None
@@ -54,7 +64,7 @@ class Known:
     completes: int | None = None
     rereads: bool = False
     elsewhere: tuple[Run, ...] = ()
-    beside: tuple[Run, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
 
 class _Look(NamedTuple):
@@ -86,7 +96,7 @@ def find_each(engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], *, b
         else Known(same=look.same, rows=counts[look.same.run_key], elsewhere=look.elsewhere)
         for look, (run, results) in zip(looks, runs, strict=True)
     ]
-    return _with_contexts(engine, founds)
+    return _with_runtimes(engine, runs, founds)
 
 
 def of_files(engine: Engine, digests: Collection[str]) -> list[Run]:
@@ -138,7 +148,10 @@ def is_like(record: Run, run: Run) -> bool:
 
 
 def match(here: Sequence[Run], stored: Mapping[int, Mapping[int, Row]], run: Run, results: Sequence[Result]) -> Known:
-    """Return what runs of the same place, whose rows are given by run key and name, have of a derived run."""
+    """Return what runs of the same place, whose rows are given by run key and name, have of a derived run.
+
+    The runs that are beside it are looked for when its tool names a runtime.
+    """
     new = {derived.name: row for derived, row in map(derive.row_of, results)} if here else {}
     for record in here:
         rows = stored.get(record.run_key, {})
@@ -153,20 +166,47 @@ def match(here: Sequence[Run], stored: Mapping[int, Mapping[int, Row]], run: Run
                 return Known(same=record, rows=len(rows))
             if not lost:
                 return Known(completes=record.run_key)
-    return Known(beside=tuple(record for record in here if stored.get(record.run_key, {}).keys() & new.keys()))
+    if not here or runtime_of(run.context) is None:
+        return Known()
+    return Known(beside=tuple(Beside(record) for record in here if stored.get(record.run_key, {}).keys() & new.keys()))
 
 
-def _with_contexts(engine: Engine, founds: Sequence[Known]) -> list[Known]:
-    """Add the contexts of the runs that are beside others, which few are."""
-    keys = {run.run_key for found in founds for run in found.beside}
-    if not keys:
-        return list(founds)
-    read = engine.open(RUNS_TABLE).read(("run_key", "context"), _among("run_key", keys))
-    contexts = dict(zip(read["run_key"].to_pylist(), read["context"].to_pylist(), strict=True))
+def _with_runtimes(
+    engine: Engine, runs: Sequence[tuple[Run, Sequence[Result]]], founds: Sequence[Known]
+) -> list[Known]:
+    """Leave beside each run the runs that another runtime measured, without those that are excluded.
+
+    What cannot be read has no runtime: the answer is advice, and damage that a publish does not touch must not stop it.
+    """
+    keys = {one.run.run_key for found in founds for one in found.beside}
+    runtimes = _runtimes(engine, keys) if keys else {}
+    named = []
+    for (run, _), found in zip(runs, founds, strict=True):
+        own = runtime_of(run.context) if found.beside else None
+        others = ((one.run, runtimes.get(one.run.run_key)) for one in found.beside)
+        named.append(tuple(Beside(*pair) for pair in others if own and pair[1] and pair[1].tag != own.tag))
+    excluded = _excluded(engine) if any(named) else frozenset[int]()
     return [
-        replace(found, beside=tuple(replace(run, context=contexts.get(run.run_key, "{}")) for run in found.beside))
-        for found in founds
+        replace(found, beside=tuple(one for one in beside if one.run.run_key not in excluded))
+        for found, beside in zip(founds, named, strict=True)
     ]
+
+
+def _runtimes(engine: Engine, keys: Collection[int]) -> dict[int, Runtime | None]:
+    """Return the runtime of each of some runs; none of them when one is damaged."""
+    try:
+        read = engine.open(RUNS_TABLE).read(("run_key", "context"), _among("run_key", keys))
+        contexts = zip(read["run_key"].to_pylist(), read["context"].to_pylist(), strict=True)
+        return {key: runtime_of(context) for key, context in contexts}
+    except faults.DAMAGE_ERRORS:
+        return {}
+
+
+def _excluded(engine: Engine) -> frozenset[int]:
+    try:
+        return history.excluded_runs(history.exclusions(engine))
+    except faults.DAMAGE_ERRORS:
+        return frozenset()
 
 
 def _counts(engine: Engine, runs: Sequence[Run]) -> Counter[int]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bench_db.derive import Row
     from bench_db.model import RecordedCommit, Result, Run
+    from bench_db.runtimes import Runtime
     from bench_db.store.engine import Engine, Merged, Snapshot
     from bench_db.store.known import Known
     from bench_db.store.tables import Table
@@ -147,6 +148,7 @@ class _Batch:
         self._version = engine.open(RESULTS_TABLE).version  # before the look at the runs: see `_settle`
         self._written = _Written(keep_leftovers=keep_leftovers)
         self._changed = False  # whether stored rows were changed
+        self._removed = set[int]()  # runs that others took the place of
         self._fresh: list[_Fresh] = []
         self._answers: dict[int, Published] = {}
 
@@ -219,6 +221,7 @@ class _Batch:
                 self._record_commits([_Fresh(number, run, results, commits, found, ())])
             self._answers[number] = _answer(run, found, new=0, unchanged=found.rows)
             return
+        found = self._without_removed(found)
         notes = () if found.same is not None else tuple(_of_neighbours(self._neighbours(results)))
         self._begun.update(result.series_key for result in results)
         self._written.add(run, results)
@@ -228,6 +231,10 @@ class _Batch:
             self._store_alone(fresh)
         else:
             self._fresh.append(fresh)
+
+    def _without_removed(self, found: Known) -> Known:
+        beside = tuple(one for one in found.beside if one.run.run_key not in self._removed)
+        return dataclasses.replace(found, beside=beside)
 
     def _neighbours(self, results: Sequence[Result]) -> list[tuple[str, str]]:
         if any(result.series_key in self._begun for result in results[: known.NEIGHBOURS]):
@@ -244,7 +251,9 @@ class _Batch:
         if self._replace:
             restated = found.same.run_key if found.same is not None and not found.rereads else found.completes
             same = [] if restated in {None, run.run_key} else [restated]
-            new, counts["replaced"] = _replace(engine, run, results, record, rows, same, self._own)
+            new, counts["replaced"], removed = _replace(engine, run, results, record, rows, same, self._own)
+            self._removed.update(removed)
+            found = self._without_removed(found)
             self._own.add(run.run_key)
             counts["unchanged"] = len(results) - new
         else:
@@ -252,6 +261,7 @@ class _Batch:
             new = len(results) - found.rows
             if found.completes is not None:
                 counts["replaced"] = _take_out(engine, run, rows, [found.completes])
+                self._removed.add(found.completes)
             else:
                 # Some of its rows are missing: one merge on the row id writes all of them, whatever is there.
                 engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", run.run_key))
@@ -329,12 +339,14 @@ class _Written:
         self._samples: set[tuple[int, int | None]] = set()
         self._unsampled: list[Sequence[Result]] = []
         self._places: dict[tuple[str, ...], dict[int, tuple[Run, Sequence[Result]]]] = {}
+        self._runtimes: dict[int, Runtime | None] = {}
         self._rows: dict[int, dict[int, Row]] = {}
 
     def add(self, run: Run, results: Sequence[Result]) -> None:
         """Add a run that is written."""
         self._contents.setdefault(run.content_key, []).append(run)
         self._places.setdefault(place_of(run), {})[run.run_key] = run, results
+        self._runtimes[run.run_key] = runtime_of(run.context)
         self._rows.pop(run.run_key, None)
         if not self._keep_leftovers:
             self._unsampled.append(results)
@@ -348,11 +360,17 @@ class _Written:
         """Return the written runs of another commit, device, test bed or pull request with the measurements of a run."""
         return [one for one in self._contents.get(run.content_key, ()) if place_of(one) != place_of(run)]
 
-    def beside(self, run: Run, results: Sequence[Result]) -> list[Run]:
-        """Return the written runs of the same place that share a series with a run."""
-        its = {result.series_key for result in results}
-        written = self._places.get(place_of(run), {}).values()
-        return [one for one, rows in written if any(row.series_key in its for row in rows)]
+    def beside(self, run: Run, results: Sequence[Result]) -> list[known.Beside]:
+        """Return the written runs of the same place that share a series with a run, and that another runtime measured."""
+        own = runtime_of(run.context)
+        written = self._places.get(place_of(run), {}) if own else {}
+        its = {result.series_key for result in results} if written else set()
+        return [
+            known.Beside(one, runtime)
+            for key, (one, rows) in written.items()
+            if (runtime := self._runtimes[key]) and own and runtime.tag != own.tag
+            if any(row.series_key in its for row in rows)
+        ]
 
     def decide(self, run: Run, results: Sequence[Result]) -> bool:
         """Return whether the written runs must be stored before a run is looked up.
@@ -422,12 +440,11 @@ def _of_runtimes(run: Run, found: Known) -> Iterator[str]:
     own = runtime_of(run.context) if found.beside else None
     if own is None:
         return
-    others = {name: one for one in found.beside if (name := runtime_of(one.context)) not in {None, own}}
-    for other in sorted(filter(None, others)):
-        tag = "runtime" if own.startswith(".NET") else "python"
+    for other, stored in sorted({one.runtime: one.run for one in found.beside if one.runtime}.items()):
         yield (
-            f"{other} measured the same benchmarks of {_place(run)} as run {others[other].run_id}, and this run is by {own}: a series of "
-            f"both has two levels, and changes are not seen in it; give each its own series, by --tag {tag}={own.split()[-1]} here or another test bed name"
+            f"{other.name} measured the same benchmarks of {_place(run)} as run {stored.run_id}, and this run is by {own.name}: a series of both "
+            f"has two levels, and changes are not seen in it; give each its own series, by --tag {own.tag} here and --tag {other.tag} "
+            "there, or another test bed name"
         )
 
 
@@ -508,8 +525,8 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
     rows: pa.Table,
     same: Sequence[int],
     own: Collection[int],
-) -> tuple[int, int]:
-    """Replace earlier runs but `own` ones, and those with the keys `same`; return the numbers of rows added and removed.
+) -> tuple[int, int, set[int]]:
+    """Replace earlier runs but `own` ones, and those with the keys `same`; return the numbers of rows added and removed, and the runs removed.
 
     Files of one call may have the same name in different directories, so a run of the same call is an earlier one only
     when it has a series of this run.
@@ -523,6 +540,7 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
     engine.look_again()
     earlier, later = known.in_place_of(engine, run, results, but=own)
     earlier = [*earlier, *(key for key in same if key not in earlier)]
+    removed = set(earlier)
     new, before = 0, engine.count(RESULTS_TABLE, condition("run_key", [run.run_key, *earlier]))
     if not later:
         new = engine.merge(RESULTS_TABLE, rows, replacing=condition("run_key", [run.run_key, *earlier]))
@@ -532,9 +550,10 @@ def _replace(  # noqa: PLR0913, PLR0917 one run in both its forms
         earlier, later = known.in_place_of(engine, run, results, but=own)
         if earlier:
             _remove(engine, earlier)
+            removed.update(earlier)
     if later:
         _remove(engine, [run.run_key])
-    return new, before
+    return new, before, removed
 
 
 def _take_out(engine: Engine, run: Run, rows: pa.Table, others: list[int]) -> int:
