@@ -146,6 +146,28 @@ class TestAttempts:
         assert store.latest().filter(benchmark_name="sum")["median"].to_list() == [74.5]
         assert store.verify().sound
 
+    def test_the_newest_result_is_of_the_last_run(self, tmp_path: Path) -> None:
+        """A run of the night follows the second attempt of the day before: each was measured when it was published."""
+        file = tmp_path / "out.json"
+        jobs = [("day", 1), ("day", 2), ("night", 1), ("day after", 1)]
+        for turn, (run_id, attempt) in enumerate(jobs):
+            output(file, 10 * turn)
+            at = replace(BUILD, commit="a" * 40, run_id=run_id, attempt=attempt, ingested_at=10**9 + 3600 * turn)
+            assert publish(tmp_path / "store", file, provenance=at).new == 2
+        store = connect(tmp_path / "store")
+        trend = store.trend("sum")
+        assert trend["median"].to_list() == [1.5, 11.5, 21.5, 31.5]
+        assert trend["run_time"].to_list() == trend["timestamp"].to_list()
+        assert store.latest().filter(benchmark_name="sum")["median"].to_list() == [31.5]
+        again = publish(tmp_path / "store", file, provenance=replace(at, ingested_at=10**9 + 10**5))
+        assert (again.new, again.unchanged) == (0, 2)
+        assert len(store.trend("sum")) == 4
+
+    def test_a_file_without_a_job_has_no_time(self, tmp_path: Path) -> None:
+        output(tmp_path / "out.json", 1)
+        publish(tmp_path / "store", tmp_path / "out.json", provenance=replace(BUILD, commit="a" * 40))
+        assert connect(tmp_path / "store").trend("sum")["run_time"].to_list() == [None]
+
 
 class TestKeepGoing:
     """All unreadable files are named; with `keep_going` the others are stored."""

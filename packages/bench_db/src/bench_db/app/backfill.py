@@ -494,13 +494,14 @@ class Delivery:
     def publish(self, pending: Pending) -> str | None:
         """Publish the results and the error of a pending suite; return the error, None when it succeeded."""
         stated = {_RENAMED.get(name, name): value for name, value in pending.provenance.items()}
-        error, provenance = pending.error, Provenance(**stated)
+        # the attempts at a suite have an order by their time, also of a tool that gives none
+        error, provenance = pending.error, Provenance(**stated, measured_at=pending.began)
         outputs, kept = [self.outbox.directory / path for path in pending.outputs], 0
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
                 for run, results in readings(together, provenance, pending.format, formats_of(self.config)):
-                    self._store(run, results, pending.began)
+                    self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
                 error = error or _without_places(str(refused), outputs)
@@ -509,15 +510,13 @@ class Delivery:
             if kept:
                 what, *tail = error.splitlines()
                 error = "\n".join((f"{what}; results it wrote before are kept: {kept}", *tail))
-            failed = self._store(*failure(pending, error, provenance), pending.began).run_key
+            failed = self._store(*failure(pending, error, provenance)).run_key
         if pending.attempt > 1:
             self._replace_failures(pending, failed)
         return error
 
-    def _store(self, run: Run, results: Sequence[Result], began: int) -> Published:
+    def _store(self, run: Run, results: Sequence[Result]) -> Published:
         run = replace(run, default_branch=self.default_branch or run.default_branch)
-        if run.run_time is None:  # of a tool that gives no time; the attempts at a suite have an order by it
-            run, results = replace(run, run_time=began), [replace(result, run_time=began) for result in results]
         return self.store.publish(results, run, commits=partial(known_of_commit, self.clone, run))
 
     def _replace_failures(self, pending: Pending, failed: int | None) -> None:

@@ -500,7 +500,7 @@ class _Measuring:
         names = {result.benchmark_name for _, results in read for result in results}
         for file, (run, results) in enumerate(read):
             if slot.number != WARM_UP:
-                self.headers.setdefault((*key, file), replace(run, run_time=run.run_time or slot.began))
+                self.headers.setdefault((*key, file), run)
             for result in results:
                 self._note(slot, file, result)
         if missing := self.selected.get(slot.suite, set()) - names:
@@ -525,6 +525,7 @@ class _Measuring:
             commit=commit.sha,
             test_bed_name=project.test_bed or this_machine().name,
             suite=slot.suite,
+            measured_at=slot.began,
         )
         if slot.number == WARM_UP or (slot.suite, slot.side, 0) in self.headers:
             return replace(known, dut_version=commit.sha, dut_timestamp=commit.time)

@@ -54,6 +54,8 @@ class Provenance:
     `checkout` is the directory of the measured source; by default the checkout around the file, unless the file names another
     commit. `commit` is a sha, or a name that the checkout resolves, such as `HEAD`, a branch or a tag. `change` is what CI builds,
     and `facts_from` finds in each file what differs between files.
+    `measured_at` is the run time of a file that has none; by default that of a file with a `run_id` or a further `attempt` is when it
+    is published, because a CI job publishes what it has just measured. A history gets none of it.
     Times are unix seconds.
     """
 
@@ -81,6 +83,7 @@ class Provenance:
     change: CiChange | None = None
     facts_from: FactsFrom | None = None
     ingested_at: int = 0
+    measured_at: int | None = None
 
 
 _NOTHING = Provenance()
@@ -220,7 +223,7 @@ class Opened:
 
 # What a run has from its caller that decides nothing: the same measurements of another CI job are the same run.
 _UNDECISIVE: dict[str, Any] = {
-    **dict.fromkeys(("checkout", "change", "facts_from", "run_id", "repository", "workflow", "run_url")),
+    **dict.fromkeys(("checkout", "change", "facts_from", "run_id", "repository", "workflow", "run_url", "measured_at")),
     "attempt": 1,
     "ingested_at": 0,
 }
@@ -257,6 +260,10 @@ def runs_of(  # noqa: PLR0913 all but the first two by keyword
         )
         raise InputFileError(message)
     provenance, build = origin_of(path, readings, provenance, builds)
+    if len(readings) > 1:
+        provenance = replace(provenance, measured_at=None)
+    elif provenance.measured_at is None and (provenance.run_id or provenance.attempt > 1):
+        provenance = replace(provenance, measured_at=provenance.ingested_at)
     for reading in readings:
         yield normalise(
             reading,
@@ -405,7 +412,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
         workflow=provenance.workflow,
         run_url=provenance.run_url,
         context=reading.context,
-        run_time=_run_time(reading, provenance),
+        run_time=provenance.measured_at if reading.run_time is None else reading.run_time,
         skipped=dict(sorted(Counter(str(skip.reason) for skip in reading.skips).items())),
         notes=(
             *_timing(reading, provenance, dut),
@@ -544,13 +551,6 @@ def _timing(reading: Reading, provenance: Provenance, dut: DutBuild) -> tuple[st
     is_stated = reading.commit_time is not None or provenance.dut_timestamp is not None
     by_run = not is_stated and dut.timestamp == reading.run_time
     return ("the commit's time is not known: ordered by when it was measured",) if by_run else ()
-
-
-def _run_time(reading: Reading, provenance: Provenance) -> int | None:
-    """Return when the run was measured: as the file says, else of a repeated job when it is published, later than its first attempt."""
-    if reading.run_time is None and provenance.attempt > 1:
-        return provenance.ingested_at or None
-    return reading.run_time
 
 
 def _branch_note(reading: Reading, provenance: Provenance, build: Build) -> tuple[str, ...]:
