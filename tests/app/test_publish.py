@@ -159,7 +159,8 @@ class TestAttempts:
         assert trend["median"].to_list() == [1.5, 11.5, 21.5, 31.5]
         assert trend["run_time"].to_list() == trend["timestamp"].to_list()
         assert store.latest().filter(benchmark_name="sum")["median"].to_list() == [31.5]
-        again = publish(tmp_path / "store", file, provenance=replace(at, ingested_at=10**9 + 10**5))
+        later = replace(BUILD, commit="a" * 40, run_id="another", ingested_at=10**9 + 10**5)
+        again = publish(tmp_path / "store", file, provenance=later)
         assert (again.new, again.unchanged) == (0, 2)
         assert len(store.trend("sum")) == 4
 
