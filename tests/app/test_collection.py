@@ -11,6 +11,7 @@ import pytest
 import bench_db
 from bench_db import FilePlace, S3Place, place
 from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreNotFoundError, UserError
+from bench_db.store.database import connect, unopened
 from tests.repository.tree import ROOT
 from tests.store.conftest import bucket_uri
 from tests.support import damage
@@ -60,6 +61,23 @@ class TestDescribeStores:
         if table == "results":
             with pytest.raises(StoreNotFoundError, match="no table results, but runs: restore results"):
                 collection.latest()
+
+    @pytest.mark.parametrize("is_emptied", [True, False], ids=["emptied", "deleted"])
+    def test_what_a_store_without_its_results_has(self, collection: FilePlace, *, is_emptied: bool) -> None:
+        """A table that lost its files is none of the others, and no command advises to make a store."""
+        address = Path(collection.scoped(NAMES[1]).address)
+        shutil.rmtree(address / "results.lance")
+        if is_emptied:
+            (address / "results.lance").mkdir()
+        with pytest.raises(StoreNotFoundError, match="no table results, but runs: restore results"):
+            connect(address)
+        database = unopened(address)
+        with database.one_look():  # as every command does
+            reports = [database.verify(), database.verify_quickly(1)]
+        for found in reports:
+            (problem,) = (p for p in found.problems if p.table == "results")
+            assert "no table results, but runs: restore results" in problem.example
+            assert "store init" not in problem.example
 
     def test_none(self, tmp_path: Path) -> None:
         rows = FilePlace(root=str(tmp_path)).describe_stores()

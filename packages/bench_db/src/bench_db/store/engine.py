@@ -604,6 +604,7 @@ class Engine:
     def open_any(self, table: Table, version: int | str | None = None) -> Snapshot:
         """Open the table as `open` does, whatever its columns."""
         if version is None and self._look.depth and table.name not in {*self._look.tables, *self.present()}:
+            self._refuse_part_of_store(table)
             message = (
                 f"no table {table.name} at {self.location}: make a store with 'bench-db store init', or check --store"
             )
@@ -625,7 +626,7 @@ class Engine:
 
     def _refuse_part_of_store(self, table: Table) -> None:
         """Raise `StoreNotFoundError` for a store that has lost the results or the runs: to make a store there would not help."""
-        if table in TABLES and (others := {other.name for other in TABLES} & self.present()):
+        if table in TABLES and (others := {other.name for other in TABLES if other is not table} & self.present()):
             message = (
                 f"{self.location}: no table {table.name}, but {', '.join(sorted(others))}: restore {table.directory} from a copy; "
                 "without one, publish the files again into a new store"
