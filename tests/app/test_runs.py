@@ -58,9 +58,10 @@ class TestRuns:
         shared = [both.put(b"of both runs", name="shared", run=run) for run in (first, second)]
         nobodys = both.put(b"of nobody", name="nobody's")
         previewed = api.remove_runs(store, runs=(first,), artifacts=True, dry_run=True)
-        assert (previewed.changed, sorted(one.name for one in previewed.artifacts)) == (False, ["own", "shared"])
+        assert (previewed.changed, sorted(one.name for one in previewed.artifacts or ())) == (False, ["own", "shared"])
         assert sorted(one["name"] for one in previewed.document["artifacts"]) == ["own", "shared"]
-        assert api.remove_runs(store, runs=(first,), dry_run=True).artifacts == []
+        for unasked in (api.remove_runs(store, runs=(first,), dry_run=True), api.runs(store)):
+            assert (unasked.artifacts, sorted(unasked.document)) == (None, ["changed", "runs"])
         assert len(both.artifacts()) == 4
         assert api.remove_runs(store, runs=(first,), artifacts=True).changed
         assert sorted(one.name for one in both.artifacts()) == ["nobody's", "shared"]

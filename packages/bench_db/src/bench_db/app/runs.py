@@ -65,12 +65,12 @@ class RunConditions(TypedDict, total=False):
 class Runs(Answer):
     """Published runs, oldest publish first. `changed` says that they were excluded, included or removed by this call.
 
-    `artifacts` are those that are removed with their runs.
+    `artifacts` are those that are removed with their runs; null, and not in the document, where that was not asked for.
     """
 
     rows: pl.DataFrame
     changed: bool = False
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Sequence[Artifact] | None = None
 
     def frame(self) -> pl.DataFrame:
         """Return the runs as a frame: the columns of `Database.runs`, `run` (the key as text), and `excluded`, the reason or null."""
@@ -79,8 +79,8 @@ class Runs(Answer):
     @property
     def document(self) -> dict[str, Any]:
         """The answer as JSON."""
-        artifacts = [artifact_json(artifact) for artifact in self.artifacts]
-        return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed, "artifacts": artifacts}
+        removed = {} if self.artifacts is None else {"artifacts": list(map(artifact_json, self.artifacts))}
+        return {"runs": as_json(self.rows.drop("run_key")), "changed": self.changed, **removed}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +192,9 @@ def remove_runs(
     """
     found = _required(_chosen(store, conditions), conditions)
     keys = set(found["run_key"])
-    owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else []
+    owned = [one for one in store.artifacts() if one.run_key in keys] if artifacts else None
     if not dry_run:
-        store.delete_artifacts(owned)
+        store.delete_artifacts(owned or ())
         store.remove_runs(found["run_key"].to_list())
         excluded = found.filter(pl.col("excluded").is_not_null())["run_key"].to_list()
         if excluded:

@@ -90,8 +90,8 @@ def _object(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> S
     return {"type": "object", "properties": dict(properties), "required": required, "additionalProperties": False}
 
 
-def _answer(properties: Mapping[str, Schema]) -> Schema:
-    return _object({**properties, "schema_version": _VERSION})
+def _answer(properties: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    return _object({**properties, "schema_version": _VERSION}, optional)
 
 
 def _list(items: Schema) -> Schema:
@@ -317,7 +317,12 @@ def _runs() -> Schema:
     of_run = _record(Run)
     names = [name for name in SHOWN if name not in {*shown, *own, "run_key", "ingested_at"}]
     rows = {**dict.fromkeys(shown, _TEXT), **{name: of_run[name] for name in names}, **own}
-    return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN, "artifacts": _list(_object(_artifact()))})
+    return _answer({"runs": _list(_object(rows)), "changed": _BOOLEAN})
+
+
+def _removed_runs() -> Schema:
+    own = {**_runs()["properties"], "artifacts": _list(_object(_artifact()))}
+    return _answer(own, optional=("artifacts",))
 
 
 def _formats() -> Schema:
@@ -464,7 +469,7 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "run-exclude": _runs,
     "run-include": _runs,
     "run-list": _runs,
-    "run-remove": _runs,
+    "run-remove": _removed_runs,
     "run-show": lambda: {"type": "object", "required": ["run", "excluded", "schema_version"]},
     "scan": _scan,
     "schedule": lambda: _answer({**_plan(), "started": _list(_object(_record(Dispatched)))}),
