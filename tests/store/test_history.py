@@ -142,6 +142,11 @@ class TestBeingMade:
         assert beginning.verify().problems == ()
         assert beginning.verify_quickly(1).problems == ()
 
+    @pytest.mark.parametrize("salvage", [False, True])
+    def test_a_copy(self, beginning: Database, tmp_path: Path, *, salvage: bool) -> None:
+        done = beginning.copy_to(connect(tmp_path / "target", create=True), salvage=salvage)
+        assert (done.tables["results"].new, done.passed_over) == (1, ())
+
     def test_a_table_that_has_lost_its_versions_is_damage(self, database: Database) -> None:
         published(database, 1)
         shutil.rmtree(Path(database.uri) / COMMITS_TABLE.directory / "_versions")

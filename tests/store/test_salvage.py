@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import time
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -280,6 +283,48 @@ class TestLostVersion:
         told = r"version 3 was cleaned away; versions kept: 1 to \d+, tags: none; a tag keeps a version"
         with pytest.raises(UserError, match=told):
             connect(store).latest(as_of=3)
+
+
+class TestNothingLeft:
+    """A ledger that has lost every version is damage for verify and copy; repair says so, and the next record makes it anew."""
+
+    @pytest.fixture(params=["nothing", "the note of the newest version", "an old transaction"])
+    def store(self, undamaged: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+        store = damage.copied(undamaged, tmp_path / "store")
+        ledger = store / "findings.lance"
+        note = (ledger / "_versions" / "latest_version_hint.json").read_bytes()
+        shutil.rmtree(ledger)
+        (ledger / "_versions").mkdir(parents=True)
+        (ledger / "_transactions").mkdir()
+        if request.param == "an old transaction":
+            file = ledger / "_transactions" / "0-a.txn"
+            file.write_bytes(b"x")
+            os.utime(file, times=(time.time() - 660, time.time() - 660))
+        elif request.param != "nothing":
+            (ledger / "_versions" / "latest_version_hint.json").write_bytes(note)
+        return store
+
+    def test_verify(self, store: Path) -> None:
+        for found in (unopened(store).verify(), unopened(store).verify_quickly(1)):
+            assert [(p.table, p.harmless) for p in found.problems] == [("findings", False)]
+            assert found.problems[0].kind.startswith("table cannot be opened")
+
+    def test_copy(self, store: Path, tmp_path: Path) -> None:
+        target = connect(tmp_path / "target", create=True)
+        with pytest.raises(CorruptStoreError, match="findings has lost every version; restore it from a copy"):
+            connect(store).copy_to(target)
+        done = unopened(store).copy_to(target, salvage=True)
+        assert [(p.table, p.name, p.reason) for p in done.passed_over] == [
+            ("findings", "the whole table", "no version can be opened")
+        ]
+
+    def test_repair(self, store: Path, undamaged: Path) -> None:
+        done = "findings: every version is lost, and the next record makes it anew"
+        assert connect(store).repair() == [done]
+        assert connect(store).verify().sound
+        findings = connect(undamaged).findings()
+        connect(store).record_findings(findings)
+        assert len(connect(store).findings()) == len(findings)
 
 
 class TestAsOf:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench_db.errors import ConflictError, StoreUnavailableError
 from bench_db.model import Maintenance
-from bench_db.store import faults, indexes, ledger, leftovers, projection, rollup
+from bench_db.store import faults, indexes, ledger, leftovers, projection, rollup, salvage
 from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
@@ -24,8 +24,7 @@ SMALL_FRAGMENTS = 50
 _STRIDE = 10
 _LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=1)
-# A reader may hold a version for so long, and a write may take so long.
-YOUNG = timedelta(minutes=10)
+YOUNG = salvage.YOUNG
 # Older versions of a table than the newest so many go as soon as they are not young: a manifest lists all fragments.
 _MOST_VERSIONS = 100
 # Versions that are not young go, too, when the files of a table take so many times the bytes of its newest version, and more

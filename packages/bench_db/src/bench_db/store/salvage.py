@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections import Counter, deque
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning
+from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
 from bench_db.store import content, faults
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, registered
 
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 NO_INDEX = "an index is damaged, so answers take longer; 'bench-db store verify --repair' makes it anew"
 _SHOWN = 10
-_HINT = "latest_version_hint.json"
+# A reader may hold a version for so long, and a write may take so long.
+YOUNG = timedelta(minutes=10)
+# Seconds in which a process that makes a table writes its first file.
+_FIRST_FILE = 0.1
+_NOTE = "_versions/latest_version_hint.json"
 _END_OF_MANIFEST = b"LANC"
 _ARROW = ".arrow"
 _END_OF_ARROW = b"ARROW1"
@@ -94,7 +100,10 @@ def go_back(engine: Engine) -> list[str]:
     engine.readable = {}
     engine.look_again()
     for table in registered():
-        if table.name in engine.present() and not _opens(engine, table):
+        if table not in TABLES and table.name in engine.present() and _is_nothing(engine, table):
+            engine.discard(table)
+            done.append(f"{table.name}: every version is lost, and the next record makes it anew")
+        elif table.name in engine.present() and not _opens(engine, table):
             version = None if table.derived else engine.go_back(table)
             if table.derived:
                 engine.discard(table)
@@ -126,8 +135,29 @@ def lost_version(engine: Engine, table: Table) -> int | None:
     return noted if isinstance(noted, int) and noted > max(engine.written(table), default=0) else None
 
 
+def has_lost_all(engine: Engine, table: Table) -> bool:
+    """Return whether a table that the store has and that cannot be found has lost every version; False while a process makes it.
+
+    What that process has written before the first version is some minutes old at most, and one that was killed has left no more.
+    """
+    if lost_version(engine, table) is not None:
+        return True
+    files = engine.files(table)
+    if not files:
+        time.sleep(_FIRST_FILE)
+        engine.look_again()
+        files = engine.files(table)
+    if not files:
+        return table.name in engine.present()
+    try:
+        now = engine.now()
+    except StoreUnavailableError:  # without the right to write a directory does not tell its time
+        now = time.time()
+    return any(now - file.written >= YOUNG.total_seconds() for file in files.values())
+
+
 def _hint(table: Table) -> str:
-    return f"{table.directory}/_versions/{_HINT}"
+    return f"{table.directory}/{_NOTE}"
 
 
 def newest_readable(engine: Engine, table: Table) -> int | None:
@@ -150,6 +180,12 @@ def lost_runs(engine: Engine) -> list[str]:
 def _tables(engine: Engine) -> Iterable[Table]:
     present = engine.present()
     return [table for table in registered() if table.name in present and not table.derived]
+
+
+def _is_nothing(engine: Engine, table: Table) -> bool:
+    """Return whether a table has lost everything but notes of Lance, from which nothing can be restored."""
+    kept = [name for name in engine.files(table) if not name.startswith("_transactions/") and name != _NOTE]
+    return not kept and has_lost_all(engine, table)
 
 
 def _opens(engine: Engine, table: Table) -> bool:

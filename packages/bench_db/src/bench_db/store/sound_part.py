@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from bench_db.errors import CorruptStoreError, DamagedStoreWarning
+from bench_db.errors import CorruptStoreError, DamagedStoreWarning, StoreNotFoundError
 from bench_db.model import PassedOver
 from bench_db.store import salvage
 from bench_db.store.faults import DAMAGE_ERRORS, require_damage
@@ -76,7 +76,11 @@ class SoundPart(StoreSource):
         try:
             self._engine.open(table)
         except DAMAGE_ERRORS as error:
-            require_damage(error)
+            if isinstance(error, StoreNotFoundError) and table not in TABLES:
+                if not salvage.has_lost_all(self._engine, table):
+                    return False
+            else:
+                require_damage(error)
         else:
             return True
         version = self._fallback[table.name] = salvage.newest_readable(self._engine, table)

@@ -15,7 +15,7 @@ from bench_db.arrow import from_table
 from bench_db.derive import is_as_derived, time_fault
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, UserError
 from bench_db.model import Result
-from bench_db.store import content, ledger, named
+from bench_db.store import content, ledger, named, salvage
 from bench_db.store.filters import Between, condition
 from bench_db.store.tables import ARTIFACTS_TABLE, RESULTS_TABLE, RUNS_TABLE, Table, stored
 from bench_db.store.verify import changed_rows
@@ -77,7 +77,15 @@ class StoreSource:
                 break  # or a run may be replaced in between, with its rows pinned and its record deleted
 
     def _existing(self) -> list[Table]:
-        return [table for table in ledger.existing(self._engine) if not table.derived]
+        tables = [table for table in ledger.existing(self._engine) if not table.derived]
+        for table in (table for table in stored() if table not in tables and table.name in self._engine.present()):
+            if salvage.has_lost_all(self._engine, table):
+                message = (
+                    f"{self.name}: {table.name} has lost every version; restore it from a copy, or do without it: "
+                    "'bench-db store verify --repair'"
+                )
+                raise CorruptStoreError(message)
+        return tables
 
     def _version(self, table: Table, as_of: AsOf | None) -> int | str | None:
         """Return the version to read; None for the newest."""

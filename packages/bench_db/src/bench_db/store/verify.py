@@ -204,8 +204,8 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
     except DAMAGE_ERRORS as error:
         if isinstance(error, SchemaMismatchError) and migrations.is_of_lance_bench(engine.open_any(table).stored.names):
             raise
-        if isinstance(error, StoreNotFoundError) and table not in TABLES and len(engine.files(table)) <= 1:
-            return  # a process is making it right now: only its transaction is there
+        if isinstance(error, StoreNotFoundError) and table not in TABLES and not salvage.has_lost_all(engine, table):
+            return
         kind = _LOST if table.derived else f"table cannot be opened; {_REPAIR}, or restore it from a copy"
         problems.append(_problem(kind, table, [_in_words(error)], harmless=table.derived))
     else:
