@@ -344,6 +344,18 @@ class TestAsOf:
         assert {as_of: _as_of(store, as_of) for as_of in expected} == expected
         assert any(expected.values())
 
+    def test_wherever_it_is_cut(self, database: Database) -> None:
+        """Lance meets some cuts with a panic of Rust in place of an error."""
+        for number in range(3):
+            publish(database, number)
+        expected = database.latest(as_of=3).to_dicts()
+        newest = damage.live_files(Path(database.uri), "results", "manifest")[-1]
+        content = newest.read_bytes()
+        for size in (200, 600, 2000, 4096, 4097, len(content) - 1):
+            newest.write_bytes(content[:size])
+            with pytest.warns(DamagedStoreWarning):
+                assert connect(database.uri).latest(as_of=3).to_dicts() == expected, size
+
     def test_the_torn_version_is_none(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "store")
         newest = connect(store)._engine.open(RESULTS_TABLE).version

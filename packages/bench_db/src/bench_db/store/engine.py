@@ -925,7 +925,8 @@ class Engine:
             copy.parent.mkdir()
             copy.write_bytes(content.read_small(self, manifest) or b"")
             try:
-                return lance.dataset(alone).versions()
+                with self.explaining("listing versions"):  # a panic, too, becomes an error that can be caught
+                    return lance.dataset(alone).versions()
             except faults.DAMAGE_ERRORS:
                 return []
 
