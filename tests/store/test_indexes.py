@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import lance
 import pytest
@@ -110,6 +112,16 @@ class TestReaders:
         miss(store)
         assert indexes.are_usable(opened, _BY_COMMIT)
 
+    def test_an_index_is_used_as_soon_as_it_has_checksums(self, store: Path) -> None:
+        """A reader may look at an index between its making and its checksums."""
+        [record] = files_of(store, "commit", _RECORD)
+        content = record.read_bytes()
+        record.unlink()
+        opened = results(store)
+        assert not indexes.are_usable(opened, _BY_COMMIT)
+        record.write_bytes(content)
+        assert indexes.are_usable(opened, _BY_COMMIT)
+
     def test_a_bucket_compares_itself(self, bucket_uri: str) -> None:
         database = connect(bucket_uri, create=True)
         run, rows = publication(2)
@@ -124,6 +136,26 @@ class TestReaders:
 
 class TestMaintenance:
     """Maintenance makes a damaged index anew, and records the checksums of each part that it makes."""
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+    def test_checksums_that_cannot_be_written(
+        self, store: Path, code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Readers scan then, and the next maintenance makes the index anew."""
+
+        def refused(path: Path, *_args: object, **_options: object) -> NoReturn:
+            raise OSError(code, os.strerror(code), str(path))
+
+        for path in files_of(store, "commit", _RECORD):
+            path.unlink()
+        with monkeypatch.context() as patched, caplog.at_level("WARNING"):
+            patched.setattr(Path, "write_text", refused)
+            connect(store).optimize()
+        assert "the checksums of an index cannot be written, so readers scan in place of it" in caplog.text
+        assert not indexes.are_usable(results(store), _BY_COMMIT)
+        assert connect(store).has(commit_of(2)).present
+        connect(store).optimize()
+        assert indexes.are_usable(results(store), _BY_COMMIT)
 
     def test_a_damaged_index_is_made_anew(self, store: Path) -> None:
         miss(store)

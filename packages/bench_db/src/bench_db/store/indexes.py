@@ -7,8 +7,8 @@ index. In a bucket, which has checksums of its objects itself, a reader would re
 from __future__ import annotations
 
 import json
+import logging
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Snapshot
 
 _CHECKSUMS = "bench_db.json"
+_LOG = logging.getLogger(__name__)
 
 
 def are_usable(snapshot: Snapshot, where: str) -> bool:
@@ -34,8 +35,10 @@ def are_usable(snapshot: Snapshot, where: str) -> bool:
     wanted = [names for leaf, names in segments.items() if all(part in where for part in leaf.split("."))]
     for name in (name for names in wanted for name in names):
         if name not in engine.sound_indexes:
+            if _recorded(snapshot, name) is None:
+                return False  # for now: maintenance that has just made the index writes them
             engine.sound_indexes[name] = _is_sound(snapshot, name)
-            if not engine.sound_indexes[name] and _recorded(snapshot, name) is not None:
+            if not engine.sound_indexes[name]:
                 warnings.warn(f"{engine.location}: {salvage.NO_INDEX}", DamagedStoreWarning, stacklevel=2)
     return all(engine.sound_indexes[name] for names in wanted for name in names)
 
@@ -60,19 +63,24 @@ def damaged(snapshot: Snapshot) -> list[str]:
 
 
 def record(snapshot: Snapshot) -> None:
-    """Write the checksums of the indexes that have none, as soon as they are made."""
+    """Write the checksums of the indexes that have none, as soon as they are made.
+
+    Where they cannot be written, as on a full disk, readers scan until the next maintenance: the results are stored all the same.
+    """
     if snapshot.engine.bucket:
         return
     for names in snapshot.segments().values():
         for name in names:
             if _recorded(snapshot, name) is None:
                 place = _directory(snapshot, name) / _CHECKSUMS
-                with (
-                    snapshot.engine.explaining("writing the checksums of an index"),
-                    suppress(FileNotFoundError),  # another maintenance has removed the index meanwhile
-                    atomic.replacing(place) as part,
-                ):
-                    part.write_text(json.dumps(_checksums(snapshot, name)), encoding="utf-8")
+                try:
+                    with atomic.replacing(place) as part:
+                        part.write_text(json.dumps(_checksums(snapshot, name)), encoding="utf-8")
+                except FileNotFoundError:  # another maintenance has removed the index meanwhile
+                    continue
+                except OSError as error:
+                    message = "%s: the checksums of an index cannot be written, so readers scan in place of it: %s"
+                    _LOG.warning(message, place, error)
 
 
 def _is_sound(snapshot: Snapshot, name: str) -> bool:
