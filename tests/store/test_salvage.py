@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import pyarrow as pa
 import pytest
 
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError, UserError
@@ -415,6 +416,31 @@ class TestDeletions:
                 warnings.simplefilter("ignore", DamagedStoreWarning)
                 with pytest.raises(CorruptStoreError, match=r"_deletions/.* cannot be read"):
                     write(connect(store))
+
+    @pytest.mark.parametrize(
+        ("rows", "fault"),
+        [
+            (lambda rows, _: [rows[0]] * len(rows), "lists a deleted row more than once"),
+            (lambda rows, physical: [*rows[1:], physical], "lists a deleted row that the file does not have"),
+        ],
+        ids=["twice", "outside"],
+    )
+    def test_numbers_of_rows(
+        self, undamaged: Path, tmp_path: Path, rows: Callable[[list[int], int], list[int]], fault: str
+    ) -> None:
+        """A list of the right length that names wrong rows brings deleted ones back."""
+        store = damage.copied(undamaged, tmp_path / "store")
+        [file] = damage.live_files(store, "results", "deletions")
+        listed = pa.ipc.open_file(pa.py_buffer(file.read_bytes())).read_all()
+        [fragment] = [f for f in connect(store)._engine.open(RESULTS_TABLE).every_fragment() if f.deletions]
+        wrong = pa.array(rows(listed["row_id"].to_pylist(), fragment.physical_rows), pa.uint32())
+        with pa.ipc.new_file(str(file), listed.schema) as writer:
+            writer.write_table(pa.table([wrong], schema=listed.schema))
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            assert fault in found.problems[0].example
+        with pytest.warns(DamagedStoreWarning, match="data files cannot be read"):
+            kept = [result.id for result in connect(store).results()]
+        assert set(kept) < {result.id for result in connect(undamaged).results()}
 
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_repair_takes_it_out(self, store: Path, undamaged: Path) -> None:

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
@@ -272,10 +273,16 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
     try:
         listed = pa.ipc.open_file(pa.py_buffer(content.read_small(engine, name) or b"")).read_all()
         listed.validate(full=True)
+        columns = [column.cast(pa.int64()).to_numpy() for column in listed.columns]
     except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a name of a column that is no UTF-8
         return f"{name} cannot be read: {error}"
     expected = 0 if fragment.deletions is None else fragment.deletions.rows
-    return "" if len(listed) == expected else f"{name} lists {len(listed)} of {expected} deleted rows"
+    if len(listed) != expected:
+        return f"{name} lists {len(listed)} of {expected} deleted rows"
+    numbers = np.concatenate([np.zeros(0, np.int64), *columns])
+    if not ((numbers >= 0) & (numbers < fragment.physical_rows)).all():
+        return f"{name} lists a deleted row that the file does not have"
+    return "" if len(np.unique(numbers)) == expected else f"{name} lists a deleted row more than once"
 
 
 def require_deletions(snapshot: Snapshot, fragments: Iterable[Fragment] | None = None, *, every: bool = False) -> None:
