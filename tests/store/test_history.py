@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.errors import StoreNotFoundError
 from bench_db.model import RecordedCommit
 from bench_db.query.selection import Selection
 from bench_db.store import history
-from bench_db.store.database import connect
-from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE
+from bench_db.store.database import connect, unopened
+from bench_db.store.engine import Engine
+from bench_db.store.tables import COMMITS_TABLE, DEFINITIONS_TABLE, EXCLUSIONS_TABLE, RESULTS_TABLE, Table
 from tests.strategies import publication
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
+    from bench_db.store.engine import Snapshot
 
 
 def published(database: Database, number: int, **facts: object) -> int:
@@ -117,6 +120,49 @@ class TestRollup:
         assert database.latest()["dut_version"].to_list() == ["1.0.1"]
         published(database, 2)
         assert database.latest()["dut_version"].to_list() == ["1.0.2"]
+
+
+class TestFirstPublish:
+    """A store whose first publish has not made the results yet is no store that has lost them."""
+
+    @pytest.fixture
+    def beginning(self, database: Database) -> Database:
+        """Return a store with what is there between the making of the runs and of the results."""
+        shutil.rmtree(Path(database.uri) / RESULTS_TABLE.directory)
+        return unopened(database.uri)
+
+    @pytest.mark.parametrize("begun", [False, True])
+    def test_readers(self, beginning: Database, *, begun: bool) -> None:
+        if begun:
+            (Path(beginning.uri) / RESULTS_TABLE.directory / "_transactions").mkdir(parents=True)
+        told = "no table results yet, for no run is published: the next publish makes it"
+        with pytest.raises(StoreNotFoundError, match=told):
+            connect(beginning.uri)
+        with pytest.raises(StoreNotFoundError, match=told):
+            beginning.latest()
+
+    def test_the_next_publish(self, beginning: Database) -> None:
+        database = connect(beginning.uri, create=True)
+        published(database, 1)
+        assert database.latest().height == 1
+        assert database.verify().sound
+
+    def test_results_that_are_made_while_a_reader_looks(
+        self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place, aside = Path(database.uri) / RESULTS_TABLE.directory, tmp_path / "aside"
+        place.rename(aside)
+        opened = Engine._snapshot
+
+        def then_made(engine: Engine, table: Table, version: int | str | None) -> Snapshot:
+            try:
+                return opened(engine, table, version)
+            finally:
+                if table is RESULTS_TABLE and aside.exists():
+                    aside.rename(place)
+
+        monkeypatch.setattr(Engine, "_snapshot", then_made)
+        assert unopened(database.uri)._engine.open(RESULTS_TABLE).version == 1
 
 
 class TestBeingMade:

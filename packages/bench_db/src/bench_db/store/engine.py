@@ -612,12 +612,16 @@ class Engine:
         try:
             return self._snapshot(table, version)
         except StoreNotFoundError:
-            if not self._has_leftovers(table):
+            has_leftovers = self._has_leftovers(table)
+            if not has_leftovers and not (table in TABLES and table.name in self.present()):
                 self._refuse_part_of_store(table)
                 raise
         try:
             return self._snapshot(table, version)  # it may have been made while we looked
         except StoreNotFoundError:
+            if not has_leftovers:
+                self._refuse_part_of_store(table)
+                raise
             message = (
                 f"{self.location}: {table.name} has data files but no readable version; nothing was created over it. "
                 "Restore its _versions directory, or move the table away"
@@ -625,13 +629,24 @@ class Engine:
             raise CorruptStoreError(message) from None
 
     def _refuse_part_of_store(self, table: Table) -> None:
-        """Raise `StoreNotFoundError` for a store that has lost the results or the runs: to make a store there would not help."""
-        if table in TABLES and (others := {other.name for other in TABLES if other is not table} & self.present()):
+        """Raise `StoreNotFoundError` for a store that has lost the results or the runs, or whose results are not made yet."""
+        if table in TABLES and (others := {other.name for other in TABLES} & self.present() - {table.name}):
             message = (
-                f"{self.location}: no table {table.name}, but {', '.join(sorted(others))}: restore {table.directory} from a copy; "
-                "without one, publish the files again into a new store"
+                f"{self.location}: no table {table.name} yet, for no run is published: the next publish makes it"
+                if table is RESULTS_TABLE and self._is_without_runs()
+                else f"{self.location}: no table {table.name}, but {', '.join(sorted(others))}: restore {table.directory} "
+                "from a copy; without one, publish the files again"
             )
             raise StoreNotFoundError(message)
+
+    def _is_without_runs(self) -> bool:
+        try:
+            return self.call("counting runs", self._snapshot(RUNS_TABLE, None).dataset.count_rows) == 0
+        except StoreNotFoundError:  # it is being made, too
+            return True
+        except BenchDbError as error:
+            faults.require_damage(error)
+            return False
 
     def present(self) -> set[str]:
         """Return the names of the tables that the store has, readable or not, from one listing."""
