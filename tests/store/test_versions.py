@@ -97,6 +97,19 @@ class TestAsOf:
         _publish(database, 0)
         assert len(database.results(as_of=datetime.now(UTC).date().isoformat())) == 3
 
+    def test_a_day_that_has_not_ended_is_one_version_in_one_look(self, database: Database) -> None:
+        """What others publish meanwhile is not seen, and what the look writes itself changes nothing."""
+        _publish(database, 0)
+        day = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+        with database.one_look():
+            assert len(database.results(as_of=day)) == 3
+            _publish(Database(Engine(locate(database.uri), None)), 1)
+            assert len(database.results(as_of=day)) == 3
+            database.set_baseline(Baseline(name="main", commit=commit_of(0), set_at=1))
+            assert len(database.results(as_of=day)) == 3
+            assert database.runs(as_of=day).collect().height == 1
+        assert len(database.results(as_of=day)) == 6
+
     @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
     def test_wherever_the_reader_sits(self, database: Database, zone: str) -> None:
         _publish(database, 0)

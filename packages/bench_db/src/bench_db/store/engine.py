@@ -404,6 +404,8 @@ class _Look:
         self.tables: dict[str, Snapshot] = {}
         self.listed: frozenset[str] | None = None
         self.answers: dict[str, Any] = {}
+        # What the name of a version means, which no write changes: a day may not have ended.
+        self.versions: dict[str, int | str] = {}
 
 
 class _Thread(local):
@@ -517,6 +519,7 @@ class Engine:
             self._look.depth -= 1
             if self._look.depth == 0:
                 self.look_again()
+                self._look.versions.clear()
 
     def asked(self, question: str, answer: Callable[[], Answer]) -> Answer:
         """Return the answer to a question, which `one_look` asks once and any write again."""
@@ -525,6 +528,14 @@ class Engine:
         if question not in self._look.answers:
             self._look.answers[question] = answer()
         return cast("Answer", self._look.answers[question])
+
+    def resolved(self, name: str, resolve: Callable[[], int | str]) -> int | str:
+        """Return the version that a name means, which `one_look` resolves once, whatever is written meanwhile."""
+        if not self._look.depth:
+            return resolve()
+        if name not in self._look.versions:
+            self._look.versions[name] = resolve()
+        return self._look.versions[name]
 
     def look_again(self) -> None:
         """Forget what `one_look` has opened and listed."""

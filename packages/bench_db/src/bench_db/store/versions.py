@@ -26,17 +26,21 @@ _TAG = re.compile(r"[A-Za-z0-9._-]+")
 def version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
     """Resolve a version by number, tag or date: the last one up to then; a date includes its day.
 
-    Numbers and tags are those of the results; any other table has its state at the time of that version.
+    Numbers and tags are those of the results; any other table has its state at the time of that version. One look resolves each once.
     """
+    return engine.resolved(f"{table.name} as of {as_of!r}", lambda: _resolved(engine, table, as_of))
+
+
+def _resolved(engine: Engine, table: Table, as_of: AsOf) -> int | str:
     if table.name == RESULTS_TABLE.name or as_of in engine.tags(table):
         return _version_at(engine, table, as_of)
-    number = engine.open(RESULTS_TABLE, _version_at(engine, RESULTS_TABLE, as_of)).version
+    number = engine.open(RESULTS_TABLE, version_at(engine, RESULTS_TABLE, as_of)).version
     return _version_at(engine, table, _made(engine, RESULTS_TABLE)[number])
 
 
 def until(engine: Engine, as_of: AsOf) -> datetime | None:
     """Return the end of a version: a date, else the time of the next stored version of the results; None for the current one."""
-    found = _version_at(engine, RESULTS_TABLE, as_of)
+    found = version_at(engine, RESULTS_TABLE, as_of)
     if not isinstance(as_of, int) and str(found) != as_of:
         return _moment(as_of, "none")
     number = engine.open(RESULTS_TABLE, found).version
