@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench_db.identity import hash63
 from bench_db.query.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from bench_db.app.database import Database
     from bench_db.model import Result, Run
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
 _REFUSED = re.compile(r"[^A-Za-z0-9_.\- ]+")
 _LONGEST = 60
 _BETWEEN_TAGS = re.compile("[=,]")
+_SERIES = ("suite", "benchmark_name", "tags_key", "metric")
 # A part of the name of a metric: of what it is, then its texts.
 Part = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What would have the same name in a store: `series`, as `_SERIES`, with several units; and parts of names, capitals apart."""
+
+    series: frozenset[tuple[str, ...]]
+    parts: frozenset[Part]
 
 
 def run_name(run: Run) -> str:
@@ -41,27 +51,35 @@ def run_params(run: Run) -> dict[str, str | int]:
     return {name: value for name, value in stated.items() if value}
 
 
-def alike_in(database: Database) -> set[Part]:
-    """Return the parts of names in the store that would be the same, capitals apart, which some file systems do not keep apart."""
-    series = database.store.latest(Selection(everything=True)).select("suite", "benchmark_name", "tags_key", "metric")
-    parts = {part for row in series.unique().iter_rows() for part in _parts(*(text or "" for text in row))}
+def alike_in(database: Database) -> Alike:
+    """Return what would have the same name among the stored series; some file systems do not keep capitals apart."""
+    stored = database.store.scan((*_SERIES, "units"), selection=Selection(everything=True)).unique().collect()
+    rows = [tuple(text or "" for text in row) for row in stored.iter_rows()]
+    units = Counter(row[:-1] for row in rows)
+    series = frozenset(one for one, count in units.items() if count > 1)
+    parts = {part for row in rows for part in _parts(row, series)}
     counts = Counter((part[0], _written(part).casefold()) for part in parts)
-    return {part for part in parts if counts[part[0], _written(part).casefold()] > 1}
+    return Alike(series, frozenset(part for part in parts if counts[part[0], _written(part).casefold()] > 1))
 
 
-def named(results: Iterable[Result], alike: Collection[Part]) -> Iterator[tuple[str | None, Result]]:
+def named(results: Iterable[Result], alike: Alike) -> Iterator[tuple[str | None, Result]]:
     """Yield each result with the name of its metric, which depends on its series alone; None for a failed one."""
     for result in results:
         if result.error is not None or result.summary is None:
             yield None, result
             continue
-        names = _parts(result.suite, result.benchmark_name, result.tags_key, result.metric)
-        yield "/".join(_written(part, is_alike=part in alike) for part in names), result
+        names = _parts([getattr(result, name) or "" for name in (*_SERIES, "units")], alike.series)
+        yield "/".join(_written(part, is_alike=part in alike.parts) for part in names), result
 
 
-def _parts(suite: str, benchmark_name: str, tags_key: str, metric: str) -> tuple[Part, Part, Part]:
-    """Return what each part of the name of a metric is of; three parts, so that no metric is a directory of another."""
-    return ("suite", suite), ("benchmark", benchmark_name, tags_key), ("metric", metric)
+def _parts(row: Sequence[str], several: Collection[tuple[str, ...]]) -> tuple[Part, Part, Part]:
+    """Return what each part of the name of a metric is of; three parts, so that no metric is a directory of another.
+
+    `row` is a series and its unit, which the name has where the series is one of `several` units.
+    """
+    suite, benchmark_name, tags_key, metric, units = row
+    own = (units,) if units and tuple(row[:-1]) in several else ()
+    return ("suite", suite), ("benchmark", benchmark_name, tags_key), ("metric", metric, *own)
 
 
 def _written(part: Part, *, is_alike: bool = False) -> str:

@@ -27,7 +27,8 @@ _FINISHED, _FAILED, _LOCAL = 3, 4, 4
 def mlflow_files(database: Database, runs: Sequence[Run], directory: Path) -> Iterator[tuple[str, bytes, int]]:
     """Yield the files of a file store: path, content, and the number of results in it.
 
-    A metric is called `suite/benchmark and tags/metric`, the same in every run; its value is the median in the base unit. A name that MLflow or a
+    A metric is called `suite/benchmark and tags/metric`, the same in every run, with its unit behind it where that alone tells two series
+    apart; its value is the median in the base unit. A name that MLflow or a
     file system does not take as it is has a hash behind it. `artifacts/results.json` of a run has the names as they were published, units,
     directions, statistics and errors. A failed benchmark has no metric.
     """

@@ -40,9 +40,9 @@ _Value = int | str | bytes
 def wandb_files(database: Database, runs: Sequence[Run], directory: Path) -> Iterator[tuple[str, bytes, int]]:  # noqa: ARG001
     """Yield the files of offline runs: path, content, and the number of results in it.
 
-    A project is a device, and a run a published file. A metric is called `suite/benchmark and tags/metric`, the same in every run; its
-    value is the median in the base unit, and its goal the direction. `results.json` of a run has the names as they were published,
-    units, statistics and errors. A failed benchmark has no metric.
+    A project is a device, and a run a published file. A metric is called `suite/benchmark and tags/metric`, the same in every run, with
+    its unit behind it where that alone tells two series apart; its value is the median in the base unit, and its goal the direction.
+    `results.json` of a run has the names as they were published, units, statistics and errors. A failed benchmark has no metric.
     """
     alike = alike_in(database)
     for run in runs:
