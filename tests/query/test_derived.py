@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bench_db.derive import key_of_series
 from bench_db.model import Definition
 from bench_db.query.definitions import in_force
-from bench_db.query.derived import Derived, faults
+from bench_db.query.derived import Derived, faults, unit_fault
+from bench_db.query.formula import derived_metric
 from bench_db.query.series import IDENTITY, MACHINE, newest
 
 if TYPE_CHECKING:
@@ -246,3 +247,34 @@ class TestFaults:
         assert _faults(defined(("x", "ops * 2")), known, pl.concat([rows, rows])) == [
             "metric x: 1 of 1 benchmarks have no run with one result of ops: a run has several of one"
         ]
+
+    @pytest.mark.parametrize(
+        ("formula", "units", "said"),
+        [
+            ("ops + power", ("count", "W"), None),
+            ("ops + power", ("V", "A"), "A + W is no quantity; state the unit of the result"),
+            ("power + ops", ("V", "A"), "W + A is no quantity; state the unit of the result"),
+            ("power + time", ("V", "W"), None),
+        ],
+    )
+    def test_a_metric_of_two_units_in_one_benchmark(
+        self, formula: str, units: tuple[str, str], said: str | None
+    ) -> None:
+        """A formula fits where it fits one of them, in whatever order they and the benchmarks come."""
+        two = {"ops": units, "time": units, "power": ("W",)}
+        series = [
+            _series(benchmark, metric, units=unit)
+            for benchmark in "fgh"
+            for metric, each in two.items()
+            for unit in each
+        ]
+        frame = pl.DataFrame(series)
+        one = derived_metric("x", formula)
+        assert {unit_fault(one, frame.sample(fraction=1, shuffle=True, seed=seed), None) for seed in range(20)} == {
+            said
+        }
+        said_of = [f"metric x: {said}"] if said else []
+        for seed in range(20):
+            known = frame.sample(fraction=1, shuffle=True, seed=seed)
+            found = faults(defined(("x", formula)), known, known.clear())
+            assert [text for text in found if "quantity" in text] == said_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from operator import add, mul, sub
 from typing import TYPE_CHECKING, Any
 
@@ -304,16 +305,23 @@ def unit_fault(one: DerivedMetric, series: pl.DataFrame, dut_name: str | None) -
     of = series if dut_name is None else series.filter(pl.col("dut_name") == dut_name)
     units = _whole(one, of.filter(pl.col("metric").is_in(one.metrics)))[1]["units"]
     reasons = [_unfit(one, each) for each in units]
-    return None if not reasons or None in reasons else reasons[0]
+    return min(filter(None, reasons), default=None) if None not in reasons else None
 
 
 def _unfit(one: DerivedMetric, units: Sequence[Mapping[str, str | None]]) -> str | None:
-    """Return why a metric has no unit where its metrics have these; None where it has one."""
-    try:
-        one.measured({row["metric"] or "": row["units"] or "" for row in units})
-    except UserError as error:
-        return str(error)
-    return None
+    """Return why a metric has no unit where its metrics have these; None where it has one for some combination of them."""
+    of = defaultdict[str, set[str]](set)
+    for row in units:
+        of[row["metric"] or ""].add(row["units"] or "")
+    reasons = []
+    for combined in product(*map(sorted, of.values())):
+        try:
+            one.measured(dict(zip(of, combined, strict=True)))
+        except UserError as error:
+            reasons.append(str(error))
+        else:
+            return None
+    return min(reasons)
 
 
 def _whole(one: DerivedMetric, of: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
