@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,6 +143,25 @@ class TestMany:
         unread = database.get(database.put_values({"d": 1}))
         monkeypatch.setattr(unread, "_contents", pytest.fail)
         assert not any(hasattr(unread, name) for name in ("_repr_html_", "_b", "__array__"))
+
+    @pytest.mark.parametrize(
+        "copied",
+        [copy.copy, copy.deepcopy, lambda stored: pickle.loads(pickle.dumps(stored))],
+        ids=["copy", "deepcopy", "pickle"],
+    )
+    @pytest.mark.parametrize("is_read", [True, False])
+    def test_copies(self, database: Database, copied: Any, *, is_read: bool) -> None:
+        stored = database.get(database.put_values({"a": 1, "_address": 2}))
+        if is_read:
+            assert stored.a == 1
+        assert dict(copied(stored)) == {"a": 1, "_address": 2}
+        assert repr(copied(stored)) == repr(stored)
+
+    def test_a_name_that_a_copy_has_not_yet(self) -> None:
+        """Copies are asked for names before they have any, and the error must not ask for another."""
+        unmade = bench_db.StoredValues.__new__(bench_db.StoredValues)
+        with pytest.raises(AttributeError, match="no attribute '_address'"):
+            getattr(unmade, "_address")  # noqa: B009 the name of an attribute that is not public
 
     def test_none(self, database: Database) -> None:
         with pytest.raises(UserError, match="no values"):

@@ -19,6 +19,7 @@ from bench_db.app.commit_names import sha_of
 from bench_db.errors import CorruptStoreError, UserError
 from bench_db.rules import RULES
 from bench_db.store import artifacts
+from bench_db.store.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,7 +87,7 @@ def get(store: Database, address: str) -> Any:
     digest, kind, packed = found.groups()
     store.require_artifact(digest)
     if kind == _MANY:
-        return StoredValues(address, lambda: store.read_artifact(digest))
+        return StoredValues(store, address, digest)
     content = store.read_artifact(digest)
     return decoded(kind, _decompressed(address, content) if packed else content, address)
 
@@ -130,11 +131,11 @@ class StoredValues(Mapping[str, Any]):
     """The values of one file by name, as items and as attributes: `stored["a"]` and `stored.a`.
 
     The file is read when the first is asked for, and each value is decoded when it is. Names of a mapping, such as `keys`, and those that
-    begin with an underscore are items only.
+    begin with an underscore are items only. It is copied and pickled by its address.
     """
 
-    def __init__(self, address: str, read: Callable[[], bytes]) -> None:
-        self._address, self._read = address, read
+    def __init__(self, store: Database, address: str, digest: str) -> None:
+        self._store, self._address, self._digest = store, address, digest
         self._opened: tuple[ZipFile, dict[str, tuple[str, str]]] | None = None
 
     def __getitem__(self, name: str) -> Any:
@@ -148,12 +149,18 @@ class StoredValues(Mapping[str, Any]):
         return decoded(kind, _decompressed(self._address, content), self._address)
 
     def __getattr__(self, name: str) -> Any:
-        """Decode one value; notebooks and libraries ask for names with an underscore, which read nothing."""
-        if not name.startswith("_") and name in self._contents()[1]:
-            return self[name]
-        known = "" if name.startswith("_") else f"; there are {', '.join(self)}"
-        message = f"{self!r} has no value {name!r}{known}"
-        raise AttributeError(message)
+        """Decode one value; notebooks, `copy` and `pickle` ask for names with an underscore, which read nothing."""
+        if name.startswith("_"):
+            message = f"StoredValues has no attribute {name!r}"
+            raise AttributeError(message)
+        if name not in self._contents()[1]:
+            message = f"{self!r} has no value {name!r}; there are {', '.join(self)}"
+            raise AttributeError(message)
+        return self[name]
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, bool, str]]:
+        """Copy and pickle the addresses of the store and of the file, not what is read."""
+        return _again, (self._store.uri, self._store.single_writer, self._address)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names, in the order in which the values were put."""
@@ -169,12 +176,16 @@ class StoredValues(Mapping[str, Any]):
     def _contents(self) -> tuple[ZipFile, dict[str, tuple[str, str]]]:
         if self._opened is None:
             try:
-                archive = ZipFile(io.BytesIO(self._read()))
+                archive = ZipFile(io.BytesIO(self._store.read_artifact(self._digest)))
                 index = json.loads(archive.read(_INDEX))
                 self._opened = archive, {name: (kind, str(number)) for number, (name, kind) in enumerate(index)}
             except _FAULTS as error:
                 raise _damaged(self._address, error) from error
         return self._opened
+
+
+def _again(uri: str, single_writer: bool, address: str) -> Any:  # noqa: FBT001 pickle passes arguments by position
+    return get(connect(uri, single_writer=single_writer), address)
 
 
 def encoded(name: str, value: object) -> tuple[str, bytes]:
