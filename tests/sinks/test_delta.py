@@ -278,10 +278,36 @@ class TestOthers:
         with pytest.raises(UserError, match="is no name of a directory"):
             to(store, schema=name)
 
-    @pytest.mark.parametrize("address", ["delta:", "delta://", "delta:s3://bucket/lake"])
+    @pytest.mark.parametrize(
+        "address", ["delta:", "delta://", "delta:s3://AKIA:hunter2@bucket/lake", "delta://https://u:hunter2@host/x"]
+    )
     def test_an_address_without_a_directory(self, store: Database, address: str) -> None:
-        with pytest.raises(UserError, match="Delta tables are written to directories only"):
+        """The address is not shown, because it may have a password."""
+        with pytest.raises(UserError, match="Delta tables are written to directories only") as raised:
             mirror(store, address)
+        assert "hunter2" not in str(raised.value)
+
+    @pytest.mark.parametrize("name", ["a%20b", "a%41", "a\\b", "a[1]", "a^b", "a|b", "a\nb"])
+    def test_a_path_that_deltalake_misreads(
+        self, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """It is refused before anything is made, wherever the name is in the path; deltalake made half of a mirror, or panicked."""
+        own = tmp_path / "lakes" / name
+        own.mkdir(parents=True)
+        (tmp_path / "link").symlink_to(own)
+        monkeypatch.chdir(own)
+        for address in (f"delta:{own}", "delta:lake", f"delta:{tmp_path / 'link'}"):
+            with pytest.raises(UserError, match=r"deltalake misreads .* in a path; choose another directory"):
+                mirror(store, address)
+        with pytest.raises(UserError, match="is no name of a directory" if "\\" in name else "deltalake misreads"):
+            mirror(store, f"delta:{tmp_path / 'lakes'}", schema=name)
+        assert list(own.iterdir()) == []
+
+    def test_a_path_that_deltalake_reads(self, store: Database, tmp_path: Path) -> None:
+        lake = tmp_path / "a 100% #b?c caf\u00e9 \U0001f600 {a} x:y@z"
+        mirror(store, f"delta:{lake}")
+        assert (lake / "bench_db" / "results" / "_delta_log").is_dir()
+        assert mirror(store, f"delta:{lake}", check=True).is_equal
 
     def test_without_the_package(self, store: Database, monkeypatch: pytest.MonkeyPatch, to: To) -> None:
         monkeypatch.setitem(sys.modules, "deltalake", None)

@@ -6,6 +6,7 @@ mirrors exclude each other: each has the same application transaction, and Delta
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ _LOG = "_delta_log"
 # How the description of each table begins that a mirror has made.
 _MARK = "bench_db mirror: "
 _SCHEMA = re.compile(r"[^/\\\0.][^/\\\0]{0,62}")
+# What deltalake reads as another path or ends at, also in the address of a file: it takes a path for a URL.
+_MISREAD = re.compile(r"%[0-9a-fA-F]{2}|[\x00-\x1f\x7f\[\\\]^|]")
 
 
 @contextmanager
@@ -61,19 +64,32 @@ def connected(address: str, schema: str) -> Iterator[DeltaSink]:
         raise UserError(message)
     root = address.removeprefix(PREFIX).removeprefix("//")
     if not root or "://" in root:
-        message = f"`address`: {address!r} has no directory, such as {PREFIX}./lake; Delta tables are written to directories only"
-        raise UserError(message)
+        message = (
+            f"`address`: no directory is named, such as {PREFIX}./lake; Delta tables are written to directories only"
+        )
+        raise UserError(message)  # without the address, which may have a password
+    directory = Path(root) / schema
+    _refuse_misread(directory)
     try:
         import deltalake  # noqa: PLC0415 an extra, which only these mirrors need
     except ImportError as error:
         message = "a mirror of Delta tables needs the package deltalake: pip install 'bench-db[delta]'"
         raise UserError(message) from error
     try:
-        yield DeltaSink(deltalake, Path(root) / schema)
+        yield DeltaSink(deltalake, directory)
     except (OSError, deltalake.exceptions.DeltaError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         message = f"{PREFIX}{root}: cannot be read or written: {reason}; no table is changed in part, mirror again"
         raise StoreUnavailableError(message) from error
+
+
+def _refuse_misread(directory: Path) -> None:
+    """Raise `UserError` for a directory that deltalake cannot use; it follows links before it reads the path."""
+    whole = Path(os.path.realpath(directory)).as_posix()  # `resolve` raises RuntimeError at links that form a loop
+    found = _MISREAD.search(whole)
+    if found is not None:
+        message = f"`address`: Delta tables cannot be written to {whole!r}: deltalake misreads {found[0]!r} in a path; choose another directory"
+        raise UserError(message)
 
 
 class DeltaSink:
