@@ -163,7 +163,7 @@ class TestBlame:
     """Every report names the same cause with its evidence, and counts every regression."""
 
     def test_scan(self, reports: Reports) -> None:
-        found = [f for f in reports.scan["findings"] if f["state"] == "open"]
+        found = [f for f in reports.scan["findings"] if f["state"] == "open" and f["kind"] == "level"]
         assert len(found) == reports.of.regressed
         assert {f["cause"] for f in found} == {reports.of.cause}
         assert all(any(reports.of.evidence in text for text in f["evidence"]) for f in found), found[0]["evidence"]

@@ -169,9 +169,9 @@ class TestCommitOrders:
         """It contains more commits than the new ones on main, and is older."""
         main = [record(n, position=n, ancestors=n, parents=()) for n in (1, 2, 3, 5, 6, 7)]
         dropped = record(4, position=4, ancestors=24, parents=())
-        assert ordered(*(replace(one, position=(one.position or 0) - (one.time > 4000)) for one in main), dropped) == names(
-            *range(1, 8)
-        )
+        assert ordered(
+            *(replace(one, position=(one.position or 0) - (one.time > 4000)) for one in main), dropped
+        ) == names(*range(1, 8))
 
     def test_a_topic_that_main_was_merged_into_and_that_was_squashed(self) -> None:
         topic = {"branch": "topic", "pr_number": 5, "parents": ()}
