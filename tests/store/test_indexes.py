@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import lance
 import pytest
 
+from bench_db.errors import BenchDbError
 from bench_db.store import indexes, maintain
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE
@@ -121,6 +122,20 @@ class TestReaders:
         assert not indexes.are_usable(opened, _BY_COMMIT)
         record.write_bytes(content)
         assert indexes.are_usable(opened, _BY_COMMIT)
+
+    def test_an_error_that_is_no_damage_leaves_the_indexes_in_use(self, store: Path) -> None:
+        database = connect(store)
+        with pytest.raises(BenchDbError):
+            database.samples([2**40])
+        assert database.has(commit_of(2)).present
+        assert database._engine.open(RESULTS_TABLE)._can_use_indexes(_BY_COMMIT)
+
+    def test_an_index_that_was_sound_is_compared_again(self, store: Path, undamaged: Path) -> None:
+        database = connect(store)
+        assert database._engine.open(RESULTS_TABLE)._can_use_indexes(_BY_COMMIT)
+        for path in files_of(store, "commit"):
+            path.write_bytes(b"")
+        assert database.has(commit_of(2)) == connect(undamaged).has(commit_of(2))
 
     def test_a_bucket_compares_itself(self, bucket_uri: str) -> None:
         database = connect(bucket_uri, create=True)

@@ -55,7 +55,7 @@ def find(engine: Engine) -> bool:
     """Look for what cannot be read, so that readers do without it; warn of it. Return whether there is something new.
 
     That is: data files, and the newest version of a table, in place of which readers use the newest one that can be opened. When
-    all of these can be read, an index is damaged: readers scan instead.
+    all of these can be read, an index may be damaged: in a directory readers compare each again, in a bucket they scan instead.
     """
     engine.look_again()
     before = engine.unreadable, engine.without_indexes, engine.readable
@@ -67,6 +67,9 @@ def find(engine: Engine) -> bool:
     engine.unreadable = {name: files for name, files in found.items() if files}
     is_lost = len(versions) < len(torn)  # a table without any version that opens
     if (engine.unreadable, versions) == (before[0], before[2]) and not is_lost:
+        if not engine.bucket:
+            engine.sound_indexes.clear()
+            return True
         engine.without_indexes = True
     if (engine.unreadable, engine.without_indexes, versions) == before:
         return False
