@@ -346,7 +346,7 @@ class _Written:
         """Add a run that is written."""
         self._contents.setdefault(run.content_key, []).append(run)
         self._places.setdefault(place_of(run), {})[run.run_key] = run, results
-        self._runtimes[run.run_key] = runtime_of(run.context)
+        self._runtimes.pop(run.run_key, None)
         self._rows.pop(run.run_key, None)
         if not self._keep_leftovers:
             self._unsampled.append(results)
@@ -362,13 +362,17 @@ class _Written:
 
     def beside(self, run: Run, results: Sequence[Result]) -> list[known.Beside]:
         """Return the written runs of the same place that share a series with a run, and that another runtime measured."""
-        own = runtime_of(run.context)
-        written = self._places.get(place_of(run), {}) if own else {}
-        its = {result.series_key for result in results} if written else set()
+        written = self._places.get(place_of(run), {})
+        own = runtime_of(run.context) if written else None
+        if own is None:
+            return []
+        for key in written.keys() - self._runtimes.keys():
+            self._runtimes[key] = runtime_of(written[key][0].context)
+        its = {result.series_key for result in results}
         return [
             known.Beside(one, runtime)
             for key, (one, rows) in written.items()
-            if (runtime := self._runtimes[key]) and own and runtime.tag != own.tag
+            if (runtime := self._runtimes[key]) and runtime.tag != own.tag
             if any(row.series_key in its for row in rows)
         ]
 
