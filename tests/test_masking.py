@@ -86,7 +86,7 @@ class TestPlaces:
     @pytest.mark.parametrize(
         ("text", "clean"),
         [
-            ("panicked at /home/ci/src/io.rs:12:3", "panicked at io.rs:12:3"),
+            ("panicked at /var/ci/src/io.rs:12:3", "panicked at io.rs:12:3"),
             ("in '/builds/b/c', see file:///tmp/x/y.log", "in 'c', see file://y.log"),
             ("cd /var/lib/runner/", "cd runner"),
             (r"File C:\Users\Jo Doe\x\a.py", "File a.py"),

@@ -184,14 +184,14 @@ class TestIssues:
     ) -> None:
         tell.environment |= {"DEPLOY_PASSWORD": "s3cret-value"}
         said = "fatal: https://me:pw@host.test/x: s3cret-value refused, token=abc"
-        fails(store, 3, f"exit code 128\n{said} at /home/ci/io.rs:3")
+        fails(store, 3, f"exit code 128\n{said} at /var/ci/io.rs:3")
         if number > 3:
             tell()
-            fails(store, 4, f"exit code 128\n{said} at /home/ci/io.rs:3")
+            fails(store, 4, f"exit code 128\n{said} at /var/ci/io.rs:3")
         tell()
         [issue] = github.issues
         assert "fatal: https://***@host.test/x: *** refused, token=*** at io.rs:3" in issue["body"]
-        assert not any(text in json.dumps(issue) for text in ("me:pw", "s3cret", "abc ", "/home/ci"))
+        assert not any(text in json.dumps(issue) for text in ("me:pw", "s3cret", "abc ", "/var/ci"))
 
     def test_suites_and_test_beds_are_apart(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         fails(store, 3)

@@ -407,7 +407,7 @@ class TestProgress:
 
     @pytest.mark.parametrize(
         "fault",
-        [CorruptStoreError("/home/me/store: damaged"), UserError("cleaned away meanwhile")],
+        [CorruptStoreError("/var/me/store: damaged"), UserError("cleaned away meanwhile")],
         ids=["damaged", "passing"],
     )
     def test_a_file_that_could_not_be_read(self, fault: Exception) -> None:
