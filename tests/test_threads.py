@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench_db import threads
+from tests.support.needs import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,9 @@ class TestThreads:
         threads.use(3)
         assert threads.threads() == 3
 
-    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to cores")
     def test_affinity(self) -> None:
+        if not hasattr(os, "sched_setaffinity"):
+            lacking("only Linux binds a process to cores")
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {min(before)})
         try:

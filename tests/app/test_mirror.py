@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ from bench_db.model import Definition, Samples
 from bench_db.store import tables
 from bench_db.store.database import connect
 from bench_db.store.tables import REGISTRY
-from tests.sinks.stores import TABLES, dump, publish, several_histories
+from tests.sinks.stores import TABLES, dump, kill_half_way, publish, several_histories
 from tests.store.carriers import fill
 from tests.store.test_tables import NOTES, _note, _write
 from tests.strategies import publication
@@ -455,33 +454,10 @@ class TestTogether:
         before = dump(postgres, schema)
         for number in range(80, 84):
             publish(store, number)
-        child = subprocess.Popen(
-            [sys.executable, "-c", _KILLED, store.uri, postgres.address(), schema], stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        with child:
-            assert child.stdout.readline() == "half way\n"
-            child.kill()
+        kill_half_way(store, postgres.address(), schema)
         assert dump(postgres, schema) == before
         assert counts(to(store)) == (4, 0, 0)
         assert to(store, check=True).is_equal
-
-
-_KILLED = """
-import sys, time
-from bench_db.app.mirror import mirror
-
-class Stop:
-    def __call__(self, done, total, doing=""):
-        if doing == "results":
-            print("half way", flush=True)
-            time.sleep(60)
-
-    def say(self, line):
-        pass
-
-mirror(sys.argv[1], sys.argv[2], schema=sys.argv[3], progress=Stop())
-"""
 
 
 class TestUnreachable:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +8,7 @@ import yaml  # type: ignore[import-untyped]
 
 import bench_db as api
 from bench_db.app.mlflow import _yaml, experiment_id
-from tests.repository.tree import ROOT
-from tests.support.needs import lacking
+from tests.app.exporting import ABOUT, COMMIT, TIME, read_by
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from bench_db import Database
 
 DEVICE = "flax 😀"
-COMMIT = "5d6e7f8" + 33 * "0"
-TIME = 1_780_000_000
 ONE = "train/step_a_1_ batch_32-0e79410507bb99f5"
 
 
@@ -27,29 +23,20 @@ ONE = "train/step_a_1_ batch_32-0e79410507bb99f5"
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.chdir(tmp_path)
     store = api.connect(tmp_path / "store", create=True)
-    bed = api.TestBed(name="gpu-1", cpu="c", memory_gb=8, os="Linux 6")
-    about: dict[str, Any] = {"test_bed": bed, "commit": COMMIT, "branch": "main", "environment": {}, "run_time": TIME}
-    with store.record(DEVICE, suite="train", **about) as run:
+    with store.record(DEVICE, suite="train", **ABOUT) as run:
         run.add("step[a=1]", [2, 4, 3], unit="ms", tags={"batch": 32}, metrics={"loss": 0.5})
         run.add("step(a=1)", 7.0, unit="s", tags={"batch": 32})
         run.add("plain", 1.0, unit="s", tags={"batch": 32})
         run.add("../x: 'y'\n", 1.0, unit="s")
-    with store.record(DEVICE, suite="serve", **about) as run:
+    with store.record(DEVICE, suite="serve", **ABOUT) as run:
         run.add("step[a=1]", 1.0, unit="s")
     return store
 
 
 def exported(store: Database, directory: Path) -> dict[str, Any]:
-    """Return what MLflow reads of an export; without an index of packages the test is skipped, and fails in CI."""
+    """Return what MLflow reads of an export."""
     store.export_to(directory, format_name="mlflow")
-    script = ROOT / "tests" / "support" / "mlflow_reader.py"
-    command = ["uv", "run", "--quiet", "--no-project", "--script", str(script), str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and "Failed to " in done.stderr:
-        lacking(f"MLflow cannot be installed here, so that it reads nothing: {done.stderr.strip()[-300:]}")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return read_by("MLflow", "mlflow_reader.py", directory)
 
 
 class TestMLflow:

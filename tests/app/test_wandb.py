@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import bench_db as api
+from tests.app.exporting import ABOUT, COMMIT, read_by
 from tests.cli.kinds import publish
-from tests.repository.tree import ROOT
-from tests.support.needs import lacking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from bench_db import Database
 
 DEVICE = "flax/\U0001f600"
-COMMIT = "5d6e7f8" + 33 * "0"
-TIME = 1_780_000_000
 # More than two blocks of a log, so that a record has a first, a middle and a last part.
 MANY = 900
 
@@ -27,12 +23,10 @@ MANY = 900
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.chdir(tmp_path)
     store = api.connect(tmp_path / "store", create=True)
-    bed = api.TestBed(name="gpu-1", cpu="c", memory_gb=8, os="Linux 6")
-    about: dict[str, Any] = {"test_bed": bed, "commit": COMMIT, "branch": "main", "environment": {}, "run_time": TIME}
-    with store.record(DEVICE, suite="train", **about) as run:
+    with store.record(DEVICE, suite="train", **ABOUT) as run:
         run.add("step[a=1]", [2, 4, 3], unit="ms", tags={"batch": 32}, metrics={"accuracy": 0.5})
         run.add("plain", 0.1, unit="s")
-    with store.record(DEVICE, suite="many", **about) as run:
+    with store.record(DEVICE, suite="many", **ABOUT) as run:
         for number in range(MANY):
             run.add(f"one of many benchmarks with a long name {number}", float(number), unit="s")
     publish(store.store, 2, {"g": "crashed"})
@@ -40,22 +34,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def synced(directory: Path) -> dict[str, Any]:
-    """Return what `wandb sync` uploads of an export; without an index of packages the test is skipped, and fails in CI."""
-    script = ROOT / "tests" / "support" / "wandb_sync.py"
-    command = [
-        "uv",
-        "run",
-        "--quiet",
-        "--no-project",
-        "--script",
-        str(script),
-        *map(str, directory.glob("offline-run-*")),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and "wandb sync" not in done.stderr:
-        lacking(f"W&B cannot be installed here, so that it reads nothing: {done.stderr.strip()[-300:]}")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["runs"]
+    """Return what `wandb sync` uploads of an export."""
+    found: dict[str, Any] = read_by("W&B", "wandb_sync.py", *directory.glob("offline-run-*"))["runs"]
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,3 +98,30 @@ def dump(
         ]
         for name in tables
     }
+
+
+_KILLED = """
+import sys, time
+from bench_db.app.mirror import mirror
+
+class Stop:
+    def __call__(self, done, total, doing=""):
+        if doing == "results":
+            print("half way", flush=True)
+            time.sleep(60)
+
+    def say(self, line):
+        pass
+
+store, address, *schema = sys.argv[1:]
+mirror(store, address, **({"schema": schema[0]} if schema else {}), progress=Stop())
+"""
+
+
+def kill_half_way(database: Database, address: str, *schema: str) -> None:
+    """Begin a mirror in another process, and kill it when it comes to the results."""
+    command = [sys.executable, "-c", _KILLED, database.uri, address, *schema]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "half way\n"
+        child.kill()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from bench_db.model import Definition, Samples
 from bench_db.sinks.delta import DeltaSink
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
-from tests.sinks.stores import TABLES, publish, several_histories
+from tests.sinks.stores import TABLES, kill_half_way, publish, several_histories
 from tests.store.carriers import fill
 from tests.strategies import publication
 from tests.support.workers import made_once
@@ -386,30 +385,7 @@ class TestTogether:
         before = dump(lake)
         for number in range(80, 84):
             publish(store, number)
-        child = subprocess.Popen(
-            [sys.executable, "-c", _KILLED, store.uri, str(lake)], stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        with child:
-            assert child.stdout.readline() == "half way\n"
-            child.kill()
+        kill_half_way(store, f"delta:{lake}")
         assert dump(lake)["results"] == before["results"]
         assert counts(to(store)) == (4, 0, 0)
         assert to(store, check=True).is_equal
-
-
-_KILLED = """
-import sys, time
-from bench_db.app.mirror import mirror
-
-class Stop:
-    def __call__(self, done, total, doing=""):
-        if doing == "results":
-            print("half way", flush=True)
-            time.sleep(60)
-
-    def say(self, line):
-        pass
-
-mirror(sys.argv[1], "delta:" + sys.argv[2], progress=Stop())
-"""
