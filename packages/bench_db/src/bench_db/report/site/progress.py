@@ -48,7 +48,7 @@ def progress_document(file: ProgressFile) -> Row:
     """Return the charts of a file: `parts` with their columns of numbers, or the `reason` why there are none, which may pass if it is `UNREAD`.
 
     Each benchmark is a part, with its rows in the order of the file; `across` is the time, else the number of the row. A column has its
-    first, lowest, highest and last number, and evenly chosen ones where there are many. `left_out` names columns without numbers.
+    first, lowest, highest and last number, and evenly chosen ones where there are many. `left_out` names the columns that are not drawn.
     """
     if file.size_bytes > RULES.progress_mebibytes << 20:
         return {"reason": f"it has {file.size_bytes:,} bytes; up to {RULES.progress_mebibytes} MiB are drawn"}
