@@ -56,7 +56,17 @@ class TestGate:
         assert store.baselines() == []
 
     def test_no_baseline_is_set(self, store: Database) -> None:
-        assert "bench-db baseline set NAME COMMIT" in refused(store, "check", sha(8))
+        assert "bench-db baseline set NAME COMMIT" in refused(store, "check", sha(8), "--baseline", "main")
+        assert "bench-db baseline set main COMMIT" in refused(store, "check", sha(8), "--set-baseline")
+
+    def test_none_is_named_and_none_is_set(self, store: Database) -> None:
+        publish(store, 9, {"f": 150.0})
+        gate = api.check(store)
+        assert (gate.candidate, gate.passed, gate.baseline) == (sha(9), False, "the level since the last change")
+        store.set_baseline(Baseline(name="release", commit=sha(9), set_at=AT))
+        assert not api.check(store).passed
+        store.set_baseline(Baseline(name="main", commit=sha(9), set_at=AT))
+        assert api.check(store).baseline.startswith("main (")
 
     @pytest.mark.parametrize(
         ("before", "after", "threshold", "code"),

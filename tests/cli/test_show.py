@@ -29,6 +29,15 @@ class TestShow:
         answer = bench_db("show", sha(3), "--store", database.uri)
         assert (answer.code, answer.out, f"no results of {sha(3)}" in answer.err) == (2, "", True)
 
+    @pytest.mark.parametrize("words", [(), ("latest",)])
+    def test_the_newest_commit(self, tmp_path: Path, words: tuple[str, ...]) -> None:
+        database = connect(tmp_path / "store", create=True)
+        assert bench_db("show", *words, "--store", database.uri).code == 2
+        publish(database, 1, {"f": 1.0})
+        publish(database, 2, {"f": 1.0})
+        document = bench_db("show", *words, "--store", database.uri, "--output", "json").document
+        assert (document["commit"], document["before"]) == (sha(2), sha(1))
+
     @pytest.mark.slow
     def test_the_command_finds_the_commit(self, tmp_path: Path) -> None:
         """The first commit measured after a change is named; the change is earlier in the range."""

@@ -41,6 +41,16 @@ class TestText:
             "2 runs: 4 new, 6 unchanged, 2 replaced, 3 skipped",
         ]
 
+    def test_a_note_of_several_runs_is_one_line(self) -> None:
+        alike = replace(SECOND, path="c.json", notes=("assumed", "odd"))
+        assert publish.as_text([replace(SECOND, notes=("assumed",)), alike]).split("\n") == [
+            "b.json: go, 0 new, 5 unchanged",
+            "c.json: go, 0 new, 5 unchanged",
+            "  odd",
+            "assumed (2 runs, first b.json)",
+            "2 runs: 0 new, 10 unchanged",
+        ]
+
     def test_failed_results(self) -> None:
         failed = replace(SECOND, failed=2)
         assert publish.as_text([failed, SECOND]).split("\n") == [

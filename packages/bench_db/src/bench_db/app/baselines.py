@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
 
 LATEST, LEVEL, MERGE_BASE, TAG = "latest", "level", "merge-base:", "tag:"
+USUAL = "main"
+"""The name of the baseline that a check uses where none is stated."""
 _LAST = re.compile(r"last:([1-9]\d{0,5})")
 _RESERVED = re.compile(
     rf"{LATEST}|{LEVEL}|last:.*|{MERGE_BASE}.*|{VERSION}.*|{RUN}.*|{TAG}.*|[0-9a-f]{{7,64}}", re.DOTALL | re.IGNORECASE

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench_db.analysis.judge import plan
-from bench_db.app.baselines import LATEST, BaselineQuery, candidate_of, resolve
+from bench_db.app.baselines import LATEST, LEVEL, USUAL, BaselineQuery, candidate_of, resolve
 from bench_db.app.compare import Compared, comparisons_json, failing, threshold_faults, verdicts, with_causes
 from bench_db.app.database import on_database
 from bench_db.app.progress import Progress, Silent
@@ -116,7 +116,7 @@ def check(
     store: Database,
     candidate: str = LATEST,
     *,
-    baseline: str = "main",
+    baseline: str | None = None,
     threshold: float | None = None,
     method: str = "runs",
     min_effect: float | None = None,
@@ -129,8 +129,9 @@ def check(
     selection: Selection | None = None,
     **conditions: Unpack[Conditions],
 ) -> Gate:
-    """Check the results of a commit against a baseline, by default the newest measured commit against the one named main.
+    """Check the results of a commit against a baseline, by default of the newest measured commit.
 
+    Without `baseline` it is the one named main if that is set, else the level since the last change.
     A series fails that got worse, or whose runs gave no number; `fail_on` adds `suspected`, `missing` or `insufficient`. With `threshold`,
     in percent, a series got worse when its median moved by more than that from the baseline's own runs, in exact arithmetic.
     Else the comparison of runs decides, from `min_effect` percent. `set_baseline` moves the baseline to a commit that
@@ -146,7 +147,7 @@ def check(
     chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit,
-        what=baseline,
+        what=baseline or _usual(store),
         chosen=chosen,
         branch=baseline_branch,
         clone=Path(clone),
@@ -154,7 +155,9 @@ def check(
     )
     runs = resolve(store, query)
     if set_baseline and not runs.pointers:
-        message = f"`set_baseline`: {baseline} is no named baseline; set one first: bench-db baseline set main COMMIT"
+        message = (
+            f"`set_baseline`: {query.what} is no named baseline; set one first: bench-db baseline set {USUAL} COMMIT"
+        )
         raise UserError(message)
     method, least = (method, min_effect) if threshold is None else ("threshold", threshold)
     judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
@@ -192,6 +195,10 @@ def check(
         moved=moved,
         confirmed=confirmed,
     )
+
+
+def _usual(store: Database) -> str:
+    return USUAL if any(pointer.name == USUAL for pointer in store.baselines()) else LEVEL
 
 
 def _move(store: Database, runs: BaselineRuns, commit: str, by: str) -> bool:

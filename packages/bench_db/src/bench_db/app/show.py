@@ -11,7 +11,7 @@ import polars as pl
 
 from bench_db.analysis.findings import in_order
 from bench_db.app.answers import Answer
-from bench_db.app.baselines import name_of
+from bench_db.app.baselines import LATEST, candidate_of
 from bench_db.app.compare import Compared, compare, comparisons_json
 from bench_db.app.database import on_database
 from bench_db.app.scans import last_scans, scans_json
@@ -95,7 +95,7 @@ class Shown(Answer):
 @on_database
 def show(
     store: Database,
-    commit: str,
+    commit: str = LATEST,
     *,
     clone: str | Path = ".",
     commit_url: str = "",
@@ -103,11 +103,11 @@ def show(
 ) -> Shown:
     """Show what a commit did: the verdict on every series against the measured commit before it on the same branch.
 
-    `commit` is a sha, or `HEAD`, a branch or a tag of the `clone`, which also knows the commits in between. `commit_url` is the address of a
-    commit with `{commit}` for its sha, by default that of the repository whose CI published last. Raises `UserError` for a commit without
-    results and for an ambiguous one.
+    `commit` is a sha, `latest` for the newest measured one of the main history, or `HEAD`, a branch or a tag of the `clone`, which also has
+    the commits in between. `commit_url` is the address of a commit with `{commit}` for its sha, by default that of the repository whose CI
+    published last. Raises `UserError` for a commit without results and for an ambiguous one.
     """
-    sha = store.measured_commit(name_of(store, commit, Path(clone)), as_of)
+    sha = candidate_of(store, commit, Selection(), as_of, Path(clone))
     before = _before(store, sha, as_of)
     compared = compare(store, sha, baseline=before, clone=clone, as_of=as_of)
     known = {series.series_key: series for series in (c.series for c in compared.comparisons)}

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 @click.argument("candidate", default="latest")
 @click.option(
     "--baseline",
-    default="main",
-    show_default=True,
     metavar="WHAT",
-    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level.",
+    help="A named baseline, a commit, last:N, merge-base:BRANCH, or level. [default: the one named main if it is set, else level]",
 )
 @click.option("--set-baseline", is_flag=True, help="Point the named baseline at CANDIDATE when it passes.")
 @click.option(
@@ -70,7 +68,7 @@ def command(
     ctx: click.Context,
     /,
     candidate: str,
-    baseline: str,
+    baseline: str | None,
     uri: str | None,
     output: str,
     threshold: float | None,
@@ -88,7 +86,7 @@ def command(
     markdown: bool,
     **conditions: Unpack[Stated],
 ) -> None:
-    """Compare CANDIDATE, by default the newest measured commit, with a named baseline: exit code 0 when it passes, 1 when not.
+    """Compare CANDIDATE, by default the newest measured commit, with a baseline: exit code 0 when it passes, 1 when not.
 
     A series that got worse fails the check, and so does one whose runs gave no number. A missing series is reported. So is a suspected
     change, which only one run shows: measure the commit again. With --set-baseline a commit that passes, and that has no suspected
@@ -97,6 +95,7 @@ def command(
 
     Example: bench-db check 1a2b3c4 --baseline main --set-baseline
     """
+    from bench_db.app.baselines import USUAL
     from bench_db.app.gate import Confirming, check
     from bench_db.query.series import comparisons_told_apart
 
@@ -128,7 +127,9 @@ def command(
     emit(
         output,
         lambda: gate.document,
-        lambda: _text(gate, comparisons_told_apart(gate.comparisons, store.machines), baseline, markdown=markdown),
+        lambda: _text(
+            gate, comparisons_told_apart(gate.comparisons, store.machines), baseline or USUAL, markdown=markdown
+        ),
         history=lambda: gate.history,
     )
     ctx.exit(0 if gate.passed else REGRESSION_FOUND)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("commit")
+@click.argument("commit", default="latest")
 @click.option("--all", "everything", is_flag=True, help="Show benchmarks that did not change, too.")
 @click.option("--commit-url", metavar="URL", default="", help="Where a commit is shown, with {commit} for its sha.")
 @click.option(
@@ -33,7 +33,7 @@ def command(
     """Show what COMMIT did: the verdicts of its series against the measured commit before it on the same branch, and its findings.
 
     It also shows what failed, the commits in between, and the command that finds the commit of a change among them. COMMIT is a sha, or
-    HEAD, a branch or a tag of the clone. Each benchmark has a row, each test bed a column.
+    HEAD, a branch or a tag of the clone; by default it is the newest measured commit. Each benchmark has a row, each test bed a column.
 
     Example: bench-db show 1a2b3c4
     """

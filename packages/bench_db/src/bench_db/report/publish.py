@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench_db.report.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from bench_db.model import PublishedFile, UnreadableFile
 
@@ -39,12 +39,16 @@ def as_text(
     *,
     dry_run: bool = False,
 ) -> str:
-    """Render a line for each run with its notes below it, the total, and the files that were not published.
+    """Render a line for each run with its own notes below it, the notes of several runs, the total, and what was not published.
 
     Of many runs only the total is rendered, and each different note once.
     """
     added = "to add" if dry_run else "new"
-    lines = _notes(files) if len(files) > _MOST_LISTED else [line for file in files for line in _lines(file, added)]
+    counts = Counter(note for file in files for note in dict.fromkeys(file.notes))
+    listed = len(files) <= _MOST_LISTED
+    together = Counter({note: count for note, count in counts.items() if count > 1}) if listed else counts
+    lines = [line for file in files for line in _lines(file, added, together)] if listed else []
+    lines += _notes(files, together)
     if len(files) > 1:
         new, failed, unchanged = (sum(getattr(file, name) for file in files) for name in ("new", "failed", "unchanged"))
         replaced, skipped = sum(file.replaced for file in files), sum(sum(file.skipped.values()) for file in files)
@@ -62,14 +66,9 @@ def as_text(
     return "\n".join(lines)
 
 
-def _notes(files: Sequence[PublishedFile]) -> list[str]:
-    """Render each different note with the number of its runs, the most frequent first."""
-    first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for file in files:
-        for note in dict.fromkeys(file.notes):
-            first.setdefault(note, file.path)
-            counts[note] += 1
+def _notes(files: Sequence[PublishedFile], counts: Counter[str]) -> list[str]:
+    """Render each of these notes with the number of its runs, the most frequent first."""
+    first = {note: file.path for file in reversed(files) for note in file.notes}
     shown = [
         f"{visible(note)} ({f'{count:,} runs, first ' if count > 1 else ''}{visible(first[note])})"
         for note, count in counts.most_common(_MOST_LISTED)
@@ -78,9 +77,9 @@ def _notes(files: Sequence[PublishedFile]) -> list[str]:
     return [*shown, *([f"... and {more:,} more notes, which --output json lists"] if more > 0 else [])]
 
 
-def _lines(file: PublishedFile, added: str) -> list[str]:
+def _lines(file: PublishedFile, added: str, elsewhere: Container[str]) -> list[str]:
     parts = [f"{file.new} {added}", *([f"{file.failed} failed"] if file.failed else []), f"{file.unchanged} unchanged"]
     parts += [f"{file.replaced} replaced"] if file.replaced else []
     parts += [f"{sum(file.skipped.values())} skipped"] if file.skipped else []
     head = f"{visible('#'.join(part for part in (file.path, file.part) if part))}: {file.format}, {', '.join(parts)}"
-    return [head, *(f"  {visible(note)}" for note in file.notes)]
+    return [head, *(f"  {visible(note)}" for note in file.notes if note not in elsewhere)]
