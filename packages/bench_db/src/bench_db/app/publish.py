@@ -28,6 +28,7 @@ from bench_db.errors import (
 )
 from bench_db.ingest import STDIN, Builds, Opened, Provenance, file_name, find, location
 from bench_db.ingest.host import checkout_around
+from bench_db.ingest.normalise import UNKNOWN
 from bench_db.measure import git
 from bench_db.model import Published, PublishedFile, Result, Run, UnreadableFile
 from bench_db.query.selection import Selection
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from bench_db.ingest import Adapter
     from bench_db.model import RecordedCommit
 
+_UNNAMED = (
+    f"nothing names the device under test, so its name is {UNKNOWN!r}, and results of another project would join its series: "
+    "give --dut-name, or --checkout with the measured source"
+)
 _NOTHING = Provenance()
 # Read results of so many rows stay in memory, about 50 MB.
 _ROWS_IN_MEMORY = 32_768
@@ -195,6 +200,7 @@ def _stored(
     more = (
         _direction_notes(store, [published for _, published in answers], reading.provenance),
         _exclusion_notes(store, [p.run_key for _, p in answers if p.replaced or not p.new]),
+        {p.run_key: _UNNAMED for read, p in answers if p.new and read.run.dut.name == UNKNOWN},
     )
     return [
         _file(read, changed(published, notes=(*published.notes, *(n[key] for n in more if key in n))))
