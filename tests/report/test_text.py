@@ -166,6 +166,15 @@ class TestDistinctNames:
             "rust: core/units/sum",
         ]
 
+    def test_no_part_begins_inside_a_number(self) -> None:
+        assert distinct_names(["environment (release 3.1)", "environment (release 3.12)"], 16) == ["…3.1)", "…3.12)"]
+        names = [f"conda-of-python3.{minor}-numpy{more}-hdf5plugin" for minor, more in ((11, ""), (12, ""), (12, 2))]
+        assert distinct_names(names, 20, 34) == [
+            "…python3.11-numpy-hdf5plugin",
+            "…python3.12-numpy-hdf5plugin",
+            "…python3.12-numpy2-hdf5plugin",
+        ]
+
     def test_no_word_begins_inside_a_version(self) -> None:
         names = [
             f"environment-of-virtualenv-py3.10{more}: suite.time_of_a_benchmark" for more in ("", "-setuptools59.2.0")

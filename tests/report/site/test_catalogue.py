@@ -144,12 +144,23 @@ class TestNames:
         findings = [{"label": rows[1]["label"]}]
         catalogue.name_apart([*rows, other := row(series("other", 1.0))], findings)
         assert [one["name"] for one in (*rows, other, *findings)] == [
-            "io: library/…test_add",
-            "io: library/…test_sub",
+            "library/…test_add",
+            "library/…test_sub",
             "",
-            "io: library/…test_sub",
+            "library/…test_sub",
         ]
         assert rows[0]["label"] == "io: library/testsuite/benchmarks/test_evaluation.py::test_add"
+
+    def test_suites_are_shortened_by_themselves(self) -> None:
+        suites = ("virtualenv-py3.9-library-with-extras", "virtualenv-py3.11-library-with-extras")
+        name = "validation.InstantiateModelTimeSuite.time_instantiate_model"
+        rows = [
+            row(series(f"{name}_{n}", 1.0).with_columns(suite=pl.lit(suite))) for suite in suites for n in ("a", "b")
+        ]
+        catalogue.name_apart(rows, [])
+        assert [one["name"] for one in rows] == [
+            f"…py3.{minor}-library-with-extras: …time_instantiate_model_{n}" for minor in (9, 11) for n in ("a", "b")
+        ]
 
 
 class TestFindings:

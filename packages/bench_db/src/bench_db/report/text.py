@@ -19,6 +19,7 @@ _LEAST_CELLS = 16
 _LEAST_OWN = 3
 _ELLIPSIS = "…"
 # no word ends at the dot of a version or of a file name
+_TO_NUMBER = re.compile(r"\d[\d.]*\Z")
 _COARSE, _FINE = re.compile(r"[/: ]+|\.(?!(?<=\d\.)\d|[a-z]{1,3}\W)"), re.compile(r"((?!(?<=\d)\.\d)[\W_])+")
 _PAINTED = "verdict"
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
@@ -254,15 +255,21 @@ def distinct_names(names: Sequence[str], room: int, most: int | None = None) -> 
 
 
 def _parts_of(names: Sequence[str]) -> dict[str, list[str]]:
-    """Split each name where another goes on with another letter; of several parts the first begins other names, too."""
+    """Split each name where another goes on with another letter, before the number there; of several parts the first begins others, too."""
     ordered = sorted(set(names))
     same = [_common(one, other) for one, other in itertools.pairwise(ordered)]
     before, after = _minima(same), _minima(same[::-1])[::-1]
     found: dict[str, list[str]] = {}
     for name, left, right in zip(ordered, before, after, strict=False):
-        ends = [0, *sorted({*left, *right} - {len(name)}), len(name)]
+        ends = [0, *sorted({_before_number(name, at) for at in {*left, *right} - {len(name)}}), len(name)]
         found[name] = [name[start:end] for start, end in itertools.pairwise(ends)]
     return found
+
+
+def _before_number(name: str, at: int) -> int:
+    """Return where a number or version begins that a place is in or behind, else the place."""
+    found = _TO_NUMBER.search(name, 0, at)
+    return at if found is None else found.start()
 
 
 def _common(one: str, other: str) -> int:

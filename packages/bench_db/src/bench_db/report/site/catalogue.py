@@ -12,7 +12,7 @@ from bench_db.model import Cause, State
 from bench_db.query.series import label
 from bench_db.report.site.commits import page_name
 from bench_db.report.site.numbers import packed, sparkline, unpacked
-from bench_db.report.text import distinct_names, visible
+from bench_db.report.text import cells_of, distinct_names, visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STANDING = frozenset({State.OPEN, State.REOPENED})
 _AROUND = 30
-_NAME, _LONGEST_NAME = 48, 80  # two lines of a list hold the longest on every screen
+_NAME, _LONGEST_NAME, _SUITE, _LONGEST_SUITE = 48, 80, 20, 32  # two lines of a list hold the longest on every screen
 _FACETS = ("dut_name", "test_bed_name", "suite", "metric", "units", "direction")
 _NAMES = {"dut_name": "dut", "test_bed_name": "bed"}
 
@@ -93,12 +93,24 @@ def _newest(rows: Iterable[Row]) -> dict[tuple[str, str, str], int]:
 
 
 def name_apart(rows: Sequence[Row], findings: Iterable[Row]) -> None:
-    """Set the short `name` of series and of findings, which is empty where the label is short enough."""
-    labels = sorted({one["label"] for one in rows})
-    short = dict(zip(labels, distinct_names(labels, _NAME, _LONGEST_NAME), strict=True))
+    """Set the short `name` of series and of findings, which is empty where the label is short enough.
+
+    The suite is shortened by itself, and left out where all series are of one.
+    """
+    suites = sorted({visible(one["suite"]) for one in rows})
+    of_suite = dict(zip(suites, distinct_names(suites, _SUITE, _LONGEST_SUITE), strict=True)) if len(suites) > 1 else {}
+    parts = {one["label"]: _suite_apart(one["label"], visible(one["suite"])) for one in rows}
+    rests = sorted({rest for _, rest in parts.values()})
+    of_rest = dict(zip(rests, distinct_names(rests, _NAME, _LONGEST_NAME), strict=True))
     for one in (*rows, *findings):
-        name = short[one["label"]]
-        one["name"] = "" if name == one["label"] else name
+        suite, rest = parts[one["label"]]
+        start = f"{of_suite[suite]}: " if suite in of_suite and rest != one["label"] else ""
+        one["name"] = "" if cells_of(one["label"]) <= _NAME else f"{start}{of_rest[rest]}"
+
+
+def _suite_apart(text: str, suite: str) -> tuple[str, str]:
+    """Split a label into its suite and the rest."""
+    return suite, text.removeprefix(f"{suite}: ")
 
 
 def place_apart(rows: Iterable[Row], findings: Iterable[Row], beds: Mapping[int, str]) -> None:
