@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.campaign("year")]
 
-FULL = rounds("year", 0, full=1)
+IN_FULL = rounds("year", False, full=True)  # noqa: FBT003
 SEEDS = (1, 2, 3, 4, 5)[: rounds("year", 1, full=5)]
 COMMITS = rounds("year", 100, full=300)
 PULL_REQUESTS = rounds("year", 12, full=60)
@@ -42,6 +42,7 @@ def year(directory: Path, seed: int, *, full_clones: bool = False) -> Year:
         steps=STEPS,
         renamed_at=COMMITS * 45 // 100,
         full_clones=full_clones,
+        together=full_clones and not IN_FULL,
     )
 
 

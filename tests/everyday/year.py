@@ -9,10 +9,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import bench_db as api
+from bench_db.app.publish import known_of_commit
+from bench_db.store.publish import Entry
 from tests.support.everyday import BEGIN, HOUR, Repository, benchmark_file
 
 if TYPE_CHECKING:
     from bench_db.app.database import Database
+    from bench_db.model import RecordedCommit
 
 DAY = 24 * HOUR
 BENCHMARKS = {"test_parse": 0.001, "test_write": 0.02, "test_sort": 0.0004}
@@ -23,7 +26,10 @@ PATIENCE = 8  # commits between two nights
 
 @dataclass(kw_only=True)
 class Year:
-    """What happens, and what was planted. `steps` maps the number of a main commit to a benchmark and a factor."""
+    """What happens, and what was planted. `steps` maps the number of a main commit to a benchmark and a factor.
+
+    With `together` the runs of a day are read one by one, and stored with one write before the commits are synced.
+    """
 
     directory: Path
     seed: int
@@ -32,6 +38,7 @@ class Year:
     steps: dict[int, tuple[str, float]]
     renamed_at: int
     full_clones: bool = False
+    together: bool = False
     level: dict[str, float] = field(default_factory=lambda: dict.fromkeys(BENCHMARKS, 1.0))
     main: list[str] = field(default_factory=list)
     planted: dict[str, str] = field(default_factory=dict)
@@ -44,6 +51,8 @@ class Year:
         self.origin.git("config", "uploadpack.allowAnySHA1InWant", "true")
         self.store = api.connect(self.directory / "store", create=True)
         self.night = self.directory / "nightly"
+        self.waiting: list[Entry] = []
+        self.known: dict[str, list[RecordedCommit]] = {}
         self.broken_from = self.commits // 2
         self.force_pushes = {self.commits // 3, 2 * self.commits // 3}
         self.opens = set(self.random.sample(range(5, self.commits), self.pull_requests))
@@ -151,7 +160,13 @@ class Year:
             branch=branch,
             pr_number=pull_request,
         )
-        api.publish(self.store, file, provenance=provenance)
+        if self.together:
+            run, results = api.parse(file, provenance=provenance)
+            if sha not in self.known:
+                self.known[sha] = known_of_commit(self.origin.path, run)
+            self.waiting.append(Entry(run, results, self.known[sha]))
+        else:
+            api.publish(self.store, file, provenance=provenance)
 
     def _checkout(self, sha: str, branch: str) -> Path:
         """Return a checkout as CI has it: of depth 1, on the branch that was pushed."""
@@ -169,6 +184,9 @@ class Year:
         return clone
 
     def _sync(self) -> None:
+        if self.waiting:
+            list(self.store.store.publish_many(self.waiting))
+            self.waiting = []
         if not self.night.exists():
             self.origin.git("clone", "--quiet", "--bare", f"file://{self.origin.path}", str(self.night))
         self.origin.git(
