@@ -10,7 +10,7 @@ from tests.cli.measured_histories import backfill, config
 from tests.support.histories import History
 
 COMMITS, PLANTED = 28, 17
-# Nanoseconds of the same loop at a fixed size, interleaved, so that a change of the machine affects both.
+# Nanoseconds of the processor for the same loop at a fixed size, interleaved: other work on the machine affects both alike.
 SCRIPT = """
 import json, sys, timeit
 from time import process_time
@@ -52,7 +52,6 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 class TestPlanted:
     """Scan and bisect name the commit that doubles the time."""
 
