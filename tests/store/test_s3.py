@@ -85,9 +85,8 @@ class TestBucket:
 
     def test_a_bucket_with_a_thousand_other_directories(self, bucket_uri: str, server: S3Server) -> None:
         bucket = bucket_uri.split("/")[2]
-        with closing(server.client()) as client:
-            for number in range(1001):
-                client.put_object(Bucket=bucket, Key=f"a{number}/file", Body=b"")
+        for number in range(1001):
+            server.put(bucket, f"a{number}/file", b"")
         run, results = publication(0)
         connect(f"s3://{bucket}", create=True).publish(results, run)
         assert _complete(f"s3://{bucket}", 1)

@@ -4,7 +4,6 @@ import os
 import shutil
 import time
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -228,10 +227,8 @@ class TestEveryKind:
 
 
 def _upload(store: Path, server: S3Server, bucket_uri: str) -> None:
-    with closing(server.client()) as client:
-        for path in (path for path in store.rglob("*") if path.is_file()):
-            key = f"some/prefix/{path.relative_to(store)}"
-            client.put_object(Bucket=bucket_uri.split("/")[2], Key=key, Body=path.read_bytes())
+    for path in (path for path in store.rglob("*") if path.is_file()):
+        server.put(bucket_uri.split("/")[2], f"some/prefix/{path.relative_to(store)}", path.read_bytes())
 
 
 def _without(lost: tuple[str, str, str], undamaged: Path, directory: Path) -> Path:

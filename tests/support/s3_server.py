@@ -4,6 +4,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -86,6 +87,10 @@ class S3Server:
         self._ask("PUT", f"/{name}")
         return name
 
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Write an object; without boto3, whose request takes three times as long."""
+        self._ask("PUT", f"/{bucket}/{urllib.parse.quote(key)}", data)
+
     def request_log(self) -> list[Request]:
         """Return every request answered since the last reset, oldest first."""
         return [Request(**request) for request in json.loads(self._ask("GET", REQUEST_LOG_PATH))]
@@ -98,8 +103,8 @@ class S3Server:
         """Forget the requests answered so far."""
         self._ask("DELETE", REQUEST_LOG_PATH)
 
-    def _ask(self, method: str, path: str) -> bytes:
-        request = urllib.request.Request(self.endpoint + path, method=method)
+    def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
+        request = urllib.request.Request(self.endpoint + path, data, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=_START_SECONDS) as answer:
             body: bytes = answer.read()
