@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +14,6 @@ from bench_db import derive
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import DutBuild, Run, TestBed
 from bench_db.query.series import IDENTITY, MACHINE
-from bench_db.runtimes import runtime_of
 from bench_db.store import faults, history
 from bench_db.store.engine import ROW_ID
 from bench_db.store.filters import condition, filter_text
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from bench_db.derive import Row
     from bench_db.model import Result
     from bench_db.query.definitions import Definitions
-    from bench_db.runtimes import Runtime
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.filters import Scalar
 
@@ -34,13 +34,28 @@ _RECORD = (
     *("run_key", "run_id", "file_name", "sha256", "content_key", "results", "ingested_at"),
     *("dut_name", "dut_version", "dut_timestamp", "test_bed_name", "commit", "branch", "pr_number"),
 )
-
-
 _INPUT = (*_RECORD, "format", "skipped", "notes", "input_key")
 
 # The benchmarks of a run whose neighbours are looked up, and what neighbours differ in.
 NEIGHBOURS = 10
 _SERIES_PLACE = ("test_bed_name", "suite")
+# Where the context of a run names what ran its benchmarks: implementation and version.
+_PYTHON = (
+    (("machine_info", "python_implementation"), ("machine_info", "python_version")),  # pytest-benchmark
+    (("metadata", "python_implementation"), ("metadata", "python_version")),  # pyperf
+    ((), ("python", "sysconfig", "py_version")),  # pytest-codspeed
+)
+_DOTNET = ("HostEnvironmentInfo", "RuntimeVersion")
+_RELEASE = re.compile(r"\D*\d+(\.\d+)?")
+_NUMBER = re.compile(r"\d+(\.\d+)?$")
+_USUAL = {"python": {"cpython", "python"}, "runtime": {"net", "netcore"}}  # a tag of these has the number alone
+
+
+class Runtime(NamedTuple):
+    """What ran the benchmarks: its name with the first two numbers, such as CPython 3.13, and a tag for its series, python=3.13."""
+
+    name: str
+    tag: str
 
 
 class Beside(NamedTuple):
@@ -200,6 +215,29 @@ def _runtimes(engine: Engine, keys: Collection[int]) -> dict[int, Runtime | None
         return {key: runtime_of(context) for key, context in contexts}
     except faults.DAMAGE_ERRORS:
         return {}
+
+
+def runtime_of(context: str) -> Runtime | None:
+    """Return what ran the benchmarks from the context of a run as JSON; None when the tool does not name it."""
+    facts = json.loads(context)
+    for implementation, version in _PYTHON:
+        if isinstance(number := _at(facts, version), str):
+            return _runtime("python", f"{_at(facts, implementation) or 'Python'} {number}")
+    return _runtime("runtime", name) if isinstance(name := _at(facts, _DOTNET), str) else None
+
+
+def _at(facts: object, place: tuple[str, ...]) -> object:
+    for key in place:
+        facts = facts.get(key) if isinstance(facts, dict) else None
+    return facts if place else None
+
+
+def _runtime(tag: str, text: str) -> Runtime:
+    found = _RELEASE.match(text)
+    name = found[0] if found else text
+    number = found[0] if (found := _NUMBER.search(name)) else ""
+    kind = re.sub(r"[^a-z]", "", name.removesuffix(number).lower())
+    return Runtime(name, f"{tag}={number if number and kind in _USUAL[tag] else kind + number}")
 
 
 def _excluded(engine: Engine) -> frozenset[int]:

@@ -17,7 +17,6 @@ from bench_db.arrow import to_table
 from bench_db.derive import checked, derive, place_of, rekeyed, row_of
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.model import Published
-from bench_db.runtimes import runtime_of
 from bench_db.store import history, known, leftovers, maintain
 from bench_db.store.filters import condition
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from bench_db.derive import Row
     from bench_db.model import RecordedCommit, Result, Run
-    from bench_db.runtimes import Runtime
     from bench_db.store.engine import Engine, Merged, Snapshot
     from bench_db.store.known import Known
     from bench_db.store.tables import Table
@@ -339,7 +337,7 @@ class _Written:
         self._samples: set[tuple[int, int | None]] = set()
         self._unsampled: list[Sequence[Result]] = []
         self._places: dict[tuple[str, ...], dict[int, tuple[Run, Sequence[Result]]]] = {}
-        self._runtimes: dict[int, Runtime | None] = {}
+        self._runtimes: dict[int, known.Runtime | None] = {}
         self._rows: dict[int, dict[int, Row]] = {}
 
     def add(self, run: Run, results: Sequence[Result]) -> None:
@@ -363,11 +361,11 @@ class _Written:
     def beside(self, run: Run, results: Sequence[Result]) -> list[known.Beside]:
         """Return the written runs of the same place that share a series with a run, and that another runtime measured."""
         written = self._places.get(place_of(run), {})
-        own = runtime_of(run.context) if written else None
+        own = known.runtime_of(run.context) if written else None
         if own is None:
             return []
         for key in written.keys() - self._runtimes.keys():
-            self._runtimes[key] = runtime_of(written[key][0].context)
+            self._runtimes[key] = known.runtime_of(written[key][0].context)
         its = {result.series_key for result in results}
         return [
             known.Beside(one, runtime)
@@ -441,7 +439,7 @@ def _notes(found: Known) -> Iterator[str]:
 
 def _of_runtimes(run: Run, found: Known) -> Iterator[str]:
     """Yield what to do when series get results of two interpreters at one commit, as the jobs of a matrix measure them."""
-    own = runtime_of(run.context) if found.beside else None
+    own = known.runtime_of(run.context) if found.beside else None
     if own is None:
         return
     for other, stored in sorted({one.runtime: one.run for one in found.beside if one.runtime}.items()):
