@@ -48,9 +48,9 @@ class TestWalks:
 
     def test_compare(self, demo_store: Path, tmp_path: Path) -> None:
         compare = walked(tmp_path, "compare", "latest", "--store", demo_store)
-        # 26 before: the history and its ledger, and the words of causes; the kernels of detection ran as machine code then, where a
+        # 26 before: the history and its ledger; the kernels of detection ran as machine code then, where a
         # walk does not see them, and run in plain Python now, as the history is short
-        assert len(compare) <= 31, sorted(compare)
+        assert len(compare) <= 30, sorted(compare)
 
     def test_backfill_of_three_commits(self, tmp_path: Path) -> None:
         grow(tmp_path, 3)

@@ -1,8 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench_db.analysis import findings
-from bench_db.model import Series
-from bench_db.report.terminal import commit_findings_text, comparisons_text, findings_text
+from bench_db.model import Blame, Cause, Series
+from bench_db.report.terminal import (
+    blame_lines,
+    cause_text,
+    commit_findings_text,
+    comparisons_text,
+    finding_text,
+    findings_text,
+    with_machine,
+)
 from tests.report.examples import COUNTS, GOLDEN, HOSTILE, commit_of, compared, found
 from tests.report.golden import golden
 
@@ -13,6 +23,7 @@ FINDINGS = findings.in_order(
         found(finding_id="f-3", series_key=3, index=9, effect=0.2, provisional=True, common_mode="bed from May"),
     ]
 )
+ONE = Blame(dut_name="core", suite="cpp", cause=Cause.MACHINE, evidence=("a", "b\x1b"), test_beds=())
 
 
 def named(**beds: str) -> dict[int, Series]:
@@ -82,3 +93,28 @@ class TestCommitFindings:
 
     def test_none(self) -> None:
         assert commit_findings_text([], {}) == "no findings"
+
+
+class TestCause:
+    """A sentence each; a suite is named when there are several."""
+
+    def test_text(self) -> None:
+        assert cause_text(Cause.CODE, ()) == "Cause: the code."
+        assert cause_text(Cause.UNKNOWN, ("a", "b")) == "Cause: not known (a; b)."
+
+    def test_lines(self) -> None:
+        text = "Cause: the machine or the tool chain (a; b\\x1b)."
+        assert blame_lines([ONE]) == [text]
+        assert blame_lines([ONE, ONE]) == [f"core cpp: {text}"] * 2
+        assert blame_lines([]) == []
+
+    def test_of_a_finding(self) -> None:
+        finding = found("f", 1, 3, cause=Cause.CODE)
+        assert finding_text(finding) == "Cause: the code."
+        assert finding_text(replace(finding, confirmed_by="p1")) == "Cause: the code. Confirmed in pairs (p1)."
+        assert finding_text(replace(finding, confirmed_by="p1", cause=None)) == "Confirmed in pairs (p1)."
+        assert finding_text(replace(finding, cause=None)) == ""
+
+    def test_counts(self) -> None:
+        assert with_machine(0) == ""
+        assert with_machine(1200) == ", of which 1,200 moved with the machine"

@@ -16,12 +16,11 @@ from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.findings import in_order
 from bench_db.model import Cause, Finding, Series, State
 from bench_db.query.selection import short
-from bench_db.report.cause import CAUSES
 from bench_db.report.document import finding_json, versioned
 from bench_db.report.escape import markdown_text, shortened
 from bench_db.report.markdown import findings_markdown
 from bench_db.report.quantity import change_text
-from bench_db.report.terminal import beds_words, moved_words
+from bench_db.report.terminal import CAUSES, beds_words, moved_words
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import MENTIONS

@@ -6,12 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench_db.model import Figure
-from bench_db.report.cause import cause_text
 from bench_db.report.escape import markdown_text
 from bench_db.report.markdown import findings_markdown
 from bench_db.report.quantity import percent, share
 from bench_db.report.rows import NOTHING
-from bench_db.report.terminal import commit_findings_text, findings_text
+from bench_db.report.terminal import cause_text, commit_findings_text, findings_text
 from bench_db.report.text import PLAIN, Fit, Screen, sparkline, sparkline_width, table, visible
 from bench_db.rules import RULES
 from bench_db.units import Direction

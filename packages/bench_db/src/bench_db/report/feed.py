@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 from bench_db.clock import CALENDAR_SECONDS
 from bench_db.identity import content_id
 from bench_db.model import Finding
-from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import change_text, probability
+from bench_db.report.terminal import finding_text
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.units import is_worse

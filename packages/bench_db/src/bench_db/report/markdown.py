@@ -11,10 +11,9 @@ from bench_db.analysis.judge import of_machine
 from bench_db.masking import redacted
 from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
-from bench_db.report.cause import blame_lines, with_machine
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import change_text, percent_with_interval, probability, quantity
-from bench_db.report.terminal import beds_words, moved_words, several_beds
+from bench_db.report.terminal import beds_words, blame_lines, moved_words, several_beds, with_machine
 from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from bench_db.analysis.judge import of_machine
 from bench_db.model import Verdict
 from bench_db.query.selection import short
-from bench_db.report.cause import blame_lines, finding_text, with_machine
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import percent
 from bench_db.report.rows import when
-from bench_db.report.terminal import findings_text, painted
+from bench_db.report.terminal import blame_lines, finding_text, findings_text, painted, with_machine
 from bench_db.report.text import PLAIN, Screen, table, visible
 from bench_db.rules import RULES
 

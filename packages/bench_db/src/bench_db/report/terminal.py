@@ -1,4 +1,4 @@
-"""Comparisons and findings as tables for a terminal."""
+"""Comparisons and findings as tables for a terminal, and the words for them that every report uses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench_db.analysis.by_commit import by_commit
 from bench_db.analysis.judge import of_machine
-from bench_db.model import Figure, Series, Verdict
+from bench_db.model import Cause, Figure, Series, Verdict
 from bench_db.query.selection import short
-from bench_db.report.cause import CAUSES, blame_lines, with_machine
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import SPEEDS, change_text, percent, percent_with_interval, probability, quantity
 from bench_db.report.text import PLAIN, Colour, Fit, Screen, table, visible
@@ -18,10 +17,11 @@ from bench_db.rules import RULES
 from bench_db.units import is_worse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bench_db.model import Blame, CommitFindings, Comparison, Finding, MeanChange
 
+CAUSES = {Cause.CODE: "the code", Cause.MACHINE: "the machine or the tool chain", Cause.UNKNOWN: "not known"}
 _NOTE = 100
 _GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
 _NUMBERS = ("before", "after", "change", "p", "runs")
@@ -218,3 +218,31 @@ def _notes(finding: Finding) -> list[str]:
     figure = [f"by {finding.figure}"] if finding.figure is not Figure.MEDIAN else []
     pairs = ["confirmed in pairs"] if finding.confirmed_by is not None else []
     return [*provisional, *common, *cause, *pairs, *figure, *filter(None, [finding.note])]
+
+
+def cause_text(cause: Cause, evidence: Sequence[str]) -> str:
+    """Return a cause and its evidence as a sentence."""
+    because = f" ({visible('; '.join(evidence))})" if evidence else ""
+    return f"Cause: {CAUSES[cause]}{because}."
+
+
+def finding_text(finding: Finding) -> str:
+    """Return the cause of a finding with its evidence, and whether pairs confirm it, as sentences; empty for neither."""
+    cause = [] if finding.cause is None else [cause_text(Cause(finding.cause), finding.evidence)]
+    pairs = [] if finding.confirmed_by is None else [f"Confirmed in pairs ({visible(finding.confirmed_by)})."]
+    return " ".join([*cause, *pairs])
+
+
+def blame_lines(blame: Iterable[Blame]) -> list[str]:
+    """Return a line for each device and suite with a change; several of them are named."""
+    several = list(blame)
+    return [f"{_about(one) if len(several) > 1 else ''}{cause_text(one.cause, one.evidence)}" for one in several]
+
+
+def _about(one: Blame) -> str:
+    return f"{visible(' '.join(filter(None, (one.dut_name, one.suite))))}: "
+
+
+def with_machine(of_machine: int) -> str:
+    """Return the part of a count that the machine or the tool chain caused; empty for none."""
+    return f", of which {of_machine:,} moved with the machine" if of_machine else ""

@@ -15,7 +15,6 @@ import polars as pl
 
 from bench_db.model import Series, Verdict
 from bench_db.query.series import identified, label
-from bench_db.report.cause import finding_text
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
 from bench_db.report.quantity import ladders, percent
@@ -33,6 +32,7 @@ from bench_db.report.site.parts import parts_of
 from bench_db.report.site.progress import UNREAD, progress_document
 from bench_db.report.site.pulls import newest_pulls, pull_document
 from bench_db.report.site.shards import Group, Shard, reads, shards, stem_of
+from bench_db.report.terminal import finding_text
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 

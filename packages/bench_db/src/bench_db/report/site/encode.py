@@ -10,10 +10,10 @@ import polars as pl
 
 from bench_db.masking import redacted
 from bench_db.model import Cause, ChangeKind, State
-from bench_db.report.cause import finding_text
 from bench_db.report.escape import shortened
 from bench_db.report.quantity import change_text
 from bench_db.report.site import numbers
+from bench_db.report.terminal import finding_text
 from bench_db.report.text import visible
 from bench_db.units import is_worse
 
