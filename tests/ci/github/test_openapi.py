@@ -20,8 +20,6 @@ LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 # The operation of the description for each call.
 CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
-    "artifact": ("actions/get-artifact", lambda r: r.artifact(11)),
-    "artifacts": ("actions/list-workflow-run-artifacts", lambda r: r.artifacts(30433642)),
     "checks": ("checks/list-for-ref", lambda r: first(r.checks(SHA, "benchmarks"))),
     "comments": ("issues/list-comments", lambda r: first(r.comments(1347))),
     "commit": ("repos/get-commit", lambda r: r.commit(SHA)),
@@ -64,7 +62,7 @@ CALLS: dict[str, tuple[str, Callable[[Repository], Any]]] = {
 PATHS = (
     r"/user|/repos/\{owner\}/\{repo\}/(commits(/\{ref\}(/check-runs)?)?|compare/\{basehead\}|tags|check-runs(/\{check_run_id\})?|statuses/\{sha\}"
     r"|pulls/\{pull_number\}|issues(/\{issue_number\}(/comments)?)?|issues/comments/\{comment_id\}"
-    r"|collaborators/\{username\}/permission|actions/(artifacts/\{artifact_id\}|runs/\{run_id\}(/jobs|/artifacts)?"
+    r"|collaborators/\{username\}/permission|actions/(runs/\{run_id\}(/jobs)?"
     r"|workflows/\{workflow_id\}/(runs|dispatches)))"
 )
 

@@ -10,7 +10,6 @@ RUN: dict[str, Any] = {
     "status": "completed",
     "conclusion": "success",
     "html_url": "https://github.test/runs/30433642",
-    "head_sha": "a" * 40,
     "event": "workflow_dispatch",
     "created_at": "2026-01-31T00:00:00Z",
 }
@@ -37,11 +36,11 @@ class TestFields:
 
     def test_more_fields_and_absent_optional_ones(self) -> None:
         found = run(actor={"login": "a"}, repository=None)
-        assert (found, found.display_title, found.run_attempt) == (run(), "", 1)
+        assert (found, found.display_title) == (run(), "")
 
     @pytest.mark.parametrize("name", RUN)
     def test_a_missing_field(self, name: str) -> None:
-        page = {"total_count": 1, "workflow_runs": [{key: value for key, value in RUN.items() if key != name}]}
+        page = {"workflow_runs": [{key: value for key, value in RUN.items() if key != name}]}
         with pytest.raises(msgspec.ValidationError, match=rf"`{name}`.*workflow_runs"):
             msgspec.convert(page, WorkflowRuns)
 

@@ -76,11 +76,9 @@ class WorkflowRun(Struct, frozen=True):
     status: str | None
     conclusion: str | None
     html_url: str
-    head_sha: str
     event: str
     created_at: datetime
     display_title: str = ""
-    run_attempt: int = 1
 
     @property
     def is_finished(self) -> bool:
@@ -91,7 +89,6 @@ class WorkflowRun(Struct, frozen=True):
 class WorkflowRuns(Struct, frozen=True):
     """A page of runs."""
 
-    total_count: int
     workflow_runs: list[WorkflowRun]
 
 
@@ -108,26 +105,7 @@ class Job(Struct, frozen=True):
 class Jobs(Struct, frozen=True):
     """A page of jobs."""
 
-    total_count: int
     jobs: list[Job]
-
-
-class ArtifactRecord(Struct, frozen=True):
-    """A file a run left behind; `digest` is like sha256:..., null for an old one."""
-
-    id: int
-    name: str
-    size_in_bytes: int
-    expired: bool
-    archive_download_url: str
-    digest: str | None = None
-
-
-class ArtifactRecords(Struct, frozen=True):
-    """A page of files."""
-
-    total_count: int
-    artifacts: list[ArtifactRecord]
 
 
 class IssueRecord(Struct, frozen=True):
@@ -187,7 +165,6 @@ class CheckRun(Struct, frozen=True):
 class CheckRuns(Struct, frozen=True):
     """A page of checks."""
 
-    total_count: int
     check_runs: list[CheckRun]
 
 

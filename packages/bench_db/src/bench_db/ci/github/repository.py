@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from bench_db.ci.github import records
 from bench_db.ci.github.records import (
-    ArtifactRecord,
     CheckRun,
     Comment,
     CommitRecord,
@@ -118,15 +117,6 @@ class Repository:
         """Return the jobs of a run's newest attempt."""
         pages = self._github.pages(f"{self._root}/actions/runs/{run_id}/jobs", records.Jobs)
         return [job for page in pages for job in page.jobs]
-
-    def artifacts(self, run_id: int) -> list[ArtifactRecord]:
-        """Return the artifacts of a run."""
-        pages = self._github.pages(f"{self._root}/actions/runs/{run_id}/artifacts", records.ArtifactRecords)
-        return [artifact for page in pages for artifact in page.artifacts]
-
-    def artifact(self, artifact_id: int) -> ArtifactRecord:
-        """Return one artifact of a run."""
-        return self._github.get(f"{self._root}/actions/artifacts/{artifact_id}", ArtifactRecord)
 
     # -- pull requests -------------------------------------------------------------------------------------------------
 
