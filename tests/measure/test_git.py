@@ -35,7 +35,7 @@ class TestOfRange:
         assert [commit.sha for commit in found] == shas[1:3]
 
     def test_a_merged_branch_is_its_merge(self, history: History) -> None:
-        first = history.commit()
+        history.commit()
         history.git("checkout", "--quiet", "-b", "side")
         side = history.commit("side", a="1")
         history.git("checkout", "--quiet", "main")
@@ -44,8 +44,6 @@ class TestOfRange:
         found = git.of_range(history.path, Scope.ALL, "main")
         assert [commit.subject for commit in found] == ["change", "main", "merge"]
         assert side not in {commit.sha for commit in found}
-        whole = git.of_range(history.path, Scope.ALL, "main", first_parent=False)
-        assert {side, first} < {commit.sha for commit in whole}
 
     def test_tags_light_and_annotated(self, history: History) -> None:
         one, two, three = (history.commit() for _ in range(3))

@@ -89,29 +89,30 @@ def resolve(repository: Path, name: str) -> str:
     return found
 
 
-def history(repository: Path, end: str, start: str | None = None, *, first_parent: bool = True) -> list[Commit]:
+def history(repository: Path, end: str, start: str | None = None) -> list[Commit]:
     """Return the commits reachable from `end` and not from `start`, oldest first, parents before children.
 
-    With `first_parent` a merged branch counts as its merge commit, so that each commit follows from the one before it.
+    A merged branch counts as its merge commit, so that each commit follows from the one before it.
     """
     excluded = [] if start is None else [f"^{resolve(repository, start)}"]
-    options = ["--first-parent"] if first_parent else []
     tips = [resolve(repository, end), *excluded]
-    text = git(repository, "log", "-z", "--reverse", "--topo-order", _FORMAT, *options, "--end-of-options", *tips, "--")
+    text = git(
+        repository, "log", "-z", "--reverse", "--topo-order", "--first-parent", _FORMAT, "--end-of-options", *tips, "--"
+    )
     return [_commit(record) for record in text.split("\0") if record]
 
 
-def of_range(repository: Path, chosen: Range, branch: str = "HEAD", *, first_parent: bool = True) -> list[Commit]:
+def of_range(repository: Path, chosen: Range, branch: str = "HEAD") -> list[Commit]:
     """Return the commits of a range, oldest first; for NEW, ALL and EXISTING the whole branch, from which a plan chooses."""
     match chosen:
         case Tags(pattern=pattern):
             return oldest_first(commit_of(repository, sha) for _, sha in tags(repository, pattern))
         case Between(start=start, end=end):
-            return history(repository, end, start, first_parent=first_parent)
+            return history(repository, end, start)
         case Commits(names=names):
             return oldest_first(commit_of(repository, name) for name in names)
         case _:
-            return history(repository, branch, first_parent=first_parent)
+            return history(repository, branch)
 
 
 def commit_of(repository: Path, name: str) -> Commit:
