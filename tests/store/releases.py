@@ -105,7 +105,6 @@ def _check_more(database: Database, count: int) -> None:
     assert database.has(first).present
     assert database.measured_commit(first[:8]) == first
     assert len(database.runs_of(first)) == 1
-    assert database.names_like("sor") == ["sort"]
     assert database.summary(last=3)["n"].max() == 3
     if has(Result):
         name = ADDED[Result]

@@ -11,7 +11,7 @@ from bench_db.arrow import schema_of, to_table
 from bench_db.model import Artifact
 from bench_db.store import tables
 from bench_db.store.database import connect
-from bench_db.store.tables import FINGERPRINTS_TABLE, MIGRATIONS_TABLE, REGISTRY, RESULTS_TABLE, SERIES_TABLE, Table
+from bench_db.store.tables import REGISTRY, RESULTS_TABLE, SERIES_TABLE, Table
 from tests.store.carriers import publish, rows_of
 
 if TYPE_CHECKING:
@@ -102,8 +102,6 @@ class TestTables:
         assert [table.name for table in tables.stored()] == [
             name for name in names if name not in {"series", "fingerprints"}
         ]
-        assert tables.made_on_use()[-2:] == (SERIES_TABLE, FINGERPRINTS_TABLE)
-        assert MIGRATIONS_TABLE in tables.made_on_use()
 
     @pytest.mark.parametrize("table", REGISTRY, ids=lambda table: table.name)
     def test_columns_that_may_be_missing_are_nullable(self, table: Table) -> None:

@@ -290,13 +290,9 @@ def many_regressions() -> str:
 
 
 def nearest() -> str:
-    from bench_db.store.database import connect
-    from tests.cli.kinds import publish
+    from bench_db.query.selection import nearest
 
-    with TemporaryDirectory() as folder:
-        store = connect(folder, create=True)
-        publish(store, 1, {f"name{i}": 1.0 for i in range(9)})
-        return repr(store.names_like("name"))
+    return repr(nearest("name", [f"name{i}" for i in range(9)]))
 
 
 def failed_benchmark() -> str:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 STATISTICS = tuple(f.name for f in fields(SummaryValues))
 _NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution

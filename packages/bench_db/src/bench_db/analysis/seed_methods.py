@@ -44,13 +44,7 @@ def lance_bench_ttest(
     return _comparison(new, old, p_value, direction, significant=p_value < alpha)
 
 
-def lance_bench_z(
-    candidate: float,
-    history: Sequence[float],
-    direction: Direction = Direction.LOWER,
-    *,
-    threshold: float = Z_THRESHOLD,
-) -> Comparison:
+def lance_bench_z(candidate: float, history: Sequence[float], direction: Direction = Direction.LOWER) -> Comparison:
     """Compare one run by its z against the mean and standard deviation of the newest 20 others, in commit order."""
     old = [x for x in history if math.isfinite(x)][-NEWEST_RUNS:]
     if not math.isfinite(candidate):
@@ -60,7 +54,7 @@ def lance_bench_z(
     spread, difference = _deviation(old), candidate - fmean(old)
     z = difference / spread if spread > 0.0 else math.copysign(math.inf, difference) if difference else 0.0
     p_value = math.erfc(abs(z) / math.sqrt(2.0))
-    return _comparison([candidate], old, p_value, direction, significant=abs(z) > threshold)
+    return _comparison([candidate], old, p_value, direction, significant=abs(z) > Z_THRESHOLD)
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench_db.model import Series
@@ -35,7 +35,6 @@ OLD_NAMES = {
 }
 # Raised when a name or a meaning is taken away, never when a name is added.
 DOCUMENT_VERSION = 1
-_IDENTITY = tuple(f.name for f in fields(Series))
 
 
 def record_json(

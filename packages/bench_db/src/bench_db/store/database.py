@@ -20,7 +20,7 @@ from bench_db.query.baseline import holding
 from bench_db.query.definitions import with_names
 from bench_db.query.derived import NEEDED, Derived, faults, unit_fault
 from bench_db.query.history import ORDER, SCOPE, History
-from bench_db.query.selection import RUN, VERSION, Selection, nearest, of_name
+from bench_db.query.selection import RUN, VERSION, Selection, of_name
 from bench_db.query.series import newest
 from bench_db.store import (
     artifacts,
@@ -753,13 +753,6 @@ class Database:
             f"branch {branch or '(none)'}" if number is None else f"pull request {number}"
             for branch, number in found.iter_rows()
         ]
-
-    @of_sound_part
-    def names_like(self, benchmark: str) -> list[str]:
-        """Return the nearest benchmark names, nearest first; only names that contain the given one when there are any."""
-        names = self.latest()["benchmark_name"].unique().to_list()
-        holding = [name for name in names if benchmark.strip("*") in name]
-        return nearest(benchmark, holding or names)
 
     @of_sound_part
     def results(self, where: Where | None = None, as_of: AsOf | None = None) -> list[Result]:

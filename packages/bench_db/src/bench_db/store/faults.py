@@ -66,11 +66,6 @@ _NO_DIRECTORY = re.compile(r"Not a directory")
 _UNKNOWN = "storage failed while"
 
 
-def is_not_found(error: BaseException) -> bool:
-    """Return whether the error means that nothing exists at the address."""
-    return bool(_NOT_FOUND.search(str(error)))
-
-
 def already_exists(error: BaseException) -> bool:
     """Return whether the error means that another process created the table first."""
     return bool(_EXISTS.search(str(error)))

@@ -199,8 +199,3 @@ def registered() -> tuple[Table, ...]:
 def stored() -> tuple[Table, ...]:
     """Return the tables that are not derived, which copies and exports contain."""
     return tuple(table for table in registered() if not table.derived)
-
-
-def made_on_use() -> tuple[Table, ...]:
-    """Return the tables that the first write to them creates."""
-    return tuple(table for table in registered() if table not in TABLES)
