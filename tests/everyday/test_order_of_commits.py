@@ -129,6 +129,23 @@ class TestPullWithMerge:
         assert order(repository) == shas
         assert asked(repository, "latest")[0]["commit"] == shas[-1]
 
+    def test_from_checkouts_of_depth_one(self, repository: Repository) -> None:
+        """The merge has both parents in it. Its clock is behind that of the commit of main that it contains."""
+        shas = [repository.commit_at(BEGIN + number * HOUR) for number in range(4)]
+        repository.git("checkout", "--quiet", "-b", "local", shas[1])
+        repository.commit_at(BEGIN + HOUR, "local work")
+        date = f"{BEGIN + 2 * HOUR} +0000"
+        repository.git("merge", "--quiet", "-X", "ours", "-m", "pull", "main", GIT_COMMITTER_DATE=date)
+        repository.git("checkout", "--quiet", "-B", "main", "local")
+        shas += [repository.git("rev-parse", "HEAD"), repository.commit_at(BEGIN + 2 * HOUR)]
+        repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        for turn, number in enumerate([5, 1, 4, 0, 3, 2]):
+            shallow = Repository(repository.path.parent / f"shallow{turn}")
+            shallow.git("fetch", "--quiet", "--depth", "1", f"file://{repository.path}", shas[number])
+            shallow.git("checkout", "--quiet", "--force", "FETCH_HEAD")
+            publish(shallow, shallow.measured(0.001 * (1 + turn / 1e6), at=BEGIN + 100 * HOUR + turn))
+        assert order(repository) == shas
+
 
 class TestTwoRepositories:
     """Devices of different repositories in one store do not mix their orders."""

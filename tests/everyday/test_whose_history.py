@@ -313,7 +313,7 @@ class TestRenamedMain:
         assert order(repository) == [*before, *after]
         assert asked(repository, "latest")[0]["commit"] == after[-1]
 
-    @pytest.mark.parametrize(("old", "beside"), [("main", "topic"), ("master", None)])
+    @pytest.mark.parametrize(("old", "beside"), [("main", "topic"), ("master", None), ("develop", "topic")])
     def test_without_remote_and_ci(self, repository: Repository, old: str, beside: str | None) -> None:
         """The log of the branch has its former name."""
         repository.git("symbolic-ref", "HEAD", f"refs/heads/{old}")
@@ -324,14 +324,17 @@ class TestRenamedMain:
         after = grown(repository, 2, start=5)
         assert order(repository) == [*before, *after]
 
-    def test_a_branch_that_was_alone_once(self, repository: Repository) -> None:
-        """Nothing but its commits says that it was the main branch, and none come after it was renamed beside another."""
+    def test_a_topic_before_main_and_after_it_was_renamed(self, repository: Repository) -> None:
+        """The branch on which the repository began is main under each of its names."""
         repository.git("symbolic-ref", "HEAD", "refs/heads/trunk")
-        grown(repository, 3)
-        repository.git("branch", "topic")
+        before = grown(repository, 1)
+        repository.git("checkout", "--quiet", "-b", "topic")
+        grown(repository, 3, SLOW, start=2)
+        repository.git("checkout", "--quiet", "trunk")
+        assert order(repository) == before
         repository.git("branch", "--move", "trunk", "develop")
-        after = grown(repository, 5, start=5)
-        assert order(repository)[-5:] == after
+        after = grown(repository, 2, start=6)
+        assert order(repository) == [*before, *after]
 
     def test_two_branches_that_live_on(self, repository: Repository) -> None:
         """The default branch changes from one to the other and back: each time the history is that of one of them."""
@@ -355,12 +358,13 @@ class TestRenamedMain:
 
 
 class TestUnknownMain:
-    """Nothing says which branch is the main one: the remote has no HEAD, and no branch is called main or master."""
+    """Nothing says which branch is the main one: the remote has no HEAD, no branch is called main or master, and there are no logs."""
 
     @pytest.fixture
     def develop(self, repository: Repository) -> Repository:
         repository.git("symbolic-ref", "HEAD", "refs/heads/develop")
         repository.git("remote", "add", "origin", str(repository.path.parent / "nowhere"))
+        repository.git("config", "core.logAllRefUpdates", "false")
         return repository
 
     def test_a_side_branch_at_its_tip(self, develop: Repository) -> None:
@@ -370,6 +374,25 @@ class TestUnknownMain:
         assert [round(row["median"] / 1e6) for row in asked(develop, "latest")] == [1]
         develop.git("checkout", "--quiet", "develop")
         assert order(develop) == first
+
+    def test_said_while_several_branches_could_be_it(self, develop: Repository) -> None:
+        """The branch with most commits is taken, and each answer says so until the branch is stated."""
+
+        def said() -> str:
+            return str(asked(develop, "compare", "latest")["history"])
+
+        shas = grown(develop, 2)
+        assert said() == "the main history (branch develop)"
+        develop.git("checkout", "--quiet", "-b", "side")
+        shas += grown(develop, 1, SLOW, start=3)
+        assert said() == (
+            "the main history (branch develop; assumed for proj, as the branch with most commits: bench-db define main states it)"
+        )
+        grown(develop, 2, SLOW, start=4)
+        assert "branch side; assumed" in said()
+        asked(develop, "define", "main", "proj", "develop")
+        assert said() == "the main history (branch develop)"
+        assert order(develop) == shas[:2]
 
 
 class TestOtherResultsOnly:

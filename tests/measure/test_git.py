@@ -81,12 +81,44 @@ class TestMainBranch:
         history.git("branch", "--copy", "trunk", "a-topic")
         assert git.main_branch(history.path) == "trunk"
 
+    def test_the_branch_of_the_first_commit(self, history: History) -> None:
+        """Of branches with other names it is the one that began, whatever it is called now, and pages without a history are none."""
+        history.git("symbolic-ref", "HEAD", "refs/heads/develop")
+        history.commit()
+        history.git("checkout", "--quiet", "-b", "a-topic")
+        history.commit()
+        history.git("branch", "--copy", "develop", "a-copy")
+        assert git.main_branch(history.path) == "develop"
+        history.git("branch", "--move", "develop", "trunk")
+        history.git("checkout", "--quiet", "--orphan", "gh-pages")
+        history.commit()
+        assert git.main_branch(history.path) == "trunk"
+
+    def test_the_configured_name(self, history: History) -> None:
+        history.git("symbolic-ref", "HEAD", "refs/heads/develop")
+        history.commit()
+        history.git("branch", "next")
+        history.git("config", "init.defaultBranch", "next")
+        assert git.main_branch(history.path) == "next"
+
+    def test_a_remote_without_a_head(self, history: History) -> None:
+        """As `git remote add` leaves it: only while the main branch is checked out, because the default branch may be another one."""
+        history.commit()
+        history.git("branch", "--move", "trunk")
+        history.git("remote", "add", "origin", "nowhere")
+        assert git.main_branch(history.path) == "trunk"
+        history.git("checkout", "--quiet", "-b", "topic")
+        assert git.main_branch(history.path) is None
+        history.git("checkout", "--quiet", "--detach")
+        assert git.main_branch(history.path) is None
+
     def test_branches_that_say_nothing(self, tmp_path: Path) -> None:
-        """Two branches, and a branch that was fetched alone, as a job does it."""
+        """Two branches whose logs have expired, and a branch that was fetched alone, as a job does it."""
         origin = History(tmp_path / "origin")
         origin.git("symbolic-ref", "HEAD", "refs/heads/develop")
         origin.commit()
         origin.git("branch", "side")
+        origin.git("reflog", "expire", "--expire=now", "--all")
         assert git.main_branch(origin.path) is None
         job = History(tmp_path / "job")
         job.git("fetch", "--quiet", f"file://{origin.path}", "side")

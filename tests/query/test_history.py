@@ -165,6 +165,23 @@ class TestCommitOrders:
         place = {commit: number for number, commit in enumerate(ordered(*shown))}
         assert all(place[f"c{m}"] <= place[f"c{n}"] for n in contained for m in contained[n])
 
+    def test_a_parent_is_before_its_child(self) -> None:
+        """Also where the numbers of another commit of the same second come between them."""
+        shown = [
+            record(1, position=1, ancestors=1, parents=(), time=0),
+            record(4, position=2, ancestors=2, parents=("c1",), time=0),
+            record(5, position=3, ancestors=3, parents=("c4",), time=0),
+            record(7, position=2, ancestors=4, parents=("c1", "c5"), time=0),
+            record(8, position=2, ancestors=2, parents=("c1",), time=1),
+        ]
+        assert ordered(*shown) == names(1, 4, 8, 5, 7)
+
+    @pytest.mark.parametrize("position", [None, 2])
+    def test_a_merge_follows_the_parent_that_has_results(self, position: int | None) -> None:
+        """As after a `git pull` of which shallow clones were published, whatever the clocks say."""
+        merge = record(3, parents=("unmeasured", "c2"), time=10)
+        assert ordered(merge, record(4, time=20), record(2, position=position, time=50)) == names(2, 3, 4)
+
     def test_a_merge_that_a_force_push_dropped(self) -> None:
         """It contains more commits than the new ones on main, and is older."""
         main = [record(n, position=n, ancestors=n, parents=()) for n in (1, 2, 3, 5, 6, 7)]

@@ -687,6 +687,11 @@ class RecordedCommit:
         """The first parent; None when it is unknown, and for a root."""
         return self.parents[0] if self.parents else None
 
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """The other parents of a merge; empty when they are unknown, and for a commit that is none."""
+        return self.parents[1:]
+
 
 class CommitFacts(NamedTuple):
     """The columns of a `RecordedCommit` that decide the order, without the cost of a whole record."""
@@ -704,6 +709,7 @@ class CommitFacts(NamedTuple):
     measured_at: int | None
     recorded_at: int
     ancestors: int | None
+    merged: Sequence[str] = ()
 
 
 Recorded = TypeVar("Recorded", RecordedCommit, CommitFacts)
@@ -729,7 +735,8 @@ def completed(earlier: Recorded, later: Recorded) -> Recorded:
         "measured_at": min(measured, default=None),
     }
     if isinstance(later, CommitFacts):
-        return later._replace(parent=later.parent or earlier.parent, **changes)
+        known = later if later.parent else earlier
+        return later._replace(parent=known.parent, merged=known.merged, **changes)
     return replace(
         later,
         parents=later.parents or earlier.parents,

@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import subprocess
+from collections import defaultdict
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -170,30 +171,62 @@ def knows(repository: Path, name: str) -> bool:
 
 
 def main_branch(repository: Path) -> str | None:
-    """Return the default branch of the remote `origin`, without a remote that of the local ones; None when it is not known."""
+    """Return the default branch of the remote `origin`, without a remote that of the local ones; None when it is not known.
+
+    A clone whose remote has no HEAD here, as after `git remote add`, says it while its own main branch is checked out.
+    """
     if "origin" not in git(repository, "remote").split():
         return _local_main_branch(repository)
     try:
         head = git(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD").strip()
     except UserError:
-        return None
+        own = _local_main_branch(repository)
+        return own if own is not None and own == _checked_out(repository) else None
     return head.removeprefix("refs/remotes/origin/")
 
 
+def _checked_out(repository: Path) -> str | None:
+    with suppress(UserError):
+        return git(repository, "symbolic-ref", "--quiet", "HEAD").strip().removeprefix("refs/heads/")
+    return None
+
+
 def _local_main_branch(repository: Path) -> str | None:
-    """Return main or master, else the branch that had this name; None without either."""
+    """Return main or master, else the branch that had this name, that `init.defaultBranch` names, or that the first commit was made on."""
     branches = git(repository, "for-each-ref", "--format=%(refname:strip=2)", "refs/heads").splitlines()
     usual = next((name for name in MAIN_NAMES if name in branches), None)
-    return usual or next((name for name in branches if _former_names(repository, name) & set(MAIN_NAMES)), None)
+    if usual or not branches:
+        return usual
+    former, begun = _logs_of_branches(repository)
+    configured = ""
+    with suppress(UserError):
+        configured = git(repository, "config", "--get", "init.defaultBranch").strip()
+    renamed = next((name for name in branches if former[name] & set(MAIN_NAMES)), None)
+    return (
+        renamed or (configured if configured in branches else None) or min(begun, key=begun.__getitem__, default=None)
+    )
 
 
-def _former_names(repository: Path, branch: str) -> set[str]:
-    """Return the names that a branch had, as its log says; a copy of another branch has its log, and had none."""
-    steps = git(repository, "reflog", "show", "--format=%gs", f"refs/heads/{branch}", "--").splitlines()
-    made = [words for words in map(str.split, steps) if words[:2] in (["Branch:", "renamed"], ["Branch:", "copied"])]
-    if not made or made[0][1] == "copied":
-        return set()
-    return {words[2].removeprefix("refs/heads/") for words in made if words[1] == "renamed"}
+def _logs_of_branches(repository: Path) -> tuple[defaultdict[str, set[str]], dict[str, int]]:
+    """Return from the logs of branches the former names of each, and when the first commit was made on a branch, where it was.
+
+    A copy of another branch has its log, and neither was renamed nor began anything. Old entries of a log expire.
+    """
+    former, begun, copied = defaultdict[str, set[str]](set), dict[str, int](), set[str]()
+    lines = git(repository, "log", "--walk-reflogs", "--branches", "--date=unix", "--format=%gD%x09%gs").splitlines()
+    for entry, _, step in (line.partition("\t") for line in lines):  # the newest entry of a branch comes first
+        branch, _, time = entry.removeprefix("refs/heads/").rpartition("@")
+        match step.split():
+            case ["Branch:", "copied", *_] if branch not in former:
+                copied.add(branch)
+            case ["Branch:", "renamed", name, *_]:
+                former[branch].add(name.removeprefix("refs/heads/"))
+            case ["commit", "(initial):", *_]:
+                begun[branch] = int(time.strip("{}"))
+    for branch in copied:
+        former.pop(branch, None)
+        begun.pop(branch, None)
+    return former, begun
 
 
 def tip_of(repository: Path, branch: str) -> str | None:

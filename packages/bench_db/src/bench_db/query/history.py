@@ -40,11 +40,13 @@ class History:
 
     `orders` has the order of each recorded commit, in the order of recording; `main` has the main branch of each device. `joined` are commits on the line of main
     that were stored with another branch, `unreachable` those that a sync no longer found, `excluded` the keys of excluded runs.
-    `definitions` rename series when they are read; None when there are none.
+    `definitions` rename series when they are read; None when there are none. `assumed` are the devices of which nothing names the main branch:
+    theirs is the branch with most commits, of several.
     """
 
     orders: Mapping[str, int] = field(default_factory=dict)
     main: Mapping[str, str] = field(default_factory=dict)
+    assumed: Collection[str] = _NONE
     joined: Collection[str] = _NONE
     unreachable: Collection[str] = _NONE
     excluded: Collection[int] = frozenset()
@@ -104,7 +106,12 @@ class History:
         if selection.branch is not None:
             return f"branch {selection.branch}"
         names = sorted(set(self.main.values()))
-        return f"the main history (branch {', '.join(names)})" if names else "the main history"
+        how = (
+            f"; assumed for {', '.join(sorted(self.assumed))}, as the branch with most commits: bench-db define main states it"
+            if self.assumed
+            else ""
+        )
+        return f"the main history (branch {', '.join(names)}{how})" if names else "the main history"
 
     def stamp(self, recorded: int) -> str:
         """Return a text that changes when the newest result of a series can change among those of the first `recorded` commits."""
@@ -137,6 +144,7 @@ def history_of(
     return History(
         orders={commit: orders[commit] for _, commit in commits},
         main=branches,
+        assumed=assumed_mains(commits.values(), branches) - stated.keys(),
         joined=frozenset(
             record.commit
             for record in commits.values()
@@ -164,6 +172,18 @@ def main_branches(known: Iterable[RecordedCommit | CommitFacts], stated: Mapping
         if record.branch and record.pr_number is None:
             devices[record.dut_name].setdefault(record.branch, []).append(record)
     return {dut: _main_of(branches) for dut, branches in devices.items()} | named | dict(stated)
+
+
+def assumed_mains(known: Iterable[RecordedCommit | CommitFacts], main: Mapping[str, str]) -> frozenset[str]:
+    """Return the devices whose main branch is only the one with most commits: it has another name than main, no record names it, and another branch has results."""
+    others, named = set[str](), set[str]()
+    for record in known:
+        own = main.get(record.dut_name)
+        if own in MAIN_NAMES or record.main_branch == own:
+            named.add(record.dut_name)
+        elif record.pr_number is None and record.branch not in (None, own):
+            others.add(record.dut_name)
+    return frozenset(others - named)
 
 
 def _main_of(branches: Mapping[str, Sequence[RecordedCommit | CommitFacts]]) -> str:
@@ -273,13 +293,14 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
         yield _by_containment(line, position, ancestors)
         return
     by_sha = {record.commit: record for record in line}
-    parent = {record.commit: record.parent for record in line if record.parent in by_sha}
-    children: defaultdict[str, list[str]] = defaultdict(list)
-    for commit, before in parent.items():
-        children[before].append(commit)
-    known = list(position)
-    _count_along(known.copy(), position, parent, children)
-    _count_along(known, ancestors, parent, children)
+    first = {record.commit: record.parent for record in line if record.parent in by_sha}
+    # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
+    merged = {r.commit: next(filter(by_sha.__contains__, r.merged), None) for r in line if r.commit not in first}
+    parent = first | {commit: before for commit, before in merged.items() if before is not None}
+    children = _children(parent)
+    for links in (first, parent):
+        _count_along(list(position), position, links, _children(links))
+        _count_along(list(ancestors), ancestors, links, _children(links))
     yield _by_containment([by_sha[commit] for commit in position], position, ancestors)
     for record in line:
         if record.commit not in position:
@@ -287,6 +308,17 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
             _count_along([record.commit], chain, parent, children)
             position |= chain
             yield _by_containment([by_sha[commit] for commit in chain], chain, chain)
+
+
+def _parents(record: RecordedCommit | CommitFacts) -> tuple[str, ...]:
+    return () if record.parent is None else (record.parent, *record.merged)
+
+
+def _children(parent: Mapping[str, str]) -> defaultdict[str, list[str]]:
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for commit, before in parent.items():
+        children[before].append(commit)
+    return children
 
 
 def _by_containment(
@@ -297,13 +329,14 @@ def _by_containment(
     A commit has more ancestors than each commit that it contains. Its position, which counts first parents, is larger, too, along one line;
     a `git pull` that merges main into the line of a developer, which is then pushed as main, ends that line and begins another. Where both
     numbers order two commits alike, that is their order. Where they do not, neither contains the other, or the line was changed, and the
-    time decides.
+    time decides; but a recorded parent is before its children.
     """
+    parents = {record.commit: _parents(record) for record in line}
     places = [(position[r.commit], ancestors[r.commit], _made(r), r.commit) for r in line]
     numbers = sorted(range(len(places)), key=lambda n: (places[n][0], places[n][2], places[n][3]))
     ordered: list[Recorded] = []
     for block in _disputed([places[n] for n in numbers]):
-        ordered += [line[numbers[n]] for n in _by_time(block, [places[n] for n in numbers])]
+        ordered += [line[numbers[n]] for n in _by_time(block, [places[n] for n in numbers], parents)]
     return ordered
 
 
@@ -324,11 +357,13 @@ def _disputed(places: Sequence[Place]) -> Iterable[range]:
         yield range(start, len(places))
 
 
-def _by_time(block: range, places: Sequence[Place]) -> Iterator[int]:
-    """Yield the places of a block by time, each behind all of smaller position and fewer ancestors.
+def _by_time(block: range, places: Sequence[Place], parents: Mapping[str, Sequence[str]]) -> Iterator[int]:
+    """Yield the places of a block by time, each behind its parents and all of smaller position and fewer ancestors.
 
     In a chain both numbers rise, so the first place that is left of each chain is before all others of it, and the firsts are all to compare.
+    A parent has fewer ancestors, too, so the place with the fewest of those left is always free.
     """
+    left = {places[n][3] for n in block}
     chains: list[deque[int]] = []
     for n in block:
         chain = next((chain for chain in chains if _is_behind(places[n], places[chain[-1]])), None)
@@ -338,8 +373,11 @@ def _by_time(block: range, places: Sequence[Place]) -> Iterator[int]:
             chain.append(n)
     while chains:
         firsts = [chain[0] for chain in chains]
-        free = [n for n in firsts if not any(_is_behind(places[n], places[m]) for m in firsts)]
-        first = min(free, key=lambda n: (places[n][2], places[n][1], places[n][0], places[n][3]))
+        behind = [n for n in firsts if any(_is_behind(places[n], places[m]) for m in firsts)]
+        free = [n for n in firsts if n not in behind and left.isdisjoint(parents[places[n][3]])]
+        # contradicting numbers, as of a record that is wrong, leave none free
+        first = min(free or firsts, key=lambda n: (places[n][2], places[n][1], places[n][0], places[n][3]))
+        left.remove(places[first][3])
         yield chains[firsts.index(first)].popleft()
         chains = [chain for chain in chains if chain]
 

@@ -84,9 +84,10 @@ def known_commits(records: Iterable[Recorded]) -> dict[tuple[str, str], Recorded
 
 def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     """Return the facts of every record of a commit, in the order in which they were written."""
-    columns = [name if name != "parent" else "parents" for name in CommitFacts._fields]
+    columns = [name if name != "parent" else "parents" for name in CommitFacts._fields if name != "merged"]
     rows = cast("pl.DataFrame", pl.from_arrow(engine.open(COMMITS_TABLE).read(columns)))
-    rows = rows.with_columns(pl.col("parents").list.first())
+    parents = pl.col("parents")
+    rows = rows.with_columns(parents.list.first(), merged=parents.list.slice(1).fill_null([]))
     # Columns of an older release are null where a record has a number.
     return list(map(CommitFacts._make, rows.with_columns(pl.col("time", "recorded_at").fill_null(0)).iter_rows()))
 
