@@ -9,6 +9,7 @@ from hypothesis import is_hypothesis_test, settings
 from playwright.sync_api import Browser
 from xdist.scheduler import LoadScopeScheduling
 
+from bench_db.ci.environment import SERVICE_VARIABLES
 from tests.report.browsing import chromium
 from tests.support.campaigns import CAMPAIGNS, choose, rounds
 from tests.support.clocks import Slept
@@ -31,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
         msg = f"--campaign {name}: there are {', '.join(CAMPAIGNS)}"
         raise pytest.UsageError(msg)
     choose(name)
-    for job in ("GITHUB_ACTIONS", "GITLAB_CI"):  # what a test records is not of the job that runs the tests
+    for job in SERVICE_VARIABLES:  # what a test records is not of the job that runs the tests
         os.environ.pop(job, None)
     # a loaded machine is no failure, and compilation takes seconds
     settings.register_profile("bench_db", deadline=None, max_examples=rounds("laws", 20, full=1000))

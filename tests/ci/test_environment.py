@@ -159,3 +159,125 @@ class TestGitlabChange:
 
     def test_outside_of_a_job(self) -> None:
         assert ci_change({}) is None
+
+
+BUILDKITE = {
+    "BUILDKITE": "true",
+    "BUILDKITE_BUILD_ID": "b-1",
+    "BUILDKITE_BUILD_URL": "https://ci.example/b/7",
+    "BUILDKITE_RETRY_COUNT": "1",
+    "BUILDKITE_PIPELINE_SLUG": "bench",
+    "BUILDKITE_PIPELINE_DEFAULT_BRANCH": "trunk",
+    "BUILDKITE_REPO": "https://user:secret@git.example/owner/name.git",
+    "BUILDKITE_COMMIT": "a" * 40,
+    "BUILDKITE_BRANCH": "trunk",
+    "BUILDKITE_PULL_REQUEST": "false",
+}
+CIRCLE = {
+    "CIRCLECI": "true",
+    "CIRCLE_WORKFLOW_ID": "w-1",
+    "CIRCLE_JOB": "bench",
+    "CIRCLE_BUILD_URL": "https://ci.example/c/7",
+    "CIRCLE_PROJECT_USERNAME": "owner",
+    "CIRCLE_PROJECT_REPONAME": "name",
+    "CIRCLE_SHA1": "a" * 40,
+    "CIRCLE_BRANCH": "main",
+}
+AZURE = {
+    "TF_BUILD": "True",
+    "BUILD_BUILDID": "9",
+    "BUILD_DEFINITIONNAME": "bench",
+    "BUILD_REPOSITORY_NAME": "owner/name",
+    "BUILD_SOURCEVERSION": "a" * 40,
+    "BUILD_SOURCEBRANCH": "refs/heads/main",
+    "SYSTEM_COLLECTIONURI": "https://ci.example/org/",
+    "SYSTEM_TEAMPROJECT": "a project",
+    "SYSTEM_JOBATTEMPT": "2",
+}
+BITBUCKET = {
+    "BITBUCKET_BUILD_NUMBER": "5",
+    "BITBUCKET_REPO_FULL_NAME": "owner/name",
+    "BITBUCKET_GIT_HTTP_ORIGIN": "https://git.example/owner/name",
+    "BITBUCKET_COMMIT": "a" * 40,
+    "BITBUCKET_BRANCH": "main",
+}
+JENKINS = {
+    "JENKINS_URL": "https://ci.example/",
+    "JOB_NAME": "bench/main",
+    "BUILD_NUMBER": "3",
+    "BUILD_URL": "https://ci.example/job/3/",
+    "GIT_URL": "git@git.example:owner/name.git",
+    "GIT_COMMIT": "a" * 40,
+}
+
+
+class TestOtherServices:
+    """The variables of each service name the job, the branch and the pull request; an address gives its last two parts alone."""
+
+    @pytest.mark.parametrize(
+        ("job", "expected"),
+        [
+            (BUILDKITE, {"run_id": "b-1", "attempt": 2, "workflow": "bench", "run_url": "https://ci.example/b/7"}),
+            (CIRCLE, {"run_id": "w-1", "workflow": "bench", "run_url": "https://ci.example/c/7"}),
+            (
+                AZURE,
+                {
+                    "run_id": "9",
+                    "attempt": 2,
+                    "workflow": "bench",
+                    "run_url": "https://ci.example/org/a%20project/_build/results?buildId=9",
+                },
+            ),
+            (BITBUCKET, {"run_id": "5", "run_url": "https://git.example/owner/name/pipelines/results/5"}),
+            (JENKINS, {"run_id": "bench/main#3", "workflow": "bench/main", "run_url": "https://ci.example/job/3/"}),
+        ],
+        ids=["buildkite", "circle", "azure", "bitbucket", "jenkins"],
+    )
+    def test_a_job(self, job: dict[str, str], expected: dict[str, object]) -> None:
+        assert ci_provenance(job) == {"repository": "owner/name"} | expected
+
+    @pytest.mark.parametrize(
+        ("job", "branch", "number"),
+        [
+            (BUILDKITE, "trunk", None),
+            (BUILDKITE | {"BUILDKITE_BRANCH": "idea", "BUILDKITE_PULL_REQUEST": "12"}, "idea", 12),
+            (BUILDKITE | {"BUILDKITE_BRANCH": "v1", "BUILDKITE_TAG": "v1"}, None, None),
+            (CIRCLE, "main", None),
+            (CIRCLE | {"CIRCLE_PULL_REQUEST": "https://git.example/o/n/pull/4"}, "main", None),
+            (CIRCLE | {"CIRCLE_BRANCH": "idea", "CIRCLE_PULL_REQUEST": "https://git.example/o/n/pull/4"}, "idea", 4),
+            (CIRCLE | {"CIRCLE_BRANCH": "pull/12", "CIRCLE_PR_NUMBER": "12"}, "pull/12", 12),
+            (CIRCLE | {"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1"}, None, None),
+            (AZURE, "main", None),
+            (AZURE | {"BUILD_SOURCEBRANCH": "refs/pull/12/merge"}, None, 12),
+            (
+                AZURE
+                | {
+                    "BUILD_SOURCEBRANCH": "refs/pull/12/merge",
+                    "SYSTEM_PULLREQUEST_PULLREQUESTID": "12",
+                    "SYSTEM_PULLREQUEST_SOURCEBRANCH": "refs/heads/idea",
+                },
+                "idea",
+                12,
+            ),
+            (AZURE | {"BUILD_SOURCEBRANCH": "refs/tags/v1"}, None, None),
+            (BITBUCKET, "main", None),
+            (BITBUCKET | {"BITBUCKET_BRANCH": "idea", "BITBUCKET_PR_ID": "12"}, "idea", 12),
+            (JENKINS | {"GIT_BRANCH": "origin/main"}, "main", None),
+            (JENKINS | {"GIT_BRANCH": "detached"}, None, None),
+            (JENKINS | {"BRANCH_NAME": "main", "BRANCH_IS_PRIMARY": "true"}, "main", None),
+            (JENKINS | {"BRANCH_NAME": "v1", "TAG_NAME": "v1"}, None, None),
+            (JENKINS | {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "CHANGE_BRANCH": "idea"}, "idea", 12),
+        ],
+    )
+    def test_branch_and_pull_request(self, job: dict[str, str], branch: str | None, number: int | None) -> None:
+        change = ci_change(job)
+        assert change is not None
+        assert (change.branch, change.pr_number, change.repository) == (branch, number, "owner/name")
+
+    def test_the_default_branch(self) -> None:
+        named = [ci_change(BUILDKITE), ci_change(JENKINS | {"BRANCH_NAME": "trunk", "BRANCH_IS_PRIMARY": "true"})]
+        assert [change.default_branch for change in named if change] == ["trunk", "trunk"]
+
+    @pytest.mark.parametrize("job", [{"BUILDKITE": "false"}, {"CIRCLECI": ""}, {"TF_BUILD": "1"}, {"JENKINS_URL": ""}])
+    def test_outside_of_a_job(self, job: dict[str, str]) -> None:
+        assert (ci_change(job), ci_provenance(job)) == (None, {})

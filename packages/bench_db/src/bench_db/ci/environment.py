@@ -6,12 +6,13 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
-from bench_db.model import CiChange
+from bench_db.model import MAIN_NAMES, CiChange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PUBLIC_API = "https://api.github.com"
 _PULL = re.compile(r"refs/pull/(\d+)/")
@@ -21,17 +22,15 @@ PRIVILEGED = frozenset({"pull_request_target", "workflow_run", "issue_comment"})
 
 
 def ci_provenance(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the fields of `Provenance` that identify a job of GitHub Actions or GitLab CI; none outside of a job."""
-    if environment.get("GITHUB_ACTIONS") == "true":
-        return _github_job(environment)
-    return _gitlab_job(environment) if environment.get("GITLAB_CI") == "true" else {}
+    """Return the fields of `Provenance` that identify a job of a CI service; none outside of a job."""
+    service = _service(environment)
+    return {} if service is None else service.job(environment)
 
 
 def ci_change(environment: Mapping[str, str] = os.environ) -> CiChange | None:
-    """Return the change that a job of GitHub Actions or GitLab CI builds; None outside of a job."""
-    if environment.get("GITHUB_ACTIONS") == "true":
-        return _github_change(environment)
-    return _gitlab_change(environment) if environment.get("GITLAB_CI") == "true" else None
+    """Return the change that a job of a CI service builds; None outside of a job."""
+    service = _service(environment)
+    return None if service is None else service.change(environment)
 
 
 def _github_job(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -113,3 +112,169 @@ def _gitlab_change(environment: Mapping[str, str]) -> CiChange:
         pr_number=int(number) if number.isdecimal() else None,
         repository=environment.get("CI_PROJECT_PATH") or None,
     )
+
+
+def _buildkite_job(environment: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "run_id": environment.get("BUILDKITE_BUILD_ID") or None,
+        "attempt": int(environment.get("BUILDKITE_RETRY_COUNT") or 0) + 1,
+        "repository": _path_of(environment.get("BUILDKITE_REPO")),
+        "workflow": environment.get("BUILDKITE_PIPELINE_SLUG") or None,
+        "run_url": environment.get("BUILDKITE_BUILD_URL") or None,
+    }
+
+
+def _buildkite_change(environment: Mapping[str, str]) -> CiChange:
+    """Return the change of a build of Buildkite, which names a tag as the branch, and the newest commit of a branch as HEAD."""
+    number = _number(environment.get("BUILDKITE_PULL_REQUEST"))
+    branch, commit = environment.get("BUILDKITE_BRANCH", ""), environment.get("BUILDKITE_COMMIT", "")
+    return CiChange(
+        commit=(commit if commit != "HEAD" else "") or None,
+        branch=(branch if branch != environment.get("BUILDKITE_TAG") else "") or None,
+        base_branch=environment.get("BUILDKITE_PULL_REQUEST_BASE_BRANCH") or None,
+        default_branch=environment.get("BUILDKITE_PIPELINE_DEFAULT_BRANCH") or None,
+        pr_number=number,
+        repository=_path_of(environment.get("BUILDKITE_REPO")),
+    )
+
+
+def _circle_job(environment: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "run_id": environment.get("CIRCLE_WORKFLOW_ID") or None,
+        "repository": _circle_repository(environment),
+        "workflow": environment.get("CIRCLE_JOB") or None,
+        "run_url": environment.get("CIRCLE_BUILD_URL") or None,
+    }
+
+
+def _circle_repository(environment: Mapping[str, str]) -> str | None:
+    parts = environment.get("CIRCLE_PROJECT_USERNAME"), environment.get("CIRCLE_PROJECT_REPONAME")
+    return "/".join(filter(None, parts)) or None
+
+
+def _circle_change(environment: Mapping[str, str]) -> CiChange:
+    """Return the change of a job of CircleCI. A pull request from main into another branch does not make main one."""
+    branch = environment.get("CIRCLE_BRANCH", "")
+    pull = "" if branch in MAIN_NAMES else environment.get("CIRCLE_PULL_REQUEST", "").rpartition("/")[2]
+    return CiChange(
+        commit=environment.get("CIRCLE_SHA1") or None,
+        branch=branch or None,
+        pr_number=_number(environment.get("CIRCLE_PR_NUMBER"))
+        or _number(pull)
+        or _number(branch.removeprefix("pull/")),
+        repository=_circle_repository(environment),
+    )
+
+
+def _azure_job(environment: Mapping[str, str]) -> dict[str, Any]:
+    build, server = environment.get("BUILD_BUILDID"), environment.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
+    project = environment.get("SYSTEM_TEAMPROJECT")
+    return {
+        "run_id": build or None,
+        "attempt": int(environment.get("SYSTEM_JOBATTEMPT") or 1),
+        "repository": environment.get("BUILD_REPOSITORY_NAME") or None,
+        "workflow": environment.get("BUILD_DEFINITIONNAME") or None,
+        "run_url": f"{server}/{quote(project)}/_build/results?buildId={build}"
+        if server and project and build
+        else None,
+    }
+
+
+def _azure_change(environment: Mapping[str, str]) -> CiChange:
+    """Return the change of a build of Azure Pipelines, which checks out the merge of a pull request as GitHub does."""
+    ref, head = environment.get("BUILD_SOURCEBRANCH", ""), environment.get("SYSTEM_PULLREQUEST_SOURCEBRANCH", "")
+    number = _number(environment.get("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"))
+    found = _PULL.match(ref)
+    return CiChange(
+        commit=environment.get("BUILD_SOURCEVERSION") or None,
+        head_commit=environment.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or None,
+        branch=head.removeprefix(_BRANCH) or (ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None),
+        base_branch=environment.get("SYSTEM_PULLREQUEST_TARGETBRANCH", "").removeprefix(_BRANCH) or None,
+        pr_number=number
+        or _number(environment.get("SYSTEM_PULLREQUEST_PULLREQUESTID"))
+        or (int(found[1]) if found else None),
+        repository=environment.get("BUILD_REPOSITORY_NAME") or None,
+    )
+
+
+def _bitbucket_job(environment: Mapping[str, str]) -> dict[str, Any]:
+    number, repository = environment.get("BITBUCKET_BUILD_NUMBER"), environment.get("BITBUCKET_REPO_FULL_NAME")
+    origin = environment.get("BITBUCKET_GIT_HTTP_ORIGIN")
+    return {
+        "run_id": number or None,
+        "repository": repository or None,
+        "run_url": f"{origin}/pipelines/results/{number}" if origin and number else None,
+    }
+
+
+def _bitbucket_change(environment: Mapping[str, str]) -> CiChange:
+    """Return the change of a pipeline of Bitbucket, which merges the target of a pull request into its head."""
+    return CiChange(
+        head_commit=environment.get("BITBUCKET_COMMIT") or None,
+        branch=environment.get("BITBUCKET_BRANCH") or None,
+        base_branch=environment.get("BITBUCKET_PR_DESTINATION_BRANCH") or None,
+        pr_number=_number(environment.get("BITBUCKET_PR_ID")),
+        repository=environment.get("BITBUCKET_REPO_FULL_NAME") or None,
+    )
+
+
+def _jenkins_job(environment: Mapping[str, str]) -> dict[str, Any]:
+    job, number = environment.get("JOB_NAME"), environment.get("BUILD_NUMBER")
+    return {
+        "run_id": f"{job}#{number}" if job and number else None,
+        "repository": _path_of(environment.get("GIT_URL")),
+        "workflow": job or None,
+        "run_url": environment.get("BUILD_URL") or None,
+    }
+
+
+def _jenkins_change(environment: Mapping[str, str]) -> CiChange:
+    """Return the change of a build of Jenkins. A multibranch pipeline knows the pull request; another one names origin/BRANCH."""
+    number = _number(environment.get("CHANGE_ID"))
+    name = environment.get("BRANCH_NAME") or environment.get("GIT_BRANCH", "").removeprefix("origin/")
+    built = None if number or name in {"HEAD", "detached", environment.get("TAG_NAME", "")} else name or None
+    return CiChange(
+        commit=environment.get("GIT_COMMIT") or None if number is None else None,
+        branch=environment.get("CHANGE_BRANCH") or built,
+        base_branch=environment.get("CHANGE_TARGET") or None,
+        default_branch=built if environment.get("BRANCH_IS_PRIMARY") == "true" else None,
+        pr_number=number,
+        repository=_path_of(environment.get("GIT_URL")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    """Return the number of a pull request; None for a text that is none, such as the "false" of some services."""
+    return int(text) if text and text.isdecimal() else None
+
+
+def _path_of(address: str | None) -> str | None:
+    """Return owner and name of a repository from the address of its clone, without the rest of the address."""
+    parts = re.split(r"[/:]", (address or "").strip().rstrip("/").removesuffix(".git"))
+    return "/".join(parts[-2:]) or None
+
+
+class _Service(NamedTuple):
+    """A CI service: a variable that each of its jobs has, with its value, or "" for any, and what its other variables say."""
+
+    variable: str
+    value: str
+    job: Callable[[Mapping[str, str]], dict[str, Any]]
+    change: Callable[[Mapping[str, str]], CiChange]
+
+
+_SERVICES = (
+    _Service("GITHUB_ACTIONS", "true", _github_job, _github_change),
+    _Service("GITLAB_CI", "true", _gitlab_job, _gitlab_change),
+    _Service("BUILDKITE", "true", _buildkite_job, _buildkite_change),
+    _Service("CIRCLECI", "true", _circle_job, _circle_change),
+    _Service("TF_BUILD", "True", _azure_job, _azure_change),
+    _Service("BITBUCKET_BUILD_NUMBER", "", _bitbucket_job, _bitbucket_change),
+    _Service("JENKINS_URL", "", _jenkins_job, _jenkins_change),
+)
+SERVICE_VARIABLES = tuple(service.variable for service in _SERVICES)
+
+
+def _service(environment: Mapping[str, str]) -> _Service | None:
+    given = ((service, environment.get(service.variable)) for service in _SERVICES)
+    return next((service for service, value in given if value and value == (service.value or value)), None)

@@ -210,8 +210,30 @@ def with_change(build: Build, checkout: Path | None, change: CiChange | None) ->
     """Return a build with the branch, pull request and head of the change that CI builds.
 
     A checkout of another repository than that of the job is not its change. Without CI, the references of the checkout that
-    point at its commit can name a pull request.
+    point at its commit can name a pull request. A commit that the default branch does not have is of the branch that has it.
     """
+    found = _with_change(build, checkout, change)
+    if checkout is None or found.commit is None or found.branch or found.pr_number is not None:
+        return found
+    branch = _branch_beside_main(checkout, found)
+    return replace(found, branch=branch, notes=()) if branch else found
+
+
+def _branch_beside_main(checkout: Path, build: Build) -> str | None:
+    """Return the branch of a commit at no branch, if the default branch of the clone does not have it; None where that is unknown."""
+    if build.default_branch is None:
+        return None
+    heads = "refs/heads", "refs/remotes/origin"
+    mains = {f"{directory}/{build.default_branch}" for directory in heads}
+    names = (_git(checkout, "for-each-ref", "--format=%(refname)", *mains) or "").split()
+    having = (_git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *heads) or "").split()
+    if not names or mains & {*having} or _git(checkout, "rev-parse", "--is-shallow-repository") == "true":
+        return None
+    branches = (name.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/") for name in having)
+    return next((name for name in branches if name != "HEAD"), None)
+
+
+def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
     if build.commit is None:
         return replace(build, pr_number=change.pr_number) if change else build
     if change is None or (checkout and not _is_repository(checkout, change.repository)):
@@ -222,11 +244,14 @@ def with_change(build: Build, checkout: Path | None, change: CiChange | None) ->
     if same_commit(build.commit, change.base_commit):
         return replace(build, branch=build.branch or change.base_branch, notes=())
     ours = same_commit(build.commit, change.commit) or same_commit(build.commit, change.head_commit)
+    ours |= not (change.commit or change.head_commit or change.base_commit)  # a service that names no commit
     if not (ours or change.pr_number):
         return build
     build = replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=())
     head = change.head_commit or (build.parents[1] if len(build.parents) == _TWO else None)
-    is_merge = change.pr_number is not None and same_commit(build.commit, change.commit)
+    is_merge = change.pr_number is not None and (
+        same_commit(build.commit, change.commit) or change.head_commit in build.parents
+    )
     return _of_head(build, checkout, head) if is_merge and head and head != build.commit else build
 
 

@@ -1,0 +1,120 @@
+"""The jobs of CI services, at a detached HEAD: the points of main are main's, and those of anything else are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.everyday.asking import asked, grown, order, publish
+from tests.support.everyday import BEGIN, HOUR, Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLOW = 0.007
+
+# The variables of a job of main and of one of pull request 12 from the branch idea; SHA is the commit of the job.
+JOBS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "buildkite": (
+        {
+            "BUILDKITE": "true",
+            "BUILDKITE_COMMIT": "HEAD",
+            "BUILDKITE_BRANCH": "main",
+            "BUILDKITE_PULL_REQUEST": "false",
+        },
+        {"BUILDKITE": "true", "BUILDKITE_COMMIT": "SHA", "BUILDKITE_BRANCH": "idea", "BUILDKITE_PULL_REQUEST": "12"},
+    ),
+    "circle": (
+        {"CIRCLECI": "true", "CIRCLE_SHA1": "SHA", "CIRCLE_BRANCH": "main"},
+        {"CIRCLECI": "true", "CIRCLE_SHA1": "SHA", "CIRCLE_BRANCH": "idea", "CIRCLE_PULL_REQUEST": "https://x/pull/12"},
+    ),
+    "azure": (
+        {"TF_BUILD": "True", "BUILD_SOURCEVERSION": "SHA", "BUILD_SOURCEBRANCH": "refs/heads/main"},
+        {"TF_BUILD": "True", "BUILD_SOURCEVERSION": "SHA", "BUILD_SOURCEBRANCH": "refs/pull/12/merge"},
+    ),
+    "bitbucket": (
+        {"BITBUCKET_BUILD_NUMBER": "1", "BITBUCKET_COMMIT": "SHA", "BITBUCKET_BRANCH": "main"},
+        {"BITBUCKET_BUILD_NUMBER": "2", "BITBUCKET_COMMIT": "SHA", "BITBUCKET_BRANCH": "idea", "BITBUCKET_PR_ID": "12"},
+    ),
+    "jenkins": (
+        {"JENKINS_URL": "x", "GIT_COMMIT": "SHA", "GIT_BRANCH": "origin/main"},
+        {"JENKINS_URL": "x", "BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "CHANGE_BRANCH": "idea"},
+    ),
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repo")
+
+
+def job(repository: Repository, variables: dict[str, str], mean: float, at: int) -> str:
+    """Publish the commit at HEAD from a job that has checked it out without a branch; return its sha."""
+    repository.git("checkout", "--quiet", "--detach")
+    sha = repository.git("rev-parse", "HEAD")
+    given = {name: value.replace("SHA", sha) for name, value in variables.items()}
+    publish(repository, repository.measured(mean, at=at), **given)
+    return sha
+
+
+class TestServices:
+    """A pull request is not main's history on any service."""
+
+    @pytest.mark.parametrize("service", sorted(JOBS))
+    def test_main_and_a_pull_request(self, repository: Repository, service: str) -> None:
+        of_main, of_pull_request = JOBS[service]
+        repository.commit_at(BEGIN)
+        first = job(repository, of_main, 0.001, BEGIN + 60)
+        repository.git("checkout", "--quiet", "-b", "idea")
+        repository.commit_at(BEGIN + HOUR)
+        pulled = job(repository, of_pull_request, SLOW, BEGIN + HOUR + 60)
+        assert order(repository) == [first]
+        assert order(repository, "--pr", "12") == [pulled]
+        runs = asked(repository, "run", "list")["runs"]
+        assert [run["commit"] for run in runs if run["pr_number"] == 12] == [pulled]
+        assert [run["branch"] for run in runs if run["pr_number"] is None] == ["main"]
+
+    def test_a_target_that_was_merged_into_the_head(self, repository: Repository) -> None:
+        """Bitbucket measures a merge that exists only in the job: the commit is the head."""
+        repository.commit_at(BEGIN)
+        repository.git("checkout", "--quiet", "-b", "idea")
+        head = repository.commit_at(BEGIN + HOUR)
+        repository.git("checkout", "--quiet", "main")
+        (repository.path / "other").write_text("x")
+        repository.commit_at(BEGIN + 2 * HOUR)
+        repository.git("checkout", "--quiet", "--detach", head)
+        repository.git("merge", "--quiet", "-X", "ours", "-m", "merge", "main")
+        variables = JOBS["bitbucket"][1] | {"BITBUCKET_COMMIT": head}
+        publish(repository, repository.measured(SLOW, at=BEGIN + 3 * HOUR), **variables)
+        assert order(repository, "--pr", "12") == [head]
+
+
+class TestDetached:
+    """A complete clone says of a commit at no branch whether main has it."""
+
+    @pytest.fixture
+    def clone(self, repository: Repository) -> Repository:
+        """Return a clone of a repository with two measured commits on main, and on release/1 a later one without a measurement."""
+        grown(repository, 2)
+        repository.git("checkout", "--quiet", "-b", "release/1", "HEAD~1")
+        repository.commit_at(BEGIN + 9 * HOUR)
+        repository.git("tag", "v1.1")
+        repository.git("checkout", "--quiet", "main")
+        repository.git("clone", "--quiet", repository.path.as_uri(), str(repository.path.parent / "clone"))
+        return Repository(repository.path.parent / "clone")
+
+    def test_the_tag_of_a_release_branch(self, clone: Repository) -> None:
+        """A backport that is released after main went on is not the newest commit of main."""
+        before = order(clone)
+        clone.git("checkout", "--quiet", "--force", "v1.1")
+        event = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1.1", "GITHUB_SHA": clone.git("rev-parse", "HEAD")}
+        publish(clone, clone.measured(SLOW, at=BEGIN + 10 * HOUR), **event)
+        assert order(clone) == before
+        assert len(order(clone, "--branch", "release/1")) == 1
+
+    def test_the_tag_of_a_commit_of_main(self, clone: Repository) -> None:
+        before = order(clone)
+        clone.git("checkout", "--quiet", "--force", before[0])
+        publish(clone, clone.measured(0.0011, at=BEGIN + 10 * HOUR))
+        assert order(clone) == [before[0], *before]
