@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from bench_db import Baseline, Definition
-from bench_db.app.gate import Confirming, check
-from bench_db.model import Outcome, PairSide, Verdict
+from bench_db.app.confirm import HandedOver, arrived, confirm_handed_over, flagged_of, hand_over
+from bench_db.app.gate import Confirmed, Confirming, check
+from bench_db.errors import UnreadableOutputError, UserError
+from bench_db.model import Comparison, Confirmation, Outcome, PairSide, Verdict
+from bench_db.query.thresholds import Thresholds
+from bench_db.rules import RULES
 from bench_db.store.database import connect
 from tests.app.test_pairs import CONFIG, SCRIPT, published, tables
 from tests.cli.commands import environment
@@ -196,3 +200,89 @@ class TestConfigured:
         assert (gate.confirmed.mode, gate.confirmed.rounds) == ("fresh", 5)
         assert gate.confirmed.base == connect(project / "store").baselines()[0].commit
         assert outcomes(gate) == {"spike": Outcome.NOT_CONFIRMED}
+
+
+class TestHandedOver:
+    """One job flags, and another one without a store measures; the first one trusts nothing that it already knows better."""
+
+    @pytest.fixture
+    def asked(self, project: Path) -> HandedOver:
+        gate = check(connect(project / "store"), clone=project / "clone")
+        thresholds = Thresholds([Definition(kind="threshold", pattern="benchmark=quarter", value="20%", at=FIRST)])
+        flagged = flagged_of(gate.failing, minimum_effect=None, thresholds=thresholds)
+        base = connect(project / "store").baselines()[0].commit or ""
+        return HandedOver(mode="fresh", base=base, head=gate.candidate, flagged=flagged)
+
+    def test_the_outcomes_are_those_of_a_check(self, project: Path, asked: HandedOver, tmp_path: Path) -> None:
+        hand_over(asked, tmp_path / "new" / "flagged.json")
+        config = str(project / "bench-db.toml")
+        how = Confirming(
+            mode="off",
+            config_file=config,
+            clone=project / "clone",
+            work_dir=tmp_path,
+            environment=environment(),
+            seed=11,
+        )
+        found = confirm_handed_over(tmp_path / "new" / "flagged.json", how)
+        assert (found.mode, found.base, found.head) == ("fresh", asked.base, asked.head)
+        of = {c.series.benchmark_name: c.outcome for c in found.confirmations}
+        expected = {"quarter": Outcome.CONFIRMED, "little": Outcome.CONFIRMED, "spike": Outcome.NOT_CONFIRMED}
+        assert of == {name: expected[name] for name in of}
+        assert "quarter" in of
+        # a threshold of the store reaches a job that has none
+        assert {one.series.benchmark_name: one.least for one in asked.flagged}["quarter"] == 0.2
+        hand_over(found, tmp_path / "outcomes.json")
+        assert arrived(tmp_path / "outcomes.json", asked.flagged, asked.base, asked.head, "fresh") == found
+
+    @pytest.mark.parametrize("text", [None, b"", b"{}", b"\xff", b'{"mode": "fresh"}', b"[" * 99_999])
+    def test_without_a_readable_outcome_all_are_undecided(
+        self, text: bytes | None, asked: HandedOver, tmp_path: Path
+    ) -> None:
+        if text is not None:
+            (tmp_path / "outcomes.json").write_bytes(text)
+            with pytest.raises(UnreadableOutputError, match=r"outcomes\.json: cannot be read"):
+                confirm_handed_over(tmp_path / "outcomes.json", Confirming(mode="same", environment={}))
+        found = arrived(tmp_path / "outcomes.json", asked.flagged, asked.base, asked.head, "fresh")
+        assert {c.outcome for c in found.confirmations} == {Outcome.UNDECIDED}
+        assert len(found.confirmations) == len(asked.flagged)
+        assert all("see its log (outcomes.json: cannot be read" in c.reason for c in found.confirmations)
+        assert str(tmp_path) not in str(found)
+
+    def test_what_the_job_claims_beside_the_outcomes_is_not_used(self, asked: HandedOver, tmp_path: Path) -> None:
+        first = asked.flagged[0]
+        forged = Confirmation(
+            series=first.series,
+            outcome=Outcome.NOT_CONFIRMED,
+            flagged=Verdict.IMPROVED,
+            flagged_effect=-0.9,
+            effect=0.0,
+            reason="x" * 99_999,
+        )
+        stranger = Comparison(verdict=Verdict.REGRESSED, n_baseline=9, n_candidate=1)
+        other = Confirmation(series=stranger.series, outcome=Outcome.CONFIRMED, flagged=Verdict.REGRESSED)
+        claimed = Confirmed(mode="same", base=asked.base, head=asked.head, confirmations=[forged, other])
+        hand_over(claimed, tmp_path / "o.json")
+        found = arrived(tmp_path / "o.json", asked.flagged, asked.base, asked.head, "fresh")
+        assert found.mode == "fresh"
+        assert {c.series for c in found.confirmations} == {c.series for c in asked.flagged}
+        (own,) = [c for c in found.confirmations if c.series == first.series]
+        assert (own.flagged, own.flagged_effect) == (first.verdict, first.effect)
+        assert len(own.reason) == RULES.error_length
+        rest = [c for c in found.confirmations if c is not own]
+        assert {c.outcome for c in rest} <= {Outcome.UNDECIDED}
+        assert all(c.reason == "the job that measures again left no outcome; see its log" for c in rest)
+
+    def test_outcomes_of_other_commits(self, asked: HandedOver, tmp_path: Path) -> None:
+        hand_over(Confirmed(mode="fresh", base=asked.base, head="0" * 40, confirmations=()), tmp_path / "o.json")
+        found = arrived(tmp_path / "o.json", asked.flagged, asked.base, asked.head, "fresh")
+        assert {c.outcome for c in found.confirmations} == {Outcome.UNDECIDED}
+        assert "o.json has the outcomes of other commits" in found.confirmations[0].reason
+
+    def test_off(self, asked: HandedOver, tmp_path: Path) -> None:
+        off = HandedOver(mode="off", base=asked.base, head=asked.head, flagged=asked.flagged)
+        hand_over(off, tmp_path / "f.json")
+        (tmp_path / "bench-db.toml").write_text(CONFIG)
+        how = Confirming(mode="same", config_file=str(tmp_path / "bench-db.toml"), environment={})
+        with pytest.raises(UserError, match="its mode is off"):
+            confirm_handed_over(tmp_path / "f.json", how)

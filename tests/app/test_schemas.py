@@ -159,6 +159,11 @@ def _pull_requests(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "pr-merge", ("pr", "merge", root / "parts", root / "merged")
     stores = ("--local-results", root / "merged", "--store", root / "demo" / "store")
     yield "pr-compare", ("pr", "compare", _STEP, "--pr", "12", *stores)
+    # of another device, so nothing is measured
+    asked = {"mode": "same", "base": sha, "head": "b" * 40, "flagged": [{"series": {}, "verdict": "regressed"}]}
+    (root / "flagged.json").write_text(json.dumps(asked), "utf-8")
+    files = (root / "flagged.json", "--outcomes", root / "outcomes.json", "--config", root / "bench-db.toml")
+    yield "pr-confirm", ("pr", "confirm", *files)
 
 
 @pytest.fixture(scope="module")

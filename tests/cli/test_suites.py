@@ -72,4 +72,4 @@ class TestOutputs:
             {name: value for name, value in row.items() if name != "schema_version"} for row in found(checkout, *words)
         ]
         assert json.loads(written.pop("suites")) == listed
-        assert written == {"artifact": artifact, "repository": "o/n"}
+        assert written == {"artifact": artifact, "repository": "o/n", "confirm": "off"}

@@ -142,7 +142,7 @@ class TestConfirmed:
         first, _, heading, _, *rows = confirmed_text(AGAIN).splitlines()
         assert first == (
             "measured again in pairs, bbbbbbbbb against aaaaaaaaa: 1 confirmed, 1 undecided; 5 rounds in 1 min 0 s "
-            "on this machine, whose own bias is not excluded"
+            "on the machine of the candidate, whose own bias is not excluded"
         )
         assert heading.split() == ["outcome", "benchmark", "check", "pairs", "rounds", "reason"]
         assert "+30.0 %" in rows[0]

@@ -12,7 +12,7 @@ from tests.support.github_server import REPOSITORY
 from tests.support.s3_server import s3_server
 from tests.workflows.elsewhere import Foreign, publish_from_elsewhere
 from tests.workflows.releases import Released, release, version
-from tests.workflows.world import Ground, World, lay_ground, world
+from tests.workflows.world import Ground, World, lay_clock_ground, lay_ground, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,16 @@ def broken(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with world(ground, tmp_path_factory.mktemp("broken"), apart=True) as told:
         inputs = {"git_sha": ground.broken, "pr_number": "12", "pr_repo": REPOSITORY, "run_python": "false"}
         told.run("measured", "run-benchmarks", inputs)
+        yield told
+
+
+@pytest.fixture(scope="session")
+def confirmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Measure a slower pull request, whose regressions are measured again in pairs; then its next commit, which fails in pairs."""
+    ground = lay_clock_ground(tmp_path_factory.mktemp("clock"))
+    with world(ground, tmp_path_factory.mktemp("confirmed"), apart=False) as told:
+        for name, sha in (("slow", ground.slow), ("stuck", ground.broken)):
+            told.run(name, "run-benchmarks", {"git_sha": sha, "pr_number": "12", "pr_repo": REPOSITORY})
         yield told
 
 

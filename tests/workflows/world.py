@@ -89,6 +89,42 @@ for path in target.rglob("sample.json"):
     times = [factor * time * (1 + 1e-6 * random.random()) for time in sample["times"]]
     path.write_text(json.dumps({{**sample, "times": times}}))
 """
+# A clock that is a seeded table: 100 ns and 1 % of noise. Files of a commit make it slower; `spike` and `wild` act outside of pairs and
+# only in pairs, whose work trees are named after their side. What a job sees is printed as above.
+CLOCK = """import contextlib, json, math, pathlib, random, sys
+sys.path.insert(0, ".")
+import spy
+with contextlib.redirect_stdout(sys.stderr):
+    spy.tell()
+here = pathlib.Path.cwd()
+count = pathlib.Path("count")
+number = int(count.read_text()) if count.exists() else 0
+count.write_text(str(number + 1))
+in_pairs = here.name.rpartition("-")[2] in {"base", "head"}
+table = random.Random(f"{here.name if in_pairs else pathlib.Path('seed').read_text()} {number}")
+slow = {name: 1.0 + float(share) for name, share in json.loads(pathlib.Path("slower").read_text()).items()}
+times = {}
+for name in ("steady", "real", "little", "spike", "wild"):
+    factor = slow.get(name, 1.0) if name in {"real", "little"} or not in_pairs else 1.0
+    noise = 0.7 if name == "wild" and in_pairs else 0.01
+    times[name] = 100.0 * factor * math.exp(table.gauss(0.0, noise))
+if in_pairs and pathlib.Path("stuck").exists():
+    sys.exit("error: no such device")
+print(json.dumps({"results": [{"benchmark_name": name, "values_ns": [time]} for name, time in times.items()]}))
+"""
+CLOCK_CONFIG = f"""
+[project]
+name = "measured"
+repository = "{REPOSITORY}"
+test_bed = "here"
+[pairs]
+confirm = "fresh"
+[suite.python]
+kind = "python"
+benchmark = "{{python}} clock.py"
+stdout = "results.json"
+format = "values-ns"
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +200,37 @@ def lay_ground(directory: Path) -> Ground:
         store=store,
         tools=tools,
         workflows=workflows.path,
+    )
+
+
+def lay_clock_ground(directory: Path) -> Ground:
+    """Create a history of a seeded clock with twelve measured commits, a slower pull request, and one that fails in pairs."""
+    history = History(directory / "measured")
+    copy_workflows(history.path, REPOSITORY)
+    (history.path / "bench-db.toml").write_text(CLOCK_CONFIG)
+    history.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    commits = [history.commit("first", clock__py=CLOCK, spy__py=SPY, slower="{}", seed="0")]
+    commits += [history.commit(f"change {i}", seed=f"{i}") for i in range(1, 12)]
+    history.git("checkout", "--quiet", "-b", "topic")
+    shares = '{"real": 0.25, "little": 0.08, "spike": 0.6, "wild": 0.5}'
+    slow = history.commit("slow", slower=shares, seed="12")
+    broken = history.commit("stuck", stuck="")
+    history.git("checkout", "--quiet", "main")
+    commits.append(history.commit("newest", seed="13"))
+    store = directory / "store"
+    options = ("--range", f"{commits[0]},{','.join(commits[1:-1])}", "--max-commits", "99", "--clone", history.path)
+    done = bench_db("backfill", *options, "--store", store, "--fail-on-error", cwd=history.path)
+    assert done.returncode == 0, done.stderr
+    tools = directory / "tools"
+    tools.mkdir()
+    return Ground(
+        history=history,
+        commits=commits,
+        slow=slow,
+        broken=broken,
+        store=store,
+        tools=tools,
+        workflows=history.path,
     )
 
 

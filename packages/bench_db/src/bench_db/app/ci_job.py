@@ -32,7 +32,7 @@ from bench_db.query.series import series_told_apart
 from bench_db.report import markdown
 from bench_db.report.document import finding_json
 from bench_db.report.escape import markdown_code, markdown_text
-from bench_db.report.pairs import confirmed_markdown, pairs_headline, pairs_markdown
+from bench_db.report.pairs import confirmed_markdown, outcomes_text, pairs_headline, pairs_markdown
 from bench_db.report.quantity import percent
 from bench_db.rules import RULES
 from bench_db.schedule.config import FILE
@@ -93,6 +93,7 @@ class CiJob(Answer):
             said = pairs_headline(self.counts)
         else:
             said = markdown.headline(self.counts, of_machine(self.compared.comparisons) if self.compared else 0)
+            said += outcomes_text(self.compared.confirmed if self.compared else None)
         alarms = f"; {len(self.alarms)} new in the history" if self.alarms else ""
         return f"{said}{alarms}"
 
@@ -366,6 +367,7 @@ class _Job:
             store_version=compared.store_version,
             report_url=str(ci_provenance(self.environment).get("run_url") or ""),
             site=self.site(),
+            outcomes=outcomes_text(compared.confirmed),
         )
         again = confirmed_markdown(compared.confirmed) if compared.confirmed else ""
         return markdown.comment(compared.comparisons, compared.counts, about, compared.blame, again)

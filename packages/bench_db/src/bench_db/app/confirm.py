@@ -1,11 +1,17 @@
-"""The confirmation of a check: the series that it flags are measured again, in pairs with the commit of its baseline."""
+"""The confirmation of a check: the series that it flags are measured again, in pairs with the commit of its baseline.
+
+One job can flag and another one measure: `HandedOver` is the file between them. The job that measures runs code of a pull request
+and has no secrets, so it has no store either.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import polars as pl
 from msgspec import structs
 
@@ -16,10 +22,10 @@ from bench_db.app.configuration import configuration, path_of, root_of
 from bench_db.app.gate import Confirmed, Mode
 from bench_db.app.pairs import Paired, measured, name_of
 from bench_db.ci.environment import PRIVILEGED
-from bench_db.errors import BenchDbError, UserError
+from bench_db.errors import BenchDbError, UnreadableOutputError, UserError
 from bench_db.identity import is_commit_id
 from bench_db.ingest import this_machine
-from bench_db.model import Comparison, Confirmation, Outcome, PairVerdict, Verdict
+from bench_db.model import Comparison, Confirmation, Outcome, PairVerdict, Series, Verdict
 from bench_db.query.selection import Selection
 from bench_db.report.pairs import note_of
 from bench_db.report.quantity import percent
@@ -28,12 +34,12 @@ from bench_db.schedule.config import FILE
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench_db.app.baselines import BaselineRuns
     from bench_db.app.gate import Confirming
     from bench_db.app.pairs import Name
-    from bench_db.model import PairComparison, Series
+    from bench_db.model import PairComparison
     from bench_db.query.thresholds import Thresholds
     from bench_db.schedule.config import Config
     from bench_db.store.database import Database
@@ -45,19 +51,104 @@ _NOTHING = Paired(
 )  # nothing was measured
 
 
-def confirm(
-    flagged: Sequence[Comparison],
-    base: str,
-    head: str,
-    how: Confirming,
-    *,
-    minimum_effect: float | None,
-    thresholds: Thresholds,
-) -> Confirmed | None:
+_NOT_ARRIVED = "the job that measures again left no outcome; see its log"
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """A series that a comparison flags: its verdict, its relative change, and the smallest change that counts.
+
+    `least` is relative, null where that of bench-db.toml counts.
+    """
+
+    series: Series
+    verdict: Verdict
+    effect: float | None = None
+    least: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOver:
+    """The flagged series of a comparison for another job, the two commits to measure, and `[pairs] confirm` of the first job."""
+
+    mode: Mode
+    base: str
+    head: str
+    flagged: list[Flagged]
+
+
+def flagged_of(
+    comparisons: Iterable[Comparison], *, minimum_effect: float | None, thresholds: Thresholds
+) -> list[Flagged]:
+    """Return what measuring comparisons again takes; `minimum_effect` is relative, and goes before the thresholds of the series."""
+    found = []
+    for c in comparisons:
+        own = thresholds.of(c.series) if minimum_effect is None else None
+        # JSON has no infinity, which is the share of a difference from 0
+        least = minimum_effect if own is None else min(own.share_of(c.baseline_value or 0.0), sys.float_info.max)
+        found.append(Flagged(series=c.series, verdict=c.verdict, effect=c.effect, least=least))
+    return found
+
+
+def hand_over(document: HandedOver | Confirmed, file: Path) -> None:
+    """Write the flagged series, or their outcomes, to a file for another job; missing directories are created."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+
+
+def confirm_handed_over(file: Path, how: Confirming) -> Confirmed:
+    """Measure the flagged series in a file of `hand_over` again, as its mode says. Raises `UnreadableOutputError` for another file."""
+    asked = _read(file, HandedOver)
+    found = confirm(asked.flagged, asked.base, asked.head, replace(how, mode=asked.mode))
+    if found is None:
+        message = f"{file}: its mode is off, so nothing is to be measured again"
+        raise UserError(message)
+    return found
+
+
+def arrived(file: Path, flagged: Sequence[Flagged], base: str, head: str, mode: Mode) -> Confirmed:
+    """Return the outcome of each flagged series from a file of `hand_over`.
+
+    The job that wrote it ran code of the pull request. So only outcomes of flagged series are taken, and what the comparison says of them
+    is not read from it. Without a readable outcome of these commits a series is undecided, with the reason.
+    """
+    try:
+        found, reason = _read(file, Confirmed), _NOT_ARRIVED
+        if (found.base, found.head) != (base, head):
+            reason = f"{file.name} has the outcomes of other commits"
+    except BenchDbError as error:
+        found, reason = Confirmed(mode=mode, base=base, head=head, confirmations=()), f"{_NOT_ARRIVED} ({error})"
+    of = {c.series.series_key: c for c in found.confirmations if reason is _NOT_ARRIVED}
+    outcomes = [_own(one, of.get(one.series.series_key), reason) for one in flagged]
+    return replace(found, mode=mode, base=base, head=head, confirmations=_in_order(outcomes))
+
+
+def _own(one: Flagged, found: Confirmation | None, reason: str) -> Confirmation:
+    """Return the outcome of a flagged series; undecided for a reason without one."""
+    known = found or Confirmation(outcome=Outcome.UNDECIDED, flagged=one.verdict, reason=reason)
+    reason = known.reason[: RULES.error_length]
+    return replace(known, series=one.series, flagged=one.verdict, flagged_effect=one.effect, reason=reason)
+
+
+def _read(file: Path, kind: type[_Read]) -> _Read:
+    """Return the record in a file. Raises `UnreadableOutputError` for a file that cannot be read or has another form."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"cannot be read: {reason}"
+        raise UnreadableOutputError(message, file=file.name) from error
+
+
+def _in_order(outcomes: Iterable[Confirmation]) -> list[Confirmation]:
+    return sorted(outcomes, key=lambda c: list(Outcome).index(c.outcome))
+
+
+def confirm(flagged: Sequence[Flagged], base: str, head: str, how: Confirming) -> Confirmed | None:
     """Measure flagged series again, those alone, and return the outcome of each; None when bench-db.toml does not ask for it.
 
-    `minimum_effect` is the one of the check, relative; without one that of the series, else of bench-db.toml. Whatever keeps a series
-    from being measured is the reason why it is undecided.
+    Whatever keeps a series from being measured is the reason why it is undecided.
     """
     mode: Mode = "same" if how.mode == "configured" else how.mode
     if how.mode == "configured" and not path_of(how.config_file).exists():
@@ -71,7 +162,7 @@ def confirm(
         _refuse_privileged(how)
         reasons = {c.series.series_key: _elsewhere(c.series, config) for c in flagged}
         here = [c for c in flagged if not reasons[c.series.series_key]]
-        found = _paired(here, base, head, config, how, minimum_effect, thresholds) if here else _NOTHING
+        found = _paired(here, base, head, config, how) if here else _NOTHING
     except BenchDbError as error:
         reasons = {key: reason or str(error) for key, reason in reasons.items()}
     outcomes = [_confirmation(c, found, reasons[c.series.series_key]) for c in flagged]
@@ -81,7 +172,7 @@ def confirm(
         head=found.head or head,
         rounds=found.rounds,
         seconds=found.seconds,
-        confirmations=sorted(outcomes, key=lambda c: list(Outcome).index(c.outcome)),
+        confirmations=_in_order(outcomes),
     )
 
 
@@ -131,15 +222,7 @@ def baseline_commit(store: Database, runs: BaselineRuns, candidate: str, chosen:
     return "" if earlier.is_empty() else str(earlier.sort("commit_order")["commit"][-1])
 
 
-def _paired(  # noqa: PLR0917 what a confirmation knows
-    flagged: Sequence[Comparison],
-    base: str,
-    head: str,
-    config: Config,
-    how: Confirming,
-    minimum_effect: float | None,
-    thresholds: Thresholds,
-) -> Paired:
+def _paired(flagged: Sequence[Flagged], base: str, head: str, config: Config, how: Confirming) -> Paired:
     for commit, what in ((base, "baseline"), (head, "candidate")):
         if not is_commit_id(commit):
             message = f"the {what} names no single commit that can be measured"
@@ -150,10 +233,6 @@ def _paired(  # noqa: PLR0917 what a confirmation knows
     settings = structs.replace(config.pairs, control=False, budget_minutes=budget)
     config = structs.replace(config, pairs=settings, suite=suites or config.suite)
     check_suites(config)
-    default = config.pairs.min_effect / _PERCENT if minimum_effect is None else minimum_effect
-    defined = {c.series: thresholds.of(c.series) for c in flagged if minimum_effect is None}
-    own = {series: threshold for series, threshold in defined.items() if threshold is not None}
-    least = {c.series: own[c.series].share_of(c.baseline_value or 0.0) for c in flagged if c.series in own}
     return measured(
         base,
         head,
@@ -161,7 +240,7 @@ def _paired(  # noqa: PLR0917 what a confirmation knows
         clone=how.clone,
         home=Path(how.work_dir).resolve(),
         root=root_of(how.config_file),
-        claims=dict(_claim(c, config, least.get(c.series, default)) for c in flagged),
+        claims=dict(_claim(c, config) for c in flagged),
         seed=how.seed,
         environment=how.environment,
         clock=how.clock,
@@ -169,29 +248,30 @@ def _paired(  # noqa: PLR0917 what a confirmation knows
     )
 
 
-def _claim(c: Comparison, config: Config, least: float) -> tuple[Name, Claim]:
+def _claim(c: Flagged, config: Config) -> tuple[Name, Claim]:
     """Return the claim that a series got worse: by the minimum effect, or half of a smaller change that the check flagged."""
     name, size = name_of(c.series), abs(c.effect or 0.0)
+    least = config.pairs.min_effect / _PERCENT if c.least is None else c.least
     claim = Claim(
         is_increase=c.series.direction is Direction.LOWER, least=least if size >= least or not size else size / 2.0
     )
     return (name if name.suite in config.suite else replace(name, suite="")), claim
 
 
-def _of(c: Comparison, paired: Paired) -> PairComparison | None:
+def _of(c: Flagged, paired: Paired) -> PairComparison | None:
     """Return the pairs of a series, whose suite may have another name in the store."""
     name, by_name = name_of(c.series), {name_of(one.series): one for one in paired.comparisons}
     others = (one for known, one in by_name.items() if replace(known, suite=name.suite) == name)
     return by_name.get(name) or next(others, None)
 
 
-def _missing(c: Comparison, paired: Paired) -> str:
+def _missing(c: Flagged, paired: Paired) -> str:
     """Return why no process gave a result of a series."""
     failed = (f"{one.series.suite}, {one.note}" for one in paired.comparisons if one.verdict is PairVerdict.FAILED)
     return "; ".join([f"no process gave a result of {c.series.benchmark_name!r}", *failed])
 
 
-def _confirmation(c: Comparison, paired: Paired, reason: str) -> Confirmation:
+def _confirmation(c: Flagged, paired: Paired, reason: str) -> Confirmation:
     known = Confirmation(series=c.series, outcome=Outcome.UNDECIDED, flagged=c.verdict, flagged_effect=c.effect)
     found = None if reason else _of(c, paired)
     if found is None:

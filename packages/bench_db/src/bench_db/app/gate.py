@@ -163,17 +163,15 @@ def check(
     judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
     confirmed = None
     if confirming is not None and (flagged := failing(judged, FLAGGED)):
-        from bench_db.app.confirm import applied, baseline_commit, confirm  # noqa: PLC0415 a check that passes needs no measuring
+        from bench_db.app.confirm import applied, baseline_commit, confirm, flagged_of  # noqa: PLC0415 a check that passes needs no measuring
 
         base = baseline_commit(store, runs, commit, chosen)
-        confirmed = confirm(
+        asked = flagged_of(
             flagged,
-            base,
-            commit,
-            confirming,
             minimum_effect=None if least is None else least / 100,
             thresholds=Thresholds(store.definitions()),
         )
+        confirmed = confirm(asked, base, commit, confirming)
         judged = judged if confirmed is None else applied(judged, confirmed)
     comparisons, blame = with_causes(store, judged)
     failed = failing(comparisons, {*ALWAYS, *fail_on})

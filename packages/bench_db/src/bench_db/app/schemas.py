@@ -162,10 +162,13 @@ def _compared() -> dict[str, Schema]:
 
 
 def _confirmed() -> Schema:
+    return {"anyOf": [_object(_outcomes()), _type(None)]}
+
+
+def _outcomes() -> dict[str, Schema]:
     one = _list(_object(_old({**_series(), **_record(Confirmation, "series")})))
     about = {"mode": _type(Mode), "base": _TEXT, "head": _TEXT, "rounds": _COUNT, "seconds": _type(float)}
-    confirmed = _object({**about, "counts": _type(dict[str, int]), "confirmations": one})
-    return {"anyOf": [confirmed, _type(None)]}
+    return {**about, "counts": _type(dict[str, int]), "confirmations": one}
 
 
 def _check() -> Schema:
@@ -459,7 +462,8 @@ _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "pairs": lambda: _answer(_pairs()),
     "pr-check": lambda: _answer({"id": _type(int), "url": _TEXT}),
     "pr-comment": lambda: _answer({"id": _type(int), "url": _TEXT}),
-    "pr-compare": lambda: _answer({**_comparisons(), "merge_base": _type(str | None)}),
+    "pr-compare": lambda: _answer({**_comparisons(), "confirmed": _confirmed(), "merge_base": _type(str | None)}),
+    "pr-confirm": lambda: _answer(_outcomes()),
     "pr-dispatch": lambda: _answer({"run_id": _type(int | None), "url": _TEXT, "inputs": _type(dict[str, str])}),
     "pr-merge": lambda: _answer({"stores": _COUNT, "rows": _COUNT, "new": _COUNT}),
     "pr-process-comment": _decision,

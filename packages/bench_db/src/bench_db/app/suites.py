@@ -25,10 +25,11 @@ class NamedSuite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suites(Answer):
-    """The suites of a configuration, and the repository that they measure."""
+    """The suites of a configuration, the repository that they measure, and `[pairs] confirm`."""
 
     suites: tuple[NamedSuite, ...]
     repository: str
+    confirm: str
 
     def frame(self) -> pl.DataFrame:
         """Return a row a suite."""
@@ -55,7 +56,7 @@ def suites(
         if (not kinds or suite.kind in kinds) and suite.kind not in others
     }
     named = (NamedSuite(name=name, kind=kind, artifact=artifact_of(name, kind)) for name, kind in chosen.items())
-    return Suites(suites=tuple(named), repository=config.project.repository)
+    return Suites(suites=tuple(named), repository=config.project.repository, confirm=config.pairs.confirm)
 
 
 def artifact_of(name: str, kind: str) -> str:

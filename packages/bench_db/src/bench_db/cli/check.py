@@ -164,7 +164,7 @@ def _again(gate: Gate) -> str:
 
 def _comment(gate: Gate, comparisons: Sequence[Comparison]) -> str:
     from bench_db.report.markdown import CommentContext, comment
-    from bench_db.report.pairs import confirmed_markdown
+    from bench_db.report.pairs import confirmed_markdown, outcomes_text
 
     context = CommentContext(
         candidate=gate.candidate,
@@ -172,6 +172,7 @@ def _comment(gate: Gate, comparisons: Sequence[Comparison]) -> str:
         plan=gate.plan,
         store_version=gate.store_version,
         notes=gate.threshold_faults,
+        outcomes=outcomes_text(gate.confirmed),
     )
     again = "" if gate.confirmed is None else confirmed_markdown(gate.confirmed)
     return comment(comparisons, gate.counts, context, gate.blame, again)

@@ -12,7 +12,8 @@ import click
 
 from bench_db.app.parameters import Dispatching
 from bench_db.cli import output_file
-from bench_db.cli.options import common, declared, default_uri, emit, storeless
+from bench_db.cli.options import common, declared, default_uri, emit, screen, storeless
+from bench_db.cli.progress import Lines, leave_when_asked
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -211,6 +212,18 @@ def check(
     help="Suites, as `bench-db suites` gives them; one that left nothing failed.",
 )
 @click.option("--report", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the comment here.")
+@click.option(
+    "--flagged",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what `pr confirm` is to measure again here, if there is any and [pairs] confirm of bench-db.toml asks for it.",
+)
+@click.option(
+    "--outcomes",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What `pr confirm` wrote: only what pairs confirm regressed. A missing file decides nothing.",
+)
 @common
 def compare(
     pr_sha: str,
@@ -219,18 +232,19 @@ def compare(
     repo: str | None,
     expect: tuple[str, ...],
     report: Path | None,
+    flagged: Path | None,
+    outcomes: Path | None,
     uri: str | None,
     output: str,
 ) -> None:
     """Compare the results of a pull request with the history in the store, and write the comment about it.
 
     With --repo GitHub is asked where the pull request leaves its base branch: later commits are no part of the baseline.
-    In a workflow, the outputs `conclusion` and `title` are those of the check run.
+    In a workflow, the outputs `conclusion` and `title` are those of the check run; `flagged` is true when --flagged wrote its file.
 
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
     from bench_db.app import pull_request_results
-    from bench_db.app.compare import comparisons_json
 
     found = pull_request_results.compare(
         pr_sha,
@@ -239,17 +253,60 @@ def compare(
         local_results=local_results,
         repository=repo,
         expect=expect,
+        outcomes=outcomes,
         environment=os.environ,
     )
     if report is not None:
         report.write_text(found.comment, encoding="utf-8")
-    output_file.write({"conclusion": found.conclusion, "title": found.title}, os.environ)
-    base = found.merge_base.sha if found.merge_base else None
-    emit(
-        output,
-        {**comparisons_json(found.comparisons, found.blame, found.threshold_faults), "merge_base": base},
-        lambda: found.comment,
+    asked = found.flagged_to(flagged)
+    of_step = {"conclusion": found.conclusion, "title": found.title, "flagged": str(asked).lower()}
+    output_file.write(of_step, os.environ)
+    emit(output, lambda: found.document, lambda: found.comment)
+
+
+@command.command("confirm")
+@click.argument("flagged", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--outcomes",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Write the outcomes here, for `pr compare`.",
+)
+@click.option("--config", "config_file", metavar="FILE", default="bench-db.toml", show_default=True)
+@click.option("--work-dir", metavar="DIR", default=".bench-db", show_default=True, help="Work trees and logs.")
+@click.option(
+    "--clone",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="The local clone with both commits.",
+)
+@storeless
+def confirm(flagged: Path, outcomes: Path, config_file: str, work_dir: str, clone: Path, output: str) -> None:
+    """Measure the series in FILE, which `pr compare --flagged` wrote, again in pairs with the merge base of the pull request.
+
+    This runs the code of the pull request and needs no store, so a job without secrets can do it. `budget_minutes` of [pairs] bounds it.
+    What cannot be measured is undecided, with the reason, and the exit code is 0.
+
+    Example: bench-db pr confirm flagged.json --clone ./measured --outcomes outcomes.json
+    """
+    from bench_db.app.confirm import confirm_handed_over, hand_over
+    from bench_db.app.gate import Confirming
+    from bench_db.report.pairs import confirmed_text
+
+    leave_when_asked()
+    how = Confirming(
+        mode="off",
+        environment=os.environ,
+        config_file=config_file,
+        clone=clone,
+        work_dir=work_dir,
+        progress=Lines(),
     )
+    found = confirm_handed_over(flagged, how)
+    hand_over(found, outcomes)
+    emit(output, lambda: found.document, lambda: confirmed_text(found, screen()))
 
 
 def _body(body: str | None, body_file: str | None) -> str:

@@ -34,7 +34,8 @@ def command(
     found = suites(config_file, kinds=kinds, others=others, only=only or "")
     document = found.document
     artifact = found.suites[0].artifact if len(found.suites) == 1 else ""
-    write({"suites": json.dumps(document), "artifact": artifact, "repository": found.repository}, os.environ)
+    of_step = {"suites": json.dumps(document), "artifact": artifact}
+    write({**of_step, "repository": found.repository, "confirm": found.confirm}, os.environ)
     emit(
         output,
         [versioned(suite) for suite in document],

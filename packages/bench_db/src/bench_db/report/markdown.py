@@ -50,7 +50,8 @@ _TESTED = {Verdict.REGRESSED, Verdict.SUSPECTED, Verdict.IMPROVED, Verdict.UNCHA
 class CommentContext:
     """The candidate and baseline of a comment. `plan` (the rules) and `store_version` let a reader make the same report again. `notes` are further lines.
 
-    `site` is the address of the site of the store, whose pages the names of series link to.
+    `site` is the address of the site of the store, whose pages the names of series link to. `outcomes` ends the headline, as
+    `report.pairs.outcomes_text` returns it.
     """
 
     candidate: str
@@ -61,6 +62,7 @@ class CommentContext:
     report_url: str = ""
     site: str = ""
     notes: Sequence[str] = ()
+    outcomes: str = ""
 
 
 def comment(
@@ -75,7 +77,7 @@ def comment(
     The comparisons of each verdict keep their order. The first line is `MARKER`, by which a later run finds the comment to edit.
     `again` is a section that precedes those of the verdicts.
     """
-    title = headline(counts, of_machine(comparisons))
+    title = headline(counts, of_machine(comparisons)) + context.outcomes
     measured_again = f"\n{again}" if again else ""
     notes = _lines(context.notes, "notes")
     head = f"{MARKER}\n## {title}\n\n{_summary(counts, context)}\n{_blame(blame)}{notes}{measured_again}"

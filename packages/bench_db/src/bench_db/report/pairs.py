@@ -161,11 +161,24 @@ def confirmed_markdown(confirmed: Measured) -> str:
     return "\n".join([*lines, *([f"\n{left:,} more left out."] if left > 0 else []), ""])
 
 
+def outcomes_text(confirmed: Measured | None) -> str:
+    """Return how often each outcome of measuring flagged series again occurs, as headlines end; empty when nothing was measured again."""
+    return "" if confirmed is None else f"; measured again: {_outcomes(confirmed)}"
+
+
+def _outcomes(confirmed: Measured) -> str:
+    return ", ".join(f"{number} {outcome}" for outcome, number in confirmed.counts.items())
+
+
 def _measured_again(confirmed: Measured) -> str:
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in confirmed.counts.items())
+    counts = _outcomes(confirmed)
     base, head = confirmed.base[: RULES.sha_length] or "no commit", confirmed.head[: RULES.sha_length]
     rounds = f"{confirmed.rounds} round{'' if confirmed.rounds == 1 else 's'} in {duration(confirmed.seconds)}"
-    where = "another machine" if confirmed.mode == "fresh" else "this machine, whose own bias is not excluded"
+    where = (
+        "another machine"
+        if confirmed.mode == "fresh"
+        else "the machine of the candidate, whose own bias is not excluded"
+    )
     return f"measured again in pairs, {head} against {base}: {counts}; {rounds} on {where}"
 
 
