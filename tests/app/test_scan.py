@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +9,14 @@ import pytest
 
 import bench_db as api
 from bench_db.app.notify import notify
-from bench_db.model import ChangeKind, PairRecord, PairVerdict, State
+from bench_db.model import ChangeKind, PairRecord, PairVerdict, RecordedCommit, State
 from bench_db.report.detected import scan_text
 from bench_db.report.terminal import findings_text
 from bench_db.store.database import connect
+from tests.app.test_pairs import published
 from tests.cli.asking import AT, wobble
 from tests.cli.kinds import entry, publish, publish_all, sha
+from tests.support.histories import History
 from tests.support.receivers import receiver
 
 if TYPE_CHECKING:
@@ -240,6 +242,42 @@ class TestLevelOfModes:
             of_b = [f for f in scanned.findings if scanned.series[f.series_key].benchmark_name == "b"]
             assert [(f.kind, f.state) for f in of_b] == [(ChangeKind.LEVEL, State.OPEN)], runs
             assert sum(group.worse for group in scanned.groups) == 1
+
+
+class TestSquashMerge:
+    """Pairs of the head of a pull request confirm the finding at its squash merge where both have the same content, and nothing else."""
+
+    @pytest.mark.parametrize(("moved", "confirmed_by"), [(False, "p1"), (True, None)])
+    def test_by_pairs_of_the_pull_request(
+        self,
+        moved: bool,  # noqa: FBT001 a case
+        confirmed_by: str | None,
+        tmp_path: Path,
+    ) -> None:
+        history, store = History(tmp_path / "clone"), connect(tmp_path / "store", create=True)
+        before = [history.commit(f"c{n}", n=f"{n}") for n in range(10)]
+        history.git("checkout", "--quiet", "-b", "topic")
+        history.commit("first half", code="s")
+        head = history.commit("second half", code="slow")
+        history.git("checkout", "--quiet", "main")
+        if moved:  # by a commit that nobody measured: the squash merge has other code than what was measured in pairs
+            history.commit("other", other="")
+        history.git("merge", "--quiet", "--squash", "topic")
+        squash = history.commit("a pull request (#7)")
+        assert history.git("rev-parse", squash) != head
+        after = [squash, *(history.commit(f"d{n}", n=f"d{n}") for n in range(9))]
+        for number, commit in enumerate([*before, *after]):
+            published(store, commit, number, {"f": wobble(number, 100.0 if number < len(before) else 130.0)})
+        [found] = api.scan(store).findings
+        assert (found.commit, found.confirmed_by) == (squash, None)
+        store.record_commits([RecordedCommit(dut_name="p", commit=head, pr_number=7)])
+        store.record_pairs([replace(pair(found.series_key, 1), base=before[-1], head=head)])
+        assert [one.confirmed_by for one in api.scan(store).findings] == [None]  # no tree is known: no evidence
+        api.sync_commits(store, clone=history.path)
+        assert [one.confirmed_by for one in api.scan(store).findings] == [confirmed_by]
+        trees = {record.commit: record.tree for record in store.commits()}
+        assert trees[head] == history.git("rev-parse", f"{head}^{{tree}}")
+        assert (trees[head] == trees[squash]) is not moved
 
 
 class TestConfirmed:

@@ -176,6 +176,7 @@ class TestRecord:
         record = git.record_of(history.path, merged[name], "d")
         assert (record.commit, record.main_branch) == (merged[name], "main")
         assert (record.position, record.on_main) == (position, on_main)
+        assert record.tree == history.git("rev-parse", f"{merged[name]}^{{tree}}")
 
     def test_of_a_clone(self, history: History, merged: dict[str, str], tmp_path: Path) -> None:
         """Main is that of the remote, and not the branch of the same name here, nor a tag."""

@@ -660,7 +660,8 @@ class RecordedCommit:
     are unix seconds. `branch` and `pr_number` are those of the run that recorded it, `main_branch` is the default branch as CI or the
     clone names it. `on_main` states whether the commit is on the first-parent line of the main branch, `reachable` whether a sync has
     found it in the history; both are null when unknown. `source` is publish, backfill, sync or forge. `replaces` is the key of
-    the record before it, null for the first.
+    the record before it, null for the first. `tree` is git's id of the content of the commit, null when
+    unknown: a squash merge has that of the head of its pull request, unless main changed in between.
     """
 
     key: Key = 0
@@ -681,6 +682,7 @@ class RecordedCommit:
     source: str = "publish"
     replaces: int | None = None
     ancestors: int | None = None
+    tree: str | None = None
 
     @property
     def parent(self) -> str | None:
@@ -742,6 +744,7 @@ def completed(earlier: Recorded, later: Recorded) -> Recorded:
         parents=later.parents or earlier.parents,
         author_time=later.author_time or earlier.author_time,
         subject=later.subject or earlier.subject,
+        tree=later.tree or earlier.tree,
         **changes,
     )
 

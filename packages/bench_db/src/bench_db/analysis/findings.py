@@ -65,6 +65,7 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     blamed: Blamed | None = None,
     thresholds: Mapping[int, Threshold] | None = None,
     paired: Iterable[PairRecord] = (),
+    trees: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return the records that bring the known findings up to date with a scan at a time (unix seconds).
 
@@ -73,7 +74,9 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
     that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. So does one of level that the scan does
     not see where it sees one of modes that moves the same way, which is not opened. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
-    `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it.
+    `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it. So does one at a commit with
+    the same content, as the head of a pull request has it that was merged by squash: `trees` has the id of the content by commit, of those
+    that are known. A commit of another tree confirms nothing, whatever its subject or its pull request.
     A record `replaces` the known one, and is later, whatever the clocks of the machines.
     """
     blamed = blame_scan(histories, found, {}) if blamed is None else blamed
@@ -83,13 +86,15 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
         if finding.series_key in numbers:
             left[finding.series_key][finding.id] = finding
     records: list[Finding] = []
-    confirming = {(p.series_key, p.head, (p.effect or 0.0) > 0.0): p.pair_id for p in paired if p.verdict in _CHANGED}
+    content = trees or {}
+    confirming = {
+        (p.series_key, content.get(p.head, p.head), (p.effect or 0.0) > 0.0): p.pair_id
+        for p in paired
+        if p.verdict in _CHANGED
+    }
     for fresh in _fresh(histories, found, blamed, at):
-        by = (
-            confirming.get((fresh.series_key, fresh.commit or "", _rises(fresh)))
-            if fresh.kind == ChangeKind.LEVEL
-            else None
-        )
+        of = content.get(fresh.commit or "", fresh.commit or "")
+        by = confirming.get((fresh.series_key, of, _rises(fresh))) if fresh.kind == ChangeKind.LEVEL else None
         fresh = replace(fresh, confirmed_by=by)  # noqa: PLW2901
         number = numbers[fresh.series_key]
         candidates = left.get(fresh.series_key)

@@ -98,6 +98,7 @@ _ABOUT = {
     "state": "open, blessed, fixed or ignored.",
     "position": "The number of commits on the line of first parents that ends with the commit.",
     "ancestors": "The number of commits that the commit contains, itself included.",
+    "tree": "git's id of the content of the commit; commits with the same one have the same files.",
 }
 _INDEXES = {
     "results": (("run_key",), ("series_key", "commit_order"), ("benchmark_name",), ("commit_time",)),

@@ -195,9 +195,12 @@ def scan(
     blamed = blame_scan(of, found, labels, partial=chosen != Selection())
     now, paired = int(time.time()) if at is None else at, store.pairs()
     stored = chosen.is_of_main and not dry_run
+    trees = {record.commit: record.tree for record in (store.commits() if paired else ()) if record.tree}
     known, records = _update(
         store,
-        lambda known: updated(of, found, known, blamed=blamed, thresholds=thresholds, paired=paired, at=now),
+        lambda known: updated(
+            of, found, known, blamed=blamed, thresholds=thresholds, paired=paired, trees=trees, at=now
+        ),
         chosen,
         stored=stored,
     )

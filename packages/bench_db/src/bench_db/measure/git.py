@@ -276,6 +276,7 @@ def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
         parents=tuple(words[1] for words in lines if words[0] == "parent"),
         author_time=next(int(words[-2]) for words in lines if words[0] == "author"),
         subject=message.partition("\n")[0],
+        tree=next(words[1] for words in lines if words[0] == "tree"),
         main_branch=main,
         on_main=on_line if on_line or not (shallow or tip is None) else None,
     )
@@ -283,13 +284,13 @@ def record_of(repository: Path, name: str, dut_name: str) -> RecordedCommit:
 
 def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommit]:
     """Yield the commits of the first-parent line of a complete clone, oldest first, with their positions from 1."""
-    form = "--format=%H%x1f%ct%x1f%at%x1f%P%x1f%s"
+    form = "--format=%H%x1f%T%x1f%ct%x1f%at%x1f%P%x1f%s"
     text = git(repository, "log", "-z", "--reverse", "--first-parent", form, "--end-of-options", tip, "--")
     every = git(repository, "rev-list", "--parents", "--end-of-options", tip, "--").splitlines()
     parents_of = {sha: parents for sha, *parents in map(str.split, every)}
     contained = set[str]()
     for position, record in enumerate(filter(None, text.split("\0")), 1):
-        sha, time, author_time, parents, subject = record.strip("\n").split("\x1f", 4)
+        sha, tree, time, author_time, parents, subject = record.strip("\n").split("\x1f", 5)
         _add_ancestors(contained, sha, parents_of)
         yield RecordedCommit(
             dut_name=dut_name,
@@ -301,6 +302,7 @@ def line_of(repository: Path, tip: str, dut_name: str) -> Iterator[RecordedCommi
             subject=subject,
             on_main=True,
             ancestors=len(contained),
+            tree=tree,
         )
 
 
