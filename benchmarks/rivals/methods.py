@@ -132,6 +132,7 @@ METHODS: tuple[Method, ...] = (
     Rival(name="asv step detection", script=HERE / "asv_steps.py"),
     Rival(name="Apache Otava", script=HERE / "apache_otava.py"),
     Rival(name="Apache Otava, from 5 %", script=HERE / "apache_otava.py", settings={"min_magnitude": 0.05}),
+    Rival(name="MongoDB E-divisive, p .05", script=HERE / "e_divisive.py"),
     Rival(name="ruptures rbf, 1.0 ln n", script=HERE / "ruptures_rbf.py"),
     Rival(name="ruptures rbf, gamma 1", script=HERE / "ruptures_rbf.py", settings={"gamma": 1.0}),
     Rival(name="lance-bench t-test, last 4", script=HERE / "lance_bench.py", settings={"method": "t-test"}),
