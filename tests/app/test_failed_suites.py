@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,7 @@ from tests.cli.kinds import BED, entry, publish, sha
 from tests.support.clocks import Slept
 from tests.support.github_server import REPOSITORY, TOKEN, github_server
 from tests.support.histories import DAY, FIRST
-from tests.support.receivers import receiver
+from tests.support.receivers import Fault, mail_server, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +159,8 @@ class TestIssues:
 
     def test_once_updated_and_closed(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         fails(store, 3)
-        assert tell(dry_run=True).preview == (f"d: suite rust/io fails on ci-1, from {sha(3)[:9]} on",)
+        [preview] = tell(dry_run=True).preview
+        assert f"{sha(3)[:9]} suite rust/io fails on ci-1 at 1 measured commit\n  end of the log\n" in preview
         assert github.issues == []
         assert [len(tell().messages) for _ in range(2)] == [1, 0]
         [issue] = github.issues
@@ -217,7 +220,8 @@ class TestIssues:
         """A backfill measures the newest commits first."""
         for number in (9, 7, 5):
             fails(store, number)
-            assert tell(dry_run=True).preview == (f"d: suite rust/io fails on ci-1, from {sha(number)[:9]} on",)
+            [preview] = tell(dry_run=True).preview
+            assert f"{sha(number)[:9]} suite rust/io fails on ci-1 at " in preview
             assert [len(tell().messages) for _ in range(2)] == [1, 0]
         [issue] = github.issues
         assert (issue["title"], issue["state"]) == (f"{sha(5)[:9]}: suite rust/io fails on ci-1", "open")
@@ -298,8 +302,128 @@ class TestIssues:
         [told] = publish_findings(store, REPOSITORY, environment=environment).receivers
         assert (told.errors, len(github.issues)) == ((), 1)
 
-    def test_other_receivers_get_none(self, store: Database, tmp_path: Path, web: FakeReceiver) -> None:
-        tell = Teller(store, config(tmp_path, table("webhook", address_env="HOOK")), {"HOOK": f"{web.url}/hook"})
+
+class TestMessages:
+    """A receiver of messages learns once that a suite fails, and once that it fails no more, however many commits are between."""
+
+    @pytest.fixture
+    def hook(self, store: Database, tmp_path: Path, web: FakeReceiver) -> Teller:
+        return Teller(store, config(tmp_path, table("webhook", address_env="HOOK")), {"HOOK": f"{web.url}/hook"})
+
+    def test_once_when_it_begins_and_once_when_it_ends(self, store: Database, hook: Teller, web: FakeReceiver) -> None:
+        fails(store, 4)
+        assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        for number in (5, 6, 3):  # newer commits, and one of a backfill before the first
+            fails(store, number, "exit code 2\nanother end")
+            assert hook().messages == ()
+        succeeds(store, 7)
+        assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        begun, ended = web.documents
+        [first], [last] = begun["failures"], ended["failures"]
+        assert first["id"] == last["id"]
+        assert (first["state"], first["commits"], first["until"], first["error"]) == ("open", [sha(4)], None, LOG)
+        assert (last["state"], last["until"]) == ("fixed", sha(7))
+        assert last["commits"] == [sha(n) for n in (3, 4, 5, 6)]
+        assert [first[name] for name in ("dut_name", "test_bed_name", "suite")] == ["d", "ci-1", "rust/io"]
+        assert (begun["title"], begun["findings"]) == ("engine: 1 suite fails", [])
+        assert begun["text"] == (
+            f"engine: 1 suite fails\n\n{sha(4)[:9]} suite rust/io fails on ci-1 at 1 measured commit\n"
+            f"  end of the log\n  bench-db artifact list --kind log --commit {sha(4)[:9]}\n"
+        )
+        assert ended["text"] == (
+            "engine: 1 suite fails no more\n\n"
+            f"{sha(3)[:9]} suite rust/io fails no more on ci-1: it succeeds at {sha(7)[:9]}\n"
+        )
+        fails(store, 8)
+        assert len(hook().messages) == 1
+        assert web.documents[2]["failures"][0]["commits"] == [sha(8)]
+
+    def test_one_that_was_not_sent_has_no_end(self, store: Database, hook: Teller, web: FakeReceiver) -> None:
         fails(store, 3)
-        assert tell().messages == ()
+        succeeds(store, 4)
+        assert hook().messages == ()
         assert web.requests == []
+
+    def test_failures_that_are_excluded_and_included_again(
+        self, store: Database, hook: Teller, web: FakeReceiver
+    ) -> None:
+        key = fails(store, 3)
+        hook()
+        for number, lifted in enumerate((False, True, False)):
+            store.exclude([key], reason="" if lifted else "wrong machine", lifted=lifted, at=NOW + number, by="me")
+            assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        states = [document["failures"][0]["state"] for document in web.documents]
+        assert states == ["open", "fixed", "open", "fixed"]
+        assert "its failures are no longer in the history" in web.documents[1]["text"]
+
+    def test_a_test_bed_that_is_no_longer_measured(self, store: Database, hook: Teller, web: FakeReceiver) -> None:
+        fails(store, 3)
+        hook()
+        for number in range(4, 4 + RULES.recent_commits):
+            succeeds(store, number, bed=replace(BED, name="ci-2"))
+        assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        assert "suite rust/io fails no more on ci-1: it is no longer measured there" in web.documents[1]["text"]
+        fails(store, 4 + RULES.recent_commits)
+        assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        assert web.documents[2]["failures"][0]["state"] == "open"
+
+    def test_an_issue_follows_the_commits_and_a_message_does_not(
+        self, store: Database, tmp_path: Path, github: FakeGitHub, web: FakeReceiver
+    ) -> None:
+        tables = (table("webhook", address_env="HOOK"), table("github", address=github.url))
+        environment = {"GITHUB_TOKEN": TOKEN, "HOOK": f"{web.url}/hook"}
+        for number in (3, 4):
+            fails(store, number)
+            notify(store, config_file=config(tmp_path, *tables), environment=environment)
+        assert "2 measured commits" in github.issues[0]["body"]
+        assert (len(github.issues), len(web.documents)) == (1, 1)
+
+    def test_a_message_that_may_be_lost_is_sent_again_with_its_id(
+        self, store: Database, hook: Teller, web: FakeReceiver
+    ) -> None:
+        fails(store, 3)
+        web.is_idempotent = False
+        web.faults = [Fault(status=400)]
+        [told] = notify(store, config_file=hook.file, environment=hook.environment).receivers
+        assert "400" in told.errors[0]
+        assert web.documents == []
+        assert [len(hook().messages) for _ in range(2)] == [1, 0]
+        assert [document["failures"][0]["state"] for document in web.documents] == ["open"]
+
+    def test_a_digest_has_it(self, store: Database, tmp_path: Path, web: FakeReceiver) -> None:
+        tell = Teller(store, config(tmp_path, table("webhook", address_env="HOOK", digest="daily")), {"HOOK": web.url})
+        fails(store, 3)
+        assert tell().findings == 1
+        fails(store, 3, suite="other")
+        assert (tell().findings, tell().waiting) == (0, 1)
+        tell.time.sleep(DAY)
+        assert tell().findings == 1
+
+    @pytest.mark.parametrize("kind", ["slack", "teams", "matrix", "smtp"])
+    def test_every_kind_has_the_suite_and_no_secret(
+        self, store: Database, tmp_path: Path, web: FakeReceiver, kind: str
+    ) -> None:
+        fails(store, 3, "exit code 128\nfatal: https://me:pw@host.test/x: s3cret-value refused at /var/ci/io.rs:3")
+        environment = {"HOOK": web.url, "DEPLOY_PASSWORD": "s3cret-value", "MATRIX_TOKEN": "syt_secret"}
+        with mail_server() as mail:
+            keys: dict[str, object] = {
+                "slack": {"address_env": "HOOK"},
+                "teams": {"address_env": "HOOK"},
+                "matrix": {"address": web.url, "token_env": "MATRIX_TOKEN", "room": "!r:example.org"},
+                "smtp": {"address": mail.url, "from_": "bench@example.org", "to": ["team@example.org"]},
+            }[kind]
+            tell = Teller(store, config(tmp_path, table(kind, **keys)), environment)
+            assert [len(tell().messages) for _ in range(2)] == [1, 0]
+            succeeds(store, 4)
+            assert [len(tell().messages) for _ in range(2)] == [1, 0]
+            sent = [message_from_bytes(one.content).as_string() for one in mail.mails if isinstance(one.content, bytes)]
+        begun, ended = sent or [json.dumps(document, ensure_ascii=False) for document in web.documents]
+        assert "suite rust/io fails on ci" in plain(begun)
+        assert "https://***@host.test/x: *** refused at io.rs:3" in plain(begun)
+        assert "fails no more on ci" in plain(ended)
+        assert not any(text in begun for text in ("me:pw", "s3cret", "/var/ci"))
+
+
+def plain(text: str) -> str:
+    """Return a message without the escapes of Slack, cards and mail."""
+    return re.sub(r"[\\\u200b]|=\n", "", text)

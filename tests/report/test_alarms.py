@@ -115,7 +115,14 @@ class TestSuiteFailure:
 
     @staticmethod
     def of(**changes: Any) -> alarms.SuiteFailure:
-        about = {"device": "engine", "bed": "ci", "suite": "io", "commits": [commit_of(1)], "until": None}
+        about = {
+            "id": "suite 1",
+            "device": "engine",
+            "bed": "ci",
+            "suite": "io",
+            "commits": [commit_of(1)],
+            "until": None,
+        }
         return alarms.SuiteFailure(**{**about, "error": "exit code 1\nend", **changes})
 
     def test_one_commit(self) -> None:
@@ -131,6 +138,13 @@ class TestSuiteFailure:
         text = self.of(commits=[commit_of(n) for n in (1, 2, 3)], until=commit_of(4)).body("m")
         assert f"3 measured commits, {commit_of(1)[:9]} to {commit_of(3)[:9]}." in text
         assert f"It succeeds again at {commit_of(4)[:9]}." in text
+
+    def test_many_are_counted(self) -> None:
+        many = [self.of(suite=f"s{n}") for n in range(12)]
+        text = alarms.text(alarm(failures=[*many, self.of(is_open=False, until=commit_of(2))]))
+        assert text.startswith("engine: 1 new in the benchmarks, 12 suites fail, 1 suite fails no more\n")
+        assert text.count(" fails on ci at 1 measured commit") == 10
+        assert text.endswith("\nand 3 more suites: bench-db artifact list --kind log\n")
 
     def test_no_line_of_a_log_ends_its_block(self) -> None:
         text = self.of(error="a\n```\n# not a heading\n`````\nb").body("m")

@@ -1,4 +1,4 @@
-"""The ranges of commits at which a suite failed, each of which is an issue of its own."""
+"""The ranges of commits at which a suite failed, each of which is an issue of its own, or a message when it begins and ends."""
 
 from __future__ import annotations
 
@@ -61,8 +61,16 @@ class FailedRange:
     @property
     def change(self) -> int:
         """A number that changes with the first and the newest commit of the range and with its end."""
-        end = self.until or ("unmeasured" if self.unmeasured else "")
-        return hash63([self._named(self.commits[0]), end, self.commits[-1]])
+        return hash63([self._named(self.commits[0]), self._end, self.commits[-1]])
+
+    @property
+    def state_change(self) -> int:
+        """A number that changes with the end of the range alone, however many commits it has."""
+        return hash63([self._end])
+
+    @property
+    def _end(self) -> str:
+        return self.until or ("unmeasured" if self.unmeasured else "")
 
     @property
     def is_open(self) -> bool:

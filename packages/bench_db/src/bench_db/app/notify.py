@@ -1,4 +1,4 @@
-"""Alarms: send findings to receivers, each change of state once, by a ledger of claims and outcomes in the store."""
+"""Alarms: send findings and failures of suites to receivers, each change of state once, by a ledger of claims and outcomes in the store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from bench_db.query.selection import Selection, glob_pattern
 from bench_db.query.series import identified, series_told_apart
 from bench_db.report import alarms
 from bench_db.report.alarms import ALARMING, Alarm
-from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import Config, Owner, Receiver
 from bench_db.units import is_worse
@@ -118,7 +117,7 @@ def notify(
     deadline_seconds: float = RULES.message_seconds,
     clock: Clock = Clock(),  # noqa: B008 frozen
 ) -> Notified:
-    """Tell the receivers of bench-db.toml, or some of them by name, what changed in the findings; each change of state once.
+    """Tell the receivers of bench-db.toml, or some of them by name, what changed in the findings and which suites fail; each change of state once.
 
     `environment` has the variables that the receivers name. Findings that were detected before `since`, and not again later, are left out. With `dry_run` nothing is sent or
     recorded. A receiver that fails within `deadline_seconds` a message has its errors in the answer and does not keep others from getting theirs; the
@@ -288,21 +287,11 @@ class _Telling:
         waiting = len(new) - sum(map(len, batches))
         about = Delivery(name=self.receiver.label, kind=self.receiver.kind, target=self._target(), waiting=waiting)
         if dry_run:
-            texts = tuple(self._preview(name, batch) for name, batch in planned.items())
+            texts = tuple(alarms.text(self._alarm(name, batch)) for name, batch in planned.items())
             count = sum(map(len, planned.values()))
             errors = tuple(str(error) for error in [self._unset()] if error)
             return replace(about, messages=tuple(planned), findings=count, preview=texts, errors=errors)
         return self._tried(about, planned, past)
-
-    def _preview(self, name: str, batch: Sequence[_Change]) -> str:
-        first = batch[0].finding
-        if not is_of_suite(first.id):
-            return alarms.text(self._alarm(name, batch))
-        dut, bed, suite, commit = names_of(first.id)
-        failure = self.subject.failures.get(first.id)
-        commit = commit if failure is None else failure.commits[0]
-        state = "fails" if first.state in ALARMING else "fails no more"
-        return visible(f"{dut}: suite {suite or '-'} {state} on {bed}, from {commit[: RULES.sha_length]} on")
 
     def _tried(self, about: Delivery, planned: Mapping[str, Sequence[_Change]], past: _Past) -> Delivery:
         """Send messages; once one was tried for long, the rest is left to the next `notify`."""
@@ -348,16 +337,12 @@ class _Telling:
     def _new(self, past: _Past) -> list[_Change]:
         """Return the changes that nobody has claimed, that the receiver refused, or that it got before it got their end."""
         findings = self.subject.findings
-        changes = [self._change(finding, past) for finding in findings.values() if self._is_taken(finding)]
+        changes = [self._change(finding, past) for finding in findings.values()]
         lost = (
             one for one, told in past.state.items() if one not in findings and told in ALARMING and is_of_suite(one)
         )
         changes += [_Change(gone(one), 0) for one in lost]
         return [change for change in changes if change is not None and self._is_new(change, past)]
-
-    def _is_taken(self, finding: Finding) -> bool:
-        """Return whether the receiver has a form for a finding: the failures of a suite are issues alone."""
-        return self.receiver.kind in _ISSUES or not is_of_suite(finding.id)
 
     @staticmethod
     def _is_new(change: _Change, past: _Past) -> bool:
@@ -368,7 +353,7 @@ class _Telling:
 
     def _change(self, finding: Finding, past: _Past) -> _Change | None:
         """Return the change that the receiver should know, None for none: the end of a finding only if it got the beginning."""
-        began, told = self.subject.began[finding.id], past.state.get(finding.id)
+        began, told = self._began(finding), past.state.get(finding.id)
         if told is None and not self._is_wanted(finding):
             return None
         change = _Change(finding, began)
@@ -378,6 +363,13 @@ class _Telling:
         if back and past.step(change.identity) is NotificationStep.DELIVERED:
             return _Change(replace(finding, state=State.REOPENED), began)
         return change
+
+    def _began(self, finding: Finding) -> int:
+        """Return the key of the state of a finding. An issue follows each commit at which a suite fails; a message says that it began or ended."""
+        failure = self.subject.failures.get(finding.id)
+        if failure is None or self.receiver.kind in _ISSUES:
+            return self.subject.began[finding.id]
+        return failure.state_change
 
     def _message_id(self, batch: Sequence[_Change], past: _Past) -> str:
         """Return the identity of a message: its receiver, the changes in it, and for those sent before, how often they were claimed."""
@@ -477,7 +469,8 @@ class _Telling:
         )
 
     def _alarm(self, name: str, batch: Sequence[_Change]) -> Alarm:
-        findings = [change.finding for change in batch]
+        findings = [change.finding for change in batch if not is_of_suite(change.finding.id)]
+        suites = [change.finding for change in batch if is_of_suite(change.finding.id)]
         return Alarm(
             id=name,
             project=self.subject.config.project.name,
@@ -485,6 +478,25 @@ class _Telling:
             findings=findings,
             series=self.subject.series,
             owners=self.subject.owners(findings, self.receiver.kind),
+            commit_url=self.subject.commit_url,
+            failures=[self._failure(one.id, is_open=one.state in ALARMING) for one in suites],
+        )
+
+    def _failure(self, identity: str, *, is_open: bool) -> alarms.SuiteFailure:
+        """Return the range of a failed suite as it is reported; of one that the history no longer has, only what its identity says."""
+        failure = self.subject.failures.get(identity)
+        dut, bed, suite, first = names_of(identity)
+        return alarms.SuiteFailure(
+            id=identity,
+            device=dut,
+            bed=bed,
+            suite=suite,
+            commits=[first] if failure is None else failure.commits,
+            until=None if failure is None else failure.until,
+            is_open=is_open,
+            unmeasured=0 if failure is None else failure.unmeasured,
+            is_only_device=self.subject.has_one_device,
+            error="" if failure is None else self._public(failure.error),
             commit_url=self.subject.commit_url,
         )
 
@@ -520,9 +532,9 @@ class _Telling:
 
     def _put_issue(self, alarm: Alarm, web: Web) -> str:
         """Create or update the issue of a commit: with all its findings that the receiver gets or has got, in their present state."""
+        if alarm.failures:
+            return self._put_suite_issue(alarm.failures[0], web)
         place = _place(alarm.findings[0])
-        if is_of_suite(alarm.findings[0].id):
-            return self._put_suite_issue(alarm.findings[0], place, web)
         told = {*self._past().state, *(finding.id for finding in alarm.findings)}
         findings = [one for one in self.subject.findings.values() if one.id in told and _place(one) == place]
         whole = replace(alarm, findings=findings, owners=self.subject.owners(findings, self.receiver.kind))
@@ -537,30 +549,19 @@ class _Telling:
                 since=max(0, min(self.subject.first_seen[one.id] for one in findings) - _DAY),
             )
 
-    def _put_suite_issue(self, finding: Finding, place: str, web: Web) -> str:
+    def _put_suite_issue(self, failure: alarms.SuiteFailure, web: Web) -> str:
         """Create or update the issue of the commits at which a suite failed, in its present state."""
-        failure, marker = self.subject.failures.get(finding.id), f"<!-- bench-db: failures {place} -->"
-        dut, bed, suite, first = names_of(finding.id)
-        commits = [first] if failure is None else failure.commits
-        about = alarms.SuiteFailure(
-            device=dut,
-            bed=bed,
-            suite=suite,
-            commits=commits,
-            until=None if failure is None else failure.until,
-            unmeasured=0 if failure is None else failure.unmeasured,
-            is_only_device=self.subject.has_one_device,
-            error="" if failure is None else self._public(failure.error),
-            commit_url=self.subject.commit_url,
-        )
+        present = self.subject.failures.get(failure.id)
+        about = replace(failure, is_open=present is not None and present.is_open)
+        marker = f"<!-- bench-db: failures {_suite_place(failure.id)} -->"
         with self._tracker(web) as tracker:
             return receivers.put_issue(
                 tracker,
                 marker=marker,
                 title=about.title,
                 body=about.body(marker),
-                is_open=failure is not None and failure.is_open,
-                since=max(0, self.subject.first_seen.get(finding.id, 0) - _DAY),
+                is_open=about.is_open,
+                since=max(0, self.subject.first_seen.get(failure.id, 0) - _DAY),
             )
 
     @contextmanager
@@ -647,10 +648,15 @@ def _lock(place: str) -> tuple[str, str, int]:
     return f"issue {place}", "", 0
 
 
+def _suite_place(identity: str) -> str:
+    """Return the identity of the issue of a failed suite."""
+    return f"{hash63(('suite', identity)):016x}"
+
+
 def _place(finding: Finding) -> str:
     """Return the identity of the issue that a finding is in: its commit, or the finding alone."""
     if is_of_suite(finding.id):
-        return f"{hash63(('suite', finding.id)):016x}"
+        return _suite_place(finding.id)
     if finding.commit and is_full_sha(finding.commit):
         return finding.commit
     return f"{hash63(('issue', finding.commit or finding.id)):016x}"

@@ -39,7 +39,7 @@ def command(
     deadline_seconds: float,
     dry_run: bool,
 ) -> None:
-    """Tell the receivers of bench-db.toml what a scan found: each change of state of a finding once.
+    """Tell the receivers of bench-db.toml what a scan found, and which suites fail: each change of state once.
 
     The tables [[notify]] declare webhooks, Slack, Teams, Matrix, mail, and issues of GitHub and GitLab; [[owner]] declares who is mentioned. Addresses
     and tokens that are secret come from environment variables. When a receiver fails, the others still get their messages, the exit code is 3, and

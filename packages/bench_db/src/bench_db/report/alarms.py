@@ -1,4 +1,4 @@
-"""Messages about findings, grouped by commit, in the forms of their receivers: JSON, Slack, Teams, Matrix, mail, issues."""
+"""Messages about findings, grouped by commit, and about suites that fail, in the forms of their receivers: JSON, Slack, Teams, Matrix, mail, issues."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ALARMING = frozenset({State.OPEN, State.REOPENED})
 _STATES = {State.OPEN: "new"}
 _UNNAMED = Series(benchmark_name="-", test_bed_name="-")
-_NAME, _BED, _MENTIONS = 120, 80, 20
+_NAME, _BED, _SUITE, _MENTIONS = 120, 80, 300, 20
 # Slack takes 150 characters in a header, 3,000 in a section and 50 blocks; docs.slack.dev/reference/block-kit/blocks.
 _SLACK_HEADER, _SLACK_SECTION = 150, 3_000
 _TITLE = 200
@@ -40,7 +40,7 @@ _TITLE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """A message: findings of a project, each in the state that is reported, and who is mentioned.
+    """A message: findings of a project and suites that fail or fail no more, each in the state that is reported, and who is mentioned.
 
     `id` is the same whenever the message is sent again. `at` is unix seconds. `series` are those of the findings by key. `commit_url`
     has `{commit}` for the sha, or is empty.
@@ -53,13 +53,17 @@ class Alarm:
     series: Mapping[int, Series]
     owners: Sequence[str] = ()
     commit_url: str = ""
+    failures: Sequence[SuiteFailure] = ()
 
     @property
     def title(self) -> str:
-        """The number of findings of each state."""
+        """The number of findings of each state, and of suites that fail or fail no more."""
         counts = Counter(_state(finding) for finding in in_order(self.findings))
-        states = [f"{number:,} {state}" for state, number in counts.items()]
-        return shortened(visible(f"{self.project}: {', '.join(states)} in the benchmarks"), _TITLE)
+        states = ", ".join(f"{number:,} {state}" for state, number in counts.items())
+        suites = Counter(one.is_open for one in self.failures)
+        parts = [f"{states} in the benchmarks"] if states else []
+        parts += [_suites_words(suites[is_open], is_open=is_open) for is_open in (True, False) if suites[is_open]]
+        return shortened(visible(f"{self.project}: {', '.join(parts)}"), _TITLE)
 
     @property
     def groups(self) -> list[CommitFindings]:
@@ -68,10 +72,11 @@ class Alarm:
 
     @property
     def listed(self) -> list[_Entry]:
-        """The groups that a text lists."""
+        """The suites and the groups of findings that a text lists."""
         known = {finding.id: finding for finding in self.findings}
         chosen = self.groups[: RULES.message_commits]
-        return [self._entry(group, [known[one] for one in group.ids]) for group in chosen]
+        suites = [one.entry for one in self.failures[: RULES.message_commits]]
+        return [*suites, *(self._entry(group, [known[one] for one in group.ids]) for group in chosen)]
 
     @property
     def more(self) -> str:
@@ -80,7 +85,10 @@ class Alarm:
         findings = sum(len(group.ids) for group in left)
         commits = len({group.commit for group in left})
         counted = f"{_many(findings, 'more finding')} of {_many(commits, 'more commit')}"
-        return f"and {counted}: bench-db finding list" if left else ""
+        words = [f"and {counted}: bench-db finding list"] if left else []
+        suites = len(self.failures[RULES.message_commits :])
+        words += [f"and {_many(suites, 'more suite')}: bench-db artifact list --kind log"] if suites else []
+        return "; ".join(words)
 
     def _entry(self, group: CommitFindings, findings: Sequence[Finding]) -> _Entry:
         commit = short(group.commit or "-")
@@ -103,6 +111,10 @@ class Alarm:
         return f"{shortened(visible(one.label), _NAME)} {change_text(finding, one.units, one.direction)}"
 
 
+def _suites_words(number: int, *, is_open: bool) -> str:
+    return f"{_many(number, 'suite')} {'fails' if number == 1 else 'fail'}{'' if is_open else ' no more'}"
+
+
 def _state(finding: Finding) -> str:
     return "withdrawn" if finding.is_withdrawn else _STATES.get(finding.state, finding.state)
 
@@ -123,7 +135,7 @@ class _Entry:
 
 
 def webhook(alarm: Alarm) -> dict[str, Any]:
-    """Return the JSON for a webhook: every finding, whatever their number."""
+    """Return the JSON for a webhook: every finding and failed suite, whatever their number."""
     return versioned(
         {
             "id": alarm.id,
@@ -134,6 +146,7 @@ def webhook(alarm: Alarm) -> dict[str, Any]:
             "owners": list(alarm.owners),
             "groups": [asdict(group) for group in alarm.groups],
             "findings": [finding_json(finding, alarm.series) for finding in in_order(alarm.findings)],
+            "failures": [one.document for one in alarm.failures],
         }
     )
 
@@ -274,18 +287,22 @@ def issue_body(alarm: Alarm, marker: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteFailure:
-    """The commits, oldest first, at which a suite failed on a test bed, as an issue; `until` is the commit that ended it.
+    """The commits, oldest first, at which a suite failed on a test bed; `until` is the commit that ended it.
+
+    `id` is that of the range, the same in each message about it. `is_open` is whether it is reported as failing, and not as one that fails no more.
 
     `unmeasured` is the number of newer measured commits of the device without this suite and test bed, where they ended it, else 0.
     `error` is that of the newest commit and ends with the last lines of its log; empty for a range that the history no longer has.
     """
 
+    id: str
     device: str
     bed: str
     suite: str
     commits: Sequence[str]
     until: str | None
     error: str
+    is_open: bool = True
     unmeasured: int = 0
     is_only_device: bool = True
     commit_url: str = ""
@@ -293,9 +310,47 @@ class SuiteFailure:
     @property
     def title(self) -> str:
         """What failed, where, and since which commit, with the device unless it is the only one."""
-        what = f"suite {self.suite}" if self.suite else "a suite"
+        return shortened(visible(f"{short(self.commits[0])}: {self._subject} fails on {self.bed}"), _TITLE)
+
+    @property
+    def _subject(self) -> str:
         device = "" if self.is_only_device else f" of {self.device}"
-        return shortened(visible(f"{short(self.commits[0])}: {what}{device} fails on {self.bed}"), _TITLE)
+        return (f"suite {self.suite}" if self.suite else "a suite") + device
+
+    @property
+    def entry(self) -> _Entry:
+        """The suite in a text: at which commits it fails, and the last line of its log, or why it fails no more."""
+        first, last = self.commits[0], self.commits[-1]
+        known = f"{self._subject} fails on {self.bed} at {_many(len(self.commits), 'measured commit')}"
+        over = f"{self._subject} fails no more on {self.bed}: {self._why}"
+        lines = [line for line in self.error.splitlines() if line.strip()] if self.is_open else []
+        return _Entry(
+            commit=visible(short(first)),
+            url=self.commit_url.replace("{commit}", first),
+            words=shortened(visible(known if self.is_open else over), _SUITE),
+            names=[shortened(visible(line), _NAME) for line in lines[-1:]],
+            rest=f"bench-db artifact list --kind log --commit {short(last)}" if self.is_open else "",
+        )
+
+    @property
+    def _why(self) -> str:
+        if self.until:
+            return f"it succeeds at {short(self.until)}"
+        return "it is no longer measured there" if self.unmeasured else "its failures are no longer in the history"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The suite as JSON; `commits` are the shas at which it failed, oldest first, and `until` is null while nothing ended it."""
+        return {
+            "id": self.id,
+            "dut_name": self.device,
+            "test_bed_name": self.bed,
+            "suite": self.suite,
+            "state": State.OPEN if self.is_open else State.FIXED,
+            "commits": list(self.commits),
+            "until": self.until,
+            "error": self.error,
+        }
 
     def body(self, marker: str) -> str:
         """Return the text as Markdown."""
@@ -310,7 +365,7 @@ class SuiteFailure:
                 f"\nThe {_many(self.unmeasured, 'newer measured commit')} of {markdown_text(self.device)} have no result of this suite on this"
                 " test bed, as when one of them has another name, so the issue is closed.\n"
             )
-        elif not self.error:
+        elif not self.is_open:
             head += "\nThe history no longer has these failures as one range.\n"
         error = f"\nThe newest error, with the end of the log:\n\n{_fenced(self.error)}\n" if self.error else ""
         log = f"\n`bench-db artifact list --kind log --commit {short(self.commits[-1])}` has the log."
