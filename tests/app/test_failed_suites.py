@@ -406,13 +406,13 @@ class TestMessages:
         fails(store, 3, "exit code 128\nfatal: https://me:pw@host.test/x: s3cret-value refused at /var/ci/io.rs:3")
         environment = {"HOOK": web.url, "DEPLOY_PASSWORD": "s3cret-value", "MATRIX_TOKEN": "syt_secret"}
         with mail_server() as mail:
-            keys: dict[str, object] = {
+            keys: dict[str, dict[str, object]] = {
                 "slack": {"address_env": "HOOK"},
                 "teams": {"address_env": "HOOK"},
                 "matrix": {"address": web.url, "token_env": "MATRIX_TOKEN", "room": "!r:example.org"},
                 "smtp": {"address": mail.url, "from_": "bench@example.org", "to": ["team@example.org"]},
-            }[kind]
-            tell = Teller(store, config(tmp_path, table(kind, **keys)), environment)
+            }
+            tell = Teller(store, config(tmp_path, table(kind, **keys[kind])), environment)
             assert [len(tell().messages) for _ in range(2)] == [1, 0]
             succeeds(store, 4)
             assert [len(tell().messages) for _ in range(2)] == [1, 0]

@@ -64,7 +64,7 @@ class TestServers:
         demo = made_once(tmp_path_factory, "demo_of_servers", bench_db.demo) / "store"
         monkeypatch.chdir(tmp_path)
         (tmp_path / "results").symlink_to(demo)
-        [_, command] = re.findall(r"^(?:pip|bench-db) .*delta.*$", PAGE, re.MULTILINE)
+        [_, command, _in_a_bucket] = re.findall(r"^(?:pip|bench-db) .*delta.*$", PAGE, re.MULTILINE)
         answer = run_command(*command.partition("#")[0].split()[1:])
         assert answer.code == 0, answer.err
         [block] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -4,6 +4,7 @@ import shutil
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.sinks.stores import TABLES, kill_half_way, publish, several_histories
 from tests.store.carriers import fill
+from tests.store.conftest import go_to
 from tests.strategies import publication
+from tests.support.faults import Fault, FaultProxy, FaultRule
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.store.database import Database
+    from tests.support.s3_server import S3Server
 
     To = Callable[..., Mirrored]
 
@@ -278,11 +282,18 @@ class TestOthers:
             to(store, schema=name)
 
     @pytest.mark.parametrize(
-        "address", ["delta:", "delta://", "delta:s3://AKIA:hunter2@bucket/lake", "delta://https://u:hunter2@host/x"]
+        ("address", "reason"),
+        [
+            ("delta:", "no directory or bucket is named"),
+            ("delta://", "no directory or bucket is named"),
+            ("delta://https://u:hunter2@host/x", "no directory or bucket is named"),
+            ("delta:s3://AKIA:hunter2@bucket/lake", "credentials come from the environment"),
+            ("delta:s3://bucket/lake?secret=hunter2", "takes no query"),
+        ],
     )
-    def test_an_address_without_a_directory(self, store: Database, address: str) -> None:
+    def test_an_address_without_a_directory(self, store: Database, address: str, reason: str) -> None:
         """The address is not shown, because it may have a password."""
-        with pytest.raises(UserError, match="Delta tables are written to directories only") as raised:
+        with pytest.raises(UserError, match=reason) as raised:
             mirror(store, address)
         assert "hunter2" not in str(raised.value)
 
@@ -389,3 +400,133 @@ class TestTogether:
         assert dump(lake)["results"] == before["results"]
         assert counts(to(store)) == (4, 0, 0)
         assert to(store, check=True).is_equal
+
+
+class TestBucket:
+    """A mirror in a bucket is as one in a directory, and the bucket keeps two mirrors at once apart."""
+
+    @pytest.fixture
+    def bucket(self, server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+        go_to(server, monkeypatch)
+        return f"s3://{server.new_bucket()}"
+
+    @pytest.fixture
+    def to(self, bucket: str) -> To:
+        return lambda database, **options: mirror(database, f"delta:{bucket}/lake", **options)
+
+    @pytest.fixture
+    def read(self, bucket: str, server: S3Server) -> Callable[[str], list[str]]:
+        """Return a function that reads the rows of a table with Delta's own reader."""
+        options = server.storage_options()
+        return lambda name: sorted(
+            map(
+                str,
+                DeltaTable(f"{bucket}/lake/bench_db/{name}", storage_options=options).to_pyarrow_table().to_pylist(),
+            )
+        )
+
+    def test_the_same_rows_as_in_a_directory(
+        self, store: Database, lake: Path, to: To, read: Callable[[str], list[str]]
+    ) -> None:
+        assert counts(to(store)) == (RUNS, 0, 0)
+        mirror(store, f"delta:{lake}")
+        assert {name: read(name) for name in TABLES} == dump(lake)
+        assert to(store).is_equal
+        publish(store, 41, branch="main")
+        store.exclude([store.runs().collect()["run_key"][0]], reason="wrong machine", lifted=False, at=9, by="me")
+        assert not to(store, check=True).is_equal
+        assert counts(to(store)) == (1, 0, 1)
+        assert to(store, check=True).is_equal
+
+    def test_polars_reads_it(self, store: Database, bucket: str, server: S3Server, to: To) -> None:
+        to(store)
+        rows = pl.scan_delta(f"{bucket}/lake/bench_db/runs", storage_options=server.storage_options()).collect()
+        assert sorted(rows["run_key"]) == sorted(store.runs().collect()["run_key"])
+
+    def test_rebuild(self, store: Database, bucket: str, server: S3Server, to: To) -> None:
+        """Dropped, truncated and altered tables come back."""
+        to(store)
+        address, options = f"{bucket}/lake/bench_db", server.storage_options()
+        lost, prefix = bucket.removeprefix("s3://"), "lake/bench_db/commits/"
+        with closing(server.client()) as client:
+            for one in client.list_objects_v2(Bucket=lost, Prefix=prefix)["Contents"]:
+                client.delete_object(Bucket=lost, Key=one["Key"])
+        DeltaTable(f"{address}/findings", storage_options=options).delete()
+        results = DeltaTable(f"{address}/results", storage_options=options)
+        results.update(updates={"benchmark_name": "'other'"}, predicate="n > 0")
+        checked = to(store, check=True)
+        assert checked.faults == ("commits is missing",)
+        assert not checked.tables["results"].is_equal
+        to(store, rebuild=True)
+        assert to(store, check=True).is_equal
+
+    def test_two_at_once(self, store: Database, to: To, read: Callable[[str], list[str]]) -> None:
+        ready = threading.Barrier(2)
+
+        def both(_number: int) -> Mirrored:
+            own = connect(store.uri)
+            ready.wait()
+            return to(own)
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(both, range(2)))
+        assert sorted(counts(one) for one in done) == [(0, 0, 0), (RUNS, 0, 0)]
+        assert len(read("results")) == len(ready_results(store))
+        assert to(store, check=True).is_equal
+
+    @pytest.mark.parametrize("unsafe", ["", "true"])
+    def test_another_mirror_in_between(
+        self, store: Database, to: To, monkeypatch: pytest.MonkeyPatch, unsafe: str
+    ) -> None:
+        """The one that commits second sees it, compares again, and writes no row twice; also where the environment allows less."""
+        monkeypatch.setenv("AWS_S3_ALLOW_UNSAFE_RENAME", unsafe or "false")
+        publish(store, 70)
+        assert counts(to(store, progress=_Waiting(lambda: to(connect(store.uri))))) == (0, 0, 0)
+        assert to(store, check=True).is_equal
+
+    def test_killed_half_way(self, store: Database, bucket: str, to: To, read: Callable[[str], list[str]]) -> None:
+        to(store)
+        before = read("results")
+        for number in range(80, 84):
+            publish(store, number)
+        kill_half_way(store, f"delta:{bucket}/lake")
+        assert read("results") == before
+        assert counts(to(store)) == (4, 0, 0)
+
+    def test_tables_of_somebody_else(self, store: Database, bucket: str, server: S3Server, to: To) -> None:
+        options = server.storage_options()
+        write_deltalake(f"{bucket}/lake/bench_db/results", pa.table({"mine": [1]}), storage_options=options)
+        with closing(server.client()) as client:
+            client.put_object(Bucket=bucket.removeprefix("s3://"), Key="lake/other/runs/mine.txt", Body=b"mine")
+        with pytest.raises(UserError, match="has 'results', which no mirror has made; choose another `schema`"):
+            to(store)
+        with pytest.raises(UserError, match="has 'runs', which no mirror has made"):
+            to(store, schema="other", rebuild=True)
+
+    @pytest.mark.parametrize("name", ["a%20b", "a[1]", "a^b", "a|b", "a'b", "a//b", "a/../b", "./a"])
+    def test_a_prefix_that_deltalake_misreads(self, store: Database, bucket: str, server: S3Server, name: str) -> None:
+        address = f"delta:{bucket}/{name.replace('%', '%25')}"
+        with pytest.raises(UserError, match=r"deltalake misreads .* in a path; choose another directory"):
+            mirror(store, address)
+        with closing(server.client()) as client:
+            found = client.list_objects_v2(Bucket=bucket.removeprefix("s3://")).get("Contents", [])
+        assert [one["Key"] for one in found if "_delta_log" in one["Key"]] == []
+
+    def test_a_prefix_that_deltalake_reads(self, store: Database, bucket: str) -> None:
+        for prefix in ("", "/a lake=b+c@d,e~f.g-h_i:j caf\u00e9/x/"):
+            mirror(store, f"delta:{bucket}{prefix}")
+            assert mirror(store, f"delta:{bucket}{prefix}", check=True).is_equal
+
+    @pytest.mark.parametrize("check", [True, False])
+    def test_a_bucket_that_is_not_there(self, store: Database, bucket: str, check: bool) -> None:  # noqa: FBT001
+        with pytest.raises(StoreUnavailableError, match="the bucket does not exist"):
+            mirror(store, f"delta:{bucket}-other/lake", check=check)
+
+    def test_an_endpoint_without_conditional_writes(
+        self, store: Database, server: S3Server, bucket: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two commits at once would lose one silently, so nothing is written."""
+        go_to(replace(server, endpoint=proxy.endpoint), monkeypatch)
+        proxy.inject(FaultRule(fault=Fault.IGNORE_CONDITION))
+        with pytest.raises(StoreUnavailableError, match="ignores If-None-Match, so of two mirrors"):
+            mirror(store, f"delta:{bucket}/lake")

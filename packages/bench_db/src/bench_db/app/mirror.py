@@ -18,7 +18,7 @@ from bench_db.app.database import on_database, public
 from bench_db.app.progress import SILENT
 from bench_db.arrow import BASELINES, COMMITS, DEFINITIONS, FINDINGS, ROW_CHECKSUM, row_checksums, to_table
 from bench_db.clock import Moment, bounds
-from bench_db.errors import ConflictError, UserError
+from bench_db.errors import ConflictError, StoreUnavailableError, UserError
 from bench_db.identity import hash63, tags_of_key
 from bench_db.query.definitions import with_names
 from bench_db.query.history import ORDER, SCOPE
@@ -28,6 +28,8 @@ from bench_db.sinks import delta, postgres
 from bench_db.sinks.address import Address
 from bench_db.sinks.json_text import storable, without_nul
 from bench_db.sinks.sink import Column, Contents, Table
+from bench_db.store.database import bucket_at
+from bench_db.store.engine import locate
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, stored
 
 if TYPE_CHECKING:
@@ -177,8 +179,8 @@ def mirror(
     `address` is such as `postgresql://user@host/database`; PGPASSWORD, ~/.pgpass and service files work. Only runs that differ
     are sent, in one transaction, and several mirrors at once wait for each other. With `since`, runs of earlier commits stay as they are.
     `rebuild` compares every row and restores dropped, altered and truncated tables, and takes over the mirror of another store.
-    `check` compares every row and changes nothing. The address `delta:DIRECTORY` writes the Delta tables DIRECTORY/SCHEMA/TABLE instead,
-    each of which changes in one commit.
+    `check` compares every row and changes nothing. The address `delta:DIRECTORY` or `delta:s3://BUCKET/PREFIX` writes the Delta tables
+    DIRECTORY/SCHEMA/TABLE instead, each of which changes in one commit.
 
     Raises `StoreUnavailableError` for a server that does not answer within `deadline_seconds`, or keeps the mirror locked for so long,
     and `ConflictError` when other mirrors write to the same Delta table all the time.
@@ -214,12 +216,30 @@ def mirror(
 def _connected(address: str, schema: str, seconds: float, *, writing: bool) -> Iterator[tuple[str, Sink]]:
     """Yield an address without a password, and the sink there."""
     if address.startswith(delta.PREFIX):
-        with delta.connected(address, schema) as tables:
+        with _lake(address, schema, writing=writing) as tables:
             yield address, tables
         return
     target = Address(address)
     with postgres.connected(target, schema, seconds=seconds, writing=writing) as server:
         yield str(target), server
+
+
+@contextmanager
+def _lake(address: str, schema: str, *, writing: bool) -> Iterator[Sink]:
+    """Yield the Delta tables of an address; of a bucket after it has proved that two commits at once are kept apart."""
+    if not delta.bucket_of(address):
+        with delta.connected(address, schema) as tables:
+            yield tables
+        return
+    location = locate(delta.bucket_of(address))
+    bucket = bucket_at(location)
+    if not writing:
+        bucket.has_objects(location.path)  # so that a bucket that does not answer is named as one
+    elif not bucket.prove_conditional_writes():
+        message = f"{location}: the endpoint ignores If-None-Match, so of two mirrors at once one would be lost; use another endpoint or a directory"
+        raise StoreUnavailableError(message)
+    with delta.connected(address, schema, bucket, location.path) as tables:
+        yield tables
 
 
 def ready_results(store: Database) -> pa.Table:

@@ -42,8 +42,8 @@ def command(
     Results have the names that definitions give, and excluded runs are removed. Nothing is read back into the store. The password
     belongs into PGPASSWORD or ~/.pgpass. It needs the extra bench-db[postgres].
 
-    The ADDRESS delta:DIRECTORY writes Delta tables instead, DIRECTORY/SCHEMA/TABLE, each of which changes in one commit. It needs the
-    extra bench-db[delta].
+    The ADDRESS delta:DIRECTORY, or delta:s3://BUCKET/PREFIX, writes Delta tables instead, DIRECTORY/SCHEMA/TABLE, each of which
+    changes in one commit. It needs the extra bench-db[delta].
 
     Example: bench-db mirror postgresql://bench@localhost/metrics
     """

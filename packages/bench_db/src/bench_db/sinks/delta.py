@@ -1,4 +1,4 @@
-"""A mirror in Delta tables below a directory: DIRECTORY/SCHEMA/TABLE, each of which changes in one commit.
+"""A mirror in Delta tables below a directory or a prefix of a bucket: DIRECTORY/SCHEMA/TABLE, each of which changes in one commit.
 
 A row has the checksum of its key, as the store has it, and one of its own columns, by which changed rows are found. Commits of
 mirrors exclude each other: each has the same application transaction, and Delta refuses one beside another of it.
@@ -10,13 +10,14 @@ import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 import pyarrow as pa
 
 from bench_db.arrow import row_checksums
 from bench_db.errors import StoreUnavailableError, UserError
+from bench_db.masking import redacted
 from bench_db.sinks.sink import Column, Contents, Table
 
 if TYPE_CHECKING:
@@ -54,58 +55,138 @@ _MARK = "bench_db mirror: "
 _SCHEMA = re.compile(r"[^/\\\0.][^/\\\0]{0,62}")
 # What deltalake reads as another path or ends at, also in the address of a file: it takes a path for a URL.
 _MISREAD = re.compile(r"%[0-9a-fA-F]{2}|[\x00-\x1f\x7f\[\\\]^|]")
+# In the address of a bucket it cuts the name at ? and #, decodes %XX, resolves `..`, and panics at some others.
+_MISREAD_IN_A_BUCKET = re.compile(r"[^\w .,:=+@~/-]|//|(?:^|(?<=/))\.\.?(?=/|$)")
+# What colours and draws the causes of an error of deltalake.
+_DECORATION = re.compile("\x1b\\[[0-9;]*m|\u21b3")
+
+
+class Bucket(Protocol):
+    """The bucket of a mirror, as the store reads it."""
+
+    def storage_options(self) -> dict[str, str]:
+        """Return region, endpoint and the credentials as they are now, by their names in object_store."""
+
+    def files(self, prefix: str) -> Mapping[str, object]:
+        """Return the objects under a prefix, by the rest of their names."""
+
+
+def bucket_of(address: str) -> str:
+    """Return the address s3://BUCKET/PREFIX of a mirror in a bucket; nothing for another."""
+    root = _root(address)
+    return root if root.lower().startswith("s3://") else ""
+
+
+def _root(address: str) -> str:
+    return address.removeprefix(PREFIX).removeprefix("//")
 
 
 @contextmanager
-def connected(address: str, schema: str) -> Iterator[DeltaSink]:
-    """Yield the mirror in a directory of `delta:DIRECTORY`; each table that is changed is committed on its own."""
+def connected(address: str, schema: str, bucket: Bucket | None = None, prefix: str = "") -> Iterator[DeltaSink]:
+    """Yield the mirror in a directory of `delta:DIRECTORY`, or below a prefix of a bucket that has conditional writes.
+
+    Each table that is changed is committed on its own.
+    """
     if not _SCHEMA.fullmatch(schema):
         message = f"`schema`: {schema!r} is no name of a directory of 1 to 63 characters without / \\ and a dot at its beginning"
         raise UserError(message)
-    root = address.removeprefix(PREFIX).removeprefix("//")
-    if not root or "://" in root:
-        message = (
-            f"`address`: no directory is named, such as {PREFIX}./lake; Delta tables are written to directories only"
-        )
+    root = _root(address)
+    lake: _Directory | _Prefix
+    if bucket is not None:
+        lake = _Prefix(bucket, bucket_of(address), f"{prefix}/{schema}".lstrip("/"))
+    elif root and "://" not in root:
+        lake = _Directory(Path(root) / schema)
+    else:
+        message = f"`address`: no directory or bucket is named, such as {PREFIX}./lake or {PREFIX}s3://bucket/lake"
         raise UserError(message)  # without the address, which may have a password
-    directory = Path(root) / schema
-    _refuse_misread(directory)
     try:
         import deltalake  # noqa: PLC0415 an extra, which only these mirrors need
     except ImportError as error:
         message = "a mirror of Delta tables needs the package deltalake: pip install 'bench-db[delta]'"
         raise UserError(message) from error
     try:
-        yield DeltaSink(deltalake, directory)
+        yield DeltaSink(deltalake, lake)
     except (OSError, deltalake.exceptions.DeltaError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        told = getattr(error, "strerror", None) or " ".join(_DECORATION.sub("", str(error)).split())
+        reason = redacted(told)
         message = f"{PREFIX}{root}: cannot be read or written: {reason}; no table is changed in part, mirror again"
         raise StoreUnavailableError(message) from error
 
 
-def _refuse_misread(directory: Path) -> None:
-    """Raise `UserError` for a directory that deltalake cannot use; it follows links before it reads the path."""
-    whole = Path(os.path.realpath(directory)).as_posix()  # `resolve` raises RuntimeError at links that form a loop
-    found = _MISREAD.search(whole)
+def _refuse_misread(where: str, misread: re.Pattern[str]) -> None:
+    """Raise `UserError` for a directory or prefix that deltalake cannot use."""
+    found = misread.search(where)
     if found is not None:
-        message = f"`address`: Delta tables cannot be written to {whole!r}: deltalake misreads {found[0]!r} in a path; choose another directory"
+        message = f"`address`: Delta tables cannot be written to {where!r}: deltalake misreads {found[0]!r} in a path; choose another directory"
         raise UserError(message)
 
 
-class DeltaSink:
-    """The tables of a mirror in one directory."""
+class _Directory:
+    """The tables in directories of this machine."""
 
-    def __init__(self, deltalake: Any, directory: Path) -> None:
+    def __init__(self, path: Path) -> None:
+        # deltalake follows links before it reads the path. `resolve` raises RuntimeError at links that form a loop.
+        _refuse_misread(Path(os.path.realpath(path)).as_posix(), _MISREAD)
+        self._path = path
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def of(self, name: str) -> str:
+        return str(self._path / name)
+
+    def options(self) -> dict[str, str] | None:
+        return None
+
+    def has_log(self, name: str) -> bool:
+        return (self._path / name / _LOG).is_dir()
+
+    def has_others(self, name: str) -> bool:
+        """Return whether something is there that is no log, which another mirror may be creating."""
+        path = self._path / name
+        return path.is_file() or (path.exists() and any(one.name != _LOG for one in path.iterdir()))
+
+
+class _Prefix:
+    """The tables below a prefix of a bucket."""
+
+    def __init__(self, bucket: Bucket, address: str, prefix: str) -> None:
+        _refuse_misread(prefix, _MISREAD_IN_A_BUCKET)
+        self._bucket, self._prefix = bucket, prefix
+        self._address = f"s3://{address[len('s3://') :].partition('/')[0]}/{prefix}"
+
+    def __str__(self) -> str:
+        return self._address
+
+    def of(self, name: str) -> str:
+        return f"{self._address}/{name}"
+
+    def options(self) -> dict[str, str] | None:
+        # Whatever the environment says: with a rename, of two commits at once one is lost.
+        return {**self._bucket.storage_options(), "conditional_put": "etag", "AWS_S3_ALLOW_UNSAFE_RENAME": "false"}
+
+    def has_log(self, name: str) -> bool:
+        return bool(self._bucket.files(f"{self._prefix}/{name}/{_LOG}/"))
+
+    def has_others(self, name: str) -> bool:
+        """Return whether something is there that is no log, which another mirror may be creating."""
+        return any(not one.startswith(f"{_LOG}/") for one in self._bucket.files(f"{self._prefix}/{name}/"))
+
+
+class DeltaSink:
+    """The tables of a mirror in one directory, or below one prefix."""
+
+    def __init__(self, deltalake: Any, lake: _Directory | _Prefix) -> None:
         self._delta = deltalake
-        self._directory = directory
+        self._lake = lake
         self._tables: dict[str, Any] = {}
         self._keys: dict[str, set[int]] = {}
 
     def _opened(self, table: Table) -> Any:
         """Return the newest version of a table; None without one."""
-        path = self._directory / table.name
-        made = (path / _LOG).is_dir() and self._delta.DeltaTable.is_deltatable(str(path))
-        return self._delta.DeltaTable(str(path)) if made else None
+        path, options = self._lake.of(table.name), self._lake.options()
+        made = self._lake.has_log(table.name) and self._delta.DeltaTable.is_deltatable(path, storage_options=options)
+        return self._delta.DeltaTable(path, storage_options=options) if made else None
 
     # -- structure ---------------------------------------------------------------------------------------------------
 
@@ -114,13 +195,11 @@ class DeltaSink:
         self._refuse_strangers(tables)
         other = self.state().get("source", source)
         if other != source and not rebuild:
-            message = f"{self._directory} is the mirror of {other}, not of {source}; choose another `schema`, or replace it with `rebuild`"
+            message = f"{self._lake} is the mirror of {other}, not of {source}; choose another `schema`, or replace it with `rebuild`"
             raise UserError(message)
         altered = self._altered(tables)
         if altered and not rebuild:
-            message = (
-                f"{self._directory}: {next(iter(altered.values()))}; nothing was changed. Restore it with `rebuild`"
-            )
+            message = f"{self._lake}: {next(iter(altered.values()))}; nothing was changed. Restore it with `rebuild`"
             raise UserError(message)
         for table in (_STATE, *tables):
             if self._opened(table) is None:
@@ -140,13 +219,13 @@ class DeltaSink:
 
     def _refuse_strangers(self, tables: Sequence[Table]) -> None:
         for table in (_STATE, *tables):
-            opened, path = self._opened(table), self._directory / table.name
-            if opened is None:  # another mirror, which is creating the table, has made its directories
-                strange = path.is_file() or (path.exists() and any(one.name != _LOG for one in path.iterdir()))
+            opened = self._opened(table)
+            if opened is None:
+                strange = self._lake.has_others(table.name)
             else:
                 strange = not (opened.metadata().description or "").startswith(_MARK)
             if strange:
-                message = f"{self._directory} has {table.name!r}, which no mirror has made; choose another `schema`"
+                message = f"{self._lake} has {table.name!r}, which no mirror has made; choose another `schema`"
                 raise UserError(message)
 
     def _altered(self, tables: Sequence[Table]) -> dict[str, str]:
@@ -165,8 +244,9 @@ class DeltaSink:
 
     def _create(self, table: Table, *, mode: str) -> None:
         described = {"description": _MARK + table.about, "commit_properties": self._commit()}
+        to = {"table_uri": self._lake.of(table.name), "storage_options": self._lake.options()}
         try:
-            self._delta.DeltaTable.create(str(self._directory / table.name), _schema(table), mode=mode, **described)
+            self._delta.DeltaTable.create(schema=_schema(table), mode=mode, **to, **described)
         except self._delta.exceptions.DeltaError:
             if mode != "ignore" or self._opened(table) is None:
                 raise  # otherwise another mirror has created it
