@@ -124,7 +124,7 @@ class TestInForce:
 
 
 _NAMES = st.sampled_from(["a", "b", "ab", "c"])
-_GLOBS = st.sampled_from(["a", "b", "c", "*", "a*", "?", "*b"])
+_GLOBS = st.sampled_from(["a", "b", "c", "*", "**", "a*", "ab*", "a*b", "a?", "?", "?b", "*b", "*a*", "b*a"])
 _RECORDS = st.lists(
     st.builds(
         record,

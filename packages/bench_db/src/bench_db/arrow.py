@@ -162,7 +162,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     """
     defaults = _defaults(record)
     columns = {
-        name: map(_builder(hint), _python(_filled(table[name], defaults.get(name))))
+        name: _built(_builder(hint), _python(_filled(table[name], defaults.get(name))))
         for name, hint in _hints(record).items()  # type: ignore[arg-type] # mypy wants instances to be hashable
         if name in table.column_names
     }
@@ -219,12 +219,16 @@ def _record_builder(record: Any) -> Callable[[Any], Any]:
     return lambda value: record(**{name: build(value[name]) for name, build in inner.items() if name in value})
 
 
+def _built(build: Callable[[Any], Any], values: Iterable[Any]) -> Iterable[Any]:
+    return values if build is _unchanged else map(build, values)
+
+
 def _unchanged(value: Any) -> Any:
     return value
 
 
 def _optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else build(value)
+    return build if build is _unchanged else lambda value: None if value is None else build(value)
 
 
 def _samples(values: np.ndarray[Any, np.dtype[np.float64]]) -> Samples:

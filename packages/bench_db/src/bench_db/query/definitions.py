@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -35,6 +35,7 @@ FIELDS = {
 }
 # Kinds that name series; a later release may have written others.
 _NAMING = {"alias", "join", "pool", "better", "ignore"}
+_WILDCARD = re.compile(r"[*?]")
 # The value of an alias of a suite that stands for no name: the only suite in which a series of the same names exists.
 ANY = "*"
 
@@ -75,14 +76,19 @@ class _Named:
 _BESIDE_SUITE = ("benchmark_name", "metric", "tags_key", "units")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Definitions:
-    """The definitions in force, in the order in which they were made."""
+    """The definitions in force, in the order in which they were made. What is found for them is kept with them."""
 
     records: Sequence[Definition] = ()
 
     def __bool__(self) -> bool:
-        return any(record.kind in _NAMING for record in self.records)
+        return bool(self._matching.records)
+
+    @cached_property
+    def _matching(self) -> _Matching:
+        """Return the definitions that name series."""
+        return _Matching([record for record in self.records if record.kind in _NAMING])
 
     def main_branches(self, duts: Iterable[str]) -> dict[str, str]:
         """Return the main branch of the devices for which one is defined."""
@@ -94,13 +100,14 @@ class Definitions:
             if self._fits(record, dut, dut)
         }
 
-    @property
+    @cached_property
     def derives(self) -> bool:
         """Whether there are derived metrics."""
         return any(record.kind == METRIC for record in self.records)
 
-    def derived(self) -> list[tuple[Definition, formula.DerivedMetric]]:
-        """Return the derived metrics, each with its definition; those that cannot be read are left out."""
+    @cached_property
+    def derived(self) -> Sequence[tuple[Definition, formula.DerivedMetric]]:
+        """The derived metrics, each with its definition; those that cannot be read are left out."""
         return [(record, one) for record in self.records if record.kind == METRIC and (one := _read(record))]
 
     def unread_metrics(self) -> list[str]:
@@ -145,7 +152,7 @@ class Definitions:
         definition matches a name of these series.
         """
         known = series.select(*IDENTITY, *MACHINE)
-        matching = _Matching([record for record in self.records if record.kind in _NAMING])
+        matching = self._matching
         matched = matching.rows(known)
         if not matched.any():
             return None
@@ -165,6 +172,38 @@ class Definitions:
         return bool(_compiled(record.pattern).match(value))
 
 
+class _Globs:
+    """Globs by the text before their first wildcard, so that a name meets only those that begin as it does.
+
+    A glob that begins with a wildcard is compared with a name only if the name has the longest text between its wildcards.
+    """
+
+    def __init__(self) -> None:
+        self._by_head: dict[str, list[tuple[int, str]]] = {}
+        self._headless: list[tuple[int, str, str]] = []
+
+    def add(self, place: int, glob: str) -> None:
+        head, *others = _WILDCARD.split(glob)
+        if head:
+            self._by_head.setdefault(head, []).append((place, glob))
+        else:
+            self._headless.append((place, max(others, key=len), glob))
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return sorted({len(head) for head in self._by_head})
+
+    def places(self, name: str) -> Iterator[int]:
+        """Yield the places of the globs that match a name, in no order."""
+        for length in self._lengths:
+            for place, glob in self._by_head.get(name[:length], ()):
+                if _compiled(glob).match(name):
+                    yield place
+        for place, text, glob in self._headless:
+            if text in name and _compiled(glob).match(name):
+                yield place
+
+
 class _Matching:
     """The definitions that name series, found by the names that they match."""
 
@@ -172,12 +211,12 @@ class _Matching:
         self.records = records
         self.of_any_suite = any(_is_of_any_suite(record) for record in records)
         self._literal: dict[str, dict[str, list[int]]] = {}
-        self._globs: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+        self._globs: defaultdict[str, _Globs] = defaultdict(_Globs)
         for place, record in enumerate(records):
             column = _column_of(record)
             names = self._literal.setdefault(column, {})
             if is_glob(record.pattern):
-                self._globs.setdefault(column, []).append((place, _compiled(record.pattern)))
+                self._globs[column].add(place, record.pattern)
             else:
                 names.setdefault(record.pattern, []).append(place)
         self._found: dict[tuple[str, str], list[int]] = {}
@@ -186,7 +225,7 @@ class _Matching:
         """Return the places of the definitions whose pattern matches a value of a column, in their order."""
         found = self._found.get((column, value))
         if found is None:
-            globs = [place for place, pattern in self._globs.get(column, ()) if pattern.match(value)]
+            globs = self._globs[column].places(value)
             found = self._found[column, value] = sorted((*self._literal[column].get(value, ()), *globs))
         return found
 
@@ -292,8 +331,9 @@ def in_force(records: Iterable[Definition]) -> Definitions:
     """Return the definitions in force after some records, in the order in which they were written."""
     newest: dict[tuple[str, str, str, str | None], Definition] = {}
     for record in records:
-        newest.pop(place_of(record), None)
-        newest[place_of(record)] = record
+        place = place_of(record)
+        newest.pop(place, None)
+        newest[place] = record
     return Definitions(records=[record for record in newest.values() if not record.lifted])
 
 

@@ -74,7 +74,7 @@ class Derived:
         selected history: a device, test bed, suite, benchmark and tags with one of them has no derived points of this name.
         """
         self._definitions = definitions
-        stated = [one for one in definitions.derived() if metric in (None, one[1].name)]
+        stated = [one for one in definitions.derived if metric in (None, one[1].name)]
         known = set(series["metric"].unique().to_list()) if stated else set[str]()
         applied = [(r, m) for r, m in stated if known.issuperset(m.metrics)]
         names = dict.fromkeys(name for _, m in applied for name in m.metrics)
@@ -336,7 +336,7 @@ def faults(definitions: Definitions, series: pl.DataFrame, made: pl.DataFrame) -
     `series` are the stored ones and `made` the derived ones, of every history, with the columns of `IDENTITY`, a row a series.
     """
     found, known = [], set(series["metric"].unique().to_list())
-    for record, one in definitions.derived():
+    for record, one in definitions.derived:
         of = series if record.dut_name is None else series.filter(pl.col("dut_name") == record.dut_name)
         operands = one.metrics
         lacking = [name for name in operands if name not in known]

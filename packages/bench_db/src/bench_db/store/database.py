@@ -644,13 +644,16 @@ class Database:
             return None
         names = self._names(results, past)
         known = self._newest_rows(results, past) if names is None else names
+        metrics = set(known["metric"].unique())
+        if not any(metrics.issuperset(one.metrics) for _, one in past.definitions.derived):
+            return None
         if names is None:
             known = known.unique("series_key", keep="last", maintain_order=True)
         around = dataclasses.replace(selection.of_series, metric=None, series_key=None).predicate()
         joined = known.with_columns(joined=pl.len().over("series_key"))
         named = joined.select(*series.IDENTITY, *series.MACHINE, "joined")
         named = named.unique("series_key", keep="last", maintain_order=True)
-        of_name = pl.col("metric").is_in([one.name for _, one in past.definitions.derived()])
+        of_name = pl.col("metric").is_in([one.name for _, one in past.definitions.derived])
         if keys is not None and named.filter(~of_name)["series_key"].is_in(list(keys)).sum() == len(set(keys)):
             return None
         shown = named.filter(of_name)["series_key"].to_list() if hides else []
