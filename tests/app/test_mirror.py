@@ -447,6 +447,11 @@ class TestTogether:
             leave.set()
             assert counts(first.result(60)) == (1, 0, 0)
 
+    @pytest.mark.parametrize("seconds", [900, 1e9, float("inf")])
+    def test_a_long_deadline(self, store: Database, to: Callable[..., Mirrored], seconds: float) -> None:
+        """Linux refused the number of probes from 258 s on, and PostgreSQL a limit of more than 2^31 ms."""
+        assert counts(to(store, deadline_seconds=seconds)) == (RUNS, 0, 0)
+
     def test_killed_half_way(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:

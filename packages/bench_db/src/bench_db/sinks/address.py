@@ -19,6 +19,10 @@ _ADDRESS = re.compile(
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _HIDDEN = "***"
 _SECONDS_OF_A_PROBE = 5
+# Linux takes no more (MAX_TCP_KEEPCNT), and libpq fails to connect; `tcp_user_timeout` is the limit then.
+_MOST_PROBES = 127
+# Limits in milliseconds are integers of 32 bits.
+LONGEST_SECONDS = 2_147_483
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,12 +58,12 @@ class Address:
 
     def with_limits(self, seconds: float) -> str:
         """Return the address for libpq with limits for a server that does not answer; limits that it states itself stay."""
-        whole = max(2, round(seconds))
+        whole = max(2, round(min(seconds, LONGEST_SECONDS)))
         probes = {
             "connect_timeout": whole,
             "keepalives_idle": _SECONDS_OF_A_PROBE,
             "keepalives_interval": _SECONDS_OF_A_PROBE,
-            "keepalives_count": max(1, whole // _SECONDS_OF_A_PROBE - 1),
+            "keepalives_count": min(max(1, whole // _SECONDS_OF_A_PROBE - 1), _MOST_PROBES),
             "tcp_user_timeout": 1000 * whole,
             "application_name": "bench_db",
         }

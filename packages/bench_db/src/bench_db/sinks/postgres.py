@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from bench_db.errors import ConflictError, StoreUnavailableError, UserError
+from bench_db.sinks.address import LONGEST_SECONDS
 from bench_db.sinks.sink import Column, Contents, Table
 from bench_db.sinks.views import VIEWS, View
 
@@ -181,7 +182,7 @@ class PostgresSink:
             self._run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         for name, value in _SESSION.items():
             self._run(f"SET LOCAL {name} = {literal(value)}")
-        self._run(f"SET LOCAL lock_timeout = {max(1, round(1000 * seconds))}")
+        self._run(f"SET LOCAL lock_timeout = {max(1, round(1000 * min(seconds, LONGEST_SECONDS)))}")
         encoding = self._rows("SELECT current_setting('server_encoding') AS encoding")[0]["encoding"]
         if encoding != "UTF8":
             message = f"{self._where}: the database has the encoding {encoding}; create one with ENCODING 'UTF8' TEMPLATE template0"
