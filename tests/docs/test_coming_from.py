@@ -34,7 +34,7 @@ def place(tmp_path: Path) -> Path:
 class TestComingFrom:
     """Each import adds the history once."""
 
-    @pytest.mark.parametrize("tool", ["calibrax", "metalab", "mltraq"])
+    @pytest.mark.parametrize("tool", ["calibrax", "metalab", "mltraq", "InferenceX"])
     def test_example(self, tmp_path: Path, tool: str) -> None:
         """The example in Python prints what the page shows."""
         [example], [shown] = (
