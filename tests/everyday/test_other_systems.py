@@ -1,0 +1,203 @@
+"""What users of calibrax, metalab, mltraq, InferenceX and lance-bench rely on, each with its whole condition."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import bench_db
+from bench_db.errors import StoreNotFoundError, UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400
+FIRST = 1_780_000_000
+DECLARED = {
+    "format": {
+        "serving": {
+            "has": ["hw", "conc"],
+            "name": "{model}",
+            "tags": ["gpu", "conc"],
+            "fields": {"gpu": {"field": "hw", "lower": True, "alias": "gpu"}, "model": {"lower": True}},
+            "metrics": ["*_s"],
+        }
+    },
+    "alias": {"gpu": {"h100*": "h100"}},
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> bench_db.Database:
+    return bench_db.connect(tmp_path / "store", create=True)
+
+
+def sha(number: int) -> str:
+    return f"{number:040x}"
+
+
+def recorded(store: bench_db.Database, number: int, **stated: Any) -> str:
+    """Record a run of two benchmarks of one framework, and return its id; runs of even numbers have an interval."""
+    about = {"commit": sha(number), "dut_timestamp": FIRST + DAY * number, "run_time": FIRST + DAY * number, **stated}
+    interval = {} if number % 2 else {"lower": 1000.0 + number - 5, "upper": 1000.0 + number + 5}
+    throughput = bench_db.Metric(values=1000.0 + number, unit="samples/sec", better="higher", **interval)
+    with store.record("model", suite="train", test_bed_name="t", environment={}, **about) as run:
+        for framework in ("flax", "torch"):
+            tags = {"framework": framework}
+            run.add("forward_pass", 0.02, unit="s", tags=tags, metrics={"throughput": throughput})
+        run.add("backward_pass", 0.04, unit="s", tags={"framework": "flax"}, metrics={"throughput": throughput})
+    return run.id
+
+
+class TestStoreOfRuns:
+    """calibrax: runs, one baseline, trends and files of others."""
+
+    def test_the_newest_run_of_a_store_and_of_an_empty_one(self, store: bench_db.Database) -> None:
+        assert store.list_runs().is_empty()
+        assert store.latest().is_empty()
+        with pytest.raises(UserError, match="no results"):
+            bench_db.set_baseline(store, "main")
+        ids = [recorded(store, number) for number in (2, 5, 3)]
+        assert store.list_runs()["run"].to_list() == [ids[1], ids[2], ids[0]]
+        assert set(store.latest()["commit"]) == {sha(5)}
+
+    def test_one_baseline_at_a_time(self, store: bench_db.Database) -> None:
+        ids = [recorded(store, number) for number in range(3)]
+        with pytest.raises(UserError, match="there is no baseline 'main'"):
+            bench_db.baseline(store, "main")
+        assert bench_db.baselines(store).frame().is_empty()
+        for run in ids[:2]:
+            bench_db.set_baseline(store, "main", f"run:{run}")
+            assert bench_db.baseline(store, "main").commit == f"run:{run}"
+        assert bench_db.baselines(store).frame()["commit"].to_list() == [f"run:{ids[1]}"]
+        compared = bench_db.compare(store, sha(2), baseline="main").document
+        assert compared["baseline"] == f"main (run:{ids[1]})"
+        with pytest.raises(UserError, match="no run is called"):
+            bench_db.set_baseline(store, "main", f"run:{'0' * 16}")
+        assert bench_db.baseline(store, "main").commit == f"run:{ids[1]}"
+
+    def test_the_trend_of_one_metric_point_and_tag(self, store: bench_db.Database) -> None:
+        """The last runs, oldest first whatever the order of publishing, each with its id, time, value, interval and commit."""
+        numbers = list(range(25))
+        ids = {number: recorded(store, number) for number in (*numbers[12:], *numbers[:12])}
+        recorded(store, 30, branch="topic", pr_number=3)
+        trend = store.trend("forward_pass", metric="throughput", tags={"framework": "flax"}, last=20)
+        last = numbers[-20:]
+        assert [f"{key & (2**64 - 1):016x}" for key in trend["run_key"]] == [ids[number] for number in last]
+        assert trend["commit"].to_list() == [sha(number) for number in last]
+        assert trend["commit_time"].to_list() == [datetime.fromtimestamp(FIRST + DAY * n, UTC) for n in last]
+        assert trend["median"].to_list() == [1000.0 + number for number in last]
+        assert trend["lower"].to_list() == [None if number % 2 else 995.0 + number for number in last]
+        assert trend["upper"].to_list() == [None if number % 2 else 1005.0 + number for number in last]
+        assert set(trend["metric"]) == {"throughput"}
+
+    def test_a_file_of_another_program_becomes_a_run(self, store: bench_db.Database, tmp_path: Path) -> None:
+        point = {"name": "imported", "scenario": "test", "tags": {}, "metrics": {"latency": {"value": 0.42}}}
+        run = {"id": "a1b2c3d4e5f6", "timestamp": "2026-05-28T20:26:40Z", "commit": sha(9), "points": [point]}
+        path = tmp_path / "external" / "results.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({**run, "metric_defs": {}}))
+        for new in (1, 0):
+            done = bench_db.publish(store, path)
+            assert (done.new, done.unchanged) == (new, 1 - new)
+        [key] = store.list_runs()["run"]
+        [result] = store.run(key).results
+        assert (result.benchmark_name, result.suite, list(result.values)) == ("imported", "test", [0.42])
+        path.write_text("{")
+        with pytest.raises(bench_db.UnreadableOutputError, match=r"results\.json"):
+            bench_db.publish(store, path)
+        assert store.list_runs().height == 1
+
+
+class TestPlacesOfStores:
+    """metalab: a place names a store and makes nothing before it is connected."""
+
+    def test_nothing_is_made_before_it_is_connected(self, tmp_path: Path) -> None:
+        collection = bench_db.FilePlace(root=str(tmp_path / "experiments"))
+        place = bench_db.Place.from_dict(collection.scoped("my_exp:1.0").to_dict())
+        with pytest.raises(StoreNotFoundError):
+            place.connect()
+        assert list(tmp_path.iterdir()) == []
+        recorded(place.connect(create=True), 1)
+        assert collection.list_stores() == ["my_exp:1.0"]
+        assert collection.for_store("my_exp:1.0").connect().list_runs().height == 1
+
+    def test_one_experiment_is_copied_whole_and_alone(self, tmp_path: Path) -> None:
+        """Results, derived metrics and files of one store go along; another store of the collection does not."""
+        collection = bench_db.FilePlace(root=str(tmp_path / "experiments"))
+        for name in ("my_exp:1.0", "other_exp:1.0"):
+            made = collection.scoped(name).connect(create=True)
+            run = recorded(made, 1)
+            made.put({"seed": 7}, name="params", run=run)
+            made.put_artifact(b"a line", kind="log", name="log", run=run, added_at=0)
+            bench_db.define(made, "metric", "work", "throughput * time")
+        backup = bench_db.FilePlace(root=str(tmp_path / "backup"))
+        for _ in range(2):
+            collection.for_store("my_exp:1.0").copy_to(backup)
+            assert backup.list_stores() == ["my_exp:1.0"]
+            ours, theirs = (one.for_store("my_exp:1.0").connect() for one in (collection, backup))
+            assert theirs.latest().equals(ours.latest())
+            assert "work" in set(theirs.latest()["metric"])
+            assert sorted(kept.name for kept in theirs.artifacts()) == ["log", "params"]
+            [params] = [kept for kept in theirs.artifacts() if kept.name == "params"]
+            assert theirs.get(bench_db.address_of(params) or "") == {"seed": 7}
+
+
+class TestValuesOfRuns:
+    """mltraq: a run has any number of values, and their files end with it."""
+
+    def test_any_number_of_values_in_any_number_of_files(self, store: bench_db.Database) -> None:
+        run = recorded(store, 1)
+        addresses = [
+            store.put_values({f"v{n}": np.full(3, number + n) for n in range(30)}, name=f"ds{number}", run=run)
+            for number in range(12)
+        ]
+        assert len(set(addresses)) == 12
+        found = store.run(run).artifacts
+        assert sorted(kept.name for kept in found) == sorted(f"ds{number}" for number in range(12))
+        for number, address in enumerate(addresses):
+            stored = store.get(address)
+            assert [stored[f"v{n}"][0] for n in range(30)] == [number + n for n in range(30)]
+            assert stored.v29.tolist() == [number + 29.0] * 3
+
+
+class TestRowsOfServing:
+    """InferenceX: a key has one spelling, and a row that was read keeps its place."""
+
+    @pytest.mark.parametrize("spelling", ["H100", "h100", "H100-SXM"])
+    def test_the_case_of_a_key_makes_no_second_series(
+        self, store: bench_db.Database, tmp_path: Path, spelling: str
+    ) -> None:
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        later = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST + DAY, dut_version="2")
+        path = tmp_path / "rows.json"
+        for hw, of, seconds in (("h100", build, 1.0), (spelling, later, 2.0)):
+            path.write_text(json.dumps([{"hw": hw, "model": "LLAMA", "conc": 4, "ttft_s": seconds}]))
+            bench_db.publish(store, path, provenance=of, formats=DECLARED)
+        assert store.latest()["median"].to_list() == [2e9]
+        assert store.trend("llama", tags={"gpu": "h100"})["median"].to_list() == [1e9, 2e9]
+
+    def test_a_metric_that_a_later_file_adds(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """It needs no migration, old rows are not rewritten, and what they lack is absent, never 0."""
+        path = tmp_path / "rows.json"
+        for number, more in enumerate(({}, {"tpot_s": 0.25})):
+            build = bench_db.Provenance(
+                dut_name="serving", test_bed_name="c", dut_timestamp=FIRST + number, dut_version=f"{number}"
+            )
+            path.write_text(json.dumps([{"hw": "h100", "model": "m", "conc": 4, "ttft_s": 1.5, **more}]))
+            bench_db.publish(store, path, provenance=build, formats=DECLARED)
+        assert store.trend("m", metric="ttft")["median"].to_list() == [1.5e9, 1.5e9]
+        assert store.trend("m", metric="tpot")["median"].to_list() == [0.25e9]
+
+    def test_the_latest_at_a_date(self, store: bench_db.Database) -> None:
+        for number in range(6):
+            recorded(store, number)
+        asked = {"benchmark": "backward_pass", "metric": "throughput"}
+        assert store.latest(**asked)["median"].to_list() == [1005.0]
+        until = datetime.fromtimestamp(FIRST + DAY * 3 + 1, UTC)
+        assert store.latest(**asked, until=until)["median"].to_list() == [1003.0]
+        assert store.latest(**asked, since=until, until=until).is_empty()
