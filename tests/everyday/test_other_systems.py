@@ -30,6 +30,34 @@ DECLARED = {
     "alias": {"gpu": {"h100*": "h100"}},
 }
 
+NAMES = {
+    "format": {
+        "serving": {
+            "has": ["hw", "conc"],
+            "name": "{model}",
+            "tags": ["gpu", "framework", "disagg", "conc"],
+            "fields": {
+                "gpu": {"field": "hw", "lower": True, "alias": "gpu"},
+                "model": {"field": ["infmax_model_prefix", "model_prefix", "model"], "lower": True, "alias": "model"},
+                "disagg": {"field": ["framework", "disagg"], "lower": True, "alias": "disagg"},
+                "framework": {"lower": True, "alias": "framework"},
+            },
+            "metrics": ["*_s"],
+        }
+    },
+    "alias": {
+        "gpu": {"mi355x*": "mi355x", "h200*": "h200"},
+        "model": {
+            "dsr1-fp?": "dsr1",
+            "gptoss": "gptoss120b",
+            "deepseek-ai/deepseek-r1": "dsr1",
+            "/mnt/*/dsr1*": "dsr1",
+        },
+        "disagg": {"sglang-disagg": "true", "false": "false"},
+        "framework": {"sglang-disagg": "mori-sglang", "dynamo-trtllm": "dynamo-trt", "trtllm": "trt", "vllm": "vllm"},
+    },
+}
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> bench_db.Database:
@@ -180,6 +208,48 @@ class TestRowsOfServing:
             bench_db.publish(store, path, provenance=of, formats=DECLARED)
         assert store.latest()["median"].to_list() == [2e9]
         assert store.trend("llama", tags={"gpu": "h100"})["median"].to_list() == [1e9, 2e9]
+
+    @pytest.mark.parametrize(
+        ("row", "names"),
+        [
+            ({"infmax_model_prefix": "dsr1-fp8", "hw": "mi355x_0"}, ("dsr1", "mi355x", "vllm", "false")),
+            ({"model_prefix": "gptoss", "hw": "H200-multinode-slurm"}, ("gptoss120b", "h200", "vllm", "false")),
+            ({"infmax_model_prefix": "new", "model": "deepseek-ai/DeepSeek-R1"}, ("dsr1", "h200", "vllm", "false")),
+            ({"model": "/mnt/models/dsr1-fp4-v2", "hw": "mi355x-amds_12"}, ("dsr1", "mi355x", "vllm", "false")),
+            ({"model": "dsr1", "framework": "SGLang-disagg"}, ("dsr1", "h200", "mori-sglang", "true")),
+            ({"model": "dsr1", "framework": "sglang-disagg", "disagg": False}, ("dsr1", "h200", "mori-sglang", "true")),
+            ({"model": "dsr1", "framework": "Dynamo-TRTLLM", "disagg": "True"}, ("dsr1", "h200", "dynamo-trt", "true")),
+            ({"model": "dsr1", "framework": "TRTLLM", "disagg": True}, ("dsr1", "h200", "trt", "true")),
+            ({"model": "Unknown-1", "hw": "GB999-nv"}, ("unknown-1", "gb999-nv", "vllm", "false")),
+        ],
+        ids=[
+            "suffix",
+            "alias",
+            "path of a new prefix",
+            "mount",
+            "disagg",
+            "disagg over its field",
+            "longest",
+            "field",
+            "unknown",
+        ],
+    )
+    def test_the_names_of_a_row(
+        self, store: bench_db.Database, tmp_path: Path, row: dict[str, Any], names: tuple[str, ...]
+    ) -> None:
+        """Prefix before path, suffixes and runner numbers off, aliases and the flag of one; what no table has is kept and listed."""
+        path = tmp_path / "rows.json"
+        path.write_text(
+            json.dumps([{"hw": "h200", "framework": "vllm", "disagg": False, "conc": 4, "ttft_s": 1, **row}])
+        )
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        bench_db.publish(store, path, provenance=build, formats=NAMES)
+        [found] = store.latest().iter_rows(named=True)
+        model, gpu, framework, disagg = names
+        wanted = {"conc": "4", "disagg": disagg, "framework": framework, "gpu": gpu}
+        assert (found["benchmark_name"], found["tags_key"]) == (model, ",".join(f"{k}={v}" for k, v in wanted.items()))
+        unmapped = bench_db.unmapped(store).frame()["name"].to_list()
+        assert sorted(unmapped) == sorted([model, gpu] if row.get("model") == "Unknown-1" else [])
 
     def test_a_metric_that_a_later_file_adds(self, store: bench_db.Database, tmp_path: Path) -> None:
         """It needs no migration, old rows are not rewritten, and what they lack is absent, never 0."""

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from hashlib import sha256
 from io import BytesIO, StringIO, TextIOWrapper
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -486,12 +487,12 @@ class _VersionReader:
         named = _Alias(declared.alias, aliases[declared.alias], self._reader.unmapped) if declared.alias else None
 
         def found(row: _Row) -> object:
-            value = next((v for get in getters if (v := get(row)) is not _MISSING and v is not None), None)
-            if value is None:
+            values = (_spelled(v) for get in getters if (v := get(row)) is not _MISSING and v is not None)
+            texts = (text.lower() if declared.lower else text for text in values)
+            first = next(texts, None)
+            if first is None:
                 return _MISSING if declared.default is None else declared.default
-            text = _spelled(value)
-            text = text.lower() if declared.lower else text
-            return named(text, row.at) if named else text
+            return named(first, texts, row.at) if named else first
 
         return found
 
@@ -531,7 +532,7 @@ class _VersionReader:
 
 
 class _Alias:
-    """A table of names: a text that it has is replaced, and any other one is counted, unless the table gives it."""
+    """A table of names: the first text that it has is replaced; without one the first text is counted, unless the table gives it."""
 
     def __init__(self, table: str, names: Mapping[str, str], unmapped: Counter[tuple[str, str]]) -> None:
         self._table, self._unmapped = table, unmapped
@@ -540,18 +541,23 @@ class _Alias:
         self._of_patterns: dict[str, str | None] = {}
         self._counted: dict[str, str] = {}
 
-    def __call__(self, text: str, at: str) -> str:
-        """Return the name of a text; a row, at its place in the file, counts once."""
+    def __call__(self, text: str, others: Iterable[str], at: str) -> str:
+        """Return the name of a text, or of the first of others that the table has; a row, at its place in the file, counts once."""
+        for one in chain((text,), others):
+            known = self._name(one)
+            if known is not None:
+                return known
+        self._unmapped[(self._table, text)] += self._counted.get(text) != at
+        self._counted[text] = at
+        return text
+
+    def _name(self, text: str) -> str | None:
         known = self._known.get(text)
         if known is None:
             if text not in self._of_patterns:
                 found = (name for pattern, name in self._patterns if fnmatchcase(text, pattern))
                 self._of_patterns[text] = next(found, None)
             known = self._of_patterns[text]
-        if known is None:
-            self._unmapped[(self._table, text)] += self._counted.get(text) != at
-            self._counted[text] = at
-            return text
         return known
 
 

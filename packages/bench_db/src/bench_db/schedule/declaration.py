@@ -45,7 +45,8 @@ Template = tuple[str | FieldPath, ...]
 class Field(Struct, frozen=True, forbid_unknown_fields=True):
     """A field that templates can name: the first of `field` that the row has, by default the field of its own name.
 
-    `lower` writes it in lower case, then `alias` names the table that gives its name; `default` is its text where the row has none.
+    `lower` writes it in lower case, then `alias` names the table that gives its name: that of the first of `field` that the table has.
+    `default` is its text where the row has none.
     """
 
     field: str | list[str] = []
