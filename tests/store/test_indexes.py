@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import lance
 import pytest
 
-from bench_db.errors import BenchDbError
+from bench_db.errors import BenchDbError, DamagedStoreWarning
 from bench_db.store import indexes, maintain
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE
@@ -94,6 +94,21 @@ class TestReaders:
     def test_a_lost_or_cut_file(self, store: Path, undamaged: Path, how: str) -> None:
         damage.spoil(files_of(store, "commit")[0], how)
         assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
+
+    @pytest.mark.parametrize("lost", ["_indices", "_indices/{}"])
+    def test_a_lost_directory(self, store: Path, undamaged: Path, lost: str) -> None:
+        """A backup or a repository may leave the indexes out: each answer is that of a scan, verify says so, and maintenance makes them."""
+        [name] = results(store).segments()["commit"]
+        shutil.rmtree(store / RESULTS_TABLE.directory / lost.format(name))
+        with pytest.warns(DamagedStoreWarning, match="an index is damaged"):
+            assert connect(store).has(commit_of(2)) == connect(undamaged).has(commit_of(2))
+        assert damage.answers(store) == damage.answers(undamaged)
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            assert found.sound
+            assert [problem.table for problem in found.problems] == [RESULTS_TABLE.name]
+        connect(store).optimize()
+        assert indexes.are_usable(results(store), _BY_COMMIT)
+        assert connect(store).verify().problems == ()
 
     @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"\xff", b"[1]"])
     def test_a_damaged_record_of_checksums(self, store: Path, content: bytes) -> None:

@@ -246,11 +246,10 @@ class Snapshot:
             salvage.require_deletions(self, fragments, every=every)
 
     def _can_use_indexes(self, where: str) -> bool:
-        """Return whether the indexes that a filter uses are sound; a table of a directory without indexes has nothing to compare."""
+        """Return whether the indexes that a filter uses are sound; those of a bucket are not compared."""
         if self.engine.without_indexes:
             return False
-        place = None if self.engine.bucket else Path(self.engine.location.child(self.table.directory)) / "_indices"
-        return place is None or not place.exists() or indexes.are_usable(self, where)
+        return bool(self.engine.bucket) or indexes.are_usable(self, where)
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""

@@ -35,7 +35,7 @@ def are_usable(snapshot: Snapshot, where: str) -> bool:
     wanted = [names for leaf, names in segments.items() if all(part in where for part in leaf.split("."))]
     for name in (name for names in wanted for name in names):
         if name not in engine.sound_indexes:
-            if _recorded(snapshot, name) is None:
+            if _recorded(snapshot, name) is None and not _is_lost(snapshot, name):
                 return False  # for now: maintenance that has just made the index writes them
             engine.sound_indexes[name] = _is_sound(snapshot, name)
             if not engine.sound_indexes[name]:
@@ -52,14 +52,10 @@ def sound(snapshot: Snapshot) -> set[str]:
 
 
 def damaged(snapshot: Snapshot) -> list[str]:
-    """Return the leaves whose index differs from its checksums; one that has none is of an older release, and not used."""
+    """Return the leaves whose index is gone or differs from its checksums; one without them is of an older release, and not used."""
     if snapshot.engine.bucket:
         return []
-    return [
-        leaf
-        for leaf, names in snapshot.segments().items()
-        if any(_recorded(snapshot, name) is not None and not _is_sound(snapshot, name) for name in names)
-    ]
+    return [leaf for leaf, names in snapshot.segments().items() if any(_is_damaged(snapshot, name) for name in names)]
 
 
 def record(snapshot: Snapshot) -> None:
@@ -81,6 +77,15 @@ def record(snapshot: Snapshot) -> None:
                 except OSError as error:
                     message = "%s: the checksums of an index cannot be written, so readers scan in place of it: %s"
                     _LOG.warning(message, place, error)
+
+
+def _is_damaged(snapshot: Snapshot, name: str) -> bool:
+    recorded = _recorded(snapshot, name)
+    return _is_lost(snapshot, name) if recorded is None else not _is_sound(snapshot, name)
+
+
+def _is_lost(snapshot: Snapshot, name: str) -> bool:
+    return not _directory(snapshot, name).is_dir()
 
 
 def _is_sound(snapshot: Snapshot, name: str) -> bool:
