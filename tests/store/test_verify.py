@@ -152,6 +152,38 @@ class TestVerify:
             "runs with more or fewer rows than published": ("runs", 1, False),
         }
 
+    def test_repair_leaves_one_of_doubled_rows(self, database: Database) -> None:
+        """The one with its checksum, wherever it is."""
+        rows = database._engine.open(RESULTS_TABLE).rows()
+        at = rows.schema.get_field_index("timestamp")
+        doubled = rows.take([0, 1, 2, 3, 3, 4, 5, 5])
+        times = [time + (row in {3, 7}) for row, time in enumerate(doubled["timestamp"].to_pylist())]
+        database._engine.replace_all(RESULTS_TABLE, doubled.set_column(at, rows.schema.field(at), [times]))
+        assert verify.repair(database._engine) == ["results: 2 further copies of 2 rows taken out"]
+        assert kinds(database) == {}
+        assert database._engine.open(RESULTS_TABLE).rows() == rows
+
+    def test_a_data_file_under_the_name_of_another(self, undamaged: Path, tmp_path: Path) -> None:
+        """One run is doubled and one is lost: repair takes the copies out, and publishing again brings the lost one back."""
+        store = damage.copied(undamaged, tmp_path / "store")
+        *_, kept, lost = sorted(damage.live_files(store, "results"), key=lambda path: -path.stat().st_size)
+        assert kept.stat().st_size == lost.stat().st_size
+        lost.write_bytes(kept.read_bytes())
+        assert {"rows stored more than once", "runs without rows"} < kinds(connect(store)).keys()
+        assert connect(store).repair() == [f"results: {damage.ROWS} further copies of {damage.ROWS} rows taken out"]
+        for run, published in damage.publications():
+            connect(store).publish(published, run)
+        assert connect(store).verify().problems == ()
+        assert damage.answers(store) == damage.answers(undamaged)
+
+    def test_repair_of_doubled_records(self, undamaged: Path, tmp_path: Path) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        engine = connect(store)._engine
+        rows = engine.open(BASELINES_TABLE).rows()
+        engine.replace_all(BASELINES_TABLE, pa.concat_tables([rows, rows]))
+        assert connect(store).repair() == [f"baselines: {len(rows)} further copies of {len(rows)} rows taken out"]
+        assert connect(store).verify().problems == ()
+
     def test_rows_without_a_run(self, database: Database) -> None:
         database._engine.delete(RUNS_TABLE, condition("dut.version", "1.0.1"))
         assert kinds(database) == {"rows without a run": ("runs", 1, False)}

@@ -901,6 +901,13 @@ class Engine:
         """Delete the rows that a filter selects, in one commit."""
         self.persist(f"taking rows out of {table.name}", lambda: self._for_writing(table, newest=True).delete(where))
 
+    def delete_at(self, snapshot: Snapshot, places: Sequence[int]) -> None:
+        """Delete the rows of a version with these row ids. `ConflictError` when another writer comes first: a compaction moves rows."""
+        self.require_writable(snapshot.table)
+        where = f"{ROW_ID} IN ({', '.join(map(str, places))})"
+        self.call("taking rows out", lambda: snapshot.dataset.delete(where, conflict_retries=0))
+        self.look_again()
+
     def drop(self, table: Table, files: Collection[str]) -> None:
         """Take fragments out of a table by their first data files, in one commit, whether or not they can be read."""
 

@@ -22,7 +22,7 @@ from bench_db.errors import (
     StoreUnavailableError,
 )
 from bench_db.model import Problem, Result, Verification
-from bench_db.store import artifacts, indexes, maintain, migrations, projection, rollup, salvage
+from bench_db.store import artifacts, indexes, ledger, maintain, migrations, projection, rollup, salvage
 from bench_db.store.engine import ROW_ID
 from bench_db.store.faults import DAMAGE_ERRORS, is_damage
 from bench_db.store.filters import condition
@@ -163,17 +163,45 @@ def _sampled(snapshot: Snapshot, positions: Sequence[int]) -> Iterator[Problem]:
 
 
 def repair(engine: Engine) -> list[str]:
-    """Go back to readable versions, take unreadable data files out, and rebuild what is derived; return what was done, in words."""
+    """Go back to readable versions, take unreadable data files and further copies of rows out, and rebuild what is derived.
+
+    Return what was done, in words.
+    """
     done = salvage.go_back(engine)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamagedStoreWarning)  # the verification before and after says more
         salvage.find(engine)
     done += salvage.take_out(engine)
+    done += [what for table in ledger.existing(engine) if _is_one_a_key(table) for what in _undouble(engine, table)]
     maintain.reindex(engine)
     engine.without_indexes = False
     projection.discard(engine)
     maintain.optimize(engine)
     return done
+
+
+def _undouble(engine: Engine, table: Table) -> Iterator[str]:
+    """Leave one of the rows of each key, one that has its checksum where there is one; say how many were taken out.
+
+    A copy of a data file under the name of another doubles its rows, and publishing them again, or with --replace, adds none.
+    """
+    snapshot = engine.open(table)
+    keys = _column(snapshot.read((table.row_key,)), table.row_key)
+    doubled = [_text(key) if isinstance(key, bytes) else key for key in keys.filter(keys.is_duplicated()).unique()]
+    if not doubled:
+        return
+    where = condition(table.row_key, doubled)
+    places = snapshot.read((ROW_ID,), where)[ROW_ID].to_pylist()
+    [rows] = snapshot.rows(where).combine_chunks().to_batches()
+    changed = {at for at, _ in changed_rows(rows, table.row_key)}
+    kept: dict[object, int] = {}
+    for at, key in enumerate(rows[table.row_key].to_pylist()):
+        if key not in kept or (kept[key] in changed and at not in changed):
+            kept[key] = at
+    chosen = set(kept.values())
+    further = [place for at, place in enumerate(places) if at not in chosen]
+    engine.delete_at(snapshot, further)
+    yield f"{table.name}: {len(further)} further copies of {len(doubled)} rows taken out"
 
 
 def _problem(
@@ -306,7 +334,7 @@ class _Reading:
             yield _problem(kind, self._table, [key for key, _ in self._changed], runs=runs)
 
 
-def _column(batch: pa.RecordBatch, name: str) -> pl.Series:
+def _column(batch: pa.RecordBatch | pa.Table, name: str) -> pl.Series:
     """Return a column of a batch, a text as its bytes: damage can make one that is no UTF-8."""
     column = batch.column(name)
     return pl.Series(name, column.cast(pa.binary()) if pa.types.is_string(column.type) else column)
@@ -351,7 +379,7 @@ def _doubled(table: Table, keys: pl.Series) -> Iterator[Problem]:
         return
     twice = keys.filter(keys.is_duplicated()).unique().sort().to_list()
     if twice:
-        yield _problem("rows stored more than once", table, [_text(key) for key in twice])
+        yield _problem(f"rows stored more than once; {_REPAIR}", table, [_text(key) for key in twice])
 
 
 def _artifacts(engine: Engine, *, contents: bool = True) -> Iterator[Problem]:
@@ -367,7 +395,7 @@ def _disagreements(seen: Counter[int], expected: dict[int, int]) -> Iterator[Pro
     kinds = {
         "rows without a run; publish their file again": ([key for key in seen if key not in expected], False),
         "runs without rows; publish their file again": ([key for key in expected if not seen[key]], True),
-        "runs with more or fewer rows than published; publish their file again": (
+        f"runs with more or fewer rows than published; {_REPAIR}, then publish their file again": (
             [key for key, rows in expected.items() if seen[key] and seen[key] != rows],
             False,
         ),
