@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench_db.masking import masked, redacted, secrets_of, without_places
+from bench_db.masking import cleaned, masked, redacted, secrets_of, without_places
 
 # put together, so that no scanner takes them for credentials
 _LONG = "0123456789abcdefABCDEF" * 2
@@ -108,3 +108,20 @@ class TestSecretsOf:
     def test_values(self) -> None:
         given = {"MY_TOKEN": "abcdef", "db_password": "longer-value", "X_SECRET": "short", "PATH": "/usr/bin"}
         assert secrets_of(given) == ("longer-value", "abcdef")
+
+
+class TestCleaned:
+    """The lines of a log, one by one; a private key is one piece, also where the log ends in it."""
+
+    @pytest.mark.parametrize("end", ["-----END RSA PRIVATE KEY-----\n", ""])
+    def test_a_private_key(self, end: str) -> None:
+        lines = ["a\n", "b -----BEGIN RSA PRIVATE KEY-----\n", "abc\n", "def\n", end, *(["z\n"] if end else [])]
+        assert "".join(cleaned(lines, ())) == "a\nb ***" + ("\nz\n" if end else "")
+
+    def test_a_key_in_one_line(self) -> None:
+        key = "-----BEGIN PRIVATE KEY-----\\nabc\\n-----END PRIVATE KEY-----"
+        assert list(cleaned([f"<{key}>\n", "after\n"], ())) == ["<***>\n", "after\n"]
+
+    def test_secrets(self) -> None:
+        lines = ["the first line\n", "secret-a secret-b\n", "a token\n"]
+        assert list(cleaned(lines, ("secret-a", "x\nfirst line"))) == ["the ***\n", "*** secret-b\n", "a token\n"]

@@ -331,6 +331,21 @@ class TestShown:
         assert "2 left out: measured" in plan
         assert "\x1b" not in plan + answer.stdout + answer.stderr
 
+    def test_no_secret_is_in_a_kept_log(self, tmp_path: Path) -> None:
+        """Neither a value of the job's environment, whatever its form, nor what looks like a credential; the rest stays, byte by byte."""
+        history, _ = grow(tmp_path, 1)
+        key = "-----BEGIN PRIVATE KEY-----\nQUJD\n-----END PRIVATE KEY-----"
+        said = f"before hush/hush https://user:pass@host.test/x\r\n{key}\nhushed line\nafter \udcff"
+        sha = history.commit("say it", work__py=f"import os, sys\nos.write(2, os.fsencode({said!r}))\nsys.exit(3)")
+        secrets = {"MY_API_KEY": "hush/hush", "DEPLOY_PASSWORD": "one line\nhushed line"}
+        bench_db(*ARGUMENTS, cwd=tmp_path, **secrets)
+        [log] = [log for log in connect(tmp_path / "store").artifacts(kind="log") if log.commit == sha]
+        connect(tmp_path / "store").get_artifact(log.sha256, tmp_path / "work.log")
+        kept = (tmp_path / "work.log").read_bytes()
+        assert b"before *** https://***@host.test/x\r\n***\n***\nafter \xff" in kept
+        [file] = (tmp_path / ".bench-db" / "logs" / sha).glob("work-*.log")
+        assert os.fsencode(said) in file.read_bytes()  # or nothing was to be masked
+
     def test_on_a_terminal(self, tmp_path: Path) -> None:
         _, shas = grow(tmp_path)
         leader, follower = pty.openpty()

@@ -20,7 +20,9 @@ _STATED = re.compile(
 )
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 _HEADER = re.compile(r"(?i)\b(bearer\s+|authorization[\"']?\s?[:=]\s?[\"']?(?:[a-z]+\s+)?)[\w.~+/=-]{8,}")
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_BEGIN_OF_KEY = re.compile("-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_END_OF_KEY = re.compile("-----END [A-Z ]*PRIVATE KEY-----")
+_PRIVATE_KEY = re.compile(rf"{_BEGIN_OF_KEY.pattern}.*?(?:{_END_OF_KEY.pattern}|\Z)", re.DOTALL)
 # As GitHub, GitLab, AWS, Slack, npm, PyPI, Google, Hugging Face, OpenAI and Anthropic write theirs, and a signed JSON Web Token.
 _TOKEN = re.compile(
     r"\b(?:gh[oprsu]_\w{16,}|github_pat_\w{16,}|gl[a-z]{2,5}-[\w.-]{16,}|A[KS]IA[A-Z0-9]{16}|xox[a-z]-[\w-]{10,}"
@@ -47,6 +49,20 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     for part in sorted({part for secret in secrets for part in _parts(secret)}, key=len, reverse=True):
         text = text.replace(part, _HIDDEN)
     return text
+
+
+def cleaned(lines: Iterable[str], secrets: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a log without secrets and without what looks like a credential; those of a private key as one."""
+    parts = [part for secret in secrets for part in (secret, *secret.splitlines()) if len(part) >= _SHORTEST_SECRET]
+    key: list[str] = []
+    for line in lines:
+        key.append(line)
+        if _BEGIN_OF_KEY.search(key[0]) and not _END_OF_KEY.search(line):
+            continue
+        yield redacted(masked("".join(key), parts))
+        key.clear()
+    if key:
+        yield redacted(masked("".join(key), parts))
 
 
 def without_places(text: str) -> str:

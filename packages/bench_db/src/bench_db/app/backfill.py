@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
@@ -37,7 +38,7 @@ from bench_db.ingest import (
     parse,
     this_machine,
 )
-from bench_db.masking import masked, redacted, secrets_of
+from bench_db.masking import cleaned, masked, redacted, secrets_of
 from bench_db.measure import git, runner
 from bench_db.measure.journal import Journal, Outbox, Pending
 from bench_db.model import FAILURE, Attempt, AttemptState, Plan, Step, Target
@@ -486,10 +487,17 @@ class Delivery:
         return self.outbox.put(pending, measured.outputs)
 
     def keep_log(self, pending: Pending) -> None:
-        """Store the log as an artifact of its commit. A log that was deleted meanwhile is no error."""
-        if Path(pending.log).is_file():
-            name = f"{pending.suite}.log"
-            self.store.put_artifact(pending.log, kind="log", commit=pending.commit, added_at=pending.began, name=name)
+        """Store the log, without secrets, as an artifact of its commit. A log that was deleted meanwhile is no error."""
+        if not Path(pending.log).is_file():
+            return
+        where = {"kind": "log", "commit": pending.commit, "name": f"{pending.suite}.log"}
+        # bytes that are no UTF-8, and line ends, stay as they are
+        how: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+        with TemporaryDirectory() as directory:
+            kept = Path(directory) / "log"
+            with Path(pending.log).open(**how) as log, kept.open("w", **how) as target:
+                target.writelines(cleaned(log, self.secrets))
+            self.store.put_artifact(kept, **where, added_at=pending.began)
 
     def publish(self, pending: Pending) -> str | None:
         """Publish the results and the error of a pending suite; return the error, None when it succeeded."""
