@@ -67,6 +67,15 @@ class TestBaseline:
         assert (one.n_baseline, one.n_candidate) == (len(runs), 1)
         assert one.baseline_median == median(values[i] for i in runs)
 
+    @pytest.mark.parametrize("runs", [1, 2, 7, 8])
+    def test_medians_are_those_of_numpy(self, runs: int) -> None:
+        """The same bits, for numbers of any size and sign."""
+        rng = np.random.default_rng(runs)
+        values = (10 ** rng.uniform(-50, 50, 23) * rng.choice([-1, 1], 23)).tolist()
+        one = judged(points(values, [*range(20), 20, 20, 20]), [20, 21, 22], last=runs)
+        assert one.baseline_median == np.median(values[20 - runs : 20])
+        assert one.candidate_median == np.median(values[20:])
+
     def test_a_commit_measured_again_is_all_candidate(self) -> None:
         values = level(23)
         one = judged(points(values, [*range(20), 20, 20, 20]), [20, 21, 22], last=1)
