@@ -478,6 +478,11 @@ class TestAsNew:
         assert one == contents_of(store, tmp_path / "b", "f")
         assert len(both) == len(one)  # both are in one shard
 
+    def test_a_series_of_a_shard_is_left_out(self, store: Database, tmp_path: Path) -> None:
+        """Nothing is computed for the shard, which has another series less."""
+        contents_of(store, tmp_path / "kept", "*")
+        assert contents_of(store, tmp_path / "kept", "f") == contents_of(store, tmp_path / "new", "f")
+
     def test_progress(self, store: Database, tmp_path: Path) -> None:
         seen: list[tuple[int, int, str]] = []
 

@@ -73,6 +73,13 @@ class TestKept:
         assert (done.files, done.bytes, done.written, done.removed) == (2, 2, 1, 0)
         assert (tmp_path / "data/a.js").stat().st_mtime_ns == before
 
+    def test_named(self, tmp_path: Path) -> None:
+        write_tree(tmp_path, [("data/a-b-12.js", b"a"), ("index.html", b"i")])
+        tree = Tree(tmp_path)
+        assert [tree.named(stem) for stem in ("data/a-b", "data/a", "a-b", "index")] == [b"a", None, None, None]
+        (tmp_path / "data/a-b-12.js").write_bytes(b"changed")
+        assert tree.named("data/a-b") is None
+
     @pytest.mark.parametrize("content", [b"broken", None])
     def test_changed_or_gone(self, tmp_path: Path, content: bytes | None) -> None:
         write_tree(tmp_path, [("data/a.js", b"a")])

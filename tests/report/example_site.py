@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,19 @@ METADATA = SiteMetadata(
     title="Benchmarks of example",
     commit_url="https://example.org/project/commit/{commit}",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The files of an earlier build, by path."""
+
+    files: Mapping[str, bytes]
+
+    def kept(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+    def named(self, stem: str) -> bytes | None:
+        return next((body for path, body in self.files.items() if path.rpartition("-")[0] == stem), None)
 
 
 def content_of(

@@ -14,12 +14,12 @@ import pytest
 from bench_db.errors import CorruptStoreError, UserError
 from bench_db.query.thresholds import Threshold
 from bench_db.report.site import shards
-from bench_db.report.site.arrange import NARROW, RUN
+from bench_db.report.site.arrange import NARROW, POINTS, RUN
 from bench_db.report.site.build import Site
 from bench_db.report.site.manifest import read_manifest
 from bench_db.report.site.progress import ProgressFile
 from bench_db.rules import RULES
-from tests.report.example_site import METADATA, content_of, history, site, site_content, stepped
+from tests.report.example_site import METADATA, Earlier, content_of, history, site, site_content, stepped
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class TestRebuild:
             re.sub(r"-[0-9a-f]{12}\.", ".", path) for path, content in after.items() if before.get(path) != content
         )
         shard = [path for path in changed if re.match(r"data/[0-9a-f]{16}-", path)]
-        assert len(shard) == 3  # a shard, and the builds and the series of its suite
+        assert len(shard) == 4  # a shard, and the builds, the series and the rows of its suite
         assert set(changed) - set(shard) <= {
             "data/catalogue.js",
             "data/commits.js",
@@ -227,20 +227,38 @@ class TestKept:
             return content.points_of(keys, columns)
 
         files = dict(site(content))
-        again = dict(Site(replace(content, points_of=points_of)).files(files.get))
+        again = dict(Site(replace(content, points_of=points_of)).files(Earlier(files)))
         assert asked == [NARROW, ("series_key", *RUN)]
         assert list(again) == list(files)
         shards = {path for path in files if re.match(r"(data|samples)/[0-9a-f]{16}-[0-9a-f]+-[0-9a-f]+-", path)}
         assert {path for path, body in again.items() if body is None} == shards
         assert {path: body or files[path] for path, body in again.items()} == files
 
-    @pytest.mark.parametrize("folder", ["data/[0-9a-f]{16}-1-0", "samples", "chart"])
+    def test_of_a_shard_only_the_series_that_changed_are_made(self) -> None:
+        """The documents of the others are those of the earlier file, byte for byte, with the pictures of their charts."""
+        frames = [history(f"b{n}", stepped(1e3, 40, {}, seed=n), samples=9) for n in range(6)]
+        content = replace(content_of(pl.concat(frames), METADATA), charts=("b*",))
+        newer = history("b2", stepped(2e3, 40, {}, seed=9), samples=9)
+        after = replace(content_of(pl.concat([*frames[:2], newer, *frames[3:]]), METADATA), charts=("b*",))
+        asked: list[Sequence[int]] = []
+
+        def points_of(keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+            if columns == POINTS:
+                asked.append(keys)
+            return after.points_of(keys, columns)
+
+        files = dict(site(content))
+        again = dict(Site(replace(after, points_of=points_of)).files(Earlier(files)))
+        assert asked == [newer["series_key"].unique().to_list()]
+        assert {path: body or files[path] for path, body in again.items()} == dict(site(after))
+
+    @pytest.mark.parametrize("folder", ["data/[0-9a-f]{16}-1-0", "data/[0-9a-f]{16}-rows", "samples", "chart"])
     def test_a_file_that_is_gone_is_made_again(self, folder: str) -> None:
         content = replace(site_content(), charts=("decode*",))
         files = dict(site(content))
         lost = next(path for path in files if re.match(folder, path))
         left = {path: body for path, body in files.items() if path != lost}
-        again = dict(Site(content).files(left.get))
+        again = dict(Site(content).files(Earlier(left)))
         assert again[lost] == files[lost]
         assert {path: body or files[path] for path, body in again.items()} == files
 
@@ -258,7 +276,7 @@ class TestKept:
     def test_what_a_shard_is_made_from_is_in_its_name(self, change: Callable[[SiteContent], SiteContent]) -> None:
         before, after = site_content(), change(site_content())
         files = dict(site(before))
-        again = dict(Site(after).files(files.get))
+        again = dict(Site(after).files(Earlier(files)))
         assert {path: body or files[path] for path, body in again.items()} == dict(site(after))
         assert any(body is not None and path not in files for path, body in again.items() if path.startswith("data/"))
 
@@ -419,7 +437,7 @@ class TestProgress:
             return b"t,a\n1,2\n"
 
         def built(before: dict[str, bytes]) -> tuple[dict[str, bytes | None], str]:
-            made = dict(Site(content).files(before.get))
+            made = dict(Site(content).files(Earlier(before)))
             [listed] = received({path: body for path, body in made.items() if body}, r"data/progress-[0-9a-f]{12}\.js")
             return made, listed["runs"][0]["files"][0]["path"]
 

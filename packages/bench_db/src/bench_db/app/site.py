@@ -84,7 +84,7 @@ def site(
         )
         tree = Tree(Path(out))
         return tree.write(
-            Site(content).files(tree.kept, lambda done, total: progress(done, total, "making files of series"))
+            Site(content).files(tree, lambda done, total: progress(done, total, "making files of series"))
         )
 
 
@@ -163,8 +163,11 @@ def pulls_of(
     """Return the results of all pull requests in some series, with the columns `PULLS`; none for another history than the main one."""
     if not chosen.is_of_main:
         return NO_PULLS
-    keys, every = series["series_key"].to_list(), replace(chosen, everything=True)
-    return store.rows(PULLS, every, as_of, keys=keys, condition=pl.col("pr_number").is_not_null())
+    every, of_pull = replace(chosen, everything=True), pl.col("pr_number").is_not_null()
+    # most points of a store are of no pull request, so two narrow columns say first which series have any
+    found = store.rows(("series_key",), every, as_of, keys=series["series_key"].to_list(), condition=of_pull)
+    keys = found["series_key"].unique().to_list()
+    return store.rows(PULLS, every, as_of, keys=keys, condition=of_pull) if keys else NO_PULLS
 
 
 def newest_verdicts(

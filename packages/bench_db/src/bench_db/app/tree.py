@@ -41,6 +41,7 @@ class Tree:
         """Read the manifest of a directory. Raises `UserError` for one that holds a page which no earlier call wrote."""
         self._root = root
         self._before = read_manifest(_content(root / MANIFEST) or b"")
+        self._by_stem = {path.rpartition("-")[0]: path for path in self._before}
         self._unfinished = read_paths(_content(root / UNFINISHED) or b"")
         if not (self._before or self._unfinished) and (root / "index.html").exists():
             message = f"{root} holds an index.html of something else; choose an empty directory, or remove that file"
@@ -51,6 +52,11 @@ class Tree:
         known = self._before.get(path)
         content = None if known is None else _content(self._root / path)
         return content if content is not None and digest(content) == known else None
+
+    def named(self, stem: str) -> bytes | None:
+        """Return the bytes of a `kept` file whose path is `stem`, a hyphen and what has neither; None when there is none."""
+        path = self._by_stem.get(stem)
+        return None if path is None else self.kept(path)
 
     def write(self, files: Iterable[tuple[str, bytes | None]]) -> Written:
         """Make the directory hold these files; of what else is in it, only what an earlier call wrote is removed.

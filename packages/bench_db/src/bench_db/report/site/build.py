@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import polars as pl
@@ -37,7 +37,7 @@ from bench_db.report.text import visible
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from bench_db.model import Finding
     from bench_db.report.site.arrange import Arranged
@@ -47,13 +47,33 @@ if TYPE_CHECKING:
 
 File = tuple[str, bytes]
 Kept = tuple[str, bytes | None]
-KeptFile = Callable[[str], bytes | None]
 FEED = "feed.xml"
 _FEED_ENTRIES = 200
 # A part of the digest of each shard: increase it when the same points get other files.
-_FORMAT = 3
+_FORMAT = 4
 _SHARDS_AT_ONCE = 128
-_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-)|chart-")
+_OF_SHARD = re.compile(r"(?:data|samples)/[0-9a-f]{16}-(?!series-|frontier-|rows-)|chart-")
+
+
+class EarlierFiles(Protocol):
+    """The files that an earlier build of the same directory wrote and that have not changed since."""
+
+    def kept(self, path: str) -> bytes | None:
+        """Return the bytes of a file; None when it is not one of them."""
+
+    def named(self, stem: str) -> bytes | None:
+        """Return the bytes of the file whose path is `stem`, a hyphen, a digest and a suffix; None when there is none."""
+
+
+class _NoFiles:
+    def kept(self, path: str) -> None:
+        """Return None."""
+
+    def named(self, stem: str) -> None:
+        """Return None."""
+
+
+NO_FILES: EarlierFiles = _NoFiles()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,27 +93,52 @@ class _Lists:
     progress: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A series in the files of its shard: its row of `rows`, and the JSON of its document and of its samples, None without any."""
+
+    row: catalogue.Row
+    data: str
+    samples: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missing:
+    """A shard whose files are to be made: the digest of each series, and those `known` from the earlier files of the shard."""
+
+    shard: Shard
+    digest: str
+    sums: Mapping[int, str]
+    known: Mapping[int, _Encoded]
+
+    @property
+    def keys(self) -> list[int]:
+        """The series that have changed."""
+        return [key for key in self.shard.keys if key not in self.known]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """The files of a shard, the document of its data file, and whether it has a file of samples."""
+    """The files of a shard, and the row of `rows` of each of its series."""
 
     shard: Shard
     digest: str
     files: Sequence[Kept]
-    document: catalogue.Row
+    series: Sequence[catalogue.Row]
 
     @property
     def paths(self) -> tuple[str, str]:
         """The paths of its data and of its samples, "" without samples."""
         return _path("data", self.shard, self.digest), (
-            _path("samples", self.shard, self.digest) if self.document["samples"] else ""
+            _path("samples", self.shard, self.digest) if any(one["samples"] for one in self.series) else ""
         )
 
 
 class Site:
     """The files of a site.
 
-    The name of a shard has a digest of what the shard is made from, so a shard whose file is there already is not made again.
+    The name of a shard has a digest of what the shard is made from, so a shard whose file is there already is not made again, and of
+    another only the series that have changed. `rows` of each group has these digests, which no page reads.
     """
 
     def __init__(self, content: SiteContent) -> None:
@@ -104,15 +149,14 @@ class Site:
         for finding in content.findings:
             self._findings[finding.series_key].append(finding)
         # hashes of rows are stable within a release of Polars
-        self._made_by = (_FORMAT, pl.__version__, content.made_by, asdict(RULES))
+        self._made_by = digest_of(repr((_FORMAT, pl.__version__, content.made_by, asdict(RULES))).encode())
 
     def files(
-        self, kept: KeptFile = lambda _path: None, progress: Callable[[int, int], None] = lambda _done, _all: None
+        self, earlier: EarlierFiles = NO_FILES, progress: Callable[[int, int], None] = lambda _done, _all: None
     ) -> Iterator[Kept]:
-        """Yield path and bytes of every file; None for the bytes of a shard whose file is `kept`.
+        """Yield path and bytes of every file; None for the bytes of a shard whose file an `earlier` build has made.
 
-        `kept` returns the bytes of a file that an earlier build of the same directory wrote, None when it is not there or has
-        changed since. A file comes after those it refers to, and pages last, so a reader never sees half a site. `progress` is
+        A file comes after those it refers to, and pages last, so a reader never sees half a site. `progress` is
         called with the number of series that are done, and that of all.
         """
         content = self._content
@@ -131,15 +175,19 @@ class Site:
             builds += documents.items()
             of_groups |= one_read.measured
             yield from scripts.values()
-            for made in self._made(together, one_read, kept):
+            of_rows: dict[Group, list[tuple[int, catalogue.Row]]] = {group: [] for group in documents}
+            for made in self._made(together, one_read, earlier):
                 yield from made.files
-                for document in made.document["series"].values():
-                    rows.append((place[made.shard.name], document["about"]))
-                    found += catalogue.finding_rows(document, document["about"])
-                names[place[made.shard.name]] = (*made.paths, scripts[made.shard.group][0])
+                number = place[made.shard.name]
+                for one in made.series:
+                    rows.append((number, one["about"]))
+                    found += one["findings"]
+                    of_rows[made.shard.group].append((number, one))
+                names[number] = (*made.paths, scripts[made.shard.group][0])
                 progress(len(rows), len(content.series))
+            yield from (_rows_script(group, listed) for group, listed in of_rows.items())
         of_progress: dict[str, str] = {}
-        yield from self._progress(kept, of_progress)
+        yield from self._progress(earlier, of_progress)
         of_findings = content.series.filter(pl.col("series_key").is_in(list(self._findings)))
         moved = {one.series_key: one for one in identified(of_findings)}
         yield from _entrance(
@@ -166,10 +214,14 @@ class Site:
             return asset
         if not _OF_SHARD.match(path):
             return self._entrance_files[path]
-        of_group = [one for one in self._shards if f"/{one.stem}-" in path or path in self._charts(one)]
+        of_group = [
+            one for one in self._shards if f"/{one.stem}-" in path or path in map(_chart_path, self._wanted(one.keys))
+        ]
         if not of_group:
             raise KeyError(path)
-        wanted = [one for one in of_group if f"/{one.name}-" in path or path in self._charts(one)]
+        wanted = [
+            one for one in of_group if f"/{one.name}-" in path or path in map(_chart_path, self._wanted(one.keys))
+        ]
         return dict(self._of_group(of_group[0].group, wanted))[path]
 
     @cached_property
@@ -184,7 +236,7 @@ class Site:
     def _of_group(self, group: Group, wanted: Sequence[Shard]) -> Iterator[File]:
         one_read = self._read([one for one in self._shards if one.group == group], MeasuredCommits())
         yield _builds_script(group, builds_document(one_read.builds[group]))
-        for made in self._made(wanted, one_read, lambda _path: None):
+        for made in self._made(wanted, one_read, NO_FILES):
             yield from ((path, body) for path, body in made.files if body is not None)
 
     def _read(self, together: Sequence[Shard], measured: MeasuredCommits) -> Arranged:
@@ -194,19 +246,29 @@ class Site:
         measured.add(narrow, runs, series)
         return arranged(narrow, runs, series)
 
-    def _made(self, together: Sequence[Shard], points: Arranged, kept: KeptFile) -> Iterator[_Made]:
+    def _made(self, together: Sequence[Shard], points: Arranged, earlier: EarlierFiles) -> Iterator[_Made]:
         """Yield the shards of some groups, those that are kept first."""
-        missing: list[tuple[Shard, str]] = []
+        known = {
+            group: _known_rows(earlier.named(_rows_stem(group))) for group in {shard.group: None for shard in together}
+        }
+        missing: list[_Missing] = []
         for shard in together:
-            digest = self._digest(shard, points)
-            made = self._kept(shard, digest, kept)
+            sums = {key: self._sum(key, points) for key in shard.keys}
+            digest = digest_of(repr(sums).encode())[: RULES.digest_length]
+            of_group = known[shard.group]
+            same = {
+                key: of_group[name]
+                for key, sum_ in sums.items()
+                if (name := f"{key:016x}") in of_group and of_group[name]["sum"] == sum_
+            }
+            made = self._kept(shard, digest, same, earlier)
             if made is None:
-                missing.append((shard, digest))
+                missing.append(self._missing(shard, digest, sums, same, earlier))
             else:
                 yield made
         if not missing:
             return
-        keys = [key for shard, _ in missing for key in shard.keys]
+        keys = [key for one in missing for key in one.keys]
         places = points.places
         single, several = noise_keys(keys, places, points.repeated)
         rows = self._content.points_of(sorted({*keys, *several}), POINTS)
@@ -220,84 +282,158 @@ class Site:
         }
         for start in range(0, len(missing), _SHARDS_AT_ONCE):
             batch = missing[start : start + _SHARDS_AT_ONCE]
-            of_batch = pl.col("series_key").is_in([key for shard, _ in batch for key in shard.keys])
+            of_batch = pl.col("series_key").is_in([key for one in batch for key in one.keys])
             yield from self._encoded(batch, points.ordered(rows.filter(of_batch)), noises)
 
-    def _progress(self, kept: KeptFile, paths: dict[str, str]) -> Iterator[Kept]:
+    def _progress(self, earlier: EarlierFiles, paths: dict[str, str]) -> Iterator[Kept]:
         """Yield the documents of CSV files and set their `paths`; one that is there already is not read again, unless it could not be read."""
         for file in self._content.progress:
             path = _progress_path(file)
-            document = None if kept(path) is not None else progress_document(file)
+            document = None if earlier.kept(path) is not None else progress_document(file)
             if document is UNREAD:
                 path = _progress_path(file, "unread")
             paths[file.sha256] = path
             yield path, None if document is None else _received(_progress_receiver(file), document)
 
-    def _digest(self, shard: Shard, points: Arranged) -> str:
-        """Return a digest of everything that the files of a shard are made from."""
-        content = self._content
-        of_series = [
-            (
-                tuple(self._identities[key].items()),
-                points.sums.get(key),
-                self._findings.get(key),
-                content.thresholds.get(key),
-            )
-            for key in shard.keys
-        ]
-        return digest_of(repr((self._made_by, of_series)).encode())[: RULES.digest_length]
+    def _sum(self, key: int, points: Arranged) -> str:
+        """Return a digest of everything that what a site has of a series is made from."""
+        made_from = (
+            tuple(self._identities[key].items()),
+            points.sums.get(key),
+            self._findings.get(key),
+            self._content.thresholds.get(key),
+        )
+        return digest_of(repr((self._made_by, made_from)).encode())[: RULES.digest_length]
 
-    def _kept(self, shard: Shard, digest: str, kept: KeptFile) -> _Made | None:
-        """Return a shard whose files are there; None when one is not."""
-        body = kept(_path("data", shard, digest))
-        if body is None:
+    def _kept(
+        self, shard: Shard, digest: str, same: Mapping[int, catalogue.Row], earlier: EarlierFiles
+    ) -> _Made | None:
+        """Return a shard whose files are there; None when one is not. `same` are its series that have not changed."""
+        if len(same) < len(shard.keys):
             return None
-        made = _Made(shard=shard, digest=digest, files=(), document=_document(body))
-        paths = [path for path in (*made.paths, *self._charts(shard)) if path]
-        if any(kept(path) is None for path in paths[1:]):
+        made = _Made(shard=shard, digest=digest, files=(), series=list(same.values()))
+        paths = [path for path in (*made.paths, *map(_chart_path, self._wanted(shard.keys))) if path]
+        if any(earlier.kept(path) is None for path in paths):
             return None
         return replace(made, files=[(path, None) for path in paths])
 
-    def _charts(self, shard: Shard) -> list[str]:
-        wanted = (key for key in shard.keys if self._is_wanted(key))
-        return [f"chart-{key:016x}.svg" for key in wanted]
+    def _missing(
+        self,
+        shard: Shard,
+        digest: str,
+        sums: Mapping[int, str],
+        same: Mapping[int, catalogue.Row],
+        earlier: EarlierFiles,
+    ) -> _Missing:
+        """Return what is to be made of a shard, with the documents of the series that have not changed from its earlier files."""
+        data, samples = (
+            _raw_series(earlier.named(f"{folder}/{shard.name}")) if same else {} for folder in ("data", "samples")
+        )
+        known = {
+            key: _Encoded(one, data[name], samples.get(name))
+            for key, one in same.items()
+            if (name := f"{key:016x}") in data
+            and one["samples"] == (name in samples)
+            and not (self._is_wanted(key) and earlier.kept(_chart_path(key)) is None)
+        }
+        return _Missing(shard=shard, digest=digest, sums=sums, known=known)
+
+    def _wanted(self, keys: Iterable[int]) -> Iterator[int]:
+        return (key for key in keys if self._is_wanted(key))
 
     def _is_wanted(self, key: int) -> bool:
         name = self._identities[key]["benchmark_name"]
         return any(fnmatchcase(name, glob) for glob in self._content.charts)
 
     def _encoded(
-        self, missing: Sequence[tuple[Shard, str]], ordered: pl.DataFrame, noises: Mapping[int, catalogue.Row]
+        self, missing: Sequence[_Missing], ordered: pl.DataFrame, noises: Mapping[int, catalogue.Row]
     ) -> Iterator[_Made]:
-        """Yield shards from their points, as `Arranged.ordered` gives them."""
+        """Yield shards from the points of their series that have changed, as `Arranged.ordered` gives them."""
         content = self._content
         points_of, strips = slices(ordered), Strips(content.samples_of(ordered))
         starts = dict(ordered.with_row_index("at").group_by("series_key").agg(pl.col("at").first()).iter_rows())
-        for shard, digest in missing:
-            series: dict[str, Any] = {}
-            samples: dict[str, Any] = {}
-            charts: list[File] = []
-            for key in shard.keys:
+        for one_shard in missing:
+            series: dict[int, _Encoded] = {}
+            charts: list[Kept] = []
+            for key in one_shard.shard.keys:
+                known = one_shard.known.get(key)
+                if known is not None:
+                    series[key] = known
+                    charts += [(_chart_path(wanted), None) for wanted in self._wanted([key])]
+                    continue
                 identity, of_series = self._identities[key], points_of([key])
                 one = encoded(of_series, identity["direction"], self._findings.get(key, ()), identity["units"])
                 about = catalogue.row(one, identity, noises.get(key), content.thresholds.get(key))
-                series[f"{key:016x}"] = {**one.document, "about": about}
                 drawn = strips.of(starts[key], starts[key] + len(of_series))
-                if drawn:
-                    samples[f"{key:016x}"] = drawn
+                series[key] = _Encoded(
+                    {
+                        "sum": one_shard.sums[key],
+                        "samples": bool(drawn),
+                        "about": about,
+                        "findings": list(catalogue.finding_rows(one.document, about)),
+                    },
+                    script_json(one.document),
+                    script_json(drawn) if drawn else None,
+                )
                 if self._is_wanted(key):
-                    charts.append((f"chart-{key:016x}.svg", chart(one, label(identity), identity["units"])))
-            document = {"series": series, "samples": bool(samples)}
-            made = _Made(shard=shard, digest=digest, files=(), document=document)
-            data, sampled = made.paths
-            files = [(data, _received(f"shard/{shard.name}", document))]
-            if sampled:
-                files.append((sampled, _received(f"samples/{shard.name}", {"series": samples})))
-            yield replace(made, files=[*files, *charts])
+                    charts.append((_chart_path(key), chart(one, label(identity), identity["units"])))
+            yield _made_of(one_shard, series, charts)
+
+
+def _made_of(missing: _Missing, series: Mapping[int, _Encoded], charts: Sequence[Kept]) -> _Made:
+    shard = missing.shard
+    made = _Made(shard=shard, digest=missing.digest, files=(), series=[one.row for one in series.values()])
+    data, sampled = made.paths
+    files: list[Kept] = [(data, _of_series(f"shard/{shard.name}", {key: one.data for key, one in series.items()}))]
+    if sampled:
+        drawn = {key: one.samples for key, one in series.items() if one.samples is not None}
+        files.append((sampled, _of_series(f"samples/{shard.name}", drawn)))
+    return replace(made, files=[*files, *charts])
+
+
+def _chart_path(key: int) -> str:
+    return f"chart-{key:016x}.svg"
+
+
+def _of_series(receiver: str, documents: Mapping[int, str]) -> bytes:
+    """Render the data script of a shard from the JSON of its series."""
+    listed = ",".join(f'"{key:016x}":{document}' for key, document in documents.items())
+    return f'bench.receive({script_json(receiver)},{{"series":{{{listed}}}}});\n'.encode()
+
+
+def _raw_series(script: bytes | None) -> dict[str, str]:
+    """Return the JSON of each series of a data script that `_of_series` has rendered; none without a script."""
+    if script is None:
+        return {}
+    found = msgspec.json.decode(_json_of(script), type=dict[str, dict[str, msgspec.Raw]])["series"]
+    return {key: bytes(document).decode() for key, document in found.items()}
 
 
 def _path(folder: str, shard: Shard, digest: str) -> str:
     return f"{folder}/{shard.name}-{digest}.js"
+
+
+def _rows_stem(group: Group) -> str:
+    return f"data/{stem_of(group)}-rows"
+
+
+def _rows_script(group: Group, rows: Iterable[tuple[int, catalogue.Row]]) -> File:
+    """Return the file of what the lists of the site have of the series of a group, in the order of its shards."""
+    listed = {one["about"]["key"]: one for _, one in sorted(rows, key=lambda pair: (pair[0], pair[1]["about"]["key"]))}
+    return _script("data", *_named(stem_of(group), "rows"), listed)
+
+
+def _known_rows(script: bytes | None) -> dict[str, catalogue.Row]:
+    """Return what an earlier build has written with `_rows_script`, by the key of the series; nothing without it."""
+    if script is None:
+        return {}
+    known: dict[str, catalogue.Row] = msgspec.json.decode(_json_of(script))
+    return known
+
+
+def _json_of(script: bytes) -> bytes:
+    """Return the document of a data script as JSON."""
+    return script[script.index(b",") + 1 : script.rindex(b");")]
 
 
 def _builds_script(group: Group, document: catalogue.Row) -> File:
@@ -307,13 +443,6 @@ def _builds_script(group: Group, document: catalogue.Row) -> File:
 def _named(stem: str, name: str) -> tuple[str, str]:
     """Return the name of a data script that a page loads when it needs it, and how the script calls itself."""
     return f"{stem}-{name}", f"shard/{stem}-{name}"
-
-
-def _document(script: bytes) -> catalogue.Row:
-    """Return the document of a data script."""
-    text = script.decode()
-    document: catalogue.Row = msgspec.json.decode(text[text.index(",") + 1 : text.rindex(");")])
-    return document
 
 
 def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
