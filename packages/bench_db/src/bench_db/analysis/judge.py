@@ -498,9 +498,10 @@ def _hinted(judged: list[Comparison], earlier: pl.DataFrame) -> list[Comparison]
     noted = _on_other_machines(judged)
     open_keys = {c.series.series_key for c in judged if c.verdict in _UNPAIRED} - noted.keys()
     named = {key: named for key, named in _named(judged, earlier).items() if key in open_keys}
-    gone = [named[c.series.series_key] for c in judged if c.verdict is Verdict.MISSING and c.series.series_key in named]
-    come = [n for n in named.values() if n not in gone]
-    found = successors(gone, come) if gone and come else {}
+    missing = [c.series.series_key for c in judged if c.verdict is Verdict.MISSING and c.series.series_key in named]
+    gone = {key: named[key] for key in missing}
+    come = [one for key, one in named.items() if key not in gone]
+    found = successors(gone.values(), come) if gone and come else {}
     noted |= {key: change_between(named[old], named[new]) for old, new in found.items() for key in (old, new)}
     renamed = {new: named[old].benchmark for old, new in found.items() if is_renamed(named[old], named[new])}
     return [
