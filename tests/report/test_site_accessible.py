@@ -38,7 +38,13 @@ def pages() -> list[str]:
     rows = family_site().series.select(IDENTITY).iter_rows(named=True)
     key = next(f"{row['series_key']:016x}" for row in rows if row["tags_key"])
     views: tuple[dict[str, str], ...] = ({}, {"by": "bed"}, {"by": "tag:size", "y": "relative"})
-    fixed = ("index.html", "series.html", "commits.html", "compare.html", f"commit-{commit_of(STEP)}.html")
+    commits = (
+        "commits.html",
+        f"commit-{commit_of(STEP)}.html",
+        f"commit.html#commit={commit_of(STEP + 1)}",
+        "commit.html",
+    )
+    fixed = ("index.html", "series.html", *commits, "compare.html")
     return [*fixed, *(f"benchmark.html#{urlencode({'s': key, **view})}" for view in views)]
 
 

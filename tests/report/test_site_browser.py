@@ -346,7 +346,10 @@ class TestAppearance:
 
     @pytest.mark.parametrize(
         "where",
-        ["index.html", "series.html", "compare.html", "noise.html", "commits.html", f"commit-{commit_of(270)}.html"],
+        [
+            *("index.html", "series.html", "compare.html", "noise.html", "commits.html"),
+            *(f"commit-{commit_of(270)}.html", f"commit.html#commit={commit_of(271)}"),
+        ],
     )
     def test_narrow(self, browser: Browser, root: Path, where: str) -> None:
         with visiting(browser, root, viewport={"width": 360, "height": 740}) as visit:

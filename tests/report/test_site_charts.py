@@ -412,7 +412,10 @@ class TestNarrow:
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
             assert page.evaluate(CUT) == []
 
-    @pytest.mark.parametrize("where", ["index.html", "commits.html", f"commit-{commit_of(STEP)}.html"])
+    @pytest.mark.parametrize(
+        "where",
+        ["index.html", "commits.html", f"commit-{commit_of(STEP)}.html", f"commit.html#commit={commit_of(STEP + 1)}"],
+    )
     def test_tables(self, browser: Browser, root: Path, where: str) -> None:
         with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
             assert visit.open(where).evaluate(CUT) == []

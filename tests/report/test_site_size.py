@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
+from playwright.sync_api import expect
 
 from bench_db.identity import hash63
 from bench_db.query.series import COLUMNS
@@ -150,6 +151,16 @@ class TestLarge:
         assert commit_of(275)[:9] in clicks.page.locator("h1").inner_text()
         assert clicks.page.locator("thead th").all_inner_texts() == ["Benchmark", "arm-linux", "x86-linux"]
         assert clicks.page.locator("tbody a", has_text="worse +10.0 %").count() == 24
+
+    def test_what_did_a_commit_without_findings_do(self, clicks: Clicks) -> None:
+        """Nothing moved on both test beds, and the table of its series is one click further."""
+        clicks.click(clicks.page.get_by_role("link", name="Commits"))
+        clicks.click(clicks.page.get_by_role("link", name=commit_of(277)[:9]))
+        expect(clicks.page.locator("#title")).to_contain_text(commit_of(277)[:9])
+        expect(clicks.page.locator("#builds")).to_contain_text("Nothing moved: no finding is at this commit.")
+        assert set(clicks.page.locator("#measured th").all_inner_texts()) == {"arm-linux", "x86-linux"}
+        difference = clicks.page.get_by_role("link", name="diff").get_attribute("href")
+        assert difference == f"https://example.org/project/compare/{commit_of(276)}...{commit_of(277)}"
 
     def test_which_diff_caused_it(self, clicks: Clicks) -> None:
         group = clicks.page.locator(".group", has_text=commit_of(275)[:9])

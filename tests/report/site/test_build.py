@@ -93,7 +93,7 @@ class TestSite:
     def test_pages_come_last(self, files: dict[str, bytes]) -> None:
         pages = [path.endswith(".html") for path in files]
         assert pages == sorted(pages)
-        assert sum(pages) == 6 + len({path for path in files if path.startswith("commit-")})
+        assert sum(pages) == 7 + len({path for path in files if path.startswith("commit-")})
 
     def test_hostile_names_end_no_script(self, files: dict[str, bytes]) -> None:
         for path, content in files.items():
@@ -196,12 +196,14 @@ class TestRebuild:
             "data/catalogue.js",
             "data/commits.js",
             "data/kin-0.js",
+            "data/measured.js",
             "data/places.js",
             "index.html",
             "series.html",
             "benchmark.html",
             "compare.html",
             "commits.html",
+            "commit.html",
         }
 
     def test_points_of_whole_suites_are_read_together(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,6 +327,7 @@ class TestCommits:
     def test_list(self, files: dict[str, bytes]) -> None:
         page = files["commits.html"].decode()
         assert f'href="commit-{commit_of(260)}.html"' in page
+        assert f'href="commit.html#commit={commit_of(261)}"' in page
         assert "300 measured commits" in page
         assert "6 slower, median +12.2 %, <bdi>runner-large</bdi>" in page
 

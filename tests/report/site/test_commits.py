@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench_db.model import Baseline, Definition, RecordedCommit, Series
-from bench_db.report.site.commits import annotate, marks, page_name, pages_of, with_findings
+from bench_db.report.site.commits import annotate, marks, measured_document, page_name, pages_of, with_findings
 from tests.report.examples import HOSTILE, commit_of, found
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def measured(number: int, **rest: object) -> Row:
         "commit": commit_of(number),
         "version": "1",
         "subject": f"s{number}",
+        "results": 9,
         "failed": 0,
         "notes": [],
         "errors": [],
@@ -101,7 +102,36 @@ class TestList:
 
     def test_a_build_without_commit_has_no_page(self) -> None:
         (row,) = with_findings([measured(5, commit="", failed=1)], [], SERIES)
-        assert row["page"] == ""
+        assert (row["page"], row["address"]) == ("", "")
+
+    def test_every_commit_has_an_address_and_the_way_to_those_beside_it(self) -> None:
+        """A commit without news is shown by the page of all; one without results is no neighbour."""
+        findings = [found("f", 1, 3, commit=commit_of(2))]
+        failed = measured(8, failed=1, results=0, before=commit_of(5))
+        rows = with_findings([measured(11, before=commit_of(5)), failed, measured(5), measured(2)], findings, SERIES)
+        quiet = [f"commit.html#commit={commit_of(number)}" for number in (11, 5)]
+        own = [page_name(commit_of(number)) for number in (8, 2)]
+        assert [row["address"] for row in rows] == [quiet[0], own[0], quiet[1], own[1]]
+        assert [row["before_page"] for row in rows] == [quiet[1], quiet[1], own[1], ""]
+        assert [row["after_page"] for row in rows] == ["", quiet[0], quiet[0], quiet[1]]
+
+    def test_a_name_that_is_no_sha_is_quoted(self) -> None:
+        (row,) = with_findings([measured(5, commit="a&b=c #")], [], SERIES)
+        assert row["address"] == "commit.html#commit=a%26b%3Dc%20%23"
+
+
+class TestDocument:
+    """The page of any commit finds each by its place, newest first."""
+
+    def test_places(self) -> None:
+        other = measured(5, dut="e", authored=3, before="", notes=["note"])
+        rows = with_findings([measured(5), other, measured(2, before="", failed=1)], [], SERIES)
+        devices = [{"dut": "d"}, {"dut": "e"}]
+        found = measured_document(rows, devices)
+        assert found["devices"] == devices
+        assert [found[name] for name in ("dut", "before", "time")] == [[0, 1, 0], [2, -1, -1], [1, 3, 1]]
+        assert (found["page"], found["notes"]) == ({"2": page_name(commit_of(2))}, {"1": ["note"]})
+        assert found["commit"] == [commit_of(5), commit_of(5), commit_of(2)]
 
 
 class TestPages:

@@ -9,9 +9,9 @@ import polars as pl
 
 from bench_db.model import RecordedCommit
 from bench_db.query.series import IDENTITY
-from bench_db.report.site.measured import MeasuredCommits, freshness
+from bench_db.report.site.measured import MeasuredCommits, devices_of, freshness
 from tests.report.example_site import history, runs_in
-from tests.report.examples import commit_of
+from tests.report.examples import commit_of, last_scan
 
 
 def measured(*frames: pl.DataFrame) -> list[dict[str, Any]]:
@@ -82,3 +82,18 @@ class TestFreshness:
         assert found["device"]["newest"]["commit"] == commit_of(0)
         assert [one["commit"] for one in found["device"]["failed"]] == [commit_of(2), commit_of(1)]
         assert (found["other"]["newest"], len(found["other"]["failed"])) == (None, 1)
+
+
+class TestDevices:
+    """A device has its newest scan in words and in numbers; without a scan nothing is judged."""
+
+    def test_scans(self) -> None:
+        fresh = [{"dut": "a"}, {"dut": "b"}]
+        scan = last_scan(dut="a", judged=4, commits_since=2)
+        found = devices_of(fresh, [scan, None], [[(1, "regressed")], []])
+        assert [(one["dut"], one["judged"], one["since"], one["said"]) for one in found] == [
+            ("a", 4, 2, [(1, "regressed")]),
+            ("b", 0, None, []),
+        ]
+        assert found[0]["scan"].startswith("last scan: ")
+        assert found[1]["scan"].startswith("no scan is recorded")

@@ -17,6 +17,7 @@ from bench_db.model import Series, Verdict
 from bench_db.query.series import identified, label
 from bench_db.report.escape import script_json
 from bench_db.report.feed import FeedCommit, FeedEntry, atom
+from bench_db.report.links import difference_pattern
 from bench_db.report.quantity import ladders, percent
 from bench_db.report.site import catalogue, commits, pages
 from bench_db.report.site.arrange import NARROW, POINTS, arranged, noise_keys, runs_of
@@ -26,7 +27,7 @@ from bench_db.report.site.contract import slices
 from bench_db.report.site.encode import builds_document, encoded
 from bench_db.report.site.frontier import frontiers
 from bench_db.report.site.manifest import digest as digest_of
-from bench_db.report.site.measured import MeasuredCommits, freshness, said_of, scans_of
+from bench_db.report.site.measured import MeasuredCommits, devices_of, freshness, said_of, scans_of
 from bench_db.report.site.numbers import Strips
 from bench_db.report.site.parts import parts_of
 from bench_db.report.site.progress import UNREAD, progress_document
@@ -462,6 +463,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     settings = {
         "ladders": ladders(),
         "commitUrl": content.metadata.commit_url,
+        "differenceUrl": difference_pattern(content.metadata.commit_url),
         "rules": asdict(RULES),
         "beds": len(beds),
         "annotations": commits.marks(content.annotations, content.baselines, content.recorded),
@@ -489,12 +491,17 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     frontier_files, frontier = _frontier(frontiers(content.newest, content.frontier))
     yield from frontier_files
     days = days_document(content.availability)
+    scans = scans_of(fresh, content.scans)
+    said = [said_of(content.verdicts.get(one["dut"], {})) for one in fresh]
     everything = {
         "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", listed),
         "findings": _script("data", "findings", "findings", {"findings": findings}),
         "commits": _script("data", "commits", "commits", builds),
+        "measured": _script(
+            "data", "measured", "measured", commits.measured_document(lists.commits, devices_of(fresh, scans, said))
+        ),
         "pulls": _script("data", "pulls", "pulls", [[number, path] for number, (path, _) in pulls.items()]),
         **frontier,
         **(
@@ -520,10 +527,9 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
             and not is_stale(lists.measured[catalogue.group_of(row)], now)
             for row in described
         ),
-        "scans": scans_of(fresh, content.scans),
-        "verdicts": (verdicts := [content.verdicts.get(one["dut"], {}) for one in fresh]),
-        "said": [said_of(one) for one in verdicts],
-        "regressed": sum(one.get(Verdict.REGRESSED, 0) for one in verdicts),
+        "scans": scans,
+        "said": said,
+        "regressed": sum(content.verdicts.get(one["dut"], {}).get(Verdict.REGRESSED, 0) for one in fresh),
         "freshness": fresh,
         "listed": lists.commits[: commits.MOST_COMMITS],
         "left_out": max(0, len(lists.commits) - commits.MOST_COMMITS),
@@ -546,17 +552,17 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "benchmark.html": ("settings", "places", "pulls"),
         "compare.html": ("settings", "commits"),
         "commits.html": (),
+        "commit.html": ("settings", "commits", "measured"),
         "frontier.html": ("settings", "frontier"),
         "availability.html": ("availability",),
         "progress.html": ("settings", "progress"),
         "noise.html": ("settings", "catalogue"),
     }
-    starts = {
-        name: needed for name, needed in starts.items() if name == "benchmark.html" or name in dict(facts["menu"])
-    }
+    shown_in_menu = {"benchmark.html", "commit.html", *dict(facts["menu"])}
+    starts = {name: needed for name, needed in starts.items() if name in shown_in_menu}
     shown = {"menu": facts["menu"], "store": facts["store"]}
     for path, about in commits.pages_of(lists.commits, findings, lists.moved, content.metadata.commit_url):
-        yield path, pages.page("commit.html", content.metadata, {}, **shown, **about)
+        yield path, pages.page("moved.html", content.metadata, {}, **shown, **about)
     for name, needed in starts.items():
         yield name, pages.page(name, content.metadata, {script: everything[script][0] for script in needed}, **facts)
 

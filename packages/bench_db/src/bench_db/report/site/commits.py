@@ -1,4 +1,4 @@
-"""The commits of a site: the list of them, and a page for each that has findings or failures."""
+"""The commits of a site: the list of them, a page for each that has findings or failures, and what one page shows of any other."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ def page_name(commit: str) -> str:
 
 
 def with_findings(rows: Sequence[Row], findings: Sequence[Finding], series: Mapping[int, Series]) -> list[Row]:
-    """Return the rows of measured commits with what moved at each and its page, "" for one with neither findings nor failures.
+    """Return the rows of measured commits, newest first, with what moved at each and its own page, "" for one with neither findings nor failures.
 
-    Findings of series (by key) that the site does not have are left out.
+    `address` is that page, else the one that shows any commit, "" for a build without a commit. `before_page` and `after_page` are the
+    addresses of the commits of the device with results before and after it, "" for none. Findings of series (by key) that the site does
+    not have are left out.
     """
     of_device: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -48,12 +50,41 @@ def with_findings(rows: Sequence[Row], findings: Sequence[Finding], series: Mapp
         for one in by_commit(found, series):
             words = {"state": one.state.value, "words": moved_words(one), "beds": visible(beds_words(one))}
             groups[dut, visible(one.commit or "")].append(words)
-    return [_with_page(row, groups.get((row["dut"], row["commit"]), [])) for row in rows]
+    found_rows = [_with_page(row, groups.get((row["dut"], row["commit"]), [])) for row in rows]
+    addresses = {(row["dut"], row["commit"]): row["address"] for row in found_rows}
+    after: dict[str, str] = {}
+    for row in found_rows:
+        row["before_page"] = addresses.get((row["dut"], row["before"]), "")
+        row["after_page"] = after.get(row["dut"], "")
+        if row["results"]:
+            after[row["dut"]] = row["address"]
+    return found_rows
+
+
+def measured_document(rows: Sequence[Row], devices: Sequence[Row]) -> Row:
+    """Return the measured commits, newest first, as the page that shows any of them reads them.
+
+    `devices` are as `measured.devices_of` gives them. `before` is the place of the commit with results before, -1 for none.
+    """
+    place = {(row["dut"], row["commit"]): number for number, row in enumerate(rows)}
+    device = {one["dut"]: number for number, one in enumerate(devices)}
+    before = [place[row["dut"], row["before"]] if row["before"] else -1 for row in rows]
+    return {
+        "devices": devices,
+        "dut": [device[row["dut"]] for row in rows],
+        "time": [row["authored"] or row["time"] for row in rows],
+        "before": before,
+        "page": {str(number): row["page"] for number, row in enumerate(rows) if row["page"]},
+        "notes": {str(number): row["notes"] for number, row in enumerate(rows) if row["notes"]},
+        **{name: [row[name] for row in rows] for name in ("commit", "subject", "commits", "series", "fewer")},
+    }
 
 
 def _with_page(row: Row, groups: Sequence[Row]) -> Row:
     has_page = bool(row["commit"] and (groups or row["failed"]))
-    return {**row, "groups": groups, "page": page_name(row["commit"]) if has_page else ""}
+    page = page_name(row["commit"]) if has_page else ""
+    shared = f"commit.html#commit={quote(row['commit'], safe='')}" if row["commit"] else ""
+    return {**row, "groups": groups, "page": page, "address": page or shared}
 
 
 def annotate(rows: Iterable[Row], annotations: Iterable[Definition]) -> None:

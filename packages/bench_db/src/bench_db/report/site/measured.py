@@ -11,6 +11,7 @@ from bench_db.masking import redacted
 from bench_db.model import Verdict
 from bench_db.query.series import label
 from bench_db.report.escape import shortened
+from bench_db.report.scans import NO_SCAN, scan_words
 from bench_db.report.text import visible
 
 if TYPE_CHECKING:
@@ -171,6 +172,25 @@ def said_of(counts: Mapping[str, int]) -> list[tuple[int, str]]:
     others = sum(counts.values()) - sum(number for number, _ in found)
     judged = any(counts.get(verdict) for verdict, _ in _SAID if verdict not in {Verdict.FAILED, Verdict.MISSING})
     return [*found, *([(others, "not judged")] if others else [])] if judged else []
+
+
+def devices_of(
+    fresh: Sequence[Row], scans: Sequence[LastScan | None], said: Sequence[Sequence[tuple[int, str]]]
+) -> list[Row]:
+    """Return each device of `freshness` with its newest scan and the verdicts on its newest commit.
+
+    `judged` is the number of series that the scan judged, 0 without one, and `since` the measured commits after it, null where they are not known.
+    """
+    return [
+        {
+            "dut": one["dut"],
+            "scan": scan_words(scan) if scan else NO_SCAN,
+            "judged": scan.scan.judged if scan and scan.scan else 0,
+            "since": scan.commits_since if scan else None,
+            "said": words,
+        }
+        for one, scan, words in zip(fresh, scans, said, strict=True)
+    ]
 
 
 def freshness(commits: Sequence[Row]) -> list[Row]:

@@ -42,7 +42,8 @@ PAGES = {
     "availability.html": ("availability.js",),
     "progress.html": ("uplot.min.js", "plot.js", "lines.js", "progress.js"),
     "commits.html": (),
-    "commit.html": (),
+    "commit.html": ("commit.js",),
+    "moved.html": (),
     "stores.html": (),
 }
 _MENU = {

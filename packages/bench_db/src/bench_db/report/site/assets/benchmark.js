@@ -319,7 +319,7 @@
     const spoken = several.lines.flatMap((line, i) => (line.on ? [`${line.name} ${texts[i]}`] : [])).join(", ");
     said(`Point ${at + 1} of ${several.builds.length}, ${quantity.date(build.time)}, commit ${build.commit.slice(0, quantity.rule("sha_length"))}, ${spoken}`);
     $("strip").hidden = true;
-    $("compare").replaceChildren();
+    $("compare").replaceChildren(build.commit ? el("a", { href: `commit.html#${new URLSearchParams({ commit: build.commit })}` }, "What this commit did") : "");
   }
 
   function rowsOf(rows) { $("values").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])); }
@@ -389,7 +389,8 @@
     }
     const suitable = own >= 0 && before !== null && charted.commit[before] && charted.commit[at];
     const values = suitable && new URLSearchParams({ a: charted.commit[before], b: charted.commit[at], bed: facet("bed", here), dut: facet("dut", here), suite: facet("suite", here) });
-    $("compare").replaceChildren(suitable ? el("a", { href: `compare.html#${values}` }, "Compare all series with the commit before") : "");
+    const commit = own >= 0 && charted.commit[at] && el("a", { href: `commit.html#${new URLSearchParams({ commit: charted.commit[at] })}` }, "What this commit did");
+    $("compare").replaceChildren(...[commit, commit && suitable && " · ", suitable && el("a", { href: `compare.html#${values}` }, "Compare all series with the commit before")].filter(Boolean));
   }
 
   function findings() {

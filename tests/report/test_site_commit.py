@@ -1,0 +1,145 @@
+"""The page of any measured commit, by its address."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from playwright.sync_api import expect
+
+from tests.report.browsing import Visit, visiting, written
+from tests.report.example_site import METADATA, content_of, history
+from tests.report.examples import HOSTILE, commit_of, found, last_scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from bench_db.report.site.contract import SiteContent
+
+pytestmark = pytest.mark.slow
+RUNS = 30
+MOVED = 20
+
+
+def content() -> SiteContent:
+    """Two series of 30 commits on two test beds; one of them has a finding at the commit `MOVED`, and the scan is two commits behind."""
+    steady = np.full(RUNS, 5.0)
+    points = pl.concat([history("a", steady), history("b", steady, bed="arm")])
+    findings = [found("f", int(points["series_key"][0]), MOVED, commit=commit_of(MOVED))]
+    return replace(content_of(points, METADATA, findings), scans=(last_scan(judged=2, commits_since=2),))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[SiteContent], Path]:
+    return lambda some: written(tmp_path_factory.mktemp("commit"), some)
+
+
+@pytest.fixture(scope="module")
+def directory(made: Callable[[SiteContent], Path]) -> Path:
+    return made(content())
+
+
+class TestCommit:
+    """Each measured commit has a page: what was measured, its range, and whether a finding is at it."""
+
+    def shown(self, visit: Visit, commit: str) -> Page:
+        page = visit.open(f"commit.html#commit={commit}")
+        expect(page.locator("#title")).not_to_have_text("A measured commit")
+        return page
+
+    def test_nothing_moved(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = self.shown(visit, commit_of(5))
+            expect(page.locator("#builds strong")).to_have_text("Nothing moved:")
+            expect(page.locator("#builds")).to_contain_text(f"Against {commit_of(4)[:9]}, the measured commit before")
+            assert page.locator("#measured th").all_inner_texts() == ["arm", "runner-large"]
+            page.get_by_role("link", name="on arm beside the commit before").press("Enter")
+            expect(page.locator("#status")).to_have_text("1 series: no finding between them")
+            chosen = page.locator("#pick select").evaluate_all("all => all.map((one) => one.selectedOptions[0].text)")
+            assert [commit_of(n)[:9] in text for n, text in zip((4, 5), chosen[1:], strict=True)] == [True, True]
+            assert visit.complaints == []
+
+    @pytest.mark.parametrize(
+        ("number", "verdict"), [(RUNS - 2, "Not scanned yet:"), (RUNS - 3, "Nothing moved:"), (0, "Nothing moved:")]
+    )
+    def test_the_scan_did_not_see_the_newest(
+        self, browser: Browser, directory: Path, number: int, verdict: str
+    ) -> None:
+        with visiting(browser, directory) as visit:
+            expect(self.shown(visit, commit_of(number)).locator("#builds strong")).to_have_text(verdict)
+
+    def test_no_scan_judged_nothing(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
+        with visiting(browser, made(replace(content(), findings=(), scans=()))) as visit:
+            shown = self.shown(visit, commit_of(3)).locator("#builds")
+            expect(shown).to_contain_text("Not judged: no finding is at this commit. No scan is recorded")
+
+    def test_the_newest_has_its_verdicts(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
+        verdicts = {"device": {"regressed": 1, "unchanged": 1}}
+        with visiting(browser, made(replace(content(), verdicts=verdicts))) as visit:
+            said = "Against the level before it: 1 regressed, 1 unchanged."
+            expect(self.shown(visit, commit_of(RUNS - 1)).locator("#builds")).to_contain_text(said)
+            expect(self.shown(visit, commit_of(RUNS - 2)).locator("#builds")).not_to_contain_text(said)
+
+    def test_one_with_findings_has_its_own_page(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = visit.open(f"commit.html#commit={commit_of(MOVED)[:8]}")
+            page.wait_for_url(f"**/commit-{commit_of(MOVED)}.html")
+            page.get_by_role("link", name="measured before").press("Enter")
+            expect(page.locator("#title")).to_contain_text(commit_of(MOVED - 1)[:9])
+
+    def test_keys_walk_the_history(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = self.shown(visit, commit_of(5))
+            page.get_by_role("link", name="measured next").press("Enter")
+            expect(page.locator("#title")).to_contain_text(commit_of(6)[:9])
+            expect(page.locator("#title")).to_be_focused()
+            page.get_by_role("link", name="measured before").press("Enter")
+            expect(page.locator("#title")).to_contain_text(commit_of(5)[:9])
+            assert self.shown(visit, commit_of(RUNS - 1)).get_by_text("measured next").count() == 0
+
+    def test_from_the_list_and_the_front_page_and_a_point(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            for where, name in (("commits.html", commit_of(7)[:9]), ("index.html", commit_of(RUNS - 1)[:9])):
+                page = visit.open(where)
+                page.get_by_role("link", name=name).first.press("Enter")
+                expect(page.locator("#title")).to_contain_text(name)
+            page = visit.open_series("b", "arm")
+            page.get_by_role("link", name="What this commit did").press("Enter")
+            expect(page.locator("#title")).to_contain_text(commit_of(RUNS - 1)[:9])
+
+    @pytest.mark.parametrize(
+        ("address", "title"),
+        [
+            ("#commit=nothing", "This commit has no results here"),
+            ("", "No commit chosen"),
+            ("#commit=abc", "2 commits begin like this"),
+        ],
+        ids=["unknown", "none", "ambiguous"],
+    )
+    def test_no_single_commit(
+        self, browser: Browser, made: Callable[[SiteContent], Path], address: str, title: str
+    ) -> None:
+        names = {commit_of(0): "abc0" * 10, commit_of(1): "abc1" * 10}
+        frame = history("a", np.full(3, 5.0)).with_columns(pl.col("commit").replace(names))
+        with visiting(browser, made(content_of(frame))) as visit:
+            page = visit.open(f"commit.html{address}")
+            expect(page.locator("#title")).to_have_text(title)
+            expect(page.locator("#body")).to_be_hidden()
+            page.locator("#status a").first.press("Enter")
+            landed = "2 commits begin" in title
+            expect(page.locator("h1")).to_contain_text("abc" if landed else "3 measured commits")
+
+    def test_hostile_names(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
+        frame = history("a", np.full(3, 5.0)).with_columns(commit=pl.lit(HOSTILE["script"]))
+        with visiting(browser, made(content_of(frame))) as visit:
+            page = visit.open("commits.html")
+            page.locator("tbody th a").first.press("Enter")
+            expect(page.locator("#builds")).to_contain_text("No commit before it has results.")
+            assert page.locator("main img, main script").count() == 0
+            assert visit.complaints == []
