@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import expect
 
+from bench_db.model import RecordedCommit
 from tests.report.browsing import Visit, visiting, written
 from tests.report.example_site import METADATA, content_of, history
 from tests.report.examples import HOSTILE, commit_of, found, last_scan
@@ -143,3 +144,38 @@ class TestCommit:
             expect(page.locator("#builds")).to_contain_text("No commit before it has results.")
             assert page.locator("main img, main script").count() == 0
             assert visit.complaints == []
+
+
+class TestElsewhere:
+    """Other pages name a commit by its subject and lead to its page."""
+
+    def test_the_subject_is_beside_a_finding(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
+        subject = "Read <b>less</b>"
+        recorded = {commit_of(MOVED): RecordedCommit(dut_name="device", commit=commit_of(MOVED), subject=subject)}
+        one = replace(content(), recorded=recorded)
+        several = [replace(one.findings[0], id=f"g{key}", series_key=key) for key in one.series["series_key"]]
+        for findings, place in ((one.findings, ".finding .about"), (several, ".group > p")):
+            with visiting(browser, made(replace(one, findings=findings))) as visit:
+                page = visit.open("index.html")
+                expect(page.locator(place)).to_contain_text(subject)
+                page.get_by_label("Filter by name").fill("read <B>")
+                expect(page.locator(place)).to_contain_text(subject)
+                page.get_by_label("Filter by name").fill("read nothing")
+                expect(page.locator("#findings")).to_have_text("No finding matches.")
+
+    def test_the_two_commits_of_a_comparison(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = visit.open(f"compare.html#a={commit_of(4)}&b={commit_of(9)}")
+            links = page.locator("#links")
+            expect(links).to_have_text(f"before: {commit_of(4)[:9]} · after: {commit_of(9)[:9]} · diff")
+            difference = f"https://example.org/project/compare/{commit_of(4)}...{commit_of(9)}"
+            assert links.get_by_role("link", name="diff").get_attribute("href") == difference
+            page.locator("[name=swap]").press("Enter")
+            expect(links).to_contain_text(f"before: {commit_of(9)[:9]}")
+            links.get_by_role("link", name="after").press("Enter")
+            expect(page.locator("#title")).to_contain_text(commit_of(4)[:9])
+
+    def test_the_same_commit_twice_has_no_diff(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = visit.open(f"compare.html#a={commit_of(4)}&b={commit_of(4)}")
+            expect(page.locator("#links")).to_have_text(f"before: {commit_of(4)[:9]} · after: {commit_of(4)[:9]}")

@@ -32,6 +32,19 @@ def series(name: str, *medians: float, **identity: Any) -> pl.DataFrame:
     return history(name, np.array(medians), **identity)
 
 
+class TestOrder:
+    """Labels are sorted as people count: numbers by value, letters without their case."""
+
+    def test_sizes(self) -> None:
+        wanted = ["a10", "a {size=3}", "A {size=20}", "a {size=100}", "a {size=100}b", "b007", "b7.5", "b80"]
+        for seed in range(20):
+            assert sorted(Random(seed).sample(wanted, len(wanted)), key=catalogue.natural) == wanted
+
+    def test_numbers_of_any_length(self) -> None:
+        long = ["9" * 9000, "1" + "0" * 9000, "0" * 9000 + "3"]
+        assert [label[-1] for label in sorted(long, key=catalogue.natural)] == ["3", "9", "0"]
+
+
 class TestRow:
     """The change is that of the newest point against the median of those before it; a failure has none."""
 

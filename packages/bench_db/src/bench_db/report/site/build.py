@@ -196,7 +196,7 @@ class Site:
             _Lists(
                 rows=sorted(
                     catalogue.current(rows),
-                    key=lambda pair: (pair[1]["label"], pair[1]["test_bed_name"], pair[1]["key"]),
+                    key=lambda pair: (catalogue.natural(pair[1]["label"]), pair[1]["test_bed_name"], pair[1]["key"]),
                 ),
                 findings=catalogue.ranked(found),
                 files=names,
@@ -454,6 +454,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
     have_pages = {row["page"] for row in lists.commits}
     for finding in findings:  # the results at its commit may have been taken out
         finding["page"] = finding["page"] if finding["page"] in have_pages else ""
+    subjects = {row["commit"]: row["subject"] for row in lists.commits if row["groups"] and row["subject"]}
     commits.annotate(lists.commits, content.annotations)
     listed = catalogue.catalogue(lists.rows, lists.files)
     parts = parts_of(listed, described)
@@ -497,7 +498,7 @@ def _entrance(content: SiteContent, lists: _Lists) -> Iterator[File]:
         "places": _script("data", "places", "places", places),
         "settings": _script("data", "settings", "settings", settings),
         "catalogue": _script("data", "catalogue", "catalogue", listed),
-        "findings": _script("data", "findings", "findings", {"findings": findings}),
+        "findings": _script("data", "findings", "findings", {"findings": findings, "subjects": subjects}),
         "commits": _script("data", "commits", "commits", builds),
         "measured": _script(
             "data", "measured", "measured", commits.measured_document(lists.commits, devices_of(fresh, scans, said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,12 @@ def current(rows: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
     for _, one in rows:
         one["stale"] = one["order"] < newest[group_of(one)]
     return [(file, one) for file, one in rows if not (one["stale"] and one["first"] is None)]
+
+
+def natural(label: str) -> tuple[str | tuple[int, str], ...]:
+    """Return the key that sorts a label for readers: its numbers by value, and letters without their case."""
+    parts = re.split(r"0*([0-9]+)", label.casefold())
+    return tuple((len(part), part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def failing(rows: Iterable[Row]) -> int:

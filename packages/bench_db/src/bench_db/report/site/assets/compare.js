@@ -69,6 +69,11 @@
   function ask(a, b) {
     const name = ([commit, version]) => (commit ? commit.slice(0, quantity.rule("sha_length")) : `version:${version}`).replace(/^.*[^\w.:+-].*$/s, (text) => `'${text.replaceAll("'", "'\\''")}'`);
     document.getElementById("command").textContent = `bench-db compare ${name(b)} --baseline ${name(a)}`;
+    const page = (text, [commit]) => commit && el("a", { href: `commit.html#${new URLSearchParams({ commit })}` }, text, " ", el("span", { class: "sha" }, commit.slice(0, quantity.rule("sha_length"))));
+    const pattern = bench.held.get("settings").differenceUrl, isKnown = pattern.startsWith("https://") && a[0] && b[0] && a[0] !== b[0];
+    const difference = isKnown && el("a", { href: pattern.replace("{before}", encodeURIComponent(a[0])).replace("{commit}", encodeURIComponent(b[0])), rel: "noreferrer" }, "diff");
+    const links = [page("before:", a), page("after:", b), difference].filter(Boolean);
+    document.getElementById("links").replaceChildren(...links.flatMap((one, i) => (i ? [" · ", one] : [one])));
   }
 
   function keep() {

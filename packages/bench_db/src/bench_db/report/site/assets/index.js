@@ -10,8 +10,9 @@ bench.index = ({ name, own, kinds, first }) => {
   const chosenBy = ["bed", "dut", "suite", "metric"];
   const everything = all.key.map((_, i) => i);
   const given = bench.state();
+  // the catalogue is in the order of names
   const columns = [
-    { key: "name", title: "Benchmark", sort: (i) => texts[i], cell: (i) => el("a", { href: `benchmark.html#s=${all.key[i]}`, title: all.label[i].slice(0, 500) }, el("bdi", {}, all.name[i] || all.label[i])) },
+    { key: "name", title: "Benchmark", sort: (i) => i, cell: (i) => el("a", { href: `benchmark.html#s=${all.key[i]}`, title: all.label[i].slice(0, 500) }, el("bdi", {}, all.name[i] || all.label[i])) },
     { key: "bed", title: "Test bed", class: "quiet", sort: where, cell: (i) => el("bdi", {}, where(i)) },
     ...own,
   ];

@@ -3,7 +3,7 @@
 (() => {
   const { el, quantity } = bench;
   const batch = 30;
-  const findings = bench.held.get("findings").findings;
+  const { findings, subjects } = bench.held.get("findings");
   const standing = (finding) => finding.state === "open" || finding.state === "reopened";
   const box = document.getElementById("findings");
   const form = document.getElementById("filter");
@@ -29,7 +29,7 @@
       canvas,
       el("div", {},
         el("a", { class: "title", href: `benchmark.html#s=${finding.key}&p=${finding.at}`, title: finding.label }, el("bdi", {}, finding.name || finding.label)),
-        el("div", { class: "about" }, el("bdi", {}, finding.where), bench.data.commitLink(finding.commit), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
+        el("div", { class: "about" }, el("bdi", {}, finding.where), bench.data.commitLink(finding.commit), subjects[finding.commit] && el("bdi", {}, subjects[finding.commit]), finding.page && el("a", { href: finding.page }, "what it did"), several && el("a", { href: `benchmark.html#s=${finding.key}&by=bed&c=${finding.commit}` }, "on all test beds"), el("span", {}, quantity.date(finding.time)), badges(finding)),
         finding.because && el("div", { class: "quiet small" }, el("bdi", {}, finding.because))),
       el("div", { class: "effect" },
         el("strong", { class: kind(finding) }, finding.what || quantity.percent(finding.effect)),
@@ -82,6 +82,7 @@
     const because = new Set(group.map((finding) => finding.because)).size === 1 ? first.because : "";
     return el("li", { class: "group" }, details,
       el("p", { class: "quiet small" },
+        subjects[first.commit] && el("bdi", {}, subjects[first.commit]), subjects[first.commit] && first.page && " · ",
         first.page && el("a", { href: first.page }, "What this commit did"), (common || because) && " · ",
         common && el("bdi", {}, `moved together: ${common}. `), because && el("bdi", {}, because)));
   }
@@ -92,7 +93,7 @@
     return findings.filter((finding) =>
       (state === "all" || (state === "open" ? standing(finding) : finding.state === state))
       && (way === "all" || kind(finding) === way)
-      && words.every((word) => `${finding.label} ${finding.where} ${finding.commit}`.toLowerCase().includes(word)));
+      && words.every((word) => `${finding.label} ${finding.where} ${finding.commit} ${subjects[finding.commit] || ""}`.toLowerCase().includes(word)));
   }
 
   function show() {
