@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 FORMATS = "bench_db.formats"  # objects like `bench_db.ingest.Adapter`
-RENDERERS = "bench_db.renderers"  # callables that turn a typed answer into text, chosen by `--output NAME`
+RENDERERS = (
+    "bench_db.renderers"  # callables that turn the JSON document of an answer into text, chosen by `--output NAME`
+)
 EXPORTERS = "bench_db.exporters"  # callables like `bench_db.app.exporters.Exporter`
 FORGES = "bench_db.forges"  # callables that connect to a forge, as `bench_db.ci.forge.Connect`
 PLACES = "bench_db.places"  # subclasses of `bench_db.Place`, by their scheme

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin,
 
 import click
 
+from bench_db.cli.renderers import Outputs, rendered
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,15 +100,15 @@ _STORE = partial(
 _OUTPUT = partial(
     Global,
     ["--output"],
-    type=click.Choice(["text", "json"]),
+    type=Outputs(["text", "json"]),
     default="text",
     show_default=True,
-    help="Write text for people, or one JSON document.",
+    help="Write text for people, one JSON document, or a form that an installed package adds.",
 )
 _FORMATS = partial(
     Formats,
     ["--output"],
-    type=click.Choice(["text", "json", "csv", "parquet"]),
+    type=Outputs(["text", "json", "csv", "parquet"]),
     default="text",
     show_default=True,
     help="Write text for people, one JSON document, CSV, or a Parquet file, which needs a pipe or a file.",
@@ -439,11 +440,11 @@ def emit(
     *,
     history: Callable[[], str] | None = None,
 ) -> None:
-    """Write one JSON document, or text, to stdout; a function makes only the one that is written.
+    """Write one JSON document, what a renderer makes of it, or text, to stdout; a function makes only the one that is written.
 
     Whose `history` an answer is of is said on stderr; only a JSON object says it itself.
     """
-    if output != "json":
+    if output == "text":
         _say(history)
         click.echo(text(), color=screen().colour)
         return
@@ -455,7 +456,8 @@ def emit(
     if isinstance(made, list):
         _say(history)
     full = made if isinstance(made, list) else versioned(made)
-    click.echo(json.dumps(full, ensure_ascii=False, indent=2, allow_nan=False))
+    as_json = partial(json.dumps, full, ensure_ascii=False, indent=2, allow_nan=False)
+    click.echo(as_json() if output == "json" else rendered(output, json.loads(as_json())))
 
 
 def _say(history: Callable[[], str] | None) -> None:
@@ -478,7 +480,7 @@ def emit_found(
     answer no history is said.
     """
     reason = None if found else why()
-    if reason is None or output == "json":
+    if reason is None or output != "text":
         emit(output, document, text, history=history if found else None)
     if reason is not None:
         raise UserError(reason)
