@@ -26,6 +26,10 @@ Int16 = Annotated[int, Storage("int16")]
 Int32 = Annotated[int, Storage("int32")]
 Key = Annotated[int, Storage("int64", nullable=False)]
 
+# What frames and JSON give: their schema has the types of the values, and Python does not.
+FrameRow = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
+
 
 if TYPE_CHECKING:
     _FloatArray = array[float]

@@ -25,6 +25,7 @@ from bench_db.report.document import commit_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench_db.model import FrameRow
     from bench_db.store.database import Database
 
 _MEASURED = ("dut_name", "commit", "dut_timestamp", "branch", "pr_number", "run_time")
@@ -200,7 +201,7 @@ def _measured(store: Database) -> list[RecordedCommit]:
     return [*recorded, *(_as_record(rows) for rows in others.values())]
 
 
-def _as_record(rows: list[dict[str, Any]]) -> RecordedCommit:
+def _as_record(rows: Sequence[FrameRow]) -> RecordedCommit:
     row = next((row for row in rows if row["pr_number"] is None), rows[0])
     return RecordedCommit(
         dut_name=row["dut_name"],

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from bench_db.app.charts import Chart
+    from bench_db.model import FrameRow
     from bench_db.store.database import Database
 
 _ADDED = ("group", "on_front", "value")
@@ -93,7 +94,7 @@ class Frontier(Answer):
             "notes": list(self.notes),
         }
 
-    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, row: FrameRow) -> dict[str, Any]:
         shown = {name: value for name, value in row.items() if name in COLUMNS or name not in self.by}
         if "tags_key" in shown:
             shown |= {"tags": tags_of_key(shown.pop("tags_key") or ""), "commit_time": shown.pop("dut_timestamp")}

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.arrow import from_table, samples_of, to_table
 from bench_db.compat.rows import SOURCE, as_runs, commit_of, record_of, with_known_cpu
@@ -23,11 +23,12 @@ from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from bench_db.units import RECALL, direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
+    from bench_db.model import JsonObject
     from bench_db.store.engine import Engine, Snapshot
 
 TAG = "before-upgrade"
@@ -166,7 +167,7 @@ def _repaired(result: Result, counts: Counter[str]) -> Result:
     )
 
 
-def _criterion(result: Result, record: dict[str, Any]) -> Result:
+def _criterion(result: Result, record: JsonObject) -> Result:
     """lance-bench stored the totals of each batch; the counts to divide them by are in its metadata."""
     counts = [int(count) for count in record["iteration_count"]]
     values = [total / count for total, count in zip(record["measured_values"], counts, strict=True)]
@@ -181,8 +182,8 @@ def _criterion(result: Result, record: dict[str, Any]) -> Result:
     )
 
 
-def _without_samples(record: dict[str, Any]) -> dict[str, Any]:
+def _without_samples(record: Mapping[str, object]) -> dict[str, object]:
     kept = {name: value for name, value in record.items() if name not in {"measured_values", "iteration_count"}}
-    if isinstance(kept.get("stats"), dict):
-        kept["stats"] = {name: value for name, value in kept["stats"].items() if name != "data"}
+    if isinstance(stats := kept.get("stats"), dict):
+        kept["stats"] = {name: value for name, value in stats.items() if name != "data"}
     return kept

@@ -23,6 +23,8 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench_db.model import FrameRow
+
 ANNOTATION = "annotation"
 METRIC = "metric"
 KINDS = ("alias", "join", "pool", "better", "main", "ignore", "threshold", METRIC, ANNOTATION)
@@ -249,7 +251,7 @@ class _Matching:
         return min(found, default=None)
 
 
-def _named(row: dict[str, Any], matching: _Matching) -> _Named | None:
+def _named(row: FrameRow, matching: _Matching) -> _Named | None:
     """Return a series with its names; None for an ignored one."""
     named = _Named(row=dict(row, stored_key=row["series_key"]), by_name_alone=True)
     named.by_name_alone = named.key == row["series_key"]

@@ -20,6 +20,7 @@ from bench_db.units import NANOSECONDS, Direction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench_db.model import FrameRow
     from bench_db.query.definitions import Definitions
     from bench_db.query.formula import Formula
 
@@ -198,7 +199,7 @@ class Derived:
         return pl.concat(made)
 
     def _identified(
-        self, one: _Applied, combined: pl.DataFrame, named: Mapping[int, dict[str, Any]], known: pl.DataFrame
+        self, one: _Applied, combined: pl.DataFrame, named: Mapping[int, FrameRow], known: pl.DataFrame
     ) -> pl.DataFrame:
         """Return the identity of the derived series for each combination of series of its metrics, which its columns name."""
         rows, columns = [], known.columns
@@ -285,7 +286,7 @@ def _as_points(carried: pl.DataFrame, value: pl.Series, error: pl.Series, rows: 
     )
 
 
-def _key_of(row: Mapping[str, Any], own: Mapping[str, str]) -> int:
+def _key_of(row: FrameRow, own: Mapping[str, str]) -> int:
     """Return the key that a stored series with the metric and unit of `own` would have beside another series."""
     from bench_db.query.definitions import test_bed_class  # noqa: PLC0415 definitions name derived metrics
 

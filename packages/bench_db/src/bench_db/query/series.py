@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,11 +13,11 @@ from bench_db.threads import threads
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pyarrow as pa
 
-    from bench_db.model import Comparison
+    from bench_db.model import Comparison, FrameRow
 
 
 # The order of the commit (`query.history`), then run time, so that a backfill of an old commit is never the newest.
@@ -164,7 +164,7 @@ def statistics(
     return known.join(rows, on="series_key").with_columns(spread)
 
 
-def label(row: Mapping[str, Any]) -> str:
+def label(row: FrameRow) -> str:
     """Return the name of a series for readers: suite, benchmark, then metric unless `time`, then tags."""
     return series_label(row["suite"], row["benchmark_name"], row["metric"], row["tags_key"])
 

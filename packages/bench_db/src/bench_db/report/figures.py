@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from bench_db.model import Comparison
+    from bench_db.model import Comparison, FrameRow
 
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
 # What columns may stand for, and the frame column that has it.
@@ -71,7 +71,7 @@ def _statistics(rows: pl.DataFrame, table_format: str, shown: Sequence[str]) -> 
     return rendered(Figures(corner="benchmark", columns=heads, rows=body, best_in="none"), TableFormat(table_format))
 
 
-def _figure(row: dict[str, Any], name: str) -> Figure:
+def _figure(row: FrameRow, name: str) -> Figure:
     """Return one statistic; the median of a result without a number reads as failed."""
     failed = name == "median" and not is_known(row[name])
     return Figure(shown="failed") if failed else Figure(value=row[name], units=row["units"])
@@ -94,7 +94,7 @@ def across(rows: pl.DataFrame, table_format: str, by: str) -> str:
     return rendered(Figures(corner="benchmark", columns=shown, rows=body), TableFormat(table_format))
 
 
-def _split(row: dict[str, Any], by: str) -> tuple[str, dict[str, Any]]:
+def _split(row: FrameRow, by: str) -> tuple[str, dict[str, Any]]:
     """Return the column of a series, and the rest of its identity, which it shares with the others of its row."""
     if by in ACROSS:
         kept = {ACROSS[by]: "time" if by == "metric" else ""}
@@ -103,7 +103,7 @@ def _split(row: dict[str, Any], by: str) -> tuple[str, dict[str, Any]]:
     return tags.pop(by, ""), {**row, "tags_key": tags_key(tags)}
 
 
-def _median(row: dict[str, Any] | None) -> Figure:
+def _median(row: FrameRow | None) -> Figure:
     if row is None:
         return Figure()
     if not is_known(row["median"]):

@@ -10,19 +10,17 @@ from bench_db.report.text import PLAIN, table
 from bench_db.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     import polars as pl
 
+    from bench_db.model import FrameRow, JsonObject
     from bench_db.report.text import Screen
 
 _BEYOND = "beyond the ends"
 
 
-def frontier_text(
-    document: Mapping[str, Any], points: pl.DataFrame, values: pl.DataFrame, screen: Screen = PLAIN
-) -> str:
+def frontier_text(document: JsonObject, points: pl.DataFrame, values: pl.DataFrame, screen: Screen = PLAIN) -> str:
     """Render the points on the front of each group, the values asked for, and what was left out."""
     x, y, by = document["x"], document["y"], document["by"]
     front = points.filter("on_front")
@@ -46,7 +44,7 @@ def frontier_text(
     return "\n".join((head, shown, *_values(document, values, screen), *left, *document["notes"]))
 
 
-def _values(document: Mapping[str, Any], values: pl.DataFrame, screen: Screen) -> list[str]:
+def _values(document: JsonObject, values: pl.DataFrame, screen: Screen) -> list[str]:
     at, by = document["at"], document["by"]
     if at is None:
         return []
@@ -60,5 +58,5 @@ def _values(document: Mapping[str, Any], values: pl.DataFrame, screen: Screen) -
     return ["", head, table((*by, "value there"), cells, ("value there",), screen), ""]
 
 
-def _group(row: Mapping[str, Any], by: Sequence[str]) -> tuple[str, ...]:
+def _group(row: FrameRow, by: Sequence[str]) -> tuple[str, ...]:
     return tuple("-" if row[part] is None else str(row[part]) for part in by)

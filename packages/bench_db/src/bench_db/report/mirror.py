@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from bench_db.report.text import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from bench_db.model import JsonObject
 
 _COUNTS = ("rows", "new", "changed", "removed", "same")
 
 
-def mirror_text(document: Mapping[str, Any]) -> str:
+def mirror_text(document: JsonObject) -> str:
     """Render the document of a mirror: a head line, the tables, and what was missing or altered."""
     where = f"schema {document['schema']} of {document['target']}"
     if document["checked"]:

@@ -17,6 +17,8 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     import polars as pl
 
+    from bench_db.model import FrameRow
+
 _NAMES = {"dut_timestamp": "commit_time"}
 _INTERNAL = {"timestamp", "tags_key", "run_key", "commit_order"}
 _NUMBERS = ("n", "median", "q1", "q3", "min", "max", "mean", "change")
@@ -31,7 +33,7 @@ def as_json(rows: pl.DataFrame) -> list[dict[str, Any]]:
     return [_document(row) for row in frame.as_json(rows)]
 
 
-def _document(row: dict[str, Any]) -> dict[str, Any]:
+def _document(row: FrameRow) -> dict[str, Any]:
     document = {_NAMES.get(name, name): value for name, value in row.items() if name not in _INTERNAL}
     document["series_key"] = f"{row['series_key']:016x}"
     if row.get("run_key") is not None:
@@ -117,13 +119,13 @@ def _series_text(points: pl.DataFrame, screen: Screen) -> str:
     return "\n".join((head, f"{bars}{gap}{about}", table(headings, cells, _NUMBERS, screen, _TREND)))
 
 
-def _interval(row: dict[str, Any]) -> str:
+def _interval(row: FrameRow) -> str:
     """Return the interval that the tool itself states."""
     ends = [quantity(row[name], row["units"]) for name in ("lower", "upper")]
     return "-" if "-" in ends else " to ".join(ends)
 
 
-def _statistics(row: dict[str, Any]) -> tuple[str, ...]:
+def _statistics(row: FrameRow) -> tuple[str, ...]:
     if row["error"] is not None or not is_known(row["median"]):
         return (str(row["n"]), f"failed: {row['error'] or NO_VALUE}".splitlines()[0][:60], "", "")
     return (str(row["n"]), *(quantity(row[name], row["units"]) for name in ("median", "q1", "q3")))

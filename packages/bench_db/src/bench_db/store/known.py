@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from bench_db.derive import Row
-    from bench_db.model import Result
+    from bench_db.model import FrameRow, Result
     from bench_db.query.definitions import Definitions
     from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.filters import Scalar
@@ -339,7 +339,7 @@ def _records(runs: Snapshot, where: str) -> list[Run]:
     return [_record(row) for row in runs.take(found, _RECORD).to_pylist()] if found else []
 
 
-def _record(row: Mapping[str, Any]) -> Run:
+def _record(row: FrameRow) -> Run:
     return Run(
         run_key=row["run_key"],
         run_id=row["run_id"],

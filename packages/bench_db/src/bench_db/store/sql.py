@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from bench_db.model import JsonObject
+
 # Applied in this order; the first closes the way to files, and the last makes all of them final.
 _SETTINGS = {
     "temp_directory": "''",
@@ -223,7 +225,7 @@ def _walk(node: object, own: frozenset[str], tables: Collection[str], used: set[
 
 
 def _with_names(
-    entries: list[dict[str, Any]], own: frozenset[str], tables: Collection[str], used: set[str]
+    entries: list[JsonObject], own: frozenset[str], tables: Collection[str], used: set[str]
 ) -> frozenset[str]:
     """Return the names with those of a WITH clause; each query of it sees only the names before its own."""
     for entry in entries:
@@ -232,7 +234,7 @@ def _with_names(
     return own
 
 
-def _refuse_unknown(node: dict[str, Any]) -> None:
+def _refuse_unknown(node: JsonObject) -> None:
     """Raise `UserError` for a kind of node that may read something, or that this release does not know."""
     kind, called = node.get("type"), [str(node.get("function_name") or ""), *_path(node)]
     if "class" in node:
@@ -248,12 +250,12 @@ def _refuse_unknown(node: dict[str, Any]) -> None:
         _refuse(f"the function {called[0]} is refused")
 
 
-def _path(node: dict[str, Any]) -> list[str]:
+def _path(node: JsonObject) -> list[str]:
     """Return the parts of the name of a function; none for another node."""
     return node["qualified_name"]["path"] if node.get("class") in {"FUNCTION", "WINDOW"} else []
 
 
-def _table(node: dict[str, Any], own: Collection[str], tables: Collection[str]) -> set[str]:
+def _table(node: JsonObject, own: Collection[str], tables: Collection[str]) -> set[str]:
     """Return the table of the store that a node reads; none for a name that the query itself defines."""
     parts = [part for part in (node["catalog_name"], node["schema_name"], node["table_name"]) if part]
     single = len(parts) == len(node["qualified_name"]["path"]) == 1
@@ -266,7 +268,7 @@ def _table(node: dict[str, Any], own: Collection[str], tables: Collection[str]) 
     return {name.lower()}
 
 
-def _rows_needed(tree: dict[str, Any], limit_rows: int | None) -> int | None:
+def _rows_needed(tree: JsonObject, limit_rows: int | None) -> int | None:
     """Return how many rows of its table a query needs; None for all, unless it only lists rows as they come.
 
     The engine reads a whole table before it applies LIMIT.
@@ -285,11 +287,11 @@ def _rows_needed(tree: dict[str, Any], limit_rows: int | None) -> int | None:
     return min([limit for limit in [*limits, limit_rows] if limit is not None], default=None)
 
 
-def _is_of_one_row(expression: dict[str, Any]) -> bool:
+def _is_of_one_row(expression: JsonObject) -> bool:
     return expression["class"] in _OF_ONE_ROW and not expression.get("columns") and not expression.get("replace_list")
 
 
-def _constant_limit(modifier: dict[str, Any]) -> int | None:
+def _constant_limit(modifier: JsonObject) -> int | None:
     """Return the last row that a LIMIT with an OFFSET gives; None for another modifier and for a computed limit."""
     if modifier["type"] != "LIMIT_MODIFIER" or modifier["limit_type"] != "ROW_COUNT" or modifier["limit"] is None:
         return None
