@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
@@ -31,7 +32,12 @@ from bench_db.model import (
     Storage,
 )
 
-Record = TypeVar("Record")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
+Read = TypeVar("Read")
+Built = TypeVar("Built")
 
 # Field metadata that names, to Lance, the column a merge keeps unique.
 PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
@@ -45,8 +51,8 @@ _UNSUMMED = frozenset({ROW_CHECKSUM, "values"})
 # From so many rows on, finding the different texts first is faster than hashing each.
 _MANY = 1024
 
-_Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-_PLAIN: dict[type, pa.DataType] = {
+_Hashes = npt.NDArray[np.uint64]
+_PLAIN: dict[object, pa.DataType] = {
     str: pa.string(),
     bool: pa.bool_(),
     int: pa.int64(),
@@ -64,38 +70,38 @@ def schema_of(record: type, primary_key: str = "") -> pa.Schema:
     return pa.schema([c.with_metadata(PRIMARY_KEY) if c.name == primary_key else c for c in columns])
 
 
-def _columns(record: Any) -> list[pa.Field]:
+def _columns(record: type[DataclassInstance]) -> list[pa.Field]:
     return [_field(name, hint) for name, hint in _hints(record, include_extras=True).items()]
 
 
 @cache  # to evaluate the annotations takes 1 ms, twice in each publish
-def _hints(record: Any, *, include_extras: bool = False) -> dict[str, Any]:
+def _hints(record: type[DataclassInstance], *, include_extras: bool = False) -> dict[str, Any]:
     hints = get_type_hints(record, include_extras=include_extras)
     return {f.name: hints[f.name] for f in fields(record)}
 
 
-def _field(name: str, hint: Any) -> pa.Field:
+def _field(name: str, hint: object) -> pa.Field:
     if _is_optional(hint):
         hint = next(arg for arg in get_args(hint) if arg is not type(None))
     if get_origin(hint) is Annotated:
-        storage = next(extra for extra in hint.__metadata__ if isinstance(extra, Storage))
+        storage = next(extra for extra in get_args(hint) if isinstance(extra, Storage))
         return pa.field(name, pa.type_for_alias(storage.arrow), nullable=storage.nullable)
     return pa.field(name, _type(hint))
 
 
-def _is_optional(hint: Any) -> bool:
+def _is_optional(hint: object) -> bool:
     return get_origin(hint) in {Union, types.UnionType}
 
 
-def _type(hint: Any) -> pa.DataType:
+def _type(hint: object) -> pa.DataType:
     origin, args = get_origin(hint), get_args(hint)
     if origin is Mapping:
         return pa.map_(_type(args[0]), _type(args[1]))
     if origin is tuple:
         return pa.list_(_type(args[0]))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return pa.struct(_columns(hint))
-    if issubclass(hint, StrEnum):
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
         return pa.string()
     return _PLAIN[hint]
 
@@ -114,7 +120,7 @@ NOTIFICATIONS = schema_of(Notification, primary_key="key")
 SCANS = schema_of(ScanRecord, primary_key="key")
 
 
-def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
+def to_table(records: Sequence[object], schema: pa.Schema) -> pa.Table:
     """Return a table of `schema` with one row per record; an empty sequence gives an empty table."""
     columns = [_column(records, column) for column in schema if column.name != ROW_CHECKSUM]
     if ROW_CHECKSUM in schema.names:
@@ -123,7 +129,7 @@ def to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _column(records: Sequence[Any], column: pa.Field) -> pa.Array:
+def _column(records: Sequence[object], column: pa.Field) -> pa.Array:
     values = [getattr(record, column.name) for record in records]
     if column.name == "values":
         return samples_column(values)
@@ -134,7 +140,7 @@ def _column(records: Sequence[Any], column: pa.Field) -> pa.Array:
     return pa.array(values, column.type)
 
 
-def _struct(values: Sequence[Any], dtype: pa.StructType) -> pa.StructArray:
+def _struct(values: Sequence[object], dtype: pa.StructType) -> pa.StructArray:
     blank = [value is None for value in values]
     leaves = [pa.array([None if v is None else getattr(v, leaf.name) for v in values], leaf.type) for leaf in dtype]
     return pa.StructArray.from_arrays(leaves, fields=list(dtype), mask=pa.array(blank, pa.bool_()))
@@ -163,7 +169,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     defaults = _defaults(record)
     columns = {
         name: _built(_builder(hint), _python(_filled(table[name], defaults.get(name))))
-        for name, hint in _hints(record).items()  # type: ignore[arg-type] # mypy wants instances to be hashable
+        for name, hint in _hints(record).items()
         if name in table.column_names
     }
     return [record(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
@@ -174,7 +180,7 @@ def lacking(table: pa.Table, record: type[Record]) -> list[str]:
     empty = {Mapping, tuple}  # null reads as a collection without members
     return [
         name
-        for name, hint in _hints(record).items()  # type: ignore[arg-type] # mypy wants instances to be hashable
+        for name, hint in _hints(record).items()
         if name in table.column_names
         and table[name].null_count
         and not _is_optional(hint)
@@ -183,13 +189,13 @@ def lacking(table: pa.Table, record: type[Record]) -> list[str]:
     ]
 
 
-def _defaults(record: Any) -> dict[str, Any]:
+def _defaults(record: type[DataclassInstance]) -> dict[str, Any]:
     """Return the values that replace null in fields that cannot be None."""
     hints = _hints(record)
     return {f.name: f.default for f in fields(record) if f.default is not MISSING and not _is_optional(hints[f.name])}
 
 
-def _filled(column: pa.ChunkedArray, default: Any) -> pa.ChunkedArray:
+def _filled(column: pa.ChunkedArray, default: object) -> pa.ChunkedArray:
     return column if default is None or not column.null_count else column.fill_null(default)
 
 
@@ -199,13 +205,13 @@ def _python(column: pa.ChunkedArray) -> Iterable[Any]:
     return column.to_pylist()  # type: ignore[no-any-return]
 
 
-def _builder(hint: Any) -> Callable[[Any], Any]:
+def _builder(hint: object) -> Callable[[Any], Any]:
     """Return the function that converts a Python value from Arrow to the value of a field."""
     if _is_optional(hint):
         return _optional(_builder(next(arg for arg in get_args(hint) if arg is not type(None))))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _record_builder(hint)
-    makers: dict[Any, Callable[[Any], Any]] = {
+    makers: dict[object, Callable[[Any], Any]] = {
         Mapping: lambda value: dict(value or ()),
         tuple: lambda value: tuple(value or ()),
         Samples: lambda value: Samples() if value is None else _samples(value),
@@ -214,30 +220,30 @@ def _builder(hint: Any) -> Callable[[Any], Any]:
     return makers.get(get_origin(hint) or hint, plain)
 
 
-def _record_builder(record: Any) -> Callable[[Any], Any]:
+def _record_builder(record: type[DataclassInstance]) -> Callable[[Any], Any]:
     inner = {name: _builder(kind) for name, kind in _hints(record).items()}
     return lambda value: record(**{name: build(value[name]) for name, build in inner.items() if name in value})
 
 
-def _built(build: Callable[[Any], Any], values: Iterable[Any]) -> Iterable[Any]:
+def _built(build: Callable[[Read], Built], values: Iterable[Read]) -> Iterable[Read] | Iterable[Built]:
     return values if build is _unchanged else map(build, values)
 
 
-def _unchanged(value: Any) -> Any:
+def _unchanged(value: object) -> object:
     return value
 
 
-def _optional(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _optional(build: Callable[[Read], Built]) -> Callable[[Read | None], Read | Built | None]:
     return build if build is _unchanged else lambda value: None if value is None else build(value)
 
 
-def _samples(values: np.ndarray[Any, np.dtype[np.float64]]) -> Samples:
+def _samples(values: npt.NDArray[np.float64]) -> Samples:
     samples = Samples()
     samples.frombytes(np.ascontiguousarray(values).tobytes())
     return samples
 
 
-def samples_of(values: Any) -> Samples:
+def samples_of(values: npt.ArrayLike) -> Samples:
     """Return samples from any float64 buffer or sequence of numbers, copied once."""
     return _samples(np.asarray(values, np.float64))
 
@@ -271,11 +277,11 @@ def _mixed(numbers: _Hashes) -> _Hashes:
     return mixed
 
 
-def _hashes(columns: Iterable[tuple[str, Any]], rows: int) -> _Hashes:
+def _hashes(columns: Iterable[tuple[str, pa.Array]], rows: int) -> _Hashes:
     """Return the sum of the hashes of the values of each row, where null has the hash 0."""
     numbers: list[_Hashes] = []
     seeds: list[int] = []
-    holes: list[tuple[int, Any]] = []
+    holes: list[tuple[int, pa.Array]] = []
     for path, column in _leaves(columns):
         if column.null_count == rows:
             continue
@@ -293,7 +299,7 @@ def _hashes(columns: Iterable[tuple[str, Any]], rows: int) -> _Hashes:
     return total
 
 
-def _leaves(columns: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _leaves(columns: Iterable[tuple[str, pa.Array]]) -> Iterator[tuple[str, pa.Array]]:
     """Yield the columns with the leaves of a struct instead of the struct, and whether the struct is null."""
     for path, column in columns:
         if pa.types.is_struct(column.type):
@@ -305,7 +311,7 @@ def _leaves(columns: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
             yield path, column
 
 
-def _bits(column: Any, path: str) -> _Hashes:
+def _bits(column: pa.Array, path: str) -> _Hashes:
     """Return 64 bits of each value: a number itself, the hash of a text, or that of a list; anything where it is null."""
     dtype = column.type
     if pa.types.is_map(dtype):
@@ -328,7 +334,7 @@ def _bits(column: Any, path: str) -> _Hashes:
     return numbers
 
 
-def _listed(column: Any, inside: Mapping[str, Any]) -> _Hashes:
+def _listed(column: pa.Array, inside: Mapping[str, pa.Array]) -> _Hashes:
     """Return a hash of each list from its length, its elements and their order."""
     offsets = column.offsets.to_numpy().astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])

@@ -25,6 +25,8 @@ from bench_db.units import BASE_UNITS, Direction, base_unit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import pyarrow as pa
+
     from bench_db.model import (
         AppliedMigration,
         Artifact,
@@ -375,7 +377,7 @@ class Row(NamedTuple):
         return is_stated and extremes == (other.n, other.low, other.high)
 
 
-def rows_in(batch: Any) -> Iterator[tuple[int, int, Row]]:
+def rows_in(batch: pa.RecordBatch) -> Iterator[tuple[int, int, Row]]:
     """Yield run key, name and measurement of each row of a batch with `MEASURED`."""
     keys = batch.column("run_key").to_pylist()
     naturals = zip(*(batch.column(name).to_pylist() for name in NATURAL), strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from bench_db.arrow import from_table, lacking, to_table
+from bench_db.arrow import Record, from_table, lacking, to_table
 from bench_db.derive import baseline_key, finding_key, notification_key, pair_key, scan_key
 from bench_db.errors import CorruptStoreError, SchemaMismatchError, StoreNotFoundError
 from bench_db.model import Baseline, Finding, Notification, PairRecord, ScanRecord
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine
     from bench_db.store.tables import Table
 
-Record = TypeVar("Record")
 Subject = TypeVar("Subject", Baseline, Finding)
 
 
