@@ -314,12 +314,12 @@ class Snapshot:
         return conform(self.engine.call("reading", scanner.to_table, seconds=seconds), self.table.schema)
 
     def row_batches(
-        self, columns: Sequence[str] | None = None, where: str | None = None, *, fragment: Fragment, **options: Any
+        self, columns: Sequence[str] | None = None, where: str | None = None, *, fragment: Fragment, **options: object
     ) -> Iterator[pa.RecordBatch]:
         """Yield the whole rows of a fragment, or some of their columns, batch by batch; `options` are Lance's of a scan."""
         schema = self.table.schema if columns is None else pa.schema([self.table.schema.field(c) for c in columns])
-        options = {**options, **self._options([fragment], where)}
-        scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **options)
+        how: dict[str, Any] = {**options, **self._options([fragment], where)}
+        scanner = self.dataset.scanner(columns=self._whole(schema), filter=where, **how)
         return (conform(batch, schema) for batch in self.engine.each("reading", scanner.to_batches))
 
     def rows_at(self, positions: Sequence[int]) -> pa.Table:
@@ -344,7 +344,7 @@ class Snapshot:
         names = set(self._names)
         return [name for name in schema.names if name in names] or [ROW_ID]
 
-    def _flat(self, rows: Any, names: list[str]) -> Any:
+    def _flat(self, rows: pa.Table | pa.RecordBatch, names: list[str]) -> pa.Table | pa.RecordBatch:
         """Return rows with the columns asked for, in their order."""
         if rows.schema.names == names:
             return rows
@@ -1087,7 +1087,7 @@ class Engine:
         return lancedb.connect(str(self.location), storage_options=self._options)
 
 
-def _fragment(known: Any) -> Fragment:
+def _fragment(known: lance.FragmentMetadata) -> Fragment:
     """Return what Lance's metadata of a fragment say."""
     lost = known.deletion_file
     return Fragment(
@@ -1102,7 +1102,7 @@ def _fragment(known: Any) -> Fragment:
     )
 
 
-def _of_higher_levels(fragments: Iterable[Any]) -> list[int]:
+def _of_higher_levels(fragments: Iterable[lance.LanceFragment]) -> list[int]:
     """Return the fragments that a compaction leaves: each has more rows than all smaller ones together.
 
     So a row is rewritten only when its fragment at least doubles, not at every compaction. A fragment of which Lance

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -108,7 +108,7 @@ def lance_filter(predicate: pl.Expr, leaves: Mapping[str, str]) -> str | None:
     return _conjunction(tree, leaves)
 
 
-def _conjunction(node: Any, leaves: Mapping[str, str]) -> str | None:
+def _conjunction(node: object, leaves: Mapping[str, str]) -> str | None:
     match node:
         case {"BinaryExpr": {"left": left, "op": "And", "right": right}}:
             parts = [_conjunction(left, leaves), _conjunction(right, leaves)]
@@ -119,17 +119,17 @@ def _conjunction(node: Any, leaves: Mapping[str, str]) -> str | None:
         return None
 
 
-def _boolean(node: Any, leaves: Mapping[str, str]) -> str:  # noqa: PLR0911 one return a form
+def _boolean(node: object, leaves: Mapping[str, str]) -> str:  # noqa: PLR0911 one return a form
     match node:
         case {"BinaryExpr": {"left": left, "op": ("And" | "Or") as word, "right": right}}:
             return f"({_boolean(left, leaves)} {word.upper()} {_boolean(right, leaves)})"
-        case {"BinaryExpr": {"left": left, "op": sign, "right": right}} if sign in _COMPARISONS:
+        case {"BinaryExpr": {"left": left, "op": str(sign), "right": right}} if sign in _COMPARISONS:
             return f"{_operand(left, leaves)} {_COMPARISONS[sign]} {_operand(right, leaves)}"
         case {"Function": {"input": [inner], "function": {"Boolean": "Not"}}}:
             return f"NOT ({_boolean(inner, leaves)})"
         case {"Function": {"input": [column], "function": {"Boolean": ("IsNull" | "IsNotNull") as form}}}:
             return f"{_column(column, leaves)} {'IS NULL' if form == 'IsNull' else 'IS NOT NULL'}"
-        case {"Function": {"input": [column, *ends], "function": {"Boolean": {"IsBetween": {"closed": closed}}}}}:
+        case {"Function": {"input": [column, *ends], "function": {"Boolean": {"IsBetween": {"closed": str(closed)}}}}}:
             name = _column(column, leaves)
             sides = [f"{name} {sign} {_operand(e, leaves)}" for sign, e in zip(_RANGE[closed], ends, strict=True)]
             return " AND ".join(sides)
@@ -141,7 +141,7 @@ def _boolean(node: Any, leaves: Mapping[str, str]) -> str:  # noqa: PLR0911 one 
     raise _NotSayable
 
 
-def _operand(node: Any, leaves: Mapping[str, str]) -> str:
+def _operand(node: object, leaves: Mapping[str, str]) -> str:
     match node:
         case {"Literal": {"Scalar": {"String": str(text)}}}:
             return literal(text)
@@ -154,14 +154,14 @@ def _operand(node: Any, leaves: Mapping[str, str]) -> str:
     return _column(node, leaves)
 
 
-def _column(node: Any, leaves: Mapping[str, str]) -> str:
+def _column(node: object, leaves: Mapping[str, str]) -> str:
     match node:
         case {"Column": str(name)} if name in leaves:
             return identifier(leaves[name])
     raise _NotSayable
 
 
-def _members(node: Any) -> list[str]:
+def _members(node: object) -> list[str]:
     match node:
         case {"Literal": {"Scalar": {"List": [*ipc]}}}:
             values = pa.ipc.open_stream(bytes(ipc)).read_all().column(0).to_pylist()

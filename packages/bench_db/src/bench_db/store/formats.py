@@ -249,7 +249,7 @@ def _lines(file: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield lines
 
 
-def _line(row: Mapping[str, Any], table: Table) -> str:
+def _line(row: Mapping[str, object], table: Table) -> str:
     try:
         return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
     except ValueError as error:

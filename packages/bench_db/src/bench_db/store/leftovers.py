@@ -24,6 +24,8 @@ from bench_db.units import NANOSECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy.typing as npt
+
     from bench_db.model import Result
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
@@ -146,7 +148,7 @@ def _checksum(cover: bytes, text: bytes) -> bytes:
     return xxhash.xxh3_64_hexdigest(cover + text).encode()
 
 
-def _fingerprints(hashes: np.ndarray[Any, np.dtype[np.int64]]) -> Fingerprints:
+def _fingerprints(hashes: npt.NDArray[np.int64]) -> Fingerprints:
     return (hashes.view(np.uint64) >> np.uint64(32)).astype(np.uint32)
 
 

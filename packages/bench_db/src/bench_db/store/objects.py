@@ -13,7 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bench_db.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from bench_db.store.s3 import Bucket
 
@@ -100,7 +101,7 @@ class Objects:
             size += len(chunk)
         return size, parts
 
-    def _end(self, name: str, upload: dict[str, str], size: int, parts: list[dict[str, Any]]) -> None:
+    def _end(self, name: str, upload: dict[str, str], size: int, parts: Sequence[Mapping[str, object]]) -> None:
         end = partial(self._client.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts})
         # A missing upload is complete: its answer was lost, and boto3 has retried.
         if self._ask("writing a file", partial(_unless_missing, end)) is None and self.size(name) != size:
@@ -131,6 +132,6 @@ def _unless_missing(question: Callable[[], Answer]) -> Answer | None:
     return None
 
 
-def _body(get: Callable[[], Any]) -> bytes:
+def _body(get: Callable[[], Mapping[str, BinaryIO]]) -> bytes:
     content: bytes = get()["Body"].read()
     return content

@@ -24,7 +24,9 @@ from bench_db.store.faults import known
 from bench_db.store.tables import PROBE, StoredFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from botocore.awsrequest import AWSRequest
 
     from bench_db.store.engine import Location
 
@@ -245,12 +247,17 @@ def _loader(data_path: str | None) -> Any:
     return create_loader(data_path)
 
 
-def _note_request(request: Any, **_: Any) -> None:
+def _note_request(request: AWSRequest, **_: object) -> None:
     """Keep the time, the method and the URL of a request, for the line that is logged with its answer."""
     request.context["bench_db"] = time.monotonic(), request.method, request.url
 
 
-def _log_response(response_dict: Any, context: Any, exception: Exception | None, **_: Any) -> None:
+def _log_response(
+    response_dict: Mapping[str, object] | None,
+    context: Mapping[str, tuple[float, str, str]],
+    exception: Exception | None,
+    **_: object,
+) -> None:
     """Log a request that boto3 sent; each of its own retries is a line."""
     began, method, url = context.get("bench_db", (time.monotonic(), "?", "?"))
     status = type(exception).__name__ if response_dict is None else response_dict.get("status_code")
@@ -269,7 +276,7 @@ def _refuses(write: Callable[[], object]) -> bool:
     return False
 
 
-def _answer(action: Callable[[], Any], answers: SimpleQueue[tuple[bool, Any]]) -> None:
+def _answer(action: Callable[[], Answer], answers: SimpleQueue[tuple[bool, Answer | BaseException]]) -> None:
     try:
         answers.put((True, action()))
     except BaseException as error:  # noqa: BLE001 raised again by the caller's thread

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -364,7 +364,7 @@ def changed_rows(batch: pa.RecordBatch, key: str = RESULTS_TABLE.row_key) -> lis
     return [(int(at), _text(names[int(at)])) for at in np.flatnonzero(wrong)]
 
 
-def _changed_values(batch: Any) -> Iterator[bool]:
+def _changed_values(batch: pa.RecordBatch) -> Iterator[bool]:
     """Return for each row whether its values do not match their checksum."""
     for item, checksum in zip(batch.column("values"), batch.column("values_hash").to_pylist(), strict=True):
         values = item.values if item.is_valid else None
