@@ -23,6 +23,7 @@ from bench_db.sinks.sink import Column, Contents, Table
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from types import ModuleType
 
 PREFIX = "delta:"
 CHECKSUM, ROW = "bench_db_checksum", "bench_db_row"
@@ -176,7 +177,7 @@ class _Prefix:
 class DeltaSink:
     """The tables of a mirror in one directory, or below one prefix."""
 
-    def __init__(self, deltalake: Any, lake: _Directory | _Prefix) -> None:
+    def __init__(self, deltalake: ModuleType, lake: _Directory | _Prefix) -> None:
         self._delta = deltalake
         self._lake = lake
         self._tables: dict[str, Any] = {}
@@ -270,7 +271,7 @@ class DeltaSink:
         pairs = [{"name": name, "value": value} for name, value in noted.items()]
         self._write(opened, pa.Table.from_pylist(pairs, _schema(_STATE)), mode="overwrite")
 
-    def _write(self, opened: Any, rows: Any, **how: Any) -> bool:
+    def _write(self, opened: object, rows: pa.Table, **how: object) -> bool:
         """Commit rows on top of the version that was opened; return whether no other mirror committed since."""
         try:
             self._delta.write_deltalake(opened, rows, commit_properties=self._commit(), **how)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
 
 import msgspec
 import polars as pl
@@ -47,7 +46,7 @@ def _repaired(text: str) -> str:
         return json.dumps(_clean_text(text), ensure_ascii=False)
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> object:
     if isinstance(value, str):
         return _clean_text(value)
     if isinstance(value, float) and not math.isfinite(value):

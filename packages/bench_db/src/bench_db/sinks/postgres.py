@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -20,6 +20,9 @@ from bench_db.sinks.views import VIEWS, View
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from types import ModuleType
+
+    from adbc_driver_postgresql import dbapi
 
     from bench_db.sinks.address import Address
 
@@ -113,8 +116,14 @@ def _driver() -> Any:
     return dbapi
 
 
+class _Refusal(Protocol):
+    """An error of the driver; `details` are the fields of the message of the server."""
+
+    details: Iterable[tuple[str, bytes]]
+
+
 @contextmanager
-def _in_words(driver: Any, address: Address, schema: str) -> Iterator[None]:
+def _in_words(driver: ModuleType, address: Address, schema: str) -> Iterator[None]:
     """Convert errors of the server to errors of bench_db."""
     where = f"schema {schema!r} of {address}"
     try:
@@ -137,7 +146,7 @@ def _in_words(driver: Any, address: Address, schema: str) -> Iterator[None]:
         raise StoreUnavailableError(message) from None
 
 
-def _reason(error: Any) -> str:
+def _reason(error: _Refusal) -> str:
     """Return the reason in a message of libpq or of the server, without the statement."""
     named = dict(error.details)
     parts = [named.get(f"PG_DIAG_{name}", b"") for name in ("MESSAGE_PRIMARY", "MESSAGE_DETAIL")]
@@ -150,7 +159,7 @@ def _reason(error: Any) -> str:
 class PostgresSink:
     """The tables of a mirror in one schema of a database, inside one transaction."""
 
-    def __init__(self, connection: Any, schema: str, where: str) -> None:
+    def __init__(self, connection: dbapi.Connection, schema: str, where: str) -> None:
         self._connection = connection
         self._schema = schema
         self._where = f"schema {schema!r} of {where}"
