@@ -217,7 +217,7 @@ def teams(alarm: Alarm) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _card(one: str, **style: Any) -> dict[str, Any]:
+def _card(one: str, **style: str | bool) -> dict[str, Any]:
     return {"type": "TextBlock", "text": one, "wrap": True, **style}
 
 

@@ -82,17 +82,17 @@ def with_old_names(document: Mapping[str, object]) -> dict[str, Any]:
     return {**old, **document}
 
 
-def _document(values: dict[str, Any]) -> dict[str, Any]:
+def _document(values: Mapping[str, object]) -> dict[str, Any]:
     return with_old_names(_finite_values(values))
 
 
-def _finite_values(values: dict[str, Any]) -> dict[str, Any]:
+def _finite_values(values: Mapping[str, object]) -> dict[str, Any]:
     return {name: _finite(value) for name, value in values.items()}
 
 
-def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+def _without(values: Mapping[str, object], *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -37,7 +37,7 @@ def parquet(rows: pl.DataFrame) -> bytes:
     return file.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -55,7 +55,7 @@ def text(rows: pl.DataFrame, screen: Screen = PLAIN) -> str:
     return table(rows.columns, cells, numbers, screen, fit)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):

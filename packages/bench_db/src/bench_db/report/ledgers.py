@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench_db.report.document import commit_json
 from bench_db.report.escape import shortened
@@ -107,7 +107,7 @@ def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:
     return table(headings, cells, ("results",), screen)
 
 
-def record_text(record: Mapping[str, Any]) -> str:
+def record_text(record: Mapping[str, object]) -> str:
     """Render one record, a field a line; empty fields are left out."""
     shown = {name: value for name, value in record.items() if value not in (None, "", [], (), {}) and name != "run_key"}
     width = max(map(len, shown), default=0)

@@ -650,11 +650,11 @@ def _feed_commit(
     )
 
 
-def _script(folder: str, stem: str, receiver: str, document: Any) -> File:
+def _script(folder: str, stem: str, receiver: str, document: object) -> File:
     content = _received(receiver, document)
     return pages.named(folder, f"{stem}.js", content), content
 
 
-def _received(receiver: str, document: Any) -> bytes:
+def _received(receiver: str, document: object) -> bytes:
     """Render a data script, which hands a document to the page."""
     return f"bench.receive({script_json(receiver)},{script_json(document)});\n".encode()

@@ -187,7 +187,7 @@ def group_of(one: Row) -> tuple[str, str, str]:
     return one["dut_name"], one["test_bed_name"], one["suite"]
 
 
-def _short(value: Any) -> Any:
+def _short(value: object) -> object:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 

@@ -6,12 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bench_db.identity import hash63
 from bench_db.report.site.shards import Group
 
 Row = dict[str, Any]
+Name = TypeVar("Name")
 _SERIES_A_PART = 64
 _NAMED = re.compile(r"(\w+)[=:][\w.+-]+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -76,7 +77,7 @@ def part(listed: Row, places: Sequence[int]) -> Row:
     }
 
 
-def _used(texts: Sequence[Any], column: Sequence[int], places: Sequence[int]) -> tuple[list[Any], list[int]]:
+def _used(texts: Sequence[Name], column: Sequence[int], places: Sequence[int]) -> tuple[list[Name], list[int]]:
     """Return the texts that some places name, and the numbers of these."""
     used = sorted({column[place] for place in places})
     number = {old: new for new, old in enumerate(used)}
