@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.awsrequest import AWSRequest
 
 from bench_db.cli import logs
 from bench_db.clock import Clock
@@ -153,7 +153,7 @@ class TestSecrets:
     URL = "https://key:hush-hush@bucket.s3.amazonaws.com/results/a.lance?X-Amz-Signature=5eCr3t&X-Amz-Credential=AKIA"
 
     def test_a_signed_url(self, caplog: pytest.LogCaptureFixture) -> None:
-        request = SimpleNamespace(context={}, method="GET", url=self.URL)
+        request = AWSRequest(method="GET", url=self.URL)
         with caplog.at_level(logging.DEBUG, "bench_db"):
             s3._note_request(request)
             s3._log_response({"status_code": 200}, request.context, None)

@@ -15,7 +15,7 @@ from bench_db.rules import RULES
 from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from bench_db.model import Series
 
@@ -260,8 +260,8 @@ def _error(c: Comparison) -> float:
     return 0.0 if c.low is None or c.high is None else (log_ratio(c.high) - log_ratio(c.low)) / 2.0 / INTERVAL_ERRORS
 
 
-def _numbered(names: Iterable[Any]) -> Ints:
-    numbers: dict[Any, int] = {}
+def _numbered(names: Iterable[Hashable]) -> Ints:
+    numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 

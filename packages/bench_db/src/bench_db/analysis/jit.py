@@ -150,7 +150,7 @@ class Kernel(Generic[Given, Answer]):
         return self._machine_code(*arguments, **named)
 
 
-def _arrays(answer: Any) -> Any:
+def _arrays(answer: object) -> Any:
     return tuple(map(np.asarray, answer)) if isinstance(answer, tuple) else np.asarray(answer)
 
 
@@ -165,11 +165,11 @@ def _register() -> None:
         overload(function, jit_options={"nogil": True, "error_model": "numpy"}, strict=False)(_returning(machine))
 
 
-def _returning(function: Callable[..., Any]) -> Callable[..., Any]:
+def _returning(function: Function) -> Callable[..., Function]:
     return lambda *_: function
 
 
-def _machine_code(entry: Callable[[int], Callable[..., Any]]) -> Any:
+def _machine_code(entry: Callable[[int], Function]) -> Any:
     """Return an entry point that Numba compiles at its first call, or loads from its cache on disk."""
     from numba import njit  # noqa: PLC0415
 
@@ -177,7 +177,7 @@ def _machine_code(entry: Callable[[int], Callable[..., Any]]) -> Any:
     return njit(cache=True, nogil=True, error_model="numpy")(entry(source_digest()))
 
 
-def _is_cached(code: Any, arguments: tuple[Any, ...]) -> bool:
+def _is_cached(code: Any, arguments: tuple[object, ...]) -> bool:
     """Return whether Numba's cache on disk has machine code for this source, machine and types."""
     from numba import typeof  # noqa: PLC0415
     from numba.core.caching import FunctionCache  # noqa: PLC0415

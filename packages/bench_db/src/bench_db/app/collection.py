@@ -65,14 +65,19 @@ class AskedOfSite(Asked, total=False):
     progress: Progress
 
 
-class Copying(TypedDict, total=False):
-    """What `Database.copy_to` takes beside the target, and `single_writer` of the targets."""
+class Merging(TypedDict, total=False):
+    """What `Database.copy_to` takes beside the target."""
 
     runs: Collection[int | str]
     replace: bool
     artifacts: bool
     salvage: bool
     as_of: AsOf | None
+
+
+class Copying(Merging, total=False):
+    """What a copy of one store takes, and `single_writer` of the targets."""
+
     single_writer: bool
 
 
@@ -204,6 +209,6 @@ def copy(source: Place, target: Place, **options: Unpack[Copying]) -> dict[str, 
     return {name: _copied(where, target.scoped(name), **options) for name, where in _places(source).items()}
 
 
-def _copied(source: Place, target: Place, *, single_writer: bool = False, **options: Any) -> Transfer:
+def _copied(source: Place, target: Place, *, single_writer: bool = False, **options: Unpack[Merging]) -> Transfer:
     store = Database(unopened(source.address)) if options.get("salvage") else source.connect()
     return store.copy_to(target.connect(create=True, single_writer=single_writer), **options)

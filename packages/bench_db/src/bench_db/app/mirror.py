@@ -407,7 +407,7 @@ class _Source:
         return _Wanted(table=described, contents=contents, rows=rows_of)
 
 
-def _frame_of(records: Collection[Any], schema: pa.Schema) -> pl.DataFrame:
+def _frame_of(records: Collection[object], schema: pa.Schema) -> pl.DataFrame:
     return pl.DataFrame(to_table(list(records), schema))
 
 

@@ -66,7 +66,7 @@ class Place(ABC):
     scheme: ClassVar[str]
     store_name: str | None = None
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
+    def __init_subclass__(cls, **arguments: object) -> None:
         super().__init_subclass__(**arguments)
         if "scheme" in cls.__dict__:
             _register(cls)

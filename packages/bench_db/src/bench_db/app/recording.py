@@ -33,6 +33,7 @@ from bench_db.units import NANOSECONDS, RATIO, Direction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Unpack
 
     from bench_db.clock import Moment
     from bench_db.model import Published, Run, Samples, TestBed
@@ -196,7 +197,7 @@ class Recording:
 
 
 @contextmanager
-def record(store: Database, dut: str | None = None, **stated: Any) -> Iterator[Recording]:
+def record(store: Database, dut: str | None = None, **stated: Unpack[Stated]) -> Iterator[Recording]:
     """Record the results of a block, and publish them when it ends; a block that raises stores nothing.
 
     `stated` is what `Stated` lists. What it leaves out is that of the checkout and the bench-db.toml around the working directory,

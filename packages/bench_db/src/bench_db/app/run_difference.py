@@ -110,17 +110,18 @@ def diff_runs(store: Database, a: str, b: str) -> RunDifference:
     )
 
 
-def _environment(record: Mapping[str, Any]) -> dict[str, Any]:
+def _environment(record: Mapping[str, object]) -> dict[str, object]:
     """Return what a record of a run says of the environment; the context of the tool is read where it is JSON."""
     known = {name: value for name, value in record.items() if name not in _NO_ENVIRONMENT}
+    context = known.get("context") or "{}"
     with suppress(json.JSONDecodeError):  # another text stays one
-        known["context"] = json.loads(known.get("context") or "{}")
-    if isinstance(known["context"], dict):
-        known["context"] = {name: part for name, part in known["context"].items() if name not in _NO_CONTEXT}
-    return known
+        context = json.loads(str(context))
+    if isinstance(context, dict):
+        context = {name: part for name, part in context.items() if name not in _NO_CONTEXT}
+    return {**known, "context": context}
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     """Yield the parts of a document with their paths; a list is one part. What is null or empty is left out."""
     if isinstance(value, Mapping):
         for key, part in value.items():
@@ -130,7 +131,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _fact(name: str, a: Any, b: Any) -> Fact:
+def _fact(name: str, a: object, b: object) -> Fact:
     differs = _json(a) != _json(b)  # in Python True is 1
     shown = a, b
     if differs and isinstance(a, list) and isinstance(b, list):
@@ -144,11 +145,11 @@ def _fact(name: str, a: Any, b: Any) -> Fact:
     return Fact(name=name, a=texts[0], b=texts[1], differs=differs)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if isinstance(value, list):
         return ", ".join(filter(None, map(_text, value)))
     return value if value is None or isinstance(value, str) else _json(value)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

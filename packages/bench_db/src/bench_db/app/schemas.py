@@ -98,11 +98,11 @@ def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-def _type(hint: Any) -> Schema:
+def _type(hint: object) -> Schema:
     """Return the schema of a type, with the definitions that it refers to written in place."""
     (schema,), parts = msgspec.json.schema_components([hint], ref_template="{name}")
 
-    def resolved(part: Any) -> Any:
+    def resolved(part: object) -> Any:
         if isinstance(part, list):
             return [resolved(one) for one in part]
         if not isinstance(part, dict):

@@ -266,7 +266,7 @@ def _decompressed(address: str, content: bytes) -> bytes:
     return unpacked
 
 
-def _npy(name: str, array: np.ndarray[Any, Any]) -> bytes:
+def _npy(name: str, array: object) -> bytes:
     if type(array) is not np.ndarray:
         message = f"{name!r}: {type(array).__name__} would lose what it adds to an array; keep its parts, such as numpy.asarray(...)"
         raise UserError(message)

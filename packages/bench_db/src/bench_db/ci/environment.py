@@ -80,12 +80,12 @@ def _payload(path: str | None) -> dict[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def _object(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _object(payload: Mapping[str, object], name: str) -> dict[str, Any]:
     value = payload.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _text(payload: Mapping[str, Any], name: str) -> str | None:
+def _text(payload: Mapping[str, object], name: str) -> str | None:
     value = payload.get(name)
     return value if isinstance(value, str) and value else None
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import getpass
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bench_db.cli.options import common, emit, open_store, option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Unpack
 
     from bench_db.app.baselines import Scope
+    from bench_db.cli.options import Command
     from bench_db.model import Baseline
 
 
@@ -33,7 +34,7 @@ _SCOPE = (
 )
 
 
-def scoped(wrapped: Callable[..., Any]) -> Callable[..., Any]:
+def scoped(wrapped: Command) -> Command:
     """Add the options for the scope of a baseline; None for everywhere."""
     return reduce(lambda inner, option: option(inner), reversed(_SCOPE), wrapped)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,7 +29,7 @@ def run_script(name: str) -> NoReturn:
     sys.exit(exit_code(arguments))
 
 
-def exit_code(arguments: Sequence[str], run: Callable[..., Any] = root.main) -> int:
+def exit_code(arguments: Sequence[str], run: Callable[..., int | None] = root.main) -> int:
     """Run a verb as one of these scripts and return its exit code."""
     try:
         return int(run(list(arguments), prog_name="bench-db", standalone_mode=False) or 0)

@@ -166,7 +166,7 @@ def _lance_at_its_level(environment: MutableMapping[str, str], arguments: Sequen
         environment.pop("LANCE_LOG", None)
 
 
-def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+def _warn(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: object) -> None:
     """Print a warning of ours as one line on stderr, and any other as Python does."""
     if issubclass(category, NewerStoreWarning | DamagedStoreWarning | SlowWarning):
         click.echo(f"bench-db: {message}", err=True)
@@ -174,7 +174,7 @@ def _warn(otherwise: Callable[..., None], message: Warning | str, category: type
         otherwise(message, category, *where)
 
 
-def _exit_code(given: dict[str, Any]) -> int:  # noqa: PLR0911 one return an error
+def _exit_code(given: dict[str, object]) -> int:  # noqa: PLR0911 one return an error
     try:
         if level := os.environ.get("BENCH_DB_LOG"):
             import_module("bench_db.cli.logs").start(level, os.environ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,9 @@ from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from bench_db.app.collection import Merging
     from bench_db.model import Export, Transfer
 
 _REPLACE = click.option(
@@ -68,7 +71,7 @@ def copy(
 
     Example: bench-db store copy ./results s3://my-bucket/benchmarks
     """
-    chosen: dict[str, Any] = {
+    chosen: Merging = {
         "runs": runs,
         "replace": replace,
         "artifacts": not no_artifacts,
@@ -85,7 +88,7 @@ def copy(
     _tell(output, done, origin.uri, into.uri)
 
 
-def _copy_collection(output: str, source: str, target: str, *, single_writer: bool, **chosen: Any) -> None:
+def _copy_collection(output: str, source: str, target: str, *, single_writer: bool, **chosen: Unpack[Merging]) -> None:
     """Copy every store of a collection; raise an error at the end when part of a store is missing."""
     from bench_db.app.collection import copy
     from bench_db.app.places import place

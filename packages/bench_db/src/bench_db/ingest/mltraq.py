@@ -304,7 +304,7 @@ class _Machine:
         return self.stack[-1]
 
 
-def _scalars(values: list[Any]) -> list[Any]:
+def _scalars(values: list[object]) -> list[object]:
     """Return values that have no parts; raise `ValueError` for others: the hash of a tuple that repeats its parts takes exponential time."""
     for value in values:
         if not isinstance(value, str | bytes | int | float | None):
