@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench_db.arrow import row_checksums
 from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.masking import redacted
-from bench_db.sinks.sink import Column, Contents, Table
+from bench_db.sinks.sink import MARK, STATE, Column, Contents, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,15 +44,7 @@ _OWN = (
     Column(name=CHECKSUM, kind="int64", about="What bench_db compares to find runs that differ."),
     Column(name=ROW, kind="int64", about="What bench_db compares to find rows that were changed."),
 )
-_STATE = Table(
-    name="mirror",
-    key="name",
-    columns=(Column(name="name", kind="text"), Column(name="value", kind="text")),
-    about="What is mirrored: the address of the store, the release that wrote it, and when.",
-)
 _LOG = "_delta_log"
-# How the description of each table begins that a mirror has made.
-_MARK = "bench_db mirror: "
 _SCHEMA = re.compile(r"[^/\\\0.][^/\\\0]{0,62}")
 # What deltalake reads as another path or ends at, also in the address of a file: it takes a path for a URL.
 _MISREAD = re.compile(r"%[0-9a-fA-F]{2}|[\x00-\x1f\x7f\[\\\]^|]")
@@ -202,7 +194,7 @@ class DeltaSink:
         if altered and not rebuild:
             message = f"{self._lake}: {next(iter(altered.values()))}; nothing was changed. Restore it with `rebuild`"
             raise UserError(message)
-        for table in (_STATE, *tables):
+        for table in (STATE, *tables):
             if self._opened(table) is None:
                 self._create(table, mode="ignore")
             elif table.name in altered:
@@ -211,7 +203,7 @@ class DeltaSink:
 
     def faults(self, tables: Sequence[Table]) -> list[str]:
         """Return what is missing or altered among the tables, in words."""
-        missing = [f"{table.name} is missing" for table in (_STATE, *tables) if self._opened(table) is None]
+        missing = [f"{table.name} is missing" for table in (STATE, *tables) if self._opened(table) is None]
         return [*missing, *self._altered(tables).values()]
 
     def is_broken(self, table: Table) -> bool:
@@ -219,12 +211,12 @@ class DeltaSink:
         return self._opened(table) is None or bool(self._altered([table]))
 
     def _refuse_strangers(self, tables: Sequence[Table]) -> None:
-        for table in (_STATE, *tables):
+        for table in (STATE, *tables):
             opened = self._opened(table)
             if opened is None:
                 strange = self._lake.has_others(table.name)
             else:
-                strange = not (opened.metadata().description or "").startswith(_MARK)
+                strange = not (opened.metadata().description or "").startswith(MARK)
             if strange:
                 message = f"{self._lake} has {table.name!r}, which no mirror has made; choose another `schema`"
                 raise UserError(message)
@@ -232,7 +224,7 @@ class DeltaSink:
     def _altered(self, tables: Sequence[Table]) -> dict[str, str]:
         """Return the tables that lack a column or have one of another type, with the reason."""
         altered = {}
-        for table in (_STATE, *tables):
+        for table in (STATE, *tables):
             opened = self._opened(table)
             if opened is None:
                 continue
@@ -244,7 +236,7 @@ class DeltaSink:
         return altered
 
     def _create(self, table: Table, *, mode: str) -> None:
-        described = {"description": _MARK + table.about, "commit_properties": self._commit()}
+        described = {"description": MARK + table.about, "commit_properties": self._commit()}
         to = {"table_uri": self._lake.of(table.name), "storage_options": self._lake.options()}
         try:
             self._delta.DeltaTable.create(schema=_schema(table), mode=mode, **to, **described)
@@ -258,18 +250,18 @@ class DeltaSink:
 
     def state(self) -> dict[str, str]:
         """Return what the mirror says of itself; nothing before it is made."""
-        opened = self._opened(_STATE)
+        opened = self._opened(STATE)
         return {} if opened is None else {row["name"]: row["value"] for row in opened.to_pyarrow_table().to_pylist()}
 
     def finish(self, tables: Sequence[Table], values: Mapping[str, str]) -> None:  # noqa: ARG002 Delta has no indexes
         """Record what the mirror says of itself."""
-        opened = self._opened(_STATE)
+        opened = self._opened(STATE)
         known = self.state()
         noted = {**known, **values}
         if noted == known:
             return
         pairs = [{"name": name, "value": value} for name, value in noted.items()]
-        self._write(opened, pa.Table.from_pylist(pairs, _schema(_STATE)), mode="overwrite")
+        self._write(opened, pa.Table.from_pylist(pairs, _schema(STATE)), mode="overwrite")
 
     def _write(self, opened: object, rows: pa.Table, **how: object) -> bool:
         """Commit rows on top of the version that was opened; return whether no other mirror committed since."""
@@ -320,7 +312,7 @@ class DeltaSink:
 
 
 def _schema(table: Table) -> pa.Schema:
-    own = () if table is _STATE else _OWN
+    own = () if table is STATE else _OWN
     return pa.schema(
         pa.field(column.name, _TYPES[column.kind], metadata={"comment": column.about} if column.about else None)
         for column in (*table.columns, *own)

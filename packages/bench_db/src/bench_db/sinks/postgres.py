@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from bench_db.errors import ConflictError, StoreUnavailableError, UserError
 from bench_db.sinks.address import LONGEST_SECONDS
-from bench_db.sinks.sink import Column, Contents, Table
+from bench_db.sinks.sink import MARK, STATE, Column, Contents, Table
 from bench_db.sinks.views import VIEWS, View
 
 if TYPE_CHECKING:
@@ -43,14 +43,6 @@ _TYPES = {
 _WIDE = frozenset({"json", "texts", "int64s", "float64s"})
 # PostgreSQL cuts longer names without an error.
 _LONGEST_NAME = 63
-# How the comment of each object begins that a mirror has made.
-_MARK = "bench_db mirror: "
-STATE = Table(
-    name="mirror",
-    key="name",
-    columns=(Column(name="name", kind="text"), Column(name="value", kind="text")),
-    about="What is mirrored: the address of the store, the release that wrote it, and when.",
-)
 LEDGER = Table(
     name="mirror_ledger",
     key="key",
@@ -198,7 +190,7 @@ class PostgresSink:
             raise UserError(message)
         if writing:
             self._rows(
-                f"SELECT pg_advisory_xact_lock(hashtextextended({literal(_MARK + self._schema)}, 0))::text AS locked"
+                f"SELECT pg_advisory_xact_lock(hashtextextended({literal(MARK + self._schema)}, 0))::text AS locked"
             )
 
     def prepare(self, tables: Sequence[Table], source: str, *, rebuild: bool) -> None:
@@ -250,7 +242,7 @@ class PostgresSink:
 
     def _refuse_strangers(self, tables: Sequence[Table]) -> None:
         there = self._relations()
-        strangers = [name for name in self._names(tables) if not there.get(name, _MARK).startswith(_MARK)]
+        strangers = [name for name in self._names(tables) if not there.get(name, MARK).startswith(MARK)]
         if strangers:
             message = f"{self._where} has {strangers[0]!r}, which no mirror has made; choose another `schema`"
             raise UserError(message)
@@ -305,7 +297,7 @@ class PostgresSink:
         columns = ", ".join(f"{quoted(column.name)} {_TYPES[column.kind]}" for column in table.columns)
         name = self._name(table.name)
         self._run(f"CREATE TABLE {name} ({columns})")
-        self._run(f"COMMENT ON TABLE {name} IS {literal(_MARK + table.about)}")
+        self._run(f"COMMENT ON TABLE {name} IS {literal(MARK + table.about)}")
         wide = [column.name for column in table.columns if column.kind in _WIDE]
         if wide:
             changes = ", ".join(f"ALTER COLUMN {quoted(column)} SET STATISTICS 0" for column in wide)
@@ -325,7 +317,7 @@ class PostgresSink:
             if view.name in there:
                 self._run(f"DROP VIEW {name}")
             self._run(f"CREATE VIEW {name} AS {text}")
-            self._run(f"COMMENT ON VIEW {name} IS {literal(_MARK + view.about)}")
+            self._run(f"COMMENT ON VIEW {name} IS {literal(MARK + view.about)}")
             self.note({f"text of {view.name}": text, f"view {view.name}": self._definitions()[view.name]})
 
     def _body(self, view: View) -> str:

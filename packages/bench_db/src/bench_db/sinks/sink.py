@@ -39,6 +39,17 @@ class Table:
     indexes: tuple[tuple[str, ...], ...] = ()
 
 
+# The table of each mirror that describes the mirror itself.
+STATE = Table(
+    name="mirror",
+    key="name",
+    columns=(Column(name="name", kind="text"), Column(name="value", kind="text")),
+    about="What is mirrored: the address of the store, the release that wrote it, and when.",
+)
+# How the description of each table and view begins that a mirror has made.
+MARK = "bench_db mirror: "
+
+
 class Contents(NamedTuple):
     """The rows of one key: their number, and a checksum that is equal if the rows are; None if it is not known."""
 
