@@ -26,6 +26,7 @@ from bench_db.query.selection import RUN, VERSION, Selection, nearest, no_match,
 from bench_db.report.document import baseline_json
 from bench_db.rules import RULES
 from bench_db.schedule.plan import abbreviates
+from bench_db.store.ledger import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,7 +160,7 @@ def clear_baseline(
 ) -> Baseline:
     """Clear a baseline, as it is set for exactly this scope; its history is kept. Raises `UserError` when it is not set."""
     cleared = Baseline(name=name, commit=None, set_at=_now(at), set_by=by, **_stored(scope))
-    _refuse_unknown(name, [b for b in store.baselines() if _scope(b) == _scope(cleared)])
+    _refuse_unknown(name, [b for b in store.baselines() if scope_of(b) == scope_of(cleared)])
     return store.set_baseline(cleared)
 
 
@@ -167,10 +168,6 @@ def _stored(scope: Scope) -> _StoredScope:
     return _StoredScope(
         dut_name=scope.get("dut_name"), testbed_name=scope.get("test_bed_name"), branch=scope.get("branch")
     )
-
-
-def _scope(pointer: Baseline) -> tuple[str | None, ...]:
-    return pointer.name, pointer.dut_name, pointer.testbed_name, pointer.branch
 
 
 def _refuse_unknown(name: str, found: Sequence[Baseline]) -> None:

@@ -33,7 +33,7 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
 
     An existing identical setting is not changed. A setting with `replaces` has no effect when another record came between.
     """
-    earlier = [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)]
+    earlier = [b for b in baseline_history(engine) if scope_of(b) == scope_of(baseline)]
     if earlier and earlier[-1].commit == baseline.commit:
         return earlier[-1]
     engine.ensure(BASELINES_TABLE)
@@ -44,21 +44,22 @@ def set_baseline(engine: Engine, baseline: Baseline) -> Baseline:
     engine.merge(BASELINES_TABLE, to_table([written], BASELINES_TABLE.schema))
     if written.replaces is None:
         return written
-    return [b for b in baseline_history(engine) if _scope(b) == _scope(baseline)][-1]
+    return [b for b in baseline_history(engine) if scope_of(b) == scope_of(baseline)][-1]
 
 
 def held(settings: Iterable[Baseline]) -> list[Baseline]:
     """Return the applicable ones of all settings, oldest first: the newest of each name and scope, without cleared ones, by name."""
-    newest = {_scope(b): b for b in settings}
+    newest = {scope_of(b): b for b in settings}
     return sorted((b for b in newest.values() if b.commit is not None), key=lambda b: (b.name, b.key))
 
 
 def baseline_history(engine: Engine) -> list[Baseline]:
     """Return every setting that applied, oldest first: each is later than the one that its writer has seen, whatever its clock."""
-    return _applied(sorted(records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key)), _scope)
+    return _applied(sorted(records(engine, BASELINES_TABLE, Baseline), key=lambda b: (b.set_at, b.key)), scope_of)
 
 
-def _scope(baseline: Baseline) -> tuple[str | None, ...]:
+def scope_of(baseline: Baseline) -> tuple[str | None, ...]:
+    """Return what a setting of a pointer applies to: its name, device, test bed and branch, None for every one."""
     return baseline.name, baseline.dut_name, baseline.testbed_name, baseline.branch
 
 
