@@ -18,7 +18,7 @@ from bench_db.errors import SchemaMismatchError, StoreNotFoundError
 from bench_db.rules import RULES
 from bench_db.store import faults, history
 from bench_db.store.filters import condition
-from bench_db.store.tables import FINGERPRINTS_TABLE, RESULTS_TABLE
+from bench_db.store.tables import CHECKSUM, FINGERPRINTS_TABLE, RESULTS_TABLE
 from bench_db.units import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 REASON = "leftover"
 _COVER = b"bench_db:covers"
-_CHECKSUM = b"bench_db:checksum"
 _BLOCK_BYTES = 1 << 20
 # Fingerprints of deleted rows stay until there are this many times as many as rows.
 _STALE = 2
@@ -107,7 +106,7 @@ def rebuild(engine: Engine) -> None:
     blocks = [text[at : at + _BLOCK_BYTES] for at in range(0, len(text), _BLOCK_BYTES)]
     rows = pa.table([pa.array(blocks, pa.large_binary())], schema=FINGERPRINTS_TABLE.schema)
     cover = json.dumps(sorted(present)).encode()
-    engine.remake(FINGERPRINTS_TABLE, rows.replace_schema_metadata({_COVER: cover, _CHECKSUM: _checksum(cover, text)}))
+    engine.remake(FINGERPRINTS_TABLE, rows.replace_schema_metadata({_COVER: cover, CHECKSUM: _checksum(cover, text)}))
 
 
 def _known(engine: Engine, stored: Snapshot) -> Fingerprints:
@@ -134,7 +133,7 @@ def _read(engine: Engine) -> tuple[Fingerprints, frozenset[str]]:
         table = engine.open(FINGERPRINTS_TABLE)
         cover = table.metadata.get(_COVER, b"[]")
         text = b"".join(table.read(("block",))["block"].to_pylist())
-        if table.metadata.get(_CHECKSUM) != _checksum(cover, text):
+        if table.metadata.get(CHECKSUM) != _checksum(cover, text):
             return _NONE, frozenset()
         return np.frombuffer(text, np.uint32), frozenset(json.loads(cover))
     except (StoreNotFoundError, SchemaMismatchError):

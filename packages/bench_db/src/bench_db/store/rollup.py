@@ -19,7 +19,7 @@ from bench_db.query.history import ORDER
 from bench_db.query.selection import Selection
 from bench_db.query.series import COMMIT_ORDER
 from bench_db.store import faults
-from bench_db.store.tables import RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
+from bench_db.store.tables import CHECKSUM, RESULTS_TABLE, ROLLUP_COLUMNS, SERIES_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 # Not the name that 0.1 used: its readers expect one row a series, and without a cover they read the results.
 _COVER = b"bench_db:files"
 _HISTORY = b"bench_db:history"
-_CHECKSUM = b"bench_db:checksum"
 _LOG = logging.getLogger(__name__)
 _EVERY_HISTORY = Selection(everything=True)
 # Rows of one series in one of these lanes compete for being the newest; a reader chooses among the lanes.
@@ -45,7 +44,7 @@ def rebuild(engine: Engine, history: History) -> int:
     commits = len(history.orders)
     stamp = {"commits": commits, "stamp": history.stamp(commits)}
     notes = {_COVER: json.dumps(_files(results)).encode(), _HISTORY: json.dumps(stamp).encode()}
-    table = table.replace_schema_metadata({**notes, _CHECKSUM: _checksum(pl.DataFrame(table), notes)})
+    table = table.replace_schema_metadata({**notes, CHECKSUM: _checksum(pl.DataFrame(table), notes)})
     engine.remake(SERIES_TABLE, table)
     return rows["series_key"].n_unique()
 
@@ -64,7 +63,7 @@ def latest(engine: Engine, results: Snapshot, history: History) -> pl.DataFrame:
         if lost or not _is_of(history, series):
             return _newest_of(results, None, history)
         known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
-        if series.metadata.get(_CHECKSUM) != _checksum(known, series.metadata):
+        if series.metadata.get(CHECKSUM) != _checksum(known, series.metadata):
             _LOG.info("the rollup does not match its checksum, so it is ignored until the next maintenance")
             return _newest_of(results, None, history)
         known = history.ordered(known)
@@ -86,10 +85,10 @@ def fault(engine: Engine, history: History) -> tuple[str, bool]:
     Nothing is wrong with one that another release wrote, which readers ignore.
     """
     results, series = engine.open(RESULTS_TABLE), engine.open(SERIES_TABLE)
-    if not series.metadata.get(_CHECKSUM, b"").startswith(f"{pl.__version__} ".encode()):
+    if not series.metadata.get(CHECKSUM, b"").startswith(f"{pl.__version__} ".encode()):
         return "", False
     known = pl.DataFrame(series.read(ROLLUP_COLUMNS))
-    if series.metadata.get(_CHECKSUM) != _checksum(known, series.metadata):
+    if series.metadata.get(CHECKSUM) != _checksum(known, series.metadata):
         return "it does not match its checksum", False
     answer, truth = (
         rows.sort("series_key", "run_key", "branch", "pr_number")

@@ -39,6 +39,8 @@ _FLAT_PREFIX = {"dut": "dut_", "test_bed": "test_bed_", "summary": "", "throughp
 
 # How the names of files begin that only show what the storage does.
 PROBE: Final = ".bench-db-probe"
+# The name of the checksum in the metadata of a derived table, by which a reader validates it.
+CHECKSUM: Final = b"bench_db:checksum"
 
 
 class StoredFile(NamedTuple):
