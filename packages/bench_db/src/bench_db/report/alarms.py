@@ -20,7 +20,7 @@ from bench_db.report.document import finding_json, versioned
 from bench_db.report.escape import markdown_text, shortened
 from bench_db.report.markdown import findings_markdown
 from bench_db.report.quantity import change_text
-from bench_db.report.terminal import CAUSES, beds_words, moved_words
+from bench_db.report.terminal import CAUSES, GONE, beds_words, moved_words
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.schedule.config import MENTIONS
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # States in which a finding asks somebody to act.
 ALARMING = frozenset({State.OPEN, State.REOPENED})
 _STATES = {State.OPEN: "new"}
-_UNNAMED = Series(benchmark_name="-", test_bed_name="-")
 _NAME, _BED, _SUITE, _MENTIONS = 120, 80, 300, 20
 # Slack takes 150 characters in a header, 3,000 in a section and 50 blocks; docs.slack.dev/reference/block-kit/blocks.
 _SLACK_HEADER, _SLACK_SECTION = 150, 3_000
@@ -107,7 +106,7 @@ class Alarm:
         return _Entry(commit=visible(commit), url=url, words=words, names=names, rest=rest)
 
     def _name(self, finding: Finding) -> str:
-        one = self.series.get(finding.series_key, _UNNAMED)
+        one = self.series.get(finding.series_key, GONE)
         return f"{shortened(visible(one.label), _NAME)} {change_text(finding, one.units, one.direction)}"
 
 
@@ -267,7 +266,7 @@ def issue_title(alarm: Alarm) -> str:
     standing = [f for f in alarm.findings if f.state in ALARMING] or list(alarm.findings)
     [group, *_] = by_commit((replace(f, state=State.OPEN) for f in in_order(standing)), alarm.series)
     where = f"{visible(short(group.commit))}: " if group.commit else ""
-    one = alarm.series.get(standing[0].series_key, _UNNAMED)
+    one = alarm.series.get(standing[0].series_key, GONE)
     what = f", {visible(one.label)}" if len(group.ids) == 1 else ""
     return shortened(f"{where}{moved_words(group)}, {visible(beds_words(group))}{what}", _TITLE)
 

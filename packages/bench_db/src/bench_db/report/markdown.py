@@ -13,7 +13,7 @@ from bench_db.model import Comparison, Figure, PairVerdict, Series, Verdict
 from bench_db.query.selection import short
 from bench_db.report.escape import markdown_code, markdown_text, shortened
 from bench_db.report.quantity import change_text, percent_with_interval, probability, quantity
-from bench_db.report.terminal import beds_words, blame_lines, moved_words, several_beds, with_machine
+from bench_db.report.terminal import GONE, beds_words, blame_lines, moved_words, several_beds, with_machine
 from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS
 
@@ -257,7 +257,6 @@ def _row(c: Comparison, *, beds: bool, tested: bool, pages: str) -> str:
     )
 
 
-_GONE = Series(benchmark_name="-", test_bed_name="-")
 _FOUND_HEADING = "| benchmark | test bed | change | p | id |\n|:--|:--|--:|--:|:--|\n"
 
 
@@ -282,7 +281,7 @@ def findings_markdown(findings: Sequence[Finding], series: Mapping[int, Series])
 def _found_section(group: CommitFindings, findings: Sequence[Finding], series: Mapping[int, Series]) -> str:
     commit = markdown_code(short(group.commit or "-"))
     beds = markdown_code(shortened(beds_words(group), _NAME))
-    rows = [_found_row(f, series.get(f.series_key, _GONE)) for f in findings[: RULES.comment_rows]]
+    rows = [_found_row(f, series.get(f.series_key, GONE)) for f in findings[: RULES.comment_rows]]
     left = len(findings) - len(rows)
     more = f"\n{left:,} more: `bench-db show {short(group.commit or '')}`\n" if left else ""
     title = f"{commit} {group.state}: {markdown_text(moved_words(group))}, {beds}"

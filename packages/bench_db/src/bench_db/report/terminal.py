@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 CAUSES = {Cause.CODE: "the code", Cause.MACHINE: "the machine or the tool chain", Cause.UNKNOWN: "not known"}
 _NOTE = 100
-_GONE = Series(benchmark_name="-", test_bed_name="-")  # a finding of a series that the answer does not cover
+# The series of a finding whose series the answer does not cover.
+GONE = Series(benchmark_name="-", test_bed_name="-")
 _NUMBERS = ("before", "after", "change", "p", "runs")
 _FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
@@ -133,7 +134,7 @@ def findings_text(findings: Sequence[Finding], series: Mapping[int, Series], scr
     """Render findings as a table, in their order. `series` are their series by key; test beds are shown when there are several."""
     if not findings:
         return "no findings"
-    of = [series.get(f.series_key, _GONE) for f in findings]
+    of = [series.get(f.series_key, GONE) for f in findings]
     bed = ("test bed",) if len({one.test_bed_name for one in of}) > 1 else ()
     headings = ("id", "state", "benchmark", *bed, "commit", "change", "p", "note")
     cells = [
@@ -187,7 +188,7 @@ def commit_findings_text(findings: Sequence[Finding], series: Mapping[int, Serie
     cells = []
     for group in groups:
         of = [known[one] for one in group.ids]
-        labels = list(dict.fromkeys(series.get(f.series_key, _GONE).label for f in of))
+        labels = list(dict.fromkeys(series.get(f.series_key, GONE).label for f in of))
         benchmark = labels[0] if len(labels) == 1 else f"{len(labels):,} benchmarks"
         single = group.ids[0] if len(of) == 1 else f"{len(of):,} findings"
         commit = (group.commit or "-")[: RULES.sha_length]
