@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench_db.cli.options import common, emit, emit_found, open_store, screen
+from bench_db.cli.options import SINGLE_WRITER, common, emit, emit_found, open_store, screen
 from bench_db.cli.progress import progress_bar
 
 _KIND = click.option("--kind", help="Only of this kind, such as log.")
@@ -27,7 +27,7 @@ def command() -> None:
 @click.option("--name", help="What it is called. [default: the name of the file]")
 @click.option("--run", metavar="RUN", help="The run it belongs to: its run id, or the run key where that is several.")
 @click.option("--commit", metavar="SHA", help="The commit it belongs to. [default: that of the run]")
-@click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
+@SINGLE_WRITER
 @common
 def put(
     paths: tuple[str, ...],

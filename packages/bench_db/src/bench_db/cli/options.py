@@ -171,6 +171,9 @@ def option(flag: str, *name: str, **settings: Any) -> Callable[[Command], Comman
 
 
 _COMMON = tuple(map(_added, (_STORE, _OUTPUT)))
+SINGLE_WRITER = click.option(
+    "--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart."
+)
 AS_OF = click.option("--as-of", metavar="WHEN", help="Read the store as it was: a version, a tag or a date.")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench_db.ci.environment import ci_change, ci_provenance
-from bench_db.cli.options import common, default_uri, emit, option, pairs
+from bench_db.cli.options import SINGLE_WRITER, common, default_uri, emit, option, pairs
 from bench_db.cli.progress import progress_bar
 from bench_db.clock import unix_time
 from bench_db.errors import UnreadableOutputError, UserError
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @click.option("--deadline", "deadline_seconds", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
               default=RULES.input_seconds, show_default=True, help="How long a named pipe may have no writer.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read and check everything, store nothing.")
-@click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
+@SINGLE_WRITER
 @common
 @click.pass_context
 def command(

@@ -11,6 +11,7 @@ import click
 
 from bench_db.cli import transfer
 from bench_db.cli.options import (
+    SINGLE_WRITER,
     Minutes,
     common,
     default_uri,
@@ -42,7 +43,7 @@ def command() -> None:
 
 
 @command.command("init")
-@click.option("--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart.")
+@SINGLE_WRITER
 @common
 def init(uri: str | None, output: str, *, single_writer: bool) -> None:
     """Make the store, unless it is there; on a bucket, prove first that it can keep concurrent writers apart.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench_db.cli.options import AS_OF, common, emit, open_store, reading, storeless
+from bench_db.cli.options import AS_OF, SINGLE_WRITER, common, emit, open_store, reading, storeless
 from bench_db.cli.progress import progress_bar
 from bench_db.errors import CorruptStoreError, UserError
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 _REPLACE = click.option(
     "--replace", is_flag=True, help="Where both hold a run with other rows, take the incoming ones."
-)
-_SINGLE_WRITER = click.option(
-    "--single-writer", is_flag=True, help="Accept a bucket that cannot keep concurrent writers apart."
 )
 _RUNS = click.option(
     "--run",
@@ -48,7 +45,7 @@ _NO_ARTIFACTS = click.option("--no-artifacts", is_flag=True, help="Leave the art
 @_REPLACE
 @_NO_ARTIFACTS
 @_SALVAGE
-@_SINGLE_WRITER
+@SINGLE_WRITER
 @storeless
 @AS_OF
 def copy(
@@ -151,7 +148,7 @@ def export(
 @click.command("import")
 @click.argument("directory", metavar="IN", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @_REPLACE
-@_SINGLE_WRITER
+@SINGLE_WRITER
 @common
 def import_(directory: Path, uri: str | None, output: str, *, replace: bool, single_writer: bool) -> None:
     """Merge the export in the directory IN into the store, which is made when there is none. Doing it again adds nothing.
