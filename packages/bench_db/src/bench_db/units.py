@@ -91,7 +91,7 @@ def direction_of(unit_name: str) -> Direction:
 
 
 def is_worse(effect: float | None, direction: str) -> bool | None:
-    """Tell whether a relative change is for the worse; null when neither way is better or nothing moved."""
+    """Return whether a relative change is for the worse; null when neither way is better or nothing moved."""
     if not effect or direction not in {Direction.LOWER, Direction.HIGHER}:
         return None
     return (effect > 0) == (direction == Direction.LOWER)

@@ -269,7 +269,7 @@ class _Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Telling:
-    """Tells one receiver."""
+    """The messages to one receiver."""
 
     subject: _Subject
     receiver: Receiver
@@ -352,7 +352,7 @@ class _Telling:
         return (past.state[finding.id] in ALARMING) is not (finding.state in ALARMING)
 
     def _change(self, finding: Finding, past: _Past) -> _Change | None:
-        """Return the change that the receiver should know, None for none: the end of a finding only if it got the beginning."""
+        """Return the change to report to the receiver, None for none: the end of a finding only if it got the beginning."""
         began, told = self._began(finding), past.state.get(finding.id)
         if told is None and not self._is_wanted(finding):
             return None

@@ -243,13 +243,13 @@ def _alone(store: stores.Database, entries: Iterable[Entry], how: Mapping[str, b
 
 
 def details(run: Run, file: Path, provenance: Provenance) -> list[RecordedCommit]:
-    """Return what the checkout at hand knows of the commit of a run."""
+    """Return what the checkout at hand records of the commit of a run."""
     checkout = provenance.checkout or checkout_around(location(file))
     return [] if checkout is None else known_of_commit(checkout, run)
 
 
 def known_of_commit(checkout: Path, run: Run) -> list[RecordedCommit]:
-    """Return what a checkout knows of the commit of a run; nothing when it is of another repository."""
+    """Return what a checkout records of the commit of a run; nothing when it is of another repository."""
     try:
         return [] if run.commit is None else [git.record_of(checkout, run.commit, run.dut.name)]
     except UserError:  # another repository, or no git

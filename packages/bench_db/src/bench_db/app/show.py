@@ -47,8 +47,8 @@ class Shown(Answer):
     """A commit against the measured commit `before` it on the same branch; None for the first.
 
     `recorded` is what is known of the commit for each device. `since` are the commits after `before`, this one included, oldest
-    first, and `commits_since` their number; empty and None where neither the clone nor the store knows. `difference_url` shows their
-    diff, empty where no CI run tells the repository. `series` are the series of the findings by key.
+    first, and `commits_since` their number; empty and None where neither the clone nor the store has it. `difference_url` shows their
+    diff, empty where no CI run names the repository. `series` are the series of the findings by key.
     `scans` has the newest scan of each device that measured the commit.
     """
 

@@ -35,7 +35,7 @@ class Written:
 
 
 class Tree:
-    """A directory of files that one program writes again and again; it knows from a manifest which files are its own."""
+    """A directory of files that one program writes again and again; a manifest lists the files that it wrote."""
 
     def __init__(self, root: Path) -> None:
         """Read the manifest of a directory. Raises `UserError` for one that holds a page which no earlier call wrote."""

@@ -254,7 +254,7 @@ def _compressed(content: bytes) -> bytes:
 
 
 def _decompressed(address: str, content: bytes) -> bytes:
-    """Return what zstd data unpacks to; what unpacks to more than a value can have is refused and not held."""
+    """Return what zstd data unpacks to; refuse what unpacks to more than a value can have, before it is in memory."""
     try:
         with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
             unpacked: bytes = stream.read(_LARGEST + 1)

@@ -1,4 +1,4 @@
-"""Facts of a file that no adapter knows: the commit, its time and its branch, by a JSON path or a pattern of the file name."""
+"""Facts of a file that no adapter reads: the commit, its time and its branch, by a JSON path or a pattern of the file name."""
 
 from __future__ import annotations
 

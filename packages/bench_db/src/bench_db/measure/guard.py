@@ -1,7 +1,7 @@
-"""Run one command, and end its remaining processes when it ends or when the waiting process dies.
+"""Run one command, and end its remaining processes when it ends or when the waiting process ends.
 
 A script of its own, `python -I -S guard.py REPORT COMMAND...`, with the standard library alone. Standard input is the
-lifeline: it ends when the waiting process closes it or dies, even by SIGKILL. The file descriptor REPORT takes the exit code
+lifeline: it ends when the waiting process closes it or ends, even by SIGKILL. The file descriptor REPORT takes the exit code
 of the command (negative for a signal), or `!` and why it cannot be run.
 """
 

@@ -95,7 +95,7 @@ def _fresh(path: Path) -> IO[bytes]:
 
 
 def _guarded(job: Job, out: IO[bytes], err: IO[bytes], inherited: Sequence[int]) -> Failure | None:
-    """Run a command under a guard, which ends all its processes when this process dies; return why it did not succeed."""
+    """Run a command under a guard, which ends all its processes when this process ends; return why it did not succeed."""
     name = Path(job.command[0]).name
     report, reported = os.pipe()
     with open(report, "rb") as answer:  # noqa: PTH123 a file descriptor

@@ -1,4 +1,4 @@
-"""The history that an answer speaks of: whose results count, and the order of their commits."""
+"""The history of an answer: whose results count, and the order of their commits."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _TAG = "tag."
 _SPLIT = re.compile(r"[\s'\"\\]")
 _RELATIVE = re.compile(r"(?P<number>[^\s%]+)\s*%")
 _ABSOLUTE = re.compile(r"(?P<number>[+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(?P<unit>.*)")
-# An amount of these needs its unit: nobody knows whether 5 means ms or s.
+# An amount of these needs its unit: 5 can mean ms or s.
 _SCALED = {"nanoseconds", "bytes", "per_second", "bytes_per_second"}
 _ALLOWED = "a share such as 5%, a difference such as 2ms, 512KiB or 3, or both: 5% and 2ms"
 _ALLOWED_NAMES = f"{', '.join(FIELDS)} and {_TAG}NAME, each with =GLOB"
@@ -63,7 +63,7 @@ class _Rule:
     rank: tuple[int, int]
 
     def names_series(self, series: Series) -> bool:
-        """Tell whether the names and tags of a series match, whatever its unit."""
+        """Return whether the names and tags of a series match, whatever its unit."""
         if self.record.dut_name not in (None, series.dut_name):
             return False
         own = {"benchmark": series.benchmark_name, "metric": series.metric, "suite": series.suite}
@@ -73,7 +73,7 @@ class _Rule:
         )
 
     def fits_unit(self, series: Series) -> bool:
-        """Tell whether the difference is in the unit of a series."""
+        """Return whether the difference is in the unit of a series."""
         if self.absolute is None:
             return True
         return series.units not in _SCALED if self.units is None else series.units == self.units

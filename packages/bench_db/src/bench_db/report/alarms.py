@@ -221,7 +221,7 @@ def _card(one: str, **style: str | bool) -> dict[str, Any]:
 
 
 def _card_text(one: str) -> str:
-    """Escape what a card reads as Markdown or as a mention; it knows no character references."""
+    """Escape what a card reads as Markdown or as a mention; a card has no character references."""
     return re.sub(r"([\\*_\[\]()#`~])", r"\\\1", one).replace("<", "\u2039").replace(">", "\u203a")
 
 
@@ -262,7 +262,7 @@ def mail(alarm: Alarm, sender: str, to: Sequence[str]) -> EmailMessage:
 
 
 def issue_title(alarm: Alarm) -> str:
-    """Return the title of the issue of one commit: what moved there and stands."""
+    """Return the title of the issue of one commit: what moved there and is not settled."""
     standing = [f for f in alarm.findings if f.state in ALARMING] or list(alarm.findings)
     [group, *_] = by_commit((replace(f, state=State.OPEN) for f in in_order(standing)), alarm.series)
     where = f"{visible(short(group.commit))}: " if group.commit else ""

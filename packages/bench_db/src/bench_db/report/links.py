@@ -7,7 +7,7 @@ _DIFFERENCE = "/compare/{before}...{commit}"
 
 
 def commit_pattern(repository: str | None, run_url: str | None) -> str:
-    """Return where the forge of a CI run shows a commit; empty where the run does not tell.
+    """Return where the forge of a CI run shows a commit; empty where the run does not name it.
 
     The address of a run begins with that of its repository; GitLab separates its pages from it by `-`.
     """
@@ -19,5 +19,5 @@ def commit_pattern(repository: str | None, run_url: str | None) -> str:
 
 
 def difference_pattern(commit: str) -> str:
-    """Return where the forge that shows a commit under this pattern shows a difference; empty where the pattern does not tell."""
+    """Return where the forge that shows a commit under this pattern shows a difference; empty where the pattern has another form."""
     return f"{commit.removesuffix(_COMMIT)}{_DIFFERENCE}" if commit.endswith(_COMMIT) else ""

@@ -103,7 +103,7 @@ def against(candidate: str, baseline: str) -> str:
 
 
 def several_beds(comparisons: Sequence[Comparison]) -> bool:
-    """Tell whether the comparisons are of more than one test bed, so that each has to name its own."""
+    """Return whether the comparisons are of more than one test bed, so that each has to name its own."""
     return len({c.series.test_bed_name for c in comparisons}) > 1
 
 

@@ -861,7 +861,7 @@ class Database:
     def baselines(self, *, history: bool = False, as_of: AsOf | None = None) -> list[Baseline]:
         """Return the current baselines by name; with `history` every setting there was, oldest first.
 
-        With `as_of` those that held then: on a date, or when the version of the results that it names was last the newest.
+        With `as_of` those that applied then: on a date, or when the version of the results that it names was last the newest.
         """
         end = self._end(as_of)
         settings = [setting for setting in ledger.baseline_history(self._engine) if setting.set_at <= end]

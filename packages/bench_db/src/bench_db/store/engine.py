@@ -537,7 +537,7 @@ class Engine:
         return self._look.versions[name]
 
     def look_again(self) -> None:
-        """Forget what `one_look` has opened and listed."""
+        """Drop what `one_look` has opened and listed."""
         self._look.tables.clear()
         self._look.answers.clear()
         self._look.listed = None

@@ -83,7 +83,7 @@ class Known:
 
 
 class _Look(NamedTuple):
-    """What the records of runs say of a run: the stored run that is the same, else those that its rows must tell apart."""
+    """What the records of runs say of a run: the stored run that is the same, else those from which its rows must distinguish it."""
 
     same: Run | None
     here: Sequence[Run]
@@ -273,7 +273,7 @@ def in_place_of(
     """Return the keys of the other runs that this run replaces: those recorded before it, and those after it.
 
     They have its run id and file name, or its bytes; its device, commit, test bed and pull request; and one of its suites with
-    the same tags. A run without rows is none of them, because nothing tells its suite: it may be a publish of another suite in
+    the same tags. A run without rows is none of them, because nothing names its suite: it may be a publish of another suite in
     progress. If another replacement has removed the record of this run already, all remaining ones are later. A run in `but` is one
     of them only when it has a series of this run.
     """

@@ -157,7 +157,7 @@ class Bucket:
     def within_deadline(self, doing: str, action: Callable[[], Answer], seconds: float) -> Answer:
         """Run a call and return its answer or raise its error. Raise `StoreUnavailableError` when there is none in time.
 
-        A call that hangs inside Lance cannot be interrupted: its thread remains, and does not keep the process alive.
+        A call that hangs inside Lance cannot be interrupted: its thread remains, and ends with the process.
         """
         if not self._reached:
             self._first_listing = time.monotonic(), self._listed_tables()

@@ -155,7 +155,7 @@ def has_lost_all(engine: Engine, table: Table) -> bool:
         return table.name in engine.present()
     try:
         now = engine.now()
-    except StoreUnavailableError:  # without the right to write a directory does not tell its time
+    except StoreUnavailableError:  # without the right to write, the time of a directory cannot be read
         now = time.time()
     return any(now - file.written >= YOUNG.total_seconds() for file in files.values())
 
@@ -268,7 +268,7 @@ def _lacks_deletions(engine: Engine, table: Table, fragment: Fragment) -> bool:
 def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
     """Return what is wrong with the list of the rows that have left a fragment; an empty text when nothing is.
 
-    Lance believes the sizes in a damaged list: it may ask for 2^54 bytes of memory, which ends the process.
+    Lance does not check the sizes in a damaged list: it may ask for 2^54 bytes of memory, which ends the process.
     """
     name = _deletions(table, fragment)
     if not name.endswith(_ARROW):

@@ -129,7 +129,7 @@ class Comment(Struct, frozen=True):
 
 
 class Permission(Struct, frozen=True):
-    """What a user may do: admin, write, read or none; `role_name` tells maintain and triage apart."""
+    """What a user may do: admin, write, read or none; `role_name` distinguishes maintain and triage."""
 
     permission: str
     role_name: str = ""

@@ -170,7 +170,7 @@ class _Table:
             row.samples, row.iterations, row.last = int(found[2][:20]), int(found[3][:20]), (found[4], found[5])
 
     def _name(self, number: int, line: str) -> None:
-        """Take a part of a name. One begins below the head or one blank line; other output stands elsewhere."""
+        """Take a part of a name. One begins below the head or one blank line; other output is in other places."""
         if not self.names:
             can_begin = self.blanks == (1 if self.rows else 0) and not _ASSERTED.fullmatch(line)
             self.begun = number if can_begin else 0
