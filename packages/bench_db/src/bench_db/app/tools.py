@@ -296,9 +296,7 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
     if dependency is None:
         return
     usual = files.like(*_TESTS)
-    others = [
-        name for name in files.like("*.py") if name not in set(usual)
-    ]  # pytest runs any file that is named
+    others = [name for name in files.like("*.py") if name not in set(usual)]  # pytest runs any file that is named
     by_home: dict[str, list[Evidence]] = {}
     for evidence in (*files.each(usual, _FIXTURE), *files.each(others, _TEST_OF_FIXTURE)):
         by_home.setdefault(files.home(evidence.file, "pyproject.toml", "setup.py"), []).append(evidence)
