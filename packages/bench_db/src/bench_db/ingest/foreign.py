@@ -240,6 +240,14 @@ def plain(raw: msgspec.Raw | None) -> object:
         return None
 
 
+def name_of(record: Record, at: str) -> str:
+    """Return the text in the field `name` of a record; `at` is its JSON path. Raises `RefusedError` when it has none."""
+    name = plain(record.get("name"))
+    if isinstance(name, str) and name:
+        return name
+    raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
+
+
 def fields(raw: msgspec.Raw | None) -> dict[str, object]:
     """Decode an object that describes the file. Return an empty dict when it is missing or no object."""
     value = plain(raw)

@@ -94,7 +94,7 @@ def _reading(suite: str, raw: msgspec.Raw, at: str, address: str) -> Reading:
         raise RefusedError(SkipReason.NO_STATISTICS, f"no benchmark in {at}.benches")
     texts: list[str] = []
     measured = partial(custom_json.measurements, partial(_direction, entry.tool), texts)
-    measurements, skips = foreign.each(benches, f"{at}.benches", custom_json.name_of, measured)
+    measurements, skips = foreign.each(benches, f"{at}.benches", foreign.name_of, measured)
     facts = {name: foreign.text(foreign.plain(value)) for name, value in entry.commit.items()}
     commit = facts.get("id") or None
     subject = facts.get("message", "").partition("\n")[0]  # trailers below it have addresses of people

@@ -60,7 +60,7 @@ def read(content: Content) -> Reading:
     config = foreign.beside(notes, here.parent / "config.json") if here.name in {"runs", "baselines"} else {}
     defined = {**_defined(config.get("metric_defs")), **_defined(foreign.plain(top.get("metric_defs")))}
     beside: list[Skip] = []
-    measurements, skips = foreign.each(records, "$.points", _name, partial(_measurements, defined, beside))
+    measurements, skips = foreign.each(records, "$.points", foreign.name_of, partial(_measurements, defined, beside))
     commit = foreign.plain(top.get("commit"))
     return Reading(
         source=SOURCE,
@@ -78,13 +78,6 @@ def read(content: Content) -> Reading:
 def _defined(definitions: object) -> dict[str, Mapping[str, object]]:
     found = definitions if isinstance(definitions, dict) else {}
     return {name: one for name, one in found.items() if isinstance(one, dict)}
-
-
-def _name(record: foreign.Record, at: str) -> str:
-    name = foreign.plain(record.get("name"))
-    if isinstance(name, str) and name:
-        return name
-    raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
 
 
 def _measurements(

@@ -10,7 +10,7 @@ import msgspec
 
 from bench_db.ingest import foreign, rates
 from bench_db.ingest.numbers import interval, note_on_texts, scaled, written
-from bench_db.ingest.reading import Measurement, Reading, RefusedError, SkipReason
+from bench_db.ingest.reading import Measurement, Reading
 from bench_db.units import COUNT, NANOSECONDS, Direction
 
 if TYPE_CHECKING:
@@ -57,19 +57,11 @@ def _read(content: Content, source: str, direction: Direction | None) -> Reading
     records = foreign.array(content.body, file=str(content.path))
     texts: list[str] = []
     read = partial(measurements, lambda of_unit: direction or of_unit, texts)
-    found, skips = foreign.each(records, "$", name_of, read)
+    found, skips = foreign.each(records, "$", foreign.name_of, read)
     unknown = sorted({m.units for m in found if m.direction is Direction.INFO})
     note = f"the direction of {', '.join(map(repr, unknown))} is unknown: state it with --format customSmallerIsBetter or customBiggerIsBetter"
     notes = (*note_on_texts(texts), *((note,) if unknown else ()))
     return Reading(source=source, measurements=found, skips=skips, notes=notes)
-
-
-def name_of(record: foreign.Record, at: str) -> str:
-    """Return the name of an entry. Raise `RefusedError` when it has none."""
-    name = foreign.plain(record.get("name"))
-    if isinstance(name, str) and name:
-        return name
-    raise RefusedError(SkipReason.NO_NAME, f"no name at {at}")
 
 
 def measurements(
