@@ -122,6 +122,44 @@ class TestGithubChange:
         assert change is not None
         assert (change.head_commit, change.branch, change.pr_number) == ("b" * 40, "idea", 7)
 
+    def test_a_workflow_that_follows_one_of_a_fork(self, tmp_path: Path) -> None:
+        """GitHub names no pull request of a fork there, and the branch of the fork may be called main."""
+        run = {
+            "head_sha": "b" * 40,
+            "head_branch": "main",
+            "head_repository": {"full_name": "stranger/name"},
+            "pull_requests": [],
+        }
+        event = {"workflow_run": run, "repository": {"full_name": "owner/name", "default_branch": "main"}}
+        named = {"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
+        change = self.change(tmp_path / "event.json", event, **named)
+        assert change is not None
+        assert (change.head_commit, change.branch, change.pr_number) == ("b" * 40, "stranger:main", None)
+        run["head_repository"] = {"full_name": "owner/name"}
+        change = self.change(tmp_path / "event.json", event, **named)
+        assert change is not None
+        assert change.branch == "main"
+
+    @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/pull/7/merge"])
+    def test_a_merged_pull_request(self, tmp_path: Path, ref: str) -> None:
+        """The job of the event "closed" is at the commit that main has."""
+        event = {"pull_request": PULL | {"merged": True, "merge_commit_sha": "a" * 40}}
+        named = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_HEAD_REF": "idea", "GITHUB_REF": ref}
+        assert self.change(tmp_path / "event.json", event, **named) == CiChange(
+            commit="a" * 40, branch="main", repository="owner/name"
+        )
+
+    def test_a_comment_on_a_pull_request(self, tmp_path: Path) -> None:
+        """The job starts on the default branch, and what else it checks out is of the pull request."""
+        named = {"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_REF": "refs/heads/main"}
+        change = self.change(tmp_path / "event.json", {"issue": {"number": 7, "pull_request": {"url": "u"}}}, **named)
+        assert change is not None
+        assert (change.commit, change.base_commit, change.base_branch) == (None, "a" * 40, "main")
+        assert (change.branch, change.pr_number) == (None, 7)
+        change = self.change(tmp_path / "event.json", {"issue": {"number": 7}}, **named)
+        assert change is not None
+        assert change.pr_number is None
+
     @pytest.mark.parametrize("text", ["", "[]", "{", '{"pull_request": 5, "repository": []}', "[" * 100_000])
     def test_a_payload_of_another_form_says_nothing(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "event.json").write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -90,6 +91,100 @@ class TestServices:
         assert order(repository, "--pr", "12") == [head]
 
 
+class TestGithub:
+    """Jobs whose checkout is not what started them."""
+
+    @staticmethod
+    def variables(
+        repository: Repository, event_name: str, event: object, ref: str = "refs/heads/main"
+    ) -> dict[str, str]:
+        path = repository.path.parent / "event.json"
+        path.write_text(json.dumps(event))
+        sha = repository.git("rev-parse", "main")
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": event_name,
+            "GITHUB_EVENT_PATH": str(path),
+            "GITHUB_REF": ref,
+            "GITHUB_SHA": sha,
+        }
+
+    @pytest.mark.parametrize(
+        ("event_name", "event"),
+        [
+            ("issue_comment", {"issue": {"number": 12, "pull_request": {"url": "u"}}}),
+            ("workflow_dispatch", {"inputs": {"pull_request": "12"}}),
+        ],
+    )
+    @pytest.mark.parametrize("side", ["head", "merge"])
+    def test_a_pull_request_that_the_job_checks_out(
+        self, repository: Repository, event_name: str, event: object, side: str
+    ) -> None:
+        """A comment or a person asks for it, and the job is one of main."""
+        first = grown(repository, 2)
+        repository.git("checkout", "--quiet", "-b", "idea", "HEAD~1")
+        head = repository.commit_at(BEGIN + 3 * HOUR)
+        repository.git("checkout", "--quiet", "--detach", "main")
+        if side == "merge":
+            repository.git("merge", "--quiet", "--no-ff", "-X", "ours", "-m", "merge", "idea")
+        else:
+            repository.git("checkout", "--quiet", head)
+        repository.git("update-ref", f"refs/remotes/pull/12/{side}", "HEAD")
+        given = self.variables(repository, event_name, event)
+        publish(repository, repository.measured(SLOW, at=BEGIN + 4 * HOUR), **given)
+        assert order(repository) == first
+        assert order(repository, "--pr", "12") == [head]
+
+    def test_the_job_of_a_merged_pull_request(self, repository: Repository) -> None:
+        """The event "closed" of a pull request that was merged is at a commit of main."""
+        shas = grown(repository, 2)
+        shas.append(repository.commit_at(BEGIN + 3 * HOUR))
+        pull = {"number": 12, "merged": True, "merge_commit_sha": shas[-1], "head": {"sha": shas[0], "ref": "idea"}}
+        event = {"pull_request": {**pull, "base": {"ref": "main"}}}
+        repository.git("checkout", "--quiet", "--detach")
+        given = self.variables(repository, "pull_request", event)
+        publish(repository, repository.measured(0.001, at=BEGIN + 4 * HOUR), **given)
+        assert order(repository) == shas
+
+    def test_a_repository_that_was_renamed(self, repository: Repository) -> None:
+        """The clone of a job has the name of before; its commit is that of the job."""
+        first = grown(repository, 1)
+        repository.git("remote", "add", "origin", "https://git.example/owner/new-name.git")
+        repository.git("checkout", "--quiet", "--detach")
+        pulled = repository.commit_at(BEGIN + 3 * HOUR)
+        given = {**self.variables(repository, "pull_request", {}, "refs/pull/12/merge"), "GITHUB_SHA": pulled}
+        publish(repository, repository.measured(SLOW, at=BEGIN + 4 * HOUR), GITHUB_REPOSITORY="owner/old-name", **given)
+        assert order(repository) == first
+        assert order(repository, "--pr", "12") == [pulled]
+
+    def test_an_older_commit_of_main(self, repository: Repository) -> None:
+        """A person starts the job for it, and it takes its place in the order of git."""
+        shas = grown(repository, 3)
+        older = shas.pop(1)
+        repository.git("checkout", "--quiet", "--detach", older)
+        given = self.variables(repository, "workflow_dispatch", {"inputs": {}})
+        publish(repository, repository.measured(0.0011, at=BEGIN + 40 * HOUR), **given)
+        assert order(repository) == [shas[0], older, older, shas[1]]
+        assert asked(repository, "latest")[0]["commit"] == shas[1]
+
+    def test_a_merge_queue(self, repository: Repository) -> None:
+        """What the queue measures is of main once main has it, and what it drops is not."""
+        shas = grown(repository, 2)
+        queued = []
+        for number in (7, 8):
+            base = repository.git("rev-parse", "main")
+            repository.git("checkout", "--quiet", "--detach", "main")
+            queued.append(repository.commit_at(BEGIN + (3 + number) * HOUR))
+            ref = f"refs/heads/gh-readonly-queue/main/pr-{number}-{base}"
+            event = {"merge_group": {"head_ref": ref, "head_sha": queued[-1], "base_ref": "refs/heads/main"}}
+            given = {**self.variables(repository, "merge_group", event, ref), "GITHUB_SHA": queued[-1]}
+            publish(repository, repository.measured(0.001, at=BEGIN + (3 + number) * HOUR + 60), **given)
+        assert order(repository) == shas
+        repository.git("checkout", "--quiet", "-B", "main", queued[0])
+        publish(repository, repository.measured(0.0011, at=BEGIN + 20 * HOUR))
+        assert order(repository) == [*shas, queued[0], queued[0]]
+
+
 class TestDetached:
     """A complete clone says of a commit at no branch whether main has it."""
 
@@ -112,6 +207,21 @@ class TestDetached:
         publish(clone, clone.measured(SLOW, at=BEGIN + 10 * HOUR), **event)
         assert order(clone) == before
         assert len(order(clone, "--branch", "release/1")) == 1
+
+    def test_a_commit_that_no_branch_has(self, clone: Repository) -> None:
+        """Such as a change of jujutsu, which checks out no branch, or an experiment. It counts once it is published from main."""
+        before = order(clone)
+        clone.git("checkout", "--quiet", "--force", "--detach", "origin/main")
+        own = clone.commit_at(BEGIN + 20 * HOUR)
+        answer = publish(clone, clone.measured(SLOW, at=BEGIN + 21 * HOUR))
+        assert [note for file in answer["published"] for note in file["notes"]] == [
+            "the checkout is at no branch, and main does not have its commit: the branch is 'detached', and so no main history; state it"
+        ]
+        assert order(clone) == before
+        assert order(clone, "--branch", "detached") == [own]
+        clone.git("checkout", "--quiet", "-B", "main")
+        publish(clone, clone.measured(0.0011, at=BEGIN + 22 * HOUR))
+        assert order(clone) == [*before, own, own]
 
     def test_the_tag_of_a_commit_of_main(self, clone: Repository) -> None:
         before = order(clone)

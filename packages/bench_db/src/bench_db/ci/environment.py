@@ -46,29 +46,50 @@ def _github_job(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _github_change(environment: Mapping[str, str]) -> CiChange:
-    """Return the change of a GitHub event. The payload of the event has what the variables lack, such as the head of a pull request."""
+    """Return the change of a GitHub event. The payload of the event has what the variables lack, such as the head of a pull request.
+
+    The job of a pull request that was merged is one of its base branch. A comment on a pull request starts a job on the default branch, which
+    checks out the pull request by itself.
+    """
     event = _payload(environment.get("GITHUB_EVENT_PATH"))
     ref, commit = environment.get("GITHUB_REF", ""), environment.get("GITHUB_SHA") or None
+    of_ref = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
+    default = _text(_object(event, "repository"), "default_branch")
     found = _PULL.match(ref)
-    pull, run = _object(event, "pull_request"), _object(event, "workflow_run")
+    pull, run, issue = _object(event, "pull_request"), _object(event, "workflow_run"), _object(event, "issue")
+    if pull.get("merged") is True and (of_ref or _text(pull, "merge_commit_sha") == commit):
+        branch = _text(_object(pull, "base"), "ref") or of_ref
+        return CiChange(
+            commit=commit,
+            branch=branch,
+            default_branch=default,
+            repository=environment.get("GITHUB_REPOSITORY") or None,
+        )
     pulls = run.get("pull_requests")
     if not pull and run and isinstance(pulls, list) and pulls and isinstance(pulls[0], dict):
         pull = pulls[0]
-    number = pull.get("number") or (int(found[1]) if found else None)
+    of_comment = issue.get("number") if _object(issue, "pull_request") else None
+    number = pull.get("number") or (int(found[1]) if found else None) or of_comment
     head, base = _object(pull, "head"), _object(pull, "base")
-    on_base = environment.get("GITHUB_EVENT_NAME") in {"pull_request_target", "workflow_run"}
-    of_ref = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
-    branch = environment.get("GITHUB_HEAD_REF") or _text(head, "ref") or _text(run, "head_branch")
+    on_base = environment.get("GITHUB_EVENT_NAME") in PRIVILEGED
+    branch = environment.get("GITHUB_HEAD_REF") or _text(head, "ref") or _branch_of_run(event, run)
     return CiChange(
         commit=None if on_base else commit,
         head_commit=_text(head, "sha") or _text(run, "head_sha"),
         base_commit=commit if on_base else _text(base, "sha"),
         branch=branch or (None if on_base or number else of_ref),
         base_branch=environment.get("GITHUB_BASE_REF") or _text(base, "ref") or of_ref,
-        default_branch=_text(_object(event, "repository"), "default_branch"),
+        default_branch=default,
         pr_number=number if isinstance(number, int) else None,
         repository=environment.get("GITHUB_REPOSITORY") or None,
     )
+
+
+def _branch_of_run(event: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
+    """Return the branch of the workflow run that started this one; as owner:branch in a fork, whose main is not that of the repository."""
+    branch, fork = _text(run, "head_branch"), _text(_object(run, "head_repository"), "full_name")
+    own = _text(_object(event, "repository"), "full_name")
+    return f"{fork.partition('/')[0]}:{branch}" if branch and fork and own and fork != own else branch
 
 
 def _payload(path: str | None) -> dict[str, Any]:

@@ -168,6 +168,8 @@ def build_of(checkout: Path) -> Build:
 
 
 _ORIGIN_HEAD = "refs/remotes/origin/HEAD"
+NO_BRANCH = "detached"
+"""The branch of a commit that no branch of a complete clone has."""
 _DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown; state it if the commit is of one"
 _COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
 _PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
@@ -209,14 +211,17 @@ def build_of_commit(checkout: Path, build: Build, commit: str) -> Build:
 def with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
     """Return a build with the branch, pull request and head of the change that CI builds.
 
-    A checkout of another repository than that of the job is not its change. Without CI, the references of the checkout that
+    A checkout of another repository than that of the job is not its change, unless it is at the commit of the job: a repository may be renamed. Without CI, the references of the checkout that
     point at its commit can name a pull request. A commit that the default branch does not have is of the branch that has it.
     """
     found = _with_change(build, checkout, change)
     if checkout is None or found.commit is None or found.branch or found.pr_number is not None:
         return found
     branch = _branch_beside_main(checkout, found)
-    return replace(found, branch=branch, notes=()) if branch else found
+    if branch != NO_BRANCH:
+        return replace(found, branch=branch, notes=()) if branch else found
+    note = f"the checkout is at no branch, and {found.default_branch} does not have its commit: the branch is {NO_BRANCH!r}, and so no main history; state it"
+    return replace(found, branch=branch, notes=(note,))
 
 
 def _branch_beside_main(checkout: Path, build: Build) -> str | None:
@@ -230,22 +235,25 @@ def _branch_beside_main(checkout: Path, build: Build) -> str | None:
     if not names or mains & {*having} or _git(checkout, "rev-parse", "--is-shallow-repository") == "true":
         return None
     branches = (name.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/") for name in having)
-    return next((name for name in branches if name != "HEAD"), None)
+    return next((name for name in branches if name != "HEAD"), NO_BRANCH)
 
 
 def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
     if build.commit is None:
         return replace(build, pr_number=change.pr_number) if change else build
-    if change is None or (checkout and not _is_repository(checkout, change.repository)):
+    if change is None or (checkout and not _is_of(build, change) and not _is_repository(checkout, change.repository)):
         change = None if checkout is None or build.branch else _pulled(checkout, build)
     if change is None:
         return build
     build = replace(build, default_branch=change.default_branch or build.default_branch)
     if same_commit(build.commit, change.base_commit):
         return replace(build, branch=build.branch or change.base_branch, notes=())
-    ours = same_commit(build.commit, change.commit) or same_commit(build.commit, change.head_commit)
+    ours = _is_of(build, change)
     ours |= not (change.commit or change.head_commit or change.base_commit)  # a service that names no commit
-    if not (ours or change.pr_number):
+    pulled = _pulled(checkout, build) if checkout and not (ours or build.branch) else None
+    if pulled:  # a job of another event has checked out a pull request
+        change = replace(change, commit=pulled.commit, pr_number=pulled.pr_number)
+    elif not (ours or change.pr_number):
         return build
     build = replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=())
     head = change.head_commit or (build.parents[1] if len(build.parents) == _TWO else None)
@@ -253,6 +261,10 @@ def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -
         same_commit(build.commit, change.commit) or change.head_commit in build.parents
     )
     return _of_head(build, checkout, head) if is_merge and head and head != build.commit else build
+
+
+def _is_of(build: Build, change: CiChange) -> bool:
+    return same_commit(build.commit, change.commit) or same_commit(build.commit, change.head_commit)
 
 
 _TWO = 2
