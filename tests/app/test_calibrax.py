@@ -7,6 +7,7 @@ import pytest
 
 import bench_db as api
 from bench_db.errors import UserError
+from tests.app.exporting import read_by
 from tests.cli.conftest import bench_db
 from tests.ingest.formats.test_calibrax import STORE, calibrax_run, point
 
@@ -82,6 +83,25 @@ class TestExport:
         rows = [one.scan().select(COLUMNS).collect().rows() for one in (database, again)]
         before, after = (sorted(((row[0].partition(" (")[0], *row[1:]) for row in part), key=repr) for part in rows)
         assert before == after
+
+    @pytest.mark.slow
+    def test_its_own_package_reads_it(self, database: api.Database, tmp_path: Path) -> None:
+        """The package from the index lists the runs newest first, loads each, and finds the baseline and every trend."""
+        api.set_baseline(database, "main", COMMIT, by="me")
+        database.export_to(tmp_path / "out", format_name="calibrax")
+        runs = {name: one for name, one in documents(tmp_path / "out").items() if name.startswith("runs/")}
+        found = read_by("calibrax", "calibrax_reader.py", tmp_path / "out")
+        newest_first = sorted(runs.values(), key=lambda one: one["timestamp"], reverse=True)
+        assert len(found["runs"]) == len(runs) == 2
+        assert [one["timestamp"] for one in found["runs"]] == [one["timestamp"] for one in newest_first]
+        for run in found["runs"]:
+            stored = runs[f"runs/{run['id']}.json"]
+            assert (run["commit"], run["points"]) == (stored["commit"], stored["points"])
+            assert run["metric_defs"].keys() == stored["metric_defs"].keys()
+        assert found["loaded"] == [True] * 2
+        assert found["baseline"] == "a1b2c3d4e5f6"
+        [own] = [run for run in found["runs"] if any(point["name"] == "step" for point in run["points"])]
+        assert found["trends"]['step/time/{"batch": "32"}'] == [[own["id"], 3e6, 2.5e6, 3.5e6, "5d6e7f8" + 33 * "0"]]
 
     def test_the_baseline_is_a_run(self, database: api.Database, tmp_path: Path) -> None:
         database.export_to(tmp_path / "none", format_name="calibrax")
