@@ -306,6 +306,42 @@ class TestRecognition:
             f"{{tree}}/.venv/bin/python {c}" for c in commands
         ]
 
+    @pytest.mark.parametrize(
+        ("files", "where"),
+        [
+            ({"pyproject.toml": "[tool.poetry.group.dev.dependencies]\n{}"}, "[tool.poetry.group.dev.dependencies]"),
+            ({"pyproject.toml": "[tool.poetry.dev-dependencies]\n{}"}, "[tool.poetry.dev-dependencies]"),
+            ({"pyproject.toml": "[tool.pdm.dev-dependencies]\nbench = [{}]"}, "bench of [tool.pdm.dev-dependencies]"),
+            ({"pyproject.toml": "[tool.hatch.envs.bench]\ndependencies = [{}]"}, "[tool.hatch.envs.bench]"),
+            ({"tox.ini": "[testenv:bench]\ndeps =\n{}"}, "[testenv:bench] of tox.ini"),
+        ],
+        ids=["poetry", "old poetry", "pdm", "hatch", "tox"],
+    )
+    def test_a_list_that_pip_does_not_read(self, files: dict[str, str], where: str, tmp_path: Path) -> None:
+        """What it has beside the tool is named; a list of the tool alone, and one without the tool, need nothing."""
+        [(file, text)] = files.items()
+        is_table, is_list = "poetry" in text, "pdm" in text or "hatch" in text
+
+        def noted(at: str, *names: str) -> str:
+            line = {True: '{} = "*"', False: '"{}>=1",' if is_list else "    {}>=1"}[is_table]
+            body = ("" if is_list else "\n").join(line.format(name) for name in names)
+            made = {file: text.format(body), "requirements.txt": "pytest-benchmark\n", "bench/test_a.py": FIXTURE}
+            [one], _ = found_in(tmp_path / at, made)
+            return one.note
+
+        said = f"pip does not read {where}: add numpy, attrs to `setup` where the benchmarks need it"
+        assert noted("further", "numpy", "pytest-benchmark", "attrs") == said
+        many = f"pip does not read {where}: add a, b, c and others to `setup` where the benchmarks need it"
+        assert noted("many", "a", "b", "c", "d", "pytest-benchmark") == many
+        assert noted("alone", "pytest", "pytest-benchmark") == ""
+        assert noted("of another", "numpy", "attrs") == ""
+
+    @pytest.mark.parametrize("text", ["[tool]\npoetry = 1\npdm = []\n[tool.hatch]\nenvs.x = 2\n", "broken ="])
+    def test_lists_of_another_form_are_no_lists(self, text: str, tmp_path: Path) -> None:
+        files = {"pyproject.toml": text, "tox.ini": "no section\n", "requirements.txt": "pytest-benchmark\n"}
+        [one], _ = found_in(tmp_path, {**files, "bench/test_a.py": FIXTURE})
+        assert one.note == ""
+
     @pytest.mark.parametrize("at", ["", "packages/lib/"])
     @pytest.mark.parametrize("flat", [False, True])
     def test_a_lock_of_uv_is_followed(self, at: str, tmp_path: Path, *, flat: bool) -> None:

@@ -75,7 +75,7 @@ class TestOpenFile:
             open_file(path)
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"gone: cannot be read: No such file"):
+        with pytest.raises(UserError, match=r"gone: no such file; run the benchmarks first"):
             open_file(tmp_path / "gone")
 
     def test_a_path_with_a_nul(self) -> None:

@@ -255,11 +255,11 @@ class TestSafety:
         assert git.commit_of(history.path, "HEAD").sha == sha
 
     def test_no_repository(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="not a git repository; name the clone as `clone`"):
+        with pytest.raises(UserError, match="not a git repository; run this in a clone, or name one as `clone`"):
             git.of_range(tmp_path, Scope.ALL)
 
     def test_an_empty_repository(self, history: History) -> None:
-        with pytest.raises(UserError, match="has no commits yet"):
+        with pytest.raises(UserError, match="has no commits yet; make one with git commit"):
             git.of_range(history.path, Scope.ALL)
 
 

@@ -291,7 +291,7 @@ def _write(root: Path, made: Mapping[str, str], *, force: bool) -> None:
     existing = [path for path in targets if os.path.lexists(path)]
     if existing and not force:
         names = ", ".join(str(path.relative_to(root)) for path in existing)
-        message = f"{root}: {names} exist{'s' if len(existing) == 1 else ''} already; nothing was written. `force` replaces it, `dry_run` shows what would be written"
+        message = f"{root}: {names} exist{'s' if len(existing) == 1 else ''} already; nothing was written. `force` replaces {'it' if len(existing) == 1 else 'them'}, `dry_run` shows what would be written"
         raise UserError(message)
     with TemporaryDirectory(dir=root, prefix=".bench-db-init-") as kept:
         written, created = list[Path](), list[Path]()

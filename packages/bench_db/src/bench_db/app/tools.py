@@ -5,6 +5,7 @@ A tool is recognised by a dependency or by a benchmark in the source, never by a
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 import tomllib
@@ -18,6 +19,7 @@ from bench_db.measure import git
 from bench_db.schedule.config import Suite
 
 _LARGEST_BYTES = 1 << 20
+_FEW_NAMES = 3
 _MOST_PATHS = 8  # beyond that a command names directories
 _FIXTURE = r"def \w+\(.*\bbenchmark\b|^\s+benchmark\b\s*[,:)]|\bpytest\.mark\.benchmark\b"
 _TEST_OF_FIXTURE = r"^\s*(?:async )?def test\w*\(.*\bbenchmark\b|\bpytest\.mark\.benchmark\b"
@@ -249,6 +251,41 @@ def _listing(lists: object, tools: Sequence[str]) -> list[str]:
     ]
 
 
+def _not_installed(files: Sources, home: str, *tools: str) -> str:
+    """Return what a list of Poetry, PDM, Hatch or tox has beside the last tool, in words; pip reads none of these lists. Empty for nothing."""
+    for where, requirements in _lists_of_managers(files, home):
+        names = [_distribution(one) for one in requirements] if isinstance(requirements, list) else []
+        others = [name for name in dict.fromkeys(names) if name and name not in {*tools, "python"}]
+        if tools[-1] in names and others:
+            few = f"{', '.join(others[:_FEW_NAMES])}{' and others' if others[_FEW_NAMES:] else ''}"
+            return f"pip does not read {where}: add {few} to `setup` where the benchmarks need it"
+    return ""
+
+
+def _lists_of_managers(files: Sources, home: str) -> Iterator[tuple[str, object]]:
+    """Yield the lists of requirements that only the manager of a project reads, with where each is."""
+    with suppress(tomllib.TOMLDecodeError):
+        managers = _table(tomllib.loads(files.text(_within(home, "pyproject.toml"))).get("tool"))
+        poetry, pdm, hatch = (_table(managers.get(name)) for name in ("poetry", "pdm", "hatch"))
+        yield "[tool.poetry.dev-dependencies]", [*_table(poetry.get("dev-dependencies"))]
+        for name, group in _table(poetry.get("group")).items():
+            yield f"[tool.poetry.group.{name}.dependencies]", [*_table(_table(group).get("dependencies"))]
+        for name, listed in _table(pdm.get("dev-dependencies")).items():
+            yield f"{name} of [tool.pdm.dev-dependencies]", listed
+        for name, environment in _table(hatch.get("envs")).items():
+            yield f"[tool.hatch.envs.{name}]", _table(environment).get("dependencies")
+    tox = configparser.ConfigParser(interpolation=None, strict=False)
+    with suppress(configparser.Error):
+        tox.read_string(files.text(_within(home, "tox.ini")))
+        for name in tox.sections():
+            yield f"[{name}] of tox.ini", tox[name].get("deps", "").splitlines()
+
+
+def _table(document: object) -> dict[str, object]:
+    """Return a table of a TOML document; empty for another value."""
+    return document if isinstance(document, dict) else {}
+
+
 def _distribution(requirement: object) -> str:
     """Return the normal form of the name of a requirement; empty for another entry, such as the include of a group."""
     found = re.match(r"\s*([\w.-]+)", requirement) if isinstance(requirement, str) else None
@@ -316,7 +353,7 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
             f"the project is not installed, because setuptools finds {' and '.join(several[:3])} at its top: tests import it from "
             "its directory. [tool.setuptools] with packages or py-modules changes that"
             if several
-            else ""
+            else _not_installed(files, home, "pytest", tool)
         )
         yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note)
 

@@ -112,6 +112,9 @@ def _read(path: Path, deadline_seconds: float) -> bytes:
             message = f"{path}: neither a file nor a directory. Name the output of a benchmark tool"
             raise InputFileError(message)
         return path.read_bytes()
+    except FileNotFoundError as error:
+        message = f"{path}: no such file; run the benchmarks first, or check the path and the name of the file that the tool writes"
+        raise InputFileError(message) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         raise InputFileError(message) from error

@@ -63,7 +63,7 @@ def git(repository: Path, *arguments: str, text: str | None = None, patience_sec
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
         if said.startswith("not a git repository"):
-            message = f"{repository}: not a git repository; name the clone as `clone`"
+            message = f"{repository}: not a git repository; run this in a clone, or name one as `clone`"
             raise UserError(message) from error
         message = f"{repository}: git {arguments[0]}: {said or f'exit code {error.returncode}'}"
         raise UserError(message) from error
@@ -77,7 +77,7 @@ def resolve(repository: Path, name: str) -> str:
     except UserError as error:
         git(repository, "rev-parse", "--git-dir")  # raises another error for a directory that is no clone
         if name == "HEAD" and not git(repository, "for-each-ref", "--count=1"):
-            message = f"{repository}: has no commits yet"
+            message = f"{repository}: has no commits yet; make one with git commit"
             raise UserError(message) from error
         cut = is_shallow(repository)
         # all branches by name: a clone of one branch fetches no other one
