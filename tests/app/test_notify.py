@@ -556,6 +556,34 @@ class TestKills:
         )
         assert changes == {("f0000", "open"): 1, ("f0001", "open"): 1, ("f0002", "open"): 1}
 
+    def test_a_thousand_findings_through_kills_and_lost_answers(
+        self, store: Database, teller: Callable[..., Teller], web: FakeReceiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Four messages, a kill at each step of one and every second answer lost after acceptance: each finding arrives once."""
+        monkeypatch.setattr("bench_db.app.notify.RULES", replace(RULES, message_findings=300))
+        limited = _KILLED.replace(
+            "step = int",
+            "import dataclasses\nmodule.RULES = dataclasses.replace(module.RULES, message_findings=300)\nstep = int",
+        )
+        tell = teller(store, "webhook")
+        web.faults = [Fault(status=0, after=True), Fault(status=503), Fault(status=200, after=True)] * 4
+        killed = 0
+        for step in (3, 4, 9):
+            command = [sys.executable, "-c", limited, store.uri, tell.file, str(step)]
+            environment = {**os.environ, **tell.environment}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            killed += done.returncode == -signal.SIGKILL
+        assert killed == 3
+        tell.store = connect(store.uri)
+        tell.time = Slept(time=Clock().now())
+        for _ in range(3):
+            tell()
+            tell.time.sleep(LATER)
+        assert tell.one().findings == 0
+        arrived = Counter((f["id"], f["state"]) for document in web.documents for f in document["findings"])
+        assert arrived == Counter({(f"f{n:04}", "open"): 1 for n in range(FINDINGS)})
+        assert len(web.requests) > len(web.accepted) >= 4
+
     def test_a_message_under_way_is_left_alone(
         self, few: Database, teller: Callable[..., Teller], web: FakeReceiver
     ) -> None:
