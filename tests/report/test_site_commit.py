@@ -175,6 +175,13 @@ class TestElsewhere:
             links.get_by_role("link", name="after").press("Enter")
             expect(page.locator("#title")).to_contain_text(commit_of(4)[:9])
 
+    def test_all_series_of_a_commit_with_findings(self, browser: Browser, directory: Path) -> None:
+        with visiting(browser, directory) as visit:
+            page = visit.open(f"commit-{commit_of(MOVED)}.html")
+            page.get_by_role("link", name="side by side").press("Enter")
+            before, after = (commit_of(number)[:9] for number in (MOVED - 1, MOVED))
+            expect(page.locator("#links")).to_contain_text(f"before: {before} · after: {after}")
+
     def test_the_same_commit_twice_has_no_diff(self, browser: Browser, directory: Path) -> None:
         with visiting(browser, directory) as visit:
             page = visit.open(f"compare.html#a={commit_of(4)}&b={commit_of(4)}")
