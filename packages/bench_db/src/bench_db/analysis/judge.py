@@ -582,7 +582,7 @@ def _least(threshold: Threshold | None) -> dict[str, float]:
 
 def _middle(values: Sequence[float] | Floats) -> float | None:
     """Return the median as NumPy computes it, NaN where a value is; of so few values a sorted list is ten times as fast."""
-    ordered = sorted(values.tolist() if isinstance(values, np.ndarray) else values)
+    ordered: list[float] = sorted(values.tolist() if isinstance(values, np.ndarray) else values)
     if not ordered or any(map(math.isnan, ordered)):
         return math.nan if ordered else None
     half = len(ordered) // 2
