@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,9 @@ LEVEL = [100.0 + 0.1 * (i % 3) for i in range(40)]
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
+@cache
 def docs() -> Any:
-    """The generator of the documentation, as a module."""
+    """The generator of the documentation, as a module; imported once for each rule."""
     spec = importlib.util.spec_from_file_location("docs_of_bench_db", ROOT / ".ci/docs.py")
     assert spec is not None
     assert spec.loader is not None
@@ -37,14 +39,18 @@ def docs() -> Any:
     return module
 
 
-def statistics() -> str:
-    page: str = docs().statistics_page().partition("## Thresholds")[0]
+@cache
+def statistics_page() -> str:
+    page: str = docs().statistics_page()
     return page
+
+
+def statistics() -> str:
+    return statistics_page().partition("## Thresholds")[0]
 
 
 def thresholds() -> str:
-    page: str = docs().statistics_page().partition("## Thresholds")[2]
-    return page
+    return statistics_page().partition("## Thresholds")[2]
 
 
 def cli_help() -> str:
@@ -482,6 +488,8 @@ def observed(rule: str | None, observers: tuple[Callable[[], str], ...]) -> list
     for name in [name for name in sys.modules if name.partition(".")[0] in {"bench_db", "tests"}]:
         if name not in BELOW:
             sys.modules.pop(name)
+    docs.cache_clear()
+    statistics_page.cache_clear()
     import bench_db.rules
 
     assert not any(hasattr(sys.modules[name], "RULES") for name in BELOW & sys.modules.keys())
