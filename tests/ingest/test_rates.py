@@ -50,11 +50,11 @@ class TestUnknown:
         assert raised.value.reason is SkipReason.UNKNOWN_UNIT
 
     def test_as_spelled(self) -> None:
-        unit = Unit(name="Furlongs", sign="Furlongs", direction=Direction.HIGHER)
-        assert rates.as_spelled("Furlongs", Direction.HIGHER) == (unit, 1.0)
+        unit = Unit(name="Furlongs", sign="Furlongs", direction=Direction.INFO)
+        assert rates.as_spelled("Furlongs") == (unit, 1.0)
 
     def test_a_known_unit_has_its_own_direction(self) -> None:
-        assert rates.as_spelled("ops/ms", Direction.LOWER) == (PER_SECOND, 1e3)
+        assert rates.as_spelled("ops/ms") == (PER_SECOND, 1e3)
         assert rates.required("ops/ms", at="$") == (PER_SECOND, 1e3)
 
 

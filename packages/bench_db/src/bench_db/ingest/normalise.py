@@ -114,14 +114,13 @@ def parse_each(
     *,
     provenance: Provenance = _NOTHING,
     declared: Sequence[Adapter] = (),
-    deadline_seconds: float = RULES.input_seconds,
 ) -> Iterator[tuple[Run, list[Result]]]:
     """Yield each run of a file, in the order of the file. Only a history contains more than one.
 
-    The path `-` is standard input. `declared` are the formats of a project. A pipe needs a writer within the deadline. For a history, `provenance` must not set what
+    The path `-` is standard input. `declared` are the formats of a project. A pipe needs a writer within `rules.input_seconds`. For a history, `provenance` must not set what
     differs between its runs: commit, version and their time. Raises as `parse` does.
     """
-    yield from Opened(path, format, provenance=provenance, declared=declared, deadline_seconds=deadline_seconds).runs()
+    yield from Opened(path, format, provenance=provenance, declared=declared).runs()
 
 
 class Opened:

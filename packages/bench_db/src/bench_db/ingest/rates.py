@@ -78,12 +78,12 @@ def required(spelling: str, *, at: str) -> tuple[Unit, float]:
         raise RefusedError(SkipReason.UNKNOWN_UNIT, f"unit {spelling[:40]!r} at {at}") from error
 
 
-def as_spelled(spelling: str, direction: Direction = Direction.INFO) -> tuple[Unit, float]:
-    """Return base unit and factor as `measured` does. An unknown unit is kept by name, unscaled, with `direction`."""
+def as_spelled(spelling: str) -> tuple[Unit, float]:
+    """Return base unit and factor as `measured` does. An unknown unit is kept by name, unscaled and without a direction."""
     try:
         return measured(spelling)
     except UserError:
-        return Unit(name=spelling, sign=spelling, direction=direction), 1.0
+        return Unit(name=spelling, sign=spelling, direction=Direction.INFO), 1.0
 
 
 _BYTES = r"(bytes|[kmgt]i?b)"
