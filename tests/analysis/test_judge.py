@@ -20,7 +20,7 @@ from bench_db.query.thresholds import Threshold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench_db.analysis.histories import Floats
+    from bench_db.analysis.jit import Floats
     from bench_db.model import Comparison
 
 NAN = math.nan

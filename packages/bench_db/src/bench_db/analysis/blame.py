@@ -6,10 +6,11 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench_db.analysis.jit import Bools, Floats, Ints
 from bench_db.model import Blame, Cause, Comparison, MovedBenchmarks, Verdict
 from bench_db.rules import RULES
 from bench_db.units import Direction
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
     from bench_db.model import Series
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 HALF = 0.5  # share of the change of others from which a series moved with them
 INTERVAL_ERRORS = 3.0  # standard errors in half of a 99 % interval

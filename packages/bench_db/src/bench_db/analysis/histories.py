@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from bench_db.analysis.jit import Floats, Ints
 from bench_db.model import Figure
 from bench_db.query.series import COMMIT_ORDER, FIGURES, HISTORY, SERIES_ORDER, Points, identified
 from bench_db.rules import RULES
@@ -18,8 +19,6 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from bench_db.model import Series
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 # Of a time, and of a rate, from the usual figure to the least disturbed one: `_CHOICES[rate][choice]`.
 _CHOICES = (
     (Figure.MEDIAN, Figure.LOWER_QUARTILE, Figure.MINIMUM),

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, degrees, step_and_margin
-from bench_db.analysis.histories import Floats, histories, observations
+from bench_db.analysis.histories import histories, observations
+from bench_db.analysis.jit import Floats
 from bench_db.analysis.level import fresh_runs, levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
 from bench_db.analysis.seed_methods import (

@@ -15,7 +15,8 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from bench_db.analysis.histories import Floats, Histories, Ints
+    from bench_db.analysis.histories import Histories
+    from bench_db.analysis.jit import Floats, Ints
     from bench_db.model import Finding
 
 _ACCEPTED = {State.BLESSED, State.IGNORED}

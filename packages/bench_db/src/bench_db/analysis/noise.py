@@ -20,7 +20,8 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench_db.analysis.histories import Floats, Histories, Ints
+    from bench_db.analysis.histories import Histories
+    from bench_db.analysis.jit import Floats, Ints
 
 # Correlation of neighbouring runs from which their number says less than it seems: two standard errors at 20 runs.
 _ALIKE = 0.45

@@ -21,8 +21,8 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bench_db.analysis.blame import Bools, Floats, Ints
     from bench_db.analysis.histories import Histories
+    from bench_db.analysis.jit import Bools, Floats, Ints
     from bench_db.analysis.scan import Scan
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from bench_db.analysis.histories import Floats, Histories, Ints
+    from bench_db.analysis.histories import Histories
+    from bench_db.analysis.jit import Floats, Ints
     from bench_db.analysis.scan import Detected, Points
     from bench_db.distributed import Engine
     from bench_db.model import Noise
