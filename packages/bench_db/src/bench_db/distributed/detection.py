@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """`analysis.scan.detection` on an engine, with the same bits, for series with these keys.
+    """The detection of `analysis.scan` on an engine, bit for bit; `keys` has the key of each series.
 
-    `parts` is into how many parts the series are cut, four a worker by default.
+    `parts` is the number of parts that the series are cut into; None for four a worker.
     """
 
     engine: Engine
