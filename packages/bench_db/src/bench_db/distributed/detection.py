@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -124,7 +124,7 @@ def _of_shapes(rows: list[Ints], answers: list[pa.RecordBatch], series: int) -> 
 
 def _values(points: Points, rows: list[Ints], answers: list[pa.RecordBatch]) -> Floats:
     """Return the corrected values of all series end to end."""
-    values: np.ndarray[Any, np.dtype[np.float64]] = np.empty(len(points.values))
+    values: Floats = np.empty(len(points.values))
     for of, answer in zip(rows, answers, strict=True):
         flat, offsets = answer["values"].values.to_numpy(), answer["values"].offsets.to_numpy()
         for number, start, end in zip(of.tolist(), offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
