@@ -370,11 +370,13 @@ class TestPullRequest:
         assert (run.commit, run.branch, run.pr_number) == (change.base_commit, "main", None)
 
     def test_another_repository_than_that_of_the_job(self, merged: Path) -> None:
+        """It is at another commit; a repository with another name at the commit of the job is the same one, renamed or a fork."""
         git(merged, "remote", "add", "origin", "https://github.example/o/other.git")
-        run = publish(merged, Provenance(change=self.change(merged, repository="o/benchmarks")))
+        elsewhere = self.change(merged, commit="c" * 40, repository="o/benchmarks")
+        run = publish(merged, Provenance(change=elsewhere))
         assert (run.commit, run.pr_number, run.branch) == (git(merged, "rev-parse", "HEAD"), None, None)
-        for fork in ("me/Other", "o/other"):
-            assert publish(merged, Provenance(change=self.change(merged, repository=fork))).pr_number == 12
+        for same in ("me/Other", "o/other", "o/before-it-was-renamed"):
+            assert publish(merged, Provenance(change=self.change(merged, repository=same))).pr_number == 12
 
     def test_flags_precede(self, merged: Path) -> None:
         run = publish(merged, Provenance(change=self.change(merged), pr_number=3, branch="mine"))
