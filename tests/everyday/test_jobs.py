@@ -208,6 +208,22 @@ class TestDetached:
         assert order(clone) == before
         assert len(order(clone, "--branch", "release/1")) == 1
 
+    def test_a_tag_in_a_shallow_clone(self, repository: Repository) -> None:
+        """It does not show whether main has the commit, so the job says that its results count as main's."""
+        grown(repository, 1)
+        repository.git("tag", "v1.0")
+        repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        shallow = Repository(repository.path.parent / "shallow")
+        shallow.git("remote", "add", "origin", repository.path.as_uri())
+        shallow.git("fetch", "--quiet", "--depth", "1", "origin", "tag", "v1.0")
+        shallow.git("checkout", "--quiet", "--force", "v1.0")
+        sha = shallow.git("rev-parse", "HEAD")
+        event = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1.0", "GITHUB_SHA": sha}
+        answer = publish(shallow, shallow.measured(0.0011, at=BEGIN + HOUR), **event)
+        (note,) = answer["published"][0]["notes"]
+        assert "the branch is unknown and its results count as the main branch's" in note
+        assert order(repository) == [sha, sha]
+
     def test_a_commit_that_no_branch_has(self, clone: Repository) -> None:
         """Such as a change of jujutsu, which checks out no branch, or an experiment. It counts once it is published from main."""
         before = order(clone)

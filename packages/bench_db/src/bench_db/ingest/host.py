@@ -170,7 +170,7 @@ def build_of(checkout: Path) -> Build:
 _ORIGIN_HEAD = "refs/remotes/origin/HEAD"
 NO_BRANCH = "detached"
 """The branch of a commit that no branch of a complete clone has."""
-_DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown; state it if the commit is of one"
+_DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown and its results count as the main branch's; state it if it is another"
 _COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
 _PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
 _PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")
@@ -255,7 +255,9 @@ def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -
         change = replace(change, commit=pulled.commit, pr_number=pulled.pr_number)
     elif not (ours or change.pr_number):
         return build
-    build = replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=())
+    branch = build.branch or change.branch
+    notes = () if branch or change.pr_number is not None else build.notes  # as of the job of a tag
+    build = replace(build, branch=branch, pr_number=change.pr_number, notes=notes)
     head = change.head_commit or (build.parents[1] if len(build.parents) == _TWO else None)
     is_merge = change.pr_number is not None and (
         same_commit(build.commit, change.commit) or change.head_commit in build.parents
