@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from adbc_driver_postgresql import dbapi
 
 import bench_db
-from bench_db.report.mirror import mirror_text
 from tests.cli.conftest import bench_db as run_command
 from tests.sinks.stores import TABLES
 from tests.support.workers import made_once
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text("utf-8")
 _BLOCK = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The macro of Grafana, and what Grafana makes of it.
 _FILTER = re.compile(r"\$__timeFilter\(([\w.]+)\)")
 
@@ -36,17 +39,30 @@ def _asked(address: str, statements: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _typed(lines: str, directory: Path, postgres: Postgres) -> subprocess.CompletedProcess[str]:
+    """Run lines of a shell as a newcomer does in an empty directory, where bench-db is installed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(directory), "PGPORT": str(postgres.port)}
+    ready = re.sub(r"^pip .*\n", "", lines, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-ec", ready], cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 class TestServers:
     """A newcomer who follows the page has a mirror, a user who reads it, and panels with rows."""
 
-    def test_top_to_bottom(self, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> None:
-        demo = made_once(tmp_path_factory, "demo_of_servers", bench_db.demo) / "store"
+    def test_top_to_bottom(self, tmp_path: Path, postgres: Postgres) -> None:
         users, grants, *panels = _BLOCK.findall(PAGE)
         _asked(postgres.address(), users)
+        make, check, _delta = _SHELL.findall(PAGE)
+        [shown] = re.findall(r"^```text\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+        assert _typed(make, tmp_path, postgres).stdout == shown
+        checked = _typed(f"export BENCH_DB_URI=demo/store PGPASSWORD='choose one'\n{check}", tmp_path, postgres)
+        assert checked.stdout.count("schema bench_db of postgresql://bench_writer@localhost/metrics") == 2
         writer = postgres.address("metrics", user="bench_writer", password="choose one")
-        done = bench_db.mirror(demo, writer)
-        _, shown = mirror_text(done.document).split("\n", 1)
-        assert f"is equal to the store now\n{shown}\n```" in PAGE
         _asked(writer, grants)
         reader = postgres.address("metrics", user="grafana", password="choose another")
         answers = [_asked(reader, panel) for panel in panels]
@@ -63,9 +79,8 @@ class TestServers:
     ) -> None:
         demo = made_once(tmp_path_factory, "demo_of_servers", bench_db.demo) / "store"
         monkeypatch.chdir(tmp_path)
-        (tmp_path / "results").symlink_to(demo)
         [_, command, _in_a_bucket] = re.findall(r"^(?:pip|bench-db) .*delta.*$", PAGE, re.MULTILINE)
-        answer = run_command(*command.partition("#")[0].split()[1:])
+        answer = run_command(*command.partition("#")[0].split()[1:], "--store", demo)
         assert answer.code == 0, answer.err
         [block] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
         names: dict[str, Any] = {}
