@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -64,6 +65,26 @@ class TestPublished:
         assert uploading == f"Uploading results to LanceDB at {store}..."
         assert uploaded.startswith("Successfully uploaded ")
         return found
+
+    def test_criterion_of_a_device_on_a_test_bed(self, tmp_path: Path) -> None:
+        """The command of lance-bench's README: totals become times of an iteration, under the names that are given."""
+        line = {"reason": "benchmark-complete", "id": "decode", "unit": "ns", "throughput": []}
+        line |= {
+            "iteration_count": [1, 2],
+            "measured_values": [10, 24],
+            "typical": {"estimate": 11, "lower_bound": 10, "upper_bound": 12, "unit": "ns"},
+        }
+        output = tmp_path / "criterion-output.json"
+        output.write_text(json.dumps({"reason": "group-complete"}) + "\n" + json.dumps(line) + "\n")
+        words = ("--testbed-name", "my-machine", "--dut-name", "lance", *BUILD)
+        for _ in range(2):
+            done = run("publish_criterion", output, *words, store=tmp_path / "s")
+            assert (done.returncode, done.stdout.splitlines()[1]) == (0, "Found 1 benchmark results"), done.stderr
+        [result] = bench_db.connect(tmp_path / "s").results()
+        assert (result.benchmark_name, list(result.values), result.units) == ("decode", [10.0, 12.0], "nanoseconds")
+        assert (result.summary.min, result.summary.mean, result.summary.max) == (10.0, 11.0, 12.0)
+        assert (result.dut.name, result.dut.version, result.dut.timestamp) == ("lance", "0.15.0+abc1234", 1702345678)
+        assert result.test_bed.name == "my-machine"
 
     def test_the_job(self, tmp_path: Path) -> None:
         job = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77", "GITHUB_REF": "refs/pull/5/merge"}

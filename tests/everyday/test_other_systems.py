@@ -266,7 +266,7 @@ class TestRowsOfServing:
     def test_the_latest_at_a_date(self, store: bench_db.Database) -> None:
         for number in range(6):
             recorded(store, number)
-        asked = {"benchmark": "backward_pass", "metric": "throughput"}
+        asked: Any = {"benchmark": "backward_pass", "metric": "throughput"}
         assert store.latest(**asked)["median"].to_list() == [1005.0]
         until = datetime.fromtimestamp(FIRST + DAY * 3 + 1, UTC)
         assert store.latest(**asked, until=until)["median"].to_list() == [1003.0]

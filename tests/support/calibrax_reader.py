@@ -19,7 +19,8 @@ def without_jax() -> None:
     """Let the modules of a store be imported without the `__init__` of their packages, which need JAX for other things."""
     spec = importlib.util.find_spec("calibrax")
     assert spec is not None
-    [root] = spec.submodule_search_locations or ()
+    assert spec.submodule_search_locations is not None
+    [root] = spec.submodule_search_locations
     for name in ("calibrax", "calibrax.core"):
         package = types.ModuleType(name)
         package.__path__ = [str(Path(root, *name.split(".")[1:]))]
