@@ -68,7 +68,7 @@ class TestPublished:
 
     def test_criterion_of_a_device_on_a_test_bed(self, tmp_path: Path) -> None:
         """The command of lance-bench's README: totals become times of an iteration, under the names that are given."""
-        line = {"reason": "benchmark-complete", "id": "decode", "unit": "ns", "throughput": []}
+        line: dict[str, object] = {"reason": "benchmark-complete", "id": "decode", "unit": "ns", "throughput": []}
         line |= {
             "iteration_count": [1, 2],
             "measured_values": [10, 24],
@@ -82,6 +82,7 @@ class TestPublished:
             assert (done.returncode, done.stdout.splitlines()[1]) == (0, "Found 1 benchmark results"), done.stderr
         [result] = bench_db.connect(tmp_path / "s").results()
         assert (result.benchmark_name, list(result.values), result.units) == ("decode", [10.0, 12.0], "nanoseconds")
+        assert result.summary is not None
         assert (result.summary.min, result.summary.mean, result.summary.max) == (10.0, 11.0, 12.0)
         assert (result.dut.name, result.dut.version, result.dut.timestamp) == ("lance", "0.15.0+abc1234", 1702345678)
         assert result.test_bed.name == "my-machine"

@@ -263,6 +263,31 @@ class TestRowsOfServing:
         assert store.trend("m", metric="ttft")["median"].to_list() == [1.5e9, 1.5e9]
         assert store.trend("m", metric="tpot")["median"].to_list() == [0.25e9]
 
+    def test_cost_energy_and_power(self, store: bench_db.Database) -> None:
+        """Three derived metrics of each configuration and no other: only where both operands are, with their units."""
+        with store.record("serving", commit=sha(1), test_bed_name="c", environment={}) as run:
+            for conc, rate, watts in ((4, 500.0, 1000.0), (64, 2000.0, 1600.0)):
+                rated = bench_db.Metric(values=rate, unit="tokens/s", better="higher")
+                drawn = bench_db.Metric(values=watts, unit="W", better="lower")
+                paid = bench_db.Metric(values=0.002, unit="USD/s", better="lower")
+                run.add("llama", metrics={"rate": rated, "power": drawn, "price": paid}, tags={"conc": conc})
+            run.add("other", metrics={"rate": rated})
+        for name, formula in (("energy", "power / rate"), ("cost", "price / rate"), ("per_watt", "rate / power")):
+            bench_db.define(store, "metric", name, formula)
+        found = {
+            (row["metric"], row["tags_key"]): (round(row["median"], 9), row["benchmark_name"])
+            for row in store.latest().iter_rows(named=True)
+            if row["metric"] in {"energy", "cost", "per_watt"}
+        }
+        assert found == {
+            ("energy", "conc=4"): (2.0, "llama"),
+            ("energy", "conc=64"): (0.8, "llama"),
+            ("cost", "conc=4"): (0.000004, "llama"),
+            ("cost", "conc=64"): (0.000001, "llama"),
+            ("per_watt", "conc=4"): (0.5, "llama"),
+            ("per_watt", "conc=64"): (1.25, "llama"),
+        }
+
     def test_the_latest_at_a_date(self, store: bench_db.Database) -> None:
         for number in range(6):
             recorded(store, number)
