@@ -13,6 +13,7 @@ import pytest
 from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError, UserError
 from bench_db.store import content
 from bench_db.store.database import connect, unopened
+from bench_db.store.filters import condition
 from bench_db.store.publish import Entry
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, Table, registered
 from tests.store.carriers import publish
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from bench_db.store.versions import AsOf
     from tests.support.s3_server import S3Server
 
+# Bytes of a bitmap: it has 16 before the first numbers, and the last is that of numbers near 65,535.
+_CHANGED = {"another beginning": [0], "a number less": [16], "a number outside": [16, -1]}
 LOST = damage.RUNS - 1  # the newest run, alone in its data file
 
 
@@ -103,6 +106,18 @@ class TestReading:
 
 class TestWriting:
     """Publishing works before any repair: what cannot be read is taken out, its version keeps a tag, and lost runs can come again."""
+
+    @pytest.mark.parametrize("left", ["_transactions", "nothing"])
+    def test_beside_a_ledger_without_a_version(self, broken: Database, left: str) -> None:
+        """As a sync that was interrupted leaves it, or another process that makes it right now."""
+        ledger = Path(broken.uri) / "scans.lance"
+        for part in ledger.iterdir():
+            if part.name != left:
+                shutil.rmtree(part)
+        with pytest.warns(DamagedStoreWarning, match="1 data files cannot be read"):
+            assert connect(broken.uri).latest().height == damage.ROWS
+        with pytest.warns(DamagedStoreWarning, match="1 data files cannot be read"):
+            assert publish(connect(broken.uri), 50)
 
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_another_run_and_the_lost_one(self, broken: Database, undamaged: Path) -> None:
@@ -446,6 +461,50 @@ class TestDeletions:
             connect(store).publish(results, run, replace=True)
         assert connect(store).verify().sound
         assert connect(store).latest().height == connect(undamaged).latest().height
+
+
+@pytest.fixture(scope="module")
+def bitmapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with a bitmap of the rows of a removed run, which share a data file with others."""
+    store = connect(tmp_path_factory.mktemp("bitmap") / "store", create=True)
+    both = [Entry(*publication(number, rows=rows, samples_each=1)) for number, rows in ((0, 5_001), (1, 8))]
+    assert [done.new for done in store.publish_many(both)] == [5_001, 8]
+    engine = store._engine
+    engine.delete(RESULTS_TABLE, condition("dut.version", "1.0.0"))
+    engine.delete(RUNS_TABLE, condition("dut.version", "1.0.0"))
+    assert store.verify().problems == ()
+    return Path(store.uri)
+
+
+class TestBitmaps:
+    """A list of more than 5,000 deleted rows is a bitmap, and a damaged one is found as any other list."""
+
+    @pytest.fixture
+    def file(self, bitmapped: Path, tmp_path: Path) -> Path:
+        [file] = damage.live_files(damage.copied(bitmapped, tmp_path / "store"), "results", "deletions")
+        assert file.suffix == ".bin"
+        return file
+
+    @pytest.mark.parametrize("how", [*_CHANGED, *damage.BROKEN])
+    def test_damage(self, file: Path, how: str) -> None:
+        if how in damage.BROKEN:
+            damage.spoil(file, how)
+        else:
+            listed = bytearray(file.read_bytes())
+            for at in _CHANGED[how]:
+                listed[at] ^= 1 << 7
+            file.write_bytes(listed)
+        store = file.parents[2]
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            assert "_deletions/" in found.problems[0].example
+        with pytest.warns(DamagedStoreWarning, match="data files cannot be read"):
+            assert connect(store).latest().is_empty()
+        if how in damage.BROKEN:
+            with pytest.warns(DamagedStoreWarning, match="data files cannot be read"):
+                publish(connect(store), 5)
+        connect(store).repair()
+        publish(connect(store), 1)
+        assert connect(store).verify().sound
 
 
 class TestRepair:

@@ -7,13 +7,19 @@ import time
 import warnings
 from collections import Counter, deque
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, CorruptStoreError, DamagedStoreWarning, StoreUnavailableError
-from bench_db.store import content, faults
+from bench_db.errors import (
+    BenchDbError,
+    CorruptStoreError,
+    DamagedStoreWarning,
+    StoreNotFoundError,
+    StoreUnavailableError,
+)
+from bench_db.store import content, faults, roaring
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE, TABLES, Table, registered
 
 if TYPE_CHECKING:
@@ -204,6 +210,8 @@ def _unreadable(engine: Engine, table: Table) -> list[str]:
     try:
         snapshot = engine.open(table)
         return [part.file for part in snapshot.every_fragment() if not is_readable(engine, snapshot, part)]
+    except StoreNotFoundError:  # it has no version: another process makes it, or every version of it is lost
+        return []
     except faults.DAMAGE_ERRORS as error:
         faults.require_damage(error)
         return []
@@ -261,8 +269,18 @@ def _whole(engine: Engine) -> list[str]:
 def _lacks_deletions(engine: Engine, table: Table, fragment: Fragment) -> bool:
     """Return whether the list of the rows that have left a fragment is gone or cut; no size of it is recorded."""
     name = _deletions(table, fragment)
-    known = content.read_small(engine, name) if name else b"none"
-    return not known or (name.endswith(_ARROW) and not known.endswith(_END_OF_ARROW))
+    if not name:
+        return False
+    known = content.read_small(engine, name)
+    if not known or name.endswith(_ARROW):
+        return not known or not known.endswith(_END_OF_ARROW)
+    try:
+        roaring.numbers(known)
+    except EOFError:
+        return True
+    except ValueError:
+        return False
+    return False
 
 
 def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
@@ -271,21 +289,32 @@ def fault_of_deletions(engine: Engine, table: Table, fragment: Fragment) -> str:
     Lance does not check the sizes in a damaged list: it may ask for 2^54 bytes of memory, which ends the process.
     """
     name = _deletions(table, fragment)
-    if not name.endswith(_ARROW):
+    if not name:
         return ""
     try:
-        listed = pa.ipc.open_file(pa.py_buffer(content.read_small(engine, name) or b"")).read_all()
-        listed.validate(full=True)
-        columns = [column.cast(pa.int64()).to_numpy() for column in listed.columns]
-    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a name of a column that is no UTF-8
+        numbers = _listed(name, content.read_small(engine, name) or b"")
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        EOFError,
+    ) as error:  # ValueError: also a name of a column that is no UTF-8
         return f"{name} cannot be read: {error}"
     expected = 0 if fragment.deletions is None else fragment.deletions.rows
-    if len(listed) != expected:
-        return f"{name} lists {len(listed)} of {expected} deleted rows"
-    numbers = np.concatenate([np.zeros(0, np.int64), *columns])
+    if len(numbers) != expected:
+        return f"{name} lists {len(numbers)} of {expected} deleted rows"
     if not ((numbers >= 0) & (numbers < fragment.physical_rows)).all():
         return f"{name} lists a deleted row that the file does not have"
     return "" if len(np.unique(numbers)) == expected else f"{name} lists a deleted row more than once"
+
+
+def _listed(name: str, known: bytes) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the numbers of the rows in a list of deleted rows: a table of Arrow, or a bitmap of more than 5,000."""
+    if not name.endswith(_ARROW):
+        return roaring.numbers(known)
+    listed = pa.ipc.open_file(pa.py_buffer(known)).read_all()
+    listed.validate(full=True)
+    return np.concatenate([np.zeros(0, np.int64), *(column.cast(pa.int64()).to_numpy() for column in listed.columns)])
 
 
 def require_deletions(snapshot: Snapshot, fragments: Iterable[Fragment] | None = None, *, every: bool = False) -> None:
