@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import traceback
 from contextlib import closing
@@ -163,6 +165,38 @@ class TestMeaning:
         panic = type("PanicException", (BaseException,), {})("called unwrap")
         with pytest.raises(CorruptStoreError, match="called unwrap"), _ENGINE.explaining("reading"):
             raise panic
+
+    @pytest.mark.parametrize(
+        "why",
+        [
+            "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)",
+            "Disk quota exceeded (os error 122)",
+            "[Errno 28] No space left on device: 'levels.json'",
+        ],
+    )
+    def test_a_full_disk(self, why: str) -> None:
+        with (
+            pytest.raises(StoreUnavailableError, match=r"no space is left while publishing.*store optimize") as caught,
+            _ENGINE.explaining("publishing"),
+        ):
+            raise OSError(why)
+        assert not faults.is_damage(caught.value)
+
+    def test_a_process_that_may_write_no_large_file(self, tmp_path: Path) -> None:
+        """A real refusal of the system: the error says so, and the same publish succeeds afterwards."""
+        store = connect(tmp_path / "store", create=True)
+        limited = (
+            "import resource, sys; from bench_db.store.database import connect; from tests.strategies import publication\n"
+            "run, results = publication(0)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))\n"
+            "connect(sys.argv[1]).publish(results, run)"
+        )
+        command = [sys.executable, "-c", limited, store.uri]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert "StoreUnavailableError" in ended.stderr
+        assert "no space is left while publishing to " in ended.stderr.splitlines()[-1]
+        _publish(store)
+        assert store.verify().sound
 
     @pytest.mark.parametrize("why", ["not permitted (os error 1)", "not supported (os error 95)"])
     def test_a_file_system_without_hard_links(self, why: str) -> None:

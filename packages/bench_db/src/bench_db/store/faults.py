@@ -59,6 +59,10 @@ _MISSING_BUCKET = re.compile(r"NoSuchBucket")
 _DENIED = re.compile(r"Permission denied|Operation not permitted|Read-only file system")
 # Lance commits to a directory with a hard link, so that of two writers one fails.
 _NO_LINK = re.compile(r"Unable to rename file: (?:Operation not (?:permitted|supported)|Function not implemented)")
+# Error 27 is the largest size of a file, which a process may have, too.
+_FULL = re.compile(
+    r"No space left on device|[Qq]uota exceeded|File too large|not enough space on the disk|os error (?:27|28|122)\b"
+)
 _NOT_IMPLEMENTED = re.compile(r"NotImplemented|\b501 Not")
 _NO_VERSION = re.compile(r"Version not found")
 _NO_DIRECTORY = re.compile(r"Not a directory")
@@ -119,6 +123,11 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[BenchDbError], str], ...] = (
         _NO_LINK,
         StoreUnavailableError,
         "{where}: the file system cannot make hard links, which a commit needs ({cause}); put the store on another file system",
+    ),
+    (
+        _FULL,
+        StoreUnavailableError,
+        "{where}: no space is left while {doing} ({cause}); make some, such as with 'bench-db store optimize --older-than 10m', and try again",
     ),
     (
         _NO_VERSION,
