@@ -82,3 +82,45 @@ class TestAxe:
         page = visit.open("commits.html")
         page.evaluate("document.documentElement.removeAttribute('lang')")
         assert "html-has-lang" in {one["id"] for one in violations(page)}
+
+
+# Everything that Tab should reach: what is seen, not switched off, and of radio buttons the chosen one.
+_FOCUSABLE = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")].filter((node) =>
+    node.tabIndex >= 0 && !node.disabled && node.checkVisibility({ visibilityProperty: true }) && (node.type !== "radio" || node.checked))"""
+
+
+def by_tab(page: Page) -> tuple[int, int]:
+    """Return how many such elements Tab does not reach, and how many of the others get no visible ring."""
+    missing = page.evaluate(f"({_FOCUSABLE})().map((node, i) => {{ node.dataset.stop = i; return String(i); }})")
+    bare: set[str] = set()
+    for _ in range(len(missing) + 5):
+        page.keyboard.press("Tab")
+        stop, ring = page.evaluate(
+            """() => { const node = document.activeElement, ring = node.closest("label") || node;
+            return [node.dataset.stop, [node, ring].some((one) => getComputedStyle(one).outlineStyle !== "none")]; }"""
+        )
+        missing = [one for one in missing if one != stop]
+        bare |= {stop} if stop and not ring else set()
+    return len(missing), len(bare)
+
+
+class TestTab:
+    """Tab alone reaches everything that a pointer can use, each with a visible ring, and leaves it again."""
+
+    @pytest.mark.parametrize("place", range(len(pages())))
+    def test_reaches_everything(self, browser: Browser, root: Path, place: int) -> None:
+        with visiting(browser, root) as visit:
+            page = visit.open(pages()[place])
+            if pages()[place].startswith("benchmark"):
+                page.locator("#scale-plot canvas").wait_for()
+            page.evaluate(SETTLED)
+            assert by_tab(page) == (0, 0)
+
+    def test_a_fault_is_found(self, visit: Visit) -> None:
+        page = visit.open("commit.html")
+        page.evaluate("document.querySelector('nav a').style.outline = 'none'")
+        assert by_tab(page) == (0, 1)
+        page = visit.open("commits.html")
+        trap = "document.querySelector('nav a').addEventListener('keydown', (event) => event.preventDefault())"
+        page.evaluate(trap)
+        assert by_tab(page)[0] > 1
