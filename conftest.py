@@ -5,6 +5,7 @@ pytest imports this file before every other conftest, so what it sets holds for 
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -29,6 +30,15 @@ def cache_bytecode() -> None:
 
 
 cache_bytecode()
+gc.disable()  # until the tests are collected: of 8 s of CPU to import and collect them, 1.3 s was the search for garbage
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Search for garbage again, but never among the 580,000 objects of modules and tests: that was 3 % of the time of quick tests."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from itertools import pairwise
@@ -86,3 +87,9 @@ class TestMadeOnce:
 
     def test_once(self, ran: Path) -> None:
         assert (ran / "makings").read_text("utf-8") == "made\n"
+
+
+def test_garbage_is_looked_for_among_new_objects() -> None:
+    """The modules and tests that were imported before the first test are no garbage."""
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
