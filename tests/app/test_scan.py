@@ -235,7 +235,7 @@ class TestLevelOfModes:
             for value, of in zip(values, others.T, strict=True)
         ]
         stored = 0
-        for runs in (16, 20, 25, 30, 40, 60):
+        for runs in (8, 12, 16, 20, 25, 30, 40, 60):
             publish_all(store, [entry(number, rows[number]) for number in range(stored, 60 + runs)])
             stored = 60 + runs
             scanned = api.scan(store)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.analysis.changes import named
+from bench_db.analysis.detect import detect_all
 from bench_db.analysis.scan import Scan, scan
 from bench_db.analysis.scan_blame import Blamed, blame_scan
 from bench_db.analysis.shapes import NEAR
@@ -71,8 +72,8 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
 
     A new change is opened. A known one keeps its id and its state; one that was fixed and is back is reopened. A finding of a
     scanned series that the scan no longer sees is fixed, and its note says so if it was provisional: then it is withdrawn. A provisional one
-    that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. So does one of level that the scan does
-    not see where it sees one of modes that moves the same way, which is not opened. `blamed` has the causes;
+    that is seen again with enough runs is confirmed. Blessed and ignored findings stay as they are. So does one of level that its series still
+    shows by itself, though not clearly enough among all; and one where the scan sees a change of modes that moves the same way, which is not opened. `blamed` has the causes;
     without it they are looked for in these histories. Partial ones leave known causes as they are. `thresholds` are those of the scan.
     `paired` are the stored verdicts of pairs: one at the commit of a change, in the same direction, confirms it. So does one at a commit with
     the same content, as the head of a pull request has it that was merged by squash: `trees` has the id of the content by commit, of those
@@ -118,7 +119,9 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
             note = _CONFIRMED if is_confirmed else old.note
             records.append(replace(fresh, id=old.id, state=old.state, by=old.by, note=note, replaces=old.key))
     unseen = (finding for of_series in left.values() for finding in of_series.values())
-    gone = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
+    waiting = [finding for finding in unseen if finding.state not in {*_SETTLED, State.FIXED}]
+    still = _shown(waiting, histories, numbers, thresholds or {})
+    gone = [finding for finding in waiting if finding.id not in still]
     return records + [
         replace(
             finding,
@@ -130,6 +133,31 @@ def updated(  # noqa: PLR0913 all but the first three by keyword
         )
         for finding in gone
     ]
+
+
+def _shown(
+    waiting: Sequence[Finding], histories: Histories, numbers: Mapping[int, int], thresholds: Mapping[int, Threshold]
+) -> set[str]:
+    """Return the ids of those changes of level that their series shows by itself, in the same direction and near.
+
+    That is what `detect` finds, with a change of `rules.change_effect` at least. A series with a threshold of its own shows none.
+    """
+    levels = [f for f in waiting if f.kind == ChangeKind.LEVEL and f.series_key not in thresholds]
+    own = sorted({numbers[finding.series_key] for finding in levels})
+    if not own:
+        return set()
+    parts = [histories.values[histories.offsets[n] : histories.offsets[n + 1]] for n in own]
+    changes = detect_all(np.concatenate(parts), np.cumsum([0, *map(len, parts)]))
+    found = defaultdict[tuple[int, bool], list[int]](list)
+    for row in np.flatnonzero(np.abs(changes.effect) >= RULES.change_effect):
+        found[own[changes.series[row]], bool(changes.effect[row] > 0.0)].append(int(changes.index[row]))
+    shown = set()
+    for finding in levels:
+        number = numbers[finding.series_key]
+        at = _indices(histories, number).get(finding.commit or "", finding.index)
+        near = (abs(at - index) <= RULES.same_change_runs for index in found[number, _rises(finding)])
+        shown |= {finding.id} if any(near) else set()
+    return shown
 
 
 def _gone(finding: Finding, thresholds: Mapping[int, Threshold]) -> str:
