@@ -271,7 +271,7 @@ class TestRowsOfServing:
                 drawn = bench_db.Metric(values=watts, unit="W", better="lower")
                 paid = bench_db.Metric(values=0.002, unit="USD/s", better="lower")
                 run.add("llama", metrics={"rate": rated, "power": drawn, "price": paid}, tags={"conc": conc})
-            run.add("other", metrics={"rate": rated})
+            run.add("other", metrics={"rate": bench_db.Metric(values=5.0, unit="tokens/s", better="higher")})
         for name, formula in (("energy", "power / rate"), ("cost", "price / rate"), ("per_watt", "rate / power")):
             bench_db.define(store, "metric", name, formula)
         found = {
