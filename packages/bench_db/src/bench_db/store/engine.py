@@ -249,7 +249,9 @@ class Snapshot:
         """Return whether the indexes that a filter uses are sound; those of a bucket are not compared."""
         if self.engine.without_indexes:
             return False
-        return bool(self.engine.bucket) or indexes.are_usable(self, where)
+        place = Path(self.engine.location.child(self.table.directory)) / "_indices"
+        has_none = not self.engine.bucket and not place.exists() and not self.dataset.has_index
+        return bool(self.engine.bucket) or has_none or indexes.are_usable(self, where)
 
     def take(self, rows: list[int], columns: Iterable[str]) -> pa.Table:
         """Return columns of the rows with these row ids, in their order."""
