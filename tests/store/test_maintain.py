@@ -205,3 +205,37 @@ class TestWhenDue:
         version = database._engine.open(RESULTS_TABLE).version
         _publish(database, 2)
         assert database._engine.open(RESULTS_TABLE).version == version
+
+    def test_versions_of_a_large_table_go_before(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Every tenth publish removes those that are not young; nothing is compacted."""
+        monkeypatch.setattr(maintain, "_SMALL_BYTES", 0)
+        _publish(database, 19)
+        young = database.version
+        for manifest in _manifests(database)[1:]:
+            os.utime(manifest, (time.time() - 3600,) * 2)
+        _publish(database, 1, start=19)
+        assert sorted(database._engine.written(RESULTS_TABLE)) == [young, young + 1]
+        assert len(database._engine.open(RESULTS_TABLE).fragments()) == 20
+
+    def test_a_small_table_keeps_its_versions(self, database: Database) -> None:
+        _publish(database, 19)
+        for manifest in _manifests(database):
+            os.utime(manifest, (time.time() - 3600,) * 2)
+        _publish(database, 1, start=19)
+        assert len(database._engine.written(RESULTS_TABLE)) >= 20
+
+    def test_a_publish_is_stored_whatever_stops_the_removal(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(maintain, "_SMALL_BYTES", 0)
+        _publish(database, 9)
+        oldest = _manifests(database)[-1]
+        oldest.write_bytes(oldest.read_bytes()[:100])
+        os.utime(oldest, (time.time() - 3600,) * 2)
+        _publish(database, 1, start=9)
+        assert len(database.results()) == 20
+
+
+def _manifests(database: Database) -> list[Path]:
+    """Return the manifests of the results, newest first: their names count down."""
+    return sorted((Path(database.uri) / RESULTS_TABLE.directory / "_versions").glob("*.manifest"))
