@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench_db.analysis.changes import changes_of
-from bench_db.analysis.histories import figure_values, figures, histories
+from bench_db.analysis.histories import figure_values, figures, histories, joined
 from bench_db.analysis.judge import judge
 from bench_db.model import Comparison, Figure, Verdict
 from bench_db.query.series import HISTORY, IDENTITY, Points
 from bench_db.rules import RULES
 from tests.analysis.test_judge import points
+from tests.support.campaigns import sized
 
 if TYPE_CHECKING:
     from bench_db.analysis.histories import Histories
@@ -232,3 +235,75 @@ class TestVerdict:
         assert [(c.index, c.figure) for c in changes_of(some)[0]] == [(20, Figure.MINIMUM)]
         by_median = histories(changed(noisy(LOADED), *scaled), figure=Figure.MEDIAN)
         assert changes_of(by_median)[0] == []
+
+
+class TestJoined:
+    """Points that come in parts of whole series make the histories that they make together."""
+
+    @settings(sized("laws", 8, full=200))
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["f", "g"]),
+                st.sampled_from(["s", "t"]),
+                st.lists(
+                    st.tuples(st.integers(0, 5), st.none() | st.integers(0, 3), st.floats(0.5, 2) | st.just(math.nan)),
+                    max_size=6,
+                ),
+            ),
+            min_size=1,
+            max_size=7,
+        ),
+        st.lists(st.integers(0, 3), min_size=7, max_size=7),
+    )
+    def test_any_parts(
+        self, made: list[tuple[str, str, list[tuple[int, int | None, float]]]], part_of: list[int]
+    ) -> None:
+        frames = [
+            Points(
+                series=pl.DataFrame(
+                    [(key, "d", "bed", suite, name, "time", "", "ns", "lower")], schema=list(IDENTITY), orient="row"
+                ),
+                rows=_rows_of(key, some),
+            )
+            for key, (name, suite, some) in enumerate(made)
+        ]
+        whole = _concat(frames)
+        found = joined(
+            _concat([one for one, of in zip(frames, part_of, strict=False) if of == number])
+            for number in range(4)
+            if number in part_of[: len(frames)]
+        )
+        expected = histories(whole)
+        assert found.names.equals(expected.names)
+        assert found.figures == expected.figures
+        for name in ("values", "offsets", "runs", "suites"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            assert getattr(found, name).dtype == getattr(expected, name).dtype
+        for name in ("commit", "commit_order"):
+            assert found.points[name].to_list() == expected.points[name].to_list()
+        assert found.points.columns == ["commit", "commit_order"]
+
+
+def _rows_of(key: int, some: list[tuple[int, int | None, float]]) -> pl.DataFrame:
+    """Return points of a series by the number of the commit, the time of the run and the median; those of one run are one."""
+    runs = {(commit, time): value for commit, time, value in some}
+    rows = [
+        {
+            "series_key": key,
+            "commit_order": commit,
+            "run_time": time,
+            "run_key": commit * 10 + (time or 9),
+            "dut_timestamp": commit,
+            "commit": None if commit == 3 else f"{commit:040x}",
+            **dict.fromkeys(("min", "q1", "median", "q3", "max"), None if math.isnan(value) else value),
+            "n": 1,
+            "error": "broken" if math.isnan(value) else None,
+        }
+        for (commit, time), value in runs.items()
+    ]
+    return pl.DataFrame(rows, schema=points([1.0]).rows.schema)
+
+
+def _concat(some: list[Points]) -> Points:
+    return Points(series=pl.concat([one.series for one in some]), rows=pl.concat([one.rows for one in some]))

@@ -88,6 +88,18 @@ def assert_equal_without(database: Database, selection: Selection = _ALL) -> Non
         assert ours.equals(theirs), (ours, theirs)
 
 
+def assert_parts(database: Database, selection: Selection, points: int) -> int:
+    """Check that the parts of the points are the points, each series in one part, and return how many parts there are."""
+    whole, parts = database.points(selection), list(database.points_in_parts(selection, points))
+    order = ("series_key", "run_key", "median")
+    keys = [key for part in parts for key in part.rows["series_key"].unique()]
+    assert len(keys) == len(set(keys))
+    assert pl.concat([part.rows for part in parts]).sort(order).equals(whole.rows.sort(order))
+    named = pl.concat([part.series for part in parts]).sort("series_key")
+    assert named.equals(whole.series.sort("series_key"))
+    return len(parts)
+
+
 def fill(database: Database, numbers: Iterator[int] | range, **stated: object) -> None:
     for number in numbers:
         run, results = publication(number, **stated)  # type: ignore[arg-type]
@@ -195,6 +207,10 @@ class _Stores(RuleBasedStateMachine):
     def ask(self, selection: Selection) -> None:
         assert_equal_without(self.database, selection)
 
+    @rule(selection=st.sampled_from(_SELECTIONS), points=st.sampled_from([1, 3]))
+    def ask_in_parts(self, selection: Selection, points: int) -> None:
+        assert_parts(self.database, selection, points)
+
     @invariant()
     def the_points_are_those_without_it(self) -> None:
         known = self.database.points(_ALL, also=("branch",)).rows.sort(_KEY[:2])
@@ -234,6 +250,16 @@ class TestAnswers:
         assert levels(database) > 1
         assert len(files(database)) > levels(database)
         assert_equal_without(database)
+
+    def test_in_parts(self, database: Database) -> None:
+        """Newer results are in the part of their series, those of a series that the newest rows do not name too."""
+        fill(database, range(8))
+        renew(database)
+        fill(database, range(8, 10), place="new")
+        assert assert_parts(database, _ALL, 4) > 2
+        assert assert_parts(database, Selection(), 10_000) == 1
+        with without_projection(database):
+            assert assert_parts(database, _ALL, 4) == 1
 
     def test_what_is_newer_is_read_beside(self, database: Database) -> None:
         fill(database, range(3))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from functools import partial, wraps
+from functools import partial, reduce, wraps
+from itertools import pairwise
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -89,6 +91,13 @@ Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 # Columns whose values are the same in all points of a series.
 _OF_SERIES = frozenset((*series.IDENTITY, *series.MACHINE))
+
+
+def _between(low: int | None, high: int | None) -> pl.Expr:
+    """Select series by their key: from the lowest to before the highest, None for no end."""
+    key = pl.col("series_key")
+    terms = [*([key >= low] if low is not None else []), *([key < high] if high is not None else [])]
+    return reduce(and_, terms, pl.lit(value=True))
 
 
 def _silent(_done: int, _all: int) -> None:
@@ -280,18 +289,52 @@ class Database:
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         columns = (*series.HISTORY, *(name for name in also if name not in (*series.HISTORY, *series.IDENTITY)))
         rows = self._points(results, past, ("_rowid", *columns), selection, beside=beside)
-        names = self._names(results, past)
-        known = (rollup.latest(self._engine, results, past) if names is None else names).select(series.IDENTITY)
-        known = known.unique("series_key", keep="last", maintain_order=True)
-        unknown = rows.join(known, on="series_key", how="anti").unique("series_key")["_rowid"].to_list()
-        if unknown:
-            known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
-        stored = series.Points(series=known, rows=rows.select(columns))
+        stored = self._with_series(results, self._named_series(results, past), rows, columns)
         derived = self._derived(results, past, columns, selection, beside=beside)
         if derived is None:
             return stored
         named = derived.select(series.IDENTITY).unique("series_key", maintain_order=True)
         return stored.with_points(series.Points(series=named, rows=derived.select(columns)))
+
+    def points_in_parts(self, selection: Selection, points: int) -> Iterator[series.Points]:
+        """Yield the selected points as `points` returns them, in parts of whole series with about so many points each.
+
+        Only the projection can be read in parts. Without one, and where definitions give series other names, there is one part.
+        """
+        for low, high in self._parts(points):
+            yield self.points(selection) if low is None and high is None else self._part(selection, low, high)
+
+    @of_sound_part
+    def _parts(self, points: int) -> list[tuple[int | None, int | None]]:
+        """Return ranges of series keys with about so many points each, the last excluded; None for no end."""
+        results, past = self._open(RESULTS_TABLE, None), self.history()
+        stored = sum(fragment.rows for fragment in results.fragments())
+        count = -(-stored // points) if self._projected(results) and not past.definitions else 1
+        keys = self._named_series(results, past)["series_key"].sort()
+        lows = keys.gather_every(-(-len(keys) // count))[1:].to_list() if count > 1 and len(keys) else []
+        return list(pairwise((None, *lows, None)))
+
+    @of_sound_part
+    def _part(self, selection: Selection, low: int | None, high: int | None) -> series.Points:
+        results, past = self._open(RESULTS_TABLE, None), self.history()
+        own = self._named_series(results, past).filter(_between(low, high))
+        rows = self._points(results, past, ("_rowid", *series.HISTORY), selection, between=(low, high))
+        return self._with_series(results, own, rows, series.HISTORY)
+
+    def _named_series(self, results: Snapshot, past: History) -> pl.DataFrame:
+        """Return the identity of each series of the newest rows, as definitions name it."""
+        names = self._names(results, past)
+        known = (self._newest_rows(results, past) if names is None else names).select(series.IDENTITY)
+        return known.unique("series_key", keep="last", maintain_order=True)
+
+    def _with_series(
+        self, results: Snapshot, known: pl.DataFrame, rows: pl.DataFrame, columns: Sequence[str]
+    ) -> series.Points:
+        """Return rows as points, with the identity of each series: the known one, else that of a row."""
+        unknown = rows.join(known, on="series_key", how="anti").unique("series_key")["_rowid"].to_list()
+        if unknown:
+            known = pl.concat([known, pl.DataFrame(results.take(unknown, series.IDENTITY))])
+        return series.Points(series=known, rows=rows.select(columns))
 
     @of_sound_part
     def rows(  # noqa: PLR0913 all but the first three by keyword
@@ -549,11 +592,12 @@ class Database:
         condition: pl.Expr | None = None,
         beside: pl.Expr | None = None,
         projected: projection.Projection | None = None,
+        between: tuple[int | None, int | None] | None = None,
     ) -> pl.DataFrame:
         """Return columns of the points that a selection of a history keeps; `commit_order` is computed.
 
         `condition` and `beside` are over stored columns, the names and keys of series as definitions give them. `projected` is the
-        projection for these results, when it is known.
+        projection for these results, when it is known. `between` is a range of keys of stored series, the last excluded.
         """
         predicate, names = past.counts(selection, beside=beside), self._names(results, past)
         predicate = predicate if condition is None else predicate & condition
@@ -561,6 +605,8 @@ class Database:
             of_series = selection.of_series.predicate()
             if keys is not None:
                 of_series &= pl.col("series_key").is_in(list(keys))
+            if between is not None:
+                of_series &= _between(*between)
             chosen = selection.of_points.predicate() & of_series
         else:
             kept = names.filter(selection.of_series.predicate())
