@@ -39,7 +39,9 @@ def parts_of(listed: Row, rows: Sequence[Row]) -> Parts:
     of_groups: dict[Group, list[int]] = defaultdict(list)
     count = 1 << max(0, (len(rows) - 1) // _SERIES_A_PART).bit_length()
     kin: list[set[int]] = [set() for _ in range(count)]
-    bucket = [hash63((one["suite"], stem(one["benchmark"]))) % count for one in rows]
+    named = {(one["suite"], one["benchmark"]) for one in rows}  # one name has series of many test beds and metrics
+    of_name = {(suite, name): hash63((suite, stem(name))) % count for suite, name in named}
+    bucket = [of_name[one["suite"], one["benchmark"]] for one in rows]
     for place, one in enumerate(rows):
         of_groups[one["dut_name"], one["test_bed_name"], one["suite"]].append(place)
         kin[bucket[place]].add(place)
