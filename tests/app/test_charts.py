@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench_db.store.database import Database
+    from tests.cli.kinds import Values
 
 
 def effects(count: int, **changed: Any) -> pl.DataFrame:
@@ -51,7 +52,8 @@ class TestTrend:
     def test_points(self, stepped: Database) -> None:
         answer = api.trend(stepped, "f", last=5)
         rows = values(answer.plot())
-        assert [row["median"] for row in rows] == answer.frame()["median"].to_list()
+        scale = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}[rows[0]["units"]]
+        assert [row["median"] * scale for row in rows] == pytest.approx(answer.frame()["median"].to_list())
         assert {row["line"] for row in rows} == {"f"}
         assert [row["commit"] for row in rows] == [sha[: RULES.sha_length] for sha in answer.frame()["commit"]]
 
@@ -60,7 +62,16 @@ class TestTrend:
         publish_all(store, [entry(n, {"f": "broken" if n == 1 else wobble(n), "g": (1.0, "bytes")}) for n in range(3)])
         rows = values(api.trend(store, "*").plot())
         assert [row["median"] for row in rows if row["series"] == "f"][1] is None
-        assert {row["units"] for row in rows} == {"nanoseconds", "bytes"}
+        assert {row["units"] for row in rows} == {"ns", "B"}
+
+    def test_a_panel_is_in_the_step_of_its_largest_median(self, tmp_path: Path) -> None:
+        """All series of a unit share its step; a unit without steps, and one whose results all failed, keep theirs."""
+        store = connect(tmp_path / "store", create=True)
+        made: Values = {"f": (3e6, "nanoseconds"), "g": (2e3, "nanoseconds"), "h": (5e9, "widgets"), "i": "broken"}
+        publish_all(store, [entry(n, made) for n in range(2)])
+        rows = values(api.trend(store, "*").plot())
+        found = {(row["series"], row["median"], row["units"]) for row in rows if row["median"] is not None}
+        assert found == {("f", 3.0, "ms"), ("g", 0.002, "ms"), ("h", 5e9, "widgets")}
 
     @pytest.mark.parametrize("apart", ["dut_name", "cpu"])
     def test_a_line_a_series(self, tmp_path: Path, apart: str) -> None:
@@ -157,11 +168,14 @@ class TestFrontier:
         chart = found.plot()
         rows = values(chart)
         assert {(row["group"], row["x"], row["on_front"]) for row in rows} >= {
-            ("trt / fp4", 80.0 * 1e6, True),
-            ("trt / fp4", 90.0 * 1e6, False),
+            ("trt / fp4", 80.0, True),
+            ("trt / fp4", 90.0, False),
         }
         assert len(rows) == found.frame().height
-        assert "latency (nanoseconds)" in str(chart.to_dict())
+        document = chart.to_dict()
+        assert "latency (ms)" in str(document)
+        legends = [layer["encoding"].get("fill", {}).get("legend", "shown") for layer in document["layer"]]
+        assert legends == ["shown", None]  # a group is in the legend once, by its colour
 
 
 class TestMissing:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench_db.model import ChangeKind
-from bench_db.report.quantity import change_text, percent, percent_with_interval, probability, quantity, share
+from bench_db.report.quantity import change_text, percent, percent_with_interval, probability, quantity, share, step
 from tests.report.examples import found
 
 
@@ -85,3 +85,20 @@ def test_change(kind: ChangeKind, units: str, direction: str, shown: str) -> Non
     assert change_text(finding, units, direction) == shown
     interval = shown.replace("+10.0 %", "+10.0 % (+7.0 to +13.0)")
     assert change_text(finding, units, direction, interval=True) == interval
+
+
+class TestStep:
+    """A step is the largest that a size reaches; a unit without steps keeps its numbers."""
+
+    @pytest.mark.parametrize(
+        ("size", "units", "found"),
+        [
+            (3e3, "nanoseconds", (1e3, "µs")),
+            (999.0, "nanoseconds", (1.0, "ns")),
+            (1e-9, "nanoseconds", (1e-6, "fs")),
+            (2.0**20, "bytes", (2.0**20, "MiB")),
+            (5e9, "widgets", (1.0, "widgets")),
+        ],
+    )
+    def test_sizes(self, size: float, units: str, found: tuple[float, str]) -> None:
+        assert step(size, units) == found

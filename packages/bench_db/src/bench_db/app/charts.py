@@ -8,6 +8,7 @@ import polars as pl
 
 from bench_db.query.series import label
 from bench_db.report.escape import shortened
+from bench_db.report.quantity import step
 from bench_db.report.text import visible
 from bench_db.rules import RULES
 from bench_db.store.faults import needed_for
@@ -62,9 +63,23 @@ def _printable(names: pl.Series) -> pl.Series:
     return pl.Series(names.name, [None if name is None else visible(name) for name in names], pl.String)
 
 
+def _in_steps(shown: pl.DataFrame) -> pl.DataFrame:
+    """Return points with the statistics of each unit in the step that its largest median reaches, and the sign of it as the unit."""
+    median = pl.col("median")
+    largest = shown.group_by("units").agg(median.filter(median.is_finite()).abs().max()).rows()
+    steps = pl.DataFrame(
+        [(units, *step(size or 1.0, units)) for units, size in largest],
+        schema={"units": pl.String, "scale": pl.Float64, "sign": pl.String},
+        orient="row",
+    )
+    found = shown.join(steps, on="units", how="left", maintain_order="left")
+    return found.with_columns(pl.col("q1", "median", "q3") / pl.col("scale"), units="sign").drop("scale", "sign")
+
+
 def trend_chart(rows: pl.DataFrame, beds: Mapping[int, str] = _NONE) -> Chart:
     """Draw the medians of each series in commit order over a band from the first to the third quartile; a panel for each unit.
 
+    A panel is in the step of its unit that its largest median reaches, such as ms.
     `rows` are those of `Database.trend`, `beds` what their test beds are called, by the key of the series. A failed point is a gap.
     Points of a pull request are a line of their own, which is named.
     """
@@ -86,6 +101,7 @@ def trend_chart(rows: pl.DataFrame, beds: Mapping[int, str] = _NONE) -> Chart:
         pl.col("commit").str.slice(0, RULES.sha_length),
         pl.col("test_bed_name", "units").map_elements(visible, pl.String),
     )
+    shown = _in_steps(shown)
     several = shown["test_bed_name"].n_unique() > 1
     pull = rows["pr_number"] if "pr_number" in rows.columns else pl.Series("pr_number", [None] * len(rows), pl.Int64)
     shown = shown.with_columns(pull).with_columns(
@@ -145,12 +161,17 @@ def effects_chart(rows: pl.DataFrame, kind: str, beds: Mapping[int, str] = _NONE
     return layers
 
 
-def frontier_chart(points: pl.DataFrame, *, x: str, y: str, by: Sequence[str]) -> Chart:
+def frontier_chart(points: pl.DataFrame, *, x: tuple[str, str], y: tuple[str, str], by: Sequence[str]) -> Chart:
     """Draw each configuration at its two metrics: filled on the front of its group, hollow below it, and a line along each front.
 
-    `points` are those of a frontier, `x` and `y` the titles of its axes.
+    `points` are those of a frontier, `x` and `y` the metrics and stored units of its axes. An axis is in the step of its unit that its largest value reaches.
     """
     alt = _altair()
+    titles = {}
+    for name, (metric, units) in (("x", x), ("y", y)):
+        scale, sign = step(points[name].abs().max() or 1.0, units)  # type: ignore[arg-type]
+        points = points.with_columns(pl.col(name) / scale)
+        titles[name] = visible(f"{metric} ({sign})" if sign else metric)
     groups = [
         " / ".join(visible(str(part)) for part in row if part is not None) for row in points.select(by).iter_rows()
     ]
@@ -158,15 +179,15 @@ def frontier_chart(points: pl.DataFrame, *, x: str, y: str, by: Sequence[str]) -
     shown = points.select(labels, pl.Series("group", groups, pl.String), pl.col("x", "y", "on_front"))
     colour = alt.Color("group:N", title=None)
     across, up = (
-        alt.X("x:Q", title=visible(x), scale=alt.Scale(zero=False)),
-        alt.Y("y:Q", title=visible(y), scale=alt.Scale(zero=False)),
+        alt.X("x:Q", title=titles["x"], scale=alt.Scale(zero=False)),
+        alt.Y("y:Q", title=titles["y"], scale=alt.Scale(zero=False)),
     )
     base = alt.Chart().encode(x=across, y=up, color=colour)
     tips = [alt.Tooltip("group:N"), alt.Tooltip("series:N"), alt.Tooltip("x:Q"), alt.Tooltip("y:Q")]
     filled = alt.condition("datum.on_front", alt.value(1.0), alt.value(0.0))
     layers: Chart = alt.layer(
         base.mark_line(interpolate="linear").transform_filter("datum.on_front"),
-        base.mark_point(size=60).encode(fillOpacity=filled, fill=colour, tooltip=tips),
+        base.mark_point(size=60).encode(fillOpacity=filled, fill=alt.Fill("group:N", legend=None), tooltip=tips),
         data=_data(shown),
     ).properties(width=_WIDTH, height=_HEIGHT)
     return layers

@@ -76,7 +76,7 @@ class Frontier(Answer):
 
     def plot(self) -> Chart:
         """Draw each configuration at its two metrics, and the front of each group as a line."""
-        x, y = (f"{axis.metric} ({axis.units})" if axis.units else axis.metric for axis in (self.x, self.y))
+        x, y = ((axis.metric, axis.units) for axis in (self.x, self.y))
         return frontier_chart(self.frame(), x=x, y=y, by=list(self.by))
 
     @property

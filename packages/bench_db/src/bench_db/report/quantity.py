@@ -36,16 +36,19 @@ def quantity(value: float | None, units: str) -> str:
     """Render four significant digits in the largest fitting unit, as in `1.432 µs`; "-" for null and what is not finite."""
     if not is_known(value):
         return "-"
-    ladder = _LADDERS.get(units)
-    if ladder is None:
-        unit = BASE_UNITS.get(units)
-        sign = units if unit is None else unit.sign
-        return f"{value:.4g} {sign}".rstrip()
-    size = abs(value)
+    if units not in _LADDERS:
+        return f"{value:.4g} {step(1.0, units)[1]}".rstrip()
     if not value:
-        return f"0 {dict(ladder)[1.0]}"
-    scale, sign = next((step for step in ladder if size >= step[0]), ladder[-1])
+        return f"0 {step(1.0, units)[1]}"
+    scale, sign = step(abs(value), units)
     return f"{_digits(value / scale)} {sign}"
+
+
+def step(size: float, units: str) -> tuple[float, str]:
+    """Return the largest step of a unit that a size reaches, as its scale and sign: 1,000 and `µs` of 3,000 nanoseconds. A unit without steps has the scale 1."""
+    unit = BASE_UNITS.get(units)
+    steps = _LADDERS.get(units, [(1.0, units if unit is None else unit.sign)])
+    return next((one for one in steps if size >= one[0]), steps[-1])
 
 
 def ladders() -> dict[str, list[tuple[float, str]]]:
