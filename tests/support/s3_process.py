@@ -81,7 +81,7 @@ def write_listings_quickly() -> None:
         )
         return 200, {"Content-Type": "application/xml", **response.response_headers}, body
 
-    S3Response.serialized = serialized
+    S3Response.serialized = serialized  # type: ignore[method-assign, assignment]
 
 
 def _elements(values: dict[str, Any], names: Iterable[str]) -> str:
