@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from array import array
+from copy import copy
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -76,6 +77,14 @@ class TestRecords:
     @given(publications())
     def test_pickled_and_back(self, published: tuple[object, list[Result]]) -> None:
         assert pickle.loads(pickle.dumps(published)) == published
+
+    @given(publications())
+    def test_a_copy_is_another_record(self, published: tuple[object, list[Result]]) -> None:
+        for result in published[1]:
+            other = copy(result)
+            assert other == result
+            assert other is not result
+            assert other.values is result.values
 
     def test_equal_by_content(self) -> None:
         assert publication(1) == publication(1)

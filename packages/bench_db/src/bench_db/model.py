@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from bench_db.units import Direction
@@ -164,6 +165,22 @@ class Result:
         given: Sequence[float] = self.values
         if not isinstance(given, Samples):  # accept any sequence of numbers
             object.__setattr__(self, "values", Samples(given))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what `pickle` and `copy` need; dataclasses with slots look up the fields of each record again."""
+        return _result_of, _VALUES_OF(self)
+
+
+_VALUES_OF = attrgetter(*(one.name for one in fields(Result)))
+_PUTS = tuple(getattr(Result, one.name).__set__ for one in fields(Result))
+
+
+def _result_of(*values: object) -> Result:
+    """Return the record that has these values, which are those of another one, in the order of the fields."""
+    result = object.__new__(Result)
+    for put, value in zip(_PUTS, values, strict=True):
+        put(result, value)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
