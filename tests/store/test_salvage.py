@@ -476,6 +476,24 @@ def bitmapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(store.uri)
 
 
+class TestMisnamed:
+    """A manifest under the name of a newer one lets no commit follow; verify says so, and repair goes back behind it."""
+
+    @pytest.mark.parametrize("table", ["results", "runs", "scans"])
+    def test_an_older_manifest_in_place_of_the_newest(self, undamaged: Path, tmp_path: Path, table: str) -> None:
+        store = damage.copied(undamaged, tmp_path / "store")
+        newest, older = sorted((store / f"{table}.lance" / "_versions").glob("*.manifest"))[:2]
+        newest.write_bytes(older.read_bytes())
+        for found in (connect(store).verify(), connect(store).verify_quickly(1)):
+            assert not found.sound
+            assert "newest manifest is that of another version" in [p.kind.partition(";")[0] for p in found.problems]
+        assert any(done.startswith(f"{table}: went back to version ") for done in connect(store).repair())
+        assert publish(connect(store), 50)
+        for run, results in damage.publications():
+            connect(store).publish(results, run)
+        assert connect(store).verify().sound
+
+
 class TestBitmaps:
     """A list of more than 5,000 deleted rows is a bitmap, and a damaged one is found as any other list."""
 

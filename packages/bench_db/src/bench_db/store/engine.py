@@ -930,16 +930,27 @@ class Engine:
 
     def go_back(self, table: Table) -> int | None:
         """Set manifests aside, newest first, until one can be opened; return its version, or None when there is none."""
-        for path in self._manifests(table).values():
+        for version, path in self._manifests(table).items():
             try:
-                return self.open_any(table).version
+                return self.open_any(table, version).version
+            except UserError:  # Lance finds another number in it
+                why = "it is that of another version"
             except BenchDbError as error:
                 if not faults.is_damage(error):
                     raise
-                _LOG.info("%s: version set aside, it cannot be opened: %s", path, error)
-                self._set_aside(path)
-                self.look_again()
+                why = f"it cannot be opened: {error}"
+            _LOG.info("%s: version set aside, %s", path, why)
+            self._set_aside(path)
+            self.look_again()
         return None
+
+    def is_misnamed(self, table: Table) -> bool:
+        """Return whether the newest manifest is that of another version, as a copy under its name: no commit can follow it."""
+        newest = max(self.written(table), default=None)
+        try:
+            return newest is not None and self.open_any(table, newest).version != newest
+        except UserError:  # there is no such version, Lance says
+            return True
 
     def _set_aside(self, manifest: str) -> None:
         """Give a manifest a name that no reader looks for."""

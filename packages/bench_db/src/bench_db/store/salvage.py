@@ -201,9 +201,9 @@ def _is_nothing(engine: Engine, table: Table) -> bool:
 def _opens(engine: Engine, table: Table) -> bool:
     try:
         engine.open(table)
+        return not engine.is_misnamed(table)
     except BenchDbError as error:
         return not faults.is_damage(error)
-    return True
 
 
 def _unreadable(engine: Engine, table: Table) -> list[str]:

@@ -241,6 +241,10 @@ def _opened(engine: Engine, table: Table, problems: list[Problem]) -> Iterator[S
         if lost is not None:
             where = f"version {lost} is lost, version {snapshot.version} answers"
             problems.append(_problem(_LOST_VERSION, table, [where]))
+        if engine.is_misnamed(table):
+            problems.append(
+                _problem(f"newest manifest is that of another version; {_REPAIR}", table, [table.directory])
+            )
         wrong = [column.name for column in table.schema if stored.get(column.name, column.type) != column.type]
         if wrong:
             problems.append(_problem("columns of another type; restore the table from a copy", table, wrong))
