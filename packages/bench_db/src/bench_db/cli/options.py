@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin,
 
 import click
 
-from bench_db.cli.renderers import Outputs, rendered
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,6 +64,24 @@ class Global(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the entry of the help; None for a verb."""
         return super().get_help_record(ctx) if ctx.parent is None else None
+
+
+class Outputs(click.Choice[str]):
+    """The forms that a verb has, and those of installed packages."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of a form. Raises `click.BadParameter` for one that neither the verb nor a package has."""
+        if value in self.choices:
+            return super().convert(value, param, ctx)
+        from bench_db.cli.renderers import installed
+
+        others = installed()
+        if value in others:
+            return str(value)
+        if not others:
+            return super().convert(value, param, ctx)
+        known = ", ".join(map(repr, (*self.choices, *others)))
+        return self.fail(f"{value!r} is not one of {known}.", param, ctx)
 
 
 class Formats(Global):
@@ -460,7 +477,12 @@ def emit(
         _say(history)
     full = made if isinstance(made, list) else versioned(made)
     as_json = partial(json.dumps, full, ensure_ascii=False, indent=2, allow_nan=False)
-    click.echo(as_json() if output == "json" else rendered(output, json.loads(as_json())))
+    if output == "json":
+        click.echo(as_json())
+        return
+    from bench_db.cli.renderers import rendered
+
+    click.echo(rendered(output, json.loads(as_json())))
 
 
 def _say(history: Callable[[], str] | None) -> None:
