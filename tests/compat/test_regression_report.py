@@ -15,6 +15,7 @@ from bench_db.store.database import connect
 from bench_db.units import Direction
 from tests.cli.asking import nine_commits, wobble
 from tests.cli.kinds import publish
+from tests.report.browsing import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,7 @@ class TestPage:
     def test_in_a_browser(self, html: str, browser: Browser, tmp_path: Path) -> None:
         (tmp_path / "report.html").write_text(html, "utf-8")
         shown = browser.new_page()
+        shown.set_default_timeout(PATIENCE)
         messages: list[str] = []
         shown.on("console", lambda message: messages.append(message.text))
         shown.goto((tmp_path / "report.html").as_uri())

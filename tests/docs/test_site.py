@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.browsing import chromium
+from tests.report.browsing import PATIENCE, chromium
 from tests.repository.tree import ROOT
 from tests.support.workers import made_once
 
@@ -64,6 +64,7 @@ class TestSite:
     def test_a_browser_asks_no_other_host(self, built: Path) -> None:
         with chromium() as browser:
             page, asked, errors = browser.new_page(), [], []
+            page.set_default_timeout(PATIENCE)
             page.on("request", lambda request: asked.append(request.url))
             page.on("pageerror", lambda error: errors.append(str(error)))
             for name in ("index.html", "how-to/gate.html", "statistics.html"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.report.example_site import site
 from tests.support.needs import lacking
@@ -31,7 +31,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
-
+# So many milliseconds are enough for a page and what it draws, however busy the machine is.
+PATIENCE = 180_000
+expect.set_options(timeout=PATIENCE)
 # two frames, so that the effect of a resize or a new address is drawn
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 
@@ -79,6 +81,7 @@ class Visit:
 @contextmanager
 def visiting(browser: Browser, root: Path, **options: object) -> Iterator[Visit]:
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE)
     visit = Visit(context.new_page(), root)
     visit.page.on("request", lambda request: visit.requests.append(request.url))
     visit.page.on("requestfailed", lambda request: _complain(visit, request))

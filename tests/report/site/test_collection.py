@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bench_db.report.site.collection import StoreRow, site
+from tests.report.browsing import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ class TestSite:
         target.parent.mkdir(parents=True)
         target.write_text("<h1>the site of one store</h1>")
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto((tmp_path / "index.html").as_uri())
