@@ -104,7 +104,9 @@ class S3Server:
         self._ask("DELETE", REQUEST_LOG_PATH)
 
     def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(self.endpoint + path, data, method=method)
+        # Without a type urllib states that of a form, and moto takes the content for its fields.
+        typed = {"Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(self.endpoint + path, data, typed, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=_START_SECONDS) as answer:
             body: bytes = answer.read()
