@@ -151,6 +151,10 @@ class TestColumn:
         margin = 1.959963984540054 * np.std(np.arange(1, 101), ddof=1) / 10
         assert (row["lower"], row["upper"]) == pytest.approx((50.5 - margin, 50.5 + margin))
 
+    def test_an_interval_ends_at_the_largest_number(self) -> None:
+        (row,) = summarise_column([samples_column([Samples([-_LARGEST, _LARGEST])])]).iter_rows(named=True)
+        assert (row["lower"], row["upper"]) == (-_LARGEST, _LARGEST)
+
     @pytest.mark.parametrize("batches", [[], [samples_column([])], [pa.array([None], pa.list_(pa.float64()))]])
     def test_columns_are_the_same_when_there_is_nothing(self, batches: list[pa.ListArray]) -> None:
         full = summarise_column([samples_column([Samples([1.0])])])

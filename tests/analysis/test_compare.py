@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -15,6 +15,9 @@ from bench_db.model import Comparison, Series, Verdict
 from bench_db.units import Direction
 
 seeds = st.integers(0, 2**32 - 1)
+FINITE = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
+    [1.7e308, 1e300, -1e300, 1e-300, 5e-324, 0.0]
+)
 OPPOSITE = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
 
 
@@ -119,6 +122,41 @@ class TestZeroVariance:
     def test_too_small_to_matter(self) -> None:
         assert compare([1.019], [1.0] * 7).verdict is Verdict.UNCHANGED
         assert compare([1.02], [1.0] * 7).verdict is Verdict.REGRESSED
+
+
+class TestAnyNumber:
+    """Every set of finite figures has a verdict with finite figures, however many orders of magnitude are between them."""
+
+    @given(
+        candidate=st.lists(FINITE, min_size=1, max_size=4),
+        baseline=st.lists(FINITE, min_size=5, max_size=9),
+    )
+    @example(candidate=[1e-300, 1e300, -1e-300], baseline=[-1.0] * 5)
+    @example(candidate=[-1.0], baseline=[1e-300, -1.0, -1.7e308, -1.0, -1e300])
+    @example(candidate=[1.0, 0.0], baseline=[-1e-300, -1e300, 1.7e308, 1.0, 1e300])
+    @example(candidate=[1.0, 1e-300, -1.0], baseline=[-1e-300, 1.0, -1e300, 1.7e308, -1.0, 1.7e308])
+    @example(candidate=[0.0], baseline=[5e-324] * 5)
+    def test_figures_are_finite(self, candidate: list[float], baseline: list[float]) -> None:
+        c = compare(candidate, baseline)
+        assert all(x is not None and math.isfinite(100 * x) for x in (c.effect, c.low, c.high, c.p_value))
+        if len(candidate) > 1:
+            assert all(map(math.isfinite, centres(candidate, baseline)))
+
+    @pytest.mark.parametrize("size", [1e-290, 1.0, 1e150, 1e300])
+    def test_the_size_of_both_signs_does_not_matter(self, size: float) -> None:
+        candidate, baseline = [3.0, 3.1], [-1.0, 1.0, 0.5, -0.5, 0.0, 0.25]
+        ours, scaled = (
+            compare(candidate, baseline),
+            compare([size * x for x in candidate], [size * x for x in baseline]),
+        )
+        assert ours.verdict is scaled.verdict is Verdict.REGRESSED
+        assert (scaled.effect, scaled.p_value) == pytest.approx((ours.effect, ours.p_value))
+
+    def test_a_step_of_600_orders_of_magnitude(self) -> None:
+        up, down = (compare([x], [-1e-300] * 7) for x in (1e300, -1e300))
+        assert (up.verdict, down.verdict) == (Verdict.REGRESSED, Verdict.IMPROVED)
+        assert up.p_value == down.p_value == 0.0
+        assert compare([1e300, -1e300], [1.0, -1.0] * 4).verdict is Verdict.UNCHANGED
 
 
 class TestWithoutTest:

@@ -95,6 +95,12 @@ class TestLevel:
     def test_too_little(self, level: list[float]) -> None:
         assert noise_of(np.array(level)).spread is None
 
+    def test_runs_hundreds_of_orders_of_magnitude_apart(self) -> None:
+        found = noise_of(np.array([1e-300, 1e300] * 4))
+        assert found.spread is not None
+        assert found.smallest_effect is not None
+        assert 1e300 < found.spread <= found.smallest_effect < math.inf
+
     def test_constant(self) -> None:
         found = noise_of(np.full(9, 7.0))
         assert (found.spread, found.smallest_effect, found.runs_needed) == (0.0, 0.0, 1)

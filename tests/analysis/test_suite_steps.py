@@ -53,6 +53,16 @@ class TestSuiteSteps:
             hits += any(abs(m.run - AT) <= 5 and abs(m.effect - step) < 0.01 and m.series > SERIES * 0.8 for m in found)
         assert hits >= 9
 
+    @pytest.mark.parametrize(("before", "after"), [(1e-302, 1e300), (1e300, 1e-302)])
+    def test_a_step_beyond_all_numbers(self, before: float, after: float) -> None:
+        values = suite(4)
+        values[:, :AT] *= before
+        values[:, AT:] *= after
+        found = scanned(values)
+        (step,) = lasting(found)
+        assert (step.run, step.series) == (AT, SERIES)
+        assert step.effect > 1e300 if after > before else step.effect == -1.0
+
     @pytest.mark.parametrize("movement", [0.0, 0.03])
     def test_a_suite_without_a_step(self, movement: float) -> None:
         assert not [m for seed in range(20) for m in lasting(scanned(suite(seed, movement=movement)))]

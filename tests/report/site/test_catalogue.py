@@ -75,6 +75,10 @@ class TestRow:
     def test_a_level_of_zero(self) -> None:
         assert row(series("a", 0.0, 0.0, 1.0))["change"] is None
 
+    def test_a_change_beyond_all_numbers(self) -> None:
+        up, down = (row(series("a", -1e-300, -1e-300, end))["change"] for end in (1e300, -1e300))
+        assert 1e300 < up == -down < np.inf
+
     def test_findings_that_are_open(self) -> None:
         states = [found(f"id{s}", 1, 1, state=s) for s in State]
         better = found("better", 1, 1, effect=-0.1)

@@ -48,6 +48,9 @@ class TestSparkline:
     def test_constant(self) -> None:
         assert len(set(sparkline(np.full(9, 5.0)))) == 1
 
+    def test_a_range_wider_than_a_float64(self) -> None:
+        assert sparkline(np.array([-1.7e308, np.nan, 1.7e308])) == f"{LEVELS[0]}.{LEVELS[-1]}"
+
     def test_nothing_known(self) -> None:
         assert sparkline(np.array([np.nan])) == "."
 

@@ -82,8 +82,11 @@ def _frame(lists: pa.ListArray) -> pl.DataFrame:
 
 
 def _with_interval(columns: dict[str, Floats]) -> dict[str, Any]:
-    margin = _NORMAL_95 * columns["standard_deviation"] / np.sqrt(np.maximum(columns["n"], 1))
-    lower, upper = columns["mean"] - margin, columns["mean"] + margin
+    largest = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        margin = _NORMAL_95 * columns["standard_deviation"] / np.sqrt(np.maximum(columns["n"], 1))
+        lower = np.maximum(columns["mean"] - margin, -largest)
+        upper = np.minimum(columns["mean"] + margin, largest)
     return columns | {"n": columns["n"].astype(np.int64), "lower": lower, "upper": upper}
 
 

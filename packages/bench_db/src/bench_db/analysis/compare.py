@@ -19,6 +19,10 @@ DEVIATION_SHARE = 0.85
 NORMAL_CONSISTENCY = 1.4826022185056018  # 1 / 75 % quantile of the standard normal distribution
 # what makes the MAD of few normal values unbiased: Croux and Rousseeuw 1992
 _SMALL_SAMPLE = {2: 1.196, 3: 1.495, 4: 1.363, 5: 1.206, 6: 1.2, 7: 1.14, 8: 1.129, 9: 1.107}
+# the largest relative change that is stated: about 1e304, a float64 with room for a percentage
+_LARGEST_LOG = 700.0
+_LARGEST = math.expm1(_LARGEST_LOG)
+_LEAST_SHARE = 1e-100
 
 
 def compare(  # noqa: PLR0913 all but the first three by keyword
@@ -154,8 +158,12 @@ def _centres(new: Sequence[float], old: Sequence[float]) -> tuple[float, float]:
 
 
 def _mean_of(values: Sequence[float]) -> float:
-    # the mean of equal numbers may miss them by a bit
-    return values[0] if min(values) == max(values) else math.fsum(values) / len(values)
+    if min(values) == max(values):
+        return values[0]  # the mean of equal numbers may miss them by a bit
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # of the sum: the mean is a float64
+        return math.fsum(x / len(values) for x in values)
 
 
 def _pooled(new: Sequence[float], old: Sequence[float]) -> float:
@@ -170,9 +178,13 @@ def _showing(step: float, level: float, new: list[float]) -> int:
 
 
 def size_of(new: list[float], old: list[float]) -> float:
-    """Return the unit of numbers that may be zero or negative: a size that both sides share, so that sides may be swapped."""
-    size = (median(map(abs, new)) + median(map(abs, old))) / 2
-    return size or max(map(abs, (*new, *old))) or 1.0
+    """Return the unit of numbers that may be zero or negative: a size that both sides share, so that sides may be swapped.
+
+    In this unit no number is above 1e100: its square is a float64.
+    """
+    size = median(map(abs, new)) / 2 + median(map(abs, old)) / 2
+    largest = max(map(abs, (*new, *old)))
+    return size if 0.0 < size >= largest * _LEAST_SHARE else largest or 1.0
 
 
 def robust_scale(values: Sequence[float]) -> float:
@@ -198,8 +210,8 @@ def _of_many(n: int) -> float:
 def relative(step: float, before: float, after: float, *, logarithmic: bool) -> float:
     """Return a step relative to the level before, or to the level after where that is 0; 0 where both are."""
     if logarithmic:
-        return math.expm1(min(step, 700.0))  # an interval may be wider than a float64
-    return step / (abs(before) or abs(after) or 1.0)
+        return math.expm1(min(step, _LARGEST_LOG))  # an interval may be wider than a float64
+    return max(-_LARGEST, min(step / (abs(before) or abs(after) or 1.0), _LARGEST))
 
 
 def _verdict(step: float, direction: Direction) -> Verdict:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from bench_db.analysis.compare import degrees, robust_scale
+from bench_db.analysis.compare import degrees, relative, robust_scale
 from bench_db.analysis.level import changes_of_values, established
 from bench_db.analysis.student import t_quantile
 from bench_db.model import Noise
@@ -45,8 +45,8 @@ def noise_of(level: Floats) -> Noise:
     square = float((centred**2).sum())
     alike = float((centred[1:] * centred[:-1]).sum()) / square if square else 0.0
     return Noise(
-        spread=math.expm1(scale),
-        smallest_effect=math.expm1(min(700.0, _smallest_step(scale, 1, n))),
+        spread=relative(scale, 0.0, 0.0, logarithmic=True),
+        smallest_effect=relative(_smallest_step(scale, 1, n), 0.0, 0.0, logarithmic=True),
         autocorrelated=alike > _ALIKE,
         runs_needed=needed if needed <= RULES.noise_runs else None,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench_db.analysis.compare import relative
 from bench_db.analysis.constants import PROFILES, Profile
 from bench_db.analysis.detect import few_follow
 from bench_db.analysis.student import benjamini_hochberg, quantile, two_sided_p
@@ -136,5 +137,5 @@ def _change(  # noqa: PLR0913 the figures of a change
     index: int, effect: float, error: float, df: float, p_value: float, *, provisional: bool
 ) -> Change:
     margin = error * quantile(_INTERVAL, df)
-    low, middle, high = (math.expm1(min(x, 700.0)) for x in (effect - margin, effect, effect + margin))
+    low, middle, high = (relative(x, 0.0, 0.0, logarithmic=True) for x in (effect - margin, effect, effect + margin))
     return Change(index=index, effect=middle, low=low, high=high, p_value=p_value, provisional=provisional)

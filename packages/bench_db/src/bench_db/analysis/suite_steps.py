@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench_db.analysis.common_kernel import FEWEST_SERIES, suite_index
+from bench_db.analysis.compare import relative
 from bench_db.analysis.constants import for_index
 from bench_db.analysis.detect import detect_all, discoveries
 from bench_db.model import Movement
@@ -55,7 +55,7 @@ def suite_steps(  # noqa: PLR0913, PLR0917 the arrays of a scan
         moved = moved[np.isfinite(moved) & (np.abs(moved) > constants.rounding)]  # bytes that never change say nothing
         same = int((moved * changes.effect[row] > 0.0).sum())
         if same >= BROAD * len(moved) and high - at >= FEWEST_AFTER:
-            effect = math.expm1(float(np.median(moved)))
+            effect = relative(float(np.median(moved)), 0.0, 0.0, logarithmic=True)
             steps.append(Movement(run=int(order[at]), effect=effect, series=same, lasting=True))
             # runs of few series, which have no index, too
             levels[(np.arange(n_runs) >= order[at]) & (suite_of == suite_of[order[at]])] += 1

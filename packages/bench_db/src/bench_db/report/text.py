@@ -84,8 +84,8 @@ def sparkline(values: Sequence[float | None], width: int = _SPARKLINE_WIDTH) -> 
     if not known:
         return _GAP * len(binned)
     low, high = min(known), max(known)
-    step = (high - low) / (len(_BARS) - 1) or 1.0
-    return "".join(_GAP if value is None else _BARS[round((value - low) / step)] for value in binned)
+    step = (high / 2 - low / 2) / (len(_BARS) - 1) or 1.0  # halves: the range may be wider than a float64
+    return "".join(_GAP if value is None else _BARS[round((value / 2 - low / 2) / step)] for value in binned)
 
 
 def _binned(values: Sequence[float | None], width: int) -> list[float | None]:

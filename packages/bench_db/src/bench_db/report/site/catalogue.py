@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench_db.analysis.compare import relative
 from bench_db.analysis.renames import Named, change_between, successors
 from bench_db.model import Cause, State
 from bench_db.query.series import label
@@ -51,7 +52,9 @@ def row(one: EncodedSeries, identity: Row, noise: Row | None, threshold: Thresho
         "name": "",
         "where": "",
         "latest": latest,
-        "change": (latest - before) / abs(before) if before and latest is not None else None,
+        "change": relative(latest - before, before, latest, logarithmic=False)
+        if before and latest is not None
+        else None,
         "points": len(medians),
         "few": int(known.size <= RULES.baseline_runs),
         "time": one.points["dut_timestamp"][-1] or 0,

@@ -42,7 +42,7 @@ def unpacked(text: str) -> np.ndarray:
 
 def sparkline(medians: np.ndarray) -> str:
     """Encode up to 32 evenly chosen points, each as one of 64 levels between the lowest and the highest of them."""
-    chosen = medians[evenly(len(medians), _SPARKLINE)]
+    chosen = medians[evenly(len(medians), _SPARKLINE)] / 2  # the range of halves is a float64
     is_known = np.isfinite(chosen)
     if not is_known.any():
         return _GAP * len(chosen)
