@@ -234,6 +234,28 @@ class TestTicks:
         assert said == "0.00006123 /s"
 
 
+class TestKind:
+    """A change is called worse or better only beside an estimate of the noise of its series, or a threshold of its own."""
+
+    @pytest.mark.parametrize(
+        ("change", "noise", "threshold", "kind"),
+        [
+            (0.05, None, None, "quiet"),
+            (0.05, [None, None, None, None], None, "quiet"),
+            (0.05, [0.01, 0.03, False, 3], None, "worse"),
+            (0.05, [0.0, 0.0, False, 1], None, "worse"),
+            (-0.05, [0.01, 0.03, False, 3], None, "better"),
+            (0.05, [0.02, 0.06, False, 3], None, "quiet"),
+            (0.05, None, [0.04, None, "4%"], "worse"),
+        ],
+    )
+    def test_of_a_change(
+        self, visit: Visit, change: float, noise: list[float] | None, threshold: list[object] | None, kind: str
+    ) -> None:
+        call = "([change, noise, threshold]) => bench.quantity.kind(change, 'lower', noise, threshold, 100)"
+        assert visit.open("series.html").evaluate(call, [change, noise, threshold]) == kind
+
+
 class TestNothing:
     """A store without results is not reported as good."""
 

@@ -67,8 +67,9 @@ bench.quantity = (() => {
     return Math.max(threshold[0] || 0, threshold[1] ? threshold[1] / Math.abs(before) : 0);
   }
 
-  /* What a relative change means: worse and better only from there, or from what the noise of the series lets be seen. */
+  /* What a relative change means: worse and better only from there, or from what the noise of the series lets be seen. Neither without both. */
   function kind(change, direction, noise, threshold, before) {
+    if (!threshold && !Number.isFinite(noise?.[1])) return "quiet";
     if (change === null || change === undefined || direction === "info" || Math.abs(change) < Math.max(least(threshold, before), noise?.[1] || 0)) return "quiet";
     return (change > 0) === (direction === "lower") ? "worse" : "better";
   }
