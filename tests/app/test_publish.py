@@ -123,6 +123,40 @@ class TestPublish:
             publish(tmp_path / "store", file, format="values-ns", provenance=given)
 
 
+class TestUnnamed:
+    """Results without a name of what was measured get a note, with the name that the file itself has for its repository."""
+
+    @pytest.mark.parametrize(
+        ("address", "proposed"),
+        [
+            ("https://github.com/owner/engine", "give --dut-name engine, as the file calls its repository, or"),
+            ("https://git.example.com/group/sub/en.gine.git/", "give --dut-name en.gine, as the file calls its"),
+            ("https://github.com/owner/a;rm", "give --dut-name, or"),
+            ("https://github.com", "give --dut-name, or"),
+            ("https://github.com/owner/-x", "give --dut-name, or"),
+            (None, "give --dut-name, or"),
+        ],
+    )
+    def test_the_repository_of_a_history(self, address: str | None, proposed: str, tmp_path: Path) -> None:
+        entries = [
+            {
+                "commit": {"id": f"{at}" * 40},
+                "date": 1_700_000_000_000 + at,
+                "tool": "pytest",
+                "benches": [{"name": "sum", "value": at, "unit": "iter/sec"}],
+            }
+            for at in (1, 2)
+        ]
+        text = json.dumps({"lastUpdate": 1, "repoUrl": address, "entries": {"suite": entries}})
+        (tmp_path / "data.js").write_text(f"window.BENCHMARK_DATA = {text}")
+        files = publish(tmp_path / "store", tmp_path / "data.js").files
+        assert len(files) == 2
+        assert all(any(proposed in note for note in file.notes) for file in files)
+        assert all(any("history measured elsewhere, as in CI?" in note for note in file.notes) for file in files)
+        named = publish(tmp_path / "named", tmp_path / "data.js", provenance=Provenance(dut_name="engine")).files
+        assert not any("--dut-name" in note for file in named for note in file.notes)
+
+
 class TestAttempts:
     """The results of a repeated job follow those of its first attempt, also of a tool that gives no time."""
 

@@ -217,6 +217,13 @@ class TestTestBed:
         for provenance, reading in ((Provenance(test_bed=FILE), BARE), (Provenance(), READING)):
             assert not any("assumed" in note for note in normal(reading, provenance)[0].notes)
 
+    def test_a_history_is_asked_where_it_was_measured(self) -> None:
+        run, _ = normal(replace(BARE, part="1", digest="d"))
+        assert run.test_bed == this_machine()
+        (note,) = (note for note in run.notes if "assumed to be this one" in note)
+        assert "measured elsewhere, as in CI? Give --test-bed-name and --test-bed-cpu" in note
+        assert not any("--test-bed-cpu" in note for note in normal(BARE)[0].notes)
+
     def test_file_of_another_machine_does_not_get_this_one(self) -> None:
         run, _ = normal(replace(BARE, node="fv-az123-456"))
         assert run.test_bed == TestBed(name="unknown")

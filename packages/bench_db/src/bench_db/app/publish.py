@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import re
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -44,10 +46,9 @@ if TYPE_CHECKING:
     from bench_db.ingest import Adapter
     from bench_db.model import RecordedCommit
 
-_UNNAMED = (
-    f"nothing names the device under test, so its name is {UNKNOWN!r}, and results of another project would join its series: "
-    "give --dut-name, or --checkout with the measured source"
-)
+_UNNAMED = f"nothing names the device under test, so its name is {UNKNOWN!r}, and results of another project would join its series: "
+# the name of a repository at the end of its address; no other text becomes part of a proposed command
+_REPOSITORY = re.compile(r"https?://[^/?#]+/(?:[^?#]*/)?([A-Za-z0-9][\w.-]{0,98}?)(?:[.]git)?/?", re.ASCII)
 _NOTHING = Provenance()
 # Read results of so many rows stay in memory, about 50 MB.
 _ROWS_IN_MEMORY = 32_768
@@ -200,12 +201,20 @@ def _stored(
     more = (
         _direction_notes(store, [published for _, published in answers], reading.provenance),
         _exclusion_notes(store, [p.run_key for _, p in answers if p.replaced or not p.new]),
-        {p.run_key: _UNNAMED for read, p in answers if p.new and read.run.dut.name == UNKNOWN},
+        {p.run_key: _unnamed(read.run) for read, p in answers if p.new and read.run.dut.name == UNKNOWN},
     )
     return [
         _file(read, changed(published, notes=(*published.notes, *(n[key] for n in more if key in n))))
         for key, (read, published) in zip(keys, answers, strict=True)
     ]
+
+
+def _unnamed(run: Run) -> str:
+    """Return the note on a run without a name of what it measured; it proposes that of the repository that its file names."""
+    context = json.loads(run.context)
+    found = _REPOSITORY.fullmatch(str(context.get("repoUrl"))) if isinstance(context, dict) else None
+    named = "" if found is None else f" {found[1]}, as the file calls its repository"
+    return f"{_UNNAMED}give --dut-name{named}, or --checkout with the measured source"
 
 
 def _exclusion_notes(store: stores.Database, keys: Sequence[int]) -> dict[int, str]:

@@ -584,6 +584,10 @@ def _described(reading: Reading) -> tuple[TestBed, tuple[str, ...]]:
         note = f"measured on {reading.node}, not on this machine, and the file does not describe it"
         return TestBed(name=UNKNOWN), (f"{note}; state its name and CPU",)
     note = f"the file does not name a machine, so it is assumed to be this one: {here.cpu}, {here.memory_gb} GiB, {here.os}"
+    if reading.part:
+        return here, (
+            f"{note}. Was this history measured elsewhere, as in CI? Give --test-bed-name and --test-bed-cpu",
+        )
     return here, (f"{note}; state its name and CPU when it was another",)
 
 
