@@ -43,6 +43,13 @@ class TestQuantity:
         (0.0, "0.0 %"),
         (-0.0001, "0.0 %"),
         (1.5, "+150 %"),
+        (9.99, "+999 %"),
+        (10.0, "11.0 times"),
+        (2529.43, "2,530 times"),
+        (1e6, "1.00e+06 times"),
+        (1e304, "1.00e+304 times"),
+        (-15.0, "-1500 %"),
+        (-1e300, "-1.00e+302 %"),
         (None, "-"),
         (math.nan, "-"),
     ],
@@ -54,6 +61,9 @@ def test_percent(effect: float | None, shown: str) -> None:
 def test_interval() -> None:
     assert percent_with_interval(0.081, 0.052, 0.11) == "+8.1 % (+5.2 to +11.0)"
     assert percent_with_interval(0.081, None, 0.11) == "+8.1 %"
+    assert percent_with_interval(99.0, 49.0, 199.0) == "100 times (50.0 to 200)"
+    assert percent_with_interval(11.0, 0.5, 19.0) == "12.0 times (+50.0 % to 20.0 times)"
+    assert percent_with_interval(0.5, -0.9, 19.0) == "+50.0 % (-90.0 % to 20.0 times)"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,9 @@ def test_probability(p_value: float | None, shown: str) -> None:
     assert probability(p_value) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.02, "2.0 %"), (1.5, "150 %"), (0.0, "0.0 %"), (None, "-")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.02, "2.0 %"), (1.5, "150 %"), (15.0, "1500 %"), (0.0, "0.0 %"), (None, "-")]
+)
 def test_share(value: float | None, shown: str) -> None:
     assert share(value) == shown
 

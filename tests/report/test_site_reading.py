@@ -234,6 +234,40 @@ class TestTicks:
         assert said == "0.00006123 /s"
 
 
+class TestPercent:
+    """A large relative change is a factor on pages, too, and a share never is."""
+
+    @pytest.mark.parametrize(
+        ("effect", "shown", "share"),
+        [
+            (0.081, "+8.1 %", "8.1 %"),
+            (-0.2, "\N{MINUS SIGN}20.0 %", "20.0 %"),
+            (9.99, "+999 %", "999 %"),
+            (10.0, "11.0 times", "1000 %"),
+            (2529.43, "2,530 times", "252943 %"),
+            (1e304, "1.00e+304 times", "1.00e+306 %"),
+            (-1e300, "\N{MINUS SIGN}1.00e+302 %", "1.00e+302 %"),
+            (None, "\N{EN DASH}", "\N{EN DASH}"),
+        ],
+    )
+    def test_of_a_change(self, visit: Visit, effect: float | None, shown: str, share: str) -> None:
+        call = "(effect) => [bench.quantity.percent(effect), bench.quantity.share(effect)]"
+        assert visit.open("series.html").evaluate(call, effect) == [shown, share]
+
+    @pytest.mark.parametrize(
+        ("ends", "shown"),
+        [
+            ([0.05, 0.11], "+5.0 to +11.0 %"),
+            ([49.0, 199.0], "50.0 to 200 times"),
+            ([0.5, 19.0], "+50.0 % to 20.0 times"),
+            ([None, 1.0], ""),
+        ],
+    )
+    def test_of_an_interval(self, visit: Visit, ends: list[float | None], shown: str) -> None:
+        call = "([low, high]) => bench.quantity.interval(low, high)"
+        assert visit.open("series.html").evaluate(call, ends) == shown
+
+
 class TestKind:
     """A change is called worse or better only beside an estimate of the noise of its series, or a threshold of its own."""
 

@@ -69,6 +69,12 @@ def pages() -> str:
     return re.sub(r"-[0-9a-f]+\.", ".", b"".join(shown.values()).decode())
 
 
+def large_change() -> str:
+    from bench_db.report.quantity import percent
+
+    return percent(15.0)
+
+
 def paths() -> str:
     from bench_db.report.site.pages import named
 
@@ -454,6 +460,7 @@ OBSERVERS: dict[str, tuple[Callable[[], str], ...]] = {
     "leftover_samples": (leftover,),
     "same_setup_failures": (failed_setups,),
     "sha_length": (settings, reports),
+    "factor_effect": (settings, large_change),
     "digest_length": (paths,),
     "nearest_names": (nearest,),
     "comment_rows": (many_regressions,),

@@ -94,6 +94,9 @@ class Rules:
     sha_length: int = 9
     """Digits of a commit id in output."""
 
+    factor_effect: float = 10.0
+    """A relative change of this size and more is shown as a factor: +1,000 % as 11.0 times."""
+
     digest_length: int = 12
     """Digits of a sha256 in output."""
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, TypeGuard
 
 from bench_db.model import ChangeKind
+from bench_db.rules import RULES
 from bench_db.units import BASE_UNITS, Direction
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ _LADDERS = {
     "per_second": ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s")),
 }
 _SMALLEST_P = 0.001
-_PERCENT_WHOLE = 100
+_PERCENT_WHOLE = _FACTOR_WHOLE = 100
+_LONG = 1e6  # from here on a power of ten
 
 
 def is_known(value: float | None) -> TypeGuard[float]:
@@ -65,20 +67,23 @@ def _digits(value: float) -> str:
 
 
 def percent(effect: float | None) -> str:
-    """Render a relative change as `+4.2 %`; "-" for null and NaN."""
-    return "-" if effect is None or math.isnan(effect) else f"{_number(effect)} %"
+    """Render a relative change as `+4.2 %`, and from `rules.factor_effect` on as a factor, `2,530 times`; "-" for null and NaN."""
+    return "-" if effect is None or math.isnan(effect) else " ".join(_change(effect))
 
 
 def share(value: float | None) -> str:
     """Render a share that has no direction, such as a spread, as `4.2 %`; "-" for null and NaN."""
-    return percent(value).lstrip("+")
+    return "-" if value is None or math.isnan(value) else f"{_percentage(value)} %".lstrip("+")
 
 
 def percent_with_interval(effect: float | None, low: float | None, high: float | None) -> str:
-    """Render `+4.2 % (+2.9 to +5.5)`; without its interval when an end is unknown."""
+    """Render `+4.2 % (+2.9 to +5.5)`; without its interval when an end is unknown. The ends have a unit where the three differ in theirs."""
     if effect is None or low is None or high is None:
         return percent(effect)
-    return f"{percent(effect)} ({_number(low)} to {_number(high)})"
+    shown = [_change(number) for number in (effect, low, high)]
+    words = 1 if len({unit for _, unit in shown}) == 1 else 2
+    first, last = (" ".join(one[:words]) for one in shown[1:])
+    return f"{percent(effect)} ({first} to {last})"
 
 
 def change_text(finding: Finding, units: str, direction: str, *, interval: bool = False) -> str:
@@ -98,8 +103,20 @@ def _whole(part: float | None) -> str:
     return "-" if part is None else f"{100 * part:.0f} %"
 
 
-def _number(effect: float) -> str:
+def _change(effect: float) -> tuple[str, str]:
+    """Return the number of a relative change, and its unit."""
+    if effect < RULES.factor_effect:
+        return _percentage(effect), "%"
+    factor = 1.0 + effect
+    if factor >= _LONG:
+        return f"{factor:.2e}", "times"
+    return f"{factor:,.0f}" if factor >= _FACTOR_WHOLE else f"{factor:.1f}", "times"
+
+
+def _percentage(effect: float) -> str:
     value = effect * 100
+    if abs(value) >= _LONG:
+        return f"{value:+.2e}"
     text = f"{value:+.0f}" if abs(value) >= _PERCENT_WHOLE else f"{value:+.1f}"
     return text if float(text) else text.lstrip("+-")
 

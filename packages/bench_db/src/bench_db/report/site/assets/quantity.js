@@ -35,16 +35,28 @@ bench.quantity = (() => {
     });
   }
 
+  const long = 1e6;  // from here on a power of ten
+
+  /* A relative change, a large one as a factor; "–" for null. */
   function percent(effect) {
+    if (!(effect >= rule("factor_effect")) || !Number.isFinite(effect)) return percentage(effect);
+    const factor = 1 + effect, digits = factor >= 100 ? 0 : 1;
+    return `${factor >= long ? factor.toExponential(2) : factor.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })} times`;
+  }
+
+  function percentage(effect) {
     if (!Number.isFinite(effect)) return "–";  // nothing is relative to zero
+    if (Math.abs(effect * 100) >= long) return `${effect > 0 ? "+" : ""}${(effect * 100).toExponential(2).replace(/^-/, "−")} %`;
     const value = (effect * 100).toFixed(Math.abs(effect) >= 1 ? 0 : 1);
     return `${Number(value) > 0 ? "+" : ""}${Number(value) === 0 ? "0.0" : value.replace("-", "−")} %`;
   }
 
-  function share(effect) { return percent(effect).replace(/^[+−]/, ""); }
+  function share(effect) { return percentage(effect).replace(/^[+−]/, ""); }
 
   function interval(low, high) {
-    return low === null || high === null ? "" : `${percent(low).replace(" %", "")} to ${percent(high)}`;
+    if (low === null || high === null) return "";
+    const [first, last] = [percent(low), percent(high)], unit = last.slice(last.lastIndexOf(" "));
+    return `${first.endsWith(unit) ? first.slice(0, -unit.length) : first} to ${last}`;
   }
 
   function probability(p) { return p === null ? "" : p < 0.001 ? "p < 0.001" : `p ${Number(p.toPrecision(2))}`; }
