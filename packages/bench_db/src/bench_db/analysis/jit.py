@@ -28,6 +28,7 @@ _COMPILER = Lock()
 # Seconds of an idle core: to load Numba and cached machine code, and of a call that somebody may want to shorten.
 _LOADING, _SLOW = 0.4, 10.0
 _LARGEST_LOG = math.log(np.finfo(np.float64).max)
+_LARGEST_STEP = 700.0
 _PARTS: list[Callable[..., Any]] = []
 _REPLACED: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
 
@@ -95,8 +96,8 @@ def exp(x: float) -> float:
 
 @compiled
 def expm1(x: float) -> float:
-    """Return e^x - 1, infinity where that is too large."""
-    return math.inf if x > _LARGEST_LOG else math.expm1(x)
+    """Return e^x - 1, at most about 1e304: a relative change is a number in percent, too."""
+    return math.expm1(min(x, _LARGEST_STEP))
 
 
 class Kernel(Generic[Given, Answer]):
