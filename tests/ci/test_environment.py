@@ -316,6 +316,47 @@ class TestOtherServices:
         named = [ci_change(BUILDKITE), ci_change(JENKINS | {"BRANCH_NAME": "trunk", "BRANCH_IS_PRIMARY": "true"})]
         assert [change.default_branch for change in named if change] == ["trunk", "trunk"]
 
+    @pytest.mark.parametrize(
+        ("address", "path"),
+        [
+            ("https://ci:SECRET@git.example/name.git", "name"),
+            ("https://SECRET@git.example/name.git", "name"),
+            ("https://ci:SECRET@git.example:8443/name/", "name"),
+            ("https://ci:SE/CRET@git.example/group/owner/name", "owner/name"),
+            ("https://ci:SE://CRET@git.example/owner/name", "owner/name"),
+            ("https://ci:SE#CRET@git.example/name", "name"),
+            ("https://ci:SECRET@git.example", None),
+            ("https://git.example/owner/name.git?token=SECRET", "owner/name"),
+            ("ci:SECRET@git.example/name.git", "name"),
+            ("SECRET@git.example:name.git", "name"),
+            ("SECRET@git.example", None),
+            ("ssh://git@git.example:2222/owner/name.git", "owner/name"),
+            ("git@[::1]:owner/name.git", "owner/name"),
+            ("git.example:name", "name"),
+            ("file:///owner/name.git", "owner/name"),
+            ("owner/name", "owner/name"),
+            (r"C:\git\name", "git/name"),
+            ("", None),
+        ],
+    )
+    def test_an_address_without_its_secrets(self, address: str, path: str | None) -> None:
+        for job in (BUILDKITE | {"BUILDKITE_REPO": address}, JENKINS | {"GIT_URL": address}):
+            change = ci_change(job)
+            assert change is not None
+            assert (ci_provenance(job)["repository"], change.repository) == (path, path)
+
+    @pytest.mark.parametrize(
+        "job",
+        [
+            JENKINS | {"BUILD_URL": "https://ci:SECRET@ci.example/job/3/"},
+            BITBUCKET | {"BITBUCKET_GIT_HTTP_ORIGIN": "https://SECRET@ci.example/job/3"},
+            AZURE | {"SYSTEM_COLLECTIONURI": "https://SECRET@ci.example/job/3"},
+        ],
+        ids=["jenkins", "bitbucket", "azure"],
+    )
+    def test_an_address_of_a_run_without_its_secrets(self, job: dict[str, str]) -> None:
+        assert ci_provenance(job)["run_url"].startswith("https://ci.example/job/3")
+
     @pytest.mark.parametrize("job", [{"BUILDKITE": "false"}, {"CIRCLECI": ""}, {"TF_BUILD": "1"}, {"JENKINS_URL": ""}])
     def test_outside_of_a_job(self, job: dict[str, str]) -> None:
         assert (ci_change(job), ci_provenance(job)) == (None, {})

@@ -22,9 +22,15 @@ PRIVILEGED = frozenset({"pull_request_target", "workflow_run", "issue_comment"})
 
 
 def ci_provenance(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Return the fields of `Provenance` that identify a job of a CI service; none outside of a job."""
+    """Return the fields of `Provenance` that identify a job of a CI service; none outside of a job. No address has a user or password."""
     service = _service(environment)
-    return {} if service is None else service.job(environment)
+    if service is None:
+        return {}
+    job = service.job(environment)
+    return job | {"run_url": _USER.sub("", job.get("run_url") or "") or None}
+
+
+_USER = re.compile(r"(?<=://)[^/]*@")
 
 
 def ci_change(environment: Mapping[str, str] = os.environ) -> CiChange | None:
@@ -270,9 +276,17 @@ def _number(text: str | None) -> int | None:
 
 
 def _path_of(address: str | None) -> str | None:
-    """Return owner and name of a repository from the address of its clone, without the rest of the address."""
-    parts = re.split(r"[/:]", (address or "").strip().rstrip("/").removesuffix(".git"))
-    return "/".join(parts[-2:]) or None
+    """Return owner and name of a repository from the address of its clone: the last two parts of its path, without host, user and password."""
+    text = (address or "").strip()
+    place = re.split(r"[?#]", text.rpartition("://")[2].rpartition("@")[2])[0]
+    host = _HOST_OF_URL if "://" in text else _HOST_AFTER_USER if "@" in text else _HOST
+    parts = re.split(r"[/\\]", host.sub("", place, count=1).rstrip("/").removesuffix(".git"))
+    return "/".join([part for part in parts if part][-2:]) or None
+
+
+_HOST_OF_URL = re.compile(r"^[^/]*")
+_HOST_AFTER_USER = re.compile(r"^(?:\[[^]]*\]|[^/:]*)[/:]?")  # user@host:path
+_HOST = re.compile(r"^(?:\[[^]]*\]|[^/:]*):")  # host:path; a path alone has no host
 
 
 class _Service(NamedTuple):
