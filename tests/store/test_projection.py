@@ -171,10 +171,15 @@ class _Stores(RuleBasedStateMachine):
         if self.runs:
             self.database.remove_runs([self.runs.pop(which % len(self.runs))])
 
-    @rule(kind=st.sampled_from(["join", "ignore", "alias"]), lifted=st.booleans())
+    @rule(kind=st.sampled_from(["join", "ignore", "alias", "metric"]), lifted=st.booleans())
     def define(self, kind: str, *, lifted: bool) -> None:
-        field, value = {"join": ("", "bench 2"), "ignore": ("", ""), "alias": ("suite", "other")}[kind]
-        pattern = {"join": "bench 1", "ignore": "bench 0", "alias": "suite"}[kind]
+        field, value = {
+            "join": ("", "bench 2"),
+            "ignore": ("", ""),
+            "alias": ("suite", "other"),
+            "metric": ("", "time * 2"),
+        }[kind]
+        pattern = {"join": "bench 1", "ignore": "bench 0", "alias": "suite", "metric": "twice"}[kind]
         record = Definition(kind=kind, field=field, pattern=pattern, value=value, lifted=lifted, at=1, by="me")
         self.database.define([record])
 
@@ -260,6 +265,17 @@ class TestAnswers:
         assert assert_parts(database, Selection(), 10_000) == 1
         with without_projection(database):
             assert assert_parts(database, _ALL, 4) == 1
+
+    @pytest.mark.parametrize(("kind", "pattern", "value"), [("metric", "twice", "time * 2"), ("main", "*", "dev")])
+    def test_in_parts_with_definitions_that_name_no_series(
+        self, database: Database, kind: str, pattern: str, value: str
+    ) -> None:
+        """Derived points are not lost: their series are of no range of stored ones."""
+        fill(database, range(8))
+        renew(database)
+        database.define([Definition(kind=kind, pattern=pattern, value=value, at=1, by="me")])
+        assert len(database.points(_ALL).rows) == (48 if kind == "metric" else 24)
+        assert (assert_parts(database, _ALL, 4) == 1) == (kind == "metric")
 
     def test_what_is_newer_is_read_beside(self, database: Database) -> None:
         fill(database, range(3))

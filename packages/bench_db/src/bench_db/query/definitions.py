@@ -85,6 +85,7 @@ class Definitions:
     records: Sequence[Definition] = ()
 
     def __bool__(self) -> bool:
+        """Whether there are definitions that name series; derived metrics, main branches and thresholds do not."""
         return bool(self._matching.records)
 
     @cached_property

@@ -299,7 +299,8 @@ class Database:
     def points_in_parts(self, selection: Selection, points: int) -> Iterator[series.Points]:
         """Yield the selected points as `points` returns them, in parts of whole series with about so many points each.
 
-        Only the projection can be read in parts. Without one, and where definitions give series other names, there is one part.
+        Only the projection can be read in parts. Without one, and where definitions give series other names or derive metrics, there is
+        one part.
         """
         for low, high in self._parts(points):
             yield self.points(selection) if low is None and high is None else self._part(selection, low, high)
@@ -309,7 +310,9 @@ class Database:
         """Return ranges of series keys with about so many points each, the last excluded; None for no end."""
         results, past = self._open(RESULTS_TABLE, None), self.history()
         stored = sum(fragment.rows for fragment in results.fragments())
-        count = -(-stored // points) if self._projected(results) and not past.definitions else 1
+        defined = past.definitions
+        by_stored_key = defined is None or not (defined or defined.derives)
+        count = -(-stored // points) if self._projected(results) and by_stored_key else 1
         keys = self._named_series(results, past)["series_key"].sort()
         lows = keys.gather_every(-(-len(keys) // count))[1:].to_list() if count > 1 and len(keys) else []
         return list(pairwise((None, *lows, None)))
