@@ -140,6 +140,17 @@ class TestGithubChange:
         assert change is not None
         assert change.branch == "main"
 
+    @pytest.mark.parametrize(("event", "own"), [("push", True), ("pull_request", False), (None, False)])
+    def test_a_workflow_that_follows_a_push_to_a_branch_with_a_pull_request(
+        self, tmp_path: Path, event: str | None, *, own: bool
+    ) -> None:
+        """GitHub lists each pull request that is open from the branch, whatever began the run."""
+        run = {"event": event, "head_sha": "b" * 40, "head_branch": "idea", "pull_requests": [PULL]}
+        named = {"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
+        change = self.change(tmp_path / "event.json", {"workflow_run": run}, **named)
+        assert change is not None
+        assert (change.pr_number, change.of_branch) == (7, own)
+
     @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/pull/7/merge"])
     def test_a_merged_pull_request(self, tmp_path: Path, ref: str) -> None:
         """The job of the event "closed" is at the commit that main has."""
@@ -247,6 +258,8 @@ JENKINS = {
     "GIT_URL": "git@git.example:owner/name.git",
     "GIT_COMMIT": "a" * 40,
 }
+BUILDKITE_PULL = BUILDKITE | {"BUILDKITE_PULL_REQUEST": "9"}
+CIRCLE_PULL = CIRCLE | {"CIRCLE_PULL_REQUEST": "https://git.example/owner/name/pull/9"}
 
 
 class TestOtherServices:
@@ -311,6 +324,23 @@ class TestOtherServices:
         change = ci_change(job)
         assert change is not None
         assert (change.branch, change.pr_number, change.repository) == (branch, number, "owner/name")
+
+    @pytest.mark.parametrize(
+        ("job", "own"),
+        [
+            (BUILDKITE_PULL | {"BUILDKITE_PULL_REQUEST_REPO": "git://git.example/Owner/name.git"}, True),
+            (BUILDKITE_PULL | {"BUILDKITE_PULL_REQUEST_REPO": "git://git.example/stranger/name.git"}, False),
+            (BUILDKITE_PULL, False),
+            (CIRCLE_PULL | {"CIRCLE_BRANCH": "develop"}, True),
+            (CIRCLE_PULL | {"CIRCLE_BRANCH": "pull/9"}, False),
+            (CIRCLE_PULL | {"CIRCLE_BRANCH": "develop", "CIRCLE_PR_NUMBER": "9"}, False),
+        ],
+        ids=["buildkite", "buildkite-fork", "buildkite-unknown", "circle", "circle-fork", "circle-fork-number"],
+    )
+    def test_an_open_pull_request_of_a_branch_that_is_built_by_itself(self, job: dict[str, str], *, own: bool) -> None:
+        change = ci_change(job)
+        assert change is not None
+        assert (change.pr_number, change.of_branch) == (9, own)
 
     def test_the_default_branch(self) -> None:
         named = [ci_change(BUILDKITE), ci_change(JENKINS | {"BRANCH_NAME": "trunk", "BRANCH_IS_PRIMARY": "true"})]

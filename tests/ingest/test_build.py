@@ -311,7 +311,7 @@ def merged(checkout: Path) -> Path:
 class TestPullRequest:
     """The merge that CI checks out is stored under the head of its pull request, never as a commit of the main branch."""
 
-    def change(self, checkout: Path, **more: str) -> CiChange:
+    def change(self, checkout: Path, **more: str | bool | None) -> CiChange:
         return replace(
             CiChange(commit=git(checkout, "rev-parse", "HEAD"), branch="idea", default_branch="main", pr_number=12),
             **more,  # type: ignore[arg-type]
@@ -377,6 +377,19 @@ class TestPullRequest:
         assert (run.commit, run.pr_number, run.branch) == (git(merged, "rev-parse", "HEAD"), None, None)
         for same in ("me/Other", "o/other", "o/before-it-was-renamed"):
             assert publish(merged, Provenance(change=self.change(merged, repository=same))).pr_number == 12
+
+    @pytest.mark.parametrize("named", ["main", None])
+    def test_open_pull_request_of_the_default_branch(self, merged: Path, tmp_path: Path, named: str | None) -> None:
+        """A job of `develop` goes on to be one of `develop` while a pull request into another branch is open."""
+        git(merged, "checkout", "-q", "main")
+        git(tmp_path, "clone", "-q", str(merged), "clone")
+        clone = tmp_path / "clone"
+        change = self.change(clone, branch="main", default_branch=named, of_branch=True)
+        for branch in ("main", "idea"):
+            run = publish(clone, Provenance(change=replace(change, branch=branch)))
+            assert (run.branch, run.pr_number) == ("main", 12 if branch == "idea" else None)
+        fork = publish(clone, Provenance(change=replace(change, of_branch=False)))
+        assert fork.pr_number == 12
 
     def test_flags_precede(self, merged: Path) -> None:
         run = publish(merged, Provenance(change=self.change(merged), pr_number=3, branch="mine"))

@@ -234,7 +234,8 @@ class CiChange:
     """The change that a CI job builds; None where the job does not give a value.
 
     `commit` is the commit that the job checks out by default. In the job of a pull request it may be a merge that exists only
-    there: `head_commit` and `branch` are then those of the author, `base_commit` and `base_branch` those of the target.
+    there: `head_commit` and `branch` are then those of the author, `base_commit` and `base_branch` those of the target. `of_branch`
+    is true where the job is one of `branch` in the repository itself, and `pr_number` a pull request that is open from it.
     """
 
     commit: str | None = None
@@ -244,6 +245,7 @@ class CiChange:
     base_branch: str | None = None
     default_branch: str | None = None
     pr_number: int | None = None
+    of_branch: bool = False
     repository: str | None = None
 
 

@@ -87,6 +87,7 @@ def _github_change(environment: Mapping[str, str]) -> CiChange:
         base_branch=environment.get("GITHUB_BASE_REF") or _text(base, "ref") or of_ref,
         default_branch=default,
         pr_number=number if isinstance(number, int) else None,
+        of_branch=_is_of_branch(event, run),
         repository=environment.get("GITHUB_REPOSITORY") or None,
     )
 
@@ -96,6 +97,16 @@ def _branch_of_run(event: Mapping[str, Any], run: Mapping[str, Any]) -> str | No
     branch, fork = _text(run, "head_branch"), _text(_object(run, "head_repository"), "full_name")
     own = _text(_object(event, "repository"), "full_name")
     return f"{fork.partition('/')[0]}:{branch}" if branch and fork and own and fork != own else branch
+
+
+def _is_of_branch(event: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Return whether the workflow run that started this one is of a branch itself; it names the pull requests that are open from it, too."""
+    began, branch = _text(run, "event"), _text(run, "head_branch")
+    return (
+        bool(branch)
+        and not (began or "pull_request").startswith("pull_request")
+        and _branch_of_run(event, run) == branch
+    )
 
 
 def _payload(path: str | None) -> dict[str, Any]:
@@ -152,16 +163,21 @@ def _buildkite_job(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _buildkite_change(environment: Mapping[str, str]) -> CiChange:
-    """Return the change of a build of Buildkite, which names a tag as the branch, and the newest commit of a branch as HEAD."""
+    """Return the change of a build of Buildkite, which names a tag as the branch, and the newest commit of a branch as HEAD.
+
+    The build of a branch of the repository has the number of the pull request that is open from it.
+    """
     number = _number(environment.get("BUILDKITE_PULL_REQUEST"))
     branch, commit = environment.get("BUILDKITE_BRANCH", ""), environment.get("BUILDKITE_COMMIT", "")
+    own, source = (_path_of(environment.get(f"BUILDKITE_{name}REPO")) or "" for name in ("", "PULL_REQUEST_"))
     return CiChange(
         commit=(commit if commit != "HEAD" else "") or None,
         branch=(branch if branch != environment.get("BUILDKITE_TAG") else "") or None,
         base_branch=environment.get("BUILDKITE_PULL_REQUEST_BASE_BRANCH") or None,
         default_branch=environment.get("BUILDKITE_PIPELINE_DEFAULT_BRANCH") or None,
         pr_number=number,
-        repository=_path_of(environment.get("BUILDKITE_REPO")),
+        of_branch=number is not None and own.casefold() == source.casefold(),
+        repository=own or None,
     )
 
 
@@ -180,15 +196,18 @@ def _circle_repository(environment: Mapping[str, str]) -> str | None:
 
 
 def _circle_change(environment: Mapping[str, str]) -> CiChange:
-    """Return the change of a job of CircleCI. A pull request from main into another branch does not make main one."""
+    """Return the change of a job of CircleCI, which has a number of its own in a fork, and else the pull request that is open from its branch.
+
+    A pull request from main into another branch does not make main one.
+    """
     branch = environment.get("CIRCLE_BRANCH", "")
-    pull = "" if branch in MAIN_NAMES else environment.get("CIRCLE_PULL_REQUEST", "").rpartition("/")[2]
+    of_fork = _number(environment.get("CIRCLE_PR_NUMBER")) or _number(branch.removeprefix("pull/"))
+    opened = None if branch in MAIN_NAMES else _number(environment.get("CIRCLE_PULL_REQUEST", "").rpartition("/")[2])
     return CiChange(
         commit=environment.get("CIRCLE_SHA1") or None,
         branch=branch or None,
-        pr_number=_number(environment.get("CIRCLE_PR_NUMBER"))
-        or _number(pull)
-        or _number(branch.removeprefix("pull/")),
+        pr_number=of_fork or opened,
+        of_branch=of_fork is None and opened is not None,
         repository=_circle_repository(environment),
     )
 

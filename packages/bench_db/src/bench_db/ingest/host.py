@@ -212,7 +212,7 @@ def with_change(build: Build, checkout: Path | None, change: CiChange | None) ->
     """Return a build with the branch, pull request and head of the change that CI builds.
 
     A checkout of another repository than that of the job is not its change, unless it is at the commit of the job: a repository may be renamed. Without CI, the references of the checkout that
-    point at its commit can name a pull request. A commit that the default branch does not have is of the branch that has it.
+    point at its commit can name a pull request. A pull request that is open from the default branch does not take that branch's commits. A commit that the default branch does not have is of the branch that has it.
     """
     found = _with_change(build, checkout, change)
     if checkout is None or found.commit is None or found.branch or found.pr_number is not None:
@@ -239,6 +239,8 @@ def _branch_beside_main(checkout: Path, build: Build) -> str | None:
 
 
 def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -> Build:
+    if change and change.of_branch and change.branch == (change.default_branch or build.default_branch):
+        change = replace(change, pr_number=None, base_branch=change.branch)
     if build.commit is None:
         return replace(build, pr_number=change.pr_number) if change else build
     if change is None or (checkout and not _is_of(build, change) and not _is_repository(checkout, change.repository)):
