@@ -166,6 +166,7 @@ class TestGaps:
     @given(values=st.lists(st.floats(), max_size=60))
     @example(values=[-1e-310] * 15 + [1.0] * 10)
     @example(values=[1e-300] * 15 + [1.7e308, -1.7e308] * 5)
+    @example(values=[5e-324] * 20 + [-1.7e308] * 4 + [5e-324, 5e-324, 1e160, 1e160, 5e-324, 1e160, 5e-324])
     @example(values=[1e-300] * 12 + [1e300] * 12)
     @example(values=[1e-300, 2e-300] * 6 + [1e300, 2e300] * 6)
     @example(values=[156.0, 1.0582912295075272e221, 1.7261694687878186e221, 0.0, 0.0, 0.0, 0.0, 1.0])

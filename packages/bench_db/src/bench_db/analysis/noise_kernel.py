@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT_2 = math.sqrt(2.0)
 NORMAL_Q75_OF_ABSOLUTE = 1.1503493803760083  # 75 % quantile of |z|, z standard normal
 NORMAL_MEDIAN_OF_ABSOLUTE = 0.6744897501960817
+LEAST_SHARE = 1e-100  # of the mean: squares of numbers in a smaller unit are no float64
 FEWEST_BLOCKS = 6  # of one length, for five differences of neighbours
 PAIRED = 64  # fewest points of a long series whose distances are measured
 
@@ -133,7 +134,7 @@ def rolling_quantile(values: Floats, before: int, after: int, probability: float
 
 @compiled
 def on_log_scale(x: Floats, y: Floats) -> bool:
-    """Transform to y = log x and True if every x > 0, else y = x / median|x| (mean|x| where that is 0) and False."""
+    """Transform to y = log x and True if every x > 0, else y = x / median|x| (mean|x| where that is next to 0) and False."""
     positive = True
     for i in range(len(x)):
         positive = positive and x[i] > 0.0
@@ -146,7 +147,7 @@ def on_log_scale(x: Floats, y: Floats) -> bool:
         y[i] = abs(x[i])
         mean += y[i] / len(x)
     unit = quantile(y, len(x), 0.5)
-    if unit == 0.0:
+    if unit <= LEAST_SHARE * mean:
         unit = mean if mean > 0.0 else 1.0
     for i in range(len(x)):
         y[i] = x[i] / unit
