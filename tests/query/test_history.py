@@ -165,6 +165,44 @@ class TestCommitOrders:
         place = {commit: number for number, commit in enumerate(ordered(*shown))}
         assert all(place[f"c{m}"] <= place[f"c{n}"] for n in contained for m in contained[n])
 
+    @given(st.data())
+    def test_no_commit_is_before_one_that_recorded_parents_show_it_contains(self, data: st.DataObject) -> None:
+        """As of checkouts of depth one, some of complete clones, whatever was measured and the clocks say; in whatever order it was stored."""
+        parents, contained, depth = dict[int, list[int]](), dict[int, set[int]](), dict[int, int]()
+        for n in range(1, 9):
+            parents[n] = data.draw(st.lists(st.integers(1, n - 1), unique=True, max_size=3)) if n > 1 else []
+            contained[n] = {n}.union(*(contained[parent] for parent in parents[n]))
+            depth[n] = 1 + (depth[parents[n][0]] if parents[n] else 0)
+        complete = data.draw(st.sets(st.integers(1, 8)))
+        shown = [
+            record(
+                n,
+                position=depth[n] if n in complete else None,
+                ancestors=len(contained[n]) if n in complete else None,
+                parents=tuple(names(*parents[n])),
+                time=data.draw(st.integers(0, 5)),
+            )
+            for n in data.draw(st.lists(st.integers(1, 8), unique=True, min_size=2))
+        ]
+        sequence = ordered(*shown)
+        place = {commit: number for number, commit in enumerate(sequence)}
+        links = {f"c{n}": [c for c in names(*parents[n]) if c in place] for n in parents if f"c{n}" in place}
+        assert all(place[before] < place[commit] for commit in links for before in links[commit])
+        assert ordered(*reversed(shown)) == sequence
+
+    def test_a_merge_of_a_line_that_is_longer_than_its_first_parents(self) -> None:
+        """The first parent was measured by the developer who pulled, all others by CI from checkouts of depth one."""
+        main = [record(n) for n in (1, 2, 3, 4)]
+        own, merge = record(5, parents=("c1",)), record(6, parents=("c5", "c4"))
+        assert ordered(*main, own, merge)[-2:] == names(4, 6)
+        assert ordered(*main[1:], record(5, parents=("c0",)), replace(merge, time=0))[-1] == "c6"
+
+    @pytest.mark.parametrize("circle", [("c2",), ("c1", "c2")])
+    def test_records_that_contradict_each_other(self, circle: tuple[str, ...]) -> None:
+        """No commit is its own ancestor, and a parent has no more ancestors than its child; records can say so."""
+        shown = [record(1, parents=circle), record(2, position=1, ancestors=9), record(3, position=3, ancestors=3)]
+        assert sorted(ordered(*shown)) == names(1, 2, 3)
+
     def test_a_parent_is_before_its_child(self) -> None:
         """Also where the numbers of another commit of the same second come between them."""
         shown = [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections import defaultdict, deque
-from collections.abc import Collection, Mapping
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
@@ -17,7 +19,7 @@ from bench_db.model import MAIN_NAMES, completed
 from bench_db.query.definitions import Definitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from bench_db.model import CommitFacts, Recorded, RecordedCommit
     from bench_db.query.selection import Selection
@@ -30,6 +32,8 @@ ORDER = ("commit", "dut_timestamp", "run_time")
 RANKS = 1 << 20
 
 
+# The recorded parents of each commit, or its children.
+Links = Mapping[str, Sequence[str]]
 # Position, number of ancestors, time and sha of a commit.
 Place = tuple[int, int, int, str]
 
@@ -286,43 +290,85 @@ def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tupl
 
 
 def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
-    """Yield the parts of a line whose places can be compared, each in order: first what has positions, then each unbroken chain of parents."""
-    position = {record.commit: record.position for record in line if record.position is not None}
-    ancestors = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
-    if len(position) == len(line):
-        yield _by_containment(line, position, ancestors)
-        return
+    """Yield the parts of a line whose places can be compared, each in order: first what has positions, then each part that parents connect."""
+    line = sorted(line, key=lambda record: record.commit)
     by_sha = {record.commit: record for record in line}
-    first = {record.commit: record.parent for record in line if record.parent in by_sha}
+    parents = {r.commit: [sha for sha in dict.fromkeys(_parents(r)) if sha in by_sha] for r in line}
+    position = {record.commit: record.position for record in line if record.position is not None}
+    given = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
+    ancestors = _ancestors(given, parents)
+    first = {record.commit: [record.parent] for record in line if record.parent in by_sha}
     # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
-    merged = {r.commit: next(filter(by_sha.__contains__, r.merged), None) for r in line if r.commit not in first}
-    parent = first | {commit: before for commit, before in merged.items() if before is not None}
-    children = _children(parent)
-    for links in (first, parent):
-        _count_along(list(position), position, links, _children(links))
-        _count_along(list(ancestors), ancestors, links, _children(links))
-    yield _by_containment([by_sha[commit] for commit in position], position, ancestors)
+    nearest = {commit: before[:1] for commit, before in parents.items()}
+    for links in (first, nearest, parents):
+        _count_along(position, links)
+    yield _by_containment([by_sha[commit] for commit in position], position, ancestors, parents)
     for record in line:
         if record.commit not in position:
-            chain = {record.commit: 0}
-            _count_along([record.commit], chain, parent, children)
-            position |= chain
-            yield _by_containment([by_sha[commit] for commit in chain], chain, chain)
+            part = {record.commit: 0}
+            for links in (nearest, parents):
+                _count_along(part, links)
+            position |= part
+            yield _by_containment([by_sha[commit] for commit in part], part, ancestors, parents)
+
+
+def _ancestors(given: Mapping[str, int], parents: Links) -> dict[str, int]:
+    """Return a number for each commit that is larger than those of its recorded parents: the number of ancestors where it is given.
+
+    Another commit has one more than the largest number of its parents, or one less than the smallest of its children where no parent
+    has one. Commits that nothing connects with a given number are counted from 0.
+    """
+    children = _children(parents)
+    sequence = _parents_first(parents, children)
+    number = dict(given)
+    before = -1
+    while before < len(number) < len(sequence):
+        before = len(number)
+        _count_up(number, sequence, parents)
+        for commit in reversed(sequence):
+            behind = [number[sha] for sha in children[commit] if sha in number]
+            if behind and commit not in number:
+                number[commit] = min(behind) - 1
+    for commit in sequence:
+        if commit not in number and not parents[commit]:
+            number[commit] = 0
+    _count_up(number, sequence, parents)
+    return number
+
+
+def _count_up(number: dict[str, int], sequence: Sequence[str], parents: Links) -> None:
+    for commit in sequence:
+        least = [number[sha] + 1 for sha in parents[commit] if sha in number]
+        if least:
+            number[commit] = max(*least, number.get(commit, least[0]))
+
+
+def _parents_first(parents: Links, children: Links) -> list[str]:
+    """Sort commits so that each is behind its parents; those in a circle, as of wrong records, are the last."""
+    waits = {commit: len(before) for commit, before in parents.items()}
+    sequence = [commit for commit, number in waits.items() if not number]
+    for commit in sequence:  # grows
+        for sha in children[commit]:
+            waits[sha] -= 1
+            if not waits[sha]:
+                sequence.append(sha)
+    return [*sequence, *(commit for commit, number in waits.items() if number)]
 
 
 def _parents(record: RecordedCommit | CommitFacts) -> tuple[str, ...]:
     return () if record.parent is None else (record.parent, *record.merged)
 
 
-def _children(parent: Mapping[str, str]) -> defaultdict[str, list[str]]:
-    children: defaultdict[str, list[str]] = defaultdict(list)
-    for commit, before in parent.items():
-        children[before].append(commit)
+def _children(parents: Links) -> Links:
+    children: dict[str, list[str]] = {commit: [] for commit in parents}
+    for commit, before in parents.items():
+        for sha in before:
+            children.setdefault(sha, []).append(commit)
     return children
 
 
 def _by_containment(
-    line: Sequence[Recorded], position: Mapping[str, int], ancestors: Mapping[str, int]
+    line: Sequence[Recorded], position: Mapping[str, int], ancestors: Mapping[str, int], parents: Links
 ) -> list[Recorded]:
     """Sort commits so that none is before one that it can contain.
 
@@ -331,12 +377,12 @@ def _by_containment(
     numbers order two commits alike, that is their order. Where they do not, neither contains the other, or the line was changed, and the
     time decides; but a recorded parent is before its children.
     """
-    parents = {record.commit: _parents(record) for record in line}
     places = [(position[r.commit], ancestors[r.commit], _made(r), r.commit) for r in line]
     numbers = sorted(range(len(places)), key=lambda n: (places[n][0], places[n][2], places[n][3]))
     ordered: list[Recorded] = []
-    for block in _disputed([places[n] for n in numbers]):
-        ordered += [line[numbers[n]] for n in _by_time(block, [places[n] for n in numbers], parents)]
+    in_order = [places[n] for n in numbers]
+    for block in _disputed(in_order):
+        ordered += [line[numbers[block[n]]] for n in _by_time([in_order[n] for n in block], parents)]
     return ordered
 
 
@@ -357,50 +403,86 @@ def _disputed(places: Sequence[Place]) -> Iterable[range]:
         yield range(start, len(places))
 
 
-def _by_time(block: range, places: Sequence[Place], parents: Mapping[str, Sequence[str]]) -> Iterator[int]:
-    """Yield the places of a block by time, each behind its parents and all of smaller position and fewer ancestors.
+def _by_time(places: Sequence[Place], parents: Links) -> Iterator[int]:
+    """Yield the indices of places that are sorted by position by their time, each behind its parents and all of smaller position and fewer ancestors.
 
-    In a chain both numbers rise, so the first place that is left of each chain is before all others of it, and the firsts are all to compare.
-    A parent has fewer ancestors, too, so the place with the fewest of those left is always free.
+    An index that is not free yet waits for one of those that must be before it: of its parents, else the last of those before it.
     """
-    left = {places[n][3] for n in block}
-    chains: list[deque[int]] = []
-    for n in block:
-        chain = next((chain for chain in chains if _is_behind(places[n], places[chain[-1]])), None)
-        if chain is None:
-            chains.append(deque([n]))
+    index = {place[3]: n for n, place in enumerate(places)}
+    positions = [place[0] for place in places]
+    left = _Left([place[1] for place in places])
+    heap = [(time, ancestors, position, n) for n, (position, ancestors, time, _) in enumerate(places)]
+    heapq.heapify(heap)
+    waiting: defaultdict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
+
+    def parent_of(n: int) -> int | None:
+        return next((m for sha in parents[places[n][3]] if (m := index.get(sha)) is not None), None)
+
+    while index:
+        if not heap:  # contradicting numbers, as of a record that is wrong: parents alone decide, else nothing
+            remaining = [entry for entries in waiting.values() for entry in entries]
+            entry = min([e for e in remaining if parent_of(e[-1]) is None] or remaining)
+            waiting = defaultdict(list, {m: [e for e in entries if e != entry] for m, entries in waiting.items()})
         else:
-            chain.append(n)
-    while chains:
-        firsts = [chain[0] for chain in chains]
-        behind = [n for n in firsts if any(_is_behind(places[n], places[m]) for m in firsts)]
-        free = [n for n in firsts if n not in behind and left.isdisjoint(parents[places[n][3]])]
-        # contradicting numbers, as of a record that is wrong, leave none free
-        first = min(free or firsts, key=lambda n: (places[n][2], places[n][1], places[n][0], places[n][3]))
-        left.remove(places[first][3])
-        yield chains[firsts.index(first)].popleft()
-        chains = [chain for chain in chains if chain]
+            entry = heapq.heappop(heap)
+            before = parent_of(entry[-1])
+            if before is None:
+                before = left.last(bisect_left(positions, entry[2]), entry[1])
+            if before is not None:
+                waiting[before].append(entry)
+                continue
+        n = entry[-1]
+        del index[places[n][3]]
+        left.remove(n)
+        yield n
+        for free in waiting.pop(n, ()):
+            heapq.heappush(heap, free)
 
 
-def _is_behind(place: Place, other: Place) -> bool:
-    return other[0] < place[0] and other[1] < place[1]
+class _Left:
+    """The numbers of a list that are left, as a tree of the smallest of each half."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._size = 1 << len(numbers).bit_length()
+        padding = [math.inf] * (self._size - len(numbers))
+        self._least: list[float] = [math.inf] * self._size + [*numbers, *padding]
+        for node in range(self._size - 1, 0, -1):
+            self._update(node)
+
+    def _update(self, node: int) -> None:
+        self._least[node] = min(self._least[2 * node], self._least[2 * node + 1])
+
+    def remove(self, n: int) -> None:
+        """Take a number out."""
+        node = self._size + n
+        self._least[node] = math.inf
+        while node := node >> 1:
+            self._update(node)
+
+    def last(self, end: int, limit: int) -> int | None:
+        """Return the last index before `end` with a number below a limit; None without one."""
+        node = self._size + end
+        while node > 1:
+            if node & 1 and self._least[node - 1] < limit:
+                node -= 1
+                while node < self._size:
+                    node = 2 * node + (self._least[2 * node + 1] < limit)
+                return node - self._size
+            node >>= 1
+        return None
 
 
-def _count_along(
-    reached: list[str], position: dict[str, int], parent: Mapping[str, str], children: Mapping[str, Sequence[str]]
-) -> None:
-    """Add the positions of commits that first parents connect with those reached, in either direction."""
+def _count_along(position: dict[str, int], parents: Links) -> None:
+    """Add the positions of commits that parents connect with those that have one, in either direction."""
+    children = _children(parents)
+    reached = list(position)
     while reached:
         commit = reached.pop()
-        place = position[commit]
-        before = parent.get(commit)
-        if before is not None and before not in position:
-            position[before] = place - 1
-            reached.append(before)
-        for sha in children.get(commit, ()):
-            if sha not in position:
-                position[sha] = place + 1
-                reached.append(sha)
+        for links, step in ((parents, -1), (children, 1)):
+            for sha in links.get(commit, ()):
+                if sha not in position:
+                    position[sha] = position[commit] + step
+                    reached.append(sha)
 
 
 def with_order(rows: pl.DataFrame, orders: Mapping[str, int]) -> pl.DataFrame:
