@@ -23,6 +23,13 @@ def filled(directory: Path, commits: int = RULES.detection_runs + 2) -> Database
     return store
 
 
+def publish_version(store: Database, number: int, version: str) -> None:
+    """Publish a run of the commit of a number by another build, as of a second package of the repository."""
+    run, results, *_ = entry(number, {"f": 100.0}, suite="other")
+    dut = replace(run.dut, version=version)
+    store.publish([replace(result, dut=dut) for result in results], replace(run, dut=dut))
+
+
 def only(store: Database, **asked: Any) -> LastScan:
     [one] = api.last_scans(store, **asked)
     return one
@@ -80,6 +87,18 @@ class TestLastScans:
         publish(store, 1, {"late": 1.0})
         one = only(store)
         assert (one.commits_since, one.runs_since, one.is_current) == (0, 1, False)
+
+    def test_two_versions_of_a_commit(self, tmp_path: Path) -> None:
+        """They are one measured commit: a scan that read both is current, and behind by commits."""
+        store = filled(tmp_path / "store")
+        for number in (0, 1, RULES.detection_runs + 1):
+            publish_version(store, number, "2")
+        api.scan(store)
+        assert (only(store).commits_since, only(store).is_current) == (0, True)
+        for number in (30, 31):
+            publish(store, number, {"f": 100.0})
+            publish_version(store, number, "2")
+        assert (only(store).commits_since, only(store).runs_since) == (2, 4)
 
     def test_a_commit_that_is_gone(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "store")

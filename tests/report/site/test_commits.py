@@ -115,6 +115,15 @@ class TestList:
         assert [row["before_page"] for row in rows] == [quiet[1], quiet[1], own[1], ""]
         assert [row["after_page"] for row in rows] == ["", quiet[0], quiet[0], quiet[1]]
 
+    def test_two_builds_of_a_commit(self) -> None:
+        """Both lead to another commit, before and after."""
+        built = [measured(n, version=v, before="" if n == 2 else commit_of(n - 3)) for n in (8, 5, 2) for v in "ba"]
+        rows = with_findings(built, [], SERIES)
+        pages = [f"commit.html#commit={commit_of(number)}" for number in (8, 5, 2)]
+        assert [row["before_page"] for row in rows] == [pages[1]] * 2 + [pages[2]] * 2 + [""] * 2
+        assert [row["after_page"] for row in rows] == [""] * 2 + [pages[0]] * 2 + [pages[1]] * 2
+        assert measured_document(rows, [{"dut": "d"}])["before"] == [2, 2, 4, 4, -1, -1]
+
     def test_a_name_that_is_no_sha_is_quoted(self) -> None:
         (row,) = with_findings([measured(5, commit="a&b=c #")], [], SERIES)
         assert row["address"] == "commit.html#commit=a%26b%3Dc%20%23"

@@ -51,6 +51,18 @@ class TestMeasuredCommits:
         )
         assert (older["results"], older["series"], newest["series"], newest["fewer"]) == (4, 3, 1, 2)
 
+    def test_two_builds_of_a_commit(self) -> None:
+        """The commit before is another one, for both; the wheels of two packages have two versions."""
+        python = history("a", np.array([1.0, 2.0, 3.0]))
+        rust = history("b", np.array([1.0, 2.0, 3.0])).with_columns(
+            dut_version=pl.lit("2+") + pl.col("dut_version"), run_key=pl.col("run_key") + 100
+        )
+        found = measured(python, rust)
+        assert [row["commit"] for row in found] == [commit_of(n) for n in (2, 2, 1, 1, 0, 0)]
+        assert len({row["version"] for row in found}) == 6
+        assert [row["before"] for row in found] == [*[commit_of(1)] * 2, *[commit_of(0)] * 2, "", ""]
+        assert [row["commits"] for row in found] == [3, 3, 3, 3, None, None]
+
     def test_errors(self) -> None:
         names = ("a", "b", "c", "d", "e", "f", "g")
         (commit,) = measured(*(history(name, np.array([np.nan])) for name in names))

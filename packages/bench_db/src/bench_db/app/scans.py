@@ -40,8 +40,8 @@ def extents(store: Database, as_of: AsOf | None = None) -> dict[str, Extent]:
     names = {name: past.definitions.device(name) if past.definitions else name for name in rows["dut_name"].unique()}
     found: dict[str, Extent] = {}
     for (dut,), of_dut in rows.with_columns(pl.col("dut_name").replace(names)).group_by("dut_name"):
-        builds = of_dut.select("commit", "dut_version").unique(maintain_order=True, keep="first")
-        found[str(dut)] = Extent(len(of_dut), [_build(*row) for row in builds.iter_rows()])
+        builds = dict.fromkeys(_build(*row) for row in of_dut.select("commit", "dut_version").iter_rows())
+        found[str(dut)] = Extent(len(of_dut), list(builds))
     return dict(sorted(found.items()))
 
 

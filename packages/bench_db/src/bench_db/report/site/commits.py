@@ -12,6 +12,7 @@ from bench_db.identity import hash63
 from bench_db.model import ChangeKind
 from bench_db.report.links import difference_pattern
 from bench_db.report.shown import bisect_command
+from bench_db.report.site.measured import of_another_commit
 from bench_db.report.terminal import beds_words, moved_words
 from bench_db.report.text import visible
 from bench_db.rules import RULES
@@ -51,22 +52,26 @@ def with_findings(rows: Sequence[Row], findings: Sequence[Finding], series: Mapp
             words = {"state": one.state.value, "words": moved_words(one), "beds": visible(beds_words(one))}
             groups[dut, visible(one.commit or "")].append(words)
     found_rows = [_with_page(row, groups.get((row["dut"], row["commit"]), [])) for row in rows]
-    addresses = {(row["dut"], row["commit"]): row["address"] for row in found_rows}
-    after: dict[str, str] = {}
+    addresses = {(row["dut"], row["commit"]): row["address"] for row in reversed(found_rows)}
+    newer: defaultdict[str, list[Row]] = defaultdict(list)
     for row in found_rows:
         row["before_page"] = addresses.get((row["dut"], row["before"]), "")
-        row["after_page"] = after.get(row["dut"], "")
+        after = of_another_commit(row, newer[row["dut"]])
+        row["after_page"] = after["address"] if after else ""
         if row["results"]:
-            after[row["dut"]] = row["address"]
+            newer[row["dut"]].append(row)
     return found_rows
 
 
 def measured_document(rows: Sequence[Row], devices: Sequence[Row]) -> Row:
     """Return the measured commits, newest first, as the page that shows any of them reads them.
 
-    `devices` are as `measured.devices_of` gives them. `before` is the place of the commit with results before, -1 for none.
+    `devices` are as `measured.devices_of` gives them. `before` is the place of the commit with results before, -1 for none; that of its
+    newest build where it has several.
     """
-    place = {(row["dut"], row["commit"]): number for number, row in enumerate(rows)}
+    place: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(rows):
+        place.setdefault((row["dut"], row["commit"]), number)
     device = {one["dut"]: number for number, one in enumerate(devices)}
     before = [place[row["dut"], row["before"]] if row["before"] else -1 for row in rows]
     return {

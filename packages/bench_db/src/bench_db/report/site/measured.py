@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -86,15 +87,18 @@ class MeasuredCommits:
         return found
 
     def newest_first(self, recorded: Mapping[str, RecordedCommit]) -> list[Row]:
-        """Return the builds as the pages read them. `before` is the build before that has results; `recorded` has subjects and positions."""
+        """Return the builds as the pages read them.
+
+        `before` is the commit before that has results, the same for all builds of a commit; `recorded` has subjects and positions.
+        """
         ordered = sorted(self._found().items(), key=lambda item: (item[1]["order"], item[1]["time"], item[0]))
-        before: dict[str, Row] = {}
+        measured: defaultdict[str, list[Row]] = defaultdict(list)
         rows = []
         for (dut, commit, version), one in ordered:
             row = _row(dut, commit, version, one, recorded.get(commit))
-            row |= _since(row, before.get(dut))
+            row |= _since(row, of_another_commit(row, measured[dut]))
             if row["results"]:
-                before[dut] = row
+                measured[dut].append(row)
             rows.append(row)
         return rows[::-1]
 
@@ -132,6 +136,11 @@ def _row(dut: str, commit: str, version: str, one: Row, recorded: RecordedCommit
             for failed in one["errors"]
         ],
     }
+
+
+def of_another_commit(row: Row, builds: Sequence[Row]) -> Row | None:
+    """Return the last of some builds that is not of the commit of a build; None for none. One without a commit is as a commit of its own."""
+    return next((one for one in reversed(builds) if not row["commit"] or one["commit"] != row["commit"]), None)
 
 
 def _since(row: Row, before: Row | None) -> Row:

@@ -48,7 +48,7 @@
   function about(place, several) {
     const device = all.devices[all.dut[place]], before = all.before[place], since = all.commits[place];
     const difference = before >= 0 && differenceUrl.startsWith("https://") && differenceUrl.replace("{before}", encodeURIComponent(all.commit[before])).replace("{commit}", encodeURIComponent(all.commit[place]));
-    const newer = all.dut.filter((dut, at) => at < place && dut === all.dut[place] && all.series[at]).length;
+    const newer = new Set(all.commit.filter((commit, at) => at < place && all.dut[at] === all.dut[place] && commit !== all.commit[place] && all.series[at])).size;
     const verdict = !device.judged || device.since === null ? "Not judged:" : newer < device.since ? "Not scanned yet:" : "Nothing moved:";
     const against = before < 0 ? ["No commit before it has results."] : [
       "Against ", link(before, el("span", { class: "sha" }, short(all.commit[before]))), ", the measured commit before", since ? `, ${counted(since)} commit${since === 1 ? "" : "s"} since` : "",
