@@ -9,6 +9,7 @@ import pytest
 
 from bench_db.errors import CorruptStoreError, UserError
 from bench_db.store import atomic, content
+from tests.support.vanishing import Vanishing
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
@@ -144,3 +145,11 @@ class TestFiles:
             os.utime(root / name, (1e9 - age, 1e9 - age))
         content.remove_old(engine, "projection", {"projection/kept"}, 600)
         assert sorted(path.name for path in root.iterdir()) == ["kept", "newest", "young"]
+
+    def test_a_directory_that_is_removed_while_sizes_are_read(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content.keep(database._engine, SHA, [DATA])
+        monkeypatch.setattr(os, "scandir", vanishing := Vanishing(Path(database.uri, content.DIRECTORY)))
+        assert content.sizes(database._engine) == {content.place(SHA): len(DATA)}
+        assert vanishing.removed == 1

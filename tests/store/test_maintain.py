@@ -1,20 +1,22 @@
 from __future__ import annotations
 
+import errno
 import os
 import time
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from bench_db.errors import UserError
+from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.store import maintain
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import commit_of, publication
 from tests.support.rights import as_nobody
+from tests.support.vanishing import Vanishing
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
@@ -233,6 +235,29 @@ class TestWhenDue:
         oldest.write_bytes(oldest.read_bytes()[:100])
         os.utime(oldest, (time.time() - 3600,) * 2)
         _publish(database, 1, start=9)
+        assert len(database.results()) == 20
+
+    def test_a_publish_is_stored_where_another_cleaning_removes_directories(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _publish(database, 9)
+        monkeypatch.setattr(os, "scandir", vanishing := Vanishing(Path(database.uri, RESULTS_TABLE.directory)))
+        _publish(database, 1, start=9)
+        assert vanishing.removed
+        assert len(database.results()) == 20
+
+    def test_a_listing_that_fails_stops_the_removal_alone(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(_: object) -> NoReturn:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        _publish(database, 9)
+        monkeypatch.setattr(os, "scandir", fails)
+        with pytest.raises(StoreUnavailableError, match="listing the files of results"):
+            database._engine.files(RESULTS_TABLE)
+        _publish(database, 1, start=9)
+        monkeypatch.undo()
         assert len(database.results()) == 20
 
 

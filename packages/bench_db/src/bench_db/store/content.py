@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import partial
 from hashlib import sha256 as new_digest
@@ -168,8 +169,24 @@ def sizes(engine: Engine) -> dict[str, int]:
         return _objects(engine.bucket, engine.deadlines.read).sizes(f"{DIRECTORY}/")
     root = Path(engine.location.path)
     with engine.explaining("listing the artifacts"):
-        found = {path: _size_on_disk(path) for path in (root / DIRECTORY).rglob("*")}
-        return {path.relative_to(root).as_posix(): size for path, size in found.items() if size is not None}
+        return {path.relative_to(root).as_posix(): facts.st_size for path, facts in files_below(root / DIRECTORY)}
+
+
+def files_below(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield each regular file below a directory. What another process removes meanwhile, or may not be listed, is left out."""
+
+    def pass_over(error: OSError) -> None:
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError, PermissionError)):
+            raise error
+
+    for parent, _, names in os.walk(directory, onerror=pass_over):
+        for path in (Path(parent, name) for name in names):
+            try:
+                facts = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if S_ISREG(facts.st_mode):
+                yield path, facts
 
 
 def read_small(engine: Engine, name: str) -> bytes | None:

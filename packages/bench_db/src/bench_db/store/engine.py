@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -1063,13 +1063,12 @@ class Engine:
         """Return size and time of each file of a table below a directory of it, by its path in the table."""
         if self.bucket:
             return self.bucket.files(f"{self.location.path}/{table.directory}/".lstrip("/"), under)
-        root, found = Path(self.location.child(table.directory)), {}
-        for path in (root / under).rglob("*"):
-            with suppress(FileNotFoundError):  # a cleanup has removed it meanwhile
-                facts = path.stat()
-                if not path.is_dir():
-                    found[str(path.relative_to(root))] = StoredFile(facts.st_size, facts.st_mtime)
-        return found
+        root = Path(self.location.child(table.directory))
+        with self.explaining(f"listing the files of {table.name}"):
+            return {
+                str(path.relative_to(root)): StoredFile(facts.st_size, facts.st_mtime)
+                for path, facts in content.files_below(root / under)
+            }
 
     def written(self, table: Table) -> dict[int, float]:
         """Return when each version of a table was written, by the clock of the store, in unix seconds."""
