@@ -105,9 +105,9 @@ class Compared(Answer):
             "merge_base": self.merge_base.sha if self.merge_base else None,
         }
 
-    def flagged_to(self, file: Path | None) -> bool:
+    def flagged_to(self, file: Path) -> bool:
         """Write what another job is to measure again to a file, and return whether there is any."""
-        if file is None or self.flagged is None:
+        if self.flagged is None:
             return False
         hand_over(self.flagged, file)
         return True

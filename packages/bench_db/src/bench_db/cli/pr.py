@@ -240,7 +240,7 @@ def compare(
     """Compare the results of a pull request with the history in the store, and write the comment about it.
 
     With --repo GitHub is asked where the pull request leaves its base branch: later commits are no part of the baseline.
-    In a workflow, the outputs `conclusion` and `title` are those of the check run; `flagged` is true when --flagged wrote its file.
+    In a workflow, the outputs `conclusion` and `title` are those of the check run; with --flagged, `flagged` is true when it wrote its file.
 
     Example: bench-db pr compare 1a2b3c4 --pr 7 --local-results merged.lance --repo owner/name --report comment.md
     """
@@ -258,9 +258,8 @@ def compare(
     )
     if report is not None:
         report.write_text(found.comment, encoding="utf-8")
-    asked = found.flagged_to(flagged)
-    of_step = {"conclusion": found.conclusion, "title": found.title, "flagged": str(asked).lower()}
-    output_file.write(of_step, os.environ)
+    asked = {} if flagged is None else {"flagged": str(found.flagged_to(flagged)).lower()}
+    output_file.write({"conclusion": found.conclusion, "title": found.title, **asked}, os.environ)
     emit(output, lambda: found.document, lambda: found.comment)
 
 
