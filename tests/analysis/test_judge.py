@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -344,6 +345,87 @@ class TestAmongManySeries:
         runs = np.full((21, 300), 100.0)
         runs[-1, 0] = 103.0
         assert counted(judge(suite(runs), [20])) == {"regressed": 1, "unchanged": 299}
+
+
+class TestMovesByThemselves:
+    """One run is no proof where series make moves as large without a change of the code."""
+
+    @staticmethod
+    def of(
+        accidents: Sequence[tuple[int, int, float]], *, changed: float = 1.3, at: Sequence[int] = (20,)
+    ) -> Comparison:
+        """Return the verdict on the first of 12 quiet series that changed, after accidents: at which run, of which series, how large."""
+        runs = quiet(12, 0.01, seed=5)
+        for run, series, factor in accidents:
+            runs[run, series] *= factor
+        runs[-1, 0] = 100.0 * changed
+        (one,) = (c for c in judge(suite(runs), at, last=20) if c.series.benchmark_name == "f000")
+        return one
+
+    def test_two_accidents_elsewhere(self) -> None:
+        assert self.of([]).verdict is Verdict.REGRESSED
+        one = self.of([(5, 4, 1.5), (9, 7, 1.6)])
+        assert one.verdict is Verdict.SUSPECTED
+        assert one.note.startswith(
+            "moves as large happen by themselves: 2 in the last 20 runs of 12 series: measure this commit again"
+        )
+
+    def test_smaller_ones_say_nothing(self) -> None:
+        assert self.of([(5, 4, 1.1), (9, 7, 1.1)]).verdict is Verdict.REGRESSED
+
+    def test_one_flaky_benchmark_does_not_decide_about_others(self) -> None:
+        assert self.of([(run, 4, 1.5 + run / 10) for run in (3, 9)]).verdict is Verdict.REGRESSED
+
+    def test_one_slow_run_does_not_either(self) -> None:
+        assert self.of([(5, series, 1.6) for series in range(1, 12)]).verdict is Verdict.REGRESSED
+
+    def test_an_accident_of_the_series_itself(self) -> None:
+        found = [self.of([(5, 0, 1.6)], changed=changed) for changed in (2.0, 3.0)]
+        assert [c.verdict for c in found] == [Verdict.SUSPECTED, Verdict.REGRESSED]
+        assert found[0].note.startswith("moves as large happen by themselves: 1 in")
+
+    def test_the_other_direction_is_another_thing(self) -> None:
+        accidents = [(5, 4, 1.5), (9, 7, 1.6)]
+        assert self.of(accidents, changed=0.7).verdict is Verdict.IMPROVED
+        assert self.of([(run, series, 1 / factor) for run, series, factor in accidents]).verdict is Verdict.REGRESSED
+
+    def test_a_rate_is_slower_where_it_falls(self) -> None:
+        runs = quiet(12, 0.01, seed=5)
+        runs[5, 4], runs[9, 7], runs[-1, 0] = 50.0, 45.0, 130.0
+        data = suite(runs)
+        higher = pl.when(pl.col("series_key") == 0).then(pl.lit("lower")).otherwise(pl.lit("higher"))
+        names = data.series.with_columns(direction=higher)
+        found = {c.series.series_key: c.verdict for c in judge(replace(data, series=names), [20], last=20)}
+        assert found[0] is Verdict.SUSPECTED
+
+    def test_what_is_only_recorded_is_no_accident(self) -> None:
+        runs = quiet(12, 0.01, seed=5)
+        runs[5, 4], runs[9, 7], runs[-1, 0] = 150.0, 160.0, 130.0
+        data = suite(runs)
+        info = pl.when(pl.col("series_key").is_in([4, 7])).then(pl.lit("info")).otherwise(pl.lit("lower"))
+        found = judge(replace(data, series=data.series.with_columns(direction=info)), [20], last=20)
+        assert [c.verdict for c in found if c.series.series_key == 0] == [Verdict.REGRESSED]
+
+    def test_two_runs_that_show_a_change_are_no_accident(self) -> None:
+        accidents = [(5, 4, 1.5), (9, 7, 1.6)]
+        assert self.of([*accidents, (19, 0, 1.3)], at=(19, 20)).verdict is Verdict.REGRESSED
+        assert self.of([*accidents, (19, 0, 1.3)]).verdict is Verdict.REGRESSED
+
+    def test_a_commit_on_which_more_moved_than_in_all_runs_before(self) -> None:
+        runs = quiet(12, 0.01, seed=5)
+        runs[5, 4] *= 1.5
+        runs[9, 7] *= 1.6
+        runs[-1] = 130.0
+        assert counted(judge(suite(runs), [20], last=20))["regressed"] == 10
+
+    def test_fewer_unchanged_commits_fail(self) -> None:
+        """With 5 % of the runs 20 % slower, 3 of 10 unchanged commits of 10 series failed."""
+        failed = 0
+        for seed in range(40):
+            runs = quiet(10, 0.02, seed)
+            runs[np.random.default_rng(100 + seed).random(runs.shape) < 0.05] *= 1.2
+            failed += counted(judge(suite(runs), [20], last=20)).get("regressed", 0) > 0
+        assert failed <= 6
 
 
 class TestNames:

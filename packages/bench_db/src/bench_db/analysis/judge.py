@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from bench_db.analysis.accidents import Move, alike, distance, moves
 from bench_db.analysis.compare import NORMAL_CONSISTENCY, centres, compare, degrees, step_and_margin
-from bench_db.analysis.histories import histories, observations
+from bench_db.analysis.histories import Histories, histories, observations
 from bench_db.analysis.jit import Floats
 from bench_db.analysis.level import fresh_runs, levels
 from bench_db.analysis.renames import Named, change_between, is_renamed, on_another_machine, successors
@@ -31,12 +32,12 @@ from bench_db.query.selection import natural_key
 from bench_db.query.series import COMMIT_ORDER, HISTORY, IDENTITY, Points, identified
 from bench_db.query.thresholds import Threshold
 from bench_db.rules import RULES
+from bench_db.units import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Hashable, Iterable
 
     from bench_db.model import Series
-    from bench_db.units import Direction
 
 METHODS = ("runs", "lance-bench-t", "lance-bench-z", "threshold")
 # Methods that compare a candidate with its level; those of lance-bench look at the whole history.
@@ -44,11 +45,13 @@ _OF_LEVEL = {"runs", "threshold"}
 # The method that judges a series by its figure; the others compare medians, as they say.
 _BY_FIGURE = "runs"
 # The number of the rules of a method, where it is not the first.
-_RULES_OF = {"runs": 4}
+_RULES_OF = {"runs": 5}
 # Newest points of a series in which its present level is searched: many times the runs of a baseline.
 _HISTORY = 120
 _PLACE = ("dut_name", "test_bed_name", "suite")
 _OF_PLACE = attrgetter(*_PLACE)
+_KEY = attrgetter("series.series_key")
+_OF_CASE = attrgetter(*_PLACE, "benchmark_name", "tags_key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,7 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
     judged += [_judged(s, new[s.series_key], Earlier(), method, least(s)) for s in identified(rest)]
     if method == _BY_FIGURE:
         judged = _unless_by_chance(_with_suspected(judged, latest))
+        judged = _unless_by_accident(judged, old, chosen, latest)
     return in_order(_hinted(judged, earlier))
 
 
@@ -219,6 +223,69 @@ def _unless_by_chance(judged: Sequence[Comparison]) -> list[Comparison]:
         replace(_with_note(c, note), verdict=Verdict.SUSPECTED) if c.series.series_key in by_chance else c
         for c in judged
     ]
+
+
+def _unless_by_accident(
+    judged: Sequence[Comparison], old: Histories, chosen: Sequence[slice], latest: Mapping[int, float]
+) -> list[Comparison]:
+    """Return the comparisons of a commit. A change that only one run shows is suspected where moves as large happen by themselves.
+
+    They are moves of baseline runs in the same direction, in units of the spread of the others of their baseline: one in the series itself that
+    shows half of the change, too, or those of two benchmarks at two runs. So neither one benchmark nor one slow run decides about all others.
+    """
+    tested = {
+        c.series.series_key: c for c in judged if c.p_value is not None and c.series.direction is not Direction.INFO
+    }
+    alone = [
+        c for key, c in tested.items() if c.verdict in _DECIDED and c.n_candidate == 1 and not _is_shown(c, latest[key])
+    ]
+    if not alone:
+        return list(judged)
+    numbers = [number for number, series in enumerate(old.series) if series.series_key in tested]
+    baselines = [_baseline(old, number, chosen[number], tested[old.series[number].series_key]) for number in numbers]
+    at = {old.series[number].series_key: place for place, number in enumerate(numbers)}
+    far = {key: distance(c.candidate_value or 0.0, baselines[at[key]].tolist()) for c in alone for key in [_KEY(c)]}
+    own: dict[int, list[Move]] = {}
+    found: dict[bool, list[tuple[float, Hashable, Hashable]]] = {False: [], True: []}
+    for move in moves(baselines, min(map(abs, far.values()))):
+        number = numbers[move.baseline]
+        series = old.series[number]
+        run = _run_at(old.of(number)["commit"].to_list(), chosen[number], move.run)
+        found[_is_worse(move.distance, series)].append((abs(move.distance), _OF_CASE(series), run))
+        own.setdefault(series.series_key, []).append(move)
+    by_themselves = {
+        worse: alike(several, [abs(far[_KEY(c)]) for c in alone if _is_worse(far[_KEY(c)], c.series) is worse])
+        for worse, several in found.items()
+    }
+    runs, notes = max(map(len, baselines)), {}
+    for c in alone:
+        key, size = _KEY(c), abs(far[_KEY(c)])
+        usual = by_themselves[_is_worse(far[key], c.series)]
+        before = any(abs(move.distance) >= size and _is_shown(c, move.value) for move in own.get(key, ()))
+        if before or size <= usual.usual:
+            many = f"{usual.count(size)} in the last {runs} runs of {len(numbers)} series"
+            notes[key] = f"moves as large happen by themselves: {many}: {_AGAIN}"
+    return [
+        replace(_with_note(c, notes[_KEY(c)]), verdict=Verdict.SUSPECTED) if _KEY(c) in notes else c for c in judged
+    ]
+
+
+def _baseline(old: Histories, number: int, level: slice, tested: Comparison) -> Floats:
+    """Return the values that a series was tested with."""
+    of = slice(old.offsets[number], old.offsets[number + 1])
+    is_figure = tested.figure is old.figures[number]
+    values = (old.values[of] if is_figure else old.points["median"][of].to_numpy())[level]
+    return values[np.isfinite(values)][: tested.n_baseline]
+
+
+def _is_worse(step: float, series: Series) -> bool:
+    return (step > 0.0) is (series.direction is Direction.LOWER)
+
+
+def _run_at(commits: Sequence[str], level: slice, run: int) -> tuple[str, int]:
+    """Return what series share that one run measured: its commit, and how many newer runs of the series are of that, too."""
+    at = range(len(commits))[level][run]
+    return commits[at], commits[at + 1 :].count(commits[at])
 
 
 def _nominal_p(c: Comparison) -> float:
