@@ -153,11 +153,16 @@ class TestGithubChange:
 
     @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/pull/7/merge"])
     def test_a_merged_pull_request(self, tmp_path: Path, ref: str) -> None:
-        """The job of the event "closed" is at the commit that main has."""
+        """The job of the event "closed" is at the commit that main has, and may check out the head."""
         event = {"pull_request": PULL | {"merged": True, "merge_commit_sha": "a" * 40}}
         named = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_HEAD_REF": "idea", "GITHUB_REF": ref}
         assert self.change(tmp_path / "event.json", event, **named) == CiChange(
-            commit="a" * 40, branch="main", repository="owner/name"
+            head_commit="b" * 40,
+            base_commit="a" * 40,
+            branch="idea",
+            base_branch="main",
+            pr_number=7,
+            repository="owner/name",
         )
 
     def test_a_comment_on_a_pull_request(self, tmp_path: Path) -> None:

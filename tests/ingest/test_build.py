@@ -378,6 +378,58 @@ class TestPullRequest:
         for same in ("me/Other", "o/other", "o/before-it-was-renamed"):
             assert publish(merged, Provenance(change=self.change(merged, repository=same))).pr_number == 12
 
+    def test_job_of_a_merged_pull_request(self, merged: Path) -> None:
+        """It is at the commit that main has, and may check out the head."""
+        main, head = git(merged, "rev-parse", "main"), git(merged, "rev-parse", "idea")
+        change = self.change(merged, commit=None, head_commit=head, base_commit=main, base_branch="main")
+        for commit, branch, number in ((main, "main", None), (head, "idea", 12)):
+            git(merged, "checkout", "-q", "--detach", commit)
+            run = publish(merged, Provenance(change=change))
+            assert (run.commit, run.branch, run.pr_number) == (commit, branch, number)
+
+    def comment(self, checkout: Path) -> CiChange:
+        """Return the change of a job that a comment starts on main: the event names no head."""
+        tip = git(checkout, "rev-parse", "main")
+        return self.change(
+            checkout, commit=None, base_commit=tip, branch=None, base_branch="main", repository="owner/name"
+        )
+
+    @pytest.mark.parametrize("url", ["", "https://git.example/owner/name.git", "git@git.example:Owner/Name"])
+    def test_job_of_a_comment(self, merged: Path, url: str) -> None:
+        """Another commit of main is of main, and one that main does not have is of the pull request."""
+        if url:
+            git(merged, "remote", "add", "origin", url)
+        change = self.comment(merged)
+        for name, branch, number in (("main^", "main", None), ("idea", None, 12)):
+            git(merged, "checkout", "-q", "--detach", name)
+            run = publish(merged, Provenance(change=change))
+            assert (run.commit, run.branch, run.pr_number) == (git(merged, "rev-parse", "HEAD"), branch, number)
+            assert not any("branch" in note or "pull request" in note for note in run.notes)
+
+    def test_job_of_a_comment_in_a_fork(self, merged: Path) -> None:
+        """The branch of a fork that is called main is not main."""
+        change = self.comment(merged)
+        git(merged, "remote", "add", "origin", "https://git.example/stranger/name.git")
+        git(merged, "checkout", "-q", "--detach", "main^")
+        run = publish(merged, Provenance(change=change))
+        assert (run.branch, run.pr_number) == (None, 12)
+        assert any("pull request 12" in note for note in run.notes)
+
+    def test_job_of_a_comment_in_a_shallow_clone(self, merged: Path, tmp_path: Path) -> None:
+        change = self.comment(merged)
+        git(tmp_path, "clone", "-q", "--depth=1", "--branch=main", merged.as_uri(), "clone")
+        clone = tmp_path / "clone"
+        git(clone, "remote", "set-url", "origin", "https://git.example/owner/name.git")
+        other = git(merged, "rev-parse", "main^")
+        git(clone, "fetch", "-q", "--depth=1", merged.as_uri(), other)
+        git(clone, "checkout", "-q", "--detach", other)
+        run = publish(clone, Provenance(change=change))
+        assert (run.commit, run.branch, run.pr_number) == (other, None, 12)
+        assert any(f"whether main has {other[:9]} is unknown" in note for note in run.notes)
+        git(clone, "checkout", "-q", "main")
+        moved = replace(change, base_commit=other)
+        assert publish(clone, Provenance(change=moved)).pr_number is None
+
     @pytest.mark.parametrize("named", ["main", None])
     def test_open_pull_request_of_the_default_branch(self, merged: Path, tmp_path: Path, named: str | None) -> None:
         """A job of `develop` goes on to be one of `develop` while a pull request into another branch is open."""

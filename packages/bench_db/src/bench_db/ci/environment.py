@@ -54,7 +54,7 @@ def _github_job(environment: Mapping[str, str]) -> dict[str, Any]:
 def _github_change(environment: Mapping[str, str]) -> CiChange:
     """Return the change of a GitHub event. The payload of the event has what the variables lack, such as the head of a pull request.
 
-    The job of a pull request that was merged is one of its base branch. A comment on a pull request starts a job on the default branch, which
+    The job of a pull request that was merged is on its base branch. A comment on a pull request starts a job on the default branch, which
     checks out the pull request by itself.
     """
     event = _payload(environment.get("GITHUB_EVENT_PATH"))
@@ -63,21 +63,14 @@ def _github_change(environment: Mapping[str, str]) -> CiChange:
     default = _text(_object(event, "repository"), "default_branch")
     found = _PULL.match(ref)
     pull, run, issue = _object(event, "pull_request"), _object(event, "workflow_run"), _object(event, "issue")
-    if pull.get("merged") is True and (of_ref or _text(pull, "merge_commit_sha") == commit):
-        branch = _text(_object(pull, "base"), "ref") or of_ref
-        return CiChange(
-            commit=commit,
-            branch=branch,
-            default_branch=default,
-            repository=environment.get("GITHUB_REPOSITORY") or None,
-        )
     pulls = run.get("pull_requests")
     if not pull and run and isinstance(pulls, list) and pulls and isinstance(pulls[0], dict):
         pull = pulls[0]
     of_comment = issue.get("number") if _object(issue, "pull_request") else None
     number = pull.get("number") or (int(found[1]) if found else None) or of_comment
     head, base = _object(pull, "head"), _object(pull, "base")
-    on_base = environment.get("GITHUB_EVENT_NAME") in PRIVILEGED
+    merged = pull.get("merged") is True and bool(of_ref or _text(pull, "merge_commit_sha") == commit)
+    on_base = merged or environment.get("GITHUB_EVENT_NAME") in PRIVILEGED
     branch = environment.get("GITHUB_HEAD_REF") or _text(head, "ref") or _branch_of_run(event, run)
     return CiChange(
         commit=None if on_base else commit,

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench_db.errors import UserError
 from bench_db.identity import ABBREVIATED_SHA, is_full_sha, same_commit
 from bench_db.model import CiChange, TestBed
+from bench_db.rules import RULES
 
 _GIB = 1 << 30
 _PATIENCE_SECONDS = 5
@@ -167,10 +168,12 @@ def build_of(checkout: Path) -> Build:
     )
 
 
+_HEADS = "refs/heads", "refs/remotes/origin"
 _ORIGIN_HEAD = "refs/remotes/origin/HEAD"
 NO_BRANCH = "detached"
 """The branch of a commit that no branch of a complete clone has."""
 _DETACHED = "the checkout is at no branch (a detached HEAD), so the branch is unknown and its results count as the main branch's; state it if it is another"
+_UNKNOWN = "whether {main} has {} is unknown here, so its results count as those of pull request {}; fetch the whole history (actions/checkout: fetch-depth: 0), or check out the head of the pull request by its reference"
 _COMMITTER = re.compile(r"^committer .* (\d+) [-+]\d{4}$", re.MULTILINE)
 _PARENT = re.compile(r"^parent ([0-9a-f]+)$", re.MULTILINE)
 _PULL_REF = re.compile(r"refs/(?:remotes/)?pull/(\d+)/(merge|head)")
@@ -228,10 +231,11 @@ def _branch_beside_main(checkout: Path, build: Build) -> str | None:
     """Return the branch of a commit at no branch, if the default branch of the clone does not have it; None where that is unknown."""
     if build.default_branch is None:
         return None
-    heads = "refs/heads", "refs/remotes/origin"
-    mains = {f"{directory}/{build.default_branch}" for directory in heads}
+    mains = {f"{directory}/{build.default_branch}" for directory in _HEADS}
     names = (_git(checkout, "for-each-ref", "--format=%(refname)", *mains) or "").split()
-    having = (_git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *heads) or "").split()
+    having = (
+        _git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *_HEADS) or ""
+    ).split()
     if not names or mains & {*having} or _git(checkout, "rev-parse", "--is-shallow-repository") == "true":
         return None
     branches = (name.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/") for name in having)
@@ -255,8 +259,8 @@ def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -
     pulled = _pulled(checkout, build) if checkout and not (ours or build.branch) else None
     if pulled:  # a job of another event has checked out a pull request
         change = replace(change, commit=pulled.commit, pr_number=pulled.pr_number)
-    elif not (ours or change.pr_number):
-        return build
+    elif not ours and (change.pr_number is None or change.head_commit not in build.parents):
+        return _beside(build, checkout, change)
     branch = build.branch or change.branch
     notes = () if branch or change.pr_number is not None else build.notes  # as of the job of a tag
     build = replace(build, branch=branch, pr_number=change.pr_number, notes=notes)
@@ -272,6 +276,44 @@ def _is_of(build: Build, change: CiChange) -> bool:
 
 
 _TWO = 2
+
+
+def _beside(build: Build, checkout: Path | None, change: CiChange) -> Build:
+    """Return the build of a commit that the job of CI does not name: of the pull request, where the clone does not show that main has it."""
+    if change.pr_number is None:
+        return build
+    main = _main_with(checkout, build, change)
+    if main:
+        return replace(build, branch=build.branch or main, notes=())
+    commit = (build.commit or "")[: RULES.sha_length]
+    note = _UNKNOWN.format(commit, change.pr_number, main=change.base_branch or build.default_branch or "main")
+    notes = (note,) if main is None and build.branch is None else ()
+    return replace(build, branch=build.branch or change.branch, pr_number=change.pr_number, notes=notes)
+
+
+def _main_with(checkout: Path | None, build: Build, change: CiChange) -> str | None:
+    """Return the default or base branch of the clone that has the commit of a build; "" if none has it, None where that is unknown.
+
+    A branch of a fork may have the same name: the branches of its clone, and the name of the change's own branch, say nothing.
+    """
+    names = [name for name in (build.default_branch, change.base_branch) if name and name != change.branch]
+    if checkout is None or not names or _is_fork(checkout, change.repository):
+        return None
+    mains = {f"{directory}/{name}": name for name in names for directory in _HEADS}
+    having = _git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *mains)
+    if having:
+        return mains[having.split()[0]]
+    there = _git(checkout, "for-each-ref", "--format=%(refname)", *mains)
+    return "" if there and _git(checkout, "rev-parse", "--is-shallow-repository") == "false" else None
+
+
+def _is_fork(checkout: Path, repository: str | None) -> bool:
+    """Return whether a checkout was cloned from another owner than that of a repository; False for a local clone."""
+    address = _git(checkout, "config", "--get", "remote.origin.url") if repository else None
+    if not repository or not address or address.startswith(("file:", "/", ".")):
+        return False
+    path = re.sub(r"[\\:]", "/", address.rstrip("/").removesuffix(".git"))
+    return not path.casefold().endswith(f"/{repository.casefold()}")
 
 
 def _of_head(build: Build, checkout: Path | None, head: str) -> Build:
