@@ -387,6 +387,15 @@ class TestPullRequest:
             run = publish(merged, Provenance(change=change))
             assert (run.commit, run.branch, run.pr_number) == (commit, branch, number)
 
+    @pytest.mark.parametrize("kind", ["head", "merge"])
+    def test_job_that_a_person_starts_on_main(self, merged: Path, kind: str) -> None:
+        """The pull request that it checks out is not of the branch of the job."""
+        git(merged, "checkout", "-q", "--detach", "HEAD" if kind == "merge" else "idea")
+        git(merged, "update-ref", f"refs/remotes/pull/12/{kind}", "HEAD")
+        change = CiChange(commit=git(merged, "rev-parse", "main"), branch="main", default_branch="main")
+        run = publish(merged, Provenance(change=change))
+        assert (run.commit, run.branch, run.pr_number) == (git(merged, "rev-parse", "idea"), None, 12)
+
     def comment(self, checkout: Path) -> CiChange:
         """Return the change of a job that a comment starts on main: the event names no head."""
         tip = git(checkout, "rev-parse", "main")
@@ -456,6 +465,19 @@ class TestBranch:
         change = CiChange(commit=git(checkout, "rev-parse", "HEAD"), branch="main", default_branch="main")
         run = publish(checkout, Provenance(change=change))
         assert (run.branch, run.default_branch, run.pr_number, run.merge_commit) == ("main", "main", None, None)
+
+    @pytest.mark.parametrize(
+        ("named", "branch"),
+        [("upstream/my/idea", "my/idea"), ("my/idea", "my/idea"), ("origin/my/idea", "origin/my/idea")],
+    )
+    def test_remote_before_the_branch(self, checkout: Path, tmp_path: Path, named: str, branch: str) -> None:
+        """Jenkins names the branch after its remote, which may have any name."""
+        git(checkout, "checkout", "-q", "-b", "my/idea")
+        git(tmp_path, "clone", "-q", "--origin=upstream", str(checkout), "clone")
+        clone = tmp_path / "clone"
+        git(clone, "checkout", "-q", "--detach")
+        run = publish(clone, Provenance(change=CiChange(commit=git(clone, "rev-parse", "HEAD"), branch=named)))
+        assert run.branch == branch
 
     def test_ci_of_another_commit_says_nothing(self, checkout: Path) -> None:
         git(checkout, "checkout", "-q", "--detach")

@@ -268,10 +268,11 @@ def _jenkins_job(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _jenkins_change(environment: Mapping[str, str]) -> CiChange:
-    """Return the change of a build of Jenkins. A multibranch pipeline knows the pull request; another one names origin/BRANCH."""
+    """Return the change of a build of Jenkins. A multibranch pipeline knows the pull request; another one names REMOTE/BRANCH, or a reference."""
     number = _number(environment.get("CHANGE_ID"))
-    name = environment.get("BRANCH_NAME") or environment.get("GIT_BRANCH", "").removeprefix("origin/")
-    built = None if number or name in {"HEAD", "detached", environment.get("TAG_NAME", "")} else name or None
+    name = environment.get("BRANCH_NAME") or _REMOTE.sub("", environment.get("GIT_BRANCH", ""))
+    is_none = name in {"HEAD", "detached", environment.get("TAG_NAME", "")} or name.startswith("refs/")
+    built = None if number or is_none else name or None
     return CiChange(
         commit=environment.get("GIT_COMMIT") or None if number is None else None,
         branch=environment.get("CHANGE_BRANCH") or built,
@@ -280,6 +281,9 @@ def _jenkins_change(environment: Mapping[str, str]) -> CiChange:
         pr_number=number,
         repository=_path_of(environment.get("GIT_URL")),
     )
+
+
+_REMOTE = re.compile(r"^(?:origin/|refs/heads/|refs/remotes/[^/]*/)")
 
 
 def _number(text: str | None) -> int | None:

@@ -258,10 +258,10 @@ def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -
     ours |= not (change.commit or change.head_commit or change.base_commit)  # a service that names no commit
     pulled = _pulled(checkout, build) if checkout and not (ours or build.branch) else None
     if pulled:  # a job of another event has checked out a pull request
-        change = replace(change, commit=pulled.commit, pr_number=pulled.pr_number)
+        change = replace(change, commit=pulled.commit, branch=None, pr_number=pulled.pr_number)
     elif not ours and (change.pr_number is None or change.head_commit not in build.parents):
         return _beside(build, checkout, change)
-    branch = build.branch or change.branch
+    branch = build.branch or _without_remote(checkout, change.branch)
     notes = () if branch or change.pr_number is not None else build.notes  # as of the job of a tag
     build = replace(build, branch=branch, pr_number=change.pr_number, notes=notes)
     head = change.head_commit or (build.parents[1] if len(build.parents) == _TWO else None)
@@ -269,6 +269,17 @@ def _with_change(build: Build, checkout: Path | None, change: CiChange | None) -
         same_commit(build.commit, change.commit) or change.head_commit in build.parents
     )
     return _of_head(build, checkout, head) if is_merge and head and head != build.commit else build
+
+
+def _without_remote(checkout: Path | None, branch: str | None) -> str | None:
+    """Return the name of a branch without that of a remote before it, as of `upstream/main`, where the checkout has a remote with that branch."""
+    rest = (branch or "").partition("/")[2]
+    remote = f"refs/remotes/{branch}"
+    return (
+        rest
+        if rest and checkout and _git(checkout, "for-each-ref", "--format=%(refname)", remote) == remote
+        else branch
+    )
 
 
 def _is_of(build: Build, change: CiChange) -> bool:
