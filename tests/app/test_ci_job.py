@@ -5,6 +5,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from bench_db.app.ci_job import CiJob, ci_job
@@ -12,6 +13,7 @@ from bench_db.app.database import connect
 from bench_db.app.runs import runs
 from bench_db.ci.forge import Conclusion
 from bench_db.errors import UserError
+from bench_db.query.selection import Selection
 from tests.cli.commands import bench_db
 from tests.support.histories import History
 from tests.support.receivers import Fault, receiver
@@ -132,6 +134,28 @@ class TestAgain:
         assert runs("store", excluded=False).frame()["format"].to_list().count("bench-db-failure") == 1
 
 
+class TestNoBranch:
+    """The job of a tag, whose branch a shallow clone does not have: a note says so, and no branch is stated."""
+
+    @pytest.mark.parametrize("files", [(), ("results.json",)], ids=["measures", "publishes"])
+    def test_noted(
+        self, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str, ...]
+    ) -> None:
+        history.git("checkout", "--quiet", "-b", "release")
+        head = history.commit("of a release", notes__txt="x")
+        history.git("tag", "v1.1")
+        shallow = tmp_path / "shallow"
+        history.git("clone", "--quiet", "--depth=1", "--branch=v1.1", history.path.as_uri(), str(shallow))
+        shutil.copy(history.path / "bench-db.toml", shallow)
+        row = {"benchmark_name": "sum", "values_ns": [100, 101, 99]}
+        (shallow / "results.json").write_text(json.dumps({"results": [row]}))
+        monkeypatch.chdir(shallow)
+        done = ci_job("store", *files, environment={"PATH": os.environ["PATH"]}, dut_name="p")
+        assert [note for note in done.notes if "the branch is unknown" in note]
+        stored = connect("store").scan(selection=Selection(everything=True)).filter(pl.col("commit") == head).collect()
+        assert set(stored["branch"]) == {None}
+
+
 class TestBranch:
     """The branch of bench-db.toml is the main branch."""
 
@@ -250,6 +274,33 @@ class TestPullRequests:
         done = ci_job("store", str(shallow / "results.json"), checkout=shallow, environment=job)
         assert (done.candidate, done.counts) == (head, {"regressed": 1})
         assert any("shallow" in note for note in done.notes)
+
+    def test_a_dispatched_job_that_has_checked_out_a_pull_request(self, history: History, tmp_path: Path) -> None:
+        """Its failure is that of the pull request, and no receiver gets a message."""
+        main = history.git("rev-parse", "HEAD")
+        history.git("checkout", "--quiet", "--detach")
+        head = history.commit("broken", bench__py="raise SystemExit('broken')")
+        history.git("update-ref", "refs/remotes/pull/12/head", head)
+        hook = '[[notify]]\nkind = "webhook"\naddress_env = "HOOK"\nchanges = "all"\n'
+        (history.path / "bench-db.toml").write_text(CONFIG + hook)
+        event = {"repository": {"default_branch": "main", "full_name": "o/p"}, "inputs": {}}
+        (tmp_path / "event.json").write_text(json.dumps(event))
+        job = {
+            "PATH": os.environ["PATH"],
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "o/p",
+            "GITHUB_EVENT_NAME": "workflow_dispatch",
+            "GITHUB_REF": "refs/heads/main",
+            "GITHUB_SHA": main,
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        }
+        with receiver() as hooked:
+            done = ci_job("store", environment={**job, "HOOK": hooked.url}, with_scan=True)
+            assert hooked.requests == []
+        assert (done.candidate, done.verdict) == (head, Conclusion.FAILURE)
+        stored = connect("store").scan(selection=Selection(everything=True)).filter(pl.col("commit") == head).collect()
+        assert set(stored["pr_number"]) == {12}
+        assert "Pull request 12, " in done.report
 
     @pytest.mark.parametrize(("event", "linked"), [("pull_request", True), ("pull_request_target", False)])
     def test_the_report_links_to_the_site(self, history: History, tmp_path: Path, event: str, *, linked: bool) -> None:

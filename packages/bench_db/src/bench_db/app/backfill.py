@@ -286,13 +286,14 @@ class _Local:
     def _delivery(self, outbox: Outbox) -> Delivery:
         environment, project = self.planner.environment, self.planner.config.project
         clone = Path(self.planner.wanted.get("clone") or ".").resolve()
+        branch = self.planner.wanted.get("branch")
         return Delivery(
             store=connect(self.uri, create=True),
             clone=clone,
             outbox=outbox,
             config=self.planner.config,
             test_bed=self.planner.bed,
-            branch=self.planner.wanted.get("branch") or project.main_branch,
+            branch=project.main_branch if branch is None else branch or None,
             default_branch=default_branch_of_ci(clone, ci_change(environment)) or project.branch or None,
             pr_number=self.pr_number,
             ci=ci_provenance(environment),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from bench_db.ci.forge import Conclusion
 from bench_db.clock import Clock
 from bench_db.errors import BaselineNotMeasuredError, ForgeError, UserError
 from bench_db.ingest import Provenance
-from bench_db.ingest.host import build_of, with_change
+from bench_db.ingest.host import Build, build_of, default_branch_of_ci, with_change
 from bench_db.measure import git
 from bench_db.model import CiChange, Comparison, Finding, PairComparison, Reason, Series, State
 from bench_db.query.series import series_told_apart
@@ -174,13 +174,14 @@ def ci_job(
         uri=uri,
         checkout=where,
         candidate=build.commit or "",
-        change=change if build.pr_number else None,
+        pull_request=build.pr_number,
+        change=_change_of(build, change, where),
         config_file=config_file,
         environment=environment,
         clock=clock,
-        notes=[],
+        notes=list(build.notes),
     )
-    paired = job.paired(suites, test_bed_name, progress) if mode == "pairs" and job.change else None
+    paired = job.paired(suites, test_bed_name, progress) if mode == "pairs" and job.pull_request else None
     if paired:
         new = sum(run.new for run in paired.published or ())
     elif paths:
@@ -190,7 +191,7 @@ def ci_job(
         )
         new = publish(uri, *paths, format=format, provenance=about, progress=progress).new
     else:
-        new = job.measured(suites, "" if build.pr_number else build.branch or "", test_bed_name, progress)
+        new = job.measured(suites, None if build.pr_number else build.branch or "", test_bed_name, progress)
     store = connect(uri)
     confirming = None if paired else job.confirming(confirm, progress, elsewhere=bool(paths))
     compared = None if paired else job.compared(store, baseline, confirming)
@@ -215,23 +216,23 @@ def ci_job(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """A job: its store, checkout and commit (empty outside of git), and its change, which is None without a pull request."""
+    """A job: its store, checkout and commit (empty outside of git), and the pull request whose commit that is.
+
+    `change` is the change of CI, with its number; None without a pull request, and for one of another repository than that of the job.
+    """
 
     uri: str
     checkout: Path
     candidate: str
+    pull_request: int | None
     change: CiChange | None
     config_file: str | None
     environment: Mapping[str, str]
     clock: Clock
     notes: list[str]
 
-    @property
-    def pull_request(self) -> int | None:
-        return self.change.pr_number if self.change else None
-
-    def measured(self, suites: Sequence[str], branch: str, test_bed_name: str | None, progress: Progress) -> int:
-        """Measure the suites of bench-db.toml at the candidate, and return how many of them succeeded."""
+    def measured(self, suites: Sequence[str], branch: str | None, test_bed_name: str | None, progress: Progress) -> int:
+        """Measure the suites of bench-db.toml at the candidate, and return how many of them succeeded; an empty branch is unknown."""
         if not self.candidate:
             message = f"{self.checkout}: not a git checkout with a commit; give files to publish, or check out what is measured"
             raise UserError(message)
@@ -244,7 +245,7 @@ class _Job:
             range=self.candidate,
             clone=self.checkout,
             suites=tuple(suites),
-            branch=branch or None,
+            branch=branch,
             test_bed_name=test_bed_name,
             pr_number=self.pull_request,
             retry_partial=True,  # a job is run again because of what failed
@@ -341,7 +342,7 @@ class _Job:
 
     def notify(self, store: Database) -> None:
         """Send what scans found to the receivers of bench-db.toml; a job of a pull request leaves that to those of the main branch."""
-        if self.change or not path_of(self.config_file).exists() or not configuration(self.config_file).notify:
+        if self.pull_request or not path_of(self.config_file).exists() or not configuration(self.config_file).notify:
             return
         if self.environment.get("GITHUB_EVENT_NAME") in PRIVILEGED:
             self.notes.append(
@@ -386,12 +387,12 @@ class _Job:
 
     def comment(self, report: str, forge: Forge | None) -> str:
         """Write the report to the pull request and return the address of the comment; empty without one."""
-        number, token = self.pull_request, self.environment.get("GITHUB_TOKEN")
-        if not number or not self.change or not (token or forge):
+        token = self.environment.get("GITHUB_TOKEN")
+        if self.change is None or self.change.pr_number is None or not (token or forge):
             return ""
         try:
             return post(
-                number,
+                self.change.pr_number,
                 report,
                 repository=self.change.repository,
                 environment=self.environment,
@@ -401,6 +402,13 @@ class _Job:
         except ForgeError as error:
             self.notes.append(f"no comment was written: {error}")
             return ""
+
+
+def _change_of(build: Build, change: CiChange | None, checkout: Path) -> CiChange | None:
+    """Return the change of a pull request, of which a job of another event is given no number: it has checked out its reference."""
+    if not build.pr_number or change is None or change.pr_number is not None:
+        return change if build.pr_number else None
+    return replace(change, pr_number=build.pr_number) if default_branch_of_ci(checkout, change) else None
 
 
 def _failing(
