@@ -57,6 +57,7 @@ class TestRenderers:
         ("code", "reason"),
         [
             ("def names(document):\n    return document[9]\n", "it failed: IndexError"),
+            ("def names(document):\n    raise SystemExit(0)\n", "it failed: SystemExit: 0"),
             ("def names(document):\n    return 5\n", "it returned int, not text"),
             ("names = 5\n", "it is declared as a callable"),
         ],

@@ -36,7 +36,7 @@ def _renderer(plugin: Plugin) -> Callable[[Mapping[str, Any] | list[Any]], str]:
     def render(document: Mapping[str, Any] | list[Any]) -> str:
         try:
             text: object = write(document)
-        except Exception as error:  # code of other authors raises anything
+        except (Exception, SystemExit) as error:  # code of other authors raises anything
             reason = f"it failed: {type(error).__name__}: {error}"
             raise plugin.fault(reason) from error
         if not isinstance(text, str):
