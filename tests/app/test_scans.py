@@ -41,7 +41,8 @@ class TestLastScans:
     def test_never(self, tmp_path: Path) -> None:
         assert api.last_scans(connect(tmp_path / "empty", create=True)) == []
         one = only(filled(tmp_path / "store"))
-        assert (one.scan, one.commits_since, one.runs_since, one.is_current) == (None, None, None, False)
+        assert (one.scan, one.commits_since, one.runs_since, one.late_runs) == (None, None, None, None)
+        assert not one.is_current
 
     def test_an_empty_scan(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "store")
@@ -77,7 +78,7 @@ class TestLastScans:
         for number in (30, 31, 32):
             publish(store, number, {"f": 100.0})
         one = only(store)
-        assert (one.commits_since, one.runs_since, one.is_current) == (3, 3, False)
+        assert (one.commits_since, one.runs_since, one.late_runs, one.is_current) == (3, 3, 0, False)
         api.scan(store)
         assert only(store).is_current
 
@@ -86,7 +87,11 @@ class TestLastScans:
         api.scan(store)
         publish(store, 1, {"late": 1.0})
         one = only(store)
-        assert (one.commits_since, one.runs_since, one.is_current) == (0, 1, False)
+        assert (one.commits_since, one.runs_since, one.late_runs, one.is_current) == (0, 1, 1, False)
+        for number, suite in ((30, ""), (30, "other"), (2, "other")):
+            publish(store, number, {"late": 1.0}, suite=suite)
+        one = only(store)
+        assert (one.commits_since, one.runs_since, one.late_runs) == (1, 4, 2)
 
     def test_two_versions_of_a_commit(self, tmp_path: Path) -> None:
         """They are one measured commit: a scan that read both is current, and behind by commits."""
@@ -106,7 +111,7 @@ class TestLastScans:
         newest = store.runs_of(sha(RULES.detection_runs + 1))
         store.exclude(newest, reason="noise", lifted=False, at=AT, by="me")
         one = only(store)
-        assert (one.commits_since, one.runs_since, one.is_current) == (None, 0, False)
+        assert (one.commits_since, one.runs_since, one.late_runs, one.is_current) == (None, 0, None, False)
 
     def test_nothing_is_recorded_of_what_is_not_stored(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "store")

@@ -151,6 +151,7 @@ def last_scan(
     too_short: int = 0,
     commits_since: int | None = 0,
     runs_since: int = 0,
+    late_runs: int = 0,
 ) -> LastScan:
     """Return the newest scan of a device, by default one that read everything."""
     record = ScanRecord(
@@ -165,4 +166,4 @@ def last_scan(
         rate=0.05,
         at=1_780_000_000,
     )
-    return LastScan(dut_name=dut, scan=record, commits_since=commits_since, runs_since=runs_since)
+    return LastScan(dut_name=dut, scan=record, commits_since=commits_since, runs_since=runs_since, late_runs=late_runs)

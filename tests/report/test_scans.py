@@ -7,7 +7,7 @@ from bench_db.report.scans import NO_SCAN, scan_words, scans_text
 from bench_db.rules import RULES
 from tests.report.examples import HOSTILE, commit_of, last_scan
 
-NEVER = LastScan(dut_name="other", scan=None, commits_since=None, runs_since=None)
+NEVER = LastScan(dut_name="other", scan=None, commits_since=None, runs_since=None, late_runs=None)
 NAME = commit_of(1)[: RULES.sha_length]
 
 

@@ -75,6 +75,33 @@ class TestCommit:
         with visiting(browser, directory) as visit:
             expect(self.shown(visit, commit_of(number)).locator("#builds strong")).to_have_text(verdict)
 
+    @pytest.mark.parametrize(
+        ("number", "verdict"),
+        [
+            (RUNS - 1, "Not scanned yet: no finding is at this commit. Last scan"),
+            (
+                RUNS - 2,
+                "Perhaps not all of it was scanned: no finding is at this commit. 2 runs of this or other commits up to the newest scanned one were "
+                "published after the scan. Last scan",
+            ),
+        ],
+    )
+    def test_runs_that_the_scan_did_not_see(
+        self, browser: Browser, made: Callable[[SiteContent], Path], number: int, verdict: str
+    ) -> None:
+        """A commit that is measured late is before the newest scanned one; each commit here has two builds."""
+        python = history("a", np.full(RUNS, 5.0))
+        rust = history("b", np.full(RUNS, 5.0)).with_columns(
+            dut_version=pl.lit("2+") + pl.col("dut_version"), run_key=pl.col("run_key") + 100
+        )
+        scan = last_scan(judged=2, commits_since=1, runs_since=4, late_runs=2)
+        one = replace(content_of(pl.concat([python, rust])), scans=(scan,))
+        with visiting(browser, made(one)) as visit:
+            shown = self.shown(visit, commit_of(number)).locator("#builds")
+            for place in (1, 3):
+                expect(shown.locator("p").nth(place)).to_contain_text(verdict)
+            expect(shown.locator("p").first).to_contain_text(f"Against {commit_of(number - 1)[:9]}")
+
     def test_no_scan_judged_nothing(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         with visiting(browser, made(replace(content(), findings=(), scans=()))) as visit:
             shown = self.shown(visit, commit_of(3)).locator("#builds")

@@ -101,11 +101,11 @@ class TestDevices:
 
     def test_scans(self) -> None:
         fresh = [{"dut": "a"}, {"dut": "b"}]
-        scan = last_scan(dut="a", judged=4, commits_since=2)
+        scan = last_scan(dut="a", judged=4, commits_since=2, late_runs=3)
         found = devices_of(fresh, [scan, None], [[(1, "regressed")], []])
-        assert [(one["dut"], one["judged"], one["since"], one["said"]) for one in found] == [
-            ("a", 4, 2, [(1, "regressed")]),
-            ("b", 0, None, []),
+        assert [(one["dut"], one["judged"], one["since"], one["late"], one["said"]) for one in found] == [
+            ("a", 4, 2, 3, [(1, "regressed")]),
+            ("b", 0, None, 0, []),
         ]
         assert found[0]["scan"].startswith("last scan: ")
         assert found[1]["scan"].startswith("no scan is recorded")

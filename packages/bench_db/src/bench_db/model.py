@@ -569,13 +569,15 @@ class LastScan:
     """The newest scan of the whole main history of a device, and what has been published since; a null `scan` for none.
 
     `commits_since` counts the measured commits after the newest one of the scan, and `runs_since` the further runs of the device, of whatever
-    commit. Both are null without a scan, and `commits_since` also when the commit is not in the main history any more.
+    commit; `late_runs` are those of them that are not of a later commit, as of a backfill. All are null without a scan, and `commits_since`
+    and `late_runs` also when the commit is not in the main history any more.
     """
 
     dut_name: str
     scan: ScanRecord | None
     commits_since: int | None
     runs_since: int | None
+    late_runs: int | None
 
     @property
     def is_current(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,10 +28,14 @@ class _Build(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """The main history of a device: its number of runs, and its builds in the order of commits."""
+    """The main history of a device: its number of runs, and that of each build in the order of commits."""
 
     runs: int
-    builds: list[_Build]
+    builds: dict[_Build, int]
+
+    @property
+    def newest(self) -> _Build:
+        return next(reversed(self.builds))
 
 
 def extents(store: Database, as_of: AsOf | None = None) -> dict[str, Extent]:
@@ -40,8 +45,8 @@ def extents(store: Database, as_of: AsOf | None = None) -> dict[str, Extent]:
     names = {name: past.definitions.device(name) if past.definitions else name for name in rows["dut_name"].unique()}
     found: dict[str, Extent] = {}
     for (dut,), of_dut in rows.with_columns(pl.col("dut_name").replace(names)).group_by("dut_name"):
-        builds = dict.fromkeys(_build(*row) for row in of_dut.select("commit", "dut_version").iter_rows())
-        found[str(dut)] = Extent(len(of_dut), list(builds))
+        builds = Counter(_build(*row) for row in of_dut.select("commit", "dut_version").iter_rows())
+        found[str(dut)] = Extent(len(of_dut), builds)
     return dict(sorted(found.items()))
 
 
@@ -68,8 +73,8 @@ def records_of(
     return [
         ScanRecord(
             dut_name=dut,
-            commit=extent[dut].builds[-1].commit,
-            dut_version=extent[dut].builds[-1].dut_version,
+            commit=extent[dut].newest.commit,
+            dut_version=extent[dut].newest.dut_version,
             runs=extent[dut].runs,
             store_version=store_version,
             judged=long_enough,
@@ -100,14 +105,15 @@ def last_scans(store: Database, *, as_of: AsOf | None = None) -> list[LastScan]:
 
 def _since(dut: str, scan: ScanRecord | None, extent: Extent) -> LastScan:
     if scan is None:
-        return LastScan(dut_name=dut, scan=None, commits_since=None, runs_since=None)
+        return LastScan(dut_name=dut, scan=None, commits_since=None, runs_since=None, late_runs=None)
     last = _Build(scan.commit, scan.dut_version)
-    known = extent.builds.index(last) if last in extent.builds else None
+    known = list(extent.builds).index(last) + 1 if last in extent.builds else None
     return LastScan(
         dut_name=dut,
         scan=scan,
-        commits_since=None if known is None else len(extent.builds) - 1 - known,
+        commits_since=None if known is None else len(extent.builds) - known,
         runs_since=max(0, extent.runs - scan.runs),
+        late_runs=None if known is None else max(0, sum(list(extent.builds.values())[:known]) - scan.runs),
     )
 
 

@@ -188,7 +188,8 @@ def devices_of(
 ) -> list[Row]:
     """Return each device of `freshness` with its newest scan and the verdicts on its newest commit.
 
-    `judged` is the number of series that the scan judged, 0 without one, and `since` the measured commits after it, null where they are not known.
+    `judged` is the number of series that the scan judged, 0 without one, `since` the measured commits after it, null where they are not
+    known, and `late` the runs up to its newest commit that it did not read.
     """
     return [
         {
@@ -196,6 +197,7 @@ def devices_of(
             "scan": scan_words(scan) if scan else NO_SCAN,
             "judged": scan.scan.judged if scan and scan.scan else 0,
             "since": scan.commits_since if scan else None,
+            "late": (scan.late_runs or 0) if scan else 0,
             "said": words,
         }
         for one, scan, words in zip(fresh, scans, said, strict=True)

@@ -49,7 +49,8 @@
     const device = all.devices[all.dut[place]], before = all.before[place], since = all.commits[place];
     const difference = before >= 0 && differenceUrl.startsWith("https://") && differenceUrl.replace("{before}", encodeURIComponent(all.commit[before])).replace("{commit}", encodeURIComponent(all.commit[place]));
     const newer = new Set(all.commit.filter((commit, at) => at < place && all.dut[at] === all.dut[place] && commit !== all.commit[place] && all.series[at])).size;
-    const verdict = !device.judged || device.since === null ? "Not judged:" : newer < device.since ? "Not scanned yet:" : "Nothing moved:";
+    const verdict = !device.judged || device.since === null ? "Not judged:" : newer < device.since ? "Not scanned yet:" : device.late ? "Perhaps not all of it was scanned:" : "Nothing moved:";
+    const late = verdict.startsWith("Perhaps") ? ` ${counted(device.late)} run${device.late === 1 ? " of this or another commit up to the newest scanned one was" : "s of this or other commits up to the newest scanned one were"} published after the scan.` : "";
     const against = before < 0 ? ["No commit before it has results."] : [
       "Against ", link(before, el("span", { class: "sha" }, short(all.commit[before]))), ", the measured commit before", since ? `, ${counted(since)} commit${since === 1 ? "" : "s"} since` : "",
       ...(difference ? [" (", el("a", { href: difference, rel: "noreferrer" }, "diff"), ")"] : []), ".",
@@ -57,7 +58,7 @@
     const verdicts = !newer && device.said.length ? ` Against the level before it: ${device.said.map(([number, words]) => `${counted(number)} ${words}`).join(", ")}.` : "";
     return [
       el("p", {}, several && [el("bdi", {}, device.dut), ": "], against, ` ${counted(all.series[place])} series have a result`, all.fewer[place] ? `, ${counted(all.fewer[place])} fewer than there.` : "."),
-      el("p", {}, el("strong", {}, verdict), ` no finding is at this commit.${verdicts} `, el("span", { class: "quiet" }, `${device.scan[0].toUpperCase()}${device.scan.slice(1)}.`)),
+      el("p", {}, el("strong", {}, verdict), ` no finding is at this commit.${late}${verdicts} `, el("span", { class: "quiet" }, `${device.scan[0].toUpperCase()}${device.scan.slice(1)}.`)),
       ...(all.notes[place] || []).map((note) => el("p", { class: "note" }, el("bdi", {}, note))),
     ];
   }
