@@ -81,8 +81,7 @@ class TestCommit:
             (RUNS - 1, "Not scanned yet: no finding is at this commit. Last scan"),
             (
                 RUNS - 2,
-                "Perhaps not all of it was scanned: no finding is at this commit. 2 runs of this or other commits up to the newest scanned one were "
-                "published after the scan. Last scan",
+                "Perhaps not all of it was scanned: no finding is at this commit. 2 runs of this or other commits up to the newest scanned one",
             ),
         ],
     )

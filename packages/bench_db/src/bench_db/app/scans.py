@@ -35,6 +35,7 @@ class Extent(NamedTuple):
 
     @property
     def newest(self) -> _Build:
+        """The build of the newest commit."""
         return next(reversed(self.builds))
 
 
