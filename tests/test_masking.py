@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import SplitResult, urlsplit
+
 import pytest
 
+from bench_db import masking
 from bench_db.masking import cleaned, masked, redacted, secrets_of, without_places
 
 # put together, so that no scanner takes them for credentials
@@ -116,11 +119,55 @@ class TestCleaned:
     @pytest.mark.parametrize("end", ["-----END RSA PRIVATE KEY-----\n", ""])
     def test_a_private_key(self, end: str) -> None:
         lines = ["a\n", "b -----BEGIN RSA PRIVATE KEY-----\n", "abc\n", "def\n", end, *(["z\n"] if end else [])]
-        assert "".join(cleaned(lines, ())) == "a\nb ***" + ("\nz\n" if end else "")
+        assert "".join(cleaned(lines, ())) == "a\nb ***\n" + ("z\n" if end else "")
 
     def test_a_key_in_one_line(self) -> None:
         key = "-----BEGIN PRIVATE KEY-----\\nabc\\n-----END PRIVATE KEY-----"
         assert list(cleaned([f"<{key}>\n", "after\n"], ())) == ["<***>\n", "after\n"]
+
+    @pytest.mark.parametrize("kind", ["RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+    def test_keys_that_share_a_line(self, kind: str) -> None:
+        begin, end = f"-----BEGIN {kind}-----", f"-----END {kind}-----"
+        lines = [f"{begin}\n", "abc\n", f"{end}{begin}\n", "def\n", f"{end}; {begin}\n", "ghi\n", f"{end}\n", "z\n"]
+        assert "".join(cleaned(lines, ())) == "******; ***\nz\n"
+        assert redacted("".join(lines)) == "******; ***\nz\n"
+
+    def test_a_line_that_names_a_key(self) -> None:
+        """The rest of the log stays: it has no end of a key, and is not like the body of one."""
+        lines = ["grep '-----BEGIN PRIVATE KEY-----' *\n", *(f"BenchmarkEncode-8 {n} ns/op\n" for n in range(300))]
+        assert list(cleaned(lines, ())) == ["grep '***\n", *lines[1:]]
+        assert redacted("".join(lines)) == "".join(["grep '***\n", *lines[1:]])
+
+    @pytest.mark.parametrize("prefix", ["", "12:00:01 | "])
+    @pytest.mark.parametrize("headers", [(), ("Proc-Type: 4,ENCRYPTED", f"DEK-Info: AES-128-CBC,{'0A' * 16}", "")])
+    def test_a_key_without_an_end(self, prefix: str, headers: tuple[str, ...]) -> None:
+        """As where the log goes on after a cut: what is like the body of a key is hidden, however long it is."""
+        key = [f"{prefix}{line}\n" for line in ("-----BEGIN RSA PRIVATE KEY-----", *headers, *["aB/9" * 16] * 300)]
+        rest = [f"{prefix}io/read {n} ns\n" for n in range(300)]
+        assert "".join(cleaned([*key, *rest], ())) == "".join([f"{prefix}***\n", *rest])
+
+    def test_a_key_in_narrow_lines_after_a_prefix(self) -> None:
+        """The end of a key is looked for over as many lines as a key has."""
+        lines = [
+            f"1: {line}\n" for line in ("-----BEGIN PRIVATE KEY-----", *["aB/9"] * 199, "-----END PRIVATE KEY-----")
+        ]
+        assert "".join(cleaned([*lines, "z\n"], ())) == "1: ***\nz\n"
+
+    def test_a_line_that_names_a_key_before_a_key(self) -> None:
+        key = ["-----BEGIN PRIVATE KEY-----\n", "abc\n", "-----END PRIVATE KEY-----\n"]
+        lines = ["find -----BEGIN PRIVATE KEY-----\n", *["a line of the log\n"] * 250, *key, "z\n"]
+        assert "".join(cleaned(lines, ())) == "".join(["find ***\n", *lines[1:251], "***\nz\n"])
+
+    def test_secrets_are_split_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        split: list[str] = []
+
+        def noted(secret: str) -> SplitResult:
+            split.append(secret)
+            return urlsplit(secret)
+
+        monkeypatch.setattr(masking, "urlsplit", noted)
+        assert list(cleaned(["/abcdefgh\n"] * 100, ("https://host.test/abcdefgh",))) == ["/***\n"] * 100
+        assert split == ["https://host.test/abcdefgh"] * 2  # as a whole, and as its one line
 
     def test_secrets(self) -> None:
         lines = ["the first line\n", "secret-a secret-b\n", "a token\n"]
