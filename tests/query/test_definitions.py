@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench_db.derive import key_of_series
 from bench_db.model import Definition
-from bench_db.query.definitions import FIELDS, in_force, with_names
+from bench_db.query.definitions import FIELDS, _Globs, in_force, with_names
 from bench_db.query.series import IDENTITY, MACHINE
 
 if TYPE_CHECKING:
@@ -169,6 +169,13 @@ class TestEachInTurn:
         names = ("benchmark_name", "test_bed_name", "dut_name", "suite", "metric", "direction")
         given = [[row[name] for name in names] for row in renamed(rows, *records)]
         assert given == [[row[name] for name in names] for row in wanted]
+
+    def test_a_name_that_is_shorter_than_the_heads_of_globs(self) -> None:
+        globs = _Globs()
+        for place, glob in enumerate(("f*", "fa*", "fast*", "*f")):
+            globs.add(place, glob)
+        assert sorted(globs.places("f")) == [0, 3]
+        assert sorted(globs.places("fast")) == [0, 1, 2]
 
     def test_only_what_matches_gets_another_key(self) -> None:
         known = pl.DataFrame([series("f"), series("g")]).select(*IDENTITY, *MACHINE)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -198,7 +199,7 @@ class _Globs:
 
     def places(self, name: str) -> Iterator[int]:
         """Yield the places of the globs that match a name, in no order."""
-        for length in self._lengths:
+        for length in takewhile(lambda length: length <= len(name), self._lengths):
             for place, glob in self._by_head.get(name[:length], ()):
                 if _compiled(glob).match(name):
                     yield place
