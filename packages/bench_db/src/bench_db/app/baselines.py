@@ -302,8 +302,7 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
         commit = _commit(store, query, known)
         about = "the runs before it" if commit == query.candidate and not query.alone else _about(commit)
         return BaselineRuns(about=about, until=_up_to(store, query, commit), commits=(commit,))
-    ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
-    fitting = {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
+    fitting = _fitting(store, query, named)
     used = {place: pointer for place, pointer in fitting.items() if pointer is not None}
     if not used:
         scopes = "; ".join(sorted(scope_text(pointer) for pointer in named))
@@ -321,6 +320,30 @@ def _named(store: Database, query: BaselineQuery) -> BaselineRuns:
         pointers=tuple(history),
         branches=tuple(dict.fromkeys(p.branch for p in history if p.branch is not None)),
     )
+
+
+def usual(store: Database, query: BaselineQuery) -> str:
+    """Return what a candidate is compared with by default: `main`, where that is set for what was measured, else the level.
+
+    A setting is not for a device of which its commit has no result while it has some of another: a store can have several projects.
+    """
+    named = [pointer for pointer in store.baselines(as_of=query.as_of) if pointer.name == USUAL]
+    fitting = _fitting(store, query, named) if named else {}
+    for (dut, _), pointer in fitting.items():
+        if pointer is not None:
+            of_it = of_name(str(pointer.commit))
+            devices = store.rows(("dut_name",), Selection(everything=True), query.as_of, condition=of_it)["dut_name"]
+            if devices.is_empty() or dut in devices:
+                return USUAL
+    return LEVEL
+
+
+def _fitting(
+    store: Database, query: BaselineQuery, named: Sequence[Baseline]
+) -> dict[tuple[str, str], Baseline | None]:
+    """Return the setting that applies to the candidate on each device and test bed where it was measured."""
+    ours = _ours(store, query).group_by(PLACE).agg("branch").sort(PLACE).iter_rows()
+    return {(dut, bed): holding(named, (dut, bed), set(branches)) for dut, bed, branches in ours}
 
 
 def _commit(store: Database, query: BaselineQuery, known: Iterable[Baseline]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench_db.analysis.judge import plan
-from bench_db.app.baselines import LATEST, LEVEL, USUAL, BaselineQuery, candidate_of, resolve
+from bench_db.app.baselines import LATEST, USUAL, BaselineQuery, candidate_of, resolve, usual
 from bench_db.app.compare import Compared, comparisons_json, failing, threshold_faults, verdicts, with_causes
 from bench_db.app.database import on_database
 from bench_db.app.progress import Progress, Silent
@@ -147,12 +147,14 @@ def check(
     chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
     query = BaselineQuery(
         candidate=commit,
-        what=baseline or _usual(store),
+        what=baseline,
         chosen=chosen,
         branch=baseline_branch,
         clone=Path(clone),
         alone=threshold is not None,
     )
+    if not baseline:
+        query = replace(query, what=usual(store, query))
     runs = resolve(store, query)
     if set_baseline and not runs.pointers:
         message = (
@@ -193,10 +195,6 @@ def check(
         moved=moved,
         confirmed=confirmed,
     )
-
-
-def _usual(store: Database) -> str:
-    return USUAL if any(pointer.name == USUAL for pointer in store.baselines()) else LEVEL
 
 
 def _move(store: Database, runs: BaselineRuns, commit: str, by: str) -> bool:
