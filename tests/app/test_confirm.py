@@ -257,6 +257,9 @@ class TestHandedOver:
             flagged=Verdict.IMPROVED,
             flagged_effect=-0.9,
             effect=0.0,
+            low=-0.01,
+            high=0.01,
+            rounds=4,
             reason="x" * 99_999,
         )
         stranger = Comparison(verdict=Verdict.REGRESSED, n_baseline=9, n_candidate=1)
@@ -272,6 +275,24 @@ class TestHandedOver:
         rest = [c for c in found.confirmations if c is not own]
         assert {c.outcome for c in rest} <= {Outcome.UNDECIDED}
         assert all(c.reason == "the job that measures again left no outcome; see its log" for c in rest)
+
+    @pytest.mark.parametrize(
+        "lacks", [{"effect": None}, {"low": None}, {"high": None}, {"rounds": 1}, {"rounds": 10**18}], ids=str
+    )
+    def test_an_outcome_without_pairs(self, lacks: dict[str, Any], asked: HandedOver, tmp_path: Path) -> None:
+        """The job ran code of the pull request, which may have written only that nothing is confirmed."""
+        first = asked.flagged[0]
+        bare = Confirmation(
+            series=first.series,
+            outcome=Outcome.NOT_CONFIRMED,
+            flagged=first.verdict,
+            **{"effect": 0.0, "low": -0.01, "high": 0.01, "rounds": 4, **lacks},
+        )
+        hand_over(Confirmed(mode="same", base=asked.base, head=asked.head, confirmations=[bare]), tmp_path / "o.json")
+        found = arrived(tmp_path / "o.json", asked.flagged, asked.base, asked.head, "fresh")
+        (own,) = [c for c in found.confirmations if c.series == first.series]
+        assert (own.outcome, own.rounds) == (Outcome.UNDECIDED, 0)
+        assert own.reason == "the job that measures again gives no pairs for its outcome"
 
     def test_outcomes_of_other_commits(self, asked: HandedOver, tmp_path: Path) -> None:
         hand_over(Confirmed(mode="fresh", base=asked.base, head="0" * 40, confirmations=()), tmp_path / "o.json")

@@ -51,6 +51,8 @@ _NOTHING = Paired(
 )  # nothing was measured
 
 
+_MOST_ROUNDS = 10_000
+_NO_EVIDENCE = "the job that measures again gives no pairs for its outcome"
 _NOT_ARRIVED = "the job that measures again left no outcome; see its log"
 _Read = TypeVar("_Read")
 
@@ -126,9 +128,16 @@ def arrived(file: Path, flagged: Sequence[Flagged], base: str, head: str, mode: 
 
 def _own(one: Flagged, found: Confirmation | None, reason: str) -> Confirmation:
     """Return the outcome of a flagged series; undecided for a reason without one."""
+    if found and found.outcome is Outcome.NOT_CONFIRMED and not _has_evidence(found):
+        found, reason = None, _NO_EVIDENCE
     known = found or Confirmation(outcome=Outcome.UNDECIDED, flagged=one.verdict, reason=reason)
     reason = known.reason[: RULES.error_length]
     return replace(known, series=one.series, flagged=one.verdict, flagged_effect=one.effect, reason=reason)
+
+
+def _has_evidence(found: Confirmation) -> bool:
+    """Return whether an outcome, which the pull request itself may have written, has the numbers of pairs."""
+    return 1 < found.rounds <= _MOST_ROUNDS and None not in (found.effect, found.low, found.high)
 
 
 def _read(file: Path, kind: type[_Read]) -> _Read:
