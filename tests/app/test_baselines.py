@@ -88,7 +88,7 @@ class TestScope:
         for number in (8, 9):
             publish(store, number, {"f": 1.0}, dut_name="e", suite="e")
         bench_db("baseline", "set", "main", sha(8), "--dut-name", "e", "--store", store.uri)
-        said = refused(store, "check", sha(7))
+        said = refused(store, "check", sha(7), "--baseline", "main")
         assert "is set for device e" in said
         assert bench_db("check", sha(9), "--threshold", "1", "--store", store.uri).code == 0
 
