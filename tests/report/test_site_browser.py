@@ -135,7 +135,10 @@ class TestFilter:
         assert page.locator("#status").inner_text() == "1 of 24 series"
 
     def test_nothing_is_cut_on_a_phone(self, browser: Browser, tmp_path: Path) -> None:
-        content = content_of(history("slow", np.array([*[1.0] * 29, 1.299])))
+        points = history("slow", np.array([*[1.0] * 29, 1.299]))
+        known = {"spread": 0.01, "smallest_effect": 0.02, "autocorrelated": False, "runs_needed": 5}
+        noise = points.select("series_key").unique().with_columns(**{name: pl.lit(of) for name, of in known.items()})
+        content = content_of(points, noise=noise)
         with visiting(browser, written(tmp_path, content)) as visit:
             page = visit.open("series.html")
             page.set_viewport_size({"width": 390, "height": 800})

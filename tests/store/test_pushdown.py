@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from functools import reduce
 from operator import and_, or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lance
@@ -23,11 +24,9 @@ from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from bench_db.store.database import Database
 
-_ENGINE = Engine(locate("unused"), None)
 _TABLE = Table(
     name="rows",
     schema=pa.schema(
@@ -40,7 +39,6 @@ _TABLE = Table(
         ]
     ),
 )
-_ENGINE = Engine(locate("unused"), None)
 _NAMES = ("", "a", "ab", "b", HOSTILE, "it's", "NULL", "\U0010ffff", "ünï", "a%", "a_", "back\\")
 _INTEGERS = (0, 1, -1, 7, 2**31 - 1, -(2**31), 2**31, 2**53 + 1, 2**63 - 1, -(2**63))
 _FLOATS = (0.0, -0.0, 1.0, -1.5, math.nan, math.inf, -math.inf, 5e-324, 1e300, 2.0**53)
@@ -118,6 +116,11 @@ _PREDICATES = st.recursive(
 )
 
 
+def _snapshot(dataset: lance.LanceDataset) -> Snapshot:
+    """Return a dataset as the table of a store, whose engine finds its indexes."""
+    return Snapshot(Engine(locate(str(Path(dataset.uri).parent)), None), _TABLE, dataset)
+
+
 def _written(path: Path, rows: list[dict[str, Any]], *, indexed: bool) -> lance.LanceDataset:
     """Rows in two fragments, of which an index covers only the first."""
     half = (len(rows) + 1) // 2
@@ -139,8 +142,8 @@ class TestAgreement:
     def test_rows_kept(
         self, tmp_path: Path, rows: list[dict[str, Any]], predicates: list[pl.Expr], *, indexed: bool
     ) -> None:
-        dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        everything = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect()
+        dataset = _written(tmp_path / _TABLE.directory, rows, indexed=indexed)
+        everything = lazy.scan(_snapshot(dataset)).collect()
         for predicate in predicates:
             _agree(dataset, everything, predicate)
 
@@ -149,16 +152,11 @@ class TestAgreement:
     @pytest.mark.parametrize("asked", [0.0, -0.0])
     def test_negative_zero_is_zero(self, tmp_path: Path, *, indexed: bool, stored: float, asked: float) -> None:
         row = {"benchmark_name": "a", "commit": "a", "n": 0, "small": 0, "summary": {"median": stored, "mean": stored}}
-        dataset = _written(tmp_path / "rows", [row, row], indexed=indexed)
+        dataset = _written(tmp_path / _TABLE.directory, [row, row], indexed=indexed)
         for compare in (pl.Expr.eq, pl.Expr.ge, pl.Expr.le):
-            assert (
-                lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(compare(pl.col("median"), asked)).collect().height
-                == 2
-            )
-        assert (
-            lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(pl.col("median").is_in([asked])).collect().height == 2
-        )
-        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(pl.col("median") > asked).collect().height == 0
+            assert lazy.scan(_snapshot(dataset)).filter(compare(pl.col("median"), asked)).collect().height == 2
+        assert lazy.scan(_snapshot(dataset)).filter(pl.col("median").is_in([asked])).collect().height == 2
+        assert lazy.scan(_snapshot(dataset)).filter(pl.col("median") > asked).collect().height == 0
 
     @pytest.mark.parametrize(
         "predicate",
@@ -210,22 +208,22 @@ class TestAgreement:
             }
             for i in range(2 * longest)
         ]
-        dataset = _written(tmp_path / "rows", rows, indexed=indexed)
-        _agree(dataset, lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect(), predicate)
+        dataset = _written(tmp_path / _TABLE.directory, rows, indexed=indexed)
+        _agree(dataset, lazy.scan(_snapshot(dataset)).collect(), predicate)
 
     @given(rows=_ROWS, predicate=_PREDICATES, count=st.integers(0, 5))
     @examples("fuzz", 10, full=300)
     def test_the_first_rows_kept(
         self, tmp_path: Path, rows: list[dict[str, Any]], predicate: pl.Expr, count: int
     ) -> None:
-        dataset = _written(tmp_path / "rows", rows, indexed=False)
-        expected = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).collect().filter(predicate).head(count)
-        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(predicate).head(count).collect().equals(expected)
-        assert lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).head(count).collect().height == min(count, len(rows))
+        dataset = _written(tmp_path / _TABLE.directory, rows, indexed=False)
+        expected = lazy.scan(_snapshot(dataset)).collect().filter(predicate).head(count)
+        assert lazy.scan(_snapshot(dataset)).filter(predicate).head(count).collect().equals(expected)
+        assert lazy.scan(_snapshot(dataset)).head(count).collect().height == min(count, len(rows))
 
 
 def _agree(dataset: lance.LanceDataset, everything: pl.DataFrame, predicate: pl.Expr) -> None:
-    pushed = lazy.scan(Snapshot(_ENGINE, _TABLE, dataset)).filter(predicate).collect()
+    pushed = lazy.scan(_snapshot(dataset)).filter(predicate).collect()
     assert pushed.equals(everything.filter(predicate)), f"{predicate} as {lance_filter(predicate, _TABLE.leaves)}"
 
 

@@ -60,7 +60,9 @@ class TestRegistry:
     def test_verify(self, noted: Database) -> None:
         assert noted.verify().problems == ()
         noted._engine.replace_all(NOTES, to_table([_note(1), _note(1)], NOTES.schema))
-        assert [(p.table, p.kind) for p in noted.verify().problems] == [("notes", "rows stored more than once")]
+        assert [(p.table, p.kind) for p in noted.verify().problems] == [
+            ("notes", "rows stored more than once; run 'bench-db store verify --repair'")
+        ]
 
     def test_copy(self, noted: Database, target: Database) -> None:
         assert noted.copy_to(target).tables["notes"].new == 2
