@@ -142,8 +142,8 @@ class TestFilter:
         with visiting(browser, written(tmp_path, content)) as visit:
             page = visit.open("series.html")
             page.set_viewport_size({"width": 390, "height": 800})
-            cell = page.locator(".row > .num").last
-            expect(cell).to_contain_text("worse")
+            cell = page.locator(".row > .num", has_text="worse")
+            expect(cell).to_contain_text("29.9 %")
             widths = cell.evaluate("(cell) => [cell.scrollWidth, cell.clientWidth]")
             assert widths[0] <= widths[1]
 
