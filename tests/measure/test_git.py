@@ -82,7 +82,7 @@ class TestMainBranch:
         assert git.main_branch(history.path) == "trunk"
 
     def test_the_branch_of_the_first_commit(self, history: History) -> None:
-        """Of branches with other names it is the one that began, whatever it is called now, and pages without a history are none."""
+        """The main branch is the one on which the first commit was made, also after it is renamed, and no orphan branch."""
         history.git("symbolic-ref", "HEAD", "refs/heads/develop")
         history.commit()
         history.git("checkout", "--quiet", "-b", "a-topic")
