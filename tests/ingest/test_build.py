@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -297,6 +298,16 @@ class TestCommitOfAFile:
 
 
 @pytest.fixture
+def unwalked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a git on the path that fails where it has to walk the history."""
+    found = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(f'#!/bin/sh\ncase "$*" in *--contains*) exit 1;; esac\nexec {found} "$@"\n')
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
 def merged(checkout: Path) -> Path:
     """Return a checkout as CI makes one of a pull request: detached at its merge into main."""
     git(checkout, "checkout", "-q", "-b", "idea")
@@ -439,6 +450,14 @@ class TestPullRequest:
         moved = replace(change, base_commit=other)
         assert publish(clone, Provenance(change=moved)).pr_number is None
 
+    @pytest.mark.usefixtures("unwalked")
+    def test_job_of_a_comment_where_git_does_not_answer(self, merged: Path) -> None:
+        change = self.comment(merged)
+        git(merged, "checkout", "-q", "--detach", "main^")
+        run = publish(merged, Provenance(change=change))
+        assert (run.branch, run.pr_number) == (None, 12)
+        assert any("is unknown here" in note for note in run.notes)
+
     @pytest.mark.parametrize("named", ["main", None])
     def test_open_pull_request_of_the_default_branch(self, merged: Path, tmp_path: Path, named: str | None) -> None:
         """A job of `develop` goes on to be one of `develop` while a pull request into another branch is open."""
@@ -489,6 +508,15 @@ class TestBranch:
         assert run.branch is None
         assert any("detached HEAD" in note for note in run.notes)
         assert not any("detached" in note for note in publish(checkout, Provenance(branch="x")).notes)
+
+    @pytest.mark.usefixtures("unwalked")
+    def test_git_does_not_answer(self, checkout: Path, tmp_path: Path) -> None:
+        """That a history is too long to walk does not say that no branch has a commit."""
+        git(tmp_path, "clone", "-q", str(checkout), "clone")
+        git(tmp_path / "clone", "checkout", "-q", "--detach")
+        run = publish(tmp_path / "clone", Provenance())
+        assert run.branch is None
+        assert any("detached HEAD" in note for note in run.notes)
 
     def test_default_branch_of_a_clone(self, checkout: Path, tmp_path: Path) -> None:
         git(tmp_path, "clone", "-q", str(checkout), "clone")

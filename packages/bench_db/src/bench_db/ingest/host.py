@@ -232,11 +232,8 @@ def _branch_beside_main(checkout: Path, build: Build) -> str | None:
     if build.default_branch is None:
         return None
     mains = {f"{directory}/{build.default_branch}" for directory in _HEADS}
-    names = (_git(checkout, "for-each-ref", "--format=%(refname)", *mains) or "").split()
-    having = (
-        _git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *_HEADS) or ""
-    ).split()
-    if not names or mains & {*having} or _git(checkout, "rev-parse", "--is-shallow-repository") == "true":
+    having = _references(checkout, f"--contains={build.commit}", *_HEADS)
+    if having is None or mains & {*having} or not _references(checkout, *mains) or not _is_complete(checkout):
         return None
     branches = (name.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/") for name in having)
     return next((name for name in branches if name != "HEAD"), NO_BRANCH)
@@ -275,11 +272,7 @@ def _without_remote(checkout: Path | None, branch: str | None) -> str | None:
     """Return the name of a branch without that of a remote before it, as of `upstream/main`, where the checkout has a remote with that branch."""
     rest = (branch or "").partition("/")[2]
     remote = f"refs/remotes/{branch}"
-    return (
-        rest
-        if rest and checkout and _git(checkout, "for-each-ref", "--format=%(refname)", remote) == remote
-        else branch
-    )
+    return rest if rest and checkout and _references(checkout, remote) == [remote] else branch
 
 
 def _is_of(build: Build, change: CiChange) -> bool:
@@ -311,11 +304,10 @@ def _main_with(checkout: Path | None, build: Build, change: CiChange) -> str | N
     if checkout is None or not names or _is_fork(checkout, change.repository):
         return None
     mains = {f"{directory}/{name}": name for name in names for directory in _HEADS}
-    having = _git(checkout, "for-each-ref", "--format=%(refname)", f"--contains={build.commit}", *mains)
+    having = _references(checkout, f"--contains={build.commit}", *mains)
     if having:
-        return mains[having.split()[0]]
-    there = _git(checkout, "for-each-ref", "--format=%(refname)", *mains)
-    return "" if there and _git(checkout, "rev-parse", "--is-shallow-repository") == "false" else None
+        return mains[having[0]]
+    return "" if having is not None and _references(checkout, *mains) and _is_complete(checkout) else None
 
 
 def _is_fork(checkout: Path, repository: str | None) -> bool:
@@ -342,8 +334,8 @@ def _of_head(build: Build, checkout: Path | None, head: str) -> Build:
 
 def _pulled(checkout: Path, build: Build) -> CiChange | None:
     """Return the pull request whose merge or head, as a forge names it, is the commit of a checkout; None without one."""
-    refs = _git(checkout, "for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/pull", "refs/remotes/pull")
-    found = _PULL_REF.search(refs or "")
+    refs = _references(checkout, "--points-at=HEAD", "refs/pull", "refs/remotes/pull")
+    found = _PULL_REF.search("\n".join(refs or []))
     if found is None:
         return None
     return CiChange(commit=build.commit if found[2] == "merge" else None, pr_number=int(found[1]))
@@ -394,8 +386,23 @@ def checkout_around(path: Path) -> Path | None:
     return None
 
 
+def _references(checkout: Path, *arguments: str) -> list[str] | None:
+    """Return the references that `git for-each-ref` lists; None when it fails, as for a history that it does not walk in time."""
+    listed = _answer(checkout, "for-each-ref", "--format=%(refname)", *arguments)
+    return None if listed is None else listed.split()
+
+
+def _is_complete(checkout: Path) -> bool:
+    return _git(checkout, "rev-parse", "--is-shallow-repository") == "false"
+
+
 def _git(checkout: Path, *arguments: str, text: str = "") -> str | None:
-    """Return what git prints for a text as its input, None when it fails, prints nothing or is not installed. No shell, hook or pager of the user runs."""
+    """Return what git prints as `_answer` does, None when that is nothing, too."""
+    return _answer(checkout, *arguments, text=text) or None
+
+
+def _answer(checkout: Path, *arguments: str, text: str = "") -> str | None:
+    """Return what git prints for a text as its input, None when it fails or is not installed. No shell, hook or pager of the user runs."""
     command = ["git", "-C", str(checkout), "--no-pager", "-c", "core.fsmonitor=false", *arguments]
     try:
         answer = subprocess.run(  # noqa: S603 no shell
@@ -403,7 +410,7 @@ def _git(checkout: Path, *arguments: str, text: str = "") -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.decode("utf-8", "replace").strip() or None
+    return answer.stdout.decode("utf-8", "replace").strip()
 
 
 def manifest_of(checkout: Path) -> tuple[str | None, str | None]:
