@@ -86,6 +86,19 @@ def versions(lake: Path) -> dict[str, int]:
     return {name: table(lake, name).version() for name in TABLES}
 
 
+def two_at_once(store: Database, to: To) -> list[Counts]:
+    """Mirror from two threads, each with a connection of its own, and return what each has sent."""
+    ready = threading.Barrier(2)
+
+    def one(_number: int) -> Counts:
+        own = connect(store.uri)
+        ready.wait()
+        return counts(to(own))
+
+    with ThreadPoolExecutor(2) as pool:
+        return sorted(pool.map(one, range(2)))
+
+
 class TestMirror:
     """Delta tables have what the store has, however often and whenever they were written."""
 
@@ -359,16 +372,7 @@ class TestTogether:
     """Mirrors at once and a mirror that is killed leave whole tables."""
 
     def test_two_at_once(self, store: Database, lake: Path, to: To) -> None:
-        ready = threading.Barrier(2)
-
-        def both(_number: int) -> Mirrored:
-            own = connect(store.uri)
-            ready.wait()
-            return to(own)
-
-        with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(both, range(2)))
-        assert sorted(counts(one) for one in done) == [(0, 0, 0), (RUNS, 0, 0)]
+        assert two_at_once(store, to) == [(0, 0, 0), (RUNS, 0, 0)]
         assert len(_rows(lake, "results")) == len(ready_results(store))
         assert to(store, check=True).is_equal
 
@@ -461,16 +465,7 @@ class TestBucket:
         assert to(store, check=True).is_equal
 
     def test_two_at_once(self, store: Database, to: To, read: Callable[[str], list[str]]) -> None:
-        ready = threading.Barrier(2)
-
-        def both(_number: int) -> Mirrored:
-            own = connect(store.uri)
-            ready.wait()
-            return to(own)
-
-        with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(both, range(2)))
-        assert sorted(counts(one) for one in done) == [(0, 0, 0), (RUNS, 0, 0)]
+        assert two_at_once(store, to) == [(0, 0, 0), (RUNS, 0, 0)]
         assert len(read("results")) == len(ready_results(store))
         assert to(store, check=True).is_equal
 

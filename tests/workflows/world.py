@@ -188,19 +188,10 @@ def lay_ground(directory: Path) -> Ground:
     workflows.git("config", "uploadpack.allowAnySHA1InWant", "true")
     workflows.commit("workflows")
     store = directory / "store"
-    options = ("--suite", "rust/io", "--range", f"{commits[0]},{','.join(commits[1:-1])}", "--clone", history.path)
-    path = os.pathsep.join([str(tools), os.environ["PATH"]])
-    done = bench_db("backfill", *options, "--store", store, "--fail-on-error", cwd=workflows.path, PATH=path)
-    assert done.returncode == 0, done.stderr
-    return Ground(
-        history=history,
-        commits=commits,
-        slow=slow,
-        broken=broken,
-        store=store,
-        tools=tools,
-        workflows=workflows.path,
+    ground = Ground(
+        history=history, commits=commits, slow=slow, broken=broken, store=store, tools=tools, workflows=workflows.path
     )
+    return _measured(ground, "--suite", "rust/io")
 
 
 def lay_clock_ground(directory: Path) -> Ground:
@@ -218,20 +209,23 @@ def lay_clock_ground(directory: Path) -> Ground:
     history.git("checkout", "--quiet", "main")
     commits.append(history.commit("newest", seed="13"))
     store = directory / "store"
-    options = ("--range", f"{commits[0]},{','.join(commits[1:-1])}", "--max-commits", "99", "--clone", history.path)
-    done = bench_db("backfill", *options, "--store", store, "--fail-on-error", cwd=history.path)
-    assert done.returncode == 0, done.stderr
     tools = directory / "tools"
     tools.mkdir()
-    return Ground(
-        history=history,
-        commits=commits,
-        slow=slow,
-        broken=broken,
-        store=store,
-        tools=tools,
-        workflows=history.path,
+    ground = Ground(
+        history=history, commits=commits, slow=slow, broken=broken, store=store, tools=tools, workflows=history.path
     )
+    return _measured(ground, "--max-commits", "99")
+
+
+def _measured(ground: Ground, *more: str) -> Ground:
+    """Measure the commits of the main branch but for the newest into the store of a ground, with its tools."""
+    first, *others = ground.commits[:-1]
+    commits = f"{first},{','.join(others)}"
+    options: list[str | Path] = ["--range", commits, "--clone", ground.history.path, "--store", ground.store, *more]
+    path = os.pathsep.join([str(ground.tools), os.environ["PATH"]])
+    done = bench_db("backfill", *options, "--fail-on-error", cwd=ground.workflows, PATH=path)
+    assert done.returncode == 0, done.stderr
+    return ground
 
 
 def copy_workflows(target: Path, repository: str) -> None:
