@@ -424,7 +424,7 @@ class _Telling:
             step = NotificationStep.REFUSED if _is_refusal(error) else NotificationStep.UNKNOWN
             self._write(self._record(name, claim, step=step, note=self._clean(str(error))[:_NOTE]))
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, the receiver may have the message
             self._write(self._record(name, claim, step=NotificationStep.UNKNOWN, note=type(error).__name__))
             raise
         self._write(self._record(name, claim, step=NotificationStep.DELIVERED, note=note, reference=page))

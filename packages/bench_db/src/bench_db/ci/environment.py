@@ -268,7 +268,7 @@ def _jenkins_job(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _jenkins_change(environment: Mapping[str, str]) -> CiChange:
-    """Return the change of a build of Jenkins. A multibranch pipeline knows the pull request; another one names REMOTE/BRANCH, or a reference."""
+    """Return the change of a build of Jenkins. A multibranch pipeline names the pull request; another one names REMOTE/BRANCH, or a reference."""
     number = _number(environment.get("CHANGE_ID"))
     name = environment.get("BRANCH_NAME") or _REMOTE.sub("", environment.get("GIT_BRANCH", ""))
     is_none = name in {"HEAD", "detached", environment.get("TAG_NAME", "")} or name.startswith("refs/")
