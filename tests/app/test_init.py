@@ -7,7 +7,8 @@ import pytest
 
 from bench_db.app.init import Initialised, init, proposal
 from bench_db.errors import UserError
-from tests.app.test_tools import FIXTURE, PYPROJECT, REPOSITORIES, repository
+from tests.app.recognising import FIXTURE, PYPROJECT, repository
+from tests.app.test_tools import REPOSITORIES
 from tests.cli.commands import bench_db, document
 from tests.support.histories import History
 

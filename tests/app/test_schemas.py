@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from bench_db.app.mirror import Mirrored, MirroredTable
 from bench_db.app.schemas import schemas
 from bench_db.report.document import DOCUMENT_VERSION, OLD_NAMES, versioned
-from tests.app.test_tools import repository
+from tests.app.recognising import repository
 from tests.cli.conftest import bench_db, demo_once
 from tests.cli.measured_histories import config
 from tests.support.github_server import REPOSITORY, TOKEN, github_server

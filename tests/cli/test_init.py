@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.app.recognising import FIXTURE, PYPROJECT, repository
 from tests.app.test_init import ACTION, FILES, tree
-from tests.app.test_tools import CARGO, FIXTURE, PYPROJECT, REPOSITORIES, repository
+from tests.app.test_tools import CARGO, REPOSITORIES
 from tests.cli.commands import COMMAND, bench_db, document, environment
 
 if TYPE_CHECKING:

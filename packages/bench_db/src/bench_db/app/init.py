@@ -30,7 +30,8 @@ from bench_db.app.ci_files import (
     github_text,
     gitlab_text,
 )
-from bench_db.app.tools import FoundSuite, Unread, find, sources
+from bench_db.app.sources import sources
+from bench_db.app.tools import FoundSuite, Unread, find
 from bench_db.errors import UserError
 from bench_db.ingest import adapter_named
 from bench_db.ingest.host import build_of

@@ -16,8 +16,8 @@ from bench_db.app.pairs import Ended
 from bench_db.app.run_difference import Fact
 from bench_db.app.runs import SHOWN
 from bench_db.app.schedule import Dispatched
+from bench_db.app.sources import Evidence
 from bench_db.app.suites import NamedSuite
-from bench_db.app.tools import Evidence
 from bench_db.app.tree import Written
 from bench_db.ci.forge import Conclusion
 from bench_db.model import (

@@ -5,90 +5,23 @@ A tool is recognised by a dependency or by a benchmark in the source, never by a
 
 from __future__ import annotations
 
-import configparser
 import re
 import shlex
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from bench_db.measure import git
+from bench_db.app.python_project import PYTHON, installation, not_installed, uninstallable, within
+from bench_db.app.sources import Evidence, Sources
 from bench_db.schedule.config import Suite
 
-_LARGEST_BYTES = 1 << 20
-_FEW_NAMES = 3
 _MOST_PATHS = 8  # beyond that a command names directories
 _FIXTURE = r"def \w+\(.*\bbenchmark\b|^\s+benchmark\b\s*[,:)]|\bpytest\.mark\.benchmark\b"
 _TEST_OF_FIXTURE = r"^\s*(?:async )?def test\w*\(.*\bbenchmark\b|\bpytest\.mark\.benchmark\b"
 _TESTS = ("test_*.py", "*_test.py", "bench_*.py", "*_bench.py")
-_OF_DOCUMENTATION = {"doc", "docs", "documentation"}
-_PYTHON = "{tree}/.venv/bin/python"
 _PYTHON_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "Pipfile", "*requirements*.txt",
                  "requirements/*.txt", "requirements*.in", "environment*.yml")  # fmt: skip
-# What setuptools never takes for a package or a module of a project.
-_NO_PACKAGES = {
-    *(
-        "ci",
-        "bin",
-        "debian",
-        "doc",
-        "docs",
-        "documentation",
-        "manpages",
-        "news",
-        "newsfragments",
-        "changelog",
-        "test",
-        "tests",
-    ),
-    *(
-        "unit_test",
-        "unit_tests",
-        "example",
-        "examples",
-        "scripts",
-        "tools",
-        "util",
-        "utils",
-        "python",
-        "build",
-        "benchmark",
-    ),
-    *("benchmarks", "exercise", "exercises", "htmlcov"),
-}
-_NO_MODULES = {
-    *(
-        "setup",
-        "conftest",
-        "test",
-        "tests",
-        "example",
-        "examples",
-        "build",
-        "toxfile",
-        "noxfile",
-        "pavement",
-        "dodo",
-        "tasks",
-    ),
-    *("fabfile", "conanfile", "manage", "benchmark", "benchmarks", "exercise", "exercises"),
-}
 _CPP = ("*.cpp", "*.cc", "*.cxx", "*.c++")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """The line of a file that shows a tool; lines count from 1."""
-
-    file: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,66 +42,6 @@ class Unread:
     tool: str
     evidence: Evidence
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The files of a repository that git does not ignore, by their paths with `/`."""
-
-    root: Path
-    names: Sequence[str]
-    _texts: dict[str, str] = field(default_factory=dict)
-
-    def text(self, name: str) -> str:
-        """Return the text of a file; empty for a link, a large file and one that cannot be read."""
-        if name not in self._texts:
-            path = self.root / name
-            try:
-                small = path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST_BYTES
-                self._texts[name] = path.read_text(encoding="utf-8", errors="replace") if small else ""
-            except OSError:
-                self._texts[name] = ""
-        return self._texts[name]
-
-    def like(self, *patterns: str) -> list[str]:
-        """Return the files whose name, or path, matches a pattern; those nearest to the root come first."""
-        found = [
-            name
-            for name in self.names
-            if any(fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)
-        ]
-        return sorted(found, key=lambda name: (name.count("/"), name))
-
-    def lines(self, names: Iterable[str], pattern: str, comment: str = "#") -> Iterator[tuple[Evidence, re.Match[str]]]:
-        """Yield the lines of files that match a pattern and are no comment."""
-        for name in names:
-            for number, line in enumerate(self.text(name).splitlines(), 1):
-                found = re.search(pattern, line)
-                if found and not line.lstrip().startswith(comment):
-                    yield Evidence(file=name, line=number, text=line.strip()), found
-
-    def first(self, names: Iterable[str], pattern: str, comment: str = "#") -> Evidence | None:
-        """Return the first line of files that matches a pattern."""
-        return next((evidence for evidence, _ in self.lines(names, pattern, comment)), None)
-
-    def each(self, names: Iterable[str], pattern: str, comment: str = "#") -> Iterator[Evidence]:
-        """Yield the first matching line of every file that has one."""
-        found = (self.first([name], pattern, comment) for name in names)
-        yield from (evidence for evidence in found if evidence is not None)
-
-    def home(self, name: str, *markers: str) -> str:
-        """Return the nearest directory at or above a file that has a marker, such as Cargo.toml; `.` when none has."""
-        for parent in PurePosixPath(name).parents:
-            if any(str(parent / marker) in self.names for marker in markers):
-                return str(parent)
-        return "."
-
-
-def sources(root: Path) -> Sources:
-    """Return the files of a repository. Raises `UserError` outside of one."""
-    listed = git.git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    names = {name for name in listed if name and name.isprintable() and "\ufffd" not in name}
-    return Sources(root, sorted(names))
 
 
 def find(files: Sources) -> tuple[list[FoundSuite], list[Unread]]:
@@ -194,139 +67,6 @@ _Found = Iterator[FoundSuite | Unread]
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 
-def _installation(files: Sources, home: str, *tools: str) -> list[str]:
-    """Return the commands that make a virtual environment of the work tree with the project and the tools.
-
-    A project with uv.lock is installed as its lock says, with all extras and groups: no commit lacks one that is named.
-    Another is installed with the extra and the group that list a tool.
-    """
-    made = ["python3 -m venv {tree}/.venv"]
-    manifest = _within(home, "pyproject.toml")
-    is_project = re.search(r"^\[(project|build-system|tool\.poetry)\]", files.text(manifest), re.MULTILINE)
-    several = uninstallable(files, home)
-    if is_project and any(str(parent / "uv.lock") in files.names for parent in PurePosixPath(manifest).parents):
-        without = " --no-install-project" if several else ""
-        return [
-            *made,
-            f"{_PYTHON} -m pip install uv",
-            f"{_PYTHON} -m uv sync --active --python {_PYTHON} --inexact --all-extras --all-groups{without}",
-            f"{_PYTHON} -m pip install {shlex.join(tools)}",
-        ]
-    extras, groups = _lists_of(files.text(manifest), tools)
-    project = f".[{','.join(extras)}]" if extras else "."
-    own = ["-e", project] if is_project or _within(home, "setup.py") in files.names else []
-    if own and several:
-        own = _dependencies(files.text(manifest), extras)
-    grouped = [word for name in groups for word in ("--group", name)]
-    listed = [
-        name
-        for name in files.like("*requirements*.txt")
-        if files.home(name, "pyproject.toml", "setup.py") == home and not _OF_DOCUMENTATION & {*name.split("/")}
-    ]
-    relative = [name.removeprefix(f"{home}/") if home != "." else name for name in listed]
-    requirements = [word for name in relative for word in ("-r", name)]
-    if groups:
-        made.append(f"{_PYTHON} -m pip install 'pip>=25.1'")
-    return [*made, f"{_PYTHON} -m pip install {shlex.join([*own, *grouped, *requirements, *tools])}"]
-
-
-def _lists_of(manifest: str, tools: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the extras and the dependency groups of a pyproject.toml that list a tool; none when it cannot be read."""
-    try:
-        document = tomllib.loads(manifest)
-    except tomllib.TOMLDecodeError:
-        return [], []
-    project = document.get("project")
-    extras = project.get("optional-dependencies") if isinstance(project, dict) else None
-    return _listing(extras, tools), _listing(document.get("dependency-groups"), tools)
-
-
-def _listing(lists: object, tools: Sequence[str]) -> list[str]:
-    """Return the names of the lists of requirements that have one of the tools, but pytest, which is in any list of tests."""
-    wanted = {tool for tool in tools if tool != "pytest"}
-    return [
-        name
-        for name, requirements in (lists.items() if isinstance(lists, dict) else ())
-        if isinstance(requirements, list) and any(_distribution(one) in wanted for one in requirements)
-    ]
-
-
-def _not_installed(files: Sources, home: str, *tools: str) -> str:
-    """Return what a list of Poetry, PDM, Hatch or tox has beside the last tool, in words; pip reads none of these lists. Empty for nothing."""
-    for where, requirements in _lists_of_managers(files, home):
-        names = [_distribution(one) for one in requirements] if isinstance(requirements, list) else []
-        others = [name for name in dict.fromkeys(names) if name and name not in {*tools, "python"}]
-        if tools[-1] in names and others:
-            few = f"{', '.join(others[:_FEW_NAMES])}{' and others' if others[_FEW_NAMES:] else ''}"
-            return f"pip does not read {where}: add {few} to `setup` where the benchmarks need it"
-    return ""
-
-
-def _lists_of_managers(files: Sources, home: str) -> Iterator[tuple[str, object]]:
-    """Yield the lists of requirements that only the manager of a project reads, with where each is."""
-    with suppress(tomllib.TOMLDecodeError):
-        managers = _table(tomllib.loads(files.text(_within(home, "pyproject.toml"))).get("tool"))
-        poetry, pdm, hatch = (_table(managers.get(name)) for name in ("poetry", "pdm", "hatch"))
-        yield "[tool.poetry.dev-dependencies]", [*_table(poetry.get("dev-dependencies"))]
-        for name, group in _table(poetry.get("group")).items():
-            yield f"[tool.poetry.group.{name}.dependencies]", [*_table(_table(group).get("dependencies"))]
-        for name, listed in _table(pdm.get("dev-dependencies")).items():
-            yield f"{name} of [tool.pdm.dev-dependencies]", listed
-        for name, environment in _table(hatch.get("envs")).items():
-            yield f"[tool.hatch.envs.{name}]", _table(environment).get("dependencies")
-    tox = configparser.ConfigParser(interpolation=None, strict=False)
-    with suppress(configparser.Error):
-        tox.read_string(files.text(_within(home, "tox.ini")))
-        for name in tox.sections():
-            yield f"[{name}] of tox.ini", tox[name].get("deps", "").splitlines()
-
-
-def _table(document: object) -> dict[str, object]:
-    """Return a table of a TOML document; empty for another value."""
-    return document if isinstance(document, dict) else {}
-
-
-def _distribution(requirement: object) -> str:
-    """Return the normal form of the name of a requirement; empty for another entry, such as the include of a group."""
-    found = re.match(r"\s*([\w.-]+)", requirement) if isinstance(requirement, str) else None
-    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
-
-
-def uninstallable(files: Sources, home: str) -> list[str]:
-    """Return the packages or modules at the top of a project among which setuptools refuses to choose; empty when it can be installed."""
-    text = files.text(_within(home, "pyproject.toml"))
-    if any(_within(home, name) in files.names for name in ("setup.py", "setup.cfg")) or not text:
-        return []
-    with suppress(tomllib.TOMLDecodeError):
-        document = tomllib.loads(text)
-        backend = document.get("build-system", {}).get("build-backend", "setuptools")
-        chosen = document.get("tool", {}).get("setuptools", {})
-        if not backend.startswith("setuptools") or {"packages", "py-modules"} & {*chosen}:
-            return []
-        prefix = "" if home == "." else f"{home}/"
-        inside = [name.removeprefix(prefix) for name in files.names if name.startswith(prefix)]
-        packages = sorted({first for name in inside for first, slash, _ in [name.partition("/")] if slash})
-        if "src" in packages:
-            return []
-        packages = [name for name in packages if name.isidentifier() and name not in _NO_PACKAGES]
-        modules = [name[:-3] for name in inside if "/" not in name and name.endswith(".py")]
-        modules = [name for name in modules if name.isidentifier() and name not in _NO_MODULES]
-        found = packages or modules
-        return found if len(found) > 1 else []
-    return []
-
-
-def _dependencies(text: str, extras: Sequence[str]) -> list[str]:
-    """Return the dependencies that a pyproject.toml declares, and those of its extras."""
-    project = tomllib.loads(text).get("project", {})
-    declared = [project.get("dependencies", []), *(project["optional-dependencies"][name] for name in extras)]
-    return [one for requirements in declared for one in requirements if isinstance(one, str)]
-
-
-def _within(home: str, name: str) -> str:
-    return name if home == "." else f"{home}/{name}"
-
-
 def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite: Suite) -> _Found:
     """Yield a suite for each Python project with tests that use the fixture `benchmark`."""
     dependency = files.first(files.like(*_PYTHON_FILES), pattern)
@@ -341,8 +81,8 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
         yield Unread(tool=tool, evidence=dependency, reason="no test with the fixture benchmark")
     for home, found in by_home.items():
         paths = _chosen(files, home, [evidence.file for evidence in found])
-        setup: list[str | list[str]] = [*_installation(files, home, "pytest", tool)]
-        benchmark = f"{_PYTHON} -m pytest {shlex.join(paths)} {command}"
+        setup: list[str | list[str]] = [*installation(files, home, "pytest", tool)]
+        benchmark = f"{PYTHON} -m pytest {shlex.join(paths)} {command}"
         made = Suite(
             kind="python", directory=home, setup=setup, benchmark=benchmark, outputs=suite.outputs, format=suite.format,
             select=suite.select,
@@ -353,7 +93,7 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
             f"the project is not installed, because setuptools finds {' and '.join(several[:3])} at its top: tests import it from "
             "its directory. [tool.setuptools] with packages or py-modules changes that"
             if several
-            else _not_installed(files, home, "pytest", tool)
+            else not_installed(files, home, "pytest", tool)
         )
         yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note)
 
@@ -397,14 +137,12 @@ def _asv(files: Sources) -> _Found:
         results = _RESULTS_DIR.search(files.text(name))
         directory, config = str(PurePosixPath(name).parent), PurePosixPath(name).name
         home = files.home(name, "pyproject.toml", "setup.py")
-        own = f"{_PYTHON} -m asv"
+        own = f"{PYTHON} -m asv"
         if home != directory:
-            installed = [
-                f"{_PYTHON} -m pip install -e {shlex.quote('{tree}' if home == '.' else '{tree}/' + home)} asv"
-            ]
+            installed = [f"{PYTHON} -m pip install -e {shlex.quote('{tree}' if home == '.' else '{tree}/' + home)} asv"]
             setup = ["python3 -m venv {tree}/.venv", *installed]
         else:
-            setup = _installation(files, home, "asv")
+            setup = installation(files, home, "asv")
         yield FoundSuite(
             name="asv",
             tool="asv",
@@ -412,7 +150,7 @@ def _asv(files: Sources) -> _Found:
                 kind="python",
                 directory=directory,
                 setup=[*setup, f"{own} machine --yes --config {config}"],
-                benchmark=f"{own} run --config {config} --environment existing:{_PYTHON} --set-commit-hash {{commit}}",
+                benchmark=f"{own} run --config {config} --environment existing:{PYTHON} --set-commit-hash {{commit}}",
                 outputs=[f"{results[1] if results else 'results'}/*/*-*.json"],
                 format="asv",
             ),
@@ -428,8 +166,8 @@ def _pyperf(files: Sources) -> _Found:
         suite = Suite(
             kind="python",
             directory=home,
-            setup=[*_installation(files, home, "pyperf")],
-            benchmark=f"{_PYTHON} {shlex.quote(script)} -o results.json",
+            setup=[*installation(files, home, "pyperf")],
+            benchmark=f"{PYTHON} {shlex.quote(script)} -o results.json",
             outputs=["results.json"],
             format="pyperf",
         )
@@ -602,9 +340,7 @@ def _vitest(files: Sources) -> _Found:
             "yarn.lock": "yarn install --frozen-lockfile",
             "package-lock.json": "npm ci",
         }
-        install = next(
-            (command for lock, command in locks.items() if _within(home, lock) in files.names), "npm install"
-        )
+        install = next((command for lock, command in locks.items() if within(home, lock) in files.names), "npm install")
         suite = Suite(
             kind="javascript",
             directory=home,
