@@ -16,7 +16,8 @@ from bench_db.app.ci_files import (
     github_text,
     gitlab_text,
 )
-from bench_db.app.tools import Evidence, FoundSuite
+from bench_db.app.sources import Evidence
+from bench_db.app.tools import FoundSuite
 from bench_db.schedule.config import Suite, parse
 from tests.support.actions.definitions import ROOT
 
