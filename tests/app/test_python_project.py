@@ -85,17 +85,36 @@ class TestInstallation:
             f"{python} -m pip install pytest pytest-benchmark",
         ]
 
-    def test_requirements_are_installed_but_those_of_the_documentation(self, tmp_path: Path) -> None:
-        files = {
-            "requirements-dev.txt": "pytest-benchmark\n",
-            "test_x.py": FIXTURE,
-            "docs/requirements.txt": "sphinx\n",
-        }
-        [one], _ = found_in(tmp_path, files)
-        assert (
-            one.suite.setup[1]
-            == "{tree}/.venv/bin/python -m pip install -r requirements-dev.txt pytest pytest-benchmark"
-        )
+    @pytest.mark.parametrize(
+        ("files", "installed"),
+        [
+            ({"requirements-dev.txt": "pytest-benchmark\n", "docs/requirements.txt": "sphinx\n"}, ["requirements-dev.txt"]),
+            (
+                {
+                    "requirements/bench.txt": "-r test.txt\npytest-benchmark==5\n",
+                    "requirements/test.txt": "pytest\n",
+                    "requirements/dev.txt": "-r bench.txt\n--requirement doc.txt # for all\n",
+                    "requirements/doc.txt": "sphinx\n",
+                    "requirements/doc-spelling.txt": "-r doc.txt\n",
+                    "requirements-lint.txt": "mypy\n",
+                },
+                ["requirements/bench.txt", "requirements/test.txt"],
+            ),
+            (
+                {"requirements.txt": "numpy\n", "dev-requirements.txt": "-r lint-requirements.txt\npytest_benchmark\n",
+                 "lint-requirements.txt": "-r dev-requirements.txt\nruff\n"},
+                ["dev-requirements.txt", "requirements.txt"],
+            ),
+            ({"requirements.txt": "", "tox.ini": "deps = pytest-benchmark", "requirements_docs.txt": ""}, ["requirements.txt"]),
+        ],
+        ids=["documentation", "includes", "tool beside lint", "tool elsewhere"],
+    )  # fmt: skip
+    def test_requirements_are_installed_but_those_of_other_purposes(
+        self, files: dict[str, str], installed: list[str], tmp_path: Path
+    ) -> None:
+        [one], _ = found_in(tmp_path, {**files, "test_x.py": FIXTURE})
+        named = " ".join(f"-r {name}" for name in installed)
+        assert one.suite.setup[1] == f"{{tree}}/.venv/bin/python -m pip install {named} pytest pytest-benchmark"
 
     @pytest.mark.parametrize(
         ("more", "installed"),

@@ -241,6 +241,15 @@ class TestRecognition:
         [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
         assert words(one.suite.benchmark).count("perf/speed") == 9
 
+    def test_files_that_pytest_finds_in_no_directory_are_named_each(self, tmp_path: Path) -> None:
+        """`pytest perf` collects no bench_*.py unless the settings of pytest say so."""
+        tests = {f"perf/bench_{number}.py": FIXTURE for number in range(2)}
+        [one], _ = found_in(tmp_path, {"pyproject.toml": PYPROJECT, **tests})
+        assert " pytest perf/bench_0.py perf/bench_1.py --benchmark-only" in words(one.suite.benchmark)
+        chosen = {"pytest.ini": "[pytest]\npython_files = bench_*.py\n"}
+        [one], _ = found_in(tmp_path / "set", {"pyproject.toml": PYPROJECT, **chosen, **tests})
+        assert " pytest perf --benchmark-only" in words(one.suite.benchmark)
+
     def test_a_directory_of_benchmarks_alone_is_named_as_one(self, tmp_path: Path) -> None:
         """A commit without one of the files measures the others, and a new file is measured as it comes."""
         files = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import posixpath
 import re
 import shlex
 import tomllib
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from bench_db.app.sources import Sources
 
 _FEW_NAMES = 3
-_OF_DOCUMENTATION = {"doc", "docs", "documentation"}
+# Words in the name of a file whose requirements no benchmark needs.
+_OTHER_PURPOSES = {
+    *("doc", "docs", "documentation", "spelling", "changelog", "towncrier", "release"),
+    *("lint", "linting", "linter", "format", "formatting", "typing", "mypy", "style"),
+}
+_MANIFESTS = ("pyproject.toml", "setup.py")
+_INCLUDED = re.compile(r"^\s*(?:-r|--requirement)(?:\s+|=)?([^\s#]+)", re.MULTILINE)
 PYTHON = "{tree}/.venv/bin/python"
 # What setuptools never takes for a package or a module of a project.
 _NO_PACKAGES = {
@@ -97,16 +104,44 @@ def installation(files: Sources, home: str, *tools: str) -> list[str]:
     if own and several:
         own = _dependencies(files.text(manifest), extras)
     grouped = [word for name in groups for word in ("--group", name)]
-    listed = [
-        name
-        for name in files.like("*requirements*.txt")
-        if files.home(name, "pyproject.toml", "setup.py") == home and not _OF_DOCUMENTATION & {*name.split("/")}
-    ]
+    listed = _requirement_files(files, home, tools)
     relative = [name.removeprefix(f"{home}/") if home != "." else name for name in listed]
     requirements = [word for name in relative for word in ("-r", name)]
     if groups:
         made.append(f"{PYTHON} -m pip install 'pip>=25.1'")
     return [*made, f"{PYTHON} -m pip install {shlex.join([*own, *grouped, *requirements, *tools])}"]
+
+
+def _requirement_files(files: Sources, home: str, tools: Sequence[str]) -> list[str]:
+    """Return the files of requirements of a project but those for another purpose, and those that include one.
+
+    One that has a tool is taken whatever it includes, where no other has it.
+    """
+    listed = [
+        name for name in files.like("*requirements*.txt", "requirements/*.txt") if files.home(name, *_MANIFESTS) == home
+    ]
+    plain = [name for name in listed if not any(_is_for_other_purpose(one) for one in _included(files, name))]
+    wanted = {*tools} - {"pytest"}
+    having = [name for name in listed if any(_distribution(line) in wanted for line in files.text(name).splitlines())]
+    return plain if {*plain} & {*having} else sorted({*plain, *having}, key=listed.index)
+
+
+def _is_for_other_purpose(name: str) -> bool:
+    return bool(_OTHER_PURPOSES & {*re.split(r"[^a-z]+", name.lower())})
+
+
+def _included(files: Sources, name: str) -> set[str]:
+    """Return a file of requirements and all that it includes."""
+    found, left = set[str](), [name]
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            left += [
+                posixpath.normpath(posixpath.join(posixpath.dirname(one), other))
+                for other in _INCLUDED.findall(files.text(one))
+            ]
+    return found
 
 
 def _lists_of(manifest: str, tools: Sequence[str]) -> tuple[list[str], list[str]]:

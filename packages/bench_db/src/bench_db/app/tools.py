@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from bench_db.app.pytest_settings import pytest_settings
 from bench_db.app.python_project import PYTHON, installation, not_installed, uninstallable, within
 from bench_db.app.sources import Evidence, Sources
 from bench_db.schedule.config import Suite
@@ -80,30 +81,38 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
     if not by_home:
         yield Unread(tool=tool, evidence=dependency, reason="no test with the fixture benchmark")
     for home, found in by_home.items():
-        paths = _chosen(files, home, [evidence.file for evidence in found])
+        settings = pytest_settings(files, home)
+        paths = _chosen(files, home, [evidence.file for evidence in found], settings.python_files)
         setup: list[str | list[str]] = [*installation(files, home, "pytest", tool)]
-        benchmark = f"{PYTHON} -m pytest {shlex.join(paths)} {command}"
+        addopts, left_out = settings.measuring
+        without = f" -o {shlex.quote(f'addopts={shlex.join(addopts)}')}" if left_out else ""
+        benchmark = f"{PYTHON} -m pytest {shlex.join(paths)} {command}{without}"
         made = Suite(
             kind="python", directory=home, setup=setup, benchmark=benchmark, outputs=suite.outputs, format=suite.format,
             select=suite.select,
         )  # fmt: skip
         name = "python" if home == "." else f"python-{PurePosixPath(home).name}"
         several = uninstallable(files, home)
-        note = (
+        notes = [
             f"the project is not installed, because setuptools finds {' and '.join(several[:3])} at its top: tests import it from "
             "its directory. [tool.setuptools] with packages or py-modules changes that"
             if several
-            else not_installed(files, home, "pytest", tool)
-        )
+            else not_installed(files, home, "pytest", tool),
+            f"`benchmark` leaves out {shlex.join(left_out)} of addopts in {settings.file}, which keep pytest from measuring"
+            if left_out
+            else "",
+        ]
+        note = "; ".join(one for one in notes if one)
         yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note)
 
 
-def _chosen(files: Sources, home: str, tests: Sequence[str]) -> list[str]:
+def _chosen(files: Sources, home: str, tests: Sequence[str], patterns: Sequence[str]) -> list[str]:
     """Return the paths for pytest: the directories of the tests where nothing else is tested or where they are many.
 
-    A commit that lacks a file which is named measures nothing, and a new file in a directory needs no new configuration.
+    A commit that lacks a file which is named measures nothing, and a new file in a directory needs no new configuration. In a
+    directory pytest looks at files of `patterns` alone.
     """
-    usual = set(files.like(*_TESTS))
+    usual = set(files.like(*patterns))
     parents = sorted({str(PurePosixPath(name).parent) for name in tests})
     tested = [name for name in usual if any(PurePosixPath(name).is_relative_to(parent) for parent in parents)]
     is_apart = home not in parents and set(tested) == set(tests)
@@ -115,14 +124,14 @@ def _chosen(files: Sources, home: str, tests: Sequence[str]) -> list[str]:
 def _pytest_benchmark(files: Sources) -> _Found:
     command = "--benchmark-only --continue-on-collection-errors --benchmark-json=results.json"
     suite = Suite(benchmark="-", outputs=["results.json"], format="pytest-benchmark", select="-k {names}")
-    yield from _python_suites(files, "pytest-benchmark", r"\bpytest-benchmark\b", command, suite)
+    yield from _python_suites(files, "pytest-benchmark", r"\bpytest[-_]benchmark\b", command, suite)
 
 
 def _codspeed(files: Sources) -> _Found:
     command = "--codspeed --codspeed-mode=walltime --continue-on-collection-errors"
     suite = Suite(benchmark="-", outputs=[".codspeed"], format="codspeed", select="-k {names}")
-    if files.first(files.like(*_PYTHON_FILES), r"\bpytest-benchmark\b") is None:  # both have the fixture `benchmark`
-        yield from _python_suites(files, "pytest-codspeed", r"\bpytest-codspeed\b", command, suite)
+    if files.first(files.like(*_PYTHON_FILES), r"\bpytest[-_]benchmark\b") is None:  # both have the fixture `benchmark`
+        yield from _python_suites(files, "pytest-codspeed", r"\bpytest[-_]codspeed\b", command, suite)
 
 
 # the key among others of its line, after texts in quotation marks, and never in a comment
