@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench_db.app.pytest_settings import PytestSettings, pytest_settings
+from bench_db.app.pytest_settings import PytestSettings, joined, pytest_settings
 from bench_db.app.sources import sources
 from tests.app.recognising import FIXTURE, PYPROJECT, found_in, repository, words
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 HARMFUL = "-n 2 -p no:benchmark --benchmark-disable"
 FILES = {
-    "pytest.ini": "[pytest]\naddopts =\n    # over processes\n    -rs {options}\n    --strict-markers\n",
-    "pyproject.toml": PYPROJECT + "[tool.pytest.ini_options]\naddopts = '-rs {options} --strict-markers'\n",
-    "pyproject.toml of pytest 9": PYPROJECT + "[tool.pytest]\naddopts = ['-rs', {listed}, '--strict-markers']\n",
-    "tox.ini": "[pytest]\naddopts = -rs {options} --strict-markers\n",
-    "setup.cfg": "[tool:pytest]\naddopts = -rs {options} --strict-markers\n",
+    "pytest.ini": "[pytest]\naddopts =\n    # over processes\n    -rs {options}\n    -W error\n",
+    "pyproject.toml": PYPROJECT + "[tool.pytest.ini_options]\naddopts = '-rs {options} -W error'\n",
+    "pyproject.toml of pytest 9": PYPROJECT + "[tool.pytest]\naddopts = ['-rs', {listed}, '-W', 'error']\n",
+    "tox.ini": "[pytest]\naddopts = -rs {options} -W error\n",
+    "setup.cfg": "[tool:pytest]\naddopts = -rs {options} -W error\n",
 }
 
 
@@ -44,8 +44,10 @@ class TestMeasuring:
         measured = json.loads((tmp_path / "results.json").read_text())
         assert [row["name"] for row in measured["benchmarks"]] == ["test_sum"]
         file = kind.split(" ", maxsplit=1)[0]
-        assert one.note.endswith(f"leaves out {HARMFUL} of addopts in {file}, which keep pytest from measuring")
-        assert "'addopts=-rs --strict-markers'" in command
+        assert one.assumed.startswith(f"addopts of {file} are not for benchmarks: ")
+        assert one.assumed.endswith(f" with {HARMFUL}")
+        assert one.note == ""
+        assert command.endswith(" -o 'addopts=-W error'")
 
     @pytest.mark.parametrize(
         "options",
@@ -56,19 +58,46 @@ class TestMeasuring:
             *("--ignore=benchmarks", "--ignore benchmarks", "-m 'not benchmark'", "-k 'not bench'", "-m='not perf'"),
         ],
     )
-    def test_left_out(self, options: str) -> None:
-        kept, left = PytestSettings("pytest.ini", shlex.split(f"-x {options} -q")).measuring
-        assert (kept, left) == (["-x", "-q"], shlex.split(options))
+    def test_harmful(self, options: str) -> None:
+        settings = PytestSettings("pytest.ini", shlex.split(f"-x {options} -p plugin --ds=settings"))
+        assert (settings.needed, settings.harmful) == (["-p", "plugin", "--ds=settings"], shlex.split(options))
 
     @pytest.mark.parametrize(
         "options",
         [
-            *("-rs", "-p no:cacheprovider", "--no-header", "-m 'not slow'", "-k fast", "--benchmark-columns=min,max"),
-            *("--benchmark-disable-gc", "--import-mode=importlib", "--ds=settings", "-W error", "tests"),
+            "-rs",
+            "--no-header",
+            "-m 'not slow'",
+            "-mfast",
+            "-k fast",
+            "--hypothesis-profile=quick",
+            "tests",
+            "--durations 5",
         ],
     )
-    def test_kept(self, options: str) -> None:
-        assert PytestSettings("pytest.ini", shlex.split(options)).measuring == (shlex.split(options), [])
+    def test_neither(self, options: str) -> None:
+        settings = PytestSettings("pytest.ini", shlex.split(options))
+        assert (settings.needed, settings.harmful) == ([], [])
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            *("-p no:cacheprovider", "-pplugin", "--import-mode=importlib", "--import-mode importlib", "--ds=settings"),
+            *("-W error", "--benchmark-columns=min,max", "--benchmark-disable-gc", "--benchmark-min-rounds=3"),
+        ],
+    )
+    def test_needed(self, options: str) -> None:
+        settings = PytestSettings("pytest.ini", shlex.split(f"-x {options} --durations=5"))
+        assert (settings.needed, settings.harmful) == (shlex.split(options), [])
+
+
+class TestJoined:
+    @pytest.mark.parametrize(
+        "words", [["-m", "not slow", "--doctest-glob=docs/*.rst", "a'b", ""], ["a#b", "\\", '"'], []]
+    )
+    def test_a_shell_would_split_it_so(self, words: list[str]) -> None:
+        assert shlex.split(joined(words)) == words
+        assert "'" not in joined(["--doctest-glob=docs/*.rst"])
 
 
 class TestPytestSettings:

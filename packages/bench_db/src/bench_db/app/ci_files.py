@@ -75,7 +75,7 @@ def configuration_text(plan: Plan, test_bed: str) -> str:
     for found in plan.suites:
         notes = [
             *(f"# {found.tool}: {one.file}:{one.line}" for one in found.evidence),
-            *([f"# {found.note}"] * bool(found.note)),
+            *(f"# {one}" for one in (found.note, found.assumed) if one),
         ]
         stated = {
             name: value

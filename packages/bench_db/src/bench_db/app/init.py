@@ -166,7 +166,7 @@ def init(
         unread=there.unread,
         steps=_steps(made),
         notes=tuple(_notes(plan, ci)),
-        assumed=tuple(assumed),
+        assumed=(*assumed, *(f"{one.name}: {one.assumed}" for one in plan.suites if one.assumed)),
         dry_run=dry_run,
     )
 

@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from bench_db.app.sources import Sources
 
 # Options with which pytest measures nothing (distribution over processes, benchmarks or their files left out) or measures coverage, too.
-_WITH_VALUE = {
+_HARMFUL = {
     *("-n", "--numprocesses", "--maxprocesses", "--dist", "--tx"),
-    *("--cov", "--cov-report", "--cov-config", "--cov-context", "--cov-fail-under"),
-    *("--ignore", "--ignore-glob", "--deselect"),
+    *("--cov", "--cov-report", "--cov-config", "--cov-context", "--cov-fail-under", "--cov-branch", "--cov-append"),
+    *("--no-cov-on-fail", "--benchmark-skip", "--benchmark-disable", "--ignore", "--ignore-glob", "--deselect"),
 }
-_ALONE = {"--cov-branch", "--cov-append", "--no-cov-on-fail", "--benchmark-skip", "--benchmark-disable"}
-_PROCESSES = re.compile(r"-n(\d+|auto|logical)")
+_NEEDED = {"-p", "-W", "--import-mode", "--ds", "--dc", "--confcutdir", "--rootdir", "--pyargs", "--asyncio-mode"}
+_WITHOUT_VALUE = {
+    "--cov-branch",
+    "--cov-append",
+    "--no-cov-on-fail",
+    "--benchmark-skip",
+    "--benchmark-disable",
+    "--pyargs",
+}
+_WITH_VALUE = (_HARMFUL | _NEEDED | {"-m", "-k"}) - _WITHOUT_VALUE
 _PLUGIN = re.compile(r"no:(pytest[-_])?(benchmark|codspeed)")
 _NO_BENCHMARKS = re.compile(r"\bnot\b.*(bench|perf)")
 # In the order in which pytest looks for its settings: the file, and the table or the section that has them.
@@ -49,27 +57,40 @@ class PytestSettings:
     python_files: Sequence[str] = ("test_*.py", "*_test.py")
 
     @property
-    def measuring(self) -> tuple[list[str], list[str]]:
-        """Return the words of `addopts` with which pytest can measure, and those that are left out."""
-        kept, left = list[str](), list[str]()
+    def harmful(self) -> list[str]:
+        """Return the words of `addopts` with which pytest measures nothing, or more than the code."""
+        return [word for name, words in self._options() if _is_harmful(name, words) for word in words]
+
+    @property
+    def needed(self) -> list[str]:
+        """Return the words of `addopts` without which pytest may not import the benchmarks. The others may need a conftest.py of the tests."""
+        return [
+            word
+            for name, words in self._options()
+            if (name in _NEEDED or name.startswith("--benchmark-")) and not _is_harmful(name, words)
+            for word in words
+        ]
+
+    def _options(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each option of `addopts`: its name, and its words, the second of which may be a value."""
         words = list(self.addopts)
         while words:
             option = words.pop(0)
-            name, has_value, value = option.partition("=")
-            separate = "" if has_value or not words or words[0].startswith("-") else words[0]
-            if name in _ALONE or _PROCESSES.fullmatch(option) or _PLUGIN.fullmatch(option.removeprefix("-p")):
-                left.append(option)
-            elif name in _WITH_VALUE:
-                left += [option, words.pop(0)] if separate else [option]
-            elif (name == "-p" and _PLUGIN.fullmatch(separate)) or (
-                name in {"-m", "-k"} and _NO_BENCHMARKS.search(separate)
-            ):
-                left += [option, words.pop(0)]
-            elif option.startswith(("-m", "-k")) and _NO_BENCHMARKS.search(value or option[2:]):
-                left.append(option)
-            else:
-                kept.append(option)
-        return kept, left
+            name = option.partition("=")[0] if option.startswith("--") else option[:2]
+            takes_value = name in _WITH_VALUE and option == name and words and not words[0].startswith("-")
+            yield name, [option, words.pop(0)] if takes_value else [option]
+
+
+def _is_harmful(name: str, words: Sequence[str]) -> bool:
+    value = words[1] if len(words) > 1 else words[0].removeprefix(name).removeprefix("=")
+    if name == "-p":
+        return _PLUGIN.fullmatch(value) is not None
+    return name in _HARMFUL or (name in {"-m", "-k"} and _NO_BENCHMARKS.search(value) is not None)
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as pytest reads them from a setting, where only spaces, quotation marks, backslashes and comments need quotes."""
+    return " ".join(shlex.quote(word) if re.search(r"[\s'\"\\#]", word) or not word else word for word in words)
 
 
 def pytest_settings(files: Sources, home: str) -> PytestSettings:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from bench_db.app.pytest_settings import pytest_settings
+from bench_db.app.pytest_settings import joined, pytest_settings
 from bench_db.app.python_project import PYTHON, installation, not_installed, uninstallable, within
 from bench_db.app.sources import Evidence, Sources
 from bench_db.schedule.config import Suite
@@ -27,13 +27,17 @@ _CPP = ("*.cpp", "*.cc", "*.cxx", "*.c++")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSuite:
-    """A suite, the tool that it runs, and why it is proposed; `note` says what to look at before the first run, else empty."""
+    """A suite, the tool that it runs, and why it is proposed.
+
+    `note` says what to look at before the first run, and `assumed` what the files of the repository do not state; else both are empty.
+    """
 
     name: str
     tool: str
     suite: Suite
     evidence: Sequence[Evidence]
     note: str = ""
+    assumed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ def find(files: Sources) -> tuple[list[FoundSuite], list[Unread]]:
             while name in taken:
                 name, number = f"{one.name}-{number}", number + 1
             taken.add(name)
-            found.append(FoundSuite(name=name, tool=one.tool, suite=one.suite, evidence=one.evidence, note=one.note))
+            found.append(replace(one, name=name))
     return found, [*unread, *_others(files)]
 
 
@@ -84,8 +88,8 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
         settings = pytest_settings(files, home)
         paths = _chosen(files, home, [evidence.file for evidence in found], settings.python_files)
         setup: list[str | list[str]] = [*installation(files, home, "pytest", tool)]
-        addopts, left_out = settings.measuring
-        without = f" -o {shlex.quote(f'addopts={shlex.join(addopts)}')}" if left_out else ""
+        harmful = shlex.join(settings.harmful)
+        without = f" -o {shlex.quote(f'addopts={joined(settings.needed)}')}" if harmful else ""
         benchmark = f"{PYTHON} -m pytest {shlex.join(paths)} {command}{without}"
         made = Suite(
             kind="python", directory=home, setup=setup, benchmark=benchmark, outputs=suite.outputs, format=suite.format,
@@ -93,17 +97,16 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
         )  # fmt: skip
         name = "python" if home == "." else f"python-{PurePosixPath(home).name}"
         several = uninstallable(files, home)
-        notes = [
+        note = (
             f"the project is not installed, because setuptools finds {' and '.join(several[:3])} at its top: tests import it from "
             "its directory. [tool.setuptools] with packages or py-modules changes that"
             if several
-            else not_installed(files, home, "pytest", tool),
-            f"`benchmark` leaves out {shlex.join(left_out)} of addopts in {settings.file}, which keep pytest from measuring"
-            if left_out
-            else "",
-        ]
-        note = "; ".join(one for one in notes if one)
-        yield FoundSuite(name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note)
+            else not_installed(files, home, "pytest", tool)
+        )
+        assumed = f"addopts of {settings.file} are not for benchmarks: pytest measures nothing, or more than the code, with {harmful}"
+        yield FoundSuite(
+            name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note, assumed=assumed if harmful else ""
+        )  # fmt: skip
 
 
 def _chosen(files: Sources, home: str, tests: Sequence[str], patterns: Sequence[str]) -> list[str]:
