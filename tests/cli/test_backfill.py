@@ -46,10 +46,9 @@ def history(tmp_path: Path) -> tuple[History, list[str]]:
     return grown, shas
 
 
-def backfill(directory: Path, *arguments: str) -> Any:
-    return document(
-        bench_db("backfill", "--clone", "clone", "--store", "store", "--output", "json", *arguments, cwd=directory)
-    )
+def backfill(directory: Path, *arguments: str, code: int = 0) -> Any:
+    words = ("backfill", "--clone", "clone", "--store", "store", "--output", "json", *arguments)
+    return document(bench_db(*words, cwd=directory), code)
 
 
 class TestLocal:
@@ -95,7 +94,8 @@ class TestLocal:
     ) -> None:
         broken = history[1][BROKEN]
         for _ in range(2):
-            assert backfill(tmp_path, "--range", broken, "--max-attempts", "2")["ended"][0]["state"] == "failed"
+            [ended] = backfill(tmp_path, "--range", broken, "--max-attempts", "2", code=1)["ended"]
+            assert ended["state"] == "failed"
         given_up = backfill(tmp_path, "--range", broken, "--max-attempts", "2")
         assert given_up["left_out"] == [{"commit": broken, "reason": "failed too often"}]
 
@@ -113,12 +113,18 @@ class TestLocal:
         (tmp_path / "bench-db.toml").write_text("".join([CONFIG, *(f"[suite.s{i}]{suite}" for i in range(3))]))
         broken = history[1][BROKEN]
         for attempt in (1, 2):
-            found = backfill(tmp_path, "--range", broken, "--max-attempts", "2")
+            found = backfill(tmp_path, "--range", broken, "--max-attempts", "2", code=1)
             assert [(step["attempt"], len(found["ended"])) for step in found["steps"]] == [(attempt, 4)]
 
-    def test_failing_can_be_an_exit_code(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
-        arguments = ["backfill", "--clone", "clone", "--store", "store", "--range", history[1][BROKEN]]
-        assert bench_db(*arguments, "--fail-on-error", cwd=tmp_path).returncode == 1
+    def test_failing_is_an_exit_code(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
+        """Always when nothing was measured, and by choice when a part was; a second run, which measures nothing new, did not fail."""
+        arguments = ["backfill", "--clone", "clone", "--store", "store", "--max-attempts", "4", "--range"]
+        assert bench_db(*arguments, history[1][BROKEN], cwd=tmp_path).returncode == 1
+        both = f"{history[1][BROKEN]},{history[1][0]}"
+        assert bench_db(*arguments, both, cwd=tmp_path).returncode == 0
+        assert bench_db(*arguments, history[1][0], cwd=tmp_path).returncode == 0
+        both = f"{history[1][BROKEN]},{history[1][1]}"
+        assert bench_db(*arguments, both, "--fail-on-error", cwd=tmp_path).returncode == 1
 
     def test_asked_to_stop_it_ends_what_runs_and_cleans_up(
         self, history: tuple[History, list[str]], tmp_path: Path

@@ -22,7 +22,9 @@ _FAILED, _STOPPED = 1, 2
 
 @click.command("backfill")
 @declared(Backfilling)
-@click.option("--fail-on-error", is_flag=True, help="Exit with 1 when a commit could not be measured.")
+@click.option(
+    "--fail-on-error", is_flag=True, help="Exit with 1 when any commit could not be measured, not only when none could."
+)
 @common
 @click.pass_context
 def command(
@@ -51,7 +53,8 @@ def command(
     emit(output, answer.document, lambda: _text(answer, is_plan=parameters.get("dry_run", False)))
     if answer.stopped:
         click.echo(f"bench-db: {as_flags(answer.stopped)}", err=True)
-    ctx.exit(_STOPPED if answer.stopped else _FAILED if fail_on_error and answer.failed else 0)
+    is_failure = answer.failed and (fail_on_error or len(answer.failed) == len(answer.ended))
+    ctx.exit(_STOPPED if answer.stopped else _FAILED if is_failure else 0)
 
 
 def _text(answer: Backfilled, *, is_plan: bool) -> str:
