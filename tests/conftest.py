@@ -19,7 +19,9 @@ from tests.support.github_server import FakeGitHub, github_server
 from tests.support.histories import History
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.s3_server import S3Server, s3_server
-from tests.support.workers import common_directory, turn
+from tests.support.workers import Turns, common_directory
+
+_TURNS: pytest.StashKey[Turns] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         msg = f"--campaign {name}: there are {', '.join(CAMPAIGNS)}"
         raise pytest.UsageError(msg)
     choose(name)
+    turns = config.stash[_TURNS] = Turns()
+    config.add_cleanup(turns.end)
     for job in SERVICE_VARIABLES:  # what a test records is not of the job that runs the tests
         os.environ.pop(job, None)
     # a loaded machine is no failure, and compilation takes seconds
@@ -70,10 +74,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test marked `alone` run while the other workers wait."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Let tests marked `alone` run while the other workers wait.
+
+    The scheduler states the test after the next one without waiting for another worker, so that a turn that is kept ends.
+    """
     factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
-    with turn(common_directory(factory), alone=item.get_closest_marker("alone") is not None):
+    alone, then = (one is not None and one.get_closest_marker("alone") is not None for one in (item, nextitem))
+    with item.config.stash[_TURNS].take(common_directory(factory), alone=alone, next_alone=then):
         return (yield)
 
 

@@ -12,13 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFTEST = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tests.support.workers import common_directory, made_once, turn
+from tests.support.workers import Turns, common_directory, made_once
 import pytest
 
+turns = Turns()
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    factory = item.config._tmp_path_factory
-    with turn(common_directory(factory), alone=item.get_closest_marker("alone") is not None):
+def pytest_runtest_protocol(item, nextitem):
+    alone, then = (one is not None and one.get_closest_marker("alone") is not None for one in (item, nextitem))
+    with turns.take(common_directory(item.config._tmp_path_factory), alone=alone, next_alone=then):
         return (yield)
 
 @pytest.fixture(scope="session")
@@ -49,7 +51,7 @@ def test_together(number, made):
 @pytest.mark.alone
 @pytest.mark.parametrize("number", range(3))
 def test_alone(number, made):
-    running(f"alone{number}", 0.1)
+    running(f"alone-{__name__}-{number}", 0.1)
 """
 
 
@@ -61,7 +63,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "pytest.ini").write_text("[pytest]\nmarkers = alone\n", "utf-8")
     for name in ("a", "b"):
         (directory / f"test_{name}.py").write_text(TESTS, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-n2", "--dist=load", f"--basetemp={directory / 'tmp'}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n2", "--dist=loadscope", f"--basetemp={directory / 'tmp'}"]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
@@ -76,6 +78,13 @@ class TestTurn:
             if line.startswith("+alone"):
                 assert lines[at + 1] == f"-{line[1:]}"
         assert sum(line.startswith("+alone") for line in lines) == 6
+
+    def test_those_that_follow_each_other_wait_once(self, ran: Path) -> None:
+        lines = (ran / "log").read_text("utf-8").split()
+        modules = [line.split("-")[1] for line in lines if line.startswith("+alone")]
+        assert sorted(modules, key=modules.index) == modules
+        first, *_, last = (at for at, line in enumerate(lines) if modules[0] in line)
+        assert all(modules[0] in line for line in lines[first:last])
 
     def test_together(self, ran: Path) -> None:
         lines = (ran / "log").read_text("utf-8").split()

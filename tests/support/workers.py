@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +44,31 @@ def turn(directory: Path, *, alone: bool) -> Iterator[None]:
     with _locked(directory / "queue.lock", fcntl.LOCK_EX) as leave_queue, _locked(directory / "running.lock", kind):
         leave_queue()
         yield
+
+
+class Turns:
+    """The turns of one worker: tests that are alone and follow each other have one, and wait once for the other workers."""
+
+    def __init__(self) -> None:
+        self._taken = ExitStack()
+        self._goes_on = False
+
+    @contextmanager
+    def take(self, directory: Path, *, alone: bool, next_alone: bool) -> Iterator[None]:
+        """Run a test in its turn, and keep the turn for the next test if both are alone."""
+        if not self._goes_on:
+            self._taken.enter_context(turn(directory, alone=alone))
+        self._goes_on = alone and next_alone
+        try:
+            yield
+        finally:
+            if not self._goes_on:
+                self.end()
+
+    def end(self) -> None:
+        """End the turn, also of tests that were to follow and do not run."""
+        self._taken.close()
+        self._goes_on = False
 
 
 @contextmanager
