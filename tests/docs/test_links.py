@@ -18,12 +18,16 @@ LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 FORMER = Path("docs/how-to.md")
 
 
+def slug(heading: str) -> str:
+    """Return the id of a heading, by the rule of GitHub."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def anchors(page: Path) -> set[str]:
-    """Return the ids of the headings of a page, by the rule of GitHub, and those written in HTML."""
+    """Return the ids of the headings of a page, and those written in HTML."""
     text = tree.text(page)
     headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
-    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    return slugs | set(re.findall(r'<a id="([\w-]+)"', text))
+    return {slug(heading) for heading in headings} | set(re.findall(r'<a id="([\w-]+)"', text))
 
 
 def wrong(page: Path) -> list[str]:
@@ -58,3 +62,12 @@ class TestLinks:
         assert len(sections) > 25
         assert {id_ for id_, _, anchor in sections if id_ != anchor} == set()
         assert {page for page, _ in listed} >= set(pages)
+
+    def test_the_list_has_every_section_in_its_order(self) -> None:
+        listed = [
+            (FORMER.parent / page, anchor)
+            for page, anchor in re.findall(r"^\* .*\]\((.*?)#([\w-]+)\)$", tree.text(FORMER), re.MULTILINE)
+        ]
+        for page in (path for path in PAGES if path.parent == FORMER.parent / "how-to"):
+            headings = re.findall(r"^## (.+)$", FENCED.sub("", tree.text(page)), re.MULTILINE)
+            assert [anchor for path, anchor in listed if path == page] == [slug(heading) for heading in headings]
