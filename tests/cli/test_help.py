@@ -44,6 +44,14 @@ class TestHelp:
         out = bench_db("--help").out
         assert all(f"  {verb}  " in out for verb in VERBS)
 
+    @pytest.mark.parametrize("words", [words for words in commands() if len(words) == 2], ids=" ".join)
+    def test_a_list_has_whole_sentences(self, words: list[str]) -> None:
+        shown = " ".join(bench_db(words[0], "--help").out.split())
+        group = root.get_command(click.Context(root), words[0])
+        assert isinstance(group, click.Group)
+        sentences = " ".join((group.commands[words[1]].help or "").split())
+        assert f"{words[1]} {sentences.partition('. ')[0].rstrip('.')}." in shown.partition(" Commands: ")[2]
+
     def test_help_imports_nothing_heavy(self) -> None:
         code = (
             "import sys; sys.argv = ['bench-db', '--help']\n"

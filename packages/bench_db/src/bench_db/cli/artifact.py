@@ -15,7 +15,7 @@ _KIND = click.option("--kind", help="Only of this kind, such as log.")
 
 @click.group("artifact")
 def command() -> None:
-    """Keep files beside the results: logs, profiles, raw output. A file is known by its content, and kept once.
+    """Keep files beside the results: logs, profiles, raw output. A file is stored once, under its content.
 
     Example: bench-db artifact put build.log --kind log --commit 1a2b3c4
     """

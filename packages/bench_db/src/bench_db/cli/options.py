@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 Document = Mapping[str, Any] | list[Any]
+_NEVER_CUT = 10_000  # characters of a first sentence
 _WHOLE = 100
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -155,7 +156,8 @@ GLOBAL_NOTE = "Global options such as --store, --output and --verbose: see 'benc
 
 
 def equip(command: click.Command) -> None:
-    """Add the global options that a command, and each of its sub-commands, does not have yet."""
+    """Add the global options that a command, and each of its sub-commands, does not have yet; lists have whole first sentences."""
+    command.short_help = command.get_short_help_str(_NEVER_CUT)
     known = {parameter.name for parameter in command.params}
     group = isinstance(command, click.Group)
     store = partial(_STORE, expose_value=False, **({} if group else {"callback": _unused}))

@@ -57,7 +57,7 @@ def init(uri: str | None, output: str, *, single_writer: bool) -> None:
 @command.command("info")
 @common
 def info(uri: str | None, output: str) -> None:
-    """Show what the store holds and what shape it is in.
+    """Show the rows and sizes of the tables, the newest scans, and whether maintenance is due.
 
     Example: bench-db store info
     """
