@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from bench_db.errors import StoreUnavailableError
 from bench_db.sinks.address import Address
 from bench_db.sinks.postgres import connected, literal, quoted
+from bench_db.sinks.sink import Column, Contents, Table
 from tests.support.postgres_server import PASSWORD
 
 if TYPE_CHECKING:
@@ -56,3 +59,52 @@ class TestConnected:
         with pytest.raises(StoreUnavailableError, match=r"failed: .*; nothing was changed, mirror again") as raised:
             prepare(postgres, ending=True)
         assert PASSWORD not in f"{raised.value} {raised.getrepr()} {caplog.text}"
+
+
+KINDS: dict[str, tuple[pa.DataType, list[Any]]] = {
+    "text": (pa.string(), ["é", None]),
+    "json": (pa.string(), ['{"a": [1.50, "é"]}', None]),
+    "boolean": (pa.bool_(), [True, None]),
+    "int16": (pa.int16(), [-1, None]),
+    "int32": (pa.int32(), [2, None]),
+    "int64": (pa.int64(), [2**62, None]),
+    "float64": (pa.float64(), [0.1, None]),
+    "time": (pa.timestamp("us", "UTC"), [datetime(2026, 5, 28, 20, 26, 40, 5, tzinfo=UTC), None]),
+    "texts": (pa.list_(pa.string()), [["a", None], []]),
+    "int64s": (pa.list_(pa.int64()), [[1, None], None]),
+    "float64s": (pa.list_(pa.float64()), [[-0.0, 1e300], None]),
+}
+EVERY = Table(
+    name="every kind",
+    key="key",
+    columns=(Column(name="key", kind="int64"), *(Column(name=kind, kind=kind) for kind in KINDS)),  # type: ignore[arg-type]
+    about="",
+)
+
+
+class TestReplace:
+    """Rows of a key arrive with every type as it is, and the ledger finds each change of them."""
+
+    def test_every_kind_beside_a_column_of_somebody_else(self, postgres: Postgres) -> None:
+        rows = pa.table(
+            {"key": pa.array([7, 8], pa.int64()), **{kind: pa.array(given, t) for kind, (t, given) in KINDS.items()}}
+        )
+        contents = {7: Contents(1, 70), 8: Contents(1, 80)}
+        with connected(Address(postgres.address()), "kinds", seconds=30) as sink:
+            sink.prepare([EVERY], "here", rebuild=False)
+        postgres.run("ALTER TABLE kinds.\"every kind\" ADD COLUMN theirs text DEFAULT 'x'")
+        for _ in range(2):  # the second replaces the rows of the first
+            with connected(Address(postgres.address()), "kinds", seconds=30) as sink:
+                assert sink.replace(EVERY, contents.keys(), contents, rows.to_batches())
+        found = postgres.rows(
+            'SELECT *, json::text AS said, json IS NULL AS empty FROM kinds."every kind" ORDER BY key'
+        )
+        assert [(row.pop("theirs"), row.pop("said"), row.pop("empty")) for row in found] == [
+            ("x", '{"a": [1.50, "é"]}', False),
+            ("x", None, True),
+        ]
+        assert found == rows.to_pylist()
+        postgres.run('UPDATE kinds."every kind" SET json = \'{"a": [1.5, "é"]}\' WHERE key = 7')
+        with connected(Address(postgres.address()), "kinds", seconds=30, writing=False) as sink:
+            assert sink.have(EVERY) == contents
+            assert sink.have(EVERY, exact=True) == {7: Contents(1, None), 8: Contents(1, 80)}

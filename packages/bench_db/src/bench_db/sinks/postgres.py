@@ -1,4 +1,4 @@
-"""A mirror in PostgreSQL: rows go as text into a temporary table, and from there with casts into the mirrored one.
+"""A mirror in PostgreSQL: rows go into their tables by one binary COPY each.
 
 Everything is one transaction, under a lock of the schema. A ledger has the checksum of each key as `put` recorded it, and a
 fingerprint of the rows that the server computed. A row that somebody changed later does not match its fingerprint.
@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench_db.errors import ConflictError, StoreUnavailableError, UserError
 from bench_db.sinks.address import LONGEST_SECONDS
@@ -56,7 +57,9 @@ LEDGER = Table(
     about="The keys of each table, as bench_db wrote them; it shows what is missing or was changed.",
 )
 _OWN = (STATE, LEDGER)
-_STAGED, _KEYS = "bench_db_staged", "bench_db_keys"
+_KEYS = "bench_db_keys"
+# The first byte of a jsonb value in a binary COPY: the version of its form, which the text follows.
+_JSONB = pa.scalar(b"\x01")
 # In this form a row is the same text in every session.
 _SESSION = {"TimeZone": "UTC", "DateStyle": "ISO", "extra_float_digits": "1", "client_min_messages": "error"}
 # A message of the server in one of libpq, which can begin with the statement.
@@ -171,9 +174,11 @@ class PostgresSink:
     def _name(self, name: str) -> str:
         return f"{quoted(self._schema)}.{quoted(name)}"
 
-    def _stage(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+    def _stage_keys(self, keys: pa.Table) -> None:
+        """Create the temporary table of keys; without statistics of it the server sorts all rows to find those of the keys."""
         with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(name, rows, mode="create", temporary=True)
+            cursor.adbc_ingest(_KEYS, keys, mode="create", temporary=True)
+        self._run(f"ANALYZE pg_temp.{_KEYS}")
 
     # -- structure ---------------------------------------------------------------------------------------------------
 
@@ -372,35 +377,45 @@ class PostgresSink:
 
     def _put_rows(self, table: Table, contents: Mapping[int, Contents], rows: Iterable[pa.RecordBatch]) -> None:
         """Add the rows of keys; they are read as they are sent."""
-        batches = iter(rows)
+        batches = (_copied(batch, table) for batch in rows)
         first = next(batches, None)
         if first is None:
             return
-        self._stage(_STAGED, pa.RecordBatchReader.from_batches(first.schema, _chained(first, batches)))
+        copied = pa.RecordBatchReader.from_batches(first.schema, _chained(first, batches))
+        with self._connection.cursor() as cursor:
+            cursor.adbc_ingest(table.name, copied, mode="append", db_schema_name=self._schema)
         known = {"key": list(contents), "checksum": [one.checksum for one in contents.values()]}
-        self._stage(_KEYS, pa.table(known, pa.schema([("key", pa.int64()), ("checksum", pa.int64())])))
-        names = ", ".join(quoted(column.name) for column in table.columns)
-        cast = ", ".join(f"{quoted(column.name)}{'::jsonb' * (column.kind == 'json')}" for column in table.columns)
+        self._stage_keys(pa.table(known, pa.schema([("key", pa.int64()), ("checksum", pa.int64())])))
+        key = quoted(table.key)
         self._run(
-            f"WITH put AS (INSERT INTO {self._name(table.name)} ({names}) SELECT {cast} FROM pg_temp.{_STAGED}"
-            f" RETURNING {quoted(table.key)} AS key, {_row(table)} AS line)"
-            f' INSERT INTO {self._name(LEDGER.name)} ("table", key, rows, checksum, fingerprint)'
-            f" SELECT {literal(table.name)}, key, count(*), max(k.checksum), {_fingerprint('line')}"
-            f" FROM put JOIN pg_temp.{_KEYS} k USING (key) GROUP BY key"
+            f'INSERT INTO {self._name(LEDGER.name)} ("table", key, rows, checksum, fingerprint)'
+            f" SELECT {literal(table.name)}, r.key, r.rows, k.checksum, r.fingerprint"
+            f" FROM (SELECT {key} AS key, count(*) AS rows, {_fingerprint(_row(table))} AS fingerprint FROM {self._name(table.name)}"
+            f" WHERE {key} IN (SELECT key FROM pg_temp.{_KEYS}) GROUP BY {key}) r JOIN pg_temp.{_KEYS} k USING (key)"
         )
-        self._run(f"DROP TABLE pg_temp.{_STAGED}, pg_temp.{_KEYS}")
+        self._run(f"DROP TABLE pg_temp.{_KEYS}")
 
     def _drop_rows(self, table: Table, keys: Collection[int]) -> None:
         """Remove the rows of keys and their records."""
         if not keys:
             return
-        self._stage(_KEYS, pa.table({"key": pa.array(list(keys), pa.int64())}))
+        self._stage_keys(pa.table({"key": pa.array(list(keys), pa.int64())}))
         self._run(f"DELETE FROM {self._name(table.name)} t USING pg_temp.{_KEYS} k WHERE t.{quoted(table.key)} = k.key")
         self._run(
             f"DELETE FROM {self._name(LEDGER.name)} l USING pg_temp.{_KEYS} k"
             f' WHERE l."table" = {literal(table.name)} AND l.key = k.key'
         )
         self._run(f"DROP TABLE pg_temp.{_KEYS}")
+
+
+def _copied(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+    """Return a batch whose JSON is in the binary form of jsonb, because COPY converts nothing."""
+    for column in table.columns:
+        if column.kind == "json":
+            place = batch.schema.get_field_index(column.name)
+            texts = batch.column(place).cast(pa.binary())
+            batch = batch.set_column(place, column.name, pc.binary_join_element_wise(_JSONB, texts, pa.scalar(b"")))
+    return batch
 
 
 def _chained(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
