@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,13 @@ import pytest
 
 import bench_db
 from bench_db.errors import StoreNotFoundError, UserError
+from bench_db.store.engine import Snapshot
+from bench_db.store.publish import Entry
+from tests.cli.conftest import bench_db as command
+from tests.strategies import publication
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
 DAY = 86_400
 FIRST = 1_780_000_000
@@ -49,11 +54,14 @@ NAMES = {
         "gpu": {"mi355x*": "mi355x", "h200*": "h200"},
         "model": {
             "dsr1-fp?": "dsr1",
+            "dsr1-fp4-*": "dsr1",
+            "dsr1-mxfp4": "dsr1",
+            "dsr1-nvfp4": "dsr1",
             "gptoss": "gptoss120b",
             "deepseek-ai/deepseek-r1": "dsr1",
             "/mnt/*/dsr1*": "dsr1",
         },
-        "disagg": {"sglang-disagg": "true", "false": "false"},
+        "disagg": {"sglang-disagg": "true", "true": "true", "false": "false"},
         "framework": {"sglang-disagg": "mori-sglang", "dynamo-trtllm": "dynamo-trt", "trtllm": "trt", "vllm": "vllm"},
     },
 }
@@ -78,6 +86,15 @@ def recorded(store: bench_db.Database, number: int, **stated: Any) -> str:
             tags = {"framework": framework}
             run.add("forward_pass", 0.02, unit="s", tags=tags, metrics={"throughput": throughput})
         run.add("backward_pass", 0.04, unit="s", tags={"framework": "flax"}, metrics={"throughput": throughput})
+    return run.id
+
+
+def timed(store: bench_db.Database, number: int, seconds: float, **stated: Any) -> str:
+    """Record a run of one benchmark, three samples around some seconds, on the main branch; return its id."""
+    about = {"commit": sha(number), "dut_timestamp": FIRST + DAY * number, "branch": "main"}
+    tags = stated.pop("tags", {})
+    with store.record("model", suite="train", test_bed_name="t", environment={}, **{**about, **stated}) as run:
+        run.add("step", [seconds, seconds * 1.001, seconds * 0.999], unit="s", tags=tags)
     return run.id
 
 
@@ -140,6 +157,38 @@ class TestStoreOfRuns:
             bench_db.publish(store, path)
         assert store.list_runs().height == 1
 
+    def test_regressions_are_measured_against_the_last_known_good(self, store: bench_db.Database) -> None:
+        """A slow run does not become the baseline, so the next slow run regresses, too; then the first good one becomes it."""
+        ids = [timed(store, number, 1.0 + number % 3 / 1000) for number in range(9)]
+        bench_db.set_baseline(store, "main", f"run:{ids[8]}")
+        asked = ("check", "--set-baseline", "--threshold", "5", "--store", store.uri, "--output", "json")
+        for number in (9, 10):
+            timed(store, number, 1.5)
+            failed = command(*asked)
+            assert (failed.code, failed.document["passed"]) == (1, False)
+            assert bench_db.baseline(store, "main").commit == f"run:{ids[8]}"
+        timed(store, 11, 1.001)
+        passed = command(*asked)
+        assert (passed.code, passed.document["passed"]) == (0, True)
+        assert bench_db.baseline(store, "main").commit == sha(11)
+
+    def test_branches_and_configurations_are_compared(self, store: bench_db.Database) -> None:
+        for number in range(9):
+            timed(store, number, 1.0 + number % 3 / 1000, tags={"framework": "flax"})
+            timed(store, number, 2.0, tags={"framework": "torch"})
+        topic = timed(store, 9, 1.5, branch="topic", tags={"framework": "flax"})
+        assert store.list_runs(branch="topic", tags={"framework": "flax"})["run"].to_list() == [topic]
+        for asked in ({}, {"branch": "topic"}):
+            found = bench_db.compare(store, baseline_branch="main", candidate=sha(9), **asked).comparisons
+            assert {one.series.tags_key: one.verdict for one in found} == {
+                "framework=flax": "regressed",
+                "framework=torch": "missing",
+            }
+        words = ("--branch", "topic", "--baseline-branch", "main", "--store", store.uri, "--output", "json")
+        assert command("check", *words).document["passed"] is False
+        ranked = bench_db.rank(store, "framework").frame()
+        assert ranked.select("value", "rank").rows() == [("flax", 1), ("torch", 2)]
+
 
 class TestPlacesOfStores:
     """metalab: a place names a store and makes nothing before it is connected."""
@@ -153,6 +202,22 @@ class TestPlacesOfStores:
         recorded(place.connect(create=True), 1)
         assert collection.list_stores() == ["my_exp:1.0"]
         assert collection.for_store("my_exp:1.0").connect().list_runs().height == 1
+
+    def test_a_path_an_address_and_a_place_are_one_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Results go into one directory below the root, named after the experiment, whichever names the root."""
+        monkeypatch.chdir(tmp_path)
+        roots = ("./experiments", f"file://{tmp_path}/experiments", bench_db.FilePlace(root="experiments"))
+        scoped = [bench_db.place(root).scoped("my_exp:1.0") for root in roots]
+        ids = {recorded(one.connect(create=True), number) for number, one in enumerate(scoped)}
+        [directory] = (tmp_path / "experiments").iterdir()
+        assert {one.address for one in scoped} == {str(directory)} == {str(tmp_path / "experiments/my_exp=3a1.0")}
+        assert (directory / "results.lance").is_dir()
+        for root in roots:
+            found = bench_db.place(root).for_store("my_exp:1.0").connect()
+            assert set(found.list_runs()["run"]) == ids
+            assert found.to_dataframe().height == 3 * 6
+        for address in ("./plain", f"file://{tmp_path}/plain", tmp_path / "plain"):
+            assert bench_db.connect(address, create=True).uri == str(tmp_path / "plain")
 
     def test_one_experiment_is_copied_whole_and_alone(self, tmp_path: Path) -> None:
         """Results, derived metrics and files of one store go along; another store of the collection does not."""
@@ -192,6 +257,23 @@ class TestValuesOfRuns:
             assert [stored[f"v{n}"][0] for n in range(30)] == [number + n for n in range(30)]
             assert stored.v29.tolist() == [number + 29.0] * 3
 
+    def test_the_files_of_a_removed_run_are_deleted(self, store: bench_db.Database) -> None:
+        """Those that nothing else owns; a preview deletes none."""
+
+        def files() -> int:
+            return sum(path.is_file() for path in (Path(store.uri) / "artifacts").rglob("*"))
+
+        first, second = recorded(store, 1), recorded(store, 2)
+        for name, value, run in (("own", 1, first), ("shared", 2, first), ("shared", 2, second)):
+            store.put({"value": value}, name=name, run=run)
+        assert files() == 2
+        words = ("run", "remove", first, "--artifacts", "--store", store.uri)
+        assert command(*words).out.startswith("nothing changed")
+        assert (files(), store.list_runs().height) == (2, 2)
+        assert command(*words, "--yes").code == 0
+        assert (files(), store.list_runs()["run"].to_list()) == (1, [second])
+        assert store.store.verify().sound
+
 
 class TestRowsOfServing:
     """InferenceX: a key has one spelling, and a row that was read keeps its place."""
@@ -220,6 +302,10 @@ class TestRowsOfServing:
             ({"model": "dsr1", "framework": "sglang-disagg", "disagg": False}, ("dsr1", "h200", "mori-sglang", "true")),
             ({"model": "dsr1", "framework": "Dynamo-TRTLLM", "disagg": "True"}, ("dsr1", "h200", "dynamo-trt", "true")),
             ({"model": "dsr1", "framework": "TRTLLM", "disagg": True}, ("dsr1", "h200", "trt", "true")),
+            ({"infmax_model_prefix": "dsr1-mxfp4"}, ("dsr1", "h200", "vllm", "false")),
+            ({"infmax_model_prefix": "DSR1-NVFP4"}, ("dsr1", "h200", "vllm", "false")),
+            ({"infmax_model_prefix": "dsr1-fp4-mtp"}, ("dsr1", "h200", "vllm", "false")),
+            ({"model": "dsr1", "disagg": "true"}, ("dsr1", "h200", "vllm", "true")),
             ({"model": "Unknown-1", "hw": "GB999-nv"}, ("unknown-1", "gb999-nv", "vllm", "false")),
         ],
         ids=[
@@ -231,6 +317,10 @@ class TestRowsOfServing:
             "disagg over its field",
             "longest",
             "field",
+            "mxfp4",
+            "nvfp4",
+            "suffix with more",
+            "flag as a text",
             "unknown",
         ],
     )
@@ -250,6 +340,31 @@ class TestRowsOfServing:
         assert (found["benchmark_name"], found["tags_key"]) == (model, ",".join(f"{k}={v}" for k, v in wanted.items()))
         unmapped = bench_db.unmapped(store).frame()["name"].to_list()
         assert sorted(unmapped) == sorted([model, gpu] if row.get("model") == "Unknown-1" else [])
+
+    @pytest.mark.parametrize(
+        "suffix",
+        [
+            *("_0", "_12", "-trt", "-multinode-slurm", "-multinode", "-nvs", "-disagg", "-amds", "-amd", "-nvd"),
+            *("-dgxc-slurm", "-dgxc", "-nb", "-nv", "-NV_3"),
+        ],
+    )
+    def test_every_suffix_of_hardware(self, store: bench_db.Database, tmp_path: Path, suffix: str) -> None:
+        """Each name is its base, and no base takes the rows of one that contains it."""
+        bases = ("h100", "h200", "b200", "b300", "gb200", "gb300", "mi300x", "mi325x", "mi355x")
+        formats = {
+            **NAMES,
+            "alias": {**NAMES["alias"], "gpu": {f"{base}{end}": base for base in bases for end in ("", "[-_]*")}},
+        }
+        path = tmp_path / "rows.json"
+        rows = [
+            {"hw": base.upper() + suffix, "model": "dsr1", "framework": "vllm", "conc": 4, "ttft_s": 1}
+            for base in bases
+        ]
+        path.write_text(json.dumps(rows))
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        bench_db.publish(store, path, provenance=build, formats=formats)
+        assert sorted(store.to_dataframe()["tag_gpu"]) == sorted(bases)
+        assert "gpu" not in bench_db.unmapped(store).frame()["field"].to_list()
 
     def test_a_metric_that_a_later_file_adds(self, store: bench_db.Database, tmp_path: Path) -> None:
         """It needs no migration, old rows are not rewritten, and what they lack is absent, never 0."""
@@ -287,6 +402,57 @@ class TestRowsOfServing:
             ("per_watt", "conc=4"): (0.5, "llama"),
             ("per_watt", "conc=64"): (1.25, "llama"),
         }
+
+    def test_the_number_of_gpus_is_a_derived_metric(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """tp * ep, where the row does not have it."""
+        serving = {**DECLARED["format"]["serving"], "metrics": {"*_s": {}, "tp": {}, "ep": {}}}
+        path = tmp_path / "rows.json"
+        path.write_text(json.dumps([{"hw": "h100", "model": "m", "conc": 4, "ttft_s": 1, "tp": 8, "ep": 2}]))
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        bench_db.publish(store, path, provenance=build, formats={**DECLARED, "format": {"serving": serving}})
+        bench_db.define(store, "metric", "gpus", "tp * ep")
+        assert store.latest(metric="gpus")["median"].to_list() == [16.0]
+
+    def test_every_answer_has_the_date(self, store: bench_db.Database) -> None:
+        """The time of the commit is in the rows of each answer and each table of SQL, so that nothing is joined for it."""
+        for number in range(3):
+            recorded(store, number)
+        newest = datetime.fromtimestamp(FIRST + DAY * 2, UTC)
+        answers = [store.latest(), store.trend("forward_pass"), store.to_dataframe()]
+        answers += [store.query(f"SELECT * FROM {table}") for table in ("results", "runs", "latest", "points")]
+        assert [answer["commit_time"].max() for answer in answers] == [newest] * len(answers)
+
+    def test_a_batch_of_runs_has_as_many_look_ups_as_one_run(
+        self, store: bench_db.Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Configurations are not looked up row by row or run by run."""
+        reads = []
+        read = Snapshot.read
+
+        def counted(table: Snapshot, columns: Iterable[str], *more: Any, **options: Any) -> Any:
+            reads.append(table.table.name)
+            return read(table, columns, *more, **options)
+
+        list(store.store.publish_many(Entry(*publication(number)) for number in range(3)))
+        monkeypatch.setattr(Snapshot, "read", counted)
+        counts = []
+        for numbers in (range(10, 20), range(20, 60)):
+            entries = [Entry(*publication(number)) for number in numbers]
+            for new in (3, 0):
+                reads.clear()
+                assert {done.new for done in store.store.publish_many(entries)} == {new}
+                counts.append(len(reads))
+        assert counts[2:] == counts[:2]
+
+    def test_an_interpolated_value_is_not_below_zero(self, store: bench_db.Database) -> None:
+        with store.record("serving", commit=sha(1), test_bed_name="c", environment={}) as run:
+            for conc, latency, rate in ((1, 1.0, -4.0), (2, 2.0, -2.0), (3, 3.0, 3.0)):
+                both = {"latency": bench_db.Metric(values=latency, unit="s")}
+                both["gain"] = bench_db.Metric(values=rate, unit="tokens/s", better="higher")
+                run.add("llama", metrics=both, tags={"conc": conc})
+        found = bench_db.frontier(store, "latency", "gain", at="latency=1.5s")
+        assert found.values["value"].to_list() == [0.0]
+        assert bench_db.frontier(store, "latency", "gain", at="latency=3.5s").values["value"].to_list() == [None]
 
     def test_the_latest_at_a_date(self, store: bench_db.Database) -> None:
         for number in range(6):

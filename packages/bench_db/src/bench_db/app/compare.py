@@ -113,13 +113,14 @@ def compare(
     The candidate and the baseline may be a commit, `version:V`, `run:ID` or `tag:NAME` (a tag of the `clone`); the candidate also
     `latest`. A commit as baseline is the history up to it, a version or a run is its own results. Else `baseline` is a named
     baseline, `last:N`, `merge-base:BRANCH` (which needs the `clone` that has it) or `level`, the
-    default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch. `min_effect`
+    default: the level since the last change before the candidate. `baseline_branch` uses only runs of one branch as baseline, and then
+    the condition `branch` chooses the candidate alone. `min_effect`
     is in percent. Raises `UserError` when nothing is measured, or the baseline does not exist.
     """
     chosen = selection_of(selection, conditions)
     version = as_of or str(store.version)
     commit = candidate_of(store, candidate, chosen, as_of, Path(clone))
-    chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
+    chosen = compared_with(chosen, baseline_branch)
     query = BaselineQuery(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
@@ -144,6 +145,12 @@ def compare(
             ).items()
         },
     )
+
+
+def compared_with(chosen: Selection, baseline_branch: str | None) -> Selection:
+    """Return the conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
+    chosen = replace(chosen, pr_number=None)
+    return chosen if baseline_branch is None else replace(chosen, branch=None)
 
 
 def verdicts(

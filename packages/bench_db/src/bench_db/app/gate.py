@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, USUAL, BaselineQuery, candidate_of, resolve, usual
-from bench_db.app.compare import Compared, comparisons_json, failing, threshold_faults, verdicts, with_causes
+from bench_db.app.compare import (
+    Compared,
+    compared_with,
+    comparisons_json,
+    failing,
+    threshold_faults,
+    verdicts,
+    with_causes,
+)
 from bench_db.app.database import on_database
 from bench_db.app.progress import Progress, Silent
 from bench_db.clock import Clock
@@ -144,7 +152,7 @@ def check(
         raise UserError(message)
     chosen = selection_of(selection, conditions)
     version, commit = str(store.version), candidate_of(store, candidate, chosen, clone=Path(clone))
-    chosen = replace(chosen, pr_number=None)  # a pull request is compared with the main history
+    chosen = compared_with(chosen, baseline_branch)
     query = BaselineQuery(
         candidate=commit,
         what=baseline,
