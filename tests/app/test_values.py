@@ -18,11 +18,14 @@ import bench_db
 from bench_db.app.values import delete_artifacts
 from bench_db.errors import CorruptStoreError, UserError
 from tests.store.carriers import publish
+from tests.store.conftest import bucket_uri
 from tests.strategies import HOSTILE
 from tests.support.campaigns import examples
 
 if TYPE_CHECKING:
     from bench_db import Database
+
+__all__ = ["bucket_uri"]  # a fixture
 
 JSON = st.recursive(
     st.none()
@@ -256,3 +259,22 @@ class TestDelete:
                 delete_artifacts(store, wrong)
         assert delete_artifacts(store, (one.sha256[:12],), commit="1" * 40).changed
         assert len(opened.artifacts()) == 3
+
+
+class TestBucket:
+    """Values in a bucket are those of a directory."""
+
+    def test_put_got_and_deleted(self, bucket_uri: str) -> None:
+        store = bench_db.connect(bucket_uri, create=True)
+        run = publish(store.store, 2)
+        array = store.put(np.arange(5.0), name="array", run=run)
+        many = store.put_values({"a": np.zeros(10), "c": 123}, name="many", run=run)
+        read = bench_db.connect(bucket_uri)
+        assert read.get(array).tolist() == [0, 1, 2, 3, 4]
+        assert (read.get(many).a.sum(), read.get(many)["c"]) == (0, 123)
+        assert sorted(kept.name for kept in read.artifacts(run=run)) == ["array", "many"]
+        deleted = read.delete_artifacts(read.artifacts(run=run))
+        assert (deleted.files, deleted.changed) == (2, True)
+        for address in (array, many):
+            with pytest.raises(UserError, match="it was deleted, or is in another store"):
+                bench_db.connect(bucket_uri).get(address)

@@ -126,6 +126,20 @@ class TestLocal:
         both = f"{history[1][BROKEN]},{history[1][1]}"
         assert bench_db(*arguments, both, "--fail-on-error", cwd=tmp_path).returncode == 1
 
+    def test_a_new_file_of_benchmarks_is_found(self, tmp_path: Path) -> None:
+        """A suite that gives pytest a directory measures each file that a commit has there, without a change of bench-db.toml."""
+        grown = History(tmp_path / "clone")
+        more = BENCH.replace("test_work", "test_more")
+        work = "def work():\n    return 1\n"
+        grown.commit("one", work__py=work, bench_work__py=BENCH)
+        newest = grown.commit("two", bench_more__py=more)
+        (tmp_path / "bench-db.toml").write_text(
+            CONFIG.replace("bench_work.py", "-o python_files=bench_*.py .").replace("process_time", "perf_counter")
+        )
+        backfill(tmp_path)
+        rows = [r for r in connect(tmp_path / "store").results() if r.commit == newest]
+        assert sorted(r.benchmark_name.rpartition("::")[2] for r in rows) == ["test_more", "test_work"]
+
     def test_asked_to_stop_it_ends_what_runs_and_cleans_up(
         self, history: tuple[History, list[str]], tmp_path: Path
     ) -> None:

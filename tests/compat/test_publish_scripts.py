@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,17 @@ class TestPublished:
         result = bench_db.connect(tmp_path).results()[0]
         assert result.commit is not None
         assert result.dut.version == result.commit[:7]
+        made = json.loads((DATA / "pytest-benchmark/5.3.1/with_raw_data.json").read_text())["commit_info"]["time"]
+        assert result.dut.timestamp == datetime.fromisoformat(made).timestamp()
+
+    def test_pytest_takes_the_build_from_flags(self, tmp_path: Path) -> None:
+        """Of a file that has none, and before that of the file."""
+        for file in ("outside_git.json", "with_raw_data.json"):
+            store = tmp_path / file
+            done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1" / file, *BUILD, store=store)
+            assert done.returncode == 0, done.stderr
+            [build] = {result.dut for result in bench_db.connect(store).results()}
+            assert (build.version, build.timestamp) == ("0.15.0+abc1234", 1702345678)
 
 
 class TestRefused:
@@ -109,10 +121,14 @@ class TestRefused:
         done = run("publish_criterion", tmp_path / "none.json", *BUILD, store=tmp_path / "s")
         assert (done.returncode, done.stderr) == (1, f"Error: File not found: {tmp_path / 'none.json'}\n")
 
-    def test_required_flags(self, tmp_path: Path) -> None:
-        done = run("publish_criterion", tmp_path / "none.json", store=tmp_path / "s")
+    @pytest.mark.parametrize("missing", ["--dut-version", "--dut-timestamp"])
+    def test_required_flags(self, tmp_path: Path, missing: str) -> None:
+        place = BUILD.index(missing)
+        words = BUILD[:place] + BUILD[place + 2 :]
+        done = run("publish_criterion", tmp_path / "none.json", *words, store=tmp_path / "s")
         assert done.returncode == 2
-        assert "--dut-version" in done.stderr
+        assert missing in done.stderr
+        assert not (tmp_path / "s").exists()
 
     def test_undeterminable_version(self, tmp_path: Path) -> None:
         done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/outside_git.json", store=tmp_path / "s")

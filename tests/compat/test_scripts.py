@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,15 @@ class TestTranslated:
     @pytest.mark.parametrize("script", sorted(VERBS))
     def test_each_is_a_script(self, script: str) -> None:
         assert f'run_script("{script}")' in (SCRIPTS / f"{script}.py").read_text("utf-8")
+
+    def test_the_scheduler_and_the_backfill_need_what_they_name(self, tmp_path: Path) -> None:
+        """Run as lance-bench runs them, without a token or configuration: exit code 1 and what is missing, and nothing is made."""
+        for script in ("schedule_benchmarks", "backfill_benchmarks"):
+            environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANCE_BENCH_URI": str(tmp_path / "s")}
+            command = [sys.executable, str(SCRIPTS / f"{script}.py")]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+            )
+            assert (done.returncode, done.stdout) == (1, ""), done.stderr
+            assert done.stderr.startswith("Error: bench-db.toml: no such file")
+            assert list(tmp_path.iterdir()) == []

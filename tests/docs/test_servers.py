@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from adbc_driver_postgresql import dbapi
 
 import bench_db
@@ -18,8 +19,6 @@ from tests.sinks.stores import TABLES
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.postgres_server import Postgres
 
 PAGE = (Path(__file__).parents[2] / "docs" / "servers.md").read_text("utf-8")
@@ -69,6 +68,13 @@ class TestServers:
         assert len(answers) == 8
         empty = [panel for panel, rows in zip(panels, answers, strict=True) if not rows]
         assert all("error IS NOT NULL" in panel for panel in empty)
+        for write in (
+            "DELETE FROM bench_db.results",
+            "UPDATE bench_db.runs SET branch = 'x'",
+            "DROP VIEW bench_db.latest",
+        ):
+            with pytest.raises(dbapi.Error, match=r"permission denied|must be owner"):
+                _asked(reader, write)
 
     def test_delta_tables(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 import bench_db
@@ -94,6 +95,32 @@ class TestResults:
 
 class TestResult:
     """A result of lance-bench is a result of bench_db, and the rows of a table are those it was made from."""
+
+    def test_the_columns(self) -> None:
+        """The first ten have the order, the names and the types of the README."""
+        text, number, real = pa.string(), pa.int64(), pa.float64()
+        names = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
+        wanted: dict[str, pa.DataType] = {
+            "id": text,
+            "dut": pa.struct({"name": text, "version": text, "timestamp": number}),
+            "test_bed": pa.struct(
+                {"name": text, "cpu": text, "memory_gb": pa.int32(), "os": text, "created_at": number}
+            ),
+            "benchmark_name": text,
+            "values": pa.list_(real),
+            "summary": pa.struct(dict.fromkeys(names, real)),
+            "units": text,
+            "throughput": pa.struct({"multiplier": real, "name": text, "unit_system": text}),
+            "metadata": text,
+            "timestamp": number,
+        }
+        found = Result.to_arrow_table([old_result()])
+        assert list(zip(found.schema.names, found.schema.types, strict=True))[:10] == list(wanted.items())
+        given = old_result()
+        [row] = found.to_pylist()
+        assert [row[name] for name in ("id", "units", "metadata")] == [given.id, given.units, given.metadata]
+        for name, inner in (("dut", given.dut), ("test_bed", given.test_bed), ("summary", given.summary)):
+            assert row[name] == {field: getattr(inner, field) for field in row[name]}
 
     def test_the_row(self) -> None:
         [row] = Result.to_arrow_table([old_result()]).to_pylist()
