@@ -6,12 +6,16 @@ new process each time, in work trees of its own. `python -m benchmarks.pairs rep
 Each process measures every operation with 0, 3, 5 and 10 % of further work. A candidate with planted work takes its figures from that
 column, and the base from the column of 0 %. Blocks of 12 rounds are compared twice: in pairs with the order that was drawn, and as if the
 first 12 processes had been one side, and the next 12 the other.
+
+`python -m benchmarks.pairs exchange FILE` prints the error of the pairs on that noise: both sides are the same code, so the sides of a pair of
+rounds, which has both orders, may be exchanged. Each block is judged with 16 random exchanges.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,9 +36,10 @@ from benchmarks.pairs_work import OPERATIONS, PLANTED
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-SEED, BLOCK = 1, 12
+SEED, BLOCK, EXCHANGES = 1, 12, 16
 FIGURES = ("wall minimum", "wall median", "CPU minimum", "CPU median")
 _ROOT = Path(__file__).parents[1]
+_MOVED = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
 
 
 def record(file: Path, rounds: int) -> None:
@@ -86,11 +91,36 @@ def blocks(file: Path) -> Iterator[list[tuple[Process, Process]]]:
 
 def in_pairs(block: Sequence[tuple[Process, Process]], name: str, share: int, figure: int) -> Judged:
     """Return the verdict of the sequential rule on an operation."""
+    return sequential(list(_rounds(block, name, share, figure)))
+
+
+def sequential(rounds: Sequence[Round]) -> Judged:
+    """Return the verdict of the sequential rule on rounds."""
     judged = Judged()
-    rounds = list(_rounds(block, name, share, figure))
     for look in schedule(BLOCK):
         [judged] = judge([rounds[: look.rounds]], [Direction.LOWER], [judged], look.level)
     return judged
+
+
+def exchanged(rounds: Sequence[Round], chance: random.Random) -> list[Round]:
+    """Return rounds with both sides exchanged in a random half of the pairs of rounds."""
+    swap = [chance.random() < 1 / 2 for _ in rounds[::2]]
+    return [Round(one.head, one.base, -one.shift) if swap[number // 2] else one for number, one in enumerate(rounds)]
+
+
+def exchange(file: Path) -> list[str]:
+    """Return the share of alarms of each figure with sides exchanged, as lines of Markdown; the standard error is over operations and blocks."""
+    found, chance = list(blocks(file)), random.Random(SEED)  # noqa: S311
+    lines = ["| figure | alarms, sides exchanged | standard error |", "|---|--:|--:|"]
+    for number, figure in enumerate(FIGURES):
+        shares = []
+        for rounds in (list(_rounds(block, name, 0, number)) for block in found for name in OPERATIONS):
+            verdicts = [sequential(exchanged(rounds, chance)).verdict for _ in range(EXCHANGES)]
+            shares.append(sum(verdict in _MOVED for verdict in verdicts) / EXCHANGES)
+        alarms = sum(shares) / len(shares)
+        error = (sum((share - alarms) ** 2 for share in shares) / (len(shares) - 1) / len(shares)) ** 0.5
+        lines.append(f"| {figure} | {100 * alarms:.2f} % | {100 * error:.2f} % |")
+    return lines
 
 
 def _rounds(block: Sequence[tuple[Process, Process]], name: str, share: int, figure: int) -> Iterator[Round]:
@@ -122,8 +152,7 @@ def report(file: Path) -> list[str]:
     ]
     for number, figure in enumerate(FIGURES):
         answers = {share: [in_pairs(b, name, share, number) for b in found for name in OPERATIONS] for share in PLANTED}
-        moved = {PairVerdict.REGRESSED, PairVerdict.IMPROVED}
-        alarms = sum(one.verdict in moved for one in answers[0]) / judged
+        alarms = sum(one.verdict in _MOVED for one in answers[0]) / judged
         powers = [sum(one.verdict is PairVerdict.REGRESSED for one in answers[s]) / judged for s in PLANTED[1:]]
         rounds = [sum(one.rounds for one in answers[share]) / judged for share in (PLANTED[0], PLANTED[-1])]
         lines.append(_row("in pairs, up to 12 rounds", figure, alarms, powers, "{:.1f}, {:.1f}".format(*rounds)))
@@ -150,5 +179,7 @@ if __name__ == "__main__":
             record(Path(path), int(number[0]) if number else 300)
         case ["report", path]:
             print("\n".join(report(Path(path))))
+        case ["exchange", path]:
+            print("\n".join(exchange(Path(path))))
         case _:
             sys.exit(__doc__)

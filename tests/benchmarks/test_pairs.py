@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
+from bench_db.analysis.pairs import Round
 from bench_db.model import PairSide, PairVerdict
-from benchmarks.pairs import BLOCK, blocks, in_pairs, one_after_the_other, report
+from benchmarks.pairs import BLOCK, blocks, exchanged, in_pairs, one_after_the_other, report
 from tests.support.actions.definitions import ROOT
 
 if TYPE_CHECKING:
@@ -55,3 +57,21 @@ class TestBlocks:
         assert in_pairs(block, "a", 10, 0).verdict is PairVerdict.REGRESSED
         assert one_after_the_other(block, "a", 10, 0, 5) == "regressed"
         assert one_after_the_other(block, "a", 0, 0, 5) == "unchanged"
+
+
+ROUNDS = [Round(float(n), 100.0 + n, 1 if n % 2 else -1) for n in range(BLOCK)]
+
+
+class TestExchange:
+    """Sides of the same code may be exchanged, in both rounds of a pair."""
+
+    def test_a_pair_of_rounds_keeps_both_orders(self) -> None:
+        rounds = exchanged(ROUNDS, random.Random(3))
+        assert all(one.shift + other.shift == 0 for one, other in zip(rounds[::2], rounds[1::2], strict=True))
+        kept = [one == was for one, was in zip(rounds, ROUNDS, strict=True)]
+        assert kept[::2] == kept[1::2]
+        assert 0 < sum(kept) < BLOCK
+
+    def test_the_position_goes_with_its_build(self) -> None:
+        for one, was in zip(exchanged(ROUNDS, random.Random(3)), ROUNDS, strict=True):
+            assert one in {was, Round(was.head, was.base, -was.shift)}
