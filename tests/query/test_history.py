@@ -259,6 +259,13 @@ class TestCommitOrders:
         e = [replace(one, dut_name="e") for one in d[1:]] + [replace(record(4, position=4, time=5), dut_name="e")]
         assert ordered(*reversed(e), *reversed(d)) == names(1, 2, 3, 4)
 
+    def test_parts_that_nothing_connects(self) -> None:
+        """Commits without recorded parents are ordered by time, beside parts of several commits and those with a position."""
+        alone = [record(n, parents=()) for n in (9, 2, 4)]
+        part = [record(3, parents=(), time=5500), record(5, parents=("c3",), time=1500)]
+        given = [record(7, parents=(), position=1), record(8, parents=(), position=2, time=6500)]
+        assert ordered(*alone, *part, *given) == names(3, 2, 4, 5, 7, 8, 9)
+
     def test_nothing(self) -> None:
         assert ordered() == []
 

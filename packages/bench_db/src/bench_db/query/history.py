@@ -296,29 +296,31 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
     parents = {r.commit: [sha for sha in dict.fromkeys(_parents(r)) if sha in by_sha] for r in line}
     position = {record.commit: record.position for record in line if record.position is not None}
     given = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
-    ancestors = _ancestors(given, parents)
+    children = _children(parents)
+    ancestors = _ancestors(given, parents, children)
     first = {record.commit: [record.parent] for record in line if record.parent in by_sha}
     # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
     nearest = {commit: before[:1] for commit, before in parents.items()}
-    for links in (first, nearest, parents):
-        _count_along(position, links)
+    # the children are listed once: a line without parents has as many parts as commits
+    connected = [(first, _children(first)), (nearest, _children(nearest)), (parents, children)]
+    for links in connected if len(position) < len(line) else ():
+        _count_along(position, *links)
     yield _by_containment([by_sha[commit] for commit in position], position, ancestors, parents)
     for record in line:
         if record.commit not in position:
             part = {record.commit: 0}
-            for links in (nearest, parents):
-                _count_along(part, links)
+            for links in connected[1:]:
+                _count_along(part, *links)
             position |= part
             yield _by_containment([by_sha[commit] for commit in part], part, ancestors, parents)
 
 
-def _ancestors(given: Mapping[str, int], parents: Links) -> dict[str, int]:
+def _ancestors(given: Mapping[str, int], parents: Links, children: Links) -> dict[str, int]:
     """Return a number for each commit that is larger than those of its recorded parents: the number of ancestors where it is given.
 
     Another commit has one more than the largest number of its parents, or one less than the smallest of its children where no parent
     has one. Commits that nothing connects with a given number are counted from 0.
     """
-    children = _children(parents)
     sequence = _parents_first(parents, children)
     number = dict(given)
     before = -1
@@ -377,12 +379,15 @@ def _by_containment(
     numbers order two commits alike, that is their order. Where they do not, neither contains the other, or the line was changed, and the
     time decides; but a recorded parent is before its children.
     """
+    if len(line) == 1:
+        return list(line)
     places = [(position[r.commit], ancestors[r.commit], _made(r), r.commit) for r in line]
     numbers = sorted(range(len(places)), key=lambda n: (places[n][0], places[n][2], places[n][3]))
     ordered: list[Recorded] = []
     in_order = [places[n] for n in numbers]
     for block in _disputed(in_order):
-        ordered += [line[numbers[block[n]]] for n in _by_time([in_order[n] for n in block], parents)]
+        of_block = _by_time([in_order[n] for n in block], parents) if len(block) > 1 else (0,)
+        ordered += [line[numbers[block[n]]] for n in of_block]
     return ordered
 
 
@@ -472,9 +477,8 @@ class _Left:
         return None
 
 
-def _count_along(position: dict[str, int], parents: Links) -> None:
+def _count_along(position: dict[str, int], parents: Links, children: Links) -> None:
     """Add the positions of commits that parents connect with those that have one, in either direction."""
-    children = _children(parents)
     reached = list(position)
     while reached:
         commit = reached.pop()
