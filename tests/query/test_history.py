@@ -203,6 +203,10 @@ class TestCommitOrders:
         shown = [record(1, parents=circle), record(2, position=1, ancestors=9), record(3, position=3, ancestors=3)]
         assert sorted(ordered(*shown)) == names(1, 2, 3)
 
+    def test_a_circle_that_nothing_connects(self) -> None:
+        shown = [record(1, parents=("c2",)), record(2), record(3, parents=())]
+        assert sorted(ordered(*shown)) == names(1, 2, 3)
+
     def test_a_parent_is_before_its_child(self) -> None:
         """Also where the numbers of another commit of the same second come between them."""
         shown = [

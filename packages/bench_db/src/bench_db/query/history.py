@@ -335,7 +335,7 @@ def _ancestors(given: Mapping[str, int], parents: Links, children: Links) -> dic
         if commit not in number and not parents[commit]:
             number[commit] = 0
     _count_up(number, sequence, parents)
-    return number
+    return dict.fromkeys(sequence, 0) | number  # those in a circle have none
 
 
 def _count_up(number: dict[str, int], sequence: Sequence[str], parents: Links) -> None:
