@@ -293,23 +293,27 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
     """Yield the parts of a line whose places can be compared, each in order: first what has positions, then each part that parents connect."""
     line = sorted(line, key=lambda record: record.commit)
     by_sha = {record.commit: record for record in line}
-    parents = {r.commit: [sha for sha in dict.fromkeys(_parents(r)) if sha in by_sha] for r in line}
+    parents = {r.commit: tuple(sha for sha in dict.fromkeys(_parents(r)) if sha in by_sha) for r in line}
     position = {record.commit: record.position for record in line if record.position is not None}
     given = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
     children = _children(parents)
     ancestors = _ancestors(given, parents, children)
-    first = {record.commit: [record.parent] for record in line if record.parent in by_sha}
-    # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
-    nearest = {commit: before[:1] for commit, before in parents.items()}
-    # the children are listed once: a line without parents has as many parts as commits
-    connected = [(first, _children(first)), (nearest, _children(nearest)), (parents, children)]
-    for links in connected if len(position) < len(line) else ():
+    connected = [(parents, children)]
+    first = parents
+    if any(len(before) > 1 for before in parents.values()):
+        # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
+        first = {commit: before[:1] for commit, before in parents.items()}
+        connected.insert(0, (first, _children(first)))
+    own = {record.commit: first[record.commit] for record in line if record.parent in by_sha}
+    of_own = [] if len(own) == sum(map(bool, parents.values())) else [(own, _children(own))]
+    # The children are listed once, because a line without parents has as many parts as commits.
+    for links in (*of_own, *connected) if len(position) < len(line) else ():
         _count_along(position, *links)
     yield _by_containment([by_sha[commit] for commit in position], position, ancestors, parents)
     for record in line:
         if record.commit not in position:
             part = {record.commit: 0}
-            for links in connected[1:]:
+            for links in connected:
                 _count_along(part, *links)
             position |= part
             yield _by_containment([by_sha[commit] for commit in part], part, ancestors, parents)
@@ -328,7 +332,7 @@ def _ancestors(given: Mapping[str, int], parents: Links, children: Links) -> dic
         before = len(number)
         _count_up(number, sequence, parents)
         for commit in reversed(sequence):
-            behind = [number[sha] for sha in children[commit] if sha in number]
+            behind = [number[sha] for sha in children.get(commit, ()) if sha in number]
             if behind and commit not in number:
                 number[commit] = min(behind) - 1
     for commit in sequence:
@@ -350,7 +354,7 @@ def _parents_first(parents: Links, children: Links) -> list[str]:
     waits = {commit: len(before) for commit, before in parents.items()}
     sequence = [commit for commit, number in waits.items() if not number]
     for commit in sequence:  # grows
-        for sha in children[commit]:
+        for sha in children.get(commit, ()):
             waits[sha] -= 1
             if not waits[sha]:
                 sequence.append(sha)
@@ -362,7 +366,8 @@ def _parents(record: RecordedCommit | CommitFacts) -> tuple[str, ...]:
 
 
 def _children(parents: Links) -> Links:
-    children: dict[str, list[str]] = {commit: [] for commit in parents}
+    """Return the children of each commit that has some; thousands of empty lists make Python collect garbage."""
+    children: dict[str, list[str]] = {}
     for commit, before in parents.items():
         for sha in before:
             children.setdefault(sha, []).append(commit)
