@@ -87,9 +87,13 @@ def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     columns = [name if name != "parent" else "parents" for name in CommitFacts._fields if name != "merged"]
     rows = cast("pl.DataFrame", pl.from_arrow(engine.open(COMMITS_TABLE).read(columns)))
     parents = pl.col("parents")
-    rows = rows.with_columns(parents.list.first(), merged=parents.list.slice(1).fill_null([]))
+    several = pl.when(parents.list.len() > 1).then(parents.list.slice(1))
     # Columns of an older release are null where a record has a number.
-    return list(map(CommitFacts._make, rows.with_columns(pl.col("time", "recorded_at").fill_null(0)).iter_rows()))
+    rows = rows.with_columns(pl.col("time", "recorded_at").fill_null(0), parents.list.first(), merged=several)
+    # An empty list for each commit would make Python collect garbage.
+    columns = {column.name: column.to_list() for column in rows}
+    columns["merged"] = [() if merged is None else merged for merged in columns["merged"]]
+    return list(map(CommitFacts._make, zip(*columns.values(), strict=True)))
 
 
 def definitions(engine: Engine) -> list[Definition]:
