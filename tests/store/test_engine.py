@@ -138,3 +138,46 @@ class TestRemake:
         with pytest.raises(ConflictError):
             engine.remake(SERIES_TABLE, rows)
         assert connect(database.uri)._engine.open(SERIES_TABLE).dataset.count_rows() == len(rows)
+
+
+class TestTransactions:
+    """A merge leaves its transaction in the manifest alone, and two of the same keys still cannot both insert them."""
+
+    def test_no_file_with_the_keys_is_left(self, database: Database) -> None:
+        for number in range(3):
+            run, results = publication(number)
+            database.publish(results, run)
+        for table in (RESULTS_TABLE, RUNS_TABLE):
+            place = Path(database.uri, table.directory)
+            assert all(file.stat().st_size < 8192 for file in (place / "_transactions").iterdir())
+            dataset = database._engine.open(table).dataset
+            transaction = dataset.read_transaction(dataset.version)
+            assert transaction is not None
+            assert isinstance(transaction.operation, lance.LanceOperation.Update)
+
+    def test_a_merge_of_an_older_version_inserts_no_row_twice(self, database: Database) -> None:
+        run, results = publication(1)
+        database.publish(results, run)
+        engine = connect(database.uri)._engine
+        run, results = publication(2)
+        with engine.one_look():
+            engine.open(RESULTS_TABLE)
+            database.publish(results, run)
+            rows = database._engine.open(RESULTS_TABLE).rows()
+            assert engine.merge(RESULTS_TABLE, rows) == 0
+        assert len(database.results()) == 6
+
+    def test_a_transaction_that_the_manifest_lacks_stays(self, database: Database) -> None:
+        engine, place = database._engine, Path(database.uri, RUNS_TABLE.directory)
+        manifest = place / "_versions" / f"{2**64 - 1 - 7}.manifest"
+        name = "6-01234567-89ab-cdef-0123-456789abcdef.txn"
+        manifest.write_bytes(name.encode())
+        file = place / "_transactions" / name
+        file.write_bytes(b"x")
+        engine._remove_transaction(RUNS_TABLE, 7)
+        assert file.exists()
+        manifest.write_bytes(2 * name.encode())
+        engine._remove_transaction(RUNS_TABLE, 7)
+        assert not file.exists()
+        engine._remove_transaction(RUNS_TABLE, 7)
+        engine._remove_transaction(RUNS_TABLE, 8)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -89,6 +89,8 @@ ROW_ID = "_rowid"
 # Digits of the name of a manifest that counts down from 2^64 with the version; names of the older kind count up.
 _COUNTDOWN = 20
 _LAST_VERSION = 2**64 - 1
+# The name of the file of a transaction, in the manifest of its version.
+_TRANSACTION = re.compile(rb"\d+-([0-9a-f-]{36})\.txn")
 
 
 class Deletions(NamedTuple):
@@ -870,7 +872,21 @@ class Engine:
         merge = merge.use_index(False).retry_timeout(_RETRY_TIMEOUT)  # noqa: FBT003 positional alone
         # A replacement is tried again from here: Lance's own retries would keep what this one has seen.
         done = merge.conflict_retries(COMMIT_RETRIES if replacing is None else 0).execute(rows)
+        if self.bucket is None:
+            self._remove_transaction(table, dataset.version)
         return Merged(rows=int(done["num_inserted_rows"] + done["num_updated_rows"]), version=int(dataset.version))
+
+    def _remove_transaction(self, table: Table, version: int) -> None:
+        """Remove the file of the transaction of a merge where the manifest has the transaction too, which Lance then reads there.
+
+        Both have the keys of the rows as a bitmap of 32 KB, whatever is published. A request of a bucket costs more than the bytes.
+        """
+        root = Path(self.location.child(table.directory))
+        with suppress(OSError):
+            manifest = (root / "_versions" / f"{_LAST_VERSION - version}.manifest").read_bytes()
+            named = _TRANSACTION.search(manifest)
+            if named and manifest.count(named[1]) > 1:
+                (root / "_transactions" / named[0].decode()).unlink()
 
     def fill(self, table: Table, column: str, values: Mapping[int, int]) -> None:
         """Set a column in the rows with some merge keys, in one commit; every row keeps its place in the table."""
