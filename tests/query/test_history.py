@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench_db.model import RecordedCommit
+from bench_db.query import history
 from bench_db.query.history import RANKS, History, commit_orders, history_of, main_branches, with_order
 from bench_db.query.selection import Selection
 from bench_db.store.history import known_commits
@@ -135,6 +136,23 @@ class TestCommitOrders:
     def test_a_missing_position_moves_nothing_else(self, missing: set[int], written: list[int]) -> None:
         records = [record(n, parents=(), position=None if n in missing else n) for n in written]
         assert ordered(*records) == names(*range(1, 9))
+
+    def test_commits_that_no_parents_connect_are_ordered_in_one_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The children of a line are found once, not once for each of its parts, which takes 3 s at 2,000 commits."""
+        counted: list[int] = []
+
+        def children(parents: history.Links) -> history.Links:
+            counted.append(len(parents))
+            return find(parents)
+
+        find = history._children
+        monkeypatch.setattr(history, "_children", children)
+        shas = [f"{number:040x}" for number in range(300)]
+        known = {
+            ("d", sha): RecordedCommit(dut_name="d", commit=sha, time=n, branch="main") for n, sha in enumerate(shas)
+        }
+        assert sorted(shas, key=commit_orders(known, {"d": "main"}).__getitem__) == shas
+        assert len(counted) < 10
 
     def test_parents_connect_to_what_has_a_position(self) -> None:
         same = {"time": 5}
