@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from bench_db.errors import StoreUnavailableError, UserError
-from bench_db.store import maintain
+from bench_db.store import indexes, maintain
 from bench_db.store.database import connect
 from bench_db.store.tables import RESULTS_TABLE, RUNS_TABLE
 from tests.strategies import commit_of, publication
@@ -20,7 +20,7 @@ from tests.support.vanishing import Vanishing
 
 if TYPE_CHECKING:
     from bench_db.store.database import Database
-    from bench_db.store.tables import Table
+    from bench_db.store.tables import IndexKind, Table
 
 
 def _publish(database: Database, count: int, start: int = 0) -> None:
@@ -158,6 +158,31 @@ class TestIndexes:
         assert indexed == leaves
         assert "run_key" not in indexed | _indexes(database, RUNS_TABLE)
         assert {"series_key", "commit", "benchmark_name"} <= indexed
+
+    def test_those_that_a_compaction_writes_anew_are_not_made_again(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Only a damaged one is: making each from all rows at every maintenance takes seconds in a large table."""
+        made: list[str] = []
+
+        def make_index(table: Table, leaf: str, kind: IndexKind) -> None:
+            made.append(leaf)
+            make(table, leaf, kind)
+
+        make = database._engine.make_index
+        _publish(database, 3)
+        database.optimize()
+        monkeypatch.setattr(database._engine, "make_index", make_index)
+        seen = [database._engine.open(RESULTS_TABLE).segments()]
+        for start in (3, 6):
+            _publish(database, 3, start=start)
+            database.optimize()
+            seen.append(database._engine.open(RESULTS_TABLE).segments())
+        assert made == []
+        segments = [name for found in seen for names in found.values() for name in names]
+        assert len(segments) == len(set(segments)) > 2 * len(RESULTS_TABLE.indexes)
+        assert indexes.sound(database._engine.open(RESULTS_TABLE)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
+        assert [database.has(commit_of(number)).present for number in range(10)] == [True] * 9 + [False]
 
     def test_two_indexed_leaves_of_one_name_would_both_be_made(self) -> None:
         names = [leaf.rsplit(".", 1)[-1] for leaf, _ in RESULTS_TABLE.indexes]

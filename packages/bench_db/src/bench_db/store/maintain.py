@@ -16,7 +16,7 @@ from bench_db.store.history import history
 from bench_db.store.tables import RESULTS_TABLE, ROWS_PER_FRAGMENT, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from bench_db.store.engine import Engine, Snapshot
 
@@ -150,16 +150,18 @@ def fault_of_clock(engine: Engine) -> str:
 
 def _care_for(engine: Engine, table: Table) -> None:
     began = time.monotonic()
+    # A compaction writes the indexes of what it joins anew, from those that there are, and without checksums.
+    sound = indexes.sound(engine.open(table))
     engine.compact(table, ROWS_PER_FRAGMENT)
     compacted = time.monotonic()
-    _index(engine, table)
+    _index(engine, table, sound)
     _LOG.info("%s: compaction %.3f s, indexes %.3f s", table.name, compacted - began, time.monotonic() - compacted)
 
 
-def _index(engine: Engine, table: Table) -> None:
-    """Bring every index up to date; make those that do not exist yet or differ from their checksums, which an update would keep."""
-    sound = indexes.sound(engine.open(table))
-    _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in sound])
+def _index(engine: Engine, table: Table, sound: Collection[str]) -> None:
+    """Bring every index up to date; make those that do not exist yet or were not `sound`, which an update would keep."""
+    kept = engine.open(table).segments().keys() & sound
+    _make_indexes(engine, table, [leaf for leaf, _ in table.indexes if leaf not in kept])
     try:
         engine.update_indexes(table)
     except StoreUnavailableError as error:
