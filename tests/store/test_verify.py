@@ -261,12 +261,6 @@ _CACHES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def truth(undamaged: Path) -> dict[str, Any]:
-    """Return the answer of each reading of the undamaged store."""
-    return {name: read(connect(undamaged)) for name, read in damage.READINGS.items()}
-
-
 class TestFlips:
     """After one bit has flipped, verification ends, each reading gives an answer or an error of bench_db, and none is wrong or
     missing in a store that verification calls sound. Damage to a cache changes no answer at all.
