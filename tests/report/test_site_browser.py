@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -210,6 +211,16 @@ class TestCompare:
         page.get_by_text("series: ").wait_for()
         row = page.locator(".row", has_text="encode_batch")
         assert row.locator(".num span").first.get_attribute("class") == "worse"
+        assert (
+            "11 series: 1 worse (+8.3 %) and 1 better (\N{MINUS SIGN}8.6 %) by a finding"
+            in page.locator("#status").inner_text()
+        )
+
+    def test_the_extent_of_what_moved(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(255)}&b={commit_of(265)}&dut=device&bed=runner-large&suite=io")
+        expect(page.locator("#status")).to_have_text(
+            re.compile(r" [2-9] worse \(\+[\d.]+ to \+[\d.]+ %\) and 0 better by")
+        )
 
     def test_swapping_turns_worse_into_better(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")

@@ -112,6 +112,13 @@
     return series.median.slice(0, Math.max(...places) + 1).filter((median) => median !== null).length;
   }
 
+  /* The smallest and the largest change that is worse, or better, in parentheses. */
+  function extent(kind) {
+    const changes = rows.filter((one) => one.kind === kind).map((one) => one.change).sort((x, y) => x - y);
+    if (!changes.length) return "";
+    return ` (${changes.length > 1 ? quantity.interval(changes[0], changes.at(-1)) : quantity.percent(changes[0])})`;
+  }
+
   function show() {
     const words = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
     const chosen = rows.filter((one) => words.every((word) => one.label.toLowerCase().includes(word)));
@@ -120,7 +127,7 @@
     grid.show(chosen);
     const count = (kind) => rows.filter((one) => one.kind === kind).length;
     const notes = ["failed", "failed before", "missing", "insufficient", "new"].map((note) => [rows.filter((one) => one.note === note).length, note]);
-    const moved = count("worse") || count("better") ? [`${count("worse")} worse and ${count("better")} better by a finding between them`] : ["no finding between them"];
+    const moved = count("worse") || count("better") ? `${count("worse")} worse${extent("worse")} and ${count("better")} better${extent("better")} by a finding between them` : "no finding between them";
     status.textContent = [`${rows.length.toLocaleString("en")} series: ${moved}`, ...notes.filter(([number]) => number).map((pair) => pair.join(" "))].join(", ");
   }
 
