@@ -157,6 +157,24 @@ class TestStoreOfRuns:
             bench_db.publish(store, path)
         assert store.list_runs().height == 1
 
+    def test_a_store_with_times_of_two_forms_and_a_broken_file(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """Times without a zone are UTC and sort among others; a broken file stores nothing, or is named and left out."""
+        directory = tmp_path / "data" / "runs"
+        directory.mkdir(parents=True)
+        point = {"name": "fwd", "scenario": "train", "tags": {}, "metrics": {"latency": {"value": 1.0}}}
+        for number, time in ((1, "2026-05-28T20:26:40"), (2, "2026-05-28T22:26:41+02:00"), (3, "2026-05-28T20:26:42Z")):
+            run = {"id": f"{number}", "timestamp": time, "commit": sha(number), "points": [point], "metric_defs": {}}
+            (directory / f"{number}.json").write_text(json.dumps(run))
+        (directory / "4.json").write_text("{")
+        (tmp_path / "data" / "config.json").write_text('{"metric_defs": {}}')
+        build = bench_db.Provenance(dut_name="model")
+        with pytest.raises(bench_db.BenchDbError, match=r"nothing was stored.*4\.json"):
+            bench_db.publish(store, tmp_path / "data", provenance=build)
+        assert store.list_runs().is_empty()
+        done = bench_db.publish(store, tmp_path / "data", provenance=build, keep_going=True)
+        assert [Path(one.path).name for one in done.unreadable] == ["4.json"]
+        assert store.list_runs()["commit"].to_list() == [sha(3), sha(2), sha(1)]
+
     def test_regressions_are_measured_against_the_last_known_good(self, store: bench_db.Database) -> None:
         """A slow run does not become the baseline, so the next slow run regresses, too; then the first good one becomes it."""
         ids = [timed(store, number, 1.0 + number % 3 / 1000) for number in range(9)]
