@@ -57,6 +57,10 @@ relock *args:
 accuracy *seeds:
     uv run python -m benchmarks.accuracy {{ seeds }}
 
+# print every target beside its figure; the argument is the folder of the labelled sets, without which their targets are not measured
+targets *args:
+    uv run python -m benchmarks.targets {{ args }}
+
 # run the same suites with Otava, ruptures, asv and the methods of lance-bench; --quick, --markdown
 rivals *args:
     uv run python -m benchmarks.rivals {{ args }}

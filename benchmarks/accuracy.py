@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench_db.analysis.compare import compare
-from bench_db.analysis.constants import Profile
+from bench_db.analysis.constants import PROFILES, Constants, Profile
 from bench_db.analysis.detect import change_points, detect_all
 from bench_db.analysis.scan import scan
 from bench_db.model import Verdict
@@ -53,7 +53,12 @@ TARGETS = {
 
 def all_found(series: Sequence[Array], profile: Profile = Profile.DEFAULT) -> list[list[int]]:
     """Return the change points of each series, from one call."""
-    changes = detect_all(np.concatenate(series), _offsets(series), profile=profile)
+    return found_by(series, PROFILES[profile])
+
+
+def found_by(series: Sequence[Array], constants: Constants) -> list[list[int]]:
+    """Return the change points of each series by these constants, from one call."""
+    changes = detect_all(np.concatenate(series), _offsets(series), constants=constants)
     cuts = np.searchsorted(changes.series, np.arange(len(series) + 1))
     return [changes.index[a:b].tolist() for a, b in itertools.pairwise(cuts)]
 

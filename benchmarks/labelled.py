@@ -9,39 +9,65 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.suites import MARGIN, Found, Suite, hits
+from benchmarks.synthetic import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 SETS, SCORER, TURING = ("A", "B", "C"), "score.py", "tcpd_univariate.json"
+RUNNERS, LEAST_POINTS, PLANTED = "gha_series.json", 100, (0.05, 0.1, 0.2)
 
 
 def labelled(folder: Path) -> dict[str, Suite]:
     """Return the suites whose files are in the folder."""
     found = {}
     if (folder / SCORER).is_file():
-        found = {f"labels {name}": windows(folder, name) for name in SETS if _labels(folder, name).is_file()}
+        found = {f"labels {name}": windows(folder, name) for name in SETS if labels(folder, name).is_file()}
     return found | ({"TCPD": turing(folder)} if (folder / TURING).is_file() else {})
 
 
-def _labels(folder: Path, name: str) -> Path:
+def labels(folder: Path, name: str) -> Path:
+    """Return the file of a set."""
     return folder / f"labels_{name}.json"
 
 
 def windows(folder: Path, name: str) -> Suite:
     """Return the suite of one set of windows of CI series, scored by the scorer in the same folder."""
-    held = json.loads(_labels(folder, name).read_text("utf-8"))
+    held = json.loads(labels(folder, name).read_text("utf-8"))
     scorer = _module(folder / SCORER)
 
     def score(found: Found) -> dict[str, float]:
         answers = iter(found)
-        scored = scorer.labelled(lambda _: next(answers), _labels(folder, name), MARGIN)
+        scored = scorer.labelled(lambda _: next(answers), labels(folder, name), MARGIN)
         return {f"labels {name}: {figure}": float(scored[figure]) for figure in ("f1", "precision", "recall")}
 
     planted = sum(len(window["change_points"]) for window in held)
     size = f"{len(held)} windows of real CI series with {planted} labelled changes"
     return Suite(size=size, series=[np.array(window["values"], float) for window in held], score=score)
+
+
+def planted(folder: Path, seed: int) -> Suite | None:
+    """Return the suite of steps of 5 to 20 % planted in series of shared runners; None where their file is not in the folder.
+
+    One to three steps are planted in the last 200 points of each series of at least 100. Its own changes, which nobody labelled, count as false.
+    """
+    if not (folder / RUNNERS).is_file():
+        return None
+    rng, truth, series = np.random.default_rng(seed), [], []
+    for one in json.loads((folder / RUNNERS).read_text("utf-8")):
+        values = np.array(one["values"], float)[-200:]
+        if len(values) >= LEAST_POINTS and np.isfinite(values).all():
+            truth.append(places(len(values), rng))
+            for at in truth[-1]:
+                values[at:] *= (1 + float(rng.choice(PLANTED))) ** float(rng.choice([-1, 1]))
+            series.append(values)
+
+    def score(found: Found) -> dict[str, float]:
+        right = sum(hits(at, f) for at, f in zip(truth, found, strict=True))
+        return {"GHA with planted steps: F1": 2 * right / (sum(map(len, truth)) + sum(map(len, found)))}
+
+    return Suite(size=f"{len(series)} series of shared runners with planted steps", series=series, score=score)
 
 
 def turing(folder: Path) -> Suite:

@@ -63,11 +63,11 @@ def _tested(old: Numbers, new: Numbers) -> _Tested:
     level, scale = _level_and_scale(old)
     error, df = scale * np.sqrt(1.0 / n + 1.0), degrees(1, n)
     step = new - level
-    p_value = 2.0 * stats.t.sf(np.abs(step) / error, df)
-    nominal = 2.0 * stats.t.sf(np.abs(step) / error, n - 1)
+    p_value = 2.0 * stats.t.sf(np.abs(_over(step, error)), df)
+    nominal = 2.0 * stats.t.sf(np.abs(_over(step, error)), n - 1)
     margin = error * stats.t.isf(RULES.significance / 2, df)
     nominal = np.where(p_value > RULES.false_discovery_rate, p_value, nominal)
-    return _Tested(step, margin, p_value, nominal, old[:, :, -1] - level, step / scale, old)
+    return _Tested(step, margin, p_value, nominal, old[:, :, -1] - level, _over(step, scale), old)
 
 
 def _decided(parts: Sequence[_Tested]) -> Verdicts:
@@ -142,7 +142,13 @@ def _moves(old: Numbers) -> Numbers:
 
 def _distance(old: Numbers, new: Numbers) -> Numbers:
     level, scale = _level_and_scale(old)
-    return np.asarray((new - level) / scale)
+    return _over(new - level, scale)
+
+
+def _over(step: Numbers, scale: Numbers) -> Numbers:
+    """Divide by a scale; without a spread any step is infinitely many, and none is 0."""
+    without = np.where(step == 0.0, 0.0, np.copysign(np.inf, step))
+    return np.divide(step, scale, out=without, where=scale > 0.0)
 
 
 def _level_and_scale(old: Numbers) -> tuple[Numbers, Numbers]:

@@ -193,7 +193,13 @@ def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3, points: 
         false_series = sum(not h.changes for h, _ in judged)
         findings = sum(len(f) for _, f in judged)
         false = sum(not hits(h.changes, [index]) for h, f in judged for index in f)
-        return {
+        of_steps = {
+            f"scan: {100 * step:g} % steps found": float(
+                np.mean([bool(f) for h, f in zip(histories, found, strict=True) if h.step == step] or [False])
+            )
+            for step in DELAYED_STEPS
+        }
+        return of_steps | {
             "scan: FDR by series": false_series / max(1, len(judged)),
             "scan: FDR by finding": false / max(1, findings),
             "scan: changed series found": (len(judged) - false_series) / sum(bool(h.changes) for h in histories),
@@ -201,6 +207,45 @@ def discoveries(seed: int, *, share: float = 1.0, changed: float = 0.3, points: 
 
     size = f"one scan of {count} series of {points} points, {changed:.0%} of them with one step of 5-20 %"
     return Suite(size=size, series=[h.values for h in histories], score=score)
+
+
+def situations(*, count: int = 20, first: int = 0) -> Suite:
+    """Return the suite of the situations that older detectors missed, `count` seeds each from `first` on.
+
+    Each figure is a number of series in which the changes are found, or of other changes in them.
+    """
+    made: dict[str, list[tuple[Array, tuple[int, ...]]]] = {}
+    for seed in range(first, first + count):
+        rng = np.random.default_rng(seed)
+        for share in (0.3, 0.5):
+            mode = np.where(rng.random(200) < share, 1520.0, 965.0) * np.exp(rng.normal(0, 0.01, 200))
+            mode[100:] *= 1.2
+            made.setdefault(f"two modes, share {share:g}", []).append((mode, (100,)))
+        small = 20e6 * np.exp(rng.normal(0, 0.0003, 200))
+        small[100:] *= 1.009
+        made.setdefault("+.9 %, noise .03 %", []).append((small, (100,)))
+        for burst, noise in ((0.5, 0.01), (-0.2, 0.01), (-0.2, 0.02), (-0.2, 0.03)):
+            step = 100 * np.exp(rng.normal(0, noise, 200))
+            step[100:] *= 1.1
+            step[103:106] *= 1 + burst
+            made.setdefault(f"step beside outliers of {burst:+.0%}, noise {noise:.0%}", []).append((step, (100,)))
+    stairs = np.repeat([100, 100.8, 101.6, 102.4, 103.2, 104], 20)
+    made["staircase of .8 % without noise"] = [(stairs, (20, 40, 60, 80, 100))]
+    flat = [(name, changes) for name, several in made.items() for _, changes in several]
+
+    def score(found: Found) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for (name, changes), at in zip(flat, found, strict=True):
+            right = hits(changes, at)
+            for figure, number in ((name, right), (f"{name}: others", len(at) - right)):
+                figures[figure] = figures.get(figure, 0.0) + number
+        return figures
+
+    return Suite(
+        size=f"{count} series of each situation, one staircase",
+        series=[values for several in made.values() for values, _ in several],
+        score=score,
+    )
 
 
 def for_timing(n: int, count: int = 70) -> list[Array]:
