@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -220,9 +221,12 @@ class TestMeaning:
             raise OSError(message)
         assert not faults.is_transient(caught.value.__cause__ or caught.value)  # a repetition fails in the same way
 
-    def test_an_address_with_a_line_break(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match=r"a\\nb.*line break"):
-            connect(tmp_path / "a\nb", create=True)
+    @pytest.mark.parametrize("sign", ["\n", "\r", "\t", "\x01", "\x7f"], ids=["LF", "CR", "TAB", "SOH", "DEL"])
+    def test_an_address_with_a_control_character(self, tmp_path: Path, sign: str) -> None:
+        with pytest.raises(
+            UserError, match=re.escape(f"a{sign}b".encode("unicode_escape").decode()) + ".*line break, tab"
+        ):
+            connect(tmp_path / f"a{sign}b", create=True)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(

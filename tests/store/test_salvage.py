@@ -68,6 +68,16 @@ class TestReading:
         assert f"These runs are not complete: {_run_id(broken)} ({LOST}.json)" in text
         assert "'bench-db store verify --repair'" in text
 
+    @pytest.mark.parametrize(("how", "copied"), [("delete", True), ("halve", False)])
+    def test_a_file_that_is_gone_may_be_of_a_copy_of_a_live_store(
+        self, undamaged: Path, tmp_path: Path, how: str, *, copied: bool
+    ) -> None:
+        store = damage.copied(undamaged, tmp_path / "broken")
+        damage.spoil(damage.live_files(store, "results")[0], how)
+        with pytest.warns(DamagedStoreWarning) as warned:
+            connect(store).latest()
+        assert ("cp or rsync" in str(warned[0].message)) == copied
+
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     @pytest.mark.parametrize("table", [table.name for table in registered() if table.name != "migrations"])
     def test_a_torn_manifest_stops_no_new_reader(self, undamaged: Path, tmp_path: Path, table: str) -> None:

@@ -89,6 +89,7 @@ ROW_ID = "_rowid"
 # Digits of the name of a manifest that counts down from 2^64 with the version; names of the older kind count up.
 _COUNTDOWN = 20
 _LAST_VERSION = 2**64 - 1
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # The name of the file of a transaction, in the manifest of its version.
 _TRANSACTION = re.compile(rb"\d+-([0-9a-f-]{36})\.txn")
 
@@ -1197,8 +1198,8 @@ def locate(uri: str | Path) -> Location:
     if not text or "\0" in text:
         message = "the store's address is empty: give a directory or s3://bucket/prefix with --store or BENCH_DB_URI"
         raise UserError(message)
-    if "\n" in text or "\r" in text:
-        message = f"the store's address {text!r} has a line break, which Lance cannot open; choose another name"
+    if _CONTROL.search(text):
+        message = f"the store's address {text!r} has a line break, tab or other control character, which Lance cannot open; choose another name"
         raise UserError(message)
     if "://" in text and not text.lower().startswith(("s3://", "file://")):
         from bench_db.store import schemes  # noqa: PLC0415 only addresses of other schemes look for packages

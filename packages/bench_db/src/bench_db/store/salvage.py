@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bench_db.store.engine import Engine, Fragment, Snapshot
 
 NO_INDEX = "an index is damaged, so answers take longer; 'bench-db store verify --repair' makes it anew"
+_COPIED = "A copy that cp or rsync makes while others publish may lack files that maintenance has removed: make one with 'bench-db store copy'"
 _SHOWN = 10
 # A reader may hold a version for so long, and a write may take so long.
 YOUNG = timedelta(minutes=10)
@@ -360,8 +361,10 @@ def _warning(engine: Engine) -> str:
         if files
         else []
     )
+    copied = f". {_COPIED}" if files and content.size_of(engine, files[0]) is None else ""
     what += [f"the newest manifest cannot be read, and answers are of {' and '.join(torn)}"] if torn else []
     return (
         f"{engine.location}: {'; '.join(what)}.{named} "
         "Restore the files from a copy, or take them out with 'bench-db store verify --repair' and publish the runs again"
+        f"{copied}"
     )
