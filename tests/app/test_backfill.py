@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
-from bench_db.app.backfill import Pace, Remote, same_setup_failure
+from bench_db.app.backfill import Pace, Remote, readings, same_setup_failure
 from bench_db.app.planning import Planner
 from bench_db.ci.forge import Workflow
 from bench_db.ci.github.client import GitHub
 from bench_db.ci.github.forge import GitHubForge
 from bench_db.clock import Clock
-from bench_db.errors import GitHubError
+from bench_db.errors import GitHubError, UserError
+from bench_db.ingest import Provenance
 from bench_db.measure.journal import Journal
 from bench_db.model import AttemptState as State
 from bench_db.model import Commit, Reason, Step, Target
@@ -47,6 +49,37 @@ def remote(forge: GitHubForge, journal: Journal, slept: Slept, pace: Pace = Pace
     planner = Planner(wanted={}, config=config, environment={}, note=print, clock=Clock())
     there = Workflow(repository=REPOSITORY)
     return Remote(forge=forge, workflow=there, planner=planner, journal=journal, clock=slept.clock(), pace=pace)
+
+
+class TestReadings:
+    """The output files of a suite are read as `publish` reads them."""
+
+    CODSPEED = Path(__file__).parents[1] / "data/codspeed/5.0.4/walltime.json"
+
+    def read(self, *outputs: Path) -> list[int]:
+        return [len(results) for _, results in readings(outputs, Provenance(suite="s"), "codspeed", ())]
+
+    def test_a_directory_of_files(self, tmp_path: Path) -> None:
+        """Of a directory such as `.codspeed` the files of the format are read, but its hidden ones and links."""
+        folder = tmp_path / ".codspeed"
+        folder.mkdir()
+        (folder / ".gitignore").write_text("*\n")
+        (folder / "notes.txt").write_text("nothing measured here")
+        copyfile(self.CODSPEED, folder / "results_1.json")
+        alone = self.read(folder)
+        assert alone == self.read(self.CODSPEED)
+        (folder / "results_2.json").symlink_to(self.CODSPEED)
+        assert self.read(folder) == alone
+
+    def test_a_file_that_ends_too_early_is_an_error(self, tmp_path: Path) -> None:
+        copyfile(self.CODSPEED, tmp_path / "results_1.json")
+        (tmp_path / "results_2.json").write_bytes(self.CODSPEED.read_bytes()[:-50])
+        with pytest.raises(UserError, match=r"results_2\.json"):
+            self.read(tmp_path)
+
+    def test_nothing_of_the_format(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="no file below it shows codspeed"):
+            self.read(tmp_path)
 
 
 class TestRun:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bench_db.clock import Clock
+from bench_db.measure import git, runner
 from bench_db.schedule.config import Suite
-from tests.support.benches import bench, gone, measured, python
+from tests.support.benches import bench, gone, measured, python, steps
 from tests.support.histories import History
 
 WRITES = python("import os; open('out.json', 'w').write(open('n').read() + os.environ['BENCH_DB_COMMIT'])")
@@ -89,6 +91,26 @@ class TestRun:
         seen = set(ast.literal_eval(found[0][1][0]))
         assert seen.isdisjoint({*secrets, "GIT_DIR"})
         assert seen >= {*kept, "OURS", "BENCH_DB_CACHE", "BENCH_DB_SUITE", "BENCH_DB_COMMIT"}
+
+    def test_of_a_directory_that_gets_a_file_each_time_the_new_ones_are_taken(self, history: History) -> None:
+        """A directory whose files are written again, as that of Criterion, is taken whole, and so is one that is new."""
+        (history.path / "r").mkdir()
+        (history.path / "r/1").write_text("committed")
+        history.git("add", "r")
+        sha = history.commit()
+
+        def outputs(code: str, name: str = "r") -> list[str]:
+            suite = Suite(benchmark=python(f"import os; os.makedirs('new', exist_ok=True); {code}"), outputs=[name])
+            taken = list[str]()
+            with git.alone(history.path, bench(history).home, Clock()) as locks:
+                runner.run(steps(history, sha), bench(history, one=suite), locks, lambda m: taken.extend(
+                    str(path.relative_to(m.checkout)) for path in m.outputs))  # fmt: skip
+            return taken
+
+        assert outputs("open('r/2', 'w'); open('r/3', 'w')") == ["r/2", "r/3"]
+        assert outputs("open('r/1', 'w'); open('r/2', 'w')") == ["r"]
+        assert outputs("open('new/1', 'w')", "new") == ["new"]
+        assert outputs("open('r/2', 'w'); os.symlink(os.getcwd() + '/../..', 'r/3')") == ["r/2"]
 
     def test_output_outside_of_the_tree_is_not_taken(self, history: History, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text("secret")

@@ -33,6 +33,7 @@ from bench_db.ingest import (
     Reading,
     adapter_named,
     default_branch_of_ci,
+    find,
     manifest_of,
     normalise,
     parse,
@@ -567,8 +568,17 @@ def version_of(measured: Measured) -> str:
 def readings(
     outputs: Iterable[Path], provenance: Provenance, format_name: str, declared: Sequence[Adapter]
 ) -> list[tuple[Run, list[Result]]]:
-    """Parse the output files of a suite, and leave out files without a result. Raise an error when none has one."""
-    read = [(path, *parse(path, format_name, provenance=provenance, declared=declared)) for path in outputs]
+    """Parse the output files of a suite, and leave out files without a result. Raise an error when none has one.
+
+    Of a directory that is not Criterion's, as `.codspeed` is, each file of the format is read, but no link: measured code wrote it.
+    """
+    files = list[Path]()
+    for path in outputs:
+        found = find(path, format_name, declared=declared)
+        if found.unreadable:
+            raise UserError(found.unreadable[0].error)
+        files += [file for file in found.readable if file == path or not file.is_symlink()]
+    read = [(path, *parse(path, format_name, provenance=provenance, declared=declared)) for path in files]
     full = [(run, results) for _, run, results in read if results]
     if not full:
         reason = "no benchmark in it could be read"

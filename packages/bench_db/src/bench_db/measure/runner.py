@@ -142,7 +142,8 @@ def _attempt(place: Place, log: Path) -> _Outcome:
     return *ready.measure(before), None
 
 
-_State = Mapping[Path, list[tuple[str, int, int, int]]]
+_Files = list[tuple[str, int, int, int]]
+_State = Mapping[Path, _Files]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,9 @@ class Ready:
         failure = self.shell.run([*words(suite.benchmark), *select], suite.timeout_seconds, stdout)
         if failure and not failure.came_to_its_end:  # it may have been about to write more: worth another attempt
             return (), failure
-        outputs = tuple(path for path in _outputs(suite, self.directory) if before.get(path) != _state(path))
+        outputs = tuple(
+            written for path in _outputs(suite, self.directory) for written in _written(path, before.get(path, []))
+        )
         if not (outputs or failure):
             wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
             of_commit = "; the files in the commit were not written" if before else ""
@@ -226,7 +229,19 @@ def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
     return tuple(path for path in found if path.resolve().is_relative_to(inside))
 
 
-def _state(path: Path) -> list[tuple[str, int, int, int]]:
+def _written(path: Path, before: _Files) -> list[Path]:
+    """Return an output that was written since `before`, or of a directory that gets a file each time the new files; else nothing."""
+    now = _state(path)
+    if now == before:
+        return []
+    names = {name for name, *_ in before}
+    changed = [Path(state[0]) for state in now if state not in before]
+    files = [file for file in changed if file.is_file() and not file.is_symlink()]
+    gets_more = bool(names) and path.is_dir() and bool(files) and all(str(file) not in names for file in files)
+    return files if gets_more else [path]
+
+
+def _state(path: Path) -> _Files:
     """Return what changes when a file, or any file of a directory, is written."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     states = [(str(file), file.lstat()) for file in files]
