@@ -166,9 +166,10 @@ class TestLocal:
         assert sorted(tmp_path.iterdir()) == before
 
     def test_the_planted_commit_is_found(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
+        """By pairs of real processes of pytest; tests/cli/test_planted.py has a search of 28 commits."""
         shas = history[1]
         answer = bench_db(
-            "bisect", shas[0], "main", "--clone", "clone", "--benchmark", "*test_work", "--output", "json", cwd=tmp_path
+            "bisect", shas[PLANTED - 2], "main", "--clone", "clone", "--benchmark", "*test_work", "--output", "json", cwd=tmp_path
         )
         assert document(answer)["commit"] == shas[PLANTED]
         assert not (tmp_path / "store").exists()
