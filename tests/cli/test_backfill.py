@@ -169,7 +169,16 @@ class TestLocal:
         """By pairs of real processes of pytest; tests/cli/test_planted.py has a search of 28 commits."""
         shas = history[1]
         answer = bench_db(
-            "bisect", shas[PLANTED - 2], "main", "--clone", "clone", "--benchmark", "*test_work", "--output", "json", cwd=tmp_path
+            "bisect",
+            shas[PLANTED - 2],
+            "main",
+            "--clone",
+            "clone",
+            "--benchmark",
+            "*test_work",
+            "--output",
+            "json",
+            cwd=tmp_path,
         )
         assert document(answer)["commit"] == shas[PLANTED]
         assert not (tmp_path / "store").exists()
