@@ -121,6 +121,17 @@ class TestFrontier:
                 run.add("chat", 3.0, metric=name, unit=unit, better=better)
         assert api.frontier(store, "latency", "throughput").frame().select("x", "y").rows() == [(3e6, 3.0)]
 
+    def test_metrics_of_different_benchmarks_are_no_point(self, store: Database) -> None:
+        with store.record(dut="model", commit=COMMIT, test_bed_name="h100") as run:
+            run.add("chat/latency", 3.0, metric="latency", unit="ms")
+            run.add("chat/rate", 3.0, metric="rate", unit="tokens/s", better="higher")
+        found = api.frontier(store, "latency", "rate")
+        assert found.frame().is_empty()
+        [note] = found.notes
+        assert note.startswith(
+            "no configuration has both latency and rate: a point needs results of one benchmark name"
+        )
+
     def test_machines_of_one_name_are_apart(self, store: Database) -> None:
         for cpu, latency in (("a", 10), ("b", 20)):
             bed = api.TestBed(name="lab", cpu=cpu, memory_gb=4, os="Linux")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 FIRST = 1_780_000_000
-DECLARED = {
+DECLARED: dict[str, Any] = {
     "format": {
         "serving": {
             "has": ["hw", "conc"],
@@ -35,7 +35,7 @@ DECLARED = {
     "alias": {"gpu": {"h100*": "h100"}},
 }
 
-NAMES = {
+NAMES: dict[str, Any] = {
     "format": {
         "serving": {
             "has": ["hw", "conc"],
@@ -196,8 +196,9 @@ class TestStoreOfRuns:
             timed(store, number, 2.0, tags={"framework": "torch"})
         topic = timed(store, 9, 1.5, branch="topic", tags={"framework": "flax"})
         assert store.list_runs(branch="topic", tags={"framework": "flax"})["run"].to_list() == [topic]
-        for asked in ({}, {"branch": "topic"}):
-            found = bench_db.compare(store, baseline_branch="main", candidate=sha(9), **asked).comparisons
+        for branch in ("topic", None):
+            chosen = bench_db.Selection(branch=branch)
+            found = bench_db.compare(store, sha(9), baseline_branch="main", selection=chosen).comparisons
             assert {one.series.tags_key: one.verdict for one in found} == {
                 "framework=flax": "regressed",
                 "framework=torch": "missing",
@@ -224,14 +225,15 @@ class TestPlacesOfStores:
     def test_a_path_an_address_and_a_place_are_one_store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Results go into one directory below the root, named after the experiment, whichever names the root."""
         monkeypatch.chdir(tmp_path)
-        roots = ("./experiments", f"file://{tmp_path}/experiments", bench_db.FilePlace(root="experiments"))
-        scoped = [bench_db.place(root).scoped("my_exp:1.0") for root in roots]
+        named = [bench_db.place(address) for address in ("./experiments", f"file://{tmp_path}/experiments")]
+        roots = [*named, bench_db.FilePlace(root="experiments")]
+        scoped = [root.scoped("my_exp:1.0") for root in roots]
         ids = {recorded(one.connect(create=True), number) for number, one in enumerate(scoped)}
         [directory] = (tmp_path / "experiments").iterdir()
         assert {one.address for one in scoped} == {str(directory)} == {str(tmp_path / "experiments/my_exp=3a1.0")}
         assert (directory / "results.lance").is_dir()
         for root in roots:
-            found = bench_db.place(root).for_store("my_exp:1.0").connect()
+            found = root.for_store("my_exp:1.0").connect()
             assert set(found.list_runs()["run"]) == ids
             assert found.to_dataframe().height == 3 * 6
         for address in ("./plain", f"file://{tmp_path}/plain", tmp_path / "plain"):

@@ -142,7 +142,7 @@ def frontier(
         points=points.sort("group", "x", "y", "benchmark_name", "tags_key").drop("group"),
         values=_values(points, by, x, target),
         left_out=left_out,
-        notes=_notes(points, by),
+        notes=_notes(points, by) if len(points) else _apart(left_out, x, y),
     )
 
 
@@ -250,6 +250,17 @@ def _values(points: pl.DataFrame, by: Sequence[str], x: str, target: Target | No
     knots = points.lazy().filter("on_front").select("group", known=known, asked=asked)
     found = value_at(knots, target.value).collect()
     return groups.join(found, on="group", how="left", maintain_order="left").select(*by, "value")
+
+
+def _apart(left_out: Mapping[str, int], x: str, y: str) -> list[str]:
+    """Explain why there is no point although each metric has results."""
+    if not {f"without {x}", f"without {y}"} <= left_out.keys():
+        return []
+    reason = (
+        f"no configuration has both {x} and {y}: a point needs results of one benchmark name and the same tags."
+        " If the names contain the metric, leave it out of the names that are published"
+    )
+    return [reason]
 
 
 def _notes(points: pl.DataFrame, by: Sequence[str]) -> list[str]:
