@@ -411,6 +411,20 @@ class TestMovesByThemselves:
         assert self.of([*accidents, (19, 0, 1.3)], at=(19, 20)).verdict is Verdict.REGRESSED
         assert self.of([*accidents, (19, 0, 1.3)]).verdict is Verdict.REGRESSED
 
+    def test_a_change_that_lasts_is_suspected_at_its_first_run_alone(self) -> None:
+        """Also when the level before it is the baseline again, because the new one is still short."""
+        runs = np.concatenate([quiet(12, 0.01, seed=5), quiet(12, 0.01, seed=6)[:6]])
+        for run, series, factor in [(5, 4, 1.5), (9, 7, 1.6)]:
+            runs[run, series] *= factor
+        runs[20:, 0] *= 1.3
+        found = [
+            c.verdict
+            for at in range(20, 27)
+            for c in judge(suite(runs[: at + 1]), [at])
+            if c.series.benchmark_name == "f000"
+        ]
+        assert found == [Verdict.SUSPECTED, *[Verdict.REGRESSED] * 6]
+
     def test_a_commit_on_which_more_moved_than_in_all_runs_before(self) -> None:
         runs = quiet(12, 0.01, seed=5)
         runs[5, 4] *= 1.5

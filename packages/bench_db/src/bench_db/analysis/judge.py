@@ -163,7 +163,8 @@ def judge(  # noqa: PLR0913 all but the first two by keyword
         )
         judged.append(_judged(series, new.pop(series.series_key, _NOTHING), runs, method, least(series)))
         if len(runs.values):
-            latest[series.series_key] = float(runs.by(judged[-1].figure)[-1])
+            newest = old.values if judged[-1].figure is old.figures[number] else medians
+            latest[series.series_key] = float(newest[old.offsets[number + 1] - 1])
     rest = names.filter(pl.col("series_key").is_in(pl.Series(list(new), dtype=pl.Int64).implode()))
     judged += [_judged(s, new[s.series_key], Earlier(), method, least(s)) for s in identified(rest)]
     if method == _BY_FIGURE:
@@ -180,7 +181,8 @@ _AGAIN = f"measure this commit again, at least {RULES.one_go_minutes} minutes la
 def _with_suspected(judged: Sequence[Comparison], latest: Mapping[int, float]) -> list[Comparison]:
     """Return the comparisons. A change that one run shows is suspected, unless something upholds it.
 
-    `latest` has the newest value of each baseline, by series key. It upholds a change when it shows half of it already.
+    `latest` has the newest value of each series before the candidate, by key. It upholds a change when it shows half of it already, also as
+    a run of a new level that is too short for a baseline.
 
     A change of one run is upheld when it is at least twice the half-width of its interval; when it reaches `rules.quiet_effect` and the
     half-width does not exceed that; or when Benjamini-Hochberg accepts it at `rules.false_discovery_rate` among the tested series of
