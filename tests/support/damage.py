@@ -153,7 +153,7 @@ def answers(store: Path | str) -> dict[str, Any]:
 
 
 def live_files(store: Path, table: str, kind: str = "data") -> list[Path]:
-    """Return the files of the newest version of a table: `data`, `indexes`, `deletions`, its `manifest` or `transaction`.
+    """Return the files of the newest version of a table: `data`, `indexes`, `deletions`, its `manifest`, or the newest `transaction` that has a file.
 
     The table `projection` has its `levels` and its `points`, and `artifacts` has the `content` of its files, too.
     """
@@ -164,7 +164,8 @@ def live_files(store: Path, table: str, kind: str = "data") -> list[Path]:
     if kind == "manifest":
         return [min((directory / "_versions").glob("*.manifest"))]  # the names count down
     if kind == "transaction":
-        return sorted((directory / "_transactions").glob(f"{dataset.version - 1}-*.txn"))
+        # A merge leaves no file of its own, because the manifest has its transaction too.
+        return sorted((directory / "_transactions").glob("*.txn"), key=lambda path: int(path.stem.split("-")[0]))[-1:]
     if kind == "indexes":
         live = {str(segment.uuid) for index in dataset.describe_indices() for segment in index.segments}
         return sorted(p for p in (directory / "_indices").rglob("*") if p.is_file() and p.parent.name in live)
