@@ -13,7 +13,7 @@ from bench_db.ci.forge import Workflow
 from bench_db.ci.github.client import GitHub
 from bench_db.ci.github.forge import GitHubForge
 from bench_db.clock import Clock
-from bench_db.errors import GitHubError, UserError
+from bench_db.errors import GitHubError, UnreadableOutputError, UserError
 from bench_db.ingest import Provenance
 from bench_db.measure.journal import Journal
 from bench_db.model import AttemptState as State
@@ -74,7 +74,7 @@ class TestReadings:
     def test_a_file_that_ends_too_early_is_an_error(self, tmp_path: Path) -> None:
         copyfile(self.CODSPEED, tmp_path / "results_1.json")
         (tmp_path / "results_2.json").write_bytes(self.CODSPEED.read_bytes()[:-50])
-        with pytest.raises(UserError, match=r"results_2\.json"):
+        with pytest.raises(UnreadableOutputError, match=r"results_2\.json.* ends too early"):
             self.read(tmp_path)
 
     def test_nothing_of_the_format(self, tmp_path: Path) -> None:
