@@ -91,9 +91,9 @@ def _facts_of_commits(engine: Engine) -> list[CommitFacts]:
     # Columns of an older release are null where a record has a number.
     rows = rows.with_columns(pl.col("time", "recorded_at").fill_null(0), parents.list.first(), merged=several)
     # An empty list for each commit would make Python collect garbage.
-    columns = {column.name: column.to_list() for column in rows}
-    columns["merged"] = [() if merged is None else merged for merged in columns["merged"]]
-    return list(map(CommitFacts._make, zip(*columns.values(), strict=True)))
+    values = {column.name: column.to_list() for column in rows}
+    values["merged"] = [() if merged is None else merged for merged in values["merged"]]
+    return list(map(CommitFacts._make, zip(*values.values(), strict=True)))
 
 
 def definitions(engine: Engine) -> list[Definition]:
