@@ -298,14 +298,14 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
     given = {r.commit: r.position if r.ancestors is None else r.ancestors for r in line if r.position is not None}
     children = _children(parents)
     ancestors = _ancestors(given, parents, children)
-    connected = [(parents, children)]
+    connected: list[tuple[Links, Links]] = [(parents, children)]
     first = parents
     if any(len(before) > 1 for before in parents.values()):
         # a merge whose first parent has no results follows the one that has, as after a `git pull` into a local line
         first = {commit: before[:1] for commit, before in parents.items()}
         connected.insert(0, (first, _children(first)))
     own = {record.commit: first[record.commit] for record in line if record.parent in by_sha}
-    of_own = [] if len(own) == sum(map(bool, parents.values())) else [(own, _children(own))]
+    of_own: list[tuple[Links, Links]] = [] if len(own) == sum(map(bool, parents.values())) else [(own, _children(own))]
     # The children are listed once, because a line without parents has as many parts as commits.
     for links in (*of_own, *connected) if len(position) < len(line) else ():
         _count_along(position, *links)
