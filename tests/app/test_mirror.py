@@ -530,7 +530,7 @@ class TestUnreachable:
 
     def test_without_the_driver(self, store: Database, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
-        with pytest.raises(UserError, match=r"pip install 'bench-db\[postgres\]'"):
+        with pytest.raises(UserError, match=r"pip install '\./packages/bench_db\[postgres\]'"):
             mirror(store, postgres.address())
 
 

@@ -45,7 +45,7 @@ class TestOpened:
         monkeypatch.setitem(sys.modules, package, None)  # an import of it fails, installed or not
         monkeypatch.delitem(sys.modules, f"bench_db.distributed.on_{text.partition(':')[0]}", raising=False)
         with (
-            pytest.raises(MissingExtraError, match=rf"pip install 'bench-db\[{text.partition(':')[0]}\]'"),
+            pytest.raises(MissingExtraError, match=rf"pip install '\./packages/bench_db\[{text.partition(':')[0]}\]'"),
             opened(text),
         ):
             pass

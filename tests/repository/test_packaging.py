@@ -147,8 +147,8 @@ class TestBare:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (("query", "SELECT 1", "--store", "store"), "a query needs duckdb,"),
-            (("latest", "--store", "s3://bucket/store"), "s3://bucket/store needs boto3,"),
+            (("query", "SELECT 1", "--store", "store"), "a query needs the package duckdb"),
+            (("latest", "--store", "s3://bucket/store"), "s3://bucket/store needs the package boto3"),
         ],
         ids=["sql", "s3"],
     )
@@ -159,7 +159,7 @@ class TestBare:
         extra = request.node.callspec.id
         assert done.returncode == 2
         assert done.stderr == (
-            f"bench-db: {message} which is not installed; pip install 'bench-db[{extra}]' installs it\n"
+            f"bench-db: {message} of the extra {extra}: in a clone of bench_db, pip install './packages/bench_db[{extra}]'\n"
         )
 
     def test_missing_lancedb(self, bare: Path, work: Path) -> None:
@@ -171,13 +171,14 @@ class TestBare:
             [bare / "bin/python", "-c", code], cwd=work, env=environment(), capture_output=True, text=True, check=True
         )
         assert done.stdout == (
-            "a LanceDB connection needs lancedb, which is not installed; pip install 'bench-db[lancedb]' installs it\n"
+            "a LanceDB connection needs the package lancedb of the extra lancedb: in a clone of bench_db,"
+            " pip install './packages/bench_db[lancedb]'\n"
         )
 
     def test_doctor_names_what_is_missing(self, bare: Path, work: Path) -> None:
         done = run(bare, work, "doctor", "--store", "s3://bucket/store")
         assert "boto3 not installed" in done.stdout
-        assert "pip install 'bench-db[s3]'" in done.stdout
+        assert "pip install './packages/bench_db[s3]'" in done.stdout
         assert "defect" not in done.stderr
 
 

@@ -334,7 +334,7 @@ class TestOthers:
 
     def test_without_the_package(self, store: Database, monkeypatch: pytest.MonkeyPatch, to: To) -> None:
         monkeypatch.setitem(sys.modules, "deltalake", None)
-        with pytest.raises(UserError, match=r"pip install 'bench-db\[delta\]'"):
+        with pytest.raises(UserError, match=r"pip install '\./packages/bench_db\[delta\]'"):
             to(store)
 
     def test_a_directory_that_is_a_file(self, store: Database, lake: Path, to: To) -> None:

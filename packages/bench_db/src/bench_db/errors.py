@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
 
 class BenchDbError(Exception):
@@ -42,7 +43,14 @@ class UnreadableOutputError(BenchDbError):
 
 
 class MissingExtraError(UserError):
-    """A package that is not installed; the message names the extra of bench-db that installs it."""
+    """A package that is not installed; the message names the extra of bench-db that has it, and how to install that."""
+
+    @classmethod
+    def of(cls, *, what: str, package: str, extra: str) -> Self:
+        """Return the error of something that needs a package of an extra."""
+        return cls(
+            f"{what} needs the package {package} of the extra {extra}: in a clone of bench_db, pip install './packages/bench_db[{extra}]'"
+        )
 
 
 class InputFileError(UserError):

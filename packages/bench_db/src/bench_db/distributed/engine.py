@@ -75,8 +75,7 @@ def _needed(extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        message = f"the engine {extra} needs a package that is missing: pip install 'bench-db[{extra}]'"
-        raise MissingExtraError(message) from error
+        raise MissingExtraError.of(what=f"the engine {extra}", package=error.name or extra, extra=extra) from error
 
 
 def parts_for(engine: Engine, series: int) -> int:

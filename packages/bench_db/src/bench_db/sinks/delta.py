@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from bench_db.arrow import row_checksums
-from bench_db.errors import StoreUnavailableError, UserError
+from bench_db.errors import MissingExtraError, StoreUnavailableError, UserError
 from bench_db.masking import redacted
 from bench_db.sinks.sink import MARK, STATE, Column, Contents, Table
 
@@ -95,8 +95,7 @@ def connected(address: str, schema: str, bucket: Bucket | None = None, prefix: s
     try:
         import deltalake  # noqa: PLC0415 an extra, which only these mirrors need
     except ImportError as error:
-        message = "a mirror of Delta tables needs the package deltalake: pip install 'bench-db[delta]'"
-        raise UserError(message) from error
+        raise MissingExtraError.of(what="a mirror of Delta tables", package="deltalake", extra="delta") from error
     try:
         yield DeltaSink(deltalake, lake)
     except (OSError, deltalake.exceptions.DeltaError) as error:

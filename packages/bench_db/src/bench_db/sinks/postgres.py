@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench_db.errors import ConflictError, StoreUnavailableError, UserError
+from bench_db.errors import ConflictError, MissingExtraError, StoreUnavailableError, UserError
 from bench_db.sinks.address import LONGEST_SECONDS
 from bench_db.sinks.sink import MARK, STATE, Column, Contents, Table
 from bench_db.sinks.views import VIEWS, View
@@ -106,8 +106,7 @@ def _driver() -> Any:
     try:
         from adbc_driver_postgresql import dbapi  # noqa: PLC0415 an extra, which only mirrors need
     except ImportError as error:
-        message = "a mirror needs the package adbc-driver-postgresql: pip install 'bench-db[postgres]'"
-        raise UserError(message) from error
+        raise MissingExtraError.of(what="a mirror", package="adbc-driver-postgresql", extra="postgres") from error
     return dbapi
 
 

@@ -201,7 +201,4 @@ def needed_for(what: str) -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRAS:
             raise
-        message = (
-            f"{what} needs {package}, which is not installed; pip install 'bench-db[{_EXTRAS[package]}]' installs it"
-        )
-        raise MissingExtraError(message) from error
+        raise MissingExtraError.of(what=what, package=package, extra=_EXTRAS[package]) from error
