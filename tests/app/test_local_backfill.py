@@ -77,7 +77,7 @@ class TestStopped:
             assert until_running_below(tmp_path / ".bench-db" / "trees", any_=True)
             running.send_signal(signal.SIGHUP)
             said = running.communicate()[0]
-        assert (running.returncode, "1 failed" in said) == (0, True)
+        assert (running.returncode, "1 failed" in said) == (1, True)
 
 
 class TestAtOnce:
@@ -281,7 +281,7 @@ class TestSetUp:
     def test_it_keeps_going_when_asked(self, tmp_path: Path) -> None:
         grow(tmp_path, 7)
         self.failing(tmp_path, "{python} -c 'import sys; sys.exit(3)'")
-        done = backfill(tmp_path, "--keep-going")
+        done = backfill(tmp_path, "--keep-going", code=1)
         assert [e["state"] for e in done["ended"]] == ["failed"] * 7
         assert done["stopped"] == ""
 
@@ -292,12 +292,12 @@ class TestSetUp:
         history.commit("and on", n="6")
         code = "import os, sys; sys.exit('no other' if os.path.exists('other') else 'no target')"
         self.failing(tmp_path, f'{{python}} -c "{code}"')
-        assert [e["state"] for e in backfill(tmp_path)["ended"]] == ["failed"] * 6
+        assert [e["state"] for e in backfill(tmp_path, code=1)["ended"]] == ["failed"] * 6
 
     def test_a_benchmark_that_fails_stops_nothing(self, tmp_path: Path) -> None:
         grow(tmp_path, 6)
         (tmp_path / "bench-db.toml").write_text(config(script="no-such-script.py"))
-        assert len(backfill(tmp_path)["ended"]) == 6
+        assert len(backfill(tmp_path, code=1)["ended"]) == 6
 
     def test_a_suite_that_is_measured_stops_nothing(self, tmp_path: Path) -> None:
         grow(tmp_path, 6)
