@@ -66,6 +66,51 @@ class TestSuccessors:
         second = replace(OLD, key=5, benchmark="io/read_batch2")
         assert len(successors([OLD, second], [replace(NEW, benchmark="io/read_batch_new")])) == 1
 
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("b.py::test_copy[99]", "b.py::test_copy[100]"),
+            ("b.py::test_copy[9999-int]", "b.py::test_copy[10000-int]"),
+            ("b.py::test_copy[a]", "lib/b.py::test_copy[a]"),
+            ("b.py::test_copy[10]", "b.py::test_copying[10]"),
+            ("BM_Sort/64", "BM_Sorted/64"),
+            ("group/sort/size=1000", "group/sort/size=1024"),
+        ],
+    )
+    def test_one_part_of_the_name(self, old: str, new: str) -> None:
+        """A third series is there, so that no pair is the only one."""
+        assert successors([replace(OLD, benchmark=old), OTHER], [replace(NEW, benchmark=new)]) == {1: 2}
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("micro_benchmarks.py::test_copy[9999]", "micro_benchmarks.py::test_pickle[10000]"),
+            ("micro_benchmarks.py::test_copy[9999]", "micro_benchmarks.py::test_pickle[9999]"),
+            ("micro_benchmarks.py::test_bi_equals[999]", "micro_benchmarks.py::test_bi_setitem[100]"),
+            ("b.py::test_copy[10]", "b.py::test_copy[20]"),
+            ("b.py::test_copy[10]", "b.py::test_copy[10-int]"),
+            ("b.py::test_copy[10]", "b.py::test_copy"),
+            ("b.py::test_copy[99]", "lib/b.py::test_copy[100]"),
+            ("BM_Sort/64", "BM_Find/64"),
+            ("group/encode/64", "group/parse/64"),
+        ],
+    )
+    def test_two_parts_or_another_benchmark(self, old: str, new: str) -> None:
+        """What all names of a file share makes none of them alike, and equal parameters are no equal benchmarks."""
+        assert successors([replace(OLD, benchmark=old), OTHER], [replace(NEW, benchmark=new)]) == {}
+
+    def test_parameters_of_many_benchmarks(self) -> None:
+        """All sizes of all benchmarks of a file change by one, at equal levels; each goes on under its own name."""
+        names = [f"b.py::test_{name}" for name in ("copy", "pickle", "unpickle", "equals_equal", "equals_unequal")]
+        old = [
+            replace(OLD, key=10 * i + n, benchmark=f"{name}[{10**n - 1}]")
+            for i, name in enumerate(names)
+            for n in (2, 3, 4)
+        ]
+        new = [replace(NEW, key=one.key + 500, benchmark=f"{name}[{10 ** n}]")
+               for one, (name, n) in zip(old, [(name, n) for name in names for n in (2, 3, 4)], strict=True)]  # fmt: skip
+        assert successors(old, new[::-1]) == {one.key: one.key + 500 for one in old}
+
     def test_a_suite_of_another_path_is_paired_by_the_ends_of_names(self) -> None:
         old = [replace(OLD, key=i, benchmark=f"tests/{i}.py::test_{i}") for i in range(200)]
         new = [replace(NEW, key=1000 + i, benchmark=f"benchmarks/{i}.py::test_{i}") for i in range(200)]

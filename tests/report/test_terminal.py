@@ -44,6 +44,14 @@ class TestComparisons:
     def test_nothing(self) -> None:
         assert comparisons_text([], {}) == "nothing to compare"
 
+    def test_few_of_many_renamed_series_are_listed(self) -> None:
+        """A file whose every benchmark got another size would hide the answer behind its hints."""
+        renamed = [replace(compared("encode", "new"), renamed_from=f"old {n}") for n in range(8)]
+        lines = comparisons_text(renamed, {}).splitlines()
+        assert sum(line.startswith("to continue its history") for line in lines) == 5
+        assert lines[-1] == "and 3 more that may be renamed: renamed_from of --output json"
+        assert comparisons_text(renamed[:5], {}).splitlines()[-1].startswith("to continue its history")
+
     def test_a_name_moves_no_cursor(self) -> None:
         assert "\x1b" not in comparisons_text([compared(HOSTILE["newlines"], "new")], {"new": 1})
 

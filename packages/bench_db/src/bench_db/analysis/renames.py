@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# Share of common letters from which two names are alike, and how far apart the levels of one series may be under two names, or
-# under two tags.
-_ALIKE, _NEAR, _SAME = 0.6, 0.5, 0.1
-# Comparing names letter by letter is slow: above this many pairs, only names with the same last part are compared.
+# Share of common letters from which two words are alike, ratio from which two numbers are, and how far apart the levels of one
+# series may be under two names, or under two tags.
+_ALIKE, _CLOSE, _NEAR, _SAME = 0.6, 0.8, 0.5, 0.1
+# Comparing names letter by letter is slow: above this many pairs, only those that differ in one part are compared.
 _MOST_PAIRS = 10_000
+# The parameters of a name: those in brackets, or the last parts of a path that are numbers, perhaps with a name or a unit.
+_PARAMETERS = re.compile(r"\[[^\[]*\]$|(?:/(?:[A-Za-z_]+[:=])?[0-9][0-9.,_]*[A-Za-z]{0,3})+$")
+# How names of benchmarks usually begin, which makes none of them alike.
+_USUAL = re.compile(r"^(?:test|bench|benchmark|bm)_", re.IGNORECASE)
+_WORDS = re.compile(r"[0-9]+|[^\W0-9_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +45,10 @@ class Named:
 def successors(ended: Iterable[Named], began: Iterable[Named]) -> dict[int, int]:
     """Match each ended series with the one it may have become, by key; no two become the same.
 
-    A pair differs in one thing: the unit; or the tags, at about the same level; or the name. Names must be similar or have the same
-    last part, and be at a similar level or the only ones of the suite that ended and began; or be those only ones at about the same
-    level.
+    A pair differs in one thing: the unit; or the tags, at about the same level; or the name. Of the name the path may differ, or the
+    rest without the parameters, or the parameters; the names must be alike where they differ, and be at a similar level. The only
+    ones of the suite that ended and began may differ in more and be at any level when the names are alike, and have any name at about
+    the same level.
     """
     groups: dict[tuple[str, ...], tuple[list[Named], list[Named]]] = defaultdict(lambda: ([], []))
     for old in ended:
@@ -86,7 +94,8 @@ def _pairs(gone: Sequence[Named], come: Sequence[Named]) -> Iterator[tuple[Named
     kinds: tuple[Callable[[Named], tuple[str, ...]], ...] = (
         lambda s: (s.benchmark, s.metric, s.tags),
         lambda s: (s.benchmark, s.metric, s.units),
-        lambda s: (_end(s.benchmark), s.metric, s.tags, s.units),
+        lambda s: (*_parts(s.benchmark)[1:], s.metric, s.tags, s.units),
+        lambda s: (*_parts(s.benchmark)[:2], s.metric, s.tags, s.units),
         lambda s: (s.metric, s.tags, s.units),
     )
     seen = set()
@@ -113,19 +122,62 @@ def _score(old: Named, new: Named, *, alone: bool) -> float:
         return 1.0 if _apart(old, new) <= _SAME else 0.0
     if _apart(old, new) > _NEAR and not alone:
         return 0.0
-    matcher = SequenceMatcher(None, old.benchmark, new.benchmark)
-    quick = min(matcher.real_quick_ratio(), matcher.quick_ratio())
-    alike = matcher.ratio() if quick >= _ALIKE else 0.0
-    same_end = _end(old.benchmark) == _end(new.benchmark)
-    if alike >= _ALIKE or same_end:
-        return 1.0 + alike + same_end
+    alike = _names_alike(_parts(old.benchmark), _parts(new.benchmark)) or (
+        _alike(old.benchmark, new.benchmark) if alone else 0.0
+    )
+    if alike:
+        return 1.0 + alike
     known = old.level is not None and new.level is not None
     return 0.5 if alone and known and _apart(old, new) <= _SAME else 0.0
 
 
-def _end(benchmark: str) -> str:
-    """Return the last part of a path or qualified name."""
-    return benchmark.replace("::", "/").rpartition("/")[2]
+@cache
+def _parts(benchmark: str) -> tuple[str, str, str]:
+    """Return the path of a name, the rest without its parameters, and these: `a.py::test_x`, `[10-int]` or `group/x`, `/64/size=8`."""
+    parameters = _PARAMETERS.search(benchmark)
+    name = benchmark[: parameters.start()] if parameters else benchmark
+    path, mark, base = name.rpartition("::" if "::" in name else "/")
+    return path + mark, base, parameters[0] if parameters else ""
+
+
+def _names_alike(old: tuple[str, str, str], new: tuple[str, str, str]) -> float:
+    """Return from 0, for not, to 2 how alike two names are that differ in one part; a path that is all that differs counts most."""
+    (old_path, old_base, old_parameters), (new_path, new_base, new_parameters) = old, new
+    if old_base == new_base:
+        if old_path != new_path:
+            return 1.0 + _alike(old_path, new_path) if old_parameters == new_parameters else 0.0
+        return _parameters_alike(old_parameters, new_parameters)
+    if old_parameters != new_parameters:
+        return 0.0
+    alike = _alike(_USUAL.sub("", old_base), _USUAL.sub("", new_base))
+    if old_path != new_path:
+        alike = min(alike, _alike(old_path, new_path))
+    return alike
+
+
+def _parameters_alike(old: str, new: str) -> float:
+    """Return how alike two lists of parameters are, from 0 to 1; 0 where one of them is another or more of them are."""
+    olds, news = (_WORDS.findall(text) for text in (old, new))
+    if not olds or len(olds) != len(news):
+        return 0.0
+    found = [_word_alike(*both) for both in zip(olds, news, strict=True)]
+    return sum(found) / len(found) if all(found) else 0.0
+
+
+def _word_alike(old: str, new: str) -> float:
+    if old.isdecimal() and new.isdecimal():
+        low, high = sorted((int(old), int(new)))
+        ratio = low / high if high else 1.0
+        return ratio if ratio >= _CLOSE else 0.0
+    return _alike(old, new)
+
+
+def _alike(old: str, new: str) -> float:
+    """Return the share of common letters; 0 when it is too small for likeness."""
+    matcher = SequenceMatcher(None, old, new)
+    quick = min(matcher.real_quick_ratio(), matcher.quick_ratio())
+    ratio = matcher.ratio() if quick >= _ALIKE else 0.0
+    return ratio if ratio >= _ALIKE else 0.0
 
 
 def _apart(old: Named, new: Named) -> float:

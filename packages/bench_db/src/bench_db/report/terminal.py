@@ -25,6 +25,7 @@ CAUSES = {Cause.CODE: "the code", Cause.MACHINE: "the machine or the tool chain"
 _NOTE = 100
 # The series of a finding whose series the answer does not cover.
 GONE = Series(benchmark_name="-", test_bed_name="-")
+_MOST_JOINS = 5
 _NUMBERS = ("before", "after", "change", "p", "runs")
 _FIT = Fit(drop=(("p",), ("runs",), ("threshold",), ("before", "after"), ("test bed",)), notes="note")
 _FOUND = Fit(drop=(("p",), ("test bed",)), notes="note")
@@ -66,6 +67,10 @@ def comparisons_text(
         for c in shown
         if c.renamed_from is not None
     ]
+    if len(joins) > _MOST_JOINS:
+        joins[_MOST_JOINS:] = [
+            f"and {len(joins) - _MOST_JOINS:,} more that may be renamed: renamed_from of --output json"
+        ]
     listed = table(headings, cells, _NUMBERS, screen, _FIT, colours=_COLOURS)
     return "\n".join((f"{head}\n\n{listed}", *map(visible, joins)))
 
