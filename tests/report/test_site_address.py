@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from bench_db.rules import RULES
 from tests.report.browsing import SETTLED
@@ -82,3 +83,59 @@ class TestAddress:
         page.reload()
         page.get_by_text("series: ").wait_for()
         assert page.locator(".row a").all_inner_texts() == ["io: encode_batch/rows=1000"]
+
+
+COMPARED = "dut=device&bed=runner-large&suite=io"
+
+
+class TestNotHere:
+    """What an address names and the site does not have is said; nothing else is shown in its place without a word."""
+
+    @pytest.mark.parametrize(
+        ("address", "said"),
+        [
+            (f"a=deadbee&b={commit_of(250)}&{COMPARED}", "No commit deadbee has results here. Choose a commit before."),
+            (f"a={commit_of(150)}&b=main&{COMPARED}", "No commit main has results here. Choose a commit after."),
+            ("a=x&b=y", "No commit x has results here. No commit y has results here. Choose a commit before and after."),
+            (f"b={commit_of(250)}&dut=device&bed=nowhere&suite=io", 'No results of dut "device", bed "nowhere", suite "io". Choose what is compared.'),
+        ],
+        ids=["before", "after", "both", "group"],
+    )  # fmt: skip
+    def test_compare(self, visit: Visit, address: str, said: str) -> None:
+        page = visit.open(f"compare.html#{address}")
+        expect(page.locator("#status")).to_have_text(said)
+        expect(page.locator("#links")).to_have_text("")
+        expect(page.locator("#command")).to_have_text("bench-db compare AFTER --baseline BEFORE")
+        expect(page.locator(".row")).to_have_count(0)
+        assert page.url.endswith(address)
+
+    def test_compare_after_a_choice(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a=deadbee&b={commit_of(250)}&{COMPARED}")
+        expect(page.get_by_label("Before")).to_have_value("")
+        page.get_by_label("Before").select_option(
+            label=page.get_by_label("After").locator("option").nth(5).inner_text()
+        )
+        page.get_by_text("series: ").wait_for()
+        expect(page.locator("#links")).to_contain_text(f"after: {commit_of(250)[: RULES.sha_length]}")
+
+    def test_compare_from_another_address(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&{COMPARED}")
+        page.get_by_text("series: ").wait_for()
+        page.evaluate("location.hash = 'a=deadbee'")
+        expect(page.locator("#status")).to_contain_text("No commit deadbee has results here.")
+
+    def test_compare_by_the_beginning_of_a_commit(self, visit: Visit) -> None:
+        a, b = (commit_of(number)[: RULES.sha_length] for number in (150, 250))
+        page = visit.open(f"compare.html#a={a}&b={b}&{COMPARED}")
+        expect(page.locator("#links")).to_contain_text(f"before: {a} · after: {b}")
+
+    def test_compare_by_too_short_a_beginning(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#a={commit_of(150)[:1]}&b={commit_of(250)}&{COMPARED}")
+        expect(page.locator("#status")).to_have_text(
+            re.compile(rf"[1-9]\d+ commits begin with {commit_of(150)[:1]}\. Choose a commit before\.")
+        )
+
+    def test_compare_of_one_commit_begins_before_it(self, visit: Visit) -> None:
+        page = visit.open(f"compare.html#b={commit_of(150)}&{COMPARED}")
+        before, after = (commit_of(number)[: RULES.sha_length] for number in (149, 150))
+        expect(page.locator("#links")).to_contain_text(f"before: {before} · after: {after}")

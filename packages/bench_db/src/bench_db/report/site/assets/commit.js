@@ -10,9 +10,8 @@
 
   /* The places of the commits that a text names: in full, or by its beginning. */
   function found(text) {
-    const places = all.commit.map((_, place) => place).filter((place) => all.commit[place]);
-    const exact = places.filter((place) => all.commit[place] === text);
-    return exact.length ? exact : text ? places.filter((place) => all.commit[place].startsWith(text)) : [];
+    const names = bench.data.commitsNamed(all.commit, text);
+    return all.commit.map((_, place) => place).filter((place) => names.includes(all.commit[place]));
   }
 
   function say(title, ...status) {

@@ -6,7 +6,7 @@
   const form = document.getElementById("pick");
   const status = document.getElementById("status");
   const facet = (name, i) => all.facets[name][all[name][i]];
-  let all = null, relatives = null, rows = [], order = { key: "change", descending: true }, asked = 0;
+  let all = null, relatives = null, rows = [], order = { key: "change", descending: true }, asked = 0, refused = "";
 
   const columns = [
     { key: "name", title: "Benchmark", sort: (row) => row.label, cell: (row) => [el("a", { href: `benchmark.html#s=${row.key}&p=${row.place}`, title: row.label.slice(0, 500) }, el("bdi", {}, row.name || row.label)), row.hint && el("span", { class: "quiet small", title: row.hint.slice(0, 500) }, " ", el("bdi", {}, row.hint.slice(0, 300)))] },
@@ -30,27 +30,52 @@
     return el("span", { class: "delta", "aria-hidden": "true" }, piece);
   }
 
+  /* Offers choices. Without a wanted one none is made, and the first line asks for it. */
   function options(select, choices, wanted) {
-    select.replaceChildren(...choices.map(([value, text]) => el("option", { value }, text)));
-    if (wanted !== null && choices.some(([value]) => String(value) === String(wanted))) select.value = String(wanted);
+    const asking = wanted === null ? [el("option", { value: "" }, "choose …")] : [];
+    select.replaceChildren(...asking, ...choices.map(([value, text]) => el("option", { value }, text)));
+    select.value = String(wanted ?? "");
   }
 
   function describe([commit, version, time]) { return `${quantity.date(time)} · ${commit.slice(0, quantity.rule("sha_length")) || "no commit"} · ${version.slice(0, 60)}`; }
 
+  function buildsOf(group) { return builds.map((build, i) => [build, i]).filter(([build]) => build[3].includes(group)); }
+
+  /* The place of the build of the commit that an address names in a group: null, and the reason, where it is not one. */
+  function named(text, group) {
+    const held = buildsOf(group), commits = bench.data.commitsNamed(held.map(([build]) => build[0]), text);
+    if (commits.length === 1) return [held.find(([build]) => build[0] === commits[0])[1], ""];
+    const shown = text.slice(0, 80);
+    return [null, commits.length ? `${commits.length.toLocaleString("en")} commits begin with ${shown}.` : `No commit ${shown} has results here.`];
+  }
+
   function chooseGroup(given) {
-    const group = Number(form.group.value);
-    const held = builds.map((build, i) => [build, i]).filter(([build]) => build[3].includes(group));
-    const choices = held.map(([build, i]) => [i, describe(build)]);
-    const place = (commit) => { const found = held.find(([build]) => commit && build[0] === commit); return found ? found[1] : null; };
-    options(form.b, choices, place(given.get("b")));
-    options(form.a, choices, place(given.get("a")) ?? (choices[1] || choices[0] || [null])[0]);
+    const group = Number(form.group.value), held = buildsOf(group), choices = held.map(([build, i]) => [i, describe(build)]);
+    const of = (name) => (given.get(name) || "").trim(), newest = held[0]?.[1] ?? null;
+    const [after, noAfter] = of("b") ? named(of("b"), group) : [newest, ""];
+    const older = held[held.findIndex(([, i]) => i === after) + 1]?.[1] ?? after;
+    const [before, noBefore] = of("a") ? named(of("a"), group) : [older, ""];
+    options(form.a, choices, before);
+    options(form.b, choices, after);
+    refused = [noBefore, noAfter].filter(Boolean).join(" ");
     compare();
+  }
+
+  /* Says what is to be chosen, in place of a comparison that nobody asked for. */
+  function refuse() {
+    const open = [["before", form.a], ["after", form.b]].filter(([, select]) => !builds[select.value]).map(([name]) => name);
+    status.textContent = builds.length ? [refused, form.group.value ? `Choose a commit ${open.join(" and ")}.` : "Choose what is compared."].filter(Boolean).join(" ") : "Nothing has been measured yet.";
+    rows = [];
+    grid.show(rows);
+    document.getElementById("links").replaceChildren();
+    document.getElementById("command").textContent = "bench-db compare AFTER --baseline BEFORE";
   }
 
   async function compare() {
     const turn = asked += 1;
     const a = builds[form.a.value], b = builds[form.b.value];
-    if (!a || !b) { status.textContent = "Nothing has been measured yet."; return; }
+    if (!a || !b) { refuse(); return; }
+    refused = "";
     keep();
     ask(a, b);
     try {
@@ -131,19 +156,31 @@
     status.textContent = [`${rows.length.toLocaleString("en")} series: ${moved}`, ...notes.filter(([number]) => number).map((pair) => pair.join(" "))].join(", ");
   }
 
-  /* The group with the most series, which is what a reader most likely means. */
-  function largest() { return sizes.indexOf(Math.max(...sizes)); }
+  /* The group that an address names: of those that fit, one that has its commits, with the most series; null where none fits. */
+  function groupOf(given) {
+    const parts = ["dut", "bed", "suite"].map((name, at) => [name, given.get(name), at]).filter(([, text]) => text);
+    const fits = groups.map((_, i) => i).filter((i) => parts.every(([, text, at]) => groups[i][at] === text));
+    if (parts.length && !fits.length) refused = `No results of ${parts.map(([name, text]) => `${name} ${JSON.stringify(text.slice(0, 80))}`).join(", ")}.`;
+    const known = (i) => ["a", "b"].filter((name) => given.get(name) && named(given.get(name).trim(), i)[0] === null).length;
+    const unnamed = (i) => (parts.length > 1 && groups[i][2] !== (given.get("suite") || "") ? 1 : 0);
+    return fits.sort((x, y) => unnamed(x) - unnamed(y) || known(x) - known(y) || sizes[y] - sizes[x])[0] ?? null;
+  }
 
   const given = bench.state();
   const names = groups.map(([dut, bed, suite], i) => [i, [suite, bed, dut].filter(Boolean).map((text) => text.slice(0, 60)).join(" · ")]);
-  const wanted = groups.findIndex(([dut, bed, suite]) => dut === given.get("dut") && bed === given.get("bed") && suite === (given.get("suite") || ""));
-  options(form.group, names, wanted < 0 ? largest() : wanted);
-  form.group.addEventListener("change", () => chooseGroup(new URLSearchParams({ a: builds[form.a.value]?.[0] || "", b: builds[form.b.value]?.[0] || "" })));
+  options(form.group, names, groupOf(given));
+  /* Another group keeps the commits that it has, too. */
+  form.group.addEventListener("change", () => {
+    if (!form.group.value) { refuse(); return; }
+    const group = Number(form.group.value), kept = ["a", "b"].map((name) => [name, builds[form[name].value]?.[0] || ""]);
+    chooseGroup(new URLSearchParams(kept.filter(([, commit]) => commit && named(commit, group)[0] !== null)));
+  });
   form.a.addEventListener("change", compare);
   form.b.addEventListener("change", compare);
-  form.q.addEventListener("input", () => { show(); if (rows.length) keep(); });
+  form.q.addEventListener("input", () => { if (rows.length) { show(); keep(); } });
   form.swap.addEventListener("click", () => { [form.a.value, form.b.value] = [form.b.value, form.a.value]; compare(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.q.value = given.get("q") || "";
-  chooseGroup(given);
+  window.addEventListener("hashchange", () => location.reload());
+  if (form.group.value) chooseGroup(given); else refuse();
 })();

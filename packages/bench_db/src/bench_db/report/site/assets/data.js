@@ -90,6 +90,12 @@ bench.data = (() => {
     return { shares, low: strips.low[at], high: strips.high[at], all: of(strips.n, at) };
   }
 
+  /* The commits that a text names: in full, or by its beginning. */
+  function commitsNamed(commits, text) {
+    const known = new Set(commits.filter(Boolean));
+    return known.has(text) ? [text] : [...known].filter((commit) => text && commit.startsWith(text));
+  }
+
   function commitLink(commit) {
     const pattern = bench.held.get("settings").commitUrl;
     const text = commit ? commit.slice(0, bench.quantity.rule("sha_length")) : "no commit";
@@ -98,5 +104,5 @@ bench.data = (() => {
     return bench.el("a", { class: "sha", href, rel: "noreferrer" }, text);
   }
 
-  return { load, shard, find, bytes, floats, heights, series, relatives, samples, commitLink };
+  return { load, shard, find, bytes, floats, heights, series, relatives, samples, commitsNamed, commitLink };
 })();
