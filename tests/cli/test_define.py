@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+import bench_db as api
 from bench_db.store.database import connect
 from tests.cli.conftest import bench_db
 from tests.cli.kinds import publish
@@ -55,6 +57,18 @@ class TestDefine:
         assert [(row["field"], row["name"]) for row in suites.document["unmapped"]] == [("benchmark", "f")]
         bench_db("define", "alias", "benchmark", "g", "h", "--store", database.uri)
         shown = bench_db("define", "unmapped", "--store", database.uri).out
-        assert shown.splitlines()[-1].split()[:4] == ["benchmark", "f", "d", "1"]
+        assert shown.splitlines()[-1].split()[:5] == ["benchmark", "f", "d", "1", "result"]
         since = bench_db("define", "unmapped", "--since", "2200-01-01", "--store", database.uri, "--output", "json")
         assert since.document["unmapped"] == []
+
+    def test_names_of_alias_tables_are_counted_in_rows(self, database: Database, tmp_path: Path) -> None:
+        """A row of a file can have several results: the number is that of rows, and is called so."""
+        (tmp_path / "rows.json").write_text(json.dumps([{"n": n, "gpu": "b200", "a_ms": n, "b_ms": n} for n in (1, 2)]))
+        mine = {"name": "n{n}", "metrics": ["*_ms"], "tags": ["gpu"], "fields": {"gpu": {"alias": "gpu"}}}
+        formats = {"format": {"mine": mine}, "alias": {"gpu": {}}}
+        build = api.Provenance(dut_name="d", dut_version="1", dut_timestamp=1_780_000_000)
+        done = api.publish(database, tmp_path / "rows.json", format="mine", formats=formats, provenance=build)
+        assert done.new == 4
+        heading, *_, row = bench_db("define", "unmapped", "--store", database.uri).out.splitlines()
+        assert heading.split() == ["field", "name", "device", "counted", "last", "seen"]
+        assert row.split()[:5] == ["alias.gpu", "b200", "d", "2", "rows"]

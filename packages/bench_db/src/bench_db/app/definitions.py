@@ -80,7 +80,8 @@ def _defined(store: Database, *, changed: int = 0, as_of: str | None = None) -> 
 class Unmapped(Answer):
     """Names that no definition of their field matches or gives, with the number of their results and the newest of them.
 
-    Of an alias table of declared formats the field is `alias.NAME`, and the number is that of rows in files. The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).
+    Of an alias table of declared formats the field is `alias.NAME`, and `results` is the number of rows in files, each of which can have
+    several results. The columns are field, name, dut_name, results and last_seen (unix seconds, null when unknown).
     """
 
     names: pl.DataFrame

@@ -66,6 +66,8 @@ def sync(config_file: str | None, uri: str | None, output: str) -> None:
 def unmapped(field: str | None, since: str | None, uri: str | None, output: str) -> None:
     """List the names that no definition matches or gives, most frequent first: of each field with aliases, and of pooled test beds.
 
+    Names that an alias table of a declared format lacked are counted in rows of files, and others in results.
+
     Example: bench-db define unmapped --since "2 weeks ago"
     """
     from bench_db.app.definitions import unmapped as find

@@ -96,15 +96,21 @@ def definitions_text(definitions: Sequence[Definition], screen: Screen = PLAIN, 
 
 
 def unmapped_text(names: pl.DataFrame, screen: Screen = PLAIN) -> str:
-    """Render names with the columns of `app.definitions.Unmapped` as a table."""
+    """Render names with the columns of `app.definitions.Unmapped` as a table; each count says what it counts."""
     if names.is_empty():
         return "every name is defined, of the fields with aliases or pools"
-    headings = ("field", "name", "device", "results", "last seen")
+    headings = ("field", "name", "device", "counted", "last seen")
     cells = [
-        (field, visible(name or "(none)"), visible(dut), f"{results:,}", when(last_seen))
+        (field, visible(name or "(none)"), visible(dut), _counted(results, field), when(last_seen))
         for field, name, dut, results, last_seen in names.iter_rows()
     ]
-    return table(headings, cells, ("results",), screen)
+    return table(headings, cells, ("counted",), screen)
+
+
+def _counted(number: int, field: str) -> str:
+    """Return a count with what it counts: rows of files for names of an alias table, results for those of a field."""
+    what = "row" if field.startswith("alias.") else "result"
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def record_text(record: Mapping[str, object]) -> str:
