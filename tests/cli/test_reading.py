@@ -40,6 +40,17 @@ class TestNoStore:
             assert (answer.code, answer.out) == (3, "")
             assert "is a file, or below one, and a store is a directory" in answer.err
 
+    @pytest.mark.parametrize("name", ["link", "link/below"])
+    def test_a_link_to_nothing_is_no_store(self, tmp_path: Path, name: str) -> None:
+        """Neither opening nor making a store can be the next step, so the error says what is."""
+        (tmp_path / "link").symlink_to("volume/stores")
+        for verb in (["latest"], ["store", "init"], ["store", "verify"]):
+            answer = bench_db(*verb, "--store", tmp_path / name)
+            assert (answer.code, answer.out) == (3, "")
+            assert f"{tmp_path / 'link'} is a symbolic link to volume/stores, which does not exist" in answer.err
+            assert "init" not in answer.err
+        assert not (tmp_path / "volume").exists()
+
     def test_the_environment_names_the_store(self, tmp_path: Path, demo_store: Path) -> None:
         assert bench_db("latest", BENCH_DB_URI=str(demo_store), LANCE_BENCH_URI=str(tmp_path)).code == 0
         assert bench_db("latest", LANCE_BENCH_URI=str(demo_store)).code == 0

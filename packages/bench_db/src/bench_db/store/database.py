@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import time
 from functools import partial, reduce, wraps
 from itertools import pairwise
@@ -1152,9 +1153,26 @@ def unopened(uri: str | Path) -> Database:
 
 
 def engine_at(uri: str | Path) -> Engine:
-    """Return the engine of the store at an address; nothing is opened or created."""
+    """Return the engine of the store at an address; nothing is opened or created. `StoreUnavailableError` for a link to nothing."""
     location = locate(uri)
+    if not location.is_s3:
+        _refuse_broken_link(location)
     return Engine(location, bucket_at(location) if location.is_s3 else None)
+
+
+def _refuse_broken_link(location: Location) -> None:
+    """Raise for a path that is or is below a symbolic link to nothing: no store can be found or made there."""
+    path = Path(location.path)
+    if os.path.exists(path):  # noqa: PTH110 `Path.exists` raises where a directory denies access
+        return
+    links = (one for one in (path, *path.parents) if os.path.islink(one))  # noqa: PTH114 as above
+    link = next((one for one in links if not os.path.exists(one)), None)  # noqa: PTH110 as above
+    if link is not None:
+        message = (
+            f"no store at {location}: {link} is a symbolic link to {link.readlink()}, which does not exist; make that directory "
+            "(is a volume not mounted?), or correct the link"
+        )
+        raise StoreUnavailableError(message)
 
 
 def bucket_at(location: Location) -> Bucket:
