@@ -10,6 +10,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from bench_db.errors import StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.store import engine, s3
 from bench_db.store.database import Database, connect
 from bench_db.store.doctor import examine
 from bench_db.store.engine import Deadlines, Engine, locate
@@ -19,9 +20,11 @@ from tests.strategies import commit_of, publication
 from tests.support.faults import Fault, FaultProxy, FaultRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from tests.support.s3_server import S3Server
+    import polars as pl
+
+    from tests.support.s3_server import Request, S3Server
 
 _LOG = logging.getLogger(__name__)
 _SECRET = "hush-hush-5eCr3t"
@@ -39,6 +42,11 @@ def _maintained(uri: str) -> None:
     database = connect(uri, create=True)
     assert len(list(database.publish_many(Entry(*publication(number)) for number in range(12)))) == 12
     database.optimize()
+
+
+def _listed(asked: Sequence[Request]) -> int:
+    """Count the listings among requests."""
+    return sum(1 for request in asked if "list-type" in request.query)
 
 
 def _complete(uri: str, count: int) -> bool:
@@ -122,6 +130,12 @@ class TestBucket:
 class TestRequests:
     """A question costs few requests: the store is far away."""
 
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Use what the opening has listed however long the machine takes until the question."""
+        for module in (engine, s3):
+            monkeypatch.setattr(module, "_FRESH_SECONDS", 3600.0)
+
     def test_open_and_the_rows_of_one_commit(self, bucket_uri: str, server: S3Server) -> None:
         _maintained(bucket_uri)
         server.reset_requests()
@@ -137,6 +151,27 @@ class TestRequests:
         assert connect(bucket_uri).has(commit_of(5)).present
         _LOG.info("open and has: %s", dict(server.requests()))
         assert server.requests().total() <= 12
+
+    @pytest.mark.parametrize(
+        ("ask", "listings", "requests"),
+        [(lambda database: database.trend("bench 1"), 3, 9), (lambda database: database.summary(), 4, 12)],
+        ids=["trend", "summary"],
+    )
+    def test_a_question_of_history(
+        self,
+        bucket_uri: str,
+        server: S3Server,
+        ask: Callable[[Database], pl.DataFrame],
+        listings: int,
+        requests: int,
+    ) -> None:
+        _maintained(bucket_uri)
+        server.reset_requests()
+        assert not ask(connect(bucket_uri)).is_empty()
+        asked = server.request_log()
+        _LOG.info("open and a question of history: %s", asked)
+        assert _listed(asked) == listings  # what is in the store, and the versions of each table
+        assert len(asked) <= requests
 
     def test_publishing_again(self, bucket_uri: str, server: S3Server) -> None:
         database = connect(bucket_uri, create=True)

@@ -520,21 +520,22 @@ class Database:
                 pulled = self.trend(benchmark, of_pull, values=values, as_of=as_of)
             return series.with_pull(of_main, pulled, with_pr)
         named = dataclasses.replace(selection, benchmark=benchmark)
-        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        projected = self._projected(results)
-        # The projection has the names of each point; from the results they are read once a series, and samples with the points.
-        named_points = bool(projected)
-        columns = (*series.POINT, "commit_order", *(("values",) if values and not named_points else ()))
-        own = series.IDENTITY if named_points else ("series_key",)
-        points = self._points(results, past, ("_rowid", *own, *columns), named, projected=projected)
-        newest_rows = points.sort("_rowid").unique("series_key", keep="last", maintain_order=True)
-        identity = newest_rows.select(own) if named_points else self._identity(results, past, newest_rows["_rowid"])
-        if values and named_points:
-            points = points.hstack(pl.DataFrame(results.take(points["_rowid"].to_list(), ("values",))))
-            columns = (*columns, "values")
-        rows = identity.join(points.select("series_key", *columns), on="series_key")
-        derived = self._derived(results, past, rows.columns, named)
-        rows = rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
+        with self.one_look():
+            results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+            projected = self._projected(results)
+            # The projection has the names of each point; from the results they are read once a series, and samples with the points.
+            named_points = bool(projected)
+            columns = (*series.POINT, "commit_order", *(("values",) if values and not named_points else ()))
+            own = series.IDENTITY if named_points else ("series_key",)
+            points = self._points(results, past, ("_rowid", *own, *columns), named, projected=projected)
+            newest_rows = points.sort("_rowid").unique("series_key", keep="last", maintain_order=True)
+            identity = newest_rows.select(own) if named_points else self._identity(results, past, newest_rows["_rowid"])
+            if values and named_points:
+                points = points.hstack(pl.DataFrame(results.take(points["_rowid"].to_list(), ("values",))))
+                columns = (*columns, "values")
+            rows = identity.join(points.select("series_key", *columns), on="series_key")
+            derived = self._derived(results, past, rows.columns, named)
+            rows = rows if derived is None else pl.concat([rows, derived.select(rows.columns)])
         ordered = series.with_changes(series.oldest_first(rows.lazy()))
         shown = ordered if last is None else series.last_points(ordered, last)
         return series.with_change_since_first(shown).collect()
@@ -549,17 +550,20 @@ class Database:
         summarise: Callable[[pl.Series, pa.ListArray], pl.DataFrame] | None = None,
     ) -> pl.DataFrame:
         """Statistics of each series over its history, or its newest `last` points; see `query.series.statistics`."""
-        results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
-        if last is None and selection.is_empty:
-            medians = self._points(results, past, ("series_key", "median"), selection)
-            newest_rows = newest(self._of_rollup(results, past, selection))
-        else:
-            points = self._points(results, past, ("series_key", "median", "_rowid", *series.COMMIT_ORDER), selection)
-            medians = points if last is None else series.newest_points(points.lazy(), last).collect()
-            names, newest_rows = self._names(results, past), rollup.newest_of(results, medians)
-            newest_rows = newest_rows if names is None else with_names(newest_rows, names)
-        shown, counted = (*series.IDENTITY, "commit", "dut_version", "dut_timestamp"), ("series_key", "median")
-        derived = self._derived(results, past, (*shown, *counted, *series.COMMIT_ORDER), selection)
+        with self.one_look():
+            results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
+            if last is None and selection.is_empty:
+                medians = self._points(results, past, ("series_key", "median"), selection)
+                newest_rows = newest(self._of_rollup(results, past, selection))
+            else:
+                points = self._points(
+                    results, past, ("series_key", "median", "_rowid", *series.COMMIT_ORDER), selection
+                )
+                medians = points if last is None else series.newest_points(points.lazy(), last).collect()
+                names, newest_rows = self._names(results, past), rollup.newest_of(results, medians)
+                newest_rows = newest_rows if names is None else with_names(newest_rows, names)
+            shown, counted = (*series.IDENTITY, "commit", "dut_version", "dut_timestamp"), ("series_key", "median")
+            derived = self._derived(results, past, (*shown, *counted, *series.COMMIT_ORDER), selection)
         if derived is not None:
             of_derived = derived if last is None else series.newest_points(derived.lazy(), last).collect()
             medians = pl.concat([medians.select(counted), of_derived.select(counted)])
