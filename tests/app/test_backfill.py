@@ -1,6 +1,6 @@
 """A backfill through a forge, against a server that behaves as GitHub does."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfile
@@ -16,6 +16,7 @@ from bench_db.clock import Clock
 from bench_db.errors import GitHubError, UnreadableOutputError, UserError
 from bench_db.ingest import Provenance
 from bench_db.measure.journal import Journal
+from bench_db.measure.runner import Written
 from bench_db.model import AttemptState as State
 from bench_db.model import Commit, Reason, Step, Target
 from bench_db.rules import RULES
@@ -56,8 +57,9 @@ class TestReadings:
 
     CODSPEED = Path(__file__).parents[1] / "data/codspeed/5.0.4/walltime.json"
 
-    def read(self, *outputs: Path) -> list[int]:
-        return [len(results) for _, results in readings(outputs, Provenance(suite="s"), "codspeed", ())]
+    def read(self, *outputs: Path, older: Collection[Path] = ()) -> list[int]:
+        written = Written(outputs, frozenset(older))
+        return [len(results) for _, results in readings(written, Provenance(suite="s"), "codspeed", ())]
 
     def test_a_directory_of_files(self, tmp_path: Path) -> None:
         """Of a directory such as `.codspeed` the files of the format are read, but its hidden ones and links."""
@@ -76,6 +78,16 @@ class TestReadings:
         (tmp_path / "results_2.json").write_bytes(self.CODSPEED.read_bytes()[:-50])
         with pytest.raises(UnreadableOutputError, match=r"results_2\.json.* ends too early"):
             self.read(tmp_path)
+
+    def test_older_files(self, tmp_path: Path) -> None:
+        """Neither their results nor their faults are those of this run; when there are no others, none is a result."""
+        for number in (1, 2):
+            copyfile(self.CODSPEED, tmp_path / f"results_{number}.json")
+        (tmp_path / "results_0.json").write_bytes(self.CODSPEED.read_bytes()[:-50])
+        older = [tmp_path / f"results_{number}.json" for number in range(3)]
+        assert self.read(tmp_path, older=older[:2]) == self.read(self.CODSPEED)
+        with pytest.raises(UnreadableOutputError, match="no benchmark in it could be read"):
+            self.read(tmp_path, older=older)
 
     def test_nothing_of_the_format(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no file below it shows codspeed"):

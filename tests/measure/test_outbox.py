@@ -10,6 +10,7 @@ import pytest
 
 from bench_db import connect
 from bench_db.measure.journal import Outbox, Pending
+from bench_db.measure.runner import Written
 from tests.cli.commands import bench_db, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow
 from tests.store import releases
@@ -123,8 +124,11 @@ class TestOutbox:
         assert outbox.is_empty
         (tmp_path / "raw" / "deep").mkdir(parents=True)
         (tmp_path / "raw" / "deep" / "x").write_text("1")
-        pending = outbox.put(self.PENDING, (tmp_path / "raw",))
-        assert (outbox.directory / pending.outputs[0] / "deep" / "x").read_text() == "1"
+        (tmp_path / "raw" / "deep" / "older").write_text("2")
+        written = Written((tmp_path / "raw",), frozenset({tmp_path / "raw/deep/older"}))
+        pending = outbox.put(self.PENDING, written)
+        kept = outbox.directory / pending.outputs[0] / "deep"
+        assert [(file.name, file.read_text()) for file in kept.iterdir()] == [("x", "1")]
         assert (outbox.of_store("s"), outbox.of_store("other")) == ([pending], [])
         outbox.remove(pending)
         assert outbox.is_empty
@@ -137,11 +141,11 @@ class TestOutbox:
             lambda path: (path / "measured.json").unlink(),
         ]
         for spoil in spoils:
-            spoil(tmp_path / outbox.put(self.PENDING, ()).key)
+            spoil(tmp_path / outbox.put(self.PENDING, Written()).key)
             assert (outbox.of_store("s"), outbox.is_empty) == ([], True)
             outbox.tidy()
             assert not list(tmp_path.iterdir())
-        outbox.put(self.PENDING, ())
+        outbox.put(self.PENDING, Written())
         outbox.tidy()
         assert [pending.key for pending in outbox.of_store("s")] == [self.PENDING.key]
 

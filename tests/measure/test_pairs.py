@@ -48,7 +48,9 @@ def measured(
 
     with git.alone(where.repository, where.home, where.clock) as locks:
         slots = measure(pairing(where, locks, base, head, control=control), wanted)
-        return [(slot, json.loads(slot.outputs[0].read_text()) if slot.outputs else None) for slot in slots]
+        return [
+            (slot, json.loads(slot.written.outputs[0].read_text()) if slot.written.outputs else None) for slot in slots
+        ]
 
 
 class TestOrder:

@@ -92,25 +92,37 @@ class TestRun:
         assert seen.isdisjoint({*secrets, "GIT_DIR"})
         assert seen >= {*kept, "OURS", "BENCH_DB_CACHE", "BENCH_DB_SUITE", "BENCH_DB_COMMIT"}
 
-    def test_of_a_directory_that_gets_a_file_each_time_the_new_ones_are_taken(self, history: History) -> None:
-        """A directory whose files are written again, as that of Criterion, is taken whole, and so is one that is new."""
-        (history.path / "r").mkdir()
-        (history.path / "r/1").write_text("committed")
+    @pytest.mark.parametrize(
+        ("code", "older"),
+        [
+            ("open('r/2', 'w'); open('r/sub/3', 'w')", ["r/1", "r/index"]),
+            ("open('r/2', 'w'); open('r/index', 'w')", ["r/1"]),
+            ("os.utime('r/sub')", None),
+            ("os.mkdir('r/other')", None),
+            ("os.remove('r/1')", None),
+        ],
+        ids=["new files", "and an index", "a directory was touched", "a directory was made", "a file was removed"],
+    )
+    def test_older_files_of_an_output_directory_are_known(
+        self, code: str, older: list[str] | None, history: History
+    ) -> None:
+        """What git has in the directory, or an earlier process left there, is no result of this one. None: nothing was written."""
+        (history.path / "r/sub").mkdir(parents=True)
+        for name in ("r/1", "r/index", "r/sub/.gitkeep"):
+            (history.path / name).write_text("committed")
         history.git("add", "r")
         sha = history.commit()
-
-        def outputs(code: str, name: str = "r") -> list[str]:
-            suite = Suite(benchmark=python(f"import os; os.makedirs('new', exist_ok=True); {code}"), outputs=[name])
-            taken = list[str]()
-            with git.alone(history.path, bench(history).home, Clock()) as locks:
-                runner.run(steps(history, sha), bench(history, one=suite), locks, lambda m: taken.extend(
-                    str(path.relative_to(m.checkout)) for path in m.outputs))  # fmt: skip
-            return taken
-
-        assert outputs("open('r/2', 'w'); open('r/3', 'w')") == ["r/2", "r/3"]
-        assert outputs("open('r/1', 'w'); open('r/2', 'w')") == ["r"]
-        assert outputs("open('new/1', 'w')", "new") == ["new"]
-        assert outputs("open('r/2', 'w'); os.symlink(os.getcwd() + '/../..', 'r/3')") == ["r/2"]
+        where = bench(history, one=Suite(benchmark=python(f"import os; {code}"), outputs=["r"]))
+        found = list[runner.Measured]()
+        with git.alone(history.path, where.home, Clock()) as locks:
+            runner.run(steps(history, sha), where, locks, found.append)
+        [one] = found
+        if older is None:
+            assert "left none of: r; the files in the commit were not written" in str(one.error)
+            assert one.written == runner.Written()
+        else:
+            assert one.written.outputs == (one.checkout / "r",)
+            assert one.written.older == {one.checkout / name for name in (*older, "r/sub/.gitkeep")}
 
     def test_output_outside_of_the_tree_is_not_taken(self, history: History, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_text("secret")

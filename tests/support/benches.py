@@ -53,7 +53,7 @@ def measured(history: History, where: Bench, *shas: str) -> list[tuple[Measured,
     found: list[tuple[Measured, list[str]]] = []
     with git.alone(where.repository, where.home, where.clock) as locks:
         planned = steps(history, *shas)
-        runner.run(planned, where, locks, lambda m: found.append((m, [path.read_text() for path in m.outputs])))
+        runner.run(planned, where, locks, lambda m: found.append((m, [path.read_text() for path in m.written.outputs])))
     return found
 
 

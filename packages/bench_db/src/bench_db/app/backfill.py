@@ -53,7 +53,7 @@ from bench_db.schedule.plan import Evidence, Known
 from bench_db.store.database import Database, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench_db.app.parameters import Backfilling
     from bench_db.ci.forge import Started
@@ -486,7 +486,7 @@ class Delivery:
             error=measured.error and redacted(masked(measured.error, self.secrets)),
             provenance=self._provenance(measured),
         )
-        return self.outbox.put(pending, measured.outputs)
+        return self.outbox.put(pending, measured.written)
 
     def keep_log(self, pending: Pending) -> None:
         """Store the log, without secrets, as an artifact of its commit. A log that was deleted meanwhile is no error."""
@@ -510,7 +510,8 @@ class Delivery:
         # of a benchmark that failed, whatever can be read; of one that succeeded, all or nothing
         for together in [outputs] if error is None else [[path] for path in outputs]:
             try:
-                for run, results in readings(together, provenance, pending.format, formats_of(self.config)):
+                written = runner.Written(tuple(together))
+                for run, results in readings(written, provenance, pending.format, formats_of(self.config)):
                     self._store(run, results)
                     kept += len(results)
             except (UnreadableOutputError, UserError) as refused:
@@ -566,23 +567,26 @@ def version_of(measured: Measured) -> str:
 
 
 def readings(
-    outputs: Iterable[Path], provenance: Provenance, format_name: str, declared: Sequence[Adapter]
+    written: runner.Written, provenance: Provenance, format_name: str, declared: Sequence[Adapter]
 ) -> list[tuple[Run, list[Result]]]:
-    """Parse the output files of a suite, and leave out files without a result. Raise an error when none has one.
+    """Parse what a suite wrote, and leave out files without a result. Raise an error when none has one.
 
-    Of a directory that is not Criterion's, as `.codspeed` is, each file of the format is read, but no link: measured code wrote it.
+    Of a directory that is not Criterion's, as `.codspeed` is, each file of the format is read that the benchmark wrote, but no link:
+    measured code made it.
     """
     files = list[Path]()
-    for path in outputs:
+    for path in written.outputs:
         found = find(path, format_name, declared=declared)
-        if found.unreadable:
-            raise UserError(found.unreadable[0].error)
-        files += [file for file in found.readable if file == path or not file.is_symlink()]
+        for one in found.unreadable:
+            if Path(one.path) not in written.older:
+                raise UserError(one.error)
+        of_now = [file for file in found.readable if file not in written.older]
+        files += [file for file in of_now if file == path or not file.is_symlink()]
     read = [(path, *parse(path, format_name, provenance=provenance, declared=declared)) for path in files]
     full = [(run, results) for _, run, results in read if results]
     if not full:
         reason = "no benchmark in it could be read"
-        raise UnreadableOutputError(reason, file=", ".join(path.name for path, _, _ in read))
+        raise UnreadableOutputError(reason, file=", ".join(path.name for path in files or written.outputs))
     return full
 
 

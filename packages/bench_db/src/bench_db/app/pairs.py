@@ -512,10 +512,10 @@ class _Measuring:
             self._say(f"{self._of(slot)} took {duration(slot.seconds)}: pairs need processes of less than a minute")
 
     def _read(self, slot: Slot) -> list[tuple[Run, list[Result]]]:
-        if not slot.outputs:
+        if not slot.written.outputs:
             return []
         provenance = self._provenance(slot)
-        return readings(slot.outputs, provenance, self.config.suite[slot.suite].format, formats_of(self.config))
+        return readings(slot.written, provenance, self.config.suite[slot.suite].format, formats_of(self.config))
 
     def _provenance(self, slot: Slot) -> Provenance:
         """Return what is known of a slot; for the header of a run with all that git and CI know, which takes some processes."""

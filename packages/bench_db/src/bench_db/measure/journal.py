@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from bench_db.measure.git import furnish
 from bench_db.model import Attempt, AttemptState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from bench_db.measure.runner import Written
 
 _NAME = "measured.json"
 
@@ -139,19 +142,19 @@ class Outbox:
             if path.name not in whole:
                 shutil.rmtree(path)
 
-    def put(self, pending: Pending, outputs: tuple[Path, ...]) -> Pending:
-        """Write a pending suite with copies of its output files, in one atomic step."""
+    def put(self, pending: Pending, written: Written) -> Pending:
+        """Write a pending suite with copies of what its benchmark wrote, in one atomic step."""
         unfinished = self.directory / f"{pending.key}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         kept = []
-        for number, path in enumerate(outputs):
+        for number, path in enumerate(written.outputs):
             place = (
                 Path(str(number)) / path.name
             )  # the name tells the format of a file, and two files may have the same name
             (unfinished / place.parent).mkdir()
             if path.is_dir():
-                shutil.copytree(path, unfinished / place, symlinks=True)
+                shutil.copytree(path, unfinished / place, symlinks=True, ignore=partial(_among, written.older))
             else:
                 shutil.copyfile(path, unfinished / place)
             kept.append(str(Path(pending.key) / place))
@@ -176,3 +179,8 @@ class Outbox:
         # first the file that makes it pending: a kill in between must not leave an entry with some of its files
         (self.directory / pending.key / _NAME).unlink()
         shutil.rmtree(self.directory / pending.key)
+
+
+def _among(files: Collection[Path], directory: str, names: list[str]) -> list[str]:
+    """Return the names of a directory that are among these files."""
+    return [name for name in names if Path(directory, name) in files]

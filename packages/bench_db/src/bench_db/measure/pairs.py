@@ -39,7 +39,7 @@ class Slot:
     commit: Commit
     checkout: Path
     log: Path
-    outputs: tuple[Path, ...] = ()
+    written: runner.Written = runner.NOTHING
     error: str | None = None
     failed_setup: bool = False
     began: int
@@ -126,15 +126,19 @@ class _Lane:
             failure: process.Failure | None = self.ready
         else:
             failure = next(filter(None, self._limited(self.ready, began).set_up()), None)
-        return None if failure is None else replace(self._ended(WARM_UP, 0, began, (), failure), failed_setup=True)
+        return (
+            None
+            if failure is None
+            else replace(self._ended(WARM_UP, 0, began, runner.NOTHING, failure), failed_setup=True)
+        )
 
     def slot(self, number: int, position: int, select: Sequence[str]) -> Slot:
         """Measure the suite in a new process."""
         began = self.place.bench.clock.now()
         if isinstance(self.ready, process.Failure):
-            return self._ended(number, position, began, (), self.ready)
-        outputs, failure = self._limited(self.ready, began).measure(self.ready.state(), select)
-        return self._ended(number, position, began, outputs, failure)
+            return self._ended(number, position, began, runner.NOTHING, self.ready)
+        written, failure = self._limited(self.ready, began).measure(self.ready.state(), select)
+        return self._ended(number, position, began, written, failure)
 
     def _limited(self, ready: runner.Ready, now: float) -> runner.Ready:
         """Return the suite with time limits that end at the deadline; a command gets a second at least, and then fails by its limit."""
@@ -145,7 +149,7 @@ class _Lane:
         return replace(ready, suite=structs.replace(ready.suite, **limits))
 
     def _ended(
-        self, number: int, position: int, began: float, outputs: tuple[Path, ...], failure: process.Failure | None
+        self, number: int, position: int, began: float, written: runner.Written, failure: process.Failure | None
     ) -> Slot:
         if failure is not None:
             runner.note(self.log, failure)
@@ -157,7 +161,7 @@ class _Lane:
             commit=self.place.commit,
             checkout=self.place.tree,
             log=self.log,
-            outputs=outputs,
+            written=written,
             error=None if failure is None else str(failure),
             began=int(began),
             seconds=self.place.bench.clock.now() - began,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,20 @@ Locks = tuple[int, ...]
 """The file descriptors that `git.alone` yields; commands keep them open."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The output files and directories that a benchmark wrote; `older` are the files of these directories that it did not write."""
+
+    outputs: tuple[Path, ...] = ()
+    older: frozenset[Path] = frozenset()
+
+
+NOTHING = Written()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The outcome of one suite of one commit: output files, an error, or both when the benchmark ended with an error.
+    """The outcome of one suite of one commit: what it wrote, an error, or both when the benchmark ended with an error.
 
     `checkout` is the work tree, which exists until the next commit begins; `began` is in unix seconds. `failed_setup` is the
     number of the set-up command that failed, from 0, and None when no set-up command failed.
@@ -36,7 +47,7 @@ class Measured:
     commit: Commit
     suite: str
     checkout: Path
-    outputs: tuple[Path, ...] = ()
+    written: Written = NOTHING
     error: str | None = None
     failed_setup: int | None = None
     log: Path
@@ -102,17 +113,17 @@ class Place:
 def _measure(place: Place, failure: process.Failure | None) -> Measured:
     began = place.bench.clock.now()
     log = log_file(place.bench.home, place.commit, place.suite, int(began))
-    outputs: tuple[Path, ...] = ()
+    written = NOTHING
     failed_setup: int | None = None
     if failure is None:
-        outputs, failure, failed_setup = _attempt(place, log)
+        written, failure, failed_setup = _attempt(place, log)
     if failure is not None:
         note(log, failure)
     return Measured(
         commit=place.commit,
         suite=place.suite,
         checkout=place.tree,
-        outputs=outputs,
+        written=written,
         error=None if failure is None else str(failure),
         failed_setup=failed_setup,
         log=log,
@@ -127,18 +138,18 @@ def note(log: Path, failure: process.Failure) -> None:
         file.write(f"# {failure.reason}\n")
 
 
-_Outcome = tuple[tuple[Path, ...], process.Failure | None, int | None]
-"""The output files of one suite, why there are none or not all, and the number of the set-up command that failed."""
+_Outcome = tuple[Written, process.Failure | None, int | None]
+"""What one suite wrote, why there are none or not all, and the number of the set-up command that failed."""
 
 
 def _attempt(place: Place, log: Path) -> _Outcome:
     ready = Ready.at(place, log)
     if isinstance(ready, process.Failure):
-        return (), ready, None
+        return NOTHING, ready, None
     before = ready.state()
     for number, failure in enumerate(ready.set_up()):
         if failure:
-            return (), failure, number
+            return NOTHING, failure, number
     return *ready.measure(before), None
 
 
@@ -175,21 +186,19 @@ class Ready:
         for command in self.suite.setup:
             yield self.shell.run(command, self.suite.setup_timeout_seconds)
 
-    def measure(self, before: _State, select: Sequence[str] = ()) -> tuple[tuple[Path, ...], process.Failure | None]:
-        """Run the benchmark with further words, and return the output files that it wrote since `before` and its failure."""
+    def measure(self, before: _State, select: Sequence[str] = ()) -> tuple[Written, process.Failure | None]:
+        """Run the benchmark with further words, and return what it wrote since `before` and its failure."""
         suite = self.suite
         stdout = self.directory / suite.stdout if suite.stdout else None
         failure = self.shell.run([*words(suite.benchmark), *select], suite.timeout_seconds, stdout)
         if failure and not failure.came_to_its_end:  # it may have been about to write more: worth another attempt
-            return (), failure
-        outputs = tuple(
-            written for path in _outputs(suite, self.directory) for written in _written(path, before.get(path, []))
-        )
-        if not (outputs or failure):
+            return NOTHING, failure
+        written = _written(_outputs(suite, self.directory), before)
+        if not (written.outputs or failure):
             wanted = ", ".join([*suite.outputs, *filter(None, [suite.stdout])])
             of_commit = "; the files in the commit were not written" if before else ""
             failure = process.Failure(reason=f"the benchmark succeeded and left none of: {wanted}{of_commit}")
-        return outputs, failure
+        return written, failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,21 +238,25 @@ def _outputs(suite: Suite, directory: Path) -> tuple[Path, ...]:
     return tuple(path for path in found if path.resolve().is_relative_to(inside))
 
 
-def _written(path: Path, before: _Files) -> list[Path]:
-    """Return an output that was written since `before`, or of a directory that gets a file each time the new files; else nothing."""
-    now = _state(path)
-    if now == before:
-        return []
-    names = {name for name, *_ in before}
-    changed = [Path(state[0]) for state in now if state not in before]
-    files = [file for file in changed if file.is_file() and not file.is_symlink()]
-    gets_more = bool(names) and path.is_dir() and bool(files) and all(str(file) not in names for file in files)
-    return files if gets_more else [path]
+def _written(outputs: Iterable[Path], before: _State) -> Written:
+    """Return the outputs of which a file was written since `before`: made, or written again. A directory by itself is no result."""
+    found, older = list[Path](), set[Path]()
+    for path in outputs:
+        known = set(before.get(path, ()))
+        now = _state(path)
+        if any(state not in known for state in now):
+            found.append(path)
+            older |= {Path(state[0]) for state in now if state in known}
+    return Written(tuple(found), frozenset(older))
 
 
 def _state(path: Path) -> _Files:
     """Return what changes when a file, or any file of a directory, is written."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    files = (
+        [file for file in sorted(path.rglob("*")) if file.is_symlink() or not file.is_dir()]
+        if path.is_dir()
+        else [path]
+    )
     states = [(str(file), file.lstat()) for file in files]
     return [(name, known.st_ino, known.st_size, known.st_mtime_ns) for name, known in states]
 
