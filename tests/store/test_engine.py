@@ -108,6 +108,22 @@ class TestOneLook:
             assert engine.open(RESULTS_TABLE) is not after
         assert engine.open(RESULTS_TABLE) is not engine.open(RESULTS_TABLE)
 
+    def test_what_was_merged_is_not_opened_again(self, database: Database) -> None:
+        engine, other = database._engine, connect(database.uri)
+        with engine.one_look():
+            assert engine.merged_last(RESULTS_TABLE) is engine.open(RESULTS_TABLE)
+            run, results = publication(1)
+            database.publish(results, run)
+            own = engine.merged_last(RESULTS_TABLE)
+            run, results = publication(2)
+            other.publish(results, run)
+            assert engine.merged_last(RESULTS_TABLE) is own
+            assert (own.dataset.count_rows(), len(own.fragments())) == (3, 1)
+            assert engine.open(RESULTS_TABLE).dataset.count_rows() == 6
+            engine.delete(RESULTS_TABLE, "true")
+            assert engine.merged_last(RESULTS_TABLE).dataset.count_rows() == 0
+        assert engine.merged_last(RESULTS_TABLE) is not engine.merged_last(RESULTS_TABLE)
+
     def test_what_is_made_again_is_opened_again(self, database: Database) -> None:
         engine = database._engine
         with engine.one_look():

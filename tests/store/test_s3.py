@@ -173,6 +173,17 @@ class TestRequests:
         assert _listed(asked) == listings  # what is in the store, and the versions of each table
         assert len(asked) <= requests
 
+    def test_publishing(self, bucket_uri: str, server: S3Server) -> None:
+        _maintained(bucket_uri)
+        server.reset_requests()
+        run, results = publication(12)
+        assert connect(bucket_uri).publish(results, run).new == 3
+        asked = server.request_log()
+        _LOG.info("open and publish: %s", asked)
+        # What is in the store; then for each question and each write the versions of its table.
+        assert _listed(asked) == 1 + 4 + 3
+        assert len(asked) <= 29
+
     def test_publishing_again(self, bucket_uri: str, server: S3Server) -> None:
         database = connect(bucket_uri, create=True)
         _publish(database, 2)

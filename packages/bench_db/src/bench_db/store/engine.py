@@ -406,6 +406,7 @@ class _Look:
     def __init__(self) -> None:
         self.depth = 0
         self.tables: dict[str, Snapshot] = {}
+        self.merged: dict[str, Snapshot] = {}
         self.listed: frozenset[str] | None = None
         self.answers: dict[str, Any] = {}
         # What the name of a version means, which no write changes: a day may not have ended.
@@ -544,6 +545,7 @@ class Engine:
     def look_again(self) -> None:
         """Drop what `one_look` has opened and listed."""
         self._look.tables.clear()
+        self._look.merged.clear()
         self._look.answers.clear()
         self._look.listed = None
 
@@ -563,6 +565,10 @@ class Engine:
         if version is None:
             self._note(snapshot)
         return snapshot
+
+    def merged_last(self, table: Table) -> Snapshot:
+        """Return a table as the last write of `one_look` left it when that was a merge, whatever others have written since; else open it."""
+        return self._look.merged.get(table.name) or self.open(table)
 
     def _note(self, snapshot: Snapshot) -> None:
         """Remember, and say once, that only a newer release may write. A table that can be made again stops no writer."""
@@ -599,6 +605,7 @@ class Engine:
         of deleted rows must be readable.
         """
         self._look.answers.clear()
+        self._look.merged.pop(table.name, None)
         snapshot = self._look.tables.pop(table.name, None)
         if newest or snapshot is None:
             snapshot = self._seen(table, self._open(table, None))
@@ -875,6 +882,8 @@ class Engine:
         done = merge.conflict_retries(COMMIT_RETRIES if replacing is None else 0).execute(rows)
         if self.bucket is None:
             self._remove_transaction(table, dataset.version)
+        if self._look.depth:
+            self._look.merged[table.name] = Snapshot(self, table, dataset)
         return Merged(rows=int(done["num_inserted_rows"] + done["num_updated_rows"]), version=int(dataset.version))
 
     def _remove_transaction(self, table: Table, version: int) -> None:

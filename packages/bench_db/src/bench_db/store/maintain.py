@@ -192,7 +192,7 @@ def optimize_if_due(engine: Engine, *, alone: bool = False) -> Maintenance | Non
 
     With `alone` it is due at any number of small fragments, because nothing asks again soon.
     """
-    results = engine.open(RESULTS_TABLE)
+    results = engine.merged_last(RESULTS_TABLE)
     if is_due(results, stride=1 if alone else _STRIDE):
         try:
             return optimize(engine)
