@@ -15,7 +15,7 @@ from tests.app.recognising import FIXTURE, PYPROJECT, found_in, repository, word
 if TYPE_CHECKING:
     from pathlib import Path
 
-HARMFUL = "-n 2 -p no:benchmark --benchmark-disable"
+HARMFUL = "-n 2 -p no:benchmark --benchmark-sort name --benchmark-disable"
 FILES = {
     "pytest.ini": "[pytest]\naddopts =\n    # over processes\n    -rs {options}\n    -W error\n",
     "pyproject.toml": PYPROJECT + "[tool.pytest.ini_options]\naddopts = '-rs {options} -W error'\n",
@@ -44,8 +44,8 @@ class TestMeasuring:
         measured = json.loads((tmp_path / "results.json").read_text())
         assert [row["name"] for row in measured["benchmarks"]] == ["test_sum"]
         file = kind.split(" ", maxsplit=1)[0]
-        assert one.assumed.startswith(f"addopts of {file} are not for benchmarks: ")
-        assert one.assumed.endswith(f" with {HARMFUL}")
+        assert one.assumed.startswith(f"addopts of {file} are for other tests than benchmarks: ")
+        assert one.assumed.endswith(f" they have {HARMFUL}")
         assert one.note == ""
         assert command.endswith(" -o 'addopts=-W error'")
 
@@ -54,8 +54,15 @@ class TestMeasuring:
         [
             *("-n4", "-nauto", "-n auto", "--numprocesses=auto", "--numprocesses 3", "--dist loadfile", "--dist=no"),
             *("--cov", "--cov=src", "--cov src --cov-report term --cov-branch", "--cov-fail-under=90"),
-            *("-pno:benchmark", "-p no:pytest_benchmark", "-p no:codspeed", "--benchmark-skip"),
+            *("-pno:benchmark", "-p no:pytest_benchmark", "-p no:codspeed", "-p pytest_cov", "--benchmark-skip"),
             *("--ignore=benchmarks", "--ignore benchmarks", "-m 'not benchmark'", "-k 'not bench'", "-m='not perf'"),
+            *(
+                "--hypothesis-profile=quick",
+                "--timeout 60",
+                "--reuse-db",
+                "--benchmark-sort name",
+                "--benchmark-autosave",
+            ),
         ],
     )
     def test_harmful(self, options: str) -> None:
@@ -70,9 +77,11 @@ class TestMeasuring:
             "-m 'not slow'",
             "-mfast",
             "-k fast",
-            "--hypothesis-profile=quick",
             "tests",
             "--durations 5",
+            "--benchmark-only",
+            "-qx",
+            "--color=yes",
         ],
     )
     def test_neither(self, options: str) -> None:
@@ -83,12 +92,17 @@ class TestMeasuring:
         "options",
         [
             *("-p no:cacheprovider", "-pplugin", "--import-mode=importlib", "--import-mode importlib", "--ds=settings"),
-            *("-W error", "--benchmark-columns=min,max", "--benchmark-disable-gc", "--benchmark-min-rounds=3"),
+            *("-W error", "--benchmark-warmup off", "--benchmark-disable-gc", "--benchmark-min-rounds 3"),
         ],
     )
     def test_needed(self, options: str) -> None:
         settings = PytestSettings("pytest.ini", shlex.split(f"-x {options} --durations=5"))
         assert (settings.needed, settings.harmful) == (shlex.split(options), [])
+
+    def test_an_option_takes_no_path_for_its_value(self) -> None:
+        """The words of addopts are before the paths of the command."""
+        settings = PytestSettings("pytest.ini", ["-n2", "--benchmark-min-rounds", "3", "--benchmark-warmup"])
+        assert settings.needed == ["--benchmark-min-rounds", "3", "--benchmark-warmup=on"]
 
 
 class TestJoined:
@@ -114,12 +128,14 @@ class TestPytestSettings:
             ({"tox.ini": "[pytest\naddopts = -x\n", "setup.cfg": "[tool:pytest]\naddopts = 'x\n"}, "odd"),
             ({"pyproject.toml": "[tool]\npytest = 3\n", "tox.ini": "[tox]\n"}, PytestSettings()),
             ({"pyproject.toml": "[tool.pytest.ini_options]\naddopts = 1\n"}, "pyproject.toml without"),
+            ({"pytest.ini": "", "tox.ini": "[pytest]\naddopts = -q\n"}, PytestSettings("pytest.ini")),
+            ({"pytest.ini": "\ufeff[pytest]\naddopts = -x\n"}, "pytest.ini"),
             ({"pyproject.toml": "broken =", "tox.ini": "[pytest]\naddopts = -x\n"}, "tox.ini"),
         ],
-        ids=["none", "ini", "cfg", "above", "nearest", "odd", "no table", "number", "broken"],
+        ids=["none", "ini", "cfg", "above", "nearest", "odd", "no table", "number", "empty", "mark", "broken"],
     )
     def test_place(self, files: dict[str, str], found: PytestSettings | str, tmp_path: Path) -> None:
-        read = pytest_settings(sources(repository(tmp_path, {**files, "lib/x.py": ""})), "lib")
+        read = pytest_settings(sources(repository(tmp_path, {**files, "lib/x.py": ""})), ["lib/x.py"])
         if isinstance(found, PytestSettings):
             assert read == found
         elif found == "odd":
@@ -131,4 +147,7 @@ class TestPytestSettings:
 
     def test_patterns_of_files(self, tmp_path: Path) -> None:
         files = {"pytest.ini": "[pytest]\npython_files = test_*.py bench_*.py\n"}
-        assert pytest_settings(sources(repository(tmp_path, files)), ".").python_files == ["test_*.py", "bench_*.py"]
+        assert pytest_settings(sources(repository(tmp_path, files)), ["test_x.py"]).python_files == [
+            "test_*.py",
+            "bench_*.py",
+        ]

@@ -106,8 +106,13 @@ class TestInstallation:
                 ["dev-requirements.txt", "requirements.txt"],
             ),
             ({"requirements.txt": "", "tox.ini": "deps = pytest-benchmark", "requirements_docs.txt": ""}, ["requirements.txt"]),
+            (
+                {"requirements/bench.txt": "-c pins.txt\n-c constraints.txt\n\ufeffpytest-benchmark\n", "requirements/pins.txt": "numpy<2\n",
+                 "requirements/constraints.txt": "click==8\n"},
+                ["requirements/bench.txt"],
+            ),
         ],
-        ids=["documentation", "includes", "tool beside lint", "tool elsewhere"],
+        ids=["documentation", "includes", "tool beside lint", "tool elsewhere", "constraints"],
     )  # fmt: skip
     def test_requirements_are_installed_but_those_of_other_purposes(
         self, files: dict[str, str], installed: list[str], tmp_path: Path
@@ -115,6 +120,23 @@ class TestInstallation:
         [one], _ = found_in(tmp_path, {**files, "test_x.py": FIXTURE})
         named = " ".join(f"-r {name}" for name in installed)
         assert one.suite.setup[1] == f"{{tree}}/.venv/bin/python -m pip install {named} pytest pytest-benchmark"
+
+    def test_a_package_may_have_the_name_of_another_purpose(self, tmp_path: Path) -> None:
+        files = {f"packages/typing/{name}": text for name, text in {
+            "pyproject.toml": "[project]\nname = 'typing-x'\n", "requirements.txt": "pytest-benchmark\n", "test_x.py": FIXTURE}.items()}  # fmt: skip
+        [one], _ = found_in(tmp_path, files)
+        assert "-r requirements.txt" in words(one.suite.setup[1])
+
+    def test_requirements_with_hashes_are_installed_by_themselves(self, tmp_path: Path) -> None:
+        """Beside them pip takes neither a project nor a package without a hash."""
+        pinned = "pytest-benchmark==5.1.0 \\\n    --hash=sha256:0\n"
+        files = {"setup.py": "", "requirements-dev.txt": pinned, "requirements.txt": "numpy\n", "test_x.py": FIXTURE}
+        [one], _ = found_in(tmp_path, files)
+        python = "{tree}/.venv/bin/python"
+        assert [words(command) for command in one.suite.setup][1:] == [
+            f"{python} -m pip install -r requirements-dev.txt",
+            f"{python} -m pip install -e . -r requirements.txt pytest pytest-benchmark",
+        ]
 
     @pytest.mark.parametrize(
         ("more", "installed"),

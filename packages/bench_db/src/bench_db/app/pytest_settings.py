@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import posixpath
 import re
 import shlex
 import tomllib
@@ -17,23 +18,127 @@ from bench_db.app.python_project import within
 if TYPE_CHECKING:
     from bench_db.app.sources import Sources
 
-# Options with which pytest measures nothing (distribution over processes, benchmarks or their files left out) or measures coverage, too.
+# Options with which pytest measures nothing: distribution over processes, benchmarks or their files left out.
 _HARMFUL = {
-    *("-n", "--numprocesses", "--maxprocesses", "--dist", "--tx"),
-    *("--cov", "--cov-report", "--cov-config", "--cov-context", "--cov-fail-under", "--cov-branch", "--cov-append"),
-    *("--no-cov-on-fail", "--benchmark-skip", "--benchmark-disable", "--ignore", "--ignore-glob", "--deselect"),
+    *("-n", "-d", "--numprocesses", "--maxprocesses", "--dist", "--tx", "--benchmark-skip", "--benchmark-disable"),
+    *("--ignore", "--ignore-glob", "--deselect", "--collect-only", "--co", "--setup-only", "--setup-plan"),
 }
-_NEEDED = {"-p", "-W", "--import-mode", "--ds", "--dc", "--confcutdir", "--rootdir", "--pyargs", "--asyncio-mode"}
+# Options without which the benchmarks may not be imported, or are measured in another way.
+_NEEDED = {
+    *(
+        "-p",
+        "-W",
+        "--pythonwarnings",
+        "--import-mode",
+        "--ds",
+        "--dc",
+        "--confcutdir",
+        "--rootdir",
+        "--pyargs",
+        "--asyncio-mode",
+    ),
+    *(
+        f"--benchmark-{name}"
+        for name in ("min-time", "max-time", "min-rounds", "timer", "calibration-precision", "disable-gc")
+    ),
+    *("--benchmark-warmup", "--benchmark-warmup-iterations"),
+}
+# Further long options of pytest itself. Any other is one of a plug-in, which measures more than the code, as that of coverage does, or may
+# not be installed where only benchmarks run.
+_OWN = {
+    *(
+        "--assert",
+        "--basetemp",
+        "--cache-clear",
+        "--capture",
+        "--code-highlight",
+        "--color",
+        "--continue-on-collection-errors",
+    ),
+    *(
+        "--debug",
+        "--disable-plugin-autoload",
+        "--disable-pytest-warnings",
+        "--disable-warnings",
+        "--doctest-continue-on-failure",
+    ),
+    *(
+        "--doctest-glob",
+        "--doctest-ignore-import-errors",
+        "--doctest-modules",
+        "--doctest-report",
+        "--durations",
+        "--durations-min",
+    ),
+    *(
+        "--exitfirst",
+        "--failed-first",
+        "--ff",
+        "--force-short-summary",
+        "--full-trace",
+        "--fulltrace",
+        "--junit-prefix",
+        "--junit-xml",
+    ),
+    *(
+        "--junitxml",
+        "--keep-duplicates",
+        "--last-failed",
+        "--lf",
+        "--log-auto-indent",
+        "--log-cli-date-format",
+        "--log-cli-format",
+    ),
+    *(
+        "--log-cli-level",
+        "--log-date-format",
+        "--log-disable",
+        "--log-file",
+        "--log-file-level",
+        "--log-format",
+        "--log-level",
+    ),
+    *(
+        "--max-warnings",
+        "--maxfail",
+        "--new-first",
+        "--nf",
+        "--no-fold-skipped",
+        "--no-header",
+        "--no-showlocals",
+        "--no-summary",
+    ),
+    *(
+        "--override-ini",
+        "--quiet",
+        "--report-chars",
+        "--runxfail",
+        "--show-capture",
+        "--showlocals",
+        "--stepwise",
+        "--strict",
+    ),
+    *(
+        "--strict-config",
+        "--strict-markers",
+        "--sw",
+        "--tb",
+        "--verbose",
+        "--verbosity",
+        "--xfail-tb",
+        "--benchmark-only",
+    ),
+}
 _WITHOUT_VALUE = {
-    "--cov-branch",
-    "--cov-append",
-    "--no-cov-on-fail",
+    "-d",
     "--benchmark-skip",
     "--benchmark-disable",
+    "--benchmark-disable-gc",
     "--pyargs",
+    "--collect-only",
+    "--co",
 }
-_WITH_VALUE = (_HARMFUL | _NEEDED | {"-m", "-k"}) - _WITHOUT_VALUE
-_PLUGIN = re.compile(r"no:(pytest[-_])?(benchmark|codspeed)")
+_PLUGIN = re.compile(r"no:(pytest[-_])?(benchmark|codspeed)|pytest_cov|xdist")
 _NO_BENCHMARKS = re.compile(r"\bnot\b.*(bench|perf)")
 # In the order in which pytest looks for its settings: the file, and the table or the section that has them.
 _PLACES = (
@@ -58,7 +163,7 @@ class PytestSettings:
 
     @property
     def harmful(self) -> list[str]:
-        """Return the words of `addopts` with which pytest measures nothing, or more than the code."""
+        """Return the words of `addopts` with which pytest measures nothing, or which are of a plug-in that benchmarks do not need."""
         return [word for name, words in self._options() if _is_harmful(name, words) for word in words]
 
     @property
@@ -67,8 +172,10 @@ class PytestSettings:
         return [
             word
             for name, words in self._options()
-            if (name in _NEEDED or name.startswith("--benchmark-")) and not _is_harmful(name, words)
-            for word in words
+            if name in _NEEDED and not _is_harmful(name, words)
+            for word in (
+                [f"{name}=on"] if words == ["--benchmark-warmup"] else words
+            )  # else it takes the path that follows
         ]
 
     def _options(self) -> Iterator[tuple[str, list[str]]]:
@@ -77,15 +184,23 @@ class PytestSettings:
         while words:
             option = words.pop(0)
             name = option.partition("=")[0] if option.startswith("--") else option[:2]
-            takes_value = name in _WITH_VALUE and option == name and words and not words[0].startswith("-")
+            takes_value = option == name and name not in _WITHOUT_VALUE and not _is_own_flag(name)
+            takes_value = takes_value and bool(words) and not words[0].startswith("-")
             yield name, [option, words.pop(0)] if takes_value else [option]
+
+
+def _is_own_flag(name: str) -> bool:
+    """Return whether an option is of pytest itself and not looked at: whether its value is a word of its own does not matter."""
+    return name in _OWN or (not name.startswith("--") and name not in {"-n", "-p", "-m", "-k", "-W"})
 
 
 def _is_harmful(name: str, words: Sequence[str]) -> bool:
     value = words[1] if len(words) > 1 else words[0].removeprefix(name).removeprefix("=")
     if name == "-p":
         return _PLUGIN.fullmatch(value) is not None
-    return name in _HARMFUL or (name in {"-m", "-k"} and _NO_BENCHMARKS.search(value) is not None)
+    if name in {"-m", "-k"}:
+        return _NO_BENCHMARKS.search(value) is not None
+    return name in _HARMFUL or (name.startswith("--") and name not in _NEEDED | _OWN)
 
 
 def joined(words: Sequence[str]) -> str:
@@ -93,15 +208,20 @@ def joined(words: Sequence[str]) -> str:
     return " ".join(shlex.quote(word) if re.search(r"[\s'\"\\#]", word) or not word else word for word in words)
 
 
-def pytest_settings(files: Sources, home: str) -> PytestSettings:
-    """Return what pytest reads in a directory: the first file that has settings for it, there or above."""
-    for parent in (home, *(str(one) for one in PurePosixPath(home).parents if home != ".")):
+def pytest_settings(files: Sources, tests: Sequence[str]) -> PytestSettings:
+    """Return what pytest reads for files of tests: the first file that has settings for it, in their common directory or above."""
+    start = PurePosixPath(posixpath.commonpath([posixpath.dirname(name) or "." for name in tests]) or ".")
+    for parent in (str(one) for one in (start, *start.parents)):
         for name, table in _PLACES:
             file = within(parent, name)
             options = next(_tables(files.text(file), name, table), None) if file in files.names else None
             if options is not None:
                 patterns = _words(options.get("python_files")) or PytestSettings().python_files
                 return PytestSettings(file, _words(options.get("addopts")), patterns)
+            if file in files.names and name.endswith(
+                ("pytest.ini", "pytest.toml")
+            ):  # pytest looks no further, even if it is empty
+                return PytestSettings(file)
     return PytestSettings()
 
 

@@ -23,6 +23,7 @@ _OTHER_PURPOSES = {
     *("lint", "linting", "linter", "format", "formatting", "typing", "mypy", "style"),
 }
 _MANIFESTS = ("pyproject.toml", "setup.py")
+_CONSTRAINED = re.compile(r"^\s*(?:-c|--constraint)(?:\s+|=)?([^\s#]+)", re.MULTILINE)
 _INCLUDED = re.compile(r"^\s*(?:-r|--requirement)(?:\s+|=)?([^\s#]+)", re.MULTILINE)
 PYTHON = "{tree}/.venv/bin/python"
 # What setuptools never takes for a package or a module of a project.
@@ -105,11 +106,22 @@ def installation(files: Sources, home: str, *tools: str) -> list[str]:
         own = _dependencies(files.text(manifest), extras)
     grouped = [word for name in groups for word in ("--group", name)]
     listed = _requirement_files(files, home, tools)
-    relative = [name.removeprefix(f"{home}/") if home != "." else name for name in listed]
-    requirements = [word for name in relative for word in ("-r", name)]
+    pinned = [name for name in listed if "--hash=" in files.text(name)]  # pip takes nothing without a hash beside them
+    plain = [name for name in listed if name not in pinned]
     if groups:
         made.append(f"{PYTHON} -m pip install 'pip>=25.1'")
-    return [*made, f"{PYTHON} -m pip install {shlex.join([*own, *grouped, *requirements, *tools])}"]
+    made += [f"{PYTHON} -m pip install {shlex.join(_options(home, pinned))}"] * bool(pinned)
+    return [*made, f"{PYTHON} -m pip install {shlex.join([*own, *grouped, *_options(home, plain), *tools])}"]
+
+
+def _options(home: str, listed: Sequence[str]) -> list[str]:
+    """Return the options of pip for files of requirements."""
+    return [word for name in listed for word in ("-r", _beside(home, name))]
+
+
+def _beside(home: str, name: str) -> str:
+    """Return the path of a file from a directory at or above it."""
+    return name if home == "." else name.removeprefix(f"{home}/")
 
 
 def _requirement_files(files: Sources, home: str, tools: Sequence[str]) -> list[str]:
@@ -120,7 +132,11 @@ def _requirement_files(files: Sources, home: str, tools: Sequence[str]) -> list[
     listed = [
         name for name in files.like("*requirements*.txt", "requirements/*.txt") if files.home(name, *_MANIFESTS) == home
     ]
-    plain = [name for name in listed if not any(_is_for_other_purpose(one) for one in _included(files, name))]
+    constraints = {one for name in listed for one in _named(files, name, _CONSTRAINED)}
+    listed = [name for name in listed if name not in constraints and "constraints" not in posixpath.basename(name)]
+    plain = [
+        name for name in listed if not any(_is_for_other_purpose(_beside(home, one)) for one in _included(files, name))
+    ]
     wanted = {*tools} - {"pytest"}
     having = [name for name in listed if any(_distribution(line) in wanted for line in files.text(name).splitlines())]
     return plain if {*plain} & {*having} else sorted({*plain, *having}, key=listed.index)
@@ -130,6 +146,14 @@ def _is_for_other_purpose(name: str) -> bool:
     return bool(_OTHER_PURPOSES & {*re.split(r"[^a-z]+", name.lower())})
 
 
+def _named(files: Sources, name: str, pattern: re.Pattern[str]) -> list[str]:
+    """Return the files that the lines of a file of requirements name, from the root."""
+    return [
+        posixpath.normpath(posixpath.join(posixpath.dirname(name), other))
+        for other in pattern.findall(files.text(name))
+    ]
+
+
 def _included(files: Sources, name: str) -> set[str]:
     """Return a file of requirements and all that it includes."""
     found, left = set[str](), [name]
@@ -137,10 +161,7 @@ def _included(files: Sources, name: str) -> set[str]:
         one = left.pop()
         if one not in found:
             found.add(one)
-            left += [
-                posixpath.normpath(posixpath.join(posixpath.dirname(one), other))
-                for other in _INCLUDED.findall(files.text(one))
-            ]
+            left += _named(files, one, _INCLUDED)
     return found
 
 

@@ -39,7 +39,7 @@ class Sources:
             path = self.root / name
             try:
                 small = path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST_BYTES
-                self._texts[name] = path.read_text(encoding="utf-8", errors="replace") if small else ""
+                self._texts[name] = path.read_text(encoding="utf-8-sig", errors="replace") if small else ""
             except OSError:
                 self._texts[name] = ""
         return self._texts[name]

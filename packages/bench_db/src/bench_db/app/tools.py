@@ -85,8 +85,9 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
     if not by_home:
         yield Unread(tool=tool, evidence=dependency, reason="no test with the fixture benchmark")
     for home, found in by_home.items():
-        settings = pytest_settings(files, home)
-        paths = _chosen(files, home, [evidence.file for evidence in found], settings.python_files)
+        tests = [evidence.file for evidence in found]
+        settings = pytest_settings(files, tests)
+        paths = _chosen(files, home, tests, settings.python_files)
         setup: list[str | list[str]] = [*installation(files, home, "pytest", tool)]
         harmful = shlex.join(settings.harmful)
         without = f" -o {shlex.quote(f'addopts={joined(settings.needed)}')}" if harmful else ""
@@ -103,7 +104,7 @@ def _python_suites(files: Sources, tool: str, pattern: str, command: str, suite:
             if several
             else not_installed(files, home, "pytest", tool)
         )
-        assumed = f"addopts of {settings.file} are not for benchmarks: pytest measures nothing, or more than the code, with {harmful}"
+        assumed = f"addopts of {settings.file} are for other tests than benchmarks: they have {harmful}"
         yield FoundSuite(
             name=name, tool=tool, suite=made, evidence=[dependency, found[0]], note=note, assumed=assumed if harmful else ""
         )  # fmt: skip
