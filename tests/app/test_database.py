@@ -5,7 +5,8 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -16,7 +17,7 @@ from bench_db.app.database import TIMES
 from tests.strategies import publication
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 _DATETIME = pl.Datetime("us", "UTC")
 
@@ -45,6 +46,65 @@ class TestPublishMany:
         done = database.publish_many([publication(11, place="ci"), publication(12, place="ci")], replace=True)
         assert [answer.replaced for answer in done] == [3, 3]
         assert database.runs().collect().height == 5
+
+
+class TestWrongTypes:
+    """A value of a wrong type is refused with the argument and the value, by every question that takes it."""
+
+    @pytest.mark.parametrize(
+        ("name", "ask"),
+        [
+            *((name, lambda db, value, name=name: db.latest(**{name: value})) for name in ("benchmark", "test_bed_name", "dut_name", "branch", "suite", "metric")),
+            ("benchmark", lambda db, value: db.trend(value)),
+            ("benchmark", bench_db.detect),
+            ("runs", lambda db, value: db.run(value)),
+            ("runs", lambda db, value: bench_db.exclude_runs(db, "why", runs=(value,))),
+            ("branch", lambda db, value: db.list_runs(branch=value)),
+            ("commit", lambda db, value: db.list_runs(commit=value)),
+            ("commit", lambda db, value: db.has(value)),
+            ("commit", bench_db.compare),
+            ("commit", bench_db.commit),
+            ("baseline", lambda db, value: bench_db.compare(db, "latest", baseline=value)),
+            ("baseline", lambda db, value: bench_db.set_baseline(db, value, "latest", by="me")),
+            ("address", lambda db, value: db.get(value)),
+            ("sql", lambda db, value: db.query(value)),
+            ("name", lambda db, value: db.put(b"x", name=value)),
+            ("dut", lambda db, value: db.record(value).__enter__()),
+            ("suite", lambda db, value: db.record("d", suite=value).__enter__()),
+        ],
+    )  # fmt: skip
+    def test_a_text_is_expected(
+        self, database: bench_db.Database, name: str, ask: Callable[[bench_db.Database, object], object]
+    ) -> None:
+        for value in (3, Path("a"), datetime(2026, 1, 1, tzinfo=UTC), ["a"]):
+            with pytest.raises(
+                bench_db.UserError, match=f"^`{name}`: a text is expected, not .*{type(value).__name__}"
+            ):
+                ask(database, value)
+
+    @pytest.mark.parametrize("value", ["a", 3, ["a"]])
+    def test_tags_are_a_mapping(self, database: bench_db.Database, value: object) -> None:
+        with pytest.raises(bench_db.UserError, match=r"^`tags`: a mapping of names to values is expected, not "):
+            database.latest(tags=value)  # type: ignore[arg-type]
+
+    def test_runs_are_several(self, database: bench_db.Database) -> None:
+        with pytest.raises(bench_db.UserError, match=r"^`runs`: a list of runs is expected, not '[0-9a-f]{16}'"):
+            bench_db.exclude_runs(database, "why", runs=database.list_runs()["run"][0])
+
+    def test_a_date_is_a_day(self, database: bench_db.Database) -> None:
+        assert database.latest(as_of=datetime.now(UTC).date()).height == database.latest().height
+        with pytest.raises(bench_db.UserError, match="no version is kept from 2001-01-01"):
+            database.latest(as_of=date(2001, 1, 1))
+
+    def test_no_version(self, database: bench_db.Database) -> None:
+        with pytest.raises(bench_db.UserError, match="is no version, tag or date"):
+            database.latest(as_of=Path("v1"))  # type: ignore[arg-type]
+
+    def test_an_address_to_copy_to(self, database: bench_db.Database, tmp_path: Path) -> None:
+        with pytest.raises(bench_db.StoreNotFoundError, match="no store at"):
+            database.copy_to(tmp_path / "copy")
+        bench_db.connect(tmp_path / "copy", create=True)
+        assert database.copy_to(tmp_path / "copy").tables["runs"].new == 4
 
 
 class TestConditions:

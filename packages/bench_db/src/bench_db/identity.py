@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b, sha1
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from bench_db.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _NAMESPACE = UUID("6f1c0f1e-8d0b-5c35-9b0d-2d3c5d3f6a01").bytes
 _NO_VARIANT = ~((0xF << 76) | (0x3 << 62))  # clears the bits of a UUID's version and variant
@@ -61,6 +62,9 @@ def tags_key(tags: Mapping[str, str]) -> str:
 
 def tag_texts(tags: Mapping[str, object]) -> dict[str, str]:
     """Return tags with numbers and booleans as texts: 32 is `32`, True is `true`. Raises `UserError` for other values."""
+    if not isinstance(tags, Mapping):
+        message = f"`tags`: a mapping of names to values is expected, not {tags!r:.100} ({type(tags).__name__})"
+        raise UserError(message)
     texts = {}
     for name, value in tags.items():
         if not isinstance(value, str | int | float) or not isinstance(name, str):

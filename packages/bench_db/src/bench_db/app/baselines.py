@@ -17,7 +17,7 @@ from bench_db.app.answers import Answer, frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
-from bench_db.errors import BaselineNotMeasuredError, UserError
+from bench_db.errors import BaselineNotMeasuredError, UserError, require_text
 from bench_db.identity import ABBREVIATED_SHA
 from bench_db.measure import git
 from bench_db.model import Baseline
@@ -205,6 +205,7 @@ def name_of(store: Database, text: str, clone: Path | None = None) -> str:
 
     Raises `UserError` for an unknown or excluded run, and for a tag that the clone does not have.
     """
+    require_text("commit", text)
     if text.startswith(RUN):
         found = runs(store, runs=[text.removeprefix(RUN)], excluded=False).frame()["run"]
         if found.is_empty():
@@ -217,6 +218,7 @@ def name_of(store: Database, text: str, clone: Path | None = None) -> str:
 
 
 def _measured(store: Database, text: str, clone: Path | None, as_of: str | None) -> str:
+    require_text("commit", text)
     if text.startswith(VERSION):
         if store.runs_of(text, as_of):
             return text
@@ -233,6 +235,7 @@ def _about(name: str) -> str:
 
 def checked_name(name: str) -> str:
     """Return a name that a baseline may have; `UserError` for one that means something else, or that cannot be typed."""
+    require_text("baseline", name)
     if _RESERVED.fullmatch(name) or not name.strip() or not name.isprintable():
         message = (
             f"{name!r} cannot be the name of a baseline: it reads as a commit, a keyword or nothing; such as: main"
@@ -245,6 +248,7 @@ def resolve(store: Database, query: BaselineQuery) -> BaselineRuns:
     """Resolve a baseline to its runs. Raises `UserError` when it has none."""
     if query.what in (None, LEVEL):
         return _of_branch(store, BaselineRuns(about="the level since the last change"), query)
+    require_text("baseline", query.what)
     if last := _LAST.fullmatch(query.what):
         return _of_branch(store, BaselineRuns(about=f"the newest {last[1]} runs before it", last=int(last[1])), query)
     found = _merge_base(store, query) if query.what.startswith(MERGE_BASE) else _named(store, query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench_db.errors import UserError
+from bench_db.errors import UserError, require_text
 from bench_db.identity import is_commit_id
 from bench_db.measure import git
 
@@ -15,6 +15,7 @@ def sha_of(name: str, clone: Path | None = None) -> str:
     A sha or an abbreviation is returned as it is, because the store may know it better than the clone does; so is a name that
     the clone does not know.
     """
+    require_text("commit", name)
     if is_commit_id(name):
         return name
     try:

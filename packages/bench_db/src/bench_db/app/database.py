@@ -393,7 +393,7 @@ class Database:
 
     def copy_to(
         self,
-        target: Database,
+        target: Source,
         *,
         runs: Collection[int | str] = (),
         replace: bool = False,
@@ -401,13 +401,13 @@ class Database:
         salvage: bool = False,
         as_of: AsOf | None = None,
     ) -> Transfer:
-        """Merge everything, or some runs and their artifacts, into another store; doing it again adds nothing.
+        """Merge everything, or some runs and their artifacts, into another store, or the one at an address; doing it again adds nothing.
 
         With `replace`, a run that both stores have with other rows becomes that of this store. With `salvage`, a damaged store
         gives the runs and records that are sound, and the answer names what was passed over.
         """
         return self.store.copy_to(
-            target.store, runs=runs, replace=replace, artifacts=artifacts, salvage=salvage, as_of=as_of
+            opened(target), runs=runs, replace=replace, artifacts=artifacts, salvage=salvage, as_of=as_of
         )
 
     def export_to(

@@ -22,7 +22,7 @@ from bench_db.app.values import encoded
 from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.clock import unix_time
 from bench_db.derive import checked
-from bench_db.errors import BenchDbError, UserError
+from bench_db.errors import BenchDbError, UserError, require_text
 from bench_db.identity import tag_texts, tags_key
 from bench_db.ingest import Build, Measurement, Provenance, Reading, normalise, origin_of
 from bench_db.ingest.numbers import scaled
@@ -127,6 +127,7 @@ class Recording:
         `metric` names what the samples measure, by default after the unit: "time", "memory", "throughput", else "value". Raises
         `UserError` for what is no finite number, and for a metric of a benchmark that was added already.
         """
+        require_text("name", name)
         if values is None and not metrics:
             message = f"{name!r}: neither values nor metrics are given"
             raise UserError(message)
@@ -265,6 +266,9 @@ def _origin(
     keep_leftovers: bool = False,
     **stated: Any,
 ) -> _Origin:
+    for name in ("suite", "test_bed_name", "commit", "branch", "dut_version"):
+        require_text(name, stated.get(name) or "")
+    require_text("dut", dut or "")
     now, job = int(time.time()), os.environ if environment is None else environment
     provenance = Provenance(
         **{

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -13,7 +13,7 @@ from bench_db.app.answers import Answer
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
-from bench_db.errors import UserError
+from bench_db.errors import UserError, require_text
 from bench_db.identity import tag_texts
 from bench_db.model import Artifact, Result, Run
 from bench_db.query.selection import Selection, glob_pattern, is_sha, of_commit
@@ -245,8 +245,12 @@ def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
 
 def _named(found: pl.DataFrame, asked: Sequence[str]) -> pl.Expr:
     """Select the runs with these keys, beginnings of keys of 7 digits or more, or run ids; `UserError` for an unknown one."""
+    if isinstance(asked, str) or not isinstance(asked, Iterable):
+        message = f"`runs`: a list of runs is expected, not {asked!r:.100} ({type(asked).__name__})"
+        raise UserError(message)
     keys = set[str]()
     for text in asked:
+        require_text("runs", text)
         named = pl.col("run_id") == text
         if is_sha(text):  # as short a beginning as of a commit: less of it would name many runs
             named |= pl.col("run").str.starts_with(text.lower())
@@ -260,6 +264,8 @@ def _named(found: pl.DataFrame, asked: Sequence[str]) -> pl.Expr:
 
 def _terms(conditions: RunConditions) -> list[pl.Expr]:
     terms = []
+    for name in ("branch", "test_bed_name", "file"):
+        require_text(name, conditions.get(name) or "")
     if commit := conditions.get("commit"):
         terms.append(of_commit(sha_of(commit)))
     if branch := conditions.get("branch"):

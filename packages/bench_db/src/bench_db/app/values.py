@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from bench_db.app.commit_names import sha_of
-from bench_db.errors import CorruptStoreError, UserError
+from bench_db.errors import CorruptStoreError, UserError, require_text
 from bench_db.rules import RULES
 from bench_db.store import artifacts
 from bench_db.store.database import connect
@@ -80,6 +80,7 @@ def get(store: Database, address: str) -> Any:
     Raises `UserError` for a text that is no address and for an address that the store does not have, and `CorruptStoreError`
     for content that is damaged.
     """
+    require_text("address", address)
     found = _ADDRESS.fullmatch(address)
     if found is None:
         message = f"{address!r:.100} is not the address of a value; `put` and `address_of` return one, such as value:5891...be03.npy.zst"

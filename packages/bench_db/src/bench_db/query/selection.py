@@ -14,7 +14,7 @@ import polars as pl
 
 from bench_db import identity
 from bench_db.clock import Moment, bounds
-from bench_db.errors import UserError
+from bench_db.errors import UserError, require_text
 from bench_db.rules import RULES
 
 # The value of a tag that a caller gives; it is compared as text.
@@ -51,6 +51,12 @@ class Selection:
     since: int | None = None
     until: int | None = None
     series_key: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("benchmark", "branch", *_OF_SERIES):
+            value = getattr(self, name)
+            if value is not None:
+                require_text(name, value)
 
     @property
     def is_empty(self) -> bool:
@@ -133,7 +139,7 @@ def selection_of(selection: Selection | None, conditions: SeriesConditions) -> S
     period = None if since is None and until is None else bounds(since, until)
     times = dict(zip(("since", "until"), period or (None, None), strict=True))
     stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
-    if tags := conditions.get("tags"):
+    if (tags := conditions.get("tags")) is not None:
         stated["tags"] = identity.tag_texts(tags)
     chosen = replace(selection or Selection(), **stated)  # type: ignore[arg-type]
     histories = {"branch": chosen.branch, "pr_number": chosen.pr_number, "everything": chosen.everything or None}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from bench_db.arrow import from_table
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError, require_text
 from bench_db.model import Artifact, Result, Run
 from bench_db.query import availability as days
 from bench_db.query import series
@@ -1002,6 +1002,8 @@ class Database:
         It is read in chunks, and its name is that of the file unless given. Raises `UserError` for a file that cannot be read or
         changes meanwhile, and for a run that is not exactly one of the store's.
         """
+        for argument, text in (("name", name), ("kind", kind)):
+            require_text(argument, text)
         given = source if isinstance(source, bytes) else Path(source)
         label = name or ("" if isinstance(given, bytes) else _storable(given.name))
         publish.ensure_tables(self._engine, (ARTIFACTS_TABLE,), single_writer=self._single_writer)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import polars as pl
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, UserError
+from bench_db.errors import BenchDbError, UserError, require_text
 from bench_db.store.faults import needed_for
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def run(text: str, tables: Tables, *, timeout: float | None = None, limit_rows: 
     Only the tables that the text names are made. Raises `UserError` for anything else than a SELECT over them, for a query
     that cannot be run, and after `timeout` seconds.
     """
+    require_text("sql", text)
     reading = Reading(timeout)
     with connected() as connection, reading.interrupting(connection):
         try:

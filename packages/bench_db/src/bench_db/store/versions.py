@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bench_db.arrow import ROW_CHECKSUM
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench_db.store.engine import Engine, Snapshot
 
-AsOf = int | str | datetime
+AsOf = int | str | date
 # Runs whose rows are in memory at once when they return.
 _CHUNK = 200
 _TAG = re.compile(r"[A-Za-z0-9._-]+")
@@ -73,11 +73,13 @@ def _version_at(engine: Engine, table: Table, as_of: AsOf) -> int | str:
     return max(before)
 
 
-def _moment(when: str | datetime, tags: str) -> datetime:
+def _moment(when: str | date, tags: str) -> datetime:
     """Parse a point in time, in UTC without an offset; a date alone is the end of its day."""
+    if isinstance(when, date) and not isinstance(when, datetime):
+        when = when.isoformat()
     try:
         moment = when if isinstance(when, datetime) else datetime.fromisoformat(when)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         message = f"{when!r} is no version, tag or date; tags: {tags}; a date looks like 2026-01-31 or 2026-01-31T12:00"
         raise UserError(message) from error
     if isinstance(when, str) and len(when) == len("2026-01-31"):
