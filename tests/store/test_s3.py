@@ -177,12 +177,14 @@ class TestRequests:
         _maintained(bucket_uri)
         server.reset_requests()
         run, results = publication(12)
-        assert connect(bucket_uri).publish(results, run).new == 3
+        assert connect(bucket_uri).publish(results, run, commits=lambda: ()).new == 3
         asked = server.request_log()
         _LOG.info("open and publish: %s", asked)
         # What is in the store; then for each question and each write the versions of its table.
         assert _listed(asked) == 1 + 4 + 3
         assert len(asked) <= 29
+        # One question for the records of the commit, one for the keys of all.
+        assert sum(1 for request in asked if request.method == "GET" and "commits.lance/data" in request.path) <= 2
 
     def test_publishing_again(self, bucket_uri: str, server: S3Server) -> None:
         database = connect(bucket_uri, create=True)

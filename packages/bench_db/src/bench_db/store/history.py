@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bench_db.model import Recorded, Run
     from bench_db.query.definitions import Definitions
-    from bench_db.store.engine import Engine
+    from bench_db.store.engine import Engine, Snapshot
     from bench_db.store.tables import Table
 
 _MOST_FRAGMENTS = 16
@@ -149,6 +149,11 @@ def records_of_commits(engine: Engine, commits: Collection[str] | None = None) -
         return []
     if commits is None:
         return from_table(table.rows(), RecordedCommit)
+    # A publish asks whether a clone has more to say of its commit, and then what a record of it would add.
+    return engine.asked(f"records of the commits {sorted(commits)}", lambda: _of_commits(table, commits))
+
+
+def _of_commits(table: Snapshot, commits: Collection[str]) -> list[RecordedCommit]:
     # Most commits are new, and a filter that reads no other column is cheaper.
     where = condition("commit", commits if len(commits) > 1 else next(iter(commits)))
     found = table.read((ROW_ID,), where)[ROW_ID].to_pylist()
