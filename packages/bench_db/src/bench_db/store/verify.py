@@ -431,7 +431,8 @@ def _indexes(snapshot: Snapshot) -> Iterator[Problem]:
     if any(not problem.harmless for problem in damaged):
         return
     names = {leaf: name for name, leaf in snapshot.leaves.items()}
-    leaves = [leaf for leaf in snapshot.indexed() if leaf in names]
+    unread = set(indexes.damaged(snapshot))  # readers scan in place of these
+    leaves = [leaf for leaf in snapshot.indexed() if leaf in names and leaf not in unread]
     wrong = [f"{leaf}: {fault}" for leaf in leaves for fault in _fault_of_index(snapshot, leaf, names[leaf])]
     if wrong:
         yield _problem(f"indexes do not find what a scan finds; {_REPAIR}", snapshot.table, wrong)
