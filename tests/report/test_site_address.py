@@ -139,3 +139,33 @@ class TestNotHere:
         page = visit.open(f"compare.html#b={commit_of(150)}&{COMPARED}")
         before, after = (commit_of(number)[: RULES.sha_length] for number in (149, 150))
         expect(page.locator("#links")).to_contain_text(f"before: {before} · after: {after}")
+
+    @pytest.mark.parametrize(
+        ("where", "asked"),
+        [
+            ("index.html#way=sideways", 'way "sideways"'),
+            ("series.html#bed=nowhere&kind=odd", 'bed "nowhere", kind "odd"'),
+            ("noise.html#suite=nowhere&sort=odd", 'suite "nowhere", sort "odd"'),
+        ],
+    )
+    def test_lists(self, visit: Visit, where: str, asked: str) -> None:
+        page = visit.open(where)
+        said = f"The address asks for what is not here: {asked}. Choose on the page instead."
+        expect(page.locator("#unknown")).to_have_text(said)
+        visit.open(where.partition("#")[0] + "?")
+        expect(page.locator("#unknown")).to_be_hidden()
+
+    def test_series(self, visit: Visit) -> None:
+        page = visit.open_series("encode_batch")
+        expect(page.locator("#unknown")).to_be_hidden()
+        address = page.url.rpartition("/")[2]
+        for rest, asked in (
+            ("c=deadbee", 'commit "deadbee"'),
+            ("p=99999", 'point "99999"'),
+            ("y=relative&base=deadbee", 'base "deadbee"'),
+            ("to=deadbee", 'to "deadbee"'),
+        ):
+            visit.open(f"{address}&{rest}")
+            expect(page.locator("#unknown")).to_contain_text(f"not here: {asked}. Choose")
+        visit.open(f"{address}&c={commit_of(123)}")
+        expect(page.locator("#unknown")).to_be_hidden()

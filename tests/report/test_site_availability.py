@@ -120,6 +120,8 @@ class TestAvailability:
     def test_an_address_of_nonsense_shows_what_there_is(self, visit: Visit, state: dict[str, str]) -> None:
         page = visit.open(f"availability.html#{urlencode(state)}")
         expect(page.locator("#cell-head")).to_have_text("Day")
+        [[name, value]] = state.items()
+        expect(page.locator("#unknown")).to_contain_text(f'not here: {name} "{value}".')
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 390)])

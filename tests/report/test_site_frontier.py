@@ -144,6 +144,7 @@ class TestFrontier:
     def test_an_address_of_nonsense_shows_what_there_is(self, visit: Visit, address: str) -> None:
         page = visit.open(f"frontier.html#{address}")
         page.locator(".frontier .row").first.wait_for()
+        expect(page.locator("#unknown")).to_contain_text(f"not here: {address.partition('=')[0]} ")
 
     def test_keys_move_through_the_table_and_mark_the_point(self, visit: Visit) -> None:
         page = opened(visit, by=json.dumps(FRAMEWORK))

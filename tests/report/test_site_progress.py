@@ -75,6 +75,11 @@ class TestProgress:
         expect(page.locator("#status")).to_contain_text("240 rows.")
         page.reload()
         expect(page.locator("#status")).to_contain_text("240 rows.")
+        expect(page.locator("#unknown")).to_be_hidden()
+
+    def test_an_address_of_a_run_that_is_not_there(self, visit: Visit) -> None:
+        page = visit.open("progress.html#run=none&file=gone")
+        expect(page.locator("#unknown")).to_contain_text('not here: run "none", file "gone".')
 
     def test_what_cannot_be_drawn_has_a_reason_and_a_command(self, visit: Visit) -> None:
         page = visit.open("progress.html")

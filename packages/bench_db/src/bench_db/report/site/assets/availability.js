@@ -82,6 +82,10 @@
   form.cell.value = ["day", "week"].includes(given.get("cell")) ? given.get("cell") : usual;
   which.row.append(...rows.map(({ of }, i) => el("option", { value: i }, name(of))));
   which.row.value = String(Math.max(0, rows.findIndex(({ of }) => of.join("\n") === given.get("row"))));
+  bench.unknown([
+    ["cell", form.cell.value === given.get("cell") ? "" : given.get("cell")],
+    ["row", rows.some(({ of }) => of.join("\n") === given.get("row")) ? "" : given.get("row")],
+  ]);
   for (const one of [form, which]) {
     one.addEventListener("input", show);
     one.addEventListener("submit", (event) => event.preventDefault());

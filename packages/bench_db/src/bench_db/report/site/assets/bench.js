@@ -45,6 +45,13 @@ const bench = (() => {
   /* The hash of the address as names and values, which survives file:// where a query may not. */
   function state() { return new URLSearchParams(location.hash.slice(1)); }
 
+  /* Says which of the names and values of the address this page does not have: what it shows is not what was asked for. */
+  function unknown(pairs) {
+    const node = document.getElementById("unknown"), asked = pairs.filter(([, value]) => value);
+    node.hidden = !asked.length;
+    node.textContent = asked.length ? `The address asks for what is not here: ${asked.map(([name, value]) => `${name} ${JSON.stringify(value.slice(0, 80))}`).join(", ")}. Choose on the page instead.` : "";
+  }
+
   function remember(values) {
     const hash = new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
@@ -66,5 +73,5 @@ const bench = (() => {
     document.querySelector(".skip").addEventListener("click", skip);
   });
 
-  return { el, receive, held, waiting, state, remember, colour, onTheme: (listener) => listeners.push(listener) };
+  return { el, receive, held, waiting, state, unknown, remember, colour, onTheme: (listener) => listeners.push(listener) };
 })();

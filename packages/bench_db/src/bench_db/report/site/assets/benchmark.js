@@ -47,13 +47,16 @@
       $("points").open = false;
       loadSamples(key);
     }
-    restore();
+    const missed = restore();
     const wanted = bench.state().get("p"), held = bench.state().get("c");
     named = held !== null || wanted !== null;
     pinned = false;
     several = null;
     steps();
-    await draw(held, wanted !== null && wanted >= 0 && wanted < series.length ? Number(wanted) : series.length - 1);
+    const isPoint = /^\d+$/.test(wanted ?? "") && Number(wanted) < series.length;
+    await draw(held, isPoint ? Number(wanted) : series.length - 1);
+    const drawn = several ? several.builds.map(({ commit }) => commit) : charted.commit;
+    bench.unknown([...missed, ["commit", drawn.includes(held) ? "" : held], ["point", isPoint ? "" : wanted]]);
     if (location.hash.includes("over=")) $("scaling").scrollIntoView();
   }
 
@@ -75,23 +78,22 @@
 
   /* The form and the stretch in sight, as the address has them. */
   function restore() {
-    const given = bench.state();
+    const given = bench.state(), missed = [];
     const choose = (input, value, otherwise) => {
       const options = input instanceof RadioNodeList ? [...input].filter((one) => !one.disabled) : [...input.options];
       const found = options.find((option) => option.value === value);
       input.value = found ? value : otherwise;
+      return Boolean(found);
     };
-    choose(form.across, given.get("x"), "commit");
-    choose(form.up, given.get("y"), "fit");
-    choose(form.by, given.get("by"), "");
-    choose(form.base, given.get("base"), form.base.options[0]?.value ?? "");
-    choose(form.to, given.get("to"), form.to.options[0]?.value ?? "");
+    const fields = [["x", form.across, "commit"], ["y", form.up, "fit"], ["by", form.by, ""], ["base", form.base, form.base.options[0]?.value ?? ""], ["to", form.to, form.to.options[0]?.value ?? ""]];
+    for (const [name, input, otherwise] of fields) if (!choose(input, given.get(name), otherwise)) missed.push([name, given.get(name)]);
     const numbers = bench.pulls.known().map(([number]) => String(number)), asked = given.get("pr") || "";
     if (/^\d+$/.test(asked) && !numbers.includes(asked)) numbers.unshift(asked);
     $("pulls").hidden = !numbers.length;
     form.pr.replaceChildren(el("option", { value: "" }, "none"), ...numbers.map((number) => el("option", { value: number }, `#${number}`)));
     choose(form.pr, asked, "");
     zoom = /^\d+-\d+$/.test(given.get("z") || "") ? given.get("z").split("-").map(Number) : null;
+    return missed;
   }
 
   async function loadSamples(key) {
@@ -103,6 +105,7 @@
 
   function fail(message) {
     showing = "";
+    bench.unknown([]);
     $("title").textContent = "No such series";
     $("body").hidden = true;
     $("facts").replaceChildren(message, el("a", { href: "series.html" }, "All series"));
@@ -458,7 +461,7 @@
     const step = { "[": "previous", "]": "next" }[event.key];
     if (step) $(step).querySelector("a")?.click();
   });
-  form.addEventListener("input", async () => { await draw(); keep(); steps(); });
+  form.addEventListener("input", async () => { bench.unknown([]); await draw(); keep(); steps(); });
   bench.scaling.onChange(() => keep());
   $("points").addEventListener("toggle", fill);
   window.addEventListener("hashchange", follow);

@@ -247,6 +247,8 @@
     for (const [value, title] of [...Object.entries(columns), ...tags.map((tag) => [tag, tag])]) {
       $("parts").append(el("label", {}, el("input", { type: "checkbox", name: "by", value, checked: Array.isArray(chosen) && chosen.includes(value) }), el("bdi", {}, title)));
     }
+    const known = new Set([...Object.keys(columns), ...tags]), isList = Array.isArray(chosen) && chosen.every((part) => known.has(part));
+    bench.unknown([...["x", "y"].map((name) => [name, names.some(({ id }) => id === given.get(name)) ? "" : given.get(name)]), ["by", isList && chosen !== by || !given.has("by") ? "" : given.get("by")]]);
     form.log.checked = given.get("log") === "1";
     form.front.checked = given.get("front") === "1";
     if (missing.length) $("missing").replaceChildren(el("p", { class: "notice" }, "bench-db.toml names what no result here has: ", missing.map((name, i) => [i ? ", " : "", el("code", {}, name)])));

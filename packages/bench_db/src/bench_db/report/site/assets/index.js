@@ -66,5 +66,8 @@ bench.index = ({ name, own, kinds, first }) => {
     if (event.key === "/" && !event.target.matches("input, select")) { event.preventDefault(); form.q.focus(); }
   });
   window.addEventListener("hashchange", () => location.reload());  // a link on the page to a choice of its own
+  const isHere = { kind: (value) => Object.hasOwn(kinds, value), sort: (value) => columns.some(({ key, sort }) => key === value && sort) };
+  const among = (name, value) => (isHere[name] ? isHere[name](value) : all.facets[name].includes(value));
+  bench.unknown([...chosenBy, "kind", "sort"].map((name) => [name, given.get(name)]).filter(([name, value]) => value && !among(name, value)));
   show();
 };

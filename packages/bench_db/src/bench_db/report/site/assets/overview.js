@@ -119,6 +119,7 @@
     const value = given.get(name);
     if ([...form[name]].some((input) => input.value === value)) form[name].value = value;
   }
+  bench.unknown(["state", "way"].map((name) => [name, given.get(name)]).filter(([name, value]) => form[name].value !== value));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => { shown = batch; show(); });
   bench.onTheme(show);

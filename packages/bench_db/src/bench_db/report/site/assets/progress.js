@@ -64,5 +64,7 @@
   window.addEventListener("hashchange", () => location.reload());
   window.addEventListener("resize", () => plots.forEach((plot) => plot.fit()));
   bench.onTheme(show);
-  chosenRun(given.get("file"));
+  const [run, file] = ["run", "file"].map((name) => given.get(name)), here = runs.find(({ key }) => key === run);
+  bench.unknown([["run", here ? "" : run], ["file", (here || runs[0]).files.some(({ sha }) => sha === file) ? "" : file]]);
+  chosenRun(file);
 })();
