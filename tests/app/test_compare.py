@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
 import bench_db as api
 from bench_db import Comparison, Series, UserError, Verdict
+from bench_db.app.baselines import BaselineQuery, resolve
+from bench_db.app.confirm import baseline_commit
 from bench_db.model import Samples
+from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from bench_db.store.publish import Entry
 from tests.cli.asking import AT
@@ -16,8 +20,6 @@ from tests.cli.kinds import publish_all, sha
 from tests.strategies import publication
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench_db.store.database import Database
     from tests.support.histories import History
 
@@ -167,3 +169,91 @@ def measured(number: int, version: str, level: float) -> Entry:
     run = replace(run, dut=build, commit=None, run_id=f"job-{number}", run_time=AT + number)
     values = Samples([level + number % 3 + number / 100 + i / 10 for i in range(20)])
     return Entry(run, [replace(results[0], dut=build, commit=None, values=values, summary=None)])
+
+
+SECOND = 1e9  # a second in the nanoseconds of a comparison
+FIRST = 1_700_000_000  # commits of the future all count as made now
+
+
+class TestBranches:
+    """The candidate of a branch or a pull request is its own runs, whatever else has results of its commit."""
+
+    @pytest.fixture
+    def main(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> api.Database:
+        """Ten quiet commits of main."""
+        monkeypatch.chdir(tmp_path)
+        made = api.connect(tmp_path / "store", create=True)
+        for number in range(10):
+            timed(made, number, 1.0)
+        return made
+
+    @pytest.mark.parametrize("pull", [None, 7], ids=["branch", "pull request"])
+    def test_a_regression_of_the_branch(self, main: api.Database, pull: int | None) -> None:
+        """Against its own runs and against those of main, which has newer ones; a commit that is named is one of the baseline, too."""
+        for number in range(10, 18):
+            timed(main, number, 1.3, branch="topic", pr_number=pull)
+        timed(main, 20, 1.6, branch="topic", pr_number=pull)
+        timed(main, 21, 1.0)
+        api.set_baseline(main, "named", sha(9))
+        own, mains = ("level", "last:5", sha(17)), ("level", "last:5", sha(9), "named")
+        for beside, before, baselines in (("topic", 1.3, own), ("main", 1.0, mains)):
+            for baseline in baselines:
+                for candidate in ("latest", sha(20)):
+                    asked: dict[str, Any] = {"branch": "topic", "baseline_branch": beside, "baseline": baseline}
+                    gate = api.check(main, candidate, **asked)
+                    (one,) = gate.comparisons
+                    assert one.verdict is Verdict.REGRESSED
+                    assert one.candidate_value == pytest.approx(1.601 * SECOND)
+                    assert one.baseline_value == pytest.approx(before * SECOND, rel=0.01)
+                    assert (gate.passed, gate.history) == (False, "branch topic")
+                    assert gate.document["history"] == api.compare(main, candidate, **asked).history == "branch topic"
+            chosen = Selection(branch="topic")
+            query = BaselineQuery(candidate=sha(20), what="level", chosen=chosen, branch=beside, clone=Path())
+            newest = sha(17) if beside == "topic" else sha(9)  # what a confirmation measures again
+            assert baseline_commit(main.store, resolve(main.store, query), query) == newest
+            (one,) = api.check(main, branch="topic", baseline_branch=beside, baseline="named", threshold=5).comparisons
+            assert one.verdict is Verdict.REGRESSED
+            assert one.baseline_value == pytest.approx(SECOND, rel=0.01)
+
+    @pytest.mark.parametrize("of", [{"branch": "topic"}, {"pr_number": 7}], ids=["branch", "pull request"])
+    def test_a_commit_that_main_has_too(self, main: api.Database, of: dict[str, Any]) -> None:
+        """The runs of the branch are compared with those of main, its run of this commit included; and those of main with main's."""
+        timed(main, 10, 1.0)
+        timed(main, 10, 1.5, **{"branch": "topic", **of})
+        api.set_baseline(main, "main", sha(9))
+        for baseline in ("level", "last:5", "main", sha(9)):
+            for candidate, threshold in (("latest", None), (sha(10), None), ("latest", 5.0)):
+                asked: dict[str, Any] = {"baseline": baseline, "threshold": threshold}
+                (one,) = api.check(main, candidate, baseline_branch="main", **asked, **of).comparisons
+                assert one.verdict is Verdict.REGRESSED
+                assert one.candidate_value == pytest.approx(1.5 * SECOND)
+                assert one.baseline_value == pytest.approx(SECOND, rel=0.01)
+                (one,) = api.check(main, candidate, **asked).comparisons
+                assert (one.verdict, one.n_candidate) == (Verdict.UNCHANGED, 1)
+
+    @pytest.mark.parametrize("of", [{"branch": "topic"}, {"pr_number": 7}], ids=["branch", "pull request"])
+    def test_a_commit_that_main_alone_has(self, main: api.Database, of: dict[str, Any]) -> None:
+        timed(main, 20, 1.0, **{"branch": "topic", **of})
+        api.set_baseline(main, "main", sha(8))
+        for ask in (api.compare, api.check):
+            for baseline in ("level", "last:5", "main", sha(8)):
+                with pytest.raises(UserError, match=f"no results of {sha(9)} with these conditions"):
+                    ask(main, sha(9), baseline=baseline, baseline_branch="main", **of)
+
+    def test_a_pull_request_of_the_same_branch_is_no_baseline_of_main(self, main: api.Database) -> None:
+        """A fork calls its branch `main`, too."""
+        for number in range(10, 20):
+            timed(main, number, 1.5, pr_number=7)
+        timed(main, 20, 1.5, pr_number=7)
+        (one,) = api.check(main, pr_number=7, baseline_branch="main").comparisons
+        assert (one.verdict, one.n_baseline) == (Verdict.REGRESSED, 10)
+        (own,) = api.check(main, branch="main", baseline_branch="main").comparisons
+        assert (own.verdict, own.n_baseline) == (Verdict.UNCHANGED, 9)
+
+
+def timed(store: api.Database, number: int, seconds: float, **stated: Any) -> None:
+    """Record a run of one benchmark at a commit, of main where no branch is stated; every third is 0.1 % slower."""
+    about = {"commit": sha(number), "dut_timestamp": FIRST + 86_400 * number, "branch": "main", **stated}
+    seconds += 0.001 if number % 3 == 2 else 0.0
+    with store.record("model", suite="s", test_bed_name="t", environment={}, **about) as run:
+        run.add("step", [seconds, seconds * 1.001, seconds * 0.999], unit="s")

@@ -78,7 +78,7 @@ class BaselineRuns:
 class BaselineQuery:
     """A candidate, and the baseline that it is compared with.
 
-    `what` is None or `level` for the level since the last change. `branch` uses only the runs of one branch, and `clone` has the
+    `chosen` are the conditions that chose the candidate: of a branch or a pull request, only its runs are the candidate's. `what` is None or `level` for the level since the last change. `branch` uses only the runs of one branch, and `clone` has the
     ancestry. With `alone` a commit means its own runs (without any, those of the newest commit before it), else the history up to
     it.
     """
@@ -90,6 +90,12 @@ class BaselineQuery:
     branch: str | None = None
     alone: bool = False
     as_of: str | None = None
+
+    @property
+    def compared(self) -> Selection:
+        """The conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
+        chosen = replace(self.chosen, pr_number=None)
+        return chosen if self.branch is None else replace(chosen, branch=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,22 +262,31 @@ def resolve(store: Database, query: BaselineQuery) -> BaselineRuns:
     return _alone(store, narrowed, query) if query.alone else narrowed
 
 
-def beside_main(store: Database, candidate: str, found: BaselineRuns, as_of: str | None) -> pl.Expr:
+def runs_of_candidate(store: Database, query: BaselineQuery) -> list[int]:
+    """Return the keys of the candidate's runs; of a branch or a pull request that chose it only its own, which may be none."""
+    return store.runs_of(query.candidate, query.as_of, query.chosen)
+
+
+def beside_main(store: Database, query: BaselineQuery, found: BaselineRuns) -> pl.Expr:
     """Select what a comparison uses besides the main history: the candidate's runs, and those of the commits and branches of the baseline."""
-    named = [run for commit in (candidate, *found.commits) for run in store.runs_of(commit, as_of)]
-    runs = pl.col("run_key").is_in(sorted(set(named)))
-    # A pull request from a fork may have a branch of the same name.
-    of_branches = pl.col("pr_number").is_null() & pl.col("branch").is_in(list(found.branches))
-    return runs | of_branches if found.branches else runs
+    named = [run for commit in found.commits for run in store.runs_of(commit, query.as_of)]
+    runs = pl.col("run_key").is_in(sorted({*runs_of_candidate(store, query), *named}))
+    if not found.branches:
+        return runs
+    # A pull request from a fork may have a branch of the same name; a candidate of that branch may be such a pull request itself.
+    counted = pl.col("pr_number").is_null()
+    if query.chosen.branch is not None:
+        counted |= store.history(query.as_of).counts(Selection(branch=query.chosen.branch))
+    return runs | (counted & pl.col("branch").is_in(list(found.branches)))
 
 
 def _builds(store: Database, query: BaselineQuery, condition: pl.Expr, beside: pl.Expr) -> pl.DataFrame:
     """Return the builds of the chosen rows that a condition keeps, with where they were measured."""
-    return store.rows(_BUILD, query.chosen, query.as_of, condition=condition, beside=beside).unique()
+    return store.rows(_BUILD, query.compared, query.as_of, condition=condition, beside=beside).unique()
 
 
 def _ours(store: Database, query: BaselineQuery) -> pl.DataFrame:
-    own = pl.col("run_key").is_in(store.runs_of(query.candidate, query.as_of))
+    own = pl.col("run_key").is_in(runs_of_candidate(store, query))
     found = _builds(store, query, own, own)
     if found.is_empty():
         message = f"no results of {query.candidate} with these conditions; 'bench-db has {query.candidate}' says what is measured"
@@ -429,7 +444,7 @@ def _alone(store: Database, found: BaselineRuns, query: BaselineQuery) -> Baseli
     if found.until is None:
         return found
     others = ~of_name(query.candidate).fill_null(value=False)
-    builds = _builds(store, query, others, beside_main(store, query.candidate, found, query.as_of)).filter(found.until)
+    builds = _builds(store, query, others, beside_main(store, query, found)).filter(found.until)
     return replace(found, until=newest_build_of_each(builds, reduce(or_, map(of_name, found.commits))))
 
 

@@ -15,7 +15,15 @@ from bench_db.analysis.compare import means
 from bench_db.analysis.judge import counted, in_order, judge, of_machine, plan, through_siblings
 from bench_db.analysis.level import accepted
 from bench_db.app.answers import Answer, frame_of
-from bench_db.app.baselines import LATEST, BaselineQuery, BaselineRuns, beside_main, candidate_of, resolve
+from bench_db.app.baselines import (
+    LATEST,
+    BaselineQuery,
+    BaselineRuns,
+    beside_main,
+    candidate_of,
+    resolve,
+    runs_of_candidate,
+)
 from bench_db.app.charts import effects_chart
 from bench_db.app.database import on_database
 from bench_db.errors import UserError
@@ -120,15 +128,14 @@ def compare(
     chosen = selection_of(selection, conditions)
     version = as_of or str(store.version)
     commit = candidate_of(store, candidate, chosen, as_of, Path(clone))
-    chosen = compared_with(chosen, baseline_branch)
     query = BaselineQuery(
         candidate=commit, what=baseline, chosen=chosen, branch=baseline_branch, clone=Path(clone), as_of=as_of
     )
     runs = resolve(store, query)
-    judged = verdicts(store, commit, runs=runs, method=method, min_effect=min_effect, chosen=chosen, as_of=as_of)
+    judged = verdicts(store, query, runs=runs, method=method, min_effect=min_effect)
     comparisons, blame = with_causes(store, judged, as_of)
     return Compared(
-        history=store.history(as_of).about(chosen),
+        history=history_of(store, query),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,
@@ -147,26 +154,19 @@ def compare(
     )
 
 
-def compared_with(chosen: Selection, baseline_branch: str | None) -> Selection:
-    """Return the conditions on a baseline: without the pull request that chose the candidate, and its branch if the baseline has one."""
-    chosen = replace(chosen, pr_number=None)
-    return chosen if baseline_branch is None else replace(chosen, branch=None)
+def history_of(store: Database, query: BaselineQuery) -> str:
+    """Describe whose results are compared: those of the branch that chose the candidate, else of what it is compared with."""
+    return store.history(query.as_of).about(replace(query.chosen, pr_number=None))
 
 
 def verdicts(
-    store: Database,
-    candidate: str,
-    *,
-    runs: BaselineRuns,
-    method: str,
-    min_effect: float | None,
-    chosen: Selection,
-    as_of: str | None = None,
+    store: Database, query: BaselineQuery, *, runs: BaselineRuns, method: str, min_effect: float | None
 ) -> list[Comparison]:
-    """Return the verdict on every series of a candidate commit. `min_effect` is in percent. Raises `UserError` without results."""
+    """Return the verdict on every series of a candidate. `min_effect` is in percent. Raises `UserError` without results."""
+    candidate, as_of = query.candidate, query.as_of
     needed = () if runs.until is None else runs.until.meta.root_names()
-    own = store.runs_of(candidate, as_of)
-    points = store.points(chosen, as_of, also=needed, beside=beside_main(store, candidate, runs, as_of))
+    own = runs_of_candidate(store, query)
+    points = store.points(query.compared, as_of, also=needed, beside=beside_main(store, query, runs))
     thresholds = _thresholds(store, points.series, as_of)
     judged = judge(
         points,

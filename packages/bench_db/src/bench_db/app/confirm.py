@@ -18,6 +18,7 @@ from msgspec import structs
 from bench_db.analysis.judge import in_order
 from bench_db.analysis.pairs import Claim
 from bench_db.app.backfill import check_suites
+from bench_db.app.baselines import beside_main, runs_of_candidate
 from bench_db.app.configuration import configuration, path_of, root_of
 from bench_db.app.gate import Confirmed, Mode
 from bench_db.app.pairs import Paired, measured, name_of
@@ -36,7 +37,7 @@ from bench_db.units import Direction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench_db.app.baselines import BaselineRuns
+    from bench_db.app.baselines import BaselineQuery, BaselineRuns
     from bench_db.app.gate import Confirming
     from bench_db.app.pairs import Name
     from bench_db.model import PairComparison
@@ -220,14 +221,17 @@ def _applied(c: Comparison, found: Confirmation) -> Comparison:
     return replace(c, note=note)
 
 
-def baseline_commit(store: Database, runs: BaselineRuns, candidate: str, chosen: Selection) -> str:
-    """Return the commit of a baseline; of one that names none the newest measured commit before the candidate, empty without one."""
+def baseline_commit(store: Database, runs: BaselineRuns, query: BaselineQuery) -> str:
+    """Return the commit of a baseline; of one that names none the newest of its measured commits before the candidate, empty without one."""
     if runs.commits:
         return runs.commits[0] if len(runs.commits) == 1 else ""
-    rows = store.rows(("commit", "commit_order"), chosen, condition=pl.col("commit").is_not_null())
-    of_candidate = pl.col("run_key").is_in(store.runs_of(candidate))
+    of_baseline = pl.lit(value=True) if runs.until is None else runs.until
+    columns = {"commit", "commit_order", *of_baseline.meta.root_names()}
+    named = pl.col("commit").is_not_null()
+    rows = store.rows(columns, query.compared, condition=named, beside=beside_main(store, query, runs))
+    of_candidate = pl.col("run_key").is_in(runs_of_candidate(store, query))
     own = store.rows(("commit_order",), Selection(everything=True), condition=of_candidate)["commit_order"].min()
-    earlier = rows.filter((pl.col("commit") != candidate) & (pl.col("commit_order") < own))
+    earlier = rows.filter(of_baseline & (pl.col("commit") != query.candidate) & (pl.col("commit_order") < own))
     return "" if earlier.is_empty() else str(earlier.sort("commit_order")["commit"][-1])
 
 

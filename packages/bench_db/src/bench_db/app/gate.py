@@ -13,9 +13,9 @@ from bench_db.analysis.judge import plan
 from bench_db.app.baselines import LATEST, USUAL, BaselineQuery, candidate_of, resolve, usual
 from bench_db.app.compare import (
     Compared,
-    compared_with,
     comparisons_json,
     failing,
+    history_of,
     threshold_faults,
     verdicts,
     with_causes,
@@ -152,7 +152,6 @@ def check(
         raise UserError(message)
     chosen = selection_of(selection, conditions)
     version, commit = str(store.version), candidate_of(store, candidate, chosen, clone=Path(clone))
-    chosen = compared_with(chosen, baseline_branch)
     query = BaselineQuery(
         candidate=commit,
         what=baseline,
@@ -170,12 +169,12 @@ def check(
         )
         raise UserError(message)
     method, least = (method, min_effect) if threshold is None else ("threshold", threshold)
-    judged = verdicts(store, commit, runs=runs, method=method, min_effect=least, chosen=chosen)
+    judged = verdicts(store, query, runs=runs, method=method, min_effect=least)
     confirmed = None
     if confirming is not None and (flagged := failing(judged, FLAGGED)):
         from bench_db.app.confirm import applied, baseline_commit, confirm, flagged_of  # noqa: PLC0415 a check that passes needs no measuring
 
-        base = baseline_commit(store, runs, commit, chosen)
+        base = baseline_commit(store, runs, query)
         asked = flagged_of(
             flagged,
             minimum_effect=None if least is None else least / 100,
@@ -188,7 +187,7 @@ def check(
     moved = set_baseline and not failed and not failing(comparisons, ["suspected"])
     moved = moved and _move(store, runs, commit, set_by)
     return Gate(
-        history=store.history().about(chosen),
+        history=history_of(store, query),
         candidate=commit,
         baseline=runs.about,
         baseline_commits=runs.commits,

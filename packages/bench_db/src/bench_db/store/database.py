@@ -378,14 +378,17 @@ class Database:
         return (rows if derived is None else pl.concat([rows, derived.select(columns)])).unique("series_key")
 
     @of_sound_part
-    def runs_of(self, name: str, as_of: AsOf | None = None) -> list[int]:
+    def runs_of(self, name: str, as_of: AsOf | None = None, selection: Selection = Selection()) -> list[int]:  # noqa: B008 frozen
         """Return the keys of the runs of a commit, or of another name that `query.selection.of_name` takes.
 
-        They are those of the main history if it has any, else all, without excluded ones.
+        With a `selection` of a branch or a pull request they are those of it; else those of the main history if it has any, else all.
+        Excluded runs are never among them.
         """
         results, past = self._open(RESULTS_TABLE, as_of), self.history(as_of)
         own = self._rows(results, ("run_key", *SCOPE), of_name(name))
-        chosen = (own.filter(past.counts(selection)) for selection in (Selection(), Selection(everything=True)))
+        whole = Selection(branch=selection.branch, pr_number=selection.pr_number)
+        wanted = (whole, Selection(everything=True)) if whole.is_of_main else (whole,)
+        chosen = (own.filter(past.counts(one)) for one in wanted)
         return next((rows["run_key"].unique().to_list() for rows in chosen if len(rows)), [])
 
     def migrate(self, *, dry_run: bool = False) -> list[StoreChange]:
