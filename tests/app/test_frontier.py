@@ -129,8 +129,19 @@ class TestFrontier:
         assert found.frame().is_empty()
         [note] = found.notes
         assert note.startswith(
-            "no configuration has both latency and rate: a point needs results of one benchmark name"
+            "no configuration has both latency and rate: a point needs results of one suite and benchmark name with the same tags,"
+            " on one device and test bed."
         )
+
+    def test_a_configuration_that_has_both_metrics_is_not_denied(self, store: Database) -> None:
+        """It is left out for another reason, which alone is counted."""
+        for commit, alone, metric in (("c" * 40, "a", "latency"), ("d" * 40, "b", "rate")):
+            with store.record(dut="model", commit=commit, test_bed_name="h100") as run:
+                for name in (alone, "both"):
+                    run.add(name, 3.0, metric=metric, unit="s")
+        found = api.frontier(store, "latency", "rate")
+        assert (len(found.frame()), found.notes) == (0, [])
+        assert found.left_out == {"of different builds": 1, "without latency": 1, "without rate": 1}
 
     def test_machines_of_one_name_are_apart(self, store: Database) -> None:
         for cpu, latency in (("a", 10), ("b", 20)):

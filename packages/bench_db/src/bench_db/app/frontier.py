@@ -253,12 +253,12 @@ def _values(points: pl.DataFrame, by: Sequence[str], x: str, target: Target | No
 
 
 def _apart(left_out: Mapping[str, int], x: str, y: str) -> list[str]:
-    """Explain why there is no point although each metric has results."""
-    if not {f"without {x}", f"without {y}"} <= left_out.keys():
+    """Explain why there is no point although each metric has results, where no configuration has both."""
+    if left_out.keys() != {f"without {x}", f"without {y}"}:
         return []
     reason = (
-        f"no configuration has both {x} and {y}: a point needs results of one benchmark name and the same tags."
-        " If the names contain the metric, leave it out of the names that are published"
+        f"no configuration has both {x} and {y}: a point needs results of one suite and benchmark name with the same tags,"
+        " on one device and test bed. If the names contain the metric, leave it out of the names that are published"
     )
     return [reason]
 
