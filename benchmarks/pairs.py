@@ -62,7 +62,7 @@ def record(file: Path, rounds: int) -> None:
                 continue
             load = os.getloadavg()[0]
             about = {"round": slot.number, "side": str(slot.side), "position": slot.position, "load": load}
-            figures = json.loads(slot.outputs[0].read_text())
+            figures = json.loads(slot.written.outputs[0].read_text())
             rows.append({**about, **{name: [int(x) for x in four] for name, four in figures.items()}})
             if slot.number % BLOCK == 0:
                 part = file.with_suffix(".part")

@@ -60,7 +60,7 @@ def tags_key(tags: Mapping[str, str]) -> str:
     return ",".join(f"{_escape(name)}={_escape(tags[name])}" for name in sorted(tags))
 
 
-def tag_texts(tags: Mapping[str, object]) -> dict[str, str]:
+def tag_texts(tags: object) -> dict[str, str]:
     """Return tags with numbers and booleans as texts: 32 is `32`, True is `true`. Raises `UserError` for other values."""
     if not isinstance(tags, Mapping):
         message = f"`tags`: a mapping of names to values is expected, not {tags!r:.100} ({type(tags).__name__})"
