@@ -283,7 +283,7 @@ def _ci() -> Schema:
 
 def _init() -> Schema:
     evidence = _object(_record(Evidence))
-    suite = {**dict.fromkeys(("name", "tool", "note", "format"), _TEXT), "evidence": _list(evidence)}
+    suite = {**dict.fromkeys(("name", "tool", "note", "assumed", "format"), _TEXT), "evidence": _list(evidence)}
     unread = {**dict.fromkeys(("tool", "reason"), _TEXT), "evidence": evidence}
     suites = {"suites": _list(_object(suite)), "left_out": _list(_object(suite)), "unread": _list(_object(unread))}
     lists = dict.fromkeys(("steps", "notes", "assumed"), _list(_TEXT))
