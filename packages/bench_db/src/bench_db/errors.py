@@ -19,13 +19,6 @@ class UserError(BenchDbError):
     """Invalid arguments; the message names the flag or variable to change."""
 
 
-def require_text(name: str, value: object) -> None:
-    """Raise `UserError` with the name of the argument for a value that is no text, before it fails far from its caller."""
-    if not isinstance(value, str):
-        message = f"`{name}`: a text is expected, not {value!r:.100} ({type(value).__name__})"
-        raise UserError(message)
-
-
 class UnreadableOutputError(BenchDbError):
     """A file that does not match its format, and the position of the first fault.
 

@@ -60,6 +60,13 @@ def tags_key(tags: Mapping[str, str]) -> str:
     return ",".join(f"{_escape(name)}={_escape(tags[name])}" for name in sorted(tags))
 
 
+def require_text(name: str, value: object) -> None:
+    """Raise `UserError` with the name of the argument for a value that is no text, before it fails far from its caller."""
+    if not isinstance(value, str):
+        message = f"`{name}`: a text is expected, not {value!r:.100} ({type(value).__name__})"
+        raise UserError(message)
+
+
 def tag_texts(tags: object) -> dict[str, str]:
     """Return tags with numbers and booleans as texts: 32 is `32`, True is `true`. Raises `UserError` for other values."""
     if not isinstance(tags, Mapping):

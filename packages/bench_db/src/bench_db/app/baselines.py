@@ -17,8 +17,8 @@ from bench_db.app.answers import Answer, frame_of
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database
 from bench_db.app.runs import runs
-from bench_db.errors import BaselineNotMeasuredError, UserError, require_text
-from bench_db.identity import ABBREVIATED_SHA
+from bench_db.errors import BaselineNotMeasuredError, UserError
+from bench_db.identity import ABBREVIATED_SHA, require_text
 from bench_db.measure import git
 from bench_db.model import Baseline
 from bench_db.query.baseline import PLACE, by_place, holding, newest_build_of_each

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench_db.errors import UserError, require_text
-from bench_db.identity import is_commit_id
+from bench_db.errors import UserError
+from bench_db.identity import is_commit_id, require_text
 from bench_db.measure import git
 
 

@@ -22,8 +22,8 @@ from bench_db.app.values import encoded
 from bench_db.ci.environment import ci_change, ci_provenance
 from bench_db.clock import unix_time
 from bench_db.derive import checked
-from bench_db.errors import BenchDbError, UserError, require_text
-from bench_db.identity import tag_texts, tags_key
+from bench_db.errors import BenchDbError, UserError
+from bench_db.identity import require_text, tag_texts, tags_key
 from bench_db.ingest import Build, Measurement, Provenance, Reading, normalise, origin_of
 from bench_db.ingest.numbers import scaled
 from bench_db.ingest.rates import as_spelled, metric_of

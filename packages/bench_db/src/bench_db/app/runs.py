@@ -13,8 +13,8 @@ from bench_db.app.answers import Answer
 from bench_db.app.commit_names import sha_of
 from bench_db.app.database import on_database, public
 from bench_db.clock import Moment, bounds
-from bench_db.errors import UserError, require_text
-from bench_db.identity import tag_texts
+from bench_db.errors import UserError
+from bench_db.identity import require_text, tag_texts
 from bench_db.model import Artifact, Result, Run
 from bench_db.query.selection import Selection, glob_pattern, is_sha, of_commit
 from bench_db.report.artifacts import as_json as artifact_json

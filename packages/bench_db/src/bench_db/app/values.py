@@ -16,7 +16,8 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from bench_db.app.commit_names import sha_of
-from bench_db.errors import CorruptStoreError, UserError, require_text
+from bench_db.errors import CorruptStoreError, UserError
+from bench_db.identity import require_text
 from bench_db.rules import RULES
 from bench_db.store import artifacts
 from bench_db.store.database import connect

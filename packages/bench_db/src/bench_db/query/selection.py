@@ -14,7 +14,7 @@ import polars as pl
 
 from bench_db import identity
 from bench_db.clock import Moment, bounds
-from bench_db.errors import UserError, require_text
+from bench_db.errors import UserError
 from bench_db.rules import RULES
 
 # The value of a tag that a caller gives; it is compared as text.
@@ -55,8 +55,8 @@ class Selection:
     def __post_init__(self) -> None:
         for name in ("benchmark", "branch", *_OF_SERIES):
             value = getattr(self, name)
-            if value is not None:
-                require_text(name, value)
+            if not isinstance(value, str | None):
+                identity.require_text(name, value)
 
     @property
     def is_empty(self) -> bool:
@@ -139,7 +139,7 @@ def selection_of(selection: Selection | None, conditions: SeriesConditions) -> S
     period = None if since is None and until is None else bounds(since, until)
     times = dict(zip(("since", "until"), period or (None, None), strict=True))
     stated = {**conditions, **{name: time for name, time in times.items() if name in conditions}}
-    if (tags := conditions.get("tags")) is not None:
+    if (tags := conditions.get("tags")) not in (None, {}):
         stated["tags"] = identity.tag_texts(tags)
     chosen = replace(selection or Selection(), **stated)  # type: ignore[arg-type]
     histories = {"branch": chosen.branch, "pr_number": chosen.pr_number, "everything": chosen.everything or None}

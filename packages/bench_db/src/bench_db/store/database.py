@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from bench_db.arrow import from_table
-from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError, require_text
+from bench_db.errors import CorruptStoreError, StoreNotFoundError, StoreUnavailableError, UserError
+from bench_db.identity import require_text
 from bench_db.model import Artifact, Result, Run
 from bench_db.query import availability as days
 from bench_db.query import series

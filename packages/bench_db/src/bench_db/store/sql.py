@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import polars as pl
 import pyarrow as pa
 
-from bench_db.errors import BenchDbError, UserError, require_text
+from bench_db.errors import BenchDbError, UserError
+from bench_db.identity import require_text
 from bench_db.store.faults import needed_for
 
 if TYPE_CHECKING:
