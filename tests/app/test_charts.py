@@ -183,5 +183,7 @@ class TestMissing:
 
     def test_extra(self, stepped: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "altair", None)
-        with pytest.raises(UserError, match=r"a chart needs the package altair of the extra plot: .*'\./packages/bench_db\[plot\]'"):
+        with pytest.raises(
+            UserError, match=r"a chart needs the package altair of the extra plot: .*'\./packages/bench_db\[plot\]'"
+        ):
             api.trend(stepped, "f").plot()
