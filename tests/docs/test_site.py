@@ -6,14 +6,18 @@ import re
 import runpy
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.browsing import PATIENCE, chromium
+from tests.report.browsing import PATIENCE
 from tests.repository.tree import ROOT
 from tests.support.workers import made_once
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / ".ci/docs_site.py"))
@@ -61,9 +65,10 @@ class TestSite:
     def test_nothing_is_wrong(self, built: Path) -> None:
         assert SCRIPT["problems"](built) == []
 
-    def test_a_browser_asks_no_other_host(self, built: Path) -> None:
-        with chromium() as browser:
-            page, asked, errors = browser.new_page(), [], []
+    def test_a_browser_asks_no_other_host(self, built: Path, browser: Browser) -> None:
+        asked, errors = list[str](), list[str]()
+        with closing(browser.new_context()) as context:
+            page = context.new_page()
             page.set_default_timeout(PATIENCE)
             page.on("request", lambda request: asked.append(request.url))
             page.on("pageerror", lambda error: errors.append(str(error)))
