@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from bench_db.ingest.content import Content
     from bench_db.ingest.reading import Measurement
 
 
@@ -33,6 +34,8 @@ _CUT_OFF = "the text ends too early. Was the job cancelled while writing it?"
 _OFFSET = re.compile(r" \(byte (\d+)\)")
 _PATH = re.compile(r" - at `(.*)`$")
 _HEAD = 1 << 12
+_WIDEST = 1000  # characters of a line
+_LONGEST_COUNT = 20  # digits
 # The texts of a document, and the numbers that are not JSON: of Python, of C's printf on Unix and on Windows, and percentages.
 _TOKEN = re.compile(
     rb'"(?:[^"\\]|\\.)*"|[-+]?(?:nan\([^()"]*\)|(?:nan|inf(?:inity)?|1\.#(?:inf|ind|qnan|snan)\d*)\b)|-?\d[\d.]*(?:e[-+]?\d+)?%',
@@ -320,6 +323,20 @@ def moment(text: str) -> int | None:
 def commit(text: object) -> str | None:
     """Return the hash of a commit, None for any other word: tools outside a checkout write one."""
     return text if isinstance(text, str) and _COMMIT.fullmatch(text) else None
+
+
+def lines(content: Content) -> list[str]:
+    """Return the lines of a text without their ends, each cut to a length that bounds the search in it."""
+    return [line.rstrip("\r")[:_WIDEST] for line in bytes(content.body).decode().split("\n")]
+
+
+def counted(value: int | str, *, at: str) -> int:
+    """Return a count of samples as a whole number from 1 that fits an int64. Raises `RefusedError`."""
+    if isinstance(value, int) or (value.isascii() and value.isdigit() and len(value) <= _LONGEST_COUNT):
+        counts = int(value)
+        if 0 < counts < 1 << 63:
+            return counts
+    raise RefusedError(SkipReason.OUT_OF_RANGE, f"the count of samples is not from 1 to 2^63 at {at}")
 
 
 def text(value: object) -> str:

@@ -20,7 +20,9 @@ from bench_db.ingest.envelope import BinaryError
 from bench_db.ingest.formats import (
     asv,
     benchmark_data,
+    benchmark_ips,
     benchmarkdotnet,
+    benchmarkjs,
     bmf,
     calibrax,
     cargo_bench,
@@ -30,16 +32,24 @@ from bench_db.ingest.formats import (
     criterion,
     criterion_dir,
     custom_json,
+    dart,
     dbpedia,
+    deno,
+    divan,
     go,
     google_benchmark,
+    gungraun,
     hyperfine,
     jmh,
+    julia,
     lnt,
     metalab,
+    mitata,
+    nanobench,
     otava,
     pyperf,
     pytest_benchmark,
+    ruby_benchmark,
     values_ns,
     vitest,
 )
@@ -53,7 +63,22 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 _EDGE = 1 << 16
-_OF_LINES = {"criterion", "cargo-bench", "catch2", "catch2-xml", "dbpedia", "go", "otava"}  # not one JSON document
+# not one JSON document
+_OF_LINES = {
+    "benchmark-ips",
+    "benchmarkjs",
+    "cargo-bench",
+    "catch2",
+    "catch2-xml",
+    "criterion",
+    "dart",
+    "dbpedia",
+    "divan",
+    "go",
+    "gungraun",
+    "otava",
+    "ruby-benchmark",
+}
 
 
 ADAPTERS = (
@@ -114,6 +139,20 @@ ADAPTERS = (
         read=benchmarkdotnet.read,
     ),
     Adapter(
+        name="benchmark-ips",
+        source=benchmark_ips.SOURCE,
+        summary="Ruby's benchmark-ips: its text, and the file of json!",
+        sniff=benchmark_ips.sniff,
+        read=benchmark_ips.read,
+    ),
+    Adapter(
+        name="benchmarkjs",
+        source=benchmarkjs.SOURCE,
+        summary="the lines Benchmark.js prints: String(event.target)",
+        sniff=benchmarkjs.sniff,
+        read=benchmarkjs.read,
+    ),
+    Adapter(
         name="bmf",
         source=bmf.SOURCE,
         summary="the Bencher Metric Format",
@@ -141,6 +180,27 @@ ADAPTERS = (
         summary="Catch2's XML report: -r xml",
         sniff=catch2_xml.sniff,
         read=catch2_xml.read,
+    ),
+    Adapter(
+        name="dart",
+        source=dart.SOURCE,
+        summary="the lines Dart's benchmark_harness prints: Name(RunTime): 12.5 us.",
+        sniff=dart.sniff,
+        read=dart.read,
+    ),
+    Adapter(
+        name="deno",
+        source=deno.SOURCE,
+        summary="deno bench --json",
+        sniff=deno.sniff,
+        read=deno.read,
+    ),
+    Adapter(
+        name="divan",
+        source=divan.SOURCE,
+        summary="the tree Divan prints: cargo bench",
+        sniff=divan.sniff,
+        read=divan.read,
     ),
     Adapter(
         name="github-action-benchmark",
@@ -180,6 +240,13 @@ ADAPTERS = (
         read=go.read,
     ),
     Adapter(
+        name="gungraun",
+        source=gungraun.SOURCE,
+        summary="the counts of Gungraun, iai-callgrind and iai: cargo bench, as text or --output-format=json",
+        sniff=gungraun.sniff,
+        read=gungraun.read,
+    ),
+    Adapter(
         name="hyperfine",
         source=hyperfine.SOURCE,
         summary="hyperfine --export-json FILE",
@@ -192,6 +259,13 @@ ADAPTERS = (
         summary="JMH's JSON: -rf json -rff FILE",
         sniff=jmh.sniff,
         read=jmh.read,
+    ),
+    Adapter(
+        name="julia",
+        source=julia.SOURCE,
+        summary="the JSON of Julia's BenchmarkTools: BenchmarkTools.save(FILE, results)",
+        sniff=julia.sniff,
+        read=julia.read,
     ),
     Adapter(
         name="lnt",
@@ -209,6 +283,20 @@ ADAPTERS = (
         self_contained=False,
     ),
     Adapter(
+        name="mitata",
+        source=mitata.SOURCE,
+        summary="mitata's JSON: run({ format: 'json' })",
+        sniff=mitata.sniff,
+        read=mitata.read,
+    ),
+    Adapter(
+        name="nanobench",
+        source=nanobench.SOURCE,
+        summary="nanobench's JSON: render(templates::json(), out)",
+        sniff=nanobench.sniff,
+        read=nanobench.read,
+    ),
+    Adapter(
         name="otava",
         source=otava.SOURCE,
         summary="a history for Apache Otava: CSV with a time, a commit and metrics",
@@ -221,6 +309,13 @@ ADAPTERS = (
         summary="pyperf's suites: pyperf timeit -o FILE, pyperformance run -o FILE",
         sniff=pyperf.sniff,
         read=pyperf.read,
+    ),
+    Adapter(
+        name="ruby-benchmark",
+        source=ruby_benchmark.SOURCE,
+        summary="the tables of Ruby's Benchmark: bm, bmbm",
+        sniff=ruby_benchmark.sniff,
+        read=ruby_benchmark.read,
     ),
     Adapter(
         name="vitest",

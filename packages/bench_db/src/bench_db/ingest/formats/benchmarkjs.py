@@ -1,0 +1,79 @@
+"""The lines that Benchmark.js prints for each benchmark: `String(event.target)`, versions 1 and 2."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bench_db.errors import UnreadableOutputError
+from bench_db.ingest import foreign
+from bench_db.ingest.numbers import interval, stated
+from bench_db.ingest.reading import Measurement, Reading, RefusedError, Skip, SkipReason
+from bench_db.units import PER_SECOND
+
+if TYPE_CHECKING:
+    from bench_db.ingest.content import Content
+
+SOURCE = "benchmarkjs/1"
+_RATE = r" x ([\d,]+(?:\.\d+)?) ops/sec"
+_MARGIN = r" (?:\N{PLUS-MINUS SIGN}|\+/-|\+-)([\d.,]+)% \((\d+) runs? sampled\)"
+_ROW = re.compile(rf"[ \t]*(\S.*?){_RATE}{_MARGIN}[ \t]*", re.ASCII)
+_BEGUN = re.compile(rf"[ \t]*(\S.*?){_RATE}.*", re.ASCII)
+_FAILED = re.compile(r"(\S.*): ")  # an error of JavaScript has no fields to print
+_SNIFF = re.compile(rb" x [\d,]+(?:\.\d+)? ops/sec .{1,12}% \(\d+ runs? sampled\)")
+
+
+def sniff(edges: bytes) -> bool:
+    """Return whether a line ends with a rate, its margin of error and the number of runs."""
+    return b" ops/sec " in edges and _SNIFF.search(edges) is not None
+
+
+def read(content: Content) -> Reading:
+    """Read each benchmark's rate, with the interval that its margin of error gives. The text has no samples."""
+    measurements: list[Measurement] = []
+    skips: list[Skip] = []
+    for number, line in enumerate(foreign.lines(content), 1):
+        at = f"line {number}"
+        if found := _ROW.fullmatch(line):
+            try:
+                measurements.append(_measurement(*found.groups(), at=at))
+            except RefusedError as refused:
+                skips.append(Skip(benchmark=found[1], reason=refused.reason, detail=refused.detail))
+        elif begun := _BEGUN.fullmatch(line):
+            detail = f"no margin of error and number of runs behind the rate at {at}"
+            skips.append(Skip(benchmark=begun[1], reason=SkipReason.NO_STATISTICS, detail=detail))
+        elif failed := _FAILED.fullmatch(line):
+            measurements.append(
+                Measurement(
+                    benchmark_name=failed[1],
+                    metric="throughput",
+                    units=PER_SECOND.name,
+                    direction=PER_SECOND.direction,
+                    error="failed; the line has no message",
+                )
+            )
+    if not any(m.error is None for m in measurements) and not skips:
+        raise UnreadableOutputError(foreign.NO_BENCHMARK, file=str(content.path))
+    return Reading(source=SOURCE, measurements=tuple(measurements), skips=tuple(skips))
+
+
+def _measurement(name: str, rate: str, margin: str, runs: str, *, at: str) -> Measurement:
+    mean, share = _number(rate, at), _number(margin, at) / 100
+    lower, upper = interval(mean * (1 - share), mean * (1 + share), 1.0)
+    return Measurement(
+        benchmark_name=name,
+        metric="throughput",
+        units=PER_SECOND.name,
+        direction=PER_SECOND.direction,
+        summary=stated({"mean": mean}, 1.0, at=at),
+        n=foreign.counted(runs, at=at),
+        lower=lower,
+        upper=upper,
+    )
+
+
+def _number(text: str, at: str) -> float:
+    try:
+        return float(text.replace(",", ""))
+    except ValueError as error:
+        raise RefusedError(SkipReason.NOT_A_NUMBER, f"{text[:40]!r} at {at}") from error
