@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_db.app import tools
 from bench_db.app.backfill import check_suites
 from bench_db.app.ci_files import Plan, configuration_text
+from bench_db.ingest import ADAPTERS
 from bench_db.schedule.config import parse
 from tests.app.recognising import FIXTURE, PYPROJECT, found_in, words
 
@@ -273,6 +276,11 @@ class TestRecognition:
 class TestUnread:
     """A trace without a suite is reported with its line and the reason."""
 
+    def test_every_format_that_is_named_exists(self) -> None:
+        named = {found[1] for *_, reason in tools._OTHERS if (found := re.search(r"the format ([\w-]+)", reason))}  # noqa: SLF001
+        assert "divan" in named
+        assert named <= {adapter.name for adapter in ADAPTERS}
+
     @pytest.mark.parametrize(
         ("files", "tool", "line", "reason"),
         [
@@ -281,7 +289,7 @@ class TestUnread:
                 {"Cargo.toml": '[package]\nname = "x"\n[dev-dependencies]\ndivan = "0.1"\n'},
                 "divan",
                 4,
-                "no output of it",
+                "the format divan",
             ),
             (
                 {"Cargo.toml": '[package]\nname = "x"\n[dev-dependencies]\ncriterion = "0.5"\n'},
@@ -291,7 +299,8 @@ class TestUnread:
             ),
             ({"b.sh": "hyperfine 'sleep 1'\n"}, "hyperfine", 1, "--export-json"),
             ({"package.json": PACKAGE}, "Vitest", 4, "no file *.bench.ts"),
-            ({"Gemfile": "gem 'rake'\ngem 'benchmark-ips'\n"}, "benchmark-ips", 2, "no output of it"),
+            ({"Gemfile": "gem 'rake'\ngem 'benchmark-ips'\n"}, "benchmark-ips", 2, "the format benchmark-ips"),
+            ({"composer.json": '{"require-dev": {\n"phpbench/phpbench": "^1.2"}}'}, "phpbench", 2, "no output of it"),
             ({"benches/x.rs": "#[bench]\nfn f(b: &mut Bencher) {}\n"}, "unstable #[bench]", 1, "cargo-bench"),
         ],
     )

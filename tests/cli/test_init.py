@@ -38,7 +38,7 @@ class TestText:
             "    tests/test_speed.py:1: def test_sum(benchmark):",
         ]
         assert "left out go: Go" in lines
-        assert any(line.startswith("not read: divan: ") for line in lines)
+        assert any(line.startswith("no suite: divan: ") for line in lines)
         assert f"wrote {' and '.join(FILES)} in {root}" in lines
         assert lines[-3] == "next:"
         assert lines[-2].split()[:2] == ["bench-db", "backfill"]

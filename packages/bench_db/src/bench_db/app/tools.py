@@ -392,28 +392,27 @@ _TOOLS: Sequence[Callable[[Sources], _Found]] = (
     _pytest_benchmark, _codspeed, _asv, _pyperf, _criterion, _go, _cmake, _jmh, _benchmarkdotnet, _vitest, _hyperfine,
 )  # fmt: skip
 _UNREAD = "bench_db reads no output of it; a script that writes the Bencher Metric Format is enough (docs/formats.md)"
+_BY_HAND = "how it is run is not known; write a suite with its command and the format {} (docs/formats.md)"
+_NIGHTLY = "it needs a nightly compiler; write a suite with 'cargo bench' and the format cargo-bench"
 _OTHERS = (
-    ("divan", ("Cargo.toml",), r"^\s*divan\s*="),
-    ("iai-callgrind", ("Cargo.toml",), r"^\s*iai(-callgrind)?\s*="),
-    ("benchmark-ips", ("Gemfile", "*.gemspec"), r"\bbenchmark-ips\b"),
-    ("BenchmarkTools.jl", ("Project.toml",), r"^\s*BenchmarkTools\s*="),
-    ("tinybench", ("package.json",), r'"tinybench"\s*:'),
-    ("Benchmark.js", ("package.json",), r'"benchmark"\s*:\s*"[\^~]?\d'),
-    ("phpbench", ("composer.json",), r'"phpbench/phpbench"'),
-    ("criterion (Haskell)", ("*.cabal", "package.yaml"), r"^[\s,-]*(criterion|tasty-bench)\b"),
-    ("google-benchmark in Bazel", ("BUILD", "BUILD.bazel"), r"@(com_github_)?google_benchmark//"),
-    ("nanobench", _CPP, r'#include [<"](ankerl/)?nanobench\.h'),
-    ("unstable #[bench]", ("*.rs",), r"^\s*#\[bench\]"),
-)
+    ("divan", ("Cargo.toml",), r"^\s*divan\s*=", _BY_HAND.format("divan")),
+    ("gungraun", ("Cargo.toml",), r"^\s*(gungraun|iai(-callgrind)?)\s*=", _BY_HAND.format("gungraun")),
+    ("benchmark-ips", ("Gemfile", "*.gemspec"), r"\bbenchmark-ips\b", _BY_HAND.format("benchmark-ips")),
+    ("BenchmarkTools.jl", ("Project.toml",), r"^\s*BenchmarkTools\s*=", _BY_HAND.format("julia")),
+    ("mitata", ("package.json",), r'"mitata"\s*:', _BY_HAND.format("mitata")),
+    ("tinybench", ("package.json",), r'"tinybench"\s*:', _UNREAD),
+    ("Benchmark.js", ("package.json",), r'"benchmark"\s*:\s*"[\^~]?\d', _BY_HAND.format("benchmarkjs")),
+    ("benchmark_harness", ("pubspec.yaml",), r"^\s*benchmark_harness\s*:", _BY_HAND.format("dart")),
+    ("phpbench", ("composer.json",), r'"phpbench/phpbench"', _UNREAD),
+    ("criterion (Haskell)", ("*.cabal", "package.yaml"), r"^[\s,-]*(criterion|tasty-bench)\b", _UNREAD),
+    ("google-benchmark in Bazel", ("BUILD", "BUILD.bazel"), r"@(com_github_)?google_benchmark//", _BY_HAND.format("google-benchmark")),
+    ("nanobench", _CPP, r'#include [<"](ankerl/)?nanobench\.h', _BY_HAND.format("nanobench")),
+    ("unstable #[bench]", ("*.rs",), r"^\s*#\[bench\]", _NIGHTLY),
+)  # fmt: skip
 
 
 def _others(files: Sources) -> Iterator[Unread]:
-    for tool, names, pattern in _OTHERS:
+    for tool, names, pattern, reason in _OTHERS:
         evidence = files.first(files.like(*names), pattern, "//")
         if evidence is not None:
-            reason = (
-                "it needs a nightly compiler; write a suite with 'cargo bench' and the format cargo-bench"
-                if "#[bench]" in tool
-                else _UNREAD
-            )
             yield Unread(tool=tool, evidence=evidence, reason=reason)

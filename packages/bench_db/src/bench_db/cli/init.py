@@ -133,7 +133,7 @@ def _lines(done: Initialised) -> Iterator[str]:
     yield from _recognised(done.suites)
     yield from (f"left out {one.name}: {one.tool}" for one in done.left_out)
     for one in done.unread:
-        yield f"not read: {one.tool}: {one.reason}"
+        yield f"no suite: {one.tool}: {one.reason}"
         yield f"    {visible(str(one.evidence))}"
     if done.dry_run:
         yield from (f"\n# {name}\n{text.rstrip()}" for name, text in done.files.items())
