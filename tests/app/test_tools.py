@@ -277,7 +277,7 @@ class TestUnread:
     """A trace without a suite is reported with its line and the reason."""
 
     def test_every_format_that_is_named_exists(self) -> None:
-        named = {found[1] for *_, reason in tools._OTHERS if (found := re.search(r"the format ([\w-]+)", reason))}  # noqa: SLF001
+        named = {found[1] for *_, reason in tools._OTHERS if (found := re.search(r"the format ([\w-]+)", reason))}
         assert "divan" in named
         assert named <= {adapter.name for adapter in ADAPTERS}
 
