@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
+pytest_plugins = ["tests.support.tiers"]
 _COMPILING: pytest.StashKey[subprocess.Popen[bytes]] = pytest.StashKey()
 
 

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = """
+import pytest
+
+def test_quick(): pass
+
+@pytest.mark.slow
+def test_slow(): pass
+
+@pytest.mark.parametrize("place", ["directory", pytest.param("bucket", marks=pytest.mark.slow)])
+def test_place(place): pass
+
+@pytest.mark.slow
+class TestWhole:
+    def test_life(self): pass
+"""
+SLOW = {"test_slow", "test_place[bucket]", "test_life"}
+QUICK = {"test_quick", "test_place[directory]"}
+WORKERS = ["-p", "xdist", "-n2"]
+NOTE = "3 slow tests were left out: `uv run pytest -m slow` runs them."
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of five tests, of which three are slow."""
+    directory = tmp_path_factory.mktemp("tiers")
+    (directory / "tests").mkdir()
+    (directory / "tests" / "test_a.py").write_text(MODULE, "utf-8")
+    (directory / "pytest.ini").write_text("[pytest]\ntestpaths = tests\nmarkers = slow\n", "utf-8")
+    return directory
+
+
+def run(suite: Path, *arguments: str) -> str:
+    """Run pytest without the other plugins of this environment, which take most of its start."""
+    alone = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "tests.support.tiers", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=suite, env=alone, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def passed(output: str) -> set[str]:
+    lines = (line for line in output.splitlines() if "PASSED" in line)
+    return {name for line in lines for name in re.findall(r"::(test_[\w\[\]]+)", line)}
+
+
+class TestTiers:
+    """The two tiers together are the whole suite, and share no test."""
+
+    @pytest.mark.parametrize("workers", [[], WORKERS], ids=["in one process", "by workers"])
+    def test_the_command_alone_runs_the_first_and_says_what_it_left_out(self, suite: Path, workers: list[str]) -> None:
+        output = run(suite, *workers)
+        assert passed(output) == QUICK
+        assert NOTE in output
+
+    def test_the_marker_runs_the_second(self, suite: Path) -> None:
+        output = run(suite, "-m", "slow")
+        assert passed(output) == SLOW
+        assert "left out" not in output
+
+    @pytest.mark.parametrize("named", ["tests", "tests/test_a.py"])
+    def test_a_path_runs_both(self, suite: Path, named: str) -> None:
+        output = run(suite, named)
+        assert passed(output) == QUICK | SLOW
+        assert "left out" not in output
+
+    def test_workers_run_both_of_a_path(self, suite: Path) -> None:
+        assert passed(run(suite, *WORKERS, "tests")) == QUICK | SLOW
+
+    def test_a_name_runs_a_slow_test(self, suite: Path) -> None:
+        assert passed(run(suite, "tests/test_a.py::TestWhole::test_life")) == {"test_life"}
+        assert passed(run(suite, "-k", "life")) == {"test_life"}
