@@ -19,23 +19,27 @@ def test_slow(): pass
 @pytest.mark.parametrize("place", ["directory", pytest.param("bucket", marks=pytest.mark.slow)])
 def test_place(place): pass
 
+@pytest.mark.few(2)
+@pytest.mark.parametrize("number", range(3))
+def test_few(number): pass
+
 @pytest.mark.slow
 class TestWhole:
     def test_life(self): pass
 """
-SLOW = {"test_slow", "test_place[bucket]", "test_life"}
-QUICK = {"test_quick", "test_place[directory]"}
+SLOW = {"test_slow", "test_place[bucket]", "test_few[2]", "test_life"}
+QUICK = {"test_quick", "test_place[directory]", "test_few[0]", "test_few[1]"}
 WORKERS = ["-p", "xdist", "-n2"]
-NOTE = "3 slow tests were left out: `uv run pytest -m slow` runs them."
+NOTE = "4 slow tests were left out: `uv run pytest -m slow` runs them."
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite of five tests, of which three are slow."""
+    """A suite of eight tests, of which four are slow."""
     directory = tmp_path_factory.mktemp("tiers")
     (directory / "tests").mkdir()
     (directory / "tests" / "test_a.py").write_text(MODULE, "utf-8")
-    (directory / "pytest.ini").write_text("[pytest]\ntestpaths = tests\nmarkers = slow\n", "utf-8")
+    (directory / "pytest.ini").write_text("[pytest]\ntestpaths = tests\nmarkers =\n    few\n    slow\n", "utf-8")
     return directory
 
 

@@ -1,10 +1,12 @@
 """The two tiers of the suite: `uv run pytest` runs the first, `uv run pytest -m slow` runs the second.
 
+A test that is marked `slow` is in the second tier. So are the cases of a parametrized test that is marked `few`, except the first ones.
 Whoever names tests, by a path, an expression or a campaign, gets them from both tiers.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SLOW = "slow"
+SLOW, FEW = "slow", "few"
 # options that choose tests: an expression, a marker, the failures of the last run, a campaign
 CHOOSING = ("keyword", "markexpr", "lf", "campaign")
 _LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
@@ -35,7 +37,20 @@ def in_tiers(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pyte
     return first, second
 
 
+def mark_cases(items: Iterable[pytest.Item]) -> None:
+    """Mark the cases slow that a test marked `few` has beyond the number it names."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if few := item.get_closest_marker(FEW):
+            test = item.nodeid.removesuffix(item.name) + getattr(item, "originalname", item.name)
+            seen[test] += 1
+            if seen[test] > few.args[0]:
+                item.add_marker(SLOW)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest itself applies `-m`
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_cases(items)
     if first_tier_only(config):
         items[:], left_out = in_tiers(items)
         config.hook.pytest_deselected(items=left_out)
