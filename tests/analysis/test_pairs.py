@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Suite = Sequence[Sequence[Round]]
 
+pytestmark = pytest.mark.few(1)
+
 CHANGED = (PairVerdict.REGRESSED, PairVerdict.IMPROVED, PairVerdict.SUSPECTED)
 
 

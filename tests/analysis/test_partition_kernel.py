@@ -38,6 +38,8 @@ from bench_db.analysis.partition_kernel import (
     welch,
 )
 
+pytestmark = pytest.mark.few(2)
+
 Array = np.ndarray[Any, Any]
 seeds = st.integers(0, 2**32 - 1)
 SIGMA = 0.01

@@ -13,6 +13,8 @@ from bench_db.rules import RULES
 if TYPE_CHECKING:
     from bench_db.model import Movement
 
+pytestmark = pytest.mark.few(1)
+
 Array = np.ndarray[Any, Any]
 SERIES, RUNS, AT = 40, 150, 75
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bench_db.app.bisect import Bisected
     from tests.support.histories import History
 
+pytestmark = pytest.mark.few(1)
+
 SCRIPT = 'print(\'{"results": [{"benchmark_name": "sum", "values_ns": [%d, %d, %d]}]}\')'
 
 

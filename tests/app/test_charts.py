@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.cli.kinds import Values
 
+pytestmark = pytest.mark.few(1)
+
 
 def effects(count: int, **changed: Any) -> pl.DataFrame:
     """Return comparisons with growing effects."""

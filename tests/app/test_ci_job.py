@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from bench_db.app.ci_files import Judging
 
+pytestmark = pytest.mark.few(1)
+
 CONFIG = """\
 [project]
 name = "p"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.support.histories import History
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestCompare:
     """A comparison answers with records, whose numbers are in the frame and in the document."""

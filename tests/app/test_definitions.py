@@ -17,6 +17,8 @@ from tests.cli.kinds import BED, publish, sha
 if TYPE_CHECKING:
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:

@@ -16,6 +16,8 @@ from tests.ingest.support import DATA
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 TIME = 1_780_000_000
 
 

@@ -17,6 +17,8 @@ from tests.cli.kinds import BED, entry, publish, publish_all, sha
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 OTHER_BED = replace(BED, name="ci-2")
 
 

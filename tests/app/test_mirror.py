@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.support.postgres_server import Postgres
 
+pytestmark = pytest.mark.few(1)
+
 # Runs of the store that is mirrored.
 RUNS = 14
 _numbers = count()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tests.support.github_server import FakeGitHub
     from tests.support.receivers import FakeMail, FakeReceiver
 
+pytestmark = pytest.mark.few(1)
+
 FINDINGS, COMMITS = 1_000, 25
 NOW = 1_790_000_000
 LATER = 60 * RULES.claim_minutes + 1

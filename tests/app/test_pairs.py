@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bench_db.model import PairComparison
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 BASE, HEAD, CONTROL = PairSide
 SEED = 11
 ROUNDS = 13  # with the warm-up

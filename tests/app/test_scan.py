@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench_db.model import Finding
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestScan:
     """A scan counts what it tested, and stores nothing when it is dry."""

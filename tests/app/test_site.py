@@ -32,6 +32,8 @@ from tests.support.campaigns import sized
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:

@@ -16,6 +16,8 @@ from tests.app.test_pairs import published
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 SERIES, RUNS = 40, 8
 CHANGED = {3: 0.12, 5: 0.16, 7: 0.2, 9: 0.3, 11: 0.6}
 

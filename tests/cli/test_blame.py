@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.few(3)
+
 COMMITS, CHANGED = 40, 25
 MACHINES = {bed: TestBed(name=bed, cpu=f"cpu of {bed}", memory_gb=4, os="Linux 6") for bed in ("arm", "x86", "riscv")}
 
@@ -82,9 +84,16 @@ class Situation:
 
 
 BOTH = ("x86", "arm")
+# the first three have one cause each
 SITUATIONS = {
     "2 of 8, three metrics, two beds": Situation(
         benchmarks=8, moved=2, metrics=3, beds=BOTH, on=BOTH, cause="code", evidence="arm and x86"
+    ),
+    "20 of 20, one bed of two": Situation(
+        benchmarks=20, moved=20, beds=BOTH, on=("x86",), cause="machine", evidence="arm measured the same commit"
+    ),
+    "the only benchmark": Situation(
+        benchmarks=1, moved=1, metrics=3, beds=BOTH, on=("x86",), cause="unknown", evidence="1 benchmark cannot show"
     ),
     "2 of 8, three metrics, one bed": Situation(
         benchmarks=8, moved=2, metrics=3, on=("x86",), cause="code", evidence="6 benchmarks of the same run"
@@ -100,9 +109,6 @@ SITUATIONS = {
     "8 of 40, two beds": Situation(
         benchmarks=40, moved=8, beds=BOTH, on=BOTH, cause="code", evidence="at one commit on arm and x86"
     ),
-    "20 of 20, one bed of two": Situation(
-        benchmarks=20, moved=20, beds=BOTH, on=("x86",), cause="machine", evidence="arm measured the same commit"
-    ),
     "20 of 20, one bed of three": Situation(
         benchmarks=20, moved=20, beds=(*BOTH, "riscv"), on=("x86",), cause="machine", evidence="arm and riscv measured"
     ),
@@ -111,9 +117,6 @@ SITUATIONS = {
     ),
     "20 of 20, the only bed": Situation(
         benchmarks=20, moved=20, on=("x86",), cause="unknown", evidence="no other test bed measured them"
-    ),
-    "the only benchmark": Situation(
-        benchmarks=1, moved=1, metrics=3, beds=BOTH, on=("x86",), cause="unknown", evidence="1 benchmark cannot show"
     ),
 }
 WORDS = {"code": "the code", "machine": "the machine or the tool chain", "unknown": "not known"}
@@ -177,6 +180,7 @@ class TestBlame:
         assert (blame["cause"], blame["suite"]) == (reports.of.cause, "cpp")
         assert any(reports.of.evidence in text for text in blame["evidence"]), blame["evidence"]
 
+    @pytest.mark.few(18)  # the same three situations, six reports each
     @pytest.mark.parametrize("report", ["scan", "compare", "check", "comment", "site", "feed"])
     def test_every_report_says_it(self, reports: Reports, report: str) -> None:
         text = reports.texts[report]

@@ -13,6 +13,8 @@ from tests.cli.commands import environment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestFirstVerdict:
     """A verdict on a store of some hundred runs imports neither Numba nor its compiler, whatever is cached."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.report.browsing import Visit
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tests.support.histories import History
     from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Database:

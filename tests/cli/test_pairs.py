@@ -19,6 +19,8 @@ from tests.support.histories import History
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 STUB = 'print(\'{"results": [{"benchmark_name": "sum|x", "values_ns": [%d, %d, %d]}]}\')'
 WORDS = ("--clone", "clone", "--seed", "3", "--rounds", "5")
 

@@ -12,6 +12,8 @@ from bench_db.cli.output_file import entry
 from tests.cli.commands import bench_db, document, environment, publish
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply, github_server
 
+pytestmark = pytest.mark.few(1)
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark").glob("*.json"))[:3]
 SHA = "a" * 40

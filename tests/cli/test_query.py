@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import bench_db, bench_db_process
 from tests.cli.demo_names import QUERY
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestQuery:
     """SQL over results and runs, with no access to other data of the machine."""

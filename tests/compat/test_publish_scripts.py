@@ -13,6 +13,8 @@ import pytest
 
 import bench_db
 
+pytestmark = pytest.mark.few(1)
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests/data"
 BUILD = ("--dut-version", "0.15.0+abc1234", "--dut-timestamp", "1702345678")

@@ -21,6 +21,8 @@ from tests.strategies import publication
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture
 def seed(tmp_path: Path) -> Path:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bench_db.analysis.scan import Detected, Points, Scan
     from bench_db.distributed import Engine
 
+pytestmark = pytest.mark.few(1)
+
 CASES: dict[str, Callable[..., Case]] = {"one component": one_component, "many components": many_components}
 
 

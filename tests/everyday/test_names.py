@@ -13,6 +13,8 @@ from tests.support.everyday import BEGIN, HOUR, Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 OLD, NEW = "tests/test_q.py::test_old", "tests/test_q.py::test_new"
 
 

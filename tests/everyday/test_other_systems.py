@@ -20,6 +20,8 @@ from tests.strategies import publication
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+pytestmark = pytest.mark.few(1)
+
 DAY = 86_400
 FIRST = 1_780_000_000
 DECLARED: dict[str, Any] = {

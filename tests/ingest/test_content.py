@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from bench_db.errors import UnreadableOutputError, UserError
 from bench_db.ingest.content import STDIN, Content, file_name, open_file, position
 
+pytestmark = pytest.mark.few(1)
+
 NAMES = st.text(min_size=1, max_size=4)
 
 

@@ -19,6 +19,8 @@ from tests.support.campaigns import examples
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestHostile:
     """Any bytes give a reading or a `BenchDbError`, and no other exception."""

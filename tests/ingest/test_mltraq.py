@@ -25,6 +25,8 @@ from tests.ingest.support import DATA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.few(2)
+
 STORE = DATA / "mltraq" / "0.1.165" / "mltraq.datastore"
 URLS: dict[str, str] = json.loads((STORE.parent / "urls.json").read_text())
 

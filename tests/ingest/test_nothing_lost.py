@@ -14,6 +14,8 @@ from bench_db.errors import UnreadableOutputError
 from bench_db.ingest import Content, adapter_named
 from tests.ingest.formats.test_catch2 import HEAD
 
+pytestmark = pytest.mark.few(1)
+
 NAMES = ("alpha", "beta/n=3", "gamma", "delta_1")
 NOISE = (
     "2026/03/04 10:20:02 WARN cache cold",

@@ -15,6 +15,8 @@ from tests.report.examples import commit_of
 if TYPE_CHECKING:
     from tests.report.browsing import Visit
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestAddress:
     """An address names what a reader sees: it can be kept, sent, left and come back to."""

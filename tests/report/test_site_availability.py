@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.few(1)
+
 HOSTILE = "</script><b>"
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.few(1)
+
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 

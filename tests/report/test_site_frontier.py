@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.few(1)
+
 FRAMEWORK = ("framework", "precision")
 HOSTILE = {("</script><b>", "fp4", 1): (1, 1), ("\x1b[31m", "fp4", 1): (2, 2), ("\\x1b[31m", "fp4", 1): (3, 1)}
 # a tag that is absent is no text, and no text ends another one

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.few(1)
+
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 SHADES = {
     "light": "rgb(29, 33, 37)",

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     To = Callable[..., Mirrored]
 
+pytestmark = pytest.mark.few(1)
+
 RUNS = 14
 Counts = tuple[int, int, int]
 

@@ -21,6 +21,8 @@ from tests.store.carriers import files_in, publish
 from tests.strategies import HOSTILE, commit_of, publication, texts
 from tests.support.campaigns import examples
 
+pytestmark = pytest.mark.few(1)
+
 _LOG = b"error: it broke\n"
 _MEMORY = """
 import resource, sys

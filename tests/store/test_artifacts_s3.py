@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.few(1)
+
 _PUT = frozenset({"PUT"})
 _POST = frozenset({"POST"})
 _PARTS = bytes(range(256)) * (3 * files.CHUNK_BYTES // 256) + b"and a rest"

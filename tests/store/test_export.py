@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from bench_db import Run
 
+pytestmark = pytest.mark.few(1)
+
 each_format = pytest.mark.parametrize("name", FORMATS)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 _TEXTS = texts().filter(lambda text: "\0" not in text)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 
 each_format = pytest.mark.parametrize("name", FORMATS)
 

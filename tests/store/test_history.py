@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from bench_db.store.engine import Snapshot
 
+pytestmark = pytest.mark.few(1)
+
 
 def published(database: Database, number: int, **facts: object) -> int:
     run, results = publication(number, rows=1)

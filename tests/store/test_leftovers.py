@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench_db.model import Result, Run
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 COUNTED = 3
 
 

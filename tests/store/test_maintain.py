@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from bench_db.store.tables import IndexKind, Table
 
+pytestmark = pytest.mark.few(1)
+
 
 def _publish(database: Database, count: int, start: int = 0) -> None:
     for number in range(start, start + count):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from bench_db.store.engine import Engine
 
+pytestmark = pytest.mark.few(1)
+
 RELEASE = "0.1"
 WHEEL = releases.RELEASES / RELEASE / "bench_db-0.1.0-py3-none-any.whl"
 CHECK = "from tests.store import releases; releases.main()"

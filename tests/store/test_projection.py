@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bench_db.store.database import Database
     from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.few(1)
+
 _ALL = Selection(everything=True)
 _SELECTIONS = (
     Selection(),

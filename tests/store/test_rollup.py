@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 _ORDER = ("benchmark_name", "test_bed_name", "series_key")
 
 

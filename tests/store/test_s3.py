@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.support.s3_server import Request, S3Server
 
+pytestmark = pytest.mark.few(1)
+
 _LOG = logging.getLogger(__name__)
 _SECRET = "hush-hush-5eCr3t"
 _PUT = frozenset({"PUT"})

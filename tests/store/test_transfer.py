@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench_db.model import Result, Run
     from bench_db.store.tables import Table
 
+pytestmark = pytest.mark.few(1)
+
 
 class TestCopy:
     """A copy holds what the original holds, row for row and file for file; copying again adds nothing."""

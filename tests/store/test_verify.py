@@ -21,6 +21,8 @@ from tests.support.campaigns import rounds
 if TYPE_CHECKING:
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture
 def database(database: Database) -> Database:

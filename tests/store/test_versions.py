@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bench_db.store.tables import Table
     from bench_db.store.versions import AsOf
 
+pytestmark = pytest.mark.few(1)
+
 _ASK = """
 import sys
 from datetime import datetime
