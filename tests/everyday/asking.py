@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from tests.cli.conftest import bench_db
@@ -42,3 +43,26 @@ def grown(repository: Repository, count: int, mean: float = 0.001, *more: object
         shas.append(repository.commit_at(BEGIN + number * HOUR))
         publish(repository, repository.measured(mean, at=BEGIN + number * HOUR + 60), *more)
     return shas
+
+
+def begun(repository: Repository, count: int) -> list[str]:
+    """Grow a repository that has nothing yet: a copy of the longest beginning that a test has made, and what it lacks.
+
+    A commit and its publish take 0.1 s of CPU.
+    """
+    beginnings = repository.path.parent.parent / "beginnings"
+    made = max((n for path in beginnings.glob("*") if (n := int(path.name)) <= count), default=0)
+    if made:
+        shutil.rmtree(repository.path)
+        for source, target in _places(beginnings / str(made), repository):
+            shutil.copytree(source, target, symlinks=True)
+        repository.count = made
+    grown(repository, count - made, start=made)
+    if made < count:
+        for target, source in _places(beginnings / str(count), repository):
+            shutil.copytree(source, target, symlinks=True)
+    return repository.git("rev-list", "--reverse", "HEAD").split()
+
+
+def _places(beginning: Path, repository: Repository) -> list[tuple[Path, Path]]:
+    return [(beginning / "repo", repository.path), (beginning / "store", store_of(repository))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.everyday.asking import asked, grown, order, publish
+from tests.everyday.asking import asked, begun, order, publish
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class TestGithub:
         self, repository: Repository, event_name: str, event: object, side: str
     ) -> None:
         """A comment or a person asks for it, and the job is one of main."""
-        first = grown(repository, 2)
+        first = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "idea", "HEAD~1")
         head = repository.commit_at(BEGIN + 3 * HOUR)
         repository.git("checkout", "--quiet", "--detach", "main")
@@ -137,7 +137,7 @@ class TestGithub:
 
     def test_the_job_of_a_merged_pull_request(self, repository: Repository) -> None:
         """The event "closed" of a pull request that was merged is at a commit of main."""
-        shas = grown(repository, 2)
+        shas = begun(repository, 2)
         shas.append(repository.commit_at(BEGIN + 3 * HOUR))
         pull = {"number": 12, "merged": True, "merge_commit_sha": shas[-1], "head": {"sha": shas[0], "ref": "idea"}}
         event = {"pull_request": {**pull, "base": {"ref": "main"}}}
@@ -148,7 +148,7 @@ class TestGithub:
 
     def test_a_repository_that_was_renamed(self, repository: Repository) -> None:
         """The clone of a job has the name of before; its commit is that of the job."""
-        first = grown(repository, 1)
+        first = begun(repository, 1)
         repository.git("remote", "add", "origin", "https://git.example/owner/new-name.git")
         repository.git("checkout", "--quiet", "--detach")
         pulled = repository.commit_at(BEGIN + 3 * HOUR)
@@ -159,7 +159,7 @@ class TestGithub:
 
     def test_an_older_commit_of_main(self, repository: Repository) -> None:
         """A person starts the job for it, and it takes its place in the order of git."""
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         older = shas.pop(1)
         repository.git("checkout", "--quiet", "--detach", older)
         given = self.variables(repository, "workflow_dispatch", {"inputs": {}})
@@ -169,7 +169,7 @@ class TestGithub:
 
     def test_a_merge_queue(self, repository: Repository) -> None:
         """What the queue measures is of main once main has it, and what it drops is not."""
-        shas = grown(repository, 2)
+        shas = begun(repository, 2)
         queued = []
         for number in (7, 8):
             base = repository.git("rev-parse", "main")
@@ -191,7 +191,7 @@ class TestDetached:
     @pytest.fixture
     def clone(self, repository: Repository) -> Repository:
         """Return a clone of a repository with two measured commits on main, and on release/1 a later one without a measurement."""
-        grown(repository, 2)
+        begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "release/1", "HEAD~1")
         repository.commit_at(BEGIN + 9 * HOUR)
         repository.git("tag", "v1.1")
@@ -210,7 +210,7 @@ class TestDetached:
 
     def test_a_tag_in_a_shallow_clone(self, repository: Repository) -> None:
         """It does not show whether main has the commit, so the job says that its results count as main's."""
-        grown(repository, 1)
+        begun(repository, 1)
         repository.git("tag", "v1.0")
         repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
         shallow = Repository(repository.path.parent / "shallow")

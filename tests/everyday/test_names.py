@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import bench_db
-from tests.everyday.asking import asked, grown, order, publish, store_of
+from tests.everyday.asking import asked, begun, grown, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class TestAlias:
         assert asked(repository, "latest")[0]["direction"] == "higher"
 
     def test_the_main_branch(self, repository: Repository) -> None:
-        shas = grown(repository, 2)
+        shas = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "release")
         release = grown(repository, 1, start=5)
         assert order(repository) == shas
@@ -154,6 +154,6 @@ class TestAlias:
         ],
     )
     def test_refused(self, repository: Repository, words: tuple[str, ...], said: str) -> None:
-        grown(repository, 1)
+        begun(repository, 1)
         answer = bench_db("define", *words, "--store", store_of(repository))
         assert (answer.code, said in answer.err) == (2, True), answer.err

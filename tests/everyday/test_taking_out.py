@@ -8,7 +8,7 @@ import pytest
 
 import bench_db as api
 from tests.cli.conftest import bench_db
-from tests.everyday.asking import asked, grown, order, publish, store_of
+from tests.everyday.asking import asked, begun, grown, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class TestExclude:
     """An excluded run is in no answer, and its rows are kept."""
 
     def test_a_bad_run(self, repository: Repository) -> None:
-        good = grown(repository, 8)
+        good = begun(repository, 8)
         (bad,) = grown(repository, 1, 0.004, start=20)
         assert asked(repository, "compare", "latest")["comparisons"][0]["verdict"] == "regressed"
         previewed = asked(repository, "run", "exclude", "--commit", bad, "--reason", "overheated", "--dry-run")
@@ -53,7 +53,7 @@ class TestExclude:
         assert keys(repository, "--excluded") == []
 
     def test_a_commit_by_its_name_in_the_clone(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-        grown(repository, 2)
+        begun(repository, 2)
         monkeypatch.chdir(repository.path)
         assert [run["commit"] for run in asked(repository, "run", "list", "--commit", "HEAD")["runs"]] == [
             order(repository)[-1]
@@ -62,7 +62,7 @@ class TestExclude:
         assert len(order(repository)) == 1
 
     def test_after_maintenance_and_in_a_copy(self, repository: Repository, tmp_path: Path) -> None:
-        good = grown(repository, 3)
+        good = begun(repository, 3)
         (bad,) = grown(repository, 1, start=5)
         asked(repository, "store", "optimize")
         asked(repository, "run", "exclude", "--commit", bad, "--reason", "wrong machine")
@@ -74,7 +74,7 @@ class TestExclude:
         assert [row["commit"] for row in answer.document] == good
 
     def test_published_again_it_stays_out(self, repository: Repository) -> None:
-        good = grown(repository, 2)
+        good = begun(repository, 2)
         bad = repository.commit_at(BEGIN + 5 * HOUR)
         file = repository.measured(0.004, at=BEGIN + 5 * HOUR)
         publish(repository, file)
@@ -83,7 +83,7 @@ class TestExclude:
         assert order(repository) == good
 
     def test_by_key_file_and_time(self, repository: Repository) -> None:
-        shas = grown(repository, 4)
+        shas = begun(repository, 4)
         first, *_ = keys(repository)
         asked(repository, "run", "exclude", first, "--reason", "x")
         assert order(repository) == shas[1:]
@@ -101,12 +101,12 @@ class TestExclude:
         ],
     )
     def test_refused(self, repository: Repository, words: tuple[str, ...], said: str) -> None:
-        grown(repository, 1)
+        begun(repository, 1)
         answer = bench_db("run", "exclude", *words, "--store", store_of(repository))
         assert (answer.code, said in answer.err) == (2, True), answer.err
 
     def test_from_python(self, repository: Repository) -> None:
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         store = api.connect(store_of(repository))
         assert api.runs(store).frame()["commit"].to_list() == shas
         api.exclude_runs(store, "slow disk", commit=shas[0])
@@ -119,7 +119,7 @@ class TestRemove:
     """A removed run is gone, after a preview."""
 
     def test_after_a_preview(self, repository: Repository) -> None:
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         shown = asked(repository, "run", "remove", "--commit", shas[1])
         assert (len(shown["runs"]), shown["changed"], order(repository)) == (1, False, shas)
         asked(repository, "run", "remove", "--commit", shas[1], "--yes")

@@ -11,7 +11,7 @@ import pytest
 import bench_db as api
 from bench_db.store.tables import COMMITS_TABLE
 from tests.cli.conftest import bench_db
-from tests.everyday.asking import asked, grown, order, publish, store_of
+from tests.everyday.asking import asked, begun, grown, order, publish, store_of
 from tests.support.everyday import BEGIN, HOUR, Repository
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TestPullRequest:
     """Case: the runs of a pull request were main's baseline, findings and newest results."""
 
     def test_the_gate_compares_with_main(self, repository: Repository) -> None:
-        grown(repository, 8)
+        begun(repository, 8)
         repository.git("checkout", "--quiet", "-b", "slow-idea", "HEAD~2")
         grown(repository, 6, 0.002, "--pr", "12", start=10)
         repository.git("checkout", "--quiet", "main")
@@ -64,7 +64,7 @@ class TestPullRequest:
         assert asked(with_pull_request, "compare", "latest", "--pr", "12")["candidate"] == head
 
     def test_a_fork_may_call_its_branch_main(self, repository: Repository) -> None:
-        grown(repository, 6)
+        begun(repository, 6)
         repository.git("checkout", "--quiet", "-b", "idea")
         grown(repository, 3, 0.003, "--pr", "5", "--branch", "main", start=10)
         repository.git("checkout", "--quiet", "main")
@@ -170,7 +170,7 @@ class TestForcePush:
     """Case: commits that a force push took away stayed in the history, in findings and baselines."""
 
     def test_sync_takes_them_out(self, repository: Repository) -> None:
-        good = grown(repository, 22)
+        good = begun(repository, 22)
         bad = grown(repository, 4, 0.004, start=22)
         assert asked(repository, "scan")["findings"]
         repository.git("reset", "--quiet", "--hard", good[-1])
@@ -183,7 +183,7 @@ class TestForcePush:
         assert set(order(repository, "--all")) == {*good, *bad, *after}
 
     def test_what_comes_back_counts_again(self, repository: Repository) -> None:
-        shas = grown(repository, 4)
+        shas = begun(repository, 4)
         repository.git("reset", "--quiet", "--hard", shas[1])
         asked(repository, "commits", "sync", "--clone", repository.path)
         assert order(repository) == shas[:2]
@@ -192,13 +192,13 @@ class TestForcePush:
         assert order(repository) == shas
 
     def test_a_shallow_clone_is_refused(self, repository: Repository, tmp_path: Path) -> None:
-        grown(repository, 3)
+        begun(repository, 3)
         repository.git("clone", "--quiet", "--depth", "1", f"file://{repository.path}", str(tmp_path / "shallow"))
         answer = bench_db("commits", "sync", "--clone", tmp_path / "shallow", "--store", store_of(repository))
         assert (answer.code, "git fetch --unshallow" in answer.err) == (2, True)
 
     def test_a_clone_that_is_behind_takes_nothing_out(self, repository: Repository, tmp_path: Path) -> None:
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         repository.git("clone", "--quiet", f"file://{repository.path}", str(tmp_path / "behind"))
         shas += grown(repository, 2, start=5)
         done = asked(repository, "commits", "sync", "--clone", tmp_path / "behind")
@@ -210,7 +210,7 @@ class TestFastForward:
     """A commit measured on its own branch belongs to main once main has it."""
 
     def test_joined_by_sync(self, repository: Repository) -> None:
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         repository.git("checkout", "--quiet", "-b", "topic")
         shas += grown(repository, 2, start=5)
         assert order(repository) == shas[:3]
@@ -222,7 +222,7 @@ class TestFastForward:
     @pytest.mark.parametrize("again", ["same bytes", "measured again"])
     def test_seen_again_from_main(self, repository: Repository, again: str) -> None:
         """A known run that is published from main, too, belongs to main without a sync, in either order of arrival."""
-        first = grown(repository, 2)
+        first = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "topic")
         topic = repository.commit_at(BEGIN + 5 * HOUR)
         file = repository.measured(0.001, at=BEGIN + 5 * HOUR)
@@ -246,7 +246,7 @@ class TestFastForward:
 
     def test_a_merged_pull_request_is_published_from_main(self, repository: Repository) -> None:
         """The run of a pull request stays one; the same file from main is a run of main."""
-        first = grown(repository, 2)
+        first = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "topic")
         topic = repository.commit_at(BEGIN + 5 * HOUR)
         file = repository.measured(0.001, at=BEGIN + 5 * HOUR)
@@ -259,7 +259,7 @@ class TestFastForward:
         assert order(repository, "--pr", "3") == [topic]
 
     def test_a_squashed_pull_request_is_another_commit(self, repository: Repository) -> None:
-        first = grown(repository, 2)
+        first = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "topic")
         topic = grown(repository, 2, 0.001, "--pr", "3", start=5)
         repository.git("checkout", "--quiet", "main")
@@ -270,7 +270,7 @@ class TestFastForward:
         assert order(repository, "--pr", "3") == topic
 
     def test_a_rebased_branch_is_new_commits(self, repository: Repository) -> None:
-        shas = grown(repository, 3)
+        shas = begun(repository, 3)
         repository.git("checkout", "--quiet", "-b", "topic", shas[0])
         grown(repository, 1, 0.005, "--pr", "3", start=5)
         repository.git("checkout", "--quiet", "main")
