@@ -2,7 +2,7 @@
 default:
     @uv run just --list
 
-check: lint types imports test workflows (docs "--check") (docs-site "--check")
+check: lint types imports test slow workflows (docs "--check") (docs-site "--check")
 
 # check formatting and lint; `just lint --fix` repairs what can be repaired
 lint *args:
@@ -18,6 +18,10 @@ imports:
 
 test *args:
     uv run pytest {{ args }}
+
+# run the slow tests, which `just test` leaves out
+slow *args:
+    uv run pytest -m slow {{ args }}
 
 # test the layers below the store, and smoke-test the store and the command line
 fast *args:

@@ -83,3 +83,20 @@ class TestTiers:
     def test_a_name_runs_a_slow_test(self, suite: Path) -> None:
         assert passed(run(suite, "tests/test_a.py::TestWhole::test_life")) == {"test_life"}
         assert passed(run(suite, "-k", "life")) == {"test_life"}
+
+
+def collected(*arguments: str) -> list[str]:
+    """Return the tests that pytest would run in this repository."""
+    command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600)
+    return [line for line in done.stdout.splitlines() if line.startswith("tests/") and "::" in line]
+
+
+class TestThisSuite:
+    """What CI runs is every test of this repository, once."""
+
+    @pytest.mark.slow
+    def test_the_tiers_are_the_whole(self) -> None:
+        first, second, whole = collected(), collected("-m", "slow"), collected("tests")
+        assert sorted([*first, *second]) == sorted(whole)
+        assert len(first) > len(second) > 0
