@@ -85,6 +85,7 @@ class TestForms:
         _, values, offsets, _ = suite(seed)
         assert same(all_changes, values, offsets, profile)
 
+    @pytest.mark.slow
     @settings(max_examples=40)
     @given(seed=st.integers(0, 2**32))
     def test_movements_and_steps(self, seed: int) -> None:
@@ -96,6 +97,7 @@ class TestForms:
         single, reach = bool(rng.integers(2)), int(rng.choice([10, 24]))
         assert same(steps_at, values, offsets, runs, np.arange(len(signs)), int(rng.integers(50)), single, reach)
 
+    @pytest.mark.slow
     @given(seed=st.integers(0, 2**32), n=st.integers(1, 300), p=st.floats(0, 1))
     def test_functions_with_a_form_of_their_own(self, seed: int, n: int, p: float) -> None:
         values = np.random.default_rng(seed).normal(0, 1, n).round(1)

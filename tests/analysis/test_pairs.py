@@ -148,16 +148,19 @@ class TestError:
         found, _ = ended(drawn(rng, noise))
         assert 0.003 < share(found, *CHANGED) < 0.014
 
+    @pytest.mark.slow
     def test_a_slow_second_place(self) -> None:
         rng = np.random.default_rng(2)
         found, _ = ended(drawn(rng, normal(rng, 2_000, 0.02), later=0.1))
         assert share(found, *CHANGED) < 0.013
 
+    @pytest.mark.slow
     def test_disturbed_slots(self) -> None:
         rng = np.random.default_rng(3)
         found, _ = ended(drawn(rng, disturbed(rng, 2_000)))
         assert share(found, *CHANGED) <= 0.005
 
+    @pytest.mark.slow
     def test_a_suite_of_300(self) -> None:
         rng = np.random.default_rng(4)
         suites = [ended(drawn(rng, normal(rng, 300, 0.05)), together=True)[0] for _ in range(20)]
@@ -180,16 +183,19 @@ class TestPower:
         assert share(found, PairVerdict.UNCHANGED) >= 0.99
         assert rounds <= 6.5
 
+    @pytest.mark.slow
     def test_five_percent_behind_a_slow_second_place(self) -> None:
         rng = np.random.default_rng(7)
         found, _ = ended(drawn(rng, normal(rng, 1_000, 0.02), effect=0.05, later=0.1))
         assert share(found, PairVerdict.REGRESSED) >= 0.90
 
+    @pytest.mark.slow
     def test_five_percent_beside_disturbed_slots(self) -> None:
         rng = np.random.default_rng(8)
         found, _ = ended(drawn(rng, disturbed(rng, 2_000), effect=0.05))
         assert share(found, PairVerdict.REGRESSED) >= 0.88
 
+    @pytest.mark.slow
     def test_noise_of_twenty_percent(self) -> None:
         rng = np.random.default_rng(9)
         found, _ = ended(drawn(rng, normal(rng, 1_000, 0.20)))
@@ -247,6 +253,7 @@ class TestConfirm:
         same = confirmed(drawn(rng, normal(rng, 4000, deviation)), Claim(is_increase=True, least=least))
         assert share(same, PairVerdict.REGRESSED) <= 0.015
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "later"), [("normal", 0.1), ("heavy", 0.0), ("disturbed", 0.0)])
     def test_error_of_other_noise(self, kind: str, later: float) -> None:
         rng = np.random.default_rng(102)
@@ -255,6 +262,7 @@ class TestConfirm:
             noise = np.asarray(0.05 * rng.standard_t(3, (2000, 12)))
         assert share(confirmed(drawn(rng, noise, later=later), self.SLOWER), PairVerdict.REGRESSED) <= 0.015
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("clock", ["two values", "rounded"])
     def test_error_of_a_coarse_clock(self, clock: str) -> None:
         """Steps that are mostly equal may have next to no spread by chance: the sign test has to agree."""
@@ -282,12 +290,14 @@ class TestConfirm:
         ]
         assert share(confirmed(suite, self.SLOWER), PairVerdict.REGRESSED) >= 0.9
 
+    @pytest.mark.slow
     def test_exact_counts_beside_outliers(self) -> None:
         rounds = [Round(100.0, 900.0 if n in {2, 6} else 103.0, 1 - 2 * (n % 2)) for n in range(12)]
         (found,) = confirmed([rounds], self.SLOWER)
         assert found.verdict is PairVerdict.REGRESSED
         assert found.effect == pytest.approx(0.03)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("effect", "deviation", "found"),
         [(0.03, 0.01, 0.99), (0.03, 0.02, 0.90), (0.05, 0.01, 0.99), (0.05, 0.02, 0.99), (0.1, 0.05, 0.99)],

@@ -55,6 +55,7 @@ class TestSuiteSteps:
             hits += any(abs(m.run - AT) <= 5 and abs(m.effect - step) < 0.01 and m.series > SERIES * 0.8 for m in found)
         assert hits >= 9
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("before", "after"), [(1e-302, 1e300), (1e300, 1e-302)])
     def test_a_step_beyond_all_numbers(self, before: float, after: float) -> None:
         values = suite(4)
@@ -81,12 +82,14 @@ class TestSuiteSteps:
             values[:8, AT:] *= 1.25
             assert not [m for m in lasting(scanned(values)) if abs(m.effect) < RULES.change_effect]
 
+    @pytest.mark.slow
     def test_each_suite_has_its_own_index(self) -> None:
         values = np.concatenate([suite(1), suite(2)])
         values[SERIES:, AT:] *= 1.02
         [found] = lasting(scanned(values, suites=np.repeat([0, 1], SERIES)))
         assert abs(found.run - (RUNS + AT)) <= 5
 
+    @pytest.mark.slow
     def test_series_without_noise_do_not_outvote_the_others(self) -> None:
         hits = 0
         for seed in range(10):
@@ -95,6 +98,7 @@ class TestSuiteSteps:
             hits += any(abs(m.run - AT) <= 5 for m in lasting(scanned(values)))
         assert hits >= 9
 
+    @pytest.mark.slow
     def test_a_step_of_another_suite_at_the_same_time_hides_none(self) -> None:
         values = np.concatenate([suite(4), suite(5)])
         values[: SERIES // 2, AT:] *= 1.3
@@ -111,6 +115,7 @@ class TestSuiteSteps:
         assert not lasting(found)
         assert {m.run for m in found.movements} == {RUNS - 3, RUNS - 2, RUNS - 1}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("step", [0.0, 0.02, 0.04])
     def test_no_passing_movement_is_invented(self, step: float) -> None:
         for seed in range(15):

@@ -62,6 +62,7 @@ class TestBisect:
         with pytest.raises(UserError, match="does not have the benchmark"):
             found(history, grown(history, 9, 90), "product")
 
+    @pytest.mark.slow
     def test_an_end_that_fails(self, history: History) -> None:
         (history.path.parent / "bench-db.toml").write_text(config())
         shas = [history.commit(n="0", bench__py=SCRIPT % (9, 9, 9)), history.commit(bench__py="raise SystemExit('no')")]
@@ -70,16 +71,19 @@ class TestBisect:
         with pytest.raises(UserError, match="cannot be measured"):
             found(history, [shas[1], history.commit(bench__py=SCRIPT % (90, 90, 90))])
 
+    @pytest.mark.slow
     def test_commits_that_fail_are_skipped(self, history: History) -> None:
         (history.path.parent / "bench-db.toml").write_text(config())
         codes = [SCRIPT % (t, t, t) if t else "raise SystemExit('no')" for t in (9, 9, 0, 90, 90)]
         shas = [history.commit(n=str(i), bench__py=code) for i, code in enumerate(codes)]
         assert [commit.sha for commit in found(history, shas).bisection.suspects] == shas[2:4]
 
+    @pytest.mark.slow
     def test_an_improvement(self, history: History) -> None:
         shas = grown(history, 90, 90, 60, 60)
         assert [commit.sha for commit in found(history, shas).bisection.suspects] == [shas[2]]
 
+    @pytest.mark.slow
     def test_a_threshold_of_the_benchmark(self, history: History) -> None:
         shas = grown(history, 100, 100, 110, 110)
         defined = '[[define.threshold]]\nbenchmark = "sum"\nrelative = "20%"\n'
@@ -104,6 +108,7 @@ print('{{{{"results": [{{{{"benchmark_name": "sum", "values_ns": [%r]}}}}]}}}}' 
 """
 
 
+@pytest.mark.slow
 class TestDrift:
     """On a machine that gets slower all the time, pairs find the commit of a change of 5 % that single measurements miss."""
 

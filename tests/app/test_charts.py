@@ -75,6 +75,7 @@ class TestTrend:
         found = {(row["series"], row["median"], row["units"]) for row in rows if row["median"] is not None}
         assert found == {("f", 3.0, "ms"), ("g", 0.002, "ms"), ("h", 5e9, "widgets")}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("apart", ["dut_name", "cpu"])
     def test_a_line_a_series(self, tmp_path: Path, apart: str) -> None:
         """Series of two devices, and of two machines under one name, are two lines and two rows."""

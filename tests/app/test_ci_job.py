@@ -121,6 +121,7 @@ class TestAgain:
         ]
         assert judged().notes == ("nothing was measured: the store has the results of this commit already",)
 
+    @pytest.mark.slow
     def test_a_failure_of_the_last_attempt(self, history: History) -> None:
         """Attempts that fail leave one failure, as often as they are made, in the same way as an earlier one or in another."""
         error = history.path / "store" / "error"
@@ -190,6 +191,7 @@ class TestDefaultBranch:
         assert connect("store").latest()["commit"].to_list() == [head]
 
 
+@pytest.mark.slow
 class TestTwoProjects:
     """Projects of one repository have suites of one name, and each its own results and failures."""
 
@@ -208,6 +210,7 @@ class TestTwoProjects:
         assert failures["dut_name"].to_list() == ["p"]
 
 
+@pytest.mark.slow
 class TestRowsThatFail:
     """A benchmark that failed as a row of its file is measured again until it succeeds, and no longer."""
 
@@ -329,6 +332,7 @@ class TestPullRequests:
 class TestScan:
     """The alarm of the main history is raised once."""
 
+    @pytest.mark.slow
     def test_a_step_in_the_history(self, history: History) -> None:
         for number in range(8):
             commit = history.commit(f"slow {number}", notes__txt=f"{number}")
@@ -373,6 +377,7 @@ class TestAlarms:
             assert not any("webhook" in note for note in again.notes)
             assert len(server.accepted) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("event", ["workflow_run", "issue_comment", "pull_request_target"])
     def test_nobody_by_a_job_with_the_secrets_and_the_file_of_a_pull_request(
         self, history: History, event: str

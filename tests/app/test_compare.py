@@ -199,6 +199,7 @@ class TestBranches:
         monkeypatch.chdir(tmp_path)
         return api.connect(shutil.copytree(quiet, tmp_path / "store"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("pull", [None, 7], ids=["branch", "pull request"])
     def test_a_regression_of_the_branch(self, main: api.Database, pull: int | None) -> None:
         """Against its own runs and against those of main, which has newer ones; a commit that is named is one of the baseline, too."""

@@ -148,6 +148,7 @@ class TestDerivedMetric:
         assert newest["framework=vllm"]["median"] == 3.0
         assert api.frontier(served, "power", "per_watt").left_out == {"failed": 1}
 
+    @pytest.mark.slow
     def test_other_histories(self, served: api.Database) -> None:
         serve(served, 20, {"trt": (1, 1)}, branch="topic")
         serve(served, 21, {"trt": (2, 1)}, pr_number=7)
@@ -191,6 +192,7 @@ class TestDerivedMetric:
         assert served.latest(benchmark="one", metric="double").is_empty()
         assert "a run has several of one" in str(api.definitions(served).metric_faults)
 
+    @pytest.mark.slow
     def test_metrics_of_two_files_of_a_job(self, served: api.Database) -> None:
         api.define(served, "metric", "sum", "one / two")
         for metric in ("one", "two"):
@@ -200,6 +202,7 @@ class TestDerivedMetric:
         (fault,) = api.definitions(served).metric_faults
         assert "their results are in different files" in fault
 
+    @pytest.mark.slow
     def test_names_of_other_definitions_apply_first(self, served: api.Database) -> None:
         serve(served, 9, {"trt": (70, 10)}, test_bed_name="h1oo")
         api.define(served, "alias", "h1oo", "h100", field="test_bed")
@@ -212,6 +215,7 @@ class TestDerivedMetric:
         api.define(served, "better", "per_watt", "lower")
         assert served.latest(**of)["direction"].to_list() == ["lower"]
 
+    @pytest.mark.slow
     def test_optimizing_changes_nothing(self, served: api.Database) -> None:
         before = served.latest()
         served.optimize()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class TestDemo:
     """The demonstration adds nothing when it is repeated, and touches no directory of other files."""
 
+    @pytest.mark.slow
     def test_twice(self, tmp_path: Path) -> None:
         done: list[tuple[int, int]] = []
         first = demo(tmp_path / "demo", lambda *counts: done.append(counts))

@@ -60,11 +60,13 @@ def without_time(document: str) -> str:
 class TestEngines:
     """An engine changes no answer."""
 
+    @pytest.mark.slow
     def test_processes(self, store: Database) -> None:
         alone = asked(store)
         assert "b3" in str(alone[0])
         assert asked(store, "local:2") == alone
 
+    @pytest.mark.slow
     def test_the_command(self, store: Database, tmp_path: Path) -> None:
         for verb in (("scan", "--dry-run"), ("noise",), ("summary",)):
             arguments = (*verb, "--store", store.uri, "--output", "json")

@@ -198,6 +198,7 @@ class TestIssues:
         assert "fatal: https://***@host.test/x: *** refused, token=*** at io.rs:3" in issue["body"]
         assert not any(text in json.dumps(issue) for text in ("me:pw", "s3cret", "abc ", "/var/ci"))
 
+    @pytest.mark.slow
     def test_suites_and_test_beds_are_apart(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         fails(store, 3)
         fails(store, 3, suite="other")
@@ -218,6 +219,7 @@ class TestIssues:
         assert tell().messages == ()
         assert github.issues == []
 
+    @pytest.mark.slow
     def test_a_range_that_grows_backwards_is_one_issue(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         """A backfill measures the newest commits first."""
         for number in (9, 7, 5):
@@ -232,6 +234,7 @@ class TestIssues:
         assert [len(tell().messages) for _ in range(2)] == [1, 0]
         assert [one["state"] for one in github.issues] == ["closed"]
 
+    @pytest.mark.slow
     def test_a_range_is_closed_when_the_test_bed_has_another_name(
         self, store: Database, tell: Teller, github: FakeGitHub
     ) -> None:
@@ -254,6 +257,7 @@ class TestIssues:
         assert tell().messages == ()
         assert github.issues == []
 
+    @pytest.mark.slow
     def test_the_title_has_the_device_where_there_are_several(
         self, store: Database, tell: Teller, github: FakeGitHub
     ) -> None:
@@ -263,6 +267,7 @@ class TestIssues:
         [issue] = github.issues
         assert issue["title"] == f"{sha(3)[:9]}: suite rust/io of d fails on ci-1"
 
+    @pytest.mark.slow
     def test_a_range_that_is_gone_is_closed(self, store: Database, tell: Teller, github: FakeGitHub) -> None:
         key = fails(store, 3)
         tell()
@@ -274,6 +279,7 @@ class TestIssues:
         tell()
         assert [one["state"] for one in github.issues] == ["open"]
 
+    @pytest.mark.slow
     def test_a_lost_message_is_sent_again_and_makes_no_second_issue(
         self, store: Database, tell: Teller, github: FakeGitHub
     ) -> None:
@@ -346,6 +352,7 @@ class TestMessages:
         assert hook().messages == ()
         assert web.requests == []
 
+    @pytest.mark.slow
     def test_failures_that_are_excluded_and_included_again(
         self, store: Database, hook: Teller, web: FakeReceiver
     ) -> None:
@@ -358,6 +365,7 @@ class TestMessages:
         assert states == ["open", "fixed", "open", "fixed"]
         assert "its failures are no longer in the history" in web.documents[1]["text"]
 
+    @pytest.mark.slow
     def test_a_test_bed_that_is_no_longer_measured(self, store: Database, hook: Teller, web: FakeReceiver) -> None:
         fails(store, 3)
         hook()
@@ -369,6 +377,7 @@ class TestMessages:
         assert [len(hook().messages) for _ in range(2)] == [1, 0]
         assert web.documents[2]["failures"][0]["state"] == "open"
 
+    @pytest.mark.slow
     def test_an_issue_follows_the_commits_and_a_message_does_not(
         self, store: Database, tmp_path: Path, github: FakeGitHub, web: FakeReceiver
     ) -> None:
@@ -380,6 +389,7 @@ class TestMessages:
         assert "2 measured commits" in github.issues[0]["body"]
         assert (len(github.issues), len(web.documents)) == (1, 1)
 
+    @pytest.mark.slow
     def test_a_message_that_may_be_lost_is_sent_again_with_its_id(
         self, store: Database, hook: Teller, web: FakeReceiver
     ) -> None:

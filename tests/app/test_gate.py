@@ -44,6 +44,7 @@ class TestGate:
         assert moved is not None
         assert (moved.commit, moved.set_by) == (sha(10), "ci")
 
+    @pytest.mark.slow
     def test_each_scope_moves_for_itself(self, store: Database) -> None:
         publish(store, 8, {"f": 1.0}, bed=OTHER_BED)
         publish(store, 9, {"f": 1.0}, bed=OTHER_BED)
@@ -70,6 +71,7 @@ class TestGate:
         store.set_baseline(Baseline(name="main", commit=sha(9), set_at=AT))
         assert api.check(store).baseline.startswith("main (")
 
+    @pytest.mark.slow
     def test_main_is_set_for_another_project(self, store: Database) -> None:
         """A store can have several projects, and a commit of one is no baseline of another."""
         for number in range(21, 30):

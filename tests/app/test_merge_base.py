@@ -9,7 +9,7 @@ import pytest
 from bench_db.store.database import Database, connect
 from tests.cli.asking import compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
 from tests.support.histories import History
 
 if TYPE_CHECKING:
@@ -33,14 +33,13 @@ class TestMergeBase:
         """Eight commits; a topic branches off; main doubles its time and goes on; the topic's own commit is the newest."""
         made = connect(tmp_path / "store", create=True)
         shas = [clone.commit(f"main {number}") for number in range(1, 9)]
-        for number, commit in enumerate(shas, 1):
-            publish(made, number, {"f": wobble(number)}, commit=commit)
+        entries = [entry(number, {"f": wobble(number)}, commit=commit) for number, commit in enumerate(shas, 1)]
         clone.git("branch", "topic")
         for number in range(9, 14):
-            publish(made, number, {"f": wobble(number, 200)}, commit=clone.commit(f"main {number}"))
+            entries.append(entry(number, {"f": wobble(number, 200)}, commit=clone.commit(f"main {number}")))
         clone.git("checkout", "--quiet", "topic")
         candidate = clone.commit("topic")
-        publish(made, 14, {"f": wobble(14)}, commit=candidate, branch="topic")
+        publish_all(made, [*entries, entry(14, {"f": wobble(14)}, commit=candidate, branch="topic")])
         return made, clone, shas, candidate
 
     def test_what_main_did_since_is_left_out(self, diverged: tuple[Database, History, list[str], str]) -> None:

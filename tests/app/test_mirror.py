@@ -125,6 +125,7 @@ class TestMirror:
         found = postgres.rows(f"""SELECT median FROM "{schema}".results WHERE commit = '{run.commit}' ORDER BY 1""")
         assert [row["median"] for row in found] == [53.125, 54.125]  # a definition ignores the first
 
+    @pytest.mark.slow
     def test_definitions_rename_and_ignore(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -142,6 +143,7 @@ class TestMirror:
         done = to(store)
         assert counts(done) == (0, 0, RUNS)
 
+    @pytest.mark.slow
     def test_the_main_history_moves(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -173,6 +175,7 @@ class TestMirror:
         assert done.tables["results"].same < RUNS
         assert counts(to(store)) == (2, 0, 0)
 
+    @pytest.mark.slow
     def test_since_into_an_empty_schema(self, store: Database, to: Callable[..., Mirrored]) -> None:
         new, _, _ = counts(to(store, since=1_700_000_009))
         assert new == 6
@@ -247,6 +250,7 @@ class TestRebuild:
         assert dump(postgres, "damaged") == whole
         assert mirror(store, postgres.address(), schema="damaged", check=True).is_equal
 
+    @pytest.mark.slow
     def test_the_rows_that_differ(self, filled_once: Path, postgres: Postgres, whole: dict[str, list[str]]) -> None:
         assert whole["results"]
         postgres.run("UPDATE damaged.results SET median = -median WHERE commit_time <= to_timestamp(1700000003)")
@@ -268,6 +272,7 @@ class TestRebuild:
         assert counts(to(store, check=True), "runs") == (RUNS, 0, 0)
         assert dump(postgres, schema) == before
 
+    @pytest.mark.slow
     def test_a_mirror_sees_missing_rows(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -276,6 +281,7 @@ class TestRebuild:
         assert to(store).tables["results"].changed > 5
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     def test_an_altered_view(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -291,6 +297,7 @@ class TestRebuild:
         to(store, rebuild=True)
         assert postgres.rows(f'SELECT max("index") AS n FROM "{schema}".trend')[0]["n"] > 3
 
+    @pytest.mark.slow
     def test_grants_and_objects_of_others_stay(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -335,21 +342,25 @@ class TestOthers:
         assert counts(to(other, rebuild=True)) == (0, 1, RUNS - 1)
         assert to(other, check=True).is_equal
 
+    @pytest.mark.slow
     def test_a_database_in_another_encoding(self, store: Database, postgres: Postgres) -> None:
         postgres.run("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
         with pytest.raises(UserError, match="has the encoding LATIN1; create one with ENCODING 'UTF8'"):
             mirror(store, postgres.address("latin"))
 
+    @pytest.mark.slow
     def test_a_user_without_rights(self, store: Database, postgres: Postgres) -> None:
         postgres.run("CREATE ROLE reader LOGIN PASSWORD 'x'")
         with pytest.raises(UserError, match=r"permission denied.*nothing was changed. Let the owner"):
             mirror(store, postgres.address(user="reader", password="x"), schema="not mine")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["", "x" * 64, "ü" * 32, "a\0b"])
     def test_a_name_that_the_server_would_cut(self, store: Database, name: str, to: Callable[..., Mirrored]) -> None:
         with pytest.raises(UserError, match=r"`schema`: .* is no name of a schema"):
             to(store, schema=name)
 
+    @pytest.mark.slow
     def test_any_other_name(self, store: Database, postgres: Postgres, to: Callable[..., Mirrored]) -> None:
         name = "ü" * 20 + "\"'; DROP --{results}"
         to(store, schema=name)
@@ -428,6 +439,7 @@ class TestTogether:
         assert sorted(counts(one) for one in done) == [(0, 0, 0), (RUNS, 0, 0)]
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     def test_a_mirror_that_takes_too_long(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -449,11 +461,13 @@ class TestTogether:
             leave.set()
             assert counts(first.result(60)) == (1, 0, 0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seconds", [900, 1e9, float("inf")])
     def test_a_long_deadline(self, store: Database, to: Callable[..., Mirrored], seconds: float) -> None:
         """Linux refused the number of probes from 258 s on, and PostgreSQL a limit of more than 2^31 ms."""
         assert counts(to(store, deadline_seconds=seconds)) == (RUNS, 0, 0)
 
+    @pytest.mark.slow
     def test_killed_half_way(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -479,6 +493,7 @@ class TestUnreachable:
         assert "hunter2" not in str(raised.value)
         assert raised.value.__cause__ is None
 
+    @pytest.mark.slow
     def test_it_never_answers(self, store: Database) -> None:
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))

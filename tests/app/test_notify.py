@@ -168,6 +168,7 @@ def teller(tmp_path: Path, web: FakeReceiver, mail: FakeMail, github: FakeGitHub
 class TestOnce:
     """Each change of state of a finding reaches a receiver once, asserted at the receiver."""
 
+    @pytest.mark.slow
     def test_a_thousand_findings(self, store: Database, teller: Callable[..., Teller], web: FakeReceiver) -> None:
         tell = teller(store, "webhook")
         told = tell.one()
@@ -271,6 +272,7 @@ class TestOnce:
         assert [(f["id"], f["state"]) for f in web.documents[2]["findings"]] == [("f0002", "reopened")]
         assert {issue["state"] for issue in github.issues} == {"open"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["webhook", "matrix", "slack"])
     def test_a_commit_that_is_excluded_again_and_again(
         self, kind: str, few: Database, teller: Callable[..., Teller], web: FakeReceiver
@@ -323,6 +325,7 @@ class TestFaults:
         keys = {one["idempotency-key"] for one in web.headers} if kind == "webhook" else set(web.requests)
         assert len(keys) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("after", [True, False])
     def test_retried_by_the_next_notify(
         self, few: Database, teller: Callable[..., Teller], web: FakeReceiver, *, after: bool
@@ -338,6 +341,7 @@ class TestFaults:
         assert [one.findings for one in tell().receivers] == [3, 0]
         assert len(web.accepted) == 1
 
+    @pytest.mark.slow
     def test_what_changed_meanwhile_is_a_message_of_its_own(
         self, few: Database, teller: Callable[..., Teller], web: FakeReceiver
     ) -> None:
@@ -360,6 +364,7 @@ class TestFaults:
         few.record_findings([replace(old, id="f0007", at=NOW)])
         assert (tell.one().findings, len(web.accepted)) == (4, 1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("status", "error"), [(0, "no answer"), (504, "504")])
     @pytest.mark.parametrize("kind", ["slack", "teams"])
     def test_without_idempotency_a_lost_answer_is_left_to_the_next_notify(  # noqa: PLR0917 fixtures
@@ -518,6 +523,7 @@ print("not killed")
 class TestKills:
     """A process that is killed before or after the claim, the message or its outcome leaves a receiver that gets the message once."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("kind", "step"),
         [*((kind, step) for kind in ("webhook", "github") for step in range(6)), ("matrix", 3), ("gitlab", 3)],
@@ -558,6 +564,7 @@ class TestKills:
         )
         assert changes == {("f0000", "open"): 1, ("f0001", "open"): 1, ("f0002", "open"): 1}
 
+    @pytest.mark.slow
     def test_a_thousand_findings_through_kills_and_lost_answers(
         self, store: Database, teller: Callable[..., Teller], web: FakeReceiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -600,6 +607,7 @@ class TestKills:
 class TestRaces:
     """Of several processes at once each change is sent by one."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["webhook", "github"])
     def test_eight_at_once(
         self, kind: str, store: Database, teller: Callable[..., Teller], web: FakeReceiver, github: FakeGitHub

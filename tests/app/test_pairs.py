@@ -153,6 +153,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Paired:
 class TestSuite:
     """One suite of many series, of which each kind gets its verdict."""
 
+    @pytest.mark.slow
     def test_a_machine_that_drifts(self, suite: Paired) -> None:
         assert shares(suite, "drift", *MOVED) <= 8 / DRIFTING
         rng = np.random.default_rng(1)
@@ -164,13 +165,16 @@ class TestSuite:
         assert shares(suite, "slower", PairVerdict.REGRESSED) >= 0.98
         assert np.mean([c.effect for c in called(suite, "slower")]) == pytest.approx(0.05, abs=0.01)
 
+    @pytest.mark.slow
     def test_a_slow_second_process(self, suite: Paired) -> None:
         assert shares(suite, "late", PairVerdict.REGRESSED) >= 0.90
 
+    @pytest.mark.slow
     def test_noise_of_twenty_percent(self, suite: Paired) -> None:
         assert shares(suite, "noisy", PairVerdict.UNDECIDED) >= 0.98
         assert all(c.low is not None and c.needed != 0 for c in called(suite, "noisy"))
 
+    @pytest.mark.slow
     def test_zero_constant_and_better(self, suite: Paired) -> None:
         of = {name: called(suite, name)[0] for name in ("zero", "constant", "better")}
         assert {name: (c.verdict, c.rounds) for name, c in of.items()} == {
@@ -248,6 +252,7 @@ class TestPairs:
         with pytest.raises(UserError, match="`seed` 9223372036854775808 is out of range"):
             paired(history, seed=2**63)
 
+    @pytest.mark.slow
     def test_the_budget(self, history: History, tmp_path: Path) -> None:
         tables(tmp_path, lambda side, n: {"a": 100.0 + (17 * n + 31 * (side is HEAD)) % 7}, (BASE, HEAD))
         times = iter(range(int(START), int(START) + 10_000))
@@ -258,6 +263,7 @@ class TestPairs:
         assert (one.verdict, one.rounds) == (PairVerdict.UNDECIDED, found.rounds)
         assert found.seconds <= 30
 
+    @pytest.mark.slow
     def test_undecided_benchmarks_alone_go_on(self, history: History, tmp_path: Path) -> None:
         noisy = {n: 100.0 + (17 * n) % 13 for n in range(ROUNDS)}
         tables(
@@ -275,6 +281,7 @@ class TestPairs:
         assert [c.series.benchmark_name for c in found.comparisons] == ["b", "c"]
         assert " -k b or c" in (tmp_path / "words").read_text().splitlines()[2]
 
+    @pytest.mark.slow
     def test_a_selection_that_leaves_out_benchmarks(self, history: History, tmp_path: Path) -> None:
         tables(
             tmp_path,
@@ -294,6 +301,7 @@ class TestPairs:
         words = (tmp_path / "words").read_text().splitlines()
         assert " -k b" not in "".join(words[-10:])
 
+    @pytest.mark.slow
     def test_a_control_that_moves_takes_the_verdict_back(self, history: History, tmp_path: Path) -> None:
         levels = {BASE: 100.0, HEAD: 120.0, CONTROL: 110.0}
         tables(
@@ -410,6 +418,7 @@ class TestPublish:
         assert [(one["round"], one["median"]) for one in rounds] == [(n, 200.0 + 2 * n) for n in range(1, 6)]
         assert {one["position"] for one in rounds} <= {0, 1, 2}
 
+    @pytest.mark.slow
     def test_again(self, found: Paired, topic: History, tmp_path: Path) -> None:
         store = tmp_path / "store"
         publish_pairs(store, found, clone=topic.path)
@@ -418,6 +427,7 @@ class TestPublish:
         assert (stored(store), stored(store, "*", "pairs")) == before
         assert [(run.new, run.unchanged, run.left_out) for run in again.published or ()] == [(0, 3, 0), (0, 0, 3)]
 
+    @pytest.mark.slow
     def test_a_base_that_has_points(self, found: Paired, topic: History, tmp_path: Path) -> None:
         """Those of the series that it has are left out, whichever way they were measured."""
         store = connect(tmp_path / "store", create=True)
@@ -437,12 +447,14 @@ class TestPublish:
         assert [row[:2] for row in rows] == [("a", "regressed"), ("b", "unchanged"), ("new", "new"), ("old", "missing")]
         assert rows[0][2:] == (pytest.approx(1.0), 5, *about)
 
+    @pytest.mark.slow
     def test_the_rounds_are_one_observation(self, found: Paired, topic: History, tmp_path: Path) -> None:
         store = connect(tmp_path / "store", create=True)
         publish_pairs(store, found, clone=topic.path)
         answer = compare(store, found.head, baseline=found.base)
         assert [(c.n_baseline, c.n_candidate) for c in answer.comparisons if c.series.benchmark_name == "a"] == [(1, 1)]
 
+    @pytest.mark.slow
     def test_a_store_of_the_first_release(self, found: Paired, topic: History, tmp_path: Path) -> None:
         address = releases.unpacked("0.1", tmp_path)
         before = len(stored(address))

@@ -148,6 +148,7 @@ class TestLives:
         assert lives.withdrawn[name] == last
         assert lives.notes[name] == "withdrawn: later runs do not show it"
 
+    @pytest.mark.slow
     def test_nothing_else(self, lives: Lives) -> None:
         assert set(lives.of["steady"]) == {"-"}
         assert set(lives.withdrawn) == {"spike of three", "spike of four"}
@@ -158,6 +159,7 @@ class TestLives:
         assert "1 provisional change withdrawn, because later runs do not show it" in spike
         assert not any("provisional" in line for line in lives.texts[-1].splitlines())
 
+    @pytest.mark.slow
     def test_each_receiver_gets_the_beginning_and_the_end_once(self, lives: Lives) -> None:
         seen: dict[str, list[tuple[str, bool, bool]]] = {}
         for document in lives.documents:
@@ -221,6 +223,7 @@ class TestShapes:
         assert "noise 1.2 % -&gt; 4.5 %" in (tmp_path / "site" / "feed.xml").read_text("utf-8")
 
 
+@pytest.mark.slow
 class TestLevelOfModes:
     """A level that most runs of two modes change stays open while runs arrive, whatever is found of the modes."""
 
@@ -246,6 +249,7 @@ class TestLevelOfModes:
             assert sum(group.worse for group in scanned.groups) == 1
 
 
+@pytest.mark.slow
 class TestSquashMerge:
     """Pairs of the head of a pull request confirm the finding at its squash merge where both have the same content, and nothing else."""
 

@@ -47,6 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
 class TestSite:
     """Writing a site twice leaves the files of writing it once."""
 
+    @pytest.mark.slow
     def test_twice(self, store: Database, tmp_path: Path) -> None:
         first = site(store, tmp_path / "out")
         again = site(store.uri, tmp_path / "out")
@@ -75,6 +76,7 @@ class TestSite:
         assert "<title>codec benchmarks" in (tmp_path / "out/index.html").read_text()
         assert site_content(made, Selection(), title="Mine").metadata.title == "Mine"
 
+    @pytest.mark.slow
     def test_frontier_of_the_configuration(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """[site] of bench-db.toml says what the page of frontiers shows first."""
         monkeypatch.chdir(tmp_path)
@@ -91,6 +93,7 @@ class TestSite:
         (about,) = (tmp_path / "out/data").glob("frontier-*.js")
         assert '"first":[1,0],"by":["framework"],"missing":[]' in about.read_text()
 
+    @pytest.mark.slow
     def test_a_publish_changes_the_frontier_of_its_group_alone(self, tmp_path: Path) -> None:
         made = api.connect(tmp_path / "store", create=True)
         serve(made, SERVED)
@@ -222,6 +225,7 @@ class TestDerivedMetrics:
         shown = {name for name in ("time", "items", "rate") if f'"metric":"{name}"' in data}
         assert shown == {"time", "items", "rate"}
 
+    @pytest.mark.slow
     def test_of_a_pull_request(self, tmp_path: Path) -> None:
         made = connect(tmp_path / "store", create=True)
         made.define([Definition(kind="metric", pattern="rate", value="items / time", at=1)])
@@ -439,6 +443,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 class TestAsNew:
     """A site that is written again and again has the files of a new one, byte for byte, whatever changed in between."""
 
+    @pytest.mark.slow
     @settings(sized("laws", 3, full=60))
     @given(st.lists(st.tuples(st.sampled_from(_CHANGES), st.integers(0, 8)), min_size=1, max_size=8))
     def test_after_any_changes(self, changes: list[tuple[Callable[[Database, int], None], int]]) -> None:
@@ -466,6 +471,7 @@ class TestAsNew:
             assert (done.written == 0) == (change is _maintain), change.__name__
             assert change is not _publish_pull_request or (done.written, done.removed) == (3, 1)
 
+    @pytest.mark.slow
     def test_another_release(self, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         site(store, tmp_path, at=0)
         before = contents(tmp_path)
@@ -475,16 +481,19 @@ class TestAsNew:
         assert len(shards) == 2
         assert not shards & set(contents(tmp_path))
 
+    @pytest.mark.slow
     def test_a_series_that_is_gone(self, store: Database, tmp_path: Path) -> None:
         both, one = contents_of(store, tmp_path / "a", "*"), contents_of(store, tmp_path / "a", "f")
         assert one == contents_of(store, tmp_path / "b", "f")
         assert len(both) == len(one)  # both are in one shard
 
+    @pytest.mark.slow
     def test_a_series_of_a_shard_is_left_out(self, store: Database, tmp_path: Path) -> None:
         """Nothing is computed for the shard, which has another series less."""
         contents_of(store, tmp_path / "kept", "*")
         assert contents_of(store, tmp_path / "kept", "f") == contents_of(store, tmp_path / "new", "f")
 
+    @pytest.mark.slow
     def test_progress(self, store: Database, tmp_path: Path) -> None:
         seen: list[tuple[int, int, str]] = []
 

@@ -110,9 +110,11 @@ class TestQuestions:
         assert '- cron: "17 3 * * 1"' in (root / FILES[1]).read_text()
         assert "[suite.python]" not in (root / FILES[0]).read_text()
 
+    @pytest.mark.slow
     def test_flags_leave_out_questions(self, root: Path) -> None:
         shown = self.ask(root, "\n\n", "--store", "s3://b/p", "--suite", "go")
         assert [shown.count(word) for word in ("Store: ", "Suites, ", "Schedule: ")] == [0, 0, 1]
 
+    @pytest.mark.slow
     def test_yes_asks_nothing(self, root: Path) -> None:
         assert "Schedule: " not in self.ask(root, "", "--yes")

@@ -53,6 +53,7 @@ class TestCommand:
         assert "**1** regressed" in markdown.stdout
         assert "| regressed | <code>work: sum&#124;x</code> |" in markdown.stdout
 
+    @pytest.mark.slow
     def test_json_and_a_control(self, history: History, tmp_path: Path) -> None:
         answer = bench_db("pairs", "main~2", "main~2", *WORDS, "--control", "--output", "json", cwd=tmp_path)
         found = document(answer)
@@ -60,6 +61,7 @@ class TestCommand:
         assert [c["verdict"] for c in found["control"]] == ["unchanged"]
         assert (found["base"], found["seed"], found["rounds"]) == (history.git("rev-parse", "main~2"), 3, 5)
 
+    @pytest.mark.slow
     def test_nothing_is_flagged(self, history: History, tmp_path: Path) -> None:
         head = history.git("rev-parse", "main~1")
         words = ("pairs", "main~2", "main~1", *WORDS, "--flagged", "--store", "store")
@@ -75,6 +77,7 @@ class TestCommand:
         markdown = bench_db(*words, "--markdown", cwd=tmp_path)
         assert "Nothing to measure in pairs" in markdown.stdout
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("history")
     def test_publish(self, tmp_path: Path) -> None:
         words = ("pairs", "main~2", "main~1", *WORDS, "--publish")
@@ -114,6 +117,7 @@ print('{"results": [{"benchmark_name": "sum", "values_ns": [%d]}]}' % (9 + n % 2
 """
 
 
+@pytest.mark.slow
 class TestKill:
     """A kill in round 4 leaves no process; SIGTERM removes the work trees, and after SIGKILL the next call does."""
 
@@ -143,6 +147,7 @@ class TestKill:
         assert history.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.slow
 class TestReal:
     """Twice the work, measured for real, is found."""
 

@@ -174,6 +174,7 @@ class TestMerge:
         assert merged == {result.id: result for result in parts}
         assert connect(tmp_path / "merged").runs().collect().height == 3
 
+    @pytest.mark.slow
     def test_the_script_says_what_it_said(self, results: Path, tmp_path: Path) -> None:
         answer = script("merge_pr_results", str(results), "merged", cwd=tmp_path)
         assert answer.returncode == 0, answer.stderr
@@ -203,12 +204,14 @@ class TestScripts:
         assert answer.returncode == 0, answer.stderr
         assert "hello" in fake.comments[0]["body"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("flags", [["--body", ""], ["--body-file", "none"], ["--body", "a", "--body-file", "b"]])
     def test_a_comment_that_cannot_be_posted(self, flags: list[str], fake: FakeGitHub, tmp_path: Path) -> None:
         more = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": fake.url}
         assert script("post_pr_comment", "12", "--repo", REPOSITORY, *flags, cwd=tmp_path, **more).returncode == 1
         assert fake.comments == []
 
+    @pytest.mark.slow
     def test_a_comment_without_a_token_or_refused(self, fake: FakeGitHub, tmp_path: Path) -> None:
         arguments = ("12", "--repo", REPOSITORY, "--body", "x")
         assert script("post_pr_comment", *arguments, cwd=tmp_path, GITHUB_API_URL=fake.url).returncode == 1
@@ -216,6 +219,7 @@ class TestScripts:
         more = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": fake.url}
         assert script("post_pr_comment", *arguments, cwd=tmp_path, **more).returncode == 1
 
+    @pytest.mark.slow
     def test_a_comment_processed(self, fake: FakeGitHub, tmp_path: Path) -> None:
         arguments = ("--payload-json", payload("@bench-bot benchmark"), "--output", "order.json")
         more = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": fake.url}
@@ -227,6 +231,7 @@ class TestScripts:
     def test_wrong_flags(self, name: str, tmp_path: Path) -> None:
         assert script(name, "--nonsense", cwd=tmp_path).returncode == 2
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["schedule_benchmarks", "backfill_benchmarks"])
     def test_failures_are_exit_code_1(self, name: str, tmp_path: Path) -> None:
         assert script(name, cwd=tmp_path).returncode == 1

@@ -102,6 +102,7 @@ class TestCopy:
         assert bench_db("store", "copy", tmp_path / "none", tmp_path / "copy").code == 3
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.slow
     def test_differing_runs_are_told_and_replaced_when_asked(self, tmp_path: Path) -> None:
         [file, *_] = sorted((ROOT / "packages/bench_db/src/bench_db/demo/pytest-benchmark").glob("*.json"))
         run, results = parse(file, provenance=Provenance(dut_version="1", dut_timestamp=1, test_bed_name="b"))
@@ -132,6 +133,7 @@ class TestCopy:
 class TestExportImport:
     """A backup is a directory of files; what is restored from it answers as the original did."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["parquet", "jsonl"])
     def test_there_and_back(self, store: Path, tmp_path: Path, name: str) -> None:
         exported = bench_db(

@@ -36,6 +36,7 @@ def run(script: str, *arguments: object, store: Path, **job: str) -> subprocess.
 class TestPublished:
     """Each script publishes its own format, and a second run adds nothing."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("script", "file", "dut"),
         [
@@ -69,6 +70,7 @@ class TestPublished:
         assert uploaded.startswith("Successfully uploaded ")
         return found
 
+    @pytest.mark.slow
     def test_criterion_of_a_device_on_a_test_bed(self, tmp_path: Path) -> None:
         """The command of lance-bench's README: totals become times of an iteration, under the names that are given."""
         line: dict[str, object] = {"reason": "benchmark-complete", "id": "decode", "unit": "ns", "throughput": []}
@@ -97,6 +99,7 @@ class TestPublished:
         stored = bench_db.connect(tmp_path).store.runs().collect().row(0, named=True)
         assert (stored["run_id"], stored["commit"]) == ("77", "abc1234")
 
+    @pytest.mark.slow
     def test_pytest_takes_the_build_from_the_file(self, tmp_path: Path) -> None:
         done = run("publish_pytest", DATA / "pytest-benchmark/5.3.1/with_raw_data.json", store=tmp_path)
         assert done.returncode == 0

@@ -44,12 +44,14 @@ class TestLocal:
             with pytest.raises(IndexError):
                 engine.get([wrong])
 
+    @pytest.mark.slow
     def test_a_killed_process_is_replaced(self, tmp_path: Path) -> None:
         with Local(2) as engine:
             asked = [engine.submit(add, number, number)[0] for number in range(5)]
             [once] = engine.submit(killed_once, str(tmp_path / "killed"))
             assert engine.get([*asked, once]) == [0, 2, 4, 6, 8, "done"]
 
+    @pytest.mark.slow
     def test_processes_that_always_end_are_an_error(self) -> None:
         with Local(1) as engine:
             with pytest.raises(EngineError, match="local:1: worker processes ended 3 times in a row"):

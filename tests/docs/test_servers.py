@@ -53,6 +53,7 @@ def _typed(lines: str, directory: Path, postgres: Postgres) -> subprocess.Comple
 class TestServers:
     """A newcomer who follows the page has a mirror, a user who reads it, and panels with rows."""
 
+    @pytest.mark.slow
     def test_top_to_bottom(self, tmp_path: Path, postgres: Postgres) -> None:
         users, grants, *panels = _BLOCK.findall(PAGE)
         _asked(postgres.address(), users)

@@ -37,6 +37,7 @@ def measure(
 class TestJoin:
     """A renamed benchmark continues its history, and a regression behind the new name is found."""
 
+    @pytest.mark.slow
     def test_the_gate_sees_through_the_rename(self, repository: Repository) -> None:
         shas = measure(repository, 6, 0.001, names=("test_old", "test_other"))
         shas += measure(repository, 1, 0.004, start=6, names=("test_new", "test_other"))
@@ -66,6 +67,7 @@ class TestJoin:
             answer = bench_db(*verb, "--store", store_of(repository))
             assert f"bench-db define join {OLD} {NEW}" in answer.out
 
+    @pytest.mark.slow
     def test_a_young_benchmark_that_was_measured_beside_the_missing_one_is_another(
         self, repository: Repository
     ) -> None:

@@ -41,6 +41,7 @@ class TestOneSecond:
         assert asked(repository, "compare", "latest")["candidate"] == shas[-1]
         assert asked(repository, "trend", "*", "--last", "5")[0]["commit"] == shas[7]
 
+    @pytest.mark.slow
     def test_the_step_is_found_at_its_commit(self, repository: Repository) -> None:
         shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 25)]
         stepping(repository, shas, tuple(reversed(range(1, 25))), step=13)
@@ -48,6 +49,7 @@ class TestOneSecond:
         assert [finding["commit"] for finding in found] == [shas[12]]
         assert [f["commit"] for f in asked(repository, "scan")["findings"]] == [shas[12]]
 
+    @pytest.mark.slow
     def test_from_checkouts_of_depth_one(self, repository: Repository) -> None:
         """The parents in the commit itself give the order, though no checkout has them."""
         shas = [repository.commit_at(BEGIN, f"commit {number}") for number in range(1, 13)]
@@ -104,6 +106,7 @@ class TestMerges:
         assert [row["commit"] for row in asked(repository, "trend", "*", "--branch", "topic")] == [topic]
 
 
+@pytest.mark.slow
 class TestPullWithMerge:
     """`git pull` of a developer merges main into the local line: what main was is then no longer on its line of first parents."""
 

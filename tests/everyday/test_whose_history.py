@@ -46,6 +46,7 @@ def with_pull_request(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 class TestPullRequest:
     """Case: the runs of a pull request were main's baseline, findings and newest results."""
 
+    @pytest.mark.slow
     def test_the_gate_compares_with_main(self, repository: Repository) -> None:
         begun(repository, 8)
         repository.git("checkout", "--quiet", "-b", "slow-idea", "HEAD~2")
@@ -136,6 +137,7 @@ class TestPullRequest:
         assert answer.code == 0, answer.err
         assert not _OF_PULL_REQUEST.search(answer.out), answer.out
 
+    @pytest.mark.slow
     def test_no_page_and_no_feed_shows_its_number(self, with_pull_request: Repository, tmp_path: Path) -> None:
         head = with_pull_request.git("rev-parse", "slow-idea")
         asked(with_pull_request, "site", tmp_path / "site")
@@ -169,6 +171,7 @@ class TestPullRequest:
 class TestForcePush:
     """Case: commits that a force push took away stayed in the history, in findings and baselines."""
 
+    @pytest.mark.slow
     def test_sync_takes_them_out(self, repository: Repository) -> None:
         good = begun(repository, 22)
         bad = grown(repository, 4, 0.004, start=22)
@@ -197,6 +200,7 @@ class TestForcePush:
         answer = bench_db("commits", "sync", "--clone", tmp_path / "shallow", "--store", store_of(repository))
         assert (answer.code, "git fetch --unshallow" in answer.err) == (2, True)
 
+    @pytest.mark.slow
     def test_a_clone_that_is_behind_takes_nothing_out(self, repository: Repository, tmp_path: Path) -> None:
         shas = begun(repository, 3)
         repository.git("clone", "--quiet", f"file://{repository.path}", str(tmp_path / "behind"))
@@ -219,6 +223,7 @@ class TestFastForward:
         asked(repository, "commits", "sync", "--clone", repository.path)
         assert order(repository) == shas
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("again", ["same bytes", "measured again"])
     def test_seen_again_from_main(self, repository: Repository, again: str) -> None:
         """A known run that is published from main, too, belongs to main without a sync, in either order of arrival."""
@@ -258,6 +263,7 @@ class TestFastForward:
         assert order(repository) == [*first, topic]
         assert order(repository, "--pr", "3") == [topic]
 
+    @pytest.mark.slow
     def test_a_squashed_pull_request_is_another_commit(self, repository: Repository) -> None:
         first = begun(repository, 2)
         repository.git("checkout", "--quiet", "-b", "topic")
@@ -269,6 +275,7 @@ class TestFastForward:
         assert order(repository) == [*first, squashed]
         assert order(repository, "--pr", "3") == topic
 
+    @pytest.mark.slow
     def test_a_rebased_branch_is_new_commits(self, repository: Repository) -> None:
         shas = begun(repository, 3)
         repository.git("checkout", "--quiet", "-b", "topic", shas[0])
@@ -315,6 +322,7 @@ class TestRenamedMain:
         assert order(repository) == [*before, *after]
         assert asked(repository, "latest")[0]["commit"] == after[-1]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("old", "beside"), [("main", "topic"), ("master", None), ("develop", "topic")])
     def test_without_remote_and_ci(self, repository: Repository, old: str, beside: str | None) -> None:
         """The log of the branch has its former name."""
@@ -326,6 +334,7 @@ class TestRenamedMain:
         after = grown(repository, 2, start=5)
         assert order(repository) == [*before, *after]
 
+    @pytest.mark.slow
     def test_a_topic_before_main_and_after_it_was_renamed(self, repository: Repository) -> None:
         """The branch on which the repository began is main under each of its names."""
         repository.git("symbolic-ref", "HEAD", "refs/heads/trunk")
@@ -338,6 +347,7 @@ class TestRenamedMain:
         after = grown(repository, 2, start=6)
         assert order(repository) == [*before, *after]
 
+    @pytest.mark.slow
     def test_two_branches_that_live_on(self, repository: Repository) -> None:
         """The default branch changes from one to the other and back: each time the history is that of one of them."""
         of_main = self.in_ci(repository, "main", range(3))
@@ -351,6 +361,7 @@ class TestRenamedMain:
         of_main += self.in_ci(repository, "main", range(10, 11))
         assert order(repository) == of_main
 
+    @pytest.mark.slow
     def test_a_stated_branch_has_its_own_alone(self, repository: Repository) -> None:
         self.in_ci(repository, "main", range(2))
         repository.git("checkout", "--quiet", "-b", "release")
@@ -377,6 +388,7 @@ class TestUnknownMain:
         develop.git("checkout", "--quiet", "develop")
         assert order(develop) == first
 
+    @pytest.mark.slow
     def test_said_while_several_branches_could_be_it(self, develop: Repository) -> None:
         """The branch with most commits is taken, and each answer says so until the branch is stated."""
 

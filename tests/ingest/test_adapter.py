@@ -225,6 +225,7 @@ class TestAnotherPackage:
         )
         assert "0 new, 2 unchanged" in again.stdout
 
+    @pytest.mark.slow
     def test_by_its_name_and_in_a_directory(self, installed: Path) -> None:
         (installed / "out").mkdir()
         (installed / "laps.txt").rename(installed / "out" / "laps.txt")
@@ -248,6 +249,7 @@ for name in ("stopwatch", "stopwach"):
         assert done.stdout.startswith("bench-db.toml: no format is called 'stopwach'; known: auto, criterion, "), done
         assert done.stdout.rstrip().endswith(", dbpedia, stopwatch at suite.s.format")
 
+    @pytest.mark.slow
     def test_a_broken_package_is_named_where_it_matters(self, installed: Path) -> None:
         install(installed / "site", declaring(FORMATS, "torn", "torn:adapter"), torn=BROKEN)
         why = "format 'torn' of the installed package other-tool 1.2: loading torn:adapter failed: RuntimeError: half installed"
@@ -261,6 +263,7 @@ for name in ("stopwatch", "stopwach"):
         assert (odd.returncode, odd.stderr.count(why), len(odd.stderr.splitlines())) == (2, 1, 1)
         assert "Upgrade or uninstall the package" in odd.stderr
 
+    @pytest.mark.slow
     def test_names_of_bench_db_stay_its_own(self, installed: Path) -> None:
         install(installed / "site", declaring(FORMATS, "dbpedia", "torn:adapter"), torn=BROKEN)
         (installed / "recall.txt").write_text(RECALL)

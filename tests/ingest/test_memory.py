@@ -67,6 +67,7 @@ class TestMemory:
         assert samples == 5000 * results
         assert grown < 130 * MIB
 
+    @pytest.mark.slow
     def test_a_million_samples_in_one_benchmark(self, tmp_path: Path) -> None:
         path = written(tmp_path / "f", [benchmark("x", 1_000_000)])
         grown, results, samples = growth(path)

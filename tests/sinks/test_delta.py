@@ -183,6 +183,7 @@ class TestMirror:
         assert pl.read_delta(str(lake / "bench_db" / "results")).is_empty()
         assert to(database, check=True).is_equal
 
+    @pytest.mark.slow
     def test_in_parts(self, store: Database, monkeypatch: pytest.MonkeyPatch, to: To) -> None:
         monkeypatch.setattr(mirroring, "_CHUNK_ROWS", 5)
         to(store)
@@ -241,6 +242,7 @@ class TestRebuild:
         assert dump(lake) == whole
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("damage", [name for name, (_, _, seen) in _DAMAGE.items() if seen])
     def test_a_mirror_sees_missing_rows(self, store: Database, lake: Path, to: To, damage: str) -> None:
         to(store)
@@ -256,6 +258,7 @@ class TestRebuild:
         with pytest.raises(UserError, match=said):
             to(store)
 
+    @pytest.mark.slow
     def test_others_can_compact_and_clean(self, store: Database, lake: Path, to: To) -> None:
         to(store)
         publish(store, 41, branch="main")
@@ -378,6 +381,7 @@ class TestTogether:
         assert len(_rows(lake, "results")) == len(ready_results(store))
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("publishing", [(70,), ()])
     def test_another_mirror_in_between(self, store: Database, to: To, publishing: tuple[int, ...]) -> None:
         """The one that commits second sees it, compares again, and writes no row twice."""
@@ -390,6 +394,7 @@ class TestTogether:
         assert counts(done) == (0, 0, 0)
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     def test_others_that_never_stop(self, store: Database, monkeypatch: pytest.MonkeyPatch, to: To) -> None:
         to(store)
         publish(store, 70)
@@ -397,6 +402,7 @@ class TestTogether:
         with pytest.raises(ConflictError, match=r"another mirror wrote to it 10 times in between.*mirror again"):
             to(store)
 
+    @pytest.mark.slow
     def test_killed_half_way(self, store: Database, lake: Path, to: To) -> None:
         to(store)
         before = dump(lake)
@@ -431,6 +437,7 @@ class TestBucket:
             )
         )
 
+    @pytest.mark.slow
     def test_the_same_rows_as_in_a_directory(
         self, store: Database, lake: Path, to: To, read: Callable[[str], list[str]]
     ) -> None:
@@ -449,6 +456,7 @@ class TestBucket:
         rows = pl.scan_delta(f"{bucket}/lake/bench_db/runs", storage_options=server.storage_options()).collect()
         assert sorted(rows["run_key"]) == sorted(store.runs().collect()["run_key"])
 
+    @pytest.mark.slow
     def test_rebuild(self, store: Database, bucket: str, server: S3Server, to: To) -> None:
         """Dropped, truncated and altered tables come back."""
         to(store)
@@ -466,11 +474,13 @@ class TestBucket:
         to(store, rebuild=True)
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     def test_two_at_once(self, store: Database, to: To, read: Callable[[str], list[str]]) -> None:
         assert two_at_once(store, to) == [(0, 0, 0), (RUNS, 0, 0)]
         assert len(read("results")) == len(ready_results(store))
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("unsafe", ["", "true"])
     def test_another_mirror_in_between(
         self, store: Database, to: To, monkeypatch: pytest.MonkeyPatch, unsafe: str
@@ -481,6 +491,7 @@ class TestBucket:
         assert counts(to(store, progress=_Waiting(lambda: to(connect(store.uri))))) == (0, 0, 0)
         assert to(store, check=True).is_equal
 
+    @pytest.mark.slow
     def test_killed_half_way(self, store: Database, bucket: str, to: To, read: Callable[[str], list[str]]) -> None:
         to(store)
         before = read("results")
@@ -500,6 +511,7 @@ class TestBucket:
         with pytest.raises(UserError, match="has 'runs', which no mirror has made"):
             to(store, schema="other", rebuild=True)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["a%20b", "a[1]", "a^b", "a|b", "a'b", "a//b", "a/../b", "./a"])
     def test_a_prefix_that_deltalake_misreads(self, store: Database, bucket: str, server: S3Server, name: str) -> None:
         address = f"delta:{bucket}/{name.replace('%', '%25')}"

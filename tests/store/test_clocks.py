@@ -133,6 +133,7 @@ def waiting_scan(store: Database, env: dict[str, str]) -> Iterator[None]:
 class TestFindings:
     """A record is later than what it follows, whatever the clock, and an update of what has changed meanwhile is made again."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seconds", [HOUR, *rounds("clocks", (), full=(-8 * DAY, 2 * DAY, 8 * DAY, 10 * YEAR))])
     def test_a_scan_by_another_clock_freezes_nothing(self, stepped: Database, shift: Path, seconds: int) -> None:
         run(_SCAN, stepped.uri, env=environment(shift, seconds))
@@ -151,6 +152,7 @@ class TestFindings:
             api.bless_finding(stepped, found.id, by="me")
         assert states(stepped) == [State.BLESSED]
 
+    @pytest.mark.slow
     def test_a_decision_about_what_two_scans_find_at_once_is_not_lost(self, stepped: Database, shift: Path) -> None:
         with waiting_scan(stepped, environment(shift, 60)):
             api.scan(stepped)
@@ -186,6 +188,7 @@ class TestMaintenance:
         assert database.optimize().versions_removed == 0
         assert len(database.results()) == 15
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("role", "seconds"),
         rounds(

@@ -54,6 +54,7 @@ def _stores() -> SearchStrategy[tuple[list[tuple[Run, list[Result]]], list[Basel
 class TestRoundTrip:
     """What is exported and imported is what there was, row for row, and is exported as the same bytes again."""
 
+    @pytest.mark.slow
     @each_format
     @given(held=_stores())
     @examples("fuzz", 5, full=200)
@@ -75,6 +76,7 @@ class TestRoundTrip:
         assert files_in(directory / "again") == files_in(directory / "out")
         assert target.verify().problems == origin.verify().problems
 
+    @pytest.mark.slow
     @each_format
     def test_many_rows(self, database: Database, out: Path, target: Database, name: str) -> None:
         fill(database)
@@ -118,6 +120,7 @@ class TestRoundTrip:
 class TestExport:
     """An export is a manifest and files that depend on the rows alone, and is whole or none."""
 
+    @pytest.mark.slow
     @each_format
     def test_maintenance_changes_nothing(self, database: Database, out: Path, name: str) -> None:
         fill(database, range(12))
@@ -155,6 +158,7 @@ class TestExport:
         filled.export_to(tmp_path / "fresh")
         assert files_in(out) == files_in(tmp_path / "fresh")
 
+    @pytest.mark.slow
     def test_contents_are_copied_once_and_mended(self, filled: Database, out: Path) -> None:
         filled.export_to(out)
         first, second, *_ = sorted(path for path in (out / "artifacts").rglob("*") if path.is_file())
@@ -215,6 +219,7 @@ class TestExport:
             filled.export_to(out)
         assert not out.exists()
 
+    @pytest.mark.slow
     def test_contents_that_are_gone_are_named(self, filled: Database, out: Path, target: Database) -> None:
         gone = filled.artifacts()[0]
         (Path(filled.uri) / gone.uri).unlink()

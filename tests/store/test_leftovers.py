@@ -121,12 +121,14 @@ class TestFingerprints:
         _run, results = derive(*again(run_of(2)[1], 9))
         return len(leftovers.find(database._engine, database._engine.open(RESULTS_TABLE), results))
 
+    @pytest.mark.slow
     def test_covers_every_file(self, maintained: Database) -> None:
         known, covered = leftovers._read(maintained._engine)
         assert covered == {fragment.file for fragment in maintained._engine.open(RESULTS_TABLE).fragments()}
         assert len(known) == 5  # of 9 rows, which share some samples
         assert (known[1:] > known[:-1]).all()
 
+    @pytest.mark.slow
     def test_a_second_rebuild_writes_nothing(self, maintained: Database) -> None:
         before = maintained._engine.open(FINGERPRINTS_TABLE).version
         leftovers.rebuild(maintained._engine)
@@ -145,6 +147,7 @@ class TestFingerprints:
         assert len(leftovers._read(maintained._engine)[0]) == 2
         assert self._found(maintained) == 1
 
+    @pytest.mark.slow
     def test_a_fingerprint_is_no_proof(self, maintained: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         _run, results = derive(*run_of(8))
         monkeypatch.setattr(leftovers, "_contains", lambda _known, wanted: wanted == wanted)  # noqa: PLR0124

@@ -57,6 +57,7 @@ class TestOptimize:
         assert database.optimize().series == 0
         assert database.latest().height == 0
 
+    @pytest.mark.slow
     def test_old_versions_go_and_tagged_ones_stay(self, database: Database) -> None:
         _publish(database, 3)
         tagged = database.tag("kept")
@@ -88,6 +89,7 @@ class TestOptimize:
         dataset = database._engine.open(RESULTS_TABLE).dataset
         assert (then in {version["version"] for version in dataset.versions()}) is kept
 
+    @pytest.mark.slow
     def test_clean_up_leaves_no_file_of_a_removed_version(self, database: Database) -> None:
         _publish(database, 10)
         maintain.optimize(database._engine, kept=timedelta(0))
@@ -161,6 +163,7 @@ class TestIndexes:
         assert "run_key" not in indexed | _indexes(database, RUNS_TABLE)
         assert {"series_key", "commit", "benchmark_name"} <= indexed
 
+    @pytest.mark.slow
     def test_those_that_a_compaction_writes_anew_are_not_made_again(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -186,6 +189,7 @@ class TestIndexes:
         assert indexes.sound(database._engine.open(RESULTS_TABLE)) == {leaf for leaf, _ in RESULTS_TABLE.indexes}
         assert [database.has(commit_of(number)).present for number in range(10)] == [True] * 9 + [False]
 
+    @pytest.mark.slow
     def test_two_indexed_leaves_of_one_name_would_both_be_made(self) -> None:
         names = [leaf.rsplit(".", 1)[-1] for leaf, _ in RESULTS_TABLE.indexes]
         assert len(set(names)) == len(names)
@@ -205,6 +209,7 @@ class TestIndexes:
         plan = database._engine.open(RESULTS_TABLE).dataset.scanner(columns=["id"], filter=predicate).explain_plan()
         assert "ScalarIndexQuery" in plan
 
+    @pytest.mark.slow
     def test_rows_published_later_are_found_before_and_after_they_are_indexed(self, database: Database) -> None:
         _publish(database, 2)
         database.optimize()
@@ -235,6 +240,7 @@ class TestWhenDue:
         _publish(database, 2)
         assert database._engine.open(RESULTS_TABLE).version == version
 
+    @pytest.mark.slow
     def test_versions_of_a_large_table_go_before(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every tenth publish removes those that are not young; nothing is compacted."""
         monkeypatch.setattr(maintain, "_SMALL_BYTES", 0)
@@ -264,6 +270,7 @@ class TestWhenDue:
         _publish(database, 1, start=9)
         assert len(database.results()) == 20
 
+    @pytest.mark.slow
     def test_a_publish_is_stored_where_another_cleaning_removes_directories(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -273,6 +280,7 @@ class TestWhenDue:
         assert vanishing.removed
         assert len(database.results()) == 20
 
+    @pytest.mark.slow
     def test_a_listing_that_fails_stops_the_removal_alone(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:

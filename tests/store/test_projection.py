@@ -248,6 +248,7 @@ class TestAnswers:
         assert all(ours.equals(theirs) for ours, theirs in zip(found, expected, strict=True))
         assert expected[0].height == 4
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("small_files")
     def test_of_several_levels_files_and_blocks(self, database: Database) -> None:
         for number in range(12):
@@ -258,6 +259,7 @@ class TestAnswers:
         assert len(files(database)) > levels(database)
         assert_equal_without(database)
 
+    @pytest.mark.slow
     def test_in_parts(self, database: Database) -> None:
         """Newer results are in the part of their series, those of a series that the newest rows do not name too."""
         fill(database, range(8))
@@ -268,6 +270,7 @@ class TestAnswers:
         with without_projection(database):
             assert assert_parts(database, _ALL, 4) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("kind", "pattern", "value"), [("metric", "twice", "time * 2"), ("main", "*", "dev")])
     def test_in_parts_with_definitions_that_name_no_series(
         self, database: Database, kind: str, pattern: str, value: str
@@ -311,6 +314,7 @@ class TestAnswers:
         assert (known.rows, known.rows_outside) == (12, 0)
         assert_equal_without(database)
 
+    @pytest.mark.slow
     def test_other_rows_that_leave_after_a_restore(self, database: Database) -> None:
         fill(database, range(4))
         renew(database)
@@ -336,6 +340,7 @@ class TestAnswers:
 class TestRenew:
     """Maintenance makes levels for what is new, keeps large ones, and joins those that have grown alike."""
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("small_files")
     def test_at_most_three_levels(self, database: Database) -> None:
         most = 0
@@ -346,6 +351,7 @@ class TestRenew:
         assert 1 < most <= 3
         assert database.info().projection == replace(known_of(database), rows=27, rows_outside=0)
 
+    @pytest.mark.slow
     @pytest.mark.usefixtures("small_files")
     def test_a_large_level_is_written_once(self, database: Database) -> None:
         fill(database, range(16), rows=4)
@@ -388,6 +394,7 @@ class TestRenew:
         assert gone.is_empty()
         assert sum(fragment.rows for fragment in old.rest) == 9
 
+    @pytest.mark.slow
     def test_concurrent_maintainers(self, database: Database) -> None:
         fill(database, range(5))
         engines = [Engine(locate(database.uri), None) for _ in range(4)]
@@ -397,6 +404,7 @@ class TestRenew:
         assert projection.fault(database._engine) == ("", False)
         assert_equal_without(database)
 
+    @pytest.mark.slow
     def test_killed_while_a_level_is_written(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(database, range(3))
         renew(database)
@@ -465,6 +473,7 @@ class TestDamage:
         projection.renew(database._engine, checked=True)
         assert projection.fault(database._engine) == ("", False)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("how", ["flipped", "cut", "another format", "no text"])
     def test_of_the_list(self, database: Database, how: str) -> None:
         fill(database, range(3))
@@ -496,6 +505,7 @@ class TestDamage:
         assert database.verify().problems == ()
         assert known_of(database).rows == 9
 
+    @pytest.mark.slow
     def test_points_that_are_not_those_of_the_results(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -517,6 +527,7 @@ class TestDamage:
         assert database.verify().problems == ()
         assert_equal_without(database)
 
+    @pytest.mark.slow
     def test_a_list_that_names_a_file_of_another_content(self, database: Database) -> None:
         fill(database, range(3))
         renew(database)

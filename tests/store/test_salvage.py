@@ -54,6 +54,7 @@ def _without_lost(undamaged: Path, directory: Path) -> Database:
 class TestReading:
     """Readers answer from the sound part of a damaged store, and warn of the runs that are lost."""
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_every_reading_is_that_of_a_store_without_the_lost_run(
         self, broken: Database, undamaged: Path, tmp_path: Path
@@ -70,6 +71,7 @@ class TestReading:
         assert f"These runs are not complete: {_run_id(broken)} ({LOST}.json)" in text
         assert "'bench-db store verify --repair'" in text
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("how", "copied"), [("delete", True), ("halve", False)])
     def test_a_file_that_is_gone_may_be_of_a_copy_of_a_live_store(
         self, undamaged: Path, tmp_path: Path, how: str, *, copied: bool
@@ -90,12 +92,14 @@ class TestReading:
             read(connect(store))
         assert connect(store).version == connect(undamaged).version - (table == "results")
 
+    @pytest.mark.slow
     def test_once_a_store(self, broken: Database, recwarn: pytest.WarningsRecorder) -> None:
         with pytest.warns(DamagedStoreWarning):
             broken.latest()
         broken.summary()
         assert [w for w in recwarn if w.category is DamagedStoreWarning] == []
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     @pytest.mark.parametrize("table", [RESULTS_TABLE, RUNS_TABLE], ids=lambda table: table.name)
     def test_rows_before_and_behind_a_lost_file(self, undamaged: Path, tmp_path: Path, table: Table) -> None:
@@ -108,6 +112,7 @@ class TestReading:
             truth = whole.read(("run_key",), fragments=sound)["run_key"].to_pylist()
             assert read.collect()["run_key"].to_list() == truth
 
+    @pytest.mark.slow
     def test_a_damaged_index_is_done_without(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "broken")
         for path in damage.live_files(store, "results", "indexes"):
@@ -119,6 +124,7 @@ class TestReading:
 class TestWriting:
     """Publishing works before any repair: what cannot be read is taken out, its version keeps a tag, and lost runs can come again."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("left", ["_transactions", "nothing"])
     def test_beside_a_ledger_without_a_version(self, broken: Database, left: str) -> None:
         """As a sync that was interrupted leaves it, or another process that makes it right now."""
@@ -131,6 +137,7 @@ class TestWriting:
         with pytest.warns(DamagedStoreWarning, match="1 data files cannot be read"):
             assert publish(connect(broken.uri), 50)
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_another_run_and_the_lost_one(self, broken: Database, undamaged: Path) -> None:
         assert publish(broken, 50, rows=2)
@@ -159,6 +166,7 @@ class TestWholeFiles:
         path.write_bytes(path.read_bytes()[:-16] + bytes(16))
         return connect(store)
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_publish_refuses(self, odd: Database) -> None:
         files = [part.file for part in odd._engine.open(RESULTS_TABLE).every_fragment()]
@@ -173,6 +181,7 @@ class TestWholeFiles:
         assert odd.repair()[0].startswith("results: 1 unreadable data files taken out")
         assert publish(connect(odd.uri), 50, rows=2)
 
+    @pytest.mark.slow
     def test_bytes_that_cannot_be_had_are_no_damage(self, odd: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         def fails(*_: object) -> NoReturn:
             message = "the line is down"
@@ -198,12 +207,14 @@ class TestNames:
         manifest.write_bytes(content.replace(was, becomes))
         return connect(store)
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_writers_refuse(self, renamed: Database, undamaged: Path) -> None:
         [found, *_] = connect(undamaged).findings(every=True)
         with pytest.raises(CorruptStoreError, match="findings"):
             renamed.record_findings([found])
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_readers_use_the_version_before_or_refuse(self, renamed: Database, undamaged: Path) -> None:
         [manifest] = damage.live_files(Path(renamed.uri), "findings", "manifest")
@@ -337,11 +348,13 @@ class TestNothingLeft:
             (ledger / "_versions" / "latest_version_hint.json").write_bytes(note)
         return store
 
+    @pytest.mark.slow
     def test_verify(self, store: Path) -> None:
         for found in (unopened(store).verify(), unopened(store).verify_quickly(1)):
             assert [(p.table, p.harmless) for p in found.problems] == [("findings", False)]
             assert found.problems[0].kind.startswith("table cannot be opened")
 
+    @pytest.mark.slow
     def test_copy(self, store: Path, tmp_path: Path) -> None:
         target = connect(tmp_path / "target", create=True)
         with pytest.raises(CorruptStoreError, match="findings has lost every version; restore it from a copy"):
@@ -377,6 +390,7 @@ class TestAsOf:
         assert {as_of: _as_of(store, as_of) for as_of in expected} == expected
         assert any(expected.values())
 
+    @pytest.mark.slow
     def test_wherever_it_is_cut(self, database: Database) -> None:
         """Lance meets some cuts with a panic of Rust in place of an error."""
         for number in range(3):
@@ -389,6 +403,7 @@ class TestAsOf:
             with pytest.warns(DamagedStoreWarning):
                 assert connect(database.uri).latest(as_of=3).to_dicts() == expected, size
 
+    @pytest.mark.slow
     def test_the_torn_version_is_none(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "store")
         newest = connect(store)._engine.open(RESULTS_TABLE).version
@@ -424,6 +439,7 @@ class TestDeletions:
             assert file.read_bytes() != content
         return store
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::bench_db.DamagedStoreWarning")
     def test_readers_do_without_it(self, store: Path, undamaged: Path) -> None:
         rows = set(map(repr, connect(undamaged).results()))
@@ -432,10 +448,12 @@ class TestDeletions:
         assert {*answers["rows"]} < rows
         assert answers["rows"]
 
+    @pytest.mark.slow
     def test_readers_name_it(self, store: Path) -> None:
         with pytest.warns(DamagedStoreWarning, match="data files cannot be read"):
             assert connect(store).latest().height
 
+    @pytest.mark.slow
     def test_writers_leave_it(self, store: Path) -> None:
         """The file has its size, so the storage may be at fault."""
         writes: list[Callable[[Database], object]] = [
@@ -449,6 +467,7 @@ class TestDeletions:
                 with pytest.raises(CorruptStoreError, match=r"_deletions/.* cannot be read"):
                     write(connect(store))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("rows", "fault"),
         [
@@ -496,6 +515,7 @@ def bitmapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(store.uri)
 
 
+@pytest.mark.slow
 class TestMisnamed:
     """A manifest under the name of a newer one lets no commit follow; verify says so, and repair goes back behind it."""
 

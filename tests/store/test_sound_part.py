@@ -63,6 +63,7 @@ class TestLostFiles:
         assert len(target.runs().collect()) == damage.RUNS - 1
         _complete(target, undamaged, LOST)
 
+    @pytest.mark.slow
     def test_a_file_of_runs(self, damaged: Path, undamaged: Path, target: Database) -> None:
         last = connect(damaged)._engine.open(RUNS_TABLE).fragments()[-1]
         damage.spoil(damaged / "runs.lance" / "data" / last.file, "halve")
@@ -71,6 +72,7 @@ class TestLostFiles:
         assert run.reason == f"{damage.ROWS} rows without a record of their run; publish its file again"
         _complete(target, undamaged, LOST)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("table", ["commits", "baselines", "findings", "definitions", "exclusions", "artifacts"])
     def test_a_ledger(self, damaged: Path, undamaged: Path, target: Database, table: str) -> None:
         for path in damage.live_files(damaged, table):
@@ -98,12 +100,14 @@ class TestTornManifests:
         changed = [path for path, was in before.items() if path.read_bytes() != was]
         assert changed == [manifest]  # a salvage writes nothing to its source
 
+    @pytest.mark.slow
     def test_no_version_at_all(self, damaged: Path, target: Database) -> None:
         for path in (damaged / "baselines.lance" / "_versions").glob("*.manifest"):
             damage.spoil(path, "halve")
         [one] = _salvaged(damaged, target).passed_over
         assert (one.table, one.reason.endswith("no version can be opened")) == ("baselines", True)
 
+    @pytest.mark.slow
     def test_results_without_any(self, damaged: Path, target: Database) -> None:
         for path in (damaged / "results.lance" / "_versions").glob("*.manifest"):
             damage.spoil(path, "halve")
@@ -121,12 +125,14 @@ class TestChangedRows:
         assert run.reason == f"{damage.ROWS - 1} of {damage.ROWS} rows are sound; publish its file again"
         _complete(target, undamaged, LOST)
 
+    @pytest.mark.slow
     def test_a_record(self, damaged: Path, undamaged: Path, target: Database) -> None:
         key = _change(damaged, "key", "set_by = 'x'", BASELINES_TABLE.directory, "name = 'level 1'")
         done = _salvaged(damaged, target)
         assert f"row {key}" in {one.name for one in done.passed_over}
         assert 0 < rows_of(target)["baselines"] < rows_of(connect(undamaged))["baselines"]
 
+    @pytest.mark.slow
     def test_records_more_than_once_are_copied_once(self, damaged: Path, undamaged: Path, target: Database) -> None:
         engine = connect(damaged)._engine
         rows = engine.open(BASELINES_TABLE).dataset.to_table()
@@ -135,6 +141,7 @@ class TestChangedRows:
         assert one.reason == "it is there more than once; one was taken"
         assert connect(target.uri).baselines(history=True) == connect(undamaged).baselines(history=True)
 
+    @pytest.mark.slow
     def test_two_rows_of_one_id(self, damaged: Path, undamaged: Path, target: Database) -> None:
         engine = connect(damaged)._engine
         rows = engine.open(RESULTS_TABLE).dataset.to_table(filter=f"dut.version = '1.0.{LOST}'")
@@ -181,6 +188,7 @@ class TestSelected:
         assert [one.table for one in done.passed_over] == ["results"]
         assert set(target.runs().collect()["run_key"]) == set(keys[:2])
 
+    @pytest.mark.slow
     def test_without_it_a_changed_row_ends_the_copy(self, damaged: Path, target: Database) -> None:
         key = _change(damaged, "id", "schema_version = 7", RESULTS_TABLE.directory, f"dut.version = '1.0.{LOST}'")
         with pytest.raises(CorruptStoreError, match=f"row {key} of results .* --salvage' takes the others"):

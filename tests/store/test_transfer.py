@@ -61,6 +61,7 @@ class TestCopy:
         assert (done.tables["results"].new, done.tables["runs"].new, done.files) == (12, 3, 3)
         assert everything(target.uri) == everything(filled.uri)
 
+    @pytest.mark.slow
     def test_merging_two_stores_either_way(self, tmp_path: Path) -> None:
         merged = []
         for order in ((0, 1), (1, 0)):
@@ -73,6 +74,7 @@ class TestCopy:
         assert all(one == merged[0] for one in merged)
         assert len(merged[0]["runs"]) == 8
 
+    @pytest.mark.slow
     def test_in_small_groups(self, filled: Database, target: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(source, "_GROUP_ROWS", 1)
         told: list[tuple[int, int]] = []
@@ -86,6 +88,7 @@ class TestCopy:
         assert (target.artifacts(), (Path(target.uri) / "artifacts").exists()) == ([], False)
         assert target.verify().problems == ()
 
+    @pytest.mark.slow
     def test_as_it_was(self, filled: Database, target: Database) -> None:
         filled.tag("then")
         before = everything(filled.uri)
@@ -107,6 +110,7 @@ class TestCopy:
         with pytest.raises(UserError, match="no run is called 'none'"):
             filled.copy_to(target, runs=["ci", "none"])
 
+    @pytest.mark.slow
     def test_published_meanwhile(self, filled: Database, target: Database) -> None:
         held = StoreSource(filled._engine)
         before = everything(filled.uri)
@@ -115,6 +119,7 @@ class TestCopy:
         transfer.bring(held, target._engine)
         assert everything(target.uri)["results"] == before["results"]
 
+    @pytest.mark.slow
     def test_replaced_meanwhile(self, filled: Database, target: Database) -> None:
         publish(filled, 20, place="ci")
         replaced: list[int] = []
@@ -131,6 +136,7 @@ class TestCopy:
         assert replaced
         assert everything(target.uri) == everything(filled.uri)
 
+    @pytest.mark.slow
     def test_a_run_that_a_killed_writer_left_without_rows_is_completed(
         self, filled: Database, target: Database
     ) -> None:
@@ -140,6 +146,7 @@ class TestCopy:
         assert rows_of(target) == rows_of(filled)
         assert target.verify().problems == ()
 
+    @pytest.mark.slow
     def test_the_copy_is_fast_to_read(self, filled: Database, target: Database) -> None:
         filled.copy_to(target)
         results = next(table for table in target.info().tables if table.name == "results")
@@ -171,6 +178,7 @@ class TestDiffering:
         assert filled.verify().problems == ()
         assert mended.copy_to(filled).differing == mended.copy_to(filled, replace=True).replaced == ()
 
+    @pytest.mark.slow
     def test_the_same_file_published_into_both_is_no_difference(self, filled: Database, target: Database) -> None:
         run, results = publication(2, rows=4)
         target.publish(
@@ -196,6 +204,7 @@ class TestRefused:
             filled.copy_to(target)
         assert rows_of(target) == {"runs": 0, "results": 0}
 
+    @pytest.mark.slow
     def test_records_more_than_once(self, filled: Database, target: Database) -> None:
         rows = filled._engine.open(BASELINES_TABLE).dataset.to_table()
         filled._engine.replace_all(BASELINES_TABLE, rows.take([0, 0, 1]))
@@ -203,6 +212,7 @@ class TestRefused:
             filled.copy_to(target)
         assert rows_of(target) == {"runs": 0, "results": 0}
 
+    @pytest.mark.slow
     def test_a_key_of_other_content(self, filled: Database, target: Database) -> None:
         run, results = derive(*publication(2, rows=4))
         _write(target, replace(run, sha256="f" * 64), results[:2])
@@ -210,6 +220,7 @@ class TestRefused:
             filled.copy_to(target)
         assert len(target.results()) == 2
 
+    @pytest.mark.slow
     def test_the_same_measurements_in_other_bytes_are_none(self, filled: Database, target: Database) -> None:
         run, results = publication(2, rows=4)
         target.publish(results, replace(run, sha256="f" * 64))
@@ -217,11 +228,13 @@ class TestRefused:
         assert len(target.results()) == 24
         assert "f" * 64 in target.runs().collect()["sha256"].to_list()
 
+    @pytest.mark.slow
     def test_columns_of_a_newer_version(self, filled: Database, target: Database) -> None:
         filled._engine.open(RESULTS_TABLE).dataset.add_columns({"later": "cast(1 as bigint)"})
         with pytest.warns(NewerStoreWarning), pytest.raises(SchemaMismatchError, match="'later'"):
             filled.copy_to(target)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("damage", [None, b"other"])
     def test_a_content_that_is_gone(self, filled: Database, target: Database, damage: bytes | None) -> None:
         gone = filled.artifacts()[2]
@@ -237,6 +250,7 @@ class TestRefused:
         assert filled.copy_to(target).missing == ()
         assert target.artifacts() == filled.artifacts()
 
+    @pytest.mark.slow
     def test_a_content_the_copy_lost_is_copied_again(self, filled: Database, target: Database) -> None:
         filled.copy_to(target)
         (Path(target.uri) / target.artifacts()[1].uri).unlink()

@@ -123,6 +123,7 @@ class TestVerify:
         database._engine.replace_all(RESULTS_TABLE, rows.set_column(at, rows.schema.field(at), other["values"]))
         assert kinds(database) == {"rows differ from their checksum": ("results", 2, False)}
 
+    @pytest.mark.slow
     def test_the_runs_of_changed_rows_are_named(self, database: Database) -> None:
         rows = database._engine.open(RESULTS_TABLE).rows()
         at = rows.schema.get_field_index("timestamp")
@@ -132,6 +133,7 @@ class TestVerify:
         assert problem.runs == (f"{rows['run_key'][4].as_py():016x}",)
         assert "publish their files again with --replace" in problem.kind
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("column", ["id", "series_key", "tags_key", "summary"])
     def test_what_is_derived_in_a_row_without_a_checksum(self, database: Database, column: str) -> None:
         """A row of an older release has a checksum of its values alone."""
@@ -154,6 +156,7 @@ class TestVerify:
             "runs with more or fewer rows than published": ("runs", 1, False),
         }
 
+    @pytest.mark.slow
     def test_repair_leaves_one_of_doubled_rows(self, database: Database) -> None:
         """The one with its checksum, wherever it is."""
         rows = database._engine.open(RESULTS_TABLE).rows()
@@ -165,6 +168,7 @@ class TestVerify:
         assert kinds(database) == {}
         assert database._engine.open(RESULTS_TABLE).rows() == rows
 
+    @pytest.mark.slow
     def test_a_data_file_under_the_name_of_another(self, undamaged: Path, tmp_path: Path) -> None:
         """One run is doubled and one is lost: repair takes the copies out, and publishing again brings the lost one back."""
         store = damage.copied(undamaged, tmp_path / "store")
@@ -178,6 +182,7 @@ class TestVerify:
         assert connect(store).verify().problems == ()
         assert damage.answers(store) == damage.answers(undamaged)
 
+    @pytest.mark.slow
     def test_repair_of_doubled_records(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "store")
         engine = connect(store)._engine
@@ -195,6 +200,7 @@ class TestVerify:
         assert kinds(database) == {"runs without rows": ("runs", 1, True)}
         assert verify.verify(database._engine).sound
 
+    @pytest.mark.slow
     def test_a_damaged_file_does_not_hide_the_others(self, database: Database) -> None:
         files = sorted((Path(database.uri) / RESULTS_TABLE.directory / "data").iterdir())
         files[0].write_bytes(files[0].read_bytes()[:30])
@@ -204,6 +210,7 @@ class TestVerify:
             p.example.partition(":")[0] for p in found.problems if p.kind.startswith("data file cannot be read")
         ] == [files[0].name]
 
+    @pytest.mark.slow
     def test_a_list_of_deleted_rows_with_an_impossible_size(self, undamaged: Path, tmp_path: Path) -> None:
         """Lance would ask for so much memory that the process ends."""
         store = damage.copied(undamaged, tmp_path / "store")

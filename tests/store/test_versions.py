@@ -253,6 +253,7 @@ class TestRestore:
         assert database.restore(newest).results_returned == 6
         assert self._commits(database) == {"c0", "c2", "c3", "c4"}
 
+    @pytest.mark.slow
     def test_a_replaced_run_is_as_it_was(self, database: Database) -> None:
         run, results = publication(1)
         database.publish(results, run)
@@ -275,6 +276,7 @@ class TestRestore:
         again = database.restore(version)
         assert (again.runs_removed, again.runs_returned, again.results_removed) == (0, 0, 0)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("step", range(4))
     def test_completed_after_a_crash(self, database: Database, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         version = [_publish(database, number) for number in range(2)][-1]

@@ -69,6 +69,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 class TestTurn:
     """A test marked `alone` runs while no other does; all others run beside each other."""
 
