@@ -77,16 +77,14 @@ class TestScope:
         assert set(self.verdicts(beds).values()) == {"unchanged"}
 
     def test_a_branch_is_held_against_its_own_runs(self, store: Database) -> None:
-        for number in range(9, 15):
-            publish(store, number, {"f": wobble(number, 50)}, branch="topic")
+        publish_all(store, [entry(number, {"f": wobble(number, 50)}, branch="topic") for number in range(9, 15)])
         publish(store, 15, {"f": wobble(15, 50)}, branch="topic")
         bench_db("baseline", "set", "main", sha(14), "--branch", "topic", "--store", store.uri)
         row = compared(store, sha(15), "--baseline", "main")
         assert (row["n_baseline"], row["verdict"]) == (6, "unchanged")
 
     def test_the_device(self, store: Database) -> None:
-        for number in (8, 9):
-            publish(store, number, {"f": 1.0}, dut_name="e", suite="e")
+        publish_all(store, [entry(number, {"f": 1.0}, dut_name="e", suite="e") for number in (8, 9)])
         bench_db("baseline", "set", "main", sha(8), "--dut-name", "e", "--store", store.uri)
         said = refused(store, "check", sha(7), "--baseline", "main")
         assert "is set for device e" in said

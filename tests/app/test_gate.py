@@ -74,8 +74,13 @@ class TestGate:
     @pytest.mark.slow
     def test_main_is_set_for_another_project(self, store: Database) -> None:
         """A store can have several projects, and a commit of one is no baseline of another."""
-        for number in range(21, 30):
-            publish(store, number, {"f": 100.0 + number % 3 if number < 29 else 150.0}, dut_name="other")
+        publish_all(
+            store,
+            [
+                entry(number, {"f": 100.0 + number % 3 if number < 29 else 150.0}, dut_name="other")
+                for number in range(21, 30)
+            ],
+        )
         store.set_baseline(Baseline(name="main", commit=sha(8), set_at=AT))
         gate = api.check(store, sha(29))
         assert (gate.passed, gate.baseline) == (False, "the level since the last change")

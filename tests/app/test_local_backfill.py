@@ -18,8 +18,6 @@ from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.cli.measured_histories import ARGUMENTS, SCRIPT, backfill, config, grow, started
 from tests.support.processes import until_running_below
 
-pytestmark = pytest.mark.slow
-
 SLEEPS = '[suite.sleeps]\nbenchmark = "sleep 60"\nstdout = "o"\n'
 
 
@@ -39,6 +37,7 @@ def published(directory: Path) -> list[str]:
     return sorted(connect(directory / "store").runs().collect()["commit"])
 
 
+@pytest.mark.slow
 class TestStopped:
     """Asked to stop, it says how to go on, and leaves neither a process nor a work tree."""
 
@@ -80,6 +79,7 @@ class TestStopped:
         assert (running.returncode, "1 failed" in said) == (1, True)
 
 
+@pytest.mark.slow
 class TestAtOnce:
     """However many measure into one store, each commit is measured once."""
 
@@ -111,6 +111,7 @@ class TestAtOnce:
 class TestClones:
     """Whatever the clone is like, the commits are those of the project's branch, and the clone stays as it was."""
 
+    @pytest.mark.slow
     def test_of_one_commit(self, tmp_path: Path) -> None:
         _, shas = grow(tmp_path)
         (tmp_path / "clone").rename(tmp_path / "origin")
@@ -130,6 +131,7 @@ class TestClones:
         named = backfill(tmp_path, "--dry-run", "--branch", "feature")["steps"]
         assert [step["subject"] for step in named] == ["on the feature", "change 0"]
 
+    @pytest.mark.slow
     def test_without_the_branch(self, tmp_path: Path) -> None:
         """As in CI, which checks out a commit and no branch."""
         history, shas = grow(tmp_path)
@@ -137,6 +139,7 @@ class TestClones:
         history.git("branch", "-D", "main")
         assert {step["commit"] for step in backfill(tmp_path, "--dry-run")["steps"]} == set(shas)
 
+    @pytest.mark.slow
     def test_with_merges_changes_and_spaces(self, tmp_path: Path) -> None:
         directory = tmp_path / "with a space"
         history, shas = grow(directory, 2)
@@ -181,6 +184,7 @@ class TestFailing:
         assert {c["series"]: c["verdict"] for c in compared["comparisons"]}["work: sum"] == "insufficient"
         assert "missing" not in compared["counts"]
 
+    @pytest.mark.slow
     def test_no_secret_of_the_job_is_in_the_error(self, tmp_path: Path) -> None:
         history, _ = grow(tmp_path, 1)
         history.commit("break it", bench__py='raise SystemExit("hidden-value refused https://me:pw@host.test/x")')
@@ -189,6 +193,7 @@ class TestFailing:
         [error] = connect(tmp_path / "store").scan().collect()["error"].drop_nulls()
         assert "*** refused https://***@host.test/x" in error
 
+    @pytest.mark.slow
     def test_what_a_benchmark_wrote_before_it_failed_is_kept(self, tmp_path: Path) -> None:
         history, shas = grow(tmp_path, 1)
         failing = SCRIPT + 'open("half.json", "w").write("{")\nsys.exit("one of them failed")\n'
@@ -210,6 +215,7 @@ class TestFailing:
         }
         assert "2 left out: measured" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
 
+    @pytest.mark.slow
     def test_results_of_a_tool_without_times_have_the_time_of_their_attempt(self, tmp_path: Path) -> None:
         grow(tmp_path, 2)
         began = int(time.time())
@@ -221,6 +227,7 @@ class TestFailing:
             assert all(began <= moment <= time.time() for moment in times)
         assert store.verify().sound
 
+    @pytest.mark.slow
     def test_what_a_benchmark_wrote_before_it_was_cut_off_is_tried_again(self, tmp_path: Path) -> None:
         history, shas = grow(tmp_path, 1)
         cut_off = SCRIPT + "sys.stdout.flush()\nimport os; os.kill(os.getpid(), 9)\n"
@@ -231,6 +238,7 @@ class TestFailing:
         assert (rows.height, rows["error"].null_count()) == (1, 0)
         assert "attempt 2" in bench_db(*ARGUMENTS, "--dry-run", cwd=tmp_path).stdout
 
+    @pytest.mark.slow
     def test_a_format_that_does_not_exist_is_told_before_anything_is_measured(self, tmp_path: Path) -> None:
         grow(tmp_path)
         (tmp_path / "bench-db.toml").write_text(config().replace("values-ns", "values"))
@@ -244,6 +252,7 @@ class TestFailing:
         answer = bench_db(*ARGUMENTS, cwd=tmp_path)
         assert (answer.returncode, "has no suite" in answer.stderr) == (2, True)
 
+    @pytest.mark.slow
     def test_what_the_code_does_to_its_tree_does_not_change_what_was_measured(self, tmp_path: Path) -> None:
         history, shas = grow(tmp_path, 2)
         (tmp_path / "away.py").write_text("import shutil, os; os.unlink('.git')")
@@ -278,6 +287,7 @@ class TestSetUp:
         states = {e["commit"]: e["state"] for e in backfill(tmp_path)["ended"]}
         assert states == dict.fromkeys(shas, "succeeded")
 
+    @pytest.mark.slow
     def test_it_keeps_going_when_asked(self, tmp_path: Path) -> None:
         grow(tmp_path, 7)
         self.failing(tmp_path, "{python} -c 'import sys; sys.exit(3)'")
@@ -285,6 +295,7 @@ class TestSetUp:
         assert [e["state"] for e in done["ended"]] == ["failed"] * 7
         assert done["stopped"] == ""
 
+    @pytest.mark.slow
     def test_failures_of_several_kinds_stop_nothing(self, tmp_path: Path) -> None:
         history, _ = grow(tmp_path, 3)
         history.commit("another failure", other="1")
@@ -294,11 +305,13 @@ class TestSetUp:
         self.failing(tmp_path, f'{{python}} -c "{code}"')
         assert [e["state"] for e in backfill(tmp_path, code=1)["ended"]] == ["failed"] * 6
 
+    @pytest.mark.slow
     def test_a_benchmark_that_fails_stops_nothing(self, tmp_path: Path) -> None:
         grow(tmp_path, 6)
         (tmp_path / "bench-db.toml").write_text(config(script="no-such-script.py"))
         assert len(backfill(tmp_path, code=1)["ended"]) == 6
 
+    @pytest.mark.slow
     def test_a_suite_that_is_measured_stops_nothing(self, tmp_path: Path) -> None:
         grow(tmp_path, 6)
         other = '[suite.broken]\nsetup = ["false"]\nbenchmark = "true"\nstdout = "o"\n'
@@ -310,6 +323,7 @@ class TestSetUp:
         )
 
 
+@pytest.mark.slow
 class TestShown:
     """A line a commit, a bar with an estimate on a terminal, and a summary at the end."""
 

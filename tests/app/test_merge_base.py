@@ -9,7 +9,7 @@ import pytest
 from bench_db.store.database import Database, connect
 from tests.cli.asking import compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import entry, publish, publish_all, sha
+from tests.cli.kinds import entry, publish_all, sha
 from tests.support.histories import History
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class TestMergeBase:
         shas = [clone.commit(f"main {number}") for number in range(1, 9)]
         entries = [entry(number, {"f": wobble(number)}, commit=commit) for number, commit in enumerate(shas, 1)]
         clone.git("branch", "topic")
-        for number in range(9, 14):
-            entries.append(entry(number, {"f": wobble(number, 200)}, commit=clone.commit(f"main {number}")))
+        later = range(9, 14)
+        entries += [entry(n, {"f": wobble(n, 200)}, commit=clone.commit(f"main {n}")) for n in later]
         clone.git("checkout", "--quiet", "topic")
         candidate = clone.commit("topic")
         publish_all(made, [*entries, entry(14, {"f": wobble(14)}, commit=candidate, branch="topic")])

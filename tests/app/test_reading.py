@@ -7,7 +7,7 @@ import pytest
 from bench_db.app.reading import latest
 from bench_db.query.selection import Selection
 from bench_db.store.database import Database, connect
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish, publish_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Series f, g and h that end at commits 3, 1 and 2, and k of another suite that ends at 0."""
     made = connect(tmp_path_factory.mktemp("latest") / "store", create=True)
-    for number, names in enumerate(["fgh", "fgh", "fh", "f"]):
-        publish(made, number, {name: float(number) for name in names})
+    publish_all(
+        made,
+        [
+            entry(number, {name: float(number) for name in names})
+            for number, names in enumerate(["fgh", "fgh", "fh", "f"])
+        ],
+    )
     publish(made, 0, {"k": 5.0}, suite="other")
     return made
 

@@ -8,7 +8,7 @@ import pytest
 import bench_db as api
 from bench_db.errors import UserError
 from bench_db.store.database import connect
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,7 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def store(database: Database) -> Database:
-    for number in range(3):
-        publish(database, number, {"f": 100.0 + number})
+    publish_all(database, [entry(number, {"f": 100.0 + number}) for number in range(3)])
     return database
 
 

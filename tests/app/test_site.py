@@ -39,8 +39,7 @@ pytestmark = pytest.mark.few(1)
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Six commits of f and g."""
     made = connect(tmp_path_factory.mktemp("site") / "store", create=True)
-    for number in range(6):
-        publish(made, number, {"f": 100.0 + number, "g": 5.0})
+    publish_all(made, [entry(number, {"f": 100.0 + number, "g": 5.0}) for number in range(6)])
     return made
 
 

@@ -14,7 +14,7 @@ from bench_db.query.selection import Selection
 from bench_db.store.database import connect
 from tests.app.test_charts import rows_of
 from tests.cli.commands import bench_db
-from tests.cli.kinds import entry, publish, sha
+from tests.cli.kinds import entry, publish_all, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,9 @@ class TestTrend:
 def pulled(tmp_path_factory: pytest.TempPathFactory) -> stores.Database:
     """Four commits of f, one of g; pull request 7 measured f at two commits and the new h, 8 measured f."""
     made = connect(tmp_path_factory.mktemp("pulled") / "store", create=True)
-    for number in range(4):
-        publish(made, number, {"f": 100.0 + 10 * number, **({"g": 5.0} if number == 0 else {})})
+    publish_all(
+        made, [entry(number, {"f": 100.0 + 10 * number, **({"g": 5.0} if number == 0 else {})}) for number in range(4)]
+    )
     for number, pull, values in ((2, 7, {"f": 260.0, "h": 1.0}), (9, 7, {"f": 195.0}), (9, 8, {"f": 1.0})):
         run, results, *_ = entry(number, values, commit=sha(100 * pull + number))
         made.publish([replace(one, pr_number=pull) for one in results], replace(run, pr_number=pull))

@@ -12,8 +12,6 @@ from tests.cli.commands import COMMAND, bench_db, document, environment, journal
 from tests.support.benches import PYTEST, gone
 from tests.support.histories import History
 
-pytestmark = pytest.mark.slow
-
 PLANTED, BROKEN, COMMITS = 6, 3, 10
 BENCH = """
 from work import work
@@ -54,6 +52,7 @@ def backfill(directory: Path, *arguments: str, code: int = 0) -> Any:
 class TestLocal:
     """A history is measured once, commit by commit, whatever happens in between."""
 
+    @pytest.mark.slow
     def test_killed_resumed_and_read(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         grown, shas = history
         killed_half_way(tmp_path)
@@ -89,6 +88,7 @@ class TestLocal:
         )
         assert grown.git("worktree", "list").count("\n") == 0
 
+    @pytest.mark.slow
     def test_a_failing_commit_is_given_up_after_its_attempts(
         self, history: tuple[History, list[str]], tmp_path: Path
     ) -> None:
@@ -99,6 +99,7 @@ class TestLocal:
         given_up = backfill(tmp_path, "--range", broken, "--max-attempts", "2")
         assert given_up["left_out"] == [{"commit": broken, "reason": "failed too often"}]
 
+    @pytest.mark.slow
     def test_what_succeeded_into_another_store_is_no_attempt(
         self, history: tuple[History, list[str]], tmp_path: Path
     ) -> None:
@@ -108,6 +109,7 @@ class TestLocal:
             ]
             assert step["attempt"] == 1
 
+    @pytest.mark.slow
     def test_suites_of_one_attempt_are_one_attempt(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         suite = CONFIG.partition("[suite.python]")[2]
         (tmp_path / "bench-db.toml").write_text("".join([CONFIG, *(f"[suite.s{i}]{suite}" for i in range(3))]))
@@ -126,6 +128,7 @@ class TestLocal:
         both = f"{history[1][BROKEN]},{history[1][1]}"
         assert bench_db(*arguments, both, "--fail-on-error", cwd=tmp_path).returncode == 1
 
+    @pytest.mark.slow
     def test_a_new_file_of_benchmarks_is_found(self, tmp_path: Path) -> None:
         """A suite that gives pytest a directory measures each file that a commit has there, without a change of bench-db.toml."""
         grown = History(tmp_path / "clone")
@@ -140,6 +143,7 @@ class TestLocal:
         rows = [r for r in connect(tmp_path / "store").results() if r.commit == newest]
         assert sorted(r.benchmark_name.rpartition("::")[2] for r in rows) == ["test_more", "test_work"]
 
+    @pytest.mark.slow
     def test_asked_to_stop_it_ends_what_runs_and_cleans_up(
         self, history: tuple[History, list[str]], tmp_path: Path
     ) -> None:
@@ -165,6 +169,7 @@ class TestLocal:
         assert [step["reason"] for step in plan["steps"]] == ["not measured"] * 3
         assert sorted(tmp_path.iterdir()) == before
 
+    @pytest.mark.slow
     def test_the_planted_commit_is_found(self, history: tuple[History, list[str]], tmp_path: Path) -> None:
         """By pairs of real processes of pytest; tests/cli/test_planted.py has a search of 28 commits."""
         shas = history[1]
@@ -187,6 +192,7 @@ class TestLocal:
 class TestEnvironment:
     """MAX_COMMITS and COMMIT_INTERVAL are the defaults of the flags of that meaning."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("variables", "flags", "subjects"),
         [

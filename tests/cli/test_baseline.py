@@ -10,7 +10,7 @@ from bench_db import Baseline, UserError
 from bench_db.store.database import Database, connect
 from tests.cli.asking import AT, compared, nine_commits, refused, wobble
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +54,7 @@ class TestSetting:
             store.set_baseline(Baseline(name="main", commit=sha(20), set_at=AT))
 
     def test_an_abbreviation_of_two_commits(self, store: Database) -> None:
-        for digit in "12":
-            publish(store, 30, {"f": 1.0}, commit=f"dddddddd{digit}".ljust(40, "0"))
+        publish_all(store, [entry(30, {"f": 1.0}, commit=f"dddddddd{digit}".ljust(40, "0")) for digit in "12"])
         assert "means 2 commits" in refused(store, "baseline", "set", "main", "dddddddd")
         assert "means 2 commits" in refused(store, "compare", "dddddddd")
         assert "means 2 commits" in refused(store, "compare", sha(8), "--baseline", "dddddddd")
@@ -108,8 +107,7 @@ class TestKinds:
         assert row["candidate"] == sha(8)
 
     def test_of_one_branch(self, store: Database) -> None:
-        for number in range(9, 14):
-            publish(store, number, {"f": wobble(number, 300)}, branch="noise")
+        publish_all(store, [entry(number, {"f": wobble(number, 300)}, branch="noise") for number in range(9, 14)])
         publish(store, 14, {"f": wobble(14)}, branch="topic")
         assert compared(store, sha(14), "--baseline", "last:5")["verdict"] == "unchanged"
         of_noise = compared(store, sha(14), "--baseline", "last:5", "--baseline-branch", "noise")

@@ -32,7 +32,7 @@ from bench_db.query.selection import Selection
 from bench_db.store.database import Database, connect
 from tests.cli import commands
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Publish three commits of two benchmarks."""
     made = connect(tmp_path_factory.mktemp("options") / "store", create=True)
-    for number in range(3):
-        publish(made, number, {"insert[10]": 100.0 + number, "insert[9]": 100.0 + number})
+    publish_all(
+        made, [entry(number, {"insert[10]": 100.0 + number, "insert[9]": 100.0 + number}) for number in range(3)]
+    )
     return made
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench_db.cli.regression_report import regression_report
 from tests.cli.asking import nine_commits, wobble
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,7 @@ class TestRegressionReport:
         monkeypatch.delenv("BENCH_DB_URI", raising=False)
         monkeypatch.setenv("LANCE_BENCH_URI", str(tmp_path / "store"))
         store = nine_commits(tmp_path / "store")
-        for number in range(9, 13):
-            publish(store, number, {"f": wobble(number, 150.0)})
+        publish_all(store, [entry(number, {"f": wobble(number, 150.0)}) for number in range(9, 13)])
         return tmp_path
 
     def run(self, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

@@ -9,7 +9,7 @@ from bench_db.app.schemas import schemas
 from bench_db.store.database import connect
 from tests.cli import commands
 from tests.cli.conftest import bench_db
-from tests.cli.kinds import publish, sha
+from tests.cli.kinds import entry, publish, publish_all, sha
 from tests.cli.measured_histories import SCRIPT, WORK, config
 from tests.support.histories import History
 
@@ -49,8 +49,13 @@ class TestShow:
         ]
         (tmp_path / "bench-db.toml").write_text(config())
         database = connect(tmp_path / "store", create=True)
-        for number in (*range(6), 9):
-            publish(database, number, {"sum": 9e5 if number == 9 else 9e3 + number}, commit=shas[number], suite="work")
+        publish_all(
+            database,
+            [
+                entry(number, {"sum": 9e5 if number == 9 else 9e3 + number}, commit=shas[number], suite="work")
+                for number in (*range(6), 9)
+            ],
+        )
         shown = commands.bench_db("show", shas[9][:9], "--store", "store", "--clone", "clone", cwd=tmp_path).stdout
         assert "4 commits since" in shown
         command = next(line.strip() for line in shown.splitlines() if line.strip().startswith("bench-db bisect"))

@@ -14,7 +14,7 @@ from bench_db.model import Verdict
 from bench_db.store.database import connect
 from bench_db.units import Direction
 from tests.cli.asking import nine_commits, wobble
-from tests.cli.kinds import publish
+from tests.cli.kinds import entry, publish, publish_all
 from tests.report.browsing import PATIENCE
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def stepped(tmp_path_factory: pytest.TempPathFactory) -> Histories:
     """Nine commits of one level and four of a slower one; `same` does not move, `short` has few runs, and one failed."""
     store = nine_commits(tmp_path_factory.mktemp("report") / "store")
-    for number in range(9, 13):
-        publish(store, number, {"f": wobble(number, 150.0), "<same>": 5.0, "short": 1.0})
-    for number in range(13, 15):
-        publish(store, number, {"<same>": 5.0, "short": "assert 1 == 2"})
+    publish_all(
+        store, [entry(number, {"f": wobble(number, 150.0), "<same>": 5.0, "short": 1.0}) for number in range(9, 13)]
+    )
+    publish_all(store, [entry(number, {"<same>": 5.0, "short": "assert 1 == 2"}) for number in range(13, 15)])
     return histories(store.points())
 
 

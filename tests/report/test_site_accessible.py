@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 _IMPACTS = {"serious", "critical"}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.few(1)
 
 
 @pytest.fixture(scope="session")
@@ -73,11 +73,13 @@ class TestAxe:
             with visiting(browser, root, color_scheme=theme, viewport={"width": width, "height": 844}) as visit:
                 assert faults(visit, where) == [], where
 
+    @pytest.mark.slow
     def test_failures_machines_and_noise(self, browser: Browser, example: Path) -> None:
         for where in ("index.html", "noise.html", f"commit-{commit_of(260)}.html"):
             with visiting(browser, example) as visit:
                 assert faults(visit, where) == [], where
 
+    @pytest.mark.slow
     def test_a_fault_is_found(self, visit: Visit) -> None:
         page = visit.open("commits.html")
         page.evaluate("document.documentElement.removeAttribute('lang')")
@@ -116,6 +118,7 @@ class TestTab:
             page.evaluate(SETTLED)
             assert by_tab(page) == (0, 0)
 
+    @pytest.mark.slow
     def test_a_fault_is_found(self, visit: Visit) -> None:
         page = visit.open("commit.html")
         page.evaluate("document.querySelector('nav a').style.outline = 'none'")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from bench_db.report.site.contract import SiteContent
 
-pytestmark = pytest.mark.slow
 RUNS = 30
 MOVED = 20
 
@@ -54,6 +53,7 @@ class TestCommit:
         expect(page.locator("#title")).not_to_have_text("A measured commit")
         return page
 
+    @pytest.mark.slow
     def test_nothing_moved(self, browser: Browser, directory: Path) -> None:
         with visiting(browser, directory) as visit:
             page = self.shown(visit, commit_of(5))
@@ -66,6 +66,7 @@ class TestCommit:
             assert [commit_of(n)[:9] in text for n, text in zip((4, 5), chosen[1:], strict=True)] == [True, True]
             assert visit.complaints == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("number", "verdict"), [(RUNS - 2, "Not scanned yet:"), (RUNS - 3, "Nothing moved:"), (0, "Nothing moved:")]
     )
@@ -75,6 +76,7 @@ class TestCommit:
         with visiting(browser, directory) as visit:
             expect(self.shown(visit, commit_of(number)).locator("#builds strong")).to_have_text(verdict)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("number", "verdict"),
         [
@@ -101,11 +103,13 @@ class TestCommit:
                 expect(shown.locator("p").nth(place)).to_contain_text(verdict)
             expect(shown.locator("p").first).to_contain_text(f"Against {commit_of(number - 1)[:9]}")
 
+    @pytest.mark.slow
     def test_no_scan_judged_nothing(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         with visiting(browser, made(replace(content(), findings=(), scans=()))) as visit:
             shown = self.shown(visit, commit_of(3)).locator("#builds")
             expect(shown).to_contain_text("Not judged: no finding is at this commit. No scan is recorded")
 
+    @pytest.mark.slow
     def test_the_newest_has_its_verdicts(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         verdicts = {"device": {"regressed": 1, "unchanged": 1}}
         with visiting(browser, made(replace(content(), verdicts=verdicts))) as visit:
@@ -120,6 +124,7 @@ class TestCommit:
             page.get_by_role("link", name="measured before").press("Enter")
             expect(page.locator("#title")).to_contain_text(commit_of(MOVED - 1)[:9])
 
+    @pytest.mark.slow
     def test_keys_walk_the_history(self, browser: Browser, directory: Path) -> None:
         with visiting(browser, directory) as visit:
             page = self.shown(visit, commit_of(5))
@@ -140,6 +145,7 @@ class TestCommit:
             page.get_by_role("link", name="What this commit did").press("Enter")
             expect(page.locator("#title")).to_contain_text(commit_of(RUNS - 1)[:9])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("address", "title"),
         [
@@ -162,6 +168,7 @@ class TestCommit:
             landed = "2 commits begin" in title
             expect(page.locator("h1")).to_contain_text("abc" if landed else "3 measured commits")
 
+    @pytest.mark.slow
     def test_hostile_names(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         frame = history("a", np.full(3, 5.0)).with_columns(commit=pl.lit(HOSTILE["script"]))
         with visiting(browser, made(content_of(frame))) as visit:
@@ -175,6 +182,7 @@ class TestCommit:
 class TestElsewhere:
     """Other pages name a commit by its subject and lead to its page."""
 
+    @pytest.mark.slow
     def test_the_subject_is_beside_a_finding(self, browser: Browser, made: Callable[[SiteContent], Path]) -> None:
         subject = "Read <b>less</b>"
         recorded = {commit_of(MOVED): RecordedCommit(dut_name="device", commit=commit_of(MOVED), subject=subject)}
@@ -201,6 +209,7 @@ class TestElsewhere:
             links.get_by_role("link", name="after").press("Enter")
             expect(page.locator("#title")).to_contain_text(commit_of(4)[:9])
 
+    @pytest.mark.slow
     def test_all_series_of_a_commit_with_findings(self, browser: Browser, directory: Path) -> None:
         with visiting(browser, directory) as visit:
             page = visit.open(f"commit-{commit_of(MOVED)}.html")
@@ -208,6 +217,7 @@ class TestElsewhere:
             before, after = (commit_of(number)[:9] for number in (MOVED - 1, MOVED))
             expect(page.locator("#links")).to_contain_text(f"before: {before} · after: {after}")
 
+    @pytest.mark.slow
     def test_the_same_commit_twice_has_no_diff(self, browser: Browser, directory: Path) -> None:
         with visiting(browser, directory) as visit:
             page = visit.open(f"compare.html#a={commit_of(4)}&b={commit_of(4)}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.few(1)
+
 _ROWS = 20
 _READY_SECONDS = 60
 _KILLS = rounds("kills", 6, full=100)
@@ -83,6 +85,7 @@ class TestKilled:
         assert Counter(database.runs().collect()["dut_timestamp"].to_list()) == dict.fromkeys(found, 1)
         assert not [problem for problem in database.verify().problems if not problem.harmless]
 
+    @pytest.mark.slow
     def test_streams_of_runs(self, tmp_path: Path) -> None:
         uri, random = str(tmp_path / "store"), Random(13)
         database = connect(uri, create=True)
@@ -100,6 +103,7 @@ class TestKilled:
         assert set(_rows_of_each_run(database).values()) == {_ROWS}
         assert database.verify().sound
 
+    @pytest.mark.slow
     def test_exclusions_and_definitions(self, tmp_path: Path) -> None:
         uri, random = str(tmp_path / "store"), Random(17)
         database = connect(uri, create=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.support.faults import FaultProxy
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.few(1)
 
 PART = 5 << 20  # the smallest part of S3 that is not the last one
 
@@ -41,11 +41,13 @@ class TestPut:
         assert objects.size("a/file") == len(data)
         assert b"".join(content_of(objects, "a/file", 3 << 20)) == data
 
+    @pytest.mark.slow
     def test_it_is_replaced(self, objects: Objects) -> None:
         for data in (b"a longer content", b"short"):
             objects.put("file", iter([data]))
             assert content_of(objects, "file", 100) == [data]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("before", [0, 1, 2])
     def test_an_error_in_the_chunks_changes_nothing(self, before: int, objects: Objects) -> None:
         def interrupted() -> Iterator[bytes]:
@@ -66,6 +68,7 @@ class TestPut:
 class TestRead:
     """Chunks are consecutive ranges of the file, none longer than asked; a missing file has no size."""
 
+    @pytest.mark.slow
     def test_ranges(self, objects: Objects) -> None:
         objects.put("file", iter([b"0123456789"]))
         assert content_of(objects, "file", 4) == [b"0123", b"4567", b"89"]
@@ -75,6 +78,7 @@ class TestRead:
         objects.put("file", iter([b"x"]))
         assert objects.size("fil") is None
 
+    @pytest.mark.slow
     def test_sizes_below_a_prefix(self, objects: Objects) -> None:
         for name, data in (("a/1", b"x"), ("a/b/2", b"xy"), ("ab/3", b"xyz")):
             objects.put(name, iter([data]))
@@ -82,6 +86,7 @@ class TestRead:
         assert objects.sizes("no/") == {}
 
 
+@pytest.mark.slow
 class TestDeadline:
     """A server that does not answer ends in an error after the deadline of a part."""
 
@@ -93,6 +98,7 @@ class TestDeadline:
             list(objects.chunks("file", 1, 1))
 
 
+@pytest.mark.slow
 class TestRanges:
     """A file in a bucket is read at once or in a range, has a time, and can be removed twice."""
 

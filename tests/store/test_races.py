@@ -81,6 +81,7 @@ class TestRaces:
         assert _stored(uri) == _expected(range(_DIFFERENT))
         assert sum(one.new for one in done) == 10 * _DIFFERENT
 
+    @pytest.mark.slow
     def test_publishing_while_others_maintain(self, pool: Any, tmp_path: Path) -> None:
         uri = str(tmp_path / "store")
         publishers = [Job(uri=uri, numbers=tuple(range(first, _BESIDE, 6))) for first in range(6)]
@@ -89,6 +90,7 @@ class TestRaces:
         assert _stored(uri) == _expected(range(_BESIDE))
         assert connect(uri).verify().sound
 
+    @pytest.mark.slow
     def test_creation_alone(self, pool: Any, tmp_path: Path) -> None:
         for attempt in range(_CREATIONS):
             uri = str(tmp_path / f"store-{attempt}")
@@ -193,6 +195,7 @@ class TestCreation:
 class TestReplacing:
     """Of several replacements of one run at once, exactly one is left, whole, and as if they had come one by one."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("existing", [True, False])
     def test_the_same_replacement(self, pool: Any, tmp_path: Path, *, existing: bool) -> None:
         for attempt in range(_REPLACEMENTS):
@@ -214,6 +217,7 @@ class TestReplacing:
             assert set(rows.values()) == set(runs.values()) == {1}
             assert _expected([1])[0].keys() <= rows.keys()
 
+    @pytest.mark.slow
     def test_different_replacements(self, pool: Any, tmp_path: Path) -> None:
         for attempt in range(_REPLACEMENTS):
             uri = str(tmp_path / f"store-{attempt}")
@@ -247,6 +251,7 @@ class TestCompleting:
             assert sum(one.new for one in done) >= missing
             assert connect(uri).verify().sound
 
+    @pytest.mark.slow
     def test_files_with_and_without_samples(self, pool: Any, tmp_path: Path) -> None:
         for attempt in range(_COMPLETIONS):
             uri = str(tmp_path / f"store-{attempt}")

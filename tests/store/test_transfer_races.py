@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from bench_db.store.database import Database
 
+pytestmark = pytest.mark.few(1)
+
 
 _READY_SECONDS = 60
 _RUNS = rounds("kills", 30, full=60)
@@ -124,6 +126,7 @@ class TestKilled:
             assert everything(target) == everything(origin.uri)
             assert {p.kind for p in store.verify().problems} <= {"files of unfinished writes"}
 
+    @pytest.mark.slow
     def test_export(self, tmp_path: Path) -> None:
         origin, random = connect(tmp_path / "origin", create=True), Random(9)
         fill(origin, range(20))
