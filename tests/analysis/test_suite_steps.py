@@ -66,6 +66,7 @@ class TestSuiteSteps:
         assert (step.run, step.series) == (AT, SERIES)
         assert step.effect > 1e300 if after > before else step.effect == -1.0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("movement", [0.0, 0.03])
     def test_a_suite_without_a_step(self, movement: float) -> None:
         assert not [m for seed in range(20) for m in lasting(scanned(suite(seed, movement=movement)))]
@@ -76,6 +77,7 @@ class TestSuiteSteps:
             values[0, AT:] *= 1.5
             assert not lasting(scanned(values))
 
+    @pytest.mark.slow
     def test_few_large_steps_are_not_the_suite(self) -> None:
         for seed in range(100, 130):  # of these, 2 had a step of the suite of less than 1 %
             values = suite(seed)

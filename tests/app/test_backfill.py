@@ -24,6 +24,8 @@ from bench_db.schedule.config import Config, Project
 from tests.support.clocks import START, Slept
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, Reply
 
+pytestmark = pytest.mark.few(1)
+
 DISPATCH = "POST .*dispatches"
 
 

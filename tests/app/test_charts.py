@@ -66,6 +66,7 @@ class TestTrend:
         assert [row["median"] for row in rows if row["series"] == "f"][1] is None
         assert {row["units"] for row in rows} == {"ns", "B"}
 
+    @pytest.mark.slow
     def test_a_panel_is_in_the_step_of_its_largest_median(self, tmp_path: Path) -> None:
         """All series of a unit share its step; a unit without steps, and one whose results all failed, keep theirs."""
         store = connect(tmp_path / "store", create=True)
@@ -89,6 +90,7 @@ class TestTrend:
         assert set(scanned) <= both
         assert len(set(scanned)) == len(scanned)
 
+    @pytest.mark.slow
     def test_many_points(self, stepped: Database) -> None:
         many = pl.concat([stepped_rows(stepped)] * 300)
         assert len(rows_of(trend_chart(many).to_dict())) == many.height > 5_000

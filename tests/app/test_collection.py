@@ -21,6 +21,8 @@ from tests.support.several_stores import NAMES, filled_collection
 if TYPE_CHECKING:
     from bench_db import Place
 
+pytestmark = pytest.mark.few(1)
+
 __all__ = ["bucket_uri"]  # a fixture
 
 

@@ -19,6 +19,8 @@ from tests.strategies import publication
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.few(1)
+
 _DATETIME = pl.Datetime("us", "UTC")
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bench_db import Database
 
+pytestmark = pytest.mark.few(1)
+
 COMMIT = "c" * 40
 # (framework, precision, concurrency) -> latency in ms, tokens per second
 SERVED = {

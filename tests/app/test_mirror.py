@@ -111,6 +111,7 @@ class TestMirror:
         assert (counts(done), counts(done, "exclusions")) == ((1, 0, 0), (0, 0, 1))
         assert dump(postgres, schema, ["results", "runs"]) == before
 
+    @pytest.mark.slow
     def test_removed_and_replaced(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -166,6 +167,7 @@ class TestMirror:
         assert counts(to(store), "notes") == (2, 0, 0)
         assert set(to(store).tables) == {table.name for table in tables.stored()}
 
+    @pytest.mark.slow
     def test_since(self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]) -> None:
         to(store)
         postgres.run(f'DELETE FROM "{schema}".results WHERE commit_time < to_timestamp(1700000003)')
@@ -182,6 +184,7 @@ class TestMirror:
         assert to(store, since=1_700_000_009, check=True).is_equal
         assert counts(to(store)) == (RUNS - 6, 0, 0)
 
+    @pytest.mark.slow
     def test_from_python(self, store: Database, postgres: Postgres, schema: str) -> None:
         done = bench_db.mirror(store.uri, postgres.address(), schema=schema)
         assert isinstance(done, bench_db.Mirrored)
@@ -261,6 +264,7 @@ class TestRebuild:
         ).is_equal  # compares what it wrote itself
         assert counts(mirror(filled_once / "store", postgres.address(), schema="damaged", rebuild=True)) == (0, 3, 0)
 
+    @pytest.mark.slow
     def test_check_changes_nothing(
         self, store: Database, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -316,6 +320,7 @@ class TestRebuild:
         with pytest.raises(UserError, match="Drop what depends on it first"):
             to(store, rebuild=True)
 
+    @pytest.mark.slow
     def test_not_both(self, store: Database, to: Callable[..., Mirrored]) -> None:
         with pytest.raises(UserError, match="`rebuild` writes and `check` does not"):
             to(store, rebuild=True, check=True)
@@ -333,6 +338,7 @@ class TestOthers:
                 to(store, rebuild=rebuild)
         assert postgres.rows(f'SELECT count(*) AS n FROM "{schema}".results') == [{"n": 0}]
 
+    @pytest.mark.slow
     def test_the_mirror_of_another_store(self, store: Database, tmp_path: Path, to: Callable[..., Mirrored]) -> None:
         to(store)
         other = connect(tmp_path / "other", create=True)
@@ -372,6 +378,7 @@ class TestOthers:
 class TestContents:
     """What PostgreSQL cannot store is written in another form, and zones change nothing."""
 
+    @pytest.mark.slow
     def test_difficult_texts_and_numbers(
         self, tmp_path: Path, postgres: Postgres, schema: str, to: Callable[..., Mirrored]
     ) -> None:
@@ -404,6 +411,7 @@ class TestContents:
         }
         assert to(database, check=True).is_equal
 
+    @pytest.mark.slow
     def test_the_zone_of_the_server(self, store: Database, postgres: Postgres) -> None:
         postgres.run("CREATE DATABASE zone TEMPLATE template0", "ALTER DATABASE zone SET timezone = 'Pacific/Apia'")
         postgres.run("ALTER DATABASE zone SET datestyle = 'German'", "ALTER DATABASE zone SET extra_float_digits = -5")
@@ -433,6 +441,7 @@ class TestContents:
 class TestTogether:
     """Mirrors at once and a mirror that is killed leave a whole mirror."""
 
+    @pytest.mark.slow
     def test_two_at_once(self, store: Database, to: Callable[..., Mirrored]) -> None:
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(lambda _: to(connect(store.uri)), range(2)))

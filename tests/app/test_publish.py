@@ -26,6 +26,8 @@ from tests.support.histories import History
 if TYPE_CHECKING:
     from bench_db.app.publish import Publication
 
+pytestmark = pytest.mark.few(1)
+
 DATA = Path(__file__).parents[2] / "packages/bench_db/src/bench_db/demo/pytest-benchmark"
 FILES = sorted(DATA.glob("*.json"))[:2]
 BUILD = Provenance(dut_name="d", dut_version="1", dut_timestamp=1)

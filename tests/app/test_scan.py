@@ -130,6 +130,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
 class TestLives:
     """A change of the newest runs is provisional until later runs confirm or withdraw it, in the store, reports and messages."""
 
+    @pytest.mark.slow
     def test_a_step_is_confirmed(self, lives: Lives) -> None:
         first = lives.of["step"].index("open, provisional")
         last = lives.of["step"].index("open")
@@ -153,6 +154,7 @@ class TestLives:
         assert set(lives.of["steady"]) == {"-"}
         assert set(lives.withdrawn) == {"spike of three", "spike of four"}
 
+    @pytest.mark.slow
     def test_the_text_of_a_scan_says_so(self, lives: Lives) -> None:
         assert "1 provisional change confirmed by later runs" in lives.texts[lives.confirmed["step"]]
         spike = lives.texts[lives.withdrawn["spike of three"]]

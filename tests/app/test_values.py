@@ -25,6 +25,8 @@ from tests.support.campaigns import examples
 if TYPE_CHECKING:
     from bench_db import Database
 
+pytestmark = pytest.mark.few(2)
+
 __all__ = ["bucket_uri"]  # a fixture
 
 JSON = st.recursive(

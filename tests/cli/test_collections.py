@@ -20,6 +20,8 @@ from tests.support.workers import made_once
 if TYPE_CHECKING:
     from tests.cli.conftest import Answer
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:

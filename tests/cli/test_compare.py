@@ -16,6 +16,8 @@ from tests.cli.kinds import publish_all
 from tests.support.actions.machine import commands
 from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_server
 
+pytestmark = pytest.mark.few(1)
+
 PULL, BASE = "f" * 40, "ba5e" * 10
 DAY = 86_400
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.support.histories import History
 
+pytestmark = pytest.mark.few(1)
+
 HOSTILE = "it's \"x\" \\ ; DROP -- ' OR '1'='1 ünïcode"
 BUILD = ("--dut-name", "d", "--dut-version", "1+abcdef1", "--dut-timestamp", "1700000000", "--test-bed-name", "ci")
 

@@ -12,6 +12,8 @@ from bench_db.measure import git
 from bench_db.schedule.plan import Between, Commits, Scope, Tags
 from tests.support.histories import DAY, FIRST, History
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:

@@ -28,6 +28,7 @@ class TestAddress:
         page.evaluate(SETTLED)
         assert commit_of(200)[: RULES.sha_length] in page.locator("#values").inner_text()
 
+    @pytest.mark.slow
     def test_the_point_stays_when_the_window_changes(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         visit.open(f"{page.url.rpartition('/')[2]}&p=123")
@@ -48,6 +49,7 @@ class TestAddress:
         page.evaluate(SETTLED)
         assert commit_of(1)[: RULES.sha_length] in page.locator("#values").inner_text()
 
+    @pytest.mark.slow
     def test_back_from_a_series_that_is_gone(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         page.evaluate("location.hash = 's=0000000000000000'")
@@ -69,6 +71,7 @@ class TestAddress:
         assert page.evaluate("document.activeElement.id") == "main"
         assert (page.url, page.locator("#status").text_content()) == (before, said)
 
+    @pytest.mark.slow
     def test_to_the_content_of_a_series(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         page.locator(".skip").focus()
@@ -111,6 +114,7 @@ class TestNotHere:
         expect(page.locator(".row")).to_have_count(0)
         assert page.url.endswith(address)
 
+    @pytest.mark.slow
     def test_compare_after_a_choice(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#a=deadbee&b={commit_of(250)}&{COMPARED}")
         expect(page.get_by_label("Before")).to_have_value("")
@@ -120,6 +124,7 @@ class TestNotHere:
         page.get_by_text("series: ").wait_for()
         expect(page.locator("#links")).to_contain_text(f"after: {commit_of(250)[: RULES.sha_length]}")
 
+    @pytest.mark.slow
     def test_compare_from_another_address(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&{COMPARED}")
         page.get_by_text("series: ").wait_for()
@@ -131,12 +136,14 @@ class TestNotHere:
         page = visit.open(f"compare.html#a={a}&b={b}&{COMPARED}")
         expect(page.locator("#links")).to_contain_text(f"before: {a} · after: {b}")
 
+    @pytest.mark.slow
     def test_compare_by_too_short_a_beginning(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#a={commit_of(150)[:1]}&b={commit_of(250)}&{COMPARED}")
         expect(page.locator("#status")).to_have_text(
             re.compile(rf"[1-9]\d+ commits begin with {commit_of(150)[:1]}\. Choose a commit before\.")
         )
 
+    @pytest.mark.slow
     def test_compare_of_one_commit_begins_before_it(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#b={commit_of(150)}&{COMPARED}")
         before, after = (commit_of(number)[: RULES.sha_length] for number in (149, 150))

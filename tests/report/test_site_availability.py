@@ -78,6 +78,7 @@ class TestAvailability:
             expect(page.locator("#days tr")).to_have_count(len(shown))
             assert table(page) == shown[::-1]
 
+    @pytest.mark.slow
     def test_weeks(self, visit: Visit, home: Path) -> None:
         page = visit.open("availability.html")
         page.get_by_label("Days of").select_option(label="ci-1 · io · d")
@@ -94,6 +95,7 @@ class TestAvailability:
         expect(page.locator("#cell-head")).to_have_text("Week from")
         assert len(table(page)) == len(weeks)
 
+    @pytest.mark.slow
     def test_a_long_stretch_begins_by_week(self, browser: Browser, home: Path) -> None:
         with visiting(browser, home / "weeks") as visit:
             page = visit.open("availability.html")
@@ -125,6 +127,7 @@ class TestAvailability:
         [[name, value]] = state.items()
         expect(page.locator("#unknown")).to_contain_text(f'not here: {name} "{value}".')
 
+    @pytest.mark.slow
     @pytest.mark.slow
     @pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 390)])
     def test_axe(self, browser: Browser, root: Path, theme: str, width: int) -> None:

@@ -90,6 +90,7 @@ class TestCharts:
     def test_rows_of_the_index(self, visit: Visit) -> None:
         assert colours(visit.open("series.html"), ".row canvas") > 1
 
+    @pytest.mark.slow
     def test_raw_samples(self, visit: Visit) -> None:
         page = visit.open_series("decode_batch")
         page.get_by_text("48 of 56 samples").wait_for()
@@ -102,6 +103,7 @@ class TestCharts:
         link = page.locator("#values a.sha").get_attribute("href")
         assert link == METADATA.commit_url.replace("{commit}", commit_of(0))
 
+    @pytest.mark.slow
     def test_by_date_and_from_zero(self, visit: Visit) -> None:
         page = visit.open_series("decode_batch")
         page.get_by_text("By date").click()
@@ -116,6 +118,7 @@ class TestCharts:
         assert "Its newest result is a failure." in visit.open_series("flaky").locator("#warnings").inner_text()
         assert "Not measured at the newest commits" in visit.open_series("stale").locator("#warnings").inner_text()
 
+    @pytest.mark.slow
     def test_an_error_is_shown_with_its_lines_from_its_beginning_to_its_end(self, visit: Visit) -> None:
         said = visit.open_series("flaky").locator("#values .worse").inner_text().splitlines()
         assert (said[0], said[-1]) == ("exit code 1 in flaky", "NameError: x")
@@ -137,6 +140,7 @@ class TestFilter:
         page.reload()
         assert page.locator("#status").inner_text() == "1 of 24 series"
 
+    @pytest.mark.slow
     def test_nothing_is_cut_on_a_phone(self, browser: Browser, tmp_path: Path) -> None:
         points = history("slow", np.array([*[1.0] * 29, 1.299]))
         known = {"spread": 0.01, "smallest_effect": 0.02, "autocorrelated": False, "runs_needed": 5}
@@ -150,6 +154,7 @@ class TestFilter:
             widths = cell.evaluate("(cell) => [cell.scrollWidth, cell.clientWidth]")
             assert widths[0] <= widths[1]
 
+    @pytest.mark.slow
     def test_choices(self, visit: Visit) -> None:
         page = visit.open("series.html")
         page.get_by_label("Test bed").select_option("laptop")
@@ -172,12 +177,14 @@ class TestFilter:
         page.get_by_role("link", name="laptop").click()
         page.locator("#status", has_text="1 of 24 series").wait_for()
 
+    @pytest.mark.slow
     def test_states_of_findings(self, visit: Visit) -> None:
         page = visit.open("index.html")
         page.get_by_text("Blessed").click()
         assert page.locator(".finding").count() == 1
         assert page.locator(".finding .badge").inner_text() == "blessed"
 
+    @pytest.mark.slow
     def test_the_findings_of_a_commit_are_one_line(self, visit: Visit) -> None:
         page = visit.open("index.html")
         group = page.locator(".group", has_text="6 slower")
@@ -265,6 +272,7 @@ class TestKeyboard:
         page.locator("#plot canvas").wait_for()
         assert page.locator("#title").inner_text() == "io: suite-wide/5"
 
+    @pytest.mark.slow
     def test_points_of_a_chart(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         plot = page.get_by_role("slider")
@@ -280,11 +288,13 @@ class TestKeyboard:
         page.keyboard.press("Enter")
         assert "42" in page.locator("#table tr").inner_text()
 
+    @pytest.mark.slow
     def test_next_series(self, visit: Visit) -> None:
         page = visit.open_series("suite-wide/1")
         page.keyboard.press("]")
         page.get_by_role("heading", name="io: suite-wide/2").wait_for()
 
+    @pytest.mark.slow
     def test_next_series_again_and_again(self, visit: Visit) -> None:
         page = visit.open_series("suite-wide/1")
         page.locator("#next a").focus()
@@ -292,6 +302,7 @@ class TestKeyboard:
             page.keyboard.press("Enter")
             page.get_by_role("heading", name=f"io: suite-wide/{number}").wait_for()
 
+    @pytest.mark.slow
     def test_another_series_begins_at_its_title(self, visit: Visit) -> None:
         page = visit.open_series("decode_batch")
         page.locator("#beds a", has_text="laptop").focus()
@@ -313,6 +324,7 @@ class TestKeyboard:
 class TestHostileNames:
     """A name is text wherever it is shown, and nothing else."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "where",
         [
@@ -339,6 +351,7 @@ class TestHostileNames:
             assert page.locator("main img, main script").count() == 0
             assert not {"\u202e", "\n", "\x1b"} & set(page.locator("#title").text_content() or "")
 
+    @pytest.mark.slow
     def test_markup_is_refused_even_if_asked_for(self, browser: Browser, root: Path) -> None:
         with visiting(browser, root) as visit:
             page = visit.open("series.html")
@@ -360,6 +373,7 @@ class TestAppearance:
             page.reload()
             assert page.evaluate("document.documentElement.dataset.theme") == "light"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "where",
         [

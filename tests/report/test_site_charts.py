@@ -114,6 +114,7 @@ class TestLines:
         assert page.get_by_label("Lines").locator("option").all_inner_texts() == ["this series", "2 branches"]
         assert page.locator("#legend").is_hidden()
 
+    @pytest.mark.slow
     def test_a_line_is_hidden_and_shown_by_a_key(self, opened: Callable[..., Page], key: Callable[..., str]) -> None:
         page = opened(by="bed")
         page.locator("#legend").get_by_role("button", name="mac-m2").focus()
@@ -133,6 +134,7 @@ class TestLines:
         page.wait_for_url(re.compile(f"c={commit_of(8)}"))
         assert spoken(again(page)).startswith("Point 9 of 300")
 
+    @pytest.mark.slow
     def test_of_many_values(self, opened: Callable[..., Page], key: Callable[..., str]) -> None:
         """Ten lines are drawn at first, others are read when a reader asks, and what is not listed is counted."""
         page = opened("many/70", "runner-large", "", by="tag:parameter 1")
@@ -145,6 +147,7 @@ class TestLines:
         expect(page.locator("#legend").get_by_role("button", name="30", exact=True)).to_be_focused()
         assert "30 30.00 ns" in spoken(again(page))
 
+    @pytest.mark.slow
     def test_to_the_history_of_another_test_bed(self, opened: Callable[..., Page]) -> None:
         page = opened(by="bed")
         page.get_by_role("link", name="history of mac-m2").press("Enter")
@@ -176,6 +179,7 @@ class TestScale:
         pictures = {y: _picture(opened(y=y)) for y in ("fit", "zero", "log", "relative", "ratio")}
         assert len(set(pictures.values())) == len(pictures)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("low", "high", "places"),
         [
@@ -189,10 +193,12 @@ class TestScale:
         page = visit.open("benchmark.html")
         assert page.evaluate("([low, high]) => bench.plot.splits(low, high)", [low, high]) == pytest.approx(places)
 
+    @pytest.mark.slow
     def test_values_below_zero_are_left_out_of_a_logarithm(self, visit: Visit) -> None:
         page = visit.open("benchmark.html")
         assert page.evaluate("bench.lines.positive([1, 0, -1, null, 2])") == [1, None, None, None, 2]
 
+    @pytest.mark.slow
     def test_relative_to_nothing(self, visit: Visit) -> None:
         """Nothing is relative to zero; without a value at the commit, the nearest before it is taken, or else after it."""
         page = visit.open("benchmark.html")
@@ -212,6 +218,7 @@ RIGHT_EDGE = """canvas => {
 }"""
 
 
+@pytest.mark.slow
 class TestEdges:
     """Nothing of a chart is cut at its edge: the date of the newest point is whole."""
 
@@ -253,6 +260,7 @@ class TestZoom:
         page.get_by_role("slider").press("Escape")
         page.wait_for_url(re.compile(r"^(?!.*z=)"))
 
+    @pytest.mark.slow
     def test_by_dragging(self, opened: Callable[..., Page]) -> None:
         page = opened(by="bed")
         box = page.locator("#plot .u-over").bounding_box()
@@ -305,6 +313,7 @@ class TestTestBeds:
         page.evaluate(SETTLED)
         assert page.locator("#view").evaluate("node => node.getBoundingClientRect().top") >= 0
 
+    @pytest.mark.slow
     def test_from_a_finding(self, visit: Visit) -> None:
         page = visit.open("index.html")
         page.locator(".group summary").press("Enter")
@@ -313,6 +322,7 @@ class TestTestBeds:
         assert legend(page) == sorted(BEDS)
         assert commit_of(STEP)[:9] in page.locator("#values").inner_text()
 
+    @pytest.mark.slow
     def test_from_a_commit(self, visit: Visit) -> None:
         page = visit.open(f"commit-{commit_of(STEP)}.html")
         page.get_by_role("link", name="io: scan {format=lance,size=1000}").press("Enter")
@@ -323,6 +333,7 @@ class TestTestBeds:
         said = visit.open(f"commit-{commit_of(STEP)}.html").locator("main").inner_text()
         assert "No finding on the other test bed that measured it: mac-m2." in said
 
+    @pytest.mark.slow
     def test_one_test_bed_alone_has_no_such_link(self, browser: Browser, tmp_path: Path) -> None:
         content = site_content()
         alone = content.series.filter(test_bed_name="runner-large")
@@ -352,6 +363,7 @@ class TestScaling:
         wanted = rf"4,\d+{TIMES} from 100 to 1e6, as size to the power 0\.90"
         assert all(re.fullmatch(wanted, text) for text in growths)
 
+    @pytest.mark.slow
     def test_another_commit_and_other_lines(self, opened: Callable[..., Page]) -> None:
         page = opened("scan", "x86-linux")
         newest = page.locator("#scale-rows").inner_text()
@@ -363,10 +375,12 @@ class TestScaling:
         shown = page.locator("#scale-rows").inner_text()
         assert again(page).locator("#scale-rows").inner_text() == shown
 
+    @pytest.mark.slow
     def test_one_line_alone(self, opened: Callable[..., Page]) -> None:
         page = opened(per="none")
         assert page.locator("#scale-head").inner_text().split("\t") == ["size", "1 arm-linux"]
 
+    @pytest.mark.slow
     def test_even_scales(self, opened: Callable[..., Page]) -> None:
         page = opened()
         picture = "canvas => canvas.toDataURL()"
@@ -376,6 +390,7 @@ class TestScaling:
         page.evaluate(SETTLED)
         assert page.locator("#scale-plot canvas").evaluate(picture) != log
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "title", "numbers"),
         [
@@ -388,6 +403,7 @@ class TestScaling:
         assert page.locator("#over-title").inner_text() == title
         assert page.locator("#scale-rows th").all_inner_texts() == numbers
 
+    @pytest.mark.slow
     def test_a_benchmark_without_numbers_has_none(self, opened: Callable[..., Page]) -> None:
         assert opened("branches", "runner-large", "").locator("#scaling").is_hidden()
 
@@ -405,6 +421,7 @@ CUT = """[...document.querySelectorAll(".sheet:not([tabindex])")].filter((sheet)
 class TestNarrow:
     """Nothing is wider than a telephone."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("choices", [{}, {"by": "bed"}, {"by": "tag:size", "y": "log"}, {"y": "relative"}])
     def test_benchmark(self, browser: Browser, root: Path, key: Callable[..., str], choices: dict[str, str]) -> None:
         with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
@@ -422,6 +439,7 @@ class TestNarrow:
         with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
             assert visit.open(where).evaluate(CUT) == []
 
+    @pytest.mark.slow
     def test_a_cell_says_its_column(self, browser: Browser, root: Path) -> None:
         with visiting(browser, root, viewport={"width": 390, "height": 844}) as visit:
             page = visit.open(f"commit-{commit_of(STEP)}.html")

@@ -104,6 +104,7 @@ class TestFrontier:
         shown = [(x, y, front) for _, _, x, y, front, _ in rows(page)]
         assert sorted(shown) == sorted(expected(home / "store", by))
 
+    @pytest.mark.slow
     def test_groups_that_look_alike_are_apart(self, visit: Visit) -> None:
         page = opened(visit, by=json.dumps(FRAMEWORK))
         names = page.locator("#legend bdi").all_inner_texts()
@@ -137,6 +138,7 @@ class TestFrontier:
         assert page.locator("[name=y]").evaluate("(node) => node.selectedOptions[0].text") == "power"
         assert rows(page)[0][2:5] == ["9 tokens/s", "300 W", "on it"]
 
+    @pytest.mark.slow
     def test_metrics_that_share_no_point(self, visit: Visit) -> None:
         page = visit.open("frontier.html#x=latency&y=power")
         expect(page.locator("#status")).to_have_text("No configuration has results of both metrics of one build.")
@@ -165,6 +167,7 @@ class TestFrontier:
         page.locator("#plot .u-over").hover(position={"x": 20, "y": 20})
         expect(page.locator("#values")).to_contain_text(re.compile("latency .* ms, throughput .* tokens/s"))
 
+    @pytest.mark.slow
     def test_a_group_is_hidden(self, visit: Visit) -> None:
         page = opened(visit, by=json.dumps(["framework"]))
         button = page.locator("#legend button").first
@@ -172,6 +175,7 @@ class TestFrontier:
         expect(button).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 class TestAxe:
     """The page has no fault that axe-core calls serious or critical."""
 

@@ -79,6 +79,7 @@ class TestProgress:
         expect(page.locator("#status")).to_contain_text("240 rows.")
         expect(page.locator("#unknown")).to_be_hidden()
 
+    @pytest.mark.slow
     def test_an_address_of_a_run_that_is_not_there(self, visit: Visit) -> None:
         page = visit.open("progress.html#run=none&file=gone")
         expect(page.locator("#unknown")).to_contain_text('not here: run "none", file "gone".')
@@ -102,6 +103,7 @@ class TestProgress:
         again = api.site(store, tmp_path)
         assert (again.written, again.removed) == (0, 0)
 
+    @pytest.mark.slow
     @pytest.mark.slow
     @pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 390)])
     def test_axe(self, browser: Browser, root: Path, theme: str, width: int) -> None:

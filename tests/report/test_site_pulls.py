@@ -123,6 +123,7 @@ class TestChart:
         page.get_by_text("By date").click()
         says(page, f"Point {AT + 2} of 32, pull request 7, ")
 
+    @pytest.mark.slow
     def test_a_point_of_main_keeps_its_place(self, opened: Callable[..., Page]) -> None:
         """A link to a point names its place in the main history, with the points of a pull request as without."""
         page = opened(choices="&pr=7&p=29")
@@ -130,6 +131,7 @@ class TestChart:
         expect(page.locator("#values")).to_contain_text(commit_of(29)[:9])
         expect(page.locator("#about-strip")).to_have_text("5 samples, in order of measuring")
 
+    @pytest.mark.slow
     def test_levels_leave_it_out(self, opened: Callable[..., Page]) -> None:
         page = opened(choices="&pr=7")
         levels = page.evaluate("bench.chart.levels({length: 3, main: [0, -1, 1], median: [1, 9, 2], findings: []})")
@@ -140,6 +142,7 @@ class TestChart:
         with_it, without = (opened(choices=c).locator("#plot canvas").evaluate(picture) for c in ("&pr=7", ""))
         assert with_it != without
 
+    @pytest.mark.slow
     def test_its_name_is_beside_it(self, visit: Visit) -> None:
         """The name is written from where its place begins, whatever alignment the axes left."""
         visit.page.add_init_script(WRITTEN)
@@ -148,6 +151,7 @@ class TestChart:
         page.evaluate(SETTLED)
         assert set(page.evaluate("written.filter(([text]) => text === '#7').map(([, align]) => align)")) == {"left"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("way", ["zero", "log", "relative"])
     def test_on_every_scale(self, opened: Callable[..., Page], way: str) -> None:
         says(opened(choices=f"&pr=7&y={way}"), "Point 32 of 32, pull request 7, ")
@@ -198,6 +202,7 @@ class TestElsewhere:
         assert others - ours == {name for name in others if name.startswith("data/pulls-")}
 
 
+@pytest.mark.slow
 class TestAccessible:
     """The choice has a name and the mark enough contrast."""
 

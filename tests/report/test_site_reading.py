@@ -106,6 +106,7 @@ class TestNarrow:
             page = visit.open("index.html#q=encode_batch")
             assert page.get_by_text("+6.4 to +7.4 %").is_visible()
 
+    @pytest.mark.slow
     def test_rows_follow_the_width(self, visit: Visit) -> None:
         page = visit.open("series.html")
         tall = "document.querySelector('.row').offsetHeight"
@@ -118,6 +119,7 @@ class TestNarrow:
         )
         assert np.diff(tops) == pytest.approx(page.evaluate(tall))
 
+    @pytest.mark.slow
     def test_the_pages_are_named_in_one_line(self, browser: Browser, root: Path) -> None:
         with visiting(browser, root, viewport={"width": 390, "height": 740}) as visit:
             page = visit.open("noise.html")
@@ -127,6 +129,7 @@ class TestNarrow:
             assert len(tops) == 5
             assert len(set(tops)) == 1
 
+    @pytest.mark.slow
     def test_a_command_to_copy_is_in_one_piece(self, visit: Visit) -> None:
         page = visit.open(f"compare.html#a={commit_of(150)}&b={commit_of(250)}&dut=device&bed=runner-large&suite=io")
         page.get_by_text("series: ").wait_for()
@@ -171,6 +174,7 @@ class TestPaper:
             page.emulate_media(media="print")
             assert page.evaluate(INK) == SHADES["light"]
 
+    @pytest.mark.slow
     def test_all_rows(self, visit: Visit) -> None:
         page = visit.open("series.html")
         page.set_viewport_size({"width": 1280, "height": 300})
@@ -179,6 +183,7 @@ class TestPaper:
         assert page.locator(".row").count() == 24
         assert page.locator(".grid .body").evaluate("node => node.scrollHeight <= node.clientHeight + 1")
 
+    @pytest.mark.slow
     def test_a_chart_fits(self, visit: Visit) -> None:
         page = visit.open_series("encode_batch")
         page.emulate_media(media="print")

@@ -139,6 +139,7 @@ class TestFingerprints:
         maintained._engine.discard(FINGERPRINTS_TABLE)
         assert self._found(maintained) == 1
 
+    @pytest.mark.slow
     def test_rows_that_are_gone_leave_it(self, maintained: Database) -> None:
         for number in (1, 3):
             maintained._engine.delete(RESULTS_TABLE, condition("commit", commit_of(number)))

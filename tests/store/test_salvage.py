@@ -321,6 +321,7 @@ class TestLostVersion:
         assert connect(store).repair() == ["exclusions: version 2 is lost, and version 1 is the newest now"]
         assert connect(store).verify().sound
 
+    @pytest.mark.slow
     def test_as_of_a_version_that_was_cleaned_away(self, undamaged: Path, tmp_path: Path) -> None:
         store = damage.copied(undamaged, tmp_path / "store")
         (store / "results.lance" / "_versions" / f"{2**64 - 1 - 3}.manifest").unlink()

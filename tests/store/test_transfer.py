@@ -36,6 +36,7 @@ class TestCopy:
         assert done.files == 6
         assert target.verify().problems == ()
 
+    @pytest.mark.slow
     def test_twice(self, filled: Database, target: Database) -> None:
         filled.copy_to(target)
         before = everything(target.uri)
@@ -97,6 +98,7 @@ class TestCopy:
         copied = everything(target.uri)
         assert (copied["results"], copied["runs"]) == (before["results"], before["runs"])
 
+    @pytest.mark.slow
     def test_some_runs(self, filled: Database, target: Database) -> None:
         first, second = (publish(filled, number, place="ci") for number in (20, 21))
         third = filled.artifacts()[2]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bench_db.model import Finding, LastScan
     from bench_db.report.site.contract import SiteContent
 
+pytestmark = pytest.mark.few(1)
+
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
