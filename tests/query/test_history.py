@@ -154,6 +154,32 @@ class TestCommitOrders:
         assert sorted(shas, key=commit_orders(known, {"d": "main"}).__getitem__) == shas
         assert len(counted) < 10
 
+    @given(st.data())
+    def test_a_line_in_sequence_is_as_every_line(self, data: st.DataObject) -> None:
+        """Whatever a line takes the shorter way, the way of every line gives the same order."""
+        numbers = data.draw(st.permutations(range(1, 8)))
+        few = st.integers(1, 9)
+        records = [
+            record(
+                n,
+                time=data.draw(few),
+                position=data.draw(st.sampled_from([n, n, n, n, None, 3])),
+                ancestors=data.draw(st.sampled_from([None, None, n, n + 1, 4])),
+                parents=(f"c{data.draw(st.sampled_from([n - 1, n - 1, n - 1, n + 1, n]))}", "c2")[: data.draw(few)],
+            )
+            for n in numbers
+        ]
+        with pytest.MonkeyPatch.context() as patch:
+            known = known_commits(records)
+            fast = commit_orders(known, {"d": "main"})
+            patch.setattr(history, "_in_sequence", lambda _line: None)
+            assert fast == commit_orders(known, {"d": "main"})
+
+    def test_a_line_with_positions_is_not_compared(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Most lines are in sequence, and every question orders them."""
+        monkeypatch.setattr(history, "_by_containment", lambda *_: pytest.fail("compared"))
+        assert ordered(*(record(n, position=n) for n in (3, 1, 2))) == names(1, 2, 3)
+
     def test_parents_connect_to_what_has_a_position(self) -> None:
         same = {"time": 5}
         records = [record(4, **same), record(3, **same), record(2, position=2, **same), record(1, **same)]

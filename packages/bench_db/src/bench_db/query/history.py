@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import pairwise
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
@@ -291,6 +292,10 @@ def of_former_main(record: RecordedCommit | CommitFacts, former: Collection[tupl
 
 def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
     """Yield the parts of a line whose places can be compared, each in order: first what has positions, then each part that parents connect."""
+    sequence = _in_sequence(line)
+    if sequence is not None:
+        yield sequence
+        return
     line = sorted(line, key=lambda record: record.commit)
     by_sha = {record.commit: record for record in line}
     parents = {r.commit: tuple(sha for sha in dict.fromkeys(_parents(r)) if sha in by_sha) for r in line}
@@ -317,6 +322,26 @@ def _counted(line: Sequence[Recorded]) -> Iterable[list[Recorded]]:
                 _count_along(part, *links)
             position |= part
             yield _by_containment([by_sha[commit] for commit in part], part, ancestors, parents)
+
+
+def _in_sequence(line: Sequence[Recorded]) -> list[Recorded] | None:
+    """Return a line in the order of its positions if each commit has one that nothing contradicts; else None.
+
+    Nothing contradicts them when they differ, the numbers of ancestors grow with them, and each parent is before its children. Most
+    lines are so, and to compare their commits takes five times as long.
+    """
+    if any(record.position is None for record in line):
+        return None
+    ordered = sorted(line, key=lambda record: record.position or 0)
+    if any(one.position == other.position for one, other in pairwise(ordered)):
+        return None
+    numbers = [record.position if record.ancestors is None else record.ancestors for record in ordered]
+    if any(one >= other for one, other in pairwise(numbers)):  # type: ignore[operator]
+        return None
+    place = {record.commit: number for number, record in enumerate(ordered)}
+    if any(place.get(sha, -1) >= number for number, record in enumerate(ordered) for sha in _parents(record)):
+        return None
+    return ordered
 
 
 def _ancestors(given: Mapping[str, int], parents: Links, children: Links) -> dict[str, int]:
