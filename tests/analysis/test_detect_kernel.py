@@ -28,7 +28,7 @@ from bench_db.analysis.detect_kernel import (
     united,
 )
 from bench_db.analysis.noise_kernel import about_means, about_medians, autoregressive_inflation, inflation
-from bench_db.analysis.partition_kernel import candidates, least_squares
+from bench_db.analysis.partition_kernel import candidates, least_squares, weighted_sums
 
 Array = np.ndarray[Any, Any]
 positions = st.sets(st.integers(1, 99), max_size=8).map(sorted)
@@ -72,10 +72,10 @@ class TestSquaresBounds:
         y = sticky(seed, n, rho) + step * np.repeat([0, 1, 2, 0], 30)
         scale, places = np.full(n, SIGMA), np.empty(n + 2, np.int64)
         count = candidates(y, scale, c.candidate, c, places)
-        ladder = []
+        ladder, sums = [], weighted_sums(y, scale, places, count)
         for rung in (1.3, 1.3 * 1.6, 1.3 * 1.6**2):
             tried, residual = np.empty(n + 2, np.int64), np.empty(n)
-            kept = least_squares(y, scale, places, count, c.squares_penalty * math.log(n) * rung**2, tried)
+            kept = least_squares(sums, places, count, c.squares_penalty * math.log(n) * rung**2, tried)
             about_means(y, scale, tried, kept, residual)
             ladder.append((criterion(residual, scale, kept - 2, c), tried[:kept].tolist()))
         bounds, factor = self.of(y, scale, c)

@@ -22,7 +22,7 @@ from bench_db.analysis.jit import Kernel, compiled, divided, exp, expm1
 from bench_db.analysis.noise_kernel import (
     distance_of_pairs,
     inserted_quantile,
-    looped_distance,
+    narrowed_distance,
     quantile,
     rolling_quantile,
     selected_quantile,
@@ -103,7 +103,7 @@ class TestForms:
         values = np.random.default_rng(seed).normal(0, 1, n).round(1)
         assert quantile(values, n, p) == selected_quantile(values.copy(), n, p)
         if n > 1:
-            assert distance_of_pairs(values) == looped_distance(values)
+            assert distance_of_pairs(values) == narrowed_distance(values)
         rolled, inserted = np.empty(n), np.empty(n)
         rolling_quantile(values, 5, 6, p, rolled)
         inserted_quantile(values, 5, 6, p, inserted)

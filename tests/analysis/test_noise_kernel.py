@@ -20,6 +20,7 @@ from bench_db.analysis.noise_kernel import (
     autoregressive_inflation,
     distance_of_pairs,
     inflation,
+    narrowed_distance,
     noise_scale,
     of_two_modes,
     on_log_scale,
@@ -174,6 +175,22 @@ class TestDistanceOfPairs:
         thin = y[:: n // PAIRED]
         assert PAIRED <= len(thin) < 2 * PAIRED
         assert distance_of_pairs(y) == pytest.approx(self.reference(thin))
+
+    @given(
+        seed=st.integers(0, 999),
+        n=st.integers(2, 300),
+        digits=st.integers(1, 4),
+        outlier=st.sampled_from([0.0, 9.0, 1e9]),
+    )
+    def test_narrowed(self, seed: int, n: int, digits: int, outlier: float) -> None:
+        y = np.random.default_rng(seed).normal(0, 0.1, n).round(digits)
+        y[0] += outlier
+        assert narrowed_distance(y) == distance_of_pairs(y)
+
+    @pytest.mark.parametrize("equal", range(1, 40))
+    def test_narrowed_where_about_half_of_the_pairs_are_equal(self, equal: int) -> None:
+        y = np.concatenate([np.full(equal, 0.5), np.arange(40 - equal) / 8])
+        assert narrowed_distance(y) == distance_of_pairs(y)
 
     def test_a_constant_series(self) -> None:
         assert distance_of_pairs(np.full(30, 7.0)) == 0.0

@@ -35,6 +35,7 @@ from bench_db.analysis.partition_kernel import (
     seen_before,
     visited,
     weakness,
+    weighted_sums,
     welch,
 )
 
@@ -72,7 +73,8 @@ class TestPartitioning:
             return float((weight[a:b] * (y[a:b] - mean) ** 2).sum())
 
         bounds = np.empty(len(places) + 2, np.int64)
-        count = least_squares(y, scale, np.array(places), len(places), penalty, bounds)
+        sums = weighted_sums(y, scale, np.array(places), len(places))
+        count = least_squares(sums, np.array(places), len(places), penalty, bounds)
         self.same(cost, places, penalty, bounds[:count].tolist())
 
     @pytest.mark.parametrize("bandwidths", [(0.05,), (0.03, 0.08)])

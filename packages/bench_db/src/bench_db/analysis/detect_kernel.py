@@ -19,7 +19,7 @@ from bench_db.analysis.noise_kernel import (
     quantile,
     winsorise,
 )
-from bench_db.analysis.partition_kernel import candidates, eliminated, fourier, least_squares, welch
+from bench_db.analysis.partition_kernel import candidates, eliminated, fourier, least_squares, weighted_sums, welch
 from bench_db.analysis.student import quantile as t_quantile
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def squares_bounds(y: Floats, scale: Floats, places: Ints, count: int, c: Consta
     """
     n, kept, least, some = len(y), 2, math.inf, 0
     residual, candidate = floats(n), integers(n + 2)
+    sums = weighted_sums(y, scale, places, count)
     bounds[0], bounds[1], rung = 0, n, c.rung_first
     for _ in range(c.rungs):
-        steps = least_squares(y, scale, places, count, c.squares_penalty * math.log(n) * rung * rung, candidate)
+        steps = least_squares(sums, places, count, c.squares_penalty * math.log(n) * rung * rung, candidate)
         rung *= c.rung_ratio
         if steps != some:
             some = steps

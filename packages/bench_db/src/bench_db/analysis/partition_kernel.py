@@ -36,10 +36,12 @@ def candidates(y: Floats, scale: Floats, least: float, c: Constants, places: Int
     for i in range(n):
         total[i + 1] = total[i] + y[i]
     for window in WINDOWS:
+        usual = math.sqrt(1.0 / window + 1.0 / window)
         for i in range(2, n - 1):
             left, right = min(window, i), min(window, n - i)
             step = (total[i + right] - total[i]) / right - (total[i] - total[i - left]) / left
-            difference[i] = abs(step) / (scale[i] * math.sqrt(1.0 / left + 1.0 / right))
+            root = usual if left == window and right == window else math.sqrt(1.0 / left + 1.0 / right)
+            difference[i] = abs(step) / (scale[i] * root)
         for i in range(max(2, c.tail), n - c.tail + 1):
             if difference[i] >= max(least, difference[i - 1], difference[i + 1]):
                 chosen[i] = 1
@@ -67,11 +69,8 @@ def traced(before: Ints, places: Ints, count: int, bounds: Ints) -> int:
 
 
 @compiled
-def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: float, bounds: Ints) -> int:
-    """Find the partitioning of least weighted squares about segment means (weights 1 / scale^2) plus `penalty` per change.
-
-    Optimal partitioning (Jackson et al. 2005) with the pruning of PELT (Killick et al. 2012).
-    """
+def weighted_sums(y: Floats, scale: Floats, places: Ints, count: int) -> tuple[Floats, Floats, Floats]:
+    """Return the sums of weights 1 / scale^2, and of these times y and y^2, up to each place."""
     weight, moment, square = filled(count, 0.0), filled(count, 0.0), filled(count, 0.0)
     for j in range(1, count):
         weight[j], moment[j], square[j] = weight[j - 1], moment[j - 1], square[j - 1]
@@ -80,6 +79,16 @@ def least_squares(y: Floats, scale: Floats, places: Ints, count: int, penalty: f
             weight[j] += w
             moment[j] += w * y[i]
             square[j] += w * y[i] * y[i]
+    return weight, moment, square
+
+
+@compiled
+def least_squares(sums: tuple[Floats, Floats, Floats], places: Ints, count: int, penalty: float, bounds: Ints) -> int:
+    """Find the partitioning of least weighted squares about segment means plus `penalty` per change, from the `weighted_sums`.
+
+    Optimal partitioning (Jackson et al. 2005) with the pruning of PELT (Killick et al. 2012).
+    """
+    weight, moment, square = sums
     best, before = filled(count, math.inf), integers(count)
     best[0] = -penalty
     alive, cost, living = integers(count), floats(count), 1
