@@ -159,6 +159,31 @@ class TestStoreOfRuns:
             bench_db.publish(store, path)
         assert store.list_runs().height == 1
 
+    def test_a_run_of_another_program_keeps_its_id(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """By it the run is read, is a baseline and a candidate, and is replaced when it was saved again with other values."""
+        point: dict[str, Any] = {"name": "fwd", "scenario": "train", "tags": {}}
+        rates = {"name": "rate", "unit": "samples/sec", "direction": "higher"}
+        for own, rate in (("a1b2c3d4e5f6", 1200.0), ("f6e5d4c3b2a1", 1000.0)):
+            run = {"id": own, "timestamp": "2026-05-28T20:26:40", "metric_defs": {"rate": rates}}
+            points = [{**point, "metrics": {"rate": {"value": rate}}}]
+            (tmp_path / f"{own}.json").write_text(json.dumps({**run, "points": points}))
+        build = bench_db.Provenance(dut_name="model", dut_version="1.0", test_bed_name="t")
+        files = [tmp_path / "a1b2c3d4e5f6.json", tmp_path / "f6e5d4c3b2a1.json"]
+        for _ in range(2):  # the second time neither file is parsed
+            done = bench_db.publish(store, *files, provenance=build)
+            assert [file.run_id for file in done.files] == ["a1b2c3d4e5f6", "f6e5d4c3b2a1"]
+        found = store.run("f6e5d4c3b2a1")
+        assert ([list(one.values) for one in found.results], found.run.commit) == ([[1000.0]], None)
+        bench_db.set_baseline(store, "main", "run:a1b2c3d4e5f6")
+        assert bench_db.baseline(store, "main").commit == f"run:{store.run('a1b2c3d4e5f6').id}"
+        asked = ("check", "run:f6e5d4c3b2a1", "--baseline", "main", "--threshold", "5", "--store", store.uri)
+        assert command(*asked).code == 1
+        files[1].write_text(files[1].read_text().replace("1000.0", "1190.0"))
+        bench_db.publish(store, files[1], provenance=build, replace=True)
+        assert store.list_runs()["run_id"].sort().to_list() == ["a1b2c3d4e5f6", "f6e5d4c3b2a1"]
+        assert [list(one.values) for one in store.run("f6e5d4c3b2a1").results] == [[1190.0]]
+        assert command(*asked).code == 0
+
     def test_a_store_with_times_of_two_forms_and_a_broken_file(self, store: bench_db.Database, tmp_path: Path) -> None:
         """Times without a zone are UTC and sort among others; a broken file stores nothing, or is named and left out."""
         directory = tmp_path / "data" / "runs"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +90,19 @@ class TestReading:
         (tmp_path / "config.json").write_text("{")
         run, _ = read(tmp_path / "runs" / "r.json", text)
         assert any("config.json beside the file cannot be read" in note for note in run.notes)
+
+    def test_the_id_is_that_of_the_run(self, tmp_path: Path) -> None:
+        """Unless the caller states one; a text that is no name is none, and the run has its key as id."""
+        for own, stored in (
+            ("a1b2c3d4e5f6", "a1b2c3d4e5f6"),
+            ("../../x", None),
+            ("", None),
+            (5, None),
+            ("a" * 65, None),
+        ):
+            run, _ = read(tmp_path / "f", calibrax_run(id=own))
+            assert run.run_id == (stored or f"{run.run_key:016x}")
+        assert read(tmp_path / "f", calibrax_run(), replace(FIXED, run_id="77"))[0].run_id == "77"
 
     def test_context(self, tmp_path: Path) -> None:
         run, _ = read(tmp_path / "f", calibrax_run(environment={"gpu": "x"}, metadata={"seed": 7}))

@@ -452,7 +452,7 @@ class _Reading:
         same = next((run for run in stored if opened.is_input_of(run)), None)
         if same is not None:
             opened.release()
-            run_id = self.provenance.run_id or f"{same.run_key:016x}"
+            run_id = self.provenance.run_id or same.run_id
             return [_Read(file, changed(same, run_id=run_id), [])]
         runs = [_Read(file, run, results) for run, results in opened.runs(keyed=True)]
         for run in runs:

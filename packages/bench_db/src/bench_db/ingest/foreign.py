@@ -283,6 +283,7 @@ def compact(record: Mapping[str, object]) -> str:
         raise RefusedError(SkipReason.BROKEN_JSON, f"is not UTF-8 text: {error.reason}") from error
 
 
+_IDENTIFIER = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
 _UNIX = re.compile(r"\d{9,13}(\.\d{1,9})?", re.ASCII)
 _SECONDS_DIGITS = 11
 _WRITTEN = re.compile(
@@ -337,6 +338,11 @@ def counted(value: int | str, *, at: str) -> int:
         if 0 < counts < 1 << 63:
             return counts
     raise RefusedError(SkipReason.OUT_OF_RANGE, f"the count of samples is not from 1 to 2^63 at {at}")
+
+
+def identifier(value: object) -> str:
+    """Return an id that could name a file, "" for anything else."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else ""
 
 
 def text(value: object) -> str:

@@ -396,7 +396,7 @@ def normalise(  # noqa: PLR0913 all but the reading by keyword
     bed, assumed = _test_bed(reading, provenance)
     within, cut = in_bounds(reading.measurements)
     run = Run(
-        run_id=provenance.run_id or "",
+        run_id=provenance.run_id or reading.run_id,
         attempt=provenance.attempt,
         file_name=re.split(r"[/\\]", file_name)[-1].encode("utf-8", "replace").decode(),
         sha256=sha256,

@@ -90,8 +90,8 @@ class Reading:
     """The content of one file, or of one run in it. `context` is JSON text of everything that is not per benchmark.
 
     A field is None where the file does not state it; times are unix seconds. `node` is the host name in the file. `test_bed` is
-    the machine it describes, under a name that identifies it. `part` names one run of several in a file and `digest` is the
-    SHA-256 of its content; both are empty for a whole file.
+    the machine it describes, under a name that identifies it. `run_id` is the tool's own id of the run, empty for none. `part`
+    names one run of several in a file and `digest` is the SHA-256 of its content; both are empty for a whole file.
     """
 
     source: str
@@ -106,6 +106,7 @@ class Reading:
     commit_time: int | None = None
     node: str | None = None
     test_bed: TestBed | None = None
+    run_id: str = ""
     part: str = ""
     digest: str = ""
 

@@ -72,6 +72,7 @@ def read(content: Content) -> Reading:
         commit=foreign.commit(commit),
         version=None if foreign.commit(commit) else foreign.text(commit) or None,
         branch=foreign.text(foreign.plain(top.get("branch"))) or None,
+        run_id=foreign.identifier(foreign.plain(top.get("id"))),
     )
 
 

@@ -89,6 +89,7 @@ def _reading(record: Mapping[str, object], notes: list[str]) -> Reading:
         context=foreign.compact({name: value for name, value in record.items() if name != "metrics"}),
         run_time=run_time,
         node=foreign.text(origin.get("host")) or None,
+        run_id=foreign.identifier(record.get("run_id")),
     )
 
 
