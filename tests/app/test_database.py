@@ -155,6 +155,20 @@ class TestFrames:
         rows = database.latest(dut_name="timeless")
         assert rows["commit_time"].to_list() == rows["run_time"].to_list() == [None] * 3
 
+    def test_points_name_their_run(self, database: bench_db.Database) -> None:
+        """By the text that `run`, `set_baseline` and `put` take; JSON has it as `run_key`."""
+        newest = database.list_runs()["run"][0]
+        name = database.run(newest).results[0].benchmark_name
+        for frame in (database.latest(), database.trend("*", last=1), bench_db.trend(database, "*", last=1).frame()):
+            assert set(frame["run"]) == {newest}
+            assert set(frame["run_key"]) == {database.run(newest).run.run_key}
+        bench_db.define(database, "metric", "double", "time + time")
+        assert (
+            database.trend(name, metric="double")["run"].to_list()
+            == database.trend(name, metric="time")["run"].to_list()
+        )
+        assert database.latest(benchmark="nothing").schema["run"] == pl.String
+
     def test_sql_has_the_same_names(self, database: bench_db.Database) -> None:
         answer = database.query("SELECT commit_time, dut_timestamp FROM results ORDER BY commit_time DESC LIMIT 1")
         assert answer["commit_time"][0] == database.latest()["commit_time"].max()

@@ -134,7 +134,8 @@ class TestStoreOfRuns:
         recorded(store, 30, branch="topic", pr_number=3)
         trend = store.trend("forward_pass", metric="throughput", tags={"framework": "flax"}, last=20)
         last = numbers[-20:]
-        assert [f"{key & (2**64 - 1):016x}" for key in trend["run_key"]] == [ids[number] for number in last]
+        assert trend["run"].to_list() == [ids[number] for number in last]
+        assert store.run(trend["run"][0]).run.commit == sha(last[0])
         assert trend["commit"].to_list() == [sha(number) for number in last]
         assert trend["commit_time"].to_list() == [datetime.fromtimestamp(FIRST + DAY * n, UTC) for n in last]
         assert trend["median"].to_list() == [1000.0 + number for number in last]

@@ -144,11 +144,11 @@ class Database:
     ) -> pl.DataFrame:
         """Return the newest result of each series, a row a series by name.
 
-        `stale` says that another series of the device, test bed and suite has a newer commit. `last` returns only that many
-        series, those with the newest commits.
+        `stale` says that another series of the device, test bed and suite has a newer commit. `run` is the run, as `run` takes it.
+        `last` returns only that many series, those with the newest commits.
         """
         chosen = selection_of(selection, conditions)
-        return public(reading.latest(self.store, chosen, last=last, as_of=as_of))
+        return with_run(public(reading.latest(self.store, chosen, last=last, as_of=as_of)))
 
     def trend(
         self,
@@ -163,13 +163,14 @@ class Database:
     ) -> pl.DataFrame:
         """Return the history of a benchmark, oldest commit first, series after series when several match.
 
-        `index` counts the points of a series from 0; `change` is relative to the point before (0.08 is +8 %),
+        `run` is the run of a point, as `run` takes it. `index` counts the points of a series from 0; `change` is relative to the point before (0.08 is +8 %),
         `change_since_first` to the oldest point returned. `last` returns the newest points of each series. `values` adds the raw
         samples, per iteration. `with_pr` adds the points of a pull request after those of the main history, with its number in the
         column `pr_number`, which is null in others; their changes are relative to the newest and the oldest point of main.
         """
         chosen = selection_of(selection, conditions)
-        return public(self.store.trend(benchmark, chosen, last=last, values=values, as_of=as_of, with_pr=with_pr))
+        rows = self.store.trend(benchmark, chosen, last=last, values=values, as_of=as_of, with_pr=with_pr)
+        return with_run(public(rows))
 
     def summary(
         self,
@@ -493,6 +494,13 @@ def public(rows: Frame) -> Frame:
     return _with_times(rows).drop("commit_order", *(TIMES.keys() - TIMES.values()), strict=False)
 
 
+def with_run(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with `run`, the key of the run of each as text, by which `Database.run` and baselines name it."""
+    keys = rows["run_key"].drop_nulls().unique()
+    names = pl.Series([f"{key:016x}" for key in keys], dtype=pl.String)
+    return rows.with_columns(run=pl.col("run_key").replace_strict(keys, names, default=None, return_dtype=pl.String))
+
+
 def _with_times(rows: Frame) -> Frame:
     there = [name for name in TIMES if name in rows.collect_schema()]
     return rows.with_columns(
@@ -525,7 +533,7 @@ def tables_of(store: stores.Database, as_of: AsOf | None = None, *, everything: 
     """Return the tables that a query sees, with the public names of their columns."""
     chosen = Selection(everything=everything)
     derived = {
-        "latest": lambda: public(reading.latest(store, chosen, as_of=as_of)),
+        "latest": lambda: with_run(public(reading.latest(store, chosen, as_of=as_of))),
         "series": lambda: public(store.summary(chosen, as_of=as_of)),
         "points": lambda: public(store.rows((*COLUMNS, "commit_order"), chosen, as_of)),
     }

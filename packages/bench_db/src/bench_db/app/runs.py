@@ -11,7 +11,7 @@ import polars as pl
 
 from bench_db.app.answers import Answer
 from bench_db.app.commit_names import sha_of
-from bench_db.app.database import on_database, public
+from bench_db.app.database import on_database, public, with_run
 from bench_db.clock import Moment, bounds
 from bench_db.errors import UserError
 from bench_db.identity import require_text, tag_texts
@@ -237,8 +237,7 @@ def _chosen(store: Database, conditions: RunConditions) -> pl.DataFrame:
         rows = rows.join(tagged, on="run_key", how="semi", maintain_order="left")
     reasons = store.exclusion_reasons()
     excluded = pl.col("run_key").replace_strict(reasons, default=None, return_dtype=pl.String)
-    name = pl.Series("run", [f"{key:016x}" for key in rows["run_key"]], pl.String)
-    found = public(rows.with_columns(name, excluded=excluded))
+    found = with_run(public(rows.with_columns(excluded=excluded)))
     asked = conditions.get("runs") or ()
     return found.filter(_named(found, asked)) if asked else found
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from bench_db.app.answers import Answer
 from bench_db.app.charts import trend_chart
-from bench_db.app.database import on_database, public
+from bench_db.app.database import on_database, public, with_run
 from bench_db.query.selection import selection_of
 from bench_db.query.series import beds_apart
 
@@ -57,6 +57,6 @@ def trend(
 ) -> Trend:
     """Return the history of a benchmark, as `Database.trend` does, as an answer that draws itself."""
     chosen = selection_of(selection, conditions)
-    points = public(store.trend(benchmark, chosen, last=last, as_of=as_of, with_pr=with_pr))
+    points = with_run(public(store.trend(benchmark, chosen, last=last, as_of=as_of, with_pr=with_pr)))
     beds = beds_apart(points, partial(store.machines, as_of=as_of))
     return Trend(history=store.history(as_of).about(chosen), points=points, beds=beds)
