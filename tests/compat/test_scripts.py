@@ -4,10 +4,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+
 from bench_db.compat.scripts import VERBS, translated
+from bench_db.store.database import connect
+from tests.cli.kinds import publish
+from tests.cli.test_schedule import record, sha
+from tests.support.github_server import REPOSITORY, TOKEN, FakeGitHub, github_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -59,3 +68,69 @@ class TestTranslated:
             assert (done.returncode, done.stdout) == (1, ""), done.stderr
             assert done.stderr.startswith("Error: bench-db.toml: no such file")
             assert list(tmp_path.iterdir()) == []
+
+
+CONFIG = f"""
+[project]
+name = "lance"
+repository = "{REPOSITORY}"
+[schedule]
+workflow = "run-benchmarks.yml"
+[suite.python]
+benchmark = "x"
+outputs = ["o.json"]
+"""
+
+
+class TestEnvironment:
+    """With the variables that the README of lance-bench names, the scripts start what is missing, and nothing twice."""
+
+    @pytest.fixture
+    def fake(self, tmp_path: Path) -> Iterator[FakeGitHub]:
+        """Six commits, the third of which is measured."""
+        (tmp_path / "bench-db.toml").write_text(CONFIG)
+        publish(connect(tmp_path / "store", create=True), 2, {"f": 1.0}, commit=sha(2), suite="python")
+        with github_server() as state:
+            state.commits = [record(number) for number in reversed(range(6))]
+            yield state
+
+    def run(self, script: str, fake: FakeGitHub, directory: Path, *words: str, **more: str) -> str:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "GITHUB_API_URL": fake.url,
+            "GITHUB_TOKEN": TOKEN,
+            "LANCE_BENCH_REPO": REPOSITORY,
+            "LANCE_BENCH_URI": str(directory / "store"),
+            **more,
+        }
+        command = [sys.executable, str(SCRIPTS / f"{script}.py"), *words]
+        done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def test_the_scheduler(self, fake: FakeGitHub, tmp_path: Path) -> None:
+        """Every commit since the last measured one is started, and a second look finds nothing to do."""
+        for _ in range(2):
+            self.run("schedule_benchmarks", fake, tmp_path)
+            assert [run["inputs"]["git_sha"] for run in fake.runs.values()] == [sha(3), sha(4), sha(5)]
+        assert {run["workflow"] for run in fake.runs.values()} == {"run-benchmarks.yml"}
+
+    @pytest.mark.parametrize(
+        ("variables", "expected"),
+        [
+            ({}, [5, 4, 3, 1, 0]),
+            ({"MAX_COMMITS": "2"}, [5, 4]),
+            # counted from the measured commit: commits that arrive later move none
+            ({"MAX_COMMITS": "3", "COMMIT_INTERVAL": "2"}, [4, 0]),
+        ],
+    )
+    def test_the_backfill(
+        self, fake: FakeGitHub, tmp_path: Path, variables: dict[str, str], expected: list[int]
+    ) -> None:
+        """The newest commits, every Nth of them, are started one after another in the store of LANCE_BENCH_URI, and waited for."""
+        words = ("--range", "ALL", "--poll-seconds", "0.01")
+        out = self.run("backfill_benchmarks", fake, tmp_path, *words, **variables)
+        assert [run["inputs"]["git_sha"] for run in fake.runs.values()] == [sha(number) for number in expected]
+        assert ({run["status"] for run in fake.runs.values()}, fake.most_active) == ({"completed"}, 1)
+        assert out.startswith(f"{len(expected)} measured in ")

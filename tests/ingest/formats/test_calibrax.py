@@ -104,6 +104,14 @@ class TestReading:
             assert run.run_id == (stored or f"{run.run_key:016x}")
         assert read(tmp_path / "f", calibrax_run(), replace(FIXED, run_id="77"))[0].run_id == "77"
 
+    def test_the_baseline_of_a_store_is_named(self, tmp_path: Path) -> None:
+        """A store keeps it as a copy of a run, and importing sets no baseline."""
+        said = "the baseline of its store; 'bench-db baseline set main run:a1b2c3d4e5f6' makes it one here"
+        for home, expected in (("baselines", 1), ("runs", 0)):
+            (tmp_path / home).mkdir()
+            run, _ = read(tmp_path / home / "main.json", calibrax_run())
+            assert sum(said in note for note in run.notes) == expected
+
     def test_context(self, tmp_path: Path) -> None:
         run, _ = read(tmp_path / "f", calibrax_run(environment={"gpu": "x"}, metadata={"seed": 7}))
         context = json.loads(run.context)

@@ -58,6 +58,9 @@ def read(content: Content) -> Reading:
     notes: list[str] = []
     here = content.path.absolute().parent
     config = foreign.beside(notes, here.parent / "config.json") if here.name in {"runs", "baselines"} else {}
+    own = foreign.identifier(foreign.plain(top.get("id")))
+    if own and here.name == "baselines":
+        notes.append(f"is the baseline of its store; 'bench-db baseline set main run:{own}' makes it one here")
     defined = {**_defined(config.get("metric_defs")), **_defined(foreign.plain(top.get("metric_defs")))}
     beside: list[Skip] = []
     measurements, skips = foreign.each(records, "$.points", foreign.name_of, partial(_measurements, defined, beside))
@@ -72,7 +75,7 @@ def read(content: Content) -> Reading:
         commit=foreign.commit(commit),
         version=None if foreign.commit(commit) else foreign.text(commit) or None,
         branch=foreign.text(foreign.plain(top.get("branch"))) or None,
-        run_id=foreign.identifier(foreign.plain(top.get("id"))),
+        run_id=own,
     )
 
 
