@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-
 from bench_db.compat.scripts import VERBS, translated
 from bench_db.store.database import connect
 from tests.cli.kinds import publish
