@@ -461,6 +461,37 @@ class TestRowsOfServing:
         bench_db.define(store, "metric", "gpus", "tp * ep")
         assert store.latest(metric="gpus")["median"].to_list() == [16.0]
 
+    def test_the_number_of_gpus_of_both_versions(self, store: bench_db.Database, tmp_path: Path) -> None:
+        """One `tp` and `ep` are those of both sides; a count that the row has precedes tp * ep, whose definition precedes the results."""
+        sides = [f"{side}_{part}" for side in ("prefill", "decode") for part in ("tp", "ep")]
+        serving = {
+            **{key: value for key, value in DECLARED["format"]["serving"].items() if key != "has"},
+            "metrics": {"*_s": {}, **{side: {} for side in sides}, "num_*_gpu": {}},
+            "version": {
+                "v2": {"has": ["prefill_tp"]},
+                "v1": {"has": ["tp"], "fields": {side: {"field": side.rpartition("_")[2]} for side in sides}},
+            },
+        }
+        for side in ("prefill", "decode"):
+            bench_db.define(store, "metric", f"num_{side}_gpu", f"{side}_tp * {side}_ep")
+        served = {"hw": "h100", "model": "m", "ttft_s": 1}
+        split = {"prefill_tp": 8, "prefill_ep": 2, "decode_tp": 4, "decode_ep": 1}
+        rows = [
+            {**served, "conc": 1, "tp": 8, "ep": 2},
+            {**served, "conc": 2, **split},
+            {**served, "conc": 3, **split, "num_prefill_gpu": 40, "num_decode_gpu": 3},
+        ]
+        (tmp_path / "rows.json").write_text(json.dumps(rows))
+        build = bench_db.Provenance(dut_name="serving", test_bed_name="c", dut_timestamp=FIRST, dut_version="1")
+        bench_db.publish(
+            store, tmp_path / "rows.json", provenance=build, formats={**DECLARED, "format": {"serving": serving}}
+        )
+        found = {
+            side: [store.latest(metric=f"num_{side}_gpu", tags={"conc": f"{n}"})["median"].item() for n in (1, 2, 3)]
+            for side in ("prefill", "decode")
+        }
+        assert found == {"prefill": [16, 16, 40], "decode": [16, 4, 3]}
+
     def test_every_answer_has_the_date(self, store: bench_db.Database) -> None:
         """The time of the commit is in the rows of each answer and each table of SQL, so that nothing is joined for it."""
         for number in range(3):

@@ -440,6 +440,21 @@ repeated = "samples"
         assert run.skipped == {"not-a-number": 1}
         assert "x: 1 row without a number in this field, the first at $[1]" in run.notes
 
+    def test_fields_made_of_others(self, tmp_path: Path) -> None:
+        """One field of the row may be several metrics; `*` does not take it again."""
+        text = MINIMAL.replace('["*_ms"]', '["left", "right", "*"]') + "".join(
+            f"[format.mine.fields.{side}]\nfield = ['{side}_n', 'n']\n" for side in ("left", "right")
+        )
+        rows = [{"name": "a", "n": 8}, {"name": "b", "n": 1, "left_n": 2.5, "right_n": [3, 4], "x": 5}]
+        _, results = read(tmp_path / "f", text, rows)
+        assert shown(results) == [
+            ("a", "left", [8]),
+            ("a", "right", [8]),
+            ("b", "left", [2.5]),
+            ("b", "right", [3, 4]),
+            ("b", "x", [5]),
+        ]
+
     def test_optional_fields(self, tmp_path: Path) -> None:
         text = '[format.mine]\nname = "{name}"\nmetrics = { a_ms = {}, b_ms = { optional = true } }\n'
         rows = [{"name": "x", "a_ms": 1}, {"name": "y", "a_ms": 1, "b_ms": None}, {"name": "z", "b_ms": 2}]

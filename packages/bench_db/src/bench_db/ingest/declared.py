@@ -338,7 +338,8 @@ class _VersionReader:
             for text, _ in self._measures
             if _is_pattern(text) and "." in text
         ]
-        self._used |= {str(path_of(text).steps[0]) for text in declared.has}
+        made = (text for one, of in declared.fields.items() if one in dict(self._measures) for text in sources(one, of))
+        self._used |= {str(path_of(text).steps[0]) for text in (*declared.has, *made)}
         self._known: dict[tuple[object, ...], tuple[_Figure, ...]] = {}
 
     def facts_of(self, row: _Row) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -474,13 +475,23 @@ class _VersionReader:
         return _Figure(
             name=name,
             steps=steps,
-            get=_at(steps),
+            get=self._number(name, self._declared.fields[text]) if text in self._declared.fields else _at(steps),
             metric=self._metrics.get(text) or measure.metric or stem,
             unit=self._units.get(text) or (unit, factor),
             better=Direction(measure.better) if measure.better else None,
             optional=measure.optional,
             of_all=text == ALL and rates.suffixed(name) is None,
         )
+
+    def _number(self, name: str, declared: Field) -> _Get:
+        """Return the function that finds the value of a field made of others, as it is in the row."""
+        getters = [_getter(path_of(text), self._rows) for text in sources(name, declared)]
+
+        def found(row: _Row) -> object:
+            values = (v for get in getters if (v := get(row)) is not _MISSING and v is not None)
+            return next(values, _MISSING if declared.default is None else declared.default)
+
+        return found
 
     def _field(self, name: str, declared: Field, aliases: Mapping[str, Mapping[str, str]]) -> _Get:
         getters = [_getter(path_of(text), self._rows) for text in sources(name, declared)]
