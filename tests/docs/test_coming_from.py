@@ -17,6 +17,10 @@ from tests.cli.commands import bench_db
 from tests.compat import nights
 from tests.repository.tree import ROOT
 from tests.support.histories import History
+from tests.support.postgres_server import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.support.postgres_server import Postgres
 
 PAGE = (ROOT / "docs/how-to/coming-from.md").read_text("utf-8")
 DATA = ROOT / "tests/data"
@@ -36,17 +40,26 @@ class TestComingFrom:
     """Each import adds the history once."""
 
     @pytest.mark.parametrize("tool", ["calibrax", "metalab", "mltraq", "InferenceX"])
-    def test_example(self, tmp_path: Path, tool: str) -> None:
-        """The example in Python prints what the page shows."""
-        [example], [shown] = (
+    def test_examples(self, tmp_path: Path, tool: str, postgres: Postgres) -> None:
+        """The examples in Python print what the page shows, one after another in one directory."""
+        if tool == "metalab":
+            postgres.run("CREATE DATABASE metalab TEMPLATE template0")
+        examples, shown = (
             re.findall(rf"^```{kind}\n(.*?)^```", SECTIONS[tool], re.MULTILINE | re.DOTALL)
             for kind in ("python", "text")
         )
-        done = subprocess.run(
-            [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == shown
+        environment = {**os.environ, "PGPORT": str(postgres.port), "PGPASSWORD": PASSWORD}
+        for example, text in zip(examples, shown, strict=True):
+            done = subprocess.run(
+                [sys.executable, "-c", example],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert done.stdout == text
 
     def test_a_store_of_calibrax(self, tmp_path: Path) -> None:
         """Each command of the page works on a store that calibrax wrote, and its export adds nothing."""
