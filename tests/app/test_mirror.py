@@ -10,12 +10,13 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 import bench_db
 from bench_db.app import mirror as mirroring
 from bench_db.app.mirror import Mirrored, mirror
-from bench_db.errors import ConflictError, StoreUnavailableError, UserError
+from bench_db.errors import ConflictError, CorruptStoreError, StoreUnavailableError, UserError
 from bench_db.model import Definition, Samples
 from bench_db.store import tables
 from bench_db.store.database import connect
@@ -28,7 +29,7 @@ from tests.support.postgres_server import PASSWORD
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bench_db.store.database import Database
@@ -415,6 +416,8 @@ class TestContents:
     def test_the_zone_of_the_server(self, store: Database, postgres: Postgres) -> None:
         postgres.run("CREATE DATABASE zone TEMPLATE template0", "ALTER DATABASE zone SET timezone = 'Pacific/Apia'")
         postgres.run("ALTER DATABASE zone SET datestyle = 'German'", "ALTER DATABASE zone SET extra_float_digits = -5")
+        postgres.run("ALTER DATABASE zone SET client_encoding = 'LATIN1'")
+        publish(store, 90, branch="größer")
         address = postgres.address("zone")
         mirror(store, address)
         assert mirror(store, address, check=True).is_equal
@@ -558,6 +561,28 @@ class TestUnreachable:
         monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
         with pytest.raises(UserError, match=r"pip install '\./packages/bench_db\[postgres\]'"):
             mirror(store, postgres.address())
+
+
+class TestAhead:
+    """Each part is made while the one before is sent."""
+
+    def test_an_error_in_between(self) -> None:
+        def parts() -> Iterator[pa.RecordBatch]:
+            yield batch
+            message = "a damaged file"
+            raise CorruptStoreError(message)
+
+        batch = pa.record_batch({"a": [1]})
+        made = mirroring._ahead(parts())
+        assert next(made) is batch
+        with pytest.raises(CorruptStoreError, match="a damaged file"):
+            next(made)
+
+    def test_it_is_left(self) -> None:
+        made = mirroring._ahead(iter([pa.record_batch({"a": [number]}) for number in range(5)]))
+        next(made)
+        made.close()
+        assert not [one for one in threading.enumerate() if one.name.startswith("bench-db-mirror")]
 
 
 def test_a_mirror_in_parts(store: Database, monkeypatch: pytest.MonkeyPatch, to: Callable[..., Mirrored]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from bench_db.errors import StoreUnavailableError
+from bench_db.errors import StoreUnavailableError, UserError
 from bench_db.sinks.address import Address
 from bench_db.sinks.postgres import connected, literal, quoted
 from bench_db.sinks.sink import Column, Contents, Table
@@ -53,6 +53,13 @@ class TestConnected:
         said = "the server failed: cannot execute CREATE SCHEMA in a read-only transaction; nothing was changed"
         with pytest.raises(StoreUnavailableError, match=said):
             prepare(postgres, writing=False)
+
+    def test_a_server_that_is_too_old(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("bench_db.sinks.postgres._OLDEST", 990_000)
+        with pytest.raises(
+            UserError, match=r"the server is PostgreSQL [\d.]+.*; a mirror needs PostgreSQL 99 or newer"
+        ):
+            prepare(postgres)
 
     def test_the_server_ends_in_between(self, postgres: Postgres, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)
@@ -104,7 +111,12 @@ class TestReplace:
             ("x", None, True),
         ]
         assert found == rows.to_pylist()
-        postgres.run('UPDATE kinds."every kind" SET json = \'{"a": [1.5, "é"]}\' WHERE key = 7')
-        with connected(Address(postgres.address()), "kinds", seconds=30, writing=False) as sink:
-            assert sink.have(EVERY) == contents
-            assert sink.have(EVERY, exact=True) == {7: Contents(1, None), 8: Contents(1, 80)}
+        # Equal in SQL, and yet not what was written.
+        for change in ('json = \'{"a": [1.5, "é"]}\'', "float64s = '{0, 1e300}'"):
+            postgres.run('CREATE TABLE kinds.before AS SELECT * FROM kinds."every kind"')
+            postgres.run(f'UPDATE kinds."every kind" SET {change} WHERE key = 7')
+            with connected(Address(postgres.address()), "kinds", seconds=30, writing=False) as sink:
+                assert sink.have(EVERY) == contents
+                assert sink.have(EVERY, exact=True) == {7: Contents(1, None), 8: Contents(1, 80)}
+            postgres.run('DELETE FROM kinds."every kind"', 'INSERT INTO kinds."every kind" TABLE kinds.before')
+            postgres.run("DROP TABLE kinds.before")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -9,8 +10,11 @@ from polars.testing import assert_frame_equal
 from bench_db.app.database import Database
 from bench_db.app.mirror import mirror
 from tests.sinks.stores import several_histories
+from tests.strategies import publication
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.postgres_server import Postgres
 
 SCHEMA = "views"
@@ -51,6 +55,18 @@ class TestViews:
         order = 'benchmark_name, test_bed_name, series_key, "index"'
         theirs = asked(postgres, f"SELECT * FROM {SCHEMA}.trend ORDER BY {order}", ours)
         assert_frame_equal(theirs, ours)
+
+    def test_tags(self, tmp_path: Path, postgres: Postgres) -> None:
+        """Rows are chosen by the value of a tag, as `--tag` does."""
+        made = several_histories(tmp_path / "store")
+        run, results = publication(30)
+        made.publish([replace(one, tags={"k": f"{place}"}) for place, one in enumerate(results)], run)
+        mirror(made, postgres.address(), schema="tagged")
+        ours = Database(made).latest(tags={"k": "1"})["series_key"].to_list()
+        assert len(ours) == 1
+        for view in ("latest", "series", "trend"):
+            theirs = postgres.rows(f"SELECT series_key FROM tagged.{view} WHERE tags->>'k' = '1'")
+            assert [row["series_key"] for row in theirs] == ours
 
     def test_a_query_over_the_results_of_any_branch(self, database: Database, postgres: Postgres) -> None:
         rows = database.scan(["run_key", "median", "benchmark_name"], everything=True)

@@ -12,8 +12,9 @@ import polars as pl
 # What a text has in the place of NUL, which PostgreSQL cannot store.
 NUL_SYMBOL = "\N{SYMBOL FOR NULL}"
 _RAW = msgspec.json.Decoder(msgspec.Raw)
-# Valid JSON that jsonb refuses: NUL, half of a surrogate pair, and numbers beyond 131,072 digits.
-_REFUSED = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|[eE][+-]?\d{5}|\d{4000}")
+# Valid JSON that jsonb refuses: NUL, half of a surrogate pair, and numbers beyond 131,072 digits, which only long texts have.
+_REFUSED = r"\\u0000|\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{5}"
+_LONG = 4000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -28,15 +29,20 @@ def storable(texts: pl.Series) -> pl.Series:
     NaN and infinity become texts, NUL becomes its symbol, half of a surrogate pair becomes the replacement character. A text that is
     no JSON becomes a JSON text. Null stays null.
     """
-    return pl.Series(texts.name, [None if text is None else _storable(text) for text in texts], pl.String)
+    refused = texts.str.contains(_REFUSED) | (texts.str.len_bytes() >= _LONG)
+    ready = [
+        _repaired(text) if text is not None and (is_refused or not _is_json(text)) else text
+        for text, is_refused in zip(texts.to_list(), refused.to_list(), strict=True)
+    ]
+    return pl.Series(texts.name, ready, pl.String)
 
 
-def _storable(text: str) -> str:
+def _is_json(text: str) -> bool:
     try:
         _RAW.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return _repaired(text)
-    return _repaired(text) if _REFUSED.search(text) else text
+        return False
+    return True
 
 
 def _repaired(text: str) -> str:

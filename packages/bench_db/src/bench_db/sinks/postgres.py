@@ -57,11 +57,21 @@ LEDGER = Table(
     about="The keys of each table, as bench_db wrote them; it shows what is missing or was changed.",
 )
 _OWN = (STATE, LEDGER)
-_KEYS = "bench_db_keys"
+_LEDGER_SCHEMA = pa.schema(
+    [
+        ("table", pa.string()),
+        ("key", pa.int64()),
+        ("rows", pa.int64()),
+        ("checksum", pa.int64()),
+        ("fingerprint", pa.string()),
+    ]
+)
+# The first `server_version_num` with `hash_record_extended`.
+_OLDEST = 140_000
 # The first byte of a jsonb value in a binary COPY: the version of its form, which the text follows.
 _JSONB = pa.scalar(b"\x01")
-# In this form a row is the same text in every session.
-_SESSION = {"TimeZone": "UTC", "DateStyle": "ISO", "extra_float_digits": "1", "client_min_messages": "error"}
+# In this encoding a row has the same bytes in every session.
+_SESSION = {"client_encoding": "UTF8", "client_min_messages": "error"}
 # A message of the server in one of libpq, which can begin with the statement.
 _SAID = re.compile(r"(?:ERROR|FATAL|PANIC):  (.*)")
 _LOCKED, _DEPENDENT, _DENIED = "55P03", "2BP01", "42501"
@@ -130,7 +140,7 @@ def _in_words(driver: ModuleType, address: Address, schema: str) -> Iterator[Non
         if state == _DENIED:
             message = (
                 f"{where}: {reason}; nothing was changed. Let the owner of the database run"
-                " GRANT CREATE, TEMPORARY ON DATABASE ... TO this user, or use a schema that the user owns"
+                " GRANT CREATE ON DATABASE ... TO this user, or use a schema that the user owns"
             )
             raise UserError(message) from None
         if state == _DEPENDENT:
@@ -173,11 +183,9 @@ class PostgresSink:
     def _name(self, name: str) -> str:
         return f"{quoted(self._schema)}.{quoted(name)}"
 
-    def _stage_keys(self, keys: pa.Table) -> None:
-        """Create the temporary table of keys; without statistics of it the server sorts all rows to find those of the keys."""
+    def _append(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(_KEYS, keys, mode="create", temporary=True)
-        self._run(f"ANALYZE pg_temp.{_KEYS}")
+            cursor.adbc_ingest(name, rows, mode="append", db_schema_name=self._schema)
 
     # -- structure ---------------------------------------------------------------------------------------------------
 
@@ -188,9 +196,15 @@ class PostgresSink:
         for name, value in _SESSION.items():
             self._run(f"SET LOCAL {name} = {literal(value)}")
         self._run(f"SET LOCAL lock_timeout = {max(1, round(1000 * min(seconds, LONGEST_SECONDS)))}")
-        encoding = self._rows("SELECT current_setting('server_encoding') AS encoding")[0]["encoding"]
-        if encoding != "UTF8":
-            message = f"{self._where}: the database has the encoding {encoding}; create one with ENCODING 'UTF8' TEMPLATE template0"
+        [server] = self._rows(
+            "SELECT current_setting('server_encoding') AS encoding, current_setting('server_version') AS version,"
+            f" current_setting('server_version_num')::int >= {_OLDEST} AS is_known"
+        )
+        if not server["is_known"]:
+            message = f"{self._where}: the server is PostgreSQL {server['version']}; a mirror needs PostgreSQL {_OLDEST // 10_000} or newer"
+            raise UserError(message)
+        if server["encoding"] != "UTF8":
+            message = f"{self._where}: the database has the encoding {server['encoding']}; create one with ENCODING 'UTF8' TEMPLATE template0"
             raise UserError(message)
         if writing:
             self._rows(
@@ -355,7 +369,7 @@ class PostgresSink:
     def have(self, table: Table, *, since: datetime | None = None, exact: bool = False) -> dict[int, Contents]:
         """Return the contents of each key, as `Sink.have` does."""
         key, name = quoted(table.key), self._name(table.name)
-        more = f", {_fingerprint(_row(table))} AS fingerprint" if exact else ""
+        more = f", {_fingerprint(table)} AS fingerprint" if exact else ""
         newest = f", max({quoted(table.time)}) AS newest" if since and table.time else ""
         same = "l.fingerprint = r.fingerprint" if exact else "true"
         where = f"WHERE r.newest >= {literal(since.isoformat())}::timestamptz" if since and table.time else ""
@@ -380,31 +394,21 @@ class PostgresSink:
         first = next(batches, None)
         if first is None:
             return
-        copied = pa.RecordBatchReader.from_batches(first.schema, _chained(first, batches))
-        with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(table.name, copied, mode="append", db_schema_name=self._schema)
-        known = {"key": list(contents), "checksum": [one.checksum for one in contents.values()]}
-        self._stage_keys(pa.table(known, pa.schema([("key", pa.int64()), ("checksum", pa.int64())])))
+        self._append(table.name, pa.RecordBatchReader.from_batches(first.schema, _chained(first, batches)))
         key = quoted(table.key)
-        self._run(
-            f'INSERT INTO {self._name(LEDGER.name)} ("table", key, rows, checksum, fingerprint)'
-            f" SELECT {literal(table.name)}, r.key, r.rows, k.checksum, r.fingerprint"
-            f" FROM (SELECT {key} AS key, count(*) AS rows, {_fingerprint(_row(table))} AS fingerprint FROM {self._name(table.name)}"
-            f" WHERE {key} IN (SELECT key FROM pg_temp.{_KEYS}) GROUP BY {key}) r JOIN pg_temp.{_KEYS} k USING (key)"
+        written = self._rows(
+            f"SELECT {key} AS key, count(*) AS rows, {_fingerprint(table)} AS fingerprint FROM {self._name(table.name)}"
+            f" WHERE {key} = {_any_of(contents)} GROUP BY {key}"
         )
-        self._run(f"DROP TABLE pg_temp.{_KEYS}")
+        lines = [{**row, "table": table.name, "checksum": contents[row["key"]].checksum} for row in written]
+        self._append(LEDGER.name, pa.Table.from_pylist(lines, _LEDGER_SCHEMA))
 
     def _drop_rows(self, table: Table, keys: Collection[int]) -> None:
         """Remove the rows of keys and their records."""
-        if not keys:
-            return
-        self._stage_keys(pa.table({"key": pa.array(list(keys), pa.int64())}))
-        self._run(f"DELETE FROM {self._name(table.name)} t USING pg_temp.{_KEYS} k WHERE t.{quoted(table.key)} = k.key")
-        self._run(
-            f"DELETE FROM {self._name(LEDGER.name)} l USING pg_temp.{_KEYS} k"
-            f' WHERE l."table" = {literal(table.name)} AND l.key = k.key'
-        )
-        self._run(f"DROP TABLE pg_temp.{_KEYS}")
+        if keys:
+            these = _any_of(keys)
+            self._run(f"DELETE FROM {self._name(table.name)} WHERE {quoted(table.key)} = {these}")
+            self._run(f'DELETE FROM {self._name(LEDGER.name)} WHERE "table" = {literal(table.name)} AND key = {these}')
 
 
 def _copied(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
@@ -422,10 +426,15 @@ def _chained(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterato
     yield from others
 
 
-def _row(table: Table) -> str:
-    return f"ROW({', '.join(quoted(column.name) for column in table.columns)})::text"
+def _any_of(keys: Iterable[int]) -> str:
+    """Return keys as an array of SQL. Unlike a join with a temporary table, a search in it can be a parallel one, and needs no statistics."""
+    return f"ANY ('{{{','.join(map(str, keys))}}}'::bigint[])"
 
 
-def _fingerprint(line: str) -> str:
-    """Return the sum of the hashes of rows, which does not depend on their order."""
-    return f"sum(hashtextextended({line}, 0))::text"
+def _fingerprint(table: Table) -> str:
+    """Return the sum of the hashes of rows, which does not depend on their order.
+
+    A row is hashed in its binary form. To write its numbers as text took more time than anything else in the server.
+    """
+    row = f"ROW({', '.join(quoted(column.name) for column in table.columns)})"
+    return f"sum(hash_record_extended(ROW(record_send({row})), 0))::text"

@@ -10,7 +10,7 @@ _OLDEST_FIRST = '"commit_order", "run_time" NULLS FIRST, "run_key"'
 _NEWEST_FIRST = '"commit_order" DESC, "run_time" DESC NULLS LAST, "run_key" DESC'
 _IDENTITY = (
     *("series_key", "dut_name", "test_bed_name", "suite", "benchmark_name"),
-    *("metric", "tags_key", "units", "direction"),
+    *("metric", "tags_key", "tags", "units", "direction"),
 )
 _STATISTICS = ("min", "q1", "median", "q3", "max", "mean", "standard_deviation")
 _POINT = (
