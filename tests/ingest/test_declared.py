@@ -738,11 +738,12 @@ class TestDocumented:
     def test_the_example(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
         monkeypatch.chdir(tmp_path)
         Path("serve.json").write_text(fenced("json"))
-        Path("formats.toml" if option else "bench-db.toml").write_text(
-            fenced("toml") + ("" if option else '[project]\nname = "llm"\n')
-        )
+        project = '[project]\nname = "llm"\n'
+        assert fenced("toml").startswith(project)
+        Path("formats.toml" if option else "bench-db.toml").write_text(fenced("toml")[len(project) if option else 0 :])
         line, *printed = fenced("console").splitlines()
-        done = bench_db(*line.removeprefix("$ bench-db ").split(), *([option, "formats.toml"] if option else []))
+        more = [option, "formats.toml", "--dut-name", "llm"] if option else []
+        done = bench_db(*line.removeprefix("$ bench-db ").split(), *more)
         assert (done.code, done.out.splitlines()) == (0, printed), done.err
 
     def test_every_key(self) -> None:

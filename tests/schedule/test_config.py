@@ -36,7 +36,7 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("", "missing required field 'project'"),
+            ("", "missing required field 'project', a table with the name of what is measured; add [project]"),
             ("[project]\n", "at project"),
             (PROJECT + "[schedule]\nevry = 2\n", "evry"),
             (PROJECT + '[schedule]\nevery = "2"\n', "'every' takes a whole number at schedule.every"),

@@ -435,6 +435,8 @@ def _typed(value: object, kind: type[_T], file: str, keys: tuple[str | int, ...]
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).replace("`", "'").partition(" - at ")
+        if reason.endswith("missing required field 'project'"):
+            reason += ', a table with the name of what is measured; add [project] and name = "..."'
         inner = [key for key in where.strip("'").removeprefix("$").split(".") if key]
         if isinstance(value, dict) and (unknown := next((key for key in value if key not in _known(kind)), None)):
             reason, inner = _unknown_key(unknown, kind), [unknown]
